@@ -1,0 +1,1 @@
+"""Declare language programs, compile them against a metric, run the frozen artifact."""

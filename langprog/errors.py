@@ -1,0 +1,164 @@
+"""Every error that langprog raises on purpose.
+
+The tree::
+
+    LangprogError
+    ├── InputError              something that the user handed over is wrong (also a ValueError)
+    │   ├── SignatureError      a signature, a field or the wiring of a pipeline
+    │   ├── ExampleError        a row of a data file, or an example that lacks a field
+    │   ├── ModelError          a model name, a missing key or a missing price
+    │   ├── MetricError         a metric that raises or returns something that is no score
+    │   └── ArtifactError       an artifact that is damaged, too new or incomplete
+    ├── LMError                 a language model did not give a usable completion
+    │   ├── TransportError      worth trying again; never the program's fault
+    │   │   ├── RateLimitError  429; carries ``retry_after``
+    │   │   ├── ServerError     5xx, or a reply that is no completion (cut off, wrong type)
+    │   │   ├── ConnectError    refused, reset, unreachable
+    │   │   └── TimeoutError    no answer in time
+    │   ├── AuthError           401, 403
+    │   ├── BadRequestError     400, 404, 422: the request itself is refused
+    │   ├── ContextWindowError  the prompt is longer than the model reads
+    │   └── ContentFilterError  the provider refused the content
+    ├── ParseError              a completion that cannot be read as the signature's outputs
+    ├── CheckError              a required check failed after its retries
+    ├── BudgetExceeded          the next call would pass the hard cap
+    └── FrozenError             a frozen program was written to
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ArtifactError",
+    "AuthError",
+    "BadRequestError",
+    "BudgetExceeded",
+    "CheckError",
+    "ConnectError",
+    "ContentFilterError",
+    "ContextWindowError",
+    "ExampleError",
+    "FrozenError",
+    "InputError",
+    "LMError",
+    "LangprogError",
+    "MetricError",
+    "ModelError",
+    "ParseError",
+    "RateLimitError",
+    "ServerError",
+    "SignatureError",
+    "TimeoutError",
+    "TransportError",
+]
+
+
+class LangprogError(Exception):
+    """Base class of every error that langprog raises on purpose."""
+
+
+class InputError(LangprogError, ValueError):
+    """Something that the user handed over is wrong; the message says what, where and what to do."""
+
+
+class SignatureError(InputError):
+    """A signature, one of its fields or the wiring of a pipeline is wrong."""
+
+
+class ExampleError(InputError):
+    """A row of a data file is wrong, or an example lacks a field."""
+
+
+class ModelError(InputError):
+    """A model name is unknown, a key is missing or a price is not known."""
+
+
+class MetricError(InputError):
+    """A metric raised, or returned something that is no score."""
+
+
+class ArtifactError(InputError):
+    """An artifact is damaged, of a newer format, or lacks something that it needs."""
+
+
+class LMError(LangprogError):
+    """A language model did not give a usable completion.
+
+    Args:
+        message: What happened; must hold no key and no header.
+        model: Name of the model that was asked.
+    """
+
+    def __init__(self, message: str, *, model: str = "") -> None:
+        super().__init__(message)
+        self.model = model
+
+
+class TransportError(LMError):
+    """The request failed on the way: worth trying again, and never a wrong answer.
+
+    Args:
+        message: What happened.
+        model: Name of the model that was asked.
+        retry_after: Seconds that the server asked to wait, where it said so.
+    """
+
+    def __init__(self, message: str, *, model: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, model=model)
+        self.retry_after = retry_after
+
+
+class RateLimitError(TransportError):
+    """The endpoint asked to slow down (429)."""
+
+
+class ServerError(TransportError):
+    """The endpoint failed (5xx), or its reply is no completion."""
+
+
+class ConnectError(TransportError):
+    """The connection was refused, reset or never made."""
+
+
+class TimeoutError(TransportError):
+    """No complete answer came in time."""
+
+
+class AuthError(LMError):
+    """The endpoint did not accept the key (401, 403)."""
+
+
+class BadRequestError(LMError):
+    """The endpoint refuses the request itself (400, 404, 422)."""
+
+
+class ContextWindowError(LMError):
+    """The prompt is longer than the model reads."""
+
+
+class ContentFilterError(LMError):
+    """The provider refused the content."""
+
+
+class ParseError(LangprogError):
+    """A completion cannot be read as the signature's outputs.
+
+    Args:
+        message: What is wrong, in words that a model can act on.
+        text: The completion that could not be read.
+    """
+
+    def __init__(self, message: str, *, text: str = "") -> None:
+        super().__init__(message)
+        self.text = text
+
+
+class CheckError(LangprogError):
+    """A required check failed after its retries."""
+
+
+class BudgetExceeded(LangprogError):
+    """The next call would pass the hard cap of a budget."""
+
+
+class FrozenError(LangprogError, AttributeError):
+    """A frozen program was written to."""

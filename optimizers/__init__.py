@@ -1,0 +1,1 @@
+"""Optimizers: one contract, one member a file."""

@@ -1,0 +1,1 @@
+"""Ready-made language programs, one file each."""
