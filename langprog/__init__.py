@@ -1,1 +1,116 @@
-"""Declare language programs, compile them against a metric, run the frozen artifact."""
+"""Declare language programs, compile them against a metric, run the frozen artifact.
+
+Public names are imported when they are first used, so that ``import langprog`` stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langprog.artifact import load as load
+    from langprog.errors import LangprogError as LangprogError
+    from langprog.evaluation import Comparison as Comparison
+    from langprog.evaluation import Report as Report
+    from langprog.evaluation import Score as Score
+    from langprog.evaluation import compare as compare
+    from langprog.evaluation import evaluate as evaluate
+    from langprog.example import Example as Example
+    from langprog.example import load_examples as load_examples
+    from langprog.lm import Budget as Budget
+    from langprog.lm import Completion as Completion
+    from langprog.lm import Message as Message
+    from langprog.lm import Price as Price
+    from langprog.lm import Request as Request
+    from langprog.lm import Sampling as Sampling
+    from langprog.lm import ScriptedLM as ScriptedLM
+    from langprog.modules import ChainOfThought as ChainOfThought
+    from langprog.modules import Module as Module
+    from langprog.modules import Pipeline as Pipeline
+    from langprog.modules import Predict as Predict
+    from langprog.modules import Prediction as Prediction
+    from langprog.modules import record_trace as record_trace
+    from langprog.runtime import LM as LM
+    from langprog.runtime import configure as configure
+    from langprog.runtime import using as using
+    from langprog.signature import Input as Input
+    from langprog.signature import Output as Output
+    from langprog.signature import Signature as Signature
+
+_ROOM_OF = {
+    "Budget": "lm",
+    "ChainOfThought": "modules",
+    "Comparison": "evaluation",
+    "Completion": "lm",
+    "Example": "example",
+    "Input": "signature",
+    "LM": "runtime",
+    "LangprogError": "errors",
+    "Message": "lm",
+    "Module": "modules",
+    "Output": "signature",
+    "Pipeline": "modules",
+    "Predict": "modules",
+    "Prediction": "modules",
+    "Price": "lm",
+    "Report": "evaluation",
+    "Request": "lm",
+    "Sampling": "lm",
+    "Score": "evaluation",
+    "ScriptedLM": "lm",
+    "Signature": "signature",
+    "compare": "evaluation",
+    "configure": "runtime",
+    "evaluate": "evaluation",
+    "load": "artifact",
+    "load_examples": "example",
+    "record_trace": "modules",
+    "using": "runtime",
+}
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Budget",
+    "ChainOfThought",
+    "Comparison",
+    "Completion",
+    "Example",
+    "Input",
+    "LM",
+    "LangprogError",
+    "Message",
+    "Module",
+    "Output",
+    "Pipeline",
+    "Predict",
+    "Prediction",
+    "Price",
+    "Report",
+    "Request",
+    "Sampling",
+    "Score",
+    "ScriptedLM",
+    "Signature",
+    "compare",
+    "configure",
+    "evaluate",
+    "load",
+    "load_examples",
+    "record_trace",
+    "using",
+]
+
+
+def __getattr__(name: str) -> Any:
+    room = _ROOM_OF.get(name)
+    if room is None:
+        raise AttributeError(f"module 'langprog' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"langprog.{room}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

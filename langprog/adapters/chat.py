@@ -99,7 +99,7 @@ def sections_of(text: str, names: tuple[str, ...]) -> dict[str, str]:
     """Return the text under each marker, unescaped; the first of several counts."""
     marks = [match for match in _marker(names).finditer(text) if not match.group(1)]
     sections: dict[str, str] = {}
-    for mark, following in zip(marks, [*marks[1:], None], strict=True):
+    for mark, following in zip(marks, [*marks[1:], None], strict=False):
         end = following.start() if following else len(text)
         body = text[mark.end() : end]
         if text[: mark.start()].endswith("**") and body.startswith("**"):

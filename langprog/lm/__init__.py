@@ -1,5 +1,54 @@
-"""Language models: one contract, clients that reach endpoints, wrappers that add one idea each."""
+"""Language models: one contract, clients that reach endpoints, wrappers that add one idea each.
 
+- ``types``: Request, Completion and the one method between them.
+- clients: ``openai_compatible``, ``litellm_client``, ``scripted``.
+- wrappers, from the outside in: ``recording``, ``cache``, ``retry``, ``throttle``, ``budget``,
+  ``pricing``. They stack because each one is a language model itself.
+- ``keys``, ``codec``: a request's identity, and completions as plain JSON.
+"""
+
+from langprog.lm.budget import Budget, Budgeted, Ledger, Reservation, Spend
+from langprog.lm.cache import Cache, Cached, DiskCache, MemoryCache
+from langprog.lm.codec import completion_from_json, completion_to_json
+from langprog.lm.keys import request_key
+from langprog.lm.litellm_client import LiteLLM
+from langprog.lm.openai_compatible import OpenAICompatible
+from langprog.lm.pricing import Price, Priced, price_of
+from langprog.lm.recording import CallMemo, Recorded
+from langprog.lm.retry import Retry
+from langprog.lm.scripted import ScriptedLM
+from langprog.lm.throttle import Throttle
 from langprog.lm.types import Completion, LanguageModel, Message, Request, Sampling, Usage
+from langprog.lm.wrapper import Wrapper
 
-__all__ = ["Completion", "LanguageModel", "Message", "Request", "Sampling", "Usage"]
+__all__ = [
+    "Budget",
+    "Budgeted",
+    "Cache",
+    "Cached",
+    "CallMemo",
+    "Completion",
+    "DiskCache",
+    "LanguageModel",
+    "Ledger",
+    "LiteLLM",
+    "MemoryCache",
+    "Message",
+    "OpenAICompatible",
+    "Price",
+    "Priced",
+    "Recorded",
+    "Request",
+    "Reservation",
+    "Retry",
+    "Sampling",
+    "ScriptedLM",
+    "Spend",
+    "Throttle",
+    "Usage",
+    "Wrapper",
+    "completion_from_json",
+    "completion_to_json",
+    "price_of",
+    "request_key",
+]

@@ -1,0 +1,283 @@
+"""A hard cap on what is spent, kept by reserving before each call.
+
+A call first reserves the most that it could take, and settles for what it took. So the cap holds
+at any concurrency: two calls can never both take the last dollar. Where only calls that are still
+under way stand in the way of the next one, it waits for them to settle instead of giving up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from dataclasses import dataclass, replace
+
+from langprog.errors import BudgetExceeded, InputError, ModelError
+from langprog.lm.pricing import Price, Priced
+from langprog.lm.types import Completion, LanguageModel, Request
+from langprog.lm.wrapper import Wrapper
+
+# Sent as max_tokens where a cap on tokens or dollars needs a bound and the request has none.
+LARGEST_REPLY = 4096
+# No tokenizer in use gives more tokens than bytes; roles and separators come on top.
+TOKENS_A_MESSAGE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The most that may be spent; ``None`` leaves a resource open.
+
+    Args:
+        calls: Requests sent, retries among them.
+        tokens: Prompt and completion tokens together.
+        dollars: Price of all calls together.
+        seconds: Time from the first use; no call starts later.
+
+    Raises:
+        InputError: A cap is negative.
+    """
+
+    calls: int | None = None
+    tokens: int | None = None
+    dollars: float | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("calls", "tokens", "dollars", "seconds"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise InputError(f"Budget({name}={value!r}): a cap must be 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What was spent: requests, tokens and dollars."""
+
+    calls: int = 0
+    tokens: int = 0
+    dollars: float = 0.0
+
+    def __add__(self, other: Spend) -> Spend:
+        return Spend(
+            self.calls + other.calls, self.tokens + other.tokens, self.dollars + other.dollars
+        )
+
+    def __sub__(self, other: Spend) -> Spend:
+        return Spend(
+            self.calls - other.calls, self.tokens - other.tokens, self.dollars - other.dollars
+        )
+
+
+def spend_of(completion: Completion) -> Spend:
+    """Return what one completion took."""
+    return Spend(1, completion.usage.total_tokens, completion.dollars or 0.0)
+
+
+class Reservation:
+    """A place in a ledger, to be settled or released exactly once."""
+
+    def __init__(self, ledger: Ledger, most: Spend) -> None:
+        self._ledger = ledger
+        self._most = most
+
+    def settle(self, completion: Completion) -> None:
+        """Turn the reservation into what ``completion`` took."""
+        self._ledger._close(self._most, spend_of(completion))
+
+    def failed(self) -> None:
+        """Keep the call, which was sent, but no tokens: none are known."""
+        self._ledger._close(self._most, Spend(calls=1))
+
+    def release(self) -> None:
+        """Give everything back: nothing was sent."""
+        self._ledger._close(self._most, Spend())
+
+
+class Ledger:
+    """What is spent under a budget; shared by tasks, threads and event loops.
+
+    Args:
+        budget: The caps; none by default, which only counts.
+
+    Two accounts are kept: ``paid``, and ``uncached``, as if nothing had been cached.
+    """
+
+    def __init__(self, budget: Budget = Budget()) -> None:
+        self.budget = budget
+        self._paid = Spend()
+        self._cached = Spend()
+        self._reserved = Spend()
+        self._started: float | None = None
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+
+    @property
+    def paid(self) -> Spend:
+        """What was really sent and billed."""
+        with self._lock:
+            return self._paid
+
+    @property
+    def uncached(self) -> Spend:
+        """What it would have been without any cache or journal."""
+        with self._lock:
+            return self._paid + self._cached
+
+    @property
+    def reserved(self) -> Spend:
+        """What calls under way could still take at most."""
+        with self._lock:
+            return self._reserved
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the first reservation."""
+        return 0.0 if self._started is None else time.monotonic() - self._started
+
+    def start(self) -> None:
+        """Start the clock, if it is not running yet."""
+        with self._lock:
+            if self._started is None:
+                self._started = time.monotonic()
+
+    def remaining(self) -> Budget:
+        """Return what is left of each cap."""
+        budget = self.budget
+        with self._lock:
+            used = self._paid + self._reserved
+        return Budget(
+            calls=None if budget.calls is None else max(0, budget.calls - used.calls),
+            tokens=None if budget.tokens is None else max(0, budget.tokens - used.tokens),
+            dollars=None if budget.dollars is None else max(0.0, budget.dollars - used.dollars),
+            seconds=None if budget.seconds is None else max(0.0, budget.seconds - self.seconds),
+        )
+
+    def note_cached(self, completion: Completion) -> None:
+        """Count a completion that nobody had to pay for."""
+        with self._lock:
+            self._cached += spend_of(completion)
+
+    async def reserve(self, most: Spend) -> Reservation:
+        """Reserve the most that a call could take, waiting for calls under way if need be.
+
+        Raises:
+            BudgetExceeded: Even with nothing under way the call would not fit.
+        """
+        self.start()
+        while True:
+            with self._lock:
+                self._check_time()
+                if self._fits(self._paid + self._reserved + most) is None:
+                    self._reserved += most
+                    return Reservation(self, most)
+                lacking = self._fits(self._paid + most)
+                if lacking is not None:
+                    raise BudgetExceeded(f"the budget of {lacking} is used up")
+                loop = asyncio.get_running_loop()
+                settled: asyncio.Future[None] = loop.create_future()
+                self._waiting.append((loop, settled))
+            await settled
+
+    def _check_time(self) -> None:
+        limit = self.budget.seconds
+        if limit is not None and self.seconds >= limit:
+            raise BudgetExceeded(f"the budget of {limit:g} seconds is used up")
+
+    def _fits(self, total: Spend) -> str | None:
+        budget = self.budget
+        if budget.calls is not None and total.calls > budget.calls:
+            return f"{budget.calls} calls"
+        if budget.tokens is not None and total.tokens > budget.tokens:
+            return f"{budget.tokens} tokens"
+        if budget.dollars is not None and total.dollars > budget.dollars + 1e-12:
+            return f"{budget.dollars:g} dollars"
+        return None
+
+    def _close(self, most: Spend, taken: Spend) -> None:
+        with self._lock:
+            self._reserved -= most
+            self._paid += taken
+            waiting, self._waiting = self._waiting, []
+        for loop, settled in waiting:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_wake, settled)
+
+
+def _wake(settled: asyncio.Future[None]) -> None:
+    if not settled.done():
+        settled.set_result(None)
+
+
+class Budgeted(Wrapper):
+    """Reserves in every ledger of a request before it is sent, and settles afterwards.
+
+    Belongs directly around what sends requests, inside retries, so that each one is counted. A
+    request that fails after it was sent counts as a call; its tokens are not known.
+
+    Args:
+        inner: The model; where it is a :class:`Priced`, its price bounds the dollars.
+    """
+
+    def __init__(self, inner: LanguageModel) -> None:
+        super().__init__(inner)
+        self._price = inner.price if isinstance(inner, Priced) else None
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer ``request`` if every ledger agrees.
+
+        Raises:
+            BudgetExceeded: A ledger cannot take the call.
+            ModelError: A ledger caps dollars and the model's price is not known.
+        """
+        if not request.ledgers:
+            return await self.inner.complete(request)
+        bounded = any(
+            ledger.budget.tokens is not None or ledger.budget.dollars is not None
+            for ledger in request.ledgers
+        )
+        if bounded:
+            request = self._with_bound(request)
+        reservations = await self._reserve(request, bounded)
+        try:
+            completion = await self.inner.complete(request)
+        except BaseException:
+            for reservation in reservations:
+                reservation.failed()
+            raise
+        for reservation in reservations:
+            reservation.settle(completion)
+        return completion
+
+    def _with_bound(self, request: Request) -> Request:
+        sampling = request.sampling.over(self.defaults)
+        if sampling.max_tokens is not None:
+            return request
+        bounded = replace(request.sampling, max_tokens=LARGEST_REPLY)
+        return replace(request, sampling=bounded)
+
+    async def _reserve(self, request: Request, bounded: bool) -> list[Reservation]:
+        most = self._most(request) if bounded else Spend(calls=1)
+        reservations: list[Reservation] = []
+        try:
+            for ledger in request.ledgers:
+                if ledger.budget.dollars is not None and self._price is None:
+                    raise ModelError(
+                        f"the price of {self.name} is not known, so a budget in dollars cannot be "
+                        "kept: pass price=lp.Price(input=..., output=...) to lp.LM"
+                    )
+                reservations.append(await ledger.reserve(most))
+        except BaseException:
+            for reservation in reservations:
+                reservation.release()
+            raise
+        return reservations
+
+    def _most(self, request: Request) -> Spend:
+        prompt = sum(
+            len(message.content.encode()) + TOKENS_A_MESSAGE for message in request.messages
+        )
+        reply = request.sampling.over(self.defaults).max_tokens or LARGEST_REPLY
+        reply *= request.n
+        price = self._price or Price(0.0, 0.0)
+        dollars = (prompt * price.input + reply * price.output) / 1_000_000
+        return Spend(calls=1, tokens=prompt + reply, dollars=dollars)

@@ -1,0 +1,175 @@
+"""Answer a request that was answered before.
+
+Keys are the full request and the endpoint. Values are JSON text, never pickles, so that reading a
+cache that somebody else can write to runs no code (CVE-2025-69872 is about diskcache's pickles).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections import OrderedDict
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from langprog.errors import InputError
+from langprog.lm.codec import completion_from_json, completion_to_json
+from langprog.lm.keys import request_key
+from langprog.lm.single_flight import SingleFlight
+from langprog.lm.types import Completion, LanguageModel, Request
+from langprog.lm.wrapper import Wrapper
+
+if TYPE_CHECKING:
+    import diskcache
+
+
+class Cache(Protocol):
+    """Keeps completions by key."""
+
+    def get(self, key: str) -> Completion | None:
+        """Return the completion of that key; ``None`` where there is none or it is damaged."""
+        ...
+
+    def put(self, key: str, completion: Completion) -> None:
+        """Keep ``completion``."""
+        ...
+
+
+class MemoryCache:
+    """Keeps the completions used last, in this process.
+
+    Args:
+        size: How many are kept.
+    """
+
+    def __init__(self, size: int = 100_000) -> None:
+        self._size = size
+        self._kept: OrderedDict[str, Completion] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> Completion | None:
+        """Return the completion of that key, or ``None``."""
+        with self._lock:
+            completion = self._kept.get(key)
+            if completion is not None:
+                self._kept.move_to_end(key)
+        return completion
+
+    def put(self, key: str, completion: Completion) -> None:
+        """Keep ``completion``; the one used least recently makes room."""
+        with self._lock:
+            self._kept[key] = completion
+            if len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+
+
+class DiskCache:
+    """Keeps completions in a folder, for any number of processes.
+
+    Args:
+        folder: Made where it does not exist, on first use.
+        size: Bytes kept at most; those used least recently make room.
+    """
+
+    def __init__(self, folder: str | Path, *, size: int = 4 * 2**30) -> None:
+        self._folder = Path(folder)
+        self._size = size
+        self._opened: diskcache.Cache | None = None
+        self._lock = threading.Lock()
+
+    def _store(self) -> diskcache.Cache:
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def _open(self) -> diskcache.Cache:
+        import diskcache  # noqa: PLC0415 - programs without a disk cache need not load sqlite
+
+        class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no types
+            """Stores text and reads nothing but text, so no pickle is ever loaded."""
+
+            def store(self, value: Any, read: bool, key: Any = None) -> Any:
+                return super().store(str(value), read, key=key)
+
+            def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:
+                if mode not in (diskcache.core.MODE_RAW, diskcache.core.MODE_TEXT):
+                    return None
+                return super().fetch(mode, filename, value, read)
+
+            def get(self, key: Any, raw: bool) -> Any:
+                return str(key) if raw else ""
+
+        try:
+            return diskcache.Cache(
+                str(self._folder),
+                disk=TextDisk,
+                size_limit=self._size,
+                eviction_policy="least-recently-used",
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise InputError(
+                f"the cache folder {self._folder} cannot be used ({error}): set LANGPROG_CACHE to "
+                "a folder that can be written, or pass cache=False to lp.LM"
+            ) from None
+
+    def get(self, key: str) -> Completion | None:
+        """Return the completion of that key; a damaged entry counts as none."""
+        store = self._store()
+        try:
+            text = store.get(key)
+            return completion_from_json(json.loads(text)) if isinstance(text, str) else None
+        except (ValueError, OSError, sqlite3.Error):
+            return None
+
+    def put(self, key: str, completion: Completion) -> None:
+        """Keep ``completion``; where the disk is full or busy, it is simply not kept."""
+        store = self._store()
+        try:
+            store.set(key, json.dumps(completion_to_json(completion), ensure_ascii=False))
+        except (OSError, sqlite3.Error):
+            return
+
+    def close(self) -> None:
+        """Close the files; the next use opens them again."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+
+
+class Cached(Wrapper):
+    """Answers from a cache, and sends identical requests that are under way only once.
+
+    A request with a temperature is cached like any other: two draws of one prompt differ by
+    ``sampling.seed``.
+
+    Args:
+        inner: The model.
+        cache: Where completions are kept.
+    """
+
+    def __init__(self, inner: LanguageModel, cache: Cache) -> None:
+        super().__init__(inner)
+        self.cache = cache
+        self._flights = SingleFlight[Completion]()
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer ``request``, from the cache where it is there."""
+        key = request_key(self.inner, request)
+        known = self.cache.get(key)
+        if known is None:
+
+            async def ask() -> Completion:
+                completion = await self.inner.complete(request)
+                self.cache.put(key, completion)
+                return completion
+
+            known, mine = await self._flights.run(key, ask)
+            if mine:
+                return known
+        for ledger in request.ledgers:
+            ledger.note_cached(known)
+        return replace(known, cached=True)

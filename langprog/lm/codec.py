@@ -1,0 +1,51 @@
+"""Completions as plain JSON, for caches and journals; nothing is ever pickled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langprog.lm.types import Completion, Usage
+
+
+def completion_to_json(completion: Completion) -> dict[str, Any]:
+    """Return ``completion`` as plain JSON data."""
+    usage = completion.usage
+    return {
+        "texts": list(completion.texts),
+        "model": completion.model,
+        "usage": [usage.prompt_tokens, usage.completion_tokens, usage.cached_prompt_tokens],
+        "finish": list(completion.finish_reasons),
+        "logprobs": None
+        if completion.logprobs is None
+        else [list(one) for one in completion.logprobs],
+        "dollars": completion.dollars,
+        "latency": completion.latency,
+    }
+
+
+def completion_from_json(data: Mapping[str, Any]) -> Completion:
+    """Rebuild what :func:`completion_to_json` gave, marked as cached.
+
+    Raises:
+        ValueError: The data is no completion.
+    """
+    try:
+        logprobs = data["logprobs"]
+        texts = tuple(data["texts"])
+        if not texts or not all(isinstance(text, str) for text in texts):
+            raise ValueError("a completion needs texts")
+        return Completion(
+            texts=texts,
+            model=str(data["model"]),
+            usage=Usage(*(int(count) for count in data["usage"])),
+            finish_reasons=tuple(str(reason) for reason in data["finish"]),
+            logprobs=None
+            if logprobs is None
+            else tuple(tuple(float(value) for value in one) for one in logprobs),
+            dollars=None if data["dollars"] is None else float(data["dollars"]),
+            latency=float(data["latency"]),
+            cached=True,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"no completion: {error!r}") from None

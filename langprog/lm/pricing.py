@@ -1,0 +1,76 @@
+"""What a call costs: dollars per million tokens, for each model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib import resources
+
+from langprog.errors import ModelError
+from langprog.lm.types import Completion, LanguageModel, Request, Usage
+from langprog.lm.wrapper import Wrapper
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A price list's line.
+
+    Args:
+        input: Dollars per million prompt tokens.
+        output: Dollars per million completion tokens.
+        cached_input: Dollars per million prompt tokens that the endpoint had in its own cache;
+            as ``input`` where it is left out.
+    """
+
+    input: float
+    output: float
+    cached_input: float | None = None
+
+    def __post_init__(self) -> None:
+        for value in (self.input, self.output, self.cached_input):
+            if value is not None and not 0 <= value < float("inf"):
+                raise ModelError(f"a price must be 0 or more dollars per million, not {value!r}")
+
+    def of(self, usage: Usage) -> float:
+        """Return the dollars that ``usage`` costs."""
+        cached = min(usage.cached_prompt_tokens, usage.prompt_tokens)
+        cached_rate = self.input if self.cached_input is None else self.cached_input
+        fresh = usage.prompt_tokens - cached
+        total = fresh * self.input + cached * cached_rate + usage.completion_tokens * self.output
+        return total / 1_000_000
+
+
+class Priced(Wrapper):
+    """Puts a price on every completion.
+
+    Args:
+        inner: The model.
+        price: Its price, or ``None`` where none is known: then a completion has no dollars, and a
+            budget in dollars refuses the call rather than take it for free.
+    """
+
+    def __init__(self, inner: LanguageModel, price: Price | None) -> None:
+        super().__init__(inner)
+        self.price = price
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer ``request``, with its price."""
+        completion = await self.inner.complete(request)
+        if self.price is None:
+            return completion
+        return replace(completion, dollars=self.price.of(completion.usage))
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, Price]:
+    text = resources.files("langprog.lm").joinpath("prices.json").read_text(encoding="utf-8")
+    return {name: Price(**line) for name, line in json.loads(text)["models"].items()}
+
+
+def price_of(name: str) -> Price | None:
+    """Return the price that is known for a model by name, else ``None``."""
+    provider = name.partition("/")[0]
+    if provider in ("ollama", "vllm", "sglang", "llamacpp"):
+        return Price(0.0, 0.0)  # runs on the user's own machine; nobody bills the tokens
+    return _table().get(name)

@@ -1,0 +1,55 @@
+"""Answer from a memo before anything else: how a journal replays a compile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+from langprog.lm.keys import request_key
+from langprog.lm.single_flight import SingleFlight
+from langprog.lm.types import Completion, LanguageModel, Request
+from langprog.lm.wrapper import Wrapper
+
+
+class CallMemo(Protocol):
+    """Remembers completions by request key."""
+
+    def get(self, key: str) -> Completion | None:
+        """Return the completion of that key, or ``None``."""
+        ...
+
+    def put(self, key: str, completion: Completion) -> None:
+        """Keep a completion that was just paid for."""
+        ...
+
+
+class Recorded(Wrapper):
+    """Answers from a memo, and puts there what it had to ask.
+
+    Args:
+        inner: The model.
+        memo: Where completions are kept; asked before any cache.
+    """
+
+    def __init__(self, inner: LanguageModel, memo: CallMemo) -> None:
+        super().__init__(inner)
+        self._memo = memo
+        self._flights = SingleFlight[Completion]()
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer ``request``; identical ones at the same time are asked once."""
+        key = request_key(self.inner, request)
+        known = self._memo.get(key)
+        if known is None:
+
+            async def ask() -> Completion:
+                completion = await self.inner.complete(request)
+                self._memo.put(key, completion)
+                return completion
+
+            known, mine = await self._flights.run(key, ask)
+            if mine:
+                return known
+        for ledger in request.ledgers:
+            ledger.note_cached(known)
+        return replace(known, cached=True)

@@ -1,0 +1,77 @@
+"""A model that answers from a script: for tests, the project's own and its users'."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from langprog.errors import ModelError
+from langprog.lm.types import Completion, Request, Sampling, Usage
+
+Reply = str | Sequence[str] | Exception
+Script = Callable[[Request], Reply] | Sequence[Reply]
+
+
+class ScriptedLM:
+    """A language model that answers from a script, in this process.
+
+    Args:
+        script: Replies in their order, or a function of the request. A reply is a text, several
+            texts (for ``n`` > 1) or an exception to raise.
+        name: ``provider/model``.
+        dollars: Price of each call; 0 by default.
+        defaults: Sampling where a request says nothing.
+    """
+
+    endpoint = "in-process"
+
+    def __init__(
+        self,
+        script: Script,
+        *,
+        name: str = "scripted/lm",
+        dollars: float | None = 0.0,
+        defaults: Sampling = Sampling(),
+    ) -> None:
+        self.name = name
+        self.defaults = defaults
+        self.requests: list[Request] = []
+        self._script = script
+        self._dollars = dollars
+        self._lock = threading.Lock()
+
+    @property
+    def calls(self) -> int:
+        """How many requests came in."""
+        return len(self.requests)
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer with the script's next reply.
+
+        Raises:
+            ModelError: The script has no reply left.
+            Exception: The reply is an exception.
+        """
+        with self._lock:
+            index = len(self.requests)
+            self.requests.append(request)
+        if callable(self._script):
+            reply = self._script(request)
+        elif index < len(self._script):
+            reply = self._script[index]
+        else:
+            raise ModelError(f"{self.name} has {len(self._script)} replies and was asked for more")
+        if isinstance(reply, Exception):
+            raise reply
+        texts = (reply,) * request.n if isinstance(reply, str) else tuple(reply)
+        prompt = sum(len(message.content.split()) for message in request.messages)
+        return Completion(
+            texts=texts,
+            model=self.name,
+            usage=Usage(prompt, sum(len(text.split()) for text in texts)),
+            finish_reasons=("stop",) * len(texts),
+            dollars=self._dollars,
+        )
+
+    async def aclose(self) -> None:
+        """Do nothing: there is no connection."""

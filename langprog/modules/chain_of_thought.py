@@ -1,0 +1,52 @@
+"""Reason first, then answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langprog.modules.base import Module
+from langprog.modules.predict import Predict
+from langprog.modules.prediction import Prediction
+from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
+
+REASONING = FieldSpec(
+    name="reasoning", role="output", annotation=str, description="think step by step"
+)
+
+
+class ChainOfThought(Module):
+    """Ask for a ``reasoning`` field before the outputs of a signature.
+
+    Follows: Chain-of-Thought Prompting Elicits Reasoning in Large Language Models (Wei et al.).
+    Differs: the reasoning is a declared output, so demonstrations may carry it or leave it out.
+
+    Args:
+        signature: As for Predict; one that has a ``reasoning`` output already is used as it is.
+        **options: As for Predict.
+    """
+
+    predict: Predict
+
+    def __init__(self, signature: str | type[Signature] | SignatureSpec, **options: Any) -> None:
+        spec = signature_of(signature)
+        if "reasoning" not in spec.outputs:
+            spec = spec.with_field(REASONING, first=True)
+        self.predict = Predict(spec, **options)
+
+    @property
+    def inputs(self) -> Mapping[str, FieldSpec]:
+        """Input fields by name."""
+        return self.predict.inputs
+
+    @property
+    def outputs(self) -> Mapping[str, FieldSpec]:
+        """Output fields by name, ``reasoning`` first."""
+        return self.predict.outputs
+
+    async def aforward(self, **inputs: Any) -> Prediction:
+        """Ask the model."""
+        return await self.predict.acall(**inputs)
+
+    def __repr__(self) -> str:
+        return f"ChainOfThought({self.predict!r})"

@@ -1,0 +1,211 @@
+"""Steps wired by field name; those that do not wait for one another run at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Mapping
+from typing import Any, Self
+
+from langprog.errors import InputError, SignatureError
+from langprog.modules.base import Module
+from langprog.modules.prediction import Prediction
+from langprog.signature import FieldSpec, choices_of
+
+
+class Pipeline(Module):
+    """A graph of steps, known before the first call.
+
+    An output of one step feeds every step that has an input of that name; an input that no step
+    gives is an input of the pipeline. All outputs of all steps are the pipeline's outputs.
+
+    Example::
+
+        triage = lp.Pipeline(
+            team=lp.Predict("ticket -> team"),
+            priority=lp.Predict("ticket, team -> priority"),
+        )
+
+    Args:
+        **steps: Modules by step name; a user's own needs a class attribute ``signature``.
+
+    Raises:
+        SignatureError: Two steps give the same field, steps wait for one another in a circle,
+            or a field's type differs between the step that gives it and one that takes it.
+    """
+
+    def __init__(self, **steps: Module) -> None:
+        if not steps:
+            raise SignatureError("a Pipeline needs at least one step")
+        for name, step in steps.items():
+            if not isinstance(step, Module):
+                raise SignatureError(
+                    f"step {name!r} of the Pipeline is a {type(step).__name__}, not a module"
+                )
+        givers = _givers(steps)
+        self._steps = dict(steps)
+        self._waits = {
+            name: tuple(dict.fromkeys(givers[field] for field in step.inputs if field in givers))
+            for name, step in steps.items()
+        }
+        self._order = _order(self._waits)
+        self._inputs = _open_inputs(steps, givers)
+        self._outputs = {
+            field: spec for name in self._order for field, spec in steps[name].outputs.items()
+        }
+
+    @property
+    def inputs(self) -> Mapping[str, FieldSpec]:
+        """Input fields by name: those that no step gives."""
+        return self._inputs
+
+    @property
+    def outputs(self) -> Mapping[str, FieldSpec]:
+        """Output fields by name: those of every step, in the order in which they are known."""
+        return self._outputs
+
+    def children(self) -> dict[str, Module]:
+        """Return the steps by name."""
+        return dict(self._steps)
+
+    def with_children(self, children: Mapping[str, Module]) -> Self:
+        """Return a copy with these steps in the same graph."""
+        new = copy.copy(self)
+        object.__setattr__(new, "_steps", dict(children))
+        return new
+
+    def graph(self) -> dict[str, tuple[str, ...]]:
+        """Return for every step the steps that it waits for, in an order that works."""
+        return {name: self._waits[name] for name in self._order}
+
+    def draw(self) -> str:
+        """Return the graph as a Mermaid flow chart."""
+        lines = ["flowchart LR"]
+        for field in self._inputs:
+            lines.append(f"    in_{field}([{field}])")
+        for name in self._order:
+            lines.append(f"    {name}[{name}]")
+            for field in self._steps[name].inputs:
+                source = next(
+                    (giver for giver in self._waits[name] if field in self._steps[giver].outputs),
+                    f"in_{field}",
+                )
+                lines.append(f"    {source} -->|{field}| {name}")
+        return "\n".join(lines)
+
+    async def aforward(self, **inputs: Any) -> Prediction:
+        """Run every step as soon as its inputs are known.
+
+        Raises:
+            InputError: An input is missing or unknown.
+        """
+        if inputs.keys() != self._inputs.keys():
+            missing = [name for name in self._inputs if name not in inputs]
+            unknown = [name for name in inputs if name not in self._inputs]
+            what = (
+                f"lacks {', '.join(missing)}" if missing else f"has unknown {', '.join(unknown)}"
+            )
+            raise InputError(
+                f"the call of the Pipeline {what}; its inputs are {', '.join(self._inputs)}"
+            )
+        if all(self._waits[later] for later in self._order[1:]) and _is_chain(
+            self._order, self._waits
+        ):
+            return await self._in_a_row(inputs)
+        return await self._at_once(inputs)
+
+    async def _in_a_row(self, inputs: Mapping[str, Any]) -> Prediction:
+        known = dict(inputs)
+        for name in self._order:
+            step = self._steps[name]
+            known.update(await step.acall(**{field: known[field] for field in step.inputs}))
+        return Prediction(**{field: known[field] for field in self._outputs})
+
+    async def _at_once(self, inputs: Mapping[str, Any]) -> Prediction:
+        known = dict(inputs)
+        tasks: dict[str, asyncio.Task[None]] = {}
+
+        async def run(name: str) -> None:
+            for giver in self._waits[name]:
+                await tasks[giver]
+            step = self._steps[name]
+            known.update(await step.acall(**{field: known[field] for field in step.inputs}))
+
+        for name in self._order:
+            tasks[name] = asyncio.create_task(run(name))
+        try:
+            await asyncio.gather(*tasks.values())
+        finally:
+            for task in tasks.values():
+                task.cancel()
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
+        return Prediction(**{field: known[field] for field in self._outputs})
+
+    def __repr__(self) -> str:
+        return f"Pipeline({', '.join(f'{name}={step!r}' for name, step in self._steps.items())})"
+
+
+def _givers(steps: Mapping[str, Module]) -> dict[str, str]:
+    givers: dict[str, str] = {}
+    for name, step in steps.items():
+        for field in step.outputs:
+            if field in givers:
+                raise SignatureError(
+                    f"steps {givers[field]!r} and {name!r} of the Pipeline both give {field!r}: "
+                    "rename one of the fields"
+                )
+            givers[field] = name
+    return givers
+
+
+def _order(waits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    order: list[str] = []
+    left = dict(waits)
+    while left:
+        ready = [name for name, givers in left.items() if all(giver in order for giver in givers)]
+        if not ready:
+            raise SignatureError(
+                f"steps {', '.join(left)} of the Pipeline wait for one another in a circle"
+            )
+        for name in ready:
+            order.append(name)
+            del left[name]
+    return tuple(order)
+
+
+def _is_chain(order: tuple[str, ...], waits: Mapping[str, tuple[str, ...]]) -> bool:
+    return all(
+        earlier in waits[later] for earlier, later in zip(order[:-1], order[1:], strict=True)
+    )
+
+
+def _open_inputs(steps: Mapping[str, Module], givers: Mapping[str, str]) -> dict[str, FieldSpec]:
+    inputs: dict[str, FieldSpec] = {}
+    for name, step in steps.items():
+        for field, spec in step.inputs.items():
+            if field in givers:
+                giver = givers[field]
+                given = steps[giver].outputs[field]
+                if not _fits(given, spec):
+                    raise SignatureError(
+                        f"step {giver!r} gives {field!r} as {given.type_phrase or 'text'}, "
+                        f"but step {name!r} takes it as {spec.type_phrase or 'text'}"
+                    )
+            elif field in inputs and inputs[field].annotation != spec.annotation:
+                raise SignatureError(
+                    f"steps of the Pipeline take {field!r} with different types: "
+                    f"{inputs[field].type_phrase or 'text'} and {spec.type_phrase or 'text'}"
+                )
+            else:
+                inputs.setdefault(field, spec)
+    return inputs
+
+
+def _fits(given: FieldSpec, taken: FieldSpec) -> bool:
+    if given.annotation == taken.annotation:
+        return True
+    choices = choices_of(given.annotation)
+    text = choices is not None and all(isinstance(value, str) for value in choices.values())
+    return (taken.annotation is str and text) or (
+        taken.annotation is float and given.annotation is int
+    )

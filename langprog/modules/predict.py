@@ -1,0 +1,227 @@
+"""The one module that asks a language model."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+from langprog.adapters import Adapter, adapter_named
+from langprog.errors import BudgetExceeded, InputError, LMError, ParseError
+from langprog.example import Example
+from langprog.lm import Completion, LanguageModel, Message, Sampling
+from langprog.modules.base import Module, Parameter
+from langprog.modules.prediction import Prediction
+from langprog.modules.trace import TraceStep, recorder
+from langprog.runtime import ask, current, remember
+from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
+
+
+class Predict(Module):
+    """Ask a model for the outputs of a signature.
+
+    Everything about it is a value: ``with_parameters`` returns a changed copy.
+
+    Args:
+        signature: A Signature class, a SignatureSpec or the short form ``"ticket -> team"``.
+        instruction: Replaces the signature's instruction.
+        demos: Worked examples shown to the model, in this order.
+        model: Name of a model (``"openai/gpt-4.1-mini"``) or a model; the ambient one if left out.
+        adapter: ``"chat"`` or ``"json"``; the ambient one if left out.
+        temperature: Shorthand for ``sampling``.
+        max_tokens: Shorthand for ``sampling``.
+        sampling: Every setting of sampling.
+
+    Raises:
+        SignatureError: The signature is wrong.
+        InputError: A demonstration lacks every output, or the adapter is unknown.
+    """
+
+    signature: SignatureSpec  # type: ignore[misc]  # an instance's own, where a user's class declares one
+    demos: tuple[Example, ...]
+    model: str | None
+    adapter: str | None
+    sampling: Sampling
+
+    _parameters: ClassVar[tuple[str, ...]] = (
+        "instruction",
+        "demos",
+        "model",
+        "sampling",
+        "adapter",
+    )
+
+    def __init__(
+        self,
+        signature: str | type[Signature] | SignatureSpec,
+        *,
+        instruction: str | None = None,
+        demos: Sequence[Example | Mapping[str, Any]] = (),
+        model: str | LanguageModel | None = None,
+        adapter: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        sampling: Sampling = Sampling(),
+    ) -> None:
+        spec = signature_of(signature)
+        if instruction is not None:
+            spec = spec.with_instruction(instruction)
+        if adapter is not None:
+            adapter_named(adapter)
+        self._set(
+            signature=spec,
+            demos=_demos(spec, demos),
+            model=model if model is None or isinstance(model, str) else remember(model),
+            adapter=adapter,
+            sampling=Sampling(temperature=temperature, max_tokens=max_tokens).over(sampling),
+        )
+
+    def _set(self, **values: Any) -> None:
+        vars(self).update(values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "_frozen":
+            object.__setattr__(self, name, value)
+            return
+        raise InputError(
+            f"a Predict is a value: {name} cannot be set; "
+            f"with_parameters({{...}}) returns a changed copy"
+        )
+
+    @property
+    def inputs(self) -> Mapping[str, FieldSpec]:
+        """Input fields by name."""
+        return self.signature.inputs
+
+    @property
+    def outputs(self) -> Mapping[str, FieldSpec]:
+        """Output fields by name."""
+        return self.signature.outputs
+
+    @property
+    def predicts(self) -> bool:
+        """Whether this module itself is a predictor: yes."""
+        return True
+
+    def root_name(self) -> str:
+        """Return ``"predict"``."""
+        return "predict"
+
+    def own_parameters(self) -> dict[str, Parameter]:
+        """Return instruction, demos, model, sampling and adapter."""
+        return {
+            "instruction": Parameter("instruction", self.signature.instruction),
+            "demos": Parameter("demos", self.demos),
+            "model": Parameter("model", self.model),
+            "sampling": Parameter("sampling", self.sampling),
+            "adapter": Parameter("adapter", self.adapter),
+        }
+
+    def with_own_parameters(self, values: Mapping[str, Any]) -> Self:
+        """Return a copy with these parameters."""
+        new = copy.copy(self)
+        for name, value in values.items():
+            if name == "instruction":
+                new._set(signature=new.signature.with_instruction(value))
+            elif name == "demos":
+                new._set(demos=_demos(self.signature, value))
+            elif name == "adapter" and value is not None:
+                new._set(adapter=adapter_named(value).name)
+            elif name in self._parameters:
+                new._set(**{name: value})
+            else:
+                raise InputError(f"a Predict has no parameter {name!r}")
+        return new
+
+    # --- the call -------------------------------------------------------------------------------
+
+    def render(self, inputs: Mapping[str, Any]) -> tuple[Message, ...]:
+        """Return the prompt for ``inputs``, as the model will see it."""
+        return self._adapter().render(self.signature, self.demos, inputs)
+
+    async def aforward(self, **inputs: Any) -> Prediction:
+        """Ask the model; one unreadable reply is sent back once."""
+        values = self.checked(inputs)
+        adapter = self._adapter()
+        messages = adapter.render(self.signature, self.demos, values)
+        completions: list[Completion] = []
+        failure: str | None = "cancelled"
+        outputs: dict[str, Any] = {}
+        try:
+            outputs = await self._answer(adapter, messages, completions)
+            failure = None
+        except (LMError, ParseError, BudgetExceeded) as error:
+            failure = str(error)
+            raise
+        finally:
+            self._record(values, outputs, messages, completions, failure)
+        return Prediction(**outputs)
+
+    async def _answer(
+        self, adapter: Adapter, messages: tuple[Message, ...], completions: list[Completion]
+    ) -> dict[str, Any]:
+        schema = adapter.response_schema(self.signature)
+        completion = await ask(self.model, messages, self.sampling, schema)
+        completions.append(completion)
+        try:
+            return adapter.parse(self.signature, completion.text)
+        except ParseError as error:
+            again = adapter.repair(messages, completion.text, str(error))
+        completion = await ask(self.model, again, self.sampling, schema)
+        completions.append(completion)
+        return adapter.parse(self.signature, completion.text)
+
+    def _record(
+        self,
+        inputs: Mapping[str, Any],
+        outputs: Mapping[str, Any],
+        messages: tuple[Message, ...],
+        completions: list[Completion],
+        failure: str | None,
+    ) -> None:
+        trace = recorder.get()
+        if trace is None:
+            return
+        path = trace.paths.get(id(self), self.signature.name)
+        repairs = max(0, len(completions) - 1)
+        trace.add(TraceStep(path, inputs, outputs, messages, tuple(completions), repairs, failure))
+
+    def checked(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return ``inputs`` validated, in the signature's order.
+
+        Raises:
+            InputError: One is missing, unknown or of the wrong type.
+        """
+        fields = self.signature.inputs
+        if inputs.keys() != fields.keys():
+            missing = [name for name in fields if name not in inputs]
+            unknown = [name for name in inputs if name not in fields]
+            what = (
+                f"lacks {', '.join(missing)}" if missing else f"has unknown {', '.join(unknown)}"
+            )
+            raise InputError(
+                f"the call of {self.signature.name} {what}; its inputs are {', '.join(fields)}"
+            )
+        return {name: field.validate(inputs[name]) for name, field in fields.items()}
+
+    def _adapter(self) -> Adapter:
+        return adapter_named(self.adapter or current().adapter)
+
+    def __repr__(self) -> str:
+        arrow = f"{', '.join(self.inputs)} -> {', '.join(self.outputs)}"
+        return f"Predict({arrow!r}, demos={len(self.demos)}, model={self.model!r})"
+
+
+def _demos(
+    signature: SignatureSpec, demos: Sequence[Example | Mapping[str, Any]]
+) -> tuple[Example, ...]:
+    found = []
+    for index, demo in enumerate(demos):
+        example = demo if isinstance(demo, Example) else Example(**demo)
+        if not any(name in example for name in signature.outputs):
+            raise InputError(
+                f"demonstration {index} of {signature.name} has none of the outputs "
+                f"{', '.join(signature.outputs)}"
+            )
+        found.append(example)
+    return tuple(found)

@@ -1,0 +1,98 @@
+"""What a program returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from langprog.errors import FrozenError
+from langprog.modules.trace import RunUsage, TraceStep
+
+
+class Prediction(Mapping[str, Any]):
+    """A program's outputs, typed as declared, with what the run took and what happened in it.
+
+    Example::
+
+        prediction = program(ticket="my invoice is wrong")
+        prediction.team          # an output, by name; prediction["team"] is the same
+        prediction.usage.calls   # what it took
+        prediction.trace         # every predictor's call
+
+    Args:
+        **values: Outputs by field name. A user's ``forward`` may build one, or return a dict.
+    """
+
+    __slots__ = ("_trace", "_usage", "_values")
+
+    _values: dict[str, Any]
+    _usage: RunUsage
+    _trace: tuple[TraceStep, ...]
+
+    def __init__(self, **values: Any) -> None:
+        object.__setattr__(self, "_values", values)
+        object.__setattr__(self, "_usage", RunUsage())
+        object.__setattr__(self, "_trace", ())
+
+    @classmethod
+    def of(
+        cls,
+        values: Mapping[str, Any],
+        usage: RunUsage,
+        trace: tuple[TraceStep, ...],
+    ) -> Prediction:
+        """Return ``values`` with the run that they come from."""
+        prediction = cls(**values)
+        object.__setattr__(prediction, "_usage", usage)
+        object.__setattr__(prediction, "_trace", trace)
+        return prediction
+
+    @property
+    def usage(self) -> RunUsage:
+        """Calls, tokens, dollars and seconds that the run took."""
+        return self._usage
+
+    @property
+    def trace(self) -> tuple[TraceStep, ...]:
+        """One step for every predictor that was called."""
+        return self._trace
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outputs as a new dict."""
+        return dict(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._values[name]
+        except KeyError:
+            known = ", ".join(self._values) or "none"
+            raise AttributeError(
+                f"the prediction has no output {name!r}; it has {known}"
+            ) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise FrozenError(f"a prediction cannot be changed (tried to set {name!r})")
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Prediction):
+            return self._values == other._values
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted((name, repr(value)) for name, value in self._values.items())))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Prediction.of, (self._values, self._usage, self._trace))
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name}={value!r}" for name, value in self._values.items())
+        return f"Prediction({inside})"

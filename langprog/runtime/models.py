@@ -1,0 +1,194 @@
+"""Models by name: ``provider/model`` becomes a client with its wrappers around it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypedDict, Unpack
+
+from langprog.errors import ModelError
+from langprog.lm import (
+    Budgeted,
+    Cache,
+    Cached,
+    DiskCache,
+    LanguageModel,
+    LiteLLM,
+    MemoryCache,
+    OpenAICompatible,
+    Price,
+    Priced,
+    Retry,
+    Sampling,
+    Throttle,
+    price_of,
+)
+
+DEFAULT_TIMEOUT = 60.0
+DEFAULT_WIDTH = 64
+DEFAULT_ATTEMPTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An OpenAI-compatible endpoint that is known by name.
+
+    Args:
+        base_url: Where it answers.
+        key_variable: Environment variable that holds its key; empty where none is needed.
+    """
+
+    base_url: str
+    key_variable: str = ""
+
+
+PROVIDERS: Mapping[str, Provider] = MappingProxyType(
+    {
+        "openai": Provider("https://api.openai.com/v1", "OPENAI_API_KEY"),
+        "openrouter": Provider("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
+        "groq": Provider("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
+        "together": Provider("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
+        "deepseek": Provider("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
+        "mistral": Provider("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
+        "ollama": Provider("http://localhost:11434/v1"),
+        "vllm": Provider("http://localhost:8000/v1"),
+        "sglang": Provider("http://localhost:30000/v1"),
+        "llamacpp": Provider("http://localhost:8080/v1"),
+    }
+)
+
+
+class LMOptions(TypedDict, total=False):
+    """What :func:`LM` takes beside the name; see there."""
+
+    temperature: float
+    max_tokens: int
+    top_p: float
+    stop: tuple[str, ...]
+    seed: int
+    base_url: str
+    api_key: str
+    timeout: float
+    cache: bool | str | Path | Cache
+    price: Price
+    width: int
+    rpm: int
+    tpm: int
+    attempts: int
+
+
+def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
+    """Make a language model from its name, with cache, retries, throttle, budget and price.
+
+    - ``pocket/small``: the embedded model, in this process, no key, no network.
+    - ``openai/...``, ``ollama/...``, ``vllm/...`` and other OpenAI-compatible providers, or any
+      name together with ``base_url``: a direct asynchronous HTTP client.
+    - any other ``provider/model``: through litellm, which must be installed.
+
+    Args:
+        name: ``provider/model``.
+        **options: ``temperature``, ``max_tokens``, ``top_p``, ``stop``, ``seed``: sampling where
+            a request says nothing. ``base_url``, ``api_key``, ``timeout`` (seconds, default 60):
+            the endpoint. ``cache``: ``True`` for the user's cache folder (for an embedded model:
+            memory), ``False``, a folder, or a Cache. ``price``: dollars per million tokens.
+            ``width``, ``rpm``, ``tpm``: requests at once, requests and tokens per minute.
+            ``attempts``: how often a request is sent at most.
+
+    Returns:
+        The model; ask it with ``await model.complete(request)`` or hand it to a program.
+
+    Raises:
+        ModelError: The name has no provider, the option is unknown, or the key is missing.
+    """
+    unknown = options.keys() - LMOptions.__optional_keys__
+    if unknown:
+        raise ModelError(
+            f"lp.LM has no option {sorted(unknown)[0]!r}; "
+            f"it has {', '.join(sorted(LMOptions.__optional_keys__))}"
+        )
+    provider, _, rest = name.partition("/")
+    if "base_url" not in options and not (provider and rest):
+        raise ModelError(
+            f"the model name {name!r} has no provider: write provider/model, "
+            "such as pocket/small, openai/gpt-4.1-mini or ollama/llama3.2"
+        )
+    sampling = Sampling(
+        temperature=options.get("temperature"),
+        max_tokens=options.get("max_tokens"),
+        top_p=options.get("top_p"),
+        stop=tuple(options.get("stop", ())),
+        seed=options.get("seed"),
+    )
+    if provider == "pocket" and "base_url" not in options:
+        return _embedded(name, sampling, options)
+    return _remote(name, sampling, options)
+
+
+def _embedded(name: str, sampling: Sampling, options: LMOptions) -> LanguageModel:
+    # The engine needs numpy, so it is imported only where an embedded model is asked for.
+    pocket = importlib.import_module("langprog.pocket")
+    client: LanguageModel = pocket.PocketLM(name, defaults=sampling)
+    if "price" in options:
+        client = Priced(client, options["price"])
+    return _cached(Budgeted(client), options.get("cache", True), in_process=True)
+
+
+def _remote(name: str, sampling: Sampling, options: LMOptions) -> LanguageModel:
+    client = _client(name, sampling, options)
+    paid = Budgeted(Priced(client, options.get("price") or price_of(name)))
+    throttled = Throttle(
+        paid,
+        width=options.get("width", DEFAULT_WIDTH),
+        rpm=options.get("rpm"),
+        tpm=options.get("tpm"),
+    )
+    retried = Retry(throttled, attempts=options.get("attempts", DEFAULT_ATTEMPTS))
+    return _cached(retried, options.get("cache", True), in_process=False)
+
+
+def _client(name: str, sampling: Sampling, options: LMOptions) -> LanguageModel:
+    provider, _, rest = name.partition("/")
+    known = PROVIDERS.get(provider)
+    base_url = options.get("base_url")
+    if base_url is None and known is None:
+        return LiteLLM(name, defaults=sampling, timeout=options.get("timeout", DEFAULT_TIMEOUT))
+    variable = known.key_variable if known else ""
+    key = options.get("api_key") or (os.environ.get(variable) if variable else None)
+    if base_url is None and variable and not key:
+        raise ModelError(
+            f"no key for {name}: set the environment variable {variable}, "
+            "or pass api_key= to lp.LM"
+        )
+    return OpenAICompatible(
+        name,
+        base_url=base_url or (known.base_url if known else ""),
+        model=rest if known and rest else name,
+        api_key=key,
+        defaults=sampling,
+        timeout=options.get("timeout", DEFAULT_TIMEOUT),
+    )
+
+
+def _cached(
+    model: LanguageModel, cache: bool | str | Path | Cache, *, in_process: bool
+) -> LanguageModel:
+    if cache is False:
+        return model
+    if cache is True:
+        return Cached(model, MemoryCache() if in_process else DiskCache(cache_folder()))
+    if isinstance(cache, (str, Path)):
+        return Cached(model, DiskCache(Path(cache)))
+    return Cached(model, cache)
+
+
+def cache_folder() -> Path:
+    """Return where completions are kept: ``LANGPROG_CACHE``, else a folder of the user's cache."""
+    named = os.environ.get("LANGPROG_CACHE")
+    if named:
+        return Path(named)
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "langprog"
