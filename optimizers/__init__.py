@@ -1,1 +1,67 @@
-"""Optimizers: one contract, one member a file."""
+"""Optimizers: one contract, one member a file.
+
+``Optimizer.compile(program, trainset, *, metric, ...)`` is the same for every member; a member is
+a frozen dataclass of knobs with one method, ``search``. What surrounds every search (split,
+journal, budget, holdout, certificate) is in ``compilation``; what a search may use is in ``run``.
+
+- ``bootstrap/``: demonstrations from labels and from good runs.
+- ``instructions/``: proposals for instructions, and the gate that they pass.
+- ``bayesian/``: MIPRO: instructions, demonstrations and models, searched together.
+- ``sequence``: one member after another.
+- ``candidate``, ``space``, ``scoring``, ``rows``, ``rounds``: what searches are made of.
+- ``journal``, ``meter``, ``allowance``: what makes them resume, choose the same, and stop in time.
+- ``certificate``, ``evidence``, ``report``, ``compiled``: what comes out.
+- ``progress``: what a compile tells while it works.
+"""
+
+from __future__ import annotations
+
+from optimizers.base import Optimizer
+from optimizers.bayesian.mipro import MIPRO, Demonstrating, Searching
+from optimizers.bootstrap.few_shot import BootstrapFewShot
+from optimizers.bootstrap.labeled import LabeledFewShot
+from optimizers.bootstrap.random_search import BootstrapRandomSearch
+from optimizers.candidate import Candidate
+from optimizers.certificate import Certificate
+from optimizers.compiled import Compiled
+from optimizers.instructions.hygiene import Hygiene
+from optimizers.instructions.proposer import Proposing
+from optimizers.progress import (
+    BestSoFar,
+    Event,
+    Finished,
+    Noted,
+    Progress,
+    Spent,
+    StageStarted,
+    Stepped,
+    event_to_json,
+)
+from optimizers.report import CompileReport
+from optimizers.sequence import Sequence
+
+__all__ = [
+    "BestSoFar",
+    "BootstrapFewShot",
+    "BootstrapRandomSearch",
+    "Candidate",
+    "Certificate",
+    "CompileReport",
+    "Compiled",
+    "Demonstrating",
+    "Event",
+    "Finished",
+    "Hygiene",
+    "LabeledFewShot",
+    "MIPRO",
+    "Noted",
+    "Optimizer",
+    "Progress",
+    "Proposing",
+    "Searching",
+    "Sequence",
+    "Spent",
+    "StageStarted",
+    "Stepped",
+    "event_to_json",
+]

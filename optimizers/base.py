@@ -1,0 +1,131 @@
+"""The one contract of every optimizer: ``compile``, the same everywhere.
+
+A member is a frozen dataclass whose fields are its knobs, and one method, ``search``. Everything
+else (split, budget, journal, holdout, certificate) is done once, around it, and cannot be left
+out.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import final
+
+from langprog import Budget, Module
+from langprog.lm import LanguageModel
+from langprog.runtime import run_sync
+from optimizers.candidate import Candidate
+from optimizers.certificate import Accept
+from optimizers.compilation import Examples, Order, compiled
+from optimizers.compiled import Compiled
+from optimizers.fingerprint import OPERATIONAL
+from optimizers.progress import Progress, Silent
+from optimizers.rows import Metric
+from optimizers.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer(ABC):
+    """Base class of every member.
+
+    Args:
+        concurrency: Examples in work at the same time; changes how long a compile takes and
+            nothing else.
+    """
+
+    concurrency: int = field(default=64, metadata={OPERATIONAL: True})
+
+    @abstractmethod
+    async def search(self, run: Run) -> Candidate:
+        """Return the best candidate found.
+
+        Results are to be taken in rounds, in order, so that nothing depends on which answer came
+        first. Where the budget ends in the middle (BudgetExceeded), ``run.best`` is taken.
+        """
+
+    @final
+    def compile(  # noqa: PLR0913 - the one contract; its names are fixed
+        self,
+        program: Module,
+        trainset: Examples,
+        *,
+        metric: Metric,
+        valset: Examples | None = None,
+        holdout: Examples | None = None,
+        budget: Budget | None = None,
+        run_dir: str | os.PathLike[str] | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+        accept: Accept = "certified",
+    ) -> Compiled:
+        """Search for a better program, and prove that it is one.
+
+        Args:
+            program: What to compile; it is not written to.
+            trainset: Examples with inputs and, as far as the metric needs them, outputs.
+            metric: ``metric(example, prediction) -> float | bool | Score``.
+            valset: Examples that steer the search; a part of the trainset if left out.
+            holdout: Examples for the certificate alone; a part of the trainset if left out.
+            budget: Hard caps on everything that is asked, retries included. Requests that were in
+                flight when a compile was killed are not counted when it is resumed.
+            run_dir: Folder of the journal; the same compile with the same folder resumes.
+            seed: Every random decision derives from it.
+            progress: Whoever shows what happens.
+            accept: ``certified``: without a detectable gain the input program comes back;
+                ``best``: the best candidate ships, marked uncertified where it is.
+
+        Returns:
+            The frozen program, its certificate, the report and the best candidate.
+
+        Raises:
+            InputError: Something handed over is wrong; the message says what.
+            MetricError: The metric failed on an example.
+            LMError: A model refuses to work at all (a wrong key, a bad request).
+        """
+        return run_sync(
+            self.acompile(
+                program,
+                trainset,
+                metric=metric,
+                valset=valset,
+                holdout=holdout,
+                budget=budget,
+                run_dir=run_dir,
+                seed=seed,
+                progress=progress,
+                accept=accept,
+            )
+        )
+
+    @final
+    async def acompile(  # noqa: PLR0913 - the one contract; its names are fixed
+        self,
+        program: Module,
+        trainset: Examples,
+        *,
+        metric: Metric,
+        valset: Examples | None = None,
+        holdout: Examples | None = None,
+        budget: Budget | None = None,
+        run_dir: str | os.PathLike[str] | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+        accept: Accept = "certified",
+    ) -> Compiled:
+        """Compile; the asynchronous form of :meth:`compile`."""
+        order = Order.of(
+            program,
+            trainset,
+            metric,
+            valset=valset,
+            holdout=holdout,
+            budget=budget,
+            seed=seed,
+            accept=accept,
+        )
+        return await compiled(self, order, run_dir, progress or Silent())
+
+    def models_needed(self) -> tuple[LanguageModel | str, ...]:
+        """Return models that the search names beside those of the program."""
+        return ()

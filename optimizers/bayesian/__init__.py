@@ -1,0 +1,1 @@
+"""Bayesian search over instructions, demonstrations and models."""

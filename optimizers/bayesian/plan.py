@@ -1,0 +1,79 @@
+"""How much of everything: from ``auto``, cut down to what the budget pays for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal
+
+Auto = Literal["light", "medium", "heavy"]
+
+FIRST_BLOCK = 20
+# Shares of the queries that a budget pays for.
+FOR_ROLLOUTS = 0.15
+FOR_FULL_SCORES = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Sizes of a MIPRO search.
+
+    Args:
+        instructions: Proposals for each predictor.
+        demo_sets: Sets of demonstrations for each predictor.
+        trials: Points tried.
+        finalists: Points scored on all of validation at the end, beside the baseline.
+        validation: Validation examples used.
+        rollouts: Training examples that the program is run on, at most.
+    """
+
+    instructions: int
+    demo_sets: int
+    trials: int
+    finalists: int
+    validation: int
+    rollouts: int
+
+
+AUTO: Mapping[str, Sizes] = MappingProxyType(
+    {
+        "light": Sizes(6, 6, 20, 3, 150, 48),
+        "medium": Sizes(10, 10, 48, 4, 300, 96),
+        "heavy": Sizes(16, 14, 120, 5, 1000, 192),
+    }
+)
+
+
+def sized(auto: Auto, *, predictors: int, validation: int, train: int, queries: float) -> Sizes:
+    """Return the sizes of a search.
+
+    Args:
+        auto: How thorough to be.
+        predictors: Predictors in the program; trials grow with them.
+        validation: Validation examples there are.
+        train: Training examples there are.
+        queries: Queries of the program that the budget pays for; ``inf`` where it has no cap.
+    """
+    sizes = AUTO[auto]
+    trials = round(sizes.trials * (1 + 0.5 * (predictors - 1)))
+    sizes = replace(
+        sizes,
+        trials=trials,
+        validation=min(sizes.validation, validation),
+        rollouts=min(sizes.rollouts, train),
+    )
+    if math.isinf(queries):
+        return sizes
+    # Few queries: fewer finalists and fewer examples first, as each trial needs its block anyway.
+    finalists = min(sizes.finalists, max(1, math.floor(queries / 150)))
+    affordable = math.floor(queries * FOR_FULL_SCORES / (finalists + 1))
+    return replace(
+        sizes,
+        finalists=finalists,
+        validation=min(sizes.validation, max(FIRST_BLOCK, affordable)),
+        rollouts=min(sizes.rollouts, math.floor(queries * FOR_ROLLOUTS)),
+        instructions=min(sizes.instructions, max(1, math.floor(queries / 40))),
+        demo_sets=min(sizes.demo_sets, max(2, math.floor(queries / 40))),
+    )

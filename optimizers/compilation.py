@@ -1,0 +1,357 @@
+"""What surrounds every search: checks, split, journal, budget, and the holdout, used once.
+
+The holdout lives here. A search gets a :class:`Run`, which has no way to it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from langprog import Budget, Example, Module, using
+from langprog.errors import BudgetExceeded, ExampleError, InputError, SignatureError
+from langprog.evaluation import check_metric
+from langprog.lm import Budgeted, LanguageModel, Ledger, Recorded, Wrapper
+from langprog.runtime import current
+from optimizers.allowance import SPARE, plan, unpaid
+from optimizers.candidate import Candidate
+from optimizers.certificate import Accept, Certificate, certify, too_few
+from optimizers.compiled import Compiled
+from optimizers.evidence import Evidence
+from optimizers.fingerprint import (
+    data_digest,
+    json_digest,
+    knobs_of,
+    metric_identity,
+    program_digest,
+)
+from optimizers.journal import Journal
+from optimizers.meter import Metered
+from optimizers.progress import Finished, Noted, Progress, StageStarted
+from optimizers.report import CompileReport, prompts_of
+from optimizers.rows import Metric
+from optimizers.run import Materials, Run
+from optimizers.scoring import Scorer
+from optimizers.split import Split, split
+from optimizers.teller import Teller
+
+Examples = Iterable[Example | Mapping[str, Any]]
+
+
+class Searcher(Protocol):
+    """The part of an optimizer that is its own."""
+
+    @property
+    def concurrency(self) -> int:
+        """Examples in work at the same time."""
+        ...
+
+    async def search(self, run: Run) -> Candidate:
+        """Return the best candidate found."""
+        ...
+
+    def models_needed(self) -> tuple[LanguageModel | str, ...]:
+        """Return models that the search names beside those of the program."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a user asked for, checked."""
+
+    program: Module
+    parts: Split
+    metric: Metric
+    budget: Budget
+    seed: int
+    accept: Accept
+
+    @classmethod
+    def of(
+        cls,
+        program: Module,
+        trainset: Examples,
+        metric: Metric,
+        *,
+        valset: Examples | None,
+        holdout: Examples | None,
+        budget: Budget | None,
+        seed: int,
+        accept: Accept,
+    ) -> Order:
+        """Check everything that can be checked before anything is spent.
+
+        Raises:
+            InputError: Something is wrong; the message says what.
+            MetricError: The metric cannot be called with an example and a prediction.
+        """
+        if not isinstance(program, Module) or not program.predictors():
+            raise InputError("there is nothing to compile: the program has no predictor")
+        if accept not in ("certified", "best"):
+            raise InputError(f"accept is 'certified' or 'best', not {accept!r}")
+        check_metric(metric)
+        parts = split(
+            _checked(program, "trainset", trainset),
+            None if valset is None else _checked(program, "valset", valset),
+            None if holdout is None else _checked(program, "holdout", holdout),
+            seed,
+        )
+        return cls(program, parts, metric, budget or Budget(), seed, accept)
+
+    def identity(self, searcher: Searcher) -> dict[str, str]:
+        """Return what makes this compile this one, for the head of its journal."""
+        model = current().lm
+        name, digest = metric_identity(self.metric)
+        knobs = json_digest(knobs_of(searcher))
+        return {
+            "program": program_digest(self.program),
+            "trainset": _part_identity(self.parts.train),
+            "valset": _part_identity(self.parts.validation),
+            "holdout": _part_identity(self.parts.holdout),
+            "metric": f"{name} {digest}",
+            "optimizer": f"{type(searcher).__name__} {knobs}",
+            "seed": str(self.seed),
+            "model": "none" if model is None else model.name,
+        }
+
+
+async def compiled(
+    searcher: Searcher, order: Order, run_dir: str | os.PathLike[str] | None, progress: Progress
+) -> Compiled:
+    """Search, certify, and return the result."""
+    needed = searcher.models_needed()
+    with using(models=needed or None):
+        with closing(Journal(run_dir, order.identity(searcher))) as journal:
+            return await _Compilation(searcher, order, journal, progress).run()
+
+
+class _Compilation:
+    def __init__(
+        self, searcher: Searcher, order: Order, journal: Journal, progress: Progress
+    ) -> None:
+        self._searcher = searcher
+        self._order = order
+        self._journal = journal
+        earlier = journal.earlier
+        self._plan = plan(order.budget, len(order.parts.holdout), len(order.program.predictors()))
+        self._ledger = Ledger(unpaid(order.budget, earlier.paid, earlier.seconds))
+        self._teller = Teller(progress, order.budget, self._ledger, journal)
+        self._wrapped: dict[int, tuple[LanguageModel, Recorded]] = {}
+        self._scorer = Scorer(
+            order.program, order.parts.validation, order.metric, searcher.concurrency
+        )
+
+    async def run(self) -> Compiled:
+        with using(budget=self._ledger, wrap=self._recorded):
+            self._prepare()
+            candidate = await self._searched()
+            searched = self._journal.meter.read()
+            certificate = await self._certified(candidate, searched)
+            ships = certificate.verdict != "original"
+            program = self._order.program
+            shipped = pinned(candidate.apply(program) if ships else program)
+        self._teller.spent()
+        self._teller.tell(Finished(certificate.verdict, str(certificate)))
+        return self._result(shipped, candidate, certificate, searched)
+
+    def _recorded(self, model: LanguageModel) -> LanguageModel:
+        # One wrapper a model, so that equal requests in flight at once find each other.
+        known = self._wrapped.get(id(model))
+        if known is None:
+            counted = model if _keeps_budgets(model) else Budgeted(model)
+            # The model is kept as well: its id stays taken as long as this knows it.
+            known = self._wrapped[id(model)] = (model, Recorded(counted, self._journal))
+        return known[1]
+
+    def _prepare(self) -> None:
+        parts, earlier = self._order.parts, self._journal.earlier
+        self._teller.tell(
+            StageStarted(
+                "prepare",
+                None,
+                f"{len(parts.train)} examples for train, {len(parts.validation)} for validation, "
+                f"{len(parts.holdout)} held out",
+            )
+        )
+        if earlier.sessions:
+            self._teller.note(
+                Noted(
+                    f"resuming: {earlier.paid.calls} paid calls of {earlier.sessions} earlier "
+                    f"session{'s' if earlier.sessions > 1 else ''} are in the journal"
+                )
+            )
+        if parts.moved:
+            self._teller.note(
+                Noted(f"{parts.moved} examples were given twice and kept in one part", True)
+            )
+        few = too_few(self._plan.certified_rows)
+        if few is not None:
+            self._teller.note(Noted(few, True))
+        elif self._plan.certified_rows < len(parts.holdout):
+            self._teller.note(
+                Noted(
+                    f"the budget pays for {self._plan.certified_rows} of "
+                    f"{len(parts.holdout)} holdout examples"
+                )
+            )
+
+    async def _searched(self) -> Candidate:
+        order, earlier = self._order, self._journal.earlier
+        run = Run(
+            Materials(
+                order.program,
+                order.parts.train,
+                order.parts.validation,
+                order.metric,
+                order.seed,
+                self._searcher.concurrency,
+            ),
+            journal=self._journal,
+            scorer=self._scorer,
+            teller=self._teller,
+            allowance=self._plan.search,
+            start=Candidate(),
+        )
+        cap = Ledger(unpaid(self._plan.search_budget, earlier.paid, earlier.seconds))
+        with using(budget=cap):
+            return await finished(self._searcher, run)
+
+    async def _certified(self, candidate: Candidate, searched: Metered) -> Certificate:
+        order = self._order
+        rows = self._affordable_rows(candidate, searched)
+        self._teller.tell(StageStarted("certify", rows, f"both programs on {rows} held-out rows"))
+        try:
+            certificate = await certify(
+                order.program,
+                candidate.apply(order.program),
+                order.parts.holdout[:rows],
+                order.metric,
+                accept=order.accept,
+                concurrency=self._searcher.concurrency,
+                search_dollars=searched.dollars,
+            )
+        except BudgetExceeded as error:
+            verdict = "uncertified" if order.accept == "best" else "original"
+            certificate = Certificate(verdict, f"the budget ended before the certificate: {error}")
+        self._journal.decide("certificate", certificate.to_json())
+        return certificate
+
+    def _affordable_rows(self, candidate: Candidate, searched: Metered) -> int:
+        before = self._scorer.cost(Candidate())
+        after = self._scorer.cost(candidate)
+        left = self._plan.whole.less(searched)
+        covered = left.times_covered(
+            (before.calls + after.calls) * SPARE,
+            (before.tokens + after.tokens) * SPARE,
+            (before.dollars + after.dollars) * SPARE,
+        )
+        most = self._plan.certified_rows
+        return most if math.isinf(covered) else min(most, max(0, math.floor(covered)))
+
+    def _result(
+        self, shipped: Module, candidate: Candidate, certificate: Certificate, searched: Metered
+    ) -> Compiled:
+        order = self._order
+        name, digest = metric_identity(order.metric)
+        evidence = Evidence(
+            optimizer=type(self._searcher).__name__,
+            knobs=knobs_of(self._searcher),
+            seed=order.seed,
+            metric=name,
+            metric_digest=digest,
+            data={
+                part: (len(examples), data_digest(examples))
+                for part, examples in (
+                    ("train", order.parts.train),
+                    ("validation", order.parts.validation),
+                    ("holdout", order.parts.holdout),
+                )
+            },
+            candidate=candidate.digest,
+            certificate=certificate,
+            searched=searched,
+        )
+        before, after = order.program, candidate.apply(order.program)
+        report = CompileReport(
+            evidence=evidence,
+            candidate=candidate,
+            notes=tuple(self._teller.notes),
+            decisions=self._journal.decisions,
+            paid=self._teller.paid(),
+            asked=self._journal.meter.read(),
+            sessions=self._journal.earlier.sessions + 1,
+            diverged_at=self._journal.diverged_at,
+            prompts=(prompts_of(before), prompts_of(after)),
+        )
+        return Compiled(
+            program=shipped, candidate=candidate, certificate=certificate, report=report
+        )
+
+
+async def finished(searcher: Searcher, run: Run) -> Candidate:
+    """Search to the end, or to the end of the budget: then the best so far is taken."""
+    try:
+        return await searcher.search(run)
+    except BudgetExceeded as error:
+        run.note(f"the search ended with its budget ({error}); the best so far is taken")
+        return run.best
+
+
+def pinned(program: Module) -> Module:
+    """Return ``program`` frozen, with the ambient model, adapter and sampling written into it.
+
+    What was compiled is what runs later, wherever that is.
+    """
+    settings = current()
+    values: dict[str, Any] = {}
+    for path, predictor in program.predictors().items():
+        if predictor.model is None and settings.lm is not None:
+            values[f"{path}.model"] = settings.lm.name
+        if predictor.adapter is None:
+            values[f"{path}.adapter"] = settings.adapter
+        values[f"{path}.sampling"] = predictor.sampling.over(settings.sampling)
+    return program.with_parameters(values).freeze()
+
+
+def _keeps_budgets(model: LanguageModel) -> bool:
+    """Return whether a model reserves before it sends; one that a user wrote may not."""
+    while isinstance(model, Wrapper):
+        if isinstance(model, Budgeted):
+            return True
+        model = model.inner
+    return False
+
+
+def _part_identity(examples: tuple[Example, ...]) -> str:
+    return f"{len(examples)} examples {data_digest(examples)}"
+
+
+def _checked(program: Module, part: str, examples: Examples) -> tuple[Example, ...]:
+    found = []
+    wanted = _input_names(program)
+    for index, example in enumerate(examples):
+        if not isinstance(example, Example):
+            if not isinstance(example, Mapping):
+                raise ExampleError(
+                    f"{part}[{index}] is a {type(example).__name__}: give Example(...) or a dict"
+                )
+            example = Example(**example)
+        missing = [name for name in wanted if name not in example]
+        if missing:
+            raise ExampleError(
+                f"{part}[{index}] lacks {', '.join(missing)}, which the program takes as input; "
+                f"it has {', '.join(example)}"
+            )
+        found.append(example)
+    return tuple(found)
+
+
+def _input_names(program: Module) -> tuple[str, ...]:
+    try:
+        return tuple(program.inputs)
+    except SignatureError:
+        return ()  # a user's own module need not say; the evaluation will

@@ -1,0 +1,38 @@
+"""What a compile returns."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from langprog import Module
+from langprog.artifact import save_program
+from optimizers.candidate import Candidate
+from optimizers.certificate import Certificate
+from optimizers.report import CompileReport
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A frozen program with the evidence for it.
+
+    Args:
+        program: What ships: the compiled program, or the input program where no gain could be
+            detected. Frozen and callable.
+        candidate: The best that was found, whether it ships or not.
+        certificate: What the holdout says.
+        report: How it came to be.
+    """
+
+    program: Module
+    candidate: Candidate
+    certificate: Certificate
+    report: CompileReport
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the artifact: the program with its evidence.
+
+        Raises:
+            ArtifactError: The program cannot be written, or does not come back the same.
+        """
+        save_program(self.program, path, evidence=self.report.evidence.to_json())

@@ -1,0 +1,113 @@
+"""What makes a compile this one: digests of program, data and metric, and the knobs in words.
+
+A journal opens with it, and an artifact's evidence quotes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from types import FunctionType
+from typing import Any
+
+from langprog import Example, Module
+from langprog.lm import LanguageModel
+
+# Fields of an optimizer that change how fast it works and nothing else carry this in metadata.
+OPERATIONAL = "operational"
+
+
+def text_digest(text: str) -> str:
+    """Return sixteen hexadecimal digits for ``text``."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def json_digest(value: Any) -> str:
+    """Return sixteen hexadecimal digits for a JSON value."""
+    return text_digest(json.dumps(value, sort_keys=True, ensure_ascii=False))
+
+
+def data_digest(examples: Sequence[Example]) -> str:
+    """Return sixteen hexadecimal digits for ``examples``, in their order."""
+    return json_digest([example.digest for example in examples])
+
+
+def program_digest(program: Module) -> str:
+    """Return sixteen hexadecimal digits for everything that decides what ``program`` does."""
+    parts: dict[str, Any] = {}
+    for path, module in program.named_modules().items():
+        parts[path] = {"class": _class_identity(type(module))}
+    for path, predictor in program.predictors().items():
+        parts[path]["signature"] = predictor.signature.digest
+        parts[path]["demos"] = [demo.digest for demo in predictor.demos]
+    for key, parameter in program.parameters().items():
+        if parameter.kind not in ("instruction", "demos"):
+            parts[key] = repr(parameter.value)
+    return json_digest(parts)
+
+
+def metric_identity(metric: Callable[..., Any]) -> tuple[str, str]:
+    """Return the metric's name and a digest of what it computes, as far as that can be seen."""
+    name = str(getattr(metric, "__qualname__", type(metric).__qualname__))
+    name = name.replace(".<locals>", "")
+    return name, text_digest(_value_text(metric))
+
+
+def knobs_of(optimizer: Any) -> dict[str, Any]:
+    """Return an optimizer's knobs as a JSON object, without those that change only its speed."""
+    return {
+        one.name: _knob(getattr(optimizer, one.name))
+        for one in fields(optimizer)
+        if not one.metadata.get(OPERATIONAL)
+    }
+
+
+def _knob(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_knob(item) for item in value]
+    if isinstance(value, LanguageModel):
+        return value.name
+    if is_dataclass(value) and not isinstance(value, type):
+        return {"name": type(value).__name__, **knobs_of(value)}
+    if isinstance(value, Module):
+        return program_digest(value)
+    return value
+
+
+def _class_identity(kind: type) -> str:
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    # Our own modules are named by version-independent behaviour; a user's class by its source.
+    return name if kind.__module__.startswith("langprog.") else f"{name} {_source(kind)}"
+
+
+def _source(thing: Any) -> str:
+    try:
+        return text_digest(inspect.getsource(thing))
+    except (OSError, TypeError):
+        return ""
+
+
+def _value_text(value: Any, depth: int = 3) -> str:
+    """Describe a value by content: functions by source and what they close over."""
+    if depth == 0:
+        return type(value).__qualname__
+    if isinstance(value, FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        defaults = [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
+        inside = " ".join(_value_text(item, depth - 1) for item in [*cells, *defaults])
+        return f"{value.__module__}.{value.__qualname__} {_source(value)} {inside}"
+    if isinstance(value, (str, int, float, bool, type(None))):
+        return repr(value)
+    if isinstance(value, Module):
+        return program_digest(value)
+    if isinstance(value, Mapping):
+        return _value_text(list(value.items()), depth)
+    if isinstance(value, (list, tuple)):
+        return "(" + " ".join(_value_text(item, depth - 1) for item in value) + ")"
+    if is_dataclass(value) and not isinstance(value, type):
+        named = [(one.name, getattr(value, one.name)) for one in fields(value)]
+        return f"{_class_identity(type(value))} {_value_text(named, depth)}"
+    return _class_identity(value if isinstance(value, type) else type(value))

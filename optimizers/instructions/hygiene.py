@@ -1,0 +1,142 @@
+"""The gate that every proposed instruction passes before anything is spent on it.
+
+An instruction that copies training text overfits and leaks data; one that holds a secret leaks
+more; one that speaks of scores or of the search is about the wrong thing; one that is too long
+is paid for with every call of the program.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+MARKER = re.compile(r"\[\[\s*#*\s*\w+\s*#*\s*\]\]")
+
+SECRETS: Mapping[str, re.Pattern[str]] = MappingProxyType(
+    {
+        "an API key": re.compile(r"\b(?:sk|pk|rk|gsk|xai)[-_][A-Za-z0-9_-]{16,}"),
+        "an AWS key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+        "a GitHub token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,})"),
+        "a Google key": re.compile(r"\bAIza[A-Za-z0-9_-]{30,}"),
+        "a Slack token": re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
+        "a bearer token": re.compile(r"\bBearer\s+[A-Za-z0-9._~+/-]{16,}=*", re.IGNORECASE),
+        "a JSON web token": re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"),
+        "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+        "a password": re.compile(r"\b(?:password|passwd|secret|token)\s*[:=]\s*\S{6,}", re.I),
+        "an e-mail address": re.compile(r"\b[\w.+-]+@[\w-]+\.[A-Za-z]{2,}\b"),
+    }
+)
+
+SEARCH_TALK = (
+    "accuracy",
+    "benchmark",
+    "bootstrapped",
+    "candidate instruction",
+    "dspy",
+    "evaluation metric",
+    "few-shot",
+    "holdout",
+    "instruction proposal",
+    "langprog",
+    "language program",
+    "leaderboard",
+    "metric",
+    "minibatch",
+    "mipro",
+    "optimise the prompt",
+    "optimised prompt",
+    "optimize the prompt",
+    "optimized prompt",
+    "optimizer",
+    "previous instruction",
+    "prompt engineering",
+    "proposed instruction",
+    "score",
+    "test set",
+    "train set",
+    "training data",
+    "training examples",
+    "training set",
+    "trainset",
+    "validation set",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hygiene:
+    """Limits of the gate.
+
+    Args:
+        copied_words: As many words in a row from one training example are a copy.
+        most_words: Longest instruction that is let in, in words.
+    """
+
+    copied_words: int = 7
+    most_words: int = 250
+
+
+class Gate:
+    """Says for one predictor which instructions may enter, and why not.
+
+    Args:
+        limits: How strict to be.
+        training: Texts of the training examples, one string a field value.
+        own: Texts of the program itself (instruction, names, descriptions): words that belong to
+            the task, so that a program about scores may speak of scores.
+    """
+
+    def __init__(self, limits: Hygiene, training: Iterable[str], own: Iterable[str]) -> None:
+        self._limits = limits
+        own_texts = [text.lower() for text in own]
+        self._own_grams = {gram for text in own_texts for gram in self._grams(text)}
+        self._grams_seen = {gram for text in training for gram in self._grams(text.lower())}
+        self._talk = [word for word in SEARCH_TALK if not any(word in text for text in own_texts)]
+        self._admitted: set[str] = set()
+
+    def refusal(self, instruction: str) -> str | None:
+        """Return why ``instruction`` stays out, or ``None``; one that enters is remembered."""
+        reason = self._reason(instruction)
+        if reason is None:
+            self._admitted.add(_folded(instruction))
+        return reason
+
+    def _reason(self, instruction: str) -> str | None:
+        words = _words(instruction)
+        if not words:
+            return "empty"
+        if _folded(instruction) in self._admitted:
+            return "the same as one that is in already"
+        if len(words) > self._limits.most_words:
+            return f"{len(words)} words, more than {self._limits.most_words}"
+        return self._contents(instruction)
+
+    def _contents(self, instruction: str) -> str | None:
+        if MARKER.search(instruction):
+            return "holds the marker of a field"
+        for what, pattern in SECRETS.items():
+            if pattern.search(instruction):
+                return f"holds what looks like {what}"
+        lowered = instruction.lower()
+        for word in self._talk:
+            if re.search(rf"\b{re.escape(word)}s?\b", lowered):
+                return f"speaks of the search ({word!r})"
+        for gram in self._grams(lowered):
+            if gram in self._grams_seen and gram not in self._own_grams:
+                return f"copies training text ({' '.join(gram)!r})"
+        return None
+
+    def _grams(self, text: str) -> list[tuple[str, ...]]:
+        words = _words(text)
+        n = self._limits.copied_words
+        return [tuple(words[start : start + n]) for start in range(len(words) - n + 1)]
+
+
+def _words(text: str) -> list[str]:
+    return WORD.findall(text.lower())
+
+
+def _folded(text: str) -> str:
+    return " ".join(_words(text))

@@ -1,0 +1,13 @@
+"""Short hints that pull proposals in different directions."""
+
+from __future__ import annotations
+
+TIPS = (
+    "",
+    "Name every label and say when it applies.",
+    "Keep it short.",
+    "Say which words to look for.",
+    "Be specific about the output.",
+    "Say how to tell similar cases apart.",
+    "Write it as a few simple steps.",
+)

@@ -1,0 +1,111 @@
+"""How a compile went: trials, notes, spend, prompts before and after; as JSON or as one page."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from langprog import Module
+from langprog.errors import InputError
+from optimizers.candidate import Candidate, parameter_to_json
+from optimizers.evidence import Evidence
+from optimizers.meter import Metered
+from optimizers.page import page
+from optimizers.progress import Noted
+
+Prompts = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class CompileReport:
+    """Everything about a compile that a person may want to look up.
+
+    Args:
+        evidence: What the artifact says; the only part that is the same for every run.
+        candidate: The best that was found.
+        notes: Warnings and remarks, in order.
+        decisions: The journal's decisions: trials, refusals, rounds.
+        paid: What was paid, over all sessions of the compile.
+        asked: Distinct requests, as if nothing had been cached.
+        sessions: How often the compile was started.
+        diverged_at: First decision that a resumed run took otherwise than the run before it (the
+            metric or the program is random, or more budget was given), or ``None``.
+        prompts: For every predictor its instruction and demonstrations, before and after.
+    """
+
+    evidence: Evidence
+    candidate: Candidate
+    notes: tuple[Noted, ...]
+    decisions: tuple[Mapping[str, Any], ...]
+    paid: Metered
+    asked: Metered
+    sessions: int
+    diverged_at: int | None
+    prompts: tuple[Prompts, Prompts]
+
+    @property
+    def trials(self) -> tuple[Mapping[str, Any], ...]:
+        """What was tried, in order: candidates with their scores."""
+        return tuple(one["data"] for one in self.decisions if one["what"].endswith("trial"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object."""
+        before, after = self.prompts
+        return {
+            "evidence": self.evidence.to_json(),
+            "candidate": {
+                "digest": self.candidate.digest,
+                "label": self.candidate.label,
+                "parameters": self.candidate.to_json(),
+            },
+            "notes": [{"text": note.text, "warning": note.warning} for note in self.notes],
+            "decisions": [dict(one) for one in self.decisions],
+            "paid": self.paid.to_json(),
+            "asked": self.asked.to_json(),
+            "sessions": self.sessions,
+            "diverged_at": self.diverged_at,
+            "prompts": {"before": before, "after": after},
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the report, as a web page where ``path`` ends in ``.html``, else as JSON.
+
+        Raises:
+            InputError: The file cannot be written.
+        """
+        target = Path(path)
+        data = self.to_json()
+        text = page(data) if target.suffix in (".html", ".htm") else json.dumps(data, indent=2)
+        try:
+            _write(target, text + "\n")
+        except OSError as error:
+            raise InputError(f"{str(target)!r} cannot be written: {error.strerror}") from error
+
+
+def prompts_of(program: Module) -> dict[str, dict[str, Any]]:
+    """Return instruction, demonstrations and model of every predictor, by path."""
+    return {
+        path: {
+            "instruction": predictor.signature.instruction,
+            "demos": parameter_to_json(predictor.demos),
+            "model": predictor.model,
+        }
+        for path, predictor in program.predictors().items()
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    # Beside the target, then moved: a reader never sees half a report.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(name, path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

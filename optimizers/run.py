@@ -1,0 +1,218 @@
+"""What a search has in hand: the program, train, validation, and everything that it may ask.
+
+The holdout is not here, and nothing here leads to it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langprog import Example, Module
+from langprog.errors import BudgetExceeded
+from optimizers.allowance import Allowance
+from optimizers.candidate import Candidate, Values
+from optimizers.journal import Journal
+from optimizers.meter import Metered
+from optimizers.progress import BestSoFar, Noted, Stage, StageStarted, Stepped
+from optimizers.rows import Metric
+from optimizers.scoring import Ask, Scorer
+from optimizers.streams import derived_seed, stream
+from optimizers.teller import Teller
+
+
+@dataclass(frozen=True, slots=True)
+class Materials:
+    """What does not change while a compile runs.
+
+    Args:
+        base: The program that was given.
+        train: Examples for demonstrations and proposals.
+        validation: Examples that steer the choice.
+        metric: What scores a prediction.
+        seed: What every random decision derives from.
+        concurrency: Examples in work at the same time.
+    """
+
+    base: Module
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    metric: Metric
+    seed: int
+    concurrency: int
+
+
+class Run:
+    """One search: where it starts, what it may spend, the best that it has found.
+
+    Args:
+        materials: Program, data, metric and seed.
+        journal: Takes every decision.
+        scorer: Scores candidates on validation examples.
+        teller: Shows progress.
+        allowance: What the search may ask for in all.
+        start: Where the search begins; the program as it was given, or what an earlier member
+            of a sequence found.
+        name: Keeps the random streams of the members of a sequence apart.
+    """
+
+    def __init__(
+        self,
+        materials: Materials,
+        *,
+        journal: Journal,
+        scorer: Scorer,
+        teller: Teller,
+        allowance: Allowance,
+        start: Candidate,
+        name: str = "",
+    ) -> None:
+        self.materials = materials
+        self.journal = journal
+        self.scorer = scorer
+        self.start = start
+        self.best = start
+        self._teller = teller
+        self._allowance = allowance
+        self._mark = journal.meter.read()
+        self._name = name
+        self._best_mean: float | None = None
+
+    # --- what there is --------------------------------------------------------------------------
+
+    @property
+    def program(self) -> Module:
+        """The program where the search begins."""
+        return self.start.apply(self.materials.base)
+
+    @property
+    def train(self) -> tuple[Example, ...]:
+        """Examples for demonstrations and proposals."""
+        return self.materials.train
+
+    def candidate(self, values: Values, label: str = "") -> Candidate:
+        """Return the candidate that sets ``values`` on top of where the search began."""
+        merged = {**self.start.parameters, **values}
+        candidate = Candidate.of(self.materials.base, merged, label)
+        if candidate == self.start:
+            return self.start
+        return candidate
+
+    def rng(self, *names: str | int) -> random.Random:
+        """Return the stream of random numbers called ``names``."""
+        return stream(self.materials.seed, self._name, *names)
+
+    def sampling_seed(self, *names: str | int) -> int:
+        """Return the seed that a model is to sample with for the work called ``names``."""
+        return derived_seed(self.materials.seed, self._name, "sampling", *names)
+
+    # --- the budget, in distinct requests, read between rounds only -----------------------------
+
+    def asked(self) -> Metered:
+        """Return what this search has asked for so far."""
+        return self.journal.meter.read().since(self._mark)
+
+    def left(self) -> Allowance:
+        """Return what this search may still ask for."""
+        return self._allowance.less(self.asked())
+
+    def affords(self, queries: float, *, calls: float = 0.0) -> bool:
+        """Return whether enough is left for ``queries`` of the program and more ``calls``."""
+        one = self.scorer.dearest
+        return self.left().covers(
+            queries * one.calls + calls, queries * one.tokens, queries * one.dollars
+        )
+
+    def queries_left(self) -> float:
+        """Return how many queries of the program there is enough left for; ``inf`` if uncapped."""
+        one = self.scorer.dearest
+        return max(0.0, self.left().times_covered(one.calls, one.tokens, one.dollars))
+
+    def settle(self) -> None:
+        """Close a round: see to it that it stayed within what the search may ask for.
+
+        A cold and a warm run end here at the same point, where the hard cap on what is paid
+        would stop the cold one alone.
+
+        Raises:
+            BudgetExceeded: It did not; its results must not be used.
+        """
+        left = self.left()
+        self._teller.spent()
+        if not left.covers(0.0):
+            raise BudgetExceeded("the search has asked for all that its budget allows")
+
+    # --- scoring and choosing -------------------------------------------------------------------
+
+    async def score(self, asks: Sequence[Ask]) -> None:
+        """Score candidates on validation examples as one round.
+
+        Raises:
+            BudgetExceeded: There is not enough left for it.
+        """
+        await self.scorer.round(asks)
+        self.settle()
+
+    async def score_fully(self, candidates: Sequence[Candidate]) -> None:
+        """Score candidates on every validation example as one round, and offer them."""
+        everything = range(self.scorer.size)
+        await self.score([Ask(candidate, everything) for candidate in candidates])
+        for candidate in candidates:
+            self.offer(candidate)
+
+    def offer(self, candidate: Candidate) -> None:
+        """Take ``candidate`` as the best, if its full validation mean is above the best's.
+
+        One that was scored on a part of validation only, or lost too many rows, is not taken.
+        """
+        if not self.scorer.complete(candidate):
+            if not self.scorer.comparable(candidate):
+                self.note(
+                    f"dropped {candidate.label}: {self.scorer.lost(candidate)} of its rows were "
+                    "lost on the way, so its mean cannot be compared"
+                )
+            return
+        estimate = self.scorer.estimate(candidate)
+        if self._best_mean is None or estimate.mean > self._best_mean:
+            self.best, self._best_mean = candidate, estimate.mean
+            self._teller.tell(
+                BestSoFar(candidate.label, estimate.mean, estimate.low, estimate.high, estimate.n)
+            )
+
+    # --- telling ------------------------------------------------------------------------------
+
+    def log(self, what: str, data: Mapping[str, Any]) -> None:
+        """Write a decision to the journal."""
+        self.journal.decide(f"{self._name}{what}", data)
+
+    def note(self, text: str, *, warning: bool = False) -> None:
+        """Tell a person something worth knowing, and keep it for the report."""
+        self._teller.note(Noted(text, warning))
+
+    def stage(self, stage: Stage, total: int | None, text: str) -> None:
+        """Say that a stage begins."""
+        self._teller.tell(StageStarted(stage, total, text))
+
+    def step(self, stage: Stage, done: int, total: int | None) -> None:
+        """Say how far a stage is."""
+        self._teller.tell(Stepped(stage, done, total))
+
+    def child(self, name: str, start: Candidate, share: float) -> Run:
+        """Return a search of its own for a member of a sequence.
+
+        Args:
+            name: Keeps its random streams apart.
+            start: Where it begins.
+            share: Its share of what is left.
+        """
+        return Run(
+            self.materials,
+            journal=self.journal,
+            scorer=self.scorer,
+            teller=self._teller,
+            allowance=self.left().times(share),
+            start=start,
+            name=f"{self._name}{name}.",
+        )

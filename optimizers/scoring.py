@@ -1,0 +1,180 @@
+"""Scores of candidates on validation examples: remembered, paired, taken in rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from langprog import Example, Module
+from langprog.evaluation import Row, mean_interval
+from optimizers.candidate import Candidate
+from optimizers.rows import Job, Metric, run_rows
+
+# More of a candidate's rows lost than this, and it cannot be compared with the others.
+MOST_LOST = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean score with its 95 % interval over ``n`` examples."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Estimate:
+        """Estimate from ``values``.
+
+        Raises:
+            ValueError: There is none.
+        """
+        if not values:
+            raise ValueError("no score to estimate a mean from")
+        low, high = mean_interval(values)
+        return cls(sum(values) / len(values), low, high, len(values))
+
+    def to_json(self) -> dict[str, float | int]:
+        """Return a JSON object."""
+        return {"mean": self.mean, "low": self.low, "high": self.high, "n": self.n}
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryCost:
+    """What one query of a program takes on average, as if nothing were cached."""
+
+    calls: float = 1.0
+    tokens: float = 0.0
+    dollars: float = 0.0
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> QueryCost:
+        """Average over ``rows``; a query is one call where there is none."""
+        used = [row.usage for row in rows if row.usage is not None]
+        if not used:
+            return cls()
+        return cls(
+            sum(usage.calls for usage in used) / len(used),
+            sum(usage.total_tokens for usage in used) / len(used),
+            sum(usage.dollars or 0.0 for usage in used) / len(used),
+        )
+
+    def at_least(self, other: QueryCost) -> QueryCost:
+        """Return the larger of both in every part."""
+        return QueryCost(
+            max(self.calls, other.calls),
+            max(self.tokens, other.tokens),
+            max(self.dollars, other.dollars),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A candidate and the validation examples, by index, that it is to be scored on."""
+
+    candidate: Candidate
+    indices: Sequence[int]
+
+
+class Scorer:
+    """Remembers the score of every (candidate, validation example) that was run.
+
+    Args:
+        program: What candidates are applied to.
+        examples: The validation part, in the order in which candidates meet it.
+        metric: What scores a prediction.
+        concurrency: Examples in work at the same time.
+    """
+
+    def __init__(
+        self, program: Module, examples: Sequence[Example], metric: Metric, concurrency: int
+    ) -> None:
+        self._program = program
+        self._examples = examples
+        self._metric = metric
+        self._concurrency = concurrency
+        self._values: dict[str, dict[int, float]] = {}
+        self._asked: dict[str, set[int]] = {}
+        self._costs: dict[str, QueryCost] = {}
+        self._size = len(examples)
+        self.dearest = QueryCost(calls=float(len(program.predictors())))
+
+    @property
+    def size(self) -> int:
+        """Number of validation examples in use: the first so many."""
+        return self._size
+
+    def narrow(self, size: int) -> None:
+        """Use only the first ``size`` examples from now on: a small budget pays for no more."""
+        self._size = min(self._size, size)
+
+    async def round(self, asks: Sequence[Ask]) -> None:
+        """Score whatever of ``asks`` is not known yet; all of it, or nothing where it fails.
+
+        Raises:
+            BudgetExceeded: The budget ended first.
+            MetricError: The metric failed.
+            LMError: A model refused to work at all (a wrong key, a bad request).
+        """
+        wanted = [(ask.candidate, self._unasked(ask)) for ask in asks]
+        wanted = [(candidate, indices) for candidate, indices in wanted if indices]
+        jobs = [
+            Job(candidate.apply(self._program), [self._examples[one] for one in indices])
+            for candidate, indices in wanted
+        ]
+        results = await run_rows(jobs, self._metric, self._concurrency)
+        for (candidate, indices), rows in zip(wanted, results, strict=True):
+            self._keep(candidate, indices, rows)
+
+    def _unasked(self, ask: Ask) -> list[int]:
+        asked = self._asked.get(ask.candidate.digest, set())
+        return [index for index in ask.indices if index not in asked]
+
+    def _keep(self, candidate: Candidate, indices: Sequence[int], rows: Sequence[Row]) -> None:
+        values = self._values.setdefault(candidate.digest, {})
+        self._asked.setdefault(candidate.digest, set()).update(indices)
+        for index, row in zip(indices, rows, strict=True):
+            if row.score is not None:
+                values[index] = row.score.value
+        cost = QueryCost.of(rows)
+        self._costs[candidate.digest] = cost.at_least(
+            self._costs.get(candidate.digest, QueryCost(0.0))
+        )
+        self.dearest = self.dearest.at_least(cost)
+
+    def values(self, candidate: Candidate) -> Mapping[int, float]:
+        """Return the known scores of ``candidate`` by validation index."""
+        return self._values.get(candidate.digest, {})
+
+    def cost(self, candidate: Candidate) -> QueryCost:
+        """Return what a query of ``candidate`` takes, where it was run; else the dearest seen."""
+        return self._costs.get(candidate.digest, self.dearest)
+
+    def lost(self, candidate: Candidate) -> int:
+        """Return how many of the rows asked of ``candidate`` have no score."""
+        asked = self._asked.get(candidate.digest, set())
+        return len(asked) - len(self._values.get(candidate.digest, {}))
+
+    def comparable(self, candidate: Candidate) -> bool:
+        """Return whether few enough of ``candidate``'s rows were lost to trust its mean."""
+        asked = len(self._asked.get(candidate.digest, ()))
+        lost = self.lost(candidate)
+        return lost < asked and lost <= max(1.0, MOST_LOST * asked)
+
+    def complete(self, candidate: Candidate) -> bool:
+        """Return whether ``candidate`` was asked every validation example and is comparable."""
+        asked = self._asked.get(candidate.digest, set())
+        return asked.issuperset(range(self.size)) and self.comparable(candidate)
+
+    def estimate(self, candidate: Candidate) -> Estimate:
+        """Return ``candidate``'s mean over what is known of it and in use.
+
+        Raises:
+            ValueError: Nothing is known of it.
+        """
+        known = sorted(self.values(candidate).items())
+        return Estimate.of([value for index, value in known if index < self.size])

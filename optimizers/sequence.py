@@ -1,0 +1,48 @@
+"""One optimizer after another, each beginning where the one before ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from langprog.errors import InputError
+from langprog.lm import LanguageModel
+from optimizers.base import Optimizer
+from optimizers.candidate import Candidate
+from optimizers.compilation import finished
+from optimizers.run import Run
+
+
+@dataclass(frozen=True, init=False)
+class Sequence(Optimizer):
+    """Chain optimizers: ``Sequence(BootstrapFewShot(), MIPRO(instructions=8))``.
+
+    Each may ask for an equal share of what is left when its turn comes. The split, the journal,
+    the budget and the certificate are common to all.
+
+    Args:
+        *members: Optimizers, in order.
+        concurrency: Examples in work at the same time, for all members.
+
+    Raises:
+        InputError: There is no member.
+    """
+
+    members: tuple[Optimizer, ...]
+
+    def __init__(self, *members: Optimizer, concurrency: int = 64) -> None:
+        if not members:
+            raise InputError("a Sequence needs at least one optimizer")
+        object.__setattr__(self, "members", members)
+        object.__setattr__(self, "concurrency", concurrency)
+
+    def models_needed(self) -> tuple[LanguageModel | str, ...]:
+        """Return what the members need."""
+        return tuple(model for member in self.members for model in member.models_needed())
+
+    async def search(self, run: Run) -> Candidate:
+        """Let the members search, one after another."""
+        candidate = run.start
+        for number, member in enumerate(self.members):
+            part = run.child(f"{number}", candidate, 1.0 / (len(self.members) - number))
+            candidate = await finished(member, part)
+        return candidate

@@ -1,0 +1,61 @@
+"""One compile in a process of its own, for the tests that kill it.
+
+Usage: python compile_once.py MEMBER RUN_DIR CALLS_FILE WIDTH DELAY
+The model answers after DELAY seconds and writes a line to CALLS_FILE for every request that
+reaches it: ``asked KEY`` when it comes in, ``done KEY`` when it is answered. The last line on
+standard output is the digest of what was compiled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import sys
+
+import langprog as lp
+from langprog.lm import Completion, LanguageModel, Request, Sampling
+from tests.optimizers.members import MEMBERS
+from tests.optimizers.simulated import all_right, answers, tickets, two_modules
+
+
+class Counted:
+    """A model that writes down every request that reaches it."""
+
+    name = "scripted/counted"
+    endpoint = "nowhere"
+    defaults = Sampling()
+
+    def __init__(self, inner: LanguageModel, path: str, delay: float) -> None:
+        self._inner = inner
+        self._delay = delay
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    async def complete(self, request: Request) -> Completion:
+        text = repr((request.messages, request.sampling))
+        key = hashlib.sha256(text.encode()).hexdigest()
+        os.write(self._fd, f"asked {key}\n".encode())
+        await asyncio.sleep(self._delay)
+        completion = await self._inner.complete(request)
+        os.write(self._fd, f"done {key}\n".encode())
+        return completion
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def main(member: str, run_dir: str, calls: str, width: str, delay: str) -> None:
+    model = Counted(lp.ScriptedLM(answers()), calls, float(delay))
+    optimizer = MEMBERS[member](concurrency=int(width))
+    with lp.using(lm=model):
+        compiled = optimizer.compile(
+            two_modules(), tickets(120), metric=all_right, run_dir=run_dir, seed=5
+        )
+    evidence = compiled.report.evidence.to_json()
+    text = json.dumps([compiled.candidate.to_json(), evidence], sort_keys=True, default=str)
+    sys.stdout.write(hashlib.sha256(text.encode()).hexdigest() + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,306 @@
+"""What every optimizer promises, whatever it does inside."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import langprog as lp
+from langprog.errors import ExampleError, FrozenError, InputError, MetricError
+from langprog.lm import Request
+from optimizers import (
+    BestSoFar,
+    Event,
+    Finished,
+    Noted,
+    Optimizer,
+    Spent,
+    StageStarted,
+    event_to_json,
+)
+from optimizers.journal import FILE
+from tests.optimizers.members import MEMBERS
+from tests.optimizers.simulated import (
+    all_right,
+    always,
+    answers,
+    one_module,
+    right_team,
+    tickets,
+    two_modules,
+)
+
+ROOT = Path(__file__).parents[2]
+
+every_member = pytest.mark.parametrize("member", MEMBERS)
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def on(self, event: Event, /) -> None:
+        self.events.append(event)
+
+    def of(self, kind: type) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def compiled(optimizer: Optimizer, **options):
+    """Compile the two-module program on the simulated model."""
+    model = options.pop("model", None) or lp.ScriptedLM(answers())
+    options.setdefault("metric", all_right)
+    program = options.pop("program", None) or two_modules()
+    with lp.using(lm=model):
+        return optimizer.compile(program, options.pop("trainset", tickets(120)), **options)
+
+
+def outcome(result) -> str:
+    return json.dumps(
+        [result.candidate.to_json(), result.report.evidence.to_json()], sort_keys=True
+    )
+
+
+@every_member
+def test_same_seed_same_result_at_any_width(member: str) -> None:
+    one = outcome(compiled(MEMBERS[member](), seed=7))
+    assert one == outcome(compiled(MEMBERS[member](), seed=7))
+    assert one == outcome(compiled(MEMBERS[member](concurrency=1), seed=7))
+    assert one != outcome(compiled(MEMBERS[member](), seed=8))
+
+
+@every_member
+def test_the_input_program_is_left_as_it_is(member: str) -> None:
+    program = two_modules()
+    before = {key: one.value for key, one in program.parameters().items()}
+    result = compiled(MEMBERS[member](), program=program)
+    assert {key: one.value for key, one in program.parameters().items()} == before
+    assert not program.frozen and result.program.frozen
+    with pytest.raises(FrozenError):
+        result.program.extra = 1
+
+
+@every_member
+def test_a_gain_is_found_and_certified(member: str) -> None:
+    result = compiled(MEMBERS[member](), trainset=tickets(240))
+    certificate = result.certificate
+    assert certificate.verdict == "certified"
+    assert certificate.difference > 0 and certificate.low > 0 and certificate.p_value <= 0.05
+    assert certificate.n == 72
+    assert certificate.wins + certificate.losses + certificate.ties == certificate.n
+
+
+@every_member
+def test_without_a_gain_the_original_comes_back_frozen(member: str) -> None:
+    result = compiled(
+        MEMBERS[member](),
+        model=lp.ScriptedLM(always(0.6)),
+        program=one_module(),
+        metric=right_team,
+    )
+    assert result.certificate.verdict == "original"
+    assert result.program.frozen
+    shipped = result.program.predictors()["predict"]
+    assert shipped.signature == one_module().signature and shipped.demos == ()
+
+
+@every_member
+def test_accept_best_ships_the_candidate_marked(member: str) -> None:
+    result = compiled(
+        MEMBERS[member](),
+        model=lp.ScriptedLM(always(0.6)),
+        program=one_module(),
+        metric=right_team,
+        accept="best",
+    )
+    if result.candidate.parameters:
+        assert result.certificate.verdict == "uncertified"
+        wanted = result.candidate.apply(one_module()).predictors()["predict"]
+        shipped = result.program.predictors()["predict"]
+        assert (shipped.demos, shipped.signature) == (wanted.demos, wanted.signature)
+
+
+@every_member
+@pytest.mark.parametrize("calls", [60, 300])
+def test_the_budget_is_kept_and_the_certificate_still_paid(member: str, calls: int) -> None:
+    model = lp.ScriptedLM(answers())
+    result = compiled(MEMBERS[member](), model=model, budget=lp.Budget(calls=calls))
+    assert len(model.requests) <= calls
+    assert result.report.paid.calls == len(model.requests)
+    assert result.certificate.n >= 5
+
+
+@every_member
+def test_a_budget_ends_the_same_way_at_any_width(member: str) -> None:
+    budget = lp.Budget(calls=250)
+    one = outcome(compiled(MEMBERS[member](), budget=budget))
+    assert one == outcome(compiled(MEMBERS[member](concurrency=1), budget=budget))
+
+
+@every_member
+def test_too_little_data_is_said_before_anything_is_spent(member: str) -> None:
+    progress = Recorder()
+    model = lp.ScriptedLM(answers())
+    seen: list[int] = []
+
+    class Watch(Recorder):
+        def on(self, event: Event, /) -> None:
+            if isinstance(event, Noted) and "could not be told from luck" in event.text:
+                seen.append(len(model.requests))
+            progress.on(event)
+
+    result = compiled(MEMBERS[member](), model=model, trainset=tickets(12), progress=Watch())
+    assert seen == [0]
+    assert result.certificate.verdict == "original"
+    assert any("luck" in note.text for note in result.report.notes)
+
+
+@every_member
+def test_progress_is_reported(member: str) -> None:
+    progress = Recorder()
+    compiled(MEMBERS[member](), progress=progress)
+    stages = [event.stage for event in progress.of(StageStarted)]
+    assert stages[0] == "prepare" and stages[-1] == "certify"
+    assert len(progress.of(Finished)) == 1 and isinstance(progress.events[-1], Finished)
+    spent = [event.calls for event in progress.of(Spent)]
+    assert spent and spent == sorted(spent)
+    if member in ("random_search", "mipro"):
+        means = [event.mean for event in progress.of(BestSoFar)]
+        assert means == sorted(means)
+    assert all(json.dumps(event_to_json(event)) for event in progress.events)
+
+
+@every_member
+def test_a_journal_is_written_and_a_second_run_pays_nothing(member: str, tmp_path: Path) -> None:
+    first = compiled(MEMBERS[member](), run_dir=tmp_path)
+    records = [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()]
+    assert records[0]["kind"] == "header"
+    assert sum(record["kind"] == "call" for record in records) == first.report.paid.calls
+    model = lp.ScriptedLM(answers())
+    again = compiled(MEMBERS[member](), model=model, run_dir=tmp_path)
+    assert len(model.requests) == 0
+    assert outcome(again) == outcome(first)
+    assert again.report.sessions == 2 and again.report.diverged_at is None
+
+
+@every_member
+def test_a_run_dir_of_another_compile_is_refused(member: str, tmp_path: Path) -> None:
+    compiled(MEMBERS[member](), run_dir=tmp_path)
+    with pytest.raises(InputError, match="seed"):
+        compiled(MEMBERS[member](), run_dir=tmp_path, seed=1)
+    with pytest.raises(InputError, match="trainset"):
+        compiled(MEMBERS[member](), run_dir=tmp_path, trainset=tickets(90))
+
+
+@every_member
+def test_the_search_never_looks_at_the_holdout(member: str) -> None:
+    secret = tickets(30, start=1000)
+    hidden = {example.ticket for example in secret}
+    stage = ["start"]
+    looks: Counter[str] = Counter()
+
+    class Watch(Recorder):
+        def on(self, event: Event, /) -> None:
+            if isinstance(event, StageStarted):
+                stage[0] = event.stage
+
+    answer = answers()
+
+    def watched(request: Request) -> str:
+        if any(text in message.content for message in request.messages for text in hidden):
+            looks[f"model, {stage[0]}"] += 1
+        return answer(request)
+
+    def metric(example: lp.Example, prediction: lp.Prediction) -> float:
+        if example.ticket in hidden:
+            looks[f"metric, {stage[0]}"] += 1
+        return all_right(example, prediction)
+
+    compiled(
+        MEMBERS[member](),
+        model=lp.ScriptedLM(watched),
+        metric=metric,
+        holdout=secret,
+        progress=Watch(),
+    )
+    assert set(looks) == {"model, certify", "metric, certify"}
+    assert looks["metric, certify"] == 2 * len(secret)
+
+
+@every_member
+def test_bad_input_is_refused_before_anything_is_asked(member: str) -> None:
+    model = lp.ScriptedLM(answers())
+    optimizer = MEMBERS[member]()
+    with pytest.raises(ExampleError, match=r"trainset\[1\] lacks ticket"):
+        compiled(optimizer, model=model, trainset=[*tickets(1), lp.Example(team="billing")])
+    with pytest.raises(MetricError):
+        compiled(optimizer, model=model, metric=lambda only: 1.0)
+    with pytest.raises(InputError, match="accept"):
+        compiled(optimizer, model=model, accept="anything")
+    with pytest.raises(InputError, match="too few"):
+        compiled(optimizer, model=model, trainset=tickets(2))
+    assert len(model.requests) == 0
+
+
+@every_member
+def test_the_artifact_of_a_resumed_run_is_the_same(member: str, tmp_path: Path) -> None:
+    paths = [tmp_path / "one.json", tmp_path / "two.json"]
+    for path, folder in zip(paths, ("a", "a"), strict=True):
+        compiled(MEMBERS[member](), run_dir=tmp_path / folder).save(path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+# --- killed and resumed ------------------------------------------------------------------------
+
+
+def process(member: str, run_dir: Path, calls: Path, width: int, delay: float):
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.optimizers.compile_once"]
+        + [member, str(run_dir), str(calls), str(width), str(delay)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def kill_after(member: str, run_dir: Path, calls: Path, width: int, answered: int) -> None:
+    """Start a compile, and kill it as soon as the model has answered so many requests more."""
+    before = sum(line.startswith("done") for line in lines(calls))
+    running = process(member, run_dir, calls, width, 0.002)
+    while running.poll() is None:
+        if sum(line.startswith("done") for line in lines(calls)) >= before + answered:
+            break
+        time.sleep(0.002)
+    running.kill()
+    running.communicate()
+
+
+@pytest.mark.parametrize(("member", "width"), [("mipro", 64), ("mipro", 1), ("random_search", 8)])
+def test_killed_three_times_and_resumed_it_ends_the_same(
+    member: str, width: int, tmp_path: Path
+) -> None:
+    whole = process(member, tmp_path / "whole", tmp_path / "whole-calls", 16, 0.0)
+    wanted = whole.communicate()[0]
+    assert wanted
+    run_dir, calls = tmp_path / "killed", tmp_path / "calls"
+    for answered in (20, 150, 120):
+        kill_after(member, run_dir, calls, width, answered)
+    final = process(member, run_dir, calls, width, 0.0)
+    assert final.communicate()[0] == wanted
+    # Between the answer and the journal there is no way to know: those in flight may come twice.
+    asked = Counter(line.split()[1] for line in lines(calls) if line.startswith("asked"))
+    again = sum(count - 1 for count in asked.values())
+    assert again <= 3 * width
+    assert set(asked) == {
+        line.split()[1] for line in lines(tmp_path / "whole-calls") if line.startswith("asked")
+    }

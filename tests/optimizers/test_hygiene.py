@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from optimizers.instructions.hygiene import Gate, Hygiene
+
+TRAINING = ["my router has been blinking red since the storm last night and nothing works"]
+
+
+def gate(own: tuple[str, ...] = ("Route the ticket.",)) -> Gate:
+    return Gate(Hygiene(), TRAINING, own)
+
+
+@pytest.mark.parametrize(
+    ("instruction", "reason"),
+    [
+        ("", "empty"),
+        ("  ...  ", "empty"),
+        ("word " * 300, "300 words"),
+        ("Answer under [[team]] please.", "marker"),
+        ("Use the key sk-abcdefghijklmnop1234 for access.", "API key"),
+        ("Write to jane.doe@example.org if unsure.", "e-mail"),
+        ("Name the team so that accuracy goes up.", "speaks of the search"),
+        ("This gets the best scores.", "speaks of the search"),
+        ("If the router has been blinking red since the storm say network.", "copies training"),
+    ],
+)
+def test_what_is_refused_and_why(instruction: str, reason: str) -> None:
+    refusal = gate().refusal(instruction)
+    assert refusal is not None and reason in refusal
+
+
+def test_a_clean_instruction_enters_once() -> None:
+    one = gate()
+    assert one.refusal("Say which team owns the ticket.") is None
+    assert one.refusal("say which TEAM owns the ticket") == "the same as one that is in already"
+
+
+def test_a_task_about_scores_may_speak_of_scores() -> None:
+    one = gate(own=("Extract the score of the match.",))
+    assert one.refusal("Read the report and give the final score.") is None
+
+
+def test_words_of_the_programs_own_texts_are_no_copy() -> None:
+    own = "my router has been blinking red since the storm"
+    assert gate(own=(own,)).refusal(f"{own.capitalize()}: decide the team.") is None

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from langprog import Completion
+from langprog.errors import InputError
+from langprog.lm import Usage
+from optimizers.journal import FILE, Journal
+
+COMPILE = {"program": "abc", "seed": "0"}
+
+
+def completion(text: str, *, cached: bool = False) -> Completion:
+    return Completion((text,), "scripted/lm", Usage(3, 2), dollars=0.5, cached=cached)
+
+
+def test_completions_come_back_after_reopening(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, COMPILE)
+    journal.put("k1", completion("one"))
+    journal.put("k2", completion("two", cached=True))
+    journal.close()
+    again = Journal(tmp_path, COMPILE)
+    found = again.get("k1")
+    assert found is not None and found.text == "one" and found.cached
+    assert again.get("k3") is None
+    assert again.earlier.sessions == 1
+    assert again.earlier.paid.calls == 1  # k2 came out of a cache, so nobody paid
+    assert again.earlier.paid.tokens == 5
+    again.close()
+
+
+def test_a_torn_last_line_is_dropped_and_the_file_goes_on(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, COMPILE)
+    journal.put("k1", completion("one"))
+    journal.close()
+    path = tmp_path / FILE
+    with path.open("ab") as file:
+        file.write(b'{"kind":"call","key":"k2","comp')
+    again = Journal(tmp_path, COMPILE)
+    assert again.get("k1") is not None and again.get("k2") is None
+    again.put("k2", completion("two"))
+    again.close()
+    lines = path.read_bytes().splitlines()
+    assert all(json.loads(line) for line in lines)
+
+
+def test_a_damaged_line_in_the_middle_is_an_error_that_names_it(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, COMPILE)
+    journal.put("k1", completion("one"))
+    journal.close()
+    path = tmp_path / FILE
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], b"nonsense\n", *lines[1:]]))
+    with pytest.raises(InputError, match="line 2 is damaged"):
+        Journal(tmp_path, COMPILE)
+
+
+def test_a_different_compile_is_refused_and_the_difference_named(tmp_path: Path) -> None:
+    Journal(tmp_path, COMPILE).close()
+    with pytest.raises(InputError, match=r"differs in seed \(0 there, 1 here\)"):
+        Journal(tmp_path, {**COMPILE, "seed": "1"})
+
+
+def test_a_folder_in_use_is_refused_until_it_is_free(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, COMPILE)
+    with pytest.raises(InputError, match="in use by another compile"):
+        Journal(tmp_path, COMPILE)
+    journal.close()
+    Journal(tmp_path, COMPILE).close()
+
+
+def test_a_folder_that_cannot_be_made_is_an_input_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        Journal(tmp_path / "file" / "run", COMPILE)
+
+
+def test_decisions_of_a_resumed_run_are_not_repeated(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, COMPILE)
+    journal.decide("trial", {"mean": 0.5, "point": (1, 2)})
+    journal.close()
+    again = Journal(tmp_path, COMPILE)
+    again.decide("trial", {"mean": 0.5, "point": (1, 2)})
+    again.decide("trial", {"mean": 0.75, "point": (0, 2)})
+    again.close()
+    assert again.diverged_at is None
+    kinds = [json.loads(line)["kind"] for line in (tmp_path / FILE).read_text().splitlines()]
+    assert kinds.count("decision") == 2
+
+
+def test_another_turn_of_a_resumed_run_is_noticed(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, COMPILE)
+    journal.decide("trial", {"mean": 0.5})
+    journal.decide("trial", {"mean": 0.6})
+    journal.close()
+    again = Journal(tmp_path, COMPILE)
+    again.decide("trial", {"mean": 0.5})
+    again.decide("trial", {"mean": 0.7})
+    again.close()
+    assert again.diverged_at == 1
+    third = Journal(tmp_path, COMPILE)
+    third.decide("trial", {"mean": 0.5})
+    third.decide("trial", {"mean": 0.7})
+    third.close()
+    assert third.diverged_at is None
+
+
+def test_without_a_folder_everything_stays_in_memory() -> None:
+    journal = Journal(None, COMPILE)
+    journal.put("k1", completion("one"))
+    journal.decide("trial", {"mean": 1.0})
+    assert journal.get("k1") is not None and len(journal.decisions) == 1
+    journal.close()
+
+
+def test_the_meter_counts_every_request_once_whoever_answers(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, COMPILE)
+    journal.put("k1", completion("one"))
+    journal.get("k1")
+    journal.put("k2", completion("two", cached=True))
+    first = journal.meter.read()
+    journal.close()
+    again = Journal(tmp_path, COMPILE)
+    assert again.meter.read().calls == 0
+    again.get("k2")
+    again.get("k1")
+    assert again.meter.read() == first
+    again.close()
