@@ -11,7 +11,7 @@ from langprog.modules.chain_of_thought import ChainOfThought
 from langprog.modules.pipeline import Pipeline
 from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
-from langprog.modules.trace import RunUsage, TraceStep, record_trace
+from langprog.modules.trace import Recorder, RunUsage, TraceStep, record_trace, usage_of
 
 __all__ = [
     "ChainOfThought",
@@ -20,7 +20,9 @@ __all__ = [
     "Pipeline",
     "Predict",
     "Prediction",
+    "Recorder",
     "RunUsage",
     "TraceStep",
     "record_trace",
+    "usage_of",
 ]

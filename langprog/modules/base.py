@@ -120,6 +120,23 @@ class Module:
         """
         return self.declared().outputs
 
+    def input_names(self) -> tuple[str, ...]:
+        """Return the names of what goes in: as declared, else the parameters of ``forward``.
+
+        Raises:
+            SignatureError: ``forward`` takes ``**inputs`` and nothing is declared.
+        """
+        written = type(self).aforward if self._writes("aforward") else type(self).forward
+        if type(self).signature is not None or not self._writes(written.__name__):
+            return tuple(self.inputs)
+        parameters = list(inspect.signature(written).parameters.values())[1:]
+        if any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return tuple(self.inputs)
+        return tuple(p.name for p in parameters if p.default is p.empty)
+
+    def _writes(self, name: str) -> bool:
+        return getattr(type(self), name) is not getattr(Module, name)
+
     def declared(self) -> SignatureSpec:
         """Return the signature that the class declares.
 
