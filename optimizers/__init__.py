@@ -16,6 +16,9 @@ journal, budget, holdout, certificate) is in ``compilation``; what a search may 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from optimizers.base import Optimizer
 from optimizers.bayesian.mipro import MIPRO, Demonstrating, Searching
 from optimizers.bootstrap.few_shot import BootstrapFewShot
@@ -40,6 +43,16 @@ from optimizers.progress import (
 from optimizers.report import CompileReport
 from optimizers.sequence import Sequence
 
+# Members that work without further arguments, by the name that a command line uses.
+MEMBERS: Mapping[str, type[Optimizer]] = MappingProxyType(
+    {
+        "labeled": LabeledFewShot,
+        "bootstrap": BootstrapFewShot,
+        "random-search": BootstrapRandomSearch,
+        "mipro": MIPRO,
+    }
+)
+
 __all__ = [
     "BestSoFar",
     "BootstrapFewShot",
@@ -53,6 +66,7 @@ __all__ = [
     "Finished",
     "Hygiene",
     "LabeledFewShot",
+    "MEMBERS",
     "MIPRO",
     "Noted",
     "Optimizer",

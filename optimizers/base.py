@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from langprog import Budget, Module
+from langprog.evaluation import Metric
 from langprog.lm import LanguageModel
 from langprog.runtime import run_sync
 from optimizers.candidate import Candidate
@@ -21,7 +22,6 @@ from optimizers.compilation import Examples, Order, compiled
 from optimizers.compiled import Compiled
 from optimizers.fingerprint import OPERATIONAL
 from optimizers.progress import Progress, Silent
-from optimizers.rows import Metric
 from optimizers.run import Run
 
 

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from langprog import Example, Module
-from langprog.evaluation import Row, aevaluate, compare
-from optimizers.rows import Metric
+from langprog.evaluation import Metric, Report, Row, compare
+from optimizers.rows import Job, run_rows
 from optimizers.scoring import Estimate, QueryCost
 
 Verdict = Literal["certified", "uncertified", "original"]
@@ -128,26 +128,26 @@ async def certify(
     """
     few = too_few(len(holdout))
     if few is not None:
-        return _without(few, accept)
-    before = await aevaluate(program, holdout, metric, concurrency=concurrency)
-    after = await aevaluate(compiled, holdout, metric, concurrency=concurrency)
+        return uncertain(few, accept)
+    jobs = [Job(program, holdout), Job(compiled, holdout)]
+    before, after = await run_rows(jobs, metric, concurrency)
     pairs = [
         (one, two)
-        for one, two in zip(before.rows, after.rows, strict=True)
+        for one, two in zip(before, after, strict=True)
         if one.score is not None and two.score is not None
     ]
     lost = len(holdout) - len(pairs)
     if lost > MOST_LOST * len(holdout) or len(pairs) < FEWEST_ROWS:
-        return _without(
+        return uncertain(
             f"{lost} of {len(holdout)} holdout examples were lost on the way"
-            f"{_first_failure([*before.rows, *after.rows])}; "
+            f"{_first_failure([*before, *after])}; "
             "run the same command with the same run_dir again to finish",
             accept,
         )
-    result = compare(before, after)
+    result = compare(Report(before), Report(after))
     gain = result.p_greater <= LEVEL and result.difference > 0
     verdict, reason = _verdict(gain, program is compiled, accept)
-    costs = QueryCost.of(before.rows), QueryCost.of(after.rows)
+    costs = QueryCost.of(before), QueryCost.of(after)
     low, high = result.interval
     return Certificate(
         verdict=verdict,
@@ -179,7 +179,8 @@ def _verdict(gain: bool, same: bool, accept: Accept) -> tuple[Verdict, str]:
     return "original", "No gain could be detected, so the program stays as it is."
 
 
-def _without(reason: str, accept: Accept) -> Certificate:
+def uncertain(reason: str, accept: Accept) -> Certificate:
+    """Return the certificate of a compile that the holdout says nothing about."""
     return Certificate("uncertified" if accept == "best" else "original", reason)
 
 

@@ -13,27 +13,26 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from langprog import Budget, Example, Module, using
-from langprog.errors import BudgetExceeded, ExampleError, InputError, SignatureError
-from langprog.evaluation import check_metric
+from langprog.errors import BudgetExceeded, ExampleError, InputError
+from langprog.evaluation import Metric, check_metric, metric_name
 from langprog.lm import Budgeted, LanguageModel, Ledger, Recorded, Wrapper
 from langprog.runtime import current
 from optimizers.allowance import SPARE, plan, unpaid
 from optimizers.candidate import Candidate
-from optimizers.certificate import Accept, Certificate, certify, too_few
+from optimizers.certificate import Accept, Certificate, certify, too_few, uncertain
 from optimizers.compiled import Compiled
 from optimizers.evidence import Evidence
 from optimizers.fingerprint import (
     data_digest,
     json_digest,
     knobs_of,
-    metric_identity,
+    metric_digest,
     program_digest,
 )
 from optimizers.journal import Journal
 from optimizers.meter import Metered
 from optimizers.progress import Finished, Noted, Progress, StageStarted
 from optimizers.report import CompileReport, prompts_of
-from optimizers.rows import Metric
 from optimizers.run import Materials, Run
 from optimizers.scoring import Scorer
 from optimizers.split import Split, split
@@ -105,7 +104,7 @@ class Order:
     def identity(self, searcher: Searcher) -> dict[str, str]:
         """Return what makes this compile this one, for the head of its journal."""
         model = current().lm
-        name, digest = metric_identity(self.metric)
+        name, digest = metric_name(self.metric), metric_digest(self.metric)
         knobs = json_digest(knobs_of(searcher))
         return {
             "program": program_digest(self.program),
@@ -235,8 +234,9 @@ class _Compilation:
                 search_dollars=searched.dollars,
             )
         except BudgetExceeded as error:
-            verdict = "uncertified" if order.accept == "best" else "original"
-            certificate = Certificate(verdict, f"the budget ended before the certificate: {error}")
+            certificate = uncertain(
+                f"the budget ended before the certificate: {error}", order.accept
+            )
         self._journal.decide("certificate", certificate.to_json())
         return certificate
 
@@ -256,13 +256,12 @@ class _Compilation:
         self, shipped: Module, candidate: Candidate, certificate: Certificate, searched: Metered
     ) -> Compiled:
         order = self._order
-        name, digest = metric_identity(order.metric)
         evidence = Evidence(
             optimizer=type(self._searcher).__name__,
             knobs=knobs_of(self._searcher),
             seed=order.seed,
-            metric=name,
-            metric_digest=digest,
+            metric=metric_name(order.metric),
+            metric_digest=metric_digest(order.metric),
             data={
                 part: (len(examples), data_digest(examples))
                 for part, examples in (
@@ -332,7 +331,7 @@ def _part_identity(examples: tuple[Example, ...]) -> str:
 
 def _checked(program: Module, part: str, examples: Examples) -> tuple[Example, ...]:
     found = []
-    wanted = _input_names(program)
+    wanted = program.input_names()
     for index, example in enumerate(examples):
         if not isinstance(example, Example):
             if not isinstance(example, Mapping):
@@ -348,10 +347,3 @@ def _checked(program: Module, part: str, examples: Examples) -> tuple[Example, .
             )
         found.append(example)
     return tuple(found)
-
-
-def _input_names(program: Module) -> tuple[str, ...]:
-    try:
-        return tuple(program.inputs)
-    except SignatureError:
-        return ()  # a user's own module need not say; the evaluation will

@@ -49,11 +49,12 @@ def program_digest(program: Module) -> str:
     return json_digest(parts)
 
 
-def metric_identity(metric: Callable[..., Any]) -> tuple[str, str]:
-    """Return the metric's name and a digest of what it computes, as far as that can be seen."""
-    name = str(getattr(metric, "__qualname__", type(metric).__qualname__))
-    name = name.replace(".<locals>", "")
-    return name, text_digest(_value_text(metric))
+def metric_digest(metric: Callable[..., Any]) -> str:
+    """Return sixteen hexadecimal digits for what a metric computes, as far as can be seen.
+
+    A function by its source and what it closes over, an object by its class and fields.
+    """
+    return text_digest(_value_text(metric))
 
 
 def knobs_of(optimizer: Any) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def _source(thing: Any) -> str:
         return ""
 
 
-def _value_text(value: Any, depth: int = 3) -> str:
+def _value_text(value: Any, depth: int = 8) -> str:
     """Describe a value by content: functions by source and what they close over."""
     if depth == 0:
         return type(value).__qualname__
@@ -110,4 +111,10 @@ def _value_text(value: Any, depth: int = 3) -> str:
     if is_dataclass(value) and not isinstance(value, type):
         named = [(one.name, getattr(value, one.name)) for one in fields(value)]
         return f"{_class_identity(type(value))} {_value_text(named, depth)}"
-    return _class_identity(value if isinstance(value, type) else type(value))
+    if isinstance(value, type):
+        return _class_identity(value)
+    try:
+        inside = vars(value)
+    except TypeError:  # an object without a dict, such as a built-in function
+        return str(getattr(value, "__qualname__", type(value).__qualname__))
+    return f"{_class_identity(type(value))} {_value_text(inside, depth - 1)}"

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from langprog import Example, Module
 from langprog.errors import BudgetExceeded
-from langprog.evaluation import Row, aevaluate
+from langprog.evaluation import Metric, Row, aevaluate
 from optimizers.rounds import in_order
-
-Metric = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ async def run_rows(jobs: Sequence[Job], metric: Metric, concurrency: int) -> lis
         return [tuple(rows) for rows in results]
     again = [Job(jobs[number].program, [jobs[number].examples[index]]) for number, index in lost]
     for (number, index), rows in zip(lost, await _all(again, metric, concurrency), strict=True):
-        results[number][index] = rows[0]
+        results[number][index] = replace(rows[0], index=index)
     return [tuple(rows) for rows in results]
 
 

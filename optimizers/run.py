@@ -12,12 +12,12 @@ from typing import Any
 
 from langprog import Example, Module
 from langprog.errors import BudgetExceeded
+from langprog.evaluation import Metric
 from optimizers.allowance import Allowance
 from optimizers.candidate import Candidate, Values
 from optimizers.journal import Journal
 from optimizers.meter import Metered
 from optimizers.progress import BestSoFar, Noted, Stage, StageStarted, Stepped
-from optimizers.rows import Metric
 from optimizers.scoring import Ask, Scorer
 from optimizers.streams import derived_seed, stream
 from optimizers.teller import Teller

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from langprog import Example, Module
-from langprog.evaluation import Row, mean_interval
+from langprog.evaluation import Metric, Row, mean_interval
 from optimizers.candidate import Candidate
-from optimizers.rows import Job, Metric, run_rows
+from optimizers.rows import Job, is_lost, run_rows
 
 # More of a candidate's rows lost than this, and it cannot be compared with the others.
 MOST_LOST = 0.05
@@ -54,7 +54,7 @@ class QueryCost:
     @classmethod
     def of(cls, rows: Sequence[Row]) -> QueryCost:
         """Average over ``rows``; a query is one call where there is none."""
-        used = [row.usage for row in rows if row.usage is not None]
+        used = [row.usage for row in rows if not is_lost(row)]
         if not used:
             return cls()
         return cls(

@@ -62,8 +62,8 @@ def split(
     if holdout is None:
         shares.append(("holdout", HOLDOUT))
     parts = _divided(trainset, shares, seed)
-    held = tuple(holdout) if holdout is not None else parts["holdout"]
-    validation = tuple(valset) if valset is not None else parts["validation"]
+    held = parts["holdout"] if holdout is None else _mixed(holdout, seed, "holdout")
+    validation = parts["validation"] if valset is None else _mixed(valset, seed, "validation")
     secret = {example.digest for example in held}
     kept_validation = tuple(one for one in validation if one.digest not in secret)
     steering = secret | {example.digest for example in kept_validation}
@@ -78,6 +78,13 @@ def split(
                 "give more (a few dozen make a compile worth while, a few hundred a good one)"
             )
     return result
+
+
+def _mixed(examples: Sequence[Example], seed: int, name: str) -> tuple[Example, ...]:
+    """Return a part that was given in an order of its own: a file may be sorted by label."""
+    order = sorted(examples, key=lambda example: example.digest)
+    stream(seed, "order", name).shuffle(order)
+    return tuple(order)
 
 
 def _divided(

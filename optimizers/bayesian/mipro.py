@@ -26,6 +26,7 @@ from optimizers.bootstrap.rollouts import rollouts
 from optimizers.candidate import Candidate
 from optimizers.instructions.proposer import Material, Proposing, proposals
 from optimizers.run import Run
+from optimizers.scoring import Ask
 from optimizers.space import Choice, Space
 
 # Demonstrations in the largest sets: one for every label, within these limits.
@@ -102,9 +103,12 @@ class MIPRO(Optimizer):
 
     async def search(self, run: Run) -> Candidate:
         """Score the baseline, learn from runs, propose, race."""
+        run.stage("prepare", 1, "the program as it is on validation")
+        # A first block says what a query takes, on which all sizes depend where there is a cap.
+        block = range(min(self.searching.first_block, run.scorer.size))
+        await run.score([Ask(run.start, block)])
         sizes = self._sizes(run)
         run.scorer.narrow(sizes.validation)
-        run.stage("prepare", 1, "the program as it is on validation")
         await run.score_fully([run.start])
         if not run.scorer.complete(run.start):
             run.note("the program as it is could not be scored: too many rows lost", warning=True)

@@ -44,7 +44,6 @@ class _Runner:
     point: Assignment
     candidate: Candidate
     rung: int = 0
-    promoted: bool = False
 
 
 @dataclass
@@ -130,7 +129,7 @@ class Race:
         """Let the best of every rung meet the next block, as far as the budget goes."""
         for rung in range(len(self._rungs) - 2, -1, -1):
             reached = [runner for runner in self._runners if runner.rung >= rung]
-            quota = len(reached) // GROWTH - sum(runner.promoted for runner in reached)
+            quota = len(reached) // GROWTH - sum(runner.rung > rung for runner in reached)
             waiting = [
                 runner
                 for runner in self._ranked()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from optimizers.run import Run
 # Rollouts are taken this many at a time; whether more are wanted is asked in between.
 ROUND = 32
 HINTS = 6
+# The share of the queries that first attempts may take, where there are second ones.
+FIRST_ATTEMPTS = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,9 @@ async def rollouts(
     good: list[Row] = []
     spent = 0
     run.stage("bootstrap", wanted, "the program works on training examples")
-    while len(good) < wanted and len(rows) < len(order) and spent < most:
-        batch = order[len(rows) : len(rows) + min(ROUND, most - spent)]
+    first = math.ceil(most * FIRST_ATTEMPTS) if hints else most
+    while len(good) < wanted and len(rows) < len(order) and spent < first:
+        batch = order[len(rows) : len(rows) + min(ROUND, first - spent)]
         if not run.affords(len(batch)):
             break
         new = await _attempts(run, [Job(program, batch)])

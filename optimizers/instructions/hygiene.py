@@ -30,6 +30,9 @@ SECRETS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     }
 )
 
+# A training text of so many words counts as a whole, where it is shorter than a copied run.
+SHORTEST_TEXT = 4
+
 SEARCH_TALK = (
     "accuracy",
     "benchmark",
@@ -91,8 +94,13 @@ class Gate:
     def __init__(self, limits: Hygiene, training: Iterable[str], own: Iterable[str]) -> None:
         self._limits = limits
         own_texts = [text.lower() for text in own]
-        self._own_grams = {gram for text in own_texts for gram in self._grams(text)}
-        self._grams_seen = {gram for text in training for gram in self._grams(text.lower())}
+        self._own_grams = {gram for text in own_texts for gram in self._grams(text, SHORTEST_TEXT)}
+        self._grams_seen: set[tuple[str, ...]] = set()
+        for text in training:
+            words = tuple(_words(text))
+            if SHORTEST_TEXT <= len(words) < limits.copied_words:
+                self._grams_seen.add(words)
+            self._grams_seen.update(self._grams(text))
         self._talk = [word for word in SEARCH_TALK if not any(word in text for text in own_texts)]
         self._admitted: set[str] = set()
 
@@ -123,15 +131,20 @@ class Gate:
         for word in self._talk:
             if re.search(rf"\b{re.escape(word)}s?\b", lowered):
                 return f"speaks of the search ({word!r})"
-        for gram in self._grams(lowered):
+        for gram in self._grams(lowered, SHORTEST_TEXT):
             if gram in self._grams_seen and gram not in self._own_grams:
                 return f"copies training text ({' '.join(gram)!r})"
         return None
 
-    def _grams(self, text: str) -> list[tuple[str, ...]]:
+    def _grams(self, text: str, shortest: int | None = None) -> list[tuple[str, ...]]:
+        """Return every run of words that is as long as a copy, or down to ``shortest``."""
         words = _words(text)
-        n = self._limits.copied_words
-        return [tuple(words[start : start + n]) for start in range(len(words) - n + 1)]
+        most = self._limits.copied_words
+        return [
+            tuple(words[start : start + n])
+            for n in range(most if shortest is None else min(shortest, most), most + 1)
+            for start in range(len(words) - n + 1)
+        ]
 
 
 def _words(text: str) -> list[str]:

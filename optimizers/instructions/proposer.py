@@ -16,8 +16,9 @@ from functools import partial
 from langprog import Example, Predict, Sampling
 from langprog.errors import ContentFilterError, ContextWindowError, ParseError, TransportError
 from langprog.evaluation import Row
+from langprog.runtime import current
 from langprog.signature import SignatureSpec
-from optimizers.bootstrap.demos import Pool, Shown, drawn
+from optimizers.bootstrap.demos import Pool, Shown, drawn, labels_of
 from optimizers.instructions.hygiene import Gate, Hygiene
 from optimizers.instructions.signatures import (
     describe_data,
@@ -47,7 +48,7 @@ class Proposing:
     """How instructions are proposed.
 
     Args:
-        model: Name of the model that proposes; the program's ambient one if left out.
+        model: Name of the model that proposes; the ambient one if left out.
         temperature: Of all proposals but the first, which is the model's most likely one.
         max_tokens: Longest proposal, in tokens.
         hygiene: What is refused.
@@ -188,7 +189,7 @@ async def _said(
         max_tokens=settings.max_tokens,
         seed=run.sampling_seed("propose", path, number),
     )
-    ask = Predict(signature, model=settings.model, sampling=sampling, adapter="chat")
+    ask = Predict(signature, model=_model(run, settings), sampling=sampling, adapter="chat")
     (output,) = signature.outputs
     try:
         prediction = await ask.acall(**values)
@@ -196,6 +197,14 @@ async def _said(
         run.note(f"a proposal for {path} failed: {error}")
         return None
     return str(prediction[output]).strip()
+
+
+def _model(run: Run, settings: Proposing) -> str | None:
+    """Return who proposes: who was asked for, else the ambient model, else the program's first."""
+    if settings.model is not None or current().lm is not None:
+        return settings.model
+    first: str | None = next(iter(run.program.predictors().values())).model
+    return first
 
 
 def _examples(run: Run, path: str, material: Material, number: int | str) -> list[Example]:
@@ -212,9 +221,9 @@ def _mistakes(run: Run, path: str, material: Material) -> list[str]:
     signature = run.program.predictors()[path].signature
     texts = []
     for row in material.rows:
-        if row.score is None or row.score.value >= 1.0 or row.prediction is None:
+        if row.score is None or row.score.value >= 1.0:
             continue
-        for step in row.prediction.trace:
+        for step in row.trace:
             wrong = [
                 name
                 for name in signature.outputs
@@ -234,9 +243,18 @@ def _mistakes(run: Run, path: str, material: Material) -> list[str]:
 
 def _gate(run: Run, settings: Proposing, path: str, material: Material) -> Gate:
     signature = run.program.predictors()[path].signature
-    training = [value_text(value) for example in run.train for value in example.to_dict().values()]
+    shown = material.pool.labelled.get(path, ())
+    labels = labels_of(signature, shown)
+    training = [
+        value_text(value)
+        for example in run.train
+        for name, value in example.items()
+        if name not in labels
+    ]
     own = [signature.instruction, task_text(signature)]
     own += [field.description for field in signature.fields]
+    # An instruction may name the labels, also where the type does not.
+    own += {value_text(one.demo[name]) for one in shown for name in labels if name in one.demo}
     gate = Gate(settings.hygiene, training, own)
     gate.refusal(signature.instruction)  # so that the present one counts as being in
     return gate

@@ -71,9 +71,10 @@ def value_text(value: Any) -> str:
     """Return a value as text: texts and labels raw, everything else as JSON."""
     if isinstance(value, Enum):
         value = value.value
-    if not isinstance(value, str):
-        value = json.dumps(value, ensure_ascii=False, default=plain)
-    return value if len(value) <= MOST_CHARACTERS else value[:MOST_CHARACTERS].rstrip() + " ..."
+    text = (
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=plain)
+    )
+    return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS].rstrip() + " ..."
 
 
 def _fields(fields: Mapping[str, FieldSpec]) -> str:
