@@ -1,0 +1,118 @@
+"""``pocket/<size>`` as a LanguageModel: in process, no key, no network."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+from langprog.errors import BadRequestError, ContextWindowError
+from langprog.lm.types import Completion, Request, Sampling, Usage
+from langprog.pocket.generate import Settings
+from langprog.pocket.models import Size, runner, size_named
+
+_DEFAULTS = Sampling(temperature=0.0, max_tokens=256)
+
+
+@cache
+def _worker() -> ThreadPoolExecutor:
+    # One thread for all sizes: the work holds the processor anyway, and the event loop stays free.
+    return ThreadPoolExecutor(1, thread_name_prefix="pocket")
+
+
+class PocketLM:
+    """An embedded language model; its weights are loaded at the first request.
+
+    Args:
+        size: ``small`` or ``pocket/small``.
+        defaults: Sampling where a request says nothing: greedy and at most 256 tokens if not given.
+
+    Raises:
+        ModelError: There is no such size.
+    """
+
+    def __init__(self, size: str = "small", defaults: Sampling | None = None) -> None:
+        self._size = size_named(size)
+        self._defaults = (defaults or Sampling()).over(_DEFAULTS)
+
+    @property
+    def name(self) -> str:
+        """``pocket/<size>``."""
+        return f"pocket/{self._size.name}"
+
+    @property
+    def endpoint(self) -> str:
+        """``in-process``."""
+        return "in-process"
+
+    @property
+    def defaults(self) -> Sampling:
+        """Sampling used where a request says nothing."""
+        return self._defaults
+
+    @property
+    def size(self) -> Size:
+        """The size, with its nominal price."""
+        return self._size
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer ``request``; what else is in flight never changes the answer.
+
+        A JSON schema is not enforced: the model has learnt the forms that our adapters ask for.
+
+        Raises:
+            BadRequestError: A setting is out of range.
+            ContextWindowError: The prompt leaves no room for an answer.
+        """
+        settings = self._settings(request)
+        started = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        completion = await loop.run_in_executor(_worker(), self._answer, request, settings)
+        dollars = self._price(completion.usage)
+        return Completion(
+            completion.texts, self.name, completion.usage, completion.finish_reasons,
+            completion.logprobs, dollars, time.perf_counter() - started,
+        )  # fmt: skip
+
+    def _answer(self, request: Request, settings: Settings) -> Completion:
+        messages = [(m.role, m.content) for m in request.messages]
+        try:
+            prompt, drawn, kept = runner(self._size.name).answer(messages, settings, request.n)
+        except ContextWindowError as error:
+            raise ContextWindowError(f"{self.name}: {error}", model=self.name) from error
+        made = sum(len(d.logprobs) for d in drawn)
+        return Completion(
+            tuple(d.text for d in drawn), self.name, Usage(prompt.length, made, kept),
+            tuple(d.reason for d in drawn),
+            tuple(d.logprobs for d in drawn) if request.logprobs else None,
+        )  # fmt: skip
+
+    def _settings(self, request: Request) -> Settings:
+        sampling = request.sampling.over(self._defaults)
+        problem = None
+        if not request.messages:
+            problem = "a request needs at least one message"
+        elif request.n < 1:
+            problem = f"n must be 1 or more, not {request.n}"
+        elif sampling.temperature is not None and sampling.temperature < 0:
+            problem = f"temperature must be 0 or more, not {sampling.temperature}"
+        elif sampling.max_tokens is not None and sampling.max_tokens < 1:
+            problem = f"max_tokens must be 1 or more, not {sampling.max_tokens}"
+        elif sampling.top_p is not None and not 0 < sampling.top_p <= 1:
+            problem = f"top_p must be above 0 and at most 1, not {sampling.top_p}"
+        if problem:
+            raise BadRequestError(f"{self.name}: {problem}", model=self.name)
+        return Settings(
+            sampling.temperature or 0.0, sampling.top_p or 1.0, sampling.max_tokens or 256,
+            tuple(s for s in sampling.stop if s), sampling.seed,
+        )  # fmt: skip
+
+    def _price(self, usage: Usage) -> float:
+        size = self._size
+        return (
+            usage.prompt_tokens * size.input_price + usage.completion_tokens * size.output_price
+        ) / 1e6
+
+    async def aclose(self) -> None:
+        """Nothing is held open."""

@@ -1,0 +1,97 @@
+"""The sizes there are, and loading one of them once."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from threadpoolctl import ThreadpoolController
+
+from langprog.errors import ModelError
+from langprog.pocket.config import Shape
+from langprog.pocket.engine import Network
+from langprog.pocket.generate import Drawn, Generator, Prompt, Settings, prompt_of
+from langprog.pocket.tokenizer import Tokenizer
+from langprog.pocket.weights import read
+
+FOLDER = Path(__file__).parent / "weights"
+
+
+@dataclass(frozen=True)
+class Size:
+    """A model that ships with the package.
+
+    Args:
+        name: The part after ``pocket/``.
+        input_price: Dollars per million prompt tokens; nominal, so that cost has something to weigh.
+        output_price: Dollars per million completion tokens; nominal too.
+    """
+
+    name: str
+    input_price: float
+    output_price: float
+
+
+SIZES = {s.name: s for s in (Size("small", 0.02, 0.08),)}
+
+
+def size_named(name: str) -> Size:
+    """Return the size called ``name``, with or without ``pocket/`` before it.
+
+    Raises:
+        ModelError: There is no such size.
+    """
+    size = SIZES.get(name.removeprefix("pocket/"))
+    if size is None:
+        known = ", ".join(f"pocket/{s}" for s in SIZES)
+        raise ModelError(f"there is no embedded model {name!r}; there is: {known}")
+    return size
+
+
+class Runner:
+    """A loaded model that answers one request at a time, whatever threads ask."""
+
+    def __init__(self, weights: Path, vocabulary: Path) -> None:
+        tensors, metadata = read(weights)
+        shape = Shape(**json.loads(metadata["shape"]))
+        self._generator = Generator(Network(shape, tensors), Tokenizer.load(vocabulary))
+        self._lock = threading.Lock()
+        self._threads = ThreadpoolController()
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The vocabulary."""
+        return self._generator.tokenizer
+
+    @property
+    def generator(self) -> Generator:
+        """The generator itself, for tests and measurements."""
+        return self._generator
+
+    def answer(
+        self, messages: list[tuple[str, str]], settings: Settings, n: int
+    ) -> tuple[Prompt, list[Drawn], int]:
+        """Return the prompt as read, ``n`` completions, and the prompt tokens remembered.
+
+        Raises:
+            ContextWindowError: The prompt leaves no room for an answer.
+        """
+        with self._lock, self._threads.limit(limits=1, user_api="blas"):
+            # One BLAS thread: more are slower at these sizes, and sums must not depend on their number.
+            prompt = prompt_of(self.tokenizer, messages)
+            drawn, kept = self._generator.draw(prompt, settings, n)
+        return prompt, drawn, kept
+
+
+@cache
+def runner(name: str) -> Runner:
+    """Load a size, once a process.
+
+    Raises:
+        ModelError: There is no such size, or its files are missing or damaged.
+    """
+    size = size_named(name)
+    return Runner(FOLDER / f"{size.name}.safetensors", FOLDER / "tokenizer.json")

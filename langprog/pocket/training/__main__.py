@@ -1,0 +1,49 @@
+"""Train, export and evaluate the embedded models: ``python -m langprog.pocket.training --help``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from langprog.pocket.models import FOLDER, Runner
+from langprog.pocket.training.evaluate import report
+
+
+def main() -> None:
+    """Run one of the commands."""
+    parser = argparse.ArgumentParser(
+        prog="python -m langprog.pocket.training", description=__doc__
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    train = commands.add_parser("train", help="train, or go on from the last checkpoint")
+    train.add_argument("--folder", type=Path, required=True, help="for checkpoints and the log")
+    train.add_argument("--tokens", type=float, default=28e6, help="of the mix")
+    train.add_argument("--threads", type=int, default=2)
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--rate", type=float, default=1.5e-3)
+    ship = commands.add_parser("export", help="write weights and vocabulary from a checkpoint")
+    ship.add_argument("--folder", type=Path, required=True)
+    ship.add_argument("--out", type=Path, default=FOLDER)
+    ship.add_argument("--name", default="small")
+    table = commands.add_parser("evaluate", help="print the accuracy table of the model card")
+    table.add_argument("--weights", type=Path, default=FOLDER / "small.safetensors")
+    table.add_argument("--count", type=int, default=500, help="episodes a cell")
+    given = parser.parse_args()
+    if given.command == "evaluate":
+        runner = Runner(given.weights, given.weights.parent / "tokenizer.json")
+        sys.stdout.write(report(runner, given.count) + "\n")
+        return
+    # torch is needed from here on only; the table is printed without it.
+    from langprog.pocket.training.export import export
+    from langprog.pocket.training.train import Plan, Trainer
+
+    if given.command == "export":
+        sys.stdout.write(f"{export(given.folder, given.out, given.name)}\n")
+    else:
+        plan = Plan(tokens=given.tokens, threads=given.threads, seed=given.seed, rate=given.rate)
+        Trainer(plan, given.folder).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Batches of documents: chosen by seed and index alone, so that a resumed run sees the same ones."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langprog.pocket.tokenizer import Tokenizer
+from langprog.pocket.world.documents import Document, Hardness, associative, mixed
+
+STEP = 32  # lengths are rounded up to a multiple, so that few shapes are compiled
+CHUNK = 24  # batches drawn and sorted by length together
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Token ids (rows, length) and the weight of predicting each id from those before it."""
+
+    ids: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What documents are drawn: associative ones of ``hardness``, or the mix up to ``longest`` tokens."""
+
+    name: str
+    hardness: Hardness | None = None
+    longest: int = 192
+    bare: float = 0.3
+
+
+PHASE0 = (
+    Stage("assoc-1", Hardness(1, 0.0, 8, 20, 0.0)),
+    Stage("assoc-2", Hardness(2, 0.0, 8, 20, 0.2)),
+    Stage("assoc-3", Hardness(3, 0.2, 8, 20, 0.3)),
+    Stage("assoc-5", Hardness(5, 0.5, 8, 16, 0.4)),
+    Stage("assoc-6", Hardness(6, 0.7, 8, 16, 0.5)),
+)
+
+
+def chunk(tokenizer: Tokenizer, seed: int, index: int, stage: Stage, tokens: int) -> list[Batch]:
+    """Return the batches of one chunk, each of about ``tokens`` token ids."""
+    rng = random.Random(f"{seed}/{stage.name}/{index}")
+    documents: list[Document] = []
+    total = 0
+    while total < CHUNK * tokens:
+        if stage.hardness is not None:
+            document = associative(rng, tokenizer, stage.hardness)
+        else:
+            document = mixed(rng, tokenizer, stage.longest, stage.bare)
+        documents.append(document)
+        total += len(document.ids)
+    documents.sort(key=lambda d: -len(d.ids))
+    batches = []
+    while documents:
+        length = -(-len(documents[0].ids) // STEP) * STEP
+        rows = max(1, tokens // length)
+        batches.append(_pack(documents[:rows], rows, length))
+        documents = documents[rows:]
+    rng.shuffle(batches)
+    return batches
+
+
+def _pack(documents: list[Document], rows: int, length: int) -> Batch:
+    ids = np.zeros((rows, length), np.int64)
+    weights = np.zeros((rows, length), np.float32)
+    for i, document in enumerate(documents):
+        ids[i, : len(document.ids)] = document.ids
+        weights[i, : len(document.ids)] = document.weights
+    return Batch(ids, weights)
+
+
+def stream(
+    vocabulary: Path, seed: int, start: int, stage: Stage, tokens: int
+) -> Iterator[tuple[int, list[Batch]]]:
+    """Yield (chunk index, batches) from ``start`` on, drawn by a process of its own."""
+    context = mp.get_context("spawn")
+    queue: mp.Queue[tuple[int, list[Batch]]] = context.Queue(3)  # type: ignore[assignment]  # spawn's queue
+    worker = context.Process(
+        target=_produce, args=(queue, vocabulary, seed, start, stage, tokens), daemon=True
+    )
+    worker.start()
+    try:
+        while True:
+            yield queue.get()
+    finally:
+        worker.terminate()
+        worker.join()
+
+
+def _produce(
+    queue: mp.Queue[tuple[int, list[Batch]]],
+    vocabulary: Path,
+    seed: int,
+    start: int,
+    stage: Stage,
+    tokens: int,
+) -> None:
+    tokenizer = Tokenizer.load(vocabulary)
+    index = start
+    while True:
+        queue.put((index, chunk(tokenizer, seed, index, stage, tokens)))
+        index += 1

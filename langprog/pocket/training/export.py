@@ -1,0 +1,29 @@
+"""From a checkpoint to the files that the package ships: 16-bit weights and the vocabulary."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from langprog.pocket.tokenizer import Tokenizer
+from langprog.pocket.weights import write
+
+
+def export(folder: Path, out: Path, name: str = "small") -> Path:
+    """Write ``name``.safetensors and tokenizer.json from the checkpoint in ``folder``; return the weights' path."""
+    state = torch.load(folder / "checkpoint.pt", weights_only=True)
+    tensors = {k: v.to(torch.float16).numpy() for k, v in state["model"].items()}
+    shape = state["shape"]
+    tokenizer = Tokenizer.load(folder / "tokenizer.json")
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(out / "tokenizer.json")
+    path = out / f"{name}.safetensors"
+    halves = {k: np.ascontiguousarray(v, np.float16) for k, v in tensors.items()}
+    trained = json.dumps(
+        {"tokens": state["progress"]["tokens"], "steps": state["progress"]["step"]}
+    )
+    write(path, halves, {"shape": json.dumps(shape), "trained": trained})
+    return path

@@ -1,0 +1,63 @@
+"""Reading and writing weights as safetensors, without a package for it.
+
+Follows: the safetensors format (an eight-byte length, a JSON header, raw little-endian data).
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langprog.errors import ModelError
+
+_TYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+
+
+def read(path: Path) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
+    """Return the tensors of a file as 32-bit floats, and its metadata.
+
+    Raises:
+        ModelError: The file is missing or no safetensors file.
+    """
+    try:
+        data = path.read_bytes()
+        (size,) = struct.unpack("<Q", data[:8])
+        header = json.loads(data[8 : 8 + size])
+        metadata = header.pop("__metadata__", {})
+        tensors = {name: _tensor(data, 8 + size, entry) for name, entry in header.items()}
+    except (OSError, struct.error, ValueError, KeyError) as error:
+        raise ModelError(f"cannot read the weights in {path}: {error}") from error
+    return tensors, metadata
+
+
+def _tensor(data: bytes, base: int, entry: Mapping[str, object]) -> NDArray[np.float32]:
+    start, end = entry["data_offsets"]  # type: ignore[misc]  # JSON from the file; ValueError if wrong
+    kind = _TYPES[str(entry["dtype"])]
+    flat = np.frombuffer(data[base + start : base + end], kind)
+    shape: list[int] = list(entry["shape"])  # type: ignore[call-overload]  # JSON from the file
+    return np.ascontiguousarray(flat.reshape(shape), np.float32)
+
+
+def write(
+    path: Path, tensors: Mapping[str, NDArray[np.float16]], metadata: Mapping[str, str]
+) -> None:
+    """Write 16-bit tensors; the same tensors give the same bytes."""
+    header: dict[str, object] = {"__metadata__": dict(metadata)}
+    offset = 0
+    for name, tensor in sorted(tensors.items()):
+        size = tensor.size * 2
+        header[name] = {
+            "dtype": "F16",
+            "shape": list(tensor.shape),
+            "data_offsets": [offset, offset + size],
+        }
+        offset += size
+    text = json.dumps(header, sort_keys=True).encode()
+    text += b" " * (-len(text) % 8)
+    body = b"".join(np.ascontiguousarray(t, "<f2").tobytes() for _, t in sorted(tensors.items()))
+    path.write_bytes(struct.pack("<Q", len(text)) + text + body)
