@@ -29,10 +29,13 @@ class Compiled:
     certificate: Certificate
     report: CompileReport
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str]) -> str:
         """Write the artifact: the program with its evidence.
+
+        Returns:
+            The artifact's digest; the same for a compile that was killed and resumed.
 
         Raises:
             ArtifactError: The program cannot be written, or does not come back the same.
         """
-        save_program(self.program, path, evidence=self.report.evidence.to_json())
+        return save_program(self.program, path, evidence=self.report.evidence.to_json())

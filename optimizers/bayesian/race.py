@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from optimizers.bayesian.additive import recombined
 from optimizers.bayesian.sampler import suggest
 from optimizers.bayesian.shrinkage import shrunken
 from optimizers.candidate import Candidate
@@ -20,6 +21,8 @@ from optimizers.scoring import Ask
 from optimizers.space import Assignment, Space
 
 GROWTH = 3
+# Of each round's points, so many put together what did well apart; the sampler gives the others.
+RECOMBINED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ class Race:
         if len(fresh) < count:
             values = self._estimates()
             values[self.space.baseline] = self._baseline_mean()
+            if self._runners:
+                fresh += recombined(self.space, values, min(RECOMBINED, count - len(fresh)))
             seed = self.run.sampling_seed("tpe", number)
             known = {**values, **dict.fromkeys(fresh, self._baseline_mean())}
             fresh += suggest(self.space, known, count - len(fresh), seed)

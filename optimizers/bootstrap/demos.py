@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langprog import Example, Module
+from langprog.artifact import looks_secret
 from langprog.errors import InputError
 from langprog.evaluation import Row
 from langprog.signature import FieldSpec, SignatureSpec, choices_of
@@ -50,7 +51,7 @@ def labelled(program: Module, train: Iterable[Example]) -> dict[str, tuple[Shown
     for path, predictor in program.predictors().items():
         for example in examples:
             demo = _projected(predictor.signature, example)
-            if demo is not None:
+            if demo is not None and _may_be_shown(demo):
                 found[path].append(Shown(demo, example.digest))
     return {path: tuple(shown) for path, shown in found.items()}
 
@@ -70,7 +71,9 @@ def traced(program: Module, rows: Iterable[Row]) -> dict[str, tuple[Shown, ...]]
             if path in predictors:
                 values = {**step.inputs, **step.outputs}
                 values.update(_labels(predictors[path].signature.outputs, row.example))
-                found[path].append(Shown(Example(**values), row.example.digest))
+                demo = Example(**values)
+                if _may_be_shown(demo):
+                    found[path].append(Shown(demo, row.example.digest))
     return {path: tuple(shown) for path, shown in found.items()}
 
 
@@ -136,6 +139,11 @@ def labels_of(signature: SignatureSpec, shown: Sequence[Shown]) -> dict[str, int
             if different * REPEATS <= len(values) and all(len(one) <= SHORT for one in values):
                 found[name] = different
     return found
+
+
+def _may_be_shown(demo: Example) -> bool:
+    # An artifact refuses to hold a key or a password; so none is chosen to be shown.
+    return not any(looks_secret(str(value)) for value in demo.values())
 
 
 def _projected(signature: SignatureSpec, example: Example) -> Example | None:

@@ -12,19 +12,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from langprog.artifact import looks_secret
+
 WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 MARKER = re.compile(r"\[\[\s*#*\s*\w+\s*#*\s*\]\]")
 
+# Beside what an artifact refuses to hold at all.
 SECRETS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         "an API key": re.compile(r"\b(?:sk|pk|rk|gsk|xai)[-_][A-Za-z0-9_-]{16,}"),
-        "an AWS key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-        "a GitHub token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,})"),
-        "a Google key": re.compile(r"\bAIza[A-Za-z0-9_-]{30,}"),
-        "a Slack token": re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
-        "a bearer token": re.compile(r"\bBearer\s+[A-Za-z0-9._~+/-]{16,}=*", re.IGNORECASE),
+        "a GitHub token": re.compile(r"\bgithub_pat_\w{20,}"),
         "a JSON web token": re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"),
-        "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
         "a password": re.compile(r"\b(?:password|passwd|secret|token)\s*[:=]\s*\S{6,}", re.I),
         "an e-mail address": re.compile(r"\b[\w.+-]+@[\w-]+\.[A-Za-z]{2,}\b"),
     }
@@ -127,6 +125,8 @@ class Gate:
         for what, pattern in SECRETS.items():
             if pattern.search(instruction):
                 return f"holds what looks like {what}"
+        if looks_secret(instruction):
+            return "holds what looks like a key or a token"
         lowered = instruction.lower()
         for word in self._talk:
             if re.search(rf"\b{re.escape(word)}s?\b", lowered):

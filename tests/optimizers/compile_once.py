@@ -3,16 +3,16 @@
 Usage: python compile_once.py MEMBER RUN_DIR CALLS_FILE WIDTH DELAY
 The model answers after DELAY seconds and writes a line to CALLS_FILE for every request that
 reaches it: ``asked KEY`` when it comes in, ``done KEY`` when it is answered. The last line on
-standard output is the digest of what was compiled.
+standard output is the digest of the artifact.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import os
 import sys
+from pathlib import Path
 
 import langprog as lp
 from langprog.lm import Completion, LanguageModel, Request, Sampling
@@ -52,9 +52,7 @@ def main(member: str, run_dir: str, calls: str, width: str, delay: str) -> None:
         compiled = optimizer.compile(
             two_modules(), tickets(120), metric=all_right, run_dir=run_dir, seed=5
         )
-    evidence = compiled.report.evidence.to_json()
-    text = json.dumps([compiled.candidate.to_json(), evidence], sort_keys=True, default=str)
-    sys.stdout.write(hashlib.sha256(text.encode()).hexdigest() + "\n")
+    sys.stdout.write(compiled.save(Path(run_dir) / "artifact.json") + "\n")
 
 
 if __name__ == "__main__":
