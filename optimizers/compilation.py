@@ -16,7 +16,7 @@ from langprog import Budget, Example, Module, using
 from langprog.errors import BudgetExceeded, ExampleError, InputError
 from langprog.evaluation import Metric, check_metric, metric_name
 from langprog.lm import Budgeted, LanguageModel, Ledger, Recorded, Wrapper
-from langprog.runtime import current
+from langprog.runtime import current, model_named
 from optimizers.allowance import SPARE, plan, unpaid
 from optimizers.candidate import Candidate
 from optimizers.certificate import Accept, Certificate, certify, too_few, uncertain
@@ -123,7 +123,9 @@ async def compiled(
 ) -> Compiled:
     """Search, certify, and return the result."""
     needed = searcher.models_needed()
-    with using(models=needed or None):
+    with using(models=[model for model in needed if not isinstance(model, str)] or None):
+        for model in needed:
+            model_named(model if isinstance(model, str) else model.name)  # or say so at once
         with closing(Journal(run_dir, order.identity(searcher))) as journal:
             return await _Compilation(searcher, order, journal, progress).run()
 

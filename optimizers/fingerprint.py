@@ -57,6 +57,11 @@ def metric_digest(metric: Callable[..., Any]) -> str:
     return text_digest(_value_text(metric))
 
 
+def model_name(model: str | LanguageModel | None) -> str | None:
+    """Return a model's name."""
+    return model if model is None or isinstance(model, str) else model.name
+
+
 def knobs_of(optimizer: Any) -> dict[str, Any]:
     """Return an optimizer's knobs as a JSON object, without those that change only its speed."""
     return {

@@ -21,9 +21,9 @@ from optimizers.bayesian.plan import AUTO, FIRST_BLOCK, Auto, Sizes, sized
 from optimizers.bayesian.race import Race, Rules
 from optimizers.bootstrap.demo_sets import distinct_sets, recipes
 from optimizers.bootstrap.demos import Pool, Shown, labelled, labels_of
-from optimizers.bootstrap.few_shot import model_name
 from optimizers.bootstrap.rollouts import rollouts
 from optimizers.candidate import Candidate
+from optimizers.fingerprint import model_name
 from optimizers.instructions.proposer import Material, Proposing, proposals
 from optimizers.run import Run
 from optimizers.scoring import Ask

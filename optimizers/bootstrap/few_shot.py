@@ -17,6 +17,7 @@ from optimizers.bootstrap.demo_sets import demo_set
 from optimizers.bootstrap.demos import Pool, labelled
 from optimizers.bootstrap.rollouts import rollouts
 from optimizers.candidate import Candidate
+from optimizers.fingerprint import model_name
 from optimizers.run import Run
 
 # Queries spent for every demonstration wanted, at most: a program that is right once in ten
@@ -73,8 +74,3 @@ class BootstrapFewShot(Optimizer):
             )
         }
         return run.candidate(values, f"{self.bootstrapped} demonstrations from good runs")
-
-
-def model_name(model: str | LanguageModel | None) -> str | None:
-    """Return a model's name."""
-    return model if model is None or isinstance(model, str) else model.name

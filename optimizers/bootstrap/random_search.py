@@ -13,9 +13,10 @@ from langprog.lm import LanguageModel
 from optimizers.base import Optimizer
 from optimizers.bootstrap.demo_sets import Recipe, demo_set, recipes
 from optimizers.bootstrap.demos import Pool, labelled
-from optimizers.bootstrap.few_shot import PATIENCE, model_name
+from optimizers.bootstrap.few_shot import PATIENCE
 from optimizers.bootstrap.rollouts import rollouts
 from optimizers.candidate import Candidate
+from optimizers.fingerprint import model_name
 from optimizers.run import Run
 
 # Candidates scored in one round; whether the budget allows another is asked in between.

@@ -16,9 +16,11 @@ from functools import partial
 from langprog import Example, Predict, Sampling
 from langprog.errors import ContentFilterError, ContextWindowError, ParseError, TransportError
 from langprog.evaluation import Row
+from langprog.lm import LanguageModel
 from langprog.runtime import current
 from langprog.signature import SignatureSpec
 from optimizers.bootstrap.demos import Pool, Shown, drawn, labels_of
+from optimizers.fingerprint import model_name
 from optimizers.instructions.hygiene import Gate, Hygiene
 from optimizers.instructions.signatures import (
     describe_data,
@@ -48,13 +50,13 @@ class Proposing:
     """How instructions are proposed.
 
     Args:
-        model: Name of the model that proposes; the ambient one if left out.
+        model: The model that proposes, or its name; the ambient one if left out.
         temperature: Of all proposals but the first, which is the model's most likely one.
         max_tokens: Longest proposal, in tokens.
         hygiene: What is refused.
     """
 
-    model: str | None = None
+    model: str | LanguageModel | None = None
     temperature: float = 0.9
     max_tokens: int = 400
     hygiene: Hygiene = Hygiene()
@@ -202,7 +204,7 @@ async def _said(
 def _model(run: Run, settings: Proposing) -> str | None:
     """Return who proposes: who was asked for, else the ambient model, else the program's first."""
     if settings.model is not None or current().lm is not None:
-        return settings.model
+        return model_name(settings.model)
     first: str | None = next(iter(run.program.predictors().values())).model
     return first
 

@@ -1,7 +1,7 @@
 """One compile in a process of its own, for the tests that kill it.
 
-Usage: python compile_once.py MEMBER RUN_DIR CALLS_FILE WIDTH DELAY
-The model answers after DELAY seconds and writes a line to CALLS_FILE for every request that
+Usage: python -m tests.optimizers.compile_once MEMBER RUN_DIR CALLS_FILE WIDTH DELAY BUDGET
+BUDGET is a number of calls, 0 for no cap. The model answers after DELAY seconds and writes a line to CALLS_FILE for every request that
 reaches it: ``asked KEY`` when it comes in, ``done KEY`` when it is answered. The last line on
 standard output is the digest of the artifact.
 """
@@ -45,12 +45,17 @@ class Counted:
         await self._inner.aclose()
 
 
-def main(member: str, run_dir: str, calls: str, width: str, delay: str) -> None:
+def main(member: str, run_dir: str, calls: str, width: str, delay: str, cap: str) -> None:
     model = Counted(lp.ScriptedLM(answers()), calls, float(delay))
     optimizer = MEMBERS[member](concurrency=int(width))
     with lp.using(lm=model):
         compiled = optimizer.compile(
-            two_modules(), tickets(120), metric=all_right, run_dir=run_dir, seed=5
+            two_modules(),
+            tickets(120),
+            metric=all_right,
+            run_dir=run_dir,
+            seed=5,
+            budget=lp.Budget(calls=int(cap) or None),
         )
     sys.stdout.write(compiled.save(Path(run_dir) / "artifact.json") + "\n")
 

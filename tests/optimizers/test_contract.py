@@ -259,10 +259,10 @@ def test_the_artifact_of_a_resumed_run_is_the_same(member: str, tmp_path: Path) 
 # --- killed and resumed ------------------------------------------------------------------------
 
 
-def process(member: str, run_dir: Path, calls: Path, width: int, delay: float):
+def process(member: str, run_dir: Path, calls: Path, width: int, cap: int, delay: float):
     return subprocess.Popen(
         [sys.executable, "-m", "tests.optimizers.compile_once"]
-        + [member, str(run_dir), str(calls), str(width), str(delay)],
+        + [member, str(run_dir), str(calls), str(width), str(delay), str(cap)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -273,10 +273,12 @@ def lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def kill_after(member: str, run_dir: Path, calls: Path, width: int, answered: int) -> None:
+def kill_after(
+    member: str, run_dir: Path, calls: Path, width: int, cap: int, answered: int
+) -> None:
     """Start a compile, and kill it as soon as the model has answered so many requests more."""
     before = sum(line.startswith("done") for line in lines(calls))
-    running = process(member, run_dir, calls, width, 0.002)
+    running = process(member, run_dir, calls, width, cap, 0.002)
     while running.poll() is None:
         if sum(line.startswith("done") for line in lines(calls)) >= before + answered:
             break
@@ -285,17 +287,20 @@ def kill_after(member: str, run_dir: Path, calls: Path, width: int, answered: in
     running.communicate()
 
 
-@pytest.mark.parametrize(("member", "width"), [("mipro", 64), ("mipro", 1), ("random_search", 8)])
+@pytest.mark.parametrize(
+    ("member", "width", "cap"),
+    [("mipro", 64, 0), ("mipro", 1, 0), ("mipro", 8, 420), ("random_search", 8, 0)],
+)
 def test_killed_three_times_and_resumed_it_ends_the_same(
-    member: str, width: int, tmp_path: Path
+    member: str, width: int, cap: int, tmp_path: Path
 ) -> None:
-    whole = process(member, tmp_path / "whole", tmp_path / "whole-calls", 16, 0.0)
+    whole = process(member, tmp_path / "whole", tmp_path / "whole-calls", 16, cap, 0.0)
     wanted = whole.communicate()[0]
     assert wanted
     run_dir, calls = tmp_path / "killed", tmp_path / "calls"
     for answered in (20, 150, 120):
-        kill_after(member, run_dir, calls, width, answered)
-    final = process(member, run_dir, calls, width, 0.0)
+        kill_after(member, run_dir, calls, width, cap, answered)
+    final = process(member, run_dir, calls, width, cap, 0.0)
     assert final.communicate()[0] == wanted
     # Between the answer and the journal there is no way to know: those in flight may come twice.
     asked = Counter(line.split()[1] for line in lines(calls) if line.startswith("asked"))
