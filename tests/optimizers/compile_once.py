@@ -1,9 +1,10 @@
 """One compile in a process of its own, for the tests that kill it.
 
 Usage: python -m tests.optimizers.compile_once MEMBER RUN_DIR CALLS_FILE WIDTH DELAY BUDGET
-BUDGET is a number of calls, 0 for no cap. The model answers after DELAY seconds and writes a line to CALLS_FILE for every request that
-reaches it: ``asked KEY`` when it comes in, ``done KEY`` when it is answered. The last line on
-standard output is the digest of the artifact.
+
+BUDGET is a number of calls, 0 for no cap. The model answers after DELAY seconds and writes a line
+to CALLS_FILE for every request that reaches it: ``asked KEY`` when it comes in, ``done KEY`` when
+it is answered. The last line on standard output is the digest of the artifact.
 """
 
 from __future__ import annotations

@@ -1,0 +1,91 @@
+"""Compile on real public data through the public API, and print what the holdout says.
+
+Usage: python -m benchmarks.compile_real [--model pocket/small] [--calls N] [--out DIR]
+
+CLINC150 with ten intents and BANKING77 with five; the holdout is the data set's own test part.
+The data lie in the folder that LANGPROG_DATA names; without it this says so and ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import langprog as lp
+from benchmarks.tasks.folder import data_folder, missing
+from benchmarks.tasks.intents import Task, banking77, clinc150
+from langprog.evaluation import exact
+from optimizers import MIPRO, Compiled
+
+
+def main(arguments: list[str]) -> int:
+    """Compile every task and print its certificate."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.compile_real")
+    parser.add_argument("--model", default="pocket/small", help="the model that is compiled for")
+    parser.add_argument("--auto", default="light", choices=["light", "medium", "heavy"])
+    parser.add_argument("--calls", type=int, default=None, help="most calls a task may pay")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--holdout", type=int, default=300, help="most holdout examples")
+    parser.add_argument("--out", type=Path, default=None, help="folder for artifacts and reports")
+    options = parser.parse_args(arguments)
+    folder = data_folder()
+    if folder is None:
+        say(missing())
+        return 0
+    tasks = [
+        clinc150(folder, 10, options.seed, each=(20, 15)),
+        banking77(folder, 5, options.seed, each=(40, 30)),
+    ]
+    lp.configure(lm=options.model)
+    for task in tasks:
+        started = time.perf_counter()
+        compiled = compile_task(task, options)
+        show(task, compiled, time.perf_counter() - started)
+        if options.out is not None:
+            save(task, compiled, options.out)
+    return 0
+
+
+def compile_task(task: Task, options: argparse.Namespace) -> Compiled:
+    """Compile one task with MIPRO."""
+    return MIPRO(auto=options.auto).compile(
+        lp.Predict(task.signature),
+        task.train,
+        metric=exact("intent"),
+        valset=task.validation,
+        holdout=task.holdout[: options.holdout],
+        budget=lp.Budget(calls=options.calls),
+        seed=options.seed,
+    )
+
+
+def show(task: Task, compiled: Compiled, seconds: float) -> None:
+    """Print what the holdout says."""
+    certificate, paid = compiled.certificate, compiled.report.paid
+    say(f"{task.name}: {certificate}")
+    say(f"  candidate: {compiled.candidate.label}")
+    say(f"  {paid.calls} paid calls, {paid.tokens} tokens, {seconds:.0f} s")
+    for note in compiled.report.notes:
+        if note.warning:
+            say(f"  note: {note.text}")
+
+
+def save(task: Task, compiled: Compiled, folder: Path) -> None:
+    """Write artifact and report."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = task.name.replace(", ", "-").replace(" ", "-")
+    digest = compiled.save(folder / f"{name}.json")
+    compiled.report.save(folder / f"{name}.html")
+    say(f"  saved {folder / name}.json ({digest})")
+
+
+def say(line: str) -> None:
+    """Print one line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
