@@ -17,6 +17,7 @@ from langprog.lm.pricing import Price, Priced, price_of
 from langprog.lm.recording import CallMemo, Recorded
 from langprog.lm.retry import Retry
 from langprog.lm.scripted import ScriptedLM
+from langprog.lm.server import Server
 from langprog.lm.throttle import Throttle
 from langprog.lm.types import Completion, LanguageModel, Message, Request, Sampling, Usage
 from langprog.lm.wrapper import Wrapper
@@ -43,6 +44,7 @@ __all__ = [
     "Retry",
     "Sampling",
     "ScriptedLM",
+    "Server",
     "Spend",
     "Throttle",
     "Usage",

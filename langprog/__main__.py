@@ -1,0 +1,5 @@
+"""``python -m langprog``: the command line."""
+
+from langprog.cli import main
+
+main()

@@ -1,0 +1,9 @@
+"""The command line: ``langprog demo|compile|eval|run|show|lm serve``.
+
+- ``main``: the entry point; the one place that turns errors into one line and an exit code.
+- one file a command; ``loading`` finds programs, metrics and data, ``console`` shows progress.
+"""
+
+from langprog.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,148 @@
+"""Show a compile's progress: rich on a terminal, plain lines elsewhere, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+Describe = Callable[[Any], Mapping[str, Any]]
+
+
+class Shower(Protocol):
+    """Takes an optimizer's events; closed when the compile is over."""
+
+    def on(self, event: Any, /) -> None:
+        """Show one event."""
+        ...
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        ...
+
+
+def shower(describe: Describe, *, as_json: bool) -> Shower:
+    """Return what shows progress here.
+
+    Args:
+        describe: Turns an event into plain data with its kind under ``event``.
+        as_json: Whether a machine reads.
+    """
+    if as_json:
+        return JSONLines(describe)
+    if sys.stderr.isatty():
+        return Live(describe)
+    return Lines(describe)
+
+
+class JSONLines:
+    """One JSON object a line on standard output."""
+
+    def __init__(self, describe: Describe) -> None:
+        self._describe = describe
+
+    def on(self, event: Any, /) -> None:
+        """Print one event."""
+        print(json.dumps(self._describe(event)), flush=True)  # noqa: T201 - this is the output
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Lines:
+    """A line for every stage, best candidate and remark; a few for long stages."""
+
+    def __init__(self, describe: Describe) -> None:
+        self._describe = describe
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._shown = -1
+
+    def on(self, event: Any, /) -> None:
+        """Print one event, if it says something new."""
+        data = self._describe(event)
+        if data["event"] == "stage":
+            self._shown = -1
+        if data["event"] == "step":
+            total = data["total"] or 0
+            quarter = data["done"] * 4 // total if total else -1
+            if quarter <= self._shown or quarter in (0, 4):
+                return
+            self._shown = quarter
+        text = line_of(data)
+        if text:
+            self._console.print(text, markup=False)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Live:
+    """A bar for the stage that is on, lines above it for what stays."""
+
+    def __init__(self, describe: Describe) -> None:
+        self._describe = describe
+        self._console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[spent]}"),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._progress.add_task("", total=None, spent="")
+        self._progress.start()
+
+    def on(self, event: Any, /) -> None:
+        """Show one event."""
+        data = self._describe(event)
+        if data["event"] == "step":
+            self._progress.update(self._task, completed=data["done"], total=data["total"])
+        elif data["event"] == "spent":
+            self._progress.update(self._task, spent=spent_text(data))
+        else:
+            if data["event"] == "stage":
+                self._progress.reset(
+                    self._task, total=data["total"], description=data["stage"], spent=""
+                )
+            text = line_of(data)
+            if text:
+                self._console.print(text, markup=False)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._progress.stop()
+
+
+def line_of(data: Mapping[str, Any]) -> str:
+    """Return an event as one line of text; empty where it is not worth one."""
+    kind = data["event"]
+    if kind == "stage":
+        return f"{data['stage']}: {data['text']}"
+    if kind == "step":
+        return f"  {data['done']} of {data['total']}"
+    if kind == "best":
+        return (
+            f"  best so far {data['mean']:.3f} [{data['low']:.3f}, {data['high']:.3f}] "
+            f"on {data['n']}: {data['label']}"
+        )
+    if kind == "note":
+        return f"{'warning: ' if data['warning'] else ''}{data['text']}"
+    return ""
+
+
+def spent_text(data: Mapping[str, Any]) -> str:
+    """Return what was paid, beside the caps."""
+    calls = f"{data['calls']:,}"
+    if data["cap_calls"] is not None:
+        calls += f"/{data['cap_calls']:,}"
+    parts = [f"{calls} calls"]
+    if data["dollars"] is not None:
+        cap = "" if data["cap_dollars"] is None else f"/{data['cap_dollars']:g}"
+        parts.append(f"${data['dollars']:.4f}{cap}")
+    return ", ".join(parts)

@@ -1,0 +1,69 @@
+"""``langprog eval``: score a program or an artifact on a file of examples."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from langprog.cli.loading import examples_in, metric_named, program_or_artifact
+from langprog.errors import LangprogError
+from langprog.evaluation import Report, evaluate
+from langprog.lm import Budget
+
+
+def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the command
+    program: Annotated[str, typer.Argument(help="Artifact, package.module:name or file.py:name")],
+    data: Annotated[str, typer.Option(help="Examples: JSONL, JSON, CSV or Parquet.")],
+    metric: Annotated[str, typer.Option(help="module:name, file.py:name, or exact, f1:field")],
+    lm: Annotated[str | None, typer.Option(help="Model of modules that name none.")] = None,
+    calls: Annotated[int | None, typer.Option(help="Most requests sent.")] = None,
+    dollars: Annotated[float | None, typer.Option(help="Most dollars.")] = None,
+    width: Annotated[int, typer.Option(help="Examples in work at the same time.")] = 64,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Module that may be imported for an artifact.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
+) -> None:
+    """Score PROGRAM on examples, with a 95 % interval; lost rows are not counted as wrong."""
+    found = program_or_artifact(program, allow or [])
+    report = evaluate(
+        found,
+        examples_in(data, "--data"),
+        metric_named(metric),
+        concurrency=width,
+        budget=Budget(calls=calls, dollars=dollars),
+        lm=lm,
+    )
+    if json_:
+        print(json.dumps(report.to_json(), ensure_ascii=False))  # noqa: T201 - this is the output
+    else:
+        _say(report)
+    if report.n_scored == 0:
+        raise LangprogError(f"no row could be scored: {_first_failure(report)}")
+
+
+def _say(report: Report) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{report.metric}: {report}", markup=False)
+    dollars = "unknown" if report.dollars is None else f"${report.dollars:.4f}"
+    console.print(
+        f"{report.calls:,} calls ({report.cached_calls:,} cached), {report.tokens:,} tokens, "
+        f"{dollars} as if nothing were cached",
+        markup=False,
+    )
+    median, slow = report.latency(0.5), report.latency(0.95)
+    if median is not None and slow is not None:
+        console.print(f"latency p50 {median * 1000:.0f} ms, p95 {slow * 1000:.0f} ms")
+    failures: dict[str, str] = {}
+    for row in report.rows:
+        if row.failure is not None:
+            failures.setdefault(row.failure.kind, row.failure.message)
+    for kind, message in failures.items():
+        console.print(f"first {kind} failure: {message}", markup=False)
+
+
+def _first_failure(report: Report) -> str:
+    return next((row.failure.message for row in report.rows if row.failure is not None), "")

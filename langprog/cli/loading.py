@@ -1,0 +1,160 @@
+"""Find what a command line names: programs, metrics, data, models."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from langprog.artifact import read_artifact
+from langprog.errors import InputError, LangprogError
+from langprog.evaluation import Metric, check_metric, contains, exact, f1, numeric
+from langprog.example import Example, load_examples
+from langprog.modules import Module, Predict
+from langprog.signature import Signature
+
+READY = {"exact": exact, "contains": contains, "numeric": numeric, "f1": f1}
+
+
+def named(reference: str, what: str) -> Any:
+    """Return what ``package.module:name`` or ``file.py:name`` stands for.
+
+    Raises:
+        InputError: There is no such file, module or name, or it does not import.
+    """
+    place, _, name = reference.rpartition(":")
+    if not place or not name:
+        raise InputError(
+            f"{what} {reference!r}: write package.module:name or path/to/file.py:name"
+        )
+    module = _file(place, what) if place.endswith(".py") else _module(place, what)
+    found: Any = module
+    for part in name.split("."):
+        if part not in vars(found):
+            known = [key for key in vars(module) if not key.startswith("_")]
+            raise InputError(
+                f"{what}: {place} has no {name!r}; it has {', '.join(known[:12]) or 'nothing'}"
+            )
+        found = vars(found)[part]
+    return found
+
+
+def _file(place: str, what: str) -> ModuleType:
+    path = Path(place)
+    if not path.is_file():
+        raise InputError(f"{what}: there is no file {place}")
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
+    if spec is None or spec.loader is None:
+        raise InputError(f"{what}: {place} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    # Signatures and artifacts look a class's module up by name.
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever a user's file raises is one clear line
+        raise InputError(_does_not_import(what, place, error)) from error
+    return module
+
+
+def _module(place: str, what: str) -> ModuleType:
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name and (place == error.name or place.startswith(f"{error.name}.")):
+            raise InputError(f"{what}: there is no module {place}") from None
+        raise InputError(_does_not_import(what, place, error)) from error
+    except Exception as error:  # as for files
+        raise InputError(_does_not_import(what, place, error)) from error
+
+
+def _does_not_import(what: str, place: str, error: Exception) -> str:
+    line = ""
+    trace = error.__traceback__
+    while trace is not None:
+        if Path(trace.tb_frame.f_code.co_filename).name == Path(place).name:
+            line = f" at line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{what}: {place} does not import{line}: {type(error).__name__}: {error}"
+
+
+def program_named(reference: str) -> Module:
+    """Return a program: a module, a Module class without arguments, or a Signature.
+
+    Raises:
+        InputError: The name stands for something else.
+    """
+    found = named(reference, "PROGRAM")
+    if isinstance(found, type) and issubclass(found, Signature):
+        return Predict(found)
+    if isinstance(found, type) and issubclass(found, Module):
+        try:
+            found = found()
+        except TypeError as error:
+            raise InputError(f"PROGRAM {reference}: cannot be made: {error}") from None
+    if isinstance(found, Module):
+        return found
+    raise InputError(
+        f"PROGRAM {reference} is a {type(found).__name__}: it must be a langprog program"
+    )
+
+
+def program_or_artifact(reference: str, allow_modules: list[str]) -> Module:
+    """Return the program of an artifact file, or one that is named."""
+    if ":" in reference and not Path(reference).is_file():
+        return program_named(reference)
+    return read_artifact(reference).program(allow_modules=allow_modules)
+
+
+def metric_named(reference: str) -> Metric:
+    """Return a metric: a ready one (``exact``, ``f1:answer``) or one that is named.
+
+    Raises:
+        InputError: There is none of that name, or it cannot be called as a metric.
+    """
+    name, _, field = reference.partition(":")
+    if name in READY:
+        return READY[name](field or None)
+    found = named(reference, "METRIC") if ":" in reference else None
+    if found is None:
+        raise InputError(
+            f"METRIC {reference!r}: write module:name, file.py:name or one of "
+            f"{', '.join(READY)} (with :field)"
+        )
+    check_metric(found)
+    metric: Metric = found
+    return metric
+
+
+def examples_in(path: str, option: str) -> list[Example]:
+    """Return the examples of a file, with the option named where it is wrong."""
+    try:
+        return load_examples(path)
+    except LangprogError as error:
+        raise type(error)(f"{option}: {error}") from None
+
+
+def writable(path: str, option: str) -> Path:
+    """Return the path of a file that is to be written, checked before any work is done.
+
+    Raises:
+        InputError: Its folder does not exist or cannot be written.
+    """
+    target = Path(path)
+    folder = target.parent
+    if target.is_dir():
+        raise InputError(f"{option}: {path} is a folder; name a file")
+    if not folder.is_dir():
+        raise InputError(f"{option}: the folder {folder} does not exist")
+    if not os.access(target if target.exists() else folder, os.W_OK):
+        raise InputError(f"{option}: {path} cannot be written")
+    return target

@@ -1,0 +1,76 @@
+"""The entry point: exit code 0 when done, 1 when a check failed, 2 for bad usage or input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from langprog.cli import compiling, demo, evaluating, running, serving, showing
+from langprog.errors import LangprogError
+
+INTERRUPTED = 130
+
+
+def application() -> typer.Typer:
+    """Return the command line as one typer application."""
+    app = typer.Typer(
+        name="langprog",
+        help="Declare language programs, compile them against a metric, run the frozen artifact.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.command("demo")(demo.demo)
+    app.command("compile")(compiling.compile_program)
+    app.command("eval")(evaluating.evaluate_program)
+    app.command("run")(running.run_artifact)
+    app.command("show")(showing.show)
+    models = typer.Typer(help="Language models.")
+    models.command("serve")(serving.serve)
+    app.add_typer(models, name="lm")
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code; bad input is one line, no traceback."""
+    command = typer.main.get_command(application())
+    try:
+        result = command.main(arguments, prog_name="langprog", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except typer.TyperException as error:
+        return _refused(f"{error.format_message()} (langprog --help)")
+    except (KeyboardInterrupt, typer.Abort):
+        return _said("interrupted; the same command goes on where this one stopped", INTERRUPTED)
+    except typer.Exit as error:
+        return int(error.exit_code)
+    except LangprogError as error:
+        return _refused(str(error))
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; nothing is left to say to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _refused(f"{where}{error.strerror or error}")
+    except Exception as error:  # the last place where a bug can become one line
+        if os.environ.get("LANGPROG_DEBUG"):
+            raise
+        return _refused(
+            f"unexpected {type(error).__name__}: {error} (LANGPROG_DEBUG=1 shows where)"
+        )
+
+
+def _refused(message: str) -> int:
+    return _said(message, 2)
+
+
+def _said(message: str, code: int) -> int:
+    typer.echo(f"langprog: {' '.join(message.split())}", err=True)
+    return code

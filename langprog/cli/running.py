@@ -1,0 +1,48 @@
+"""``langprog run``: an artifact on one input, or on a file of any size."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic_core import to_jsonable_python
+from rich.console import Console
+
+from langprog.artifact import read_artifact
+from langprog.cli.batch import inputs_of, run_batch
+from langprog.cli.loading import writable
+from langprog.errors import InputError
+from langprog.runtime import run_sync, using
+
+
+def run_artifact(
+    artifact: Annotated[str, typer.Argument(help="The artifact.")],
+    input_: Annotated[
+        str | None, typer.Option("--input", help="The inputs as a JSON object.")
+    ] = None,
+    batch: Annotated[str | None, typer.Option(help="JSONL with one input a line.")] = None,
+    out: Annotated[str | None, typer.Option(help="Where a batch's results go.")] = None,
+    lm: Annotated[str | None, typer.Option(help="Model of modules that name none.")] = None,
+    width: Annotated[int, typer.Option(help="Rows in work at the same time.", min=1)] = 64,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Module that may be imported for the artifact.")
+    ] = None,
+) -> None:
+    """Run ARTIFACT; a killed batch goes on where it stopped, every row in gives one row out."""
+    if (input_ is None) == (batch is None):
+        raise InputError("give either --input JSON, or --batch IN together with --out OUT")
+    program = read_artifact(artifact).program(allow_modules=allow or [])
+    with using(lm=lm):
+        if input_ is not None:
+            prediction = program(**inputs_of(input_, program, "--input"))
+            print(json.dumps(to_jsonable_python(prediction.to_dict()), ensure_ascii=False))  # noqa: T201 - this is the output
+            return
+        if batch is None or out is None:
+            raise InputError("--batch IN needs --out OUT")
+        source, target = Path(batch), writable(out, "--out")
+        done = run_sync(run_batch(program, source, target, width))
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    found = f", {done.found} were there already" if done.found else ""
+    console.print(f"{done.written} rows written{found}, {done.failed} failed", markup=False)

@@ -1,0 +1,82 @@
+"""``langprog show``: what is in an artifact."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from langprog.artifact import Artifact, read_artifact
+from langprog.errors import ArtifactError
+from langprog.modules import Module, Predict
+
+
+def show(
+    artifact: Annotated[str, typer.Argument(help="The artifact.")],
+    json_: Annotated[bool, typer.Option("--json", help="The whole file as JSON.")] = False,
+) -> None:
+    """Show the program, its prompts, its models and the evidence for it."""
+    found = read_artifact(artifact)
+    if json_:
+        text = found.data.model_dump_json(by_alias=True)
+        print(text)  # noqa: T201 - this is the output
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{found.path}  {found.digest}", markup=False)
+    console.print(f"format {found.data.format}, written by langprog {found.data.langprog}")
+    try:
+        _show_program(console, found.program())
+    except ArtifactError as error:
+        console.print(f"\n{error}", markup=False)
+    _show_evidence(console, found)
+
+
+def _show_program(console: Console, program: Module) -> None:
+    for path, predictor in program.predictors().items():
+        console.print()
+        console.print(Text(path, style="bold"))
+        _show_predictor(console, predictor)
+
+
+def _show_predictor(console: Console, predictor: Predict) -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    signature = predictor.signature
+    table.add_row("fields", f"{', '.join(signature.inputs)} -> {', '.join(signature.outputs)}")
+    table.add_row("instruction", Text(signature.instruction))
+    table.add_row("model", predictor.model or "(the ambient one)")
+    table.add_row("adapter", predictor.adapter or "(the ambient one)")
+    for index, demo in enumerate(predictor.demos):
+        shown = ", ".join(f"{name}={value!r}" for name, value in demo.items())
+        table.add_row(f"demo {index + 1}", Text(shown))
+    console.print(table)
+
+
+def _show_evidence(console: Console, artifact: Artifact) -> None:
+    evidence = artifact.evidence
+    console.print()
+    if evidence is None:
+        console.print("no evidence: this program was saved without a compile")
+        return
+    certificate: dict[str, Any] = evidence.get("certificate") or {}
+    console.print(Text("certificate", style="bold"))
+    verdict, reason = certificate.get("verdict", "none"), certificate.get("reason", "")
+    console.print(f"{verdict}: {reason}", markup=False)
+    before, after = certificate.get("before"), certificate.get("after")
+    if before and after:
+        console.print(
+            f"holdout {before['mean']:.3f} -> {after['mean']:.3f}, difference "
+            f"{certificate['difference']:+.3f} [{certificate['low']:+.3f}, "
+            f"{certificate['high']:+.3f}], p = {certificate['p_value']:.2g}, "
+            f"n = {certificate['n']}",
+            markup=False,
+        )
+    for name in ("optimizer", "metric", "data", "spend"):
+        if name in evidence:
+            text = json.dumps(evidence[name], ensure_ascii=False)
+            console.print(f"{name:<10} {text}", markup=False)
