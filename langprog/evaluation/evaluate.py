@@ -18,6 +18,7 @@ from langprog.errors import (
     InputError,
     LMError,
     MetricError,
+    ModelError,
     ParseError,
     TransportError,
 )
@@ -195,7 +196,7 @@ def _failure(error: Exception, trace: Recorder) -> Failure:
 
 
 def _located(error: Exception, index: int, example: Example) -> Exception:
-    if isinstance(error, InputError):
+    if isinstance(error, InputError) and not isinstance(error, ModelError):
         return type(error)(f"{_named(index, example)}: {error}")
     return error
 

@@ -131,10 +131,10 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
 def _embedded(name: str, sampling: Sampling, options: LMOptions) -> LanguageModel:
     # The engine needs numpy, so it is imported only where an embedded model is asked for.
     pocket = importlib.import_module("langprog.pocket")
-    client: LanguageModel = pocket.PocketLM(name, defaults=sampling)
-    if "price" in options:
-        client = Priced(client, options["price"])
-    return _cached(Budgeted(client), options.get("cache", True), in_process=True)
+    client = pocket.PocketLM(name, defaults=sampling)
+    nominal = Price(client.size.input_price, client.size.output_price)
+    priced = Priced(client, options.get("price", nominal))
+    return _cached(Budgeted(priced), options.get("cache", True), in_process=True)
 
 
 def _remote(name: str, sampling: Sampling, options: LMOptions) -> LanguageModel:

@@ -99,8 +99,8 @@ def model_named(name: str | None = None) -> LanguageModel:
     if name is None:
         if settings.lm is None:
             raise ModelError(
-                "no model is configured: call lp.configure(lm=lp.LM('openai/gpt-4.1-mini')), "
-                "or lp.configure(lm='pocket/small') for the embedded one"
+                "no model is configured: call lp.configure(lm='openai/gpt-4.1-mini'), or "
+                "lm='pocket/small' for the embedded one (on the command line: --lm)"
             )
         model = settings.lm
     elif name in settings.models:

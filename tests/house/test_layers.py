@@ -1,0 +1,154 @@
+"""Imports run one way, rooms stay small, and nothing happens at import."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = [
+    "errors",
+    "example",
+    "signature",
+    "lm",
+    "pocket",
+    "adapters",
+    "runtime",
+    "modules",
+    "evaluation",
+    "artifact",
+    "cli",
+]
+PACKAGES = {
+    "langprog": {"langprog"},
+    "optimizers": {"langprog", "optimizers"},
+    "programs": {"langprog", "programs"},
+    "benchmarks": {"langprog", "optimizers", "programs", "benchmarks"},
+}
+# Heavy or optional: imported where they are first used.
+LATE = {"aiohttp", "diskcache", "litellm", "numpy", "optuna", "dspy", "torch", "pyarrow"}
+LONGEST_FILE, LONGEST_FUNCTION = 400, 60
+
+
+def sources(*packages: str) -> list[Path]:
+    return sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
+
+
+ALL = sources(*PACKAGES)
+
+
+def imports(path: Path) -> Iterator[tuple[ast.AST, str]]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node, alias.name
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node, node.module
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT / "langprog").parts[0].removesuffix(".py")
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", ALL, ids=named)
+def test_packages_import_one_way(path: Path) -> None:
+    allowed = PACKAGES[path.relative_to(ROOT).parts[0]]
+    for _, name in imports(path):
+        top = name.partition(".")[0]
+        assert top not in set(PACKAGES) - allowed, f"{named(path)} imports {name}"
+
+
+@pytest.mark.parametrize("path", sources("langprog"), ids=named)
+def test_rooms_import_one_way_and_through_the_door(path: Path) -> None:
+    room = room_of(path)
+    if room in ("__init__", "__main__"):
+        return
+    for _, name in imports(path):
+        parts = name.split(".")
+        if parts[0] != "langprog" or len(parts) == 1 or parts[1] == room:
+            continue
+        assert ROOMS.index(parts[1]) < ROOMS.index(room), f"{named(path)} imports {name}"
+        through_door = len(parts) == 2 or (room == "pocket" and name == "langprog.lm.types")
+        assert through_door, f"{named(path)} imports the file {name}, not the room"
+
+
+@pytest.mark.parametrize("path", sources("optimizers", "programs", "benchmarks"), ids=named)
+def test_outsiders_import_rooms_not_files(path: Path) -> None:
+    for _, name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "langprog":
+            assert len(parts) <= 2 or parts[1] == "pocket", f"{named(path)} imports {name}"
+
+
+@pytest.mark.parametrize("path", ALL, ids=named)
+def test_rooms_stay_small(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= LONGEST_FILE, f"{named(path)} is too long: split it"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = node.body[0]
+            documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+            start = first.end_lineno if documented else node.lineno
+            length = (node.end_lineno or 0) - (start or 0)
+            assert length <= LONGEST_FUNCTION, f"{named(path)}: {node.name} has {length} lines"
+
+
+def test_no_file_has_a_name_that_says_nothing() -> None:
+    empty = {"utils", "util", "helpers", "helper", "common", "misc", "core"}
+    found = [named(path) for path in ALL if path.stem in empty]
+    assert not found
+
+
+def broad(path: Path) -> Iterator[int]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ExceptHandler):
+            caught = [node.type] if not isinstance(node.type, ast.Tuple) else node.type.elts
+            raises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
+            for item in caught:
+                wide = item is None or (
+                    isinstance(item, ast.Name) and item.id in ("Exception", "BaseException")
+                )
+                if wide and not raises:
+                    yield node.lineno
+
+
+def test_exceptions_are_caught_broadly_in_known_places_alone() -> None:
+    allowed = {
+        "langprog/evaluation/evaluate.py",  # a failed example becomes a recorded failure
+        "langprog/cli/main.py",  # a bug becomes one line
+        "langprog/cli/batch.py",  # a failed row becomes a written failure
+        "langprog/runtime/sync.py",  # handed to the waiting thread
+    }
+    found = {named(path) for path in ALL if any(broad(path))}
+    assert found <= allowed, found - allowed
+
+
+def test_importing_langprog_is_light() -> None:
+    code = (
+        "import sys, langprog, langprog.errors\n"
+        f"loaded = {LATE!r} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+        "import langprog as lp\n"
+        "for name in ('Predict', 'Signature', 'evaluate', 'load', 'LM'): getattr(lp, name)\n"
+        "loaded = ({'optimizers', 'pydantic.v1'} | " + repr(LATE) + ") & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("path", ALL, ids=named)
+def test_every_ignore_has_its_reason(path: Path) -> None:
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        for mark in ("# noqa", "# type: ignore"):
+            if mark in line:
+                rest = line.split(mark, 1)[1]
+                assert " - " in rest or "  # " in rest, f"{named(path)}:{number} gives no reason"

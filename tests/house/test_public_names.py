@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+import langprog
+import optimizers
+
+ROOMS = [
+    "adapters",
+    "artifact",
+    "cli",
+    "evaluation",
+    "lm",
+    "modules",
+    "pocket",
+    "runtime",
+    "signature",
+]
+
+
+def test_public_names_are_pinned_sorted_and_there() -> None:
+    assert langprog.__all__ == [
+        "Budget",
+        "ChainOfThought",
+        "Comparison",
+        "Completion",
+        "Example",
+        "Input",
+        "LM",
+        "LangprogError",
+        "Message",
+        "Module",
+        "Output",
+        "Pipeline",
+        "Predict",
+        "Prediction",
+        "Price",
+        "Report",
+        "Request",
+        "Sampling",
+        "Score",
+        "ScriptedLM",
+        "Signature",
+        "compare",
+        "configure",
+        "evaluate",
+        "load",
+        "load_examples",
+        "record_trace",
+        "using",
+    ]
+    for name in langprog.__all__:
+        assert getattr(langprog, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Teleprompter'"):
+        _ = langprog.Teleprompter
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_list_what_they_have(room: str) -> None:
+    module = importlib.import_module(f"langprog.{room}")
+    assert module.__all__ == sorted(module.__all__)
+    for name in module.__all__:
+        assert name in vars(module), name
+    assert module.__doc__
+
+
+def test_optimizers_list_their_members() -> None:
+    assert sorted(optimizers.__all__) == sorted(set(optimizers.__all__))
+    for name in optimizers.__all__:
+        assert name in vars(optimizers), name
