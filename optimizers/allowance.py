@@ -38,6 +38,14 @@ class Allowance:
             None if self.dollars is None else self.dollars - (spent.dollars or 0.0),
         )
 
+    def without(self, part: Allowance) -> Allowance:
+        """Return what is left beside ``part``."""
+        return Allowance(
+            _difference(self.calls, part.calls),
+            _difference(self.tokens, part.tokens),
+            _difference(self.dollars, part.dollars),
+        )
+
     def times(self, share: float) -> Allowance:
         """Return a share of it."""
         return Allowance(
@@ -66,6 +74,10 @@ class Allowance:
             if cap is not None and need > 0
         ]
         return min(ratios, default=math.inf)
+
+
+def _difference(whole: float | None, part: float | None) -> float | None:
+    return None if whole is None or part is None else whole - part
 
 
 @dataclass(frozen=True, slots=True)

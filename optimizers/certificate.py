@@ -144,16 +144,27 @@ async def certify(
             "run the same command with the same run_dir again to finish",
             accept,
         )
-    result = compare(Report(before), Report(after))
+    return _from_pairs(pairs, lost, program is compiled, accept, search_dollars)
+
+
+def _from_pairs(
+    pairs: Sequence[tuple[Row, Row]],
+    lost: int,
+    same: bool,
+    accept: Accept,
+    search_dollars: float | None,
+) -> Certificate:
+    before, after = [one for one, _ in pairs], [two for _, two in pairs]
+    result = compare(Report(tuple(before)), Report(tuple(after)))
     gain = result.p_greater <= LEVEL and result.difference > 0
-    verdict, reason = _verdict(gain, program is compiled, accept)
-    costs = QueryCost.of(before), QueryCost.of(after)
+    verdict, reason = _verdict(gain, same, accept)
+    cost_before, cost_after = QueryCost.of(before), QueryCost.of(after)
     low, high = result.interval
     return Certificate(
         verdict=verdict,
         reason=reason,
-        before=Estimate.of([_value(one) for one, _ in pairs]),
-        after=Estimate.of([_value(two) for _, two in pairs]),
+        before=Estimate.of([_value(one) for one in before]),
+        after=Estimate.of([_value(two) for two in after]),
         difference=result.difference,
         low=low,
         high=high,
@@ -163,9 +174,9 @@ async def certify(
         wins=result.wins,
         losses=result.losses,
         ties=result.ties,
-        cost_before=costs[0],
-        cost_after=costs[1],
-        break_even=_break_even(costs[0], costs[1], search_dollars),
+        cost_before=cost_before,
+        cost_after=cost_after,
+        break_even=_break_even(cost_before, cost_after, search_dollars),
     )
 
 

@@ -33,7 +33,7 @@ from optimizers.journal import Journal
 from optimizers.meter import Metered
 from optimizers.progress import Finished, Noted, Progress, StageStarted
 from optimizers.report import CompileReport, prompts_of
-from optimizers.run import Materials, Run
+from optimizers.run import Materials, Run, Tally
 from optimizers.scoring import Scorer
 from optimizers.split import Split, split
 from optimizers.teller import Teller
@@ -149,15 +149,16 @@ class _Compilation:
     async def run(self) -> Compiled:
         with using(budget=self._ledger, wrap=self._recorded):
             self._prepare()
-            candidate = await self._searched()
-            searched = self._journal.meter.read()
-            certificate = await self._certified(candidate, searched)
+            candidate, tally = await self._searched()
+            begun = self._journal.meter.read()
+            certificate = await self._certified(candidate, tally)
+            certified = self._journal.meter.read().since(begun)
             ships = certificate.verdict != "original"
             program = self._order.program
             shipped = pinned(candidate.apply(program) if ships else program)
         self._teller.spent()
         self._teller.tell(Finished(certificate.verdict, str(certificate)))
-        return self._result(shipped, candidate, certificate, searched)
+        return self._result(shipped, candidate, certificate, (tally.settled, certified))
 
     def _recorded(self, model: LanguageModel) -> LanguageModel:
         # One wrapper a model, so that equal requests in flight at once find each other.
@@ -200,7 +201,7 @@ class _Compilation:
                 )
             )
 
-    async def _searched(self) -> Candidate:
+    async def _searched(self) -> tuple[Candidate, Tally]:
         order, earlier = self._order, self._journal.earlier
         run = Run(
             Materials(
@@ -219,11 +220,12 @@ class _Compilation:
         )
         cap = Ledger(unpaid(self._plan.search_budget, earlier.paid, earlier.seconds))
         with using(budget=cap):
-            return await finished(self._searcher, run)
+            candidate = await finished(self._searcher, run)
+        return candidate, run.tally
 
-    async def _certified(self, candidate: Candidate, searched: Metered) -> Certificate:
+    async def _certified(self, candidate: Candidate, tally: Tally) -> Certificate:
         order = self._order
-        rows = self._affordable_rows(candidate, searched)
+        rows = self._affordable_rows(candidate, tally)
         self._teller.tell(StageStarted("certify", rows, f"both programs on {rows} held-out rows"))
         try:
             certificate = await certify(
@@ -233,7 +235,7 @@ class _Compilation:
                 order.metric,
                 accept=order.accept,
                 concurrency=self._searcher.concurrency,
-                search_dollars=searched.dollars,
+                search_dollars=tally.settled.dollars,
             )
         except BudgetExceeded as error:
             certificate = uncertain(
@@ -242,20 +244,26 @@ class _Compilation:
         self._journal.decide("certificate", certificate.to_json())
         return certificate
 
-    def _affordable_rows(self, candidate: Candidate, searched: Metered) -> int:
+    def _affordable_rows(self, candidate: Candidate, tally: Tally) -> int:
+        plan = self._plan
         before = self._scorer.cost(Candidate())
         after = self._scorer.cost(candidate)
-        left = self._plan.whole.less(searched)
+        # A search that was cut off has used up its part, however far its last round came.
+        left = plan.whole.without(plan.search) if tally.cut else plan.whole.less(tally.settled)
         covered = left.times_covered(
             (before.calls + after.calls) * SPARE,
             (before.tokens + after.tokens) * SPARE,
             (before.dollars + after.dollars) * SPARE,
         )
-        most = self._plan.certified_rows
+        most = plan.certified_rows
         return most if math.isinf(covered) else min(most, max(0, math.floor(covered)))
 
     def _result(
-        self, shipped: Module, candidate: Candidate, certificate: Certificate, searched: Metered
+        self,
+        shipped: Module,
+        candidate: Candidate,
+        certificate: Certificate,
+        asked: tuple[Metered, Metered],
     ) -> Compiled:
         order = self._order
         evidence = Evidence(
@@ -274,7 +282,8 @@ class _Compilation:
             },
             candidate=candidate.digest,
             certificate=certificate,
-            searched=searched,
+            searched=asked[0],
+            certified=asked[1],
         )
         before, after = order.program, candidate.apply(order.program)
         report = CompileReport(
@@ -298,6 +307,7 @@ async def finished(searcher: Searcher, run: Run) -> Candidate:
     try:
         return await searcher.search(run)
     except BudgetExceeded as error:
+        run.tally.cut = True
         run.note(f"the search ended with its budget ({error}); the best so far is taken")
         return run.best
 

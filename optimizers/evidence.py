@@ -23,7 +23,9 @@ class Evidence:
         data: For every part its size and digest.
         candidate: Digest of the best candidate, whether it ships or not.
         certificate: What the holdout says.
-        searched: Distinct requests that the search asked for, whoever answered them.
+        searched: Distinct requests that the search asked for, whoever answered them; a round
+            that the cap cut off is not counted, as how far it came is chance.
+        certified: The same for the certificate.
     """
 
     optimizer: str
@@ -35,6 +37,7 @@ class Evidence:
     candidate: str
     certificate: Certificate
     searched: Metered
+    certified: Metered
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
@@ -47,5 +50,8 @@ class Evidence:
             },
             "candidate": self.candidate,
             "certificate": self.certificate.to_json(),
-            "spend": self.searched.to_json(),
+            "spend": {
+                "search": self.searched.to_json(),
+                "certificate": self.certified.to_json(),
+            },
         }

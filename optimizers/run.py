@@ -44,6 +44,20 @@ class Materials:
     concurrency: int
 
 
+@dataclass
+class Tally:
+    """What a search and its parts have asked for in whole rounds.
+
+    Args:
+        settled: After the last whole round. A round that the hard cap cut off is not in it: how
+            far that one came depends on the order of answers.
+        cut: Whether the hard cap cut a round off.
+    """
+
+    settled: Metered = Metered()
+    cut: bool = False
+
+
 class Run:
     """One search: where it starts, what it may spend, the best that it has found.
 
@@ -56,6 +70,7 @@ class Run:
         start: Where the search begins; the program as it was given, or what an earlier member
             of a sequence found.
         name: Keeps the random streams of the members of a sequence apart.
+        tally: Shared with the searches that this one is a part of.
     """
 
     def __init__(
@@ -68,6 +83,7 @@ class Run:
         allowance: Allowance,
         start: Candidate,
         name: str = "",
+        tally: Tally | None = None,
     ) -> None:
         self.materials = materials
         self.journal = journal
@@ -78,6 +94,7 @@ class Run:
         self._allowance = allowance
         self._mark = journal.meter.read()
         self._name = name
+        self.tally = tally or Tally(self._mark)
         self._best_mean: float | None = None
 
     # --- what there is --------------------------------------------------------------------------
@@ -139,6 +156,7 @@ class Run:
         Raises:
             BudgetExceeded: It did not; its results must not be used.
         """
+        self.tally.settled = self.journal.meter.read()
         left = self.left()
         self._teller.spent()
         if not left.covers(0.0):
@@ -215,4 +233,5 @@ class Run:
             allowance=self.left().times(share),
             start=start,
             name=f"{self._name}{name}.",
+            tally=self.tally,
         )

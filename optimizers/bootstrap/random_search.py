@@ -7,6 +7,7 @@ never the set that the demonstrations come from; the program as it is takes part
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from langprog.lm import LanguageModel
@@ -21,6 +22,11 @@ from optimizers.run import Run
 
 # Candidates scored in one round; whether the budget allows another is asked in between.
 ROUND = 4
+# A small budget scores on fewer examples, so that this many sets can be tried with that share
+# of it.
+FEWEST_SETS = 4
+FEWEST_EXAMPLES = 20
+SCORED = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +52,10 @@ class BootstrapRandomSearch(Optimizer):
 
     async def search(self, run: Run) -> Candidate:
         """Score the program as it is, then set after set."""
+        queries = run.queries_left()
+        if not math.isinf(queries):
+            few = min(self.sets, FEWEST_SETS)
+            run.scorer.narrow(max(FEWEST_EXAMPLES, math.floor(SCORED * queries / (few + 1))))
         await run.score_fully([run.start])
         done = await rollouts(
             run,

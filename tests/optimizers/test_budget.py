@@ -1,0 +1,96 @@
+"""What a budget does to a compile: it is kept, and it ends the search the same way every time."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import langprog as lp
+from langprog.lm import Request
+from optimizers import MIPRO, BootstrapRandomSearch, Demonstrating, Optimizer, Searching, Sequence
+from optimizers.allowance import plan, unpaid
+from optimizers.meter import Metered
+from tests.optimizers.simulated import (
+    all_right,
+    answers,
+    one_module,
+    right_team,
+    tickets,
+    two_modules,
+)
+
+
+def stuttering(request: Request) -> str:
+    """Answer a prompt with demonstrations unreadably at first, so that it costs a call more."""
+    plain = answers()(request)
+    repairing = "could not be read" in request.messages[-1].content
+    shown = sum(message.role == "assistant" for message in request.messages)
+    if "[[team]]" in plain and shown and not repairing:
+        return "[[nothing]]"
+    if repairing:
+        return answers()(Request(request.messages[:-2]))
+    return plain
+
+
+def run(optimizer: Optimizer, calls: int, reply=stuttering, program=one_module, metric=right_team):
+    model = lp.ScriptedLM(reply)
+    with lp.using(lm=model):
+        result = optimizer.compile(
+            program(), tickets(120), metric=metric, budget=lp.Budget(calls=calls)
+        )
+    outcome = [result.candidate.to_json(), result.report.evidence.to_json()]
+    return json.dumps(outcome, sort_keys=True), result, model.calls
+
+
+@pytest.mark.parametrize("calls", [120, 170, 230, 310])
+@pytest.mark.parametrize("kind", ["mipro", "random_search", "sequence"])
+def test_a_round_that_the_cap_cuts_off_leaves_no_trace(kind: str, calls: int) -> None:
+    def member(width: int) -> Optimizer:
+        mipro = MIPRO(
+            instructions=0, searching=Searching(trials=12, first_block=15), concurrency=width
+        )
+        return {
+            "mipro": mipro,
+            "random_search": BootstrapRandomSearch(sets=6, concurrency=width),
+            "sequence": Sequence(mipro, mipro, concurrency=width),
+        }[kind]
+
+    wide, result, sent = run(member(64), calls)
+    narrow, _, _ = run(member(1), calls)
+    assert wide == narrow
+    assert sent <= calls
+    assert result.certificate.n >= 5
+
+
+def test_a_small_budget_still_finds_something() -> None:
+    optimizer = MIPRO(instructions=0, demonstrating=Demonstrating(sets=3))
+    _, result, sent = run(optimizer, 300, answers(base=0.1))
+    assert sent <= 300
+    assert result.certificate.verdict == "certified"
+
+
+def test_a_budget_in_seconds_ends_in_good_order() -> None:
+    model = lp.ScriptedLM(answers())
+    with lp.using(lm=model):
+        result = MIPRO().compile(
+            two_modules(), tickets(90), metric=all_right, budget=lp.Budget(seconds=0.0)
+        )
+    assert result.certificate.verdict == "original" and model.calls == 0
+    assert "budget" in result.certificate.reason or "lost" in result.certificate.reason
+
+
+def test_a_reserve_is_kept_for_the_certificate() -> None:
+    whole = plan(lp.Budget(calls=1000, tokens=1000, dollars=10.0), holdout=50, predictors=2)
+    assert whole.certified_rows == 50
+    assert whole.search.calls == pytest.approx(1000 - 220, abs=1)
+    assert whole.search_budget.tokens == 650 and whole.search_budget.dollars == 6.5
+    tight = plan(lp.Budget(calls=100), holdout=50, predictors=2)
+    assert tight.certified_rows == 11 and tight.search.calls is not None
+    assert tight.search.calls >= 50
+
+
+def test_what_earlier_sessions_paid_counts() -> None:
+    left = unpaid(lp.Budget(calls=100, dollars=1.0), Metered(130, 5, 0.25), seconds=3.0)
+    assert left.calls == 0 and left.dollars == 0.75
+    assert left.tokens is None and left.seconds is None
