@@ -1,0 +1,85 @@
+"""A canned OpenAI-compatible endpoint on loopback, in a process of its own.
+
+It answers every chat completion with the same text and does as little as a server can, so that
+what is measured is the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+REPLIES = {
+    # The three forms that the measured clients ask for, in one reply that each of them reads.
+    "content": "[[answer]]\nfine\n\n[[ ## answer ## ]]\nfine\n\n[[ ## completed ## ]]",
+}
+
+
+def _body() -> bytes:
+    return json.dumps(
+        {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 0,
+            "model": "canned",
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": REPLIES["content"]},
+                    "finish_reason": "stop",
+                }
+            ],
+            "usage": {"prompt_tokens": 60, "completion_tokens": 5, "total_tokens": 65},
+        }
+    ).encode()
+
+
+async def _serve() -> None:
+    body = _body()
+    head = (
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: keep-alive\r\n\r\n"
+    )
+    reply = head.encode() + body
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                request = await reader.readuntil(b"\r\n\r\n")
+                length = 0
+                for line in request.split(b"\r\n"):
+                    if line.lower().startswith(b"content-length:"):
+                        length = int(line.split(b":")[1])
+                await reader.readexactly(length)
+                writer.write(reply)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    async with server:
+        await server.serve_forever()
+
+
+@contextmanager
+def canned_endpoint() -> Iterator[str]:
+    """Run the endpoint in another process; yields its base URL."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.endpoint"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())

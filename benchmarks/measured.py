@@ -1,0 +1,93 @@
+"""What every measurement says about itself: machine, repetitions, spread; and where it is kept."""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure that was measured several times.
+
+    Args:
+        name: What was measured.
+        values: Every measurement.
+        unit: Their unit.
+    """
+
+    name: str
+    values: tuple[float, ...]
+    unit: str
+
+    @property
+    def median(self) -> float:
+        """The middle measurement."""
+        return statistics.median(self.values)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the median, by seeded bootstrap."""
+        draws = random.Random(0)
+        medians = sorted(
+            statistics.median(draws.choices(self.values, k=len(self.values))) for _ in range(2000)
+        )
+        return medians[50], medians[1949]
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.median:,.4g} {self.unit} [{low:,.4g}, {high:,.4g}]"
+
+
+def ratio(name: str, above: Figure, below: Figure) -> Figure:
+    """Return above / below, pair by pair: both were measured in turns in the same run."""
+    values = tuple(a / b for a, b in zip(above.values, below.values, strict=True))
+    return Figure(name, values, "x")
+
+
+def machine() -> str:
+    """Return the machine in one line."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    python = platform.python_version()
+    return f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {python}"
+
+
+def versions(*packages: str) -> str:
+    """Return the versions of the packages that are installed."""
+    found = []
+    for package in packages:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            found.append(f"{package} (not installed)")
+    return ", ".join(found)
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Return rows as a Markdown table; the first one is its head."""
+    head, *body = rows
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(row) + " |" for row in body]
+    return "\n".join(lines)
+
+
+def publish(name: str, text: str) -> None:
+    """Print a result and keep it in ``benchmarks/results``."""
+    sys.stdout.write(text + "\n")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.md").write_text(text + "\n", encoding="utf-8")
