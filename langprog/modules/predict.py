@@ -107,6 +107,14 @@ class Predict(Module):
         """Return ``"predict"``."""
         return "predict"
 
+    def children(self) -> dict[str, Module]:
+        """Return nothing: a predictor has no parts, and every call asks for them."""
+        return {}
+
+    def paths(self) -> dict[int, str]:
+        """Return its own path."""
+        return {id(self): "predict"}
+
     def own_parameters(self) -> dict[str, Parameter]:
         """Return instruction, demos, model, sampling and adapter."""
         return {
