@@ -40,15 +40,23 @@ class Provider:
     Args:
         base_url: Where it answers.
         key_variable: Environment variable that holds its key; empty where none is needed.
+        url_variable: Environment variable that names another address, as the provider's own
+            software understands it.
     """
 
     base_url: str
     key_variable: str = ""
+    url_variable: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where it answers here: as the environment says, else at its usual place."""
+        return os.environ.get(self.url_variable, "") or self.base_url
 
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {
-        "openai": Provider("https://api.openai.com/v1", "OPENAI_API_KEY"),
+        "openai": Provider("https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
         "openrouter": Provider("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
         "groq": Provider("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
         "together": Provider("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
@@ -165,7 +173,7 @@ def _client(name: str, sampling: Sampling, options: LMOptions) -> LanguageModel:
         )
     return OpenAICompatible(
         name,
-        base_url=base_url or (known.base_url if known else ""),
+        base_url=base_url or (known.address if known else ""),
         model=rest if known and rest else name,
         api_key=key,
         defaults=sampling,
