@@ -10,7 +10,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 from langprog import Example, Module
@@ -90,10 +90,18 @@ def _class_identity(kind: type) -> str:
 
 
 def _source(thing: Any) -> str:
+    if isinstance(thing, FunctionType) and thing.__name__ == "<lambda>":
+        # The lines of a lambda are those of the call around it, knobs and all.
+        return text_digest(_code(thing.__code__))
     try:
         return text_digest(inspect.getsource(thing))
     except (OSError, TypeError):
         return ""
+
+
+def _code(code: CodeType) -> str:
+    constants = [_code(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+    return f"{code.co_code.hex()} {constants} {code.co_names}"
 
 
 def _value_text(value: Any, depth: int = 8) -> str:

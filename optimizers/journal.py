@@ -80,7 +80,7 @@ class Journal:
             records = list(self._file.read())
             if records:
                 _same_compile(records[0], compile_of, path.parent)
-                self._replay(records[1:])
+                self._replay_all(records[1:])
             else:
                 self._append({"kind": "header", "format": FORMAT, "compile": dict(compile_of)})
             self._append({"kind": "session", "number": self.earlier.sessions + 1})
@@ -88,6 +88,15 @@ class Journal:
         except BaseException:
             self._file.close()
             raise
+
+    def _replay_all(self, records: list[dict[str, Any]]) -> None:
+        try:
+            self._replay(records)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{self.path} is damaged ({error!r}): move the file away to start over, "
+                "or choose another run_dir"
+            ) from None
 
     def _replay(self, records: list[dict[str, Any]]) -> None:
         sessions, seconds, at = 0, 0.0, 0.0

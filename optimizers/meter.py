@@ -34,6 +34,13 @@ class Metered:
             dollars = self.dollars - earlier.dollars
         return Metered(self.calls - earlier.calls, self.tokens - earlier.tokens, dollars)
 
+    def plus(self, other: Metered) -> Metered:
+        """Return both together."""
+        dollars = None
+        if self.dollars is not None and other.dollars is not None:
+            dollars = self.dollars + other.dollars
+        return Metered(self.calls + other.calls, self.tokens + other.tokens, dollars)
+
     def to_json(self) -> dict[str, int | float | None]:
         """Return a JSON object."""
         return {"calls": self.calls, "tokens": self.tokens, "dollars": self.dollars}

@@ -13,12 +13,12 @@ from typing import Any
 from langprog import Example, Module
 from langprog.errors import BudgetExceeded
 from langprog.evaluation import Metric
-from optimizers.allowance import Allowance
+from optimizers.allowance import SPARE, Allowance
 from optimizers.candidate import Candidate, Values
 from optimizers.journal import Journal
 from optimizers.meter import Metered
 from optimizers.progress import BestSoFar, Noted, Stage, StageStarted, Stepped
-from optimizers.scoring import Ask, Scorer
+from optimizers.scoring import Ask, QueryCost, Scorer
 from optimizers.streams import derived_seed, stream
 from optimizers.teller import Teller
 
@@ -96,6 +96,8 @@ class Run:
         self._name = name
         self.tally = tally or Tally(self._mark)
         self._best_mean: float | None = None
+        self._asked_rows = 0
+        self._asked_for = Metered()
 
     # --- what there is --------------------------------------------------------------------------
 
@@ -135,6 +137,30 @@ class Run:
         """Return what this search may still ask for."""
         return self._allowance.less(self.asked())
 
+    def affords_round(self, queries: float, reserve: float) -> bool:
+        """Return whether enough is left for a round of ``queries`` and ``reserve`` more later.
+
+        A round's queries count by what such queries took so far, which is little where candidates
+        share the calls of their earlier modules; the reserve counts by the dearest query seen.
+        """
+        usual, dearest = self._usual, self.scorer.dearest
+        return self.left().covers(
+            queries * usual.calls * SPARE + reserve * dearest.calls,
+            queries * usual.tokens * SPARE + reserve * dearest.tokens,
+            queries * usual.dollars * SPARE + reserve * dearest.dollars,
+        )
+
+    @property
+    def _usual(self) -> QueryCost:
+        if not self._asked_rows:
+            return self.scorer.dearest
+        asked = self._asked_for
+        return QueryCost(
+            asked.calls / self._asked_rows,
+            asked.tokens / self._asked_rows,
+            (asked.dollars or 0.0) / self._asked_rows,
+        )
+
     def affords(self, queries: float, *, calls: float = 0.0) -> bool:
         """Return whether enough is left for ``queries`` of the program and more ``calls``."""
         one = self.scorer.dearest
@@ -170,7 +196,10 @@ class Run:
         Raises:
             BudgetExceeded: There is not enough left for it.
         """
-        await self.scorer.round(asks)
+        before = self.journal.meter.read()
+        rows = await self.scorer.round(asks)
+        self._asked_for = self._asked_for.plus(self.journal.meter.read().since(before))
+        self._asked_rows += rows
         self.settle()
 
     async def score_fully(self, candidates: Sequence[Candidate]) -> None:

@@ -112,8 +112,11 @@ class Scorer:
         """Use only the first ``size`` examples from now on: a small budget pays for no more."""
         self._size = min(self._size, size)
 
-    async def round(self, asks: Sequence[Ask]) -> None:
+    async def round(self, asks: Sequence[Ask]) -> int:
         """Score whatever of ``asks`` is not known yet; all of it, or nothing where it fails.
+
+        Returns:
+            How many rows were run.
 
         Raises:
             BudgetExceeded: The budget ended first.
@@ -129,6 +132,7 @@ class Scorer:
         results = await run_rows(jobs, self._metric, self._concurrency)
         for (candidate, indices), rows in zip(wanted, results, strict=True):
             self._keep(candidate, indices, rows)
+        return sum(len(indices) for _, indices in wanted)
 
     def _unasked(self, ask: Ask) -> list[int]:
         asked = self._asked.get(ask.candidate.digest, set())

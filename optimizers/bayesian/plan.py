@@ -10,10 +10,13 @@ from typing import Literal
 
 Auto = Literal["light", "medium", "heavy"]
 
-FIRST_BLOCK = 20
+# Few, as a lucky block is pulled back by shrinking and checked on the next one; so more is tried.
+FIRST_BLOCK = 12
+# Fewer examples than this say next to nothing about a finalist.
+FEWEST_EXAMPLES = 20
 # Shares of the queries that a budget pays for.
-FOR_ROLLOUTS = 0.15
-FOR_FULL_SCORES = 0.5
+FOR_ROLLOUTS = 0.08
+FOR_FULL_SCORES = 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def sized(auto: Auto, *, predictors: int, validation: int, train: int, queries: 
     return replace(
         sizes,
         finalists=finalists,
-        validation=min(sizes.validation, max(FIRST_BLOCK, affordable)),
+        validation=min(sizes.validation, max(FEWEST_EXAMPLES, affordable)),
         rollouts=min(sizes.rollouts, math.floor(queries * FOR_ROLLOUTS)),
         instructions=min(sizes.instructions, max(1, math.floor(queries / 40))),
         demo_sets=min(sizes.demo_sets, max(2, math.floor(queries / 40))),

@@ -112,11 +112,17 @@ class Race:
 
     def _affordable(self, points: Sequence[Assignment]) -> list[Assignment]:
         """Drop points until what is left pays for this round and for the finals after it."""
-        finals = min(self.rules.finalists, len(self._runners) + 1) * self.run.scorer.size
         fitting = list(points)
-        while fitting and not self.run.affords(len(fitting) * self._rungs[0] + finals):
+        while fitting and not self.run.affords_round(
+            len(fitting) * self._rungs[0], self._finals(len(fitting))
+        ):
             fitting.pop()
         return fitting
+
+    def _finals(self, more: int = 0) -> int:
+        """Return the queries that the finals may take, with ``more`` runners than now."""
+        finalists = min(self.rules.finalists, len(self._runners) + more)
+        return finalists * (self.run.scorer.size - self._rungs[0])
 
     # --- rounds ---------------------------------------------------------------------------------
 
@@ -142,8 +148,7 @@ class Race:
             ]
             chosen = waiting[: max(0, quota)]
             step = self._rungs[rung + 1] - self._rungs[rung]
-            finals = self.rules.finalists * self.run.scorer.size
-            while chosen and not self.run.affords(len(chosen) * step + finals):
+            while chosen and not self.run.affords_round(len(chosen) * step, self._finals()):
                 chosen.pop()
             if chosen:
                 await self._score(chosen, rung + 1)

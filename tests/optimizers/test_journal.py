@@ -58,6 +58,14 @@ def test_a_damaged_line_in_the_middle_is_an_error_that_names_it(tmp_path: Path) 
         Journal(tmp_path, COMPILE)
 
 
+def test_a_record_that_lacks_something_is_an_error_not_a_crash(tmp_path: Path) -> None:
+    Journal(tmp_path, COMPILE).close()
+    with (tmp_path / FILE).open("a") as file:
+        file.write('{"kind":"call","key":"k1"}\n')
+    with pytest.raises(InputError, match="is damaged"):
+        Journal(tmp_path, COMPILE)
+
+
 def test_a_different_compile_is_refused_and_the_difference_named(tmp_path: Path) -> None:
     Journal(tmp_path, COMPILE).close()
     with pytest.raises(InputError, match=r"differs in seed \(0 there, 1 here\)"):
