@@ -42,9 +42,9 @@ class Pool:
 
 
 def labelled(program: Module, train: Iterable[Example]) -> dict[str, tuple[Shown, ...]]:
-    """Return for every predictor the examples that hold its inputs and at least one output.
+    """Return for every predictor the examples that hold its inputs and outputs.
 
-    A field in between the modules counts where the examples have it.
+    A field in between the modules counts where the examples have it; reasoning may be lacking.
     """
     found: dict[str, list[Shown]] = {path: [] for path in program.predictors()}
     examples = tuple(train)
@@ -150,7 +150,8 @@ def _projected(signature: SignatureSpec, example: Example) -> Example | None:
     if any(name not in example for name in signature.inputs):
         return None
     outputs = _labels(signature.outputs, example)
-    if not outputs:
+    # What a demonstration leaves out, the model learns to leave out; nobody labels reasoning.
+    if not outputs or signature.outputs.keys() - outputs.keys() - {"reasoning"}:
         return None
     try:
         inputs = {name: field.validate(example[name]) for name, field in signature.inputs.items()}

@@ -51,6 +51,14 @@ def test_labelled_demonstrations_reach_the_middle_of_a_pipeline() -> None:
     assert labelled(two_modules(), without_team)["urgent"] == ()
 
 
+def test_a_demonstration_may_lack_reasoning_and_nothing_else() -> None:
+    examples = [lp.Example(ticket=f"t{number}", team="billing") for number in range(3)]
+    reasoned = lp.ChainOfThought("ticket -> team")
+    assert len(labelled(reasoned, examples)["predict"]) == 3
+    more = lp.ChainOfThought("ticket -> team, urgent: bool")
+    assert labelled(more, examples)["predict"] == ()
+
+
 def test_a_draw_covers_the_labels_and_repeats_nothing() -> None:
     shown = labelled(one_module(), [*tickets(40), *tickets(40)])["predict"]
     for seed in range(5):
