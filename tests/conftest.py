@@ -1,12 +1,19 @@
-"""What every test shares: no ambient state leaks from one test into the next."""
+"""What every test shares: no ambient state leaks between tests; scripted models on loopback."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
+import langprog as lp
+from langprog.lm import Server
 from langprog.runtime import settings
+
+Script = Callable[[lp.Request], str]
 
 
 @pytest.fixture(autouse=True)
@@ -15,3 +22,34 @@ def fresh_settings() -> Iterator[None]:
     settings._process = settings._Process()
     yield
     settings._process = before
+
+
+@contextmanager
+def served(model: lp.ScriptedLM) -> Iterator[str]:
+    """Serve ``model`` on loopback from a thread of its own; yields the base URL."""
+    ready, stop = threading.Event(), asyncio.Event()
+    address: list[str] = []
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        async with Server({model.name.partition("/")[2]: model}) as server:
+            address.append(server.base_url)
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    ready.wait()
+    try:
+        yield address[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture(scope="session")
+def scripted_endpoint() -> Iterator[Callable[[lp.ScriptedLM], str]]:
+    """Return a function that serves a scripted model until the tests are over."""
+    with ExitStack() as stack:
+        yield lambda model: stack.enter_context(served(model))

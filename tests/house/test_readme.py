@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import langprog as lp
-from langprog.lm import Server
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -37,25 +34,9 @@ def answer(request: lp.Request) -> str:
 
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
+def endpoint(scripted_endpoint: Callable[[lp.ScriptedLM], str]) -> str:
     """A loopback endpoint in the place of the provider."""
-    ready, address, stop = threading.Event(), [], asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def serve() -> None:
-        model = lp.ScriptedLM(answer, name="openai/gpt-4.1-mini")
-        async with Server({"gpt-4.1-mini": model}) as server:
-            address.append(server.base_url)
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    ready.wait()
-    yield address[0]
-    loop.call_soon_threadsafe(stop.set)
-    thread.join()
-    loop.close()
+    return scripted_endpoint(lp.ScriptedLM(answer, name="openai/gpt-4.1-mini"))
 
 
 @pytest.fixture(scope="module")

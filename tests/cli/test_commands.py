@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import langprog as lp
+from langprog.artifact import digest_of, save_program
+from langprog.cli.main import run
+
+PROGRAM = """
+import langprog as lp
+
+program = lp.Predict("ticket -> team")
+number = 7
+
+
+def metric(example, prediction):
+    return example.team == prediction.team
+
+
+def wrong(example):
+    return True
+
+
+def broken(example, prediction):
+    return example.colour
+"""
+WORDS = {"bill": "billing", "wifi": "network"}
+
+
+def answer(request: lp.Request) -> str:
+    """Route by a word, once an instruction or a demonstration says that it matters."""
+    system, last = request.messages[0].content, request.messages[-1].content
+    wanted = system.rsplit("\n", 1)[-1]
+    if "[[instruction]]" in wanted:
+        return "[[instruction]]\nLook at the words: bill means billing, wifi means network."
+    if "[[summary]]" in wanted:
+        return "[[summary]]\nTickets."
+    if len(request.messages) == 2 and "words" not in system:
+        return "[[team]]\nbilling"
+    return f"[[team]]\n{next((team for word, team in WORDS.items() if word in last), 'billing')}"
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scripted_endpoint: Callable[[lp.ScriptedLM], str],
+) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LANGPROG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    model = lp.ScriptedLM(answer, name="openai/scripted")
+    monkeypatch.setenv("OPENAI_BASE_URL", scripted_endpoint(model))
+    (tmp_path / "mine.py").write_text(PROGRAM)
+    rows = [
+        {"ticket": f"the {word} number {i} is wrong", "team": team}
+        for i in range(30)
+        for word, team in WORDS.items()
+    ]
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    save_program(lp.Predict("ticket -> team", model="openai/scripted"), tmp_path / "a.json")
+    return tmp_path
+
+
+COMPILE = (
+    "compile mine.py:program --train data.jsonl --metric mine.py:metric --out out.json "
+    "--lm openai/scripted"
+)
+
+
+def test_the_journey(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*COMPILE.split(), "--calls", "900", "--report", "report.html"]) == 0
+    assert "certified" in capsys.readouterr().out
+    assert run(["show", "out.json"]) == 0
+    shown = capsys.readouterr().out
+    assert "certified" in shown and "demo 1" in shown or "words" in shown
+    assert run(["run", "out.json", "--input", '{"ticket": "the wifi is slow"}']) == 0
+    assert json.loads(capsys.readouterr().out) == {"team": "network"}
+    arguments = ["eval", "out.json", "--data", "data.jsonl", "--metric", "exact:team", "--json"]
+    assert run(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["mean"] == 1.0
+    assert "<html" in (place / "report.html").read_text().lower()
+
+
+def test_the_same_command_again_pays_nothing_and_gives_the_same_artifact(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(COMPILE.split()) == 0
+    first = json.loads((place / "out.json").read_text())["digest"]
+    (place / "out.json").unlink()
+    os.environ["OPENAI_BASE_URL"] = os.environ["OPENAI_BASE_URL"]
+    assert run([*COMPILE.split(), "--width", "1"]) == 0
+    assert json.loads((place / "out.json").read_text())["digest"] == first
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("", "Missing command"),
+        ("frobnicate", "frobnicate"),
+        ("compile", "program"),
+        (COMPILE.replace("data.jsonl", "nope.jsonl"), "nope.jsonl: there is no such file"),
+        (COMPILE.replace("data.jsonl", "bad.jsonl"), "bad.jsonl:2: not JSON"),
+        (COMPILE.replace("data.jsonl", "other.jsonl"), "'ticket'"),
+        (COMPILE.replace("mine.py:program", "none.py:program"), "no file none.py"),
+        (COMPILE.replace("mine.py:program", "mine.py:missing"), "no 'missing'"),
+        (COMPILE.replace("mine.py:program", "mine.py:number"), "is a int"),
+        (COMPILE.replace("mine.py:program", "raises.py:program"), "does not import at line 2"),
+        (COMPILE.replace("mine.py:program", "mine"), "package.module:name"),
+        (COMPILE.replace("mine.py:program", "no.such.module:x"), "no module no.such.module"),
+        (COMPILE.replace("mine.py:metric", "mine.py:wrong"), "metric(example, prediction)"),
+        (COMPILE.replace("mine.py:metric", "mine.py:broken"), "example 1"),
+        (COMPILE.replace("mine.py:metric", "nothing"), "METRIC 'nothing'"),
+        (COMPILE.replace("openai/scripted", "gpt"), "no provider"),
+        (COMPILE.replace("openai/scripted", "pocket/gigantic"), "pocket/gigantic"),
+        (COMPILE.replace("openai/scripted", "groq/some-model"), "GROQ_API_KEY"),
+        (COMPILE.replace("openai/scripted", "openai/unknown"), "unknown"),
+        (COMPILE.replace("out.json", "no/folder/out.json"), "no/folder does not exist"),
+        (f"{COMPILE} --calls -1", "-1"),
+        (f"{COMPILE} --optimizer magic", "magic"),
+        (f"{COMPILE} --accept everything", "certified or best"),
+        (f"{COMPILE} --optimizer labeled --auto light", "--auto"),
+        ("eval tampered.json --data data.jsonl --metric exact", "changed after it was written"),
+        ("eval newer.json --data data.jsonl --metric exact", "upgrade langprog"),
+        ("eval a.json --data data.jsonl --metric f1:colour", "colour"),
+        ("show nothing.json", "no such file"),
+        ("show data.jsonl", "no artifact"),
+        ("run a.json", "--input"),
+        ("run a.json --input notjson", "--input: not JSON"),
+        ("run a.json --input {}", "lacks 'ticket'"),
+        ("run a.json --batch data.jsonl", "--out"),
+        ("run a.json --batch none.jsonl --out o.jsonl", "none.jsonl"),
+        ("lm serve pocket/gigantic", "gigantic"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    place: Path,
+    command: str,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("GROQ_API_KEY", raising=False)
+    (place / "bad.jsonl").write_text('{"ticket": "a", "team": "b"}\n{"ticket": \n')
+    (place / "other.jsonl").write_text('{"text": "a", "team": "b"}\n' * 30)
+    (place / "raises.py").write_text("import os\nraise RuntimeError('on purpose')\n")
+    data = json.loads((place / "a.json").read_text())
+    (place / "tampered.json").write_text(json.dumps({**data, "langprog": "9"}))
+    newer = {**data, "format": 99}
+    del newer["digest"]
+    (place / "newer.json").write_text(json.dumps({**newer, "digest": digest_of(newer)}))
+    assert run(command.split()) == 2
+    captured = capsys.readouterr()
+    last = captured.err.strip().splitlines()[-1]
+    assert last.startswith("langprog: ") and words in last
+    assert "Traceback" not in captured.err + captured.out
+    assert not (place / "out.json").exists()
+
+
+def batch(place: Path, rows: int) -> list[str]:
+    lines = [json.dumps({"ticket": f"the wifi {i} is slow"}) for i in range(rows)]
+    (place / "in.jsonl").write_text("\n".join(lines) + "\n")
+    return ["run", "a.json", "--batch", "in.jsonl", "--out", "o.jsonl", "--width", "4"]
+
+
+def results(place: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (place / "o.jsonl").read_text().splitlines()]
+
+
+def test_every_row_in_gives_one_row_out(place: Path) -> None:
+    command = batch(place, 12)
+    text = (place / "in.jsonl").read_text().splitlines()
+    text[5] = '{"subject": "no ticket"}'
+    text[6] = "not json"
+    (place / "in.jsonl").write_text("\n".join(text) + "\n")
+    assert run(command) == 0
+    rows = results(place)
+    assert len(rows) == 12
+    assert ["failure" in row for row in rows] == [i in (5, 6) for i in range(12)]
+    assert rows[0]["outputs"] == {"team": "billing"}
+
+
+def test_a_batch_goes_on_behind_a_torn_line(place: Path) -> None:
+    command = batch(place, 9)
+    assert run(command) == 0
+    whole = (place / "o.jsonl").read_bytes()
+    lines = whole.splitlines(keepends=True)
+    (place / "o.jsonl").write_bytes(b"".join(lines[:4]) + lines[4][:10])
+    assert run(command) == 0
+    assert (place / "o.jsonl").read_bytes() == whole
+
+
+def test_a_batch_refuses_results_of_another_file(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(batch(place, 3)) == 0
+    (place / "in.jsonl").write_text('{"ticket": "another"}\n')
+    assert run(["run", "a.json", "--batch", "in.jsonl", "--out", "o.jsonl"]) == 2
+    assert "row 1 is not the result of row 1" in capsys.readouterr().err
+
+
+def test_serve_answers_until_it_is_stopped(place: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "langprog", "lm", "serve", "openai/scripted", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ},
+    )
+    assert process.stdout is not None
+    try:
+        url = process.stdout.readline().strip()
+        assert url.startswith("http://127.0.0.1:")
+        lm = lp.LM("mine/scripted", base_url=url, cache=False)
+        with lp.using(lm=lm):
+            assert lp.Predict("ticket -> team")(ticket="wifi").team == "billing"
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+        process.stdout.close()
