@@ -1,4 +1,4 @@
-"""Examples: what goes in and what should come out, as frozen values."""
+"""Examples: what goes in and what should come out, as frozen values; and files of them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, Protocol
 
-from langprog.errors import ExampleError, FrozenError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from langprog.errors import ExampleError, FrozenError, InputError
+
+_ATOMS = frozenset({str, int, float, bool, type(None)})
 
 
 class Example(Mapping[str, Any]):
     """One example: fields by name, frozen.
 
-    The program's signature says which fields are inputs; an example does not.
+    The program's signature says which fields are inputs; an example does not. Lists, dicts and
+    sets are copied on the way in and on the way out, so nobody can change an example that others
+    hold. Two examples are equal when their fields are, as plain data.
 
     Example::
 
@@ -27,18 +33,23 @@ class Example(Mapping[str, Any]):
     _values: dict[str, Any]
     _digest: str
 
-    def __init__(self, **values: Any) -> None:
-        object.__setattr__(self, "_values", values)
+    def __init__(self, /, **values: Any) -> None:
+        kept = {name: _copied(value) for name, value in values.items()}
+        object.__setattr__(self, "_values", kept)
         object.__setattr__(self, "_digest", "")
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON of the values."""
+        """SHA-256 of the canonical JSON of the values.
+
+        Raises:
+            ExampleError: A value cannot be told from another one.
+        """
         if not self._digest:
             object.__setattr__(self, "_digest", _sha256(self._values))
         return self._digest
 
-    def with_(self, **values: Any) -> Example:
+    def with_(self, /, **values: Any) -> Example:
         """Return a copy with these fields added or replaced."""
         return Example(**{**self._values, **values})
 
@@ -48,20 +59,22 @@ class Example(Mapping[str, Any]):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a new dict."""
-        return dict(self._values)
+        return {name: _copied(value) for name, value in self._values.items()}
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self._values[name]
-        except KeyError:
-            known = ", ".join(self._values) or "none"
-            raise AttributeError(f"the example has no field {name!r}; it has {known}") from None
+        if name.startswith("_") or name not in self._values:
+            known = "" if name.startswith("_") else f"; it has {', '.join(self._values) or 'none'}"
+            raise AttributeError(f"the example has no field {name!r}{known}")
+        return _copied(self._values[name])
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise FrozenError(f"an example cannot be changed (tried to set {name!r}); use with_()")
 
+    def __delattr__(self, name: str) -> None:
+        raise FrozenError(f"an example cannot be changed (tried to delete {name!r})")
+
     def __getitem__(self, name: str) -> Any:
-        return self._values[name]
+        return _copied(self._values[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -70,7 +83,9 @@ class Example(Mapping[str, Any]):
         return len(self._values)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Example) and self._values == other._values
+        if not isinstance(other, Example):
+            return NotImplemented
+        return self is other or self.digest == other.digest
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -86,14 +101,39 @@ def _rebuild(values: dict[str, Any]) -> Example:
     return Example(**values)
 
 
-def _sha256(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=_plain)
-    return hashlib.sha256(text.encode()).hexdigest()
+def _copied(value: Any) -> Any:
+    kind = type(value)
+    if kind in _ATOMS:
+        return value
+    if kind is list:
+        return [_copied(item) for item in value]
+    if kind is dict:
+        return {key: _copied(item) for key, item in value.items()}
+    return set(value) if kind is set else value
+
+
+def _sha256(values: Mapping[str, Any]) -> str:
+    try:
+        text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=_plain)
+    except TypeError as error:  # keys that JSON does not have, or that have no order
+        raise ExampleError(f"the example {list(values)} has no digest: {error}") from None
+    # Half a surrogate pair is no UTF-8, but must not keep an example from being compared.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _plain(value: Any) -> Any:
-    # Values of a user's own types count by what they show.
-    return repr(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=repr)
+    try:
+        return to_jsonable_python(value)
+    except (PydanticSerializationError, ValueError):
+        shown: object = type(value).__repr__
+        if shown is object.__repr__:  # it names an address, not a value
+            raise ExampleError(
+                f"an example holds a {type(value).__name__}, which cannot be told from another "
+                "one: give it plain data, a dataclass or a pydantic model"
+            ) from None
+        return repr(value)
 
 
 def dataset_digest(examples: Iterable[Example]) -> str:
@@ -104,78 +144,186 @@ def dataset_digest(examples: Iterable[Example]) -> str:
     return total.hexdigest()
 
 
-def load_examples(path: str | Path, *, fields: Mapping[str, str] | None = None) -> list[Example]:
+# --- files -------------------------------------------------------------------------------------
+
+
+class Field(Protocol):
+    """What reading a file needs to know of a field."""
+
+    def validate(self, value: Any) -> Any:
+        """Return ``value`` as the field's type."""
+        ...
+
+    def from_text(self, text: str) -> Any:
+        """Return what ``text``, a cell of a table, stands for."""
+        ...
+
+
+class Fields(Protocol):
+    """Anything that says what goes in and what comes out: a signature or a program."""
+
+    @property
+    def inputs(self) -> Mapping[str, Field]:
+        """Input fields by name."""
+        ...
+
+    @property
+    def outputs(self) -> Mapping[str, Field]:
+        """Output fields by name."""
+        ...
+
+
+# Where it stands in the file, its fields, and whether every value of it is text.
+Row = tuple[str, Mapping[str, Any], bool]
+
+
+def load_examples(
+    path: str | Path,
+    signature: Fields | type[Fields] | None = None,
+    *,
+    fields: Mapping[str, str] | None = None,
+) -> list[Example]:
     """Read examples from a JSONL, JSON, CSV or Parquet file.
 
     Args:
         path: The file; its ending says what it is.
+        signature: A signature or a program: every row must have its inputs, and what it names is
+            checked and turned into the declared types. In CSV, where everything is text, an empty
+            cell of an optional field is None, and lists and objects are JSON. Other columns, and
+            outputs that a row leaves out, are no errors.
         fields: Names in the file -> names in the examples; others are kept as they are.
 
     Returns:
-        The rows in their order. CSV gives text for every field; a program's signature turns it
-        into the types that it declares.
+        The rows in their order.
 
     Raises:
         ExampleError: The file is missing or empty, or a row is wrong; names file, line and field.
     """
-    file = Path(path)
-    readers = {".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".parquet": _parquet}
-    reader = readers.get(file.suffix.lower())
-    if reader is None:
-        raise ExampleError(f"{file}: the ending says no known format; use {', '.join(readers)}")
-    if not file.is_file():
-        raise ExampleError(f"{file}: there is no such file")
-    names = dict(fields or {})
-    examples = []
-    for place, row in reader(file):
-        renamed = {names.get(key, key): value for key, value in row.items()}
-        for key in renamed:
-            if not key.isidentifier() or key.startswith("_"):
-                raise ExampleError(
-                    f"{place}: {key!r} is no field name; rename it with fields={{{key!r}: ...}}"
-                )
-        examples.append(Example(**renamed))
+    examples = list(iterate_examples(path, signature, fields=fields))
     if not examples:
-        raise ExampleError(f"{file}: there are no rows in it")
+        raise ExampleError(f"{path}: there are no rows in it")
     return examples
 
 
-Rows = Iterator[tuple[str, Mapping[str, Any]]]
+def iterate_examples(
+    path: str | Path,
+    signature: Fields | type[Fields] | None = None,
+    *,
+    fields: Mapping[str, str] | None = None,
+) -> Iterator[Example]:
+    """Read as :func:`load_examples` does, row by row: memory does not grow with JSONL and CSV.
 
-
-def _text(file: Path) -> str:
+    Raises:
+        ExampleError: As for :func:`load_examples`, when the row in question is reached.
+    """
+    file = Path(path)
+    reader = _READERS.get(file.suffix.lower())
+    if reader is None:
+        raise ExampleError(f"{file}: the ending says no known format; use {', '.join(_READERS)}")
+    if not file.is_file():
+        raise ExampleError(f"{file}: there is no such file")
+    if isinstance(signature, str):
+        raise ExampleError("load_examples takes a Signature class, signature_of(...) or a program")
+    names = dict(fields or {})
     try:
-        return file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ExampleError(f"{file}: not UTF-8 text at byte {error.start}") from None
+        for place, row, textual in reader(file):
+            values = _renamed(row, names, place)
+            if signature is not None:
+                values = _typed(values, signature, place, textual)
+            yield Example(**values)
     except OSError as error:
-        raise ExampleError(f"{file}: cannot be read: {error.strerror}") from None
+        raise ExampleError(f"{file}: cannot be read: {error.strerror or error}") from None
 
 
-def _jsonl(file: Path) -> Rows:
-    for number, line in enumerate(_text(file).split("\n"), start=1):
-        if not line.strip():
-            continue
-        place = f"{file}:{number}"
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ExampleError(f"{place}: not JSON: {error.msg} at column {error.colno}") from None
-        yield place, _object(row, place)
+def _renamed(row: Mapping[str, Any], names: Mapping[str, str], place: str) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, value in row.items():
+        name = names.get(key, key)
+        if name in values:
+            raise ExampleError(f"{place}: two fields are named {name!r}: change fields=")
+        values[name] = value
+    return values
 
 
-def _json(file: Path) -> Rows:
-    try:
-        rows = json.loads(_text(file))
-    except json.JSONDecodeError as error:
-        raise ExampleError(
-            f"{file}:{error.lineno}: not JSON: {error.msg} at column {error.colno}"
-        ) from None
+def _typed(
+    values: dict[str, Any], signature: Fields | type[Fields], place: str, textual: bool
+) -> dict[str, Any]:
+    inputs: Any = signature.inputs
+    outputs: Any = signature.outputs
+    for name in inputs:
+        if name not in values:
+            raise ExampleError(
+                f"{place}: lacks the input {name!r}; it has {', '.join(values) or 'no fields'}"
+            )
+    for name, field in {**inputs, **outputs}.items():
+        if name in values:
+            try:
+                read = field.from_text if textual else field.validate
+                values[name] = read(values[name])
+            except InputError as error:
+                raise ExampleError(f"{place}: {error}") from None
+    return values
+
+
+def _jsonl(file: Path) -> Iterator[Row]:
+    with file.open("rb") as lines:
+        for number, raw in enumerate(lines, start=1):
+            place = f"{file}:{number}"
+            line = _decoded(raw, place).removeprefix("\ufeff" if number == 1 else "").strip()
+            if line:
+                yield place, _object(_parsed(line, place), place), False
+
+
+def _json(file: Path) -> Iterator[Row]:
+    rows = _parsed(_decoded(file.read_bytes(), str(file)).removeprefix("\ufeff"), str(file))
     if not isinstance(rows, list):
         raise ExampleError(f"{file}: must hold a list of objects, not a {type(rows).__name__}")
     for index, row in enumerate(rows):
         place = f"{file}, row {index + 1}"
-        yield place, _object(row, place)
+        yield place, _object(row, place), False
+
+
+def _decoded(raw: bytes, place: str) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ExampleError(f"{place}: not UTF-8 text at byte {error.start + 1}") from None
+
+
+def _parsed(text: str, place: str) -> Any:
+    try:
+        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        at = f"{place}:{error.lineno}" if "\n" in text else place
+        raise ExampleError(f"{at}: not JSON: {error.msg} at column {error.colno}") from None
+    except (ValueError, RecursionError) as error:
+        raise ExampleError(f"{place}: {error}") from None
+    if "\\u" in text:
+        _no_halves(value, place)
+    return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the field {twice!r} comes twice")
+    return found
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number in JSON")
+
+
+def _no_halves(value: Any, place: str) -> None:
+    # An escape can write half of a character, which no file and no request can carry.
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ExampleError(
+            f"{place}: a \\u escape stands for half of a character: write the whole pair"
+        ) from None
 
 
 def _object(row: Any, place: str) -> Mapping[str, Any]:
@@ -184,31 +332,51 @@ def _object(row: Any, place: str) -> Mapping[str, Any]:
     return row
 
 
-def _csv(file: Path) -> Rows:
-    reader = csv.reader(_text(file).splitlines(keepends=True))
-    header = next(reader, [])
-    for name in header:
-        if header.count(name) > 1:
-            raise ExampleError(f"{file}:1: the column {name!r} comes twice")
-    for row in reader:
-        place = f"{file}:{reader.line_num}"
-        if not row:
-            continue
-        if len(row) != len(header):
-            raise ExampleError(f"{place}: has {len(row)} fields, but the header has {len(header)}")
-        yield place, dict(zip(header, row, strict=True))
+def _csv(file: Path) -> Iterator[Row]:
+    with file.open("rb") as raw:
+        lines = (
+            _decoded(line, f"{file}:{n}").removeprefix("\ufeff" if n == 1 else "")
+            for n, line in enumerate(raw, start=1)
+        )
+        reader = csv.reader(lines, strict=True)
+        line = 1
+        try:
+            header = [name.strip() for name in next(reader, [])]
+            for name in header:
+                if not name:
+                    raise ExampleError(f"{file}:1: a column has no name")
+                if header.count(name) > 1:
+                    raise ExampleError(f"{file}:1: the column {name!r} comes twice")
+            line = reader.line_num + 1
+            for row in reader:
+                place, line = f"{file}:{line}", reader.line_num + 1
+                if not row:
+                    continue
+                if len(row) != len(header):
+                    raise ExampleError(
+                        f"{place}: has {len(row)} fields, but the header has {len(header)}"
+                    )
+                yield place, dict(zip(header, row, strict=True)), True
+        except csv.Error as error:
+            raise ExampleError(f"{file}:{line}: not CSV: {error}") from None
 
 
-def _parquet(file: Path) -> Rows:
+def _parquet(file: Path) -> Iterator[Row]:
     try:
         import pyarrow.parquet as parquet  # noqa: PLC0415 - an extra, needed for this format alone
     except ImportError:
         raise ExampleError(
             f"{file}: reading Parquet needs pyarrow: pip install 'langprog[parquet]'"
         ) from None
+    number = 0
     try:
-        rows = parquet.read_table(file).to_pylist()
-    except (OSError, ValueError) as error:
+        with parquet.ParquetFile(file) as table:
+            for batch in table.iter_batches():
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"{file}, row {number}", row, False
+    except ValueError as error:  # pyarrow's own errors are ValueErrors
         raise ExampleError(f"{file}: not a Parquet file: {error}") from None
-    for index, row in enumerate(rows):
-        yield f"{file}, row {index + 1}", row
+
+
+_READERS = {".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".parquet": _parquet}

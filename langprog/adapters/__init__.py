@@ -1,7 +1,7 @@
 """Adapters: the form in which a signature is put to a model and its answer is read.
 
 - ``chat``: marked sections. ``json_object``: one JSON object, constrained by a schema.
-- ``values``: single values as text and back; forgiving in form, never in content.
+- ``values``: single values as text and back; ``loose_json``: JSON as models write it.
 """
 
 from collections.abc import Mapping

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from langprog.errors import InputError, ParseError
 from langprog.example import Example
 from langprog.lm import Message
-from langprog.signature import SignatureSpec
+from langprog.signature import FieldSpec, SignatureSpec
 
 
 class Adapter(Protocol):
@@ -21,7 +22,13 @@ class Adapter(Protocol):
     def render(
         self, signature: SignatureSpec, demos: Sequence[Example], inputs: Mapping[str, Any]
     ) -> tuple[Message, ...]:
-        """Return the prompt; only its last message depends on ``inputs``."""
+        """Return the prompt; only its last message depends on ``inputs``.
+
+        A field that a demonstration lacks is left out of it.
+
+        Raises:
+            InputError: A value does not fit its field.
+        """
         ...
 
     def response_schema(self, signature: SignatureSpec) -> Mapping[str, Any] | None:
@@ -29,7 +36,7 @@ class Adapter(Protocol):
         ...
 
     def parse(self, signature: SignatureSpec, text: str) -> dict[str, Any]:
-        """Return the outputs by name.
+        """Return the outputs by name: forgiving in form, never in content.
 
         Raises:
             ParseError: An output is missing or does not fit; the message says which and why.
@@ -48,6 +55,63 @@ def head_of(signature: SignatureSpec) -> str:
     return f"{signature.instruction}\n\nInput fields:\n{inputs}\nOutput fields:\n{outputs}"
 
 
+def shown(
+    signature: SignatureSpec,
+    demos: Sequence[Example],
+    write: Callable[[Mapping[str, FieldSpec], Mapping[str, Any]], str],
+) -> tuple[Message, ...]:
+    """Return the demonstrations as turns of a conversation.
+
+    Args:
+        signature: What the demonstrations are of.
+        demos: The demonstrations.
+        write: Puts the values of these fields into one text.
+
+    Raises:
+        InputError: A value does not fit its field; the message says which demonstration.
+    """
+    messages = []
+    for number, demo in enumerate(demos, start=1):
+        try:
+            messages.append(Message("user", write(signature.inputs, demo)))
+            messages.append(Message("assistant", write(signature.outputs, demo)))
+        except InputError as error:
+            raise InputError(f"demonstration {number} of {signature.name}: {error}") from None
+    return tuple(messages)
+
+
+def collected(
+    signature: SignatureSpec,
+    read: Callable[[FieldSpec], Any],
+    text: str,
+    missing: Callable[[Sequence[str]], str],
+) -> dict[str, Any]:
+    """Return every output, or one error that names all that is wrong with a reply.
+
+    Args:
+        signature: Whose outputs are read.
+        read: Gives a field's value; a KeyError says that the reply lacks it.
+        text: The whole reply.
+        missing: Says in words that these fields are missing.
+
+    Raises:
+        ParseError: An output is missing or does not fit.
+    """
+    values: dict[str, Any] = {}
+    absent: list[str] = []
+    wrong: list[str] = []
+    for name, field in signature.outputs.items():
+        try:
+            values[name] = read(field)
+        except KeyError:
+            absent.append(name)
+        except ParseError as error:
+            wrong.append(str(error))
+    if absent or wrong:
+        raise ParseError("; ".join([missing(absent), *wrong] if absent else wrong), text=text)
+    return values
+
+
 def sent_back(messages: tuple[Message, ...], text: str, reason: str) -> tuple[Message, ...]:
     """Return the prompt with the unreadable reply and what is wrong with it."""
     return (
@@ -58,3 +122,18 @@ def sent_back(messages: tuple[Message, ...], text: str, reason: str) -> tuple[Me
             f"That reply could not be read: {reason}. Reply again in the form asked for.",
         ),
     )
+
+
+def answer_in(text: str) -> str:
+    """Return what a reply says after thinking aloud (``<think>...</think>`` at its beginning).
+
+    Raises:
+        ParseError: It ends while it is still thinking.
+    """
+    opened = text.lstrip()
+    if not opened.startswith("<think>"):
+        return text
+    _, closed, answer = opened.partition("</think>")
+    if not closed:
+        raise ParseError("it ends before the answer", text=text)
+    return answer

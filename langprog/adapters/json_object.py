@@ -8,16 +8,13 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-import json_repair
-
-from langprog.adapters.base import head_of, sent_back
-from langprog.adapters.values import decode, fitted, plain
+from langprog.adapters.base import answer_in, collected, head_of, sent_back, shown
+from langprog.adapters.loose_json import CutOff, loose_json
+from langprog.adapters.values import from_data
 from langprog.errors import ParseError
 from langprog.example import Example
 from langprog.lm import Message
-from langprog.signature import FieldSpec, SignatureSpec, choices_of
-
-_FENCED = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
+from langprog.signature import FieldSpec, SignatureSpec
 
 
 @lru_cache(maxsize=256)
@@ -28,6 +25,11 @@ def _system(signature: SignatureSpec) -> Message:
         f"{head_of(signature)}\n\nReply with one JSON object that has exactly these keys, "
         f"in this order: {keys}",
     )
+
+
+@lru_cache(maxsize=256)
+def _static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
+    return (_system(signature), *shown(signature, demos, _object))
 
 
 @lru_cache(maxsize=256)
@@ -43,16 +45,16 @@ class JSONAdapter:
     def render(
         self, signature: SignatureSpec, demos: Sequence[Example], inputs: Mapping[str, Any]
     ) -> tuple[Message, ...]:
-        """Return system message, demonstrations as turns, and the call."""
-        messages = [_system(signature)]
-        for demo in demos:
-            messages.append(Message("user", _object(signature.inputs, demo)))
-            messages.append(Message("assistant", _object(signature.outputs, demo)))
-        messages.append(Message("user", _object(signature.inputs, inputs)))
-        return tuple(messages)
+        """Return system message, demonstrations as turns, and the call.
+
+        Raises:
+            InputError: A value does not fit its field.
+        """
+        static = _static(signature, tuple(demos))
+        return (*static, Message("user", _object(signature.inputs, inputs)))
 
     def response_schema(self, signature: SignatureSpec) -> Mapping[str, Any]:
-        """Return the schema of an object with exactly the outputs."""
+        """Return the schema of an object with exactly the outputs; not to be written to."""
         return _schema(signature)
 
     def parse(self, signature: SignatureSpec, text: str) -> dict[str, Any]:
@@ -61,7 +63,10 @@ class JSONAdapter:
         Raises:
             ParseError: There is no object, or an output is missing or does not fit.
         """
-        found = object_in(text)
+        try:
+            found = loose_json(answer_in(text), dict, closed=True)
+        except CutOff as error:
+            raise ParseError(f"the JSON object is cut off: {error}", text=text) from None
         if found is None:
             raise ParseError("it holds no JSON object", text=text)
         return values_from_object(signature, found, text)
@@ -72,57 +77,42 @@ class JSONAdapter:
 
 
 def _object(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
-    data = {name: plain(field, values[name]) for name, field in fields.items() if name in values}
+    data = {name: field.plain(values[name]) for name, field in fields.items() if name in values}
     return json.dumps(data, ensure_ascii=False)
-
-
-def object_in(text: str) -> dict[str, Any] | None:
-    """Return the JSON object in ``text``, with fences and words around it taken away."""
-    fenced = _FENCED.search(text)
-    body = (fenced.group(1) if fenced else text).strip()
-    start, end = body.find("{"), body.rfind("}")
-    if start < 0:
-        return None
-    candidates = [body, body[start : end + 1] if end > start else body[start:]]
-    for candidate in candidates:
-        try:
-            value = json.loads(candidate)
-        except ValueError:
-            continue
-        if isinstance(value, dict):
-            return value
-    repaired = json_repair.loads(candidates[1])
-    return repaired if isinstance(repaired, dict) and repaired else None
 
 
 def values_from_object(
     signature: SignatureSpec, found: Mapping[str, Any], text: str
 ) -> dict[str, Any]:
-    """Return the outputs from a JSON object.
+    """Return the outputs from a JSON object; its keys may differ in case, blanks and dashes.
 
     Raises:
         ParseError: An output is missing or does not fit.
     """
-    values = {}
-    for name, field in signature.outputs.items():
-        if name not in found:
-            raise ParseError(f"the key {name!r} is missing", text=text)
-        value = found[name]
-        try:
-            if field.annotation is str or not isinstance(value, str):
-                # Text for a text field is taken as it is: a JSON string is exact already.
-                values[name] = fitted(field, _as_text(field, value))
-            else:
-                values[name] = decode(field, value)
-        except ParseError as error:
-            raise ParseError(str(error), text=text) from None
-    return values
+    named = by_name(signature, found)
+    return collected(
+        signature,
+        lambda field: from_data(field, named[field.name]),
+        text,
+        lambda names: f"the {'key' if len(names) == 1 else 'keys'} {_quoted(names)} missing",
+    )
 
 
-def _as_text(field: FieldSpec, value: Any) -> Any:
-    if field.annotation is str and type(value) in (int, float, bool):
-        return json.dumps(value)
-    choices = choices_of(field.annotation)
-    if choices is not None and not isinstance(value, str):
-        return choices.get(str(value), value)
-    return value
+def by_name(signature: SignatureSpec, found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return ``found`` under the outputs' own names, where only one key can be meant."""
+    if all(name in found for name in signature.outputs):
+        return found
+    named = dict(found)
+    for name in signature.outputs:
+        alike = [key for key in found if _bare(key) == _bare(name)]
+        if name not in found and len(alike) == 1:
+            named[name] = found[alike[0]]
+    return named
+
+
+def _bare(key: str) -> str:
+    return re.sub(r"[\s_-]+", "", key.casefold())
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names)) + (" is" if len(names) == 1 else " are")

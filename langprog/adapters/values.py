@@ -8,58 +8,72 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
-import json_repair
-
+from langprog.adapters.loose_json import CutOff, loose_json
 from langprog.errors import InputError, ParseError
-from langprog.signature import FieldSpec, choices_of, optional_of
+from langprog.signature import (
+    Anything,
+    Choice,
+    FieldSpec,
+    Listing,
+    Mapped,
+    Maybe,
+    Plain,
+    Record,
+    Shape,
+    without_limits,
+)
 
-_FENCE = re.compile(r"\A```[\w-]*\n(.*?)\n?```\Z", re.DOTALL)
+_FENCE = re.compile(r"\A```[\w+-]*[ \t]*\n(.*?)\n?[ \t]*```\Z", re.DOTALL)
+_NUMBER = re.compile(r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)?(\.\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
+_BULLET = re.compile(r"[ \t]*(?:[-*\u2022]|\d+[.)])[ \t]+(.*\S)[ \t]*")
 _TRUE = frozenset({"true", "yes"})
 _FALSE = frozenset({"false", "no"})
+_NULL = frozenset({"null", "none"})
+_DECORATION = "*_`'\" \t\r\n"
 
 
-def plain(field: FieldSpec, value: Any) -> Any:
-    """Return ``value`` as plain JSON data."""
-    if value is None or type(value) in (str, int, float, bool):
-        return value
-    return field.adapter.dump_python(value, mode="json")
+# --- writing -------------------------------------------------------------------------------------
 
 
 def encode(field: FieldSpec, value: Any) -> str:
-    """Return ``value`` as it stands in a prompt."""
-    data = plain(field, value)
+    """Return ``value`` as it stands in a prompt.
+
+    Raises:
+        InputError: It does not fit the field.
+    """
+    data = field.plain(value)
     if isinstance(data, (list, dict)):
         return json.dumps(data, ensure_ascii=False)
-    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
-    if isinstance(data, str) and not _reads_back(field, text, value):
-        return json.dumps(data, ensure_ascii=False)
-    return text
+    if not isinstance(data, str):
+        return json.dumps(data)
+    return data if _reads_back(field, data) else json.dumps(data, ensure_ascii=False)
 
 
-def _reads_back(field: FieldSpec, text: str, value: Any) -> bool:
-    if field.annotation is str:
+def _reads_back(field: FieldSpec, text: str) -> bool:
+    shape = without_limits(field.shape)
+    if isinstance(shape, Plain):
         # By far the most frequent case, decided without a trial read.
-        if not text or text[0] in '"`' or text != text.strip():
-            return _same(decode_text(text), text)
-        return "\r" not in text
+        return text == text.strip() and (not text or text[0] not in '"`' or decoded(text) == text)
     try:
-        return _same(decode(field, text, checked=False), value)
+        again = _decode(field, shape, text)
     except ParseError:
         return False
+    # A choice is known by its text, whatever type stands behind it.
+    plain = getattr(again, "value", again)
+    return type(plain) is str and bool(plain == text)
 
 
-def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and bool(one == other)
+# --- reading -------------------------------------------------------------------------------------
 
 
-def decode_text(text: str) -> str:
-    """Return the text that ``text`` stands for: itself, or what a JSON string or a fence holds."""
+def decoded(text: str) -> str:
+    """Return the text that ``text`` stands for: itself, or what a fence or a JSON string holds."""
     text = text.strip()
-    fenced = _FENCE.match(text)
-    if fenced:
-        text = fenced.group(1).strip()
+    if text[:1] == "`":
+        return unfenced(text)
     if len(text) >= 2 and text[0] == '"' and text[-1] == '"':
         try:
             inside = json.loads(text)
@@ -70,19 +84,23 @@ def decode_text(text: str) -> str:
     return text
 
 
-def decode(field: FieldSpec, text: str, *, checked: bool = True) -> Any:
+def unfenced(text: str) -> str:
+    """Return what a code fence around all of ``text`` holds, else ``text``."""
+    found = _FENCE.match(text)
+    return found.group(1) if found and "```" not in found.group(1) else text
+
+
+def decode(field: FieldSpec, text: str) -> Any:
     """Return the value that ``text`` stands for.
 
     Args:
         field: The field that is read.
         text: What the model wrote for it.
-        checked: Whether the field's constraints are applied.
 
     Raises:
-        ParseError: It is no value of the field's type.
+        ParseError: It is no value of the field, or breaks one of its constraints.
     """
-    value = _decode(field, field.annotation, text)
-    return fitted(field, value) if checked else value
+    return fitted(field, _decode(field, field.shape, text))
 
 
 def fitted(field: FieldSpec, value: Any) -> Any:
@@ -97,68 +115,123 @@ def fitted(field: FieldSpec, value: Any) -> Any:
         raise ParseError(str(error)) from None
 
 
-def _decode(field: FieldSpec, annotation: Any, text: str) -> Any:
-    if annotation is str:
-        return decode_text(text)
-    inner = optional_of(annotation)
-    if inner is not None:
-        if text.strip().lower() in ("null", "none"):
+def _decode(field: FieldSpec, shape: Shape, text: str) -> Any:
+    match without_limits(shape):
+        case Plain(type=kind) if kind is str:
+            return decoded(text)
+        case Plain(type=kind) if kind is bool:
+            return _truth(field, decoded(text))
+        case Plain(type=kind):
+            return _number(field, kind, decoded(text))
+        case Choice(choices=choices):
+            return chosen(field, choices, decoded(text))
+        case Maybe(of=of):
+            return _perhaps(field, of, text)
+        case whole:
+            return _container(field, whole, text)
+
+
+def _perhaps(field: FieldSpec, of: Shape, text: str) -> Any:
+    inner = without_limits(of)
+    bare = text.strip()
+    if not (isinstance(inner, Choice) and bare in inner.choices):
+        if bare.casefold() in _NULL or (not bare and inner != Plain(str)):
             return None
-        return _decode(field, inner, text)
-    choices = choices_of(annotation)
-    if choices is not None:
-        return choice(field, choices, decode_text(text))
-    if annotation in (bool, int, float):
-        return _scalar(field, annotation, decode_text(text))
-    return _container(field, text)
+    return _decode(field, inner, text)
 
 
-def choice(field: FieldSpec, choices: dict[str, Any], text: str) -> Any:
-    """Return the member that ``text`` names, whatever its case, if only one fits.
+def chosen(field: FieldSpec, choices: Mapping[str, Any], text: str) -> Any:
+    """Return the choice that ``text`` names; case, blanks, ``_`` and ``-`` count where they must.
 
     Raises:
         ParseError: None fits, or several do.
     """
     if text in choices:
         return choices[text]
-    bare = text.strip().strip("*_`'\".").strip().casefold()
-    fitting = [key for key in choices if key.strip().casefold() == bare]
-    if len(fitting) == 1:
-        return choices[fitting[0]]
-    raise ParseError(f"{field.name!r} is {_short(text)}, but must be one of: {', '.join(choices)}")
+    bare = _bare(text)
+    fitting = [key for key in choices if _bare(key) == bare] if bare else []
+    if len(fitting) != 1:
+        raise _wrong(field, text, f"one of: {', '.join(choices)}")
+    return choices[fitting[0]]
 
 
-def _scalar(field: FieldSpec, annotation: Any, text: str) -> Any:
-    bare = text.strip().strip("*`").strip()
-    if annotation is bool:
-        lowered = bare.casefold().rstrip(".")
-        if lowered in _TRUE or lowered in _FALSE:
-            return lowered in _TRUE
-        raise ParseError(f"{field.name!r} is {_short(text)}, but must be true or false")
-    number = re.sub(r"(?<=\d),(?=\d{3}\b)", "", bare)
+def _bare(text: str) -> str:
+    return re.sub(r"[\s_-]+", " ", text.strip(_DECORATION + ".").casefold()).strip()
+
+
+def _truth(field: FieldSpec, text: str) -> bool:
+    bare = text.strip(_DECORATION + ".").casefold()
+    if bare not in _TRUE and bare not in _FALSE:
+        raise _wrong(field, text, "true or false")
+    return bare in _TRUE
+
+
+def _number(field: FieldSpec, kind: type, text: str) -> Any:
+    bare = text.strip(_DECORATION)
+    found = _NUMBER.fullmatch(bare)
+    if found is None or not any(char.isdigit() for char in bare):
+        raise _wrong(field, text, "a number" if kind is float else "an integer")
+    plain = bare.replace(",", "")
+    if kind is float:
+        return float(plain)
+    whole, _, rest = plain.partition(".")
+    if rest.strip("0") or "e" in plain.lower() or not whole.strip("+-"):
+        raise _wrong(field, text, "an integer")
+    return int(whole) if len(whole) < 4000 else whole
+
+
+def _container(field: FieldSpec, shape: Shape, text: str) -> Any:
+    body = unfenced(text.strip())
+    kind: type = list if isinstance(shape, Listing) else dict
     try:
-        if annotation is float:
-            return float(number)
-        return int(number) if not re.fullmatch(r"[+-]?\d+\.0*", number) else int(float(number))
-    except ValueError:
-        kind = "a number" if annotation is float else "an integer"
-        raise ParseError(f"{field.name!r} is {_short(text)}, but must be {kind}") from None
-
-
-def _container(field: FieldSpec, text: str) -> Any:
-    text = text.strip()
-    fenced = _FENCE.match(text)
-    body = fenced.group(1) if fenced else text
-    try:
-        return json.loads(body)
-    except ValueError:
-        pass
-    value = json_repair.loads(body)
-    if not isinstance(value, (list, dict)) or (not value and body not in ("[]", "{}")):
-        raise ParseError(f"{field.name!r} is {_short(text)}, but must be {field.type_phrase}")
+        value = loose_json(body, kind, closed=isinstance(shape, Record))
+    except CutOff as error:
+        raise ParseError(f"{field.name!r} is cut off: {error}") from None
+    if value is None and isinstance(shape, Listing):
+        value = _bullets(field, shape, body)
+    if value is None:
+        raise _wrong(field, text, field.type_phrase)
     return value
 
 
-def _short(text: str) -> str:
-    shown = " ".join(text.split())
-    return repr(shown if len(shown) <= 80 else shown[:77] + "...")
+def _bullets(field: FieldSpec, shape: Listing, text: str) -> list[Any] | None:
+    # A list of plain values, one a line, each behind a dash or a number.
+    if isinstance(without_limits(shape.of), (Listing, Mapped, Record, Anything)):
+        return None
+    found = [_BULLET.fullmatch(line) for line in text.splitlines() if line.strip()]
+    if not found or any(item is None for item in found):
+        return None
+    return [_decode(field, shape.of, item.group(1)) for item in found if item is not None]
+
+
+def _wrong(field: FieldSpec, text: str, wanted: str) -> ParseError:
+    flat = " ".join(text.split())
+    return ParseError(
+        f"{field.name!r} is {flat if len(flat) <= 80 else flat[:77] + '...'!r}, "
+        f"but must be {wanted}"
+    )
+
+
+def from_data(field: FieldSpec, value: Any) -> Any:
+    """Return a field's value from what stood in a JSON reply; a JSON string is exact already.
+
+    Raises:
+        ParseError: It does not fit.
+    """
+    shape = without_limits(field.shape)
+    inner = without_limits(shape.of) if isinstance(shape, Maybe) else shape
+    if isinstance(inner, Plain):
+        if inner.type is str and type(value) in (int, float, bool):
+            value = json.dumps(value)
+        elif inner.type in (int, float) and isinstance(value, bool):
+            raise _wrong(field, json.dumps(value), field.type_phrase)
+    elif isinstance(inner, Choice):
+        label = value if isinstance(value, str) else json.dumps(value)
+        if label in inner.choices:
+            return inner.choices[label]
+    try:
+        return field.validate(value)
+    except InputError as error:
+        if not isinstance(value, str) or inner == Plain(str):
+            raise ParseError(str(error)) from None
+    return decode(field, value)

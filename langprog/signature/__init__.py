@@ -1,25 +1,48 @@
 """Signatures: typed fields and the instruction between them.
 
-- ``fields``: :class:`FieldSpec`, one field with its type, constraints and words for a prompt.
-- ``signature``: :class:`Signature` as people write it, :class:`SignatureSpec` as programs hold it.
+- ``declaration``: :class:`Signature` as people write it, and :func:`signature_of`.
+- ``signature``: :class:`SignatureSpec`, the value that programs hold.
+- ``fields``: :class:`FieldSpec`, one field: what it takes and how it stands in a prompt.
 - ``shorthand``: the short form ``"ticket -> team"``.
+- ``shapes``: what a type is made of; ``phrases``: a shape in words and as a JSON schema.
 - ``portable``: types as plain JSON, for artifacts.
 """
 
-from langprog.signature.fields import FieldSpec, choices_of, optional_of
+from langprog.signature.declaration import Input, Output, Signature, signature_of
+from langprog.signature.fields import RESERVED, FieldSpec
 from langprog.signature.portable import type_from_json, type_to_json
-from langprog.signature.signature import (
-    Input,
-    Output,
-    Signature,
-    SignatureSpec,
-    signature_of,
+from langprog.signature.shapes import (
+    Anything,
+    Bounded,
+    Choice,
+    Listing,
+    Mapped,
+    Maybe,
+    Member,
+    Plain,
+    Record,
+    Shape,
+    choices_of,
+    optional_of,
+    without_limits,
 )
+from langprog.signature.signature import SignatureSpec
 
 __all__ = [
+    "Anything",
+    "Bounded",
+    "Choice",
     "FieldSpec",
     "Input",
+    "Listing",
+    "Mapped",
+    "Maybe",
+    "Member",
     "Output",
+    "Plain",
+    "RESERVED",
+    "Record",
+    "Shape",
     "Signature",
     "SignatureSpec",
     "choices_of",
@@ -27,4 +50,5 @@ __all__ = [
     "signature_of",
     "type_from_json",
     "type_to_json",
+    "without_limits",
 ]

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal, Optional, Union
 
 from langprog.errors import SignatureError
 from langprog.signature.fields import FieldRole, FieldSpec
 
-NAMES: dict[str, Any] = {
-    "str": str,
-    "int": int,
-    "float": float,
-    "bool": bool,
-    "list": list,
-    "dict": dict,
-    "None": type(None),
-}
+_NAMES: Mapping[str, Any] = MappingProxyType(
+    {
+        "str": str,
+        "int": int,
+        "float": float,
+        "bool": bool,
+        "list": list,
+        "List": list,
+        "dict": dict,
+        "Dict": dict,
+        "Any": Any,
+        "None": type(None),
+    }
+)
 
 
 def parse_short_form(text: str) -> tuple[FieldSpec, ...]:
@@ -25,7 +32,7 @@ def parse_short_form(text: str) -> tuple[FieldSpec, ...]:
     Raises:
         SignatureError: There is not exactly one ``->``, a name is wrong, or a type is unknown.
     """
-    sides = text.split("->")
+    sides = _split(text, "->")
     if len(sides) != 2:
         raise SignatureError(f"{text!r} is no signature: write inputs -> outputs, with one '->'")
     return (*_side(sides[0], "input", text), *_side(sides[1], "output", text))
@@ -33,18 +40,21 @@ def parse_short_form(text: str) -> tuple[FieldSpec, ...]:
 
 def _side(side: str, role: FieldRole, text: str) -> list[FieldSpec]:
     fields = []
-    for part in _split(side):
-        name, _, annotation = part.partition(":")
-        if not name.strip():
+    for part in _split(side, ","):
+        name, _, annotation = (piece.strip() for piece in part.partition(":"))
+        if not name:
             raise SignatureError(f"{text!r} has an empty field among its {role}s")
-        fields.append(FieldSpec(name.strip(), role, _type(annotation.strip() or "str", text)))
+        fields.append(FieldSpec(name, role, _type(annotation or "str", name, text)))
     return fields
 
 
-def _split(side: str) -> list[str]:
-    parts, depth, quote, start = [], 0, "", 0
-    for index, char in enumerate(side):
+def _split(text: str, mark: str) -> list[str]:
+    # Only where the mark stands outside of brackets and quotes.
+    parts, depth, quote, start, index = [], 0, "", 0, 0
+    while index < len(text):
+        char = text[index]
         if quote:
+            index += char == "\\"
             quote = "" if char == quote else quote
         elif char in "'\"":
             quote = char
@@ -52,41 +62,66 @@ def _split(side: str) -> list[str]:
             depth += 1
         elif char in "])":
             depth -= 1
-        elif char == "," and depth == 0:
-            parts.append(side[start:index])
-            start = index + 1
-    parts.append(side[start:])
-    return parts
+        elif depth == 0 and text.startswith(mark, index):
+            parts.append(text[start:index])
+            start = index + len(mark)
+            index = start - 1
+        index += 1
+    return [*parts, text[start:]]
 
 
-def _type(annotation: str, text: str) -> Any:
+def _type(annotation: str, name: str, text: str) -> Any:
     try:
         tree = ast.parse(annotation, mode="eval").body
-    except SyntaxError:
-        raise SignatureError(f"{text!r}: the type {annotation!r} cannot be read") from None
-    return _read(tree, annotation, text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise SignatureError(
+            f"{text!r}: the type {annotation!r} of {name!r} cannot be read"
+        ) from None
+    found = _read(tree)
+    if found is None:
+        raise SignatureError(
+            f"{text!r}: the type {annotation!r} of {name!r} is not known in the short form, which "
+            "has str, int, float, bool, list[...], dict[...], Optional[...] and Literal[...]; "
+            "write a Signature class for others"
+        )
+    return found
 
 
-def _read(node: ast.expr, annotation: str, text: str) -> Any:
+def _read(node: ast.expr) -> Any:
+    """Return the type that ``node`` names, or ``None``."""
     if isinstance(node, ast.Constant) and node.value is None:
         return type(None)
-    if isinstance(node, ast.Name) and node.id in NAMES:
-        return NAMES[node.id]
+    if isinstance(node, ast.Name):
+        return _NAMES.get(node.id)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return Union[_read(node.left, annotation, text), _read(node.right, annotation, text)]  # noqa: UP007 - built from values
+        left, right = _read(node.left), _read(node.right)
+        return None if left is None or right is None else Union[left, right]  # noqa: UP007 - built from values
     if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
         inside = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if node.value.id == "Literal" and all(isinstance(item, ast.Constant) for item in inside):
-            return Literal[tuple(item.value for item in inside)]  # type: ignore[attr-defined]  # checked above
-        args = [_read(item, annotation, text) for item in inside]
-        if node.value.id == "Optional" and len(args) == 1:
-            return Optional[args[0]]  # noqa: UP045 - built from values
-        if node.value.id == "list" and len(args) == 1:
-            return list[args[0]]  # type: ignore[valid-type]  # built from values
-        if node.value.id == "dict" and len(args) == 2:
-            return dict[args[0], args[1]]  # type: ignore[valid-type]  # built from values
-    raise SignatureError(
-        f"{text!r}: the type {annotation!r} is not known in the short form, which has str, int, "
-        "float, bool, list[...], dict[...], Optional[...] and Literal[...]; "
-        "write a Signature class for others"
-    )
+        return _generic(node.value.id, inside)
+    return None
+
+
+def _generic(name: str, inside: list[ast.expr]) -> Any:
+    if name == "Literal":
+        values = [_constant(item) for item in inside]
+        return None if ... in values else Literal[tuple(values)]
+    args = [_read(item) for item in inside]
+    if None in args:
+        return None
+    if name == "Optional" and len(args) == 1:
+        return Optional[args[0]]  # noqa: UP045 - built from values
+    if name in ("list", "List") and len(args) == 1:
+        return list[args[0]]  # type: ignore[valid-type]  # built from values
+    if name in ("dict", "Dict") and len(args) == 2:
+        return dict[args[0], args[1]]  # type: ignore[valid-type]  # built from values
+    return None
+
+
+def _constant(node: ast.expr) -> Any:
+    """Return the value of a literal (text, number, true, false, None), or ``...``."""
+    try:
+        value = ast.literal_eval(node)
+    except ValueError:
+        return ...
+    return value if value is None or isinstance(value, (str, int, float)) else ...

@@ -1,0 +1,213 @@
+"""Signatures as people write them: classes, the short form, and how both become values."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, ClassVar, Generic, TypeVar
+
+from langprog.errors import SignatureError
+from langprog.signature.fields import FieldRole, FieldSpec
+from langprog.signature.shorthand import parse_short_form
+from langprog.signature.signature import SignatureSpec, default_instruction
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What ``Input(...)`` and ``Output(...)`` leave in a class body."""
+
+    role: FieldRole
+    description: str
+    constraints: Mapping[str, Any]
+
+
+def Input(description: str = "", **constraints: Any) -> Any:
+    """Declare an input field in a Signature class.
+
+    Args:
+        description: What the field means.
+        **constraints: ``ge``, ``gt``, ``le``, ``lt``, ``multiple_of`` for numbers,
+            ``min_length``, ``max_length`` for text, lists and dicts, ``pattern`` for text.
+    """
+    return Marked("input", description, constraints)
+
+
+def Output(description: str = "", **constraints: Any) -> Any:
+    """Declare an output field in a Signature class; arguments as for :func:`Input`."""
+    return Marked("output", description, constraints)
+
+
+class _Of(Generic[T]):
+    """A part of a Signature class's value, seen at the class."""
+
+    def __init__(self, read: Callable[[SignatureSpec], T]) -> None:
+        self._read = read
+
+    def __get__(self, instance: object, owner: type[Signature]) -> T:
+        return self._read(signature_of(owner))
+
+
+class Signature:
+    """Base class of signatures that are written as classes.
+
+    The docstring is the instruction; a subclass without one keeps that of its base::
+
+        class Triage(lp.Signature):
+            \"\"\"Route the support ticket to the team that owns it.\"\"\"
+
+            ticket: str = lp.Input("what the customer wrote")
+            team: Literal["billing", "network"] = lp.Output("the team that owns it")
+
+    ``spec`` is the signature as a value; the methods are those of :class:`SignatureSpec`.
+    """
+
+    spec: ClassVar[SignatureSpec]
+    inputs = _Of(lambda spec: spec.inputs)
+    outputs = _Of(lambda spec: spec.outputs)
+    digest = _Of(lambda spec: spec.digest)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.spec = _spec_of(cls, sys._getframe(1))
+
+    def __new__(cls) -> Signature:
+        raise SignatureError(
+            f"{cls.__name__} is a signature and holds no values: write lp.Predict({cls.__name__})"
+        )
+
+    @classmethod
+    def with_instruction(cls, instruction: str) -> SignatureSpec:
+        """Return the signature's value with this instruction."""
+        return signature_of(cls, instruction)
+
+    @classmethod
+    def with_field(cls, field: FieldSpec, *, first: bool = False) -> SignatureSpec:
+        """Return the signature's value with one more field."""
+        return signature_of(cls).with_field(field, first=first)
+
+    @classmethod
+    def without_field(cls, name: str) -> SignatureSpec:
+        """Return the signature's value without that field."""
+        return signature_of(cls).without_field(name)
+
+    @classmethod
+    def to_json(cls) -> dict[str, Any]:
+        """Return the signature as plain JSON, types in full."""
+        return signature_of(cls).to_json()
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON schema of an object with exactly the outputs."""
+        return signature_of(cls).json_schema()
+
+
+def _spec_of(cls: type[Signature], frame: FrameType) -> SignatureSpec:
+    found: dict[str, FieldSpec] = {}
+    for base in reversed(cls.__mro__[1:]):
+        if issubclass(base, Signature) and base is not Signature:
+            found.update({field.name: field for field in base.spec.fields})
+    found.update(_own_fields(cls, frame))
+    if not found:
+        raise SignatureError(
+            f"{cls.__name__} has no fields: give it lp.Input and lp.Output fields"
+        )
+    fields = sorted(found.values(), key=lambda field: field.role != "input")
+    return SignatureSpec(cls.__name__, _told(cls) or default_instruction(fields), tuple(fields))
+
+
+def _own_fields(cls: type[Signature], frame: FrameType) -> dict[str, FieldSpec]:
+    where = cls.__name__
+    annotations = inspect.get_annotations(cls)
+    for name, value in vars(cls).items():
+        if isinstance(value, Marked) and name not in annotations:
+            raise SignatureError(f"{where}.{name} has no type: write {name}: str = lp.Input(...)")
+    fields = {}
+    for name, annotation in annotations.items():
+        if _is_class_variable(annotation):
+            continue
+        mark = vars(cls).get(name)
+        if not isinstance(mark, Marked):
+            given = f" (not {mark!r:.40}: a field has no default)" if name in vars(cls) else ""
+            raise SignatureError(f"{where}.{name} must be lp.Input(...) or lp.Output(...){given}")
+        if name in vars(Signature):
+            raise SignatureError(f"{where}.{name}: the name is taken by Signature: rename it")
+        kind = _resolved(annotation, cls, name, frame)
+        try:
+            fields[name] = FieldSpec(name, mark.role, kind, mark.description, mark.constraints)
+        except SignatureError as error:
+            raise SignatureError(f"{where}: {error}") from None
+    return fields
+
+
+def _is_class_variable(annotation: Any) -> bool:
+    if isinstance(annotation, str):
+        return annotation.startswith(("ClassVar", "typing.ClassVar"))
+    return annotation is ClassVar or typing.get_origin(annotation) is ClassVar
+
+
+def _resolved(annotation: Any, cls: type, name: str, frame: FrameType) -> Any:
+    error: Exception | None = None
+    for names in _scopes(cls, frame):
+        # Asked one by one, so that an error can say which field it is.
+        asked = type("Asked", (), {"__annotations__": {name: annotation}})
+        try:
+            return typing.get_type_hints(
+                asked, vars(sys.modules[cls.__module__]), names, include_extras=True
+            )[name]
+        except (NameError, AttributeError, TypeError, SyntaxError) as wrong:
+            error = error or wrong
+    raise SignatureError(
+        f"the type of {cls.__name__}.{name} cannot be resolved: {error}"
+    ) from None
+
+
+def _scopes(cls: type, frame: FrameType | None) -> Iterator[dict[str, Any]]:
+    # A class made inside functions names types that only those functions know.
+    while frame is not None and frame.f_globals.get("__name__") == cls.__module__:
+        yield {**frame.f_globals, **frame.f_locals}
+        frame = frame.f_back
+    yield {}
+
+
+def _told(cls: type[Signature]) -> str:
+    for base in cls.__mro__:
+        if base is Signature:
+            return ""
+        told = vars(base).get("__doc__")
+        if told:
+            return inspect.cleandoc(told).strip()
+    return ""
+
+
+def signature_of(
+    signature: str | type[Signature] | SignatureSpec, instruction: str | None = None
+) -> SignatureSpec:
+    """Return the value of a signature in any of its forms.
+
+    Args:
+        signature: The short form, a Signature class, or a value already.
+        instruction: Replaces the signature's own.
+
+    Raises:
+        SignatureError: The short form cannot be read.
+    """
+    if isinstance(signature, str):
+        fields = parse_short_form(signature)
+        spec = SignatureSpec(" ".join(signature.split()), default_instruction(fields), fields)
+    elif isinstance(signature, SignatureSpec):
+        spec = signature
+    elif isinstance(signature, type) and issubclass(signature, Signature):
+        if signature is Signature:
+            raise SignatureError("Signature itself has no fields: subclass it")
+        spec = signature.spec
+    else:
+        raise SignatureError(
+            f"{signature!r} is no signature: write 'ticket -> team' or a Signature class"
+        )
+    return spec if instruction is None else spec.with_instruction(instruction)
