@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import contextlib
 import json
 import time
 import weakref
@@ -75,6 +76,7 @@ class OpenAICompatible:
         self._sessions: weakref.WeakKeyDictionary[
             asyncio.AbstractEventLoop, aiohttp.ClientSession
         ] = weakref.WeakKeyDictionary()
+        weakref.finalize(self, _let_go, self._sessions)
 
     def _session(self) -> aiohttp.ClientSession:
         import aiohttp  # noqa: PLC0415 - a quarter of a second that embedded models do not need
@@ -214,6 +216,29 @@ class OpenAICompatible:
         session = self._sessions.pop(asyncio.get_running_loop(), None)
         if session is not None:
             await session.close()
+
+
+def _let_go(
+    sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession],
+) -> None:
+    """Close the connections of a client that nobody holds any more, whatever thread notices."""
+    for loop, session in list(sessions.items()):
+        connector = session.connector
+        session.detach()
+        if connector is None:
+            continue
+        closing = _closed(connector)
+        if loop.is_running():
+            asyncio.run_coroutine_threadsafe(closing, loop)
+            continue
+        # No loop will ever run this one: its first step, which closes the sockets, is enough.
+        with contextlib.suppress(StopIteration, RuntimeError):
+            closing.send(None)
+        closing.close()
+
+
+async def _closed(connector: aiohttp.BaseConnector) -> None:
+    await connector.close()
 
 
 def _usage(data: dict[str, Any]) -> Usage:

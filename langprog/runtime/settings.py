@@ -14,7 +14,6 @@ from langprog.adapters import adapter_named
 from langprog.errors import InputError, ModelError
 from langprog.lm import Budget, LanguageModel, Ledger, Sampling
 from langprog.runtime.models import LM
-from langprog.runtime.sync import at_exit
 
 Wrap = Callable[[LanguageModel], LanguageModel]
 Models = Mapping[str, LanguageModel]
@@ -68,7 +67,6 @@ class _Process:
             made = LM(name)
             with self.lock:
                 model = self._models.setdefault(name, made)
-            at_exit(model.aclose)
         return model
 
     def add(self, model: LanguageModel) -> None:

@@ -11,10 +11,11 @@ import asyncio
 import atexit
 import os
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from langprog.errors import LangprogError
 
@@ -26,6 +27,14 @@ P = ParamSpec("P")
 MAX_WORKERS = 1024
 
 
+class Closable(Protocol):
+    """Something that holds connections."""
+
+    async def aclose(self) -> None:
+        """Give them back."""
+        ...
+
+
 class _Door:
     """The background loop and the workers, made on first use and anew after a fork."""
 
@@ -35,7 +44,7 @@ class _Door:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._workers: ThreadPoolExecutor | None = None
-        self._closers: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._closing: weakref.WeakSet[Closable] = weakref.WeakSet()
 
     def loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -62,8 +71,8 @@ class _Door:
     def inside(self) -> bool:
         return threading.current_thread() is self._thread
 
-    def at_exit(self, closer: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._closers.append(closer)
+    def at_exit(self, thing: Closable) -> None:
+        self._closing.add(thing)
 
     def close(self) -> None:
         """Close connections and stop the loop, so that nothing is left open at exit."""
@@ -72,8 +81,8 @@ class _Door:
             return
 
         async def finish() -> None:
-            for closer in self._closers:
-                await closer()
+            for thing in list(self._closing):
+                await thing.aclose()
 
         asyncio.run_coroutine_threadsafe(finish(), loop).result(timeout=5)
         loop.call_soon_threadsafe(loop.stop)
@@ -131,6 +140,6 @@ async def call_in_worker(function: Callable[P, T], *args: P.args, **kwargs: P.kw
     )
 
 
-def at_exit(closer: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Have ``closer`` awaited on the background loop before the process ends."""
-    _door.at_exit(closer)
+def at_exit(thing: Closable) -> None:
+    """Close ``thing`` on the background loop before the process ends, if it still exists then."""
+    _door.at_exit(thing)

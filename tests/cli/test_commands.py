@@ -110,7 +110,7 @@ def test_the_same_command_again_pays_nothing_and_gives_the_same_artifact(
         ("compile", "program"),
         (COMPILE.replace("data.jsonl", "nope.jsonl"), "nope.jsonl: there is no such file"),
         (COMPILE.replace("data.jsonl", "bad.jsonl"), "bad.jsonl:2: not JSON"),
-        (COMPILE.replace("data.jsonl", "other.jsonl"), "'ticket'"),
+        (COMPILE.replace("data.jsonl", "other.jsonl"), "lacks ticket"),
         (COMPILE.replace("mine.py:program", "none.py:program"), "no file none.py"),
         (COMPILE.replace("mine.py:program", "mine.py:missing"), "no 'missing'"),
         (COMPILE.replace("mine.py:program", "mine.py:number"), "is a int"),
@@ -219,7 +219,7 @@ def test_serve_answers_until_it_is_stopped(place: Path) -> None:
     try:
         url = process.stdout.readline().strip()
         assert url.startswith("http://127.0.0.1:")
-        lm = lp.LM("mine/scripted", base_url=url, cache=False)
+        lm = lp.LM("openai/scripted", base_url=url, cache=False)
         with lp.using(lm=lm):
             assert lp.Predict("ticket -> team")(ticket="wifi").team == "billing"
     finally:
