@@ -113,6 +113,9 @@ class MIPRO(Optimizer):
         if not run.scorer.complete(run.start):
             run.note("the program as it is could not be scored: too many rows lost", warning=True)
             return run.start
+        if min(run.scorer.values(run.start).values()) >= 1.0:
+            run.note("the program as it is has full marks on every validation example")
+            return run.start
         material = await self._material(run, sizes)
         texts = await self._proposals(run, sizes, material)
         space = self._space(run, sizes, material.pool, texts)

@@ -141,10 +141,9 @@ class Race:
         for rung in range(len(self._rungs) - 2, -1, -1):
             reached = [runner for runner in self._runners if runner.rung >= rung]
             quota = len(reached) // GROWTH - sum(runner.rung > rung for runner in reached)
+            base = self._baseline_mean()
             waiting = [
-                runner
-                for runner in self._ranked()
-                if runner.rung == rung and self._mean(runner) >= self._baseline_mean()
+                runner for runner, mean in self._ranked() if runner.rung == rung and mean >= base
             ]
             chosen = waiting[: max(0, quota)]
             step = self._rungs[rung + 1] - self._rungs[rung]
@@ -159,11 +158,12 @@ class Race:
 
     async def _final(self) -> None:
         """Score the best fully; what was offered before stays in the running."""
+        base = self._baseline_mean()
         finalists = [
             runner
-            for number, runner in enumerate(self._ranked())
+            for number, (runner, mean) in enumerate(self._ranked())
             # Nothing above the baseline: the best one is still looked at, no more.
-            if number == 0 or self._mean(runner) > self._baseline_mean()
+            if number == 0 or mean > base
         ][: self.rules.finalists]
         size = self.run.scorer.size
         while finalists and not self.run.affords(sum(size - self._met(one) for one in finalists)):
@@ -207,13 +207,11 @@ class Race:
     def _baseline_mean(self) -> float:
         return self.run.scorer.estimate(self.run.start).mean
 
-    def _mean(self, runner: _Runner) -> float:
-        return self._estimates()[runner.point]
-
-    def _ranked(self) -> list[_Runner]:
+    def _ranked(self) -> list[tuple[_Runner, float]]:
         means = self._estimates()
         # The sort is stable: of equals the one tried first comes first.
-        return sorted(self._runners, key=lambda runner: -means[runner.point])
+        runners = sorted(self._runners, key=lambda runner: -means[runner.point])
+        return [(runner, means[runner.point]) for runner in runners]
 
     def _met(self, runner: _Runner) -> int:
         return len(self.run.scorer.values(runner.candidate))

@@ -195,6 +195,15 @@ def test_a_sequence_begins_where_the_member_before_ended() -> None:
         Sequence()
 
 
+def test_a_program_with_full_marks_is_left_alone() -> None:
+    model = lp.ScriptedLM(answers(base=1.0))
+    with lp.using(lm=model):
+        result = MIPRO().compile(one_module(), tickets(90), metric=right_team)
+    assert result.certificate.verdict == "original"
+    assert model.calls == 36 + 27  # validation and holdout, each once
+    assert any("full marks" in note.text for note in result.report.notes)
+
+
 def test_wrong_knobs_are_refused_when_they_are_given() -> None:
     with pytest.raises(InputError, match="light, medium, heavy"):
         MIPRO(auto="enormous")  # type: ignore[arg-type]  # the point of the test
