@@ -204,6 +204,7 @@ class _File:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         self._dirty = threading.Event()
         self._closed = False
+        self._trouble: OSError | None = None
         self._syncer = threading.Thread(target=self._sync_forever, name="journal", daemon=True)
         self._syncer.start()
 
@@ -229,10 +230,23 @@ class _File:
         os.ftruncate(self._fd, good)
 
     def append(self, line: str) -> None:
+        """Hand a line to the operating system.
+
+        Raises:
+            InputError: The disk does not take it: going on would lose what is paid for.
+        """
         data = line.encode() + b"\n"
-        written = os.write(self._fd, data)
-        while written < len(data):  # a full disk or a signal may cut a write short
-            written += os.write(self._fd, data[written:])
+        try:
+            if self._trouble is not None:
+                raise self._trouble
+            written = os.write(self._fd, data)
+            while written < len(data):  # a signal may cut a write short
+                written += os.write(self._fd, data[written:])
+        except OSError as error:
+            raise InputError(
+                f"{self._path} cannot be written: {error.strerror}; make room and run the same "
+                "command again, it goes on from there"
+            ) from error
         self._dirty.set()
 
     def sync(self) -> None:
@@ -242,7 +256,11 @@ class _File:
         while not self._closed:
             self._dirty.wait()
             self._dirty.clear()
-            os.fsync(self._fd)
+            try:
+                os.fsync(self._fd)
+            except OSError as error:
+                self._trouble = error  # raised where the next line is written
+                return
 
     def close(self) -> None:
         if self._closed:
