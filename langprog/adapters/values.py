@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from langprog.adapters.loose_json import CutOff, loose_json
+from langprog.adapters.loose_json import Ambiguous, CutOff, loose_json
 from langprog.errors import InputError, ParseError
 from langprog.signature import (
     Anything,
@@ -187,6 +187,8 @@ def _container(field: FieldSpec, shape: Shape, text: str) -> Any:
         value = loose_json(body, kind, closed=isinstance(shape, Record))
     except CutOff as error:
         raise ParseError(f"{field.name!r} is cut off: {error}") from None
+    except Ambiguous as error:
+        raise ParseError(f"{field.name!r}: {error}") from None
     if value is None and isinstance(shape, Listing):
         value = _bullets(field, shape, body)
     if value is None:
