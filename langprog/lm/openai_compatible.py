@@ -1,18 +1,16 @@
 """The client for OpenAI-compatible endpoints: OpenAI, vLLM, SGLang, Ollama, llama.cpp and others.
 
-One HTTP session for each event loop, kept alive between calls; nothing between the request and the
-socket but aiohttp.
+One HTTP session for each event loop, kept alive between calls and closed with its loop; nothing
+between the request and the socket but aiohttp.
 """
 
 from __future__ import annotations
 
 import asyncio
 import builtins
-import contextlib
 import json
 import time
-import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -29,6 +27,8 @@ from langprog.lm.types import Completion, Request, Sampling, Usage
 
 if TYPE_CHECKING:
     import aiohttp
+
+    _Session = tuple[aiohttp.ClientSession, AsyncGenerator[aiohttp.ClientSession, None]]
 
 CONNECTIONS = 256
 
@@ -73,24 +73,18 @@ class OpenAICompatible:
         self._key = api_key
         self._timeout = timeout
         self._takes_schema = True
-        self._sessions: weakref.WeakKeyDictionary[
-            asyncio.AbstractEventLoop, aiohttp.ClientSession
-        ] = weakref.WeakKeyDictionary()
-        weakref.finalize(self, _let_go, self._sessions)
+        self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
 
-    def _session(self) -> aiohttp.ClientSession:
-        import aiohttp  # noqa: PLC0415 - a quarter of a second that embedded models do not need
-
+    async def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
-        session = self._sessions.get(loop)
-        if session is None or session.closed:
+        kept = self._sessions.get(loop)
+        if kept is None or kept[0].closed:
+            for other in [other for other in list(self._sessions) if other.is_closed()]:
+                self._sessions.pop(other, None)
             headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-            session = self._sessions[loop] = aiohttp.ClientSession(
-                headers=headers,
-                connector=aiohttp.TCPConnector(limit=CONNECTIONS, ttl_dns_cache=300),
-                timeout=aiohttp.ClientTimeout(total=self._timeout),
-            )
-        return session
+            opened = _opened(headers, self._timeout)
+            kept = self._sessions[loop] = (await anext(opened), opened)
+        return kept[0]
 
     def _url(self) -> str:
         return f"{self.endpoint}/chat/completions" + (f"?{self._query}" if self._query else "")
@@ -144,7 +138,7 @@ class OpenAICompatible:
 
         started = time.perf_counter()
         try:
-            async with self._session().post(self._url(), json=body) as response:
+            async with (await self._session()).post(self._url(), json=body) as response:
                 raw = await response.read()
                 status, headers = response.status, dict(response.headers)
         except builtins.TimeoutError:
@@ -191,7 +185,7 @@ class OpenAICompatible:
 
         body = {**self._body(request), "stream": True}
         try:
-            async with self._session().post(self._url(), json=body) as response:
+            async with (await self._session()).post(self._url(), json=body) as response:
                 if response.status != 200:
                     text = await response.text()
                     raise error_of(response.status, dict(response.headers), text, self.name)
@@ -213,32 +207,30 @@ class OpenAICompatible:
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
-        session = self._sessions.pop(asyncio.get_running_loop(), None)
-        if session is not None:
-            await session.close()
+        kept = self._sessions.pop(asyncio.get_running_loop(), None)
+        if kept is not None:
+            await kept[1].aclose()
 
 
-def _let_go(
-    sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession],
-) -> None:
-    """Close the connections of a client that nobody holds any more, whatever thread notices."""
-    for loop, session in list(sessions.items()):
-        connector = session.connector
-        session.detach()
-        if connector is None:
-            continue
-        closing = _closed(connector)
-        if loop.is_running():
-            asyncio.run_coroutine_threadsafe(closing, loop)
-            continue
-        # No loop will ever run this one: its first step, which closes the sockets, is enough.
-        with contextlib.suppress(StopIteration, RuntimeError):
-            closing.send(None)
-        closing.close()
+async def _opened(
+    headers: dict[str, str], timeout: float
+) -> AsyncGenerator[aiohttp.ClientSession, None]:
+    """Hold a session open.
 
+    A generator, because an event loop that ends closes those that are still open on it, and one
+    that nobody holds any more, too: no socket is left behind, on whichever loop it was made.
+    """
+    import aiohttp  # noqa: PLC0415 - a quarter of a second that embedded models do not need
 
-async def _closed(connector: aiohttp.BaseConnector) -> None:
-    await connector.close()
+    session = aiohttp.ClientSession(
+        headers=headers,
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS, ttl_dns_cache=300),
+        timeout=aiohttp.ClientTimeout(total=timeout),
+    )
+    try:
+        yield session
+    finally:
+        await session.close()
 
 
 def _usage(data: dict[str, Any]) -> Usage:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import email.utils
 import json
+import math
 import time
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 
 from langprog.errors import (
@@ -27,7 +29,13 @@ CONTEXT_WORDS = (
     "too many tokens",
     "prompt is too long",
 )
-FILTER_WORDS = ("content_filter", "content_policy", "content management policy", "safety system")
+FILTER_WORDS = (
+    "content_filter",
+    "content_policy",
+    "content management policy",
+    "safety system",
+    "requires moderation",
+)
 
 
 def error_of(status: int, headers: Mapping[str, str], body: str, model: str) -> LMError:
@@ -39,9 +47,11 @@ def error_of(status: int, headers: Mapping[str, str], body: str, model: str) -> 
         if "insufficient_quota" in words:
             return AuthError(message, model=model)
         return RateLimitError(message, model=model, retry_after=retry_after(headers))
-    if status in (401, 403):
+    if status == 403 and any(word in words for word in FILTER_WORDS):
+        return ContentFilterError(message, model=model)
+    if status in (401, 402, 403):
         return AuthError(message, model=model)
-    if status == 408:
+    if status in (408, 504):
         return TimeoutError(message, model=model, retry_after=retry_after(headers))
     if status >= 500 or status < 400:
         return ServerError(message, model=model, retry_after=retry_after(headers))
@@ -56,7 +66,7 @@ def said_in(body: str) -> str:
     """Return what an error body says, in one short line."""
     try:
         data: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _line(body)
     inside = data.get("error", data) if isinstance(data, dict) else data
     if isinstance(inside, dict):
@@ -72,15 +82,19 @@ def _line(text: str) -> str:
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that the Retry-After header asks for, as a number or a date."""
-    value = headers.get("Retry-After", "").strip()
-    if not value:
-        return None
+    named = {name.casefold(): value.strip() for name, value in headers.items()}
+    value = named.get("retry-after", "")
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
-        pass
+        seconds = _seconds_until(value)
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _seconds_until(date: str) -> float:
     try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, moment.timestamp() - time.time())
+        moment = email.utils.parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
+        return math.nan
+    # A date without a zone is in UTC, as HTTP says, not in this machine's time.
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - time.time()

@@ -10,12 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langprog.errors import (
+    AuthError,
     BadRequestError,
+    BudgetExceeded,
+    ConnectError,
+    ContentFilterError,
     ContextWindowError,
     InputError,
     LangprogError,
-    LMError,
     RateLimitError,
+    TimeoutError,
 )
 from langprog.lm.types import Completion, LanguageModel, Message, Request, Sampling
 
@@ -57,7 +61,7 @@ def application(models: Mapping[str, LanguageModel]) -> web.Application:
             model = _model(models, body)
             asked, stream = _request(body), bool(body.get("stream"))
             completion = await model.complete(asked)
-        except (BadBody, LMError, InputError) as error:
+        except LangprogError as error:
             status, content = _error(error)
             return web.json_response(content, status=status)
         if stream:
@@ -234,25 +238,29 @@ def _schema(data: Any) -> Mapping[str, Any] | None:
     return schema if isinstance(schema, dict) else None
 
 
+# HTTP status, type and code of an error, so that a client can tell apart what the model met.
+STATUSES: tuple[tuple[type[LangprogError], tuple[int, str, str | None]], ...] = (
+    (ContextWindowError, (400, "invalid_request_error", "context_length_exceeded")),
+    (ContentFilterError, (400, "invalid_request_error", "content_filter")),
+    (BadRequestError, (400, "invalid_request_error", None)),
+    (InputError, (400, "invalid_request_error", None)),
+    (AuthError, (401, "authentication_error", None)),
+    (RateLimitError, (429, "rate_limit_error", None)),
+    (BudgetExceeded, (429, "insufficient_quota", "insufficient_quota")),
+    (ConnectError, (502, "server_error", None)),
+    (TimeoutError, (504, "server_error", None)),
+    (LangprogError, (500, "server_error", None)),
+)
+
+
 def _error(error: LangprogError) -> tuple[int, dict[str, Any]]:
-    code: str | None = None
     param: str | None = None
-    status, kind = 500, "server_error"
     if isinstance(error, BadBody):
         status, code, param = error.status, error.code, error.param
         kind = "invalid_request_error"
-    elif isinstance(error, ContextWindowError):
-        status, code, kind = 400, "context_length_exceeded", "invalid_request_error"
-    elif isinstance(error, (BadRequestError, InputError)):
-        status, kind = 400, "invalid_request_error"
-    elif isinstance(error, RateLimitError):
-        status, kind = 429, "rate_limit_error"
-    content: dict[str, Any] = {
-        "message": str(error),
-        "type": kind,
-        "param": param,
-        "code": code,
-    }
+    else:
+        status, kind, code = next(told for ours, told in STATUSES if isinstance(error, ours))
+    content = {"message": str(error), "type": kind, "param": param, "code": code}
     return status, {"error": content}
 
 

@@ -27,7 +27,6 @@ from langprog.lm import (
     Throttle,
     price_of,
 )
-from langprog.runtime.sync import at_exit
 
 DEFAULT_TIMEOUT = 60.0
 DEFAULT_WIDTH = 64
@@ -172,7 +171,7 @@ def _client(name: str, sampling: Sampling, options: LMOptions) -> LanguageModel:
             f"no key for {name}: set the environment variable {variable}, "
             "or pass api_key= to lp.LM"
         )
-    client = OpenAICompatible(
+    return OpenAICompatible(
         name,
         base_url=base_url or (known.address if known else ""),
         model=rest if known and rest else name,
@@ -180,8 +179,6 @@ def _client(name: str, sampling: Sampling, options: LMOptions) -> LanguageModel:
         defaults=sampling,
         timeout=options.get("timeout", DEFAULT_TIMEOUT),
     )
-    at_exit(client)
-    return client
 
 
 def _cached(

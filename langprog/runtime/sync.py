@@ -11,11 +11,10 @@ import asyncio
 import atexit
 import os
 import threading
-import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from langprog.errors import LangprogError
 
@@ -27,14 +26,6 @@ P = ParamSpec("P")
 MAX_WORKERS = 1024
 
 
-class Closable(Protocol):
-    """Something that holds connections."""
-
-    async def aclose(self) -> None:
-        """Give them back."""
-        ...
-
-
 class _Door:
     """The background loop and the workers, made on first use and anew after a fork."""
 
@@ -44,7 +35,6 @@ class _Door:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._workers: ThreadPoolExecutor | None = None
-        self._closing: weakref.WeakSet[Closable] = weakref.WeakSet()
 
     def loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -71,20 +61,13 @@ class _Door:
     def inside(self) -> bool:
         return threading.current_thread() is self._thread
 
-    def at_exit(self, thing: Closable) -> None:
-        self._closing.add(thing)
-
     def close(self) -> None:
         """Close connections and stop the loop, so that nothing is left open at exit."""
         loop, thread = self._loop, self._thread
         if loop is None or thread is None or self._pid != os.getpid():
             return
-
-        async def finish() -> None:
-            for thing in list(self._closing):
-                await thing.aclose()
-
-        asyncio.run_coroutine_threadsafe(finish(), loop).result(timeout=5)
+        # Models keep their connections in asynchronous generators, which this ends.
+        asyncio.run_coroutine_threadsafe(loop.shutdown_asyncgens(), loop).result(timeout=5)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(timeout=5)
         if not loop.is_running():
@@ -138,8 +121,3 @@ async def call_in_worker(function: Callable[P, T], *args: P.args, **kwargs: P.kw
     return await loop.run_in_executor(
         _door.workers(), lambda: context.run(function, *args, **kwargs)
     )
-
-
-def at_exit(thing: Closable) -> None:
-    """Close ``thing`` on the background loop before the process ends, if it still exists then."""
-    _door.at_exit(thing)

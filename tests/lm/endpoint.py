@@ -118,9 +118,9 @@ async def endpoint(*answers: Answer) -> AsyncIterator[Endpoint]:
 
 
 @asynccontextmanager
-async def client(*answers: Answer, **options: Any) -> AsyncIterator[
-    tuple[OpenAICompatible, Endpoint]
-]:
+async def client(
+    *answers: Answer, **options: Any
+) -> AsyncIterator[tuple[OpenAICompatible, Endpoint]]:
     """Serve ``answers`` and yield a client of them."""
     async with endpoint(*answers) as seen:
         model = OpenAICompatible("test/model", base_url=seen.base_url, **options)

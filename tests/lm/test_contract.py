@@ -175,9 +175,7 @@ def test_closing_twice_is_fine_and_it_works_again_afterwards(
     assert asyncio.run(run()) == ("fine", "fine")
 
 
-def test_a_cancelled_request_leaves_the_model_usable(
-    make: Make, scripted_endpoint: Serve
-) -> None:
+def test_a_cancelled_request_leaves_the_model_usable(make: Make, scripted_endpoint: Serve) -> None:
     model = make(echo(), scripted_endpoint)
 
     async def run() -> str:
