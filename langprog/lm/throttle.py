@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from langprog.errors import InputError, RateLimitError
 from langprog.lm.types import Completion, LanguageModel, Request
@@ -26,7 +27,9 @@ class Throttle(Wrapper):
         inner: The model.
         width: Requests under way at most; the adaptive width never passes it.
         rpm: Requests a minute at most.
-        tpm: Tokens a minute at most, counted when a request ends.
+        tpm: Tokens a minute at most. A request counts from its start with what an average one
+            took so far (the first ones: with the bytes of their prompt), and is corrected when
+            its usage is known.
         clock: Seconds; for tests.
         sleep: How to wait; for tests.
 
@@ -54,8 +57,9 @@ class Throttle(Wrapper):
         self._clock, self._sleep = clock, sleep
         self._running = 0
         self._cut_at = float("-inf")
-        self._starts: deque[float] = deque()
-        self._tokens: deque[tuple[float, int]] = deque()
+        self._minute: deque[_Started] = deque()
+        self._tokens = 0
+        self._finished = self._finished_tokens = 0
         self._waiting: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = deque()
         self._lock = threading.Lock()
 
@@ -66,69 +70,81 @@ class Throttle(Wrapper):
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request`` when its turn has come."""
-        await self._enter()
-        started = self._clock()
+        start = await self._enter(request)
         try:
             completion = await self.inner.complete(request)
         except RateLimitError:
-            self._slow_down(started)
+            self._slow_down(start.at)
             raise
         else:
-            self._speed_up(completion.usage.total_tokens)
+            self._speed_up(start, completion.usage.total_tokens)
             return completion
         finally:
-            self._leave()
-
-    async def _enter(self) -> None:
-        while True:
-            pause = 0.0
             with self._lock:
-                if self._running < self.width:
-                    pause = self._pause()
-                    if pause <= 0.0:
-                        self._running += 1
-                        if self._rpm is not None:
-                            self._starts.append(self._clock())
-                        return
-                    turn = None
-                else:
-                    loop = asyncio.get_running_loop()
-                    turn = loop.create_future()
-                    self._waiting.append((loop, turn))
-            if turn is None:
-                await self._sleep(pause)
-                continue
-            try:
-                await turn
-            except asyncio.CancelledError:
-                self._wake_next()
-                raise
+                self._running -= 1
+            self._wake_next()
 
-    def _pause(self) -> float:
-        now = self._clock()
-        while self._starts and self._starts[0] <= now - MINUTE:
-            self._starts.popleft()
-        while self._tokens and self._tokens[0][0] <= now - MINUTE:
-            self._tokens.popleft()
-        pause = 0.0
-        if self._rpm is not None and len(self._starts) >= self._rpm:
-            pause = self._starts[0] + MINUTE - now
-        if self._tpm is not None and sum(count for _, count in self._tokens) >= self._tpm:
-            pause = max(pause, self._tokens[0][0] + MINUTE - now)
-        return pause
+    async def _enter(self, request: Request) -> _Started:
+        turn: asyncio.Future[None] | None = None
+        try:
+            while True:
+                with self._lock:
+                    pause = 0.0
+                    if self._running < self.width:
+                        start = _Started(self._clock(), self._estimate(request))
+                        pause = self._pause(start)
+                        if pause <= 0.0:
+                            self._count(start)
+                            return start
+                    else:
+                        loop = asyncio.get_running_loop()
+                        turn = loop.create_future()
+                        self._waiting.append((loop, turn))
+                if pause > 0.0:
+                    await self._sleep(pause)
+                elif turn is not None:
+                    await turn
+        except asyncio.CancelledError:
+            # The turn that this one was given, or would have been, belongs to the next in line.
+            self._wake_next()
+            raise
 
-    def _leave(self) -> None:
-        with self._lock:
-            self._running -= 1
-        self._wake_next()
+    def _estimate(self, request: Request) -> int:
+        if self._tpm is None:
+            return 0
+        if self._finished:
+            return self._finished_tokens // self._finished
+        return sum(len(message.content) for message in request.messages)
+
+    def _pause(self, start: _Started) -> float:
+        if self._rpm is None and self._tpm is None:
+            return 0.0
+        minute = self._minute
+        while minute and minute[0].at <= start.at - MINUTE:
+            self._tokens -= minute.popleft().leave()
+        full = self._rpm is not None and len(minute) >= self._rpm
+        # A request that is over the limit all by itself has to start at some time.
+        if self._tpm is not None and minute:
+            full = full or self._tokens + start.tokens > self._tpm
+        return minute[0].at + MINUTE - start.at if full else 0.0
+
+    def _count(self, start: _Started) -> None:
+        self._running += 1
+        if self._rpm is not None or self._tpm is not None:
+            self._minute.append(start)
+            self._tokens += start.tokens
 
     def _wake_next(self) -> None:
         with self._lock:
             room = self.width - self._running
-            turns = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
-        for loop, turn in turns:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_wake, turn)
+            while room > 0 and self._waiting:
+                loop, turn = self._waiting.popleft()
+                # A cancelled waiter, or one whose loop has ended, takes nobody's turn.
+                if turn.done() or loop.is_closed():
+                    continue
+                with suppress(RuntimeError):  # the loop was closed this very moment
+                    loop.call_soon_threadsafe(_wake, turn)
+                    room -= 1
 
     def _slow_down(self, started: float) -> None:
         with self._lock:
@@ -136,11 +152,35 @@ class Throttle(Wrapper):
                 self._width = max(1.0, self._width / 2)
                 self._cut_at = self._clock()
 
-    def _speed_up(self, tokens: int) -> None:
+    def _speed_up(self, start: _Started, tokens: int) -> None:
         with self._lock:
             self._width = min(float(self._most), self._width + 1.0 / self._width)
             if self._tpm is not None:
-                self._tokens.append((self._clock(), tokens))
+                self._finished += 1
+                self._finished_tokens += tokens
+                self._tokens += start.correct(tokens)
+
+
+class _Started:
+    """A request that counts for the minute after its start."""
+
+    __slots__ = ("_counts", "at", "tokens")
+
+    def __init__(self, at: float, tokens: int) -> None:
+        self.at, self.tokens = at, tokens
+        self._counts = True
+
+    def correct(self, tokens: int) -> int:
+        """Put the truth in the estimate's place; return what that adds to the minute's sum."""
+        if not self._counts:
+            return 0
+        more, self.tokens = tokens - self.tokens, tokens
+        return more
+
+    def leave(self) -> int:
+        """The minute is over; return what it takes from the sum."""
+        self._counts = False
+        return self.tokens
 
 
 def _wake(turn: asyncio.Future[None]) -> None:
