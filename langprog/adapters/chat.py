@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +16,28 @@ from langprog.lm import Message
 from langprog.signature import FieldSpec, SignatureSpec
 
 Names = tuple[str, ...]
+
+
+@lru_cache(maxsize=256)
+def _static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
+    # What stays the same from call to call is also written only once.
+    return (_system(signature), *shown(signature, demos, _writer(signature)))
+
+
+@lru_cache(maxsize=256)
+def _writer(
+    signature: SignatureSpec,
+) -> Callable[[Mapping[str, FieldSpec], Mapping[str, Any]], str]:
+    names = tuple(field.name for field in signature.fields)
+
+    def write(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
+        return "\n".join(
+            f"[[{name}]]\n{escaped(encode(field, values[name]), names)}"
+            for name, field in fields.items()
+            if name in values
+        )
+
+    return write
 
 
 @lru_cache(maxsize=256)
@@ -65,20 +87,8 @@ class ChatAdapter:
         Raises:
             InputError: A value does not fit its field.
         """
-        names = tuple(field.name for field in signature.fields)
-
-        def write(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
-            return "\n".join(
-                f"[[{name}]]\n{escaped(encode(field, values[name]), names)}"
-                for name, field in fields.items()
-                if name in values
-            )
-
-        return (
-            _system(signature),
-            *shown(signature, demos, write),
-            Message("user", write(signature.inputs, inputs)),
-        )
+        call = Message("user", _writer(signature)(signature.inputs, inputs))
+        return (*_static(signature, tuple(demos)), call)
 
     def response_schema(self, signature: SignatureSpec) -> None:
         """Return ``None``: marked sections are no JSON."""

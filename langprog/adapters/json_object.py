@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from langprog.adapters.base import answer_in, collected, head_of, sent_back, shown
 from langprog.adapters.loose_json import Ambiguous, CutOff, loose_json
-from langprog.adapters.values import from_data
+from langprog.adapters.values import from_data, json_text
 from langprog.errors import ParseError
 from langprog.example import Example
 from langprog.lm import Message
 from langprog.signature import FieldSpec, SignatureSpec
+
+
+@lru_cache(maxsize=256)
+def _static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
+    # What stays the same from call to call is also written only once.
+    return (_system(signature), *shown(signature, demos, _object))
+
+
+@lru_cache(maxsize=256)
+def _schema(signature: SignatureSpec) -> Mapping[str, Any]:
+    return signature.json_schema()
 
 
 @lru_cache(maxsize=256)
@@ -39,15 +49,12 @@ class JSONAdapter:
         Raises:
             InputError: A value does not fit its field.
         """
-        return (
-            _system(signature),
-            *shown(signature, demos, _object),
-            Message("user", _object(signature.inputs, inputs)),
-        )
+        call = Message("user", _object(signature.inputs, inputs))
+        return (*_static(signature, tuple(demos)), call)
 
     def response_schema(self, signature: SignatureSpec) -> Mapping[str, Any]:
-        """Return the schema of an object with exactly the outputs."""
-        return signature.json_schema()
+        """Return the schema of an object with exactly the outputs; not to be written to."""
+        return _schema(signature)
 
     def parse(self, signature: SignatureSpec, text: str) -> dict[str, Any]:
         """Return the outputs by name.
@@ -67,7 +74,7 @@ class JSONAdapter:
 
 def _object(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
     data = {name: field.plain(values[name]) for name, field in fields.items() if name in values}
-    return json.dumps(data, ensure_ascii=False)
+    return json_text(data)
 
 
 def object_in(answer: str, text: str) -> dict[str, Any] | None:

@@ -32,6 +32,7 @@ _BULLET = re.compile(r"[ \t]*(?:[-*\u2022]|\d+[.)])[ \t]+(.*\S)[ \t]*")
 _TRUE = frozenset({"true", "yes"})
 _FALSE = frozenset({"false", "no"})
 _NULL = frozenset({"null", "none"})
+_WRITER = json.JSONEncoder(ensure_ascii=False)
 _DECORATION = "*_`'\" \t\r\n"
 
 
@@ -45,11 +46,12 @@ def encode(field: FieldSpec, value: Any) -> str:
         InputError: It does not fit the field.
     """
     data = field.plain(value)
-    if isinstance(data, (list, dict)):
-        return json.dumps(data, ensure_ascii=False)
-    if not isinstance(data, str):
-        return json.dumps(data)
-    return data if _reads_back(field, data) else json.dumps(data, ensure_ascii=False)
+    return data if isinstance(data, str) and _reads_back(field, data) else json_text(data)
+
+
+def json_text(data: Any) -> str:
+    """Return plain data as JSON on one line, its letters as they are."""
+    return _WRITER.encode(data)
 
 
 def _reads_back(field: FieldSpec, text: str) -> bool:
@@ -167,6 +169,8 @@ def _truth(field: FieldSpec, text: str) -> bool:
 
 
 def _number(field: FieldSpec, kind: type, text: str) -> Any:
+    if len(text) < 16 and text.isascii() and text.isdigit():
+        return kind(text)
     bare = text.strip(_DECORATION)
     found = _NUMBER.fullmatch(bare)
     if found is None or not any(char.isdigit() for char in bare):
