@@ -50,6 +50,9 @@ class Candidate:
         text = json.dumps(self.to_json(), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     def apply(self, program: Module) -> Module:
         """Return ``program`` with these parameters; ``program`` itself stays as it is."""
         return program.with_parameters(self.parameters) if self.parameters else program
@@ -69,9 +72,9 @@ class Candidate:
         return {key: parameter_to_json(value) for key, value in self.parameters.items()}
 
     @property
-    def demos(self) -> int:
-        """Demonstrations that it shows, over all predictors."""
-        return sum(len(value) for value in self.parameters.values() if isinstance(value, tuple))
+    def weight(self) -> tuple[int, int]:
+        """How much it changes: parameters, then characters; of equals the lighter is better."""
+        return len(self.parameters), len(json.dumps(self.to_json()))
 
 
 def parameter_to_json(value: Any) -> Any:

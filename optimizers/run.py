@@ -212,7 +212,8 @@ class Run:
     def offer(self, candidate: Candidate) -> None:
         """Take ``candidate`` as the best, if its full validation mean is above the best's.
 
-        One that was scored on a part of validation only, or lost too many rows, is not taken.
+        Of equal means the candidate that changes less is taken. One that was scored on a part of
+        validation only, or lost too many rows, is not.
         """
         if not self.scorer.complete(candidate):
             if not self.scorer.comparable(candidate):
@@ -222,7 +223,9 @@ class Run:
                 )
             return
         estimate = self.scorer.estimate(candidate)
-        if self._best_mean is None or estimate.mean > self._best_mean:
+        better = self._best_mean is None or estimate.mean > self._best_mean
+        lighter = estimate.mean == self._best_mean and candidate.weight < self.best.weight
+        if better or lighter:
             self.best, self._best_mean = candidate, estimate.mean
             self._teller.tell(
                 BestSoFar(candidate.label, estimate.mean, estimate.low, estimate.high, estimate.n)

@@ -88,6 +88,7 @@ class Race:
         if done < total:
             self.run.note(f"the search tried {done} of {total} points: its budget pays no more")
         await self._final()
+        await self._prune()
 
     # --- points ---------------------------------------------------------------------------------
 
@@ -174,6 +175,46 @@ class Race:
         for runner in finalists:
             runner.rung = len(self._rungs) - 1
         self._log(finalists)
+
+    async def _prune(self) -> None:
+        """Take out of the winner what adds nothing, as far as what is left of the budget goes.
+
+        A search that changes several things at once carries some along that only did no harm.
+        """
+        best = self.run.best
+        points = {runner.candidate: runner.point for runner in self._runners}
+        if best not in points:
+            return
+        point = points[best]
+        changed = [place for place, index in enumerate(point) if index]
+        if len(changed) < 2:
+            return
+        singles = [self._reverted(point, [place]) for place in changed]
+        await self._fully(singles)
+        mean = self.run.scorer.estimate(best).mean
+        idle = [
+            place
+            for place, single in zip(changed, singles, strict=True)
+            if self.run.scorer.complete(single) and self.run.scorer.estimate(single).mean >= mean
+        ]
+        if 1 < len(idle) < len(changed):
+            await self._fully([self._reverted(point, idle)])
+
+    def _reverted(self, point: Assignment, places: Sequence[int]) -> Candidate:
+        simpler = tuple(0 if place in places else index for place, index in enumerate(point))
+        return self.run.candidate(self.space.values(simpler), self.space.label(simpler))
+
+    async def _fully(self, candidates: Sequence[Candidate]) -> None:
+        size = self.run.scorer.size
+        affordable = list(candidates)
+        while affordable and not self.run.affords(
+            sum(size - len(self.run.scorer.values(one)) for one in affordable)
+        ):
+            affordable.pop()
+        await self.run.score_fully(affordable)
+        for candidate in affordable:
+            estimate = self.run.scorer.estimate(candidate)
+            self.run.log("pruned", {"label": candidate.label, **estimate.to_json()})
 
     async def _score(self, runners: Sequence[_Runner], rung: int) -> None:
         block = range(self._rungs[rung])

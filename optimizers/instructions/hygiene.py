@@ -31,6 +31,12 @@ SECRETS: Mapping[str, re.Pattern[str]] = MappingProxyType(
 # A training text of so many words counts as a whole, where it is shorter than a copied run.
 SHORTEST_TEXT = 4
 
+# The same one to three words so often in a row, or that few different words in a long text, are a
+# sign that a model went round in circles.
+LAPS = 3
+LONG = 24
+VARIETY = 0.35
+
 SEARCH_TALK = (
     "accuracy",
     "benchmark",
@@ -73,10 +79,12 @@ class Hygiene:
     Args:
         copied_words: As many words in a row from one training example are a copy.
         most_words: Longest instruction that is let in, in words.
+        fewest_words: Shortest one.
     """
 
     copied_words: int = 7
     most_words: int = 250
+    fewest_words: int = 3
 
 
 class Gate:
@@ -117,6 +125,10 @@ class Gate:
             return "the same as one that is in already"
         if len(words) > self._limits.most_words:
             return f"{len(words)} words, more than {self._limits.most_words}"
+        if len(words) < self._limits.fewest_words:
+            return f"a fragment of {len(words)} words"
+        if _repeats(words):
+            return "repeats itself"
         return self._contents(instruction)
 
     def _contents(self, instruction: str) -> str | None:
@@ -149,6 +161,19 @@ class Gate:
 
 def _words(text: str) -> list[str]:
     return WORD.findall(text.lower())
+
+
+def _repeats(words: list[str]) -> bool:
+    """Return whether a model that lost its thread goes round in circles."""
+    for size in (1, 2, 3):
+        for start in range(len(words) - LAPS * size + 1):
+            lap = words[start : start + size]
+            if all(
+                words[start + turn * size : start + (turn + 1) * size] == lap
+                for turn in range(1, LAPS)
+            ):
+                return True
+    return len(words) >= LONG and len(set(words)) < VARIETY * len(words)
 
 
 def _folded(text: str) -> str:

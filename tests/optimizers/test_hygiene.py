@@ -16,7 +16,11 @@ def gate(own: tuple[str, ...] = ("Route the ticket.",)) -> Gate:
     [
         ("", "empty"),
         ("  ...  ", "empty"),
-        ("word " * 300, "300 words"),
+        (" ".join(f"word{number}" for number in range(300)), "300 words"),
+        ("Teamti", "a fragment"),
+        ("Choose a a a a a label.", "repeats itself"),
+        ("Harbor for bills, harbor for bills, harbor for bills.", "repeats itself"),
+        ("if it is a or b or c then it is a or b or " * 3, "repeats itself"),
         ("Answer under [[team]] please.", "marker"),
         ("Use the key sk-abcdefghijklmnop1234 for access.", "API key"),
         ("Write to jane.doe@example.org if unsure.", "e-mail"),
