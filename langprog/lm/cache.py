@@ -6,23 +6,24 @@ cache that somebody else can write to runs no code (CVE-2025-69872 is about disk
 
 from __future__ import annotations
 
+import importlib
 import json
 import sqlite3
 import threading
 from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from langprog.errors import InputError
-from langprog.lm.codec import completion_from_json, completion_to_json
+from langprog.lm.codec import completion_from_json, completion_to_json, immutable
 from langprog.lm.keys import request_key
 from langprog.lm.single_flight import SingleFlight
 from langprog.lm.types import Completion, LanguageModel, Request
 from langprog.lm.wrapper import Wrapper
 
 if TYPE_CHECKING:
-    import diskcache
+    from langprog.lm.text_store import TextStore
 
 
 class Cache(Protocol):
@@ -59,6 +60,7 @@ class MemoryCache:
 
     def put(self, key: str, completion: Completion) -> None:
         """Keep ``completion``; the one used least recently makes room."""
+        completion = immutable(completion)
         with self._lock:
             self._kept[key] = completion
             if len(self._kept) > self._size:
@@ -70,67 +72,52 @@ class DiskCache:
 
     Args:
         folder: Made where it does not exist, on first use.
-        size: Bytes kept at most; those used least recently make room.
+        size: Bytes kept at most; those stored first make room.
     """
 
     def __init__(self, folder: str | Path, *, size: int = 4 * 2**30) -> None:
         self._folder = Path(folder)
         self._size = size
-        self._opened: diskcache.Cache | None = None
+        self._opened: TextStore | None = None
         self._lock = threading.Lock()
 
-    def _store(self) -> diskcache.Cache:
+    def _store(self) -> TextStore:
+        opened = self._opened
+        if opened is not None:
+            return opened
         with self._lock:
             if self._opened is None:
                 self._opened = self._open()
             return self._opened
 
-    def _open(self) -> diskcache.Cache:
-        import diskcache  # noqa: PLC0415 - programs without a disk cache need not load sqlite
-
-        class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no types
-            """Stores text and reads nothing but text, so no pickle is ever loaded."""
-
-            def store(self, value: Any, read: bool, key: Any = None) -> Any:
-                return super().store(str(value), read, key=key)
-
-            def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:
-                if mode not in (diskcache.core.MODE_RAW, diskcache.core.MODE_TEXT):
-                    return None
-                return super().fetch(mode, filename, value, read)
-
-            def get(self, key: Any, raw: bool) -> Any:
-                return str(key) if raw else ""
-
+    def _open(self) -> TextStore:
+        # Loads diskcache and sqlite, which programs without a disk cache need not.
+        store = importlib.import_module("langprog.lm.text_store")
         try:
-            return diskcache.Cache(
-                str(self._folder),
-                disk=TextDisk,
-                size_limit=self._size,
-                eviction_policy="least-recently-used",
-            )
+            opened: TextStore = store.TextStore(self._folder, self._size)
         except (OSError, sqlite3.Error) as error:
             raise InputError(
                 f"the cache folder {self._folder} cannot be used ({error}): set LANGPROG_CACHE to "
                 "a folder that can be written, or pass cache=False to lp.LM"
             ) from None
+        return opened
 
     def get(self, key: str) -> Completion | None:
-        """Return the completion of that key; a damaged entry counts as none."""
-        store = self._store()
+        """Return the completion of that key; a damaged entry counts as none.
+
+        Raises:
+            InputError: The folder cannot be used at all.
+        """
+        text = self._store().get(key)
         try:
-            text = store.get(key)
-            return completion_from_json(json.loads(text)) if isinstance(text, str) else None
-        except (ValueError, OSError, sqlite3.Error):
+            return None if text is None else completion_from_json(json.loads(text))
+        except (ValueError, RecursionError):
             return None
 
     def put(self, key: str, completion: Completion) -> None:
         """Keep ``completion``; where the disk is full or busy, it is simply not kept."""
-        store = self._store()
-        try:
-            store.set(key, json.dumps(completion_to_json(completion), ensure_ascii=False))
-        except (OSError, sqlite3.Error):
-            return
+        # In ASCII: a text cut off inside an escape can hold half a character, which UTF-8 cannot.
+        self._store().put(key, json.dumps(completion_to_json(completion)))
 
     def close(self) -> None:
         """Close the files; the next use opens them again."""
@@ -144,7 +131,8 @@ class Cached(Wrapper):
     """Answers from a cache, and sends identical requests that are under way only once.
 
     A request with a temperature is cached like any other: two draws of one prompt differ by
-    ``sampling.seed``.
+    ``sampling.seed``. A failure is not kept, and nobody fails because of somebody else's budget
+    (see :class:`SingleFlight`).
 
     Args:
         inner: The model.

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from langprog.lm.types import Completion, Usage
+
+
+def immutable(completion: Completion) -> Completion:
+    """Return ``completion`` with nothing inside that could be changed from outside."""
+    logprobs = completion.logprobs
+    parts = (completion.texts, completion.finish_reasons, *(() if logprobs is None else logprobs))
+    # A model that a user wrote may answer with lists; ours do not, so this is usually all.
+    if all(type(part) is tuple for part in parts) and type(logprobs) in (tuple, type(None)):
+        return completion
+    return replace(
+        completion,
+        texts=tuple(completion.texts),
+        finish_reasons=tuple(completion.finish_reasons),
+        logprobs=None if logprobs is None else tuple(tuple(one) for one in logprobs),
+    )
 
 
 def completion_to_json(completion: Completion) -> dict[str, Any]:
@@ -47,5 +63,5 @@ def completion_from_json(data: Mapping[str, Any]) -> Completion:
             latency=float(data["latency"]),
             cached=True,
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"no completion: {error!r}") from None

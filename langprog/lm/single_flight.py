@@ -7,11 +7,14 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from langprog.errors import BudgetExceeded, InputError, TransportError
+
 T = TypeVar("T")
 
 
 class _Flight(Generic[T]):
-    def __init__(self) -> None:
+    def __init__(self, place: tuple[str, int]) -> None:
+        self.place = place
         self.task: asyncio.Task[T] | None = None
         self.passengers = 0
 
@@ -20,8 +23,10 @@ class SingleFlight(Generic[T]):
     """Runs the work of one key once at a time, for all who ask meanwhile.
 
     The work belongs to no caller: one that is cancelled does not take it from the others, and it
-    is cancelled itself only when nobody waits for it any more. A failure is everybody's, and is
-    not kept. Event loops do not share work; each runs its own.
+    is cancelled itself only when nobody waits for it any more. A failure is not kept, and what
+    failed for reasons of the caller who started it is nobody else's failure: after a refusal by
+    that caller's budget the others ask again, one of them for all; after a failure on the way
+    they do so once. Event loops do not share work; each runs its own.
     """
 
     def __init__(self) -> None:
@@ -29,35 +34,54 @@ class SingleFlight(Generic[T]):
         self._lock = threading.Lock()
 
     async def run(self, key: str, work: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
-        """Return the result, and whether this caller was the one that started the work."""
+        """Return the result, and whether this caller was the one that started the work.
+
+        Args:
+            key: Equal keys stand for the same work.
+            work: What to run if nobody does so already.
+        """
+        patient = True
+        while True:
+            flight, mine = self._board(key, work)
+            assert flight.task is not None
+            try:
+                return await asyncio.shield(flight.task), mine
+            except TransportError:
+                if mine or not patient:
+                    raise
+                patient = False
+            except (BudgetExceeded, InputError):
+                if mine:
+                    raise
+            finally:
+                self._leave(flight)
+
+    def _board(self, key: str, work: Callable[[], Awaitable[T]]) -> tuple[_Flight[T], bool]:
         loop = asyncio.get_running_loop()
         place = (key, id(loop))
         with self._lock:
             flight = self._flights.get(place)
-            mine = flight is None
-            if flight is None:
-                flight = self._flights[place] = _Flight()
-                flight.task = loop.create_task(self._fly(place, flight, work))
+            # A loop that ended without a word may have left its flights, and its id, behind.
+            mine = flight is None or flight.task is None or flight.task.get_loop() is not loop
+            if flight is None or mine:
+                flight = self._flights[place] = _Flight(place)
+                flight.task = loop.create_task(self._fly(flight, work))
             flight.passengers += 1
-        task = flight.task
-        assert task is not None
-        try:
-            return await asyncio.shield(task), mine
-        finally:
-            flight.passengers -= 1
-            if flight.passengers == 0 and not task.done():
-                self._land(place, flight)
-                task.cancel()
+        return flight, mine
 
-    async def _fly(
-        self, place: tuple[str, int], flight: _Flight[T], work: Callable[[], Awaitable[T]]
-    ) -> T:
+    def _leave(self, flight: _Flight[T]) -> None:
+        flight.passengers -= 1
+        if flight.passengers == 0 and flight.task is not None and not flight.task.done():
+            self._land(flight)
+            flight.task.cancel()
+
+    async def _fly(self, flight: _Flight[T], work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await work()
         finally:
-            self._land(place, flight)
+            self._land(flight)
 
-    def _land(self, place: tuple[str, int], flight: _Flight[T]) -> None:
+    def _land(self, flight: _Flight[T]) -> None:
         with self._lock:
-            if self._flights.get(place) is flight:
-                del self._flights[place]
+            if self._flights.get(flight.place) is flight:
+                del self._flights[flight.place]
