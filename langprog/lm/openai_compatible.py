@@ -10,20 +10,20 @@ import asyncio
 import builtins
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from langprog.errors import (
     BadRequestError,
     ConnectError,
-    ContentFilterError,
     ModelError,
     ServerError,
     TimeoutError,
 )
 from langprog.lm.openai_errors import error_of
-from langprog.lm.types import Completion, Request, Sampling, Usage
+from langprog.lm.openai_reply import read_completion, read_delta
+from langprog.lm.types import Completion, Request, Sampling
 
 if TYPE_CHECKING:
     import aiohttp
@@ -45,7 +45,7 @@ class OpenAICompatible:
         timeout: Seconds for a whole call.
 
     Raises:
-        ModelError: The URL is none, or carries a user name or a password.
+        ModelError: The URL is none, or carries a user name or a password; or the key is none.
     """
 
     def __init__(
@@ -58,21 +58,18 @@ class OpenAICompatible:
         defaults: Sampling = Sampling(),
         timeout: float = 60.0,
     ) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ModelError(
-                f"the base_url of {name} is no http(s) URL; write http://host:port/v1"
-            )
-        if "@" in parts.netloc:
-            raise ModelError(f"the base_url of {name} holds a user name or password: use api_key=")
+        parts = _parts(name, base_url)
         self.name = name
         self.endpoint = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
         self.defaults = defaults
         self._query = parts.query
         self._model = model or name.partition("/")[2] or name
-        self._key = api_key
+        self._key = (api_key or "").strip()
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise ModelError(f"the api_key of {name} holds a character that no key can have")
         self._timeout = timeout
-        self._takes_schema = True
+        self._refused_schemas: set[str] = set()
+        self._limit = "max_tokens"
         self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
 
     async def _session(self) -> aiohttp.ClientSession:
@@ -97,41 +94,57 @@ class OpenAICompatible:
                 {"role": message.role, "content": message.content} for message in request.messages
             ],
         }
-        for key in ("temperature", "max_tokens", "top_p", "seed"):
-            value = getattr(sampling, key)
-            if value is not None:
-                body[key] = value
+        settings = {
+            "temperature": sampling.temperature,
+            self._limit: sampling.max_tokens,
+            "top_p": sampling.top_p,
+            "seed": sampling.seed,
+        }
+        body |= {key: value for key, value in settings.items() if value is not None}
         if sampling.stop:
             body["stop"] = list(sampling.stop)
         if request.n > 1:
             body["n"] = request.n
         if request.logprobs:
             body["logprobs"] = True
-        if request.response_schema is not None and self._takes_schema:
+        schema = request.response_schema
+        if schema is not None and _written(schema) not in self._refused_schemas:
             body["response_format"] = {
                 "type": "json_schema",
-                "json_schema": {"name": "outputs", "schema": dict(request.response_schema)},
+                "json_schema": {"name": "outputs", "schema": dict(schema)},
             }
         return body
 
     async def complete(self, request: Request) -> Completion:
-        """Answer ``request``.
+        """Answer ``request``; sends exactly one, so that what counts requests counts them all.
 
         Raises:
-            LMError: One of its subclasses; a reply that is no completion is a ServerError.
+            LMError: One of its subclasses; a reply that is no completion is a ServerError. A
+                setting that this endpoint does not know is one, too, and is left out from then
+                on: the next attempt does without it.
         """
         body = self._body(request)
         try:
             return await self._send(body, request)
         except BadRequestError as error:
-            words = str(error).casefold()
-            if "response_format" not in body or not (
-                "response_format" in words or "json_schema" in words or "schema" in words
-            ):
+            left_out = self._adapted(body, request, str(error).casefold())
+            if left_out is None:
                 raise
+            raise ServerError(
+                f"{error} (sent without {left_out} from now on)",
+                model=self.name,
+                retry_after=0.0,
+            ) from None
+
+    def _adapted(self, body: dict[str, Any], request: Request, said: str) -> str | None:
+        if "max_completion_tokens" in said and "max_tokens" in body:
+            self._limit = "max_completion_tokens"
+            return "max_tokens"
         # Some endpoints know no schemas; the prompt asks for the same form in words.
-        self._takes_schema = False
-        return await self._send(self._body(request), request)
+        if "response_format" in body and ("response_format" in said or "schema" in said):
+            self._refused_schemas.add(_written(request.response_schema))
+            return "this response_format"
+        return None
 
     async def _send(self, body: dict[str, Any], request: Request) -> Completion:
         import aiohttp  # noqa: PLC0415 - as in _session
@@ -154,26 +167,16 @@ class OpenAICompatible:
             ) from None
         text = raw.decode("utf-8", errors="replace")
         if status != 200:
-            raise error_of(status, headers, text, self.name)
-        return self._read(text, request, time.perf_counter() - started)
+            raise error_of(status, headers, self._hidden(text), self.name)
+        return read_completion(self._told(text), request, self.name, time.perf_counter() - started)
 
-    def _read(self, text: str, request: Request, latency: float) -> Completion:
-        try:
-            data = json.loads(text)
-            choices = data["choices"]
-            texts = tuple(choice["message"]["content"] or "" for choice in choices)
-            reasons = tuple(str(choice.get("finish_reason") or "stop") for choice in choices)
-            usage = _usage(data.get("usage") or {})
-            logprobs = _logprobs(choices) if request.logprobs else None
-            if not texts or not all(isinstance(one, str) for one in texts):
-                raise TypeError("texts are missing")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise ServerError(
-                f"{self.name}: the reply is no completion", model=self.name
-            ) from None
-        if all(reason == "content_filter" for reason in reasons):
-            raise ContentFilterError(f"{self.name}: the content was refused", model=self.name)
-        return Completion(texts, self.name, usage, reasons, logprobs, None, latency)
+    def _hidden(self, text: str) -> str:
+        return text.replace(self._key, "***") if self._key else text
+
+    def _told(self, text: str) -> str:
+        # Without choices it can only be an error, which must not repeat the key; what a model
+        # wrote stays as it is, for a key may be a common word such as EMPTY.
+        return text if '"choices"' in text else self._hidden(text)
 
     async def stream(self, request: Request) -> AsyncIterator[str]:
         """Yield the completion's text as it comes.
@@ -187,14 +190,14 @@ class OpenAICompatible:
         try:
             async with (await self._session()).post(self._url(), json=body) as response:
                 if response.status != 200:
-                    text = await response.text()
-                    raise error_of(response.status, dict(response.headers), text, self.name)
+                    said = self._hidden((await response.read()).decode("utf-8", "replace"))
+                    raise error_of(response.status, dict(response.headers), said, self.name)
                 async for line in response.content:
                     data = line.decode("utf-8", errors="replace").strip()
                     if data == "data: [DONE]":
                         return
                     if data.startswith("data:"):
-                        yield _delta(data[5:], self.name)
+                        yield read_delta(self._told(data[5:]), self.name)
         except builtins.TimeoutError:
             raise TimeoutError(
                 f"{self.name}: no answer in {self._timeout:g} s", model=self.name
@@ -233,28 +236,19 @@ async def _opened(
         await session.close()
 
 
-def _usage(data: dict[str, Any]) -> Usage:
-    details = data.get("prompt_tokens_details") or {}
-    return Usage(
-        int(data.get("prompt_tokens") or 0),
-        int(data.get("completion_tokens") or 0),
-        int(details.get("cached_tokens") or 0),
-    )
-
-
-def _logprobs(choices: list[dict[str, Any]]) -> tuple[tuple[float, ...], ...] | None:
-    found = []
-    for choice in choices:
-        inside = (choice.get("logprobs") or {}).get("content")
-        if inside is None:
-            return None
-        found.append(tuple(float(token["logprob"]) for token in inside))
-    return tuple(found)
-
-
-def _delta(data: str, name: str) -> str:
+def _parts(name: str, base_url: str) -> SplitResult:
     try:
-        choices = json.loads(data)["choices"]
-        return str(choices[0]["delta"].get("content") or "") if choices else ""
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ServerError(f"{name}: the stream holds no completion", model=name) from None
+        parts = urlsplit(base_url)
+        # The port is read here to be checked: it is a number only when it is asked for.
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        parts, good = SplitResult("", "", "", "", ""), False
+    if "@" in parts.netloc:
+        raise ModelError(f"the base_url of {name} holds a user name or password: use api_key=")
+    if not good:
+        raise ModelError(f"the base_url of {name} is no http(s) URL; write http://host:port/v1")
+    return parts
+
+
+def _written(schema: Mapping[str, Any] | None) -> str:
+    return json.dumps(schema, default=dict)

@@ -25,6 +25,7 @@ CONTEXT_WORDS = (
     "context_length",
     "context length",
     "context window",
+    "context size",
     "maximum context",
     "too many tokens",
     "prompt is too long",
