@@ -1,0 +1,124 @@
+"""kill -9 at any moment: the same command goes on, pays for nothing twice, ends the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import langprog as lp
+from langprog.lm import request_key
+
+PROGRAM = """
+import langprog as lp
+
+program = lp.Pipeline(team=lp.Predict("ticket -> team"), mood=lp.Predict("ticket -> mood"))
+
+
+def metric(example, prediction):
+    return (example.team == prediction.team) / 2 + (example.mood == prediction.mood) / 2
+"""
+TEAMS, MOODS = {"bill": "billing", "wifi": "network"}, {"now": "angry", "please": "calm"}
+WIDTH = 4
+
+
+class Endpoint:
+    """Answers, counts every request, and kills a process at a chosen one."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+        self.victim: subprocess.Popen[bytes] | None = None
+        self.kill_at = 0
+        self.lock = threading.Lock()
+        self.model = lp.ScriptedLM(self.answer, name="openai/scripted")
+
+    def answer(self, request: lp.Request) -> str:
+        with self.lock:
+            self.seen[request_key(self.model, request)] += 1
+            if self.victim is not None and self.seen.total() == self.kill_at:
+                self.victim.send_signal(signal.SIGKILL)
+        system, last = request.messages[0].content, request.messages[-1].content
+        wanted = system.rsplit("\n", 1)[-1]
+        if "[[instruction]]" in wanted:
+            return "[[instruction]]\nLook at the words of the ticket."
+        if "[[summary]]" in wanted:
+            return "[[summary]]\nTickets."
+        field, words = ("team", TEAMS) if "[[team]]" in wanted else ("mood", MOODS)
+        if len(request.messages) < 4:
+            return f"[[{field}]]\n{next(iter(words.values()))}"
+        return f"[[{field}]]\n{next(value for word, value in words.items() if word in last)}"
+
+
+@pytest.fixture
+def endpoint(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scripted_endpoint: Callable[[lp.ScriptedLM], str],
+) -> Endpoint:
+    endpoint = Endpoint()
+    monkeypatch.setenv("OPENAI_BASE_URL", scripted_endpoint(endpoint.model))
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("LANGPROG_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "mine.py").write_text(PROGRAM)
+    rows = [
+        {"ticket": f"{mood_word} fix {word} {i}", "team": team, "mood": mood}
+        for i in range(12)
+        for word, team in TEAMS.items()
+        for mood_word, mood in MOODS.items()
+    ]
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return endpoint
+
+
+def start(folder: Path, out: str, *options: str) -> subprocess.Popen[bytes]:
+    command = (
+        f"-m langprog compile mine.py:program --train data.jsonl --metric mine.py:metric "
+        f"--lm openai/scripted --out {out}.json --run-dir {out}.run"
+    )
+    return subprocess.Popen(
+        [sys.executable, *command.split(), *options],
+        cwd=folder,
+        env=dict(os.environ),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def finished(process: subprocess.Popen[bytes]) -> int:
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode in (0, -signal.SIGKILL), errors.decode()
+    return process.returncode
+
+
+def digest(path: Path) -> str:
+    return str(json.loads(path.read_text())["digest"])
+
+
+def test_killed_at_three_moments_it_ends_as_if_undisturbed(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    assert finished(start(tmp_path, "whole", "--width", str(WIDTH))) == 0
+    undisturbed, distinct = digest(tmp_path / "whole.json"), len(endpoint.seen)
+    assert max(endpoint.seen.values()) == 1
+    endpoint.seen.clear()
+    for moment in (distinct // 5, distinct // 2, distinct * 4 // 5):
+        shutil.rmtree(tmp_path / "cache")  # the journal alone has to do
+        endpoint.kill_at = moment
+        endpoint.victim = start(tmp_path, "killed", "--width", str(WIDTH))
+        assert finished(endpoint.victim) == -signal.SIGKILL
+        assert not (tmp_path / "killed.json").exists()
+    shutil.rmtree(tmp_path / "cache")
+    endpoint.victim = None
+    assert finished(start(tmp_path, "killed", "--width", "16")) == 0
+    assert digest(tmp_path / "killed.json") == undisturbed
+    # Only what was in flight at a kill may have been asked again: two steps of each example.
+    assert endpoint.seen.total() <= distinct + 3 * 2 * WIDTH
