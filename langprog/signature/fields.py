@@ -201,7 +201,7 @@ class FieldSpec:
     def line(self) -> str:
         """The field's line in a prompt."""
         kind = f" ({self.type_phrase})" if self.type_phrase else ""
-        meaning = f": {' '.join(self.description.split())}" if self.description else ""
+        meaning = f": {self.description}" if self.description else ""
         return f"- {self.name}{kind}{meaning}"
 
     def json_schema(self) -> dict[str, Any]:
