@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import keyword
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -77,7 +76,7 @@ class FieldSpec:
 
     def __post_init__(self) -> None:
         name = self.name
-        if not name.isidentifier() or name.startswith("_") or keyword.iskeyword(name):
+        if not name.isidentifier() or name.startswith("_"):
             raise SignatureError(f"{name!r} is no field name: use a Python identifier")
         if name in RESERVED:
             raise SignatureError(f"the field name {name!r} is taken by langprog: rename it")
