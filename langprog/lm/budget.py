@@ -8,9 +8,11 @@ under way stand in the way of the next one, it waits for them to settle instead 
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from dataclasses import dataclass, replace
+from numbers import Real
 
 from langprog.errors import BudgetExceeded, InputError, ModelError
 from langprog.lm.pricing import Price, Priced
@@ -19,6 +21,8 @@ from langprog.lm.wrapper import Wrapper
 
 # Sent as max_tokens where a cap on tokens or dollars needs a bound and the request has none.
 LARGEST_REPLY = 4096
+# Of a dollar; a millionth of a token's price where a million tokens cost a dollar.
+DECIMALS = 12
 # No tokenizer in use gives more tokens than bytes; roles and separators come on top.
 TOKENS_A_MESSAGE = 16
 
@@ -34,7 +38,7 @@ class Budget:
         seconds: Time from the first use; no call starts later.
 
     Raises:
-        InputError: A cap is negative.
+        InputError: A cap is negative, or no number.
     """
 
     calls: int | None = None
@@ -45,13 +49,22 @@ class Budget:
     def __post_init__(self) -> None:
         for name in ("calls", "tokens", "dollars", "seconds"):
             value = getattr(self, name)
-            if value is not None and not value >= 0:
+            if value is None:
+                continue
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            if not number or not value >= 0:
                 raise InputError(f"Budget({name}={value!r}): a cap must be 0 or more")
+            if name in ("calls", "tokens") and value % 1 != 0:
+                raise InputError(f"Budget({name}={value!r}): a cap must be a whole number")
 
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """What was spent: requests, tokens and dollars."""
+    """What was spent: requests, tokens and dollars.
+
+    Sums of dollars are kept to ``DECIMALS``, so that what is added and taken away again leaves
+    nothing, and three times 0.1 is 0.3.
+    """
 
     calls: int = 0
     tokens: int = 0
@@ -59,12 +72,16 @@ class Spend:
 
     def __add__(self, other: Spend) -> Spend:
         return Spend(
-            self.calls + other.calls, self.tokens + other.tokens, self.dollars + other.dollars
+            self.calls + other.calls,
+            self.tokens + other.tokens,
+            round(self.dollars + other.dollars, DECIMALS),
         )
 
     def __sub__(self, other: Spend) -> Spend:
         return Spend(
-            self.calls - other.calls, self.tokens - other.tokens, self.dollars - other.dollars
+            self.calls - other.calls,
+            self.tokens - other.tokens,
+            round(self.dollars - other.dollars, DECIMALS),
         )
 
 
@@ -81,8 +98,13 @@ class Reservation:
         self._most = most
 
     def settle(self, completion: Completion) -> None:
-        """Turn the reservation into what ``completion`` took."""
-        self._ledger._close(self._most, spend_of(completion))
+        """Turn the reservation into what ``completion`` took.
+
+        Where the endpoint counted no tokens, that is all that was reserved: a cap must hold there,
+        too.
+        """
+        counted = completion.usage.total_tokens > 0
+        self._ledger._close(self._most, spend_of(completion) if counted else self._most)
 
     def failed(self) -> None:
         """Keep the call, which was sent, but no tokens: none are known."""
@@ -107,6 +129,7 @@ class Ledger:
         self._paid = Spend()
         self._cached = Spend()
         self._reserved = Spend()
+        self._under_way = 0
         self._started: float | None = None
         self._lock = threading.Lock()
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
@@ -169,6 +192,7 @@ class Ledger:
                 self._check_time()
                 if self._fits(self._paid + self._reserved + most) is None:
                     self._reserved += most
+                    self._under_way += 1
                     return Reservation(self, most)
                 lacking = self._fits(self._paid + most)
                 if lacking is not None:
@@ -189,13 +213,15 @@ class Ledger:
             return f"{budget.calls} calls"
         if budget.tokens is not None and total.tokens > budget.tokens:
             return f"{budget.tokens} tokens"
-        if budget.dollars is not None and total.dollars > budget.dollars + 1e-12:
+        if budget.dollars is not None and total.dollars > budget.dollars:
             return f"{budget.dollars:g} dollars"
         return None
 
     def _close(self, most: Spend, taken: Spend) -> None:
         with self._lock:
-            self._reserved -= most
+            self._under_way -= 1
+            # With nothing under way nothing is reserved, whatever rounding left over.
+            self._reserved = self._reserved - most if self._under_way else Spend()
             self._paid += taken
             waiting, self._waiting = self._waiting, []
         for loop, settled in waiting:
@@ -229,11 +255,12 @@ class Budgeted(Wrapper):
             BudgetExceeded: A ledger cannot take the call.
             ModelError: A ledger caps dollars and the model's price is not known.
         """
-        if not request.ledgers:
+        payers = request.payers
+        if not payers:
             return await self.inner.complete(request)
         bounded = any(
             ledger.budget.tokens is not None or ledger.budget.dollars is not None
-            for ledger in request.ledgers
+            for ledger in payers
         )
         if bounded:
             request = self._with_bound(request)
@@ -259,7 +286,8 @@ class Budgeted(Wrapper):
         most = self._most(request) if bounded else Spend(calls=1)
         reservations: list[Reservation] = []
         try:
-            for ledger in request.ledgers:
+            # One order for all, so that no two calls hold what the other one waits for.
+            for ledger in sorted(request.payers, key=id):
                 if ledger.budget.dollars is not None and self._price is None:
                     raise ModelError(
                         f"the price of {self.name} is not known, so a budget in dollars cannot be "
@@ -274,8 +302,11 @@ class Budgeted(Wrapper):
 
     def _most(self, request: Request) -> Spend:
         prompt = sum(
-            len(message.content.encode()) + TOKENS_A_MESSAGE for message in request.messages
+            len(message.content.encode(errors="surrogatepass")) + TOKENS_A_MESSAGE
+            for message in request.messages
         )
+        if request.response_schema is not None:
+            prompt += len(json.dumps(request.response_schema, default=dict))
         reply = request.sampling.over(self.defaults).max_tokens or LARGEST_REPLY
         reply *= request.n
         price = self._price or Price(0.0, 0.0)

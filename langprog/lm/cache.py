@@ -158,6 +158,6 @@ class Cached(Wrapper):
             known, mine = await self._flights.run(key, ask)
             if mine:
                 return known
-        for ledger in request.ledgers:
+        for ledger in request.payers:
             ledger.note_cached(known)
         return replace(known, cached=True)

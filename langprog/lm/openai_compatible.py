@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     _Session = tuple[aiohttp.ClientSession, AsyncGenerator[aiohttp.ClientSession, None]]
 
 CONNECTIONS = 256
+# Bytes of one event of a stream; aiohttp's own bound is 128 KiB.
+LARGEST_EVENT = 2**20
 
 
 class OpenAICompatible:
@@ -188,7 +190,10 @@ class OpenAICompatible:
 
         body = {**self._body(request), "stream": True}
         try:
-            async with (await self._session()).post(self._url(), json=body) as response:
+            session = await self._session()
+            async with session.post(
+                self._url(), json=body, read_bufsize=LARGEST_EVENT
+            ) as response:
                 if response.status != 200:
                     said = self._hidden((await response.read()).decode("utf-8", "replace"))
                     raise error_of(response.status, dict(response.headers), said, self.name)

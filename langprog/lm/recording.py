@@ -50,6 +50,6 @@ class Recorded(Wrapper):
             known, mine = await self._flights.run(key, ask)
             if mine:
                 return known
-        for ledger in request.ledgers:
+        for ledger in request.payers:
             ledger.note_cached(known)
         return replace(known, cached=True)

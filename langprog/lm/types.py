@@ -64,6 +64,11 @@ class Request:
     logprobs: bool = False
     ledgers: tuple[Ledger, ...] = field(default=(), compare=False, repr=False)
 
+    @property
+    def payers(self) -> tuple[Ledger, ...]:
+        """The ledgers, each of them once."""
+        return tuple(dict.fromkeys(self.ledgers))
+
     def with_ledgers(self, ledgers: Sequence[Ledger]) -> Request:
         """Return the same request, paid by ``ledgers``."""
         return replace(self, ledgers=tuple(ledgers))
