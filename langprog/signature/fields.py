@@ -150,7 +150,10 @@ class FieldSpec:
         Raises:
             InputError: It does not fit; the message names the field and what was expected.
         """
-        if type(value) is self.exact and (type(value) is not str or _whole(value)):
+        kind = type(value)
+        if kind is str and not whole_text(value):
+            raise InputError(f"{self.name!r} does not fit: it holds half of a character")
+        if kind is self.exact:
             return value
         try:
             return self.adapter.validate_python(value)
@@ -187,7 +190,7 @@ class FieldSpec:
             return self.validate(text)
         try:
             return self.validate(json.loads(text))
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise InputError(f"{self.name!r} does not fit: not JSON: {error}") from None
 
     @cached_property
@@ -209,8 +212,8 @@ class FieldSpec:
         return {**schema, "description": self.description} if self.description else schema
 
 
-def _whole(text: str) -> bool:
-    # Half a surrogate pair is in Python's text, but in no request and no file.
+def whole_text(text: str) -> bool:
+    """Return whether ``text`` can be sent and saved: half a surrogate pair can not."""
     if text.isascii():
         return True
     try:
