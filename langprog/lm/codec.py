@@ -48,20 +48,27 @@ def completion_from_json(data: Mapping[str, Any]) -> Completion:
     """
     try:
         logprobs = data["logprobs"]
-        texts = tuple(data["texts"])
-        if not texts or not all(isinstance(text, str) for text in texts):
-            raise ValueError("a completion needs texts")
+        dollars = data["dollars"]
+        texts, reasons = _texts(data["texts"]), _texts(data["finish"])
+        if not texts or not isinstance(data["model"], str):
+            raise ValueError("no completion: texts or model are missing")
         return Completion(
             texts=texts,
-            model=str(data["model"]),
+            model=data["model"],
             usage=Usage(*(int(count) for count in data["usage"])),
-            finish_reasons=tuple(str(reason) for reason in data["finish"]),
+            finish_reasons=reasons,
             logprobs=None
             if logprobs is None
             else tuple(tuple(float(value) for value in one) for one in logprobs),
-            dollars=None if data["dollars"] is None else float(data["dollars"]),
+            dollars=None if dollars is None else float(dollars),
             latency=float(data["latency"]),
             cached=True,
         )
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"no completion: {error!r}") from None
+
+
+def _texts(data: Any) -> tuple[str, ...]:
+    if not isinstance(data, list) or not all(isinstance(text, str) for text in data):
+        raise TypeError("no list of texts")
+    return tuple(data)

@@ -25,5 +25,6 @@ def request_key(model: LanguageModel, request: Request) -> str:
         request.logprobs,
         [[message.role, message.content] for message in request.messages],
     ]
-    text = json.dumps(asked, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    # A schema's order counts: it is the order in which its fields are written.
+    text = json.dumps(asked, separators=(",", ":"), ensure_ascii=True, default=dict)
     return hashlib.sha256(text.encode()).hexdigest()
