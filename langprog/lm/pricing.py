@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
+from numbers import Real
 
 from langprog.errors import ModelError
 from langprog.lm.types import Completion, LanguageModel, Request, Usage
@@ -21,6 +22,9 @@ class Price:
         output: Dollars per million completion tokens.
         cached_input: Dollars per million prompt tokens that the endpoint had in its own cache;
             as ``input`` where it is left out.
+
+    Raises:
+        ModelError: A price is negative, or no number.
     """
 
     input: float
@@ -28,8 +32,10 @@ class Price:
     cached_input: float | None = None
 
     def __post_init__(self) -> None:
-        for value in (self.input, self.output, self.cached_input):
-            if value is not None and not 0 <= value < float("inf"):
+        cached = self.input if self.cached_input is None else self.cached_input
+        for value in (self.input, self.output, cached):
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            if not number or not 0 <= value < float("inf"):
                 raise ModelError(f"a price must be 0 or more dollars per million, not {value!r}")
 
     def of(self, usage: Usage) -> float:

@@ -41,6 +41,8 @@ class Retry(Wrapper):
         self._first_wait = first_wait
         self._longest_wait = longest_wait
         self._sleep = sleep
+        # Its own, so that a user who seeds the module's random numbers draws the same ones.
+        self._jitter = random.Random()
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request``.
@@ -59,4 +61,4 @@ class Retry(Wrapper):
         if error.retry_after is not None:
             return float(min(max(0.0, error.retry_after), self._longest_wait))
         # Jitter spreads out callers that failed together; it decides nothing but the moment.
-        return random.uniform(0.0, float(min(self._first_wait * 2**attempt, self._longest_wait)))
+        return self._jitter.uniform(0.0, min(self._first_wait * 2**attempt, self._longest_wait))

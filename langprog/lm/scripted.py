@@ -49,7 +49,7 @@ class ScriptedLM:
         """Answer with the script's next reply.
 
         Raises:
-            ModelError: The script has no reply left.
+            ModelError: The script has no reply left, or one that does not answer the request.
             Exception: The reply is an exception.
         """
         with self._lock:
@@ -63,7 +63,7 @@ class ScriptedLM:
             raise ModelError(f"{self.name} has {len(self._script)} replies and was asked for more")
         if isinstance(reply, Exception):
             raise reply
-        texts = (reply,) * request.n if isinstance(reply, str) else tuple(reply)
+        texts = (reply,) * request.n if isinstance(reply, str) else self._texts(reply, request)
         prompt = sum(len(message.content.split()) for message in request.messages)
         return Completion(
             texts=texts,
@@ -72,6 +72,15 @@ class ScriptedLM:
             finish_reasons=("stop",) * len(texts),
             dollars=self._dollars,
         )
+
+    def _texts(self, reply: Sequence[str], request: Request) -> tuple[str, ...]:
+        if not isinstance(reply, (list, tuple)) or not all(isinstance(one, str) for one in reply):
+            raise ModelError(f"the script of {self.name} replied {reply!r}, which is no text")
+        if len(reply) < request.n:
+            raise ModelError(
+                f"the script of {self.name} replied with {len(reply)} texts to n={request.n}"
+            )
+        return tuple(reply)
 
     async def aclose(self) -> None:
         """Do nothing: there is no connection."""
