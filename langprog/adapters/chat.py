@@ -8,14 +8,16 @@ from functools import lru_cache
 from typing import Any
 
 from langprog.adapters.base import answer_in, collected, head_of, sent_back, shown
-from langprog.adapters.json_object import object_in, values_from_object
+from langprog.adapters.json_object import by_name, object_in, values_from_object
 from langprog.adapters.values import decode, encode, unfenced
 from langprog.errors import ParseError
 from langprog.example import Example
 from langprog.lm import Message
-from langprog.signature import FieldSpec, SignatureSpec
+from langprog.signature import FieldSpec, Plain, SignatureSpec, without_limits
 
 Names = tuple[str, ...]
+
+_FENCE_OPENS = re.compile(r"^```[\w+-]*[ \t]*\n\s*\Z", re.MULTILINE)
 
 
 @lru_cache(maxsize=256)
@@ -52,7 +54,7 @@ def _system(signature: SignatureSpec) -> Message:
 
 @lru_cache(maxsize=256)
 def _marker(names: Names) -> re.Pattern[str]:
-    return re.compile(rf"(\\*){_brackets(names)}")
+    return re.compile(rf"(\\*){_brackets(names)}", _flags(names))
 
 
 @lru_cache(maxsize=256)
@@ -60,18 +62,46 @@ def _headline(names: Names) -> re.Pattern[str]:
     # A marker at the beginning of its line, with what models put around a headline.
     return re.compile(
         rf"^[ \t>#-]*(?P<bold>\*\*|__)?[ \t]*{_brackets(names)}[ \t]*(?(bold)(?:(?P=bold))?):?",
-        re.MULTILINE,
+        re.MULTILINE | _flags(names),
     )
 
 
 @lru_cache(maxsize=256)
 def _anywhere(names: Names) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\\){_brackets(names)}:?")
+    return re.compile(rf"(?<!\\){_brackets(names)}:?", _flags(names))
+
+
+@lru_cache(maxsize=256)
+def _label(names: Names) -> re.Pattern[str]:
+    either = "|".join(re.escape(name).replace("_", "[ _]") for name in names)
+    return re.compile(
+        rf"^[ \t>#*_-]*(?P<name>{either})[ \t]*(?:[*_]*:|:[*_]*)[ \t]*",
+        re.MULTILINE | _flags(names),
+    )
+
+
+@lru_cache(maxsize=256)
+def _folded(names: Names) -> Mapping[str, str]:
+    return {name.casefold(): name for name in names}
+
+
+def _name(mark: re.Match[str], names: Names) -> str:
+    written = mark["name"] or ""
+    return _folded(names).get(written.casefold().replace(" ", "_"), written)
+
+
+def _flags(names: Names) -> re.RegexFlag:
+    # Case tells fields apart only where nothing else does.
+    return re.IGNORECASE if len(_folded(names)) == len(names) else re.NOFLAG
 
 
 def _brackets(names: Names) -> str:
+    # `## completed ##` is how some models, taught by another library, end a reply.
     either = "|".join(re.escape(name) for name in names)
-    return rf"\[\[[ \t]*(?:##[ \t]*)?(?P<name>{either})(?:[ \t]*##)?[ \t]*\]\]"
+    return (
+        rf"\[\[[ \t]*(?:(?:##[ \t]*)?(?P<name>{either})(?:[ \t]*##)?|##[ \t]*completed[ \t]*##)"
+        r"[ \t]*\]\]"
+    )
 
 
 class ChatAdapter:
@@ -97,20 +127,22 @@ class ChatAdapter:
     def parse(self, signature: SignatureSpec, text: str) -> dict[str, Any]:
         """Return the outputs by name.
 
+        A marker at the beginning of a line counts; one inside a line only where a field would be
+        missing otherwise. A section may come twice if it says the same twice. Where there is no
+        marker, a JSON object with the outputs and lines ``name: value`` are read too, and the
+        whole text where there is but one output.
+
         Raises:
             ParseError: An output is missing, does not fit, or comes twice and differs.
         """
         answer = unfenced(answer_in(text).strip())
         names = tuple(field.name for field in signature.fields)
-        outputs = signature.outputs
-        sections = sections_of(answer, names, tuple(outputs), text)
+        sections = sections_of(answer, names, tuple(signature.outputs), text)
         if not sections:
-            found = object_in(answer, text) if answer[-1:] == "}" or "{" in answer else None
-            if found is not None and any(name in found for name in outputs):
+            found = _object(signature, answer, text)
+            if found is not None:
                 return values_from_object(signature, found, text)
-            if len(outputs) == 1 and answer:
-                (name,) = outputs
-                sections = {name: unescaped(answer, names)}
+            sections = _unmarked(signature, answer, names)
         return collected(
             signature, lambda field: decode(field, sections[field.name]), text, _missing
         )
@@ -136,23 +168,60 @@ def sections_of(answer: str, names: Names, wanted: Names, text: str) -> dict[str
     if "[[" not in answer:
         return {}
     marks = list(_headline(names).finditer(answer))
-    if not set(wanted) <= {mark["name"] for mark in marks}:
+    if not set(wanted) <= {_name(mark, names) for mark in marks}:
         # Only where a marker is missed otherwise: a marker inside a line may be a mere mention.
         marks = list(_anywhere(names).finditer(answer))
     sections: dict[str, str] = {}
     over = False
     for index, mark in enumerate(marks):
-        name = mark["name"]
+        name = _name(mark, names)
         if name not in wanted:
             over = bool(sections)
             continue
-        end = marks[index + 1].start() if index + 1 < len(marks) else len(answer)
+        end = marks[index + 1].start() if index + 1 < len(marks) else _end(answer, marks[0])
         body = unescaped(answer[mark.end() : end].strip(), names)
         if name not in sections:
             sections[name] = body
         elif not over and sections[name] != body:
             raise ParseError(f"the section [[{name}]] comes twice and differs", text=text)
     return sections
+
+
+def _end(answer: str, first: re.Match[str]) -> int:
+    # The sections may stand in a code fence, with words before and after it.
+    if _FENCE_OPENS.search(answer, 0, first.start()):
+        closing = answer.rfind("\n```", first.end())
+        if closing >= 0 and answer.count("```", first.end(), closing) % 2 == 0:
+            return closing
+    return len(answer)
+
+
+def _object(signature: SignatureSpec, answer: str, text: str) -> Mapping[str, Any] | None:
+    if "{" not in answer:
+        return None
+    try:
+        found = object_in(answer, text)
+    except ParseError:
+        if len(signature.outputs) == 1:  # braces in a text that is the answer
+            return None
+        raise
+    named = by_name(signature, found or {})
+    return named if any(name in named for name in signature.outputs) else None
+
+
+def _unmarked(signature: SignatureSpec, answer: str, names: Names) -> dict[str, str]:
+    outputs = tuple(signature.outputs)
+    single = signature.outputs[outputs[0]] if len(outputs) == 1 else None
+    if single is not None and without_limits(single.shape) == Plain(str):
+        return {single.name: unescaped(answer, names)} if answer else {}
+    labels = list(_label(outputs).finditer(answer))
+    if sorted(_name(label, outputs) for label in labels) == sorted(outputs):
+        ends = [*(label.start() for label in labels[1:]), len(answer)]
+        return {
+            _name(label, outputs): unescaped(answer[label.end() : end].strip(), names)
+            for label, end in zip(labels, ends, strict=True)
+        }
+    return {single.name: unescaped(answer, names)} if single is not None and answer else {}
 
 
 def _missing(names: Sequence[str]) -> str:

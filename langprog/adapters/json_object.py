@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -99,12 +100,29 @@ def object_in(answer: str, text: str) -> dict[str, Any] | None:
 def values_from_object(
     signature: SignatureSpec, found: Mapping[str, Any], text: str
 ) -> dict[str, Any]:
-    """Return the outputs from a JSON object.
+    """Return the outputs from a JSON object; its keys may differ in case, blanks and dashes.
 
     Raises:
         ParseError: An output is missing or does not fit.
     """
-    return collected(signature, lambda field: from_data(field, found[field.name]), text, _missing)
+    named = by_name(signature, found)
+    return collected(signature, lambda field: from_data(field, named[field.name]), text, _missing)
+
+
+def by_name(signature: SignatureSpec, found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return ``found`` under the outputs' own names, where only one key can be meant."""
+    if all(name in found for name in signature.outputs):
+        return found
+    named = dict(found)
+    for name in signature.outputs:
+        alike = [key for key in found if _bare(key) == _bare(name)]
+        if name not in found and len(alike) == 1:
+            named[name] = found[alike[0]]
+    return named
+
+
+def _bare(key: str) -> str:
+    return re.sub(r"[\s_-]+", "", key.casefold())
 
 
 def _missing(names: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ from langprog.signature import (
     Plain,
     Record,
     Shape,
+    whole_text,
     without_limits,
 )
 
@@ -50,8 +51,15 @@ def encode(field: FieldSpec, value: Any) -> str:
 
 
 def json_text(data: Any) -> str:
-    """Return plain data as JSON on one line, its letters as they are."""
-    return _WRITER.encode(data)
+    """Return plain data as JSON on one line, its letters as they are.
+
+    Raises:
+        InputError: A text in it holds half of a character.
+    """
+    text = _WRITER.encode(data)
+    if not whole_text(text):
+        raise InputError("a text in it holds half of a character")
+    return text
 
 
 def _reads_back(field: FieldSpec, text: str) -> bool:

@@ -9,7 +9,7 @@
 """
 
 from langprog.signature.declaration import Input, Output, Signature, signature_of
-from langprog.signature.fields import RESERVED, FieldSpec
+from langprog.signature.fields import RESERVED, FieldSpec, whole_text
 from langprog.signature.portable import type_from_json, type_to_json
 from langprog.signature.shapes import (
     Anything,
@@ -50,5 +50,6 @@ __all__ = [
     "signature_of",
     "type_from_json",
     "type_to_json",
+    "whole_text",
     "without_limits",
 ]
