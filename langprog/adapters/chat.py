@@ -61,7 +61,7 @@ def _marker(names: Names) -> re.Pattern[str]:
 def _headline(names: Names) -> re.Pattern[str]:
     # A marker at the beginning of its line, with what models put around a headline.
     return re.compile(
-        rf"^[ \t>#-]*(?P<bold>\*\*|__)?[ \t]*{_brackets(names)}[ \t]*(?(bold)(?:(?P=bold))?):?",
+        rf"^[ \t>#-]*(?P<bold>\*\*|__)?[ \t]*{_brackets(names)}[ \t]*(?(bold)(?::?(?P=bold))?):?",
         re.MULTILINE | _flags(names),
     )
 
@@ -75,7 +75,7 @@ def _anywhere(names: Names) -> re.Pattern[str]:
 def _label(names: Names) -> re.Pattern[str]:
     either = "|".join(re.escape(name).replace("_", "[ _]") for name in names)
     return re.compile(
-        rf"^[ \t>#*_-]*(?P<name>{either})[ \t]*(?:[*_]*:|:[*_]*)[ \t]*",
+        rf"^[ \t>#*_-]*(?P<name>{either})[ \t]*[*_]*:(?:\*\*|__)?[ \t]*",
         re.MULTILINE | _flags(names),
     )
 
