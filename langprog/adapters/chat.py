@@ -87,6 +87,8 @@ def _folded(names: Names) -> Mapping[str, str]:
 
 def _name(mark: re.Match[str], names: Names) -> str:
     written = mark["name"] or ""
+    if written in names:
+        return written
     return _folded(names).get(written.casefold().replace(" ", "_"), written)
 
 
@@ -135,14 +137,15 @@ class ChatAdapter:
         Raises:
             ParseError: An output is missing, does not fit, or comes twice and differs.
         """
-        answer = unfenced(answer_in(text).strip())
+        said = answer_in(text).strip()
+        answer = unfenced(said)
         names = tuple(field.name for field in signature.fields)
         sections = sections_of(answer, names, tuple(signature.outputs), text)
         if not sections:
             found = _object(signature, answer, text)
             if found is not None:
                 return values_from_object(signature, found, text)
-            sections = _unmarked(signature, answer, names)
+            sections = _unmarked(signature, said, names)
         return collected(
             signature, lambda field: decode(field, sections[field.name]), text, _missing
         )
@@ -214,11 +217,12 @@ def _unmarked(signature: SignatureSpec, answer: str, names: Names) -> dict[str, 
     single = signature.outputs[outputs[0]] if len(outputs) == 1 else None
     if single is not None and without_limits(single.shape) == Plain(str):
         return {single.name: unescaped(answer, names)} if answer else {}
-    labels = list(_label(outputs).finditer(answer))
+    body = unfenced(answer)
+    labels = list(_label(outputs).finditer(body))
     if sorted(_name(label, outputs) for label in labels) == sorted(outputs):
-        ends = [*(label.start() for label in labels[1:]), len(answer)]
+        ends = [*(label.start() for label in labels[1:]), len(body)]
         return {
-            _name(label, outputs): unescaped(answer[label.end() : end].strip(), names)
+            _name(label, outputs): unescaped(body[label.end() : end].strip(), names)
             for label, end in zip(labels, ends, strict=True)
         }
     return {single.name: unescaped(answer, names)} if single is not None and answer else {}

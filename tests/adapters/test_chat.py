@@ -8,7 +8,7 @@ import langprog as lp
 from langprog.adapters import adapter_named
 from langprog.errors import InputError, ParseError
 from langprog.lm import Message
-from langprog.signature import signature_of
+from langprog.signature import FieldSpec, signature_of
 
 CHAT = adapter_named("chat")
 
@@ -89,8 +89,7 @@ def test_the_whole_prompt() -> None:
     ],
 )
 def test_how_values_are_written(annotation: Any, value: Any, text: str) -> None:
-    spec = SPEC.without_field("context").without_field("ticket")
-    spec = spec.with_field(lp.signature.FieldSpec("given", "input", annotation))
+    spec = SPEC.with_field(FieldSpec("given", "input", annotation))
     assert CHAT.render(spec, [], {"given": value})[-1].content == f"[[given]]\n{text}"
 
 
@@ -124,9 +123,10 @@ def test_half_a_character_is_refused() -> None:
         REPLY.replace("\n3", "\n3.0"),
         f"<think>\n[[team]]\nnetwork ops?\n</think>\n{REPLY}",
         f"{REPLY}\n[[team]]\nbilling",
-        f"{REPLY}\n[[ticket]]\nanother one\n[[reasoning]]\nelse\n[[team]]\nnetwork ops\n[[hours]]\n9",
+        f"{REPLY}\n[[ticket]]\nanother one\n[[reasoning]]\nelse\n[[team]]\nbilling\n[[hours]]\n9",
         f"[[ticket]]\nmy invoice is wrong\n{REPLY}",
         "Reasoning: it is about money\nTeam: billing\nHours: 3",
+        "```\nReasoning: it is about money\nTeam: billing\nHours: 3\n```",
         "- **Reasoning:** it is about money\n- **team**: billing\n- __Hours__: 3",
         '{"reasoning": "it is about money", "team": "billing", "hours": 3}',
         "```json\n{'Reasoning': 'it is about money', 'Team': 'Billing', 'HOURS': '3',}\n```",
@@ -138,8 +138,8 @@ def test_the_form_of_a_reply_is_forgiven(reply: str) -> None:
 
 
 def test_a_marker_that_is_mentioned_is_no_section() -> None:
-    reply = REPLY.replace("it is", "[[team]] is, because it is")
-    assert CHAT.parse(SPEC, reply)["reasoning"] == "[[team]] is, because it is about money"
+    reply = REPLY.replace("it is", "so [[team]] follows: it is")
+    assert CHAT.parse(SPEC, reply)["reasoning"] == "so [[team]] follows: it is about money"
     assert CHAT.parse(SPEC, reply)["team"] == "billing"
 
 
