@@ -57,7 +57,7 @@ class LangprogError(Exception):
 
 
 class InputError(LangprogError, ValueError):
-    """Something that the user handed over is wrong; the message says what, where and what to do."""
+    """Something handed over is wrong; the message says what, where and what to do."""
 
 
 class SignatureError(InputError):
