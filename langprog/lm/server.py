@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langprog.errors import (
@@ -20,31 +21,44 @@ from langprog.errors import (
     LangprogError,
     RateLimitError,
     TimeoutError,
+    TransportError,
 )
-from langprog.lm.types import Completion, LanguageModel, Message, Request, Sampling
+from langprog.lm.chat_body import BadBody, read_body, read_request
+from langprog.lm.types import Completion, LanguageModel
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 LARGEST_BODY = 8 * 2**20
-ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 
 
-class BadBody(LangprogError):
-    """A request that is no chat completion request.
+class _Endpoint:
+    """The handlers; each answers with the error object of what it could not do."""
 
-    Args:
-        message: What is wrong.
-        status: HTTP status.
-        code: OpenAI's error code.
-        param: The field that is wrong.
-    """
+    def __init__(self, models: Mapping[str, LanguageModel]) -> None:
+        self._models = models
 
-    def __init__(
-        self, message: str, *, status: int = 400, code: str | None = None, param: str | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status, self.code, self.param = status, code, param
+    async def completions(self, request: web.Request) -> web.StreamResponse:
+        try:
+            body = read_body(await request.read())
+            model = _model(self._models, body)
+            completion = await model.complete(read_request(body))
+        except LangprogError as error:
+            return _refused(error)
+        if body.get("stream"):
+            return await _stream(request, body, completion)
+        return _json(_completion(body, completion))
+
+    async def listing(self, request: web.Request) -> web.Response:
+        return _json({"object": "list", "data": [_entry(name) for name in self._models]})
+
+    async def one(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        known = name in self._models
+        return _json(_entry(name)) if known else _refused(_unknown(name, self._models))
+
+    async def health(self, request: web.Request) -> web.Response:
+        return _json({"status": "ok"})
 
 
 def application(models: Mapping[str, LanguageModel]) -> web.Application:
@@ -55,38 +69,22 @@ def application(models: Mapping[str, LanguageModel]) -> web.Application:
     """
     from aiohttp import web  # noqa: PLC0415 - only a server needs it
 
-    async def completions(request: web.Request) -> web.StreamResponse:
+    @web.middleware
+    async def telling(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
         try:
-            body = _body(await request.read())
-            model = _model(models, body)
-            asked, stream = _request(body), bool(body.get("stream"))
-            completion = await model.complete(asked)
-        except LangprogError as error:
-            status, content = _error(error)
-            return web.json_response(content, status=status)
-        if stream:
-            return await _stream(request, body, completion)
-        return web.json_response(_completion(body, completion))
+            return await handler(request)
+        except web.HTTPClientError as error:
+            return _refused(BadBody(error.reason, status=error.status))
 
-    async def listing(request: web.Request) -> web.Response:
-        return web.json_response({"object": "list", "data": [_entry(name) for name in models]})
-
-    async def one(request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        if name not in models:
-            status, content = _error(_unknown(name, models))
-            return web.json_response(content, status=status)
-        return web.json_response(_entry(name))
-
-    async def health(request: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
-
-    app = web.Application(client_max_size=LARGEST_BODY)
+    endpoint = _Endpoint(models)
+    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[telling])
     for prefix in ("/v1", ""):
-        app.router.add_post(f"{prefix}/chat/completions", completions)
-        app.router.add_get(f"{prefix}/models", listing)
-        app.router.add_get(f"{prefix}/models/{{name:.+}}", one)
-    app.router.add_get("/health", health)
+        app.router.add_post(f"{prefix}/chat/completions", endpoint.completions)
+        app.router.add_get(f"{prefix}/models", endpoint.listing)
+        app.router.add_get(f"{prefix}/models/{{name:.+}}", endpoint.one)
+    app.router.add_get("/health", endpoint.health)
     return app
 
 
@@ -117,7 +115,8 @@ class Server:
     @property
     def base_url(self) -> str:
         """What a client takes as its base URL."""
-        return f"http://{self._host}:{self.port}/v1"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self.port}/v1"
 
     async def __aenter__(self) -> Server:
         from aiohttp import web  # noqa: PLC0415 - only a server needs it
@@ -142,27 +141,15 @@ class Server:
             self._runner = None
 
 
-def _body(raw: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(raw)
-    except ValueError:
-        raise BadBody("the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise BadBody("the body must be a JSON object")
-    return body
-
-
 def _model(models: Mapping[str, LanguageModel], body: Mapping[str, Any]) -> LanguageModel:
     name = body.get("model")
     if not isinstance(name, str):
         raise BadBody("'model' must be a string", param="model")
     # Clients such as litellm take a provider prefix away, so the last part is enough if unique.
-    found = models.get(name) or next(
-        (model for key, model in models.items() if key.rpartition("/")[2] == name), None
-    )
-    if found is None:
+    ends = [model for key, model in models.items() if key.rpartition("/")[2] == name]
+    if name not in models and len(ends) != 1:
         raise _unknown(name, models)
-    return found
+    return models[name] if name in models else ends[0]
 
 
 def _unknown(name: str, models: Mapping[str, LanguageModel]) -> BadBody:
@@ -172,70 +159,6 @@ def _unknown(name: str, models: Mapping[str, LanguageModel]) -> BadBody:
         code="model_not_found",
         param="model",
     )
-
-
-def _request(body: Mapping[str, Any]) -> Request:
-    stop = body.get("stop")
-    stops = (stop,) if isinstance(stop, str) else tuple(stop or ())
-    if not all(isinstance(item, str) for item in stops):
-        raise BadBody("'stop' must be a string or a list of strings", param="stop")
-    limit = _number(body, "max_completion_tokens", int, 1)
-    sampling = Sampling(
-        temperature=_number(body, "temperature", float, 0),
-        max_tokens=limit if limit is not None else _number(body, "max_tokens", int, 1),
-        top_p=_number(body, "top_p", float, 0),
-        stop=stops,
-        seed=_number(body, "seed", int, None),
-    )
-    return Request(
-        messages=_messages(body.get("messages")),
-        sampling=sampling,
-        n=_number(body, "n", int, 1) or 1,
-        response_schema=_schema(body.get("response_format")),
-        logprobs=bool(body.get("logprobs")),
-    )
-
-
-def _number(body: Mapping[str, Any], key: str, kind: type, least: float | None) -> Any:
-    value = body.get(key)
-    if value is None:
-        return None
-    fits = isinstance(value, int) if kind is int else isinstance(value, (int, float))
-    if not fits or isinstance(value, bool) or (least is not None and value < least):
-        bound = "" if least is None else f" of at least {least:g}"
-        word = "an integer" if kind is int else "a number"
-        raise BadBody(f"{key!r} must be {word}{bound}", param=key)
-    return kind(value)
-
-
-def _messages(data: Any) -> tuple[Message, ...]:
-    if not isinstance(data, list) or not data:
-        raise BadBody("'messages' must be a list with at least one message", param="messages")
-    messages = []
-    for index, item in enumerate(data):
-        place = f"messages[{index}]"
-        if not isinstance(item, dict) or item.get("role") not in ROLES:
-            raise BadBody(f"'{place}.role' must be one of {', '.join(ROLES)}", param=place)
-        messages.append(Message(ROLES[item["role"]], _text(item.get("content"), place)))  # type: ignore[arg-type]  # ROLES holds roles alone
-    return tuple(messages)
-
-
-def _text(content: Any, place: str) -> str:
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list) and all(
-        isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
-        for part in content
-    ):
-        return "".join(part["text"] for part in content)
-    raise BadBody(f"'{place}.content' must be text", param=place)
-
-
-def _schema(data: Any) -> Mapping[str, Any] | None:
-    if not isinstance(data, dict) or data.get("type") != "json_schema":
-        return None
-    schema = (data.get("json_schema") or {}).get("schema")
-    return schema if isinstance(schema, dict) else None
 
 
 # HTTP status, type and code of an error, so that a client can tell apart what the model met.
@@ -262,6 +185,20 @@ def _error(error: LangprogError) -> tuple[int, dict[str, Any]]:
         status, kind, code = next(told for ours, told in STATUSES if isinstance(error, ours))
     content = {"message": str(error), "type": kind, "param": param, "code": code}
     return status, {"error": content}
+
+
+def _refused(error: LangprogError) -> web.Response:
+    status, content = _error(error)
+    wait = error.retry_after if isinstance(error, TransportError) else None
+    return _json(content, status, {} if wait is None else {"Retry-After": str(math.ceil(wait))})
+
+
+def _json(
+    data: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    from aiohttp import web  # noqa: PLC0415 - only a server needs it
+
+    return web.json_response(data, status=status, headers=headers)
 
 
 def _entry(name: str) -> dict[str, Any]:
@@ -339,4 +276,4 @@ async def _stream(
 
 
 async def _event(response: web.StreamResponse, data: Mapping[str, Any]) -> None:
-    await response.write(f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode())
+    await response.write(f"data: {json.dumps(data)}\n\n".encode())
