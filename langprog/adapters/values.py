@@ -203,7 +203,7 @@ def _container(field: FieldSpec, shape: Shape, text: str) -> Any:
         raise ParseError(f"{field.name!r}: {error}") from None
     if value is None and isinstance(shape, Listing):
         value = _bullets(field, shape, body)
-    if value is None:
+    if value is None or _confused(shape, value):
         raise _wrong(field, text, field.type_phrase)
     return value
 
@@ -237,15 +237,36 @@ def from_data(field: FieldSpec, value: Any) -> Any:
     if isinstance(inner, Plain):
         if inner.type is str and type(value) in (int, float, bool):
             value = json.dumps(value)
-        elif inner.type in (int, float) and isinstance(value, bool):
-            raise _wrong(field, json.dumps(value), field.type_phrase)
     elif isinstance(inner, Choice):
         label = value if isinstance(value, str) else json.dumps(value)
         if label in inner.choices:
             return inner.choices[label]
+    if _confused(shape, value):
+        raise _wrong(field, json_text(value), field.type_phrase)
     try:
         return field.validate(value)
     except InputError as error:
         if not isinstance(value, str) or inner == Plain(str):
             raise ParseError(str(error)) from None
     return decode(field, value)
+
+
+def _confused(shape: Shape, value: Any) -> bool:
+    """Return whether true or false stands where a number should: Python takes them for 1 and 0."""
+    match without_limits(shape):
+        case Plain(type=kind):
+            return kind in (int, float) and isinstance(value, bool)
+        case Choice(choices=choices):
+            return isinstance(value, bool) and json.dumps(value) not in choices
+        case Maybe(of=of):
+            return _confused(of, value)
+        case Listing(of=of):
+            return isinstance(value, list) and any(_confused(of, item) for item in value)
+        case Mapped(of=of):
+            return isinstance(value, dict) and any(_confused(of, item) for item in value.values())
+        case Record(members=members):
+            return isinstance(value, dict) and any(
+                _confused(member.shape, value.get(member.name)) for member in members
+            )
+        case _:
+            return False
