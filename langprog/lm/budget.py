@@ -3,6 +3,12 @@
 A call first reserves the most that it could take, and settles for what it took. So the cap holds
 at any concurrency: two calls can never both take the last dollar. Where only calls that are still
 under way stand in the way of the next one, it waits for them to settle instead of giving up.
+
+What is guaranteed: calls are counted here, so their cap holds whatever an endpoint does. Tokens
+and dollars are what the endpoint reports: their caps hold as far as it honours ``max_tokens`` and
+makes no more tokens of a prompt than it has bytes (and a few for each message). A reply without a
+count is charged with all that was reserved; of a request that failed after it was sent nothing is
+known but that it was sent, so the call alone counts.
 """
 
 from __future__ import annotations
@@ -11,6 +17,7 @@ import asyncio
 import json
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from numbers import Real
 
@@ -33,8 +40,9 @@ class Budget:
 
     Args:
         calls: Requests sent, retries among them.
-        tokens: Prompt and completion tokens together.
-        dollars: Price of all calls together.
+        tokens: Prompt and completion tokens together. Under a cap on tokens or dollars a request
+            that names no ``max_tokens`` is sent with 4096.
+        dollars: Price of all calls together; models whose price is not known are refused.
         seconds: Time from the first use; no call starts later.
 
     Raises:
@@ -190,13 +198,13 @@ class Ledger:
         while True:
             with self._lock:
                 self._check_time()
-                if self._fits(self._paid + self._reserved + most) is None:
+                if self._lacks(self._paid + self._reserved + most) is None:
                     self._reserved += most
                     self._under_way += 1
                     return Reservation(self, most)
-                lacking = self._fits(self._paid + most)
+                lacking = self._lacks(self._paid + most)
                 if lacking is not None:
-                    raise BudgetExceeded(f"the budget of {lacking} is used up")
+                    raise BudgetExceeded(self._refusal(lacking, most))
                 loop = asyncio.get_running_loop()
                 settled: asyncio.Future[None] = loop.create_future()
                 self._waiting.append((loop, settled))
@@ -207,15 +215,25 @@ class Ledger:
         if limit is not None and self.seconds >= limit:
             raise BudgetExceeded(f"the budget of {limit:g} seconds is used up")
 
-    def _fits(self, total: Spend) -> str | None:
+    def _lacks(self, total: Spend) -> str | None:
         budget = self.budget
         if budget.calls is not None and total.calls > budget.calls:
-            return f"{budget.calls} calls"
+            return "calls"
         if budget.tokens is not None and total.tokens > budget.tokens:
-            return f"{budget.tokens} tokens"
+            return "tokens"
         if budget.dollars is not None and total.dollars > budget.dollars:
-            return f"{budget.dollars:g} dollars"
+            return "dollars"
         return None
+
+    def _refusal(self, resource: str, most: Spend) -> str:
+        cap = getattr(self.budget, resource)
+        spent, wanted = getattr(self._paid, resource), getattr(most, resource)
+        if resource == "calls" or spent >= cap:
+            return f"the budget of {cap:.15g} {resource} is used up"
+        return (
+            f"the next call could take {wanted:.4g} {resource}, too much for the budget of "
+            f"{cap:.15g} {resource}, of which {spent:.4g} are spent: raise it, or lower max_tokens"
+        )
 
     def _close(self, most: Spend, taken: Spend) -> None:
         with self._lock:
@@ -225,7 +243,7 @@ class Ledger:
             self._paid += taken
             waiting, self._waiting = self._waiting, []
         for loop, settled in waiting:
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # a loop that was closed has nobody waiting any more
                 loop.call_soon_threadsafe(_wake, settled)
 
 
@@ -241,12 +259,12 @@ class Budgeted(Wrapper):
     request that fails after it was sent counts as a call; its tokens are not known.
 
     Args:
-        inner: The model; where it is a :class:`Priced`, its price bounds the dollars.
+        inner: The model; where there is a :class:`Priced` in it, its price bounds the dollars.
     """
 
     def __init__(self, inner: LanguageModel) -> None:
         super().__init__(inner)
-        self._price = inner.price if isinstance(inner, Priced) else None
+        self._price = _price_in(inner)
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request`` if every ledger agrees.
@@ -267,6 +285,11 @@ class Budgeted(Wrapper):
         reservations = await self._reserve(request, bounded)
         try:
             completion = await self.inner.complete(request)
+        except InputError:
+            # The model itself cannot be used (no key, no library): nothing was sent.
+            for reservation in reservations:
+                reservation.release()
+            raise
         except BaseException:
             for reservation in reservations:
                 reservation.failed()
@@ -310,5 +333,14 @@ class Budgeted(Wrapper):
         reply = request.sampling.over(self.defaults).max_tokens or LARGEST_REPLY
         reply *= request.n
         price = self._price or Price(0.0, 0.0)
-        dollars = (prompt * price.input + reply * price.output) / 1_000_000
+        dearest = max(price.input, price.cached_input or 0.0)
+        dollars = (prompt * dearest + reply * price.output) / 1_000_000
         return Spend(calls=1, tokens=prompt + reply, dollars=dollars)
+
+
+def _price_in(model: LanguageModel) -> Price | None:
+    while isinstance(model, Wrapper):
+        if isinstance(model, Priced):
+            return model.price
+        model = model.inner
+    return None

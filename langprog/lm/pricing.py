@@ -48,7 +48,7 @@ class Price:
 
 
 class Priced(Wrapper):
-    """Puts a price on every completion.
+    """Puts a price on every completion that says how many tokens it took.
 
     Args:
         inner: The model.
@@ -63,7 +63,7 @@ class Priced(Wrapper):
     async def complete(self, request: Request) -> Completion:
         """Answer ``request``, with its price."""
         completion = await self.inner.complete(request)
-        if self.price is None:
+        if self.price is None or not completion.usage.total_tokens:
             return completion
         return replace(completion, dollars=self.price.of(completion.usage))
 

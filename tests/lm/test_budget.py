@@ -528,3 +528,27 @@ def test_what_remains() -> None:
         assert replace(ledger.remaining(), seconds=None) == ledger.budget
 
     asyncio.run(run())
+
+
+def test_a_refusal_says_what_the_call_could_have_taken() -> None:
+    model = Budgeted(Priced(ScriptedLM(lambda request: "x"), Price(0.0, 1000.0)))
+    ledger = Ledger(Budget(dollars=0.05))
+    request = asking(sampling=Sampling(max_tokens=100), ledgers=(ledger,))
+    with pytest.raises(BudgetExceeded, match=r"take 0\.1 dollars.* of 0\.05 dollars.*max_tokens"):
+        asyncio.run(model.complete(request))
+    assert ledger.paid == ledger.reserved == Spend()
+
+
+def test_a_price_is_found_below_other_wrappers() -> None:
+    ledger = Ledger(Budget(dollars=1.0))
+    deep = Budgeted(Throttle(Retry(Priced(ScriptedLM(["one two"]), ONE))))
+    asyncio.run(deep.complete(asking(ledgers=(ledger,))))
+    assert ledger.paid.calls == 1 and 0 < ledger.paid.dollars < 1
+
+
+def test_what_could_not_even_be_sent_is_no_call() -> None:
+    ledger = Ledger(Budget(calls=1))
+    model = Budgeted(ScriptedLM(lambda request: ModelError("no key: set SOME_KEY")))
+    with pytest.raises(ModelError, match="SOME_KEY"):
+        asyncio.run(model.complete(asking(ledgers=(ledger,))))
+    assert ledger.paid == ledger.reserved == Spend()

@@ -7,7 +7,7 @@ from importlib import resources
 import pytest
 
 from langprog.errors import ModelError
-from langprog.lm import Price, Priced, ScriptedLM, Usage, price_of
+from langprog.lm import Completion, Price, Priced, Request, ScriptedLM, Usage, price_of
 from tests.lm.endpoint import asking
 
 
@@ -50,6 +50,14 @@ def test_where_no_price_is_known_the_completion_keeps_what_it_had() -> None:
     for dollars in (None, 9.0):
         lm = ScriptedLM(["x"], dollars=dollars)
         assert asyncio.run(Priced(lm, None).complete(asking())).dollars == dollars
+
+
+def test_what_was_not_counted_is_not_free() -> None:
+    class Silent(ScriptedLM):
+        async def complete(self, request: Request) -> Completion:
+            return Completion(("x",), self.name)
+
+    assert asyncio.run(Priced(Silent([]), Price(1.0, 1.0)).complete(asking())).dollars is None
 
 
 def test_known_prices() -> None:
