@@ -52,7 +52,7 @@ def main(member: str, run_dir: str, calls: str, width: str, delay: str, cap: str
     with lp.using(lm=model):
         compiled = optimizer.compile(
             two_modules(),
-            tickets(120),
+            tickets(90),
             metric=all_right,
             run_dir=run_dir,
             seed=5,

@@ -58,7 +58,7 @@ def compiled(optimizer: Optimizer, **options):
     options.setdefault("metric", all_right)
     program = options.pop("program", None) or two_modules()
     with lp.using(lm=model):
-        return optimizer.compile(program, options.pop("trainset", tickets(120)), **options)
+        return optimizer.compile(program, options.pop("trainset", tickets(90)), **options)
 
 
 def outcome(result) -> str:
@@ -195,7 +195,7 @@ def test_a_run_dir_of_another_compile_is_refused(member: str, tmp_path: Path) ->
     with pytest.raises(InputError, match="seed"):
         compiled(MEMBERS[member](), run_dir=tmp_path, seed=1)
     with pytest.raises(InputError, match="trainset"):
-        compiled(MEMBERS[member](), run_dir=tmp_path, trainset=tickets(90))
+        compiled(MEMBERS[member](), run_dir=tmp_path, trainset=tickets(60))
 
 
 @every_member
