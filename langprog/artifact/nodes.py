@@ -78,11 +78,7 @@ def _demo(signature: SignatureSpec, demo: Example) -> dict[str, Any]:
     for name, value in demo.items():
         try:
             field = known.get(name)
-            data[name] = (
-                to_jsonable_python(value)
-                if field is None
-                else field.adapter.dump_python(value, mode="json")
-            )
+            data[name] = to_jsonable_python(value) if field is None else field.plain(value)
         except (PydanticSerializationError, TypeError, ValueError) as error:
             raise ArtifactError(
                 f"a demonstration of {signature.name} has a value of {name!r} that cannot be "

@@ -35,10 +35,7 @@ def same_prompts(one: Module, other: Module) -> str | None:
 
 def _plain(predictor: Predict, inputs: Mapping[str, Any]) -> dict[str, Any]:
     fields = predictor.signature.inputs
-    return {
-        name: fields[name].adapter.dump_python(value, mode="json")
-        for name, value in inputs.items()
-    }
+    return {name: fields[name].plain(value) for name, value in inputs.items()}
 
 
 def _sample_inputs(predictor: Predict) -> Iterator[dict[str, Any]]:
