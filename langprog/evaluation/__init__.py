@@ -1,17 +1,22 @@
 """Evaluation: run a program over examples, score it, compare it, with honest intervals.
 
-- ``evaluate``: :func:`evaluate`; what is a failure and whose, is decided there.
+- ``evaluate``: :func:`evaluate`. ``failures``: what is a failure, and whose.
 - ``report``: rows and what they say together. ``compare``: two programs on the same examples.
-- ``score``, ``metrics``: what a metric is, and ready ones.
-- ``statistics``: intervals and tests.
+- ``score``: what a metric is. ``metrics``: ready ones. ``judging``: metrics made of others.
+- ``statistics``: intervals. ``permutation``: exact tests.
+- ``redaction``: what a secret looks like.
 """
 
 from langprog.evaluation.compare import Comparison, compare
 from langprog.evaluation.evaluate import aevaluate, evaluate
-from langprog.evaluation.metrics import all_of, contains, exact, f1, judged, numeric
-from langprog.evaluation.report import Failure, FailureKind, Report, Row
+from langprog.evaluation.failures import Failure, FailureKind
+from langprog.evaluation.judging import all_of, judged
+from langprog.evaluation.metrics import contains, exact, f1, numeric
+from langprog.evaluation.permutation import mcnemar_p, sign_flip_p
+from langprog.evaluation.redaction import looks_secret, redacted
+from langprog.evaluation.report import Report, Row
 from langprog.evaluation.score import Metric, Score, as_score, check_metric, metric_name
-from langprog.evaluation.statistics import mean_interval, paired_interval, sign_flip_p
+from langprog.evaluation.statistics import mean_interval, paired_interval
 
 __all__ = [
     "Comparison",
@@ -31,9 +36,12 @@ __all__ = [
     "exact",
     "f1",
     "judged",
+    "looks_secret",
+    "mcnemar_p",
     "mean_interval",
     "metric_name",
     "numeric",
     "paired_interval",
+    "redacted",
     "sign_flip_p",
 ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from langprog.errors import InputError
+from langprog.evaluation.permutation import sign_flip_p
 from langprog.evaluation.report import Report
-from langprog.evaluation.statistics import mean, paired_interval, sign_flip_p
+from langprog.evaluation.statistics import mean, paired_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Comparison:
         wins: Pairs where the second is better.
         losses: Pairs where the first is better.
         ties: Pairs that are equal.
+        missing: Examples left out, as at least one of their rows has no score.
     """
 
     difference: float
@@ -32,11 +36,17 @@ class Comparison:
     wins: int
     losses: int
     ties: int
+    missing: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the comparison as plain JSON."""
+        return {**asdict(self), "interval": list(self.interval)}
 
     def __str__(self) -> str:
         low, high = self.interval
+        left_out = f" ({self.missing} without a score left out)" if self.missing else ""
         return (
-            f"{self.difference:+.3f} [{low:+.3f}, {high:+.3f}] on {self.n} pairs, "
+            f"{self.difference:+.3f} [{low:+.3f}, {high:+.3f}] on {self.n} pairs{left_out}, "
             f"{self.wins} won, {self.losses} lost, p = {self.p_value:.2g}"
         )
 
@@ -49,14 +59,19 @@ def compare(first: Report, second: Report) -> Comparison:
         second: The report that is compared.
 
     Raises:
-        InputError: The reports are not about the same examples, or share no scored row.
+        InputError: The reports are not about the same examples or metric, or share no scored row.
     """
+    if first.metric and second.metric and first.metric != second.metric:
+        raise InputError(
+            f"the reports are scored by {first.metric} and {second.metric}: "
+            "compare programs under the same metric"
+        )
     if len(first.rows) != len(second.rows):
         raise InputError(
             f"the reports have {len(first.rows)} and {len(second.rows)} rows: "
             "compare programs on the same examples"
         )
-    differences = []
+    pairs = []
     for one, two in zip(first.rows, second.rows, strict=True):
         if one.example != two.example:
             raise InputError(
@@ -64,16 +79,25 @@ def compare(first: Report, second: Report) -> Comparison:
                 "compare programs on the same examples in the same order"
             )
         if one.score is not None and two.score is not None:
-            differences.append(two.score.value - one.score.value)
-    if not differences:
+            pairs.append((one.score.value, two.score.value))
+    if not pairs:
         raise InputError("the reports share no row that has a score in both")
+    differences = [_difference(before, after) for before, after in pairs]
+    bounded = all(0.0 <= value <= 1.0 for pair in pairs for value in pair)
     return Comparison(
         difference=mean(differences),
-        interval=paired_interval(differences),
+        interval=paired_interval(differences, largest=1.0 if bounded else None),
         p_value=sign_flip_p(differences, two_sided=True),
         p_greater=sign_flip_p(differences),
         n=len(differences),
         wins=sum(value > 0 for value in differences),
         losses=sum(value < 0 for value in differences),
         ties=sum(value == 0 for value in differences),
+        missing=len(first.rows) - len(pairs),
     )
+
+
+def _difference(before: float, after: float) -> float:
+    # Two ways to add up the same score may differ in the last digit; that is no win.
+    same = math.isclose(before, after, rel_tol=1e-12, abs_tol=1e-12)
+    return 0.0 if same else after - before

@@ -5,49 +5,26 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from langprog.errors import (
-    AuthError,
-    BadRequestError,
-    BudgetExceeded,
-    CheckError,
-    ContentFilterError,
-    ContextWindowError,
-    InputError,
-    LMError,
-    MetricError,
-    ModelError,
-    ParseError,
-    TransportError,
-)
-from langprog.evaluation.report import Failure, FailureKind, Report, Row
+from langprog.errors import BadRequestError, InputError, MetricError, SignatureError
+from langprog.evaluation.failures import Failure, failure_of, judge_failure, stops
+from langprog.evaluation.redaction import redacted
+from langprog.evaluation.report import Report, Row
 from langprog.evaluation.score import Metric, Score, as_score, check_metric, metric_name
 from langprog.example import Example
 from langprog.lm import Budget, LanguageModel, Ledger
-from langprog.modules import Module, Prediction, Recorder, RunUsage, record_trace, usage_of
+from langprog.modules import Module, Prediction, RunUsage, record_trace, usage_of
 from langprog.runtime import call_in_worker, run_sync, using
 
+Data = Iterable[Example | Mapping[str, Any]]
 OnRow = Callable[[Row], None]
-
-# Whose fault a failure is; the first kind that fits counts.
-KINDS: tuple[tuple[type[Exception], FailureKind], ...] = (
-    (TransportError, "transport"),
-    (BudgetExceeded, "budget"),
-    (ParseError, "parse"),
-    (CheckError, "check"),
-    (ContextWindowError, "refused"),
-    (ContentFilterError, "refused"),
-)
-# Nothing that a further row could do better: the run stops and says so.
-STOPS = (AuthError, BadRequestError, InputError)
-MISSING: frozenset[FailureKind] = frozenset({"transport", "budget"})
 
 
 def evaluate(
     program: Module,
-    data: Sequence[Example],
+    data: Data,
     metric: Metric,
     *,
     concurrency: int = 64,
@@ -58,7 +35,7 @@ def evaluate(
 
     A failure on the way (after its retries) is a row without a score, never a 0; a reply that
     cannot be read, a failed check and an error in the program's own code score 0 and are told
-    apart in ``report.failures_by_kind``.
+    apart in ``report.failures_by_kind``. Wrong data is refused before the first call.
 
     Args:
         program: The program.
@@ -69,8 +46,9 @@ def evaluate(
         lm: Model of the predictors that name none.
 
     Raises:
-        InputError: An example lacks an input, or the metric cannot be called.
-        MetricError: The metric raised; names the example.
+        InputError: There are no examples, or one lacks an input or does not fit it.
+        MetricError: The metric cannot be called, or it raised; names the example.
+        ModelError: A model's name, key or price is not known.
         AuthError: The endpoint does not accept the key.
         BadRequestError: The endpoint refuses the requests as such.
     """
@@ -81,7 +59,7 @@ def evaluate(
 
 async def aevaluate(
     program: Module,
-    data: Sequence[Example],
+    data: Data,
     metric: Metric,
     *,
     concurrency: int = 64,
@@ -100,17 +78,24 @@ async def aevaluate(
         lm: As for :func:`evaluate`.
         on_row: Told of each row when it is done, in the order in which rows are done.
     """
+    if not isinstance(program, Module):
+        raise InputError(
+            f"the program is a {type(program).__name__}: evaluate takes a module, such as "
+            "lp.Predict(...)"
+        )
     if concurrency < 1:
         raise InputError(f"concurrency={concurrency}: must be 1 or more")
     check_metric(metric)
+    examples = _examples(data)
     names = program.input_names()
-    _check_fields(data, names)
-    rows: list[Row | None] = [None] * len(data)
-    places = iter(range(len(data)))
+    _check_inputs(program, examples, names)
+    rows: list[Row | None] = [None] * len(examples)
+    places = iter(range(len(examples)))
     with using(lm=lm, budget=budget):
+        # A few workers share the places, so that large data does not mean as many tasks.
         workers = [
-            asyncio.create_task(_work(program, data, metric, names, places, rows, on_row))
-            for _ in range(min(concurrency, len(data)))
+            asyncio.create_task(_work(program, examples, metric, names, places, rows, on_row))
+            for _ in range(min(concurrency, len(examples)))
         ]
         try:
             await asyncio.gather(*workers)
@@ -146,14 +131,15 @@ async def _row(
     with record_trace(program.paths()) as trace:
         try:
             prediction = await program.acall(**inputs)
-        except STOPS as error:
-            raise _located(error, index, example) from error
-        except Exception as error:  # noqa: BLE001 - a failed example is a row, not the end
-            failure = _failure(error, trace)
+        except Exception as error:  # a failed example is a row, not the end
+            stop = stops(error, trace.steps())
+            if stop is not None:
+                raise _located(stop, index, example) from error
+            failure = failure_of(error, trace.steps())
     steps = trace.steps()
     usage = usage_of(steps, time.perf_counter() - started)
     if failure is not None:
-        score = None if failure.kind in MISSING else Score(0.0, failure.message)
+        score = None if failure.missing else Score(0.0, failure.message)
         return Row(index, example, None, score, failure, usage, steps)
     assert prediction is not None
     return await _scored(index, example, prediction, metric, usage)
@@ -162,20 +148,19 @@ async def _row(
 async def _scored(
     index: int, example: Example, prediction: Prediction, metric: Metric, usage: RunUsage
 ) -> Row:
-    trace = prediction.trace
-    with record_trace():  # the judge's calls are kept apart from the program's own
+    started = time.perf_counter()
+    score: Score | None = None
+    failure: Failure | None = None
+    with record_trace() as judge:  # the metric's calls are kept apart from the program's own
         try:
             score = await _score(metric, example, prediction)
-        except (LMError, BudgetExceeded) as error:
-            # A judge that could not be reached says nothing about the program.
-            kind: FailureKind = "budget" if isinstance(error, BudgetExceeded) else "transport"
-            failure = Failure(kind, f"the metric's model failed: {error}")
-            return Row(index, example, prediction, None, failure, usage, trace)
         except Exception as error:
-            raise MetricError(
-                f"the metric failed on {_named(index, example)}: {type(error).__name__}: {error}"
-            ) from error
-    return Row(index, example, prediction, score, None, usage, trace)
+            # A judge that gave no verdict says nothing about the program.
+            failure = judge_failure(error)
+            if failure is None:
+                raise _metric_error(error, index, example) from error
+    judging = usage_of(judge.steps(), time.perf_counter() - started)
+    return Row(index, example, prediction, score, failure, usage, prediction.trace, judging)
 
 
 async def _score(metric: Metric, example: Example, prediction: Prediction) -> Score:
@@ -186,35 +171,59 @@ async def _score(metric: Metric, example: Example, prediction: Prediction) -> Sc
     return as_score(await result if inspect.isawaitable(result) else result)
 
 
-def _failure(error: Exception, trace: Recorder) -> Failure:
-    steps = trace.steps()
-    path = steps[-1].path if steps and steps[-1].failure is not None else ""
-    for kind_of_error, kind in KINDS:
-        if isinstance(error, kind_of_error):
-            return Failure(kind, str(error), path)
-    return Failure("error", f"{type(error).__name__}: {error}", path)
+def _metric_error(error: Exception, index: int, example: Example) -> MetricError:
+    what = str(error) if isinstance(error, MetricError) else f"{type(error).__name__}: {error}"
+    return MetricError(redacted(f"the metric failed on {_named(index, example)}: {what}"))
 
 
 def _located(error: Exception, index: int, example: Example) -> Exception:
-    if isinstance(error, InputError) and not isinstance(error, ModelError):
-        return type(error)(f"{_named(index, example)}: {error}")
-    return error
+    place = f"{_named(index, example)}: {error}"
+    if isinstance(error, BadRequestError):
+        return type(error)(place, model=error.model)
+    return type(error)(place) if type(error) is InputError else error
 
 
 def _named(index: int, example: Example) -> str:
-    name, value = next(iter(example.items()))
-    shown = str(value)
-    shown = shown if len(shown) <= 40 else shown[:37] + "..."
-    return f"example {index + 1} ({name}={shown!r})"
+    for name, value in example.items():
+        shown = str(value)
+        shown = shown if len(shown) <= 40 else shown[:37] + "..."
+        return redacted(f"example {index + 1} ({name}={shown!r})")
+    return f"example {index + 1}"
 
 
-def _check_fields(data: Sequence[Example], names: tuple[str, ...]) -> None:
-    if not data:
+# --- the data ------------------------------------------------------------------------------------
+
+
+def _examples(data: Data) -> Sequence[Example]:
+    if isinstance(data, (str, bytes, Mapping)) or not isinstance(data, Iterable):
+        raise InputError(
+            f"the data is a {type(data).__name__}: give a list of examples "
+            "(lp.load_examples(path) reads a file)"
+        )
+    examples = []
+    for index, row in enumerate(data):
+        if not isinstance(row, Mapping):
+            raise InputError(f"example {index + 1} is a {type(row).__name__}, not an lp.Example")
+        examples.append(row if isinstance(row, Example) else Example(**row))
+    if not examples:
         raise InputError("there are no examples to evaluate on")
-    for index, example in enumerate(data):
-        lacking = [name for name in names if name not in example]
-        if lacking:
-            raise InputError(
-                f"example {index + 1} has no field {lacking[0]!r} that the program needs; "
-                f"it has {', '.join(example) or 'none'}"
-            )
+    return examples
+
+
+def _check_inputs(program: Module, examples: Sequence[Example], names: tuple[str, ...]) -> None:
+    try:
+        fields = program.inputs
+    except SignatureError:  # a user's module may leave open what its inputs are
+        fields = {}
+    for index, example in enumerate(examples):
+        for name in names:
+            if name not in example:
+                raise InputError(
+                    f"example {index + 1} has no field {name!r} that the program needs; "
+                    f"it has {', '.join(example) or 'none'}"
+                )
+            if name in fields:
+                try:
+                    fields[name].validate(example[name])
+                except InputError as error:
+                    raise InputError(f"{_named(index, example)}: {error}") from None

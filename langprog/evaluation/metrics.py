@@ -1,25 +1,30 @@
 """Ready metrics; each one compares a field of the prediction with the same field of the example.
 
-They are made, then used: ``exact("team")`` is a metric. Without a name they take the fields that
-example and prediction share as outputs.
+They are made, then used: ``exact("team")`` is a metric. Without a name they take all fields that
+example and prediction share, but for ``reasoning``, of which no wording is the only right one.
+Where a field is text and the example has a list, each of its items is a right answer.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from langprog.errors import InputError, MetricError
-from langprog.evaluation.score import Metric, Score, as_score, metric_name
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from langprog.errors import MetricError
+from langprog.evaluation.score import Score
 from langprog.example import Example
-from langprog.modules import Module, Prediction
+from langprog.modules import Prediction
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = re.compile(r"[^\w\s]")
-_NUMBER = re.compile(r"[-+]?\d[\d,]*\.?\d*(?:[eE][-+]?\d+)?")
+_NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|\d+(?:\.\d+)?")
+_LONGEST_FEEDBACK = 200
 
 Compare = Callable[[Any, Any], Score]
 
@@ -30,7 +35,7 @@ class FieldMetric:
     Args:
         name: The metric's name, for reports.
         field: The field, or ``None`` for all that example and prediction share.
-        compare: Scores one pair: (wanted, given).
+        compare: Scores one pair: (wanted, given), both as plain JSON data.
     """
 
     def __init__(self, name: str, field: str | None, compare: Compare) -> None:
@@ -44,51 +49,133 @@ class FieldMetric:
         Raises:
             MetricError: The example or the prediction lacks the field.
         """
+        scores = [
+            (name, self._compare(_plain(example[name]), _plain(prediction[name])))
+            for name in self._fields(example, prediction)
+        ]
+        value = math.fsum(score.value for _, score in scores) / len(scores)
+        words = [f"{name}: {score.feedback}" for name, score in scores if score.feedback]
+        return Score(value, "; ".join(words) or None)
+
+    def _fields(self, example: Example, prediction: Prediction) -> list[str]:
         if self._field is None:
-            fields = [name for name in prediction if name in example]
+            shared = [name for name in prediction if name in example]
+            fields = [name for name in shared if name != "reasoning"] or shared
             if not fields:
                 raise MetricError(
                     f"{self.__qualname__}: example and prediction share no field "
                     f"({', '.join(example)} against {', '.join(prediction)})"
                 )
-        else:
-            fields = [self._field]
-            for what, values in (("example", example), ("prediction", prediction)):
-                if self._field not in values:
-                    raise MetricError(f"{self.__qualname__}: the {what} has no {self._field!r}")
-        scores = [(name, self._compare(example[name], prediction[name])) for name in fields]
-        value = sum(score.value for _, score in scores) / len(scores)
-        words = [f"{name}: {score.feedback}" for name, score in scores if score.feedback]
-        return Score(value, "; ".join(words) or None)
+            return fields
+        for what, values in (("example", example), ("prediction", prediction)):
+            if self._field not in values:
+                raise MetricError(
+                    f"{self.__qualname__}: the {what} has no {self._field!r}; "
+                    f"it has {', '.join(values) or 'none'}"
+                )
+        return [self._field]
+
+    def __repr__(self) -> str:
+        return self.__qualname__
+
+
+def _plain(value: Any) -> Any:
+    try:
+        return to_jsonable_python(value)
+    except (PydanticSerializationError, ValueError):
+        return str(value)
+
+
+def _best(compare: Compare) -> Compare:
+    """Return ``compare`` over every right answer, where a text has a list of them."""
+
+    def best(wanted: Any, given: Any) -> Score:
+        if not (isinstance(wanted, list) and isinstance(given, str)):
+            return compare(wanted, given)
+        scores = [compare(one, given) for one in wanted]
+        value = max((score.value for score in scores), default=0.0)
+        return Score(value, None if value == 1.0 else _told(wanted, given))
+
+    return best
+
+
+def _told(wanted: Any, given: Any) -> str:
+    return f"answered {_shortened(given)}, wanted {_shortened(wanted)}"
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_FEEDBACK else text[: _LONGEST_FEEDBACK - 3] + "..."
 
 
 def normalized(value: Any) -> str:
-    """Return text without case, punctuation, articles and extra blanks."""
+    """Return text without case, punctuation, articles and extra blanks, as SQuAD does."""
     text = _PUNCTUATION.sub(" ", str(value).casefold())
     return " ".join(_ARTICLES.sub(" ", text).split())
 
 
+# --- exact ---------------------------------------------------------------------------------------
+
+
 def exact(field: str | None = None) -> FieldMetric:
-    """Return a metric: 1 where the values are equal; text without case and outer blanks."""
+    """Return a metric: 1 where the values are equal; text without case and outer blanks.
+
+    A value that stands in the data as text (a cell of a table) equals what it stands for.
+    """
 
     def compare(wanted: Any, given: Any) -> Score:
-        if isinstance(wanted, str) and isinstance(given, str):
-            same = wanted.strip().casefold() == given.strip().casefold()
-        else:
-            same = bool(wanted == given) or str(wanted) == str(getattr(given, "value", given))
-        return Score(float(same), None if same else f"answered {given!r}, wanted {wanted!r}")
+        same = _same(wanted, given)
+        return Score(float(same), None if same else _told(wanted, given))
 
-    return FieldMetric("exact", field, compare)
+    return FieldMetric("exact", field, _best(compare))
+
+
+def _same(wanted: Any, given: Any) -> bool:
+    if isinstance(wanted, str) and not isinstance(given, str):
+        return _stands_for(wanted, given)
+    if isinstance(given, str) and not isinstance(wanted, str):
+        return _stands_for(given, wanted)
+    return bool(_folded(wanted) == _folded(given))
+
+
+def _folded(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.strip().casefold()
+    if isinstance(value, list):
+        return [_folded(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _folded(item) for name, item in value.items()}
+    return value
+
+
+def _stands_for(text: str, value: Any) -> bool:
+    bare = text.strip().casefold()
+    if value is None:
+        return bare in ("", "none", "null")
+    if isinstance(value, bool):
+        return bare == str(value).casefold()
+    try:
+        read = json.loads(text)
+    except ValueError:
+        return False
+    return not isinstance(read, bool) and bool(_folded(read) == _folded(value))
+
+
+# --- contains, numeric, f1 -----------------------------------------------------------------------
 
 
 def contains(field: str | None = None) -> FieldMetric:
-    """Return a metric: 1 where the wanted text is in the given one, normalized."""
+    """Return a metric: 1 where the wanted words stand in the given text, both normalized."""
 
     def compare(wanted: Any, given: Any) -> Score:
-        inside = normalized(wanted) in normalized(given)
-        return Score(float(inside), None if inside else f"{given!r} does not contain {wanted!r}")
+        words, text = normalized(wanted), normalized(given)
+        if words:
+            inside = f" {words} " in f" {text} "
+        else:  # nothing but punctuation or articles
+            inside = str(wanted).strip().casefold() in str(given).casefold()
+        return Score(float(inside), None if inside else _told(wanted, given))
 
-    return FieldMetric("contains", field, compare)
+    return FieldMetric("contains", field, _best(compare))
 
 
 def numeric(field: str | None = None, *, tolerance: float = 1e-6) -> FieldMetric:
@@ -102,20 +189,23 @@ def numeric(field: str | None = None, *, tolerance: float = 1e-6) -> FieldMetric
     def compare(wanted: Any, given: Any) -> Score:
         target, found = _number(wanted), _number(given)
         if target is None:
-            raise MetricError(f"numeric: the wanted value {wanted!r} holds no number")
+            raise MetricError(f"numeric: the wanted value {_shortened(wanted)} holds no number")
         same = found is not None and math.isclose(
             found, target, rel_tol=tolerance, abs_tol=tolerance
         )
-        return Score(float(same), None if same else f"answered {given!r}, wanted {wanted!r}")
+        return Score(float(same), None if same else _told(wanted, given))
 
     return FieldMetric("numeric", field, compare)
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, (int, float)):
-        return float(value)
-    found = _NUMBER.findall(str(value))
-    return float(found[-1].replace(",", "")) if found else None
+    try:
+        if isinstance(value, (int, float)):
+            return float(value)
+        found = _NUMBER.findall(str(value).replace("\N{MINUS SIGN}", "-"))
+        return float(found[-1].replace(",", "")) if found else None
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def f1(field: str | None = None) -> FieldMetric:
@@ -124,66 +214,8 @@ def f1(field: str | None = None) -> FieldMetric:
     def compare(wanted: Any, given: Any) -> Score:
         target, found = normalized(wanted).split(), normalized(given).split()
         common = sum((Counter(target) & Counter(found)).values())
-        if not target or not found:
-            value = float(target == found)
-        elif not common:
-            value = 0.0
-        else:
-            precision, recall = common / len(found), common / len(target)
-            value = 2 * precision * recall / (precision + recall)
-        return Score(value, None if value == 1.0 else f"answered {given!r}, wanted {wanted!r}")
+        # F1 = 2PR / (P + R) with P = common / found, R = common / target.
+        value = 2 * common / (len(target) + len(found)) if target and found else target == found
+        return Score(value, None if value == 1.0 else _told(wanted, given))
 
-    return FieldMetric("f1", field, compare)
-
-
-def all_of(*metrics: Callable[[Example, Prediction], Any]) -> Metric:
-    """Return a metric: the lowest of several synchronous ones, with all their feedback.
-
-    Raises:
-        InputError: No metric is given.
-    """
-    if not metrics:
-        raise InputError("all_of needs at least one metric")
-
-    def metric(example: Example, prediction: Prediction) -> Score:
-        scores = [as_score(one(example, prediction)) for one in metrics]
-        words = [score.feedback for score in scores if score.feedback]
-        return Score(min(score.value for score in scores), "; ".join(words) or None)
-
-    metric.__qualname__ = f"all_of({', '.join(metric_name(one) for one in metrics)})"
-    return metric
-
-
-def judged(judge: Module) -> Metric:
-    """Return a metric that asks a language program.
-
-    Args:
-        judge: A program; its inputs are filled by name from the prediction, then the example
-            (an input ``wanted_NAME`` takes the example's NAME). It must have an output ``score``
-            (a number or true/false), and may have ``feedback``.
-
-    Raises:
-        InputError: The judge has no output ``score``.
-    """
-    if "score" not in judge.outputs:
-        raise InputError("a judge needs an output named 'score', a number or true/false")
-
-    async def metric(example: Example, prediction: Prediction) -> Score:
-        inputs = {}
-        for name in judge.inputs:
-            if name.startswith("wanted_") and name[len("wanted_") :] in example:
-                inputs[name] = example[name[len("wanted_") :]]
-            elif name in prediction:
-                inputs[name] = prediction[name]
-            elif name in example:
-                inputs[name] = example[name]
-            else:
-                raise MetricError(
-                    f"the judge's input {name!r} is in neither prediction nor example"
-                )
-        verdict = await judge.acall(**inputs)
-        feedback = verdict.get("feedback")
-        return Score(float(verdict.score), None if feedback is None else str(feedback))
-
-    metric.__qualname__ = f"judged({judge!r})"
-    return metric
+    return FieldMetric("f1", field, _best(compare))

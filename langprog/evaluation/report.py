@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
+from pydantic_core import PydanticSerializationError, to_json
+
+from langprog.evaluation.failures import Failure
+from langprog.evaluation.redaction import redacted
 from langprog.evaluation.score import Score
 from langprog.evaluation.statistics import mean, mean_interval, quantile
 from langprog.example import Example
 from langprog.modules import Prediction, RunUsage, TraceStep
-
-FailureKind = Literal["transport", "budget", "parse", "check", "refused", "error"]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an example has no prediction.
-
-    ``transport`` and ``budget`` are nobody's wrong answer: such a row has no score. The others
-    are the program's own, and score 0.
-
-    Args:
-        kind: ``transport``, ``budget``, ``parse``, ``check``, ``refused`` (context window or
-            content filter) or ``error`` (the program's own code raised).
-        message: What happened.
-        path: The predictor where it happened; empty where that is not known.
-    """
-
-    kind: FailureKind
-    message: str
-    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +29,10 @@ class Row:
         example: The example.
         prediction: What the program returned, or ``None``.
         score: What the metric said; ``None`` where the row is missing data.
-        failure: Why there is no prediction.
-        usage: What the run took.
+        failure: Why there is no prediction, or no score.
+        usage: What the program took.
         trace: Every predictor's call, also of a run that failed halfway.
+        judging: What the metric took, where it asks a model.
     """
 
     index: int
@@ -55,6 +42,7 @@ class Row:
     failure: Failure | None
     usage: RunUsage
     trace: tuple[TraceStep, ...] = ()
+    judging: RunUsage = RunUsage()
 
 
 @dataclass(frozen=True)
@@ -101,7 +89,7 @@ class Report:
 
     @property
     def calls(self) -> int:
-        """Completions used, as if nothing were cached."""
+        """Completions that the program used, as if nothing were cached."""
         return sum(row.usage.calls for row in self.rows)
 
     @property
@@ -111,18 +99,23 @@ class Report:
 
     @property
     def tokens(self) -> int:
-        """Tokens sent and received, as if nothing were cached."""
+        """Tokens that the program sent and received, as if nothing were cached."""
         return sum(row.usage.total_tokens for row in self.rows)
 
     @property
     def dollars(self) -> float | None:
-        """Price as if nothing were cached; ``None`` where a price is not known."""
-        total = 0.0
-        for row in self.rows:
-            if row.usage.dollars is None:
-                return None
-            total += row.usage.dollars
-        return total
+        """Price of the program as if nothing were cached; ``None`` where one is not known."""
+        return _dollars(row.usage for row in self.rows)
+
+    @property
+    def judge_calls(self) -> int:
+        """Completions that the metric used, as if nothing were cached."""
+        return sum(row.judging.calls for row in self.rows)
+
+    @property
+    def judge_dollars(self) -> float | None:
+        """Price of the metric as if nothing were cached; ``None`` where one is not known."""
+        return _dollars(row.judging for row in self.rows)
 
     def latency(self, share: float) -> float | None:
         """Return a quantile of the seconds that a row took; ``None`` where no row succeeded.
@@ -134,12 +127,14 @@ class Report:
         return quantile(seconds, share) if seconds else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as plain JSON; prompts and keys are not in it."""
-        low, high = self.interval or (None, None)
+        """Return the report as plain JSON, without prompts, and without keys and passwords."""
+        interval = self.interval
+        # An infinite interval (of a single score without bounds) is no JSON.
+        known = interval is not None and all(map(math.isfinite, interval))
         return {
             "metric": self.metric,
             "mean": self.mean,
-            "interval": None if low is None else [low, high],
+            "interval": list(interval) if interval is not None and known else None,
             "scored": self.n_scored,
             "missing": self.n_missing,
             "failures": self.failures_by_kind,
@@ -147,44 +142,47 @@ class Report:
             "cached_calls": self.cached_calls,
             "tokens": self.tokens,
             "dollars": self.dollars,
+            "judge": {"calls": self.judge_calls, "dollars": self.judge_dollars},
             "latency": {"p50": self.latency(0.5), "p95": self.latency(0.95)},
             "rows": [_row(row) for row in self.rows],
         }
 
     def __str__(self) -> str:
+        failures = ", ".join(f"{count} {kind}" for kind, count in self.failures_by_kind.items())
         if self.interval is None or self.mean is None:
-            return f"no row could be scored ({self._failures() or 'there are none'})"
+            return f"no row could be scored ({failures or 'there are none'})"
         low, high = self.interval
         parts = [f"{self.mean:.3f} [{low:.3f}, {high:.3f}] on {self.n_scored} rows"]
-        if self.failures_by_kind:
-            parts.append(self._failures())
+        if self.n_missing:
+            parts.append(f"{self.n_missing} without a score")
+        if failures:
+            parts.append(f"failures: {failures}")
         return ", ".join(parts)
 
-    def _failures(self) -> str:
-        return ", ".join(f"{count} {kind}" for kind, count in self.failures_by_kind.items())
+
+def _dollars(usages: Iterable[RunUsage]) -> float | None:
+    total = 0.0
+    for usage in usages:
+        if usage.dollars is None:
+            return None
+        total += usage.dollars
+    return total
 
 
 def _row(row: Row) -> dict[str, Any]:
+    score, prediction = row.score, row.prediction
     return {
         "index": row.index,
-        "prediction": None if row.prediction is None else _plain(row.prediction.to_dict()),
-        "score": None if row.score is None else row.score.value,
-        "feedback": None if row.score is None else row.score.feedback,
-        "failure": None
-        if row.failure is None
-        else {
-            "kind": row.failure.kind,
-            "message": row.failure.message,
-            "path": row.failure.path,
-        },
+        "prediction": None if prediction is None else _plain(prediction.to_dict()),
+        "score": None if score is None else score.value,
+        "feedback": None if score is None or score.feedback is None else redacted(score.feedback),
+        "failure": None if row.failure is None else asdict(row.failure),
     }
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, (str, int, float, bool)):
-        return value
-    return str(value)
+    # A user's own module may return anything; what is no number is null.
+    try:
+        return json.loads(to_json(value, inf_nan_mode="null", fallback=str))
+    except (PydanticSerializationError, ValueError):
+        return str(value)

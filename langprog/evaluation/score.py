@@ -1,33 +1,40 @@
-"""What a metric says about one prediction."""
+"""What a metric is, and what it says about one prediction."""
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsFloat
 
 from langprog.errors import MetricError
 from langprog.example import Example
-from langprog.modules import Prediction
+from langprog.modules import Module, Prediction
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """A value, higher is better and usually between 0 and 1, and words on what was wrong.
 
+    Args:
+        value: The value; a bool counts as 0 or 1.
+        feedback: What a person would say about the prediction; read by optimizers that reflect.
+
     Raises:
-        MetricError: The value is no finite number.
+        MetricError: The value is no finite number, or the feedback no text.
     """
 
     value: float
     feedback: str | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.value, (int, float)) or not math.isfinite(self.value):
-            raise MetricError(f"a score must be a finite number, not {self.value!r}")
-        object.__setattr__(self, "value", float(self.value))
+        object.__setattr__(self, "value", _finite(self.value))
+        if self.feedback is not None and not isinstance(self.feedback, str):
+            raise MetricError(
+                f"the feedback of a score must be text, not {type(self.feedback).__name__}"
+            )
 
 
 Metric = Callable[[Example, Prediction], bool | float | Score | Awaitable[bool | float | Score]]
@@ -39,17 +46,30 @@ def as_score(result: Any) -> Score:
     Raises:
         MetricError: It is neither a number, a bool nor a Score.
     """
-    if isinstance(result, Score):
-        return result
-    if isinstance(result, (bool, int, float)):
-        return Score(float(result))
-    raise MetricError(
-        f"a metric must return a number, True/False or lp.Score, not {type(result).__name__}"
-    )
+    return result if isinstance(result, Score) else Score(_finite(result))
+
+
+def _finite(value: Any) -> float:
+    # Numbers of numpy and torch, Decimal and Fraction know how to be a float; text does not.
+    try:
+        number = float(value) if isinstance(value, SupportsFloat) else None
+    except (TypeError, ValueError, OverflowError):  # an array of several numbers, say
+        number = None
+    if number is None:
+        hint = " (does every branch of it return?)" if value is None else ""
+        raise MetricError(
+            "a metric must return a number, True/False or lp.Score, "
+            f"not {type(value).__name__}{hint}"
+        )
+    if not math.isfinite(number):
+        raise MetricError(f"a score must be a finite number, not {number!r}")
+    return number
 
 
 def metric_name(metric: Any) -> str:
-    """Return the name by which people know a metric."""
+    """Return the name by which people know a metric; the same in every process."""
+    if isinstance(metric, functools.partial):
+        return metric_name(metric.func)
     name = getattr(metric, "__qualname__", None) or type(metric).__qualname__
     return str(name).replace("<locals>.", "")
 
@@ -58,8 +78,13 @@ def check_metric(metric: Any) -> None:
     """Check that a metric can be called with an example and a prediction.
 
     Raises:
-        MetricError: It cannot.
+        MetricError: It cannot; says how a metric is written.
     """
+    if isinstance(metric, Module):
+        raise MetricError(
+            f"the metric is a program ({type(metric).__name__}): write judged(program), which "
+            "fills its inputs and reads its output 'score'"
+        )
     name = metric_name(metric)
     if not callable(metric):
         raise MetricError(

@@ -1,0 +1,144 @@
+"""Why a row has no prediction, and whose fault that is.
+
+What happened on the way to a model says nothing about the program: such a row is missing data.
+What the program did with the model's answer is its own: such a row scores 0. What no further row
+could do better (a wrong key, wrong data) stops the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from langprog.errors import (
+    AuthError,
+    BadRequestError,
+    BudgetExceeded,
+    CheckError,
+    ContentFilterError,
+    ContextWindowError,
+    InputError,
+    LMError,
+    MetricError,
+    ModelError,
+    ParseError,
+    SignatureError,
+    TransportError,
+)
+from langprog.evaluation.redaction import redacted
+from langprog.modules import TraceStep
+
+FailureKind = Literal["transport", "budget", "parse", "check", "refused", "error", "judge"]
+
+# The first kind that fits counts; an LMError of no other kind is nobody's wrong answer either.
+_KINDS: tuple[tuple[type[Exception], FailureKind], ...] = (
+    (TransportError, "transport"),
+    (BudgetExceeded, "budget"),
+    (ParseError, "parse"),
+    (CheckError, "check"),
+    (ContextWindowError, "refused"),
+    (ContentFilterError, "refused"),
+    (LMError, "transport"),
+)
+_MISSING: frozenset[FailureKind] = frozenset({"transport", "budget"})
+_STOPS = (AuthError, BadRequestError, ModelError, MetricError, SignatureError)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an example has no prediction, or its prediction no score.
+
+    ``transport``, ``budget`` and ``judge`` are nobody's wrong answer: such a row has no score. The
+    others are the program's own, and score 0.
+
+    Args:
+        kind: ``transport``, ``budget``, ``parse``, ``check``, ``refused`` (context window or
+            content filter), ``error`` (the program's own code raised) or ``judge`` (a model that
+            the metric asks gave no verdict).
+        message: What happened; without keys and passwords.
+        path: The predictor where it happened; empty where that is not known.
+    """
+
+    kind: FailureKind
+    message: str
+    path: str = ""
+
+    @property
+    def missing(self) -> bool:
+        """Whether the row says nothing about the program, so that it has no score."""
+        return self.kind in _MISSING
+
+
+def stops(error: Exception, steps: tuple[TraceStep, ...]) -> Exception | None:
+    """Return the error that no further row could avoid, where ``error`` is or hides one.
+
+    Args:
+        error: What the program raised.
+        steps: The predictors' calls before it.
+    """
+    if _kind_of(error) is not None:
+        return None
+    for one in _chain(error):
+        if isinstance(one, _STOPS):
+            return one
+    if isinstance(error, InputError) and not any(step.completions for step in steps):
+        return error  # no model has answered yet, so it comes from the data or the wiring
+    return None
+
+
+def failure_of(error: Exception, steps: tuple[TraceStep, ...]) -> Failure:
+    """Return what kind of failure ``error`` is.
+
+    A failure on the way that the program's code wraps, or that comes in an exception group, is
+    still one; scoring it 0 would blame the program.
+    """
+    kind = _kind_of(error)
+    if kind is None:
+        inside = [found for one in _chain(error) if (found := _kind_of(one)) is not None]
+        kind = next((one for one in inside if one in _MISSING), None)
+        if kind is None and isinstance(error, ExceptionGroup) and len(set(inside)) == 1:
+            kind = inside[0]
+    if kind is None:
+        return Failure("error", redacted(f"{type(error).__name__}: {error}"))
+    failed = [step.path for step in steps if step.failure not in (None, "cancelled")]
+    return Failure(kind, redacted(str(error)), failed[-1] if failed else "")
+
+
+def judge_failure(error: Exception) -> Failure | None:
+    """Return the failure where ``error``, raised by a metric, comes from a model that it asked.
+
+    Raises:
+        AuthError: The metric's model does not accept the key; the same for a bad request, a wrong
+            model name.
+    """
+    for one in _chain(error):
+        if isinstance(one, (AuthError, BadRequestError, ModelError)):
+            raise one
+        kind = _kind_of(one)
+        if kind is not None:
+            kind = kind if kind in _MISSING else "judge"
+            return Failure(kind, redacted(f"the metric's model failed: {one}"))
+    return None
+
+
+def _kind_of(error: BaseException) -> FailureKind | None:
+    if isinstance(error, _STOPS):
+        return None
+    return next((kind for known, kind in _KINDS if isinstance(error, known)), None)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield ``error``, what a group holds and what it was raised from."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        one = waiting.pop(0)
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        if isinstance(one, BaseExceptionGroup):
+            waiting.extend(one.exceptions)
+        inner = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+        if inner is not None:
+            waiting.append(inner)

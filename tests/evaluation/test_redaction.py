@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from langprog.evaluation import looks_secret, redacted
+
+SECRETS = [
+    "sk-abcdefghijklmnopqrstuvwx",
+    "sk-proj-aB3-dE6fGh9iJkLmNoPq",
+    "AKIA" + "ABCDEFGH12345678",
+    "ghp_" + "a1" * 18,
+    "hf_" + "aB1" * 12,
+    "Authorization: Bearer abc123def456ghi789jkl",
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "https://user:hunter2@example.com/v1",
+    "https://example.com/v1?api_key=0123456789abcdef",
+    "api_key='0123456789abcdef'",
+    "eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.SflKxwRJSMeKKF2QT4",
+]
+HARMLESS = [
+    "",
+    "Route the support ticket to the team that owns it.",
+    "sk-learn-and-other-machine-learning-libraries",
+    "risk-assessment-and-management-plan-2024",
+    "https://example.com/v1?page=12345678",
+    "the bearer of this letter is responsible",
+    "My password does not work. Where do I find my api key?",
+    "sha256:" + "0123456789abcdef" * 4,
+    "http://localhost:8000/v1",
+]
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_secrets_are_seen_and_taken_out(text: str) -> None:
+    assert looks_secret(f"before {text} after")
+    assert not looks_secret(redacted(f"before {text} after"))
+    assert redacted(f"before {text} after").startswith("before ")
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_ordinary_text_stays(text: str) -> None:
+    assert not looks_secret(text)
+    assert redacted(text) == text

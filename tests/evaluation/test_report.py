@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+import langprog as lp
+from langprog.errors import InputError
+from langprog.evaluation import Failure, Row
+from langprog.modules import RunUsage
+
+
+class Person(BaseModel):
+    name: str
+
+
+def row(index: int, value: float | None, **changes: Any) -> Row:
+    failure = None if value is not None else Failure("transport", "reset", "predict")
+    prediction = None if value is None else lp.Prediction(team="a")
+    score = None if value is None else lp.Score(value)
+    usage = RunUsage(calls=2, cached_calls=1, prompt_tokens=10, completion_tokens=5, dollars=0.5)
+    made = Row(index, lp.Example(ticket=str(index)), prediction, score, failure, usage)
+    return replace(made, **changes)
+
+
+def report(*values: float | None, metric: str = "exact") -> lp.Report:
+    return lp.Report(tuple(row(index, value) for index, value in enumerate(values)), metric)
+
+
+def test_rows_without_a_score_are_not_in_the_mean() -> None:
+    found = report(1.0, 0.0, None, 1.0)
+    assert found.mean == pytest.approx(2 / 3) and found.n_scored == 3 and found.n_missing == 1
+    assert found.calls == 8 and found.cached_calls == 4 and found.tokens == 60
+    assert found.dollars == 2.0
+    assert str(found).startswith("0.667 [")
+    assert str(found).endswith("on 3 rows, 1 without a score, failures: 1 transport")
+
+
+def test_nothing_scored_is_no_zero() -> None:
+    found = report(None, None)
+    assert found.mean is None and found.interval is None and found.latency(0.5) is None
+    assert str(found) == "no row could be scored (2 transport)"
+    assert str(lp.Report(())) == "no row could be scored (there are none)"
+    assert found.to_json()["mean"] is None
+
+
+def test_an_unknown_price_is_not_for_free() -> None:
+    found = lp.Report((row(0, 1.0), row(1, 1.0, usage=RunUsage(calls=1, dollars=None))))
+    assert found.dollars is None and found.to_json()["dollars"] is None
+
+
+def test_latency_is_of_the_rows_that_came_through() -> None:
+    rows = [row(i, 1.0, usage=RunUsage(latency=float(i))) for i in range(5)]
+    lost = row(5, None, usage=RunUsage(latency=100.0))
+    found = lp.Report((*rows, lost))
+    assert found.latency(0.5) == 2.0 and found.latency(1.0) == 4.0
+
+
+def test_any_report_is_json() -> None:
+    odd = lp.Prediction(person=Person(name="Al"), many=(1, math.nan), thing=object)
+    rows = (row(0, 1.0, prediction=odd), row(1, 7.0), row(2, None))
+    data = json.loads(json.dumps(lp.Report(rows, "m").to_json(), allow_nan=False))
+    assert data["rows"][0]["prediction"]["person"] == {"name": "Al"}
+    assert data["rows"][2]["failure"] == {
+        "kind": "transport",
+        "message": "reset",
+        "path": "predict",
+    }
+    assert data["scored"] == 2 and data["missing"] == 1
+    # One score without bounds has an infinite interval, which JSON does not have.
+    assert lp.Report((row(0, 7.0),)).to_json()["interval"] is None
+
+
+def test_comparisons_are_paired() -> None:
+    before = report(1, 0, 0, None, 0.5, 0)
+    after = report(1, 1, 1, 1, 0.25, None)
+    found = lp.compare(before, after)
+    assert found.difference == pytest.approx(1.75 / 4)
+    assert (found.wins, found.losses, found.ties, found.n, found.missing) == (2, 1, 1, 4, 2)
+    assert found.p_greater == pytest.approx(2 / 8)
+    assert found.interval[0] < 1.75 / 4 < found.interval[1]
+    assert "(2 without a score left out)" in str(found)
+    assert json.loads(json.dumps(found.to_json()))["n"] == 4
+
+
+def test_what_rounding_makes_is_no_win() -> None:
+    found = lp.compare(report(0.3, 0.3), report(0.1 + 0.2, 0.3))
+    assert found.ties == 2 and found.p_value == 1.0
+
+
+def test_only_like_is_compared_with_like() -> None:
+    with pytest.raises(InputError, match="3 and 2 rows"):
+        lp.compare(report(1, 1, 1), report(1, 1))
+    with pytest.raises(InputError, match="scored by exact and f1"):
+        lp.compare(report(1), report(1, metric="f1"))
+    with pytest.raises(InputError, match="row 0 of the reports is not the same example"):
+        lp.compare(report(1), lp.Report((row(9, 1.0),)))
+    with pytest.raises(InputError, match="share no row"):
+        lp.compare(report(1, None), report(None, 1))
