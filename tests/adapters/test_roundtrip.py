@@ -136,7 +136,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 @pytest.mark.parametrize("adapter", sorted(ADAPTERS))
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases())
 def test_what_is_written_is_read_back(
     adapter: str, case: tuple[SignatureSpec, dict[str, Any]]
