@@ -62,10 +62,14 @@ class OpenAICompatible:
     ) -> None:
         parts = _parts(name, base_url)
         self.name = name
-        self.endpoint = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+        rest = name.partition("/")[2]
+        self._model = model or rest or name
+        self._base = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+        # One name may stand for several models of a server; they must not share answers.
+        alias = "" if self._model in (name, rest) else f"#{self._model}"
+        self.endpoint = self._base + alias
         self.defaults = defaults
         self._query = parts.query
-        self._model = model or name.partition("/")[2] or name
         self._key = (api_key or "").strip()
         if not (self._key.isascii() and self._key.isprintable()):
             raise ModelError(f"the api_key of {name} holds a character that no key can have")
@@ -86,7 +90,7 @@ class OpenAICompatible:
         return kept[0]
 
     def _url(self) -> str:
-        return f"{self.endpoint}/chat/completions" + (f"?{self._query}" if self._query else "")
+        return f"{self._base}/chat/completions" + (f"?{self._query}" if self._query else "")
 
     def _body(self, request: Request) -> dict[str, Any]:
         sampling = request.sampling.over(self.defaults)
@@ -164,7 +168,7 @@ class OpenAICompatible:
             raise ServerError(f"{self.name}: the reply was cut off", model=self.name) from None
         except (aiohttp.ClientError, OSError) as error:
             raise ConnectError(
-                f"{self.name}: {self.endpoint} cannot be reached ({type(error).__name__})",
+                f"{self.name}: {self._base} cannot be reached ({type(error).__name__})",
                 model=self.name,
             ) from None
         text = raw.decode("utf-8", errors="replace")

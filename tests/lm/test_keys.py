@@ -68,6 +68,8 @@ def test_who_is_asked_counts_and_who_pays_does_not() -> None:
     assert key == request_key(one(defaults=Sampling(temperature=0.1)), ASKED)
     assert key != request_key(one("http://two.example/v1"), ASKED)
     assert key != request_key(one(name="a/c"), ASKED)
+    assert key != request_key(one(model="c"), ASKED)
+    assert key == request_key(one(model="b"), ASKED)
     bare = replace(ASKED, sampling=Sampling())
     warm = one(defaults=Sampling(temperature=1.0))
     assert request_key(warm, bare) != request_key(one(), bare)
