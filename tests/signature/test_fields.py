@@ -252,7 +252,7 @@ def test_choices_and_optionals_are_told() -> None:
     assert optional_of(int | str | None) is None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(case=signatures())
 def test_plain_data_of_a_value_is_the_value_again(case: Any) -> None:
     spec, values = case
