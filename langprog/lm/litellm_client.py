@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import builtins
 import importlib
+import os
+import re
 import time
 from typing import Any
 
@@ -17,8 +21,10 @@ from langprog.errors import (
     RateLimitError,
     ServerError,
     TimeoutError,
+    TransportError,
 )
-from langprog.lm.openai_errors import retry_after
+from langprog.lm.openai_errors import retry_after, said_in
+from langprog.lm.openai_reply import MISSHAPEN, checked, read_usage
 from langprog.lm.types import Completion, Request, Sampling, Usage
 
 # litellm's exceptions by name, the more special ones first: some derive from others.
@@ -39,6 +45,8 @@ ERRORS: tuple[tuple[str, type[LMError]], ...] = (
     ("BadRequestError", BadRequestError),
     ("APIError", ServerError),
 )
+SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIALS")
+SECRET = re.compile(r"\b(?:sk|gsk|xai|key|AIza|hf|Bearer)[-_ :=]*[\w.\-]{12,}", re.IGNORECASE)
 
 
 class LiteLLM:
@@ -57,16 +65,13 @@ class LiteLLM:
         self.endpoint = f"litellm:{name.partition('/')[0]}"
         self.defaults = defaults
         self._timeout = timeout
+        self._loaded: Any = None
 
-    def _library(self) -> Any:
-        try:
-            return importlib.import_module("litellm")
-        except ImportError:
-            raise ModelError(
-                f"{self.name} is reached through litellm, which is not installed: "
-                "pip install 'langprog[litellm]', or pass base_url= for an OpenAI-compatible "
-                "endpoint"
-            ) from None
+    async def _library(self) -> Any:
+        if self._loaded is None:
+            # Takes seconds, which the other tasks of the event loop need not wait.
+            self._loaded = await asyncio.to_thread(_load, self.name)
+        return self._loaded
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request``.
@@ -75,16 +80,19 @@ class LiteLLM:
             LMError: litellm's own errors, told apart in our terms.
             ModelError: litellm is not installed.
         """
-        litellm = self._library()
-        known = tuple(
-            (getattr(litellm, name), ours) for name, ours in ERRORS if name in vars(litellm)
-        )
+        litellm = await self._library()
+        named = ((getattr(litellm, name, None), ours) for name, ours in ERRORS)
+        known = tuple((theirs, ours) for theirs, ours in named if theirs is not None)
         started = time.perf_counter()
         try:
             reply = await litellm.acompletion(**self._arguments(request))
         except tuple(theirs for theirs, _ in known) as error:
             raise self._ours(error, known) from None
-        return self._read(litellm, reply, request, time.perf_counter() - started)
+        except builtins.TimeoutError:
+            raise TimeoutError(
+                f"{self.name}: no answer in {self._timeout:g} s", model=self.name
+            ) from None
+        return self._read(reply, request, time.perf_counter() - started)
 
     def _arguments(self, request: Request) -> dict[str, Any]:
         sampling = request.sampling.over(self.defaults)
@@ -118,35 +126,87 @@ class LiteLLM:
         self, error: Exception, known: tuple[tuple[type[Exception], type[LMError]], ...]
     ) -> LMError:
         ours = next(ours for theirs, ours in known if isinstance(error, theirs))
-        message = f"{self.name}: {type(error).__name__} from litellm"
-        if ours in (RateLimitError, ServerError, ConnectError, TimeoutError):
-            headers = getattr(getattr(error, "response", None), "headers", None) or {}
-            wait = retry_after({str(key).title(): str(value) for key, value in headers.items()})
-            return _transport(ours, message, self.name, wait)
+        said = said_in(_hidden(str(error)))
+        message = f"{self.name}: {type(error).__name__} from litellm: {said}"
+        if issubclass(ours, TransportError):
+            return ours(message, model=self.name, retry_after=retry_after(_headers(error)))
         return ours(message, model=self.name)
 
-    def _read(self, litellm: Any, reply: Any, request: Request, latency: float) -> Completion:
-        texts = tuple(choice.message.content or "" for choice in reply.choices)
-        reasons = tuple(str(choice.finish_reason or "stop") for choice in reply.choices)
-        counted = reply.usage
-        usage = Usage(int(counted.prompt_tokens or 0), int(counted.completion_tokens or 0))
-        logprobs = None
-        if request.logprobs and all(choice.logprobs for choice in reply.choices):
-            logprobs = tuple(
-                tuple(float(token.logprob) for token in choice.logprobs.content)
-                for choice in reply.choices
-            )
-        return Completion(texts, self.name, usage, reasons, logprobs, None, latency)
+    def _read(self, reply: Any, request: Request, latency: float) -> Completion:
+        try:
+            texts = tuple(_text(choice.message.content) for choice in reply.choices)
+            reasons = tuple(str(choice.finish_reason or "stop") for choice in reply.choices)
+            usage = _usage(getattr(reply, "usage", None))
+            logprobs = _logprobs(reply.choices) if request.logprobs else None
+            if not texts:
+                raise TypeError("there is no choice")
+        except MISSHAPEN:
+            raise ServerError(
+                f"{self.name}: the reply is no completion", model=self.name
+            ) from None
+        return checked(
+            Completion(texts, self.name, usage, reasons, logprobs, None, latency), request
+        )
 
     async def aclose(self) -> None:
         """Do nothing: litellm keeps its own connections."""
 
 
-def _transport(kind: type[LMError], message: str, model: str, wait: float | None) -> LMError:
-    if kind is RateLimitError:
-        return RateLimitError(message, model=model, retry_after=wait)
-    if kind is TimeoutError:
-        return TimeoutError(message, model=model, retry_after=wait)
-    if kind is ConnectError:
-        return ConnectError(message, model=model, retry_after=wait)
-    return ServerError(message, model=model, retry_after=wait)
+def _load(name: str) -> Any:
+    # litellm would fetch its price list over the network when it is imported; ours is its own.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    try:
+        litellm = importlib.import_module("litellm")
+    except ImportError:
+        raise ModelError(
+            f"{name} is reached through litellm, which is not installed: "
+            "pip install 'langprog[litellm]', or pass base_url= for an OpenAI-compatible endpoint"
+        ) from None
+    vars(litellm)["suppress_debug_info"] = True  # it prints advice to standard output
+    return litellm
+
+
+def _text(content: Any) -> str:
+    if content is not None and not isinstance(content, str):
+        raise TypeError("content is no text")
+    return content or ""
+
+
+def _usage(counted: Any) -> Usage:
+    if counted is None:
+        return Usage()
+    details = getattr(counted, "prompt_tokens_details", None)
+    cached = getattr(details, "cached_tokens", None)
+    return read_usage(
+        {
+            "prompt_tokens": counted.prompt_tokens,
+            "completion_tokens": counted.completion_tokens,
+            "prompt_tokens_details": {"cached_tokens": cached},
+        }
+    )
+
+
+def _logprobs(choices: Any) -> tuple[tuple[float, ...], ...] | None:
+    inside: list[Any] = [getattr(choice, "logprobs", None) for choice in choices]
+    if not all(inside):
+        return None
+    return tuple(tuple(float(token.logprob) for token in one.content) for one in inside)
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    found: dict[str, str] = {}
+    response = getattr(error, "response", None)
+    for place in (
+        getattr(response, "headers", None),
+        getattr(error, "litellm_response_headers", None),
+    ):
+        found |= {str(key): str(value) for key, value in (place or {}).items()}
+    return found
+
+
+def _hidden(text: str) -> str:
+    """Take out what may be a key: litellm has it from the environment, some errors quote it."""
+    for name, value in os.environ.items():
+        if len(value) >= 8 and name.endswith(SECRET_NAMES):
+            text = text.replace(value, "***")
+    return SECRET.sub("***", text)

@@ -41,15 +41,26 @@ def read_completion(text: str, request: Request, name: str, latency: float) -> C
             raise TypeError("there is no choice")
     except MISSHAPEN:
         raise ServerError(f"{name}: the reply is no completion", model=name) from None
-    if all(reason == "content_filter" for reason in reasons):
+    return checked(Completion(texts, name, usage, reasons, logprobs, None, latency), request)
+
+
+def checked(completion: Completion, request: Request) -> Completion:
+    """Return ``completion`` if it answers ``request``.
+
+    Raises:
+        ContentFilterError: The provider refused the content.
+        BadRequestError: There are fewer completions than asked for.
+    """
+    name = completion.model
+    if all(reason == "content_filter" for reason in completion.finish_reasons):
         raise ContentFilterError(f"{name}: the content was refused", model=name)
-    if len(texts) < request.n:
+    if len(completion.texts) < request.n:
         raise BadRequestError(
-            f"{name}: the endpoint gives {len(texts)} completion(s) where n={request.n} are asked "
-            "for: ask for one at a time",
+            f"{name}: the endpoint gives {len(completion.texts)} completion(s) where "
+            f"n={request.n} are asked for: ask for one at a time",
             model=name,
         )
-    return Completion(texts, name, usage, reasons, logprobs, None, latency)
+    return completion
 
 
 def read_usage(data: Mapping[str, Any]) -> Usage:
