@@ -213,8 +213,9 @@ class Race:
             affordable.pop()
         await self.run.score_fully(affordable)
         for candidate in affordable:
-            estimate = self.run.scorer.estimate(candidate)
-            self.run.log("pruned", {"label": candidate.label, **estimate.to_json()})
+            if self.run.scorer.complete(candidate):
+                estimate = self.run.scorer.estimate(candidate)
+                self.run.log("pruned", {"label": candidate.label, **estimate.to_json()})
 
     async def _score(self, runners: Sequence[_Runner], rung: int) -> None:
         block = range(self._rungs[rung])
