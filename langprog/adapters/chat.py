@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from langprog.adapters.base import answer_in, collected, head_of, sent_back, shown
 from langprog.adapters.json_object import by_name, object_in, values_from_object
@@ -17,6 +17,7 @@ from langprog.signature import FieldSpec, Plain, SignatureSpec, without_limits
 
 Names = tuple[str, ...]
 
+_LEAD = " \t>#*_-"  # what may stand before a marker that heads its line
 _FENCE_OPENS = re.compile(r"^```[\w+-]*[ \t]*\n\s*\Z", re.MULTILINE)
 
 
@@ -58,17 +59,8 @@ def _marker(names: Names) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=256)
-def _headline(names: Names) -> re.Pattern[str]:
-    # A marker at the beginning of its line, with what models put around a headline.
-    return re.compile(
-        rf"^[ \t>#-]*(?P<bold>\*\*|__)?[ \t]*{_brackets(names)}[ \t]*(?(bold)(?::?(?P=bold))?):?",
-        re.MULTILINE | _flags(names),
-    )
-
-
-@lru_cache(maxsize=256)
-def _anywhere(names: Names) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\\){_brackets(names)}:?", _flags(names))
+def _markers(names: Names) -> re.Pattern[str]:
+    return re.compile(_brackets(names), _flags(names))
 
 
 @lru_cache(maxsize=256)
@@ -170,31 +162,65 @@ def sections_of(answer: str, names: Names, wanted: Names, text: str) -> dict[str
     """
     if "[[" not in answer:
         return {}
-    marks = list(_headline(names).finditer(answer))
-    if not set(wanted) <= {_name(mark, names) for mark in marks}:
-        # Only where a marker is missed otherwise: a marker inside a line may be a mere mention.
-        marks = list(_anywhere(names).finditer(answer))
+    marks = _marks_in(answer, names)
+    heads = [mark for mark in marks if mark.heads_line]
+    lost = set(wanted).difference([mark.name for mark in heads])
+    # Inside a line only where a field is lost otherwise: any other may be a mere mention.
+    marks = [mark for mark in marks if mark.heads_line or mark.name in lost] if lost else heads
     sections: dict[str, str] = {}
-    over = False
     for index, mark in enumerate(marks):
-        name = _name(mark, names)
-        if name not in wanted:
-            over = bool(sections)
+        if mark.name not in wanted:
+            if sections:
+                break
             continue
-        end = marks[index + 1].start() if index + 1 < len(marks) else _end(answer, marks[0])
-        body = unescaped(answer[mark.end() : end].strip(), names)
-        if name not in sections:
-            sections[name] = body
-        elif not over and sections[name] != body:
-            raise ParseError(f"the section [[{name}]] comes twice and differs", text=text)
+        end = marks[index + 1].start if index + 1 < len(marks) else _end(answer, marks[0])
+        body = unescaped(answer[mark.end : end].strip(), names)
+        if sections.setdefault(mark.name, body) != body:
+            raise ParseError(f"the section [[{mark.name}]] comes twice and differs", text=text)
     return sections
 
 
-def _end(answer: str, first: re.Match[str]) -> int:
+class _Mark(NamedTuple):
+    """A marker in a reply, with what decorates it."""
+
+    name: str
+    start: int
+    end: int
+    heads_line: bool
+
+
+def _marks_in(answer: str, names: Names) -> list[_Mark]:
+    marks = []
+    for found in _markers(names).finditer(answer):
+        begin, end = found.span()
+        line = answer.rfind("\n", 0, begin) + 1
+        lead = answer[line:begin]
+        if lead.endswith("\\"):
+            continue
+        heads = not lead or not lead.strip(_LEAD)
+        bold = lead[-2:] if lead.endswith(("**", "__")) else ""
+        if answer[end : end + 1] != "\n":
+            end = _after(answer, end, bold)
+        start = line if heads else begin - len(bold)
+        marks.append(_Mark(_name(found, names), start, end, heads))
+    return marks
+
+
+def _after(answer: str, end: int, bold: str) -> int:
+    """Return where the value begins behind a marker that shares its line."""
+    rest = answer[end : end + 8].lstrip(" \t")
+    at = end + len(answer[end : end + 8]) - len(rest)
+    for sign in (":", bold, ":"):
+        if sign and rest.startswith(sign):
+            rest, at = rest[len(sign) :], at + len(sign)
+    return at
+
+
+def _end(answer: str, first: _Mark) -> int:
     # The sections may stand in a code fence, with words before and after it.
-    if _FENCE_OPENS.search(answer, 0, first.start()):
-        closing = answer.rfind("\n```", first.end())
-        if closing >= 0 and answer.count("```", first.end(), closing) % 2 == 0:
+    if _FENCE_OPENS.search(answer, 0, first.start):
+        closing = answer.rfind("\n```", first.end)
+        if closing >= 0 and answer.count("```", first.end, closing) % 2 == 0:
             return closing
     return len(answer)
 
