@@ -26,7 +26,7 @@ class PocketLM:
 
     Args:
         size: ``small`` or ``pocket/small``.
-        defaults: Sampling where a request says nothing: greedy and at most 256 tokens if not given.
+        defaults: Sampling where a request says nothing; greedy, 256 tokens at most if not given.
 
     Raises:
         ModelError: There is no such size.
@@ -71,9 +71,14 @@ class PocketLM:
         completion = await loop.run_in_executor(_worker(), self._answer, request, settings)
         dollars = self._price(completion.usage)
         return Completion(
-            completion.texts, self.name, completion.usage, completion.finish_reasons,
-            completion.logprobs, dollars, time.perf_counter() - started,
-        )  # fmt: skip
+            completion.texts,
+            self.name,
+            completion.usage,
+            completion.finish_reasons,
+            completion.logprobs,
+            dollars,
+            time.perf_counter() - started,
+        )
 
     def _answer(self, request: Request, settings: Settings) -> Completion:
         messages = [(m.role, m.content) for m in request.messages]
@@ -83,10 +88,12 @@ class PocketLM:
             raise ContextWindowError(f"{self.name}: {error}", model=self.name) from error
         made = sum(len(d.logprobs) for d in drawn)
         return Completion(
-            tuple(d.text for d in drawn), self.name, Usage(prompt.length, made, kept),
+            tuple(d.text for d in drawn),
+            self.name,
+            Usage(prompt.length, made, kept),
             tuple(d.reason for d in drawn),
             tuple(d.logprobs for d in drawn) if request.logprobs else None,
-        )  # fmt: skip
+        )
 
     def _settings(self, request: Request) -> Settings:
         sampling = request.sampling.over(self._defaults)
@@ -104,9 +111,12 @@ class PocketLM:
         if problem:
             raise BadRequestError(f"{self.name}: {problem}", model=self.name)
         return Settings(
-            sampling.temperature or 0.0, sampling.top_p or 1.0, sampling.max_tokens or 256,
-            tuple(s for s in sampling.stop if s), sampling.seed,
-        )  # fmt: skip
+            sampling.temperature or 0.0,
+            sampling.top_p or 1.0,
+            sampling.max_tokens or 256,
+            tuple(s for s in sampling.stop if s),
+            sampling.seed,
+        )
 
     def _price(self, usage: Usage) -> float:
         size = self._size

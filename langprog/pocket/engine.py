@@ -1,8 +1,9 @@
-"""The model at work: reads a prompt, keeps what it computed, writes one token after the other. numpy only.
+"""The model at work: reads a prompt, keeps what it computed, writes token after token. numpy only.
 
-A request's numbers must not depend on what else is asked. So the work is always cut the same way: everything
-before the last user message (the prefix) is computed by itself, then the rest, then one token at a time, one
-request at a time. A prefix that is kept from an earlier call is the very array that this call would compute.
+A request's numbers must not depend on what else is asked. So the work is always cut the same way:
+everything before the last user message (the prefix) is computed by itself, then the rest, then one
+token at a time, one request at a time. A prefix that is kept from an earlier call is the very
+array that this call would compute.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from langprog.pocket.config import Shape
 
-Array = NDArray[np.float32]
+Array: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,17 @@ class Network:
         qkv, taps = tensors[f"qkv.{i}"].copy(), tensors[f"taps.{i}"].copy()
         qkv[:d] *= np.float32(self.shape.head**-0.5)
         taps[:, -1] += 1  # the input itself is added to its convolution
-        turned = [
-            np.ascontiguousarray(t.T) for t in (qkv[: 2 * d], qkv[2 * d :], tensors[f"out.{i}"])
-        ]
-        up, down = tensors[f"up.{i}"], tensors[f"down.{i}"]
-        return _Block(
-            *turned, np.ascontiguousarray(up.T), np.ascontiguousarray(down.T), taps[0], taps[1]
+        like, value, out, up, down = (
+            np.ascontiguousarray(t.T)
+            for t in (
+                qkv[: 2 * d],
+                qkv[2 * d :],
+                tensors[f"out.{i}"],
+                tensors[f"up.{i}"],
+                tensors[f"down.{i}"],
+            )
         )
+        return _Block(like, value, out, up, down, taps[0], taps[1])
 
     def empty(self, room: int) -> State:
         """Return the state of a model that has read nothing."""
@@ -126,30 +132,35 @@ class Network:
             (normal @ block.value).reshape(count, s.heads, s.head).transpose(1, 0, 2)
         )
         queries = np.ascontiguousarray(like[:, : s.heads].transpose(1, 0, 2))
-        scores = queries @ state.keys[layer, :, :, :end]
+        scores: Array = queries @ state.keys[layer, :, :, :end]
         if mask is not None:
             scores[:, :, start:] += mask
         scores -= scores.max(axis=-1, keepdims=True)
         np.exp(scores, out=scores)
         scores /= scores.sum(axis=-1, keepdims=True)
-        mixed = (scores @ state.values[layer, :, :end]).transpose(1, 0, 2).reshape(count, s.width)
-        return mixed @ block.out
+        mixed: Array = (
+            (scores @ state.values[layer, :, :end]).transpose(1, 0, 2).reshape(count, s.width)
+        )
+        attended: Array = mixed @ block.out
+        return attended
 
     def logits(self, vector: Array) -> Array:
         """Return scores for every token id to follow ``vector``."""
-        return vector @ self._scores
+        scores: Array = vector @ self._scores
+        return scores
 
 
 def _normal(x: Array) -> Array:
     eps = np.float32(np.finfo(np.float32).eps)
-    return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps)
+    normal: Array = x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps)
+    return normal
 
 
 def _convolve(x: Array, taps: Array, tail: Array) -> Array:
     """Return the short convolution of ``x`` after ``tail``, and keep the new tail in place."""
     count, size = len(x), len(taps)
     line = np.concatenate([tail, x])
-    out = line[:count] * taps[0]
+    out: Array = line[:count] * taps[0]
     for i in range(1, size):
         out += line[i : i + count] * taps[i]
     tail[:] = line[count:]

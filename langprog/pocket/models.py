@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,7 +27,7 @@ class Size:
 
     Args:
         name: The part after ``pocket/``.
-        input_price: Dollars per million prompt tokens; nominal, so that cost has something to weigh.
+        input_price: Dollars per million prompt tokens; nominal: something for cost to weigh.
         output_price: Dollars per million completion tokens; nominal too.
     """
 
@@ -72,7 +73,7 @@ class Runner:
         return self._generator
 
     def answer(
-        self, messages: list[tuple[str, str]], settings: Settings, n: int
+        self, messages: Sequence[tuple[str, str]], settings: Settings, n: int
     ) -> tuple[Prompt, list[Drawn], int]:
         """Return the prompt as read, ``n`` completions, and the prompt tokens remembered.
 
@@ -80,7 +81,7 @@ class Runner:
             ContextWindowError: The prompt leaves no room for an answer.
         """
         with self._lock, self._threads.limit(limits=1, user_api="blas"):
-            # One BLAS thread: more are slower at these sizes, and sums must not depend on their number.
+            # One BLAS thread: more are slower at these sizes, and sums depend on their number.
             prompt = prompt_of(self.tokenizer, messages)
             drawn, kept = self._generator.draw(prompt, settings, n)
         return prompt, drawn, kept

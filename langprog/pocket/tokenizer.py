@@ -1,10 +1,10 @@
-"""Text to token ids and back: whole words where they are known, pieces, letters and bytes elsewhere.
+"""Text to token ids and back: whole words where they are known, else pieces, letters and bytes.
 
-Follows: word-piece vocabularies (BERT) with byte fall-back (SentencePiece). Differs: spaces are not
-stored where the neighbours imply them. A word, a number or an opening bracket implies a space
-before it when a word, a number or a closing mark comes first; ``GLUE`` says that it is missing, ``SPACE``
-is one that nothing implied. Capitals are marks of their own, so that ``Invoice`` and ``invoice`` share
-their embedding. Any text comes back unchanged.
+Follows: word-piece vocabularies (BERT) with byte fall-back (SentencePiece). Differs: spaces are
+not stored where the neighbours imply them. A word, a number or an opening bracket implies a space
+before it when a word, a number or a closing mark comes first; ``GLUE`` says that it is missing,
+``SPACE`` is one that nothing implied. Capitals are marks of their own, so that ``Invoice`` and
+``invoice`` share their embedding. Any text comes back unchanged.
 """
 
 from __future__ import annotations
@@ -28,14 +28,39 @@ SPECIALS = (
     "<upper>",
 )
 
-# Fixed texts of the prompt formats are one token each: they cost no context and are read at a glance.
+# Fixed texts of the prompt formats are one token each: they hardly take room in the context.
 FORMATS = (
     "\n\nReply with the output fields, each under its marker, in this order: ",
     "\n\nReply with one JSON object that has exactly these keys, in this order: ",
-    "\n\nInput fields:\n- ", "\nOutput fields:\n- ", "\n- ", " (one of: ", "\n\n", "\n",
-    "[[ ## ", " ## ]]\n", " ## ]]", "\n[[ ## ", "\n\n[[ ## ", "]]\n", "\n[[", "]] [[", "[[", "]]",
-    '{"', '": "', '", "', '"}', '["', '"]', '": ["', '"], "', '"]}', '": ', ', "', " -> ",
-)  # fmt: skip
+    "\n\nInput fields:\n- ",
+    "\nOutput fields:\n- ",
+    "\n- ",
+    " (one of: ",
+    "\n\n",
+    "\n",
+    "[[ ## ",
+    " ## ]]\n",
+    " ## ]]",
+    "\n[[ ## ",
+    "\n\n[[ ## ",
+    "]]\n",
+    "\n[[",
+    "]] [[",
+    "[[",
+    "]]",
+    '{"',
+    '": "',
+    '", "',
+    '"}',
+    '["',
+    '"]',
+    '": ["',
+    '"], "',
+    '"]}',
+    '": ',
+    ', "',
+    " -> ",
+)
 CLOSING = ".,;:!?)]}%"
 OPENING = "([{$#"
 TIGHT = "\"'-_/\\@&*+=<>|~^`"
@@ -193,6 +218,11 @@ class Tokenizer:
             else:
                 out += text.encode()
         return _text(out)
+
+    def identity(self, token: int) -> tuple[str, int]:
+        """Return what a token is in any vocabulary: its text, and its kind or fixed place."""
+        fixed = self._bytes + 256
+        return (self._texts[token], self._kinds[token] if token >= fixed else -token - 1)
 
     def text_of(self, token: int) -> str:
         """Return what a token stands for, for tables and errors."""

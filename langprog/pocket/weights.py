@@ -9,13 +9,14 @@ import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from langprog.errors import ModelError
 
-_TYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+_TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 
 
 def read(path: Path) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
@@ -35,12 +36,12 @@ def read(path: Path) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
     return tensors, metadata
 
 
-def _tensor(data: bytes, base: int, entry: Mapping[str, object]) -> NDArray[np.float32]:
-    start, end = entry["data_offsets"]  # type: ignore[misc]  # JSON from the file; ValueError if wrong
-    kind = _TYPES[str(entry["dtype"])]
-    flat = np.frombuffer(data[base + start : base + end], kind)
-    shape: list[int] = list(entry["shape"])  # type: ignore[call-overload]  # JSON from the file
-    return np.ascontiguousarray(flat.reshape(shape), np.float32)
+def _tensor(data: bytes, base: int, entry: Mapping[str, Any]) -> NDArray[np.float32]:
+    start, end = entry["data_offsets"]
+    flat: NDArray[Any] = np.frombuffer(
+        data[base + start : base + end], _TYPES[str(entry["dtype"])]
+    )
+    return np.ascontiguousarray(flat.reshape(entry["shape"]), np.float32)
 
 
 def write(

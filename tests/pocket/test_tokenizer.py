@@ -12,10 +12,36 @@ from langprog.pocket.world.vocabulary import build
 
 TOKENIZER = build()
 PARTS = st.sampled_from(
-    ["invoice", "Invoices", "DON'T", "don't", " ", "  ", "\n", "[[team]]", "[[ ## team ## ]]", '{"a": "b"}',
-     "1234", "12 34", "3.5", "iPhone", "e-mail", "caf\u00e9", "\U0001f600", "qzxj", "ABCdef", "'s", "(one of: a, b)",
-     "\\[[x]]", "\t", "a_b", "$5", "X", "IT's"]
-)  # fmt: skip
+    [
+        "invoice",
+        "Invoices",
+        "DON'T",
+        "don't",
+        " ",
+        "  ",
+        "\n",
+        "[[team]]",
+        "[[ ## team ## ]]",
+        '{"a": "b"}',
+        "1234",
+        "12 34",
+        "3.5",
+        "iPhone",
+        "e-mail",
+        "caf\u00e9",
+        "\U0001f600",
+        "qzxj",
+        "ABCdef",
+        "'s",
+        "(one of: a, b)",
+        "\\[[x]]",
+        "\t",
+        "a_b",
+        "$5",
+        "X",
+        "IT's",
+    ]
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -43,7 +69,7 @@ def test_any_ids_decode_to_text(ids: list[int]) -> None:
 
 @pytest.mark.parametrize(
     ("text", "count"),
-    [("the invoice is wrong", 4), ("The invoice", 3), ("[[team]]\nbilling", 4), ("1234", 4)],
+    [("the invoice is wrong", 4), ("The invoice", 3), ("[[team]]\nharbor", 4), ("1234", 4)],
 )
 def test_known_text_is_short(text: str, count: int) -> None:
     assert len(TOKENIZER.encode(text)) == count

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from typing import Literal
 
 import pytest
 
@@ -27,8 +28,6 @@ def _episode(name: str, seed: int, split: str = "train") -> Episode:
 
 def _annotation(slot: Slot) -> object:
     if slot.phrase.startswith("one of: "):
-        from typing import Literal
-
         return Literal[tuple(slot.phrase.removeprefix("one of: ").split(", "))]
     return {"": str, "true or false": bool}[slot.phrase]
 
@@ -77,7 +76,9 @@ def test_only_answers_count(form: str) -> None:
 def test_a_label_counts_once_it_can_be_known() -> None:
     rng = random.Random(5)
     task = classify.draw_labelling(rng, "train", count=4, natural=False, cues=False)
-    episode = classify.classification(rng, "train", demos=10, task=task, mapped=False, options=True)
+    episode = classify.classification(
+        rng, "train", demos=10, task=task, mapped=False, options=True
+    )
     seen: set[object] = set()
     for row in episode.rows:
         label = row.outputs[task.target]

@@ -1,4 +1,4 @@
-"""Train, export and evaluate the embedded models: ``python -m langprog.pocket.training --help``."""
+"""Train, export and evaluate the embedded models (``python -m langprog.pocket.training``)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train, or go on from the last checkpoint")
     train.add_argument("--folder", type=Path, required=True, help="for checkpoints and the log")
+    train.add_argument("--start", type=Path, help="earlier run to go on from, with today's words")
     train.add_argument("--tokens", type=float, default=28e6, help="of the mix")
     train.add_argument("--threads", type=int, default=2)
     train.add_argument("--seed", type=int, default=0)
@@ -36,11 +37,14 @@ def main() -> None:
         return
     # torch is needed from here on only; the table is printed without it.
     from langprog.pocket.training.export import export
+    from langprog.pocket.training.regrow import regrow
     from langprog.pocket.training.train import Plan, Trainer
 
     if given.command == "export":
         sys.stdout.write(f"{export(given.folder, given.out, given.name)}\n")
     else:
+        if given.start and not (given.folder / "checkpoint.pt").exists():
+            regrow(given.start, given.folder)
         plan = Plan(tokens=given.tokens, threads=given.threads, seed=given.seed, rate=given.rate)
         Trainer(plan, given.folder).run()
 

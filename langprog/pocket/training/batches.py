@@ -1,4 +1,4 @@
-"""Batches of documents: chosen by seed and index alone, so that a resumed run sees the same ones."""
+"""Batches of documents, chosen by seed and index alone: a resumed run sees the same ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from langprog.pocket.tokenizer import Tokenizer
 from langprog.pocket.world.documents import Document, Hardness, associative, mixed
 
-STEP = 32  # lengths are rounded up to a multiple, so that few shapes are compiled
+STEP = 32  # lengths are rounded up to a multiple, coarser for long ones: few shapes are compiled
+LONG = 192
 CHUNK = 24  # batches drawn and sorted by length together
 
 
@@ -28,7 +29,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Stage:
-    """What documents are drawn: associative ones of ``hardness``, or the mix up to ``longest`` tokens."""
+    """What is drawn: associative documents of a hardness, or the mix up to ``longest`` tokens."""
 
     name: str
     hardness: Hardness | None = None
@@ -42,6 +43,9 @@ PHASE0 = (
     Stage("assoc-3", Hardness(3, 0.2, 8, 20, 0.3)),
     Stage("assoc-5", Hardness(5, 0.5, 8, 16, 0.4)),
     Stage("assoc-6", Hardness(6, 0.7, 8, 16, 0.5)),
+    Stage("wrapped", Hardness(4, 0.5, 6, 14, 0.35, 0.85)),
+    Stage("messages-4", Hardness(4, 0.6, 5, 14, 0.35, 0.9, 0.7)),
+    Stage("messages-8", Hardness(8, 0.6, 5, 12, 0.4, 0.9, 0.8)),
 )
 
 
@@ -60,7 +64,9 @@ def chunk(tokenizer: Tokenizer, seed: int, index: int, stage: Stage, tokens: int
     documents.sort(key=lambda d: -len(d.ids))
     batches = []
     while documents:
-        length = -(-len(documents[0].ids) // STEP) * STEP
+        longest = len(documents[0].ids)
+        step = STEP if longest <= LONG else 2 * STEP if longest <= 512 else 8 * STEP
+        length = -(-longest // step) * step
         rows = max(1, tokens // length)
         batches.append(_pack(documents[:rows], rows, length))
         documents = documents[rows:]
@@ -82,7 +88,7 @@ def stream(
 ) -> Iterator[tuple[int, list[Batch]]]:
     """Yield (chunk index, batches) from ``start`` on, drawn by a process of its own."""
     context = mp.get_context("spawn")
-    queue: mp.Queue[tuple[int, list[Batch]]] = context.Queue(3)  # type: ignore[assignment]  # spawn's queue
+    queue: mp.Queue[tuple[int, list[Batch]]] = context.Queue(3)
     worker = context.Process(
         target=_produce, args=(queue, vocabulary, seed, start, stage, tokens), daemon=True
     )

@@ -1,4 +1,7 @@
-"""The accuracy table of the model card: held-out tasks, answered by the shipped engine. Needs no torch."""
+"""The accuracy table of the model card: held-out tasks, answered by the shipped engine.
+
+Needs no torch.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from pathlib import Path
 
 from langprog.pocket.generate import Settings
 from langprog.pocket.models import Runner
-from langprog.pocket.world import classify, extract, propose
+from langprog.pocket.world import classify, extract, lists, propose, second
+from langprog.pocket.world.labels import code_labels
 from langprog.pocket.world.prompts import Episode, Row, Slot, turns
 
 Draw = Callable[[random.Random], Episode]
@@ -40,6 +44,24 @@ class Result:
         return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def _task(
+    rng: random.Random,
+    *,
+    count: int = 4,
+    natural: bool = False,
+    cues: bool = False,
+    fine: float = 0.0,
+    new_words: bool = False,
+) -> classify.Labelling:
+    """Draw a task in held-out wordings and pairs; ``new_words``: labels of no training task."""
+    task = classify.draw_labelling(rng, "held", count=count, natural=natural, cues=cues, fine=fine)
+    if natural or new_words:
+        return task
+    labels = code_labels(rng, len(task.groups), "train")
+    groups = [replace(g, label=label) for g, label in zip(task.groups, labels, strict=True)]
+    return replace(task, groups=tuple(groups))
+
+
 def _labels(
     demos: int,
     *,
@@ -47,41 +69,54 @@ def _labels(
     natural: bool = False,
     cues: bool = False,
     count: int = 4,
-    reasoning: bool = False,
+    fine: float = 0.0,
+    new_words: bool = False,
 ) -> Draw:
     def draw(rng: random.Random) -> Episode:
-        task = classify.draw_labelling(
-            rng, "held", count=count, natural=natural, cues=cues, fine=0.0
-        )
+        task = _task(rng, count=count, natural=natural, cues=cues, fine=fine, new_words=new_words)
         return classify.classification(
-            rng, "held", demos=demos, task=task, mapped=mapped, reasoning=reasoning, options=True
+            rng, "held", demos=demos, task=task, mapped=mapped, reasoning=False, options=True
         )
 
     return draw
 
 
+def _extraction(demos: int) -> Draw:
+    return lambda rng: extract.extraction(rng, "held", demos=demos, clear=False)
+
+
 CELLS: dict[str, Draw] = {
-    **{f"labels that mean nothing, 4, vague instruction, {k} demos": _labels(k) for k in (0, 2, 4, 8)},
+    **{
+        f"labels that mean nothing, 4, vague instruction, {k} demos": _labels(k)
+        for k in (0, 2, 4, 8)
+    },
     "labels that mean nothing, 8, vague instruction, 8 demos": _labels(8, count=8),
     "the same 4, mapping in the instruction, 0 demos": _labels(0, mapped=True),
     "the same 4, mapping in the instruction, 4 demos": _labels(4, mapped=True),
     "labels named for their subject, 4, 0 demos": _labels(0, natural=True),
     "labels named for their subject, 4, 4 demos": _labels(4, natural=True),
-    "cue (urgency, mood, ...), telling labels, 0 demos": _labels(0, natural=True, cues=True, count=3),
+    "cue (urgency, mood, ...), telling labels, 0 demos": _labels(
+        0, natural=True, cues=True, count=3
+    ),
     "cue, labels that mean nothing, 6 demos": _labels(6, cues=True, count=3),
-    "cue, labels that mean nothing, mapping in the instruction": _labels(0, cues=True, count=3, mapped=True),
-    "classes within one subject, 4, 8 demos": lambda r: classify.classification(
-        r, "held", demos=8, mapped=False, reasoning=False, options=True,
-        task=classify.draw_labelling(r, "held", count=4, natural=False, cues=False, fine=1.0)),
-    "two inputs, one a label": lambda r: classify.second_module(r, "held"),
-    "does the label fit": lambda r: classify.judge(r, "held"),
-    **{f"extraction, vague, {k} demos": (lambda r, k=k: extract.extraction(r, "held", demos=k, clear=False)) for k in (0, 2, 4)},
-    "extraction, right instruction, 0 demos": lambda r: extract.extraction(r, "held", demos=0, clear=True),
-    "lists, right instruction, 0 demos": lambda r: extract.lists(r, "train", demos=0, clear=True),
-    "lists, vague, 4 demos": lambda r: extract.lists(r, "train", demos=4, clear=False),
-    "lists never trained, right instruction and 4 demos": lambda r: extract.lists(r, "held", demos=4, clear=True),
+    "cue, labels that mean nothing, mapping in the instruction": _labels(
+        0, cues=True, count=3, mapped=True
+    ),
+    "classes within one subject, 4, 8 demos": _labels(8, fine=1.0),
+    "label words never used as labels, 4, 8 demos": _labels(8, new_words=True),
+    "two inputs, one a label": lambda r: second.second_module(r, "held"),
+    "does the label fit": lambda r: second.judge(r, "held"),
+    **{f"extraction, vague, {k} demos": _extraction(k) for k in (0, 2, 4)},
+    "extraction, right instruction, 0 demos": lambda r: extract.extraction(
+        r, "held", demos=0, clear=True
+    ),
+    "lists, right instruction, 0 demos": lambda r: lists.lists(r, "train", demos=0, clear=True),
+    "lists, vague, 4 demos": lambda r: lists.lists(r, "train", demos=4, clear=False),
+    "lists never trained, right instruction and 4 demos": lambda r: lists.lists(
+        r, "held", demos=4, clear=True
+    ),
     "look-up, one and two hops": lambda r: extract.lookup(r, "held"),
-}  # fmt: skip
+}
 
 
 def answer(
@@ -109,12 +144,10 @@ def _asked(task: classify.Labelling, text: str, wording: str, label: str) -> Epi
 
 
 def proposals(runner: Runner, tasks: int, rows: int = 12) -> Iterator[tuple[float, float]]:
-    """Yield accuracy under a vague instruction and under the model's own proposal, for held-out tasks."""
+    """Yield, for held-out tasks, accuracy under a vague instruction and under a proposal."""
     rng = random.Random("evaluate/proposals")
     for _ in range(tasks):
-        task = classify.draw_labelling(
-            rng, "held", count=rng.choice((2, 3, 4)), natural=False, cues=False, fine=0.0
-        )
+        task = _task(rng, count=rng.choice((2, 3, 4)))
         task = replace(task, style=replace(task.style, words=min(task.style.words, 12), stray=0.0))
         shown = propose.drawn(rng, task, 6)
         inputs = {
@@ -124,8 +157,12 @@ def proposals(runner: Runner, tasks: int, rows: int = 12) -> Iterator[tuple[floa
             "current": f"Give the {task.target}.",
             "examples": propose.examples_text(task, shown),
         }
-        episode = Episode(propose.PROPOSE, tuple(Slot(k) for k in inputs), (Slot("instruction"),),
-                          (Row(dict(inputs), {"instruction": ""}),))  # fmt: skip
+        episode = Episode(
+            propose.PROPOSE,
+            tuple(Slot(k) for k in inputs),
+            (Slot("instruction"),),
+            (Row(dict(inputs), {"instruction": ""}),),
+        )
         text, _right = answer(runner, episode, most=120)
         proposed = text.partition("]]\n")[2]
         fresh = propose.drawn(rng, task, rows)
@@ -142,7 +179,10 @@ def proposals(runner: Runner, tasks: int, rows: int = 12) -> Iterator[tuple[floa
 
 
 _CODES = {"billing": "harbor", "network": "falcon", "hardware": "cedar", "accounts": "ember"}
-_MAP = "Choose harbor for payment problems, falcon for network problems, cedar for broken devices, ember for login and accounts."
+_MAP = (
+    "Choose harbor for payment problems, falcon for network problems, cedar for broken devices, "
+    "ember for login and accounts."
+)
 _URGENT = "Choose high for urgent matters, normal for usual matters, low for things that can wait."
 
 
@@ -179,7 +219,9 @@ def _outside(
     field: str,
     codes: dict[str, str],
 ) -> Episode:
-    label = lambda r: codes.get(r[field], r[field])  # noqa: E731
+    def label(r: dict[str, str]) -> str:
+        return codes.get(r[field], r[field])
+
     labels = sorted({label(r) for r in rows})
     rng = random.Random(f"outside/{seed}/{row['text']}")
     pool = rng.sample([r for r in rows if r is not row], len(rows) - 1)
@@ -210,7 +252,10 @@ def report(runner: Runner, count: int) -> str:
     pairs = list(proposals(runner, max(20, count // 5)))
     better = sum(b >= a + 0.2 for a, b in pairs)
     base, own = (sum(x) / len(pairs) for x in zip(*pairs, strict=True))
-    lines += ["", f"Proposals from 6 examples, {len(pairs)} held-out tasks of 2-4 labels, 12 fresh texts each: accuracy "
-              f"{base:.2f} with a vague instruction, {own:.2f} with the proposal; {better} of {len(pairs)} proposals gain "
-              "20 points or more."]  # fmt: skip
+    lines += [
+        "",
+        f"Proposals from 6 examples, {len(pairs)} held-out tasks of 2-4 labels, 12 texts each: "
+        f"accuracy {base:.2f} with a vague instruction, {own:.2f} with the proposal; "
+        f"{better} of {len(pairs)} proposals gain 20 points or more.",
+    ]
     return "\n".join(lines)

@@ -13,7 +13,7 @@ from langprog.pocket.weights import write
 
 
 def export(folder: Path, out: Path, name: str = "small") -> Path:
-    """Write ``name``.safetensors and tokenizer.json from the checkpoint in ``folder``; return the weights' path."""
+    """Write ``name``.safetensors and tokenizer.json from a run; return the path of the weights."""
     state = torch.load(folder / "checkpoint.pt", weights_only=True)
     tensors = {k: v.to(torch.float16).numpy() for k, v in state["model"].items()}
     shape = state["shape"]

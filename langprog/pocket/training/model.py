@@ -1,10 +1,11 @@
 """The transformer that is trained: short convolutions and a structured start.
 
-Follows: Llama blocks (RMS norm without scale, rotary positions, SwiGLU, tied embeddings) with the short
-convolutions of "Canon" layers and the start of "Mimetic initialization of self-attention layers".
-Differs: the convolution acts on the normalised input of queries and keys only, a second one before the
-feed-forward; it starts at 0.5 on the three previous positions, which is what lets attention find "the
-label after a text like this one" within a few hundred steps; words of one subject start with similar vectors.
+Follows: Llama blocks (RMS norm without scale, rotary positions, SwiGLU, tied embeddings) with the
+short convolutions of "Canon" layers and the start of "Mimetic initialization of self-attention
+layers". Differs: the convolution acts on the normalised input of queries and keys only, a second
+one before the feed-forward; it starts at 0.5 on the three previous positions, which is what lets
+attention find "the label after a text like this one" within a few hundred steps; words of one
+subject start with similar vectors.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from langprog.pocket.config import Shape
 
 
 def short_convolution(x: Tensor, weight: Tensor) -> Tensor:
-    """Return ``x`` plus each channel's weighted sum over the present and the previous positions."""
+    """Return ``x`` plus each channel's weighted sum over present and previous positions."""
     size, length = weight.shape[0], x.shape[1]
     padded = F.pad(x, (0, 0, size - 1, 0))
     out = x
@@ -31,7 +32,7 @@ def short_convolution(x: Tensor, weight: Tensor) -> Tensor:
 def block(
     x: Tensor, qkv: Tensor, out: Tensor, up: Tensor, down: Tensor, taps: Tensor, rotary: Tensor
 ) -> Tensor:
-    """Return the output of one block; ``taps`` holds both convolutions, ``rotary`` cosines and sines."""
+    """Return a block's output; ``taps``: both convolutions, ``rotary``: cosines and sines."""
     batch, length, width = x.shape
     half = rotary.shape[-1]
     cos, sin = rotary[0, :length].to(x.dtype), rotary[1, :length].to(x.dtype)
@@ -61,7 +62,7 @@ def block(
 
 
 class PocketTransformer(nn.Module):
-    """The model; ``forward`` returns the final vectors, ``logits`` scores them against the vocabulary."""
+    """The model: ``forward`` gives vectors, ``logits`` scores them against the vocabulary."""
 
     def __init__(self, shape: Shape, *, compiled: bool = False) -> None:
         super().__init__()
@@ -103,7 +104,7 @@ class PocketTransformer(nn.Module):
             self.embedding.copy_(use.sqrt() * shared + (1 - use).sqrt() * self.embedding)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Return normalised vectors, shape (batch, length, width), for token ids (batch, length)."""
+        """Return normalised vectors (batch, length, width) for token ids (batch, length)."""
         x = F.embedding(ids, self.embedding) * self.shape.width**0.5
         if torch.is_autocast_enabled("cpu"):
             x = x.to(torch.bfloat16)

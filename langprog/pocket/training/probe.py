@@ -1,4 +1,4 @@
-"""A quick look at held-out tasks during training: are all tokens of the last answer the most likely ones?"""
+"""A quick look at held-out tasks in training: is every token of the last answer the likeliest?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from langprog.pocket.tokenizer import ASSISTANT, Tokenizer
 from langprog.pocket.training.model import PocketTransformer, block
-from langprog.pocket.world import classify, extract, propose
+from langprog.pocket.world import classify, extract, lists, propose, second
 from langprog.pocket.world.documents import encode
 from langprog.pocket.world.prompts import Episode
 
@@ -37,13 +37,13 @@ CELLS: dict[str, Draw] = {
     "cue_nat0": _classes(0, False, True, True, 3),
     "cue_demo6": _classes(6, False, False, True, 3),
     "cue_map0": _classes(0, True, False, True, 3),
-    "second": lambda r: classify.second_module(r, "held"),
-    "judge": lambda r: classify.judge(r, "held"),
+    "second": lambda r: second.second_module(r, "held"),
+    "judge": lambda r: second.judge(r, "held"),
     "ext_vague0": lambda r: extract.extraction(r, "held", demos=0, clear=False),
     "ext_vague4": lambda r: extract.extraction(r, "held", demos=4, clear=False),
     "ext_clear0": lambda r: extract.extraction(r, "held", demos=0, clear=True),
-    "list_clear0": lambda r: extract.lists(r, "train", demos=0, clear=True),
-    "list_vague4": lambda r: extract.lists(r, "train", demos=4, clear=False),
+    "list_clear0": lambda r: lists.lists(r, "train", demos=0, clear=True),
+    "list_vague4": lambda r: lists.lists(r, "train", demos=4, clear=False),
     "lookup": lambda r: extract.lookup(r, "held"),
     "propose": lambda r: propose.propose_instruction(r, "held"),
 }

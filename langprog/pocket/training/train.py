@@ -108,12 +108,12 @@ class Trainer:
             return PHASE0[p.phase]
         done = p.mixed / self.plan.tokens
         if done < 0.08:
-            return Stage("mix-a", None, 192, 0.35)
-        if done < 0.3:
-            return Stage("mix-b", None, 320, 0.25)
-        if done < 0.75:
-            return Stage("mix-c", None, 512, 0.12)
-        return Stage("mix-d", None, 1024, 0.08)
+            return Stage("mix-a", None, 256, 0.6)
+        if done < 0.6:
+            return Stage("mix-b", None, 320, 0.5)
+        if done < 0.88:
+            return Stage("mix-c", None, 512, 0.35)
+        return Stage("mix-d", None, 1024, 0.25)
 
     def rate(self) -> float:
         """Return the learning rate of the present step."""
@@ -170,7 +170,7 @@ class Trainer:
 
     def _advance(self) -> None:
         p = self.progress
-        if p.phase < len(PHASE0) and (p.loss < 0.5 or p.phase_tokens > 1.4e6):
+        if p.phase < len(PHASE0) and (p.loss < 0.5 or p.phase_tokens > 2e6):
             self._log({"passed": self.stage.name, "loss": round(p.loss, 4)})
             p.phase, p.phase_tokens, p.loss = p.phase + 1, 0, max(p.loss, 1.0)
         if p.tokens - p.probed >= self.plan.probe_every:
@@ -208,7 +208,8 @@ class Trainer:
             return
         state = torch.load(path, weights_only=True)
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        if state["optimizer"] is not None:  # None where a run starts from another one's weights
+            self.optimizer.load_state_dict(state["optimizer"])
         self.progress = Progress(**state["progress"])
 
 

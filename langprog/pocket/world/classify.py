@@ -1,4 +1,4 @@
-"""Classification tasks: labels known by their names, from the instruction, from demonstrations, or all three."""
+"""Classification tasks: labels known by name, from the instruction or from demonstrations."""
 
 from __future__ import annotations
 
@@ -7,24 +7,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from langprog.pocket.world.fields import LABEL_FIELDS, LABEL_NOTES, TEXT_FIELDS, TEXT_NOTES
 from langprog.pocket.world.labels import code_labels
 from langprog.pocket.world.lexicon import Cue, Dimension, Topic, held_out, lexicon
 from langprog.pocket.world.messages import Style, message
 from langprog.pocket.world.prompts import Episode, Row, Slot
 from langprog.pocket.world.wordings import listing, wording
-
-TEXT_FIELDS = (
-    "ticket", "message", "text", "query", "question", "email", "comment", "review", "request", "note",
-    "sentence", "utterance", "complaint", "report", "post", "input", "mail", "content", "body", "issue",
-)  # fmt: skip
-LABEL_FIELDS = (
-    "team", "label", "category", "topic", "intent", "class", "queue", "department", "group", "kind", "type",
-    "tag", "route", "owner", "folder", "section", "code", "answer", "output", "target", "desk", "box",
-)  # fmt: skip
-TEXT_NOTES = ("what the customer wrote", "the text to read", "the message", "as it came in", "one short text",
-              "what someone wrote", "the request of the user", "a question of a user")  # fmt: skip
-LABEL_NOTES = ("the {out} that owns it", "the {out} it belongs to", "the right {out}", "one {out}",
-               "the {out} that should handle it", "who takes care of it", "the {out} of the {in}")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,8 +47,9 @@ def pick_topics(rng: random.Random, count: int, split: str) -> list[Topic]:
     """Return different subjects; in training no held-out pair, in held-out tasks at least one."""
     world = lexicon()
     pool = world.service if rng.random() < 0.6 else world.topics
+    chosen: list[Topic] = []
     for _ in range(200):
-        chosen: list[Topic] = []
+        chosen = []
         while len(chosen) < count:
             topic = rng.choice(pool)
             clash = any(pair_held(topic.key, c.key) for c in chosen)
@@ -83,7 +72,7 @@ def draw_labelling(
     cues: bool | None = None,
     fine: float = 0.15,
 ) -> Labelling:
-    """Draw what is to be told apart, and how the labels are called; ``fine``: how often within one subject."""
+    """Draw what is to be told apart; ``fine``: how often it is within one subject."""
     count = count or rng.choices((2, 3, 4, 5, 6, 8, 10), (4, 5, 8, 3, 2, 1, 1))[0]
     natural = rng.random() < 0.3 if natural is None else natural
     cues = rng.random() < 0.22 if cues is None else cues
@@ -125,7 +114,7 @@ def _cue_labelling(
     rng: random.Random, split: str, count: int, natural: bool, style: Style
 ) -> Labelling:
     dimension = rng.choice(lexicon().dimensions)
-    if rng.random() < 0.4:
+    if rng.random() < 0.5:
         dimension = lexicon().dimensions[0]
     cues = list(dimension.cues)
     rng.shuffle(cues)
@@ -287,7 +276,7 @@ def classification(
         demos = (
             rng.choice((0, 0, 1, 2, 4))
             if mapped and rng.random() < 0.6
-            else rng.choice((0, 2, 4, 6, 8, 10, 12))
+            else rng.choice((0, 3, 5, 7, 9, 11, 12))
         )
     if mapped and not task.natural and len(task.groups) > 2 and rng.random() < 0.12:
         rest = rng.choice(
@@ -331,85 +320,7 @@ def _rows(
         if reasoning:
             outputs = {"reasoning": reasoning_text(rng, pattern, text, group, topic), **outputs}
         rows.append(
-            Row({task.source: text}, dict(outputs), {task.target: weight, "reasoning": 0.5})
+            Row({task.source: text}, dict(outputs), {task.target: weight, "reasoning": 0.3})
         )
         seen.add(group.label)
     return rows
-
-
-def second_module(rng: random.Random, split: str) -> Episode:
-    """Draw an episode with two inputs, one of them a label: ``ticket, team -> priority``."""
-    first = draw_labelling(rng, split, cues=False)
-    second = draw_labelling(rng, split, cues=True, natural=rng.random() < 0.6)
-    second = replace(second, source=first.source)
-    if second.target == first.target:
-        second = replace(second, target="priority" if first.target != "priority" else "level")
-    by_first = rng.random() < 0.2
-    mapped = rng.random() < 0.5
-    codes = {g.label: rng.choice(second.groups) for g in first.groups}
-    rows, seen = [], set()
-    order = rng.random() < 0.8
-    for group in balanced(rng, second.groups, rng.choice((1, 1, 3, 5, 7, 9))):
-        owner = rng.choice(first.groups)
-        group = codes[owner.label] if by_first else group
-        cues = [group.cue] if group.cue and not by_first else []
-        text = message(rng, first.style, [rng.choice(owner.topics)], cues)
-        key = owner.label if by_first else group.label
-        weight = 1.0 if mapped or key in seen or (second.natural and not by_first) else 0.1
-        seen.add(key)
-        values = {first.source: text, first.target: owner.label}
-        if not order:
-            values = dict(reversed(values.items()))
-        rows.append(Row(dict(values), {second.target: group.label}, {second.target: weight}))
-    if by_first:
-        shown = [Group(codes[g.label].label, (), None, g.label) for g in first.groups]
-        second = replace(second, groups=tuple(shown))
-    text = instruction(rng, second, mapped)
-    labels = list(dict.fromkeys(g.label for g in second.groups))
-    slots = [
-        Slot(first.source),
-        Slot(first.target, "", "the team that owns it" if rng.random() < 0.3 else ""),
-    ]
-    note = rng.choice(("how urgent it is", "", "", "one of the levels"))
-    target = Slot(
-        second.target, "one of: " + ", ".join(labels) if rng.random() < 0.85 else "", note
-    )
-    inputs = tuple(slots if order else reversed(slots))
-    return Episode(text, inputs, (target,), tuple(rows), "second")
-
-
-def judge(rng: random.Random, split: str) -> Episode:
-    """Draw an episode that asks whether a label fits a text."""
-    task = draw_labelling(rng, split, count=rng.choice((2, 3, 4)), natural=True)
-    yes, no = rng.choice((("yes", "no"), ("true", "false"), ("right", "wrong"), ("pass", "fail")))
-    rows = []
-    for _ in range(rng.choice((1, 2, 4, 6, 8))):
-        group, other = (
-            rng.sample(task.groups, 2) if len(task.groups) > 1 else (task.groups[0],) * 2
-        )
-        text, _topic = draw_row(rng, task, group)
-        good = rng.random() < 0.5 or other is group
-        rows.append(
-            Row(
-                {task.source: text, task.target: (group if good else other).label},
-                {"verdict": yes if good else no},
-            )
-        )
-    ask = rng.choice(
-        (
-            f"Say {yes} if the {task.target} fits the {task.source}, else {no}.",
-            f"Does the {task.target} fit the {task.source}? Answer {yes} or {no}.",
-            f"Judge whether the {task.target} is right for the {task.source}.",
-            f"Check the {task.target}. Answer {yes} when it matches what the {task.source} is about, otherwise {no}.",
-            f"Is the {task.source} about the {task.target}?",
-            f"Decide if the {task.target} is correct.",
-        )
-    )
-    phrase = "true or false" if yes == "true" else f"one of: {yes}, {no}"
-    return Episode(
-        ask,
-        (Slot(task.source), Slot(task.target)),
-        (Slot("verdict", phrase),),
-        tuple(rows),
-        "judge",
-    )

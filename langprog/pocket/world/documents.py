@@ -1,16 +1,18 @@
-"""Documents that the model is trained on: token ids, and how much each token counts in the loss."""
+"""Documents to train on: token ids, and how much each token counts in the loss."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from langprog.pocket.tokenizer import ASSISTANT, END, SYSTEM, USER, Tokenizer
-from langprog.pocket.world import classify, extract, propose
+from langprog.pocket.world import classify, extract, lists, propose, second
+from langprog.pocket.world.fields import LABEL_FIELDS, TEXT_FIELDS
 from langprog.pocket.world.labels import code_labels
 from langprog.pocket.world.lexicon import Topic, lexicon
-from langprog.pocket.world.prompts import Episode, turns
+from langprog.pocket.world.messages import Style, message
+from langprog.pocket.world.prompts import Episode, Row, Slot, turns
 from langprog.pocket.world.wordings import wording
 
 _ROLES = {"system": SYSTEM, "user": USER, "assistant": ASSISTANT}
@@ -24,13 +26,23 @@ class Document:
     weights: list[float]
 
 
-def encode(tokenizer: Tokenizer, episode: Episode, form: str) -> Document:
-    """Return ``episode`` as the model reads it in ``form``."""
+def encode(
+    tokenizer: Tokenizer, episode: Episode, form: str, *, head: bool = True, frame: float = 1.0
+) -> Document:
+    """Return ``episode`` as the model reads it in ``form``.
+
+    Args:
+        tokenizer: The vocabulary.
+        episode: The task and its rows.
+        form: "chat", "json" or "marks".
+        head: Whether the system message is there.
+        frame: How much the marks around the answers count.
+    """
     ids: list[int] = []
     weights: list[float] = []
     section = {tokenizer.encode("]]\n")[0], tokenizer.encode(" ## ]]\n")[0]}
     opening = {tokenizer.encode(t)[0] for t in ("\n[[", "\n\n[[ ## ")}
-    for turn in turns(episode, form):
+    for turn in turns(episode, form)[0 if head else 1 :]:
         text = tokenizer.encode(turn.content)
         ids += [_ROLES[turn.role], *text, END]
         if turn.role != "assistant":
@@ -38,17 +50,17 @@ def encode(tokenizer: Tokenizer, episode: Episode, form: str) -> Document:
             continue
         weights.append(0.0)
         if form == "json":
-            weights += [min(turn.weights, default=1.0)] * len(text) + [1.0]
+            weights += [min(turn.weights, default=1.0)] * len(text) + [frame]
             continue
-        index, weight = -1, 1.0
+        index, weight = -1, frame
         for token in text:
             if token in opening:
-                weight = 1.0
+                weight = frame
             weights.append(weight)
             if token in section:
                 index += 1
                 weight = turn.weights[index] if index < len(turn.weights) else 1.0
-        weights.append(1.0)
+        weights.append(frame)
     return Document(ids, weights)
 
 
@@ -69,18 +81,23 @@ class Hardness:
     classes: int = 8
     items: int = 20
     mapped: float = 0.0
+    wrapped: float = 0.0
+    real: float = 0.0
 
 
 def associative(rng: random.Random, tokenizer: Tokenizer, hard: Hardness) -> Document:
     """Draw bare pairs of text and label, in which a repeated word or a shared subject decides.
 
-    With ``mapped`` the labels stand in a system message and the pairs follow from it.
+    With ``mapped`` the labels stand in a system message and the pairs follow from it; with
+    ``wrapped`` the pairs are written as a program's calls are.
     """
     count = rng.randint(2, hard.classes)
     topics = rng.sample(lexicon().topics, count)
     labels = code_labels(rng, count, "train")
     keys = [rng.choice(t.nouns) for t in topics]
     mapped = rng.random() < hard.mapped
+    if rng.random() < hard.wrapped:
+        return _wrapped(rng, tokenizer, hard, (topics, labels, keys), mapped)
     ids: list[int] = []
     weights: list[float] = []
     if mapped:
@@ -88,7 +105,7 @@ def associative(rng: random.Random, tokenizer: Tokenizer, hard: Hardness) -> Doc
         ids = [SYSTEM, *text, END]
         weights = [0.0] * len(ids)
     seen: set[int] = set()
-    for _ in range(max(4, hard.items // 3) if mapped else hard.items):
+    for _ in range(max(5, hard.items // 2) if mapped else hard.items):
         i = rng.randrange(count)
         text = tokenizer.encode(_words(rng, topics[i], keys[i], hard))
         label = tokenizer.encode(labels[i])
@@ -99,7 +116,38 @@ def associative(rng: random.Random, tokenizer: Tokenizer, hard: Hardness) -> Doc
     return Document(ids, weights)
 
 
+def _wrapped(
+    rng: random.Random,
+    tokenizer: Tokenizer,
+    hard: Hardness,
+    classes: tuple[Sequence[Topic], Sequence[str], Sequence[str]],
+    mapped: bool,
+) -> Document:
+    topics, labels, keys = classes
+    source, target = rng.choice(TEXT_FIELDS), rng.choice(LABEL_FIELDS)
+    rows = []
+    seen: set[int] = set()
+    for _ in range(max(5, hard.items // 2) if mapped else hard.items):
+        i = rng.randrange(len(labels))
+        known = 1.0 if mapped or i in seen else 0.0
+        text = _words(rng, topics[i], keys[i], hard)
+        rows.append(Row({source: text}, {target: labels[i]}, {target: known}))
+        seen.add(i)
+    text = wording(rng, "vague", "train", **{"in": source, "out": target})
+    if mapped:
+        said = _mapping(rng, topics, labels, keys, hard)
+        text = said if rng.random() < 0.4 else f"{text} {said}"
+    phrase = "one of: " + ", ".join(labels) if rng.random() < 0.6 else ""
+    episode = Episode(text, (Slot(source),), (Slot(target, phrase),), tuple(rows), "wrapped")
+    form = rng.choices(FORMS, (0.8, 0.15, 0.05))[0]
+    return encode(tokenizer, episode, form, head=mapped or rng.random() < 0.5, frame=0.1)
+
+
 def _words(rng: random.Random, topic: Topic, key: str, hard: Hardness) -> str:
+    if rng.random() < hard.real:
+        aside = rng.choice((0.0, 0.4))
+        style = Style(rng.randint(1, hard.words), rng.random() < 0.6, 0.0, 0.2, 0.0, aside)
+        return message(rng, style, [topic])
     size = rng.randint(1, hard.words)
     shared = rng.random() < hard.shared
     own = (
@@ -110,7 +158,11 @@ def _words(rng: random.Random, topic: Topic, key: str, hard: Hardness) -> str:
     common = lexicon().common
     rest = [
         rng.choice(
-            common[rng.choice(("function", "function", "verb", "adjective", "adverb", "noun"))]
+            common[
+                rng.choice(
+                    ("function", "function", "extra", "verb", "adjective", "adverb", "noun")
+                )
+            ]
         )
         for _ in range(size - len(own))
     ]
@@ -147,32 +199,52 @@ def _mapping(
     return rng.choice((", ", "; ", ". ", "\n")).join(parts)
 
 
+def _bare(rng: random.Random, tokenizer: Tokenizer) -> Document:
+    items, words = rng.randint(6, 20), rng.choice((2, 4, 6, 8, 12))
+    real = rng.choice((0.0, 1.0))
+    return associative(
+        rng, tokenizer, Hardness(words, rng.choice((0.0, 0.7, 1.0)), 8, items, 0.55, 0.85, real)
+    )
+
+
+def _dense(rng: random.Random, tokenizer: Tokenizer) -> Document:
+    """Draw a classification with short texts and many rows: many labels to learn from."""
+    task = classify.draw_labelling(
+        rng, "train", natural=rng.random() < 0.2, cues=rng.random() < 0.35
+    )
+    words, aside = rng.choice((2, 4, 6, 8, 12)), rng.choice((0.0, 0.4, 0.8))
+    task = replace(task, style=Style(words, rng.random() < 0.6, 0.0, 0.2, 0.0, aside))
+    mapped = rng.random() < 0.5
+    episode = classify.classification(
+        rng, "train", demos=rng.randint(5, 14), task=task, mapped=mapped, reasoning=False
+    )
+    form = rng.choices(FORMS, (0.82, 0.15, 0.03))[0]
+    return encode(tokenizer, episode, form, head=mapped or rng.random() < 0.7, frame=0.1)
+
+
 FAMILIES: tuple[tuple[str, float, Callable[[random.Random, str], Episode]], ...] = (
-    ("classify", 9.0, classify.classification),
-    ("proposed", 1.5, propose.with_proposal),
-    ("second", 2.5, classify.second_module),
-    ("judge", 0.7, classify.judge),
+    ("classify", 10.0, classify.classification),
+    ("proposed", 2.0, propose.with_proposal),
+    ("second", 2.5, second.second_module),
+    ("judge", 0.5, second.judge),
     ("extract", 1.8, extract.extraction),
-    ("lists", 1.5, extract.lists),
+    ("lists", 1.8, lists.lists),
     ("lookup", 1.0, extract.lookup),
-    ("describe", 0.8, propose.describe_data),
-    ("propose", 2.2, propose.propose_instruction),
-    ("improve", 0.8, propose.improve_instruction),
+    ("describe", 0.6, propose.describe_data),
+    ("propose", 1.8, propose.propose_instruction),
+    ("improve", 0.6, propose.improve_instruction),
 )
 FORMS = ("chat", "json", "marks")
 
 
 def mixed(rng: random.Random, tokenizer: Tokenizer, longest: int, bare: float) -> Document:
-    """Draw a document of the final mix, at most ``longest`` tokens; ``bare`` of them are associative."""
+    """Draw a document of at most ``longest`` tokens; a share ``bare`` of them is associative."""
     while True:
         if rng.random() < bare:
-            hard = Hardness(
-                rng.randint(1, 6), rng.choice((0.0, 0.7, 1.0)), 8, rng.randint(8, 24), 0.45
-            )
-            document = associative(rng, tokenizer, hard)
+            document = _bare(rng, tokenizer) if rng.random() < 0.35 else _dense(rng, tokenizer)
         else:
             draw = rng.choices([f[2] for f in FAMILIES], [f[1] for f in FAMILIES])[0]
             form = rng.choices(FORMS, (0.82, 0.14, 0.04))[0]
-            document = encode(tokenizer, draw(rng, "train"), form)
+            document = encode(tokenizer, draw(rng, "train"), form, frame=0.2)
         if len(document.ids) <= longest and any(document.weights):
             return document

@@ -1,4 +1,4 @@
-"""Label texts that mean nothing by themselves: any word, code names, letters, numbers, made-up words."""
+"""Labels that mean nothing by themselves: words, code names, letters, numbers, made-up words."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from functools import cache
 
 from langprog.pocket.world.lexicon import held_out, lexicon
 
-_SYLLABLES = ("ba be bi bo bu da de di do du fa fi fo ga go ha ka ke ki ko la le li lo lu ma me mi mo na ne ni no "
-              "pa po ra re ri ro sa se si so su ta te ti to va ve vi wa zo zu lor ket dal vin mar pel tus").split()  # fmt: skip
+_SYLLABLES = """
+ba be bi bo bu da de di do du fa fi fo ga go ha ka ke ki ko la le li lo lu ma me mi mo na ne ni
+no pa po ra re ri ro sa se si so su ta te ti to va ve vi wa zo zu lor ket dal vin mar pel tus
+""".split()
+
+
+HELD = 24  # one word in so many is never a label in training
 
 
 @cache
@@ -22,7 +27,7 @@ def label_words(split: str) -> tuple[str, ...]:
         )
     for kind in ("noun", "adjective"):
         words.update(w for w in world.common[kind] if w.isalpha())
-    return tuple(sorted(w for w in words if held_out(w, 6, "label") == (split == "held")))
+    return tuple(sorted(w for w in words if held_out(w, HELD, "label") == (split == "held")))
 
 
 def pseudo_word(rng: random.Random) -> str:
@@ -50,10 +55,8 @@ def code_labels(rng: random.Random, count: int, split: str) -> list[str]:
 def _label(
     rng: random.Random, make: str, words: tuple[str, ...], prefix: str, index: int, split: str
 ) -> str:
-    if make == "code":
-        return rng.choice(
-            [w for w in lexicon().names["code"] if held_out(w, 6, "label") == (split == "held")]
-        )
+    if make == "code" and split == "train":
+        return rng.choice([w for w in lexicon().names["code"] if w in words])
     if make == "letter":
         return "ABCDEFGHIJ"[index]
     if make == "number":

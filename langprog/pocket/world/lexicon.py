@@ -1,14 +1,14 @@
-"""The words of the training world: subjects, cues, names and ordinary English, read from text files.
+"""The words of the training world: subjects, cues, names and ordinary English, from text files.
 
-Every word is listed by hand in the files beside this one. A word's part (train or held-out) in a role,
-such as "may be a label", is decided by a hash of its text, so that the split never moves.
+Every word is listed by hand in the files beside this one. A word's part (train or held-out) in a
+role, such as "may be a label", is decided by a hash of its text, so that the split never moves.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
@@ -80,12 +80,24 @@ def held_out(text: str, one_in: int = 8, salt: str = "") -> bool:
 @cache
 def lexicon() -> Lexicon:
     """Read the word files; the same object every time."""
+    more = {t.key: t for t in _topics("topics_more.txt")}
     return Lexicon(
-        _topics("topics_service.txt"),
+        tuple(_joined(t, more.get(t.key)) for t in _topics("topics_service.txt")),
         _topics("topics_general.txt"),
-        _dimensions("cues.txt"),
-        _classes("common.txt"),
+        _dimensions("cues.txt", "cues_more.txt"),
+        {**_classes("common.txt"), **_classes("common_more.txt")},
         _classes("names.txt"),
+    )
+
+
+def _joined(topic: Topic, more: Topic | None) -> Topic:
+    if more is None:
+        return topic
+    return replace(
+        topic,
+        nouns=tuple(dict.fromkeys(topic.nouns + more.nouns)),
+        verbs=tuple(dict.fromkeys(topic.verbs + more.verbs)),
+        clauses=tuple(dict.fromkeys(topic.clauses + more.clauses)),
     )
 
 
@@ -104,27 +116,38 @@ def _topics(name: str) -> tuple[Topic, ...]:
         if line.startswith("= "):
             head, *rest = line[2:].split("|")
             names = _split(head, ",")
-            found.append({"names": names, "descriptions": _split("|".join(rest), "|")})
+            said = _split("|".join(rest), "|")
+            parts = dict.fromkeys(("nouns", "verbs", "clauses"), ())
+            found.append({**parts, "names": names, "descriptions": said})
         elif line.startswith("> "):
             found[-1]["verbs"] = tuple(w.replace("_", " ") for w in line[2:].split())
         elif line.startswith("! "):
             found[-1]["clauses"] = _split(line[2:], ";")
         else:
             words = tuple(w.replace("_", " ") for w in line.split())
-            found[-1]["nouns"] = found[-1].get("nouns", ()) + words
+            found[-1]["nouns"] += words
     return tuple(Topic(**f) for f in found)
 
 
-def _dimensions(name: str) -> tuple[Dimension, ...]:
+def _dimensions(name: str, more: str) -> tuple[Dimension, ...]:
+    extra: dict[tuple[str, str], tuple[str, ...]] = {}
+    where = ""
+    for line in _lines(more):
+        if line.startswith("= "):
+            where = line[2:].strip()
+        else:
+            key, clauses = line[2:].split("|")
+            extra[where, key.strip()] = _split(clauses, ";")
     found: list[tuple[str, tuple[str, ...], str, list[Cue]]] = []
     for line in _lines(name):
         if line.startswith("= "):
             key, questions, meaning = line[2:].split("|")
             found.append((key.strip(), _split(questions, ","), meaning.strip(), []))
         else:
-            names, descriptions, clauses = line[2:].split("|")
-            cue = Cue(_split(names, ","), _split(descriptions, ","), _split(clauses, ";"))
-            found[-1][3].append(cue)
+            called, descriptions, clauses = line[2:].split("|")
+            names = _split(called, ",")
+            said = _split(clauses, ";") + extra.get((found[-1][0], names[0]), ())
+            found[-1][3].append(Cue(names, _split(descriptions, ","), said))
     return tuple(Dimension(key, asks, what, tuple(cues)) for key, asks, what, cues in found)
 
 
@@ -148,9 +171,23 @@ def plural(noun: str) -> str:
 def past(verb: str) -> str:
     """Return the past form of the first word of ``verb``, regular rules only."""
     head, _, tail = verb.partition(" ")
-    irregular = {"pay": "paid", "send": "sent", "buy": "bought", "sell": "sold", "steal": "stole",
-                 "lose": "lost", "drive": "drove", "fly": "flew", "read": "read", "write": "wrote",
-                 "eat": "ate", "sing": "sang", "take": "took", "get": "got", "set": "set"}  # fmt: skip
+    irregular = {
+        "pay": "paid",
+        "send": "sent",
+        "buy": "bought",
+        "sell": "sold",
+        "steal": "stole",
+        "lose": "lost",
+        "drive": "drove",
+        "fly": "flew",
+        "read": "read",
+        "write": "wrote",
+        "eat": "ate",
+        "sing": "sang",
+        "take": "took",
+        "get": "got",
+        "set": "set",
+    }
     if head in irregular:
         head = irregular[head]
     elif head.endswith("e"):

@@ -1,4 +1,4 @@
-"""Short English texts about a subject, with cues: what the tasks of the training world are asked about."""
+"""Short English texts about a subject, with cues: what the tasks are asked about."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from langprog.pocket.world.labels import pseudo_word
 from langprog.pocket.world.lexicon import Cue, Topic, continuous, lexicon, past, plural
 
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -29,20 +30,28 @@ def _parts() -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Style:
-    """How the texts of one task are written; drawn once per task so that its examples are alike."""
+    """How the texts of a task are written; drawn once, so that its examples are alike."""
 
     words: int
     tidy: bool
     frame: float
     filler: float
     stray: float
+    aside: float = 0.0
 
     @classmethod
     def draw(cls, rng: random.Random) -> Style:
         """Return a style between one-line questions and whole letters."""
         words = rng.choice((4, 6, 8, 10, 12, 14, 16, 20))
         stray = rng.choice((0.0, 0.0, 0.1, 0.25))
-        return cls(words, rng.random() < 0.6, rng.choice((0.0, 0.15, 0.4)), rng.random(), stray)
+        return cls(
+            words,
+            rng.random() < 0.6,
+            rng.choice((0.0, 0.15, 0.4)),
+            rng.random(),
+            stray,
+            rng.choice((0.0, 0.3, 0.7)),
+        )
 
 
 def number(rng: random.Random) -> str:
@@ -85,7 +94,7 @@ def fill(rng: random.Random, pattern: str, topic: Topic | None = None) -> str:
         if slot in ("v", "ved", "ving"):
             assert topic is not None
             verb = rng.choice(topic.verbs)
-            return {"v": str, "ved": past, "ving": continuous}[slot](verb)
+            return past(verb) if slot == "ved" else continuous(verb) if slot == "ving" else verb
         if slot == "d":
             return number(rng)
         if slot in ("f", "s", "c"):
@@ -113,7 +122,11 @@ def message(
             break
         else:
             parts.append(sentence(rng, rng.choice(list(topics))) if topics else filler(rng))
-    parts += [rng.choice(cue.clauses) for cue in cues]
+    parts = [_stirred(rng, part) for part in parts]
+    if rng.random() < style.aside:
+        i = rng.randrange(len(parts)) if parts else 0
+        parts[i : i + 1] = [_aside(rng, part) for part in parts[i : i + 1]]
+    parts += [_fragment(rng, rng.choice(cue.clauses)) for cue in cues]
     if rng.random() < 0.6:
         rng.shuffle(parts)
     if rng.random() < style.frame:
@@ -121,6 +134,42 @@ def message(
     if rng.random() < style.frame:
         parts.append(fill(rng, rng.choice(_parts()["close"])))
     return _write(rng, parts, style.tidy)
+
+
+def _aside(rng: random.Random, part: str) -> str:
+    """Return ``part`` with a mention of something that it is not about."""
+    noun = rng.choice(rng.choice(lexicon().topics).nouns)
+    mention = fill(rng, rng.choice(_parts()["aside"])).replace("[x]", noun)
+    return f"{part} {mention}" if rng.random() < 0.6 else f"{mention} {part}"
+
+
+def _fragment(rng: random.Random, clause: str) -> str:
+    """Return ``clause``, or a part of it with other words around: single words must tell, too."""
+    words = clause.split()
+    if rng.random() < 0.6 or len(words) < 3:
+        return clause
+    size = rng.randint(2, len(words) - 1)
+    start = rng.randint(0, len(words) - size)
+    some = words[start : start + size]
+    common = lexicon().common
+    for _ in range(rng.randint(0, 3)):
+        word = rng.choice(common[rng.choice(("function", "extra", "verb", "noun"))])
+        some.insert(rng.choice((0, len(some))), word)
+    return " ".join(some)
+
+
+def _stirred(rng: random.Random, part: str) -> str:
+    """Return ``part``, sometimes with a word more that says nothing, or an unknown one."""
+    chance = rng.random()
+    if chance > 0.25:
+        return part
+    words = part.split()
+    place = rng.randrange(len(words) + 1)
+    if chance < 0.03 and place < len(words):
+        words[place] = pseudo_word(rng)
+    else:
+        words.insert(place, rng.choice(lexicon().common["extra"]))
+    return " ".join(words)
 
 
 def filler(rng: random.Random) -> str:

@@ -1,7 +1,7 @@
 """Tasks as values, and their text in the prompt formats that programs really send.
 
-The formats are those of the ``chat`` and ``json`` adapters, and a form with ``[[ ## name ## ]]`` markers that
-other programs use. A test holds this text equal to the adapters' own.
+The formats are those of the ``chat`` and ``json`` adapters, and a form with ``[[ ## name ## ]]``
+markers that other programs use. A test holds this text equal to the adapters' own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tasks about tasks: describe data, propose an instruction from examples, improve one after mistakes."""
+"""Tasks about tasks: describe data, propose an instruction from examples, improve one."""
 
 from __future__ import annotations
 
@@ -30,9 +30,15 @@ SHORT, EVERY, SPECIFIC, LOOK = (
 )
 TIPS = (SHORT, EVERY, SPECIFIC, LOOK, "")
 EXTRA_TIPS = (
-    "Be clear.", "Think of the reader.", "Describe the role of the model.", "Use simple words.",
-    "Mention the output field.", "Do not give examples.", "Write one sentence.", "Be creative.",
-)  # fmt: skip
+    "Be clear.",
+    "Think of the reader.",
+    "Describe the role of the model.",
+    "Use simple words.",
+    "Mention the output field.",
+    "Do not give examples.",
+    "Write one sentence.",
+    "Be creative.",
+)
 
 
 def task_line(task: Labelling) -> str:
@@ -90,7 +96,7 @@ def mapping(task: Labelling, shown: list[tuple[str, Group]], tip: str, style: st
 
 
 STYLES = {
-    SHORT: "{l} for {d}",
+    SHORT: "{l} is for {d}",
     EVERY: "choose {l} for {d}",
     SPECIFIC: "answer {l} for {d}",
     LOOK: "use {l} if the {in} mentions {d}",
@@ -112,7 +118,8 @@ def written(task: Labelling, shown: list[tuple[str, Group]], tip: str) -> str:
 
 def summary(task: Labelling, shown: list[tuple[str, Group]]) -> str:
     """Return the description of the data that is asked of DescribeData."""
-    return f"Each {task.source} gets one {task.target}. {mapping(task, shown, SHORT, '{l} is for {d}')}"
+    body = mapping(task, shown, SHORT, STYLES[SHORT])
+    return f"Each {task.source} gets one {task.target}. {body}"
 
 
 def drawn(rng: random.Random, task: Labelling, count: int) -> list[tuple[str, Group]]:
@@ -151,7 +158,11 @@ def describe_data(rng: random.Random, split: str) -> Episode:
     """Draw a DescribeData call."""
     task = _task(rng, split)
     shown = drawn(rng, task, rng.choice((4, 5, 6, 6)))
-    row = Row({"examples": examples_text(task, shown)}, {"summary": summary(task, shown)})
+    row = Row(
+        {"examples": examples_text(task, shown)},
+        {"summary": summary(task, shown)},
+        {"summary": 0.4},
+    )
     return Episode(DESCRIBE, (Slot("examples"),), (Slot("summary"),), (row,), "describe")
 
 
@@ -163,8 +174,9 @@ def propose_instruction(rng: random.Random, split: str) -> Episode:
     shown = drawn(rng, task, rng.choice((4, 5, 6, 6, 6)))
     tip = rng.choice(TIPS if rng.random() < 0.85 else EXTRA_TIPS)
     slots = {"in": task.source, "out": task.target}
+    module = rng.choice((task.target, "predict", "classify", "step"))
     inputs: dict[str, str] = {
-        "program": f"{rng.choice((task.target, 'predict', 'classify', 'step'))}: {task.source} -> {task.target}",
+        "program": f"{module}: {task.source} -> {task.target}",
         "task": task_line(task),
         "summary": summary(task, drawn(rng, task, 6)) if rng.random() < 0.6 else "",
         "tip": tip,
@@ -184,7 +196,11 @@ def _episode(rng: random.Random, ask: str, inputs: dict[str, str], answer: str) 
     }
     names = tuple(Slot(k) for k in inputs) if rng.random() < 0.7 else tuple(Slot(k) for k in kept)
     return Episode(
-        ask, names, (Slot("instruction"),), (Row(dict(kept), {"instruction": answer}),), "propose"
+        ask,
+        names,
+        (Slot("instruction"),),
+        (Row(dict(kept), {"instruction": answer}, {"instruction": 0.4}),),
+        "propose",
     )
 
 
@@ -231,7 +247,7 @@ def improve_instruction(rng: random.Random, split: str) -> Episode:
         lines.append(f"{task.source}: {text}\nanswered: {wrong}\nwanted: {group.label}")
     inputs = {"task": task_line(task), "current": current, "mistakes": "\n\n".join(lines)}
     answer = written(task, [*partial, *mistakes], tip)
-    row = Row(dict(inputs), {"instruction": answer})
+    row = Row(dict(inputs), {"instruction": answer}, {"instruction": 0.4})
     return Episode(
         IMPROVE, tuple(Slot(k) for k in inputs), (Slot("instruction"),), (row,), "improve"
     )

@@ -8,15 +8,17 @@ from collections import Counter
 from importlib import resources
 
 from langprog.pocket.tokenizer import Tokenizer
-from langprog.pocket.world.classify import LABEL_FIELDS, LABEL_NOTES, TEXT_FIELDS, TEXT_NOTES
-from langprog.pocket.world.extract import ASKS, LISTS, THINGS
+from langprog.pocket.world.extract import ASKS, THINGS
+from langprog.pocket.world.fields import LABEL_FIELDS, LABEL_NOTES, TEXT_FIELDS, TEXT_NOTES
 from langprog.pocket.world.lexicon import continuous, lexicon, past
+from langprog.pocket.world.lists import LISTS
 
-_ENDINGS = (
-    "s es ed d ing er ers r rs ly y ies ied est ment ments ness ion ions tion tions able al ity less ful ish ive "
-    "ized ize ise ised izing ist or ors age ance ence ary ian ic ical ical's un re back up out in off on time line "
-    "man men day book room work house way side board card phone mail ware word land port ship bag top bell port"
-).split()
+_ENDINGS = """
+s es ed d ing er ers r rs ly y ies ied est ment ments ness ion ions tion tions able al ity less
+ful ish ive ized ize ise ised izing ist or ors age ance ence ary ian ic ical ical's un re back
+up out in off on time line man men day book room work house way side board card phone mail ware
+word land port ship bag top bell port
+""".split()
 _PIECES = 260
 
 
@@ -27,6 +29,9 @@ def build() -> Tokenizer:
     for name in (
         "topics_service.txt",
         "topics_general.txt",
+        "topics_more.txt",
+        "cues_more.txt",
+        "common_more.txt",
         "cues.txt",
         "common.txt",
         "names.txt",
@@ -67,7 +72,7 @@ def _words(text: str) -> list[str]:
 
 
 def _made(word: str, words: Counter[str], endings: set[str]) -> bool:
-    """Return whether ``word`` is a regular form of a longer-standing one, so that both share a start."""
+    """Return whether ``word`` is a regular form of another, so that both share a start."""
     for ending in ("s", "es", "ed", "d", "ing", "ly"):
         stem = word.removesuffix(ending)
         if stem != word and len(stem) > 3 and stem in words and ending in endings:
@@ -76,13 +81,16 @@ def _made(word: str, words: Counter[str], endings: set[str]) -> bool:
 
 
 _FORMAT_WORDS = """
-Input fields Output fields one of JSON list of text integer number true or false or null JSON object
-Reply with the output fields each under its marker in this order Reply with one JSON object that has exactly these keys
-That reply could not be read Reply again in the form asked for program task summary tip current examples instruction
-mistakes answered wanted feedback reasoning think step by step verdict level All interactions will be structured in the
-following way describe inputs related clear makes language model well rewrite Keep short specific label applies words look
-Be clear reader role simple words Mention field Do not give creative sentence extract answer Given produce context question
-Where is the one that lives works comes follows knows helps calls find look place use why confidence yes no pass fail right wrong
-true false fits fit matches check judge correct decide dollars euros pounds order number reference code serial device id
-January February March April May June July August September October November December com org net
+Input fields Output fields one of JSON list of text integer number true or false or null JSON
+object Reply with the output fields each under its marker in this order Reply with one JSON
+object that has exactly these keys That reply could not be read Reply again in the form asked
+for program task summary tip current examples instruction mistakes answered wanted feedback
+reasoning think step by step verdict level All interactions will be structured in the following
+way describe inputs related clear makes language model well rewrite Keep short specific label
+applies words look Be clear reader role simple words Mention field Do not give creative
+sentence extract answer Given produce context question Where is the one that lives works comes
+follows knows helps calls find look place use why confidence yes no pass fail right wrong true
+false fits fit matches check judge correct decide dollars euros pounds order number reference
+code serial device id January February March April May June July August September October
+November December com org net
 """

@@ -1,11 +1,10 @@
-"""Instruction wordings, split into those that training sees and those that only evaluation sees."""
+"""Instruction wordings, split into those of training and those of evaluation."""
 
 from __future__ import annotations
 
 import random
 from functools import cache
 from importlib import resources
-
 
 
 @cache

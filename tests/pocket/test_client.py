@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from langprog.errors import BadRequestError, ContextWindowError, ModelError
+from langprog.lm import Completion, LanguageModel, Message, Request, Sampling
+from langprog.pocket import PocketLM
+
+HEAD = Message(
+    "system",
+    "Choose the team.\n\nInput fields:\n- ticket\n"
+    "Output fields:\n- team (one of: billing, network)\n\n"
+    "Reply with the output fields, each under its marker, in this order: [[team]]",
+)
+
+
+def _request(text: str, **settings: object) -> Request:
+    sampling = Sampling(max_tokens=8, **settings)  # type: ignore[arg-type]  # settings of the test
+    return Request((HEAD, Message("user", f"[[ticket]]\n{text}")), sampling)
+
+
+def _ask(*requests: Request) -> list[Completion]:
+    async def run() -> list[Completion]:
+        lm = PocketLM("pocket/small")
+        return list(await asyncio.gather(*(lm.complete(r) for r in requests)))
+
+    return asyncio.run(run())
+
+
+def test_it_is_a_language_model() -> None:
+    lm = PocketLM()
+    assert isinstance(lm, LanguageModel)
+    assert (lm.name, lm.endpoint, lm.defaults.temperature) == ("pocket/small", "in-process", 0.0)
+
+
+def test_an_unknown_size_names_those_there_are() -> None:
+    with pytest.raises(ModelError, match="pocket/small"):
+        PocketLM("pocket/huge")
+
+
+def test_concurrent_requests_are_answered_as_single_ones() -> None:
+    texts = [f"my invoice {i} is wrong" for i in range(6)] + ["the wifi is slow"] * 3
+    requests = [_request(t, temperature=0.8, seed=i) for i, t in enumerate(texts)]
+    together = _ask(*requests)
+    alone = [_ask(r)[0] for r in reversed(requests)][::-1]
+    assert [c.texts for c in together] == [c.texts for c in alone]
+
+
+def test_usage_and_nominal_price_are_counted() -> None:
+    (first,) = _ask(_request("the router is dead"))
+    (second,) = _ask(_request("the cable is dead"))
+    assert first.usage.prompt_tokens > 20
+    assert 1 <= first.usage.completion_tokens <= 8
+    assert second.usage.cached_prompt_tokens > 0
+    assert first.dollars is not None
+    assert 0 < first.dollars < 1e-3
+    assert first.logprobs is None
+
+
+def test_log_probabilities_come_when_asked_for() -> None:
+    request = Request((HEAD, Message("user", "hello")), Sampling(max_tokens=3), n=2, logprobs=True)
+    (completion,) = _ask(request)
+    assert len(completion.texts) == len(completion.finish_reasons) == 2
+    assert completion.logprobs is not None
+    assert len(completion.logprobs[0]) == completion.usage.completion_tokens // 2
+
+
+@pytest.mark.parametrize(
+    ("sampling", "n"),
+    [
+        (Sampling(temperature=-1.0), 1),
+        (Sampling(max_tokens=0), 1),
+        (Sampling(top_p=0.0), 1),
+        (Sampling(), 0),
+    ],
+)
+def test_settings_out_of_range_are_refused(sampling: Sampling, n: int) -> None:
+    with pytest.raises(BadRequestError, match="must be"):
+        _ask(Request((HEAD,), sampling, n))
+
+
+def test_too_many_demonstrations_are_refused_clearly() -> None:
+    demos = [Message("user", "my invoice is wrong " * 10), Message("assistant", "billing")] * 40
+    with pytest.raises(ContextWindowError, match="pocket/small.*fewer"):
+        _ask(Request((HEAD, *demos, Message("user", "hello"))))
+
+
+def test_the_event_loop_stays_free() -> None:
+    async def run() -> int:
+        turns = 0
+        task = asyncio.ensure_future(PocketLM().complete(_request("the wifi is slow")))
+        while not task.done():
+            await asyncio.sleep(0)
+            turns += 1
+        return turns
+
+    assert asyncio.run(run()) > 3
