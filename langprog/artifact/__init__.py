@@ -1,21 +1,29 @@
-"""Artifacts: a program as one JSON file that runs anywhere. README.md here explains the file.
+"""Artifacts: a program as one JSON file that runs anywhere.
 
-- ``files``: save, read, load. ``format``: the file field by field. ``nodes``: programs as data.
-- ``proof``: the round trip. ``digest``, ``secrets``: what is signed, and what is refused.
+- ``files``: save, read, load. ``format``: the file field by field.
+- ``nodes``: programs as data. ``classes``, ``checking``: what the user's own code stays.
+- ``proof``, ``samples``: the round trip. ``digest``, ``secrets``: what is signed, what is refused.
+- ``model_table``: prices and endpoints. ``diff``: what changed between two artifacts.
 """
 
+from langprog.artifact.diff import ArtifactDiff, PredictorDiff, Words, diff_artifacts, word_diff
 from langprog.artifact.digest import canonical, digest_of
 from langprog.artifact.files import Artifact, load, read_artifact, save_program
 from langprog.artifact.nodes import program_to_json
-from langprog.artifact.secrets import looks_secret
+from langprog.evaluation import looks_secret
 
 __all__ = [
     "Artifact",
+    "ArtifactDiff",
+    "PredictorDiff",
+    "Words",
     "canonical",
+    "diff_artifacts",
     "digest_of",
     "load",
     "looks_secret",
     "program_to_json",
     "read_artifact",
     "save_program",
+    "word_diff",
 ]

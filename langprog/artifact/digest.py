@@ -1,28 +1,69 @@
-"""Canonical JSON and the digest over it."""
+"""JSON that has one text: what is written, what is signed, and how it is read back.
+
+The order of keys counts. Where it has no meaning the writer sorts them; where it has (a dict in a
+demonstration stands in the prompt in its order) the digest covers it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 
 def canonical(data: Any) -> str:
-    """Return the one text that equal JSON data has: keys sorted, no blanks, no NaN.
+    """Return the one text of JSON data: no blanks, shortest numbers, letters as they are.
 
     Raises:
-        ValueError: A number is not finite.
+        ValueError: A number is not finite, or the nesting is too deep.
     """
-    return json.dumps(
-        data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    try:
+        return json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def digest_of(data: Any) -> str:
-    """Return ``sha256:...`` over the canonical JSON."""
+    """Return ``sha256:...`` over the canonical text.
+
+    Raises:
+        ValueError: As :func:`canonical`, or a text holds half of a character.
+    """
     return "sha256:" + hashlib.sha256(canonical(data).encode()).hexdigest()
 
 
 def readable(data: Any) -> str:
     """Return JSON as people and diffs read it: indented, with a newline at the end."""
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def ordered(data: Any) -> Any:
+    """Return JSON data with all keys sorted, for parts where their order has no meaning."""
+    if isinstance(data, dict):
+        return {key: ordered(data[key]) for key in sorted(data)}
+    return [ordered(item) for item in data] if isinstance(data, list) else data
+
+
+def parsed(text: str) -> Any:
+    """Return what a JSON text says; stricter than Python, as whatever is read is also signed.
+
+    Raises:
+        ValueError: It is no JSON, a key comes twice, or a number is not finite.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} comes twice")
+    return found
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number in JSON")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import tempfile
@@ -13,13 +14,15 @@ from typing import Any
 from pydantic import ValidationError
 
 import langprog
-from langprog.artifact.digest import digest_of, readable
+from langprog.artifact.checking import declared_by
+from langprog.artifact.classes import Classes, Handed
+from langprog.artifact.digest import digest_of, ordered, parsed, readable
 from langprog.artifact.format import FORMAT, ArtifactData
-from langprog.artifact.nodes import known_classes, program_from_node, program_to_json
-from langprog.artifact.proof import same_prompts
+from langprog.artifact.model_table import model_table
+from langprog.artifact.nodes import program_from_node, program_to_json
+from langprog.artifact.proof import difference_of
 from langprog.artifact.secrets import refuse_secrets
 from langprog.errors import ArtifactError, LangprogError
-from langprog.lm import price_of
 from langprog.modules import Module
 
 
@@ -46,21 +49,26 @@ class Artifact:
         return self.data.evidence
 
     def program(
-        self,
-        classes: Sequence[type[Module] | Module] = (),
-        allow_modules: Collection[str] = (),
+        self, classes: Sequence[Handed] = (), allow_modules: Collection[str] = ()
     ) -> Module:
         """Return the program, frozen.
 
         Args:
-            classes: The user's own module classes that it needs, or instances to take over.
+            classes: The user's own classes that it needs, or instances to take over.
             allow_modules: Modules that may be imported to find such classes.
 
         Raises:
-            ArtifactError: A class is missing or changed.
+            ArtifactError: A class is missing or changed, or the data describes no program.
         """
-        known = known_classes(classes)
-        return program_from_node(self.data.program, known, allow_modules).freeze()
+        try:
+            return program_from_node(self.data.program, Classes(classes, allow_modules)).freeze()
+        except ArtifactError as error:
+            raise ArtifactError(f"{self.path}: {error}") from None
+        except RecursionError:
+            raise ArtifactError(f"{self.path}: the program is nested too deeply") from None
+
+
+# --- writing -------------------------------------------------------------------------------------
 
 
 def save_program(
@@ -84,28 +92,27 @@ def save_program(
     Raises:
         ArtifactError: Something cannot be written, looks like a secret, or does not come back.
     """
-    target = Path(path)
-    content = content_of(program, evidence, canary)
-    digest = digest_of(content)
-    text = readable({**content, "digest": digest})
+    target = Path(os.path.realpath(path))  # a link stays one
+    _check_place(target)
+    text, digest = _text_of(content_of(program, evidence, canary))
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
         raise ArtifactError(f"{target} cannot be written: {error.strerror}") from None
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        _prove(program, Path(name))
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    except OSError as error:
-        raise ArtifactError(f"{target} cannot be written: {error.strerror}") from None
+        _write(handle, text, target)
+        _prove(program, Path(name), canary)
+        _put(Path(name), target)
     finally:
         Path(name).unlink(missing_ok=True)
-    _sync_folder(target.parent)
     return digest
+
+
+def _check_place(target: Path) -> None:
+    if target.is_dir():
+        raise ArtifactError(f"{target} is a folder: name a file in it")
+    if not target.parent.is_dir():
+        raise ArtifactError(f"{target} cannot be written: there is no folder {target.parent}")
 
 
 def content_of(
@@ -124,51 +131,89 @@ def content_of(
         "format": FORMAT,
         "langprog": langprog.__version__,
         "program": node,
-        "models": {name: _priced(name) for name in sorted(names)},
+        "models": model_table(names),
         "evidence": None if evidence is None else dict(evidence),
         "canary": [dict(row) for row in canary],
     }
     try:
         plain: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ArtifactError(f"the artifact would hold what is no plain JSON: {error}") from None
+    plain["evidence"] = ordered(plain["evidence"])
     refuse_secrets(plain)
     return plain
 
 
-def _priced(name: str) -> dict[str, float | None]:
-    price = price_of(name)
-    if price is None:
-        return {"input": None, "output": None, "cached_input": None}
-    return {"input": price.input, "output": price.output, "cached_input": price.cached_input}
-
-
-def _prove(program: Module, written: Path) -> None:
-    # The very file that will be the artifact is loaded again, not the data in memory.
-    classes = list(program.named_modules().values())
+def _text_of(content: dict[str, Any]) -> tuple[str, str]:
     try:
-        again = read_artifact(written).program(classes=classes)
+        digest = digest_of(content)
+    except ValueError as error:  # half of a character, mostly
+        raise ArtifactError(
+            f"the artifact would hold text that cannot be written: {error}"
+        ) from None
+    return readable({**content, "digest": digest}), digest
+
+
+def _write(handle: int, text: str, target: Path) -> None:
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), _mode(target))
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise ArtifactError(f"{target} cannot be written: {error.strerror}") from None
+
+
+def _mode(target: Path) -> int:
+    # As the file that is replaced; else what others need to run it, and no more.
+    return target.stat().st_mode & 0o777 if target.exists() else 0o644
+
+
+def _put(written: Path, target: Path) -> None:
+    try:
+        os.replace(written, target)
+        # Makes the rename itself survive a power cut.
+        handle = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise ArtifactError(f"{target} cannot be written: {error.strerror}") from None
+
+
+def _prove(program: Module, written: Path, canary: Sequence[Mapping[str, Any]]) -> None:
+    # The very file that will be the artifact is loaded again, not the data in memory.
+    try:
+        again = read_artifact(written).program(classes=_templates(program))
+        rows = [row.get("inputs", row) for row in canary]
+        difference = difference_of(program, again, [row for row in rows if isinstance(row, dict)])
     except LangprogError as error:
-        raise ArtifactError(f"the program does not come back from its artifact: {error}") from None
-    difference = same_prompts(program, again)
+        told = str(error).removeprefix(f"{written}: ")
+        raise ArtifactError(f"the program does not come back from its artifact: {told}") from None
     if difference is not None:
         raise ArtifactError(
             f"the program comes back different from its artifact ({difference}); nothing was saved"
         )
 
 
-def _sync_folder(folder: Path) -> None:
-    # Makes the rename itself survive a power cut; some systems cannot open folders.
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        return
-    finally:
-        os.close(handle)
+def _templates(program: Module) -> list[Handed]:
+    """Return what a caller of ``load`` would hand over: classes, where they need no arguments."""
+    found: list[Handed] = []
+    for module in program.named_modules().values():
+        cls = type(module)
+        try:
+            inspect.signature(cls).bind()
+        except (TypeError, ValueError):
+            found.append(module)
+        else:
+            found.append(cls)
+    declared = (declared_by(one.signature) for one in program.predictors().values())
+    return [*found, *(cls for cls in declared if cls is not None)]
+
+
+# --- reading -------------------------------------------------------------------------------------
 
 
 def read_artifact(path: str | os.PathLike[str]) -> Artifact:
@@ -178,51 +223,83 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
         ArtifactError: It is missing, damaged, tampered with, of a newer format or incomplete.
     """
     file = Path(path)
-    try:
-        data = json.loads(file.read_bytes().decode("utf-8"))
-    except FileNotFoundError:
-        raise ArtifactError(f"{file}: there is no such file") from None
-    except OSError as error:
-        raise ArtifactError(f"{file} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise ArtifactError(f"{file} is no artifact: it is not (complete) JSON") from None
-    if not isinstance(data, dict) or "format" not in data:
-        raise ArtifactError(f"{file} is no artifact: it has no field 'format'")
+    data = _data_in(file)
     version = data["format"]
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise ArtifactError(f"{file}: {version!r} is no format version")
+        raise ArtifactError(f"{file}: {version!r:.40} is no format version")
     if version > FORMAT:
         raise ArtifactError(
             f"{file} has format {version}, this langprog reads up to {FORMAT}: "
             "upgrade langprog to load it"
         )
+    _check_digest(file, data)
+    try:
+        return Artifact(file, ArtifactData.model_validate(data))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ArtifactError(
+            f"{file}: {place}: {first['msg']}; it was not written by langprog: compile again"
+        ) from None
+
+
+def _data_in(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise ArtifactError(f"{file}: there is no such file") from None
+    except IsADirectoryError:
+        raise ArtifactError(f"{file} is a folder: name the artifact's file") from None
+    except OSError as error:
+        raise ArtifactError(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ArtifactError(f"{file} is no artifact: it is not (JSON) text") from None
+    if not text.strip():
+        raise ArtifactError(f"{file} is no artifact: it is empty, not JSON")
+    try:
+        data = parsed(text)
+    except ValueError as error:
+        cut = text.lstrip().startswith("{") and not text.rstrip().endswith("}")
+        if cut:
+            raise ArtifactError(
+                f"{file} is cut off: its JSON does not end; copy it again, or compile again"
+            ) from None
+        raise ArtifactError(f"{file} is no artifact: it is not JSON ({error})") from None
+    if not isinstance(data, dict) or "format" not in data:
+        raise ArtifactError(f"{file} is no artifact: it has no field 'format'")
+    return data
+
+
+def _check_digest(file: Path, data: Mapping[str, Any]) -> None:
     stated = data.get("digest")
     if not isinstance(stated, str):
-        raise ArtifactError(f"{file}: the field 'digest' is missing")
-    if stated != digest_of({key: value for key, value in data.items() if key != "digest"}):
+        raise ArtifactError(
+            f"{file}: the field 'digest' is missing, so it cannot be checked: compile again"
+        )
+    try:
+        digest = digest_of({key: value for key, value in data.items() if key != "digest"})
+    except ValueError:  # text that cannot even be written
+        digest = ""
+    if stated != digest:
         raise ArtifactError(
             f"{file} was changed after it was written (its digest does not fit): "
             "restore it, or compile again"
         )
-    try:
-        return Artifact(file, ArtifactData.model_validate(data))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ArtifactError(f"{file}: {place}: {first['msg']}") from None
 
 
 def load(
     path: str | os.PathLike[str],
-    classes: Sequence[type[Module] | Module] = (),
+    classes: Sequence[Handed] = (),
     allow_modules: Collection[str] = (),
 ) -> Module:
     """Load a frozen program from its artifact; runs no code from the file.
 
     Args:
         path: The artifact.
-        classes: The user's own module classes that it needs, or instances to take over.
-        allow_modules: Modules that may be imported to find such classes.
+        classes: The user's own classes that it needs: module classes, or instances to take over
+            where a class cannot be made without arguments, and Signature classes with validators.
+        allow_modules: Modules, with what is inside them, that may be imported to find such
+            classes.
 
     Raises:
         ArtifactError: The artifact is damaged, changed or too new, or a class is missing.

@@ -13,8 +13,20 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class ClassData(_Strict):
+    """A class of the user's, which the artifact names but does not hold.
+
+    Args:
+        class_name: ``package.module:Class``.
+        source: Digest of its source.
+    """
+
+    class_name: str = Field(alias="class")
+    source: str
+
+
 class SamplingData(_Strict):
-    """How completions are drawn; what is left out is the endpoint's choice."""
+    """How completions are drawn; null leaves it to the endpoint."""
 
     temperature: float | None = None
     max_tokens: int | None = None
@@ -24,7 +36,18 @@ class SamplingData(_Strict):
 
 
 class PredictNode(_Strict):
-    """A predictor with everything that its prompts are made of."""
+    """A predictor with everything that its prompts are made of.
+
+    Args:
+        module: Its kind.
+        signature: Name, instruction and fields, with their types in full.
+        demos: Demonstrations, by field name.
+        model: The model's name; null for the ambient one.
+        adapter: ``chat`` or ``json``; null for the ambient one.
+        sampling: How completions are drawn.
+        checked_by: The Signature class whose types check values with code of their own; left out
+            where there is no such code.
+    """
 
     module: Literal["Predict"]
     signature: dict[str, Any]
@@ -32,13 +55,14 @@ class PredictNode(_Strict):
     model: str | None
     adapter: str | None
     sampling: SamplingData
+    checked_by: ClassData | None = None
 
 
 class ChainOfThoughtNode(_Strict):
     """A predictor whose signature begins with a ``reasoning`` output."""
 
     module: Literal["ChainOfThought"]
-    predict: PredictNode
+    predict: Node
 
 
 class Part(_Strict):
@@ -55,23 +79,57 @@ class PipelineNode(_Strict):
     steps: list[Part]
 
 
+class SameNode(_Strict):
+    """The very module that stands at an earlier place of the program, too."""
+
+    module: Literal["same"]
+    path: str
+
+
+class ParameterData(_Strict):
+    """A parameter that a user's module declares itself."""
+
+    kind: str
+    value: Any
+
+
 class UserNode(_Strict):
-    """A module of the user's own class, which the artifact names but does not hold."""
+    """A module of the user's own class.
+
+    Args:
+        module: Its kind.
+        class_name: ``package.module:Class``.
+        source: Digest of its source.
+        settings: Attributes that are plain data, and what they are.
+        parameters: Parameters that the class declares itself.
+        parts: The modules inside.
+    """
 
     module: Literal["user"]
     class_name: str = Field(alias="class")
     source: str
+    settings: dict[str, Any]
+    parameters: dict[str, ParameterData]
     parts: list[Part]
 
 
 Node = Annotated[
-    PredictNode | ChainOfThoughtNode | PipelineNode | UserNode, Field(discriminator="module")
+    PredictNode | ChainOfThoughtNode | PipelineNode | SameNode | UserNode,
+    Field(discriminator="module"),
 ]
 
 
 class ModelData(_Strict):
-    """A model that the program names: its price when the artifact was written."""
+    """A model that the program names, as it was when the artifact was written.
 
+    Args:
+        endpoint: Where requests went; ``loopback`` for this very machine, null where not known.
+        input: Dollars per million prompt tokens; null where not known.
+        output: Dollars per million completion tokens.
+        cached_input: Dollars per million prompt tokens that the endpoint had in its own cache.
+    """
+
+    endpoint: str | None = None
     input: float | None = None
     output: float | None = None
     cached_input: float | None = None
@@ -89,7 +147,5 @@ class ArtifactData(_Strict):
     digest: str
 
 
-Part.model_rebuild()
-PipelineNode.model_rebuild()
-UserNode.model_rebuild()
-ArtifactData.model_rebuild()
+for _model in (ChainOfThoughtNode, Part, PipelineNode, UserNode, ArtifactData):
+    _model.model_rebuild()

@@ -6,21 +6,18 @@ user's own class is named, with a digest of its source, and must be handed over 
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import inspect
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic_core import PydanticSerializationError, to_jsonable_python
-
+from langprog.artifact.checking import declared_by, signature_digest, with_types_of
+from langprog.artifact.classes import Classes, class_name, source_digest
 from langprog.artifact.format import (
     ChainOfThoughtNode,
-    Part,
+    ParameterData,
     PipelineNode,
     PredictNode,
+    SameNode,
     SamplingData,
     UserNode,
 )
@@ -28,10 +25,22 @@ from langprog.errors import ArtifactError, InputError
 from langprog.example import Example
 from langprog.lm import Sampling
 from langprog.modules import ChainOfThought, Module, Pipeline, Predict
-from langprog.signature import SignatureSpec
+from langprog.signature import Signature, SignatureSpec
 
-AnyNode = PredictNode | ChainOfThoughtNode | PipelineNode | UserNode
-Known = Mapping[str, type[Module] | Module]
+AnyNode = PredictNode | ChainOfThoughtNode | PipelineNode | SameNode | UserNode
+
+# What went wrong when a user's class was made; nothing of it is a bug of ours.
+_MAKING = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+# --- to data -------------------------------------------------------------------------------------
 
 
 def program_to_json(program: Module) -> dict[str, Any]:
@@ -40,183 +49,251 @@ def program_to_json(program: Module) -> dict[str, Any]:
     Raises:
         ArtifactError: It holds something that an artifact cannot carry.
     """
-    return _node(program).model_dump(mode="json", by_alias=True)
+    return _data(program, "", {})
 
 
-def _node(program: Module) -> AnyNode:
+def _data(program: Module, prefix: str, seen: dict[int, str]) -> dict[str, Any]:
+    path = prefix or program.root_name()
+    if id(program) in seen:
+        return {"module": "same", "path": seen[id(program)]}
+    seen[id(program)] = path
     if type(program) is Predict:
-        return _predict(program)
+        return _predict_data(program)
+    parts = {
+        name: _data(part, f"{prefix}.{name}" if prefix else name, seen)
+        for name, part in program.children().items()
+    }
+    named = [{"name": name, "program": part} for name, part in parts.items()]
     if type(program) is ChainOfThought:
-        return ChainOfThoughtNode(module="ChainOfThought", predict=_predict(program.predict))
-    parts = [Part(name=name, program=_node(part)) for name, part in program.children().items()]
+        return {"module": "ChainOfThought", "predict": parts["predict"]}
     if type(program) is Pipeline:
-        return PipelineNode(module="Pipeline", steps=parts)
-    return UserNode.model_validate(
-        {
-            "module": "user",
-            "class": class_name(type(program)),
-            "source": source_digest(type(program)),
-            "parts": parts,
-        }
-    )
+        return {"module": "Pipeline", "steps": named}
+    return {
+        "module": "user",
+        "class": class_name(type(program)),
+        "source": source_digest(type(program)),
+        "settings": settings_of(program),
+        "parameters": _own_parameters(program),
+        "parts": named,
+    }
 
 
-def _predict(program: Predict) -> PredictNode:
-    return PredictNode(
-        module="Predict",
-        signature=program.signature.to_json(),
-        demos=[_demo(program.signature, demo) for demo in program.demos],
-        model=program.model,
-        adapter=program.adapter,
-        sampling=SamplingData(**asdict(program.sampling)),
-    )
-
-
-def _demo(signature: SignatureSpec, demo: Example) -> dict[str, Any]:
-    known = {field.name: field for field in signature.fields}
-    data: dict[str, Any] = {}
-    for name, value in demo.items():
-        try:
-            field = known.get(name)
-            data[name] = to_jsonable_python(value) if field is None else field.plain(value)
-        except (PydanticSerializationError, TypeError, ValueError) as error:
-            raise ArtifactError(
-                f"a demonstration of {signature.name} has a value of {name!r} that cannot be "
-                f"written: {error}"
-            ) from None
+def _predict_data(program: Predict) -> dict[str, Any]:
+    signature = program.signature
+    data = {
+        "module": "Predict",
+        "signature": signature.to_json(),
+        "demos": [_demo(signature, demo) for demo in program.demos],
+        "model": program.model,
+        "adapter": program.adapter,
+        "sampling": asdict(program.sampling),
+    }
+    declared = declared_by(signature)
+    if declared is not None:
+        data["checked_by"] = {"class": class_name(declared), "source": signature_digest(declared)}
     return data
 
 
-def class_name(cls: type) -> str:
-    """Return ``package.module:Class``."""
-    return f"{cls.__module__}:{cls.__qualname__}"
+def _demo(signature: SignatureSpec, demo: Example) -> dict[str, Any]:
+    # Only what stands in the prompt: other columns of the data are nobody else's business.
+    data: dict[str, Any] = {}
+    for field in signature.fields:
+        if field.name in demo:
+            try:
+                data[field.name] = field.plain(demo[field.name])
+            except (TypeError, ValueError) as error:
+                raise ArtifactError(
+                    f"a demonstration of {signature.name} has a value that cannot be written: "
+                    f"{error}"
+                ) from None
+    return data
 
 
-def source_digest(cls: type) -> str:
-    """Return the digest of a class's source, so that a changed class is noticed.
+def settings_of(program: Module) -> dict[str, Any]:
+    """Return the attributes of a user's module that are plain data.
 
-    Raises:
-        ArtifactError: The source cannot be found.
+    Private ones are kept only where they are a text, a number or a truth value: others are mostly
+    what a program found out on the way.
     """
-    try:
-        source = inspect.getsource(cls)
-    except (OSError, TypeError):
-        raise ArtifactError(
-            f"the source of {class_name(cls)} cannot be found, so an artifact could not tell "
-            "whether it changed: define the class in a file"
-        ) from None
-    return "sha256:" + hashlib.sha256(inspect.cleandoc(source).encode()).hexdigest()
+    own = {*program.own_parameters(), "_frozen"}
+    if isinstance(program, (Predict, Pipeline)):
+        return {}
+    return {
+        name: value
+        for name, value in sorted(vars(program).items())
+        if name not in own and _is_plain(value, deep=not name.startswith("_"))
+    }
 
 
-def program_from_node(node: AnyNode, known: Known, allowed: Collection[str]) -> Module:
+def _is_plain(value: Any, *, deep: bool) -> bool:
+    if value is None or type(value) in (str, int, float, bool):
+        return True
+    if deep and type(value) is list:
+        return all(_is_plain(item, deep=True) for item in value)
+    if deep and type(value) is dict:
+        return all(type(key) is str and _is_plain(item, deep=True) for key, item in value.items())
+    return False
+
+
+def _own_parameters(program: Module) -> dict[str, Any]:
+    found = {}
+    for name, parameter in program.own_parameters().items():
+        value = parameter.value
+        if parameter.kind == "sampling":
+            value = asdict(value)
+        elif parameter.kind == "demos":
+            if not isinstance(program, Predict):
+                raise ArtifactError(
+                    f"{class_name(type(program))} has demonstrations but is no lp.Predict: "
+                    "keep a Predict inside it"
+                )
+            value = [_demo(program.signature, demo) for demo in value]
+        found[name] = {"kind": parameter.kind, "value": value}
+    return found
+
+
+# --- from data -----------------------------------------------------------------------------------
+
+
+def program_from_node(node: AnyNode, classes: Classes) -> Module:
     """Rebuild a program.
 
     Args:
         node: The program as data.
-        known: The user's classes, or instances to take over, by ``package.module:Class``.
-        allowed: Modules that may be imported for the user's classes.
+        classes: What may stand for the user's classes.
 
     Raises:
         ArtifactError: A class is missing or changed, or the data describes no program.
     """
-    if isinstance(node, PredictNode):
-        return _predict_from(node)
+    return _program(node, "", classes, {})
+
+
+def _program(node: AnyNode, prefix: str, classes: Classes, made: dict[str, Module]) -> Module:
+    if isinstance(node, SameNode):
+        if node.path not in made:
+            raise ArtifactError(f"{prefix} is said to be the same as {node.path!r}, which is none")
+        return made[node.path]
+    parts = {
+        name: _program(part, f"{prefix}.{name}" if prefix else name, classes, made)
+        for name, part in parts_of(node).items()
+    }
+    try:
+        if isinstance(node, PredictNode):
+            program: Module = _predict_from(node, classes)
+        elif isinstance(node, ChainOfThoughtNode):
+            program = _chain_of_thought_from(parts["predict"])
+        elif isinstance(node, PipelineNode):
+            program = Pipeline(**parts)
+        else:
+            program = _user_from(node, parts, classes)
+    except ArtifactError:
+        raise
+    except InputError as error:
+        place = f"{prefix}: " if prefix else ""
+        raise ArtifactError(f"{place}{error}") from None
+    made[prefix or program.root_name()] = program
+    return program
+
+
+def parts_of(node: AnyNode) -> dict[str, AnyNode]:
+    """Return the nodes directly inside a node, by name.
+
+    Raises:
+        ArtifactError: A name comes twice.
+    """
     if isinstance(node, ChainOfThoughtNode):
-        inner = _predict_from(node.predict)
-        return ChainOfThought(inner.signature).with_children({"predict": inner})
-    parts = node.steps if isinstance(node, PipelineNode) else node.parts
-    children = {part.name: program_from_node(part.program, known, allowed) for part in parts}
-    if isinstance(node, PipelineNode):
-        return Pipeline(**children)
-    return _user_from(node, children, known, allowed)
+        return {"predict": node.predict}
+    listed = node.steps if isinstance(node, PipelineNode) else ()
+    listed = node.parts if isinstance(node, UserNode) else listed
+    parts = {part.name: part.program for part in listed}
+    if len(parts) != len(listed):
+        raise ArtifactError(f"two parts of a module have the same name: {', '.join(parts)}")
+    return parts
 
 
-def _predict_from(node: PredictNode) -> Predict:
+def predict_nodes(node: AnyNode, prefix: str = "") -> Iterator[tuple[str, PredictNode]]:
+    """Yield every predictor's node by its path, as ``program.predictors()`` names them."""
+    if isinstance(node, PredictNode):
+        yield prefix or "predict", node
+    for name, part in parts_of(node).items():
+        yield from predict_nodes(part, f"{prefix}.{name}" if prefix else name)
+
+
+def _predict_from(node: PredictNode, classes: Classes) -> Predict:
     try:
         signature = SignatureSpec.from_json(node.signature)
-    except (KeyError, TypeError, AttributeError, InputError) as error:
-        raise ArtifactError(f"a signature cannot be read: {error!r}") from None
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ArtifactError(f"a signature cannot be read: {error}") from None
+    if node.checked_by is not None:
+        name, source = node.checked_by.class_name, node.checked_by.source
+        found = classes.find(name, source, Signature, signature_digest)
+        signature = with_types_of(signature, found[0])
+    return Predict(
+        signature,
+        demos=[_demo_from(signature, demo) for demo in node.demos],
+        model=node.model,
+        adapter=node.adapter,
+        sampling=_sampling_from(node.sampling),
+    )
+
+
+def _sampling_from(data: SamplingData) -> Sampling:
+    return Sampling(**data.model_dump())
+
+
+def _demo_from(signature: SignatureSpec, demo: Mapping[str, Any]) -> Example:
     fields = {field.name: field for field in signature.fields}
-    demos = []
-    for demo in node.demos:
-        try:
-            values = {
-                name: fields[name].validate(value) if name in fields else value
-                for name, value in demo.items()
-            }
-            demos.append(Example(**values))
-        except InputError as error:
-            raise ArtifactError(f"a demonstration of {signature.name}: {error}") from None
-    try:
-        return Predict(
-            signature,
-            demos=demos,
-            model=node.model,
-            adapter=node.adapter,
-            sampling=Sampling(**node.sampling.model_dump()),
+    unknown = demo.keys() - fields.keys()
+    if unknown:
+        raise ArtifactError(
+            f"a demonstration of {signature.name} has the field {min(unknown)!r}, "
+            "which the signature lacks"
         )
+    try:
+        return Example(**{name: fields[name].validate(value) for name, value in demo.items()})
     except InputError as error:
-        raise ArtifactError(str(error)) from None
+        raise ArtifactError(f"a demonstration of {signature.name}: {error}") from None
 
 
-def _user_from(
-    node: UserNode, children: Mapping[str, Module], known: Known, allowed: Collection[str]
-) -> Module:
-    name = node.class_name
-    template = known.get(name) or _imported(name, allowed)
-    cls = template if isinstance(template, type) else type(template)
-    if source_digest(cls) != node.source:
+def _chain_of_thought_from(inner: Module) -> ChainOfThought:
+    if not isinstance(inner, Predict):
+        raise ArtifactError(f"a ChainOfThought holds a Predict, not a {type(inner).__name__}")
+    return ChainOfThought(inner.signature).with_children({"predict": inner})
+
+
+def _user_from(node: UserNode, parts: Mapping[str, Module], classes: Classes) -> Module:
+    found = classes.find(node.class_name, node.source, Module)
+    alike = [one for one in found if isinstance(one, Module) and settings_of(one) == node.settings]
+    template = (alike or found)[0]
+    program = template if isinstance(template, Module) else _made(template, node)
+    if program.children().keys() != parts.keys():
         raise ArtifactError(
-            f"the source of {name} is not what it was when the artifact was written: "
-            "compile again, or load with the version that it was compiled with"
+            f"{node.class_name} has the parts {', '.join(program.children()) or 'none'}, "
+            f"but the artifact has {', '.join(parts) or 'none'}"
         )
-    if isinstance(template, Module):
-        program = template
-    else:
-        try:
-            program = template()
-        except TypeError:
-            raise ArtifactError(
-                f"{name} cannot be made without arguments: pass an instance in classes="
-            ) from None
-    if program.children().keys() != children.keys():
-        raise ArtifactError(
-            f"{name} has the parts {', '.join(program.children()) or 'none'}, "
-            f"but the artifact has {', '.join(children) or 'none'}"
-        )
-    return program.with_children(children)
+    program = program.with_children(parts)
+    if isinstance(template, type):
+        vars(program).update(node.settings)
+    values = {
+        name: _parameter_value(program, parameter) for name, parameter in node.parameters.items()
+    }
+    return program.with_own_parameters(values) if values else program
 
 
-def _imported(name: str, allowed: Collection[str]) -> type[Module]:
-    module, _, path = name.partition(":")
-    if module not in allowed:
-        raise ArtifactError(
-            f"the artifact needs your class {name}: pass it, lp.load(path, classes=[...]), or "
-            f"allow its import, lp.load(path, allow_modules=[{module!r}])"
-        )
+def _made(cls: type[Module], node: UserNode) -> Module:
     try:
-        found: Any = importlib.import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise ArtifactError(f"the artifact's class {name} cannot be imported: {error}") from None
-    if not (isinstance(found, type) and issubclass(found, Module)):
-        raise ArtifactError(f"{name} is no lp.Module")
-    return found
+        return cls()
+    except _MAKING as error:
+        raise ArtifactError(
+            f"{node.class_name} cannot be made without arguments ({error}): "
+            "pass an instance, lp.load(path, classes=[instance])"
+        ) from None
 
 
-def known_classes(classes: Sequence[type[Module] | Module]) -> dict[str, type[Module] | Module]:
-    """Return classes, or instances to take over, by name."""
-    return {class_name(item if isinstance(item, type) else type(item)): item for item in classes}
-
-
-def demos_of(node: BaseModel) -> list[dict[str, Any]]:
-    """Return every demonstration in a node, in order."""
-    if isinstance(node, PredictNode):
-        return list(node.demos)
-    if isinstance(node, ChainOfThoughtNode):
-        return list(node.predict.demos)
-    parts = node.steps if isinstance(node, PipelineNode) else []
-    if isinstance(node, UserNode):
-        parts = node.parts
-    return [demo for part in parts for demo in demos_of(part.program)]
+def _parameter_value(program: Module, parameter: ParameterData) -> Any:
+    value = parameter.value
+    if parameter.kind == "sampling":
+        return _sampling_from(SamplingData.model_validate(value))
+    if parameter.kind == "demos" and isinstance(program, Predict):
+        return [_demo_from(program.signature, demo) for demo in value]
+    return value

@@ -2,55 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
+from langprog.adapters import ADAPTERS, adapter_named
 from langprog.artifact.nodes import program_to_json
+from langprog.artifact.samples import sample_of
+from langprog.errors import InputError
 from langprog.modules import Module, Predict
-from langprog.signature import FieldSpec, choices_of, optional_of
 
-SAMPLES: Mapping[type, Any] = {str: "some text", int: 7, float: 0.5, bool: True}
+Rows = Sequence[Mapping[str, Any]]
 
 
-def same_prompts(one: Module, other: Module) -> str | None:
-    """Return the first difference between two programs in words, or ``None``."""
+def difference_of(one: Module, other: Module, rows: Rows = ()) -> str | None:
+    """Return the first difference between two programs in words, or ``None``.
+
+    Every predictor's prompts are compared for its demonstrations' inputs, for values made from its
+    types, and for ``rows`` where they have its inputs; in every adapter where it names none.
+
+    Args:
+        one: A program.
+        other: What it became.
+        rows: Inputs by name.
+    """
     left, right = one.predictors(), other.predictors()
     if list(left) != list(right):
         return f"predictors {', '.join(left)} against {', '.join(right)}"
     for path, predictor in left.items():
-        again = right[path]
-        for inputs in _sample_inputs(predictor):
+        found = _difference(predictor, right[path], rows)
+        if found is not None:
+            return f"{found} of {path}"
+    if not same_values(one, other):
+        return "its parameters"
+    return None if program_to_json(one) == program_to_json(other) else "its structure"
+
+
+def same_values(one: Module, other: Module) -> bool:
+    """Return whether all parameters have the same values (demonstrations: those in prompts)."""
+    left, right = one.parameters(), other.parameters()
+    return list(left) == list(right) and all(
+        left[key].kind == right[key].kind
+        and (left[key].kind == "demos" or left[key].value == right[key].value)
+        for key in left
+    )
+
+
+def _difference(one: Predict, other: Predict, rows: Rows) -> str | None:
+    for name in ("model", "adapter", "sampling"):
+        if getattr(one, name) != getattr(other, name):
+            return f"the {name}"
+    for name in [one.adapter] if one.adapter else ADAPTERS:
+        adapter = adapter_named(name)
+        if adapter.response_schema(one.signature) != adapter.response_schema(other.signature):
+            return f"the {name} reply's schema"
+        for values in _inputs(one, rows):
             # Inputs are read back through the other's own types, which may be rebuilt ones.
-            same = {
-                name: again.signature.inputs[name].validate(value)
-                for name, value in _plain(predictor, inputs).items()
-            }
-            if predictor.render(inputs) != again.render(same):
-                return f"the prompt of {path}"
-        for name in ("model", "adapter", "sampling"):
-            if getattr(predictor, name) != getattr(again, name):
-                return f"the {name} of {path}"
-    return None if program_to_json(one) == program_to_json(other) else "the structure"
+            before = adapter.render(one.signature, one.demos, _read(one, values))
+            after = adapter.render(other.signature, other.demos, _read(other, values))
+            for first, second in zip_longest(before, after):
+                if first != second:
+                    role = "missing" if first is None else first.role
+                    return f"the {name} prompt ({role} message)"
+    return None
 
 
-def _plain(predictor: Predict, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _read(predictor: Predict, values: Mapping[str, Any]) -> dict[str, Any]:
     fields = predictor.signature.inputs
-    return {name: fields[name].plain(value) for name, value in inputs.items()}
+    return {name: fields[name].validate(value) for name, value in values.items()}
 
 
-def _sample_inputs(predictor: Predict) -> Iterator[dict[str, Any]]:
+def _inputs(predictor: Predict, rows: Rows) -> Iterator[dict[str, Any]]:
+    """Yield inputs as plain data."""
     fields = predictor.signature.inputs
-    yield {name: sample for name, field in fields.items() if (sample := _sample(field)) != ()}
-    for demo in predictor.demos:
-        yield {name: demo[name] for name in fields if name in demo}
-
-
-def _sample(field: FieldSpec) -> Any:
-    if field.constraints:
-        return ()
-    if field.annotation in SAMPLES:
-        return SAMPLES[field.annotation]
-    if optional_of(field.annotation) is not None:
-        return None
-    choices = choices_of(field.annotation)
-    return next(iter(choices.values())) if choices else ()
+    samples = {name: sample_of(field) for name, field in fields.items()}
+    for turn in range(max(map(len, samples.values()))):
+        yield {name: found[turn % len(found)] for name, found in samples.items() if found}
+    for row in [*predictor.demos, *rows]:
+        try:
+            yield {name: field.plain(row[name]) for name, field in fields.items() if name in row}
+        except InputError:  # a canary row of another program's step with the same name
+            continue

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from langprog.errors import ArtifactError
+from langprog.evaluation import looks_secret
 
-PATTERNS = (
-    re.compile(r"\b(?:sk|pk|rk)-[A-Za-z0-9_-]{20,}"),
-    re.compile(r"\bAKIA[0-9A-Z]{16}\b"),
-    re.compile(r"\bgh[pousr]_[A-Za-z0-9]{30,}"),
-    re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
-    re.compile(r"\bAIza[0-9A-Za-z_-]{30,}"),
-    re.compile(r"\bBearer\s+[A-Za-z0-9._~+/-]{16,}"),
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-    re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/@:]+:[^\s/@]+@"),
-    re.compile(r"(?i)\bapi[_-]?key\s*[=:]\s*['\"]?[A-Za-z0-9_-]{16,}"),
-)
-
-
-def looks_secret(text: str) -> bool:
-    """Return whether ``text`` holds something of the form of a key, a token or a password."""
-    return any(pattern.search(text) for pattern in PATTERNS)
+# Under these names any text is one, whatever it looks like.
+_NAMES = frozenset({"api_key", "apikey", "authorization", "access_token", "secret_key"})
 
 
 def refuse_secrets(data: Any) -> None:
@@ -32,20 +18,23 @@ def refuse_secrets(data: Any) -> None:
     Raises:
         ArtifactError: Something does; names the place, never the value.
     """
-    for place, text in _texts(data, ""):
-        if looks_secret(text):
+    for place, text, name in _texts(data, "", ""):
+        if looks_secret(text) or (name in _NAMES and text):
             raise ArtifactError(
                 f"{place} looks like it holds a key, a token or a password, which an artifact "
                 "must not carry: take it out and save again"
             )
 
 
-def _texts(data: Any, place: str) -> Iterator[tuple[str, str]]:
+def _texts(data: Any, place: str, name: str) -> Iterator[tuple[str, str, str]]:
+    """Yield every text with where it stands and the key it stands under."""
     if isinstance(data, str):
-        yield place or "the artifact", data
+        yield place or "the artifact", data, name
     elif isinstance(data, dict):
         for key, value in data.items():
-            yield from _texts(value, f"{place}.{key}" if place else str(key))
-    elif isinstance(data, (list, tuple)):
+            yield f"a key of {place or 'the artifact'}", key, ""
+            where = f"{place}.{key}" if place else key
+            yield from _texts(value, where, key.casefold().replace("-", "_"))
+    elif isinstance(data, list):
         for index, value in enumerate(data):
-            yield from _texts(value, f"{place}[{index}]")
+            yield from _texts(value, f"{place}[{index}]", name)

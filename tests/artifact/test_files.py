@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import subprocess
@@ -37,16 +38,6 @@ class Note(lp.Signature):
     person: Person = lp.Output("who is meant")
     kind: Literal["a", "b"] = lp.Output()
     count: int | None = lp.Output(ge=0)
-
-
-class Support(lp.Module):
-    def __init__(self) -> None:
-        self.first = lp.Predict("ticket -> team")
-        self.rest = [lp.Predict("ticket, team -> reply")]
-
-    def forward(self, ticket: str) -> Any:
-        team = self.first(ticket=ticket).team
-        return self.rest[0](ticket=ticket, team=team)
 
 
 def mixed() -> lp.Pipeline:
@@ -91,28 +82,68 @@ def test_a_loaded_program_runs_with_rebuilt_types(tmp_path: Path) -> None:
     assert prediction.person.age == 4 and prediction.answer == "yes"
 
 
-def test_a_users_class_is_named_and_has_to_be_handed_over(tmp_path: Path) -> None:
+def test_links_stay_links_and_modes_stay_modes(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.json", tmp_path / "link.json"
+    save_program(lp.Predict("a -> b"), real)
+    assert real.stat().st_mode & 0o777 == 0o644
+    real.chmod(0o600)
+    link.symlink_to(real)
+    save_program(lp.Predict("a -> c"), link)
+    assert link.is_symlink() and real.stat().st_mode & 0o777 == 0o600
+    assert list(lp.load(real).outputs) == ["c"]
+
+
+def test_places_that_cannot_be_written_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="is a folder: name a file in it"):
+        save_program(lp.Predict("a -> b"), tmp_path)
+    with pytest.raises(ArtifactError, match="there is no folder"):
+        save_program(lp.Predict("a -> b"), tmp_path / "no" / "p.json")
+
+
+def test_what_cannot_be_written_is_refused_before_the_file_is_touched(tmp_path: Path) -> None:
     path = tmp_path / "p.json"
-    program = Support().with_parameters({"rest[0].instruction": "Be kind."})
+    with pytest.raises(ArtifactError, match="text that cannot be written"):
+        save_program(lp.Predict("a -> b", instruction="half \ud83d"), path)
+    with pytest.raises(ArtifactError, match="plain JSON"):
+        save_program(lp.Predict("a -> b"), path, evidence={"p": float("nan")})
+    assert not path.exists()
+
+
+def test_the_file_is_read_and_diffed_by_people(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    save_program(mixed(), path, evidence={"seed": 1, "metric": {"name": "m", "digest": "d"}})
+    lines = path.read_text().splitlines()
+    assert lines[0] == "{" and lines[1] == '  "format": 1,' and path.read_text().endswith("}\n")
+    assert list(json.loads(path.read_text())["evidence"]) == ["metric", "seed"]
+    save_program(mixed(), path, evidence={"metric": {"digest": "d", "name": "m"}, "seed": 1})
+    assert path.read_text().splitlines() == lines
+
+
+def test_a_demonstration_keeps_what_stands_in_the_prompt_and_no_more(tmp_path: Path) -> None:
+    when = datetime.date(2024, 5, 1)
+    demo = lp.Example(b="2", a="1", row_id=17, when=when)
+    save_program(lp.Predict("a -> b", demos=[demo]), tmp_path / "p.json")
+    (kept,) = lp.load(tmp_path / "p.json").predictors()["predict"].demos
+    assert kept.to_dict() == {"a": "1", "b": "2"}
+
+
+def test_the_order_inside_a_value_is_signed(tmp_path: Path) -> None:
+    class Counted(lp.Signature):
+        words: dict[str, int] = lp.Input()
+        most: str = lp.Output()
+
+    path = tmp_path / "p.json"
+    demo = lp.Example(words={"b": 1, "a": 2}, most="a")
+    program = lp.Predict(Counted, demos=[demo])
     save_program(program, path)
-    with pytest.raises(ArtifactError, match=r"needs your class .*Support.*classes="):
+    loaded = lp.load(path).predictors()["predict"]
+    assert loaded.render({"words": {}}) == program.render({"words": {}})
+    text = path.read_text()
+    swapped = text.replace('"b": 1,', '"?": 2,').replace('"a": 2', '"b": 1').replace("?", "a")
+    assert json.loads(swapped) == json.loads(text) and swapped != text
+    path.write_text(swapped)
+    with pytest.raises(ArtifactError, match="was changed"):
         lp.load(path)
-    loaded = lp.load(path, classes=[Support])
-    assert loaded.predictors()["rest[0]"].signature.instruction == "Be kind."
-    module = Support.__module__
-    sys.modules.setdefault(module, sys.modules[__name__])
-    assert lp.load(path, allow_modules=[module]).frozen
-
-
-def test_a_changed_class_is_noticed(tmp_path: Path) -> None:
-    path = tmp_path / "p.json"
-    save_program(Support(), path)
-    data = json.loads(path.read_text())
-    data["program"]["source"] = "sha256:" + "0" * 64
-    data["digest"] = digest_of({key: value for key, value in data.items() if key != "digest"})
-    path.write_text(json.dumps(data))
-    with pytest.raises(ArtifactError, match="source of .*Support is not what it was"):
-        lp.load(path, classes=[Support])
 
 
 def rewritten(path: Path, **changes: Any) -> None:
@@ -178,7 +209,19 @@ def test_wrong_files_say_what_is_wrong(
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"", "JSON"), (b"\xff\xfe\x00", "JSON"), (b"[1]", "format"), (b'{"format": 1}', "digest")],
+    [
+        (b"", "is empty"),
+        (b"\xff\xfe\x00", "not .JSON. text"),
+        (b"PK\x03\x04", "not JSON"),
+        (b"[1]", "no field 'format'"),
+        (b'{"format": 1}', "'digest' is missing"),
+        (b'{"format": 1, "program": {"mod', "is cut off"),
+        (b'{"format": 1, "digest": "x", "digest": "y"}', "'digest' comes twice"),
+        (b'{"format": 1, "p": NaN, "digest": "x"}', "NaN is no number"),
+        (b'{"format": 1, "p": "\\ud800", "digest": "x"}', "was changed"),
+        (b'{"format": true, "digest": "x"}', "no format version"),
+        (b'{"format": 1, "p": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "too deeply"),
+    ],
 )
 def test_files_that_are_no_artifacts_say_so(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "p.json"
@@ -187,6 +230,18 @@ def test_files_that_are_no_artifacts_say_so(tmp_path: Path, content: bytes, word
         lp.load(path)
     with pytest.raises(ArtifactError, match="no such file"):
         lp.load(tmp_path / "missing.json")
+    with pytest.raises(ArtifactError, match="is a folder"):
+        lp.load(tmp_path)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_a_file_that_was_cut_off_says_so(tmp_path: Path, share: float) -> None:
+    path = tmp_path / "p.json"
+    save_program(mixed(), path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))].rstrip(b"}\n"))
+    with pytest.raises(ArtifactError, match="is cut off"):
+        lp.load(path)
 
 
 @settings(max_examples=60, deadline=None)
@@ -207,15 +262,6 @@ def test_no_changed_byte_goes_unnoticed(
     assert json.loads(path.read_bytes()) == original
 
 
-def test_what_looks_like_a_secret_is_never_written(tmp_path: Path) -> None:
-    path = tmp_path / "p.json"
-    leaky = lp.Predict("a -> b", instruction="Use the key sk-abcdefghijklmnopqrstuvwx.")
-    with pytest.raises(ArtifactError, match="instruction looks like it holds a key") as caught:
-        save_program(leaky, path)
-    assert "abcdefg" not in str(caught.value)
-    assert not path.exists()
-
-
 def test_a_failed_save_leaves_the_old_file_alone(tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     save_program(lp.Predict("a -> b"), path)
@@ -224,8 +270,6 @@ def test_a_failed_save_leaves_the_old_file_alone(tmp_path: Path) -> None:
         save_program(lp.Predict("a -> c"), path, evidence={"when": object()})
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["p.json"]
-    with pytest.raises(ArtifactError, match="cannot be written"):
-        save_program(lp.Predict("a -> b"), tmp_path / "no" / "p.json")
 
 
 def test_running_an_artifact_imports_no_optimizer(tmp_path: Path) -> None:
@@ -240,20 +284,3 @@ def test_running_an_artifact_imports_no_optimizer(tmp_path: Path) -> None:
         "assert not loaded, loaded\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-
-
-texts = st.text(max_size=30)
-
-
-@settings(max_examples=50, deadline=None)
-@given(instruction=texts, demos=st.lists(st.tuples(texts, texts), max_size=3))
-def test_any_text_survives(
-    tmp_path_factory: pytest.TempPathFactory, instruction: str, demos: list[tuple[str, str]]
-) -> None:
-    path = tmp_path_factory.mktemp("texts") / "p.json"
-    program = lp.Predict(
-        "a -> b", instruction=instruction, demos=[lp.Example(a=one, b=two) for one, two in demos]
-    )
-    save_program(program, path)
-    loaded = lp.load(path)
-    assert loaded.parameters() == program.parameters()

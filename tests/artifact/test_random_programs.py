@@ -1,0 +1,94 @@
+"""Any program that can be built comes back from its artifact, prompt by prompt."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import create_model
+
+import langprog as lp
+from langprog.artifact import canonical, save_program
+from langprog.artifact.proof import difference_of
+from langprog.signature import FieldSpec, SignatureSpec
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+NAMES = st.sampled_from(["ticket", "context", "team", "hours", "note", "score", "reply", "x_1"])
+ROWS: Any = create_model("Row", name=(str, ...), count=(int | None, None))
+TYPES: dict[Any, st.SearchStrategy[Any]] = {
+    str: TEXTS,
+    int: st.integers(),
+    float: st.floats(allow_nan=False, allow_infinity=False),
+    bool: st.booleans(),
+    list[str]: st.lists(TEXTS, max_size=3),
+    dict[str, int]: st.dictionaries(TEXTS, st.integers(), max_size=3),
+    Literal["a", "b c", "1"]: st.sampled_from(["a", "b c", "1"]),
+    str | None: st.none() | TEXTS,
+    list[dict[str, float]]: st.lists(
+        st.dictionaries(TEXTS, st.floats(allow_nan=False, allow_infinity=False), max_size=2),
+        max_size=2,
+    ),
+    ROWS: st.builds(ROWS, name=TEXTS, count=st.none() | st.integers()),
+}
+
+
+@st.composite
+def predictors(draw: st.DrawFn, prefix: str = "") -> lp.Predict:
+    names = draw(st.lists(NAMES, min_size=2, max_size=5, unique=True))
+    cut = draw(st.integers(1, len(names) - 1))
+    fields = tuple(
+        FieldSpec(
+            f"{prefix}{name}",
+            "input" if index < cut else "output",
+            draw(st.sampled_from(list(TYPES))),
+            draw(TEXTS),
+        )
+        for index, name in enumerate(names)
+    )
+    spec = SignatureSpec(draw(TEXTS), draw(TEXTS), fields)
+    return lp.Predict(
+        spec,
+        demos=[draw(demos(spec)) for _ in range(draw(st.integers(0, 2)))],
+        model=draw(st.sampled_from([None, "scripted/a", "vllm/some-model"])),
+        adapter=draw(st.sampled_from([None, "chat", "json"])),
+        temperature=draw(st.none() | st.floats(0, 2)),
+        max_tokens=draw(st.none() | st.integers(1, 1000)),
+    )
+
+
+@st.composite
+def demos(draw: st.DrawFn, spec: SignatureSpec) -> lp.Example:
+    kept = {field.name: draw(TYPES[field.annotation]) for field in spec.fields}
+    if draw(st.booleans()):
+        kept["other_column"] = "not shown"
+    return lp.Example(**kept)
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> lp.Module:
+    first = draw(predictors("one_"))
+    shape = draw(st.sampled_from(["predict", "pipeline", "nested"]))
+    if shape == "predict":
+        return first
+    second = draw(predictors("two_"))
+    if shape == "pipeline":
+        return lp.Pipeline(first=first, second=second)
+    return lp.Pipeline(inner=lp.Pipeline(first=first), second=second)
+
+
+@settings(max_examples=80, deadline=None)
+@given(program=programs())
+def test_any_program_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, program: lp.Module
+) -> None:
+    folder = tmp_path_factory.mktemp("random")
+    digest = save_program(program, folder / "a.json", evidence={"seed": 1})
+    loaded = lp.load(folder / "a.json")
+    assert difference_of(program, loaded) is None
+    assert save_program(loaded, folder / "b.json", evidence={"seed": 1}) == digest
+    assert (folder / "a.json").read_bytes() == (folder / "b.json").read_bytes()
+    data = json.loads((folder / "a.json").read_text())
+    assert canonical(data) == canonical(json.loads(json.dumps(data, indent=7)))
