@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import importlib
 import json
-import sqlite3
 import threading
 from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from langprog.errors import InputError
 from langprog.lm.codec import completion_from_json, completion_to_json, immutable
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from langprog.lm.text_store import TextStore
 
 
+@runtime_checkable
 class Cache(Protocol):
     """Keeps completions by key."""
 
@@ -95,7 +95,7 @@ class DiskCache:
         store = importlib.import_module("langprog.lm.text_store")
         try:
             opened: TextStore = store.TextStore(self._folder, self._size)
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
             raise InputError(
                 f"the cache folder {self._folder} cannot be used ({error}): set LANGPROG_CACHE to "
                 "a folder that can be written, or pass cache=False to lp.LM"

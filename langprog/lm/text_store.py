@@ -41,20 +41,22 @@ class TextStore:
         size: Bytes kept at most; those stored first make room.
 
     Raises:
-        OSError: The folder cannot be made or written.
-        sqlite3.Error: What is there is no such store.
+        OSError: The folder cannot be made or written, or what is there is no such store.
     """
 
     def __init__(self, folder: Path, size: int) -> None:
         # Evicting by age of storing, not of use, keeps reading free of writes and of locks.
-        self._cache = diskcache.Cache(
-            str(folder),
-            timeout=BUSY,
-            disk=TextDisk,
-            disk_min_file_size=LARGEST_TEXT,
-            size_limit=size,
-            eviction_policy="least-recently-stored",
-        )
+        try:
+            self._cache = diskcache.Cache(
+                str(folder),
+                timeout=BUSY,
+                disk=TextDisk,
+                disk_min_file_size=LARGEST_TEXT,
+                size_limit=size,
+                eviction_policy="least-recently-stored",
+            )
+        except sqlite3.Error as error:
+            raise OSError(str(error)) from error
 
     def get(self, key: str) -> str | None:
         """Return the text of that key; ``None`` where there is none or it cannot be read."""

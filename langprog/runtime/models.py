@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 from langprog.errors import ModelError
 from langprog.lm import (
@@ -23,14 +23,10 @@ from langprog.lm import (
     Price,
     Priced,
     Retry,
-    Sampling,
     Throttle,
     price_of,
 )
-
-DEFAULT_TIMEOUT = 60.0
-DEFAULT_WIDTH = 64
-DEFAULT_ATTEMPTS = 6
+from langprog.runtime.options import CheckedOptions, LMOptions, checked_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +66,6 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
 )
 
 
-class LMOptions(TypedDict, total=False):
-    """What :func:`LM` takes beside the name; see there."""
-
-    temperature: float
-    max_tokens: int
-    top_p: float
-    stop: tuple[str, ...]
-    seed: int
-    base_url: str
-    api_key: str
-    timeout: float
-    cache: bool | str | Path | Cache
-    price: Price
-    width: int
-    rpm: int
-    tpm: int
-    attempts: int
-
-
 def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
     """Make a language model from its name, with cache, retries, throttle, budget and price.
 
@@ -110,62 +87,51 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
         The model; ask it with ``await model.complete(request)`` or hand it to a program.
 
     Raises:
-        ModelError: The name has no provider, the option is unknown, or the key is missing.
+        ModelError: The name has no provider, an option is unknown or does not fit, or the key is
+            missing.
     """
-    unknown = options.keys() - LMOptions.__optional_keys__
-    if unknown:
-        raise ModelError(
-            f"lp.LM has no option {sorted(unknown)[0]!r}; "
-            f"it has {', '.join(sorted(LMOptions.__optional_keys__))}"
-        )
+    given = checked_options(options)
     provider, _, rest = name.partition("/")
-    if "base_url" not in options and not (provider and rest):
+    if given.base_url is None and not (provider and rest):
         raise ModelError(
             f"the model name {name!r} has no provider: write provider/model, "
             "such as pocket/small, openai/gpt-4.1-mini or ollama/llama3.2"
         )
-    sampling = Sampling(
-        temperature=options.get("temperature"),
-        max_tokens=options.get("max_tokens"),
-        top_p=options.get("top_p"),
-        stop=tuple(options.get("stop", ())),
-        seed=options.get("seed"),
-    )
-    if provider == "pocket" and "base_url" not in options:
-        return _embedded(name, sampling, options)
-    return _remote(name, sampling, options)
+    if provider == "pocket" and given.base_url is None:
+        return _embedded(name, given)
+    return _remote(name, given)
 
 
-def _embedded(name: str, sampling: Sampling, options: LMOptions) -> LanguageModel:
+def _embedded(name: str, options: CheckedOptions) -> LanguageModel:
     # The engine needs numpy, so it is imported only where an embedded model is asked for.
     pocket = importlib.import_module("langprog.pocket")
-    client = pocket.PocketLM(name, defaults=sampling)
+    client = pocket.PocketLM(name, defaults=options.sampling)
     nominal = Price(client.size.input_price, client.size.output_price)
-    priced = Priced(client, options.get("price", nominal))
-    return _cached(Budgeted(priced), options.get("cache", True), in_process=True)
+    priced = Priced(client, options.price or nominal)
+    return _cached(Budgeted(priced), options.cache, in_process=True)
 
 
-def _remote(name: str, sampling: Sampling, options: LMOptions) -> LanguageModel:
-    client = _client(name, sampling, options)
-    paid = Budgeted(Priced(client, options.get("price") or price_of(name)))
+def _remote(name: str, options: CheckedOptions) -> LanguageModel:
+    client = _client(name, options)
+    paid = Budgeted(Priced(client, options.price or price_of(name)))
     throttled = Throttle(
         paid,
-        width=options.get("width", DEFAULT_WIDTH),
-        rpm=options.get("rpm"),
-        tpm=options.get("tpm"),
+        width=options.width,
+        rpm=options.rpm,
+        tpm=options.tpm,
     )
-    retried = Retry(throttled, attempts=options.get("attempts", DEFAULT_ATTEMPTS))
-    return _cached(retried, options.get("cache", True), in_process=False)
+    retried = Retry(throttled, attempts=options.attempts)
+    return _cached(retried, options.cache, in_process=False)
 
 
-def _client(name: str, sampling: Sampling, options: LMOptions) -> LanguageModel:
+def _client(name: str, options: CheckedOptions) -> LanguageModel:
     provider, _, rest = name.partition("/")
     known = PROVIDERS.get(provider)
-    base_url = options.get("base_url")
+    base_url = options.base_url
     if base_url is None and known is None:
-        return LiteLLM(name, defaults=sampling, timeout=options.get("timeout", DEFAULT_TIMEOUT))
+        return LiteLLM(name, defaults=options.sampling, timeout=options.timeout)
     variable = known.key_variable if known else ""
-    key = options.get("api_key") or (os.environ.get(variable) if variable else None)
+    key = options.api_key or (os.environ.get(variable) if variable else None)
     if base_url is None and variable and not key:
         raise ModelError(
             f"no key for {name}: set the environment variable {variable}, "
@@ -176,8 +142,8 @@ def _client(name: str, sampling: Sampling, options: LMOptions) -> LanguageModel:
         base_url=base_url or (known.address if known else ""),
         model=rest if known and rest else name,
         api_key=key,
-        defaults=sampling,
-        timeout=options.get("timeout", DEFAULT_TIMEOUT),
+        defaults=options.sampling,
+        timeout=options.timeout,
     )
 
 

@@ -1,0 +1,85 @@
+"""What :func:`langprog.LM` takes beside the name, checked before a model is made."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any, TypedDict
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, ValidationError
+
+from langprog.errors import ModelError
+from langprog.lm import Cache, Price, Sampling
+
+
+class LMOptions(TypedDict, total=False):
+    """Options by name; :func:`langprog.LM` says what each one means."""
+
+    temperature: float
+    max_tokens: int
+    top_p: float
+    stop: tuple[str, ...]
+    seed: int
+    base_url: str
+    api_key: str
+    timeout: float
+    cache: bool | str | Path | Cache
+    price: Price
+    width: int
+    rpm: int
+    tpm: int
+    attempts: int
+
+
+def _several(stop: Any) -> Any:
+    return (stop,) if isinstance(stop, str) else tuple(stop) if isinstance(stop, list) else stop
+
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class CheckedOptions(BaseModel):
+    """The same options with their types and bounds; what was not given has its default."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    max_tokens: Count | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    stop: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    seed: int | None = None
+    base_url: str | None = None
+    api_key: str | None = Field(default=None, repr=False)
+    timeout: Annotated[float, Field(gt=0)] = 60.0
+    cache: bool | str | InstanceOf[Path] | InstanceOf[Cache] = True
+    price: InstanceOf[Price] | None = None
+    width: Count = 64
+    rpm: Count | None = None
+    tpm: Count | None = None
+    attempts: Count = 6
+
+    @property
+    def sampling(self) -> Sampling:
+        """How completions are drawn where a request says nothing."""
+        names = [field.name for field in dataclasses.fields(Sampling)]
+        return Sampling(**{name: getattr(self, name) for name in names})
+
+
+def checked_options(options: LMOptions) -> CheckedOptions:
+    """Check options.
+
+    Raises:
+        ModelError: There is no such option, or its value does not fit.
+    """
+    names = CheckedOptions.model_fields
+    for name in options:
+        if name not in names:
+            raise ModelError(f"lp.LM has no option {name!r}; it has {', '.join(sorted(names))}")
+    try:
+        return CheckedOptions(**options)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        # A key, however wrong, is not for a message.
+        value = "..." if name == "api_key" else f"{options.get(name)!r:.40}"
+        raise ModelError(f"lp.LM: {name}={value} does not fit: {first['msg']}") from None
