@@ -1,7 +1,8 @@
 """The command line: ``langprog demo|compile|eval|run|show|lm serve``.
 
 - ``main``: the entry point; the one place that turns errors into one line and an exit code.
-- one file a command; ``loading`` finds programs, metrics and data, ``console`` shows progress.
+- ``commands``: what there is, imported when called; one file a command.
+- ``loading`` finds programs, metrics and data, ``console`` shows progress.
 """
 
 from langprog.cli.main import main

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,42 +14,103 @@ from rich.console import Console
 from langprog.cli.console import shower
 from langprog.cli.loading import examples_in, metric_named, program_named, writable
 from langprog.errors import InputError
+from langprog.evaluation import Metric
+from langprog.example import Example
 from langprog.lm import Budget
 from langprog.modules import Module
 from langprog.runtime import using
 
-Optional = typer.Option
+Option = typer.Option
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be compiled, on what data, with what model."""
+
+    program: Module
+    metric: Metric
+    trainset: Sequence[Example]
+    valset: Sequence[Example] | None = None
+    holdout: Sequence[Example] | None = None
+    lm: str | None = None
+    seed: int = 0
+
+    def run_dir(self, parent: Path, member: Any) -> Path:
+        """Return the journal's folder: the same for the same compile, another for another one.
+
+        It is named by content, so that a compile goes on after a kill, and starts anew once the
+        program, the metric or the data were edited.
+        """
+        digests = importlib.import_module("optimizers.fingerprint")
+        content = [
+            digests.program_digest(self.program),
+            digests.metric_digest(self.metric),
+            [
+                None if part is None else digests.data_digest(part)
+                for part in (self.trainset, self.valset, self.holdout)
+            ],
+            [type(member).__name__, digests.knobs_of(member)],
+            [self.lm, self.seed],
+        ]
+        return parent / str(digests.json_digest(content))
+
+    def compile(
+        self,
+        member: Any,
+        run_dir: Path,
+        *,
+        budget: Budget | None = None,
+        accept: str = "certified",
+        as_json: bool = False,
+    ) -> Any:
+        """Compile with an optimizer, and show what happens."""
+        optimizers = importlib.import_module("optimizers")
+        show = shower(optimizers.event_to_json, as_json=as_json)
+        try:
+            with using(lm=self.lm):
+                return member.compile(
+                    self.program,
+                    self.trainset,
+                    metric=self.metric,
+                    valset=self.valset,
+                    holdout=self.holdout,
+                    budget=budget,
+                    run_dir=run_dir,
+                    seed=self.seed,
+                    progress=show,
+                    accept=accept,
+                )
+        finally:
+            show.close()
 
 
 def compile_program(  # noqa: PLR0913 - every parameter is an option of the command
     program: Annotated[str, typer.Argument(help="package.module:name or file.py:name")],
-    train: Annotated[str, Optional(help="Examples: JSONL, JSON, CSV or Parquet.")],
-    metric: Annotated[str, Optional(help="module:name, file.py:name, or exact, f1:field, ...")],
-    out: Annotated[str, Optional(help="Where the artifact goes.")],
-    val: Annotated[str | None, Optional(help="Examples that steer the search.")] = None,
-    holdout: Annotated[str | None, Optional(help="Examples for the certificate alone.")] = None,
-    optimizer: Annotated[str, Optional(help="mipro, bootstrap, random-search or labeled.")] = (
+    train: Annotated[str, Option(help="Examples: JSONL, JSON, CSV or Parquet.")],
+    metric: Annotated[str, Option(help="module:name, file.py:name, or exact, f1:field, ...")],
+    out: Annotated[str, Option(help="Where the artifact goes.")],
+    val: Annotated[str | None, Option(help="Examples that steer the search.")] = None,
+    holdout: Annotated[str | None, Option(help="Examples for the certificate alone.")] = None,
+    optimizer: Annotated[str, Option(help="mipro, bootstrap, random-search or labeled.")] = (
         "mipro"
     ),
-    auto: Annotated[str | None, Optional(help="MIPRO's effort: light, medium or heavy.")] = None,
+    auto: Annotated[str | None, Option(help="MIPRO's effort: light, medium or heavy.")] = None,
     models: Annotated[
-        str | None, Optional(help="Models to choose from for every module, A,B,...")
+        str | None, Option(help="Models to choose from for every module, A,B,...")
     ] = None,
-    lm: Annotated[str | None, Optional(help="Model of modules that name none.")] = None,
-    calls: Annotated[int | None, Optional(help="Most requests sent.")] = None,
-    tokens: Annotated[int | None, Optional(help="Most tokens.")] = None,
-    dollars: Annotated[float | None, Optional(help="Most dollars.")] = None,
-    seconds: Annotated[float | None, Optional(help="Most seconds.")] = None,
-    seed: Annotated[int, Optional(help="Decides everything random.")] = 0,
-    run_dir: Annotated[
-        str | None, Optional(help="Journal; by default beside the artifact.")
-    ] = None,
-    accept: Annotated[str, Optional(help="certified, or best: ship without proof, marked.")] = (
+    lm: Annotated[str | None, Option(help="Model of modules that name none.")] = None,
+    calls: Annotated[int | None, Option(help="Most requests sent.")] = None,
+    tokens: Annotated[int | None, Option(help="Most tokens.")] = None,
+    dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
+    seconds: Annotated[float | None, Option(help="Most seconds.")] = None,
+    seed: Annotated[int, Option(help="Decides everything random.")] = 0,
+    run_dir: Annotated[str | None, Option(help="Journal; by default beside the artifact.")] = None,
+    accept: Annotated[str, Option(help="certified, or best: ship without proof, marked.")] = (
         "certified"
     ),
-    width: Annotated[int, Optional(help="Examples in work at the same time.")] = 64,
-    report: Annotated[str | None, Optional(help="Also write a report, .html or .json.")] = None,
-    json_: Annotated[bool, Optional("--json", help="Events as JSON lines.")] = False,
+    width: Annotated[int, Option(help="Examples in work at the same time.", min=1)] = 64,
+    report: Annotated[str | None, Option(help="Also write a report, .html or .json.")] = None,
+    json_: Annotated[bool, Option("--json", help="Events as JSON lines.")] = False,
 ) -> None:
     """Compile PROGRAM against a metric and write the artifact.
 
@@ -59,34 +120,23 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
         raise InputError(f"--accept {accept!r}: write certified or best")
     target = writable(out, "--out")
     page = None if report is None else writable(report, "--report")
-    found = program_named(program)
-    scorer = metric_named(metric)
-    parts = {
-        "trainset": examples_in(train, "--train"),
-        "valset": None if val is None else examples_in(val, "--val"),
-        "holdout": None if holdout is None else examples_in(holdout, "--holdout"),
-    }
+    task = Task(
+        program_named(program),
+        metric_named(metric),
+        examples_in(train, "--train"),
+        None if val is None else examples_in(val, "--val"),
+        None if holdout is None else examples_in(holdout, "--holdout"),
+        lm,
+        seed,
+    )
     member = optimizer_named(optimizer, width=width, auto=auto, models=models)
-    asked = [program, train, val, holdout, metric, optimizer, auto, models, lm, seed, accept]
-    folder = Path(run_dir) if run_dir else default_run_dir(target, asked)
-    budget = Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds)
-    optimizers = importlib.import_module("optimizers")
-    show = shower(optimizers.event_to_json, as_json=json_)
-    try:
-        with using(lm=lm):
-            compiled = member.compile(
-                found,
-                parts.pop("trainset"),
-                metric=scorer,
-                budget=budget,
-                run_dir=folder,
-                seed=seed,
-                progress=show,
-                accept=accept,
-                **parts,
-            )
-    finally:
-        show.close()
+    compiled = task.compile(
+        member,
+        Path(run_dir) if run_dir else task.run_dir(target.with_suffix(".run"), member),
+        budget=Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds),
+        accept=accept,
+        as_json=json_,
+    )
     compiled.save(target)
     if page is not None:
         compiled.report.save(page)
@@ -116,12 +166,6 @@ def optimizer_named(name: str, *, width: int, auto: str | None, models: str | No
         raise InputError(f"the optimizer {name} has no {given}; mipro has") from None
 
 
-def default_run_dir(target: Path, asked: list[Any]) -> Path:
-    """Return the journal's folder: the same for the same command, another for another one."""
-    text = json.dumps(asked, sort_keys=True)
-    return target.parent / f"{target.stem}.run" / hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
 def say_result(compiled: Any, target: Path) -> None:
     """Print what a compile found and where it is."""
     console = Console(highlight=False, soft_wrap=True)
@@ -138,8 +182,3 @@ def say_result(compiled: Any, target: Path) -> None:
     paid, asked = compiled.report.paid, compiled.report.asked
     console.print(f"paid calls      {paid.calls:,} (distinct requests asked: {asked.calls:,})")
     console.print(f"artifact        {target}", markup=False)
-
-
-def models_of(program: Module) -> list[str]:
-    """Return the models that a program names, each once."""
-    return list(dict.fromkeys(p.model for p in program.predictors().values() if p.model))

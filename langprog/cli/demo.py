@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -13,28 +15,19 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from langprog.cli.compiling import say_result
-from langprog.cli.console import shower
+from langprog.cli.compiling import Task, optimizer_named, say_result
 from langprog.cli.loading import named
 from langprog.errors import InputError, LangprogError
 from langprog.example import load_examples
-from langprog.runtime import using
 
 PROGRAM = "programs.tickets:triage"
-NEXT = """
-What next, with your own model:
-  OpenAI   export OPENAI_API_KEY=...          and --lm openai/gpt-4.1-mini
-  Ollama   ollama pull llama3.2               and --lm ollama/llama3.2
-  vLLM     vllm serve Qwen/Qwen3-8B           and --lm vllm/Qwen/Qwen3-8B
-
-  langprog compile programs.tickets:triage --metric programs.tickets:metric \\
-      --train {train} \\
-      --val {validation} \\
-      --holdout {holdout} \\
-      --lm openai/gpt-4.1-mini --dollars 2 --out triage.json
-  langprog show {artifact}
-  langprog run {artifact} --input '{{"ticket": "my invoice is wrong"}}'
-"""
+# A local server's calls have no price, so they are capped by number.
+MODELS = (
+    ("OpenAI", "export OPENAI_API_KEY=...", "openai/gpt-4.1-mini", "--dollars 2"),
+    ("Ollama", "ollama pull llama3.2", "ollama/llama3.2", "--calls 3000"),
+    ("vLLM", "vllm serve Qwen/Qwen3-8B", "vllm/Qwen/Qwen3-8B", "--calls 3000"),
+)
+INPUT = '{"ticket": "my invoice is wrong"}'
 
 
 def demo(
@@ -43,62 +36,59 @@ def demo(
     ),
     lm: Annotated[str, typer.Option(help="The model.")] = "pocket/small",
     seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
-    fresh: Annotated[bool, typer.Option(help="Forget an earlier run in the same folder.")] = True,
 ) -> int:
-    """Compile a two-module ticket program on the embedded model, and run the artifact."""
+    """Compile a two-module ticket program on the embedded model, and run the artifact.
+
+    A demo that was interrupted goes on; one that had ended starts anew.
+    """
     console = Console(highlight=False, soft_wrap=True)
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out: {out} cannot be made: {error.strerror}") from None
-    if fresh:
-        (folder / "run" / "journal.jsonl").unlink(missing_ok=True)
+    artifact, report = folder / "triage.json", folder / "triage.html"
     tickets = importlib.import_module(PROGRAM.partition(":")[0])
     parts = {name: tickets.records(name) for name in ("train", "validation", "holdout", "new")}
+    train, validation, holdout = (
+        load_examples(parts[name]) for name in ("train", "validation", "holdout")
+    )
+    program = named(PROGRAM, "PROGRAM")
+    task = Task(program, tickets.metric, train, validation, holdout, lm, seed)
     started = time.perf_counter()
-    compiled = _compile(console, tickets, parts, folder, lm, seed)
-    artifact, report = folder / "triage.json", folder / "triage.html"
-    compiled.save(artifact)
+    _introduce(console, task)
+    member = optimizer_named("mipro", width=64, auto="light", models=None)
+    run_dir = task.run_dir(folder / "run", member)
+    if artifact.exists():
+        (run_dir / "journal.jsonl").unlink(missing_ok=True)
+        artifact.unlink()
+    compiled = task.compile(member, run_dir)
     compiled.report.save(report)
+    compiled.save(artifact)
     console.print()
     say_result(compiled, artifact)
     console.print(f"report          {report}", markup=False)
     console.print(f"time            {time.perf_counter() - started:.0f} s")
     _run_fresh(console, artifact, parts["new"], folder / "new.out.jsonl")
-    shown = {name: _short(path) for name, path in parts.items()}
-    console.print(NEXT.format(artifact=artifact, **shown), markup=False)
+    _say_next(console, parts, artifact)
     if compiled.certificate.verdict != "certified":
         console.print("No gain could be certified this time.", style="bold")
         return 1
     return 0
 
 
-def _compile(
-    console: Console, tickets: Any, parts: dict[str, Path], folder: Path, lm: str, seed: int
-) -> Any:
-    data = {name: load_examples(parts[name]) for name in ("train", "validation", "holdout")}
-    program = named(PROGRAM, "PROGRAM")
-    sizes = ", ".join(f"{len(rows)} {name}" for name, rows in data.items())
-    console.print(f"{sum(map(len, data.values()))} hand-written support tickets ({sizes})")
-    console.print("program:", ", ".join(f"{k} ({v})" for k, v in _shapes(program)), markup=False)
-    console.print(f"model:   {lm}; instructions and demonstrations are searched together\n")
-    optimizers = importlib.import_module("optimizers")
-    show = shower(optimizers.event_to_json, as_json=False)
-    try:
-        with using(lm=lm):
-            return optimizers.MIPRO(auto="light").compile(
-                program,
-                data["train"],
-                metric=tickets.metric,
-                valset=data["validation"],
-                holdout=data["holdout"],
-                run_dir=folder / "run",
-                seed=seed,
-                progress=show,
-            )
-    finally:
-        show.close()
+def _introduce(console: Console, task: Task) -> None:
+    sizes = [len(part or ()) for part in (task.trainset, task.valset, task.holdout)]
+    console.print(
+        f"{sum(sizes)} hand-written support tickets ({sizes[0]} train, {sizes[1]} validation, "
+        f"{sizes[2]} holdout)"
+    )
+    shapes = ", ".join(f"{path} ({shape})" for path, shape in _shapes(task.program))
+    console.print(f"program: {shapes}", markup=False)
+    console.print(
+        f"model:   {task.lm}; instructions and demonstrations are searched together\n",
+        markup=False,
+    )
 
 
 def _shapes(program: Any) -> list[tuple[str, str]]:
@@ -124,8 +114,41 @@ def _run_fresh(console: Console, artifact: Path, new: Path, results: Path) -> No
         console.print(f"    -> {', '.join(f'{k}={v}' for k, v in outputs.items())}", markup=False)
 
 
+def _say_next(console: Console, parts: dict[str, Path], artifact: Path) -> None:
+    langprog = _command()
+    train, validation, holdout = (
+        _short(parts[name]) for name in ("train", "validation", "holdout")
+    )
+    lines = [
+        "",
+        "Look at what was compiled, and ask it something:",
+        f"  {langprog} show {_short(artifact)}",
+        f"  {langprog} run {_short(artifact)} --input '{INPUT}'",
+        "",
+        "The same with your own model; write your own program, metric and files instead:",
+    ]
+    for title, prepare, model, cap in MODELS:
+        lines += [
+            f"  # {title}",
+            f"  {prepare}",
+            f"  {langprog} compile {PROGRAM} --metric programs.tickets:metric \\",
+            f"      --train {train} --val {validation} \\",
+            f"      --holdout {holdout} \\",
+            f"      --lm {model} {cap} --out triage.json",
+        ]
+    console.print("\n".join(lines), markup=False)
+
+
+def _command() -> str:
+    """Return how this command was called, where plain ``langprog`` is not on the path."""
+    if shutil.which("langprog"):
+        return "langprog"
+    beside = Path(sys.executable).with_name("langprog")
+    return _short(beside) if beside.exists() else f"{_short(Path(sys.executable))} -m langprog"
+
+
 def _short(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    """Return a path as one would type it here."""
+    here = Path.cwd()
+    shown = path.relative_to(here) if path.is_relative_to(here) else path
+    return shlex.quote(str(shown))

@@ -21,13 +21,16 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
     lm: Annotated[str | None, typer.Option(help="Model of modules that name none.")] = None,
     calls: Annotated[int | None, typer.Option(help="Most requests sent.")] = None,
     dollars: Annotated[float | None, typer.Option(help="Most dollars.")] = None,
-    width: Annotated[int, typer.Option(help="Examples in work at the same time.")] = 64,
+    width: Annotated[int, typer.Option(help="Examples in work at the same time.", min=1)] = 64,
     allow: Annotated[
         list[str] | None, typer.Option(help="Module that may be imported for an artifact.")
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
 ) -> None:
-    """Score PROGRAM on examples, with a 95 % interval; lost rows are not counted as wrong."""
+    """Score PROGRAM on examples, with a 95 % interval.
+
+    Rows that were lost on the way are counted as lost, not as wrong.
+    """
     found = program_or_artifact(program, allow or [])
     report = evaluate(
         found,

@@ -44,13 +44,19 @@ def named(reference: str, what: str) -> Any:
 
 
 def _file(place: str, what: str) -> ModuleType:
-    path = Path(place)
+    path = Path(place).resolve()
     if not path.is_file():
         raise InputError(f"{what}: there is no file {place}")
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
+    known = sys.modules.get(path.stem)
+    if known is not None and known.__spec__ is not None and known.__spec__.origin == str(path):
+        return known  # a program and its metric are often in one file, which runs once
+    if known is not None or path.stem in sys.stdlib_module_names:
+        raise InputError(
+            f"{what}: {place} would hide the Python module {path.stem!r}: rename the file"
+        )
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise InputError(f"{what}: {place} is no Python file")
     module = importlib.util.module_from_spec(spec)
@@ -58,7 +64,8 @@ def _file(place: str, what: str) -> ModuleType:
     sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever a user's file raises is one clear line
+    except (Exception, SystemExit) as error:  # whatever a user's file raises is one clear line
+        del sys.modules[path.stem]
         raise InputError(_does_not_import(what, place, error)) from error
     return module
 
@@ -73,11 +80,11 @@ def _module(place: str, what: str) -> ModuleType:
         if error.name and (place == error.name or place.startswith(f"{error.name}.")):
             raise InputError(f"{what}: there is no module {place}") from None
         raise InputError(_does_not_import(what, place, error)) from error
-    except Exception as error:  # as for files
+    except (Exception, SystemExit) as error:  # as for files
         raise InputError(_does_not_import(what, place, error)) from error
 
 
-def _does_not_import(what: str, place: str, error: Exception) -> str:
+def _does_not_import(what: str, place: str, error: BaseException) -> str:
     line = ""
     trace = error.__traceback__
     while trace is not None:

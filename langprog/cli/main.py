@@ -8,29 +8,10 @@ from collections.abc import Sequence
 
 import typer
 
-from langprog.cli import compiling, demo, evaluating, running, serving, showing
+from langprog.cli.commands import NAME, application
 from langprog.errors import LangprogError
 
 INTERRUPTED = 130
-
-
-def application() -> typer.Typer:
-    """Return the command line as one typer application."""
-    app = typer.Typer(
-        name="langprog",
-        help="Declare language programs, compile them against a metric, run the frozen artifact.",
-        add_completion=False,
-        pretty_exceptions_enable=False,
-    )
-    app.command("demo")(demo.demo)
-    app.command("compile")(compiling.compile_program)
-    app.command("eval")(evaluating.evaluate_program)
-    app.command("run")(running.run_artifact)
-    app.command("show")(showing.show)
-    models = typer.Typer(help="Language models.")
-    models.command("serve")(serving.serve)
-    app.add_typer(models, name="lm")
-    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,12 +23,14 @@ def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code; bad input is one line, no traceback."""
     command = typer.main.get_command(application())
     try:
-        result = command.main(arguments, prog_name="langprog", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        result = command.main(arguments, prog_name=NAME, standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+        # typer makes an exit code of Ctrl-C.
+        return _interrupted() if code == INTERRUPTED else code
     except typer.TyperException as error:
         return _refused(f"{error.format_message()} (langprog --help)")
     except (KeyboardInterrupt, typer.Abort):
-        return _said("interrupted; the same command goes on where this one stopped", INTERRUPTED)
+        return _interrupted()
     except typer.Exit as error:
         return int(error.exit_code)
     except LangprogError as error:
@@ -65,6 +48,10 @@ def run(arguments: list[str]) -> int:
         return _refused(
             f"unexpected {type(error).__name__}: {error} (LANGPROG_DEBUG=1 shows where)"
         )
+
+
+def _interrupted() -> int:
+    return _said("interrupted; the same command goes on where this one stopped", INTERRUPTED)
 
 
 def _refused(message: str) -> int:

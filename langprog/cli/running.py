@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from pydantic_core import to_jsonable_python
 from rich.console import Console
 
 from langprog.artifact import read_artifact
-from langprog.cli.batch import inputs_of, run_batch
+from langprog.cli.batch import inputs_of, json_text, run_batch
 from langprog.cli.loading import writable
 from langprog.errors import InputError
 from langprog.runtime import run_sync, using
@@ -30,19 +29,24 @@ def run_artifact(
         list[str] | None, typer.Option(help="Module that may be imported for the artifact.")
     ] = None,
 ) -> None:
-    """Run ARTIFACT; a killed batch goes on where it stopped, every row in gives one row out."""
+    """Run ARTIFACT on one input, or on a file of any size.
+
+    Every row in gives one row out, a result or a failure; a killed batch goes on where it stopped.
+    """
     if (input_ is None) == (batch is None):
         raise InputError("give either --input JSON, or --batch IN together with --out OUT")
-    program = read_artifact(artifact).program(allow_modules=allow or [])
+    found = read_artifact(artifact)
+    program = found.program(allow_modules=allow or [])
     with using(lm=lm):
         if input_ is not None:
             prediction = program(**inputs_of(input_, program, "--input"))
-            print(json.dumps(to_jsonable_python(prediction.to_dict()), ensure_ascii=False))  # noqa: T201 - this is the output
+            print(json_text(to_jsonable_python(prediction.to_dict())))  # noqa: T201 - this is the output
             return
         if batch is None or out is None:
             raise InputError("--batch IN needs --out OUT")
         source, target = Path(batch), writable(out, "--out")
-        done = run_sync(run_batch(program, source, target, width))
+        run = f"{found.digest} {lm}"
+        done = run_sync(run_batch(program, source, target, width, run))
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    found = f", {done.found} were there already" if done.found else ""
-    console.print(f"{done.written} rows written{found}, {done.failed} failed", markup=False)
+    known = f", {done.found} were there already" if done.found else ""
+    console.print(f"{done.written} rows written{known}, {done.failed} failed", markup=False)

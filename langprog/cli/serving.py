@@ -19,7 +19,10 @@ def serve(
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
-    """Serve MODELS until interrupted; the first line printed is the base URL."""
+    """Serve MODELS behind an OpenAI-compatible endpoint.
+
+    Until interrupted; the first line printed is the base URL.
+    """
     asyncio.run(_serve({name: LM(name, cache=False) for name in models}, host, port))
 
 

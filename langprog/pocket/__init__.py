@@ -9,4 +9,4 @@ from __future__ import annotations
 from langprog.pocket.client import PocketLM
 from langprog.pocket.models import SIZES, Size, size_named
 
-__all__ = ["SIZES", "PocketLM", "Size", "size_named"]
+__all__ = ["PocketLM", "SIZES", "Size", "size_named"]

@@ -56,6 +56,8 @@ def place(
     scripted_endpoint: Callable[[lp.ScriptedLM], str],
 ) -> Path:
     monkeypatch.chdir(tmp_path)
+    for name in ("mine", "raises", "leaves"):  # of another test's folder
+        monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setenv("LANGPROG_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     model = lp.ScriptedLM(answer, name="openai/scripted")
@@ -97,7 +99,6 @@ def test_the_same_command_again_pays_nothing_and_gives_the_same_artifact(
     assert run(COMPILE.split()) == 0
     first = json.loads((place / "out.json").read_text())["digest"]
     (place / "out.json").unlink()
-    os.environ["OPENAI_BASE_URL"] = os.environ["OPENAI_BASE_URL"]
     assert run([*COMPILE.split(), "--width", "1"]) == 0
     assert json.loads((place / "out.json").read_text())["digest"] == first
 
@@ -115,6 +116,8 @@ def test_the_same_command_again_pays_nothing_and_gives_the_same_artifact(
         (COMPILE.replace("mine.py:program", "mine.py:missing"), "no 'missing'"),
         (COMPILE.replace("mine.py:program", "mine.py:number"), "is a int"),
         (COMPILE.replace("mine.py:program", "raises.py:program"), "does not import at line 2"),
+        (COMPILE.replace("mine.py:program", "leaves.py:program"), "SystemExit: 0"),
+        (COMPILE.replace("mine.py:program", "random.py:program"), "rename the file"),
         (COMPILE.replace("mine.py:program", "mine"), "package.module:name"),
         (COMPILE.replace("mine.py:program", "no.such.module:x"), "no module no.such.module"),
         (COMPILE.replace("mine.py:metric", "mine.py:wrong"), "metric(example, prediction)"),
@@ -126,6 +129,7 @@ def test_the_same_command_again_pays_nothing_and_gives_the_same_artifact(
         (COMPILE.replace("openai/scripted", "openai/unknown"), "unknown"),
         (COMPILE.replace("out.json", "no/folder/out.json"), "no/folder does not exist"),
         (f"{COMPILE} --calls -1", "-1"),
+        (f"{COMPILE} --width 0", "--width"),
         (f"{COMPILE} --optimizer magic", "magic"),
         (f"{COMPILE} --accept everything", "certified or best"),
         (f"{COMPILE} --optimizer labeled --auto light", "--auto"),
@@ -153,6 +157,8 @@ def test_bad_input_is_one_line_and_exit_code_2(
     (place / "bad.jsonl").write_text('{"ticket": "a", "team": "b"}\n{"ticket": \n')
     (place / "other.jsonl").write_text('{"text": "a", "team": "b"}\n' * 30)
     (place / "raises.py").write_text("import os\nraise RuntimeError('on purpose')\n")
+    (place / "leaves.py").write_text("raise SystemExit(0)\n")
+    (place / "random.py").write_text(PROGRAM)
     data = json.loads((place / "a.json").read_text())
     (place / "tampered.json").write_text(json.dumps({**data, "langprog": "9"}))
     newer = {**data, "format": 99}
@@ -199,13 +205,59 @@ def test_a_batch_goes_on_behind_a_torn_line(place: Path) -> None:
     assert (place / "o.jsonl").read_bytes() == whole
 
 
+def test_a_batch_leaves_a_file_alone_that_is_not_its_own(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = batch(place, 2)
+    for precious in ('{"ticket": "the only copy"}', "no end of line", '{"key": "other"}\n'):
+        (place / "o.jsonl").write_text(precious)
+        assert run(command) == 2
+        assert "name another file" in capsys.readouterr().err
+        assert (place / "o.jsonl").read_text() == precious
+
+
+def test_a_batch_does_not_write_over_its_source(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    batch(place, 1)
+    before = (place / "in.jsonl").read_bytes()
+    assert run(["run", "a.json", "--batch", "in.jsonl", "--out", "./in.jsonl"]) == 2
+    assert "is the file given as --batch" in capsys.readouterr().err
+    assert (place / "in.jsonl").read_bytes() == before
+
+
+def test_a_batch_mixes_no_two_programs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = batch(place, 3)
+    assert run(command) == 0
+    save_program(lp.Predict("ticket -> mood", model="openai/scripted"), place / "a.json")
+    assert run(command) == 2
+    assert "not the result of this program" in capsys.readouterr().err
+
+
+def test_rows_that_are_no_text_are_rows_too(place: Path) -> None:
+    command = batch(place, 1)
+    rows = [
+        b"\xef\xbb\xbf" + b'{"ticket": "wifi"}',
+        b"\xff\xfe",
+        b"",
+        b'{"ticket": "half a \\ud800 pair"}',
+        b"7",
+    ]
+    (place / "in.jsonl").write_bytes(b"\n".join(rows) + b"\n")
+    assert run(command) == 0
+    found = results(place)
+    assert ["outputs" in row for row in found] == [True, False, False, False]
+    assert "not UTF-8" in found[1]["failure"]["message"]
+    assert "half of a character" in found[2]["failure"]["message"]
+
+
 def test_a_batch_refuses_results_of_another_file(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(batch(place, 3)) == 0
     (place / "in.jsonl").write_text('{"ticket": "another"}\n')
     assert run(["run", "a.json", "--batch", "in.jsonl", "--out", "o.jsonl"]) == 2
-    assert "row 1 is not the result of row 1" in capsys.readouterr().err
+    assert "row 1 is not the result of this program on row 1" in capsys.readouterr().err
 
 
 def test_serve_answers_until_it_is_stopped(place: Path) -> None:

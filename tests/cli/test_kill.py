@@ -1,4 +1,4 @@
-"""kill -9 at any moment: the same command goes on, pays for nothing twice, ends the same."""
+"""kill -9 or Ctrl-C at any moment: the same command goes on, pays for nothing twice."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import langprog as lp
+from langprog.artifact import save_program
 from langprog.lm import request_key
 
 PROGRAM = """
@@ -32,12 +33,13 @@ WIDTH = 4
 
 
 class Endpoint:
-    """Answers, counts every request, and kills a process at a chosen one."""
+    """Answers, counts every request, and signals a process at a chosen one."""
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
         self.victim: subprocess.Popen[bytes] | None = None
         self.kill_at = 0
+        self.signal = signal.SIGKILL
         self.lock = threading.Lock()
         self.model = lp.ScriptedLM(self.answer, name="openai/scripted")
 
@@ -45,7 +47,7 @@ class Endpoint:
         with self.lock:
             self.seen[request_key(self.model, request)] += 1
             if self.victim is not None and self.seen.total() == self.kill_at:
-                self.victim.send_signal(signal.SIGKILL)
+                self.victim.send_signal(self.signal)
         system, last = request.messages[0].content, request.messages[-1].content
         wanted = system.rsplit("\n", 1)[-1]
         if "[[instruction]]" in wanted:
@@ -122,3 +124,47 @@ def test_killed_at_three_moments_it_ends_as_if_undisturbed(
     assert digest(tmp_path / "killed.json") == undisturbed
     # Only what was in flight at a kill may have been asked again: two steps of each example.
     assert endpoint.seen.total() <= distinct + 3 * 2 * WIDTH
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path, endpoint: Endpoint) -> None:
+    endpoint.kill_at, endpoint.signal = 60, signal.SIGINT
+    endpoint.victim = start(tmp_path, "stopped", "--width", str(WIDTH))
+    _, errors = endpoint.victim.communicate(timeout=120)
+    assert endpoint.victim.returncode == 130
+    *_, last = errors.decode().strip().splitlines()
+    assert last == "langprog: interrupted; the same command goes on where this one stopped"
+    assert "Traceback" not in errors.decode()
+    shutil.rmtree(tmp_path / "cache")
+    endpoint.victim = None
+    assert finished(start(tmp_path, "stopped", "--width", str(WIDTH))) == 0
+    assert endpoint.seen.total() <= len(endpoint.seen) + 2 * WIDTH
+
+
+def test_a_killed_batch_goes_on_where_it_stopped(tmp_path: Path, endpoint: Endpoint) -> None:
+    save_program(lp.Predict("ticket -> team", model="openai/scripted"), tmp_path / "a.json")
+    rows = [json.dumps({"ticket": f"wifi {i}"}) for i in range(60)]
+    (tmp_path / "in.jsonl").write_text("\n".join(rows) + "\n")
+
+    def batch(out: str) -> subprocess.Popen[bytes]:
+        command = f"-m langprog run a.json --batch in.jsonl --out {out} --width {WIDTH}"
+        return subprocess.Popen(
+            [sys.executable, *command.split()],
+            cwd=tmp_path,
+            env=dict(os.environ),
+            stderr=subprocess.PIPE,
+        )
+
+    assert finished(batch("whole.jsonl")) == 0
+    endpoint.seen.clear()
+    shutil.rmtree(tmp_path / "cache")
+    endpoint.kill_at = 30
+    endpoint.victim = batch("killed.jsonl")
+    assert finished(endpoint.victim) == -signal.SIGKILL
+    written = len((tmp_path / "killed.jsonl").read_bytes().splitlines())
+    assert 0 < written < len(rows)
+    endpoint.victim = None
+    shutil.rmtree(tmp_path / "cache")
+    assert finished(batch("killed.jsonl")) == 0
+    assert (tmp_path / "killed.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    # Rows are held back only for those before them: twice the width is in the air at most.
+    assert endpoint.seen.total() <= len(rows) + 2 * WIDTH

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+import langprog as lp
+from langprog.artifact import save_program
 
 ROOT = Path(__file__).parents[2]
 ROOMS = [
@@ -65,6 +69,17 @@ def test_packages_import_one_way(path: Path) -> None:
     for _, name in imports(path):
         top = name.partition(".")[0]
         assert top not in set(PACKAGES) - allowed, f"{named(path)} imports {name}"
+
+
+@pytest.mark.parametrize("path", sources("langprog"), ids=named)
+def test_upper_packages_are_named_where_a_command_needs_them_alone(path: Path) -> None:
+    # Compiling needs the optimizers, and the demo is a program: both are imported by name there.
+    if named(path) in ("langprog/cli/compiling.py", "langprog/cli/demo.py"):
+        return
+    upper = re.compile(r"(optimizers|programs|benchmarks)([.:]|$)")
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert not upper.match(node.value), f"{named(path)}:{node.lineno}: {node.value}"
 
 
 @pytest.mark.parametrize("path", sources("langprog"), ids=named)
@@ -143,6 +158,18 @@ def test_importing_langprog_is_light() -> None:
         "assert not loaded, loaded\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_running_an_artifact_is_light(tmp_path: Path) -> None:
+    save_program(lp.Predict("ticket -> team", model="scripted/lm"), tmp_path / "a.json")
+    code = (
+        "import sys, langprog as lp\n"
+        "with lp.using(models=[lp.ScriptedLM(['[[team]]\\nnetwork'])]):\n"
+        "    assert lp.load('a.json')(ticket='no signal').team == 'network'\n"
+        "heavy = {'optimizers', 'optuna', 'litellm', 'dspy', 'torch', 'aiohttp', 'pyarrow'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=tmp_path)
 
 
 @pytest.mark.parametrize("path", ALL, ids=named)

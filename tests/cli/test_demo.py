@@ -1,0 +1,132 @@
+"""The demo's journey, with a scripted model in the place of the embedded one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import langprog as lp
+from langprog.cli.main import run
+from programs.tickets import records
+
+ANSWERS = {
+    row.ticket: row
+    for part in ("train", "validation", "holdout")
+    for row in lp.load_examples(records(part))  # type: ignore[arg-type]  # a Literal
+}
+COMMAND = ["demo", "--lm", "openai/scripted"]
+
+
+def learner(request: lp.Request) -> str:
+    """Know the answer where demonstrations are shown, else say the same to everything."""
+    wanted = request.messages[0].content.rsplit("\n", 1)[-1]
+    if "[[instruction]]" in wanted:
+        return "[[instruction]]\nLook at the words of the ticket."
+    if "[[summary]]" in wanted:
+        return "[[summary]]\nTickets."
+    field = "team" if "[[team]]" in wanted else "priority"
+    usual = {"team": "harbor", "priority": "normal"}[field]
+    if len(request.messages) < 4:
+        return f"[[{field}]]\n{usual}"
+    ticket = request.messages[-1].content.split("\n")[1]
+    return f"[[{field}]]\n{ANSWERS[ticket][field] if ticket in ANSWERS else usual}"
+
+
+def stubborn(request: lp.Request) -> str:
+    """Learn nothing from anything."""
+    return learner(lp.Request(messages=request.messages[:1]))
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LANGPROG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    return tmp_path
+
+
+def test_it_compiles_saves_and_runs_in_a_fresh_process(
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scripted_endpoint: Callable[[lp.ScriptedLM], str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = lp.ScriptedLM(learner, name="openai/scripted")
+    monkeypatch.setenv("OPENAI_BASE_URL", scripted_endpoint(model))
+    assert run(COMMAND) == 0
+    shown = capsys.readouterr().out
+    for words in ("holdout before", "holdout after", "difference", "certified", "paid calls"):
+        assert words in shown
+    answers = (place / "langprog-demo" / "new.out.jsonl").read_text().splitlines()
+    assert len(answers) == 4 and all("outputs" in json.loads(line) for line in answers)
+    assert "<html" in (place / "langprog-demo" / "triage.html").read_text().lower()
+    told = _commands(shown)
+    assert len(told) == 2
+    for command in told:
+        assert run(shlex.split(command)) == 0
+    assert "harbor" in capsys.readouterr().out
+
+
+def _commands(shown: str) -> list[str]:
+    lines = [line.split("langprog ", 1)[1] for line in shown.splitlines() if "langprog " in line]
+    return [line for line in lines if line.startswith("show ") or " --input " in line]
+
+
+def test_without_a_gain_it_says_so_and_exits_with_1(
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scripted_endpoint: Callable[[lp.ScriptedLM], str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = lp.ScriptedLM(stubborn, name="openai/scripted")
+    monkeypatch.setenv("OPENAI_BASE_URL", scripted_endpoint(model))
+    assert run(COMMAND) == 1
+    assert "No gain could be certified" in capsys.readouterr().out
+
+
+def test_an_interrupted_demo_goes_on_and_an_ended_one_starts_anew(
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scripted_endpoint: Callable[[lp.ScriptedLM], str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    victims: list[subprocess.Popen[bytes]] = []
+
+    def interrupting(request: lp.Request) -> str:
+        if len(model.requests) == 150:
+            victims[0].send_signal(signal.SIGINT)
+        return learner(request)
+
+    model = lp.ScriptedLM(interrupting, name="openai/scripted")
+    monkeypatch.setenv("OPENAI_BASE_URL", scripted_endpoint(model))
+    victims.append(
+        subprocess.Popen(
+            [sys.executable, "-m", "langprog", *COMMAND],
+            env=dict(os.environ),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    )
+    assert victims[0].wait(timeout=120) == 130
+    monkeypatch.setenv("LANGPROG_CACHE", str(place / "other"))  # the journal alone has to do
+    assert run(COMMAND) == 0
+    assert "resuming: " in capsys.readouterr().err
+    monkeypatch.setenv("LANGPROG_CACHE", str(place / "third"))
+    assert run(COMMAND) == 0
+    assert "resuming: " not in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_said(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "file").write_text("")
+    assert run(["demo", "--out", "file/inside"]) == 2
+    assert "--out: file/inside cannot be made" in capsys.readouterr().err

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from langprog.cli.commands import COMMANDS
+from langprog.cli.main import run
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_a_command_says_the_same_in_the_list_and_in_its_own_help(
+    path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = COMMANDS[path]
+    assert (place.load().__doc__ or "").splitlines()[0] == place.help
+    assert run([*path.split(), "--help"]) == 0
+    assert f"langprog {path} [OPTIONS]" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_list_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    assert run(["lm", "--help"]) == 0
+    shown = capsys.readouterr().out
+    for path in COMMANDS:
+        assert path.split()[-1] in shown
+
+
+def test_help_imports_no_command() -> None:
+    code = (
+        "import sys; from langprog.cli.main import run; run(['--help'])\n"
+        "rooms = {name for name in sys.modules if name.startswith('langprog.')}\n"
+        "rooms -= {'langprog.errors', 'langprog.cli', 'langprog.cli.main', "
+        "'langprog.cli.commands'}\n"
+        "assert not rooms, rooms\n"
+        "assert 'pydantic' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, stdout=subprocess.DEVNULL)
