@@ -199,15 +199,16 @@ def _mapping(
     return rng.choice((", ", "; ", ". ", "\n")).join(parts)
 
 
-def _bare(rng: random.Random, tokenizer: Tokenizer) -> Document:
-    items, words = rng.randint(6, 20), rng.choice((2, 4, 6, 8, 12))
+def _bare(rng: random.Random, tokenizer: Tokenizer, longest: int) -> Document:
+    words = rng.choice((2, 4, 6, 8, 12))
+    items = min(rng.randint(6, 20), longest // (words + 10))
     real = rng.choice((0.0, 1.0))
     return associative(
         rng, tokenizer, Hardness(words, rng.choice((0.0, 0.7, 1.0)), 8, items, 0.55, 0.85, real)
     )
 
 
-def _dense(rng: random.Random, tokenizer: Tokenizer) -> Document:
+def _dense(rng: random.Random, tokenizer: Tokenizer, longest: int) -> Document:
     """Draw a classification with short texts and many rows: many labels to learn from."""
     task = classify.draw_labelling(
         rng, "train", natural=rng.random() < 0.2, cues=rng.random() < 0.35
@@ -219,7 +220,8 @@ def _dense(rng: random.Random, tokenizer: Tokenizer) -> Document:
         rng, "train", demos=rng.randint(5, 14), task=task, mapped=mapped, reasoning=False
     )
     form = rng.choices(FORMS, (0.82, 0.15, 0.03))[0]
-    return encode(tokenizer, episode, form, head=mapped or rng.random() < 0.7, frame=0.1)
+    head = mapped or rng.random() < 0.7
+    return _fitting(tokenizer, episode, form, longest, head=head, frame=0.1)
 
 
 FAMILIES: tuple[tuple[str, float, Callable[[random.Random, str], Episode]], ...] = (
@@ -241,10 +243,32 @@ def mixed(rng: random.Random, tokenizer: Tokenizer, longest: int, bare: float) -
     """Draw a document of at most ``longest`` tokens; a share ``bare`` of them is associative."""
     while True:
         if rng.random() < bare:
-            document = _bare(rng, tokenizer) if rng.random() < 0.35 else _dense(rng, tokenizer)
+            dense = rng.random() < 0.65
+            draw = _dense if dense else _bare
+            document = draw(rng, tokenizer, longest)
         else:
-            draw = rng.choices([f[2] for f in FAMILIES], [f[1] for f in FAMILIES])[0]
+            family = rng.choices([f[2] for f in FAMILIES], [f[1] for f in FAMILIES])[0]
             form = rng.choices(FORMS, (0.82, 0.14, 0.04))[0]
-            document = encode(tokenizer, draw(rng, "train"), form, frame=0.2)
+            document = _fitting(tokenizer, family(rng, "train"), form, longest, frame=0.2)
         if len(document.ids) <= longest and any(document.weights):
             return document
+
+
+def _fitting(
+    tokenizer: Tokenizer,
+    episode: Episode,
+    form: str,
+    longest: int,
+    *,
+    head: bool = True,
+    frame: float,
+) -> Document:
+    """Return ``episode`` with as many of its rows as there is room for."""
+    document = encode(tokenizer, episode, form, head=head, frame=frame)
+    rows = len(episode.rows)
+    while len(document.ids) > longest and rows > 2:
+        rows = max(2, min(rows - 1, rows * longest // len(document.ids)))
+        document = encode(
+            tokenizer, replace(episode, rows=episode.rows[:rows]), form, head=head, frame=frame
+        )
+    return document
