@@ -11,7 +11,7 @@ import pytest
 
 import langprog as lp
 from langprog.lm import Server
-from langprog.runtime import settings
+from langprog.runtime import run_sync, settings
 
 Script = Callable[[lp.Request], str]
 
@@ -19,9 +19,11 @@ Script = Callable[[lp.Request], str]
 @pytest.fixture(autouse=True)
 def fresh_settings() -> Iterator[None]:
     before = settings._process
-    settings._process = settings._Process()
+    fresh = settings._process = settings._Process()
     yield
     settings._process = before
+    for model in fresh._models.values():
+        run_sync(model.aclose())  # sessions that are still open would warn when they are collected
 
 
 @contextmanager

@@ -120,12 +120,13 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
         raise InputError(f"--accept {accept!r}: write certified or best")
     target = writable(out, "--out")
     page = None if report is None else writable(report, "--report")
+    declared = program_named(program)
     task = Task(
-        program_named(program),
+        declared,
         metric_named(metric),
-        examples_in(train, "--train"),
-        None if val is None else examples_in(val, "--val"),
-        None if holdout is None else examples_in(holdout, "--holdout"),
+        examples_in(train, "--train", declared),
+        None if val is None else examples_in(val, "--val", declared),
+        None if holdout is None else examples_in(holdout, "--holdout", declared),
         lm,
         seed,
     )

@@ -34,7 +34,7 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
     found = program_or_artifact(program, allow or [])
     report = evaluate(
         found,
-        examples_in(data, "--data"),
+        examples_in(data, "--data", found),
         metric_named(metric),
         concurrency=width,
         budget=Budget(calls=calls, dollars=dollars),

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from langprog.artifact import read_artifact
-from langprog.errors import InputError, LangprogError
+from langprog.errors import InputError, LangprogError, SignatureError
 from langprog.evaluation import Metric, check_metric, contains, exact, f1, numeric
 from langprog.example import Example, load_examples
 from langprog.modules import Module, Predict
@@ -142,12 +142,20 @@ def metric_named(reference: str) -> Metric:
     return metric
 
 
-def examples_in(path: str, option: str) -> list[Example]:
-    """Return the examples of a file, with the option named where it is wrong."""
+def examples_in(path: str, option: str, program: Module) -> list[Example]:
+    """Return the examples of a file, in the program's types; an error names the option."""
     try:
-        return load_examples(path)
+        return load_examples(path, program if _declares(program) else None)
     except LangprogError as error:
         raise type(error)(f"{option}: {error}") from None
+
+
+def _declares(program: Module) -> bool:
+    """Return whether a program says what goes in and out; one of a user's own need not."""
+    try:
+        return bool(program.inputs)
+    except SignatureError:
+        return False
 
 
 def writable(path: str, option: str) -> Path:

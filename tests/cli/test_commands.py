@@ -111,7 +111,7 @@ def test_the_same_command_again_pays_nothing_and_gives_the_same_artifact(
         ("compile", "program"),
         (COMPILE.replace("data.jsonl", "nope.jsonl"), "nope.jsonl: there is no such file"),
         (COMPILE.replace("data.jsonl", "bad.jsonl"), "bad.jsonl:2: not JSON"),
-        (COMPILE.replace("data.jsonl", "other.jsonl"), "lacks ticket"),
+        (COMPILE.replace("data.jsonl", "other.jsonl"), "other.jsonl:1: lacks the input 'ticket'"),
         (COMPILE.replace("mine.py:program", "none.py:program"), "no file none.py"),
         (COMPILE.replace("mine.py:program", "mine.py:missing"), "no 'missing'"),
         (COMPILE.replace("mine.py:program", "mine.py:number"), "is a int"),

@@ -3,12 +3,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import langprog as lp
-from langprog.cli.loading import metric_named, named, program_named, writable
-from langprog.errors import InputError
+from langprog.cli.loading import examples_in, metric_named, named, program_named, writable
+from langprog.errors import ExampleError, InputError
 
 PROGRAM = """
 import langprog as lp
@@ -114,3 +115,22 @@ def test_a_target_is_checked_before_any_work(tmp_path: Path) -> None:
     assert writable(str(tmp_path / "new.json"), "--out") == tmp_path / "new.json"
     with pytest.raises(InputError, match="--out: .* is a folder"):
         writable(str(tmp_path), "--out")
+
+
+def test_a_table_comes_in_the_programs_types(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("ticket,urgent\nthe wifi is slow,true\n")
+    program = lp.Predict("ticket -> urgent: bool")
+    found = examples_in(str(tmp_path / "rows.csv"), "--train", program)
+    assert found == [lp.Example(ticket="the wifi is slow", urgent=True)]
+    (tmp_path / "rows.csv").write_text("ticket,urgent\nthe wifi is slow,perhaps\n")
+    with pytest.raises(ExampleError, match=r"--train: .*rows.csv:2: 'urgent'"):
+        examples_in(str(tmp_path / "rows.csv"), "--train", program)
+
+
+def test_a_module_that_declares_nothing_takes_rows_as_they_are(tmp_path: Path) -> None:
+    class Echo(lp.Module):
+        def forward(self, **inputs: Any) -> lp.Prediction:
+            return lp.Prediction(inputs)
+
+    (tmp_path / "rows.csv").write_text("ticket\n7\n")
+    assert examples_in(str(tmp_path / "rows.csv"), "--data", Echo()) == [lp.Example(ticket="7")]
