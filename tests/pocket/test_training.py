@@ -15,6 +15,7 @@ from langprog.pocket.engine import Network  # noqa: E402
 from langprog.pocket.models import Runner  # noqa: E402
 from langprog.pocket.training.batches import PHASE0, chunk  # noqa: E402
 from langprog.pocket.training.export import export  # noqa: E402
+from langprog.pocket.training.grow import grow, widened  # noqa: E402
 from langprog.pocket.training.model import PocketTransformer  # noqa: E402
 from langprog.pocket.training.train import Plan, Trainer  # noqa: E402
 from langprog.pocket.world.vocabulary import build  # noqa: E402
@@ -70,3 +71,26 @@ def test_the_log_is_json_lines(tmp_path: Path) -> None:
     trainer._log({"loss": 1.0})
     (line,) = (tmp_path / "log.jsonl").read_text().splitlines()
     assert json.loads(line)["stage"] == "assoc-1"
+
+
+def test_a_wider_and_deeper_model_starts_with_the_answers_of_the_smaller_one() -> None:
+    torch.manual_seed(0)
+    small = Shape(200, width=64, layers=2, heads=2, hidden=96, context=64)
+    large = Shape(200, width=96, layers=5, heads=3, hidden=160, context=64)
+    before, after = PocketTransformer(small), PocketTransformer(large)
+    after.load_state_dict(widened(before.state_dict(), small, large))
+    ids = torch.randint(0, 200, (2, 40))
+    with torch.no_grad():
+        wanted, found = before.logits(before(ids)), after.logits(after(ids))
+    assert (wanted.argmax(-1) == found.argmax(-1)).float().mean() > 0.95
+    assert (wanted - found).abs().mean() < 0.05 * wanted.std()
+
+
+def test_a_run_grows_out_of_a_smaller_one(tmp_path: Path) -> None:
+    Trainer(TINY, tmp_path / "small").run(limit=1)
+    plan = replace(TINY, layers=2, width=64, hidden=64, seed=1)
+    grow(tmp_path / "small", tmp_path / "large", plan)
+    trainer = Trainer(plan, tmp_path / "large")
+    assert trainer.progress.phase == len(PHASE0)
+    trainer.run(limit=1)
+    assert trainer.progress.step == 1

@@ -18,7 +18,8 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train, or go on from the last checkpoint")
     train.add_argument("--folder", type=Path, required=True, help="for checkpoints and the log")
-    train.add_argument("--start", type=Path, help="earlier run to go on from, with today's words")
+    train.add_argument("--size", default="small", choices=["small", "medium", "large"])
+    train.add_argument("--start", type=Path, help="run to grow from, of this or a smaller size")
     train.add_argument("--tokens", type=float, default=28e6, help="of the mix")
     train.add_argument("--threads", type=int, default=2)
     train.add_argument("--seed", type=int, default=0)
@@ -37,15 +38,24 @@ def main() -> None:
         return
     # torch is needed from here on only; the table is printed without it.
     from langprog.pocket.training.export import export
-    from langprog.pocket.training.regrow import regrow
-    from langprog.pocket.training.train import Plan, Trainer
+    from langprog.pocket.training.grow import grow
+    from langprog.pocket.training.train import SIZES, Plan, Trainer
 
     if given.command == "export":
         sys.stdout.write(f"{export(given.folder, given.out, given.name)}\n")
     else:
+        layers, width, hidden = SIZES[given.size]
+        plan = Plan(
+            tokens=given.tokens,
+            threads=given.threads,
+            seed=given.seed,
+            rate=given.rate,
+            layers=layers,
+            width=width,
+            hidden=hidden,
+        )
         if given.start and not (given.folder / "checkpoint.pt").exists():
-            regrow(given.start, given.folder)
-        plan = Plan(tokens=given.tokens, threads=given.threads, seed=given.seed, rate=given.rate)
+            grow(given.start, given.folder, plan)
         Trainer(plan, given.folder).run()
 
 

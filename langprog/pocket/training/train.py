@@ -6,8 +6,10 @@ import json
 import math
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -50,6 +52,16 @@ class Plan:
     width: int = 160
     hidden: int = 416
 
+    def shape(self, vocabulary: int) -> Shape:
+        """Return the shape of the model that is trained."""
+        return Shape(vocabulary, self.width, self.layers, self.width // 32, self.hidden)
+
+
+# Layers, width and hidden size by the name of a size.
+SIZES: Mapping[str, tuple[int, int, int]] = MappingProxyType(
+    {"small": (5, 160, 416), "medium": (6, 256, 704), "large": (7, 320, 864)}
+)
+
 
 @dataclass
 class Progress:
@@ -83,9 +95,7 @@ class Trainer:
         ):  # a run keeps its vocabulary, whatever the word files become
             build().save(self.vocabulary)
         self.tokenizer = Tokenizer.load(self.vocabulary)
-        self.shape = Shape(
-            len(self.tokenizer), plan.width, plan.layers, plan.width // 32, plan.hidden
-        )
+        self.shape = plan.shape(len(self.tokenizer))
         self.model = PocketTransformer(self.shape, compiled=plan.compiled)
         self.model.group_embeddings(subject_groups(self.tokenizer))
         named = list(self.model.named_parameters())

@@ -31,8 +31,14 @@ def label_words(split: str) -> tuple[str, ...]:
 
 
 def pseudo_word(rng: random.Random) -> str:
-    """Return a made-up word of two or three syllables."""
-    return "".join(rng.choice(_SYLLABLES) for _ in range(rng.choice((2, 2, 3))))
+    """Return a made-up word: two or three syllables, or the ends of two words put together.
+
+    Labels that no list has are spelled in pieces; any piece must be one that can be answered.
+    """
+    if rng.random() < 0.4:
+        return "".join(rng.choice(_SYLLABLES) for _ in range(rng.choice((2, 2, 3))))
+    first, last = rng.choice(label_words("train")), rng.choice(label_words("train"))
+    return first[: rng.randint(1, 4)] + last[-rng.randint(2, 4) :]
 
 
 def code_labels(rng: random.Random, count: int, split: str) -> list[str]:
@@ -40,7 +46,7 @@ def code_labels(rng: random.Random, count: int, split: str) -> list[str]:
     words = label_words(split)
     make = rng.choices(
         ("word", "code", "letter", "number", "pseudo", "pair", "team", "snake", "capital"),
-        (10, 5, 1.5, 1, 2, 1, 1, 2, 2),
+        (9, 4, 1.5, 1, 6, 1, 1, 2.5, 2),
     )[0]
     out: list[str] = []
     prefix = rng.choice(("team", "queue", "group", "class", "type", "box", "desk"))
@@ -68,6 +74,9 @@ def _label(
     if make == "team":
         return f"{prefix} {rng.choice(words)}"
     if make == "snake":
-        return "_".join(rng.choice(words) for _ in range(rng.choice((2, 2, 3))))
+        parts = [rng.choice(words) for _ in range(rng.choice((2, 2, 3)))]
+        if rng.random() < 0.3:
+            parts[rng.randrange(len(parts))] = pseudo_word(rng)
+        return "_".join(parts)
     word = rng.choice(words)
     return word.capitalize() if make == "capital" else word
