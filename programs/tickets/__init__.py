@@ -2,8 +2,8 @@
 
 The 320 records beside this file were written by hand for this project (MIT, as everything here):
 tickets to a small phone and internet provider. ``team`` is one of four house names whose meaning
-no model can know beforehand: harbor gets payments and invoices, atlas the network, lumen accounts
-and privacy, quill orders and deliveries. ``priority`` is urgent or normal. Every team has 80
+no model can know beforehand: harbor gets payments and invoices, atlas the network, ember accounts
+and privacy, cedar orders and deliveries. ``priority`` is urgent or normal. Every team has 80
 records, half of them urgent, split into train (96), validation (96) and holdout (128).
 """
 
@@ -20,7 +20,7 @@ class Team(lp.Signature):
     """Say which team gets the ticket."""
 
     ticket: str = lp.Input()
-    team: Literal["harbor", "atlas", "lumen", "quill"] = lp.Output()
+    team: Literal["harbor", "atlas", "ember", "cedar"] = lp.Output()
 
 
 class Priority(lp.Signature):

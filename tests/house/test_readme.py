@@ -18,18 +18,18 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 CONSOLE = re.findall(r"^\$ (.*)$", README, re.MULTILINE)
-TEAMS = {"charge": "harbor", "internet": "atlas", "password": "lumen", "order": "quill"}
+TEAMS = {"charge": "harbor", "internet": "atlas", "password": "ember", "order": "cedar"}
 
 
 def answer(request: lp.Request) -> str:
     """Know two teams by words alone, and the other two only with an instruction that helps."""
     system, last = request.messages[0].content, request.messages[-1].content
     if "[[instruction]]" in system.rsplit("\n", 1)[-1]:
-        return "[[instruction]]\nLook at the topic: harbor bills, atlas network, lumen login."
+        return "[[instruction]]\nLook at the topic: harbor bills, atlas network, ember login."
     if "[[summary]]" in system.rsplit("\n", 1)[-1]:
         return "[[summary]]\nTickets and the teams that own them."
     demos = len(request.messages) > 4
-    found = next((team for word, team in TEAMS.items() if word in last.lower()), "quill")
+    found = next((team for word, team in TEAMS.items() if word in last.lower()), "cedar")
     return f"[[team]]\n{found if demos else 'harbor'}"
 
 

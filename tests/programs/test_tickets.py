@@ -13,7 +13,7 @@ import langprog as lp
 from programs.tickets import metric, records, triage
 
 PARTS = {"train": 96, "validation": 96, "holdout": 128}
-TEAMS = ("harbor", "atlas", "lumen", "quill")
+TEAMS = ("harbor", "atlas", "ember", "cedar")
 ROOT = Path(__file__).parents[2]
 FILLING = frozenset(
     "a an and are at be by can could do does for from have how i in is it me my of on or our "
@@ -62,13 +62,13 @@ def test_no_ticket_is_in_what_the_embedded_model_learns_from() -> None:
 
 
 def test_the_metric_gives_half_a_point_for_each_and_says_what_was_wrong() -> None:
-    example = lp.Example(ticket="where is my parcel", team="quill", priority="normal")
+    example = lp.Example(ticket="where is my parcel", team="cedar", priority="normal")
     answers = {
-        ("quill", "normal"): (1.0, None),
-        ("atlas", "normal"): (0.5, "team was atlas, should be quill"),
+        ("cedar", "normal"): (1.0, None),
+        ("atlas", "normal"): (0.5, "team was atlas, should be cedar"),
         ("atlas", "urgent"): (
             0.0,
-            "team was atlas, should be quill; priority was urgent, should be normal",
+            "team was atlas, should be cedar; priority was urgent, should be normal",
         ),
     }
     for (team, priority), expected in answers.items():
