@@ -99,7 +99,7 @@ def sums(
         if reasoning:
             outputs = {"reasoning": steps_text, **outputs}
         rows.append(Row({source: text}, outputs))
-    phrase = rng.choice(("integer", "integer", "number", ""))
+    phrase = rng.choice(("integer", "integer", ""))
     if not phrase:
         rows = [Row(r.inputs, {**r.outputs, target: str(r.outputs[target])}) for r in rows]
     answer_slot = Slot(target, phrase)
