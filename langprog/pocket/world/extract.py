@@ -224,16 +224,23 @@ def extraction(
     return Episode(ask, (Slot(source),), slots, tuple(rows), "extract")
 
 
-def lookup(rng: random.Random, split: str) -> Episode:
-    """Draw an episode that asks for a fact out of a passage, over one or two hops."""
+def lookup(
+    rng: random.Random,
+    split: str,
+    *,
+    hops: bool | None = None,
+    reasoning: bool | None = None,
+    demos: int | None = None,
+) -> Episode:
+    """Draw an episode that asks for a fact out of a passage, over one hop, or two (``hops``)."""
     names = [n.capitalize() for n in rng.sample(lexicon().names["first"], 5)]
     cities = [c.capitalize() for c in rng.sample(lexicon().names["city"], 5)]
     relation = rng.choice(("lives in", "works in", "comes from", "is in"))
-    hops = rng.random() < 0.4
-    reasoning = hops and rng.random() < 0.6
+    hops = rng.random() < 0.4 if hops is None else hops
+    reasoning = (hops and rng.random() < 0.6) if reasoning is None else reasoning
     verb = rng.choice(("follows", "knows", "helps", "calls"))
     rows = []
-    for _ in range(rng.choice((1, 1, 2, 3, 4))):
+    for _ in range(rng.choice((1, 1, 2, 3, 4)) if demos is None else demos + 1):
         rng.shuffle(names)
         rng.shuffle(cities)
         size = rng.randint(2, 4)
