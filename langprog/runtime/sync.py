@@ -1,8 +1,13 @@
-"""The synchronous door: one background event loop, and worker threads for a user's own code.
+"""The synchronous door: two event loops of our own, and worker threads for a user's own code.
 
 Everything that langprog does itself is asynchronous and exists once. Synchronous callers come in
 through :func:`run_sync`; a user's synchronous ``forward`` leaves through :func:`call_in_worker`,
-so that it may block without stopping the loop.
+so that it may block without stopping a loop.
+
+A caller on the main thread runs its work there and then, on a loop that is kept between calls:
+no other thread has to be woken, which would cost more than all the rest of a call. Where that
+cannot be (another thread, or a notebook, whose loop is running already) a loop in the background
+does the work.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ import asyncio
 import atexit
 import os
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -25,93 +31,158 @@ P = ParamSpec("P")
 # against runaway recursion; threads are made when needed and kept for reuse.
 MAX_WORKERS = 1024
 
+# Seconds after which a loop that stood still first hears of connections that ended meanwhile.
+STALE = 1.0
+
+
+class _Main:
+    """The main thread's loop, which runs while a caller waits and keeps its connections."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._used = time.monotonic()
+
+    def owns(self, loop: asyncio.AbstractEventLoop) -> bool:
+        return self._loop is loop
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        if time.monotonic() - self._used > STALE:
+            self._loop.run_until_complete(asyncio.sleep(0))
+        task = self._loop.create_task(work)
+        try:
+            return self._loop.run_until_complete(task)
+        except (KeyboardInterrupt, SystemExit):
+            # The work must neither go on spending nor be dropped before it has tidied up.
+            task.cancel()
+            self._loop.run_until_complete(asyncio.wait([task]))
+            if not task.cancelled():
+                task.exception()  # or asyncio would say that nobody looked at it
+            raise
+        finally:
+            self._used = time.monotonic()
+
+    def close(self) -> None:
+        # Models keep their connections in asynchronous generators, which this ends.
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+
+class _Background:
+    """A loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="langprog-loop", daemon=True
+        )
+        self._thread.start()
+
+    def owns(self, loop: asyncio.AbstractEventLoop) -> bool:
+        return self._loop is loop
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        done: Future[T] = Future()
+        context = copy_context()
+        task: list[asyncio.Task[None]] = []
+
+        async def relay() -> None:
+            try:
+                done.set_result(await work)
+            except BaseException as error:  # noqa: BLE001 - handed to the waiting thread, not kept
+                done.set_exception(error)
+
+        def start() -> None:
+            task.append(self._loop.create_task(relay(), context=context))
+
+        self._loop.call_soon_threadsafe(start)
+        try:
+            return done.result()
+        except KeyboardInterrupt:
+            # Ctrl-C reaches the waiting thread; the work must not go on spending behind its back.
+            self._loop.call_soon_threadsafe(lambda: [pending.cancel() for pending in task])
+            raise
+
+    def close(self) -> None:
+        ends = self._loop.shutdown_asyncgens()
+        asyncio.run_coroutine_threadsafe(ends, self._loop).result(timeout=5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)
+        if not self._loop.is_running():
+            self._loop.close()
+
 
 class _Door:
-    """The background loop and the workers, made on first use and anew after a fork."""
+    """The loops and the workers, made on first use and anew after a fork."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pid = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._main: _Main | None = None
+        self._background: _Background | None = None
         self._workers: ThreadPoolExecutor | None = None
 
-    def loop(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None or self._pid != os.getpid():
-                self._open()
-            assert self._loop is not None
-            return self._loop
-
-    def _open(self) -> None:
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, name="langprog-loop", daemon=True)
-        thread.start()
+    def _here(self) -> None:
+        # Called with the lock held.
+        if self._pid == os.getpid():
+            return
         if self._pid == 0:
             atexit.register(self.close)
-        self._loop, self._thread, self._pid = loop, thread, os.getpid()
-        self._workers = None
+        # What a parent process had is the parent's: its threads are not here.
+        self._pid = os.getpid()
+        self._main = self._background = self._workers = None
+
+    def main(self) -> _Main:
+        with self._lock:
+            self._here()
+            self._main = self._main or _Main()
+            return self._main
+
+    def background(self) -> _Background:
+        with self._lock:
+            self._here()
+            self._background = self._background or _Background()
+            return self._background
 
     def workers(self) -> ThreadPoolExecutor:
         with self._lock:
+            self._here()
             if self._workers is None:
                 self._workers = ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="langprog")
             return self._workers
 
-    def inside(self) -> bool:
-        return threading.current_thread() is self._thread
+    def owns(self, loop: asyncio.AbstractEventLoop) -> bool:
+        return any(one is not None and one.owns(loop) for one in (self._main, self._background))
 
     def close(self) -> None:
-        """Close connections and stop the loop, so that nothing is left open at exit."""
-        loop, thread = self._loop, self._thread
-        if loop is None or thread is None or self._pid != os.getpid():
+        """Close connections and end the loops, so that nothing is left open at exit."""
+        if self._pid != os.getpid():
             return
-        # Models keep their connections in asynchronous generators, which this ends.
-        asyncio.run_coroutine_threadsafe(loop.shutdown_asyncgens(), loop).result(timeout=5)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=5)
-        if not loop.is_running():
-            loop.close()
+        for one in (self._main, self._background):
+            if one is not None:
+                one.close()
 
 
 _door = _Door()
 
 
 def run_sync(work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work`` on the background loop and wait for it; the caller's settings travel along.
+    """Run ``work`` and wait for it; the caller's settings travel along.
 
-    Safe where a loop is running already (a notebook), from any thread but the background loop's.
+    Safe where a loop is running already (a notebook), and from any thread.
 
     Raises:
         LangprogError: Called from asynchronous code of a program, where it would wait for itself.
     """
-    if _door.inside():
+    running = asyncio._get_running_loop()
+    if running is not None and _door.owns(running):
         work.close()
         raise LangprogError(
             "a program was called synchronously inside `async def aforward`; "
             "write `await program.acall(...)` there"
         )
-    loop = _door.loop()
-    done: Future[T] = Future()
-    context = copy_context()
-    task: list[asyncio.Task[None]] = []
-
-    async def relay() -> None:
-        try:
-            done.set_result(await work)
-        except BaseException as error:  # noqa: BLE001 - handed to the waiting thread, not kept
-            done.set_exception(error)
-
-    def start() -> None:
-        task.append(loop.create_task(relay(), context=context))
-
-    loop.call_soon_threadsafe(start)
-    try:
-        return done.result()
-    except KeyboardInterrupt:
-        # Ctrl-C reaches the waiting thread; the work must not go on spending behind its back.
-        loop.call_soon_threadsafe(lambda: [pending.cancel() for pending in task])
-        raise
+    if running is None and threading.current_thread() is threading.main_thread():
+        return _door.main().run(work)
+    return _door.background().run(work)
 
 
 async def call_in_worker(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

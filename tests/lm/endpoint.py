@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,10 +88,28 @@ class Endpoint:
     base_url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    transports: list[asyncio.Transport] = field(default_factory=list)
+    loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def calls(self) -> int:
         return len(self.requests)
+
+    @property
+    def connections(self) -> int:
+        return len(self.transports)
+
+    def hang_up(self) -> None:
+        """Close every connection; called from another thread than the endpoint's."""
+
+        async def close() -> None:
+            for transport in self.transports:
+                transport.close()
+            for _ in range(3):  # the socket is closed some turns later
+                await asyncio.sleep(0)
+
+        assert self.loop is not None
+        asyncio.run_coroutine_threadsafe(close(), self.loop).result()
 
 
 @asynccontextmanager
@@ -101,6 +121,8 @@ async def endpoint(*answers: Answer) -> AsyncIterator[Endpoint]:
     async def handle(request: web.Request) -> web.StreamResponse:
         seen.requests.append(json.loads(await request.read()))
         seen.headers.append(dict(request.headers))
+        if request.transport is not None and request.transport not in seen.transports:
+            seen.transports.append(request.transport)
         answer = queue.pop(0) if len(queue) > 1 else queue[0]
         return await answer(request)
 
@@ -111,10 +133,33 @@ async def endpoint(*answers: Answer) -> AsyncIterator[Endpoint]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     seen.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    seen.loop = asyncio.get_running_loop()
     try:
         yield seen
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def endpoint_in_thread(*answers: Answer) -> Iterator[Endpoint]:
+    """Serve ``answers`` from a thread of its own, for synchronous callers."""
+    ready: Future[Endpoint] = Future()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        async with endpoint(*answers) as seen:
+            ready.set_result(seen)
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    seen = ready.result()
+    try:
+        yield seen
+    finally:
+        assert seen.loop is not None
+        seen.loop.call_soon_threadsafe(stop.set)
+        thread.join()
 
 
 @asynccontextmanager
