@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from langprog.pocket.world.documents import Document, Hardness, associative, mix
 
 STEP = 32  # lengths are rounded up to a multiple, coarser for long ones: few shapes are compiled
 LONG = 192
+PATIENCE = 5.0  # seconds without documents, after which the process that draws them is looked at
 CHUNK = 24  # batches drawn and sorted by length together
 
 
@@ -95,7 +97,13 @@ def stream(
     worker.start()
     try:
         while True:
-            yield queue.get()
+            try:
+                yield queue.get(timeout=PATIENCE)
+            except Empty:
+                if not worker.is_alive():
+                    raise RuntimeError(
+                        f"the process that draws documents ended (exit code {worker.exitcode})"
+                    ) from None
     finally:
         worker.terminate()
         worker.join()
