@@ -122,7 +122,10 @@ def test_connections_are_kept_between_calls_and_closed_at_exit() -> None:
             "    assert program(a=str(i)).b == 'fine'\n"
         )
         done = subprocess.run(
-            [sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=False
+            [sys.executable, "-W", "always", "-c", code],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert (seen.calls, seen.connections) == (5, 1)
