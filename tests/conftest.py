@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,6 +25,12 @@ def fresh_settings() -> Iterator[None]:
     settings._process = before
     for model in fresh._models.values():
         run_sync(model.aclose())  # sessions that are still open would warn when they are collected
+
+
+@pytest.fixture(autouse=True)
+def own_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Commands put the folders of a user's files on the path, where other processes inherit them.
+    monkeypatch.setattr(sys, "path", [*sys.path])
 
 
 @contextmanager
