@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import random
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -63,7 +63,29 @@ def test_documents_depend_on_the_seed_alone() -> None:
     assert all(len(ids) <= 300 for ids in a)
 
 
-@pytest.mark.parametrize("form", ["chat", "json", "marks"])
+@pytest.mark.filterwarnings("ignore")  # what DSPy warns of is its own
+@pytest.mark.parametrize("form", ["dspy", "dspy-json"])
+@pytest.mark.parametrize("name", NAMES)
+def test_training_text_is_what_dspy_sends(name: str, form: str) -> None:
+    dspy: Any = pytest.importorskip("dspy")
+    adapter = dspy.ChatAdapter() if form == "dspy" else dspy.JSONAdapter()
+    for seed in range(6):
+        episode = _episode(name, seed)
+        if any(s.phrase == "true or false" for s in episode.outputs):
+            continue
+        fields = {s.name: (str, dspy.InputField(desc=s.description)) for s in episode.inputs} | {
+            s.name: (_annotation(s), dspy.OutputField(desc=s.description)) for s in episode.outputs
+        }
+        if any(len(r.inputs) < len(episode.inputs) for r in episode.rows):
+            continue  # DSPy leaves such demonstrations out
+        spec = dspy.make_signature(fields, episode.instruction)
+        demos = [dspy.Example(**r.inputs, **r.outputs) for r in episode.rows[:-1]]
+        sent = adapter.format(spec, demos, episode.rows[-1].inputs)
+        mine = [(t.role, t.content) for t in turns(episode, form)]
+        assert [(m["role"], m["content"]) for m in sent] == mine[:-1]
+
+
+@pytest.mark.parametrize("form", ["chat", "json", "dspy", "dspy-json"])
 def test_only_answers_count(form: str) -> None:
     for seed in range(10):
         document = encode(TOKENIZER, _episode("classify", seed), form)

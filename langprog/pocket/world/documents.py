@@ -34,7 +34,7 @@ def encode(
     Args:
         tokenizer: The vocabulary.
         episode: The task and its rows.
-        form: "chat", "json" or "marks".
+        form: "chat", "json", "dspy" or "dspy-json".
         head: Whether the system message is there.
         frame: How much the marks around the answers count.
     """
@@ -49,7 +49,7 @@ def encode(
             weights += [0.0] * (len(text) + 2)
             continue
         weights.append(0.0)
-        if form == "json":
+        if form.endswith("json"):
             weights += [min(turn.weights, default=1.0)] * len(text) + [frame]
             continue
         index, weight = -1, frame
@@ -139,7 +139,7 @@ def _wrapped(
         text = said if rng.random() < 0.4 else f"{text} {said}"
     phrase = "one of: " + ", ".join(labels) if rng.random() < 0.6 else ""
     episode = Episode(text, (Slot(source),), (Slot(target, phrase),), tuple(rows), "wrapped")
-    form = rng.choices(FORMS, (0.8, 0.15, 0.05))[0]
+    form = rng.choices(FORMS, (0.7, 0.12, 0.12, 0.06))[0]
     return encode(tokenizer, episode, form, head=mapped or rng.random() < 0.5, frame=0.1)
 
 
@@ -219,7 +219,7 @@ def _dense(rng: random.Random, tokenizer: Tokenizer, longest: int) -> Document:
     episode = classify.classification(
         rng, "train", demos=rng.randint(5, 14), task=task, mapped=mapped, reasoning=False
     )
-    form = rng.choices(FORMS, (0.82, 0.15, 0.03))[0]
+    form = rng.choices(FORMS, (0.7, 0.12, 0.12, 0.06))[0]
     head = mapped or rng.random() < 0.7
     return _fitting(tokenizer, episode, form, longest, head=head, frame=0.1)
 
@@ -237,7 +237,7 @@ FAMILIES: tuple[tuple[str, float, Callable[[random.Random, str], Episode]], ...]
     ("propose", 1.8, propose.propose_instruction),
     ("improve", 0.6, propose.improve_instruction),
 )
-FORMS = ("chat", "json", "marks")
+FORMS = ("chat", "json", "dspy", "dspy-json")
 
 
 def mixed(rng: random.Random, tokenizer: Tokenizer, longest: int, bare: float) -> Document:
@@ -249,7 +249,7 @@ def mixed(rng: random.Random, tokenizer: Tokenizer, longest: int, bare: float) -
             document = draw(rng, tokenizer, longest)
         else:
             family = rng.choices([f[2] for f in FAMILIES], [f[1] for f in FAMILIES])[0]
-            form = rng.choices(FORMS, (0.82, 0.14, 0.04))[0]
+            form = rng.choices(FORMS, (0.72, 0.12, 0.11, 0.05))[0]
             document = _fitting(tokenizer, family(rng, "train"), form, longest, frame=0.2)
         if len(document.ids) <= longest and any(document.weights):
             return document

@@ -1,58 +1,17 @@
-"""Tasks as values, and their text in the prompt formats that programs really send.
+"""Tasks in the prompt formats that programs really send.
 
-The formats are those of the ``chat`` and ``json`` adapters, and a form with ``[[ ## name ## ]]``
-markers that other programs use. A test holds this text equal to the adapters' own.
+The formats are those of the ``chat`` and ``json`` adapters, and DSPy's. A test holds this text
+equal to the adapters' own.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 
-Value = str | int | float | bool | list[str] | None
+from langprog.pocket.world.dspy_prompts import dspy_turns
+from langprog.pocket.world.slots import Episode, Row, Slot, Turn, Value
 
-
-@dataclass(frozen=True)
-class Slot:
-    """A field: its name, its type phrase ("" for plain text) and its description."""
-
-    name: str
-    phrase: str = ""
-    description: str = ""
-
-    def line(self) -> str:
-        """Return the field's line in the system message."""
-        phrase = f" ({self.phrase})" if self.phrase else ""
-        return f"- {self.name}{phrase}" + (f": {self.description}" if self.description else "")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One example: values by field name, and how much each output counts in training."""
-
-    inputs: dict[str, Value]
-    outputs: dict[str, Value]
-    weights: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Episode:
-    """A task as a prompt shows it: the signature and rows, of which the last is asked."""
-
-    instruction: str
-    inputs: tuple[Slot, ...]
-    outputs: tuple[Slot, ...]
-    rows: tuple[Row, ...]
-    family: str = ""
-
-
-@dataclass(frozen=True)
-class Turn:
-    """A message; ``weights`` are per section, given for assistant messages only."""
-
-    role: str
-    content: str
-    weights: tuple[float, ...] = ()
+__all__ = ["Episode", "Row", "Slot", "Turn", "Value", "plain", "turns"]
 
 
 def plain(value: Value) -> str:
@@ -76,24 +35,17 @@ def _sections(slots: tuple[Slot, ...], values: dict[str, Value], form: str) -> s
         return json.dumps(
             {s.name: values[s.name] for s in slots if s.name in values}, ensure_ascii=False
         )
-    left, right, gap = ("[[ ## ", " ## ]]", "\n\n") if form == "marks" else ("[[", "]]", "\n")
-    return gap.join(
-        f"{left}{s.name}{right}\n{plain(values[s.name])}" for s in slots if s.name in values
-    )
+    return "\n".join(f"[[{s.name}]]\n{plain(values[s.name])}" for s in slots if s.name in values)
 
 
 def system(episode: Episode, form: str) -> str:
-    """Return the system message in ``form``: "chat", "json" or "marks"."""
+    """Return the system message in ``form``: "chat" or "json"."""
     names = [s.name for s in episode.outputs]
     if form == "json":
         ask = (
             "Reply with one JSON object that has exactly these keys, in this order: "
             + ", ".join(names)
         )
-    elif form == "marks":
-        slots = [*episode.inputs, *episode.outputs]
-        lines = "\n\n".join(f"[[ ## {s.name} ## ]]\n{{{s.name}}}" for s in slots)
-        ask = f"All interactions will be structured in the following way.\n\n{lines}"
     else:
         marks = " ".join(f"[[{n}]]" for n in names)
         ask = "Reply with the output fields, each under its marker, in this order: " + marks
@@ -101,7 +53,14 @@ def system(episode: Episode, form: str) -> str:
 
 
 def turns(episode: Episode, form: str = "chat") -> list[Turn]:
-    """Return the messages of ``episode``; the last one is the answer that is asked for."""
+    """Return the messages of ``episode``; the last one is the answer that is asked for.
+
+    Args:
+        episode: The task and its rows.
+        form: "chat", "json", "dspy" or "dspy-json".
+    """
+    if form.startswith("dspy"):
+        return dspy_turns(episode, form)
     out = [Turn("system", system(episode, form))]
     for row in episode.rows:
         out.append(Turn("user", _sections(episode.inputs, row.inputs, form)))
