@@ -48,6 +48,11 @@ class State:
     tails: Array
     length: int = 0
 
+    @property
+    def size(self) -> int:
+        """Bytes that it takes."""
+        return self.keys.nbytes + self.values.nbytes + self.tails.nbytes
+
     def grown(self, room: int) -> State:
         """Return a copy with space for ``room`` tokens."""
         layers, heads, head, _ = self.keys.shape
@@ -177,13 +182,13 @@ class Prefixes:
     """The states of prefixes read lately; the least recently used goes first.
 
     Args:
-        tokens: How many tokens of prefixes are kept (about 6.5 kB each at the small size).
+        room: Bytes that are kept at most (a token takes 6.4 kB at the small size).
     """
 
-    def __init__(self, tokens: int = 60_000) -> None:
-        self._room = tokens
+    def __init__(self, room: int = 320 * 2**20) -> None:
+        self._room = room
         self._kept: OrderedDict[tuple[int, ...], State] = OrderedDict()
-        self._tokens = 0
+        self._size = 0
 
     def state(self, network: Network, ids: tuple[int, ...]) -> tuple[State, bool]:
         """Return the state after ``ids``, not to be written to, and whether it was kept."""
@@ -194,10 +199,10 @@ class Prefixes:
         state = network.empty(len(ids))
         if ids:
             network.read(state, ids)
-        if len(ids) <= self._room:
+        if state.size <= self._room:
             self._kept[ids] = state
-            self._tokens += len(ids)
-        while self._tokens > self._room:
-            old, _ = self._kept.popitem(last=False)
-            self._tokens -= len(old)
+            self._size += state.size
+        while self._size > self._room:
+            _, old = self._kept.popitem(last=False)
+            self._size -= old.size
         return state, False

@@ -36,7 +36,7 @@ class Size:
     output_price: float
 
 
-SIZES = {s.name: s for s in (Size("small", 0.02, 0.08),)}
+SIZES = {s.name: s for s in (Size("small", 0.02, 0.08), Size("medium", 0.06, 0.24))}
 
 
 def size_named(name: str) -> Size:

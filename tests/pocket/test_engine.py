@@ -65,7 +65,7 @@ def test_a_remembered_prefix_changes_no_bit() -> None:
 
 
 def test_prefixes_forget_the_oldest() -> None:
-    prefixes = Prefixes(12)
+    prefixes = Prefixes(NETWORK.empty(6).size + NETWORK.empty(4).size)
     first, kept = prefixes.state(NETWORK, (40, 41, 42, 43, 44, 45))
     assert not kept
     assert prefixes.state(NETWORK, (40, 41, 42, 43, 44, 45)) == (first, True)

@@ -13,13 +13,22 @@ from langprog.pocket.weights import write
 
 
 def export(folder: Path, out: Path, name: str = "small") -> Path:
-    """Write ``name``.safetensors and tokenizer.json from a run; return the path of the weights."""
+    """Write ``name``.safetensors and tokenizer.json from a run; return the path of the weights.
+
+    Raises:
+        ValueError: Other sizes are there that speak another vocabulary.
+    """
     state = torch.load(folder / "checkpoint.pt", weights_only=True)
     tensors = {k: v.to(torch.float16).numpy() for k, v in state["model"].items()}
     shape = state["shape"]
     tokenizer = Tokenizer.load(folder / "tokenizer.json")
     out.mkdir(parents=True, exist_ok=True)
-    tokenizer.save(out / "tokenizer.json")
+    vocabulary = out / "tokenizer.json"
+    others = [p.name for p in out.glob("*.safetensors") if p.stem != name]
+    text = (folder / "tokenizer.json").read_text(encoding="utf-8")
+    if others and vocabulary.exists() and vocabulary.read_text(encoding="utf-8") != text:
+        raise ValueError(f"{vocabulary} is not this run's, and {', '.join(others)} needs it")
+    tokenizer.save(vocabulary)
     path = out / f"{name}.safetensors"
     halves = {k: np.ascontiguousarray(v, np.float16) for k, v in tensors.items()}
     trained = json.dumps(

@@ -1,0 +1,152 @@
+"""How often a compile claims a gain where there is none, and how often its interval is right.
+
+Usage: python -m benchmarks.null [--compiles 400] [--workers 2]
+
+The model is simulated: it is right with the same probability whatever the prompt says, decided by
+a digest of prompt and seed. So no candidate is truly better than the input, and every certified
+gain is a false one. At most 5 % of compiles may claim one, and the 95 % interval of the difference
+is to hold 0 in 93-97 % of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+import random
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+import langprog as lp
+from benchmarks.measured import machine, publish, table, versions
+from langprog.evaluation import exact
+from langprog.signature import FieldSpec, SignatureSpec
+from optimizers import MIPRO, BootstrapRandomSearch, Optimizer
+
+LABELS = ("red", "green", "blue", "white")
+TRAIN, VALIDATION, HOLDOUT = 60, 60, 100
+MEMBERS: dict[str, Optimizer] = {
+    "MIPRO light": MIPRO(auto="light"),
+    "BootstrapRandomSearch": BootstrapRandomSearch(),
+}
+ACCURACIES = (0.3, 0.5, 0.7, 0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one compile said.
+
+    Args:
+        certified: Whether it claimed a gain.
+        compared: Whether it had a candidate that differs from the input.
+        covered: Whether the interval of the difference holds 0.
+    """
+
+    certified: bool
+    compared: bool
+    covered: bool
+
+
+def simulated(accuracy: float, seed: int) -> lp.ScriptedLM:
+    """Return a model that is right with probability ``accuracy``, whatever the prompt says."""
+
+    def answer(request: lp.Request) -> str:
+        text = "\n".join(message.content for message in request.messages)
+        digest = hashlib.sha256(f"{seed}/{text}".encode()).digest()
+        if "[[instruction]]" in text or "[[summary]]" in text:
+            name = "instruction" if "[[instruction]]" in text else "summary"
+            return f"[[{name}]]\nChoose the colour with care, way {digest[0]}."
+        truth = request.messages[-1].content.rsplit(" ", 1)[-1].strip()
+        right = digest[1] * 256 + digest[2] < accuracy * 65536
+        wrong = [label for label in LABELS if label != truth]
+        return f"[[colour]]\n{truth if right else wrong[digest[3] % len(wrong)]}"
+
+    return lp.ScriptedLM(answer, name=f"simulated/null-{seed}")
+
+
+def compiled_once(job: tuple[str, int]) -> Outcome:
+    """Compile once against a simulated model, and return what the certificate said."""
+    member, seed = job
+    rng = random.Random(f"{member}/{seed}")
+    accuracy = ACCURACIES[seed % len(ACCURACIES)]
+    signature = SignatureSpec(
+        "Colour",
+        "Say the colour.",
+        (FieldSpec("note", "input"), FieldSpec("colour", "output", Literal[LABELS])),
+    )
+    rows = []
+    for number in range(TRAIN + VALIDATION + HOLDOUT):
+        # The truth stands in the text so that the simulated model can be right; nothing else may.
+        label = rng.choice(LABELS)
+        rows.append(lp.Example(note=f"item {number} of {seed} {label}", colour=label))
+    with lp.using(lm=simulated(accuracy, seed)):
+        compiled = MEMBERS[member].compile(
+            lp.Predict(signature),
+            rows[:TRAIN],
+            metric=exact("colour"),
+            valset=rows[TRAIN : TRAIN + VALIDATION],
+            holdout=rows[TRAIN + VALIDATION :],
+            seed=seed,
+        )
+    found = compiled.certificate
+    compared = found.n > 0 and bool(compiled.candidate.parameters)
+    return Outcome(
+        found.verdict == "certified", compared, compared and found.low <= 0.0 <= found.high
+    )
+
+
+def interval(right: int, count: int) -> tuple[float, float]:
+    """Return the 95 % Wilson interval of a share."""
+    z, share = 1.96, right / count
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    half /= 1 + z * z / count
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def share_text(right: int, count: int) -> str:
+    """Return a share with its interval."""
+    if not count:
+        return "-"
+    low, high = interval(right, count)
+    return f"{right / count:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def main(arguments: list[str]) -> None:
+    """Compile many times and publish."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.null")
+    parser.add_argument("--compiles", type=int, default=400, help="for each optimizer")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args(arguments)
+    rows: list[tuple[str, ...]] = [
+        ("optimizer", "compiles", "false gains certified", "compared", "interval holds 0")
+    ]
+    for member in MEMBERS:
+        jobs = [(member, seed) for seed in range(options.compiles)]
+        with ProcessPoolExecutor(options.workers) as pool:
+            found = list(pool.map(compiled_once, jobs, chunksize=4))
+        compared = [one for one in found if one.compared]
+        rows.append(
+            (
+                member,
+                str(len(found)),
+                share_text(sum(one.certified for one in found), len(found)),
+                str(len(compared)),
+                share_text(sum(one.covered for one in compared), len(compared)),
+            )
+        )
+        sys.stderr.write(" | ".join(rows[-1]) + "\n")
+    publish(
+        "null",
+        f"# Where nothing can be gained\n\n`python -m benchmarks.null`; {machine()}; "
+        f"{versions('langprog', 'optuna')}; simulated models that are right in 30, 50, 70 or 90 % "
+        f"of calls whatever the prompt says; {TRAIN} train, {VALIDATION} validation, {HOLDOUT} "
+        f"holdout examples; seeds 0 to {options.compiles - 1}; 95 % Wilson intervals.\n\n"
+        f"{table(rows)}",
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
