@@ -25,7 +25,7 @@ def served() -> Iterator[str]:
     stop = asyncio.Event()
 
     async def serve() -> None:
-        async with Server({"pocket/small": lp.LM("pocket/small")}) as server:
+        async with Server({"pocket/medium": lp.LM("pocket/medium")}) as server:
             ready.set_result((server.base_url, asyncio.get_running_loop()))
             await stop.wait()
 
@@ -44,7 +44,7 @@ def test_litellm_gets_a_completion(served: str) -> None:
         {"role": one.role, "content": one.content} for one in signature.render({"ticket": "a"})
     ]
     reply = litellm.completion(
-        "openai/pocket/small", messages=messages, api_base=served, api_key="none", temperature=0
+        "openai/pocket/medium", messages=messages, api_base=served, api_key="none", temperature=0
     )
     assert "[[team]]" in reply.choices[0].message.content
     assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
@@ -62,7 +62,7 @@ def test_dspy_runs_a_program_with_demonstrations(served: str, adapter: str) -> N
     program = dspy.Predict("ticket -> team")
     program.demos = [dspy.Example(ticket=t, team=team) for t, team in texts.items()]
     lm = dspy.LM(
-        "openai/pocket/small", api_base=served, api_key="none", temperature=0, cache=False
+        "openai/pocket/medium", api_base=served, api_key="none", temperature=0, cache=False
     )
     with dspy.context(lm=lm, adapter=getattr(dspy, adapter)()):
         assert program(ticket="the wifi is down again").team == "network"

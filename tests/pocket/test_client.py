@@ -6,7 +6,7 @@ import pytest
 
 from langprog.errors import BadRequestError, ContextWindowError, ModelError
 from langprog.lm import Completion, LanguageModel, Message, Request, Sampling
-from langprog.pocket import PocketLM
+from langprog.pocket import SIZES, PocketLM
 
 HEAD = Message(
     "system",
@@ -33,6 +33,21 @@ def test_it_is_a_language_model() -> None:
     lm = PocketLM()
     assert isinstance(lm, LanguageModel)
     assert (lm.name, lm.endpoint, lm.defaults.temperature) == ("pocket/small", "in-process", 0.0)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_size_answers_with_a_label_of_the_prompt(size: str) -> None:
+    async def run() -> Completion:
+        return await PocketLM(size).complete(_request("the invoice shows a wrong payment"))
+
+    completion = asyncio.run(run())
+    assert completion.text.splitlines()[1] in ("billing", "network")
+    assert completion.model == f"pocket/{size}"
+
+
+def test_larger_sizes_cost_more() -> None:
+    prices = [(size.input_price, size.output_price) for size in SIZES.values()]
+    assert prices == sorted(prices) and len(set(prices)) == len(prices)
 
 
 def test_an_unknown_size_names_those_there_are() -> None:

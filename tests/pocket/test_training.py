@@ -73,6 +73,14 @@ def test_the_log_is_json_lines(tmp_path: Path) -> None:
     assert json.loads(line)["stage"] == "assoc-1"
 
 
+def test_a_resumed_run_logs_no_step_twice(tmp_path: Path) -> None:
+    Trainer(TINY, tmp_path).run(limit=2)
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"step": 2}\n{"step": 3}\n{"step": 4')
+    Trainer(TINY, tmp_path)
+    assert (tmp_path / "log.jsonl").read_text() == '{"step": 2}\n'
+
+
 def test_a_wider_and_deeper_model_starts_with_the_answers_of_the_smaller_one() -> None:
     torch.manual_seed(0)
     small = Shape(200, width=64, layers=2, heads=2, hidden=96, context=64)

@@ -221,6 +221,19 @@ class Trainer:
         if state["optimizer"] is not None:  # None where a run starts from another one's weights
             self.optimizer.load_state_dict(state["optimizer"])
         self.progress = Progress(**state["progress"])
+        self._forget_later_lines()
+
+    def _forget_later_lines(self) -> None:
+        """Take out of the log what was done after the checkpoint: it will be done again."""
+        path = self.folder / "log.jsonl"
+        if not path.exists():
+            return
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith("\n")]
+        kept = [line for line in whole if json.loads(line)["step"] <= self.progress.step]
+        part = path.with_suffix(".part")
+        part.write_text("".join(kept), encoding="utf-8")
+        os.replace(part, path)
 
 
 def loss_of(model: PocketTransformer, batch: Batch) -> torch.Tensor:
