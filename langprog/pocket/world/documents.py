@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from langprog.pocket.tokenizer import ASSISTANT, END, SYSTEM, USER, Tokenizer
-from langprog.pocket.world import classify, extract, lists, numbers, propose, second
+from langprog.pocket.world import chains, classify, extract, lists, numbers, propose, second
 from langprog.pocket.world.fields import LABEL_FIELDS, TEXT_FIELDS
 from langprog.pocket.world.labels import code_labels
 from langprog.pocket.world.lexicon import Topic, lexicon
@@ -232,7 +232,8 @@ FAMILIES: tuple[tuple[str, float, Callable[[random.Random, str], Episode]], ...]
     ("extract", 1.8, extract.extraction),
     ("lists", 1.8, lists.lists),
     ("lookup", 1.6, extract.lookup),
-    ("sums", 1.2, numbers.sums),
+    ("chain", 1.4, chains.chain),
+    ("sums", 2.0, numbers.sums),
     ("describe", 0.6, propose.describe_data),
     ("propose", 1.8, propose.propose_instruction),
     ("improve", 0.6, propose.improve_instruction),
