@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 
-from langprog.pocket.world.lexicon import held_out, lexicon
+from langprog.pocket.world.lexicon import lexicon
 from langprog.pocket.world.prompts import Episode, Row, Slot, Value
+from langprog.pocket.world.wordings import one_of
 
 VERBS = ("follows", "knows", "helps", "calls")
 PLACES = ("lives in", "works in", "comes from", "is in")
@@ -40,12 +41,12 @@ def chain(
 ) -> Episode:
     """Draw an episode about who leads to whom; what is not given is drawn too.
 
-    Held-out are a sixth of the questions' and instructions' wordings.
+    The last sixth of the wordings is held out.
     """
     steps = rng.choice((1, 2, 2, 3, 3, 4)) if steps is None else steps
     reasoning = rng.random() < 0.65 if reasoning is None else reasoning
     verb, place = rng.choice(VERBS), rng.choice(PLACES)
-    question = _of(rng, QUESTIONS, split)
+    question = one_of(rng, QUESTIONS, split)
     rows = [
         _row(rng, (verb, place, question), steps, reasoning)
         for _ in range((rng.choice((0, 1, 2, 3)) if demos is None else demos) + 1)
@@ -56,13 +57,8 @@ def chain(
         Row({source: r.inputs["facts"], "question": r.inputs["question"]}, r.outputs) for r in rows
     ]
     return Episode(
-        _of(rng, ASKS, split), (Slot(source), Slot("question")), answer, tuple(rows), "chain"
+        one_of(rng, ASKS, split), (Slot(source), Slot("question")), answer, tuple(rows), "chain"
     )
-
-
-def _of(rng: random.Random, wordings: tuple[str, ...], split: str) -> str:
-    kept = [w for w in wordings if held_out(w, 6, "chain") == (split == "held")]
-    return rng.choice(kept or wordings)
 
 
 def _row(rng: random.Random, words: tuple[str, str, str], steps: int, reasoning: bool) -> Row:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 
-from langprog.pocket.world.lexicon import held_out, lexicon, plural
+from langprog.pocket.world.lexicon import lexicon, plural
 from langprog.pocket.world.prompts import Episode, Row, Slot, Value
+from langprog.pocket.world.wordings import one_of
 
 STARTS = (
     "{n} has {a} {x}.",
@@ -54,12 +55,6 @@ TARGETS = ("answer", "number", "result")
 LARGEST = 40
 
 
-def _of(rng: random.Random, wordings: tuple[str, ...], split: str) -> str:
-    """Return a wording of the split; every sixth is held out."""
-    kept = [w for w in wordings if held_out(w, 6, "sum") == (split == "held")]
-    return rng.choice(kept or wordings)
-
-
 def story(rng: random.Random, split: str, steps: int) -> tuple[str, str, int]:
     """Return a problem, its steps as sums, and the answer."""
     names = [n.capitalize() for n in rng.sample(lexicon().names["first"], 2)]
@@ -67,16 +62,16 @@ def story(rng: random.Random, split: str, steps: int) -> tuple[str, str, int]:
         rng.choice([n for t in lexicon().topics for n in t.nouns if n.isalpha() and n[-1] != "s"])
     )
     now = rng.randint(2, 20)
-    parts = [_of(rng, STARTS, split).format(n=names[0], a=now, x=noun)]
+    parts = [one_of(rng, STARTS, split).format(n=names[0], a=now, x=noun)]
     sums = []
     for _ in range(steps):
         add = rng.random() < 0.5 if 1 < now < LARGEST - 1 else now <= 1
         change = rng.randint(1, min(20, LARGEST - now) if add else min(20, now - 1))
         after = now + change if add else now - change
-        parts.append(_of(rng, MORE if add else LESS, split).format(m=names[1], b=change))
+        parts.append(one_of(rng, MORE if add else LESS, split).format(m=names[1], b=change))
         sums.append(f"{now} {'+' if add else '-'} {change} = {after}.")
         now = after
-    parts.append(_of(rng, QUESTIONS, split).format(x=noun))
+    parts.append(one_of(rng, QUESTIONS, split).format(x=noun))
     return " ".join(p[:1].upper() + p[1:] for p in parts), " ".join(sums), now
 
 
@@ -104,4 +99,4 @@ def sums(
         rows = [Row(r.inputs, {**r.outputs, target: str(r.outputs[target])}) for r in rows]
     answer_slot = Slot(target, phrase)
     outputs_slots = (Slot("reasoning"), answer_slot) if reasoning else (answer_slot,)
-    return Episode(_of(rng, ASKS, split), (Slot(source),), outputs_slots, tuple(rows), "sums")
+    return Episode(one_of(rng, ASKS, split), (Slot(source),), outputs_slots, tuple(rows), "sums")

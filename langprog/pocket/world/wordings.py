@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
@@ -43,3 +44,9 @@ def listing(words: list[str] | tuple[str, ...], last: str = "and") -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def one_of(rng: random.Random, wordings: Sequence[str], split: str) -> str:
+    """Return one of a few wordings; of each six the last is held out, of fewer the last one."""
+    held = max(1, len(wordings) // 6)
+    return rng.choice(wordings[-held:] if split == "held" else wordings[:-held])
