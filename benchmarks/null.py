@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import math
 import random
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +21,7 @@ from typing import Literal
 import langprog as lp
 from benchmarks.measured import machine, publish, table, versions
 from langprog.evaluation import exact
+from langprog.pocket.training.evaluate import Result
 from langprog.signature import FieldSpec, SignatureSpec
 from optimizers import MIPRO, BootstrapRandomSearch, Optimizer
 
@@ -97,20 +97,11 @@ def compiled_once(job: tuple[str, int]) -> Outcome:
     )
 
 
-def interval(right: int, count: int) -> tuple[float, float]:
-    """Return the 95 % Wilson interval of a share."""
-    z, share = 1.96, right / count
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    half /= 1 + z * z / count
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def share_text(right: int, count: int) -> str:
     """Return a share with its interval."""
     if not count:
         return "-"
-    low, high = interval(right, count)
+    low, high = Result("", right, count).interval
     return f"{right / count:.3f} [{low:.3f}, {high:.3f}]"
 
 

@@ -7,11 +7,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from langprog.errors import ExampleError, FrozenError, InputError
+from langprog.strict_json import strict_json
 
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 
@@ -292,28 +293,15 @@ def _decoded(raw: bytes, place: str) -> str:
 
 def _parsed(text: str, place: str) -> Any:
     try:
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        value = strict_json(text)
     except json.JSONDecodeError as error:
         at = f"{place}:{error.lineno}" if "\n" in text else place
         raise ExampleError(f"{at}: not JSON: {error.msg} at column {error.colno}") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ExampleError(f"{place}: {error}") from None
     if "\\u" in text:
         _no_halves(value, place)
     return value
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the field {twice!r} comes twice")
-    return found
-
-
-def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number in JSON")
 
 
 def _no_halves(value: Any, place: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, NoReturn
+from typing import Any
 
 
 def canonical(data: Any) -> str:
@@ -42,28 +42,3 @@ def ordered(data: Any) -> Any:
     if isinstance(data, dict):
         return {key: ordered(data[key]) for key in sorted(data)}
     return [ordered(item) for item in data] if isinstance(data, list) else data
-
-
-def parsed(text: str) -> Any:
-    """Return what a JSON text says; stricter than Python, as whatever is read is also signed.
-
-    Raises:
-        ValueError: It is no JSON, a key comes twice, or a number is not finite.
-    """
-    try:
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} comes twice")
-    return found
-
-
-def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number in JSON")

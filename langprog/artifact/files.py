@@ -16,7 +16,7 @@ from pydantic import ValidationError
 import langprog
 from langprog.artifact.checking import declared_by
 from langprog.artifact.classes import Classes, Handed
-from langprog.artifact.digest import digest_of, ordered, parsed, readable
+from langprog.artifact.digest import digest_of, ordered, readable
 from langprog.artifact.format import FORMAT, ArtifactData
 from langprog.artifact.model_table import model_table
 from langprog.artifact.nodes import program_from_node, program_to_json
@@ -24,6 +24,7 @@ from langprog.artifact.proof import difference_of
 from langprog.artifact.secrets import refuse_secrets
 from langprog.errors import ArtifactError, LangprogError
 from langprog.modules import Module
+from langprog.strict_json import strict_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +258,7 @@ def _data_in(file: Path) -> dict[str, Any]:
     if not text.strip():
         raise ArtifactError(f"{file} is no artifact: it is empty, not JSON")
     try:
-        data = parsed(text)
+        data = strict_json(text)
     except ValueError as error:
         cut = text.lstrip().startswith("{") and not text.rstrip().endswith("}")
         if cut:

@@ -91,7 +91,7 @@ def test_a_cancelled_waiter_takes_nobodys_turn() -> None:
 
 
 def test_a_waiter_cancelled_after_its_turn_came_hands_it_on() -> None:
-    async def run() -> None:
+    async def run() -> int:
         model = Gated()
         throttled = Throttle(model, width=1)
         first, second, third = (
@@ -104,8 +104,9 @@ def test_a_waiter_cancelled_after_its_turn_came_hands_it_on() -> None:
         await settle()
         model.open()
         await asyncio.wait_for(third, 5)
+        return model.calls
 
-    asyncio.run(run())
+    assert asyncio.run(run()) == 2  # the second never came through
 
 
 def test_waiters_of_a_loop_that_ended_take_nobodys_turn() -> None:
