@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -34,6 +35,9 @@ MAX_WORKERS = 1024
 # Seconds after which a loop that stood still first hears of connections that ended meanwhile.
 STALE = 1.0
 
+# Seconds that what is being closed may take at exit.
+CLOSING = 1.0
+
 
 class _Main:
     """The main thread's loop, which runs while a caller waits and keeps its connections."""
@@ -41,6 +45,7 @@ class _Main:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._used = time.monotonic()
+        self._stopped = False
 
     def owns(self, loop: asyncio.AbstractEventLoop) -> bool:
         return self._loop is loop
@@ -49,8 +54,15 @@ class _Main:
         if time.monotonic() - self._used > STALE:
             self._loop.run_until_complete(asyncio.sleep(0))
         task = self._loop.create_task(work)
+        ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if ours:
+            signal.signal(signal.SIGINT, lambda number, frame: self._interrupted(task))
         try:
             return self._loop.run_until_complete(task)
+        except asyncio.CancelledError:
+            if not self._stopped:
+                raise
+            raise KeyboardInterrupt from None
         except (KeyboardInterrupt, SystemExit):
             # The work must neither go on spending nor be dropped before it has tidied up.
             task.cancel()
@@ -59,11 +71,24 @@ class _Main:
                 task.exception()  # or asyncio would say that nobody looked at it
             raise
         finally:
-            self._used = time.monotonic()
+            if ours:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+            self._used, self._stopped = time.monotonic(), False
+
+    def _interrupted(self, task: asyncio.Task[Any]) -> None:
+        """Take Ctrl-C: the first one asks the work to stop, the next one does not ask.
+
+        As asyncio.run does: an exception in the middle of any step of any task would leave the
+        others behind.
+        """
+        if self._stopped or task.done():
+            raise KeyboardInterrupt
+        self._stopped = True
+        task.cancel()
+        self._loop.call_soon_threadsafe(lambda: None)  # wakes the loop from its wait
 
     def close(self) -> None:
-        # Models keep their connections in asynchronous generators, which this ends.
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.run_until_complete(_tidied(self._loop))
         self._loop.close()
 
 
@@ -103,12 +128,24 @@ class _Background:
             raise
 
     def close(self) -> None:
-        ends = self._loop.shutdown_asyncgens()
-        asyncio.run_coroutine_threadsafe(ends, self._loop).result(timeout=5)
+        asyncio.run_coroutine_threadsafe(_tidied(self._loop), self._loop).result(timeout=5)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
         if not self._loop.is_running():
             self._loop.close()
+
+
+async def _tidied(loop: asyncio.AbstractEventLoop) -> None:
+    """Let go of everything that a loop still holds, so that nothing is said about it at exit."""
+    # Models keep their connections in asynchronous generators, which this ends.
+    await loop.shutdown_asyncgens()
+    left = asyncio.all_tasks(loop) - {asyncio.current_task()}
+    if left:
+        _, late = await asyncio.wait(left, timeout=CLOSING)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=CLOSING)
 
 
 class _Door:
