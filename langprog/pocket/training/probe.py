@@ -9,7 +9,7 @@ import torch
 
 from langprog.pocket.tokenizer import ASSISTANT, Tokenizer
 from langprog.pocket.training.model import PocketTransformer, block
-from langprog.pocket.world import classify, extract, lists, propose, second
+from langprog.pocket.world import chains, classify, extract, lists, numbers, propose, second
 from langprog.pocket.world.documents import encode
 from langprog.pocket.world.prompts import Episode
 
@@ -28,11 +28,9 @@ def _classes(demos: int, mapped: bool, natural: bool, cues: bool, count: int = 4
 
 CELLS: dict[str, Draw] = {
     "demo0": _classes(0, False, False, False),
-    "demo2": _classes(2, False, False, False),
     "demo4": _classes(4, False, False, False),
     "demo8": _classes(8, False, False, False),
     "map0": _classes(0, True, False, False),
-    "map4": _classes(4, True, False, False),
     "nat0": _classes(0, False, True, False),
     "cue_nat0": _classes(0, False, True, True, 3),
     "cue_demo6": _classes(6, False, False, True, 3),
@@ -45,12 +43,18 @@ CELLS: dict[str, Draw] = {
     "list_clear0": lambda r: lists.lists(r, "train", demos=0, clear=True),
     "list_vague4": lambda r: lists.lists(r, "train", demos=4, clear=False),
     "lookup": lambda r: extract.lookup(r, "held"),
+    "sum1": lambda r: numbers.sums(r, "held", steps=1, reasoning=False, demos=2),
+    "sum2": lambda r: numbers.sums(r, "held", steps=2, reasoning=False, demos=2),
+    "sum2_why": lambda r: numbers.sums(r, "held", steps=2, reasoning=True, demos=2),
+    "chain3": lambda r: chains.chain(r, "held", steps=3, reasoning=False, demos=2),
+    "chain3_why": lambda r: chains.chain(r, "held", steps=3, reasoning=True, demos=2),
     "propose": lambda r: propose.propose_instruction(r, "held"),
+    "propose_short": lambda r: propose.short_proposal(r, "held"),
 }
 
 
 def probe(model: PocketTransformer, tokenizer: Tokenizer, count: int = 48) -> dict[str, float]:
-    """Return the share of right answers for each cell; "propose" is the share of right tokens."""
+    """Return the share of right answers for each cell; "propose": the share of right tokens."""
     return {
         name: round(_cell(model, tokenizer, name, draw, count), 3) for name, draw in CELLS.items()
     }
@@ -74,6 +78,6 @@ def _cell(
             start = len(document) - 1 - document[::-1].index(ASSISTANT)
             guess = model.logits(vector[start : len(document) - 1].float()).argmax(-1)
             hits = guess == row[start + 1 : len(document)]
-            right.append(float(hits.float().mean() if name == "propose" else hits.all()))
+            right.append(float(hits.float().mean() if name.startswith("propose") else hits.all()))
     model.block = compiled
     return sum(right) / len(right)

@@ -121,7 +121,7 @@ class Trainer:
             return Stage("mix-a", None, 256, 0.6)
         if done < 0.6:
             return Stage("mix-b", None, 320, 0.5)
-        if done < 0.88:
+        if done < 0.9:
             return Stage("mix-c", None, 512, 0.35)
         return Stage("mix-d", None, 1024, 0.25)
 

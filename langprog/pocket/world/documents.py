@@ -224,19 +224,40 @@ def _dense(rng: random.Random, tokenizer: Tokenizer, longest: int) -> Document:
     return _fitting(tokenizer, episode, form, longest, head=head, frame=0.1)
 
 
+def _short_proposal(rng: random.Random, tokenizer: Tokenizer, longest: int) -> Document:
+    episode = propose.short_proposal(rng, "train")
+    form = rng.choices(FORMS, (0.7, 0.12, 0.12, 0.06))[0]
+    return _fitting(tokenizer, episode, form, longest, head=rng.random() < 0.7, frame=0.1)
+
+
+def _drill(rng: random.Random, tokenizer: Tokenizer, longest: int) -> Document:
+    """Draw bare sums: too many facts to be learnt from the few that stories tell."""
+    ids, weights = [ASSISTANT], [0.0]
+    for asked, given in numbers.drill(rng, min(24, (longest - 10) // 12)):
+        before, after = tokenizer.encode(asked), tokenizer.encode(asked + given)
+        new = after[len(before) :]
+        ids += [*before, *new]
+        weights += [0.0] * len(before) + [1.0] * (len(new) - 1) + [0.1]
+    return Document([*ids, END], [*weights, 0.0])
+
+
+# What a share of the documents is: many answers in little text.
+DENSE = ((_dense, 0.42), (_bare, 0.16), (_short_proposal, 0.16), (_drill, 0.26))
+
+
 FAMILIES: tuple[tuple[str, float, Callable[[random.Random, str], Episode]], ...] = (
     ("classify", 10.0, classify.classification),
     ("proposed", 2.0, propose.with_proposal),
     ("second", 2.5, second.second_module),
-    ("judge", 0.5, second.judge),
+    ("judge", 1.2, second.judge),
     ("extract", 1.8, extract.extraction),
-    ("lists", 1.8, lists.lists),
+    ("lists", 2.2, lists.lists),
     ("lookup", 1.6, extract.lookup),
-    ("chain", 1.4, chains.chain),
+    ("chain", 1.6, chains.chain),
     ("sums", 2.0, numbers.sums),
     ("describe", 0.6, propose.describe_data),
     ("propose", 1.8, propose.propose_instruction),
-    ("improve", 0.6, propose.improve_instruction),
+    ("improve", 0.8, propose.improve_instruction),
 )
 FORMS = ("chat", "json", "dspy", "dspy-json")
 
@@ -245,8 +266,7 @@ def mixed(rng: random.Random, tokenizer: Tokenizer, longest: int, bare: float) -
     """Draw a document of at most ``longest`` tokens; a share ``bare`` of them is associative."""
     while True:
         if rng.random() < bare:
-            dense = rng.random() < 0.65
-            draw = _dense if dense else _bare
+            draw = rng.choices([d[0] for d in DENSE], [d[1] for d in DENSE])[0]
             document = draw(rng, tokenizer, longest)
         else:
             family = rng.choices([f[2] for f in FAMILIES], [f[1] for f in FAMILIES])[0]

@@ -55,6 +55,27 @@ TARGETS = ("answer", "number", "result")
 LARGEST = 40
 
 
+def drill(rng: random.Random, count: int) -> list[tuple[str, str]]:
+    """Return bare sums (what is asked, what it gives), many of which go on from the one before."""
+    pairs = []
+    now = rng.randint(1, LARGEST - 1)
+    for _ in range(count):
+        if rng.random() < 0.5:
+            now = rng.randint(1, LARGEST - 1)
+        change, after = _changed(rng, now)
+        sign = "+" if after > now else "-"
+        pairs.append((f"{now} {sign} {change} =", f" {after}."))
+        now = after
+    return pairs
+
+
+def _changed(rng: random.Random, now: int) -> tuple[int, int]:
+    """Return by how much ``now`` changes, and what it becomes."""
+    add = rng.random() < 0.5 if 1 < now < LARGEST - 1 else now <= 1
+    change = rng.randint(1, min(20, LARGEST - now) if add else min(20, now - 1))
+    return change, now + change if add else now - change
+
+
 def story(rng: random.Random, split: str, steps: int) -> tuple[str, str, int]:
     """Return a problem, its steps as sums, and the answer."""
     names = [n.capitalize() for n in rng.sample(lexicon().names["first"], 2)]
@@ -65,9 +86,8 @@ def story(rng: random.Random, split: str, steps: int) -> tuple[str, str, int]:
     parts = [one_of(rng, STARTS, split).format(n=names[0], a=now, x=noun)]
     sums = []
     for _ in range(steps):
-        add = rng.random() < 0.5 if 1 < now < LARGEST - 1 else now <= 1
-        change = rng.randint(1, min(20, LARGEST - now) if add else min(20, now - 1))
-        after = now + change if add else now - change
+        change, after = _changed(rng, now)
+        add = after > now
         parts.append(one_of(rng, MORE if add else LESS, split).format(m=names[1], b=change))
         sums.append(f"{now} {'+' if add else '-'} {change} = {after}.")
         now = after

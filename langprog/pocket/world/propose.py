@@ -15,6 +15,7 @@ from langprog.pocket.world.classify import (
     draw_row,
 )
 from langprog.pocket.world.extract import THINGS, Thing, holding
+from langprog.pocket.world.lexicon import lexicon
 from langprog.pocket.world.messages import Style
 from langprog.pocket.world.prompts import Episode, Row, Slot
 from langprog.pocket.world.wordings import listing, wording
@@ -188,6 +189,29 @@ def propose_instruction(rng: random.Random, split: str) -> Episode:
             f"\n{rng.choice(('priority', 'reply', 'next'))}: {task.source}, {task.target} -> level"
         )
     return _episode(rng, PROPOSE, inputs, written(task, shown, tip))
+
+
+def short_proposal(rng: random.Random, split: str) -> Episode:
+    """Draw a proposal from texts of a few words: what a label stands for, and little else."""
+    task = draw_labelling(rng, split, count=rng.randint(2, 6), natural=False, cues=False, fine=0)
+    few = rng.randint(0, 3)
+    chosen = balanced(rng, task.groups, len(task.groups) + rng.randint(0, 6))
+    shown = [(_few_words(rng, group, few), group) for group in chosen]
+    tip = rng.choice(TIPS)
+    inputs = {"task": task_line(task), "tip": tip, "examples": examples_text(task, shown)}
+    if rng.random() < 0.4:
+        inputs = {"examples": inputs["examples"], "tip": tip}
+    return _episode(rng, PROPOSE, inputs, written(task, shown, tip))
+
+
+def _few_words(rng: random.Random, group: Group, more: int) -> str:
+    """Return words of a group's subject among ``more`` ordinary ones."""
+    topic = rng.choice(group.topics)
+    words = rng.sample(topic.nouns, min(len(topic.nouns), rng.choice((1, 1, 2))))
+    kinds = ("function", "extra", "verb", "adjective", "noun")
+    words += [rng.choice(lexicon().common[rng.choice(kinds)]) for _ in range(more)]
+    rng.shuffle(words)
+    return " ".join(words)
 
 
 def _episode(rng: random.Random, ask: str, inputs: dict[str, str], answer: str) -> Episode:
