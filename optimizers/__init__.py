@@ -11,6 +11,7 @@ journal, budget, holdout, certificate) is in ``compilation``; what a search may 
 - ``candidate``, ``space``, ``scoring``, ``rows``, ``rounds``: what searches are made of.
 - ``journal``, ``meter``, ``allowance``: what makes them resume, choose the same, and stop in time.
 - ``certificate``, ``evidence``, ``report``, ``compiled``: what comes out.
+- ``forecast``, ``preflight``: what a compile will take and can show, said before it starts.
 - ``progress``: what a compile tells while it works.
 """
 
@@ -29,10 +30,12 @@ from optimizers.certificate import Certificate
 from optimizers.compiled import Compiled
 from optimizers.instructions.hygiene import Hygiene
 from optimizers.instructions.proposer import Proposing
+from optimizers.preflight import Preflight
 from optimizers.progress import (
     BestSoFar,
     Event,
     Finished,
+    Foreseen,
     Noted,
     Progress,
     Spent,
@@ -64,12 +67,14 @@ __all__ = [
     "Demonstrating",
     "Event",
     "Finished",
+    "Foreseen",
     "Hygiene",
     "LabeledFewShot",
     "MEMBERS",
     "MIPRO",
     "Noted",
     "Optimizer",
+    "Preflight",
     "Progress",
     "Proposing",
     "Searching",

@@ -18,9 +18,12 @@ from langprog.lm import LanguageModel
 from langprog.runtime import run_sync
 from optimizers.candidate import Candidate
 from optimizers.certificate import Accept
-from optimizers.compilation import Examples, Order, compiled
+from optimizers.compilation import compiled, estimated
 from optimizers.compiled import Compiled
 from optimizers.fingerprint import OPERATIONAL
+from optimizers.forecast import Facts, Work
+from optimizers.order import Examples, Order
+from optimizers.preflight import Preflight
 from optimizers.progress import Progress, Silent
 from optimizers.run import Run
 
@@ -43,6 +46,10 @@ class Optimizer(ABC):
         Results are to be taken in rounds, in order, so that nothing depends on which answer came
         first. Where the budget ends in the middle (BudgetExceeded), ``run.best`` is taken.
         """
+
+    @abstractmethod
+    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+        """Return what a search is expected to take, stage by stage; nothing is asked for it."""
 
     @final
     def compile(  # noqa: PLR0913 - the one contract; its names are fixed
@@ -125,6 +132,39 @@ class Optimizer(ABC):
             accept=accept,
         )
         return await compiled(self, order, run_dir, progress or Silent())
+
+    @final
+    def estimate(
+        self,
+        program: Module,
+        trainset: Examples,
+        *,
+        metric: Metric,
+        valset: Examples | None = None,
+        holdout: Examples | None = None,
+        budget: Budget | None = None,
+        seed: int = 0,
+    ) -> Preflight:
+        """Say what :meth:`compile` would take, and what it could show.
+
+        Runs the program on at most 12 validation examples, twice; arguments as for ``compile``.
+
+        Raises:
+            InputError: Something handed over is wrong; the message says what.
+            MetricError: The metric failed on an example.
+            LMError: A model refuses to work at all (a wrong key, a bad request).
+        """
+        order = Order.of(
+            program,
+            trainset,
+            metric,
+            valset=valset,
+            holdout=holdout,
+            budget=budget,
+            seed=seed,
+            accept="certified",
+        )
+        return run_sync(estimated(self, order))
 
     def models_needed(self) -> tuple[LanguageModel | str, ...]:
         """Return models that the search names beside those of the program."""

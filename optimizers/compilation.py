@@ -7,38 +7,34 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from langprog import Budget, Example, Module, using
-from langprog.errors import BudgetExceeded, ExampleError, InputError
-from langprog.evaluation import Metric, check_metric, metric_name
+from langprog import Module, using
+from langprog.errors import BudgetExceeded, InputError
+from langprog.evaluation import metric_name
 from langprog.lm import Budgeted, LanguageModel, Ledger, Recorded, Wrapper
 from langprog.runtime import current, model_named
 from optimizers.allowance import SPARE, plan, unpaid
 from optimizers.candidate import Candidate
-from optimizers.certificate import Accept, Certificate, certify, too_few, uncertain
+from optimizers.certificate import Certificate, certify, too_few, uncertain
 from optimizers.compiled import Compiled
 from optimizers.evidence import Evidence
 from optimizers.fingerprint import (
     data_digest,
-    json_digest,
     knobs_of,
     metric_digest,
-    program_digest,
 )
+from optimizers.forecast import Facts, Work
 from optimizers.journal import Journal
 from optimizers.meter import Metered
-from optimizers.progress import Finished, Noted, Progress, StageStarted
+from optimizers.order import Order
+from optimizers.preflight import Preflight, Probe, forecast, probed, rendered_cost
+from optimizers.progress import Finished, Foreseen, Noted, Progress, StageStarted
 from optimizers.report import CompileReport, prompts_of
 from optimizers.run import Materials, Run, Tally
-from optimizers.scoring import Scorer
-from optimizers.split import Split, split
+from optimizers.scoring import QueryCost, Scorer
 from optimizers.teller import Teller
-
-Examples = Iterable[Example | Mapping[str, Any]]
 
 
 class Searcher(Protocol):
@@ -57,65 +53,9 @@ class Searcher(Protocol):
         """Return models that the search names beside those of the program."""
         ...
 
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a user asked for, checked."""
-
-    program: Module
-    parts: Split
-    metric: Metric
-    budget: Budget
-    seed: int
-    accept: Accept
-
-    @classmethod
-    def of(
-        cls,
-        program: Module,
-        trainset: Examples,
-        metric: Metric,
-        *,
-        valset: Examples | None,
-        holdout: Examples | None,
-        budget: Budget | None,
-        seed: int,
-        accept: Accept,
-    ) -> Order:
-        """Check everything that can be checked before anything is spent.
-
-        Raises:
-            InputError: Something is wrong; the message says what.
-            MetricError: The metric cannot be called with an example and a prediction.
-        """
-        if not isinstance(program, Module) or not program.predictors():
-            raise InputError("there is nothing to compile: the program has no predictor")
-        if accept not in ("certified", "best"):
-            raise InputError(f"accept is 'certified' or 'best', not {accept!r}")
-        check_metric(metric)
-        parts = split(
-            _checked(program, "trainset", trainset),
-            None if valset is None else _checked(program, "valset", valset),
-            None if holdout is None else _checked(program, "holdout", holdout),
-            seed,
-        )
-        return cls(program, parts, metric, budget or Budget(), seed, accept)
-
-    def identity(self, searcher: Searcher) -> dict[str, str]:
-        """Return what makes this compile this one, for the head of its journal."""
-        model = current().lm
-        name, digest = metric_name(self.metric), metric_digest(self.metric)
-        knobs = json_digest(knobs_of(searcher))
-        return {
-            "program": program_digest(self.program),
-            "trainset": _part_identity(self.parts.train),
-            "valset": _part_identity(self.parts.validation),
-            "holdout": _part_identity(self.parts.holdout),
-            "metric": f"{name} {digest}",
-            "optimizer": f"{type(searcher).__name__} {knobs}",
-            "seed": str(self.seed),
-            "model": "none" if model is None else model.name,
-        }
+    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+        """Return what a search is expected to take."""
+        ...
 
 
 async def compiled(
@@ -128,6 +68,38 @@ async def compiled(
             model_named(model if isinstance(model, str) else model.name)  # or say so at once
         with closing(Journal(run_dir, order.identity(searcher))) as journal:
             return await _Compilation(searcher, order, journal, progress).run()
+
+
+async def estimated(searcher: Searcher, order: Order) -> Preflight:
+    """Run the program on a few validation examples, and say what a compile would take."""
+    needed = searcher.models_needed()
+    with using(models=[model for model in needed if not isinstance(model, str)] or None):
+        probe = await probed(
+            order.program, order.parts.validation, order.metric, order.seed, searcher.concurrency
+        )
+        _, priced = rendered_cost(order.program, ())
+    return _preflight(searcher, order, probe.cost, priced=priced, probe=probe)
+
+
+def _preflight(
+    searcher: Searcher,
+    order: Order,
+    cost: QueryCost,
+    *,
+    priced: bool,
+    probe: Probe | None = None,
+) -> Preflight:
+    parts, predictors = order.parts, len(order.program.predictors())
+    divided = plan(order.budget, len(parts.holdout), predictors)
+    facts = Facts(
+        predictors,
+        len(parts.train),
+        len(parts.validation),
+        divided.search.times_covered(cost.calls, cost.tokens, cost.dollars),
+        None if probe is None else probe.right,
+    )
+    works = searcher.forecast(facts)
+    return forecast(works, facts, divided, cost, priced=priced, probe=probe)
 
 
 class _Compilation:
@@ -190,6 +162,7 @@ class _Compilation:
             self._teller.note(
                 Noted(f"{parts.moved} examples were given twice and kept in one part", True)
             )
+        self._foresee()
         few = too_few(self._plan.certified_rows)
         if few is not None:
             self._teller.note(Noted(few, True))
@@ -200,6 +173,24 @@ class _Compilation:
                     f"{len(parts.holdout)} holdout examples"
                 )
             )
+
+    def _foresee(self) -> None:
+        """Say what is to be expected.
+
+        Raises:
+            InputError: The budget is too small to try anything; nothing was asked yet.
+        """
+        order = self._order
+        cost, priced = rendered_cost(order.program, order.parts.validation)
+        found = _preflight(self._searcher, order, cost, priced=priced)
+        if found.refusal is not None:
+            raise InputError(found.refusal)
+        self._foreseen = found
+        spans = found.calls, found.dollars, found.candidates
+        calls, dollars, candidates = ((s.low, s.high) if s is not None else None for s in spans)
+        assert calls is not None and candidates is not None
+        lines = tuple(found.lines())
+        self._teller.tell(Foreseen(calls, dollars, candidates, found.detectable, lines))
 
     async def _searched(self) -> tuple[Candidate, Tally]:
         order, earlier = self._order, self._journal.earlier
@@ -296,6 +287,7 @@ class _Compilation:
             sessions=self._journal.earlier.sessions + 1,
             diverged_at=self._journal.diverged_at,
             prompts=(prompts_of(before), prompts_of(after)),
+            foreseen=self._foreseen.to_json(),
         )
         return Compiled(
             program=shipped, candidate=candidate, certificate=certificate, report=report
@@ -335,27 +327,3 @@ def _keeps_budgets(model: LanguageModel) -> bool:
             return True
         model = model.inner
     return False
-
-
-def _part_identity(examples: tuple[Example, ...]) -> str:
-    return f"{len(examples)} examples {data_digest(examples)}"
-
-
-def _checked(program: Module, part: str, examples: Examples) -> tuple[Example, ...]:
-    found = []
-    wanted = program.input_names()
-    for index, example in enumerate(examples):
-        if not isinstance(example, Example):
-            if not isinstance(example, Mapping):
-                raise ExampleError(
-                    f"{part}[{index}] is a {type(example).__name__}: give Example(...) or a dict"
-                )
-            example = Example(**example)
-        missing = [name for name in wanted if name not in example]
-        if missing:
-            raise ExampleError(
-                f"{part}[{index}] lacks {', '.join(missing)}, which the program takes as input; "
-                f"it has {', '.join(example)}"
-            )
-        found.append(example)
-    return tuple(found)

@@ -98,6 +98,25 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What the compile is expected to take, said before it asks for anything.
+
+    Args:
+        calls: Fewest and most calls expected.
+        dollars: Fewest and most dollars expected, or ``None`` where a price is not known.
+        candidates: Fewest and most candidates tried.
+        detectable: Smallest gain that the holdout can show four times in five.
+        lines: The same in words.
+    """
+
+    calls: tuple[float, float]
+    dollars: tuple[float, float] | None
+    candidates: tuple[float, float]
+    detectable: float
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """Something that a person should know; a warning where it may spoil the result."""
 
@@ -118,7 +137,7 @@ class Finished:
     text: str
 
 
-Event = StageStarted | Stepped | BestSoFar | Spent | Noted | Finished
+Event = StageStarted | Stepped | BestSoFar | Spent | Foreseen | Noted | Finished
 
 
 class Progress(Protocol):
@@ -146,6 +165,7 @@ _KINDS = {
     Stepped: "step",
     BestSoFar: "best",
     Spent: "spent",
+    Foreseen: "foreseen",
     Noted: "note",
     Finished: "finished",
 }

@@ -36,6 +36,7 @@ class CompileReport:
         diverged_at: First decision that a resumed run took otherwise than the run before it (the
             metric or the program is random, or more budget was given), or ``None``.
         prompts: For every predictor its instruction and demonstrations, before and after.
+        foreseen: What the compile was expected to take.
     """
 
     evidence: Evidence
@@ -47,6 +48,7 @@ class CompileReport:
     sessions: int
     diverged_at: int | None
     prompts: tuple[Prompts, Prompts]
+    foreseen: Mapping[str, Any]
 
     @property
     def trials(self) -> tuple[Mapping[str, Any], ...]:
@@ -70,6 +72,7 @@ class CompileReport:
             "sessions": self.sessions,
             "diverged_at": self.diverged_at,
             "prompts": {"before": before, "after": after},
+            "foreseen": dict(self.foreseen),
         }
 
     def save(self, path: str | os.PathLike[str]) -> None:

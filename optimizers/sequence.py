@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from langprog.errors import InputError
 from langprog.lm import LanguageModel
 from optimizers.base import Optimizer
 from optimizers.candidate import Candidate
 from optimizers.compilation import finished
+from optimizers.forecast import Facts, Work
 from optimizers.run import Run
 
 
@@ -38,6 +39,11 @@ class Sequence(Optimizer):
     def models_needed(self) -> tuple[LanguageModel | str, ...]:
         """Return what the members need."""
         return tuple(model for member in self.members for model in member.models_needed())
+
+    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+        """Return the members' work, each with its share of the budget."""
+        share = replace(facts, queries=facts.queries / len(self.members))
+        return tuple(work for member in self.members for work in member.forecast(share))
 
     async def search(self, run: Run) -> Candidate:
         """Let the members search, one after another."""

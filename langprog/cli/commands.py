@@ -39,6 +39,11 @@ COMMANDS: Mapping[str, Place] = MappingProxyType(
             "compile_program",
             "Compile PROGRAM against a metric and write the artifact.",
         ),
+        "estimate": Place(
+            "langprog.cli.estimating",
+            "estimate_compile",
+            "Say what compiling PROGRAM would take, and what its certificate could show.",
+        ),
         "eval": Place(
             "langprog.cli.evaluating",
             "evaluate_program",

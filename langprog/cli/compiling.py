@@ -83,6 +83,19 @@ class Task:
         finally:
             show.close()
 
+    def estimate(self, member: Any, budget: Budget) -> Any:
+        """Return what a compile would take."""
+        with using(lm=self.lm):
+            return member.estimate(
+                self.program,
+                self.trainset,
+                metric=self.metric,
+                valset=self.valset,
+                holdout=self.holdout,
+                budget=budget,
+                seed=self.seed,
+            )
+
 
 def compile_program(  # noqa: PLR0913 - every parameter is an option of the command
     program: Annotated[str, typer.Argument(help="package.module:name or file.py:name")],

@@ -92,10 +92,12 @@ class Live:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.fields[spent]}"),
+            TextColumn("{task.fields[left]}"),
             console=self._console,
             transient=True,
         )
-        self._task = self._progress.add_task("", total=None, spent="")
+        self._task = self._progress.add_task("", total=None, spent="", left="")
+        self._expected: tuple[float, float] | None = None
         self._progress.start()
 
     def on(self, event: Any, /) -> None:
@@ -104,7 +106,11 @@ class Live:
         if data["event"] == "step":
             self._progress.update(self._task, completed=data["done"], total=data["total"])
         elif data["event"] == "spent":
-            self._progress.update(self._task, spent=spent_text(data))
+            left = time_left(data, self._expected)
+            self._progress.update(self._task, spent=spent_text(data), left=left)
+        elif data["event"] == "foreseen":
+            self._expected = data["calls"]
+            self._console.print(line_of(data), markup=False)
         else:
             if data["event"] == "stage":
                 self._progress.reset(
@@ -131,9 +137,31 @@ def line_of(data: Mapping[str, Any]) -> str:
             f"  best so far {data['mean']:.3f} [{data['low']:.3f}, {data['high']:.3f}] "
             f"on {data['n']}: {data['label']}"
         )
+    if kind == "foreseen":
+        return "\n".join(f"  {line}" for line in data["lines"])
     if kind == "note":
         return f"{'warning: ' if data['warning'] else ''}{data['text']}"
     return ""
+
+
+def time_left(spent: Mapping[str, Any], expected: tuple[float, float] | None) -> str:
+    """Return how long a compile may still take, from how fast its calls went so far.
+
+    Args:
+        spent: What was spent until now.
+        expected: Fewest and most calls that the whole compile was expected to take.
+    """
+    asked = spent["calls"] + spent["reused"]
+    if expected is None or spent["calls"] < 20 or asked >= expected[1]:
+        return ""
+    each = spent["seconds"] / spent["calls"]
+    low, high = (max(0.0, calls - asked) * each for calls in expected)
+    return f"{_clock(low)} to {_clock(high)} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
 
 
 def spent_text(data: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from langprog.lm.codec import completion_from_json, completion_to_json
 from langprog.lm.keys import request_key
 from langprog.lm.litellm_client import LiteLLM
 from langprog.lm.openai_compatible import OpenAICompatible
-from langprog.lm.pricing import Price, Priced, price_of
+from langprog.lm.pricing import Price, Priced, price_in, price_of
 from langprog.lm.recording import CallMemo, Recorded
 from langprog.lm.retry import Retry
 from langprog.lm.scripted import ScriptedLM
@@ -51,6 +51,7 @@ __all__ = [
     "Wrapper",
     "completion_from_json",
     "completion_to_json",
+    "price_in",
     "price_of",
     "request_key",
 ]

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from numbers import Real
 
 from langprog.errors import BudgetExceeded, InputError, ModelError
-from langprog.lm.pricing import Price, Priced
+from langprog.lm.pricing import Price, price_in
 from langprog.lm.types import Completion, LanguageModel, Request
 from langprog.lm.wrapper import Wrapper
 
@@ -259,12 +259,12 @@ class Budgeted(Wrapper):
     request that fails after it was sent counts as a call; its tokens are not known.
 
     Args:
-        inner: The model; where there is a :class:`Priced` in it, its price bounds the dollars.
+        inner: The model; where there is a ``Priced`` in it, its price bounds the dollars.
     """
 
     def __init__(self, inner: LanguageModel) -> None:
         super().__init__(inner)
-        self._price = _price_in(inner)
+        self._price = price_in(inner)
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request`` if every ledger agrees.
@@ -336,11 +336,3 @@ class Budgeted(Wrapper):
         dearest = max(price.input, price.cached_input or 0.0)
         dollars = (prompt * dearest + reply * price.output) / 1_000_000
         return Spend(calls=1, tokens=prompt + reply, dollars=dollars)
-
-
-def _price_in(model: LanguageModel) -> Price | None:
-    while isinstance(model, Wrapper):
-        if isinstance(model, Priced):
-            return model.price
-        model = model.inner
-    return None

@@ -80,3 +80,12 @@ def price_of(name: str) -> Price | None:
     if provider in ("ollama", "vllm", "sglang", "llamacpp"):
         return Price(0.0, 0.0)  # runs on the user's own machine; nobody bills the tokens
     return _table().get(name)
+
+
+def price_in(model: LanguageModel) -> Price | None:
+    """Return the price that a model's answers are marked with, else ``None``."""
+    while isinstance(model, Wrapper):
+        if isinstance(model, Priced):
+            return model.price
+        model = model.inner
+    return None

@@ -18,12 +18,13 @@ from langprog.runtime import current
 from langprog.signature import SignatureSpec
 from optimizers.base import Optimizer
 from optimizers.bayesian.plan import AUTO, FIRST_BLOCK, Auto, Sizes, sized
-from optimizers.bayesian.race import Race, Rules
+from optimizers.bayesian.race import Race, Rules, race_work
 from optimizers.bootstrap.demo_sets import distinct_sets, recipes
 from optimizers.bootstrap.demos import Pool, Shown, labelled, labels_of
-from optimizers.bootstrap.rollouts import rollouts
+from optimizers.bootstrap.rollouts import rollout_queries, rollouts
 from optimizers.candidate import Candidate
 from optimizers.fingerprint import model_name
+from optimizers.forecast import Facts, Span, Work
 from optimizers.instructions.proposer import Material, Proposing, proposals
 from optimizers.run import Run
 from optimizers.scoring import Ask
@@ -100,6 +101,24 @@ class MIPRO(Optimizer):
         """Return the models to choose from, the teacher and the proposer."""
         more = (self.teacher, self.proposing.model)
         return (*self.models, *(model for model in more if model is not None))
+
+    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+        """Return baseline, teacher's runs, proposals, race and finals."""
+        sizes = sized(
+            self.auto,
+            predictors=facts.predictors,
+            validation=facts.validation,
+            train=facts.train,
+            queries=facts.queries,
+        )
+        count = sizes.instructions if self.instructions is None else self.instructions
+        asks = facts.predictors * (count + 1) if count else 0
+        return (
+            Work("prepare", Span(sizes.validation, sizes.validation)),
+            Work("bootstrap", rollout_queries(facts, sizes.rollouts // 2, sizes.rollouts)),
+            Work("propose", proposals=Span(0.8, 1.0).times(asks)),
+            *race_work(self._rules(sizes), sizes.validation, 2 * facts.predictors),
+        )
 
     async def search(self, run: Run) -> Candidate:
         """Score the baseline, learn from runs, propose, race."""

@@ -16,6 +16,7 @@ from optimizers.bayesian.additive import recombined
 from optimizers.bayesian.sampler import suggest
 from optimizers.bayesian.shrinkage import shrunken
 from optimizers.candidate import Candidate
+from optimizers.forecast import Span, Work
 from optimizers.run import Run
 from optimizers.scoring import Ask
 from optimizers.space import Assignment, Space
@@ -40,6 +41,29 @@ class Rules:
     round: int
     first_block: int
     finalists: int
+
+
+def race_work(rules: Rules, validation: int, choices: int) -> tuple[Work, ...]:
+    """Return what a race over ``validation`` examples is expected to take.
+
+    Args:
+        rules: Its size.
+        validation: Examples.
+        choices: Parameters that are searched; the winner is tried without each of them.
+    """
+    rungs = _rungs(rules.first_block, validation)
+    steps = [after - before for before, after in zip(rungs, rungs[1:], strict=False)]
+    promoted = sum(rules.trials // GROWTH ** (rung + 1) * step for rung, step in enumerate(steps))
+    first = rules.trials * rungs[0]
+    finals = rules.finalists * (validation - rungs[0])
+    return (
+        Work(
+            "search",
+            Span(0.9 * first + 0.4 * promoted, first + promoted),
+            candidates=Span(0.5 * rules.trials, rules.trials),
+        ),
+        Work("final", Span(0.5 * finals, finals + choices * validation)),
+    )
 
 
 @dataclass

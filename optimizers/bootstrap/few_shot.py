@@ -15,9 +15,10 @@ from langprog.lm import LanguageModel
 from optimizers.base import Optimizer
 from optimizers.bootstrap.demo_sets import demo_set
 from optimizers.bootstrap.demos import Pool, labelled
-from optimizers.bootstrap.rollouts import rollouts
+from optimizers.bootstrap.rollouts import rollout_queries, rollouts
 from optimizers.candidate import Candidate
 from optimizers.fingerprint import model_name
+from optimizers.forecast import Facts, Work
 from optimizers.run import Run
 
 # Queries spent for every demonstration wanted, at most: a program that is right once in ten
@@ -46,6 +47,11 @@ class BootstrapFewShot(Optimizer):
     def models_needed(self) -> tuple[LanguageModel | str, ...]:
         """Return the teacher."""
         return () if self.teacher is None else (self.teacher,)
+
+    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+        """Return the teacher's runs."""
+        wanted, most = 2 * self.bootstrapped, PATIENCE * self.bootstrapped
+        return (Work("bootstrap", rollout_queries(facts, wanted, most)),)
 
     async def search(self, run: Run) -> Candidate:
         """Run the teacher, then draw from its good runs."""

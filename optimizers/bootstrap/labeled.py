@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from optimizers.base import Optimizer
 from optimizers.bootstrap.demos import drawn, labelled
 from optimizers.candidate import Candidate
+from optimizers.forecast import Facts, Work
 from optimizers.run import Run
 
 
@@ -25,6 +26,10 @@ class LabeledFewShot(Optimizer):
     """
 
     k: int = 8
+
+    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+        """Return nothing: no model is asked."""
+        return ()
 
     async def search(self, run: Run) -> Candidate:
         """Draw the demonstrations."""

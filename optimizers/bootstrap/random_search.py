@@ -15,9 +15,10 @@ from optimizers.base import Optimizer
 from optimizers.bootstrap.demo_sets import Recipe, demo_set, recipes
 from optimizers.bootstrap.demos import Pool, labelled
 from optimizers.bootstrap.few_shot import PATIENCE
-from optimizers.bootstrap.rollouts import rollouts
+from optimizers.bootstrap.rollouts import rollout_queries, rollouts
 from optimizers.candidate import Candidate
 from optimizers.fingerprint import model_name
+from optimizers.forecast import Facts, Span, Work
 from optimizers.run import Run
 
 # Candidates scored in one round; whether the budget allows another is asked in between.
@@ -50,12 +51,28 @@ class BootstrapRandomSearch(Optimizer):
         """Return the teacher."""
         return () if self.teacher is None else (self.teacher,)
 
+    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+        """Return the teacher's runs, and every set on all of validation."""
+        size = min(facts.validation, self._examples(facts.queries))
+        most = min(PATIENCE * self.most, facts.queries / 4)
+        return (
+            Work("prepare", Span(size, size)),
+            Work("bootstrap", rollout_queries(facts, 2 * self.most, most)),
+            Work("search", Span(0.8, 1.0).times(self.sets * size), candidates=Span(1, self.sets)),
+        )
+
+    def _examples(self, queries: float) -> float:
+        """Return on how many validation examples a budget for ``queries`` lets a set be scored."""
+        if math.isinf(queries):
+            return queries
+        few = min(self.sets, FEWEST_SETS)
+        return max(FEWEST_EXAMPLES, math.floor(SCORED * queries / (few + 1)))
+
     async def search(self, run: Run) -> Candidate:
         """Score the program as it is, then set after set."""
-        queries = run.queries_left()
-        if not math.isinf(queries):
-            few = min(self.sets, FEWEST_SETS)
-            run.scorer.narrow(max(FEWEST_EXAMPLES, math.floor(SCORED * queries / (few + 1))))
+        examples = self._examples(run.queries_left())
+        if not math.isinf(examples):
+            run.scorer.narrow(int(examples))
         await run.score_fully([run.start])
         done = await rollouts(
             run,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from langprog import Example, Module
 from langprog.evaluation import Row
 from optimizers.bootstrap.demos import Shown, drawn, labelled, passing, traced
+from optimizers.forecast import Facts, Span
 from optimizers.rows import Job, run_rows
 from optimizers.run import Run
 
@@ -90,6 +91,23 @@ async def rollouts(
             run.step("bootstrap", min(len(good), wanted), wanted)
     run.log("rollouts", {"tried": len(rows), "good": len(good)})
     return Rollouts(tuple(rows), tuple(good))
+
+
+def rollout_queries(facts: Facts, wanted: float, most: float) -> Span:
+    """Return the queries that :func:`rollouts` is expected to take.
+
+    Args:
+        facts: What is known of the data and the program.
+        wanted: Good attempts wanted.
+        most: Most queries to spend.
+    """
+    tries = min(facts.train, math.ceil(most * FIRST_ATTEMPTS))
+    if not facts.right:
+        return Span(min(tries, ROUND), max(tries, min(most, 2.0 * tries)))
+    needed = min(tries, math.ceil(wanted / facts.right / ROUND) * ROUND)
+    missed = max(0.0, 1 - facts.right) * needed if needed * facts.right < wanted else 0.0
+    found = needed + min(missed, most - needed)
+    return Span(max(1.0, 0.7 * found), max(1.0, min(most, 1.3 * found)))
 
 
 def taught_by(program: Module, teacher: str | None) -> Module:

@@ -93,6 +93,33 @@ def test_the_journey(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "<html" in (place / "report.html").read_text().lower()
 
 
+def test_an_estimate_says_what_a_compile_takes(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = COMPILE.replace("compile", "estimate", 1).replace("--out out.json ", "")
+    assert run([*asked.split(), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert run([*COMPILE.split(), "--json"]) == 0
+    spent = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    taken = [one["calls"] + one["reused"] for one in spent if one["event"] == "spent"][-1]
+    low, high = found["calls"]
+    assert low / 1.5 <= taken <= high * 1.5
+    assert found["refusal"] is None and found["probe"]["score"]["n"] == 12
+    assert run(asked.split()) == 0
+    assert "holdout examples: a gain of" in capsys.readouterr().out
+
+
+def test_a_budget_that_buys_nothing_is_refused(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = COMPILE.replace("compile", "estimate", 1).replace("--out out.json ", "")
+    assert run([*asked.split(), "--calls", "30"]) == 1
+    assert "not worth starting: the budget buys no candidate" in capsys.readouterr().out
+    assert run([*COMPILE.split(), "--calls", "30"]) == 2
+    assert "buys no candidate" in capsys.readouterr().err
+    assert not (place / "out.json").exists()
+
+
 def test_the_same_command_again_pays_nothing_and_gives_the_same_artifact(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

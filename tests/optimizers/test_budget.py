@@ -43,7 +43,7 @@ def run(optimizer: Optimizer, calls: int, reply=stuttering, program=one_module, 
     return json.dumps(outcome, sort_keys=True), result, model.calls
 
 
-@pytest.mark.parametrize("calls", [120, 170, 230, 310])
+@pytest.mark.parametrize("calls", [200, 230, 260, 310])
 @pytest.mark.parametrize("kind", ["mipro", "random_search", "sequence"])
 def test_a_round_that_the_cap_cuts_off_leaves_no_trace(kind: str, calls: int) -> None:
     def member(width: int) -> Optimizer:

@@ -127,7 +127,7 @@ def test_accept_best_ships_the_candidate_marked(member: str) -> None:
 
 
 @every_member
-@pytest.mark.parametrize("calls", [60, 300])
+@pytest.mark.parametrize("calls", [400, 600])
 def test_the_budget_is_kept_and_the_certificate_still_paid(member: str, calls: int) -> None:
     model = lp.ScriptedLM(answers())
     result = compiled(MEMBERS[member](), model=model, budget=lp.Budget(calls=calls))
@@ -137,8 +137,40 @@ def test_the_budget_is_kept_and_the_certificate_still_paid(member: str, calls: i
 
 
 @every_member
+def test_a_budget_too_small_for_one_candidate_is_refused_or_enough(member: str) -> None:
+    model = lp.ScriptedLM(answers())
+    optimizer = MEMBERS[member]()
+    with lp.using(lm=model):
+        found = optimizer.estimate(
+            two_modules(), tickets(90), metric=all_right, budget=lp.Budget(calls=60)
+        )
+    model = lp.ScriptedLM(answers())
+    if found.refusal is None:
+        result = compiled(optimizer, model=model, budget=lp.Budget(calls=60))
+        assert len(model.requests) <= 60 and result.certificate.n >= 5
+        return
+    with pytest.raises(InputError, match="buys no candidate"):
+        compiled(optimizer, model=model, budget=lp.Budget(calls=60))
+    assert not model.requests
+
+
+@every_member
+def test_the_forecast_holds_what_the_compile_takes(member: str) -> None:
+    model = lp.ScriptedLM(answers())
+    with lp.using(lm=model):
+        found = MEMBERS[member]().estimate(two_modules(), tickets(240), metric=all_right)
+    assert found.probe is not None and found.probe.asked.calls <= 48
+    result = compiled(MEMBERS[member](), trainset=tickets(240))
+    taken = result.report.asked.calls
+    assert found.calls.low / 1.5 <= taken <= found.calls.high * 1.5
+    assert found.calls.middle / 1.5 <= taken <= found.calls.middle * 1.5
+    low, high = result.report.foreseen["calls"]
+    assert low / 1.5 <= taken <= high * 1.5
+
+
+@every_member
 def test_a_budget_ends_the_same_way_at_any_width(member: str) -> None:
-    budget = lp.Budget(calls=250)
+    budget = lp.Budget(calls=400)
     one = outcome(compiled(MEMBERS[member](), budget=budget))
     assert one == outcome(compiled(MEMBERS[member](concurrency=1), budget=budget))
 

@@ -1,0 +1,78 @@
+"""``langprog estimate``: what a compile would take and could show, before it is paid for."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from langprog.cli.compiling import Task, optimizer_named
+from langprog.cli.loading import examples_in, metric_named, program_named
+from langprog.lm import Budget
+
+Option = typer.Option
+
+
+def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the command
+    program: Annotated[str, typer.Argument(help="package.module:name or file.py:name")],
+    train: Annotated[str, Option(help="Examples: JSONL, JSON, CSV or Parquet.")],
+    metric: Annotated[str, Option(help="module:name, file.py:name, or exact, f1:field, ...")],
+    val: Annotated[str | None, Option(help="Examples that steer the search.")] = None,
+    holdout: Annotated[str | None, Option(help="Examples for the certificate alone.")] = None,
+    optimizer: Annotated[str, Option(help="As for compile.")] = "mipro",
+    auto: Annotated[str | None, Option(help="MIPRO's effort: light, medium or heavy.")] = None,
+    models: Annotated[
+        str | None, Option(help="Models to choose from for every module, A,B,...")
+    ] = None,
+    lm: Annotated[str | None, Option(help="Model of modules that name none.")] = None,
+    calls: Annotated[int | None, Option(help="Most requests sent.")] = None,
+    tokens: Annotated[int | None, Option(help="Most tokens.")] = None,
+    dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
+    seconds: Annotated[float | None, Option(help="Most seconds.")] = None,
+    seed: Annotated[int, Option(help="Decides everything random.")] = 0,
+    width: Annotated[int, Option(help="Examples in work at the same time.", min=1)] = 64,
+    json_: Annotated[bool, Option("--json", help="One JSON object.")] = False,
+) -> int:
+    """Say what compiling PROGRAM would take, and what its certificate could show.
+
+    Runs the program on at most 12 validation examples, twice. Exit code 1: not worth starting.
+    """
+    declared = program_named(program)
+    task = Task(
+        declared,
+        metric_named(metric),
+        examples_in(train, "--train", declared),
+        None if val is None else examples_in(val, "--val", declared),
+        None if holdout is None else examples_in(holdout, "--holdout", declared),
+        lm,
+        seed,
+    )
+    found = task.estimate(
+        optimizer_named(optimizer, width=width, auto=auto, models=models),
+        Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds),
+    )
+    if json_:
+        print(json.dumps(found.to_json()))  # noqa: T201 - this is the output
+    else:
+        _say(found)
+    return 1 if found.refusal is not None else 0
+
+
+def _say(found: Any) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table("stage", "calls", "dollars")
+    for one in found.stages:
+        dollars = "unknown"
+        if one.dollars is not None:
+            dollars = f"{one.dollars.low:.4f} to {one.dollars.high:.4f}"
+        table.add_row(one.stage, str(one.calls), dollars)
+    console.print(table)
+    for line in found.lines():
+        console.print(line, markup=False)
+    paid = found.probe.asked
+    console.print(f"asked for this estimate: {paid.calls} calls")
+    if found.refusal is not None:
+        console.print(f"not worth starting: {found.refusal}", markup=False)

@@ -1,0 +1,83 @@
+"""What a search expects to ask for, before it asks: work by stage, as ranges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from optimizers.progress import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of a number that is not known yet."""
+
+    low: float = 0.0
+    high: float = 0.0
+
+    def plus(self, other: Span) -> Span:
+        """Return the range of a sum."""
+        return Span(self.low + other.low, self.high + other.high)
+
+    def times(self, low: float, high: float | None = None) -> Span:
+        """Return the range of a product with a number between ``low`` and ``high``."""
+        return Span(self.low * low, self.high * (low if high is None else high))
+
+    @property
+    def middle(self) -> float:
+        """The geometric mean of both ends: as many times above the low one as below the high."""
+        return math.sqrt(self.low * self.high)
+
+    def __str__(self) -> str:
+        low, high = round(self.low), round(self.high)
+        return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a forecast may know.
+
+    Args:
+        predictors: Predictors of the program.
+        train: Training examples.
+        validation: Validation examples.
+        queries: Queries of the program that the search's part of the budget pays for; ``inf``
+            where there is no cap.
+        right: How often the program has full marks now, where that was measured.
+    """
+
+    predictors: int
+    train: int
+    validation: int
+    queries: float = math.inf
+    right: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one stage of a search takes.
+
+    Args:
+        stage: The stage.
+        queries: Runs of the program on an example.
+        proposals: Requests to the proposer.
+        candidates: Candidates that are tried.
+    """
+
+    stage: Stage
+    queries: Span = Span()
+    proposals: Span = Span()
+    candidates: Span = Span()
+
+
+def cut_to(works: Iterable[Work], queries: float) -> list[Work]:
+    """Return ``works`` as far as ``queries`` pay for them, stage after stage."""
+    left = Span(queries, queries)
+    found = []
+    for work in works:
+        cut = Span(min(work.queries.low, left.low), min(work.queries.high, left.high))
+        paid = cut.high / work.queries.high if work.queries.high else 1.0
+        found.append(Work(work.stage, cut, work.proposals, work.candidates.times(paid)))
+        left = Span(left.low - cut.low, left.high - cut.high)
+    return found
