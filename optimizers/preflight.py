@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langprog import Module, Sampling
-from langprog.evaluation import Metric, Row
-from langprog.evaluation.statistics import student_quantile
+from langprog.evaluation import Metric, Row, student_quantile
 from langprog.example import Example
 from langprog.lm import price_in
 from langprog.runtime import current, model_named

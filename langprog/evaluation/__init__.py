@@ -16,7 +16,7 @@ from langprog.evaluation.permutation import mcnemar_p, sign_flip_p
 from langprog.evaluation.redaction import looks_secret, redacted
 from langprog.evaluation.report import Report, Row
 from langprog.evaluation.score import Metric, Score, as_score, check_metric, metric_name
-from langprog.evaluation.statistics import mean_interval, paired_interval
+from langprog.evaluation.statistics import mean_interval, paired_interval, student_quantile
 
 __all__ = [
     "Comparison",
@@ -42,6 +42,7 @@ __all__ = [
     "metric_name",
     "numeric",
     "paired_interval",
+    "student_quantile",
     "redacted",
     "sign_flip_p",
 ]
