@@ -7,6 +7,8 @@ journal, budget, holdout, certificate) is in ``compilation``; what a search may 
 - ``bootstrap/``: demonstrations from labels and from good runs.
 - ``instructions/``: proposals for instructions, and the gate that they pass.
 - ``bayesian/``: MIPRO: instructions, demonstrations and models, searched together.
+- ``reflective/``: GEPA: instructions evolve from mistakes.
+- ``compiler``: the flagship: rounds of all of this, without a knob.
 - ``sequence``: one member after another.
 - ``candidate``, ``space``, ``scoring``, ``rows``, ``rounds``: what searches are made of.
 - ``journal``, ``meter``, ``allowance``: what makes them resume, choose the same, and stop in time.
@@ -28,6 +30,7 @@ from optimizers.bootstrap.random_search import BootstrapRandomSearch
 from optimizers.candidate import Candidate
 from optimizers.certificate import Certificate
 from optimizers.compiled import Compiled
+from optimizers.compiler import Compiler
 from optimizers.instructions.hygiene import Hygiene
 from optimizers.instructions.proposer import Proposing
 from optimizers.preflight import Preflight
@@ -43,16 +46,19 @@ from optimizers.progress import (
     Stepped,
     event_to_json,
 )
+from optimizers.reflective.gepa import GEPA
 from optimizers.report import CompileReport
 from optimizers.sequence import Sequence
 
 # Members that work without further arguments, by the name that a command line uses.
 MEMBERS: Mapping[str, type[Optimizer]] = MappingProxyType(
     {
+        "compiler": Compiler,
         "labeled": LabeledFewShot,
         "bootstrap": BootstrapFewShot,
         "random-search": BootstrapRandomSearch,
         "mipro": MIPRO,
+        "gepa": GEPA,
     }
 )
 
@@ -64,10 +70,12 @@ __all__ = [
     "Certificate",
     "CompileReport",
     "Compiled",
+    "Compiler",
     "Demonstrating",
     "Event",
     "Finished",
     "Foreseen",
+    "GEPA",
     "Hygiene",
     "LabeledFewShot",
     "MEMBERS",

@@ -104,9 +104,7 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
     out: Annotated[str, Option(help="Where the artifact goes.")],
     val: Annotated[str | None, Option(help="Examples that steer the search.")] = None,
     holdout: Annotated[str | None, Option(help="Examples for the certificate alone.")] = None,
-    optimizer: Annotated[str, Option(help="mipro, bootstrap, random-search or labeled.")] = (
-        "mipro"
-    ),
+    optimizer: Annotated[str, Option(help="compiler, mipro, gepa, bootstrap, ...")] = ("mipro"),
     auto: Annotated[str | None, Option(help="MIPRO's effort: light, medium or heavy.")] = None,
     models: Annotated[
         str | None, Option(help="Models to choose from for every module, A,B,...")

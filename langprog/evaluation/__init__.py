@@ -42,7 +42,7 @@ __all__ = [
     "metric_name",
     "numeric",
     "paired_interval",
-    "student_quantile",
     "redacted",
     "sign_flip_p",
+    "student_quantile",
 ]

@@ -9,7 +9,7 @@ call of the program is spent on it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -113,7 +113,7 @@ async def proposals(
     ]
     answers = await in_order([partial(_answer, run, settings, ask) for ask in asks], width)
     run.settle()
-    gates = {path: _gate(run, settings, path, material) for path in predictors}
+    gates = {path: gate_for(run, settings, path, material) for path in predictors}
     admitted: dict[str, list[str]] = {path: [] for path in predictors}
     for ask, answer in zip(asks, answers, strict=True):
         refusal = "no readable answer" if answer is None else gates[ask.path].refusal(answer)
@@ -139,7 +139,7 @@ async def _summary(run: Run, settings: Proposing, path: str, material: Material)
 
 def _asks(run: Run, path: str, summary: str, material: Material, count: int) -> list[_Ask]:
     signature = run.program.predictors()[path].signature
-    mistakes = _mistakes(run, path, material)
+    mistakes = mistakes_in(run, path, material.rows)
     from_mistakes = round(count * FROM_MISTAKES) if mistakes else 0
     asks = []
     for number in range(count):
@@ -219,10 +219,11 @@ def _examples(run: Run, path: str, material: Material, number: int | str) -> lis
     return [one.demo for one in picked]
 
 
-def _mistakes(run: Run, path: str, material: Material) -> list[str]:
+def mistakes_in(run: Run, path: str, rows: Iterable[Row]) -> list[str]:
+    """Return what the predictor at ``path`` got wrong in ``rows``, as texts."""
     signature = run.program.predictors()[path].signature
     texts = []
-    for row in material.rows:
+    for row in rows:
         if row.score is None or row.score.value >= 1.0:
             continue
         for step in row.trace:
@@ -243,7 +244,39 @@ def _mistakes(run: Run, path: str, material: Material) -> list[str]:
     return texts
 
 
-def _gate(run: Run, settings: Proposing, path: str, material: Material) -> Gate:
+async def improved(
+    run: Run,
+    settings: Proposing,
+    path: str,
+    current: str,
+    mistakes: Sequence[str],
+    number: int | str,
+) -> str | None:
+    """Ask for a better instruction than ``current``; ``None`` where no usable answer came.
+
+    Args:
+        run: The search that this is a part of.
+        settings: How to propose.
+        path: The predictor.
+        current: The instruction under which the mistakes were made.
+        mistakes: As :func:`mistakes_in` writes them.
+        number: Names the random stream.
+    """
+    asked = improve_instruction()
+    values = {
+        "task": task_text(run.program.predictors()[path].signature),
+        "current": current,
+        "mistakes": "\n\n".join(mistakes[:MOST_MISTAKES]),
+    }
+    answer = await _said(
+        run, settings, asked, values, number, path, temperature=settings.temperature
+    )
+    run.settle()
+    return answer
+
+
+def gate_for(run: Run, settings: Proposing, path: str, material: Material) -> Gate:
+    """Return the gate that new instructions of the predictor at ``path`` pass."""
     signature = run.program.predictors()[path].signature
     shown = material.pool.labelled.get(path, ())
     labels = labels_of(signature, shown)

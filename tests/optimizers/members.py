@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from optimizers import (
+    GEPA,
     MIPRO,
     BootstrapFewShot,
     BootstrapRandomSearch,
+    Compiler,
     LabeledFewShot,
     Optimizer,
     Searching,
@@ -34,12 +36,22 @@ def _random_search(*, concurrency: int = 64) -> Optimizer:
     return BootstrapRandomSearch(sets=4, most=4, concurrency=concurrency)
 
 
+def _gepa(*, concurrency: int = 64) -> Optimizer:
+    return GEPA(rounds=8, concurrency=concurrency)
+
+
+def _compiler(*, concurrency: int = 64) -> Optimizer:
+    return Compiler(rounds=2, concurrency=concurrency)
+
+
 MEMBERS: Mapping[str, Callable[..., Optimizer]] = MappingProxyType(
     {
         "labeled": LabeledFewShot,
         "few_shot": BootstrapFewShot,
         "random_search": _random_search,
         "mipro": _mipro,
+        "gepa": _gepa,
+        "compiler": _compiler,
         "sequence": _sequence,
     }
 )

@@ -1,0 +1,101 @@
+"""The flagship: rounds of bootstrapping, proposing and racing, each from the best so far.
+
+Follows: MIPRO (Opsahl-Ong et al., 2024) for the joint search of a round; GEPA (Agrawal et al.,
+2025) for learning from the mistakes of the best program instead of the first one's.
+Differs: a round begins where the one before ended, so that its demonstrations come from runs of a
+better program and its proposals from the mistakes that are left; rounds end when one brings
+nothing, or with the budget.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from langprog.errors import InputError
+from langprog.lm import LanguageModel
+from optimizers.base import Optimizer
+from optimizers.bayesian.mipro import MIPRO
+from optimizers.bayesian.plan import Auto
+from optimizers.candidate import Candidate
+from optimizers.compilation import finished
+from optimizers.forecast import Facts, Span, Work
+from optimizers.instructions.proposer import Proposing
+from optimizers.run import Run
+
+# The first round gets this share of the budget; each later one the same share of what is left.
+FIRST = 0.6
+# With fewer queries than this a second round would only take from the first.
+WORTH_A_ROUND = 250
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiler(Optimizer):
+    """Compile with defaults that need no knob.
+
+    Args:
+        models: Models that each predictor may use beside its own.
+        rounds: Rounds at most.
+        auto: How thorough a round is: ``light``, ``medium`` or ``heavy``; a budget cuts it down.
+        proposing: How instructions are proposed.
+        concurrency: Examples in work at the same time.
+    """
+
+    models: Sequence[str | LanguageModel] = ()
+    rounds: int = 3
+    auto: Auto = "light"
+    proposing: Proposing = Proposing()
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1:
+            raise InputError(f"rounds is 1 or more, not {self.rounds}")
+        self._round()  # checks what it hands on
+
+    def _round(self) -> MIPRO:
+        return MIPRO(
+            auto=self.auto,
+            models=self.models,
+            proposing=self.proposing,
+            concurrency=self.concurrency,
+        )
+
+    def models_needed(self) -> tuple[LanguageModel | str, ...]:
+        """Return the models to choose from, and the proposer."""
+        return self._round().models_needed()
+
+    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+        """Return the first round, and the later ones as far as they come."""
+        count = self._count(facts.queries)
+        share = FIRST if count > 1 else 1.0
+        first = self._round().forecast(replace(facts, queries=facts.queries * share))
+        later = Span(0.0, float(count - 1))
+        more = [
+            Work(
+                one.stage,
+                Span(one.queries.low * later.low, one.queries.high * later.high),
+                Span(one.proposals.low * later.low, one.proposals.high * later.high),
+                Span(one.candidates.low * later.low, one.candidates.high * later.high),
+            )
+            for one in first
+            if one.stage != "prepare" and count > 1
+        ]
+        return (*first, *more)
+
+    def _count(self, queries: float) -> int:
+        if math.isinf(queries):
+            return self.rounds
+        return max(1, min(self.rounds, math.floor(queries / WORTH_A_ROUND)))
+
+    async def search(self, run: Run) -> Candidate:
+        """Search in rounds, each from the best of the one before."""
+        best = run.start
+        count = self._count(run.queries_left())
+        for number in range(count):
+            share = FIRST if number + 1 < count else 1.0
+            found = await finished(self._round(), run.child(f"{number}", best, share))
+            run.log("round", {"number": number, "digest": found.digest, "label": found.label})
+            if found == best and number > 0:
+                break
+            best = found
+        return best

@@ -1,0 +1,1 @@
+"""Reflective evolution of instructions."""
