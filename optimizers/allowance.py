@@ -11,7 +11,7 @@ from optimizers.meter import Metered
 # What the certificate keeps of a cap in tokens, dollars or seconds, where the price of a program
 # that is not yet found cannot be known; and the most that it keeps of a cap in calls.
 RESERVED = 0.35
-MOST_RESERVED_CALLS = 0.5
+MOST_RESERVED_CALLS = 0.35
 # Repairs of unreadable replies make a query dearer than the number of its predictors says.
 SPARE = 1.1
 

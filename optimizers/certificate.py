@@ -19,6 +19,8 @@ from optimizers.scoring import Estimate, QueryCost
 Verdict = Literal["certified", "uncertified", "original"]
 Accept = Literal["certified", "best"]
 
+Pairs = Sequence[tuple[Row, Row]]
+
 LEVEL = 0.05
 # Five wins in five untied pairs are the fewest that a one-sided exact test at 5 % accepts: 1/32.
 FEWEST_ROWS = 5
@@ -114,7 +116,7 @@ async def certify(
     accept: Accept,
     concurrency: int,
     search_dollars: float | None = None,
-) -> Certificate:
+) -> tuple[Certificate, Pairs]:
     """Run both programs on the holdout and compare them.
 
     Args:
@@ -125,10 +127,13 @@ async def certify(
         accept: ``certified``: only a detectable gain ships; ``best``: what was found ships.
         concurrency: Examples in work at the same time.
         search_dollars: What the search asked for, for the break-even number of queries.
+
+    Returns:
+        The certificate, and the rows before and after that it rests on.
     """
     few = too_few(len(holdout))
     if few is not None:
-        return uncertain(few, accept)
+        return uncertain(few, accept), ()
     jobs = [Job(program, holdout), Job(compiled, holdout)]
     before, after = await run_rows(jobs, metric, concurrency)
     pairs = [
@@ -138,17 +143,18 @@ async def certify(
     ]
     lost = len(holdout) - len(pairs)
     if lost > MOST_LOST * len(holdout) or len(pairs) < FEWEST_ROWS:
-        return uncertain(
+        unsure = uncertain(
             f"{lost} of {len(holdout)} holdout examples were lost on the way"
             f"{_first_failure([*before, *after])}; "
             "run the same command with the same run_dir again to finish",
             accept,
         )
-    return _from_pairs(pairs, lost, program is compiled, accept, search_dollars)
+        return unsure, pairs
+    return _from_pairs(pairs, lost, program is compiled, accept, search_dollars), pairs
 
 
 def _from_pairs(
-    pairs: Sequence[tuple[Row, Row]],
+    pairs: Pairs,
     lost: int,
     same: bool,
     accept: Accept,

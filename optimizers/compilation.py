@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from langprog.lm import Budgeted, LanguageModel, Ledger, Recorded, Wrapper
 from langprog.runtime import current, model_named
 from optimizers.allowance import SPARE, plan, unpaid
 from optimizers.candidate import Candidate
-from optimizers.certificate import Certificate, certify, too_few, uncertain
+from optimizers.certificate import Certificate, Pairs, certify, too_few, uncertain
 from optimizers.compiled import Compiled
 from optimizers.evidence import Evidence
 from optimizers.fingerprint import (
@@ -31,7 +32,7 @@ from optimizers.meter import Metered
 from optimizers.order import Order
 from optimizers.preflight import Preflight, Probe, forecast, probed, rendered_cost
 from optimizers.progress import Finished, Foreseen, Noted, Progress, StageStarted
-from optimizers.report import CompileReport, prompts_of
+from optimizers.report import CompileReport, compared_rows, prompts_of
 from optimizers.run import Materials, Run, Tally
 from optimizers.scoring import QueryCost, Scorer
 from optimizers.teller import Teller
@@ -123,14 +124,15 @@ class _Compilation:
             self._prepare()
             candidate, tally = await self._searched()
             begun = self._journal.meter.read()
-            certificate = await self._certified(candidate, tally)
+            certificate, pairs = await self._certified(candidate, tally)
             certified = self._journal.meter.read().since(begun)
             ships = certificate.verdict != "original"
             program = self._order.program
             shipped = pinned(candidate.apply(program) if ships else program)
         self._teller.spent()
         self._teller.tell(Finished(certificate.verdict, str(certificate)))
-        return self._result(shipped, candidate, certificate, (tally.settled, certified))
+        rows = compared_rows(self._order.program.input_names(), pairs)
+        return self._result(shipped, candidate, certificate, (tally.settled, certified), rows)
 
     def _recorded(self, model: LanguageModel) -> LanguageModel:
         # One wrapper a model, so that equal requests in flight at once find each other.
@@ -214,12 +216,12 @@ class _Compilation:
             candidate = await finished(self._searcher, run)
         return candidate, run.tally
 
-    async def _certified(self, candidate: Candidate, tally: Tally) -> Certificate:
+    async def _certified(self, candidate: Candidate, tally: Tally) -> tuple[Certificate, Pairs]:
         order = self._order
         rows = self._affordable_rows(candidate, tally)
         self._teller.tell(StageStarted("certify", rows, f"both programs on {rows} held-out rows"))
         try:
-            certificate = await certify(
+            certificate, pairs = await certify(
                 order.program,
                 candidate.apply(order.program),
                 order.parts.holdout[:rows],
@@ -229,11 +231,12 @@ class _Compilation:
                 search_dollars=tally.settled.dollars,
             )
         except BudgetExceeded as error:
-            certificate = uncertain(
-                f"the budget ended before the certificate: {error}", order.accept
+            certificate, pairs = (
+                uncertain(f"the budget ended before the certificate: {error}", order.accept),
+                (),
             )
         self._journal.decide("certificate", certificate.to_json())
-        return certificate
+        return certificate, pairs
 
     def _affordable_rows(self, candidate: Candidate, tally: Tally) -> int:
         plan = self._plan
@@ -255,6 +258,7 @@ class _Compilation:
         candidate: Candidate,
         certificate: Certificate,
         asked: tuple[Metered, Metered],
+        rows: Sequence[Mapping[str, Any]],
     ) -> Compiled:
         order = self._order
         evidence = Evidence(
@@ -288,6 +292,7 @@ class _Compilation:
             diverged_at=self._journal.diverged_at,
             prompts=(prompts_of(before), prompts_of(after)),
             foreseen=self._foreseen.to_json(),
+            rows=tuple(rows),
         )
         return Compiled(
             program=shipped, candidate=candidate, certificate=certificate, report=report

@@ -26,6 +26,10 @@ from optimizers.run import Run
 
 # The first round gets this share of the budget; each later one the same share of what is left.
 FIRST = 0.6
+# A round later than the first asks for this share of its proposals from mistakes.
+LATER_FROM_MISTAKES = 0.75
+# So many rounds without a gain, one after the other, end the search.
+PATIENCE = 2
 # With fewer queries than this a second round would only take from the first.
 WORTH_A_ROUND = 250
 
@@ -43,7 +47,7 @@ class Compiler(Optimizer):
     """
 
     models: Sequence[str | LanguageModel] = ()
-    rounds: int = 3
+    rounds: int = 6
     auto: Auto = "light"
     proposing: Proposing = Proposing()
 
@@ -52,11 +56,14 @@ class Compiler(Optimizer):
             raise InputError(f"rounds is 1 or more, not {self.rounds}")
         self._round()  # checks what it hands on
 
-    def _round(self) -> MIPRO:
+    def _round(self, number: int = 0) -> MIPRO:
+        proposing = self.proposing
+        if number:
+            proposing = replace(proposing, from_mistakes=LATER_FROM_MISTAKES)
         return MIPRO(
             auto=self.auto,
             models=self.models,
-            proposing=self.proposing,
+            proposing=proposing,
             concurrency=self.concurrency,
         )
 
@@ -89,13 +96,14 @@ class Compiler(Optimizer):
 
     async def search(self, run: Run) -> Candidate:
         """Search in rounds, each from the best of the one before."""
-        best = run.start
+        best, idle = run.start, 0
         count = self._count(run.queries_left())
         for number in range(count):
             share = FIRST if number + 1 < count else 1.0
-            found = await finished(self._round(), run.child(f"{number}", best, share))
+            found = await finished(self._round(number), run.child(f"{number}", best, share))
             run.log("round", {"number": number, "digest": found.digest, "label": found.label})
-            if found == best and number > 0:
+            idle = idle + 1 if found == best else 0
+            if idle == PATIENCE:
                 break
             best = found
         return best

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from langprog import Module
 from langprog.errors import InputError
+from langprog.evaluation import Row, redacted
 from optimizers.candidate import Candidate, parameter_to_json
 from optimizers.evidence import Evidence
+from optimizers.instructions.wording import value_text
 from optimizers.meter import Metered
 from optimizers.page import page
 from optimizers.progress import Noted
@@ -37,6 +39,7 @@ class CompileReport:
             metric or the program is random, or more budget was given), or ``None``.
         prompts: For every predictor its instruction and demonstrations, before and after.
         foreseen: What the compile was expected to take.
+        rows: The holdout's rows, before and after; no artifact has them, as they are data.
     """
 
     evidence: Evidence
@@ -49,6 +52,7 @@ class CompileReport:
     diverged_at: int | None
     prompts: tuple[Prompts, Prompts]
     foreseen: Mapping[str, Any]
+    rows: tuple[Mapping[str, Any], ...]
 
     @property
     def trials(self) -> tuple[Mapping[str, Any], ...]:
@@ -73,6 +77,7 @@ class CompileReport:
             "diverged_at": self.diverged_at,
             "prompts": {"before": before, "after": after},
             "foreseen": dict(self.foreseen),
+            "rows": [dict(row) for row in self.rows],
         }
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -100,6 +105,35 @@ def prompts_of(program: Module) -> dict[str, dict[str, Any]]:
         }
         for path, predictor in program.predictors().items()
     }
+
+
+def compared_rows(inputs: Sequence[str], pairs: Iterable[tuple[Row, Row]]) -> list[dict[str, Any]]:
+    """Return each holdout example with its outputs and scores before and after.
+
+    Args:
+        inputs: Names of the program's inputs.
+        pairs: Rows before and after.
+    """
+    return [
+        {
+            "inputs": _texts({k: v for k, v in one.example.items() if k in inputs}),
+            "wanted": _texts({k: v for k, v in one.example.items() if k not in inputs}),
+            "before": _outcome(one),
+            "after": _outcome(two),
+        }
+        for one, two in pairs
+    ]
+
+
+def _outcome(row: Row) -> dict[str, Any]:
+    outputs: Mapping[str, Any] = {} if row.prediction is None else dict(row.prediction.items())
+    if row.failure is not None:
+        outputs = {row.failure.kind: row.failure.message}
+    return {"outputs": _texts(outputs), "score": None if row.score is None else row.score.value}
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: redacted(value_text(value)) for name, value in values.items()}
 
 
 def _write(path: Path, text: str) -> None:

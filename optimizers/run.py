@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from langprog import Example, Module
@@ -230,12 +230,26 @@ class Run:
             self._teller.tell(
                 BestSoFar(candidate.label, estimate.mean, estimate.low, estimate.high, estimate.n)
             )
+            self.log("best", self._evidence(candidate))
 
     # --- telling ------------------------------------------------------------------------------
 
     def log(self, what: str, data: Mapping[str, Any]) -> None:
         """Write a decision to the journal."""
         self.journal.decide(f"{self._name}{what}", data)
+
+    def log_trial(self, candidate: Candidate, **more: Any) -> None:
+        """Write down what is known of a candidate that was tried."""
+        self.log("trial", {**self._evidence(candidate), **more})
+
+    def _evidence(self, candidate: Candidate) -> dict[str, Any]:
+        return {
+            "digest": candidate.digest,
+            "label": candidate.label,
+            "calls": self.journal.meter.read().calls,
+            "cost": asdict(self.scorer.cost(candidate)),
+            **self.scorer.estimate(candidate).to_json(),
+        }
 
     def note(self, text: str, *, warning: bool = False) -> None:
         """Tell a person something worth knowing, and keep it for the report."""

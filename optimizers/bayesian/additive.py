@@ -47,6 +47,29 @@ def recombined(space: Space, seen: Mapping[Assignment, float], count: int) -> li
     return found
 
 
+def importance(space: Space, seen: Mapping[Assignment, float]) -> dict[str, float]:
+    """Return for every choice the share of the scores' spread that it explains, by its key.
+
+    Args:
+        space: Where the points are.
+        seen: Every point that was tried, with the best estimate of its value.
+
+    Returns:
+        Shares that add up to 1, or all 0 where nothing made a difference.
+    """
+    effects = _effects(space, seen)
+    spreads = []
+    for place, effect in enumerate(effects):
+        used = [effect[point[place]] for point in seen]
+        mean = sum(used) / len(used)
+        spreads.append(sum((one - mean) ** 2 for one in used) / len(used))
+    whole = sum(spreads)
+    return {
+        choice.key: spread / whole if whole > 0 else 0.0
+        for choice, spread in zip(space.choices, spreads, strict=True)
+    }
+
+
 def _effects(space: Space, seen: Mapping[Assignment, float]) -> list[list[float]]:
     """Fit one effect a value by backfitting: each in turn explains what the others leave."""
     mean = sum(seen.values()) / len(seen)

@@ -30,7 +30,7 @@ from optimizers.run import Run
 from optimizers.scoring import Ask
 from optimizers.space import Choice, Space
 
-# Demonstrations in the largest sets: one for every label, within these limits.
+# Demonstrations in the largest sets: two for every label, within these limits.
 FEWEST_SHOWN = 6
 MOST_SHOWN = 16
 
@@ -41,7 +41,7 @@ class Demonstrating:
 
     Args:
         sets: Sets for each predictor; ``None`` leaves it to ``auto``, 0 searches none.
-        most: Demonstrations in a set at most; ``None``: one for every label, 6 to 16.
+        most: Demonstrations in a set at most; ``None``: two for every label, 6 to 16.
         threshold: Lowest score of a good run; see BootstrapFewShot.
     """
 
@@ -225,4 +225,4 @@ class MIPRO(Optimizer):
         if self.demonstrating.most is not None:
             return self.demonstrating.most
         labels = labels_of(signature, shown)
-        return max(FEWEST_SHOWN, min(MOST_SHOWN, max(labels.values(), default=0)))
+        return max(FEWEST_SHOWN, min(MOST_SHOWN, 2 * max(labels.values(), default=0)))

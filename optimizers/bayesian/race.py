@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from optimizers.bayesian.additive import recombined
+from optimizers.bayesian.additive import importance, recombined
 from optimizers.bayesian.sampler import suggest
 from optimizers.bayesian.shrinkage import shrunken
 from optimizers.candidate import Candidate
@@ -112,6 +112,8 @@ class Race:
         if done < total:
             self.run.note(f"the search tried {done} of {total} points: its budget pays no more")
         await self._final()
+        if self._runners:
+            self.run.log("importance", importance(self.space, self._estimates()))
         await self._prune()
 
     # --- points ---------------------------------------------------------------------------------
@@ -286,17 +288,10 @@ class Race:
         means = self._estimates()
         for runner in runners:
             if runner.point in means:
-                estimate = self.run.scorer.estimate(runner.candidate)
-                self.run.log(
-                    "trial",
-                    {
-                        "digest": runner.candidate.digest,
-                        "label": runner.candidate.label,
-                        "point": dict(self.space.to_json(runner.point)),
-                        "shrunken": means[runner.point],
-                        "calls": self.run.asked().calls,
-                        **estimate.to_json(),
-                    },
+                self.run.log_trial(
+                    runner.candidate,
+                    point=dict(self.space.to_json(runner.point)),
+                    shrunken=means[runner.point],
                 )
 
 

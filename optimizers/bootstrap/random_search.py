@@ -97,7 +97,7 @@ class BootstrapRandomSearch(Optimizer):
                 break
             await run.score_fully(batch)
             for candidate in batch:
-                self._log(run, candidate)
+                run.log_trial(candidate)
             run.step("search", first + len(batch), len(distinct))
         return run.best
 
@@ -114,10 +114,3 @@ class BootstrapRandomSearch(Optimizer):
             for path, predictor in run.program.predictors().items()
         }
         return run.candidate(values, f"set {number}: {recipe.label}")
-
-    def _log(self, run: Run, candidate: Candidate) -> None:
-        estimate = run.scorer.estimate(candidate)
-        run.log(
-            "trial",
-            {"digest": candidate.digest, "label": candidate.label, **estimate.to_json()},
-        )

@@ -41,9 +41,6 @@ from optimizers.instructions.wording import (
 from optimizers.rounds import in_order
 from optimizers.run import Run
 
-# The share of proposals that are asked for from mistakes, where there are any.
-FROM_MISTAKES = 0.25
-
 
 @dataclass(frozen=True, kw_only=True)
 class Proposing:
@@ -53,12 +50,14 @@ class Proposing:
         model: The model that proposes, or its name; the ambient one if left out.
         temperature: Of all proposals but the first, which is the model's most likely one.
         max_tokens: Longest proposal, in tokens.
+        from_mistakes: Share of proposals that are asked for from mistakes, where there are any.
         hygiene: What is refused.
     """
 
     model: str | LanguageModel | None = None
     temperature: float = 0.9
     max_tokens: int = 400
+    from_mistakes: float = 0.25
     hygiene: Hygiene = Hygiene()
 
 
@@ -109,7 +108,7 @@ async def proposals(
     asks = [
         ask
         for path, summary in zip(predictors, summaries, strict=True)
-        for ask in _asks(run, path, summary, material, count)
+        for ask in _asks(run, settings, path, summary, material, count)
     ]
     answers = await in_order([partial(_answer, run, settings, ask) for ask in asks], width)
     run.settle()
@@ -137,10 +136,12 @@ async def _summary(run: Run, settings: Proposing, path: str, material: Material)
     return answer or ""
 
 
-def _asks(run: Run, path: str, summary: str, material: Material, count: int) -> list[_Ask]:
+def _asks(
+    run: Run, settings: Proposing, path: str, summary: str, material: Material, count: int
+) -> list[_Ask]:
     signature = run.program.predictors()[path].signature
     mistakes = mistakes_in(run, path, material.rows)
-    from_mistakes = round(count * FROM_MISTAKES) if mistakes else 0
+    from_mistakes = round(count * settings.from_mistakes) if mistakes else 0
     asks = []
     for number in range(count):
         if number >= count - from_mistakes:

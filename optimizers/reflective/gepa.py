@@ -194,11 +194,7 @@ class _Bridge:
         values = self._run.scorer.values(one)
         mean = sum(values.values()) / len(values) if values else 0.0
         if len(places) == self._run.scorer.size and values:
-            estimate = self._run.scorer.estimate(one).to_json()
-            calls = self._run.asked().calls
-            self._run.log(
-                "trial", {"digest": one.digest, "label": one.label, "calls": calls, **estimate}
-            )
+            self._run.log_trial(one)
         return [values.get(place, mean) for place in places]
 
     async def _on_train(self, one: Candidate, places: Sequence[int]) -> tuple[Row, ...]:

@@ -142,15 +142,15 @@ def test_a_budget_too_small_for_one_candidate_is_refused_or_enough(member: str) 
     optimizer = MEMBERS[member]()
     with lp.using(lm=model):
         found = optimizer.estimate(
-            two_modules(), tickets(90), metric=all_right, budget=lp.Budget(calls=60)
+            two_modules(), tickets(90), metric=all_right, budget=lp.Budget(calls=80)
         )
     model = lp.ScriptedLM(answers())
     if found.refusal is None:
-        result = compiled(optimizer, model=model, budget=lp.Budget(calls=60))
-        assert len(model.requests) <= 60 and result.certificate.n >= 5
+        result = compiled(optimizer, model=model, budget=lp.Budget(calls=80))
+        assert len(model.requests) <= 80 and result.certificate.n >= 5
         return
     with pytest.raises(InputError, match="buys no candidate"):
-        compiled(optimizer, model=model, budget=lp.Budget(calls=60))
+        compiled(optimizer, model=model, budget=lp.Budget(calls=80))
     assert not model.requests
 
 
