@@ -1,0 +1,63 @@
+"""The surface as a language model of DSPy's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import langprog as lp
+from benchmarks.peers import compiled_peer
+from benchmarks.surface.endpoint import Surface
+from benchmarks.surface.programs import FRESH, items, right
+
+
+def surface_lm(surface: Surface) -> Any:
+    """Return ``surface`` as a DSPy model; equal requests of equal rollouts are equal answers."""
+    import dspy  # noqa: PLC0415 - the peer is loaded where it is measured
+
+    class SurfaceLM(dspy.BaseLM):  # type: ignore[misc]  # DSPy has no types
+        def __init__(self, **options: Any) -> None:
+            super().__init__(model=f"surface/{surface.size}", cache=False, **options)
+
+        def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
+            said = messages or [{"role": "user", "content": prompt}]
+            given = {**self.kwargs, **options}
+            # A temperature above zero draws anew for every rollout, as a seed does.
+            variation = (given.get("rollout_id"), given.get("temperature"))
+            text = surface.answer(
+                [(one["role"], _text(one["content"])) for one in said], variation
+            )
+            message = SimpleNamespace(content=text, role="assistant", tool_calls=None)
+            return SimpleNamespace(
+                choices=[SimpleNamespace(message=message, finish_reason="stop", index=0)],
+                usage={"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+                model=self.model,
+            )
+
+    return SurfaceLM()
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text", "") for part in content)
+
+
+def peer(
+    name: str, program: lp.Module, data: Sequence[lp.Example], surface: Surface, seed: int
+) -> tuple[int, float]:
+    """Compile with a peer; return the calls that it paid and the true accuracy that it reached."""
+    answer = compiled_peer(
+        name,
+        program,
+        (data[:100], data[100:]),
+        lambda example, outputs: float(example.answer == outputs.get("answer")),
+        surface_lm(surface),
+        seed=seed,
+        threads=1,
+    )
+    calls = surface.calls
+    fresh = items(surface, FRESH, 600)
+    hits = [right(one, lp.Prediction(**answer(one.to_dict()))) for one in fresh]
+    return calls, sum(hits) / len(hits)
