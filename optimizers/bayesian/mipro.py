@@ -162,6 +162,8 @@ class MIPRO(Optimizer):
         )
 
     async def _material(self, run: Run, sizes: Sizes) -> Material:
+        if self.instructions == 0 and self.demonstrating.sets == 0:
+            return Material(Pool({}, {}), ())  # models alone: nothing is to be learnt from runs
         done = await rollouts(
             run,
             wanted=sizes.rollouts // 2,
