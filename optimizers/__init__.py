@@ -7,11 +7,13 @@ journal, budget, holdout, certificate) is in ``compilation``; what a search may 
 - ``bootstrap/``: demonstrations from labels and from good runs.
 - ``instructions/``: proposals for instructions, and the gate that they pass.
 - ``bayesian/``: MIPRO: instructions, demonstrations and models, searched together.
+- ``models/``: which model each module asks.
 - ``reflective/``: GEPA: instructions evolve from mistakes.
 - ``compiler``: the flagship: rounds of all of this, without a knob.
 - ``sequence``: one member after another.
 - ``candidate``, ``space``, ``scoring``, ``rows``, ``rounds``: what searches are made of.
 - ``journal``, ``meter``, ``allowance``: what makes them resume, choose the same, and stop in time.
+- ``front``: what nothing else beats in quality, price and latency.
 - ``certificate``, ``evidence``, ``report``, ``compiled``: what comes out.
 - ``forecast``, ``preflight``: what a compile will take and can show, said before it starts.
 - ``progress``: what a compile tells while it works.
@@ -31,8 +33,10 @@ from optimizers.candidate import Candidate
 from optimizers.certificate import Certificate
 from optimizers.compiled import Compiled
 from optimizers.compiler import Compiler
+from optimizers.front import FrontPoint, Objective
 from optimizers.instructions.hygiene import Hygiene
 from optimizers.instructions.proposer import Proposing
+from optimizers.models.selector import LLMSelector
 from optimizers.preflight import Preflight
 from optimizers.progress import (
     BestSoFar,
@@ -74,13 +78,16 @@ __all__ = [
     "Demonstrating",
     "Event",
     "Finished",
+    "FrontPoint",
     "Foreseen",
     "GEPA",
     "Hygiene",
+    "LLMSelector",
     "LabeledFewShot",
     "MEMBERS",
     "MIPRO",
     "Noted",
+    "Objective",
     "Optimizer",
     "Preflight",
     "Progress",

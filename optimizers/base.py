@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from langprog import Budget, Module
+from langprog.errors import InputError
 from langprog.evaluation import Metric
 from langprog.lm import LanguageModel
 from langprog.runtime import run_sync
@@ -22,6 +23,7 @@ from optimizers.compilation import compiled, estimated
 from optimizers.compiled import Compiled
 from optimizers.fingerprint import OPERATIONAL
 from optimizers.forecast import Facts, Work
+from optimizers.front import OBJECTIVES, Objective
 from optimizers.order import Examples, Order
 from optimizers.preflight import Preflight
 from optimizers.progress import Progress, Silent
@@ -35,9 +37,26 @@ class Optimizer(ABC):
     Args:
         concurrency: Examples in work at the same time; changes how long a compile takes and
             nothing else.
+        objective: ``quality``; or ``cost`` or ``latency``: the cheapest or quickest program whose
+            quality is close to the best. The certificate then says that it is cheaper (quicker)
+            and not worse by more than ``tolerance``.
+        tolerance: Mean score that may be given up for ``cost`` or ``latency``.
+
+    Raises:
+        InputError: A knob is out of range.
     """
 
     concurrency: int = field(default=64, metadata={OPERATIONAL: True})
+    objective: Objective = "quality"
+    tolerance: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise InputError(
+                f"objective is one of {', '.join(OBJECTIVES)}, not {self.objective!r}"
+            )
+        if self.tolerance < 0:
+            raise InputError(f"tolerance is 0 or more, not {self.tolerance}")
 
     @abstractmethod
     async def search(self, run: Run) -> Candidate:

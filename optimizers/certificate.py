@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from langprog import Example, Module
-from langprog.evaluation import Metric, Report, Row, compare
+from langprog.evaluation import Metric, Report, Row, compare, sign_flip_p
 from optimizers.rows import Job, run_rows
 from optimizers.scoring import Estimate, QueryCost
 
@@ -26,6 +26,20 @@ LEVEL = 0.05
 FEWEST_ROWS = 5
 # With more of the holdout lost on the way than this, the rest is no fair sample of it.
 MOST_LOST = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What a certificate has to show.
+
+    Args:
+        objective: ``quality``: better; ``cost`` or ``latency``: cheaper or quicker, and not worse
+            by more than ``tolerance``.
+        tolerance: Mean score that may be given up.
+    """
+
+    objective: Literal["quality", "cost", "latency"] = "quality"
+    tolerance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +130,7 @@ async def certify(
     accept: Accept,
     concurrency: int,
     search_dollars: float | None = None,
+    aim: Aim = Aim(),
 ) -> tuple[Certificate, Pairs]:
     """Run both programs on the holdout and compare them.
 
@@ -127,6 +142,7 @@ async def certify(
         accept: ``certified``: only a detectable gain ships; ``best``: what was found ships.
         concurrency: Examples in work at the same time.
         search_dollars: What the search asked for, for the break-even number of queries.
+        aim: What is to be shown.
 
     Returns:
         The certificate, and the rows before and after that it rests on.
@@ -150,7 +166,8 @@ async def certify(
             accept,
         )
         return unsure, pairs
-    return _from_pairs(pairs, lost, program is compiled, accept, search_dollars), pairs
+    same = program is compiled
+    return _from_pairs(pairs, lost, same, accept, search_dollars, aim), pairs
 
 
 def _from_pairs(
@@ -159,12 +176,23 @@ def _from_pairs(
     same: bool,
     accept: Accept,
     search_dollars: float | None,
+    aim: Aim,
 ) -> Certificate:
     before, after = [one for one, _ in pairs], [two for _, two in pairs]
     result = compare(Report(tuple(before)), Report(tuple(after)))
-    gain = result.p_greater <= LEVEL and result.difference > 0
-    verdict, reason = _verdict(gain, same, accept)
     cost_before, cost_after = QueryCost.of(before), QueryCost.of(after)
+    p_value = result.p_greater
+    gain = p_value <= LEVEL and result.difference > 0
+    if aim.objective != "quality" and not gain:
+        scored = zip(before, after, strict=True)
+        p_value = sign_flip_p([_value(two) - _value(one) + aim.tolerance for one, two in scored])
+        less = cost_after.dollars < cost_before.dollars
+        if aim.objective == "latency" or cost_before.dollars == 0:
+            less = _seconds(after) < _seconds(before)
+        gain = p_value <= LEVEL and less
+        verdict, reason = _thrifty(gain, same, accept, aim)
+    else:
+        verdict, reason = _verdict(gain, same, accept)
     low, high = result.interval
     return Certificate(
         verdict=verdict,
@@ -174,7 +202,7 @@ def _from_pairs(
         difference=result.difference,
         low=low,
         high=high,
-        p_value=result.p_greater,
+        p_value=p_value,
         n=len(pairs),
         lost=lost,
         wins=result.wins,
@@ -194,6 +222,25 @@ def _verdict(gain: bool, same: bool, accept: Accept) -> tuple[Verdict, str]:
     if accept == "best":
         return "uncertified", "No gain could be detected; shipped because the best was asked for."
     return "original", "No gain could be detected, so the program stays as it is."
+
+
+def _thrifty(gain: bool, same: bool, accept: Accept, aim: Aim) -> tuple[Verdict, str]:
+    """Return the verdict where less cost or latency was asked for."""
+    what = "cheaper" if aim.objective == "cost" else "quicker"
+    if gain:
+        return "certified", (
+            f"It is {what}, and not worse by more than {aim.tolerance:g} (one-sided test, 5 %)."
+        )
+    if same:
+        return "original", f"The search found nothing {what} that is about as good."
+    reason = f"It could not be shown to be {what} and not worse by more than {aim.tolerance:g}"
+    if accept == "best":
+        return "uncertified", f"{reason}; shipped because the best was asked for."
+    return "original", f"{reason}, so the program stays as it is."
+
+
+def _seconds(rows: Sequence[Row]) -> float:
+    return sum(one.latency for row in rows for step in row.trace for one in step.completions)
 
 
 def uncertain(reason: str, accept: Accept) -> Certificate:

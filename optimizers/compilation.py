@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any, Protocol
 
 from langprog import Module, using
@@ -18,7 +19,7 @@ from langprog.lm import Budgeted, LanguageModel, Ledger, Recorded, Wrapper
 from langprog.runtime import current, model_named
 from optimizers.allowance import SPARE, plan, unpaid
 from optimizers.candidate import Candidate
-from optimizers.certificate import Certificate, Pairs, certify, too_few, uncertain
+from optimizers.certificate import Aim, Certificate, Pairs, certify, too_few, uncertain
 from optimizers.compiled import Compiled
 from optimizers.evidence import Evidence
 from optimizers.fingerprint import (
@@ -27,6 +28,7 @@ from optimizers.fingerprint import (
     metric_digest,
 )
 from optimizers.forecast import Facts, Work
+from optimizers.front import Objective, chosen, front_of, points_of
 from optimizers.journal import Journal
 from optimizers.meter import Metered
 from optimizers.order import Order
@@ -44,6 +46,16 @@ class Searcher(Protocol):
     @property
     def concurrency(self) -> int:
         """Examples in work at the same time."""
+        ...
+
+    @property
+    def objective(self) -> Objective:
+        """What counts: quality, cost or latency."""
+        ...
+
+    @property
+    def tolerance(self) -> float:
+        """Quality that may be given up for cost or latency."""
         ...
 
     async def search(self, run: Run) -> Candidate:
@@ -213,7 +225,12 @@ class _Compilation:
         )
         cap = Ledger(unpaid(self._plan.search_budget, earlier.paid, earlier.seconds))
         with using(budget=cap):
-            candidate = await finished(self._searcher, run)
+            best = await finished(self._searcher, run)
+        self._points = points_of(self._scorer, order.program)
+        searcher = self._searcher
+        candidate = chosen(searcher.objective, best, self._points, searcher.tolerance)
+        if candidate != best:
+            run.log("chosen", {"objective": searcher.objective, "digest": candidate.digest})
         return candidate, run.tally
 
     async def _certified(self, candidate: Candidate, tally: Tally) -> tuple[Certificate, Pairs]:
@@ -229,6 +246,7 @@ class _Compilation:
                 accept=order.accept,
                 concurrency=self._searcher.concurrency,
                 search_dollars=tally.settled.dollars,
+                aim=Aim(self._searcher.objective, self._searcher.tolerance),
             )
         except BudgetExceeded as error:
             certificate, pairs = (
@@ -295,7 +313,13 @@ class _Compilation:
             rows=tuple(rows),
         )
         return Compiled(
-            program=shipped, candidate=candidate, certificate=certificate, report=report
+            program=shipped,
+            candidate=candidate,
+            certificate=certificate,
+            report=report,
+            front=tuple(
+                replace(point, program=pinned(point.program)) for point in front_of(self._points)
+            ),
         )
 
 

@@ -9,6 +9,7 @@ from langprog import Module
 from langprog.artifact import save_program
 from optimizers.candidate import Candidate
 from optimizers.certificate import Certificate
+from optimizers.front import FrontPoint
 from optimizers.report import CompileReport
 
 
@@ -22,12 +23,15 @@ class Compiled:
         candidate: The best that was found, whether it ships or not.
         certificate: What the holdout says.
         report: How it came to be.
+        front: Programs that nothing else beats in quality, price and latency, on validation; the
+            best quality first. None of them but ``program`` has a certificate.
     """
 
     program: Module
     candidate: Candidate
     certificate: Certificate
     report: CompileReport
+    front: tuple[FrontPoint, ...] = ()
 
     def save(self, path: str | os.PathLike[str]) -> str:
         """Write the artifact: the program with its evidence.

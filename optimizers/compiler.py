@@ -52,6 +52,7 @@ class Compiler(Optimizer):
     proposing: Proposing = Proposing()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.rounds < 1:
             raise InputError(f"rounds is 1 or more, not {self.rounds}")
         self._round()  # checks what it hands on

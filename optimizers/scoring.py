@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from langprog import Example, Module
-from langprog.evaluation import Metric, Row, mean_interval
+from langprog.evaluation import Metric, Row, mean_interval, quantile
 from optimizers.candidate import Candidate
 from optimizers.rows import Job, is_lost, run_rows
 
@@ -100,6 +100,8 @@ class Scorer:
         self._values: dict[str, dict[int, float]] = {}
         self._asked: dict[str, set[int]] = {}
         self._costs: dict[str, QueryCost] = {}
+        self._latencies: dict[str, list[float]] = {}
+        self._candidates: dict[str, Candidate] = {}
         self._size = len(examples)
         self.dearest = QueryCost(calls=float(len(program.predictors())))
 
@@ -140,6 +142,8 @@ class Scorer:
 
     def _keep(self, candidate: Candidate, indices: Sequence[int], rows: Sequence[Row]) -> None:
         values = self._values.setdefault(candidate.digest, {})
+        self._candidates.setdefault(candidate.digest, candidate)
+        self._latencies.setdefault(candidate.digest, []).extend(map(_waited, rows))
         self._asked.setdefault(candidate.digest, set()).update(indices)
         for index, row in zip(indices, rows, strict=True):
             if row.score is not None:
@@ -157,6 +161,19 @@ class Scorer:
     def cost(self, candidate: Candidate) -> QueryCost:
         """Return what a query of ``candidate`` takes, where it was run; else the dearest seen."""
         return self._costs.get(candidate.digest, self.dearest)
+
+    def latency(self, candidate: Candidate) -> tuple[float, float]:
+        """Return the seconds that half of a candidate's queries took at most, and that 95 % did.
+
+        Time that models took, one call after the other, as if nothing else had been under way.
+        """
+        found = self._latencies.get(candidate.digest) or [0.0]
+        return quantile(found, 0.5), quantile(found, 0.95)
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every candidate that was run, in the order of their first rows."""
+        return tuple(self._candidates.values())
 
     def lost(self, candidate: Candidate) -> int:
         """Return how many of the rows asked of ``candidate`` have no score."""
@@ -182,3 +199,7 @@ class Scorer:
         """
         known = sorted(self.values(candidate).items())
         return Estimate.of([value for index, value in known if index < self.size])
+
+
+def _waited(row: Row) -> float:
+    return sum(completion.latency for step in row.trace for completion in step.completions)

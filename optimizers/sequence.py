@@ -10,6 +10,7 @@ from optimizers.base import Optimizer
 from optimizers.candidate import Candidate
 from optimizers.compilation import finished
 from optimizers.forecast import Facts, Work
+from optimizers.front import Objective
 from optimizers.run import Run
 
 
@@ -23,6 +24,8 @@ class Sequence(Optimizer):
     Args:
         *members: Optimizers, in order.
         concurrency: Examples in work at the same time, for all members.
+        objective: See Optimizer; those of the members do not count.
+        tolerance: See Optimizer.
 
     Raises:
         InputError: There is no member.
@@ -30,11 +33,20 @@ class Sequence(Optimizer):
 
     members: tuple[Optimizer, ...]
 
-    def __init__(self, *members: Optimizer, concurrency: int = 64) -> None:
+    def __init__(
+        self,
+        *members: Optimizer,
+        concurrency: int = 64,
+        objective: Objective = "quality",
+        tolerance: float = 0.05,
+    ) -> None:
         if not members:
             raise InputError("a Sequence needs at least one optimizer")
         object.__setattr__(self, "members", members)
         object.__setattr__(self, "concurrency", concurrency)
+        object.__setattr__(self, "objective", objective)
+        object.__setattr__(self, "tolerance", tolerance)
+        self.__post_init__()
 
     def models_needed(self) -> tuple[LanguageModel | str, ...]:
         """Return what the members need."""

@@ -16,7 +16,12 @@ from langprog.evaluation.permutation import mcnemar_p, sign_flip_p
 from langprog.evaluation.redaction import looks_secret, redacted
 from langprog.evaluation.report import Report, Row
 from langprog.evaluation.score import Metric, Score, as_score, check_metric, metric_name
-from langprog.evaluation.statistics import mean_interval, paired_interval, student_quantile
+from langprog.evaluation.statistics import (
+    mean_interval,
+    paired_interval,
+    quantile,
+    student_quantile,
+)
 
 __all__ = [
     "Comparison",
@@ -42,6 +47,7 @@ __all__ = [
     "metric_name",
     "numeric",
     "paired_interval",
+    "quantile",
     "redacted",
     "sign_flip_p",
     "student_quantile",

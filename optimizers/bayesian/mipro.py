@@ -92,6 +92,7 @@ class MIPRO(Optimizer):
     searching: Searching = Searching()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.auto not in AUTO:
             raise InputError(f"auto is one of {', '.join(AUTO)}, not {self.auto!r}")
         if isinstance(self.models, str):

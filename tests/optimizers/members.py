@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+import langprog as lp
 from optimizers import (
     GEPA,
     MIPRO,
@@ -12,10 +13,12 @@ from optimizers import (
     BootstrapRandomSearch,
     Compiler,
     LabeledFewShot,
+    LLMSelector,
     Optimizer,
     Searching,
     Sequence,
 )
+from tests.optimizers.simulated import answers
 
 
 def _mipro(*, concurrency: int = 64) -> Optimizer:
@@ -44,6 +47,11 @@ def _compiler(*, concurrency: int = 64) -> Optimizer:
     return Compiler(rounds=2, concurrency=concurrency)
 
 
+def _selector(*, concurrency: int = 64) -> Optimizer:
+    better = lp.ScriptedLM(answers(base=0.75), name="scripted/better")
+    return LLMSelector(models=[better], concurrency=concurrency)
+
+
 MEMBERS: Mapping[str, Callable[..., Optimizer]] = MappingProxyType(
     {
         "labeled": LabeledFewShot,
@@ -52,6 +60,7 @@ MEMBERS: Mapping[str, Callable[..., Optimizer]] = MappingProxyType(
         "mipro": _mipro,
         "gepa": _gepa,
         "compiler": _compiler,
+        "selector": _selector,
         "sequence": _sequence,
     }
 )

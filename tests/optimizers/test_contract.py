@@ -39,6 +39,10 @@ from tests.optimizers.simulated import (
 ROOT = Path(__file__).parents[2]
 
 every_member = pytest.mark.parametrize("member", MEMBERS)
+# Where the model is made hopeless, those that may take another one are not.
+every_prompt_member = pytest.mark.parametrize(
+    "member", [name for name in MEMBERS if name != "selector"]
+)
 
 
 class Recorder:
@@ -96,7 +100,7 @@ def test_a_gain_is_found_and_certified(member: str) -> None:
     assert certificate.wins + certificate.losses + certificate.ties == certificate.n
 
 
-@every_member
+@every_prompt_member
 def test_without_a_gain_the_original_comes_back_frozen(member: str) -> None:
     result = compiled(
         MEMBERS[member](),
@@ -110,7 +114,7 @@ def test_without_a_gain_the_original_comes_back_frozen(member: str) -> None:
     assert shipped.signature == one_module().signature and shipped.demos == ()
 
 
-@every_member
+@every_prompt_member
 def test_accept_best_ships_the_candidate_marked(member: str) -> None:
     result = compiled(
         MEMBERS[member](),
@@ -131,8 +135,9 @@ def test_accept_best_ships_the_candidate_marked(member: str) -> None:
 def test_the_budget_is_kept_and_the_certificate_still_paid(member: str, calls: int) -> None:
     model = lp.ScriptedLM(answers())
     result = compiled(MEMBERS[member](), model=model, budget=lp.Budget(calls=calls))
-    assert len(model.requests) <= calls
-    assert result.report.paid.calls == len(model.requests)
+    assert len(model.requests) <= result.report.paid.calls <= calls
+    if member != "selector":  # whose requests go to two models
+        assert result.report.paid.calls == len(model.requests)
     assert result.certificate.n >= 5
 
 

@@ -1,0 +1,172 @@
+"""Which model each module asks: assignments, objectives, and what nothing else beats."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+import langprog as lp
+from langprog.errors import InputError
+from langprog.lm import Request
+from optimizers import MIPRO, Demonstrating, LLMSelector, Searching
+from tests.optimizers.simulated import (
+    all_right,
+    answers,
+    field,
+    team_of,
+    tickets,
+    two_modules,
+    unit,
+)
+
+SKILLS = {"cheap": {"team": 0.9, "urgent": 0.4}, "dear": {"team": 0.6, "urgent": 0.95}}
+
+
+def skilled(name: str, price: float, skills: dict[str, float] | None = None) -> lp.ScriptedLM:
+    """Return a model that is good at some modules; it marks its answers with a price."""
+    known = skills or SKILLS[name]
+
+    def reply(request: Request) -> str:
+        system, last = request.messages[0].content, request.messages[-1].content
+        if "[[right]]" in system:
+            said = last.split("[[outputs]]")[1]
+            wanted = last.split("[[wanted]]")[1]
+            right = said.split(": ")[1].split("\n")[0] in wanted
+            return f"[[right]]\n{'true' if right else 'false'}"
+        ticket = field(last, "ticket")
+        module = "urgent" if "[[urgent]]" in system else "team"
+        right = unit(ticket, module, name) < known[module]
+        if module == "urgent":
+            return f"[[urgent]]\n{'true' if (' now' in ticket) == right else 'false'}"
+        team = team_of(ticket)
+        return f"[[team]]\n{team if right else 'billing' if team != 'billing' else 'network'}"
+
+    return lp.ScriptedLM(reply, name=f"scripted/{name}", dollars=price / 1000)
+
+
+def compiled(optimizer, start: lp.ScriptedLM, **options):
+    with lp.using(lm=start):
+        return optimizer.compile(
+            two_modules(), tickets(240), metric=all_right, accept="best", **options
+        )
+
+
+def assignment(result) -> dict[str, str]:
+    return {
+        path: one.model.removeprefix("scripted/")
+        for path, one in result.candidate.apply(result.program).predictors().items()
+    }
+
+
+@pytest.mark.parametrize("exhaustive", [1, 4])
+@pytest.mark.parametrize("blend", [0.0, 0.5])
+def test_the_best_assignment_is_mixed_and_found(exhaustive: int, blend: float) -> None:
+    dear, cheap = skilled("dear", 10), skilled("cheap", 1)
+    selector = LLMSelector(models=[cheap], exhaustive=exhaustive, blend=blend, diagnoser=cheap)
+    result = compiled(selector, dear)
+    assert assignment(result) == {"team": "cheap", "urgent": "dear"}
+    assert result.certificate.verdict == "certified"
+
+
+def test_climbing_takes_calls_linear_in_the_modules() -> None:
+    names = [f"m{number}" for number in range(5)]
+    models = [
+        skilled(name, 1, {"team": 0.5 + 0.08 * i, "urgent": 0.9 - 0.08 * i})
+        for i, name in enumerate(names)
+    ]
+    few = compiled(LLMSelector(models=models[1:], rounds=1), models[0])
+    all_of_them = compiled(LLMSelector(models=models[1:], exhaustive=25), models[0])
+    assert assignment(few) == assignment(all_of_them) == {"team": "m4", "urgent": "m0"}
+    asked = [one.report.evidence.searched.calls for one in (few, all_of_them)]
+    assert asked[0] < 0.6 * asked[1]
+
+
+def test_a_cheaper_program_that_is_about_as_good_is_certified_as_that() -> None:
+    dear = skilled("dear", 10, {"team": 0.9, "urgent": 0.9})
+    cheap = skilled("cheap", 1, {"team": 0.85, "urgent": 0.85})
+    selector = LLMSelector(models=[cheap], objective="cost", tolerance=0.1)
+    result = compiled(selector, dear)
+    assert assignment(result) == {"team": "cheap", "urgent": "cheap"}
+    certificate = result.certificate
+    assert certificate.verdict == "certified" and "cheaper" in certificate.reason
+    assert certificate.ratios["dollars"] == pytest.approx(0.1, rel=0.01)
+    assert certificate.low > -0.1
+
+
+def test_a_cheaper_program_that_is_worse_is_not() -> None:
+    dear = skilled("dear", 10, {"team": 0.9, "urgent": 0.9})
+    cheap = skilled("cheap", 1, {"team": 0.5, "urgent": 0.5})
+    with lp.using(lm=dear):
+        result = LLMSelector(models=[cheap], objective="cost", tolerance=0.05).compile(
+            two_modules(), tickets(240), metric=all_right
+        )
+    assert result.certificate.verdict == "original"
+    assert {one.model for one in result.program.predictors().values()} == {"scripted/dear"}
+
+
+def test_the_front_holds_what_nothing_else_beats(tmp_path: Path) -> None:
+    dear, cheap = skilled("dear", 10), skilled("cheap", 1)
+    result = compiled(LLMSelector(models=[cheap], exhaustive=4), dear)
+    front = result.front
+    assert [one.quality.mean for one in front] == sorted(
+        (one.quality.mean for one in front), reverse=True
+    )
+    assert [one.cost.dollars for one in front] == sorted(
+        (one.cost.dollars for one in front), reverse=True
+    )
+    assert len(front) >= 2 and front[0].candidate == result.candidate
+    for one, other in itertools.permutations(front, 2):
+        assert not one.beats(other)
+    digest = front[-1].save(tmp_path / "front.json")
+    assert digest.startswith("sha256:")
+    with lp.using(models=[dear, cheap]):
+        loaded = lp.load(tmp_path / "front.json")
+        assert loaded(ticket="my invoice now").team in ("billing", "network", "accounts")
+
+
+def test_mipro_chooses_models_together_with_the_rest() -> None:
+    dear, cheap = skilled("dear", 10), skilled("cheap", 1)
+    search = MIPRO(
+        models=[cheap],
+        instructions=0,
+        demonstrating=Demonstrating(sets=0),
+        searching=Searching(trials=3, finalists=3),
+    )
+    assert assignment(compiled(search, dear)) == {"team": "cheap", "urgent": "dear"}
+
+
+def test_a_model_that_cannot_be_read_loses_there_and_nowhere_else() -> None:
+    def mute_on_urgency(request: Request) -> str:
+        if "[[urgent]]" in request.messages[0].content:
+            return "[[nothing]]"
+        return f"[[team]]\n{team_of(field(request.messages[-1].content, 'ticket'))}"
+
+    dear = skilled("dear", 10)
+    half = lp.ScriptedLM(mute_on_urgency, name="scripted/half", dollars=0.001)
+    assert assignment(compiled(LLMSelector(models=[half]), dear)) == {
+        "team": "half",
+        "urgent": "dear",
+    }
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [{"models": []}, {"models": "pocket/small"}, {"models": ["a/b"], "blend": 2.0}],
+)
+def test_wrong_knobs_are_refused(knobs: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        LLMSelector(**knobs)
+    with pytest.raises(InputError, match="objective"):
+        MIPRO(objective="speed")
+    with pytest.raises(InputError, match="tolerance"):
+        MIPRO(tolerance=-1.0)
+
+
+def test_the_forecast_knows_when_all_are_tried() -> None:
+    with lp.using(lm=lp.ScriptedLM(answers())):
+        few = LLMSelector(models=[skilled("cheap", 1)], exhaustive=4).estimate(
+            two_modules(), tickets(90), metric=all_right
+        )
+    assert few.candidates.high == 3
