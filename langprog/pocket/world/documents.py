@@ -139,7 +139,7 @@ def _wrapped(
         text = said if rng.random() < 0.4 else f"{text} {said}"
     phrase = "one of: " + ", ".join(labels) if rng.random() < 0.6 else ""
     episode = Episode(text, (Slot(source),), (Slot(target, phrase),), tuple(rows), "wrapped")
-    form = rng.choices(FORMS, (0.7, 0.12, 0.12, 0.06))[0]
+    form = rng.choices(FORMS, (0.55, 0.1, 0.25, 0.1))[0]
     return encode(tokenizer, episode, form, head=mapped or rng.random() < 0.5, frame=0.1)
 
 
@@ -219,14 +219,14 @@ def _dense(rng: random.Random, tokenizer: Tokenizer, longest: int) -> Document:
     episode = classify.classification(
         rng, "train", demos=rng.randint(5, 14), task=task, mapped=mapped, reasoning=False
     )
-    form = rng.choices(FORMS, (0.7, 0.12, 0.12, 0.06))[0]
+    form = rng.choices(FORMS, (0.55, 0.1, 0.25, 0.1))[0]
     head = mapped or rng.random() < 0.7
     return _fitting(tokenizer, episode, form, longest, head=head, frame=0.1)
 
 
 def _short_proposal(rng: random.Random, tokenizer: Tokenizer, longest: int) -> Document:
     episode = propose.short_proposal(rng, "train")
-    form = rng.choices(FORMS, (0.7, 0.12, 0.12, 0.06))[0]
+    form = rng.choices(FORMS, (0.55, 0.1, 0.25, 0.1))[0]
     return _fitting(tokenizer, episode, form, longest, head=rng.random() < 0.7, frame=0.1)
 
 
@@ -270,7 +270,7 @@ def mixed(rng: random.Random, tokenizer: Tokenizer, longest: int, bare: float) -
             document = draw(rng, tokenizer, longest)
         else:
             family = rng.choices([f[2] for f in FAMILIES], [f[1] for f in FAMILIES])[0]
-            form = rng.choices(FORMS, (0.72, 0.12, 0.11, 0.05))[0]
+            form = rng.choices(FORMS, (0.6, 0.1, 0.22, 0.08))[0]
             document = _fitting(tokenizer, family(rng, "train"), form, longest, frame=0.2)
         if len(document.ids) <= longest and any(document.weights):
             return document

@@ -1,0 +1,291 @@
+"""Our optimizers and DSPy's on the embedded model, through one endpoint, at equal paid calls.
+
+Usage: python -m benchmarks.optimizers [--seeds 5] [--first 100] [--size small] [--keep FOLDER]
+           [--caps 600,1780]
+
+Needs the extra "bench". Paid calls are requests that reach the endpoint, counted there; caches of
+both sides are empty at first. Each finished compile is kept in FOLDER, so that a run that was
+stopped goes on. The seeds were chosen after the code was frozen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing as mp
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+from typing import Any
+
+import langprog as lp
+from benchmarks.measured import machine, publish, table, versions
+from benchmarks.peers import PEERS, compiled_peer
+from benchmarks.tasks.generated import HOLDOUT, TASKS, TRAIN, VALIDATION, Task, generated
+from langprog.lm import Completion, LanguageModel, MemoryCache, Request, Server, Wrapper
+from optimizers import GEPA, MIPRO, Compiler, Optimizer
+
+OURS: Mapping[str, type[Optimizer]] = {"Compiler": Compiler, "MIPRO": MIPRO, "GEPA": GEPA}
+THREADS = 16
+
+
+class Counting(Wrapper):
+    """Counts the requests that reach the endpoint, for every process to read."""
+
+    def __init__(self, inner: LanguageModel, count: Synchronized[int]) -> None:
+        super().__init__(inner)
+        self._count = count
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer, and count."""
+        with self._count.get_lock():
+            self._count.value += 1
+        return await self.inner.complete(request)
+
+
+def _serve(size: str, count: Synchronized[int], port: Any) -> None:
+    async def run() -> None:
+        model = Counting(lp.LM(f"pocket/{size}", cache=False), count)
+        async with Server({f"pocket/{size}": model}) as server:
+            port.send(server.base_url)
+            await asyncio.Event().wait()
+
+    asyncio.run(run())
+
+
+@contextmanager
+def endpoint(size: str) -> Iterator[tuple[str, Synchronized[int]]]:
+    """Serve an embedded model in a process of its own; yields base URL and counter."""
+    context = mp.get_context("spawn")
+    count = context.Value("i", 0)
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(size, count, theirs), daemon=True)
+    process.start()
+    try:
+        yield ours.recv(), count
+    finally:
+        process.terminate()
+        process.join()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the model is, and who counts."""
+
+    url: str
+    count: Synchronized[int]
+    size: str
+
+
+def ours(name: str, cap: int, task: Task, place: Place, seed: int) -> dict[str, Any]:
+    """Compile with one of ours; the shipped program and the best candidate are both scored."""
+    model = lp.LM(
+        f"pocket/{place.size}",
+        base_url=place.url,
+        api_key="none",
+        cache=MemoryCache(),
+        width=THREADS,
+    )
+    with lp.using(lm=model):
+        started, before = time.perf_counter(), place.count.value
+        result = OURS[name](concurrency=THREADS).compile(
+            task.program,
+            task.data[:TRAIN],
+            valset=task.data[TRAIN : TRAIN + VALIDATION],
+            holdout=task.data[TRAIN + VALIDATION :],
+            metric=task.metric,
+            budget=lp.Budget(calls=cap),
+            seed=seed,
+        )
+        paid, seconds = place.count.value - before, time.perf_counter() - started
+        programs = (task.program, result.program, result.candidate.apply(task.program))
+        base, shipped, best = (lp.evaluate(one, task.test, task.metric).mean for one in programs)
+    return {"calls": paid, "seconds": seconds, "base": base, "after": shipped, "candidate": best}
+
+
+def theirs(name: str, task: Task, place: Place, seed: int) -> dict[str, Any]:
+    """Compile with one of DSPy's, which get validation and holdout together for the choice."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["DSPY_CACHEDIR"] = folder
+        import dspy  # noqa: PLC0415 - after its cache has an empty folder
+
+        model = dspy.LM(
+            f"openai/pocket/{place.size}",
+            api_base=place.url,
+            api_key="none",
+            model_type="chat",
+            max_tokens=400,
+        )
+        parts = (task.data[:TRAIN], task.data[TRAIN:])
+        started, before = time.perf_counter(), place.count.value
+        answer = compiled_peer(
+            name, task.program, parts, task.score, model, seed=seed, threads=THREADS
+        )
+        paid, seconds = place.count.value - before, time.perf_counter() - started
+        scores = [task.score(one, answered(answer, one)) for one in task.test]
+    return {"calls": paid, "seconds": seconds, "after": statistics.fmean(scores)}
+
+
+def answered(answer: Any, example: lp.Example) -> Mapping[str, Any]:
+    """Return a peer's outputs; none where it could not read the model's reply."""
+    from dspy.utils.exceptions import AdapterParseError  # noqa: PLC0415 - as above
+
+    try:
+        found: Mapping[str, Any] = answer(example.to_dict())
+    except AdapterParseError:
+        return {}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One compile."""
+
+    task: str
+    seed: int
+    optimizer: str
+    cap: int | None
+
+    @property
+    def name(self) -> str:
+        """The optimizer and its cap in words."""
+        return self.optimizer if self.cap is None else f"{self.optimizer}, {self.cap:,} calls"
+
+    @property
+    def file(self) -> str:
+        """The name under which its outcome is kept."""
+        return f"{self.task}-{self.optimizer}-{self.cap}-{self.seed}.json".replace(" ", "_")
+
+
+def jobs(options: argparse.Namespace) -> Iterator[Job]:
+    """Yield every compile, seed by seed."""
+    caps = [int(cap) for cap in options.caps.split(",")]
+    for seed in range(options.first, options.first + options.seeds):
+        for task in TASKS:
+            for name in OURS:
+                for cap in caps:
+                    yield Job(task, seed, name, cap)
+            for name in PEERS:
+                yield Job(task, seed, f"DSPy {name}", None)
+
+
+def _done(job: Job, place: Place, answer: Any) -> None:
+    task = generated(job.task, job.seed)
+    if job.cap is None:
+        found = theirs(job.optimizer.removeprefix("DSPy "), task, place, job.seed)
+    else:
+        found = ours(job.optimizer, job.cap, task, place, job.seed)
+    answer.send({"task": job.task, "name": job.name, "seed": job.seed, **found})
+
+
+def done(job: Job, place: Place) -> dict[str, Any]:
+    """Do one compile in a process of its own, so that no cache outlives it."""
+    context = mp.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_done, args=(job, place, there))
+    process.start()
+    there.close()
+    try:
+        found: dict[str, Any] = here.recv()
+    except EOFError:
+        raise RuntimeError(f"{job.name} on {job.task} ended without a result") from None
+    process.join()
+    return found
+
+
+def described(outcomes: Sequence[Mapping[str, Any]]) -> str:
+    """Return the tables: all tasks together, then each."""
+    names = list(dict.fromkeys(one["name"] for one in outcomes))
+    whole: list[tuple[str, ...]] = [
+        ("optimizer", "paid calls", "accuracy", "of its best candidate", "worse", "seconds")
+    ]
+    before = {(one["task"], one["seed"]): one["base"] for one in outcomes if "base" in one}
+    for name in names:
+        some = [one for one in outcomes if one["name"] == name]
+        # A test of 300 has an error of its own: worse means by more than two of it.
+        worse = sum(one["after"] < before[one["task"], one["seed"]] - 0.055 for one in some)
+        whole.append(
+            (
+                name,
+                f"{statistics.fmean(one['calls'] for one in some):,.0f}",
+                _interval([one["after"] for one in some]),
+                _interval([one.get("candidate", one["after"]) for one in some]),
+                f"{worse} of {len(some)}",
+                f"{statistics.fmean(one['seconds'] for one in some):.0f}",
+            )
+        )
+    tasks = list(dict.fromkeys(one["task"] for one in outcomes))
+    each: list[tuple[str, ...]] = [("accuracy", *tasks)]
+    each.append(
+        ("uncompiled", *(_mean(v for (t, _), v in before.items() if t == task) for task in tasks))
+    )
+    for name in names:
+        each.append(
+            (
+                name,
+                *(
+                    _mean(o["after"] for o in outcomes if o["name"] == name and o["task"] == task)
+                    for task in tasks
+                ),
+            )
+        )
+    base = f"Uncompiled: {_interval(list(before.values()))}."
+    return f"{table(whole)}\n\n{base}\n\n{table(each)}"
+
+
+def _mean(values: Any) -> str:
+    found = list(values)
+    return f"{statistics.fmean(found):.2f}" if found else ""
+
+
+def _interval(values: Sequence[float]) -> str:
+    draws = random.Random(0)
+    means = sorted(statistics.fmean(draws.choices(values, k=len(values))) for _ in range(2000))
+    return f"{statistics.fmean(values):.3f} [{means[50]:.3f}, {means[1949]:.3f}]"
+
+
+def main(arguments: list[str]) -> None:
+    """Run every compile that is not there yet, and publish."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.optimizers")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=100)
+    parser.add_argument("--size", default="small")
+    parser.add_argument("--caps", default="600,1780")
+    parser.add_argument("--keep", type=Path, default=Path("optimizers-runs"))
+    options = parser.parse_args(arguments)
+    options.keep.mkdir(parents=True, exist_ok=True)
+    outcomes = []
+    with endpoint(options.size) as (url, count):
+        place = Place(url, count, options.size)
+        for job in jobs(options):
+            path = options.keep / job.file
+            if not path.exists():
+                path.write_text(json.dumps(done(job, place)), encoding="utf-8")
+            one = json.loads(path.read_text(encoding="utf-8"))
+            outcomes.append(one)
+            sys.stderr.write(f"{job.seed} {job.task}: {job.name}: {one['after']:.3f}\n")
+    publish(
+        "optimizers",
+        "# Optimizers on the embedded model\n\n"
+        f"`python -m benchmarks.optimizers --seeds {options.seeds} --first {options.first} "
+        f"--size {options.size} --caps {options.caps}`; {machine()}; "
+        f"{versions('langprog', 'dspy', 'gepa', 'optuna', 'litellm')}; pocket/{options.size} "
+        f"behind one endpoint, {len(TASKS)} generated tasks, {options.seeds} seeds, 300 test "
+        "examples each, 95 % bootstrap intervals over tasks and seeds. All have the same 400 "
+        f"examples; ours keep {HOLDOUT} of them for the certificate, whose calls are among the "
+        "paid ones, and ship the program as it was where no gain is certified.\n\n"
+        + described(outcomes),
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
