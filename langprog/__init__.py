@@ -25,11 +25,20 @@ if TYPE_CHECKING:
     from langprog.lm import Request as Request
     from langprog.lm import Sampling as Sampling
     from langprog.lm import ScriptedLM as ScriptedLM
+    from langprog.modules import Agreement as Agreement
+    from langprog.modules import BestOf as BestOf
+    from langprog.modules import Cascade as Cascade
     from langprog.modules import ChainOfThought as ChainOfThought
+    from langprog.modules import Checked as Checked
+    from langprog.modules import Learned as Learned
+    from langprog.modules import LogProbability as LogProbability
     from langprog.modules import Module as Module
     from langprog.modules import Pipeline as Pipeline
     from langprog.modules import Predict as Predict
     from langprog.modules import Prediction as Prediction
+    from langprog.modules import Route as Route
+    from langprog.modules import Router as Router
+    from langprog.modules import Vote as Vote
     from langprog.modules import record_trace as record_trace
     from langprog.runtime import LM as LM
     from langprog.runtime import configure as configure
@@ -39,14 +48,20 @@ if TYPE_CHECKING:
     from langprog.signature import Signature as Signature
 
 _ROOM_OF = {
+    "Agreement": "modules",
+    "BestOf": "modules",
     "Budget": "lm",
+    "Cascade": "modules",
     "ChainOfThought": "modules",
+    "Checked": "modules",
     "Comparison": "evaluation",
     "Completion": "lm",
     "Example": "example",
     "Input": "signature",
     "LM": "runtime",
     "LangprogError": "errors",
+    "Learned": "modules",
+    "LogProbability": "modules",
     "Message": "lm",
     "Module": "modules",
     "Output": "signature",
@@ -56,10 +71,13 @@ _ROOM_OF = {
     "Price": "lm",
     "Report": "evaluation",
     "Request": "lm",
+    "Route": "modules",
+    "Router": "modules",
     "Sampling": "lm",
     "Score": "evaluation",
     "ScriptedLM": "lm",
     "Signature": "signature",
+    "Vote": "modules",
     "compare": "evaluation",
     "configure": "runtime",
     "evaluate": "evaluation",
@@ -72,14 +90,20 @@ _ROOM_OF = {
 __version__ = "0.1.0"
 
 __all__ = [
+    "Agreement",
+    "BestOf",
     "Budget",
+    "Cascade",
     "ChainOfThought",
+    "Checked",
     "Comparison",
     "Completion",
     "Example",
     "Input",
     "LM",
     "LangprogError",
+    "Learned",
+    "LogProbability",
     "Message",
     "Module",
     "Output",
@@ -89,10 +113,13 @@ __all__ = [
     "Price",
     "Report",
     "Request",
+    "Route",
+    "Router",
     "Sampling",
     "Score",
     "ScriptedLM",
     "Signature",
+    "Vote",
     "compare",
     "configure",
     "evaluate",

@@ -9,7 +9,7 @@ from functools import partial
 from langprog import Example, Module
 from langprog.errors import BudgetExceeded
 from langprog.evaluation import Metric, Row, aevaluate
-from optimizers.rounds import in_order
+from langprog.runtime import in_order
 
 
 @dataclass(frozen=True, slots=True)

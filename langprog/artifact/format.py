@@ -79,6 +79,77 @@ class PipelineNode(_Strict):
     steps: list[Part]
 
 
+class VoteNode(_Strict):
+    """A module that is asked several times, and the most frequent answer taken.
+
+    Args:
+        module: Its kind.
+        asks: What is asked.
+        k: Samples at most.
+        temperature: Used by predictors that say none themselves.
+        voted_on: Outputs that are voted on; empty for all but the reasoning.
+        keep: What refuses samples; null for nothing.
+    """
+
+    module: Literal["Vote"]
+    asks: Node
+    k: int
+    temperature: float
+    voted_on: list[str]
+    keep: Node | None
+
+
+class BestOfNode(_Strict):
+    """Generators and the judge that picks one of their answers.
+
+    Args:
+        module: Its kind.
+        generators: They take turns.
+        judge: Its first output is a truth value or a number.
+        k: Answers at most.
+        temperature: Used by predictors that say none themselves.
+    """
+
+    module: Literal["BestOf"]
+    generators: list[Node]
+    judge: Node
+    k: int
+    temperature: float
+
+
+class CascadeNode(_Strict):
+    """Steps that are asked until an answer is sure enough.
+
+    Args:
+        module: Its kind.
+        steps: The steps.
+        tiers: Which step is asked when: ``[step, threshold]``, null for a step that is the last.
+        signal: How sure an answer is: its name and its settings.
+        check: The judge of the signal ``check``; null for none.
+    """
+
+    module: Literal["Cascade"]
+    steps: list[Node]
+    tiers: list[tuple[int, float | None]]
+    signal: dict[str, Any]
+    check: Node | None
+
+
+class RouteNode(_Strict):
+    """Steps of which the input decides which one is asked.
+
+    Args:
+        module: Its kind.
+        steps: The steps.
+        router: What decides: clusters, and what is known of every step in them; null: the last
+            step answers everything.
+    """
+
+    module: Literal["Route"]
+    steps: list[Node]
+    router: dict[str, Any] | None
+
+
 class SameNode(_Strict):
     """The very module that stands at an earlier place of the program, too."""
 
@@ -114,7 +185,15 @@ class UserNode(_Strict):
 
 
 Node = Annotated[
-    PredictNode | ChainOfThoughtNode | PipelineNode | SameNode | UserNode,
+    PredictNode
+    | ChainOfThoughtNode
+    | PipelineNode
+    | VoteNode
+    | BestOfNode
+    | CascadeNode
+    | RouteNode
+    | SameNode
+    | UserNode,
     Field(discriminator="module"),
 ]
 
@@ -147,5 +226,15 @@ class ArtifactData(_Strict):
     digest: str
 
 
-for _model in (ChainOfThoughtNode, Part, PipelineNode, UserNode, ArtifactData):
+for _model in (
+    ChainOfThoughtNode,
+    Part,
+    PipelineNode,
+    VoteNode,
+    BestOfNode,
+    CascadeNode,
+    RouteNode,
+    UserNode,
+    ArtifactData,
+):
     _model.model_rebuild()

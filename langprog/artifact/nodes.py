@@ -13,21 +13,28 @@ from typing import Any
 from langprog.artifact.checking import declared_by, signature_digest, with_types_of
 from langprog.artifact.classes import Classes, class_name, source_digest
 from langprog.artifact.format import (
+    BestOfNode,
+    CascadeNode,
     ChainOfThoughtNode,
     ParameterData,
     PipelineNode,
     PredictNode,
+    RouteNode,
     SameNode,
     SamplingData,
     UserNode,
+    VoteNode,
 )
+from langprog.artifact.several import SeveralNode, several_data, several_from, several_parts
 from langprog.errors import ArtifactError, InputError
 from langprog.example import Example
 from langprog.lm import Sampling
 from langprog.modules import ChainOfThought, Module, Pipeline, Predict
 from langprog.signature import Signature, SignatureSpec
 
-AnyNode = PredictNode | ChainOfThoughtNode | PipelineNode | SameNode | UserNode
+AnyNode = PredictNode | ChainOfThoughtNode | PipelineNode | SeveralNode | SameNode | UserNode
+
+_SEVERAL = (VoteNode, BestOfNode, CascadeNode, RouteNode)
 
 # What went wrong when a user's class was made; nothing of it is a bug of ours.
 _MAKING = (
@@ -68,6 +75,9 @@ def _data(program: Module, prefix: str, seen: dict[int, str]) -> dict[str, Any]:
         return {"module": "ChainOfThought", "predict": parts["predict"]}
     if type(program) is Pipeline:
         return {"module": "Pipeline", "steps": named}
+    several = several_data(program, parts)
+    if several is not None:
+        return several
     return {
         "module": "user",
         "class": class_name(type(program)),
@@ -184,6 +194,8 @@ def _program(node: AnyNode, prefix: str, classes: Classes, made: dict[str, Modul
             program = _chain_of_thought_from(parts["predict"])
         elif isinstance(node, PipelineNode):
             program = Pipeline(**parts)
+        elif isinstance(node, _SEVERAL):
+            program = several_from(node, parts)
         else:
             program = _user_from(node, parts, classes)
     except ArtifactError:
@@ -203,6 +215,8 @@ def parts_of(node: AnyNode) -> dict[str, AnyNode]:
     """
     if isinstance(node, ChainOfThoughtNode):
         return {"predict": node.predict}
+    if isinstance(node, _SEVERAL):
+        return several_parts(node)
     listed = node.steps if isinstance(node, PipelineNode) else ()
     listed = node.parts if isinstance(node, UserNode) else listed
     parts = {part.name: part.program for part in listed}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from langprog.errors import ModelError
 from langprog.lm.types import Completion, Request, Sampling, Usage
 
-Reply = str | Sequence[str] | Exception
+Reply = str | Sequence[str] | Completion | Exception
 Script = Callable[[Request], Reply] | Sequence[Reply]
 
 
@@ -17,7 +17,8 @@ class ScriptedLM:
 
     Args:
         script: Replies in their order, or a function of the request. A reply is a text, several
-            texts (for ``n`` > 1) or an exception to raise.
+            texts (for ``n`` > 1), a Completion (with log-probabilities, say) or an exception to
+            raise.
         name: ``provider/model``.
         dollars: Price of each call; 0 by default.
         defaults: Sampling where a request says nothing.
@@ -63,6 +64,8 @@ class ScriptedLM:
             raise ModelError(f"{self.name} has {len(self._script)} replies and was asked for more")
         if isinstance(reply, Exception):
             raise reply
+        if isinstance(reply, Completion):
+            return reply
         texts = (reply,) * request.n if isinstance(reply, str) else self._texts(reply, request)
         prompt = sum(len(message.content.split()) for message in request.messages)
         return Completion(

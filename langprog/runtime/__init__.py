@@ -1,17 +1,22 @@
 """What surrounds a call: the ambient settings, the models by name, the synchronous door.
 
 - ``settings``: :func:`configure`, :func:`using`, :func:`current`; the one ambient state.
+- ``draws``: what tells several samples of one prompt apart.
 - ``models``: :func:`LM` builds a model, with its wrappers, from its name.
 - ``calls``: :func:`ask`, the one place where a program's prompt meets a model.
+- ``rounds``: concurrent work whose results come back in a fixed order.
 - ``sync``: the only way from synchronous code into the asynchronous core.
 """
 
 from langprog.runtime.calls import ask
 from langprog.runtime.models import LM
+from langprog.runtime.rounds import in_order
 from langprog.runtime.settings import (
     Settings,
+    asking_logprobs,
     configure,
     current,
+    drawing,
     model_named,
     remember,
     using,
@@ -22,9 +27,12 @@ __all__ = [
     "LM",
     "Settings",
     "ask",
+    "asking_logprobs",
     "call_in_worker",
     "configure",
     "current",
+    "drawing",
+    "in_order",
     "model_named",
     "remember",
     "run_sync",

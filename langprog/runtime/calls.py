@@ -36,12 +36,13 @@ async def ask(
         BudgetExceeded: A ledger cannot take the call.
     """
     settings = current()
+    wanted = sampling.over(settings.sampling)
     request = Request(
         messages=messages,
-        sampling=sampling.over(settings.sampling),
+        sampling=wanted if settings.draw is None else settings.draw.over(wanted),
         n=n,
         response_schema=response_schema,
-        logprobs=logprobs,
+        logprobs=logprobs or settings.logprobs,
         ledgers=settings.ledgers,
     )
     return await model_named(model).complete(request)

@@ -13,6 +13,7 @@ from typing import TypedDict
 from langprog.adapters import adapter_named
 from langprog.errors import InputError, ModelError
 from langprog.lm import Budget, LanguageModel, Ledger, Sampling
+from langprog.runtime.draws import Draw
 from langprog.runtime.models import LM
 
 Wrap = Callable[[LanguageModel], LanguageModel]
@@ -30,6 +31,8 @@ class Settings:
         ledgers: Who pays; every ledger has to agree to a call.
         wrap: Put around every model before it is asked (a journal, say).
         models: Models by name, before any other place where a name is looked up.
+        draw: Which of several samples this is, where one program is asked more than once.
+        logprobs: Whether log-probabilities are asked for with every completion.
     """
 
     lm: LanguageModel | None = None
@@ -38,6 +41,8 @@ class Settings:
     ledgers: tuple[Ledger, ...] = ()
     wrap: Wrap | None = None
     models: Models = field(default_factory=lambda: MappingProxyType({}))
+    draw: Draw | None = None
+    logprobs: bool = False
 
 
 class _Changes(TypedDict, total=False):
@@ -178,9 +183,35 @@ def using(
         changes["ledgers"] = (*now.ledgers, ledger)
     if wrap is not None:
         changes["wrap"] = _around(wrap, now.wrap)
-    token = _overlay.set(replace(now, **changes))
-    try:
+    with _overlaid(replace(now, **changes)):
         yield current()
+
+
+@contextmanager
+def drawing(number: int, temperature: float) -> Iterator[None]:
+    """Make what is called inside sample number ``number`` of several.
+
+    Args:
+        number: Which sample, from 0; a draw inside a draw counts on its own.
+        temperature: How freely predictors sample that say nothing themselves, or 0.
+    """
+    now = current()
+    with _overlaid(replace(now, draw=Draw.inside(now.draw, number, temperature))):
+        yield
+
+
+@contextmanager
+def asking_logprobs() -> Iterator[None]:
+    """Ask for log-probabilities with every completion inside."""
+    with _overlaid(replace(current(), logprobs=True)):
+        yield
+
+
+@contextmanager
+def _overlaid(settings: Settings) -> Iterator[None]:
+    token = _overlay.set(settings)
+    try:
+        yield
     finally:
         _overlay.reset(token)
 

@@ -17,7 +17,7 @@ from langprog import Example, Predict, Sampling
 from langprog.errors import ContentFilterError, ContextWindowError, ParseError, TransportError
 from langprog.evaluation import Row
 from langprog.lm import LanguageModel
-from langprog.runtime import current
+from langprog.runtime import current, in_order
 from langprog.signature import SignatureSpec
 from optimizers.bootstrap.demos import Pool, Shown, drawn, labels_of
 from optimizers.fingerprint import model_name
@@ -38,7 +38,6 @@ from optimizers.instructions.wording import (
     task_text,
     value_text,
 )
-from optimizers.rounds import in_order
 from optimizers.run import Run
 
 

@@ -20,14 +20,13 @@ from langprog import Predict
 from langprog.errors import InputError
 from langprog.evaluation import Row
 from langprog.lm import LanguageModel
-from langprog.runtime import current
+from langprog.runtime import current, in_order
 from langprog.signature import signature_of
 from optimizers.base import Optimizer
 from optimizers.candidate import Candidate
 from optimizers.fingerprint import model_name
 from optimizers.forecast import Facts, Span, Work
 from optimizers.instructions.wording import value_text
-from optimizers.rounds import in_order
 from optimizers.rows import Job, run_rows
 from optimizers.run import Run
 from optimizers.scoring import Ask

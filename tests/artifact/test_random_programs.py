@@ -13,6 +13,7 @@ from pydantic import create_model
 import langprog as lp
 from langprog.artifact import canonical, save_program
 from langprog.artifact.proof import difference_of
+from langprog.modules import Rule
 from langprog.signature import FieldSpec, SignatureSpec
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -69,17 +70,45 @@ def demos(draw: st.DrawFn, spec: SignatureSpec) -> lp.Example:
 
 @st.composite
 def programs(draw: st.DrawFn) -> lp.Module:
-    first = draw(predictors("one_"))
-    shape = draw(st.sampled_from(["predict", "pipeline", "nested"]))
+    first: lp.Module = draw(predictors("one_"))
+    shape = draw(st.sampled_from(["predict", "pipeline", "nested", "several"]))
     if shape == "predict":
         return first
+    if shape == "several":
+        first = draw(several(first))
     second = draw(predictors("two_"))
     if shape == "pipeline":
         return lp.Pipeline(first=first, second=second)
     return lp.Pipeline(inner=lp.Pipeline(first=first), second=second)
 
 
-@settings(max_examples=80, deadline=None)
+SHARES = st.floats(0, 1)
+
+
+@st.composite
+def several(draw: st.DrawFn, asked: lp.Module) -> lp.Module:
+    """Ask a module in one of the ways that take several samples or steps."""
+    k = draw(st.integers(1, 9))
+    judge = lp.Predict("one_x -> right: bool")
+    kind = draw(st.sampled_from(["vote", "filter", "best", "cascade", "learned", "route"]))
+    if kind == "vote":
+        return lp.Vote(asked, k=k, temperature=draw(st.floats(0.1, 2)), on=["one_x"])
+    if kind == "filter":
+        return lp.Vote(asked, k=k, keep=judge)
+    if kind == "best":
+        return lp.BestOf([asked, lp.Vote(asked, k=2)], judge=judge, k=k)
+    if kind == "cascade":
+        signal = draw(st.sampled_from(["logprob", "agreement", "check"]))
+        return lp.Cascade([asked, asked], thresholds=[draw(SHARES)], signal=signal, check=judge)
+    if kind == "learned":
+        rule = Rule(draw(st.floats(-9, 9)), (), ((3, draw(SHARES)),))
+        return lp.Cascade([asked], signal=lp.Learned((rule,), 16), tiers=[[0, draw(SHARES)]])
+    center = ((draw(st.integers(0, 15)), 1.0),)
+    router = lp.Router((center,), 16, ((draw(SHARES), draw(SHARES)),), (1.0, 2.0), draw(SHARES))
+    return lp.Route([asked, lp.Vote(asked, k=3)], router=router)
+
+
+@settings(max_examples=120, deadline=None)
 @given(program=programs())
 def test_any_program_comes_back(
     tmp_path_factory: pytest.TempPathFactory, program: lp.Module

@@ -1,0 +1,124 @@
+"""Several answers and a judge that picks one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Self
+
+from langprog.errors import InputError, LangprogError
+from langprog.modules.around import (
+    SURVIVED,
+    Around,
+    checked_count,
+    checked_module,
+    judged,
+    verdict_fits,
+)
+from langprog.modules.base import Module, Parameter
+from langprog.modules.prediction import Prediction
+from langprog.modules.vote import with_count
+from langprog.runtime import drawing, in_order
+
+
+class BestOf(Around):
+    """Ask one or several generators k times, and return the answer that a judge likes best.
+
+    A judge that gives a bool is asked answer by answer, and the first answer that it accepts is
+    returned: a later one could not win. One that gives a number sees all answers. An answer that
+    fails, or whose verdict does, is out.
+
+    Follows: Networks of Networks: Complexity Class Principles Applied to Compound AI Systems
+    Design (Davis et al., 2024), K generators and a verifier. Differs: generators may be different
+    programs; stops at the first accepted answer.
+
+    Example::
+
+        lp.BestOf(solve, judge=lp.Predict("question, answer -> right: bool"), k=4)
+
+    Args:
+        generators: A module, or several that take turns.
+        judge: A module whose first output is a bool or a number; it gets the inputs and outputs
+            that it has an input for.
+        k: Answers at most; as many as there are generators if left out, and at least 3 of one.
+        temperature: Used by predictors of the generators that say none themselves, or 0.
+
+    Raises:
+        InputError: Something of this is not as said.
+    """
+
+    generators: list[Module]
+    judge: Module
+    k: int
+    temperature: float
+
+    def __init__(
+        self,
+        generators: Module | Sequence[Module],
+        *,
+        judge: Module,
+        k: int | None = None,
+        temperature: float = 0.7,
+    ) -> None:
+        several = [generators] if isinstance(generators, Module) else list(generators)
+        if not several:
+            raise InputError("a BestOf needs at least one generator")
+        self.generators = [checked_module(one, "a generator of a BestOf") for one in several]
+        self.judge = checked_module(judge, "the judge of a BestOf")
+        verdict_fits(judge, "the judge of a BestOf")
+        default = len(several) if len(several) > 1 else 3
+        self.k = checked_count(default if k is None else k, "k of a BestOf")
+        if not (temperature > 0.0 and math.isfinite(temperature)):
+            raise InputError(f"temperature of a BestOf is above 0, not {temperature}")
+        self.temperature = float(temperature)
+
+    @property
+    def inner(self) -> Module:
+        """The first generator."""
+        return self.generators[0]
+
+    def own_parameters(self) -> dict[str, Parameter]:
+        """Return k."""
+        return {"k": Parameter("k", self.k)}
+
+    def with_own_parameters(self, values: Mapping[str, Any]) -> Self:
+        """Return a copy with this k."""
+        return with_count(self, values)
+
+    async def aforward(self, **inputs: Any) -> Prediction:
+        """Generate, judge, return the best; of equals the earliest."""
+        if self.k == 1:
+            return await self.inner.acall(**inputs)
+        # The judge of a bool ends it at the first accepted answer, so they come one by one.
+        accepts = next(iter(self.judge.outputs.values())).annotation is bool
+        wave = 1 if accepts else self.k
+        found: list[tuple[Prediction, float]] = []
+        failures: list[LangprogError] = []
+        for first in range(0, self.k, wave):
+            works = [partial(self._draw, number, inputs) for number in range(first, first + wave)]
+            for one in await in_order(works, wave):
+                if isinstance(one, LangprogError):
+                    failures.append(one)
+                else:
+                    found.append(one)
+            if accepts and found and found[-1][1] > 0:
+                break
+        if not found:
+            raise failures[0]
+        return max(found, key=lambda one: one[1])[0]
+
+    async def _draw(
+        self, number: int, inputs: Mapping[str, Any]
+    ) -> tuple[Prediction, float] | LangprogError:
+        generator = self.generators[number % len(self.generators)]
+        try:
+            with drawing(number, self.temperature):
+                answer = await generator.acall(**inputs)
+            # Outside the draw: a verdict is wanted, not a sample of one.
+            return answer, await judged(self.judge, inputs, answer)
+        except SURVIVED as error:
+            return error
+
+    def __repr__(self) -> str:
+        return f"BestOf({self.generators!r}, judge={self.judge!r}, k={self.k})"

@@ -1,0 +1,193 @@
+"""Ask a cheap step first, a dearer one only where the answer is not sure enough."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from langprog.errors import InputError, LangprogError
+from langprog.lm import LanguageModel
+from langprog.modules.around import SURVIVED, Around, checked_module, verdict_fits
+from langprog.modules.base import Module, Parameter
+from langprog.modules.prediction import Prediction
+from langprog.modules.signals import Signal, signal_from
+from langprog.modules.trace import TraceStep, recorder
+from langprog.runtime import remember
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A step in the order in which a cascade asks.
+
+    Args:
+        step: Its place among the steps.
+        threshold: From here on its answer is taken; ``None``: always, and nobody asks how sure.
+    """
+
+    step: int
+    threshold: float | None
+
+    def to_json(self) -> list[Any]:
+        """Return ``[step, threshold]``."""
+        return [self.step, self.threshold]
+
+
+class Cascade(Around):
+    """Ask steps in an order, and take the first answer that is sure enough.
+
+    Which step comes first, and how sure an answer has to be, is for
+    :class:`optimizers.FrugalCascade` to find; until then the last step alone answers, unless
+    thresholds are given. A step that fails on an input passes it on; where the last one fails, the
+    last answer there was is taken.
+
+    Follows: FrugalGPT: How to Use Large Language Models While Reducing Cost and Improving
+    Performance (Chen et al., 2023). Differs: several signals to choose from; steps are programs.
+
+    Example::
+
+        lp.Cascade.over(lp.Predict(Triage), ["pocket/small", "pocket/large"], thresholds=[0.9])
+
+    Args:
+        steps: Modules with the same inputs and outputs, the cheapest first.
+        thresholds: One for every step but the last.
+        signal: How sure an answer is: ``logprob``, ``agreement``, ``check`` or a Signal.
+        check: A judge for ``signal="check"``; its first output is a bool or a number, and it gets
+            the inputs and outputs that it has an input for.
+        tiers: Instead of thresholds: the steps that are asked, in order.
+
+    Raises:
+        InputError: Something of this is not as said.
+    """
+
+    steps: list[Module]
+    signal: Signal
+    check: Module | None
+    tiers: tuple[Tier, ...]
+
+    def __init__(
+        self,
+        steps: Sequence[Module],
+        *,
+        thresholds: Sequence[float] | None = None,
+        signal: str | Mapping[str, Any] | Signal = "logprob",
+        check: Module | None = None,
+        tiers: Sequence[Tier | Sequence[Any]] | None = None,
+    ) -> None:
+        if isinstance(steps, Module) or not steps:
+            raise InputError("a Cascade takes a list of one or more modules")
+        self.steps = [checked_module(step, "a step of a Cascade") for step in steps]
+        self.signal = signal_from(signal)
+        self.check = check
+        if check is not None:
+            verdict_fits(checked_module(check, "check of a Cascade"), "check of a Cascade")
+        if thresholds is not None and tiers is not None:
+            raise InputError("a Cascade takes thresholds or tiers, not both")
+        if thresholds is not None:
+            if len(thresholds) != len(steps) - 1:
+                raise InputError(
+                    f"a Cascade of {len(steps)} steps takes {len(steps) - 1} thresholds, "
+                    f"not {len(thresholds)}"
+                )
+            tiers = list(enumerate([*thresholds, None]))
+        self.tiers = _tiers([(len(steps) - 1, None)] if tiers is None else tiers, len(steps))
+
+    @classmethod
+    def over(cls, program: Module, models: Sequence[str | LanguageModel], **options: Any) -> Self:
+        """Return a cascade of one program on several models, the cheapest first.
+
+        Args:
+            program: Its predictors that name a model keep it.
+            models: Models, or their names.
+            **options: As for Cascade.
+
+        Raises:
+            InputError: No predictor of the program leaves its model open.
+        """
+        return cls([on_model(program, model) for model in models], **options)
+
+    @property
+    def inner(self) -> Module:
+        """The first step."""
+        return self.steps[0]
+
+    def own_parameters(self) -> dict[str, Parameter]:
+        """Return the tiers and the signal, as plain data."""
+        return {
+            "tiers": Parameter("threshold", [tier.to_json() for tier in self.tiers]),
+            "signal": Parameter("threshold", self.signal.to_json()),
+        }
+
+    def with_own_parameters(self, values: Mapping[str, Any]) -> Self:
+        """Return a copy with these tiers, this signal."""
+        new = self.with_children(self.children())
+        for name, value in values.items():
+            if name == "tiers":
+                vars(new)["tiers"] = _tiers(value, len(self.steps))
+            elif name == "signal":
+                vars(new)["signal"] = signal_from(value)
+            else:
+                raise InputError(f"a Cascade has no parameter {name!r}")
+        return new
+
+    async def aforward(self, **inputs: Any) -> Prediction:
+        """Ask tier by tier."""
+        answer: Prediction | None = None
+        failure: LangprogError | None = None
+        for tier in self.tiers:
+            step = self.steps[tier.step]
+            try:
+                if tier.threshold is None:
+                    return await step.acall(**inputs)
+                answer, sure = await self.signal.answer(step, tier.step, inputs, self.check)
+            except SURVIVED as error:
+                failure = error
+                continue
+            self._record(tier, sure)
+            if sure >= tier.threshold:
+                return answer
+        if answer is not None:
+            return answer
+        assert failure is not None
+        raise failure
+
+    def _record(self, tier: Tier, sure: float) -> None:
+        trace = recorder.get()
+        if trace is not None:
+            path = trace.paths.get(id(self), "cascade")
+            decision = {"step": tier.step, "sure": sure, "threshold": tier.threshold}
+            trace.add(TraceStep(path, {}, decision, (), ()))
+
+    def __repr__(self) -> str:
+        return f"Cascade({self.steps!r}, tiers={[tier.to_json() for tier in self.tiers]})"
+
+
+def on_model(program: Module, model: str | LanguageModel) -> Module:
+    """Return a program whose predictors that leave their model open ask ``model``.
+
+    Raises:
+        InputError: There is none.
+    """
+    name = model if isinstance(model, str) else remember(model)
+    parameters = program.parameters().items()
+    open_ones = [key for key, one in parameters if one.kind == "model" and one.value is None]
+    if not open_ones:
+        raise InputError(
+            f"no predictor of {type(program).__name__} leaves its model open, so {name} would "
+            "not be asked"
+        )
+    return program.with_parameters(dict.fromkeys(open_ones, name))
+
+
+def _tiers(values: Sequence[Any], steps: int) -> tuple[Tier, ...]:
+    tiers = tuple(one if isinstance(one, Tier) else Tier(*one) for one in values)
+    places = [tier.step for tier in tiers]
+    if not tiers or len(set(places)) < len(places) or not set(places) <= set(range(steps)):
+        raise InputError(f"tiers are steps from 0 to {steps - 1}, each once, not {places}")
+    for tier in tiers:
+        if tier.threshold is not None and not math.isfinite(tier.threshold):
+            raise InputError(f"a threshold is a number, not {tier.threshold}")
+    if any(tier.threshold is None for tier in tiers[:-1]):
+        raise InputError("every tier but the last needs a threshold")
+    return tiers

@@ -1,0 +1,265 @@
+"""How sure a cascade is of an answer: a number, the higher the surer.
+
+A member is a frozen dataclass with one method, ``answer``; its fields are plain data, so that an
+artifact can carry them.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+from langprog.errors import InputError
+from langprog.modules.around import judged
+from langprog.modules.base import Module
+from langprog.modules.prediction import Prediction
+from langprog.modules.trace import TraceStep
+from langprog.modules.vote import Vote
+from langprog.modules.words import dot, hashed_words
+from langprog.runtime import asking_logprobs
+
+SignalName = Literal["logprob", "agreement", "check", "learned"]
+
+# Places between the least and the most certain token that a learned rule looks at.
+QUANTILES = (0.0, 0.05, 0.1, 0.25, 0.5)
+# What a rule knows of the tokens: those quantiles, the mean and the log of the length.
+TOKEN_FEATURES = len(QUANTILES) + 2
+
+
+class Signal(ABC):
+    """Base class of escalation signals."""
+
+    name: ClassVar[SignalName]
+
+    @abstractmethod
+    async def answer(
+        self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
+    ) -> tuple[Prediction, float]:
+        """Ask a step, and say how sure its answer is.
+
+        Args:
+            step: What is asked.
+            place: Its place among the steps of the cascade.
+            inputs: What it is asked.
+            check: The cascade's own judge, where it has one.
+        """
+
+    @property
+    def logprobs(self) -> bool:
+        """Whether it looks at log-probabilities."""
+        return False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"signal": self.name, **_listed(asdict(self))}  # type: ignore[call-overload]  # every member is a dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LogProbability(Signal):
+    """The probability of a token near the least certain one.
+
+    Follows: Language Model Cascades: Token-level Uncertainty and Beyond (Gupta et al., 2024).
+    Differs: reads every token of the reply; the marks around the fields are nearly certain, so
+    low quantiles are those of what was said.
+
+    Args:
+        quantile: Which token, from the least (0) to the most certain (1).
+    """
+
+    name: ClassVar[SignalName] = "logprob"
+    quantile: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.quantile <= 1.0:
+            raise InputError(f"quantile of a LogProbability is from 0 to 1, not {self.quantile}")
+
+    async def answer(
+        self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
+    ) -> tuple[Prediction, float]:
+        """Ask, and read the log-probabilities."""
+        with asking_logprobs():
+            answer = await step.acall(**inputs)
+        return answer, math.exp(_quantile(_token_logprobs(answer.trace), self.quantile))
+
+    @property
+    def logprobs(self) -> bool:
+        """Whether it looks at log-probabilities: yes."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement(Signal):
+    """The share of several samples that give the winning answer.
+
+    Args:
+        k: Samples.
+        temperature: As for a Vote.
+    """
+
+    name: ClassVar[SignalName] = "agreement"
+    k: int = 3
+    temperature: float = 0.7
+
+    def __post_init__(self) -> None:
+        if self.k < 2:
+            raise InputError(f"k of an Agreement is 2 or more, not {self.k}")
+
+    async def answer(
+        self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
+    ) -> tuple[Prediction, float]:
+        """Ask k times and count."""
+        vote = Vote(step, k=self.k, temperature=self.temperature)
+        tally = await vote.tally(inputs, early=False)
+        return tally.winner, tally.share
+
+
+@dataclass(frozen=True, slots=True)
+class Checked(Signal):
+    """The verdict of the cascade's own ``check``: 1 or 0 for a bool, else its number."""
+
+    name: ClassVar[SignalName] = "check"
+
+    async def answer(
+        self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
+    ) -> tuple[Prediction, float]:
+        """Ask the step, then the check."""
+        if check is None:
+            raise InputError(
+                'signal="check" needs a judge: Cascade(..., check=lp.Predict("... -> ok: bool"))'
+            )
+        answer = await step.acall(**inputs)
+        return answer, await judged(check, inputs, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A logistic rule for one step: from an answer to the chance that it is right.
+
+    Args:
+        intercept: Log-odds where all features are 0.
+        tokens: Weights of what the log-probabilities say; empty where none are asked for.
+        words: Weights of hashed words of inputs and outputs, (place, weight), by place.
+    """
+
+    intercept: float = 0.0
+    tokens: tuple[float, ...] = ()
+    words: tuple[tuple[int, float], ...] = ()
+
+    def chance(self, features: Sequence[float], words: Mapping[int, float]) -> float:
+        """Return the chance that the answer is right."""
+        odds = self.intercept + dot(words, self.words)
+        if self.tokens:
+            odds += sum(a * b for a, b in zip(self.tokens, features, strict=True))
+        return 1.0 / (1.0 + math.exp(-max(-500.0, min(500.0, odds))))
+
+
+@dataclass(frozen=True, slots=True)
+class Learned(Signal):
+    """A learned chance that the answer is right; FrugalCascade fits its rules.
+
+    Follows: FrugalGPT (Chen et al., 2023), a scorer of query and answer; Language Model Cascades
+    (Gupta et al., 2024), quantiles of token log-probabilities as features. Differs: a logistic
+    rule over hashed words and those quantiles, kept as data, so that it runs anywhere.
+
+    Args:
+        rules: One for every step of the cascade.
+        buckets: Places that words are hashed to; 0: it does not look at words.
+    """
+
+    name: ClassVar[SignalName] = "learned"
+    rules: tuple[Rule, ...] = ()
+    buckets: int = 0
+
+    async def answer(
+        self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
+    ) -> tuple[Prediction, float]:
+        """Ask, and apply the step's rule."""
+        if place >= len(self.rules):
+            raise InputError(
+                f"the learned signal has {len(self.rules)} rules, none for step {place}: "
+                "fit it with optimizers.FrugalCascade"
+            )
+        rule = self.rules[place]
+        if not rule.tokens:
+            answer = await step.acall(**inputs)
+            features: list[float] = []
+        else:
+            with asking_logprobs():
+                answer = await step.acall(**inputs)
+            features = token_features(answer.trace)
+        words = hashed_words({**inputs, **answer}, self.buckets) if self.buckets else {}
+        return answer, rule.chance(features, words)
+
+    @property
+    def logprobs(self) -> bool:
+        """Whether any of its rules looks at log-probabilities."""
+        return any(rule.tokens for rule in self.rules)
+
+
+def signal_from(value: Any) -> Signal:
+    """Return a signal from its name or from :meth:`Signal.to_json`.
+
+    Raises:
+        InputError: There is no such signal, or its settings do not fit.
+    """
+    if isinstance(value, Signal):
+        return value
+    members: dict[str, type[Signal]] = {
+        one.name: one for one in (LogProbability, Agreement, Checked, Learned)
+    }
+    settings: dict[str, Any] = {"signal": value} if isinstance(value, str) else dict(value)
+    member = members.get(str(settings.pop("signal", "")))
+    if member is None:
+        raise InputError(f"a signal is one of {', '.join(members)}, not {value!r}")
+    try:
+        if member is Learned:
+            settings["rules"] = tuple(_rule_from(rule) for rule in settings.get("rules", ()))
+        return member(**settings)
+    except (TypeError, KeyError, ValueError) as error:
+        raise InputError(f"the signal {member.name!r} does not fit: {error}") from None
+
+
+def _rule_from(data: Mapping[str, Any]) -> Rule:
+    words = tuple((int(place), float(weight)) for place, weight in data["words"])
+    return Rule(float(data["intercept"]), tuple(map(float, data["tokens"])), words)
+
+
+def token_features(steps: Sequence[TraceStep]) -> list[float]:
+    """Return what a learned rule knows of an answer's tokens.
+
+    Raises:
+        InputError: A model gave no log-probabilities.
+    """
+    found = _token_logprobs(steps)
+    quantiles = [_quantile(found, place) for place in QUANTILES]
+    return [*quantiles, math.fsum(found) / len(found), math.log(len(found))]
+
+
+def _token_logprobs(steps: Sequence[TraceStep]) -> list[float]:
+    found: list[float] = []
+    for step in steps:
+        if not step.completions:
+            continue
+        read = step.completions[-1]
+        if not read.logprobs:
+            raise InputError(
+                f"{read.model} gives no log-probabilities: take signal='agreement' or "
+                "signal='check'"
+            )
+        found.extend(read.logprobs[0])
+    if not found:
+        raise InputError("no model was asked, so there are no log-probabilities to look at")
+    return sorted(found)
+
+
+def _quantile(ordered: Sequence[float], place: float) -> float:
+    return ordered[min(len(ordered) - 1, int(place * len(ordered)))]
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _listed(part) for name, part in value.items()}
+    return [_listed(part) for part in value] if isinstance(value, (list, tuple)) else value
