@@ -7,7 +7,7 @@ journal, budget, holdout, certificate) is in ``compilation``; what a search may 
 - ``bootstrap/``: demonstrations from labels and from good runs.
 - ``instructions/``: proposals for instructions, and the gate that they pass.
 - ``bayesian/``: MIPRO: instructions, demonstrations and models, searched together.
-- ``models/``: which model each module asks.
+- ``models/``: which model each module asks: assignments, cascades, routes, votes.
 - ``reflective/``: GEPA: instructions evolve from mistakes.
 - ``compiler``: the flagship: rounds of all of this, without a knob.
 - ``sequence``: one member after another.
@@ -36,6 +36,8 @@ from optimizers.compiler import Compiler
 from optimizers.front import FrontPoint, Objective
 from optimizers.instructions.hygiene import Hygiene
 from optimizers.instructions.proposer import Proposing
+from optimizers.models.frugal import FrugalCascade
+from optimizers.models.router import ModelRouter, with_model
 from optimizers.models.selector import LLMSelector
 from optimizers.preflight import Preflight
 from optimizers.progress import (
@@ -78,14 +80,16 @@ __all__ = [
     "Demonstrating",
     "Event",
     "Finished",
-    "FrontPoint",
     "Foreseen",
+    "FrontPoint",
+    "FrugalCascade",
     "GEPA",
     "Hygiene",
     "LLMSelector",
     "LabeledFewShot",
     "MEMBERS",
     "MIPRO",
+    "ModelRouter",
     "Noted",
     "Objective",
     "Optimizer",
@@ -98,4 +102,5 @@ __all__ = [
     "StageStarted",
     "Stepped",
     "event_to_json",
+    "with_model",
 ]

@@ -32,7 +32,15 @@ from optimizers.front import Objective, chosen, front_of, points_of
 from optimizers.journal import Journal
 from optimizers.meter import Metered
 from optimizers.order import Order
-from optimizers.preflight import Preflight, Probe, forecast, probed, rendered_cost
+from optimizers.preflight import (
+    Preflight,
+    Probe,
+    alternatives,
+    calls_a_query,
+    forecast,
+    probed,
+    rendered_cost,
+)
 from optimizers.progress import Finished, Foreseen, Noted, Progress, StageStarted
 from optimizers.report import CompileReport, compared_rows, prompts_of
 from optimizers.run import Materials, Run, Tally
@@ -103,13 +111,14 @@ def _preflight(
     probe: Probe | None = None,
 ) -> Preflight:
     parts, predictors = order.parts, len(order.program.predictors())
-    divided = plan(order.budget, len(parts.holdout), predictors)
+    divided = plan(order.budget, len(parts.holdout), calls_a_query(order.program))
     facts = Facts(
         predictors,
         len(parts.train),
         len(parts.validation),
         divided.search.times_covered(cost.calls, cost.tokens, cost.dollars),
         None if probe is None else probe.right,
+        alternatives(order.program),
     )
     works = searcher.forecast(facts)
     return forecast(works, facts, divided, cost, priced=priced, probe=probe)
@@ -123,12 +132,16 @@ class _Compilation:
         self._order = order
         self._journal = journal
         earlier = journal.earlier
-        self._plan = plan(order.budget, len(order.parts.holdout), len(order.program.predictors()))
+        self._plan = plan(order.budget, len(order.parts.holdout), calls_a_query(order.program))
         self._ledger = Ledger(unpaid(order.budget, earlier.paid, earlier.seconds))
         self._teller = Teller(progress, order.budget, self._ledger, journal)
         self._wrapped: dict[int, tuple[LanguageModel, Recorded]] = {}
         self._scorer = Scorer(
-            order.program, order.parts.validation, order.metric, searcher.concurrency
+            order.program,
+            order.parts.validation,
+            order.metric,
+            searcher.concurrency,
+            priced=searcher.objective == "cost",
         )
 
     async def run(self) -> Compiled:
@@ -228,7 +241,9 @@ class _Compilation:
             best = await finished(self._searcher, run)
         self._points = points_of(self._scorer, order.program)
         searcher = self._searcher
-        candidate = chosen(searcher.objective, best, self._points, searcher.tolerance)
+        candidate = best
+        if not run.weighed:
+            candidate = chosen(searcher.objective, best, self._points, searcher.tolerance)
         if candidate != best:
             run.log("chosen", {"objective": searcher.objective, "digest": candidate.digest})
         return candidate, run.tally

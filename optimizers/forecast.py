@@ -45,6 +45,7 @@ class Facts:
         queries: Queries of the program that the search's part of the budget pays for; ``inf``
             where there is no cap.
         right: How often the program has full marks now, where that was measured.
+        alternatives: Steps of its cascades and routes in all.
     """
 
     predictors: int
@@ -52,6 +53,7 @@ class Facts:
     validation: int
     queries: float = math.inf
     right: float | None = None
+    alternatives: int = 0
 
 
 @dataclass(frozen=True, slots=True)

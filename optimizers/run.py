@@ -90,6 +90,8 @@ class Run:
         self.scorer = scorer
         self.start = start
         self.best = start
+        # Whether the search has weighed quality against the objective itself.
+        self.weighed = False
         self._teller = teller
         self._allowance = allowance
         self._mark = journal.meter.read()

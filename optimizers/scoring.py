@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from langprog import Example, Module
+from langprog.errors import ModelError
 from langprog.evaluation import Metric, Row, mean_interval, quantile
 from optimizers.candidate import Candidate
 from optimizers.rows import Job, is_lost, run_rows
@@ -88,11 +89,19 @@ class Scorer:
         examples: The validation part, in the order in which candidates meet it.
         metric: What scores a prediction.
         concurrency: Examples in work at the same time.
+        priced: Whether every answer needs a price, as cost is what counts.
     """
 
     def __init__(
-        self, program: Module, examples: Sequence[Example], metric: Metric, concurrency: int
+        self,
+        program: Module,
+        examples: Sequence[Example],
+        metric: Metric,
+        concurrency: int,
+        *,
+        priced: bool = False,
     ) -> None:
+        self._priced = priced
         self._program = program
         self._examples = examples
         self._metric = metric
@@ -124,6 +133,7 @@ class Scorer:
             BudgetExceeded: The budget ended first.
             MetricError: The metric failed.
             LMError: A model refused to work at all (a wrong key, a bad request).
+            ModelError: Prices are needed, and there is none for a model.
         """
         wanted = [(ask.candidate, self._unasked(ask)) for ask in asks]
         wanted = [(candidate, indices) for candidate, indices in wanted if indices]
@@ -133,6 +143,8 @@ class Scorer:
         ]
         results = await run_rows(jobs, self._metric, self._concurrency)
         for (candidate, indices), rows in zip(wanted, results, strict=True):
+            if self._priced:
+                see_prices(rows)
             self._keep(candidate, indices, rows)
         return sum(len(indices) for _, indices in wanted)
 
@@ -203,3 +215,20 @@ class Scorer:
 
 def _waited(row: Row) -> float:
     return sum(completion.latency for step in row.trace for completion in step.completions)
+
+
+def see_prices(rows: Sequence[Row]) -> None:
+    """See to it that every answer has a price: one that is missing must not count as 0.
+
+    Raises:
+        ModelError: One has none.
+    """
+    for row in rows:
+        for step in row.trace:
+            for completion in step.completions:
+                if completion.dollars is None:
+                    raise ModelError(
+                        f"no price is known for {completion.model}, and cost counts here: make it "
+                        "with lp.LM(name, price=lp.Price(input=..., output=...)), in dollars per "
+                        "million tokens"
+                    )

@@ -144,7 +144,7 @@ class Cascade(Around):
             except SURVIVED as error:
                 failure = error
                 continue
-            self._record(tier, sure)
+            self._record(tier, inputs, answer, sure)
             if sure >= tier.threshold:
                 return answer
         if answer is not None:
@@ -152,12 +152,19 @@ class Cascade(Around):
         assert failure is not None
         raise failure
 
-    def _record(self, tier: Tier, sure: float) -> None:
+    def _record(
+        self, tier: Tier, inputs: Mapping[str, Any], answer: Prediction, sure: float
+    ) -> None:
         trace = recorder.get()
         if trace is not None:
             path = trace.paths.get(id(self), "cascade")
-            decision = {"step": tier.step, "sure": sure, "threshold": tier.threshold}
-            trace.add(TraceStep(path, {}, decision, (), ()))
+            outputs = {
+                "step": tier.step,
+                "sure": sure,
+                "threshold": tier.threshold,
+                "answer": answer.to_dict(),
+            }
+            trace.add(TraceStep(path, inputs, outputs, (), ()))
 
     def __repr__(self) -> str:
         return f"Cascade({self.steps!r}, tiers={[tier.to_json() for tier in self.tiers]})"

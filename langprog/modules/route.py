@@ -196,7 +196,7 @@ class Route(Around):
         order = [last] if self.router is None else self.router.ranked(inputs)
         failure: LangprogError | None = None
         for step in order:
-            self._record(step)
+            self._record(step, inputs)
             try:
                 return await self.steps[step].acall(**inputs)
             except SURVIVED as error:
@@ -204,10 +204,11 @@ class Route(Around):
         assert failure is not None
         raise failure
 
-    def _record(self, step: int) -> None:
+    def _record(self, step: int, inputs: Mapping[str, Any]) -> None:
         trace = recorder.get()
         if trace is not None and self.router is not None:
-            trace.add(TraceStep(trace.paths.get(id(self), "route"), {}, {"step": step}, (), ()))
+            path = trace.paths.get(id(self), "route")
+            trace.add(TraceStep(path, inputs, {"step": step}, (), ()))
 
     def __repr__(self) -> str:
         return f"Route({self.steps!r})"

@@ -99,8 +99,13 @@ def test_the_trace_says_why_it_went_on() -> None:
     with lp.using(models=models):
         prediction = cascade(question="?")
     assert [step.path for step in prediction.trace] == ["steps[0]", "program", "steps[1]"]
-    decision = prediction.trace[1].outputs
-    assert decision == {"step": 0, "sure": pytest.approx(math.exp(-3.0)), "threshold": 0.5}
+    assert prediction.trace[1].inputs == {"question": "?"}
+    assert prediction.trace[1].outputs == {
+        "step": 0,
+        "sure": pytest.approx(math.exp(-3.0)),
+        "threshold": 0.5,
+        "answer": {"answer": "a"},
+    }
     assert prediction.usage.calls == 2
 
 

@@ -12,8 +12,10 @@ from optimizers import (
     BootstrapFewShot,
     BootstrapRandomSearch,
     Compiler,
+    FrugalCascade,
     LabeledFewShot,
     LLMSelector,
+    ModelRouter,
     Optimizer,
     Searching,
     Sequence,
@@ -47,9 +49,20 @@ def _compiler(*, concurrency: int = 64) -> Optimizer:
     return Compiler(rounds=2, concurrency=concurrency)
 
 
+def _better() -> lp.ScriptedLM:
+    return lp.ScriptedLM(answers(base=0.75), name="scripted/better")
+
+
+def _cascade(*, concurrency: int = 64) -> Optimizer:
+    return FrugalCascade(concurrency=concurrency)
+
+
+def _router(*, concurrency: int = 64) -> Optimizer:
+    return ModelRouter(clusters=(1, 2), concurrency=concurrency)
+
+
 def _selector(*, concurrency: int = 64) -> Optimizer:
-    better = lp.ScriptedLM(answers(base=0.75), name="scripted/better")
-    return LLMSelector(models=[better], concurrency=concurrency)
+    return LLMSelector(models=[_better()], concurrency=concurrency)
 
 
 MEMBERS: Mapping[str, Callable[..., Optimizer]] = MappingProxyType(
@@ -61,6 +74,26 @@ MEMBERS: Mapping[str, Callable[..., Optimizer]] = MappingProxyType(
         "gepa": _gepa,
         "compiler": _compiler,
         "selector": _selector,
+        "cascade": _cascade,
+        "router": _router,
         "sequence": _sequence,
     }
 )
+
+# Members that may take another model, whatever the prompt.
+OF_MODELS = frozenset({"selector", "cascade", "router"})
+
+
+def fitting(optimizer: Optimizer, program: lp.Module) -> lp.Module:
+    """Return a program as this member needs it: with cascades or routes around its predictors."""
+    if not isinstance(optimizer, (FrugalCascade, ModelRouter)):
+        return program
+    better = _better()
+
+    def around(one: lp.Module) -> lp.Module:
+        steps = [lp.Cascade.over(one, [better]).steps[0], one]
+        if isinstance(optimizer, ModelRouter):
+            return lp.Route(steps)
+        return lp.Cascade(steps, signal=lp.Agreement(k=2))
+
+    return program.with_children({name: around(one) for name, one in program.children().items()})

@@ -25,7 +25,7 @@ from optimizers import (
     event_to_json,
 )
 from optimizers.journal import FILE
-from tests.optimizers.members import MEMBERS
+from tests.optimizers.members import MEMBERS, OF_MODELS, fitting
 from tests.optimizers.simulated import (
     all_right,
     always,
@@ -41,7 +41,7 @@ ROOT = Path(__file__).parents[2]
 every_member = pytest.mark.parametrize("member", MEMBERS)
 # Where the model is made hopeless, those that may take another one are not.
 every_prompt_member = pytest.mark.parametrize(
-    "member", [name for name in MEMBERS if name != "selector"]
+    "member", [name for name in MEMBERS if name not in OF_MODELS]
 )
 
 
@@ -60,7 +60,7 @@ def compiled(optimizer: Optimizer, **options):
     """Compile the two-module program on the simulated model."""
     model = options.pop("model", None) or lp.ScriptedLM(answers())
     options.setdefault("metric", all_right)
-    program = options.pop("program", None) or two_modules()
+    program = options.pop("program", None) or fitting(optimizer, two_modules())
     with lp.using(lm=model):
         return optimizer.compile(program, options.pop("trainset", tickets(90)), **options)
 
@@ -81,7 +81,7 @@ def test_same_seed_same_result_at_any_width(member: str) -> None:
 
 @every_member
 def test_the_input_program_is_left_as_it_is(member: str) -> None:
-    program = two_modules()
+    program = fitting(MEMBERS[member](), two_modules())
     before = {key: one.value for key, one in program.parameters().items()}
     result = compiled(MEMBERS[member](), program=program)
     assert {key: one.value for key, one in program.parameters().items()} == before
@@ -136,7 +136,7 @@ def test_the_budget_is_kept_and_the_certificate_still_paid(member: str, calls: i
     model = lp.ScriptedLM(answers())
     result = compiled(MEMBERS[member](), model=model, budget=lp.Budget(calls=calls))
     assert len(model.requests) <= result.report.paid.calls <= calls
-    if member != "selector":  # whose requests go to two models
+    if member not in OF_MODELS:  # whose requests go to two models
         assert result.report.paid.calls == len(model.requests)
     assert result.certificate.n >= 5
 
@@ -147,7 +147,10 @@ def test_a_budget_too_small_for_one_candidate_is_refused_or_enough(member: str) 
     optimizer = MEMBERS[member]()
     with lp.using(lm=model):
         found = optimizer.estimate(
-            two_modules(), tickets(90), metric=all_right, budget=lp.Budget(calls=80)
+            fitting(optimizer, two_modules()),
+            tickets(90),
+            metric=all_right,
+            budget=lp.Budget(calls=80),
         )
     model = lp.ScriptedLM(answers())
     if found.refusal is None:
@@ -162,8 +165,10 @@ def test_a_budget_too_small_for_one_candidate_is_refused_or_enough(member: str) 
 @every_member
 def test_the_forecast_holds_what_the_compile_takes(member: str) -> None:
     model = lp.ScriptedLM(answers())
+    optimizer = MEMBERS[member]()
     with lp.using(lm=model):
-        found = MEMBERS[member]().estimate(two_modules(), tickets(240), metric=all_right)
+        program = fitting(optimizer, two_modules())
+        found = optimizer.estimate(program, tickets(240), metric=all_right)
     assert found.probe is not None and found.probe.asked.calls <= 48
     result = compiled(MEMBERS[member](), trainset=tickets(240))
     taken = result.report.asked.calls
