@@ -25,7 +25,8 @@ SignalName = Literal["logprob", "agreement", "check", "learned"]
 
 # Places between the least and the most certain token that a learned rule looks at.
 QUANTILES = (0.0, 0.05, 0.1, 0.25, 0.5)
-# What a rule knows of the tokens: those quantiles, the mean and the log of the length.
+# What a rule knows of the tokens: those quantiles, their mean, and the log of the answer's length,
+# which every endpoint says.
 TOKEN_FEATURES = len(QUANTILES) + 2
 
 
@@ -140,13 +141,18 @@ class Rule:
 
     Args:
         intercept: Log-odds where all features are 0.
-        tokens: Weights of what the log-probabilities say; empty where none are asked for.
+        tokens: Weights of :func:`token_features`; empty where tokens are not looked at.
         words: Weights of hashed words of inputs and outputs, (place, weight), by place.
     """
 
     intercept: float = 0.0
     tokens: tuple[float, ...] = ()
     words: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def logprobs(self) -> bool:
+        """Whether it looks at log-probabilities."""
+        return any(self.tokens[:-1])
 
     def chance(self, features: Sequence[float], words: Mapping[int, float]) -> float:
         """Return the chance that the answer is right."""
@@ -183,20 +189,19 @@ class Learned(Signal):
                 "fit it with optimizers.FrugalCascade"
             )
         rule = self.rules[place]
-        if not rule.tokens:
-            answer = await step.acall(**inputs)
-            features: list[float] = []
-        else:
+        if rule.logprobs:
             with asking_logprobs():
                 answer = await step.acall(**inputs)
-            features = token_features(answer.trace)
+        else:
+            answer = await step.acall(**inputs)
+        features = token_features(answer.trace, logprobs=rule.logprobs) if rule.tokens else []
         words = hashed_words({**inputs, **answer}, self.buckets) if self.buckets else {}
         return answer, rule.chance(features, words)
 
     @property
     def logprobs(self) -> bool:
         """Whether any of its rules looks at log-probabilities."""
-        return any(rule.tokens for rule in self.rules)
+        return any(rule.logprobs for rule in self.rules)
 
 
 def signal_from(value: Any) -> Signal:
@@ -227,15 +232,22 @@ def _rule_from(data: Mapping[str, Any]) -> Rule:
     return Rule(float(data["intercept"]), tuple(map(float, data["tokens"])), words)
 
 
-def token_features(steps: Sequence[TraceStep]) -> list[float]:
+def token_features(steps: Sequence[TraceStep], *, logprobs: bool = True) -> list[float]:
     """Return what a learned rule knows of an answer's tokens.
 
+    Args:
+        steps: The calls behind the answer.
+        logprobs: Whether log-probabilities are looked at; what they say is 0 otherwise.
+
     Raises:
-        InputError: A model gave no log-probabilities.
+        InputError: A model gave no log-probabilities, though they are looked at.
     """
+    said = sum(step.completions[-1].usage.completion_tokens for step in steps if step.completions)
+    if not logprobs:
+        return [*[0.0] * (TOKEN_FEATURES - 1), math.log1p(said)]
     found = _token_logprobs(steps)
     quantiles = [_quantile(found, place) for place in QUANTILES]
-    return [*quantiles, math.fsum(found) / len(found), math.log(len(found))]
+    return [*quantiles, math.fsum(found) / len(found), math.log1p(said)]
 
 
 def _token_logprobs(steps: Sequence[TraceStep]) -> list[float]:

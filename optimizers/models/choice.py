@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
 
 
 class Weighed(Protocol):
@@ -45,37 +50,56 @@ def front(found: Iterable[P]) -> list[P]:
     return edge
 
 
-def under_cap(found: Sequence[P], cap: float) -> P | None:
-    """Return the best plan whose mean cost is at most ``cap`` dollars."""
+def under_cap(
+    found: Sequence[P], cap: float, scores: Callable[[P], Floats], simple: Callable[[P], bool]
+) -> P | None:
+    """Return the best plan whose mean cost is at most ``cap`` dollars; ``None`` if there is none.
+
+    Of thousands of plans some look good by luck: a plan that is not simple has to be better than
+    the best simple one by a standard error of their difference.
+
+    Args:
+        found: Plans.
+        cap: Mean dollars at most.
+        scores: A plan's score on every example.
+        simple: Whether a plan asks one step for everything.
+    """
     within = [plan for plan in found if plan.cost <= cap * (1 + 1e-9)]
-    return max(within, key=lambda one: (one.quality, -one.cost)) if within else None
+    if not within:
+        return None
+    best = max(within, key=lambda one: (one.quality, -one.cost))
+    plain = [plan for plan in within if simple(plan)]
+    if not plain:
+        return best
+    plainest = max(plain, key=lambda one: (one.quality, -one.cost))
+    difference = scores(best) - scores(plainest)
+    return best if difference.mean() >= standard_error(difference) else plainest
 
 
-def at_floor(found: Sequence[P], floor: float) -> P:
-    """Return the cheapest plan whose mean score is at least ``floor``, or the best one."""
-    above = [plan for plan in found if plan.quality >= floor]
-    if not above:
-        return max(found, key=lambda one: one.quality)
-    return min(above, key=lambda one: (one.cost, -one.quality))
-
-
-def not_worse(found: Sequence[C], reference: float, tolerance: float) -> C:
+def not_worse(found: Sequence[C], reference: C, tolerance: float) -> C:
     """Return the cheapest plan that a certificate is likely to find about as good.
 
     Args:
         found: Plans.
-        reference: Mean score of what they are compared with.
-        tolerance: What may be given up of it.
+        reference: What they are compared with.
+        tolerance: What may be given up of its mean score.
 
     Returns:
         The cheapest plan that seems worse by less than ``tolerance``, by so many standard errors
-        that as much new data again would show it; where there is none, the cheapest that does not
-        seem worse at all.
+        that as much new data again would show it; the reference where there is none.
     """
-    safe = [one for one in found if one.quality - reference + tolerance >= MARGIN * one.error]
-    return (
-        min(safe, key=lambda one: (one.cost, -one.quality)) if safe else at_floor(found, reference)
-    )
+    floor = reference.quality - tolerance
+    safe = [one for one in found if one.quality - floor >= MARGIN * one.error]
+    return min(safe, key=lambda one: (one.cost, -one.quality), default=reference)
+
+
+def standard_error(difference: Floats) -> float:
+    """Return the standard error of a mean, as if one more example had differed by 1.
+
+    Where no example differs, the others that nobody has seen may.
+    """
+    n = len(difference)
+    return float(np.sqrt(np.square(difference - difference.mean()).sum() + 1.0) / n)
 
 
 def spread(edge: Sequence[P], most: int) -> list[P]:

@@ -11,7 +11,8 @@ import numpy as np
 from langprog import Router
 from langprog.errors import InputError
 from langprog.modules import hashed_words
-from optimizers.models.observed import Floats, Observed
+from optimizers.models.choice import Floats, under_cap
+from optimizers.models.observed import Observed
 
 BUCKETS = 512
 # A cluster's mean counts as so many examples of the step's mean over all clusters beside its own.
@@ -30,12 +31,14 @@ class Routing:
         quality: Mean score.
         cost: Mean dollars.
         error: Standard error of its difference from the best single step.
+        picked: The step that it picks for every example.
     """
 
     router: Router
     quality: float
     cost: float
     error: float
+    picked: tuple[int, ...]
 
 
 def fitted_router(
@@ -101,7 +104,24 @@ def routed(router: Router, inputs: Iterable[Mapping[str, Any]], seen: Observed) 
     picked = [router.ranked(values)[0] for values in inputs]
     places = np.arange(len(picked))
     score, cost = seen.score[picked, places], seen.cost[picked, places]
-    return Routing(router, float(score.mean()), float(cost.mean()), seen.error_of(score))
+    return Routing(
+        router, float(score.mean()), float(cost.mean()), seen.error_of(score), tuple(picked)
+    )
+
+
+def always(step: int, count: int) -> Router:
+    """Return a router that picks one of ``count`` steps for everything."""
+    quality = tuple(float(one == step) for one in range(count))
+    return Router((((0, 1.0),),), 1, (quality,), (0.0,) * count)
+
+
+def best_route(found: Sequence[Routing], seen: Observed, cap: float) -> Routing | None:
+    """Return the best router under a cap on the mean dollars, unless that is luck."""
+
+    def scores(one: Routing) -> Floats:
+        return np.asarray(seen.score[list(one.picked), np.arange(seen.size)])
+
+    return under_cap(found, cap, scores, lambda one: len(set(one.picked)) == 1)
 
 
 def trades(seen: Observed, count: int = 16) -> list[float]:

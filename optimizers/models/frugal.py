@@ -25,10 +25,10 @@ from optimizers.base import Optimizer
 from optimizers.candidate import Candidate
 from optimizers.forecast import Facts, Span, Work
 from optimizers.front import Objective
-from optimizers.models.choice import front, not_worse, spread, under_cap
+from optimizers.models.choice import front, not_worse, spread
 from optimizers.models.observed import Observed, at_paths, decision, observed, step_rows
 from optimizers.models.rules import Answered, fitted_rule
-from optimizers.models.tiers import Plan, fewest_for, guaranteed, planned, plans
+from optimizers.models.tiers import Plan, best_under, fewest_for, guaranteed, planned, plans
 from optimizers.run import Run
 
 # Share of the search's budget that goes into seeing every step on its own.
@@ -67,7 +67,7 @@ class FrugalCascade(Optimizer):
         guarantee: (target, delta): with a chance of at least 1 - delta over the validation
             examples, the cascade's mean score is at least the target.
         words: Whether a learned scorer looks at words.
-        tokens: Whether a learned scorer looks at log-probabilities.
+        tokens: Whether a learned scorer looks at log-probabilities, beside the answer's length.
         concurrency: Examples in work at the same time.
         objective: See :class:`Optimizer`; here ``cost``.
         tolerance: See :class:`Optimizer`.
@@ -181,11 +181,11 @@ class FrugalCascade(Optimizer):
         if trained is not None and self.guarantee is not None:
             return _guaranteed(run, seen, trained, self.guarantee)
         if self.cap is not None:
-            found = under_cap(everything, self.cap)
+            found = best_under(everything, seen, self.cap)
             if found is None:
                 run.note(f"no step costs at most {self.cap} dollars a query", warning=True)
             return found
-        return not_worse(everything, float(seen.score[seen.best].mean()), self.tolerance)
+        return not_worse(everything, planned(seen, ((seen.best, None),)), self.tolerance)
 
     async def _learned(self, steps: _Steps) -> Learned:
         count = len(steps.cascade.steps)
@@ -205,7 +205,7 @@ class FrugalCascade(Optimizer):
             if taken is None or row.score is None:
                 continue
             asked = [one for one in row.trace if one.path in inside]
-            tokens = token_features(asked) if self.tokens else []
+            tokens = token_features(asked, logprobs=self.tokens)
             values = {**taken.inputs, **taken.outputs["answer"]}
             yield Answered(values, tokens, row.score.value)
 

@@ -13,11 +13,10 @@ from langprog import Example
 from langprog.evaluation import Row
 from langprog.modules import TraceStep
 from optimizers.candidate import Candidate
+from optimizers.models.choice import Floats, standard_error
 from optimizers.rows import Job, is_lost, run_rows
 from optimizers.run import Run
 from optimizers.scoring import see_prices
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,7 @@ class Observed:
 
     def error_of(self, score: Floats) -> float:
         """Return the standard error of the mean difference from the best step, (n,) scores."""
-        difference = score - self.score[self.best]
-        return float(difference.std(ddof=1) / np.sqrt(self.size)) if self.size > 1 else 0.0
+        return standard_error(score - self.score[self.best])
 
     def rows(self, places: Sequence[int] | npt.NDArray[np.int64]) -> Observed:
         """Return the same of some of the examples."""

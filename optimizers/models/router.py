@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langprog import Example, Module, Route, Router
@@ -15,8 +15,17 @@ from optimizers.base import Optimizer
 from optimizers.candidate import Candidate
 from optimizers.forecast import Facts, Span, Work
 from optimizers.front import Objective
-from optimizers.models.choice import front, not_worse, spread, under_cap
-from optimizers.models.clusters import PRIOR, SMALLEST, Routing, fitted_router, routed, trades
+from optimizers.models.choice import front, not_worse, spread
+from optimizers.models.clusters import (
+    PRIOR,
+    SMALLEST,
+    Routing,
+    always,
+    best_route,
+    fitted_router,
+    routed,
+    trades,
+)
 from optimizers.models.observed import Observed, at_paths, observed, step_rows
 from optimizers.rows import Job, run_rows
 from optimizers.run import Run
@@ -98,7 +107,7 @@ class ModelRouter(Optimizer):
             for router in self._routers(run, inputs, trained)
             for trade in trades(trained)
         ]
-        best = self._picked(run, found, seen)
+        best = self._picked(run, found, seen, others)
         edge = front(found)
         wanted = [*([] if best is None else [best]), *spread(edge, SHOWN)]
         candidates = [self._candidate(run, path, one, fixed) for one in wanted]
@@ -115,13 +124,20 @@ class ModelRouter(Optimizer):
         counts = [one for one in self.clusters if one == 1 or one * SMALLEST <= len(inputs)]
         return [fitted_router(inputs, trained, count, seed) for count in counts or [1]]
 
-    def _picked(self, run: Run, found: Sequence[Routing], seen: Observed) -> Routing | None:
+    def _picked(
+        self,
+        run: Run,
+        found: Sequence[Routing],
+        seen: Observed,
+        inputs: Sequence[Mapping[str, Any]],
+    ) -> Routing | None:
         if self.cap is not None:
-            within = under_cap(found, self.cap)
+            within = best_route(found, seen, self.cap)
             if within is None:
                 run.note(f"no step costs at most {self.cap} dollars a query", warning=True)
             return within
-        return not_worse(found, float(seen.score[seen.best].mean()), self.tolerance)
+        alone = routed(always(seen.best, seen.steps), inputs, seen)
+        return not_worse(found, alone, self.tolerance)
 
     async def _seen(
         self,
@@ -149,12 +165,6 @@ class ModelRouter(Optimizer):
         return run.candidate({**fixed, f"{path}.router": one.router.to_json()}, label)
 
 
-def always(step: int, count: int) -> Router:
-    """Return a router that picks one of ``count`` steps for everything."""
-    quality = tuple(float(one == step) for one in range(count))
-    return Router((((0, 1.0),),), 1, (quality,), (0.0,) * count)
-
-
 def _inputs(row: Row, path: str) -> Mapping[str, Any]:
     """Return what the route at ``path`` was given; an example whose run ended before has none."""
     found = [step.inputs for step in row.trace if step.path == path]
@@ -162,8 +172,8 @@ def _inputs(row: Row, path: str) -> Mapping[str, Any]:
 
 
 def _said(one: Routing) -> dict[str, Any]:
-    said = asdict(one)
-    return {**said, "router": {"clusters": len(one.router.centers), "trade": one.router.trade}}
+    router = {"clusters": len(one.router.centers), "trade": one.router.trade}
+    return {"router": router, "quality": one.quality, "cost": one.cost, "error": one.error}
 
 
 def with_model(

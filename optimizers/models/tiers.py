@@ -13,7 +13,8 @@ from itertools import permutations, product
 
 import numpy as np
 
-from optimizers.models.observed import Floats, Observed
+from optimizers.models.choice import Floats, under_cap
+from optimizers.models.observed import Observed
 
 Tiers = tuple[tuple[int, float | None], ...]
 
@@ -68,6 +69,13 @@ def planned(seen: Observed, tiers: Tiers) -> Plan:
     """Return what ``tiers`` come to on what was seen."""
     score, cost = played(seen, tiers)
     return Plan(tiers, float(score.mean()), float(cost.mean()), seen.error_of(score))
+
+
+def best_under(found: Sequence[Plan], seen: Observed, cap: float) -> Plan | None:
+    """Return the best plan under a cap on the mean dollars, unless that is luck."""
+    return under_cap(
+        found, cap, lambda plan: played(seen, plan.tiers)[0], lambda plan: len(plan.tiers) == 1
+    )
 
 
 def _thresholds(sure: Floats, grid: Sequence[float]) -> list[float]:

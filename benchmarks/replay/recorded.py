@@ -1,0 +1,199 @@
+"""Recorded answers of many models to the same questions, from five public sources."""
+
+from __future__ import annotations
+
+import ast
+import json
+import lzma
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+# Dollars per million prompt and completion tokens, as the makers or hosts listed them at the time.
+# Nominal: they make recorded answers comparable, and nobody was billed by them here.
+LIST_PRICES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "Meta-Llama-3.1-8B-Instruct": (0.18, 0.18),
+        "gpt-4o-mini-2024-07-18": (0.15, 0.60),
+        "claude-3-haiku-20240307": (0.25, 1.25),
+        "Meta-Llama-3.1-70B-Instruct": (0.88, 0.88),
+        "Mistral-Large-2": (2.0, 6.0),
+        "gpt-4o-2024-08-06": (2.5, 10.0),
+        "claude-3-5-sonnet-20240620": (3.0, 15.0),
+        "mistralai/Mixtral-8x7B-Instruct-v0.1": (0.60, 0.60),
+        "gpt-4-1106-preview": (10.0, 30.0),
+    }
+)
+CHARACTERS_A_TOKEN = 4
+# Tokens of the instruction around a question, where only the question was recorded.
+AROUND = 120
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Answers of models to the same questions.
+
+    Args:
+        name: The data set.
+        models: Names, the cheapest first.
+        questions: Texts, n of them.
+        answers: What each model said, as far as it was recorded, models x n.
+        length: Logarithm of the answers' length, (models, n).
+        score: 0 to 1, (models, n).
+        cost: Dollars, (models, n).
+        prices: How the dollars come about, in words.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    questions: tuple[str, ...]
+    answers: tuple[tuple[str, ...], ...]
+    length: Floats
+    score: Floats
+    cost: Floats
+    prices: str
+
+    @property
+    def size(self) -> int:
+        """Number of questions."""
+        return len(self.questions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    text: str
+    length: float
+    score: float
+    cost: float
+
+
+def _recorded(
+    name: str, rows: Mapping[str, list[_Said]], questions: list[str], prices: str
+) -> Recorded:
+    order = sorted(rows, key=lambda model: sum(one.cost for one in rows[model]))
+
+    def array(read: Callable[[_Said], float]) -> Floats:
+        return np.array([[read(one) for one in rows[model]] for model in order])
+
+    return Recorded(
+        name,
+        tuple(order),
+        tuple(questions),
+        tuple(tuple(one.text for one in rows[model]) for model in order),
+        array(lambda one: one.length),
+        array(lambda one: one.score),
+        array(lambda one: one.cost),
+        prices,
+    )
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    opened = lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open()
+    with opened as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def zeroeval(folder: Path, part: str, name: str) -> Recorded:
+    """Read ZeroEval (Lin, 2024; Apache-2.0): one greedy answer a model; the priced models."""
+    head, *lines = _lines(folder / "zeroeval" / f"{part}.jsonl")
+    rows: dict[str, list[_Said]] = {}
+    questions = [str(line["question"]) for line in lines]
+    for place, model in enumerate(head["models"]):
+        if model not in LIST_PRICES:
+            continue
+        rows[model] = [
+            _priced(model, line["question"], str(line["pred"][place]), line["len"][place] or 0)(
+                float(line["ok"][place] or 0)
+            )
+            for line in lines
+        ]
+    return _recorded(name, rows, questions, "list prices, tokens from characters")
+
+
+def _priced(model: str, question: str, text: str, characters: int) -> Callable[[float], _Said]:
+    into, out = LIST_PRICES[model]
+    prompt = len(question) / CHARACTERS_A_TOKEN + AROUND
+    said = characters / CHARACTERS_A_TOKEN
+    dollars = (prompt * into + said * out) / 1e6
+    return lambda score: _Said(text, math.log1p(said), score, dollars)
+
+
+def routellm(folder: Path) -> Recorded:
+    """Read RouteLLM's GSM8K answers (Ong et al., 2024; Apache-2.0): two models, full text."""
+    lines = list(_lines(folder / "routellm" / "gsm8k.jsonl.xz"))
+    models = ("mistralai/Mixtral-8x7B-Instruct-v0.1", "gpt-4-1106-preview")
+    rows = {
+        model: [
+            _priced(model, line["prompt"], text, len(text))(float(line[model] == "True"))
+            for line in lines
+            for text in [str(line[f"{model}_response"])]
+        ]
+        for model in models
+    }
+    questions = [str(line["prompt"]) for line in lines]
+    return _recorded("GSM8K (RouteLLM)", rows, questions, "list prices, tokens from characters")
+
+
+def pricing_reversal(folder: Path, part: str, name: str) -> Recorded:
+    """Read pricing-reversal (2026; MIT): eight models with what each answer really cost."""
+    lines = list(_lines(folder / "pricing-reversal" / f"{part}.jsonl.xz"))
+    rows: dict[str, list[_Said]] = {}
+    for model in lines[0]["runs"]:
+        runs = [line["runs"][model] for line in lines]
+        rows[model] = [
+            _Said(
+                f"{run['prediction']} {str(run['raw_output'])[-400:]}",
+                math.log1p(run["completion_tokens"] or 0),
+                float(run["score"] or 0.0),
+                float(run["cost"] or 0.0),
+            )
+            for run in runs
+        ]
+    return _recorded(name, rows, [str(line["query"]) for line in lines], "as billed")
+
+
+def llmrouter(folder: Path) -> Recorded:
+    """Read LLMRouter's table (UIUC, 2025; MIT): nine models on 14 tasks, scores alone."""
+    prices = json.loads((folder / "ulab-llmrouter" / "default_llm.json").read_text())
+    seen: dict[str, Mapping[str, float]] = {}
+    for line in _lines(folder / "ulab-llmrouter" / "train.jsonl.xz"):
+        scores = line["scores"]
+        seen[line["question"]] = ast.literal_eval(scores) if isinstance(scores, str) else scores
+    models = [name for name in next(iter(seen.values())) if name in prices]
+    kept = {text: scores for text, scores in seen.items() if scores.keys() >= set(models)}
+    rows = {
+        model: [
+            _Said("", 0.0, float(scores[model] or 0.0), _dollars(prices[model], text))
+            for text, scores in kept.items()
+        ]
+        for model in models
+    }
+    return _recorded(
+        "14 tasks (LLMRouter)", rows, list(kept), "list prices, an answer of 150 tokens"
+    )
+
+
+def _dollars(price: Mapping[str, float], question: str) -> float:
+    prompt = len(question) / CHARACTERS_A_TOKEN
+    return (prompt * float(price["input_price"]) + 150 * float(price["output_price"])) / 1e6
+
+
+SOURCES: Mapping[str, Callable[[Path], Recorded]] = MappingProxyType(
+    {
+        "gsm8k": lambda folder: zeroeval(folder, "gsm", "GSM8K (ZeroEval)"),
+        "math5": lambda folder: zeroeval(folder, "math-l5", "MATH-L5 (ZeroEval)"),
+        "routellm": routellm,
+        "gpqa": lambda folder: pricing_reversal(folder, "gpqa-test", "GPQA (pricing-reversal)"),
+        "aime": lambda folder: pricing_reversal(folder, "aime-hybrid", "AIME (pricing-reversal)"),
+        "llmrouter": llmrouter,
+    }
+)
