@@ -56,7 +56,7 @@ from optimizers.reflective.gepa import GEPA
 from optimizers.report import CompileReport
 from optimizers.sequence import Sequence
 
-# Members that work without further arguments, by the name that a command line uses.
+# Members by the name that a command line uses.
 MEMBERS: Mapping[str, type[Optimizer]] = MappingProxyType(
     {
         "compiler": Compiler,
@@ -65,6 +65,9 @@ MEMBERS: Mapping[str, type[Optimizer]] = MappingProxyType(
         "random-search": BootstrapRandomSearch,
         "mipro": MIPRO,
         "gepa": GEPA,
+        "selector": LLMSelector,
+        "cascade": FrugalCascade,
+        "router": ModelRouter,
     }
 )
 

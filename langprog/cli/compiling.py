@@ -104,10 +104,15 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
     out: Annotated[str, Option(help="Where the artifact goes.")],
     val: Annotated[str | None, Option(help="Examples that steer the search.")] = None,
     holdout: Annotated[str | None, Option(help="Examples for the certificate alone.")] = None,
-    optimizer: Annotated[str, Option(help="compiler, mipro, gepa, bootstrap, ...")] = ("mipro"),
+    optimizer: Annotated[
+        str, Option(help="compiler, mipro, gepa, selector, cascade, router, bootstrap, ...")
+    ] = "mipro",
     auto: Annotated[str | None, Option(help="MIPRO's effort: light, medium or heavy.")] = None,
     models: Annotated[
         str | None, Option(help="Models to choose from for every module, A,B,...")
+    ] = None,
+    objective: Annotated[
+        str | None, Option(help="quality; or cost or latency: as good, but cheaper or quicker.")
     ] = None,
     lm: Annotated[str | None, Option(help="Model of modules that name none.")] = None,
     calls: Annotated[int | None, Option(help="Most requests sent.")] = None,
@@ -141,7 +146,7 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
         lm,
         seed,
     )
-    member = optimizer_named(optimizer, width=width, auto=auto, models=models)
+    member = optimizer_named(optimizer, width=width, auto=auto, models=models, objective=objective)
     compiled = task.compile(
         member,
         Path(run_dir) if run_dir else task.run_dir(target.with_suffix(".run"), member),
@@ -156,7 +161,14 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
         say_result(compiled, target)
 
 
-def optimizer_named(name: str, *, width: int, auto: str | None, models: str | None) -> Any:
+def optimizer_named(
+    name: str,
+    *,
+    width: int,
+    auto: str | None = None,
+    models: str | None = None,
+    objective: str | None = None,
+) -> Any:
     """Return an optimizer by the name that the command line uses.
 
     Raises:
@@ -169,6 +181,8 @@ def optimizer_named(name: str, *, width: int, auto: str | None, models: str | No
     knobs: dict[str, Any] = {"concurrency": width}
     if auto is not None:
         knobs["auto"] = auto
+    if objective is not None:
+        knobs["objective"] = objective
     if models is not None:
         knobs["models"] = tuple(item.strip() for item in models.split(",") if item.strip())
     try:

@@ -57,7 +57,7 @@ def demo(
     task = Task(program, tickets.metric, train, validation, holdout, lm, seed)
     started = time.perf_counter()
     _introduce(console, task)
-    member = optimizer_named("mipro", width=64, auto="light", models=None)
+    member = optimizer_named("mipro", width=64, auto="light")
     run_dir = task.run_dir(folder / "run", member)
     if artifact.exists():
         (run_dir / "journal.jsonl").unlink(missing_ok=True)

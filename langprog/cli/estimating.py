@@ -27,6 +27,7 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
     models: Annotated[
         str | None, Option(help="Models to choose from for every module, A,B,...")
     ] = None,
+    objective: Annotated[str | None, Option(help="As for compile.")] = None,
     lm: Annotated[str | None, Option(help="Model of modules that name none.")] = None,
     calls: Annotated[int | None, Option(help="Most requests sent.")] = None,
     tokens: Annotated[int | None, Option(help="Most tokens.")] = None,
@@ -51,7 +52,7 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
         seed,
     )
     found = task.estimate(
-        optimizer_named(optimizer, width=width, auto=auto, models=models),
+        optimizer_named(optimizer, width=width, auto=auto, models=models, objective=objective),
         Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds),
     )
     if json_:

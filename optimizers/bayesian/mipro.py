@@ -19,6 +19,7 @@ from langprog.signature import SignatureSpec
 from optimizers.base import Optimizer
 from optimizers.bayesian.plan import AUTO, FIRST_BLOCK, Auto, Sizes, sized
 from optimizers.bayesian.race import Race, Rules, race_work
+from optimizers.bayesian.several import several_choices
 from optimizers.bootstrap.demo_sets import distinct_sets, recipes
 from optimizers.bootstrap.demos import Pool, Shown, labelled, labels_of
 from optimizers.bootstrap.rollouts import rollout_queries, rollouts
@@ -70,6 +71,8 @@ class Searching:
 @dataclass(frozen=True, kw_only=True)
 class MIPRO(Optimizer):
     """Propose instructions, bootstrap demonstrations, search them together with models.
+
+    How many samples a vote takes, and the tiers of a cascade, are searched with them.
 
     Args:
         auto: ``light``, ``medium`` or ``heavy``: how many proposals, sets and trials. A budget
@@ -214,6 +217,7 @@ class MIPRO(Optimizer):
                     )
                 )
             choices.append(self._models(path, predictor.model))
+        choices += several_choices(run.program)
         return Space(tuple(choice for choice in choices if len(choice.values) > 1))
 
     def _models(self, path: str, now: str | None) -> Choice:

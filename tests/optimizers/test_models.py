@@ -15,6 +15,8 @@ from tests.optimizers.simulated import (
     all_right,
     answers,
     field,
+    one_module,
+    right_team,
     team_of,
     tickets,
     two_modules,
@@ -170,3 +172,43 @@ def test_the_forecast_knows_when_all_are_tried() -> None:
             two_modules(), tickets(90), metric=all_right
         )
     assert few.candidates.high == 3
+
+
+# --- votes and cascades in one search with everything else ---------------------------------------
+
+
+def sampled(right: float) -> lp.ScriptedLM:
+    """Return a model that is right in so many of its samples."""
+
+    def reply(request: Request) -> str:
+        ticket = field(request.messages[-1].content, "ticket")
+        team = team_of(ticket)
+        lucky = unit(ticket, str(request.sampling.seed)) < right
+        wrong = "billing" if team != "billing" else "network"
+        return f"[[team]]\n{team if lucky else wrong}"
+
+    return lp.ScriptedLM(reply)
+
+
+def test_mipro_chooses_how_many_samples_a_vote_takes() -> None:
+    search = MIPRO(instructions=0, demonstrating=Demonstrating(sets=0))
+    program = lp.Vote(one_module(), k=1)
+    with lp.using(lm=sampled(0.75)):
+        result = search.compile(program, tickets(240), metric=right_team)
+    assert result.candidate.parameters["program.k"] in (5, 9)
+    assert result.certificate.verdict == "certified"
+    assert result.program.k == result.candidate.parameters["program.k"]
+
+
+def test_mipro_chooses_the_tiers_of_a_cascade() -> None:
+    cascade = lp.Cascade.over(one_module(), ["scripted/weak", "scripted/strong"])
+    start = cascade.with_parameters({"program.tiers": [[0, None]]})
+    search = MIPRO(instructions=0, demonstrating=Demonstrating(sets=0))
+    models = [
+        skilled("weak", 1, {"team": 0.5}),
+        skilled("strong", 9, {"team": 0.95}),
+    ]
+    with lp.using(models=models, lm=models[0]):
+        start = start.with_parameters({"program.signal": {"signal": "agreement", "k": 2}})
+        result = search.compile(start, tickets(240), metric=right_team)
+    assert result.candidate.parameters["program.tiers"] == [[1, None]]
