@@ -39,6 +39,7 @@ from optimizers.instructions.proposer import Proposing
 from optimizers.models.frugal import FrugalCascade
 from optimizers.models.router import ModelRouter, with_model
 from optimizers.models.selector import LLMSelector
+from optimizers.models.votes import VoteSize
 from optimizers.preflight import Preflight
 from optimizers.progress import (
     BestSoFar,
@@ -68,6 +69,7 @@ MEMBERS: Mapping[str, type[Optimizer]] = MappingProxyType(
         "selector": LLMSelector,
         "cascade": FrugalCascade,
         "router": ModelRouter,
+        "votes": VoteSize,
     }
 )
 
@@ -104,6 +106,7 @@ __all__ = [
     "Spent",
     "StageStarted",
     "Stepped",
+    "VoteSize",
     "event_to_json",
     "with_model",
 ]

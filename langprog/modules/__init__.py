@@ -8,6 +8,7 @@
 - ``prediction``, ``trace``: what a call returns, and what happened in it.
 """
 
+from langprog.modules.around import judged
 from langprog.modules.base import Module, Parameter
 from langprog.modules.best_of import BestOf
 from langprog.modules.cascade import Cascade, Tier
@@ -57,6 +58,7 @@ __all__ = [
     "Vote",
     "answer_key",
     "hashed_words",
+    "judged",
     "record_trace",
     "signal_from",
     "token_features",

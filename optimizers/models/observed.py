@@ -58,9 +58,15 @@ class Observed:
 
 
 async def step_rows(
-    run: Run, candidates: Sequence[Candidate], examples: Sequence[Example]
+    run: Run, candidates: Sequence[Candidate], examples: Sequence[Example], *, priced: bool = True
 ) -> list[tuple[Row, ...]]:
-    """Run candidates that ask one step each, as one round.
+    """Run candidates as one round.
+
+    Args:
+        run: The search.
+        candidates: What to run.
+        examples: On what.
+        priced: Whether every answer needs a price.
 
     Raises:
         BudgetExceeded: The budget ended first.
@@ -70,7 +76,7 @@ async def step_rows(
     jobs = [Job(one.apply(materials.base), examples) for one in candidates]
     found = await run_rows(jobs, materials.metric, materials.concurrency)
     run.settle()
-    for rows in found:
+    for rows in found if priced else ():
         see_prices(rows)
     return found
 

@@ -1,0 +1,280 @@
+"""Does voting pay, and with how many? Predicted from 100 samples, on recorded answers.
+
+Usage: python -m benchmarks.replay.votes [--splits 40]
+
+The data: ZeroEval (Lin, 2024; Apache-2.0), one greedy answer of each of some 40 models to every
+question. A sample is the answer of a model drawn from a pool, with replacement; a vote of k is won
+by the most frequent answer of k such samples, ties by lot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measured import machine, publish, table, versions
+from benchmarks.tasks.folder import data_folder, missing
+from optimizers.models.vote_fit import Mixture, Votes, best_size, fitted
+
+SIZES = tuple(range(1, 42, 2))
+OFFERED = (1, 3, 5, 9, 15, 21, 41)
+ITEMS, DRAWS = 33, 3
+# Splits below this number were looked at while the fit was written.
+FIRST_SPLIT = 1000
+REPEATS = 8
+# Models of at most about 14 billion parameters, and those that their makers sold as small.
+CHEAP = (
+    "Meta-Llama-3-8B-Instruct",
+    "Meta-Llama-3.1-8B-Instruct",
+    "Phi-3-mini-4k-instruct",
+    "Phi-3.5-mini-instruct",
+    "Qwen2-7B-Instruct",
+    "Qwen2.5-3B-Instruct",
+    "Qwen2.5-7B-Instruct",
+    "Yi-1.5-9B-Chat",
+    "claude-3-haiku-20240307",
+    "gemma-2-2b-it",
+    "gemma-2-9b-it",
+    "gpt-3.5-turbo-0125",
+)
+WEAKEST = 5
+# The three cheapest models that have a list price: who would vote to save money.
+VOTERS = ("Meta-Llama-3.1-8B-Instruct", "gpt-4o-mini-2024-07-18", "claude-3-haiku-20240307")
+PARTS = {"gsm": "GSM8K", "math-l5": "MATH-L5"}
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Models that vote, and what they said.
+
+    Args:
+        name: What they are.
+        models: Their names.
+        said: (answer, whether it is right) by question and model.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    said: tuple[tuple[tuple[str, bool], ...], ...]
+
+    def single(self, rows: Sequence[int]) -> tuple[str, float]:
+        """Return the best model of the pool on some questions, and how often it is right."""
+        right = [
+            statistics.fmean(self.said[row][place][1] for row in rows)
+            for place in range(len(self.models))
+        ]
+        best = max(range(len(right)), key=right.__getitem__)
+        return self.models[best], right[best]
+
+
+@cache
+def pools(folder: Path, part: str) -> tuple[Pool, ...]:
+    """Read a data set: all models, the cheap ones, and the weakest of those."""
+    with (folder / "zeroeval" / f"{part}.jsonl").open(encoding="utf-8") as file:
+        head, *lines = map(json.loads, file)
+    names = head["models"]
+    cheap = [name for name in CHEAP if name in names]
+    right = {name: sum(line["ok"][names.index(name)] or 0 for line in lines) for name in cheap}
+    weakest = sorted(cheap, key=right.__getitem__)[:WEAKEST]
+
+    def pool(title: str, models: Sequence[str]) -> Pool:
+        places = [names.index(model) for model in models]
+        said = tuple(
+            tuple(
+                # Who gives no answer is wrong in a way that nobody shares.
+                (
+                    f"none {place}" if line["pred"][place] is None else str(line["pred"][place]),
+                    bool(line["ok"][place]),
+                )
+                for place in places
+            )
+            for line in lines
+        )
+        return Pool(title, tuple(models), said)
+
+    return (
+        pool("all models", names),
+        pool("cheap models", cheap),
+        pool(f"the {WEAKEST} weakest cheap models", weakest),
+        pool("the three cheapest by list price", VOTERS),
+    )
+
+
+def against_single(folder: Path, part: str, seed: int) -> dict[str, Any]:
+    """Say from 99 answers whether three cheap models should vote, or which should answer alone."""
+    pool = pools(folder, part)[-1]
+    rng = random.Random(f"single/{part}/{seed}")
+    order = rng.sample(range(len(pool.said)), len(pool.said))
+    known, others = order[:ITEMS], order[ITEMS:]
+    best, _ = pool.single(known)
+    place = pool.models.index(best)
+
+    def gains(rows: Sequence[int]) -> list[float]:
+        return [_vote(pool.said[row]) - float(pool.said[row][place][1]) for row in rows]
+
+    seen = gains(known)
+    # Three times the price has to show for itself: by a standard error at least.
+    votes = statistics.fmean(seen) >= max(1e-9, statistics.stdev(seen) / len(seen) ** 0.5)
+    return {"votes": votes, "single": best, "gain": statistics.fmean(gains(others))}
+
+
+def one_split(folder: Path, part: str, place: int, seed: int) -> dict[str, Any]:
+    """Fit from 100 samples, and compare with what votes on the other questions come to."""
+    pool = pools(folder, part)[place]
+    rng = random.Random(f"votes/{part}/{place}/{seed}")
+    order = rng.sample(range(len(pool.said)), len(pool.said))
+    known, others = order[:ITEMS], order[ITEMS:]
+    drawn = [[rng.choice(pool.said[row]) for _ in range(DRAWS)] for row in known]
+    items = [Votes.of(answers) for answers in drawn]
+    actual = {k: _actual(pool, others, k, rng) for k in SIZES}
+    mixture = fitted(items)
+    predicted: Mapping[str, Callable[[int], float]] = {
+        "two difficulties, many answers": mixture.accuracy,
+        "two difficulties, right or wrong": _binary(mixture).accuracy,
+        "plug-in": partial(_plug_in, drawn, random.Random(seed)),
+    }
+    chosen = best_size(items, OFFERED, seed=seed)
+    best = max(OFFERED, key=lambda k: (actual[k], -k))
+    return {
+        "actual": actual,
+        "errors": {
+            name: statistics.fmean(abs(predict(k) - actual[k]) for k in SIZES)
+            for name, predict in predicted.items()
+        },
+        "expected": {k: mixture.accuracy(k) for k in SIZES},
+        "chosen": chosen,
+        "gain": actual[chosen] - actual[1],
+        "best": best,
+        "possible": actual[best] - actual[1],
+    }
+
+
+def _actual(pool: Pool, rows: Sequence[int], k: int, rng: random.Random) -> float:
+    right = 0.0
+    repeats = 1 if k > 9 else REPEATS
+    for row in rows:
+        for _ in range(repeats):
+            right += _vote(rng.choices(pool.said[row], k=k))
+    return right / len(rows) / repeats
+
+
+def _vote(answers: Sequence[tuple[str, bool]]) -> float:
+    votes = Counter("right" if good else f"={answer}" for answer, good in answers)
+    most = max(votes.values())
+    top = [answer for answer, count in votes.items() if count == most]
+    return ("right" in top) / len(top)
+
+
+def _binary(mixture: Mixture) -> Mixture:
+    return Mixture(tuple(replace(one, rivals=1) for one in mixture.parts))
+
+
+def _plug_in(drawn: Sequence[Sequence[tuple[str, bool]]], rng: random.Random, k: int) -> float:
+    return statistics.fmean(
+        _vote(rng.choices(answers, k=k)) for answers in drawn for _ in range(REPEATS)
+    )
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+def section(folder: Path, part: str, place: int, splits: Sequence[Mapping[str, Any]]) -> str:
+    """Return what is said of one pool on one data set."""
+    pool = pools(folder, part)[place]
+    name, single = pool.single(range(len(pool.said)))
+    shown = (1, 3, 5, 9, 15, 21, 31, 41)
+    rows = [
+        ("accuracy, %", *(f"k={k}" for k in shown)),
+        ("vote", *(_percent([one["actual"][k] for one in splits]) for k in shown)),
+        ("predicted", *(_percent([one["expected"][k] for one in splits]) for k in shown)),
+    ]
+    errors = [("mean absolute error over k = 1..41", "points")]
+    for method in splits[0]["errors"]:
+        errors.append((method, _percent([one["errors"][method] for one in splits])))
+    votes = [one for one in splits if one["chosen"] > 1]
+    right = sum(one["gain"] > 0 for one in votes)
+    none = len(splits) - len(votes)
+    missed = sum(one["possible"] >= 0.02 for one in splits if one["chosen"] == 1)
+    return (
+        f"## {PARTS[part]}, {pool.name}\n\nn = {len(pool.said)}, {len(pool.models)} models; the "
+        f"best of them alone: {name}, {100 * single:.1f} %.\n\n{table(rows)}\n\n"
+        f"{table(errors)}\n\n"
+        f'"Vote" was said in {len(votes)} of {len(splits)} splits, and helped in {right} of them '
+        f'({_percent([one["gain"] for one in votes]) if votes else "-"} points); "do not vote" in '
+        f"{none}, of which some vote would have gained 2 points or more in {missed}."
+    )
+
+
+def single_section(part: str, splits: Sequence[Mapping[str, Any]]) -> str:
+    """Return what is said of three cheap models voting, against the best of them alone."""
+    named = Counter(one["single"] for one in splits)
+    alone = [one for one in splits if not one["votes"]]
+    hurts = sum(one["gain"] < 0 for one in alone)
+    return (
+        f"- {PARTS[part]}: the vote of {', '.join(VOTERS)} against the one that was best on "
+        f"{ITEMS} questions ({', '.join(f'{name} {n}x' for name, n in named.most_common())}): "
+        f'{_percent([one["gain"] for one in splits])} points on the other questions. "Do not '
+        f'vote" was said in {len(alone)} of {len(splits)} splits, and voting hurt in {hurts} of '
+        "them."
+    )
+
+
+def _percent(values: Sequence[float]) -> str:
+    draws = random.Random(0)
+    means = sorted(statistics.fmean(draws.choices(values, k=len(values))) for _ in range(1000))
+    return f"{100 * statistics.fmean(values):.1f} [{100 * means[25]:.1f}, {100 * means[974]:.1f}]"
+
+
+def _seeds(count: int) -> range:
+    return range(FIRST_SPLIT, FIRST_SPLIT + count)
+
+
+def main(arguments: list[str]) -> None:
+    """Replay every pool, and publish."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.replay.votes")
+    parser.add_argument("--splits", type=int, default=40)
+    options = parser.parse_args(arguments)
+    folder = data_folder()
+    if folder is None:
+        sys.stdout.write(missing() + "\n")
+        return
+    sections = []
+    for part in PARTS:
+        for place in range(3):
+            with ProcessPoolExecutor(2) as workers:
+                work = partial(one_split, folder, part, place)
+                splits = list(workers.map(work, _seeds(options.splits)))
+            sections.append(section(folder, part, place, splits))
+            sys.stderr.write(sections[-1] + "\n\n")
+    alone = "\n".join(
+        single_section(
+            part, [against_single(folder, part, seed) for seed in _seeds(options.splits)]
+        )
+        for part in PARTS
+    )
+    sections.append(f"## Voting against the best voter\n\nFrom 99 answers.\n\n{alone}")
+    publish(
+        "replay_votes",
+        "# Does voting pay? Predicted from 100 samples, on recorded answers\n\n"
+        f"`python -m benchmarks.replay.votes --splits {options.splits}`; {machine()}; "
+        f"{versions('langprog')}; ZeroEval (Apache-2.0); {options.splits} random splits: {ITEMS} "
+        f"questions with {DRAWS} samples each to fit, all others to tell; means with 95 % "
+        "bootstrap intervals over splits. A sample is the recorded answer of a model drawn from "
+        "the pool, with replacement, so samples differ more than those of one model would. "
+        "Right or wrong alone is the mixture of the paper: a vote is won by more than half. "
+        "Plug-in: votes drawn from the few samples themselves.\n\n" + "\n\n".join(sections),
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
