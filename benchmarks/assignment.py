@@ -1,0 +1,239 @@
+"""A model for every module: searched assignments beside one model everywhere, and all of them.
+
+Usage: python -m benchmarks.assignment [--seeds 3] [--first 7000] [--keep FOLDER]
+
+Programs of two to four modules on the three sizes of the embedded model, whose prices are
+nominal. Each finished program and seed is kept in FOLDER, so that a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import langprog as lp
+from benchmarks.measured import machine, publish, table, versions
+from benchmarks.tasks.chained import NAMES, Chained, chained, metric
+from langprog.lm import LanguageModel, MemoryCache
+from optimizers import Compiler, LLMSelector, Optimizer
+
+SIZES = ("small", "medium", "large")
+MODELS = tuple(f"pocket/{size}" for size in SIZES)
+TRAIN, VALIDATION, HOLDOUT, TEST = 40, 120, 80, 300
+TOLERANCE = 0.02
+COMPILER_CALLS = 1500
+
+
+def models(cache: MemoryCache) -> list[LanguageModel]:
+    """Return the three sizes on one cache."""
+    return [lp.LM(name, cache=cache) for name in MODELS]
+
+
+def measured(program: lp.Module, task: Chained) -> dict[str, Any]:
+    """Return accuracy and dollars a thousand queries on the test part."""
+    report = lp.evaluate(program, task.test, metric)
+    dollars = sum(row.usage.dollars or 0.0 for row in report.rows)
+    return {"accuracy": report.mean, "dollars": 1000 * dollars / len(report.rows)}
+
+
+def single(task: Chained) -> dict[str, dict[str, Any]]:
+    """Return every program that has one model everywhere."""
+    found = {}
+    for name in MODELS:
+        with lp.using(lm=name):
+            found[f"{name} everywhere"] = measured(task.program, task)
+    return found
+
+
+def exhaustive(task: Chained) -> dict[str, Any]:
+    """Try every assignment on validation, and return the best."""
+    validation = task.data[TRAIN : TRAIN + VALIDATION]
+    keys = [f"{path}.model" for path in task.program.predictors()]
+    started = time.perf_counter()
+    found, asked, paid = {}, 0, 0
+    for point in product(MODELS, repeat=len(keys)):
+        program = task.program.with_parameters(dict(zip(keys, point, strict=True)))
+        report = lp.evaluate(program, validation, metric)
+        asked += sum(row.usage.calls for row in report.rows)
+        paid += sum(row.usage.calls - row.usage.cached_calls for row in report.rows)
+        dollars = sum(row.usage.dollars or 0.0 for row in report.rows)
+        found[point] = (report.mean, -dollars)
+    best = max(found, key=found.__getitem__)
+    program = task.program.with_parameters(dict(zip(keys, best, strict=True)))
+    return {
+        **measured(program, task),
+        "calls": asked,
+        "distinct": paid,
+        "seconds": time.perf_counter() - started,
+        "models": _named(program),
+    }
+
+
+def searched(optimizer: Optimizer, task: Chained, seed: int) -> dict[str, Any]:
+    """Return what an optimizer finds; the largest model is where it begins."""
+    started = time.perf_counter()
+    with lp.using(lm=MODELS[-1]):
+        compiled = optimizer.compile(
+            task.program,
+            task.data[:TRAIN],
+            valset=task.data[TRAIN : TRAIN + VALIDATION],
+            holdout=task.data[TRAIN + VALIDATION :],
+            metric=metric,
+            budget=lp.Budget(calls=COMPILER_CALLS) if isinstance(optimizer, Compiler) else None,
+            seed=seed,
+        )
+        calls = compiled.report.evidence.searched.calls
+        program = compiled.candidate.apply(task.program)
+        found = measured(program, task)
+        named = _named(program)
+    return {
+        **found,
+        "calls": calls,
+        "distinct": calls,
+        "seconds": time.perf_counter() - started,
+        "models": named,
+        "verdict": compiled.certificate.verdict,
+    }
+
+
+def _named(program: lp.Module) -> list[str]:
+    chosen = [one.model or MODELS[-1] for one in program.predictors().values()]
+    return [name.removeprefix("pocket/") for name in chosen]
+
+
+def one(name: str, seed: int) -> dict[str, Any]:
+    """Return everything for one program and seed."""
+    task = chained(name, seed, known=TRAIN + VALIDATION + HOLDOUT, test=TEST)
+    found: dict[str, Any] = {}
+    with lp.using(models=models(MemoryCache())):
+        found |= single(task)
+    with lp.using(models=models(MemoryCache())):
+        found["every assignment"] = exhaustive(task)
+    members = {
+        "LLMSelector": LLMSelector(models=MODELS, exhaustive=1),
+        "LLMSelector, cost": LLMSelector(
+            models=MODELS, exhaustive=1, objective="cost", tolerance=TOLERANCE
+        ),
+        "Compiler": Compiler(models=MODELS),
+    }
+    for title, member in members.items():
+        with lp.using(models=models(MemoryCache())):
+            found[title] = searched(member, task, seed)
+        sys.stderr.write(f"{name} {seed} {title}: {found[title]}\n")
+    return found
+
+
+def section(name: str, runs: Sequence[Mapping[str, Any]]) -> str:
+    """Return the table of one program."""
+    rows: list[tuple[str, ...]] = [
+        ("", "accuracy, %", "dollars a 1,000", "calls", "distinct calls", "seconds", "models")
+    ]
+    for title in runs[0]:
+        cells = [run[title] for run in runs]
+        rows.append(
+            (
+                title,
+                _interval([100 * cell["accuracy"] for cell in cells]),
+                f"{statistics.fmean(cell['dollars'] for cell in cells):.4f}",
+                *(
+                    f"{statistics.fmean(cell[key] for cell in cells):,.0f}"
+                    if key in cells[0]
+                    else ""
+                    for key in ("calls", "distinct", "seconds")
+                ),
+                "; ".join(" ".join(cell["models"]) for cell in cells if "models" in cell),
+            )
+        )
+    return f"## {name}\n\n{table(rows)}\n\n{_verdict(runs)}"
+
+
+def _mean(cells: Sequence[Mapping[str, Any]], key: str) -> str:
+    known = [cell[key] for cell in cells if key in cell]
+    return f"{statistics.fmean(known):,.0f}" if known else ""
+
+
+def _verdict(runs: Sequence[Mapping[str, Any]]) -> str:
+    best_single = [max(run[f"{name} everywhere"]["accuracy"] for name in MODELS) for run in runs]
+    whole = [run["every assignment"]["accuracy"] for run in runs]
+    lines = []
+    for title in ("LLMSelector", "Compiler"):
+        ours = [run[title]["accuracy"] for run in runs]
+        gain = statistics.fmean(whole) - statistics.fmean(best_single)
+        got = statistics.fmean(ours) - statistics.fmean(best_single)
+        calls = statistics.fmean(run[title]["calls"] for run in runs)
+        share = calls / statistics.fmean(run["every assignment"]["calls"] for run in runs)
+        distinct = calls / statistics.fmean(run["every assignment"]["distinct"] for run in runs)
+        lines.append(
+            f"- {title}: {100 * got:+.1f} points over the best single model, where trying every "
+            f"assignment gives {100 * gain:+.1f}; {share:.0%} of its calls, {distinct:.0%} of its "
+            "distinct ones."
+        )
+    largest = [run[f"{MODELS[-1]} everywhere"] for run in runs]
+    for title in ("LLMSelector, cost", "Compiler, cost"):
+        ratio = statistics.fmean(
+            run[title]["dollars"] / one["dollars"] for run, one in zip(runs, largest, strict=True)
+        )
+        points = statistics.fmean(
+            run[title]["accuracy"] - one["accuracy"]
+            for run, one in zip(runs, largest, strict=True)
+        )
+        lines.append(
+            f"- {title}: {100 * points:+.1f} points against the largest model everywhere, at "
+            f"{ratio:.0%} of its dollars."
+        )
+    return "\n".join(lines)
+
+
+def _interval(values: Sequence[float]) -> str:
+    middle = statistics.fmean(values)
+    if len(values) < 2:
+        return f"{middle:.1f}"
+    draws = random.Random(0)
+    means = sorted(statistics.fmean(draws.choices(values, k=len(values))) for _ in range(2000))
+    return f"{middle:.1f} [{means[50]:.1f}, {means[1949]:.1f}]"
+
+
+def main(arguments: list[str]) -> None:
+    """Measure every program, and publish."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.assignment")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=7000)
+    parser.add_argument("--keep", default=None)
+    options = parser.parse_args(arguments)
+    keep = Path(options.keep or tempfile.mkdtemp())
+    keep.mkdir(parents=True, exist_ok=True)
+    sections = []
+    for name in NAMES:
+        runs = []
+        for seed in range(options.first, options.first + options.seeds):
+            path = keep / f"{name.replace(', ', '-')}-{seed}.json"
+            if not path.exists():
+                path.write_text(json.dumps(one(name, seed)), encoding="utf-8")
+            runs.append(json.loads(path.read_text(encoding="utf-8")))
+        sections.append(section(name, runs))
+    publish(
+        "assignment",
+        "# A model for every module\n\n"
+        f"`python -m benchmarks.assignment --seeds {options.seeds} --first {options.first}`; "
+        f"{machine()}; {versions('langprog', 'numpy')}; {options.seeds} seeds a program, "
+        f"{VALIDATION} validation and {HOLDOUT} holdout examples, accuracy on {TEST} others, "
+        "mean with 95 % bootstrap interval over seeds; dollars are nominal. Calls of the "
+        "optimizers are those of the search, each distinct request once; trying every assignment "
+        f"is counted with and without that. Compiler, which also searches instructions and "
+        f"demonstrations, has {COMPILER_CALLS:,} calls. Searches begin with the largest model "
+        "everywhere. Accuracy is that of the best candidate, whether or not its certificate came through.\n\n"
+        + "\n\n".join(sections),
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
