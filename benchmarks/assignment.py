@@ -230,8 +230,8 @@ def main(arguments: list[str]) -> None:
         "optimizers are those of the search, each distinct request once; trying every assignment "
         f"is counted with and without that. Compiler, which also searches instructions and "
         f"demonstrations, has {COMPILER_CALLS:,} calls. Searches begin with the largest model "
-        "everywhere. Accuracy is that of the best candidate, whether or not its certificate came through.\n\n"
-        + "\n\n".join(sections),
+        "everywhere. Accuracy is that of the best candidate, whether or not its certificate came "
+        "through.\n\n" + "\n\n".join(sections),
     )
 
 
