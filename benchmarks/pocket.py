@@ -1,6 +1,9 @@
 """What the embedded models can do: every size on held-out tasks, real text, and calls a second.
 
 Usage: python -m benchmarks.pocket [--count 500] [--sizes small,medium] [--skip-speed]
+           [--keep FOLDER]
+
+Each finished cell is kept in FOLDER, so that a run that was stopped goes on.
 
 Nothing here was trained on: see the model card, ``langprog/pocket/README.md``. The real texts lie
 in the folder that LANGPROG_DATA names; without it their rows are left out.
@@ -10,10 +13,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
+import json
 import random
 import sys
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 import langprog as lp
@@ -24,16 +32,26 @@ from langprog.pocket import SIZES
 from langprog.pocket.models import runner
 from langprog.pocket.training.evaluate import (
     CELLS,
+    FORMS,
     Result,
     answer,
     cell,
-    in_json,
     outside,
     proposals,
 )
 from langprog.signature import FieldSpec, SignatureSpec
 
+Found = dict[tuple[str, str], Result]
 CONCURRENCY, SPEED_CALLS, SPEED_ROUNDS = 32, 256, 7
+PROPOSALS = "proposals from 6 examples that gain 20 points or more"
+MEAN = "mean of the generator's tasks in chat form"
+RIGHT = (
+    "right instruction, 4 labels that mean nothing",
+    "right instruction, extraction",
+    "right instruction, lists",
+    "right instruction, cue",
+)
+REASONS = ("reasoning, two-step sums", "reasoning, two-hop look-ups")
 # Demonstrations against none; a right instruction against a vague one; reasons against none.
 GAINS = {
     "8 demonstrations, 4 labels that mean nothing": (
@@ -61,6 +79,10 @@ GAINS = {
         "sums, two steps, with reasoning, 2 demos",
         "sums, two steps, direct, 2 demos",
     ),
+    "reasoning, chains of three facts": (
+        "chain of 3 facts, with reasoning, 2 demos",
+        "chain of 3 facts, direct, 2 demos",
+    ),
 }
 
 
@@ -70,20 +92,25 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--count", type=int, default=500, help="episodes a cell")
     parser.add_argument("--sizes", default=",".join(SIZES))
     parser.add_argument("--skip-speed", action="store_true")
+    parser.add_argument("--keep", default=None)
     options = parser.parse_args(arguments)
     sizes = options.sizes.split(",")
-    jobs = [(size, job, options.count) for job in _jobs() for size in sizes]
-    found: dict[tuple[str, str], Result] = {}
+    keep = Path(options.keep or tempfile.mkdtemp())
+    keep.mkdir(parents=True, exist_ok=True)
+    jobs = [Job(size, job, options.count, keep) for job in _jobs() for size in sizes]
+    found: Found = {}
     with ProcessPoolExecutor(2) as pool:
-        for (size, _, _), results in zip(jobs, pool.map(_done, jobs), strict=True):
+        for job, results in zip(jobs, pool.map(_kept, jobs), strict=True):
             for result in results:
-                found[result.name, size] = result
-                sys.stderr.write(f"{size}: {result.name}: {result.share:.3f}\n")
+                found[result.name, job.size] = result
+                sys.stderr.write(f"{job.size}: {result.name}: {result.share:.3f}\n")
     parts = [
         f"# The embedded models\n\n`python -m benchmarks.pocket`; {machine()}; "
         f"{versions('langprog', 'numpy')}; greedy answers, exact match, 95 % Wilson intervals.",
         accuracies(found, sizes),
         gains(found, sizes),
+        lines(found, sizes),
+        crossings(found, sizes),
     ]
     if not options.skip_speed:
         parts.append(speeds(sizes))
@@ -94,19 +121,44 @@ def main(arguments: list[str]) -> None:
 
 def _jobs() -> list[str]:
     real = [f"real:{name}" for name in REAL] if data_folder() else []
-    return [*CELLS, *(f"json:{name}" for name in in_json()), "outside", "proposals", *real]
+    return [*CELLS, *(f"{form}:{name}" for form, name in FORMS), "outside", "proposals", *real]
 
 
-def _done(job: tuple[str, str, int]) -> list[Result]:
-    size, name, count = job
+@dataclass(frozen=True)
+class Job:
+    """A cell, or a few, of one size.
+
+    Args:
+        size: The model.
+        name: What is asked.
+        count: Episodes.
+        keep: Folder of finished ones.
+    """
+
+    size: str
+    name: str
+    count: int
+    keep: Path
+
+
+def _kept(job: Job) -> list[Result]:
+    digest = hashlib.sha256(f"{job.size} {job.name} {job.count}".encode()).hexdigest()[:16]
+    path = job.keep / f"{digest}.json"
+    if not path.exists():
+        path.write_text(json.dumps([asdict(one) for one in _done(job)]), encoding="utf-8")
+    return [Result(**one) for one in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def _done(job: Job) -> list[Result]:
+    size, name, count = job.size, job.name, job.count
     model = runner(size)
     kind, _, rest = name.partition(":")
     if name == "outside":
         return list(outside(model))
     if name == "proposals":
         return _proposed(size, count)
-    if kind == "json":
-        return [cell(model, rest, CELLS[rest], count, "json")]
+    if (kind, rest) in FORMS:
+        return [cell(model, rest, CELLS[rest], count, kind)]
     if kind == "real":
         folder = data_folder()
         assert folder is not None
@@ -116,31 +168,35 @@ def _done(job: tuple[str, str, int]) -> list[Result]:
 
 
 def _proposed(size: str, count: int) -> list[Result]:
-    pairs = list(proposals(runner(size), max(20, count // 5)))
+    pairs = list(proposals(runner(size), count))
     better = sum(proposed >= vague + 0.2 for vague, proposed in pairs)
-    return [Result("proposals from 6 examples that gain 20 points or more", better, len(pairs))]
+    return [Result(PROPOSALS, better, len(pairs))]
 
 
-def accuracies(found: dict[tuple[str, str], Result], sizes: list[str]) -> str:
-    """Return the table of all cells."""
-    rows: list[tuple[str, ...]] = [("held-out task", "n", *(f"pocket/{size}" for size in sizes))]
-    for name in dict.fromkeys(name for name, _ in found):
-        cells = [found[name, size] for size in sizes]
-        rows.append((name, str(cells[0].count), *(str(one) for one in cells)))
+def _together(found: Found, sizes: list[str]) -> list[Result]:
     own = [name for name in CELLS if all((name, size) in found for size in sizes)]
-    together = [
+    return [
         Result(
-            "mean of the generator's tasks in chat form",
+            MEAN,
             sum(found[name, size].right for name in own),
             sum(found[name, size].count for name in own),
         )
         for size in sizes
     ]
+
+
+def accuracies(found: Found, sizes: list[str]) -> str:
+    """Return the table of all cells."""
+    rows: list[tuple[str, ...]] = [("held-out task", "n", *(f"pocket/{size}" for size in sizes))]
+    for name in dict.fromkeys(name for name, _ in found):
+        cells = [found[name, size] for size in sizes]
+        rows.append((name, str(cells[0].count), *(str(one) for one in cells)))
+    together = _together(found, sizes)
     rows.append((together[0].name, str(together[0].count), *(str(one) for one in together)))
     return table(rows)
 
 
-def gains(found: dict[tuple[str, str], Result], sizes: list[str]) -> str:
+def gains(found: Found, sizes: list[str]) -> str:
     """Return how much demonstrations, instructions and reasons add, in points."""
     rows: list[tuple[str, ...]] = [("what it adds, points", *(f"pocket/{s}" for s in sizes))]
     for name, (more, less) in GAINS.items():
@@ -149,9 +205,75 @@ def gains(found: dict[tuple[str, str], Result], sizes: list[str]) -> str:
 
 
 def _gain(more: Result, less: Result) -> str:
-    points = 100 * (more.share - less.share)
-    half = 196 * (more.variance + less.variance) ** 0.5
+    points, half = _difference(more, less)
     return f"{points:+.0f} [{points - half:+.0f}, {points + half:+.0f}]"
+
+
+def _difference(more: Result, less: Result) -> tuple[float, float]:
+    """Return a difference in points, and half of its 95 % interval."""
+    return 100 * (more.share - less.share), 196 * (more.variance + less.variance) ** 0.5
+
+
+def lines(found: Found, sizes: list[str]) -> str:
+    """Return what the models are meant to do, and whether they do, each in a line."""
+    size = "medium" if "medium" in sizes else sizes[0]
+
+    def points(name: str) -> float:
+        more, less = GAINS[name]
+        return _difference(found[more, size], found[less, size])[0]
+
+    shots = points("8 demonstrations, 4 labels that mean nothing")
+    right = [points(name) for name in RIGHT]
+    reasons = {name: points(name) for name in REASONS}
+    together = dict(zip(sizes, _together(found, sizes), strict=True))
+    steps = [_difference(together[b], together[a]) for a, b in zip(sizes, sizes[1:], strict=False)]
+    proposed = found[PROPOSALS, size]
+    said = [
+        (
+            shots >= 30,
+            f"{size}: 8 demonstrations add {shots:+.0f} points; at least +30 are wanted",
+        ),
+        (
+            sum(right) / len(right) >= 30,
+            f"{size}: a right instruction adds {sum(right) / len(right):+.0f} points on the "
+            "average over families; at least +30 are wanted",
+        ),
+        (
+            max(reasons.values()) >= 15,
+            f"{size}: a reasoning field adds "
+            + ", ".join(f"{value:+.0f} ({name})" for name, value in reasons.items())
+            + "; at least +15 on one are wanted",
+        ),
+        (
+            all(middle > half for middle, half in steps),
+            "every size is better than the one before on the average: "
+            + ", ".join(f"{middle:+.1f} +- {half:.1f}" for middle, half in steps),
+        ),
+        (
+            proposed.share >= 0.5,
+            f"{size}: {proposed} of the proposals gain 20 points; half are wanted",
+        ),
+    ]
+    return "What is wanted of them:\n\n" + "\n".join(
+        f"- {text}: {'holds' if good else 'does NOT hold'}." for good, text in said
+    )
+
+
+def crossings(found: Found, sizes: list[str]) -> str:
+    """Return the tasks that a cheaper size does as well as the largest, as far as can be told."""
+    rows: list[tuple[str, ...]] = [("as good as the largest", "tasks")]
+    largest = sizes[-1]
+    left = [name for name in CELLS if all((name, one) in found for one in sizes)]
+    for size in sizes:
+        alike = [name for name in left if _alike(found[name, size], found[name, largest])]
+        left = [name for name in left if name not in alike]
+        rows.append((f"pocket/{size}" if size != largest else "no cheaper one", "; ".join(alike)))
+    return table(rows)
+
+
+def _alike(cheap: Result, dear: Result) -> bool:
+    middle, half = _difference(dear, cheap)
+    return middle <= half
 
 
 # --- speed ---------------------------------------------------------------------------------------

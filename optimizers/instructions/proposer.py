@@ -18,7 +18,7 @@ from langprog.errors import ContentFilterError, ContextWindowError, ParseError, 
 from langprog.evaluation import Row
 from langprog.lm import LanguageModel
 from langprog.runtime import current, in_order
-from langprog.signature import SignatureSpec
+from langprog.signature import SignatureSpec, choices_of
 from optimizers.bootstrap.demos import Pool, Shown, drawn, labels_of
 from optimizers.fingerprint import model_name
 from optimizers.instructions.hygiene import Gate, Hygiene
@@ -216,7 +216,28 @@ def _examples(run: Run, path: str, material: Material, number: int | str) -> lis
     known = {one.source for one in shown}
     shown.extend(one for one in material.pool.traced.get(path, ()) if one.source not in known)
     picked = drawn(shown, MOST_EXAMPLES, signature, run.rng("examples", path, number))
-    return [one.demo for one in picked]
+    return by_answer(signature, [one.demo for one in picked])
+
+
+def by_answer(signature: SignatureSpec, examples: Sequence[Example]) -> list[Example]:
+    """Return examples with those of one answer together: what they share is then easier to see.
+
+    Answers come in the order in which the signature lists them; where there is no such list,
+    examples stay as they are.
+    """
+    ranks: dict[str, dict[str, int]] = {}
+    for name, field in signature.outputs.items():
+        choices = choices_of(field.annotation)
+        if choices is not None:
+            ranks[name] = {value_text(one): rank for rank, one in enumerate(choices.values())}
+
+    def rank(example: Example) -> list[int]:
+        return [
+            known.get(value_text(example[name]), len(known)) if name in example else len(known)
+            for name, known in ranks.items()
+        ]
+
+    return sorted(examples, key=rank)
 
 
 def mistakes_in(run: Run, path: str, rows: Iterable[Row]) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import langprog as lp
-from langprog.errors import InputError
+from langprog.errors import InputError, ModelError
 from langprog.lm import Request
 from optimizers import MIPRO, Demonstrating, LLMSelector, Searching
 from tests.optimizers.simulated import (
@@ -164,6 +164,13 @@ def test_wrong_knobs_are_refused(knobs: dict[str, object]) -> None:
         MIPRO(objective="speed")
     with pytest.raises(InputError, match="tolerance"):
         MIPRO(tolerance=-1.0)
+
+
+def test_a_missing_price_is_asked_for_where_cost_counts() -> None:
+    dear = skilled("dear", 10)
+    free = lp.ScriptedLM(answers(), name="scripted/unpriced", dollars=None)
+    with pytest.raises(ModelError, match="no price is known for scripted/unpriced"):
+        compiled(LLMSelector(models=[free], objective="cost"), dear)
 
 
 def test_the_forecast_knows_when_all_are_tried() -> None:

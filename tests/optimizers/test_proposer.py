@@ -4,6 +4,7 @@ import langprog as lp
 from langprog.errors import ServerError
 from langprog.lm import Request
 from optimizers import MIPRO, Demonstrating, Hygiene, Proposing, Searching
+from optimizers.instructions.proposer import by_answer
 from optimizers.instructions.wording import example_text, mistake_text, program_text, task_text
 from tests.optimizers.simulated import (
     GOOD,
@@ -146,3 +147,15 @@ def test_another_model_can_propose() -> None:
         "Rewrite the instruction so that the mistakes do not happen again.",
     }
     assert writer.calls == 4
+
+
+def test_examples_of_one_answer_stand_together_in_the_order_of_the_signature() -> None:
+    signature = one_module().signature
+    examples = [lp.Example(ticket=str(n), team=TEAMS[n % 3]) for n in range(6)]
+    examples.append(lp.Example(ticket="unlabelled"))
+    found = by_answer(signature, examples)
+    assert [one.get("team") for one in found] == [team for team in TEAMS for _ in "12"] + [None]
+    assert [one.ticket for one in found if one.get("team") == TEAMS[0]] == ["0", "3"]
+    free = lp.Predict("question -> answer").signature
+    answers = [lp.Example(question="?", answer=text) for text in "bca"]
+    assert by_answer(free, answers) == answers

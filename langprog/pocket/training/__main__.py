@@ -1,4 +1,4 @@
-"""Train, export and evaluate the embedded models (``python -m langprog.pocket.training``)."""
+"""Train and export the embedded models (``python -m langprog.pocket.training``)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from langprog.pocket.models import FOLDER, Runner
-from langprog.pocket.training.evaluate import report
+from langprog.pocket.models import FOLDER
 
 
 def main() -> None:
@@ -28,15 +27,8 @@ def main() -> None:
     ship.add_argument("--folder", type=Path, required=True)
     ship.add_argument("--out", type=Path, default=FOLDER)
     ship.add_argument("--name", default="small")
-    table = commands.add_parser("evaluate", help="print the accuracy table of the model card")
-    table.add_argument("--weights", type=Path, default=FOLDER / "small.safetensors")
-    table.add_argument("--count", type=int, default=500, help="episodes a cell")
     given = parser.parse_args()
-    if given.command == "evaluate":
-        runner = Runner(given.weights, given.weights.parent / "tokenizer.json")
-        sys.stdout.write(report(runner, given.count) + "\n")
-        return
-    # torch is needed from here on only; the table is printed without it.
+    # torch is an extra, and slow to load: --help works without it.
     from langprog.pocket.training.export import export
     from langprog.pocket.training.grow import grow
     from langprog.pocket.training.train import SIZES, Plan, Trainer

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from langprog.pocket.generate import Settings
 from langprog.pocket.models import Runner
-from langprog.pocket.world import classify, extract, lists, numbers, propose, second
+from langprog.pocket.world import chains, classify, extract, lists, numbers, propose, second
 from langprog.pocket.world.labels import code_labels
 from langprog.pocket.world.prompts import Episode, Row, Slot, turns
 
@@ -143,15 +143,27 @@ CELLS: dict[str, Draw] = {
     "sums, two steps, with reasoning, 2 demos": lambda r: numbers.sums(
         r, "held", steps=2, reasoning=True, demos=2
     ),
+    "chain of 3 facts, direct, 2 demos": lambda r: chains.chain(
+        r, "held", steps=3, reasoning=False, demos=2
+    ),
+    "chain of 3 facts, with reasoning, 2 demos": lambda r: chains.chain(
+        r, "held", steps=3, reasoning=True, demos=2
+    ),
 }
 
 
-def in_json() -> tuple[str, ...]:
-    """Return the cells that are asked in JSON form, too."""
-    return (
-        "labels that mean nothing, 4, vague instruction, 8 demos",
-        "the same 4, mapping in the instruction, 0 demos",
-    )
+_FOUR, _EIGHT = (f"labels that mean nothing, 4, vague instruction, {k} demos" for k in (4, 8))
+_MAPPED = "the same 4, mapping in the instruction, 0 demos"
+# Cells that are asked in other prompt formats, too.
+FORMS: tuple[tuple[str, str], ...] = (
+    ("json", _EIGHT),
+    ("json", _MAPPED),
+    ("dspy", _FOUR),
+    ("dspy", _EIGHT),
+    ("dspy", _MAPPED),
+    ("dspy-json", _FOUR),
+    ("dspy-json", _EIGHT),
+)
 
 
 def answer(
@@ -183,7 +195,7 @@ def _asked(task: classify.Labelling, text: str, wording: str, label: str) -> Epi
     return Episode(wording, (Slot(task.source),), (Slot(task.target, phrase),), (row,))
 
 
-def proposals(runner: Runner, tasks: int, rows: int = 12) -> Iterator[tuple[float, float]]:
+def proposals(runner: Runner, tasks: int, rows: int = 10) -> Iterator[tuple[float, float]]:
     """Yield, for held-out tasks, accuracy under a vague instruction and under a proposal."""
     rng = random.Random("evaluate/proposals")
     for _ in range(tasks):
@@ -274,24 +286,3 @@ def _outside(
     return Episode(
         wording, (Slot("ticket"),), (Slot(field, "one of: " + ", ".join(labels)),), tuple(made)
     )
-
-
-def report(runner: Runner, count: int) -> str:
-    """Return the whole table as markdown."""
-    results = [cell(runner, name, draw, count) for name, draw in CELLS.items()]
-    results += [cell(runner, name, CELLS[name], count, "json") for name in in_json()]
-    results += list(outside(runner))
-    lines = ["| held-out task | right | 95 % interval | n |", "|---|---|---|---|"]
-    for r in results:
-        low, high = r.interval
-        lines.append(f"| {r.name} | {r.share:.2f} | {low:.2f} - {high:.2f} | {r.count} |")
-    pairs = list(proposals(runner, max(20, count // 5)))
-    better = sum(b >= a + 0.2 for a, b in pairs)
-    base, own = (sum(x) / len(pairs) for x in zip(*pairs, strict=True))
-    lines += [
-        "",
-        f"Proposals from 6 examples, {len(pairs)} held-out tasks of 2-4 labels, 12 texts each: "
-        f"accuracy {base:.2f} with a vague instruction, {own:.2f} with the proposal; "
-        f"{better} of {len(pairs)} proposals gain 20 points or more.",
-    ]
-    return "\n".join(lines)

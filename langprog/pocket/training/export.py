@@ -11,6 +11,10 @@ import torch
 from langprog.pocket.tokenizer import Tokenizer
 from langprog.pocket.weights import write
 
+# Prompts that are read, in tokens: twice as long as those of training, which is better than to
+# refuse them, though answers get worse.
+LONGEST = 2048
+
 
 def export(folder: Path, out: Path, name: str = "small") -> Path:
     """Write ``name``.safetensors and tokenizer.json from a run; return the path of the weights.
@@ -20,7 +24,7 @@ def export(folder: Path, out: Path, name: str = "small") -> Path:
     """
     state = torch.load(folder / "checkpoint.pt", weights_only=True)
     tensors = {k: v.to(torch.float16).numpy() for k, v in state["model"].items()}
-    shape = state["shape"]
+    shape = {**state["shape"], "context": LONGEST}
     tokenizer = Tokenizer.load(folder / "tokenizer.json")
     out.mkdir(parents=True, exist_ok=True)
     vocabulary = out / "tokenizer.json"

@@ -242,7 +242,7 @@ def _drill(rng: random.Random, tokenizer: Tokenizer, longest: int) -> Document:
 
 
 # What a share of the documents is: many answers in little text.
-DENSE = ((_dense, 0.42), (_bare, 0.16), (_short_proposal, 0.16), (_drill, 0.26))
+DENSE = ((_dense, 0.36), (_bare, 0.14), (_short_proposal, 0.30), (_drill, 0.20))
 
 
 FAMILIES: tuple[tuple[str, float, Callable[[random.Random, str], Episode]], ...] = (
@@ -256,7 +256,7 @@ FAMILIES: tuple[tuple[str, float, Callable[[random.Random, str], Episode]], ...]
     ("chain", 1.6, chains.chain),
     ("sums", 2.0, numbers.sums),
     ("describe", 0.6, propose.describe_data),
-    ("propose", 1.8, propose.propose_instruction),
+    ("propose", 3.5, propose.propose_instruction),
     ("improve", 0.8, propose.improve_instruction),
 )
 FORMS = ("chat", "json", "dspy", "dspy-json")

@@ -129,9 +129,11 @@ def drawn(rng: random.Random, task: Labelling, count: int) -> list[tuple[str, Gr
 
 
 def examples_text(task: Labelling, shown: list[tuple[str, Group]]) -> str:
-    """Return examples as a proposer sees them."""
+    """Return examples as a proposer sees them: those of one label together."""
+    order = [group.label for group in task.groups]
     return "\n\n".join(
-        f"{task.source}: {text}\n{task.target}: {group.label}" for text, group in shown
+        f"{task.source}: {text}\n{task.target}: {group.label}"
+        for text, group in sorted(shown, key=lambda one: order.index(one[1].label))
     )
 
 
