@@ -11,7 +11,8 @@ from typing import Any, Literal
 from langprog.artifact.digest import canonical
 from langprog.artifact.files import Artifact
 from langprog.artifact.format import PredictNode
-from langprog.artifact.nodes import predict_nodes
+from langprog.artifact.nodes import predict_nodes, several_nodes
+from langprog.artifact.several import several_settings
 
 _TOKENS = re.compile(r"\s+|\w+|[^\w\s]")
 
@@ -64,15 +65,18 @@ class ArtifactDiff:
         added: Predictors that only the second has.
         removed: Predictors that only the first has.
         changed: Predictors of both that differ, in the second's order.
+        settings: What votes, cascades and routes are set to, where it differs, as (before, after)
+            by path and name; None where there is none.
     """
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
     changed: tuple[PredictorDiff, ...]
+    settings: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether any prompt or setting changed."""
-        return bool(self.added or self.removed or self.changed)
+        return bool(self.added or self.removed or self.changed or self.settings)
 
 
 def diff_artifacts(first: Artifact, second: Artifact) -> ArtifactDiff:
@@ -89,7 +93,16 @@ def diff_artifacts(first: Artifact, second: Artifact) -> ArtifactDiff:
         added=tuple(path for path in after if path not in before),
         removed=tuple(path for path in before if path not in after),
         changed=tuple(diff for diff in changed if diff),
+        settings=_differing(_set(first), _set(second)),
     )
+
+
+def _set(artifact: Artifact) -> dict[str, Any]:
+    return {
+        f"{path}.{name}": value
+        for path, node in several_nodes(artifact.data.program)
+        for name, value in several_settings(node).items()
+    }
 
 
 def word_diff(before: str, after: str) -> tuple[Words, ...]:
@@ -132,7 +145,10 @@ def _predictor(path: str, before: PredictNode, after: PredictNode) -> PredictorD
 
 
 def _settings(before: PredictNode, after: PredictNode) -> dict[str, tuple[Any, Any]]:
-    old, new = _flat(before), _flat(after)
+    return _differing(_flat(before), _flat(after))
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     return {
         name: (old.get(name), new.get(name))
         for name in dict.fromkeys([*old, *new])

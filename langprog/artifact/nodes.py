@@ -29,7 +29,7 @@ from langprog.artifact.several import SeveralNode, several_data, several_from, s
 from langprog.errors import ArtifactError, InputError
 from langprog.example import Example
 from langprog.lm import Sampling
-from langprog.modules import ChainOfThought, Module, Pipeline, Predict
+from langprog.modules import ROOT, ChainOfThought, Module, Pipeline, Predict
 from langprog.signature import Signature, SignatureSpec
 
 AnyNode = PredictNode | ChainOfThoughtNode | PipelineNode | SeveralNode | SameNode | UserNode
@@ -231,6 +231,14 @@ def predict_nodes(node: AnyNode, prefix: str = "") -> Iterator[tuple[str, Predic
         yield prefix or "predict", node
     for name, part in parts_of(node).items():
         yield from predict_nodes(part, f"{prefix}.{name}" if prefix else name)
+
+
+def several_nodes(node: AnyNode, prefix: str = "") -> Iterator[tuple[str, SeveralNode]]:
+    """Yield the node of every module that asks several samples, steps or models, by its path."""
+    if isinstance(node, _SEVERAL):
+        yield prefix or ROOT, node
+    for name, part in parts_of(node).items():
+        yield from several_nodes(part, f"{prefix}.{name}" if prefix else name)
 
 
 def _predict_from(node: PredictNode, classes: Classes) -> Predict:

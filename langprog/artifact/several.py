@@ -89,6 +89,12 @@ def several_from(node: SeveralNode, parts: Mapping[str, Module]) -> Module:
     return Route(steps, router=node.router)
 
 
+def several_settings(node: SeveralNode) -> dict[str, Any]:
+    """Return what such a module is set to, without the modules inside."""
+    inside = {"module", "asks", "keep", "generators", "judge", "steps", "check"}
+    return node.model_dump(exclude=inside)
+
+
 def _named(nodes: list[Any], name: str) -> dict[str, Any]:
     return {f"{name}[{place}]": node for place, node in enumerate(nodes)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,9 @@ from rich.text import Text
 
 from langprog.artifact import Artifact, read_artifact
 from langprog.errors import ArtifactError
-from langprog.modules import Module, Predict
+from langprog.modules import Module, Parameter, Predict
+
+WIDEST = 160
 
 
 def show(
@@ -36,25 +39,49 @@ def show(
 
 
 def _show_program(console: Console, program: Module) -> None:
-    for path, predictor in program.predictors().items():
+    for path, module in program.named_modules().items():
+        own = module.own_parameters()
+        if not own:
+            continue
         console.print()
         console.print(Text(path, style="bold"))
-        _show_predictor(console, predictor)
+        if isinstance(module, Predict):
+            _show_predictor(console, module)
+        else:
+            console.print(_rows({"kind": type(module).__name__, **_said(own)}))
 
 
-def _show_predictor(console: Console, predictor: Predict) -> None:
+def _said(own: Mapping[str, Parameter]) -> dict[str, str]:
+    """Return parameters in a line each; a router or a learned signal is cut off."""
+    lines = {name: json.dumps(one.value, default=str) for name, one in own.items()}
+    return {
+        name: line if len(line) <= WIDEST else f"{line[:WIDEST]} ..."
+        for name, line in lines.items()
+    }
+
+
+def _rows(values: Mapping[str, str]) -> Table:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
+    for name, value in values.items():
+        table.add_row(name, Text(value))
+    return table
+
+
+def _show_predictor(console: Console, predictor: Predict) -> None:
     signature = predictor.signature
-    table.add_row("fields", f"{', '.join(signature.inputs)} -> {', '.join(signature.outputs)}")
-    table.add_row("instruction", Text(signature.instruction))
-    table.add_row("model", predictor.model or "(the ambient one)")
-    table.add_row("adapter", predictor.adapter or "(the ambient one)")
-    for index, demo in enumerate(predictor.demos):
-        shown = ", ".join(f"{name}={value!r}" for name, value in demo.items())
-        table.add_row(f"demo {index + 1}", Text(shown))
-    console.print(table)
+    demos = {
+        f"demo {index}": ", ".join(f"{name}={value!r}" for name, value in demo.items())
+        for index, demo in enumerate(predictor.demos, start=1)
+    }
+    values = {
+        "fields": f"{', '.join(signature.inputs)} -> {', '.join(signature.outputs)}",
+        "instruction": signature.instruction,
+        "model": predictor.model or "(the ambient one)",
+        "adapter": predictor.adapter or "(the ambient one)",
+    }
+    console.print(_rows({**values, **demos}))
 
 
 def _show_evidence(console: Console, artifact: Artifact) -> None:

@@ -9,7 +9,7 @@
 """
 
 from langprog.modules.around import judged
-from langprog.modules.base import Module, Parameter
+from langprog.modules.base import ROOT, Module, Parameter
 from langprog.modules.best_of import BestOf
 from langprog.modules.cascade import Cascade, Tier
 from langprog.modules.chain_of_thought import ChainOfThought
@@ -45,6 +45,7 @@ __all__ = [
     "Pipeline",
     "Predict",
     "Prediction",
+    "ROOT",
     "Recorder",
     "Route",
     "Router",

@@ -66,3 +66,16 @@ def test_words_are_put_together_again() -> None:
     assert "".join(one.text for one in pieces if one.kind != "added") == before
     assert "".join(one.text for one in pieces if one.kind != "removed") == after
     assert word_diff("same", "same") == ()
+
+
+def test_votes_and_cascades_are_compared_too(tmp_path: Path) -> None:
+    asked = lp.Predict("ticket -> team")
+    before = lp.Pipeline(team=lp.Vote(asked, k=3))
+    after = lp.Pipeline(team=lp.Vote(asked, k=5))
+    found = diff_artifacts(saved(before, tmp_path / "a.json"), saved(after, tmp_path / "b.json"))
+    assert found and found.settings == {"team.k": (3, 5)}
+    cascade = lp.Cascade([asked, asked], thresholds=[0.5])
+    other = cascade.with_parameters({"program.tiers": [[1, None]]})
+    found = diff_artifacts(saved(cascade, tmp_path / "c.json"), saved(other, tmp_path / "d.json"))
+    assert found.settings == {"program.tiers": ([(0, 0.5), (1, None)], [(1, None)])}
+    assert not diff_artifacts(saved(other, tmp_path / "d.json"), saved(other, tmp_path / "d.json"))

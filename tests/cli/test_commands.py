@@ -120,6 +120,19 @@ def test_a_budget_that_buys_nothing_is_refused(
     assert not (place / "out.json").exists()
 
 
+def test_show_says_what_votes_and_cascades_are_set_to(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = lp.Predict("ticket -> team")
+    steps = lp.Cascade.over(asked, ["pocket/small", "pocket/medium"], thresholds=[0.9])
+    save_program(lp.Vote(steps, k=3), place / "vote.json")
+    assert run(["show", "vote.json"]) == 0
+    shown = capsys.readouterr().out
+    assert "Vote" in shown and "Cascade" in shown
+    assert "[[0, 0.9], [1, null]]" in shown
+    assert "pocket/medium" in shown
+
+
 def test_the_same_command_again_pays_nothing_and_gives_the_same_artifact(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
