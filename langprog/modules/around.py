@@ -12,6 +12,7 @@ from langprog.errors import (
     ContextWindowError,
     InputError,
     ParseError,
+    SignatureError,
     TransportError,
 )
 from langprog.modules.base import Module
@@ -91,13 +92,13 @@ async def judged(judge: Module, inputs: Mapping[str, Any], answer: Prediction) -
         answer: What it answered.
 
     Raises:
-        InputError: The judge wants an input that there is not.
+        SignatureError: The judge wants an input that there is not.
     """
     known = {**inputs, **answer}
     wanted = judge.input_names()
     missing = [name for name in wanted if name not in known]
     if missing:
-        raise InputError(
+        raise SignatureError(
             f"the judge takes {', '.join(missing)}, but there is only {', '.join(known)}"
         )
     verdict = await judge.acall(**{name: known[name] for name in wanted})

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
-from langprog.errors import InputError
+from langprog.errors import InputError, ModelError
 from langprog.modules.around import judged
 from langprog.modules.base import Module
 from langprog.modules.prediction import Prediction
@@ -240,7 +240,7 @@ def token_features(steps: Sequence[TraceStep], *, logprobs: bool = True) -> list
         logprobs: Whether log-probabilities are looked at; what they say is 0 otherwise.
 
     Raises:
-        InputError: A model gave no log-probabilities, though they are looked at.
+        ModelError: A model gave no log-probabilities, though they are looked at.
     """
     said = sum(step.completions[-1].usage.completion_tokens for step in steps if step.completions)
     if not logprobs:
@@ -257,7 +257,7 @@ def _token_logprobs(steps: Sequence[TraceStep]) -> list[float]:
             continue
         read = step.completions[-1]
         if not read.logprobs:
-            raise InputError(
+            raise ModelError(
                 f"{read.model} gives no log-probabilities: take signal='agreement' or "
                 "signal='check'"
             )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self, TypeVar
 
-from langprog.errors import InputError, LangprogError
+from langprog.errors import InputError, LangprogError, SignatureError
 from langprog.modules.around import (
     SURVIVED,
     Around,
@@ -199,12 +199,12 @@ def answer_key(answer: Mapping[str, Any], on: Sequence[str]) -> str:
         on: Outputs that count; all but ``reasoning`` where it is empty.
 
     Raises:
-        InputError: An output that counts is not there.
+        SignatureError: An output that counts is not there.
     """
     names = on or [name for name in answer if name not in _ASIDE]
     missing = [name for name in names if name not in answer]
     if missing:
-        raise InputError(
+        raise SignatureError(
             f"the vote is on {', '.join(missing)}, but the outputs are {', '.join(answer)}"
         )
     return repr([_same(answer[name]) for name in names])

@@ -127,6 +127,12 @@ def test_a_missing_price_is_asked_for() -> None:
         compiled(FrugalCascade(), models=models)
 
 
+def test_a_model_without_log_probabilities_ends_it_at_once() -> None:
+    silent = lp.ScriptedLM(lambda _: "[[team]]\nbilling", name="scripted/dear")
+    with pytest.raises(ModelError, match="scripted/dear gives no log-probabilities"):
+        compiled(FrugalCascade(signal="logprob"), models=[model("cheap"), silent])
+
+
 def test_a_program_without_a_cascade_is_told_how_to_get_one() -> None:
     with lp.using(lm=model("cheap")), pytest.raises(InputError, match="Cascade.over"):
         FrugalCascade().compile(one_module(), tickets(90), metric=right_team)
