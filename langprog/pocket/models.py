@@ -36,7 +36,10 @@ class Size:
     output_price: float
 
 
-SIZES = {s.name: s for s in (Size("small", 0.02, 0.08), Size("medium", 0.06, 0.24))}
+SIZES = {
+    s.name: s
+    for s in (Size("small", 0.02, 0.08), Size("medium", 0.06, 0.24), Size("large", 0.18, 0.72))
+}
 
 
 def size_named(name: str) -> Size:

@@ -97,7 +97,7 @@ def test_settings_out_of_range_are_refused(sampling: Sampling, n: int) -> None:
 
 
 def test_too_many_demonstrations_are_refused_clearly() -> None:
-    demos = [Message("user", "my invoice is wrong " * 10), Message("assistant", "billing")] * 40
+    demos = [Message("user", "my invoice is wrong " * 10), Message("assistant", "billing")] * 80
     with pytest.raises(ContextWindowError, match="pocket/small.*fewer"):
         _ask(Request((HEAD, *demos, Message("user", "hello"))))
 
