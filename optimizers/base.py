@@ -185,6 +185,14 @@ class Optimizer(ABC):
         )
         return run_sync(estimated(self, order))
 
+    def check(self, program: Module) -> None:
+        """Refuse a program that has nothing for this search to set; called before anything else.
+
+        Raises:
+            InputError: It has not; the message says what to do.
+        """
+        return
+
     def models_needed(self) -> tuple[LanguageModel | str, ...]:
         """Return models that the search names beside those of the program."""
         return ()

@@ -70,6 +70,10 @@ class Searcher(Protocol):
         """Return the best candidate found."""
         ...
 
+    def check(self, program: Module) -> None:
+        """Refuse a program that has nothing for this search to set."""
+        ...
+
     def models_needed(self) -> tuple[LanguageModel | str, ...]:
         """Return models that the search names beside those of the program."""
         ...
@@ -83,6 +87,7 @@ async def compiled(
     searcher: Searcher, order: Order, run_dir: str | os.PathLike[str] | None, progress: Progress
 ) -> Compiled:
     """Search, certify, and return the result."""
+    searcher.check(order.program)
     needed = searcher.models_needed()
     with using(models=[model for model in needed if not isinstance(model, str)] or None):
         for model in needed:
@@ -93,6 +98,7 @@ async def compiled(
 
 async def estimated(searcher: Searcher, order: Order) -> Preflight:
     """Run the program on a few validation examples, and say what a compile would take."""
+    searcher.check(order.program)
     needed = searcher.models_needed()
     with using(models=[model for model in needed if not isinstance(model, str)] or None):
         probe = await probed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from langprog import Module
 from langprog.errors import InputError
 from langprog.lm import LanguageModel
 from optimizers.base import Optimizer
@@ -47,6 +48,11 @@ class Sequence(Optimizer):
         object.__setattr__(self, "objective", objective)
         object.__setattr__(self, "tolerance", tolerance)
         self.__post_init__()
+
+    def check(self, program: Module) -> None:
+        """Refuse what a member refuses."""
+        for member in self.members:
+            member.check(program)
 
     def models_needed(self) -> tuple[LanguageModel | str, ...]:
         """Return what the members need."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -185,11 +185,17 @@ def optimizer_named(
         knobs["objective"] = objective
     if models is not None:
         knobs["models"] = tuple(item.strip() for item in models.split(",") if item.strip())
-    try:
-        return members[name](**knobs)
-    except TypeError:
-        given = " and ".join(f"--{key}" for key in ("auto", "models") if key in knobs)
-        raise InputError(f"the optimizer {name} has no {given}; mipro has") from None
+    for knob in knobs:
+        having = [one for one, member in members.items() if _has(member, knob)]
+        if name not in having:
+            raise InputError(
+                f"the optimizer {name} has no --{knob}; these have: {', '.join(having)}"
+            )
+    return members[name](**knobs)
+
+
+def _has(member: type, knob: str) -> bool:
+    return any(one.name == knob and one.init for one in fields(member))
 
 
 def say_result(compiled: Any, target: Path) -> None:

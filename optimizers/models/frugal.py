@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from langprog import Cascade, Example
+from langprog import Cascade, Example, Module
 from langprog.errors import InputError
 from langprog.evaluation import Row
 from langprog.modules import (
@@ -111,13 +111,16 @@ class FrugalCascade(Optimizer):
             self.signal is not None and isinstance(signal_from(self.signal), Learned)
         )
 
-    async def search(self, run: Run) -> Candidate:
-        """Fit cascade after cascade."""
-        paths = at_paths(run.program, Cascade)
-        if not paths:
+    def check(self, program: Module) -> None:
+        """Refuse a program without a cascade."""
+        if not at_paths(program, Cascade):
             raise InputError(
                 "the program has no Cascade: wrap it, lp.Cascade.over(program, [cheap, dear])"
             )
+
+    async def search(self, run: Run) -> Candidate:
+        """Fit cascade after cascade."""
+        paths = at_paths(run.program, Cascade)
         self._see_size(run)
         if not math.isinf(run.queries_left()):
             run.scorer.narrow(self._examples(run, paths))

@@ -78,13 +78,16 @@ class ModelRouter(Optimizer):
             Work("search", candidates=Span(2, SHOWN)),
         )
 
-    async def search(self, run: Run) -> Candidate:
-        """Fit route after route."""
-        paths = at_paths(run.program, Route)
-        if not paths:
+    def check(self, program: Module) -> None:
+        """Refuse a program without a route."""
+        if not at_paths(program, Route):
             raise InputError(
                 "the program has no Route: wrap it, lp.Route.over(program, [cheap, dear])"
             )
+
+    async def search(self, run: Run) -> Candidate:
+        """Fit route after route."""
+        paths = at_paths(run.program, Route)
         if not math.isinf(run.queries_left()):
             run.scorer.narrow(max(1, int(0.4 * run.queries_left() / len(paths))))
         found = run.start

@@ -61,7 +61,10 @@ class LLMSelector(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.models, str) or not self.models:
-            raise InputError('models is a list of one or more models: models=["pocket/small"]')
+            raise InputError(
+                "the models to choose from are a list of one or more: "
+                'models=["pocket/small", "pocket/medium"], on the command line --models A,B'
+            )
         if not 0.0 <= self.blend <= 1.0:
             raise InputError(f"blend is a weight from 0 to 1, not {self.blend}")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langprog import BestOf, Example, Vote
+from langprog import BestOf, Example, Module, Vote
 from langprog.errors import InputError
 from langprog.evaluation import Row
 from langprog.modules import answer_key
@@ -74,15 +74,17 @@ class VoteSize(Optimizer):
             Work("search", Span(0.3 * samples, samples), candidates=Span(1, 2)),
         )
 
-    async def search(self, run: Run) -> Candidate:
-        """Sample, fit and choose, module after module."""
-        modules = run.program.named_modules()
-        found = {path: one for path, one in modules.items() if isinstance(one, (Vote, BestOf))}
-        if not found:
+    def check(self, program: Module) -> None:
+        """Refuse a program that asks nothing several times."""
+        if not _voting(program):
             raise InputError(
                 "the program has no Vote and no BestOf: wrap what is to be asked several times, "
                 "lp.Vote(program)"
             )
+
+    async def search(self, run: Run) -> Candidate:
+        """Sample, fit and choose, module after module."""
+        found = _voting(run.program)
         run.stage("prepare", 1, "the program as it is on validation")
         left = run.queries_left()
         run.scorer.narrow(max(1, int(min(run.scorer.size, left / 4))))
@@ -184,3 +186,8 @@ def _answer(row: Row, on: Sequence[str]) -> tuple[str, bool]:
 def _temperature(run: Run, one: Candidate) -> float:
     modules = one.apply(run.materials.base).named_modules().values()
     return next(m.temperature for m in modules if isinstance(m, (Vote, BestOf)))
+
+
+def _voting(program: Module) -> dict[str, Vote | BestOf]:
+    modules = program.named_modules()
+    return {path: one for path, one in modules.items() if isinstance(one, (Vote, BestOf))}

@@ -10,7 +10,18 @@ import pytest
 import langprog as lp
 from langprog.errors import InputError, ModelError
 from langprog.lm import Request
-from optimizers import MIPRO, Demonstrating, LLMSelector, Searching
+from optimizers import (
+    MIPRO,
+    Demonstrating,
+    FrugalCascade,
+    LabeledFewShot,
+    LLMSelector,
+    ModelRouter,
+    Optimizer,
+    Searching,
+    Sequence,
+    VoteSize,
+)
 from tests.optimizers.simulated import (
     all_right,
     answers,
@@ -219,3 +230,22 @@ def test_mipro_chooses_the_tiers_of_a_cascade() -> None:
         start = start.with_parameters({"program.signal": {"signal": "agreement", "k": 2}})
         result = search.compile(start, tickets(240), metric=right_team)
     assert result.candidate.parameters["program.tiers"] == [[1, None]]
+
+
+@pytest.mark.parametrize(
+    ("member", "words"),
+    [
+        (FrugalCascade(), "no Cascade"),
+        (ModelRouter(), "no Route"),
+        (VoteSize(), "no Vote"),
+        (Sequence(LabeledFewShot(), VoteSize()), "no Vote"),
+    ],
+)
+def test_a_program_with_nothing_to_set_is_refused_before_a_call(
+    member: Optimizer, words: str
+) -> None:
+    asked = lp.ScriptedLM(["[[team]]\nharbor"])
+    for act in (member.estimate, member.compile):
+        with lp.using(lm=asked), pytest.raises(InputError, match=words):
+            act(one_module(), tickets(60), metric=right_team)
+    assert not asked.requests
