@@ -185,9 +185,9 @@ def _routed(
 
 
 def _vote(data: Recorded, pool: Sequence[int], rows: Sequence[int]) -> tuple[float, float]:
-    """Return the vote of the cheapest models; nan where no answers were recorded."""
+    """Return the vote of the cheapest models; nan with fewer, or without recorded answers."""
     voters = pool[:VOTERS]
-    if not any(data.answers[voters[0]]):
+    if len(voters) < VOTERS or not any(data.answers[voters[0]]):
         return (float("nan"), float("nan"))
     right = 0.0
     for row in rows:
