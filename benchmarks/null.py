@@ -23,11 +23,12 @@ from benchmarks.measured import machine, publish, table, versions
 from langprog.evaluation import exact
 from langprog.pocket.training.evaluate import Result
 from langprog.signature import FieldSpec, SignatureSpec
-from optimizers import MIPRO, BootstrapRandomSearch, Optimizer
+from optimizers import MIPRO, BootstrapRandomSearch, Compiler, Optimizer
 
 LABELS = ("red", "green", "blue", "white")
 TRAIN, VALIDATION, HOLDOUT = 60, 60, 100
 MEMBERS: dict[str, Optimizer] = {
+    "Compiler": Compiler(),
     "MIPRO light": MIPRO(auto="light"),
     "BootstrapRandomSearch": BootstrapRandomSearch(),
 }
@@ -131,7 +132,8 @@ def main(arguments: list[str]) -> None:
         sys.stderr.write(" | ".join(rows[-1]) + "\n")
     publish(
         "null",
-        f"# Where nothing can be gained\n\n`python -m benchmarks.null`; {machine()}; "
+        "# Where nothing can be gained\n\n"
+        f"`python -m benchmarks.null --compiles {options.compiles}`; {machine()}; "
         f"{versions('langprog', 'optuna')}; simulated models that are right in 30, 50, 70 or 90 % "
         f"of calls whatever the prompt says; {TRAIN} train, {VALIDATION} validation, {HOLDOUT} "
         f"holdout examples; seeds 0 to {options.compiles - 1}; 95 % Wilson intervals.\n\n"

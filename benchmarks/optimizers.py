@@ -21,13 +21,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
 
 import langprog as lp
+from benchmarks.curves import curves
 from benchmarks.measured import machine, publish, table, versions
 from benchmarks.peers import PEERS, compiled_peer
 from benchmarks.tasks.generated import HOLDOUT, TASKS, TRAIN, VALIDATION, Task, generated
@@ -35,6 +38,7 @@ from langprog.lm import Completion, LanguageModel, MemoryCache, Request, Server,
 from optimizers import GEPA, MIPRO, Compiler, Optimizer
 
 OURS: Mapping[str, type[Optimizer]] = {"Compiler": Compiler, "MIPRO": MIPRO, "GEPA": GEPA}
+BASE = "uncompiled"
 THREADS = 16
 
 
@@ -107,9 +111,16 @@ def ours(name: str, cap: int, task: Task, place: Place, seed: int) -> dict[str, 
             seed=seed,
         )
         paid, seconds = place.count.value - before, time.perf_counter() - started
-        programs = (task.program, result.program, result.candidate.apply(task.program))
-        base, shipped, best = (lp.evaluate(one, task.test, task.metric).mean for one in programs)
-    return {"calls": paid, "seconds": seconds, "base": base, "after": shipped, "candidate": best}
+        programs = (result.program, result.candidate.apply(task.program))
+        shipped, best = (lp.evaluate(one, task.test, task.metric).mean for one in programs)
+    return {"calls": paid, "seconds": seconds, "after": shipped, "candidate": best}
+
+
+def uncompiled(task: Task, place: Place) -> dict[str, Any]:
+    """Score the program as it is."""
+    model = lp.LM(f"pocket/{place.size}", base_url=place.url, api_key="none", width=THREADS)
+    with lp.using(lm=model):
+        return {"base": lp.evaluate(task.program, task.test, task.metric).mean}
 
 
 def theirs(name: str, task: Task, place: Place, seed: int) -> dict[str, Any]:
@@ -131,7 +142,9 @@ def theirs(name: str, task: Task, place: Place, seed: int) -> dict[str, Any]:
             name, task.program, parts, task.score, model, seed=seed, threads=THREADS
         )
         paid, seconds = place.count.value - before, time.perf_counter() - started
-        scores = [task.score(one, answered(answer, one)) for one in task.test]
+        with ThreadPoolExecutor(THREADS) as pool:
+            said = list(pool.map(partial(answered, answer), task.test))
+        scores = [task.score(one, values) for one, values in zip(task.test, said, strict=True)]
     return {"calls": paid, "seconds": seconds, "after": statistics.fmean(scores)}
 
 
@@ -148,7 +161,7 @@ def answered(answer: Any, example: lp.Example) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One compile."""
+    """One compile, or the program as it is."""
 
     task: str
     seed: int
@@ -171,8 +184,10 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
     caps = [int(cap) for cap in options.caps.split(",")]
     for seed in range(options.first, options.first + options.seeds):
         for task in TASKS:
+            yield Job(task, seed, BASE, None)
             for name in OURS:
-                for cap in caps:
+                # The flagship at every cap, what it is made of at the last one.
+                for cap in caps if name == "Compiler" else caps[-1:]:
                     yield Job(task, seed, name, cap)
             for name in PEERS:
                 yield Job(task, seed, f"DSPy {name}", None)
@@ -180,7 +195,9 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
 
 def _done(job: Job, place: Place, answer: Any) -> None:
     task = generated(job.task, job.seed)
-    if job.cap is None:
+    if job.optimizer == BASE:
+        found = uncompiled(task, place)
+    elif job.cap is None:
         found = theirs(job.optimizer.removeprefix("DSPy "), task, place, job.seed)
     else:
         found = ours(job.optimizer, job.cap, task, place, job.seed)
@@ -204,11 +221,12 @@ def done(job: Job, place: Place) -> dict[str, Any]:
 
 def described(outcomes: Sequence[Mapping[str, Any]]) -> str:
     """Return the tables: all tasks together, then each."""
+    before = {(one["task"], one["seed"]): one["base"] for one in outcomes if "base" in one}
+    outcomes = [one for one in outcomes if "base" not in one]
     names = list(dict.fromkeys(one["name"] for one in outcomes))
     whole: list[tuple[str, ...]] = [
         ("optimizer", "paid calls", "accuracy", "of its best candidate", "worse", "seconds")
     ]
-    before = {(one["task"], one["seed"]): one["base"] for one in outcomes if "base" in one}
     for name in names:
         some = [one for one in outcomes if one["name"] == name]
         # A test of 300 has an error of its own: worse means by more than two of it.
@@ -272,7 +290,8 @@ def main(arguments: list[str]) -> None:
                 path.write_text(json.dumps(done(job, place)), encoding="utf-8")
             one = json.loads(path.read_text(encoding="utf-8"))
             outcomes.append(one)
-            sys.stderr.write(f"{job.seed} {job.task}: {job.name}: {one['after']:.3f}\n")
+            score = one.get("after", one.get("base"))
+            sys.stderr.write(f"{job.seed} {job.task}: {job.name}: {score:.3f}\n")
     publish(
         "optimizers",
         "# Optimizers on the embedded model\n\n"
@@ -283,7 +302,9 @@ def main(arguments: list[str]) -> None:
         "examples each, 95 % bootstrap intervals over tasks and seeds. All have the same 400 "
         f"examples; ours keep {HOLDOUT} of them for the certificate, whose calls are among the "
         "paid ones, and ship the program as it was where no gain is certified.\n\n"
-        + described(outcomes),
+        + described(outcomes)
+        + "\n\n"
+        + curves("optimizers", [one for one in outcomes if "after" in one]),
     )
 
 

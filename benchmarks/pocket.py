@@ -21,6 +21,7 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -29,7 +30,7 @@ from benchmarks.measured import Figure, machine, publish, table, versions
 from benchmarks.tasks.episodes import REAL, real_episodes
 from benchmarks.tasks.folder import data_folder, missing
 from langprog.pocket import SIZES
-from langprog.pocket.models import runner
+from langprog.pocket.models import FOLDER, runner
 from langprog.pocket.training.evaluate import (
     CELLS,
     FORMS,
@@ -141,8 +142,14 @@ class Job:
     keep: Path
 
 
+@cache
+def _weights(size: str) -> str:
+    return hashlib.sha256((FOLDER / f"{size}.safetensors").read_bytes()).hexdigest()
+
+
 def _kept(job: Job) -> list[Result]:
-    digest = hashlib.sha256(f"{job.size} {job.name} {job.count}".encode()).hexdigest()[:16]
+    asked = f"{job.size} {_weights(job.size)} {job.name} {job.count}"
+    digest = hashlib.sha256(asked.encode()).hexdigest()[:16]
     path = job.keep / f"{digest}.json"
     if not path.exists():
         path.write_text(json.dumps([asdict(one) for one in _done(job)]), encoding="utf-8")

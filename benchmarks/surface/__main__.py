@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import langprog as lp
-from benchmarks.measured import RESULTS, machine, publish, table, versions
+from benchmarks.curves import curves
+from benchmarks.measured import machine, publish, table, versions
 from benchmarks.peers import PEERS
 from benchmarks.surface.endpoint import Surface
 from benchmarks.surface.peers import peer
 from benchmarks.surface.programs import items, model, program, right, truth
 from optimizers import GEPA, MIPRO, BootstrapRandomSearch, Compiler, Optimizer
-from optimizers.page.charts import Axis, Plane
 
 OURS: Mapping[str, type[Optimizer]] = {
     "Compiler": Compiler,
@@ -38,7 +38,6 @@ OURS: Mapping[str, type[Optimizer]] = {
     "BootstrapRandomSearch": BootstrapRandomSearch,
 }
 CAPS = (600, 1000, 1780, 4000)
-COLOURS = ("#2f7dd1", "#15803d", "#9333ea", "#d97706", "#dc2626", "#0891b2", "#be185d", "#65a30d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,38 +150,6 @@ def described(outcomes: Sequence[Mapping[str, Any]], modules: int) -> str:
     )
 
 
-def picture(outcomes: Sequence[Mapping[str, Any]], modules: int) -> str:
-    """Return accuracy against paid calls as SVG: lines for ours, dots for the peers."""
-    groups: dict[str, list[tuple[float, float]]] = {}
-    for name in dict.fromkeys(one["name"] for one in outcomes):
-        some = [one for one in outcomes if one["name"] == name and one["modules"] == modules]
-        point = tuple(statistics.fmean(one[key] for one in some) for key in ("calls", "after"))
-        groups.setdefault(name.partition(",")[0], []).append((point[0], point[1]))
-    points = [point for line in groups.values() for point in line]
-    plane = Plane(
-        Axis.over([x for x, _ in points], "paid calls", from_zero=True),
-        Axis.over([y for _, y in points], "true accuracy"),
-    )
-    marks = []
-    for number, (name, line) in enumerate(groups.items()):
-        colour = COLOURS[number % len(COLOURS)]
-        marks.append(
-            f"<polyline points='{plane.path(sorted(line))}' fill='none' stroke='{colour}' "
-            "stroke-width='2'/>"
-        )
-        for point in line:
-            x, y = plane.place(*point)
-            marks.append(f"<circle cx='{x}' cy='{y}' r='4' fill='{colour}'/>")
-        marks.append(f"<text x='70' y='{24 + 15 * number}' fill='{colour}'>{name}</text>")
-    style = "<style>svg{font:11px sans-serif;background:#fff}.grid{stroke:#ddd}</style>"
-    drawn = plane.drawn(marks, f"accuracy by calls, {modules} modules")
-    return (
-        drawn.replace("<svg ", "<svg xmlns='http://www.w3.org/2000/svg' ", 1)
-        .replace("aria-label", "width='900' aria-label", 1)
-        .replace(">", f">{style}", 1)
-    )
-
-
 def main(arguments: list[str]) -> None:
     """Run every compile that is not there yet, and publish."""
     parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.surface")
@@ -210,9 +177,8 @@ def main(arguments: list[str]) -> None:
     )
     parts = [head]
     for modules in (1, 2):
-        parts += [described(outcomes, modules), f"![curves](surface-{modules}.svg)"]
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"surface-{modules}.svg").write_text(picture(outcomes, modules) + "\n")
+        some = [one for one in outcomes if one["modules"] == modules]
+        parts += [described(outcomes, modules), curves(f"surface-{modules}", some)]
     publish("surface", "\n\n".join(parts))
 
 
