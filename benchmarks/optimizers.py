@@ -1,11 +1,12 @@
 """Our optimizers and DSPy's on the embedded model, through one endpoint, at equal paid calls.
 
 Usage: python -m benchmarks.optimizers [--seeds 5] [--first 100] [--size small] [--keep FOLDER]
-           [--caps 600,1780]
+           [--caps 600,1780] [--form ours]
 
 Needs the extra "bench". Paid calls are requests that reach the endpoint, counted there; caches of
 both sides are empty at first. Each finished compile is kept in FOLDER, so that a run that was
-stopped goes on. The seeds were chosen after the code was frozen.
+stopped goes on. The seeds were chosen after the code was frozen. With the form "ours" DSPy's
+prompts are written as ours are, which the embedded models read best; with "dspy" as DSPy's are.
 """
 
 from __future__ import annotations
@@ -88,6 +89,7 @@ class Place:
     url: str
     count: Synchronized[int]
     size: str
+    our_form: bool = True
 
 
 def ours(name: str, cap: int, task: Task, place: Place, seed: int) -> dict[str, Any]:
@@ -139,13 +141,21 @@ def theirs(name: str, task: Task, place: Place, seed: int) -> dict[str, Any]:
         parts = (task.data[:TRAIN], task.data[TRAIN:])
         started, before = time.perf_counter(), place.count.value
         answer = compiled_peer(
-            name, task.program, parts, task.score, model, seed=seed, threads=THREADS
+            name,
+            task.program,
+            parts,
+            task.score,
+            model,
+            seed=seed,
+            threads=THREADS,
+            our_form=place.our_form,
         )
         paid, seconds = place.count.value - before, time.perf_counter() - started
         with ThreadPoolExecutor(THREADS) as pool:
             said = list(pool.map(partial(answered, answer), task.test))
         scores = [task.score(one, values) for one, values in zip(task.test, said, strict=True)]
-    return {"calls": paid, "seconds": seconds, "after": statistics.fmean(scores)}
+    after = statistics.fmean(scores)
+    return {"calls": paid, "seconds": seconds, "after": after, "failed": answer.failed}
 
 
 def answered(answer: Any, example: lp.Example) -> Mapping[str, Any]:
@@ -225,7 +235,15 @@ def described(outcomes: Sequence[Mapping[str, Any]]) -> str:
     outcomes = [one for one in outcomes if "base" not in one]
     names = list(dict.fromkeys(one["name"] for one in outcomes))
     whole: list[tuple[str, ...]] = [
-        ("optimizer", "paid calls", "accuracy", "of its best candidate", "worse", "seconds")
+        (
+            "optimizer",
+            "paid calls",
+            "accuracy",
+            "of its best candidate",
+            "worse",
+            "ended in an error",
+            "seconds",
+        )
     ]
     for name in names:
         some = [one for one in outcomes if one["name"] == name]
@@ -238,6 +256,7 @@ def described(outcomes: Sequence[Mapping[str, Any]]) -> str:
                 _interval([one["after"] for one in some]),
                 _interval([one.get("candidate", one["after"]) for one in some]),
                 f"{worse} of {len(some)}",
+                f"{sum(one.get('failed', False) for one in some)} of {len(some)}",
                 f"{statistics.fmean(one['seconds'] for one in some):.0f}",
             )
         )
@@ -278,12 +297,13 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--first", type=int, default=100)
     parser.add_argument("--size", default="small")
     parser.add_argument("--caps", default="600,1780")
+    parser.add_argument("--form", choices=("ours", "dspy"), default="ours")
     parser.add_argument("--keep", type=Path, default=Path("optimizers-runs"))
     options = parser.parse_args(arguments)
     options.keep.mkdir(parents=True, exist_ok=True)
     outcomes = []
     with endpoint(options.size) as (url, count):
-        place = Place(url, count, options.size)
+        place = Place(url, count, options.size, options.form == "ours")
         for job in jobs(options):
             path = options.keep / job.file
             if not path.exists():
@@ -296,7 +316,7 @@ def main(arguments: list[str]) -> None:
         "optimizers",
         "# Optimizers on the embedded model\n\n"
         f"`python -m benchmarks.optimizers --seeds {options.seeds} --first {options.first} "
-        f"--size {options.size} --caps {options.caps}`; {machine()}; "
+        f"--size {options.size} --caps {options.caps} --form {options.form}`; {machine()}; "
         f"{versions('langprog', 'dspy', 'gepa', 'optuna', 'litellm')}; pocket/{options.size} "
         f"behind one endpoint, {len(TASKS)} generated tasks, {options.seeds} seeds, 300 test "
         "examples each, 95 % bootstrap intervals over tasks and seeds. All have the same 400 "

@@ -1,7 +1,8 @@
 """DSPy's optimizers on a program of ours: the same fields, data, metric and model.
 
 The peers see what ours see: train for demonstrations, and validation and holdout together for the
-choice, as they keep no holdout. They run with the defaults that their authors ship.
+choice, as they keep no holdout. They run with the defaults that their authors ship, but for the
+form of the prompts where a caller wants it to be ours.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ import io
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from typing import Any
 
 import langprog as lp
+from langprog.adapters import ChatAdapter
+from langprog.errors import ParseError
+from langprog.signature import FieldSpec, SignatureSpec
 
 Metric = Callable[[lp.Example, Mapping[str, Any]], float]
 PEERS = ("BootstrapRS", "MIPROv2 light", "MIPROv2 medium", "GEPA light")
@@ -27,7 +32,8 @@ def compiled_peer(
     *,
     seed: int,
     threads: int = 8,
-) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    our_form: bool = False,
+) -> Answering:
     """Compile ``program`` with one of DSPy's optimizers and return it as a function.
 
     Args:
@@ -38,12 +44,17 @@ def compiled_peer(
         lm: A DSPy language model; it proposes, too.
         seed: The optimizer's seed, where it takes one.
         threads: Examples in work at the same time.
+        our_form: Whether its prompts are rendered, and its answers read, by our chat adapter: for
+            a model that reads one form better than the other, so that optimizers are compared and
+            not forms.
     """
     import dspy  # noqa: PLC0415 - the peer is loaded where it is measured
+    from dspy.utils.exceptions import AdapterParseError  # noqa: PLC0415 - as above
 
     for noisy in ("dspy", "gepa", "optuna"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    dspy.configure(lm=lm)
+    adapter = _our_form(dspy) if our_form else None
+    dspy.configure(lm=lm, adapter=adapter)
     student = _module(dspy, program)
     inputs = program.input_names()
     train, steering = (
@@ -72,13 +83,38 @@ def compiled_peer(
         )
     # Thousands of lines of progress, on both streams.
     with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
-        best = optimizer.compile(student, trainset=train, valset=steering)
+        try:
+            best = optimizer.compile(student, trainset=train, valset=steering)
+        except AdapterParseError:
+            # Its proposer could not read a model's reply, and took the compile down with it.
+            return Answering(lm, adapter, student, inputs, failed=True)
+    return Answering(lm, adapter, best, inputs)
 
-    def answer(values: Mapping[str, Any]) -> Mapping[str, Any]:
-        with dspy.context(lm=lm):
-            return dict(best(**{key: values[key] for key in inputs}).toDict())
 
-    return answer
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """A peer's program as a function of the inputs.
+
+    Args:
+        lm: Its model.
+        adapter: The form of its prompts; the default if ``None``.
+        program: The program.
+        inputs: Names of the inputs.
+        failed: Whether the compile ended in an error, and the program is what went in.
+    """
+
+    lm: Any
+    adapter: Any
+    program: Any
+    inputs: Sequence[str]
+    failed: bool = False
+
+    def __call__(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the outputs by name."""
+        import dspy  # noqa: PLC0415 - as above
+
+        with dspy.context(lm=self.lm, adapter=self.adapter):
+            return dict(self.program(**{key: values[key] for key in self.inputs}).toDict())
 
 
 def _module(dspy: Any, program: lp.Module) -> Any:
@@ -100,6 +136,51 @@ def _module(dspy: Any, program: lp.Module) -> Any:
             return dspy.Prediction(**outputs)
 
     return Steps()
+
+
+def _our_form(dspy: Any) -> Any:
+    """Return an adapter of DSPy's that writes and reads prompts as our chat adapter does."""
+    from dspy.utils.exceptions import AdapterParseError  # noqa: PLC0415 - as above
+
+    chat = ChatAdapter()
+
+    class OurForm(dspy.Adapter):  # type: ignore[misc]  # DSPy has no types
+        def format(self, signature: Any, demos: Any, inputs: Any) -> list[dict[str, str]]:
+            spec = _spec(signature)
+            shown = [lp.Example(**_written(spec.fields, demo)) for demo in demos]
+            messages = chat.render(spec, shown, _written(tuple(spec.inputs.values()), inputs))
+            return [{"role": one.role, "content": one.content} for one in messages]
+
+        def parse(self, signature: Any, completion: str) -> dict[str, Any]:
+            try:
+                return chat.parse(_spec(signature), completion)
+            except ParseError as error:
+                raise AdapterParseError(
+                    adapter_name="OurForm",
+                    signature=signature,
+                    lm_response=completion,
+                    message=str(error),
+                ) from None
+
+    return OurForm()
+
+
+def _spec(signature: Any) -> SignatureSpec:
+    inputs, outputs = signature.input_fields, signature.output_fields
+    fields = (
+        *(FieldSpec(name, "input", field.annotation) for name, field in inputs.items()),
+        *(FieldSpec(name, "output", field.annotation) for name, field in outputs.items()),
+    )
+    return SignatureSpec("Peer", signature.instructions, fields)
+
+
+def _written(fields: Sequence[FieldSpec], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of these fields; what is to be text is text."""
+    return {
+        field.name: str(values[field.name]) if field.annotation is str else values[field.name]
+        for field in fields
+        if values.get(field.name) is not None
+    }
 
 
 def _signature(dspy: Any, signature: Any) -> Any:
