@@ -124,6 +124,7 @@ def one(name: str, seed: int) -> dict[str, Any]:
             models=MODELS, exhaustive=1, objective="cost", tolerance=TOLERANCE
         ),
         "Compiler": Compiler(models=MODELS),
+        "Compiler, cost": Compiler(models=MODELS, objective="cost", tolerance=TOLERANCE),
     }
     for title, member in members.items():
         with lp.using(models=models(MemoryCache())):
@@ -154,11 +155,6 @@ def section(name: str, runs: Sequence[Mapping[str, Any]]) -> str:
             )
         )
     return f"## {name}\n\n{table(rows)}\n\n{_verdict(runs)}"
-
-
-def _mean(cells: Sequence[Mapping[str, Any]], key: str) -> str:
-    known = [cell[key] for cell in cells if key in cell]
-    return f"{statistics.fmean(known):,.0f}" if known else ""
 
 
 def _verdict(runs: Sequence[Mapping[str, Any]]) -> str:

@@ -16,6 +16,7 @@ import asyncio
 import hashlib
 import json
 import random
+import statistics
 import sys
 import tempfile
 import time
@@ -187,6 +188,7 @@ def _together(found: Found, sizes: list[str]) -> list[Result]:
             MEAN,
             sum(found[name, size].right for name in own),
             sum(found[name, size].count for name in own),
+            tuple(hit for name in own for hit in found[name, size].hits),
         )
         for size in sizes
     ]
@@ -221,6 +223,13 @@ def _difference(more: Result, less: Result) -> tuple[float, float]:
     return 100 * (more.share - less.share), 196 * (more.variance + less.variance) ** 0.5
 
 
+def _paired(more: Result, less: Result) -> tuple[float, float]:
+    """Return what one size adds on the same episodes, in points, and half of its interval."""
+    differences = [a - b for a, b in zip(more.hits, less.hits, strict=True)]
+    spread = statistics.stdev(differences) / len(differences) ** 0.5
+    return 100 * statistics.fmean(differences), 196 * spread
+
+
 def lines(found: Found, sizes: list[str]) -> str:
     """Return what the models are meant to do, and whether they do, each in a line."""
     size = "medium" if "medium" in sizes else sizes[0]
@@ -233,7 +242,7 @@ def lines(found: Found, sizes: list[str]) -> str:
     right = [points(name) for name in RIGHT]
     reasons = {name: points(name) for name in REASONS}
     together = dict(zip(sizes, _together(found, sizes), strict=True))
-    steps = [_difference(together[b], together[a]) for a, b in zip(sizes, sizes[1:], strict=False)]
+    steps = [_paired(together[b], together[a]) for a, b in zip(sizes, sizes[1:], strict=False)]
     proposed = found[PROPOSALS, size]
     said = [
         (
@@ -253,7 +262,7 @@ def lines(found: Found, sizes: list[str]) -> str:
         ),
         (
             all(middle > half for middle, half in steps),
-            "every size is better than the one before on the average: "
+            "every size is better than the one before on the average, episode by episode: "
             + ", ".join(f"{middle:+.1f} +- {half:.1f}" for middle, half in steps),
         ),
         (

@@ -73,8 +73,10 @@ def _labelled(rng: random.Random, count: int, *, cues: bool) -> Task:
 
 
 def _from_episode(name: str, draw: Callable[[int], Episode]) -> Task:
-    """Take the rows of one long episode of a family."""
+    """Take the rows of one long episode of a family: the first with one input and one output."""
     episode = draw(_ALL - 1)
+    while (len(episode.inputs), len(episode.outputs)) != (1, 1):
+        episode = draw(_ALL - 1)
     (source,), (target,) = episode.inputs, episode.outputs
     output = FieldSpec(target.name, "output")
     program = lp.Predict(_signature("Answer", f"Give the {target.name}.", (source.name,), output))

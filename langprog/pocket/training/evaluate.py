@@ -24,11 +24,19 @@ OUTSIDE = Path(__file__).parent / "outside.jsonl"
 
 @dataclass(frozen=True)
 class Result:
-    """Right answers of a cell, with a 95 % Wilson interval."""
+    """Right answers of a cell, with a 95 % Wilson interval.
+
+    Args:
+        name: The cell.
+        right: Right answers.
+        count: All answers.
+        hits: One for each answer, where sizes are compared on the same episodes: 1 if right.
+    """
 
     name: str
     right: int
     count: int
+    hits: tuple[int, ...] = ()
 
     @property
     def share(self) -> float:
@@ -178,15 +186,15 @@ def answer(
 def cell(runner: Runner, name: str, draw: Draw, count: int, form: str = "chat") -> Result:
     """Return the exact matches of ``count`` seeded episodes; reasons before an answer are free."""
     rng = random.Random(f"evaluate/{name}")
-    right = 0
+    hits = []
     for _ in range(count):
         episode = draw(rng)
         given, wanted = answer(runner, episode, form)
         if len(episode.outputs) > 1 and episode.outputs[0].name == "reasoning":
             last = f"[[{episode.outputs[-1].name}]]"
             given, wanted = given.rpartition(last)[2], wanted.rpartition(last)[2]
-        right += given == wanted
-    return Result(f"{name} ({form})" if form != "chat" else name, right, count)
+        hits.append(int(given == wanted))
+    return Result(f"{name} ({form})" if form != "chat" else name, sum(hits), count, tuple(hits))
 
 
 def _asked(task: classify.Labelling, text: str, wording: str, label: str) -> Episode:
