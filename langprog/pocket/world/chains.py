@@ -16,7 +16,13 @@ QUESTIONS = (
     "Take {k} steps from {a}. Where do you come out?",
     "Go on from {a} {k} times. Where is the last one?",
     "Where is the one that is {k} steps after {a}?",
+    "Begin with {a} and move {k} times. Which place is it?",
+    "Make {k} moves from {a}. What is the place of the one at the end?",
+    "From {a}, {k} steps lead to someone. Where is this one?",
+    "If you pass on {k} times from {a}, which place do you reach?",
+    "{k} steps from {a}: which place?",
     "Count {k} steps from {a}. Where is the one you find?",
+    "Name the place that is {k} links away from {a}.",
 )
 ASKS = (
     "Answer the question.",

@@ -253,10 +253,10 @@ FAMILIES: tuple[tuple[str, float, Callable[[random.Random, str], Episode]], ...]
     ("extract", 1.8, extract.extraction),
     ("lists", 2.2, lists.lists),
     ("lookup", 1.6, extract.lookup),
-    ("chain", 1.6, chains.chain),
-    ("sums", 2.0, numbers.sums),
+    ("chain", 2.4, chains.chain),
+    ("sums", 2.4, numbers.sums),
     ("describe", 0.6, propose.describe_data),
-    ("propose", 3.5, propose.propose_instruction),
+    ("propose", 5.0, propose.propose_instruction),
     ("improve", 0.8, propose.improve_instruction),
 )
 FORMS = ("chat", "json", "dspy", "dspy-json")
@@ -270,7 +270,7 @@ def mixed(rng: random.Random, tokenizer: Tokenizer, longest: int, bare: float) -
             document = draw(rng, tokenizer, longest)
         else:
             family = rng.choices([f[2] for f in FAMILIES], [f[1] for f in FAMILIES])[0]
-            form = rng.choices(FORMS, (0.6, 0.1, 0.22, 0.08))[0]
+            form = rng.choices(FORMS, (0.48, 0.1, 0.3, 0.12))[0]
             document = _fitting(tokenizer, family(rng, "train"), form, longest, frame=0.2)
         if len(document.ids) <= longest and any(document.weights):
             return document
