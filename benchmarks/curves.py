@@ -7,10 +7,46 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.measured import RESULTS
-from optimizers.page.charts import Axis, Plane
+from optimizers.page.charts import WIDTH, Axis, Plane
 
 COLOURS = ("#2f7dd1", "#15803d", "#9333ea", "#d97706", "#dc2626", "#0891b2", "#be185d", "#65a30d")
 STYLE = "<style>svg{font:11px sans-serif;background:#fff}.grid{stroke:#ddd}</style>"
+
+
+def shares(flagship: str, outcomes: Sequence[Mapping[str, Any]]) -> str:
+    """Return, peer by peer, for what share of its calls the flagship is as accurate.
+
+    Args:
+        flagship: Name before the cap; peers are those whose names begin with "DSPy".
+        outcomes: As for :func:`curves`.
+    """
+    points = _points(outcomes)
+    own = sorted(point for name, point in points.items() if name.startswith(f"{flagship},"))
+    lines = []
+    for name, (calls, accuracy) in points.items():
+        if not name.startswith("DSPy"):
+            continue
+        reached = [paid for paid, mean in own if mean >= accuracy]
+        paid, mean = max(own, key=lambda point: point[1])
+        said = (
+            f"{flagship} is as accurate for {reached[0]:,.0f}: {reached[0] / calls:.0%} of them"
+            if reached
+            else f"{flagship} comes to {mean:.3f} for {paid:,.0f}: it does NOT get there"
+        )
+        lines.append(f"- {name}, {accuracy:.3f} for {calls:,.0f} calls: {said}.")
+    return "\n".join(lines)
+
+
+def _points(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
+    """Return mean calls and mean accuracy by name."""
+    found = {}
+    for name in dict.fromkeys(outcome["name"] for outcome in outcomes):
+        some = [outcome for outcome in outcomes if outcome["name"] == name]
+        calls, accuracy = (
+            statistics.fmean(one[key] for one in some) for key in ("calls", "after")
+        )
+        found[name] = (calls, accuracy)
+    return found
 
 
 def curves(name: str, outcomes: Sequence[Mapping[str, Any]]) -> str:
@@ -20,10 +56,8 @@ def curves(name: str, outcomes: Sequence[Mapping[str, Any]]) -> str:
     of one optimizer are joined by a line.
     """
     groups: dict[str, list[tuple[float, float]]] = {}
-    for one in dict.fromkeys(outcome["name"] for outcome in outcomes):
-        some = [outcome for outcome in outcomes if outcome["name"] == one]
-        x, y = (statistics.fmean(outcome[key] for outcome in some) for key in ("calls", "after"))
-        groups.setdefault(one.partition(",")[0], []).append((x, y))
+    for one, point in _points(outcomes).items():
+        groups.setdefault(one.partition(",")[0], []).append(point)
     points = [point for line in groups.values() for point in line]
     plane = Plane(
         Axis.over([x for x, _ in points], "paid calls", from_zero=True),
@@ -39,8 +73,11 @@ def curves(name: str, outcomes: Sequence[Mapping[str, Any]]) -> str:
         for point in line:
             x, y = plane.place(*point)
             marks.append(f"<circle cx='{x}' cy='{y}' r='4' fill='{colour}'/>")
-        # The legend stands where no curve is: few calls with a high accuracy are rare.
-        marks.append(f"<text x='70' y='{24 + 15 * number}' fill='{colour}'>{one}</text>")
+        # The legend stands where a curve seldom is: whoever takes many calls is not the best.
+        marks.append(
+            f"<text x='{WIDTH - 20}' y='{22 + 13 * number}' text-anchor='end' fill='{colour}'>"
+            f"{one}</text>"
+        )
     drawn = plane.drawn(marks, f"accuracy by paid calls: {name}")
     drawn = drawn.replace("<svg ", "<svg xmlns='http://www.w3.org/2000/svg' ", 1)
     drawn = drawn.replace("aria-label", "width='900' aria-label", 1).replace(">", f">{STYLE}", 1)

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import langprog as lp
-from benchmarks.curves import curves
+from benchmarks.curves import curves, shares
 from benchmarks.measured import machine, publish, table, versions
 from benchmarks.peers import PEERS, compiled_peer
 from benchmarks.tasks.generated import HOLDOUT, TASKS, TRAIN, VALIDATION, Task, generated
@@ -312,6 +312,7 @@ def main(arguments: list[str]) -> None:
             outcomes.append(one)
             score = one.get("after", one.get("base"))
             sys.stderr.write(f"{job.seed} {job.task}: {job.name}: {score:.3f}\n")
+    compiles = [one for one in outcomes if "after" in one]
     publish(
         "optimizers",
         "# Optimizers on the embedded model\n\n"
@@ -324,7 +325,9 @@ def main(arguments: list[str]) -> None:
         "paid ones, and ship the program as it was where no gain is certified.\n\n"
         + described(outcomes)
         + "\n\n"
-        + curves("optimizers", [one for one in outcomes if "after" in one]),
+        + shares("Compiler", compiles)
+        + "\n\n"
+        + curves("optimizers", compiles),
     )
 
 

@@ -2,7 +2,8 @@
 
 The peers see what ours see: train for demonstrations, and validation and holdout together for the
 choice, as they keep no holdout. They run with the defaults that their authors ship, but for the
-form of the prompts where a caller wants it to be ours.
+form of the prompts where a caller wants it to be ours, and for the number of errors after which
+they give up.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def compiled_peer(
     for noisy in ("dspy", "gepa", "optuna"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     adapter = _our_form(dspy) if our_form else None
-    dspy.configure(lm=lm, adapter=adapter)
+    # A reply that cannot be read is a wrong answer; ten of them would end the compile otherwise.
+    dspy.configure(lm=lm, adapter=adapter, max_errors=1_000_000)
     student = _module(dspy, program)
     inputs = program.input_names()
     train, steering = (

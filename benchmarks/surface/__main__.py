@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import langprog as lp
-from benchmarks.curves import curves
+from benchmarks.curves import curves, shares
 from benchmarks.measured import machine, publish, table, versions
 from benchmarks.peers import PEERS
 from benchmarks.surface.endpoint import Surface
@@ -178,7 +178,8 @@ def main(arguments: list[str]) -> None:
     parts = [head]
     for modules in (1, 2):
         some = [one for one in outcomes if one["modules"] == modules]
-        parts += [described(outcomes, modules), curves(f"surface-{modules}", some)]
+        parts.append(described(outcomes, modules))
+        parts += [shares("Compiler", some), curves(f"surface-{modules}", some)]
     publish("surface", "\n\n".join(parts))
 
 
