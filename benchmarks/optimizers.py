@@ -218,7 +218,7 @@ def done(job: Job, place: Place) -> dict[str, Any]:
     """Do one compile in a process of its own, so that no cache outlives it."""
     context = mp.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_done, args=(job, place, there))
+    process = context.Process(target=_done, args=(job, place, there), daemon=True)
     process.start()
     there.close()
     try:
