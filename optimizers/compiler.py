@@ -4,7 +4,8 @@ Follows: MIPRO (Opsahl-Ong et al., 2024) for the joint search of a round; GEPA (
 2025) for learning from the mistakes of the best program instead of the first one's.
 Differs: a round begins where the one before ended, so that its demonstrations come from runs of a
 better program and its proposals from the mistakes that are left; rounds end when one brings
-nothing, or with the budget.
+nothing, or with the budget. Where a program is to be cheaper or quicker, models are then assigned
+module by module (LLMSelector), since a round looks for quality alone.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from optimizers.candidate import Candidate
 from optimizers.compilation import finished
 from optimizers.forecast import Facts, Span, Work
 from optimizers.instructions.proposer import Proposing
+from optimizers.models.selector import LLMSelector
 from optimizers.run import Run
 
 # The first round gets this share of the budget; each later one the same share of what is left.
@@ -99,12 +101,21 @@ class Compiler(Optimizer):
         """Search in rounds, each from the best of the one before."""
         best, idle = run.start, 0
         count = self._count(run.queries_left())
+        assigns = bool(self.models) and self.objective != "quality"
         for number in range(count):
-            share = FIRST if number + 1 < count else 1.0
+            share = FIRST if number + 1 < count or assigns else 1.0
             found = await finished(self._round(number), run.child(f"{number}", best, share))
             run.log("round", {"number": number, "digest": found.digest, "label": found.label})
             idle = idle + 1 if found == best else 0
             if idle == PATIENCE:
                 break
             best = found
+        if assigns:
+            selector = LLMSelector(
+                models=self.models,
+                objective=self.objective,
+                tolerance=self.tolerance,
+                concurrency=self.concurrency,
+            )
+            best = await finished(selector, run.child("models", best, 1.0))
         return best

@@ -12,6 +12,7 @@ from langprog.errors import InputError, ModelError
 from langprog.lm import Request
 from optimizers import (
     MIPRO,
+    Compiler,
     Demonstrating,
     FrugalCascade,
     LabeledFewShot,
@@ -43,6 +44,9 @@ def skilled(name: str, price: float, skills: dict[str, float] | None = None) -> 
 
     def reply(request: Request) -> str:
         system, last = request.messages[0].content, request.messages[-1].content
+        for asked in ("instruction", "summary"):
+            if f"[[{asked}]]" in system.splitlines()[-1]:
+                return f"[[{asked}]]\nRead the ticket with care."
         if "[[right]]" in system:
             said = last.split("[[outputs]]")[1]
             wanted = last.split("[[wanted]]")[1]
@@ -96,11 +100,13 @@ def test_climbing_takes_calls_linear_in_the_modules() -> None:
     assert asked[0] < 0.6 * asked[1]
 
 
-def test_a_cheaper_program_that_is_about_as_good_is_certified_as_that() -> None:
+@pytest.mark.parametrize("member", [LLMSelector, Compiler])
+def test_a_cheaper_program_that_is_about_as_good_is_certified_as_that(
+    member: type[LLMSelector] | type[Compiler],
+) -> None:
     dear = skilled("dear", 10, {"team": 0.9, "urgent": 0.9})
     cheap = skilled("cheap", 1, {"team": 0.85, "urgent": 0.85})
-    selector = LLMSelector(models=[cheap], objective="cost", tolerance=0.1)
-    result = compiled(selector, dear)
+    result = compiled(member(models=[cheap], objective="cost", tolerance=0.1), dear)
     assert assignment(result) == {"team": "cheap", "urgent": "cheap"}
     certificate = result.certificate
     assert certificate.verdict == "certified" and "cheaper" in certificate.reason
