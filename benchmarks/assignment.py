@@ -1,6 +1,6 @@
 """A model for every module: searched assignments beside one model everywhere, and all of them.
 
-Usage: python -m benchmarks.assignment [--seeds 3] [--first 7000] [--keep FOLDER]
+Usage: python -m benchmarks.assignment [--seeds 3] [--first 7000] [--programs 3] [--keep FOLDER]
 
 Programs of two to four modules on the three sizes of the embedded model, whose prices are
 nominal. Each finished program and seed is kept in FOLDER, so that a run that was stopped goes on.
@@ -203,12 +203,13 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.assignment")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first", type=int, default=7000)
+    parser.add_argument("--programs", type=int, default=len(NAMES), help="the first so many")
     parser.add_argument("--keep", default=None)
     options = parser.parse_args(arguments)
     keep = Path(options.keep or tempfile.mkdtemp())
     keep.mkdir(parents=True, exist_ok=True)
     sections = []
-    for name in NAMES:
+    for name in NAMES[: options.programs]:
         runs = []
         for seed in range(options.first, options.first + options.seeds):
             path = keep / f"{name.replace(', ', '-')}-{seed}.json"
@@ -219,8 +220,9 @@ def main(arguments: list[str]) -> None:
     publish(
         "assignment",
         "# A model for every module\n\n"
-        f"`python -m benchmarks.assignment --seeds {options.seeds} --first {options.first}`; "
-        f"{machine()}; {versions('langprog', 'numpy')}; {options.seeds} seeds a program, "
+        f"`python -m benchmarks.assignment --seeds {options.seeds} --first {options.first} "
+        f"--programs {options.programs}`; "
+        f"{machine()}; {versions('langprog', 'numpy')}; seeds a program: {options.seeds}, "
         f"{VALIDATION} validation and {HOLDOUT} holdout examples, accuracy on {TEST} others, "
         "mean with 95 % bootstrap interval over seeds; dollars are nominal. Calls of the "
         "optimizers are those of the search, each distinct request once; trying every assignment "

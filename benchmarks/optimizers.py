@@ -1,7 +1,7 @@
 """Our optimizers and DSPy's on the embedded model, through one endpoint, at equal paid calls.
 
 Usage: python -m benchmarks.optimizers [--seeds 5] [--first 100] [--size small] [--keep FOLDER]
-           [--caps 600,1780] [--form ours]
+           [--caps 600,1780] [--form ours] [--tasks 7]
 
 Needs the extra "bench". Paid calls are requests that reach the endpoint, counted there; caches of
 both sides are empty at first. Each finished compile is kept in FOLDER, so that a run that was
@@ -193,7 +193,7 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
     """Yield every compile, seed by seed."""
     caps = [int(cap) for cap in options.caps.split(",")]
     for seed in range(options.first, options.first + options.seeds):
-        for task in TASKS:
+        for task in list(TASKS)[: options.tasks]:
             yield Job(task, seed, BASE, None)
             for name in OURS:
                 # The flagship at every cap, what it is made of at the last one.
@@ -297,6 +297,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--first", type=int, default=100)
     parser.add_argument("--size", default="small")
     parser.add_argument("--caps", default="600,1780")
+    parser.add_argument("--tasks", type=int, default=len(TASKS), help="the first so many")
     parser.add_argument("--form", choices=("ours", "dspy"), default="ours")
     parser.add_argument("--keep", type=Path, default=Path("optimizers-runs"))
     options = parser.parse_args(arguments)
@@ -317,9 +318,10 @@ def main(arguments: list[str]) -> None:
         "optimizers",
         "# Optimizers on the embedded model\n\n"
         f"`python -m benchmarks.optimizers --seeds {options.seeds} --first {options.first} "
-        f"--size {options.size} --caps {options.caps} --form {options.form}`; {machine()}; "
+        f"--size {options.size} --caps {options.caps} --form {options.form} "
+        f"--tasks {options.tasks}`; {machine()}; "
         f"{versions('langprog', 'dspy', 'gepa', 'optuna', 'litellm')}; pocket/{options.size} "
-        f"behind one endpoint, {len(TASKS)} generated tasks, {options.seeds} seeds, 300 test "
+        f"behind one endpoint, generated tasks: {options.tasks}, seeds: {options.seeds}, 300 test "
         "examples each, 95 % bootstrap intervals over tasks and seeds. All have the same 400 "
         f"examples; ours keep {HOLDOUT} of them for the certificate, whose calls are among the "
         "paid ones, and ship the program as it was where no gain is certified.\n\n"
