@@ -35,16 +35,19 @@ from langprog.pocket.models import FOLDER, runner
 from langprog.pocket.training.evaluate import (
     CELLS,
     FORMS,
+    VOTING,
     Result,
     answer,
     cell,
     outside,
     proposals,
+    voted,
 )
 from langprog.signature import FieldSpec, SignatureSpec
 
 Found = dict[tuple[str, str], Result]
 CONCURRENCY, SPEED_CALLS, SPEED_ROUNDS = 32, 256, 7
+MOST_VOTED = 200
 PROPOSALS = "proposals from 6 examples that gain 20 points or more"
 MEAN = "mean of the generator's tasks in chat form"
 RIGHT = (
@@ -123,7 +126,8 @@ def main(arguments: list[str]) -> None:
 
 def _jobs() -> list[str]:
     real = [f"real:{name}" for name in REAL] if data_folder() else []
-    return [*CELLS, *(f"{form}:{name}" for form, name in FORMS), "outside", "proposals", *real]
+    forms = [f"{form}:{name}" for form, name in FORMS]
+    return [*CELLS, *forms, *(f"votes:{name}" for name in VOTING), "outside", "proposals", *real]
 
 
 @dataclass(frozen=True)
@@ -167,6 +171,8 @@ def _done(job: Job) -> list[Result]:
         return _proposed(size, count)
     if (kind, rest) in FORMS:
         return [cell(model, rest, CELLS[rest], count, kind)]
+    if kind == "votes":
+        return voted(model, rest, CELLS[rest], min(count, MOST_VOTED))
     if kind == "real":
         folder = data_folder()
         assert folder is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -162,6 +163,8 @@ CELLS: dict[str, Draw] = {
 
 _FOUR, _EIGHT = (f"labels that mean nothing, 4, vague instruction, {k} demos" for k in (4, 8))
 _MAPPED = "the same 4, mapping in the instruction, 0 demos"
+# Cells on which answers are also sampled, and vote.
+VOTING = ("extraction, vague, 4 demos", _EIGHT)
 # Cells that are asked in other prompt formats, too.
 FORMS: tuple[tuple[str, str], ...] = (
     ("json", _EIGHT),
@@ -195,6 +198,23 @@ def cell(runner: Runner, name: str, draw: Draw, count: int, form: str = "chat") 
             given, wanted = given.rpartition(last)[2], wanted.rpartition(last)[2]
         hits.append(int(given == wanted))
     return Result(f"{name} ({form})" if form != "chat" else name, sum(hits), count, tuple(hits))
+
+
+def voted(runner: Runner, name: str, draw: Draw, count: int, votes: int = 9) -> list[Result]:
+    """Return the first answer at temperature 1, and the most frequent of ``votes`` of them."""
+    rng = random.Random(f"evaluate/votes/{name}")
+    single, most = [], []
+    for number in range(count):
+        messages = [(t.role, t.content) for t in turns(draw(rng), "chat")]
+        settings = Settings(temperature=1.0, max_tokens=64, seed=number)
+        _, drawn, _ = runner.answer(messages[:-1], settings, votes)
+        said = [one.text for one in drawn]
+        single.append(said[0] == messages[-1][1])
+        most.append(Counter(said).most_common(1)[0][0] == messages[-1][1])
+    return [
+        Result(f"{name}, one answer at temperature 1", sum(single), count),
+        Result(f"{name}, vote of {votes} answers at temperature 1", sum(most), count),
+    ]
 
 
 def _asked(task: classify.Labelling, text: str, wording: str, label: str) -> Episode:
