@@ -324,7 +324,10 @@ def main(arguments: list[str]) -> None:
         f"behind one endpoint, generated tasks: {options.tasks}, seeds: {options.seeds}, 300 test "
         "examples each, 95 % bootstrap intervals over tasks and seeds. All have the same 400 "
         f"examples; ours keep {HOLDOUT} of them for the certificate, whose calls are among the "
-        "paid ones, and ship the program as it was where no gain is certified.\n\n"
+        "paid ones, and ship the program as it was where no gain is certified. The embedded model "
+        "was trained to write instructions when it is asked as our proposer asks, and never saw "
+        "the prompts in which DSPy's proposers and GEPA ask: for the search alone, see the "
+        "response surface.\n\n"
         + described(outcomes)
         + "\n\n"
         + shares("Compiler", compiles)
