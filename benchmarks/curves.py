@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.measured import RESULTS
-from optimizers.page.charts import WIDTH, Axis, Plane
+from optimizers.page.charts import HEIGHT, WIDTH, Axis, Plane
 
 COLOURS = ("#2f7dd1", "#15803d", "#9333ea", "#d97706", "#dc2626", "#0891b2", "#be185d", "#65a30d")
+LINE = 13  # from one line of the legend to the next
 STYLE = "<style>svg{font:11px sans-serif;background:#fff}.grid{stroke:#ddd}</style>"
 
 
@@ -49,6 +50,13 @@ def _points(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, flo
     return found
 
 
+def _free(places: Sequence[tuple[float, float]], height: int) -> int:
+    """Return where the legend begins, at the right: there where it covers the fewest points."""
+    right = [y for x, y in places if x > WIDTH - 180]
+    tops = range(22, HEIGHT - 45 - height, LINE)
+    return min(tops, key=lambda top: sum(top - 18 <= y <= top + height for y in right))
+
+
 def curves(name: str, outcomes: Sequence[Mapping[str, Any]]) -> str:
     """Draw mean accuracy by mean paid calls into an SVG file; return the Markdown that shows it.
 
@@ -63,6 +71,7 @@ def curves(name: str, outcomes: Sequence[Mapping[str, Any]]) -> str:
         Axis.over([x for x, _ in points], "paid calls", from_zero=True),
         Axis.over([y for _, y in points], "accuracy"),
     )
+    top = _free([plane.place(*point) for point in points], LINE * len(groups))
     marks = []
     for number, (one, line) in enumerate(groups.items()):
         colour = COLOURS[number % len(COLOURS)]
@@ -73,10 +82,9 @@ def curves(name: str, outcomes: Sequence[Mapping[str, Any]]) -> str:
         for point in line:
             x, y = plane.place(*point)
             marks.append(f"<circle cx='{x}' cy='{y}' r='4' fill='{colour}'/>")
-        # The legend stands where a curve seldom is: whoever takes many calls is not the best.
         marks.append(
-            f"<text x='{WIDTH - 20}' y='{22 + 13 * number}' text-anchor='end' fill='{colour}'>"
-            f"{one}</text>"
+            f"<text x='{WIDTH - 20}' y='{top + LINE * number}' text-anchor='end' "
+            f"fill='{colour}'>{one}</text>"
         )
     drawn = plane.drawn(marks, f"accuracy by paid calls: {name}")
     drawn = drawn.replace("<svg ", "<svg xmlns='http://www.w3.org/2000/svg' ", 1)
