@@ -74,15 +74,7 @@ def compiled_peer(
         said = "Right." if value >= 1.0 else f"Feedback: wrong; wanted {wanted}."
         return dspy.Prediction(score=value, feedback=said)
 
-    if name == "BootstrapRS":
-        optimizer = dspy.BootstrapFewShotWithRandomSearch(metric=score, num_threads=threads)
-    elif name.startswith("MIPROv2"):
-        auto = name.partition(" ")[2]
-        optimizer = dspy.MIPROv2(metric=score, auto=auto, num_threads=threads, seed=seed)
-    else:
-        optimizer = dspy.GEPA(
-            metric=feedback, auto="light", reflection_lm=lm, num_threads=threads, seed=seed
-        )
+    optimizer = _optimizer(dspy, name, (score, feedback), lm, seed=seed, threads=threads)
     # Thousands of lines of progress, on both streams.
     with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
         try:
@@ -91,6 +83,27 @@ def compiled_peer(
             # Its proposer could not read a model's reply, and took the compile down with it.
             return Answering(lm, adapter, student, inputs, failed=True)
     return Answering(lm, adapter, best, inputs)
+
+
+def _optimizer(
+    dspy: Any,
+    name: str,
+    metrics: tuple[Callable[..., Any], Callable[..., Any]],
+    lm: Any,
+    *,
+    seed: int,
+    threads: int,
+) -> Any:
+    """Return the optimizer called ``name``; the metrics are a score, and one with feedback."""
+    score, feedback = metrics
+    if name == "BootstrapRS":
+        return dspy.BootstrapFewShotWithRandomSearch(metric=score, num_threads=threads)
+    if name.startswith("MIPROv2"):
+        auto = name.partition(" ")[2]
+        return dspy.MIPROv2(metric=score, auto=auto, num_threads=threads, seed=seed)
+    return dspy.GEPA(
+        metric=feedback, auto="light", reflection_lm=lm, num_threads=threads, seed=seed
+    )
 
 
 @dataclass(frozen=True, slots=True)
