@@ -50,7 +50,10 @@ def compiled_peer(
             not forms.
     """
     import dspy  # noqa: PLC0415 - the peer is loaded where it is measured
-    from dspy.utils.exceptions import AdapterParseError  # noqa: PLC0415 - as above
+    from dspy.utils.exceptions import (  # noqa: PLC0415 - as above
+        AdapterParseError,
+        ContextWindowExceededError,
+    )
 
     for noisy in ("dspy", "gepa", "optuna"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -79,8 +82,9 @@ def compiled_peer(
     with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
         try:
             best = optimizer.compile(student, trainset=train, valset=steering)
-        except AdapterParseError:
-            # Its proposer could not read a model's reply, and took the compile down with it.
+        except (AdapterParseError, ContextWindowExceededError):
+            # Its proposer could not read a model's reply, or asked with a longer prompt than the
+            # model reads, and took the compile down with it.
             return Answering(lm, adapter, student, inputs, failed=True)
     return Answering(lm, adapter, best, inputs)
 

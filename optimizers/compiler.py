@@ -4,8 +4,9 @@ Follows: MIPRO (Opsahl-Ong et al., 2024) for the joint search of a round; GEPA (
 2025) for learning from the mistakes of the best program instead of the first one's.
 Differs: a round begins where the one before ended, so that its demonstrations come from runs of a
 better program and its proposals from the mistakes that are left; rounds end when one brings
-nothing, or with the budget. Where a program is to be cheaper or quicker, models are then assigned
-module by module (LLMSelector), since a round looks for quality alone.
+nothing, or with the budget. Where there are models to choose from, they are then assigned module
+by module (LLMSelector): a round tries few of the combinations, and looks for quality alone. For
+cost or latency, demonstrations that bring less than they may are taken out before.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from optimizers.candidate import Candidate
 from optimizers.compilation import finished
 from optimizers.forecast import Facts, Span, Work
 from optimizers.instructions.proposer import Proposing
+from optimizers.lighter import Lighter
 from optimizers.models.selector import LLMSelector
 from optimizers.run import Run
 
@@ -34,6 +36,8 @@ LATER_FROM_MISTAKES = 0.75
 PATIENCE = 2
 # With fewer queries than this a second round would only take from the first.
 WORTH_A_ROUND = 250
+# What follows the rounds gets this share of the budget, and what they leave.
+CLOSING = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +78,35 @@ class Compiler(Optimizer):
         """Return the models to choose from, and the proposer."""
         return self._round().models_needed()
 
+    def _closing(self) -> tuple[Optimizer, ...]:
+        """Return what follows the rounds."""
+        lighter = Lighter(
+            objective=self.objective, tolerance=self.tolerance, concurrency=self.concurrency
+        )
+        found: list[Optimizer] = [] if self.objective == "quality" else [lighter]
+        if self.models:
+            found.append(
+                LLMSelector(
+                    models=self.models,
+                    objective=self.objective,
+                    tolerance=self.tolerance,
+                    concurrency=self.concurrency,
+                )
+            )
+        return tuple(found)
+
     def forecast(self, facts: Facts) -> tuple[Work, ...]:
-        """Return the first round, and the later ones as far as they come."""
+        """Return the first round, the later ones as far as they come, and what follows."""
+        closing = self._closing()
+        if not closing:
+            return self._rounds(facts)
+        part = replace(facts, queries=facts.queries * CLOSING / len(closing))
+        last = [work for member in closing for work in member.forecast(part)]
+        rounds = self._rounds(replace(facts, queries=facts.queries * (1 - CLOSING)))
+        # What these begin with was scored in the rounds.
+        return (*rounds, *(work for work in last if work.stage != "prepare"))
+
+    def _rounds(self, facts: Facts) -> tuple[Work, ...]:
         count = self._count(facts.queries)
         share = FIRST if count > 1 else 1.0
         first = self._round().forecast(replace(facts, queries=facts.queries * share))
@@ -98,24 +129,28 @@ class Compiler(Optimizer):
         return max(1, min(self.rounds, math.floor(queries / WORTH_A_ROUND)))
 
     async def search(self, run: Run) -> Candidate:
-        """Search in rounds, each from the best of the one before."""
+        """Search in rounds, each from the best of the one before; then do what ends it."""
+        closing = self._closing()
+        if not closing:
+            return await self._searched(run)
+        best = start = await self._searched(run.child("rounds", run.start, 1 - CLOSING))
+        for number, member in enumerate(closing):
+            name = type(member).__name__.lower()
+            part = run.child(name, start, 1 / (len(closing) - number))
+            part.offer(best)  # what is to be close in quality, is to be close to this
+            start = await finished(member, part)
+            best = part.best
+        return best
+
+    async def _searched(self, run: Run) -> Candidate:
         best, idle = run.start, 0
         count = self._count(run.queries_left())
-        assigns = bool(self.models) and self.objective != "quality"
         for number in range(count):
-            share = FIRST if number + 1 < count or assigns else 1.0
+            share = FIRST if number + 1 < count else 1.0
             found = await finished(self._round(number), run.child(f"{number}", best, share))
             run.log("round", {"number": number, "digest": found.digest, "label": found.label})
             idle = idle + 1 if found == best else 0
             if idle == PATIENCE:
                 break
             best = found
-        if assigns:
-            selector = LLMSelector(
-                models=self.models,
-                objective=self.objective,
-                tolerance=self.tolerance,
-                concurrency=self.concurrency,
-            )
-            best = await finished(selector, run.child("models", best, 1.0))
         return best

@@ -12,27 +12,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
-from typing import Any
 
-from langprog import Predict
 from langprog.errors import InputError
-from langprog.evaluation import Row
 from langprog.lm import LanguageModel
-from langprog.runtime import current, in_order
-from langprog.signature import signature_of
+from langprog.runtime import current
 from optimizers.base import Optimizer
 from optimizers.candidate import Candidate
 from optimizers.fingerprint import model_name
 from optimizers.forecast import Facts, Span, Work
-from optimizers.instructions.wording import value_text
-from optimizers.rows import Job, run_rows
+from optimizers.models.climb import FIRST_RUNG, Climb, assigned
+from optimizers.models.diagnoser import Diagnoser
 from optimizers.run import Run
-from optimizers.scoring import Ask
 
-# The first rung: so many examples, of which the better half of the models goes on.
-FIRST_RUNG = 24
 FEWEST_EXAMPLES = 20
 
 
@@ -78,7 +70,7 @@ class LLMSelector(Optimizer):
         others = len(self.models)
         each = min(FIRST_RUNG, size) + 0.5 * max(0.0, size - FIRST_RUNG)
         tried = facts.predictors * others
-        rounds, fewest = self.rounds, 0.7
+        rounds, fewest = self.rounds + (self.objective != "quality"), 0.5
         whole = (others + 1) ** facts.predictors
         if whole <= self.exhaustive:
             tried, each, rounds, fewest = whole - 1, size, 1, 1.0
@@ -101,113 +93,41 @@ class LLMSelector(Optimizer):
     async def search(self, run: Run) -> Candidate:
         """Try all assignments where they are few, else climb predictor by predictor."""
         predictors = run.program.predictors()
-        size = self._examples(run.queries_left(), len(predictors))
-        run.scorer.narrow(int(min(run.scorer.size, size)))
+        if not run.scorer.complete(run.start):
+            size = self._examples(run.queries_left(), len(predictors))
+            run.scorer.narrow(int(min(run.scorer.size, size)))
         run.stage("prepare", 1, "the program as it is on validation")
         await run.score_fully([run.start])
-        choices = {path: self._choices(one.model) for path, one in predictors.items()}
+        choices = {path: self._choices(run, path, one.model) for path, one in predictors.items()}
         assignments = math.prod(len(one) for one in choices.values())
         if assignments <= self.exhaustive:
             await self._all(run, choices)
         else:
-            await self._climb(run, choices)
+            climb = Climb(run, choices, self.objective, self.tolerance, self._diagnoser())
+            await climb.finish(self.rounds)
         return run.best
 
-    def _choices(self, now: str | None) -> tuple[str | None, ...]:
+    def _diagnoser(self) -> Diagnoser | None:
+        return Diagnoser(model_name(self.diagnoser), self.blend) if self.blend else None
+
+    def _choices(self, run: Run, path: str, now: str | None) -> tuple[str | None, ...]:
+        """Return what a predictor may ask: its model, the input program's, and those given."""
         ambient = current().lm
-        name = now if now is not None or ambient is None else ambient.name
-        others = dict.fromkeys(model_name(model) for model in self.models)
-        return (now, *(other for other in others if other != name))
+        own = run.materials.base.predictors()[path].model
+        found: dict[str | None, str | None] = {}
+        for model in (now, own, *map(model_name, self.models)):
+            name = model if model is not None or ambient is None else ambient.name
+            found.setdefault(name, model)
+        return tuple(found.values())
 
     async def _all(self, run: Run, choices: Mapping[str, Sequence[str | None]]) -> None:
         points = list(product(*choices.values()))
         run.stage("search", len(points) - 1, "every assignment of models")
         for number, point in enumerate(points[1:], start=1):
-            one = self._candidate(run, dict(zip(choices, point, strict=True)))
+            one = assigned(run, dict(zip(choices, point, strict=True)))
             if not run.affords(run.scorer.size):
                 run.note(f"the budget ended after {number - 1} of {len(points) - 1} assignments")
                 return
             await run.score_fully([one])
             run.log_trial(one)
             run.step("search", number, len(points) - 1)
-
-    async def _climb(self, run: Run, choices: Mapping[str, Sequence[str | None]]) -> None:
-        now: dict[str, str | None] = {path: models[0] for path, models in choices.items()}
-        total = self.rounds * len(choices)
-        run.stage("search", total, "models, predictor by predictor")
-        for turn in range(self.rounds):
-            before = dict(now)
-            for place, path in enumerate(choices):
-                now[path] = await self._best_for(run, path, now, choices[path])
-                run.step("search", turn * len(choices) + place + 1, total)
-            run.log("assigned", {"round": turn, **now})
-            if now == before:
-                break
-
-    async def _best_for(
-        self, run: Run, path: str, now: Mapping[str, str | None], models: Sequence[str | None]
-    ) -> str | None:
-        """Return the best model for one predictor while the others keep theirs."""
-        ones = {model: self._candidate(run, {**now, path: model}) for model in models}
-        standing = list(models)
-        for rung in (min(FIRST_RUNG, run.scorer.size), run.scorer.size):
-            while len(standing) > 1 and not run.affords(len(standing) * rung):
-                standing.pop()
-            await run.score([Ask(ones[model], range(rung)) for model in standing])
-            worth = {model: await self._worth(run, ones[model], path, rung) for model in standing}
-            # The sort is stable: of equals the one that is there already stays.
-            order = sorted(standing, key=lambda model: -worth[model])
-            kept = order[: max(2, math.ceil(len(order) / 2))]
-            standing = [model for model in standing if model in kept]
-        for model in standing:
-            run.offer(ones[model])
-            run.log_trial(ones[model])
-        return max(standing, key=lambda model: worth[model])
-
-    async def _worth(self, run: Run, one: Candidate, path: str, rung: int) -> float:
-        score = run.scorer.estimate(one).mean
-        if not self.blend:
-            return score
-        # The same requests as for the score, so the journal answers them.
-        job = Job(one.apply(run.materials.base), run.materials.validation[:rung])
-        (rows,) = await run_rows([job], run.materials.metric, run.materials.concurrency)
-        verdicts = await self._diagnosed(run, rows, path)
-        return (1 - self.blend) * score + self.blend * sum(verdicts) / len(verdicts)
-
-    async def _diagnosed(self, run: Run, rows: Sequence[Row], path: str) -> list[float]:
-        """Ask of every row whether the predictor at ``path`` did its part."""
-        ask = Predict(
-            signature_of(
-                "module, inputs, outputs, wanted -> right: bool",
-                "Say whether the module did its part, given what the whole program should answer.",
-            ),
-            model=model_name(self.diagnoser),
-        )
-
-        async def verdict(row: Row) -> float:
-            steps = [step for step in row.trace if step.path == path and step.failure is None]
-            if not steps:
-                return 0.0
-            step = steps[-1]
-            wanted = {k: v for k, v in row.example.items() if k not in step.inputs}
-            said = await ask.acall(
-                module=path,
-                inputs=_listed(step.inputs),
-                outputs=_listed(step.outputs),
-                wanted=_listed(wanted),
-            )
-            return float(said.right)
-
-        works = [partial(verdict, row) for row in rows]
-        found = await in_order(works, run.materials.concurrency)
-        run.settle()
-        return found
-
-    def _candidate(self, run: Run, models: Mapping[str, str | None]) -> Candidate:
-        values = {f"{path}.model": model for path, model in models.items()}
-        label = ", ".join(f"{path}: {model or 'as it is'}" for path, model in models.items())
-        return run.candidate(values, label)
-
-
-def _listed(values: Mapping[str, Any]) -> str:
-    return "\n".join(f"{name}: {value_text(value)}" for name, value in values.items())

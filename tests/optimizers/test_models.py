@@ -100,6 +100,59 @@ def test_climbing_takes_calls_linear_in_the_modules() -> None:
     assert asked[0] < 0.6 * asked[1]
 
 
+def test_a_model_that_is_clearly_worse_meets_only_the_first_examples() -> None:
+    dear = skilled("dear", 10, {"team": 0.9, "urgent": 0.9})
+    poor = skilled("poor", 1, {"team": 0.9, "urgent": 0.1})
+    result = compiled(LLMSelector(models=[poor], exhaustive=1), dear)
+    asked = ["[[urgent]]" in request.messages[0].content for request in poor.requests]
+    examples = {request.messages[-1].content for request in poor.requests}
+    assert assignment(result)["urgent"] == "dear"
+    assert sum(asked) == 24 < len(examples)
+
+
+def test_for_cost_every_module_gets_the_cheapest_model_that_will_do() -> None:
+    dear = skilled("dear", 10, {"team": 0.95, "urgent": 0.95})
+    middle = skilled("middle", 3, {"team": 0.95, "urgent": 0.95})
+    cheap = skilled("cheap", 1, {"team": 0.95, "urgent": 0.3})
+    chosen = LLMSelector(models=[middle, cheap], exhaustive=1, objective="cost", tolerance=0.1)
+    result = compiled(chosen, dear)
+    assert assignment(result) == {"team": "cheap", "urgent": "middle"}
+    assert "cheaper" in result.certificate.reason
+
+
+def test_after_its_rounds_the_flagship_assigns_models_with_a_share_of_its_own() -> None:
+    dear, cheap = skilled("dear", 10), skilled("cheap", 1)
+    result = compiled(Compiler(models=[cheap]), dear, budget=lp.Budget(calls=1200))
+    said = [one["what"] for one in result.report.decisions]
+    assert "llmselector.trial" in said
+    assert assignment(result) == {"team": "cheap", "urgent": "dear"}
+    low, high = result.report.foreseen["calls"]
+    assert low / 1.5 <= result.report.asked.calls <= 1.5 * high
+
+
+def test_for_cost_the_flagship_takes_out_demonstrations_that_bring_little() -> None:
+    def reply(request: Request) -> lp.lm.Completion:
+        """Answer better with demonstrations, much better for a team; longer prompts cost more."""
+        system, last = request.messages[0].content, request.messages[-1].content
+        shown = min(6, sum(message.role == "assistant" for message in request.messages))
+        ticket = field(last, "ticket")
+        if "[[urgent]]" in system:
+            right = unit(ticket, "urgent") < 0.8 + 0.02 * shown
+            text = f"[[urgent]]\n{'true' if (' now' in ticket) == right else 'false'}"
+        else:
+            team = team_of(ticket) if unit(ticket) < 0.5 + 0.07 * shown else "network"
+            text = f"[[team]]\n{team}"
+        length = sum(len(message.content) for message in request.messages)
+        return lp.lm.Completion((text,), "scripted/lm", dollars=length / 1e6)
+
+    found = {}
+    for objective in ("quality", "cost"):
+        search = Compiler(objective=objective, tolerance=0.08)
+        found[objective] = set(compiled(search, lp.ScriptedLM(reply)).candidate.parameters)
+    assert found["quality"] >= {"team.demos", "urgent.demos"}
+    assert "team.demos" in found["cost"] and "urgent.demos" not in found["cost"]
+
+
 @pytest.mark.parametrize("member", [LLMSelector, Compiler])
 def test_a_cheaper_program_that_is_about_as_good_is_certified_as_that(
     member: type[LLMSelector] | type[Compiler],
