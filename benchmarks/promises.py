@@ -1,0 +1,294 @@
+"""Whether caps are kept, estimates come true, and a killed compile ends as if undisturbed.
+
+Usage: python -m benchmarks.promises [--compiles 40] [--kills 20] [--first 9000]
+
+The model is the response surface (simulated), which leaves one reply in thirty unreadable, so that
+there are repairs. It counts for itself what it was asked. For the kills each compile is a process
+of its own, whose model writes down every request; kill -9 comes after a random number of answers,
+again and again, and no cache outlives a process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import langprog as lp
+from benchmarks.measured import machine, publish, table, versions
+from benchmarks.surface.endpoint import Surface, unit
+from benchmarks.surface.programs import items, program, right
+from langprog.evaluation import quantile
+from langprog.lm import Completion, Priced, Request, Sampling, Usage
+from optimizers import GEPA, MIPRO, BootstrapRandomSearch, Compiled, Compiler, Optimizer
+
+MEMBERS: Mapping[str, Callable[..., Optimizer]] = MappingProxyType(
+    {
+        "Compiler": Compiler,
+        "MIPRO": MIPRO,
+        "GEPA": GEPA,
+        "BootstrapRandomSearch": BootstrapRandomSearch,
+    }
+)
+PRICE = lp.Price(input=1.0, output=4.0)
+UNREADABLE = 1 / 30
+CHARACTERS_A_TOKEN = 4
+# Calls that a cap pays for, between which each compile draws one; what a call takes on average.
+CALLS, TOKENS_A_CALL, DOLLARS_A_CALL = (300, 2500), 250, 0.0003
+WITHIN = 1.5
+WIDTHS = (1, 4, 16, 64)
+KILL_AFTER = (1, 250)
+
+
+@dataclass
+class Meter:
+    """The surface as a language model that counts what it was asked, and may write it down.
+
+    Args:
+        surface: What answers.
+        log: Open file for a line ``asked KEY`` and a line ``done KEY`` of every request.
+        delay: Seconds that an answer takes.
+    """
+
+    surface: Surface
+    log: int | None = None
+    delay: float = 0.0
+    name: str = "surface/small"
+    endpoint: str = "in-process"
+    defaults: Sampling = Sampling()
+    spent: dict[str, float] = field(
+        default_factory=lambda: {"calls": 0.0, "tokens": 0.0, "dollars": 0.0}
+    )
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer, count and write down."""
+        messages = [(message.role, message.content) for message in request.messages]
+        prompt = "".join(content for _, content in messages)
+        key = hashlib.sha256(f"{messages}{request.sampling}".encode()).hexdigest()
+        self._write(f"asked {key}\n")
+        await asyncio.sleep(self.delay)
+        text = self.surface.answer(messages, request.sampling.seed)
+        if unit("unreadable", key) < UNREADABLE:
+            text = "I would rather not say."
+        usage = Usage(len(prompt) // CHARACTERS_A_TOKEN, len(text) // CHARACTERS_A_TOKEN)
+        self.spent["calls"] += 1
+        self.spent["tokens"] += usage.total_tokens
+        self.spent["dollars"] += PRICE.of(usage)
+        self._write(f"done {key}\n")
+        return Completion((text,), self.name, usage, ("stop",))
+
+    def _write(self, line: str) -> None:
+        if self.log is not None:
+            os.write(self.log, line.encode())
+
+    async def aclose(self) -> None:
+        """Do nothing: there is no connection."""
+
+
+def compiled(
+    member: Optimizer, model: Meter, seed: int, budget: lp.Budget, run_dir: Path | None = None
+) -> Compiled:
+    """Compile the program of one or two modules that belongs to ``seed``."""
+    data = items(model.surface, 0, 260)
+    with lp.using(lm=Priced(model, PRICE)):
+        return member.compile(
+            program(1 + seed % 2),
+            data[:80],
+            valset=data[80:200],
+            holdout=data[200:],
+            metric=right,
+            budget=budget,
+            seed=seed,
+            run_dir=run_dir,
+        )
+
+
+# --- caps and estimates --------------------------------------------------------------------
+
+
+def capped(kind: str, seed: int) -> tuple[lp.Budget, float]:
+    """Return a budget with one cap, drawn by ``seed``, and the cap."""
+    calls = random.Random(f"{kind}/{seed}").randint(*CALLS)
+    if kind == "calls":
+        return lp.Budget(calls=calls), float(calls)
+    if kind == "tokens":
+        return lp.Budget(tokens=calls * TOKENS_A_CALL), float(calls * TOKENS_A_CALL)
+    return lp.Budget(dollars=calls * DOLLARS_A_CALL), calls * DOLLARS_A_CALL
+
+
+def kept_row(name: str, kind: str, seeds: range) -> tuple[str, ...]:
+    """Compile under many caps of one kind."""
+    shares, ratios = [], []
+    for seed in seeds:
+        budget, cap = capped(kind, seed)
+        member, model = MEMBERS[name](), Meter(Surface(seed))
+        data = items(model.surface, 0, 260)
+        with lp.using(lm=Priced(Meter(Surface(seed)), PRICE)):
+            expected = member.estimate(
+                program(1 + seed % 2),
+                data[:80],
+                valset=data[80:200],
+                holdout=data[200:],
+                metric=right,
+                budget=budget,
+                seed=seed,
+            ).calls
+        compiled(member, model, seed, budget)
+        shares.append(model.spent[kind] / cap)
+        calls = model.spent["calls"]
+        ratios.append(min(1.0, calls / expected.low) * max(1.0, calls / expected.high))
+    within = sum(1 / WITHIN <= ratio <= WITHIN for ratio in ratios)
+    return (
+        name,
+        kind,
+        str(len(shares)),
+        f"{sum(share > 1.0 for share in shares)}",
+        f"{statistics.fmean(shares):.2f} ({max(shares):.3f})",
+        f"{within} of {len(ratios)}",
+        f"{quantile(ratios, 0.05):.2f} to {quantile(ratios, 0.95):.2f}",
+    )
+
+
+# --- kills ---------------------------------------------------------------------------------
+
+
+def once(name: str, seed: str, cap: str, width: str, folder: str, delay: str) -> None:
+    """Compile in this process; the last line printed is the digest of the artifact."""
+    path = Path(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    log = os.open(path / "requests", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    model = Meter(Surface(int(seed)), log, float(delay))
+    member = MEMBERS[name](concurrency=int(width))
+    found = compiled(member, model, int(seed), lp.Budget(calls=int(cap)), path / "run")
+    sys.stdout.write(f"{found.save(path / 'artifact.json')}\n")
+
+
+def _started(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "benchmarks.promises", "once", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def _requests(folder: Path, what: str) -> list[str]:
+    path = folder / "requests"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [line.split()[1] for line in lines if line.startswith(what)]
+
+
+def killed(name: str, seed: int, kills: int, root: Path) -> dict[str, Any]:
+    """Compile undisturbed, then again under ``kills`` kills; compare."""
+    rng = random.Random(f"kills/{name}/{seed}")
+    cap = str(rng.randint(*CALLS))
+    whole, broken = root / f"{name}-{seed}-whole", root / f"{name}-{seed}-killed"
+    wanted = _started(name, str(seed), cap, "16", str(whole), "0").communicate()[0]
+    done, in_flight = 0, 0
+    while done < kills:
+        width, answers = rng.choice(WIDTHS), rng.randint(*KILL_AFTER)
+        before = len(_requests(broken, "done"))
+        process = _started(name, str(seed), cap, str(width), str(broken), "0.002")
+        while process.poll() is None and len(_requests(broken, "done")) < before + answers:
+            time.sleep(0.005)
+        if process.poll() is not None:
+            break  # it came to its end before
+        process.kill()
+        process.communicate()
+        done, in_flight = done + 1, in_flight + width
+    found = _started(name, str(seed), cap, "16", str(broken), "0").communicate()[0]
+    asked = Counter(_requests(broken, "asked"))
+    return {
+        "kills": done,
+        "same": bool(wanted) and found == wanted,
+        "again": sum(asked.values()) - len(asked),
+        "in_flight": in_flight,
+        "requests": len(asked),
+        "beyond": sorted(set(asked) - set(_requests(whole, "asked"))),
+    }
+
+
+def killed_row(name: str, seeds: range, kills: int) -> tuple[str, ...]:
+    """Kill several compiles of one optimizer."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = [killed(name, seed, kills, Path(folder)) for seed in seeds]
+    return (
+        name,
+        str(len(found)),
+        str(sum(one["kills"] for one in found)),
+        f"{sum(one['same'] for one in found)} of {len(found)}",
+        f"{sum(one['again'] for one in found)} of {sum(one['requests'] for one in found):,}",
+        f"{sum(one['in_flight'] for one in found):,}",
+        str(sum(len(one["beyond"]) for one in found)),
+    )
+
+
+def main(arguments: list[str]) -> None:
+    """Measure and publish; ``once ...``: one compile of those that are killed."""
+    if arguments[:1] == ["once"]:
+        once(*arguments[1:])
+        return
+    parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.promises")
+    parser.add_argument("--compiles", type=int, default=40, help="of each row")
+    parser.add_argument("--kills", type=int, default=20, help="of each of five compiles")
+    parser.add_argument("--first", type=int, default=9000, help="first seed")
+    options = parser.parse_args(arguments)
+    caps: list[tuple[str, ...]] = [
+        (
+            "optimizer",
+            "cap in",
+            "compiles",
+            "above the cap",
+            "share of the cap spent (most)",
+            f"estimate within a factor {WITHIN}",
+            "spent / estimated range, 90 % of compiles",
+        )
+    ]
+    kills: list[tuple[str, ...]] = [
+        (
+            "optimizer",
+            "compiles",
+            "kills",
+            "same artifact",
+            "requests sent again",
+            "most that were in flight",
+            "requests an undisturbed one does not send",
+        )
+    ]
+    for name in MEMBERS:
+        for kind in ("calls", "tokens", "dollars"):
+            caps.append(
+                kept_row(name, kind, range(options.first, options.first + options.compiles))
+            )
+            sys.stderr.write(" | ".join(caps[-1]) + "\n")
+        kills.append(killed_row(name, range(options.first, options.first + 5), options.kills))
+        sys.stderr.write(" | ".join(kills[-1]) + "\n")
+    publish(
+        "promises",
+        "# Caps, estimates, kills\n\n"
+        "**Simulated** model (`benchmarks/surface`), which leaves one reply in thirty unreadable. "
+        f"`python -m benchmarks.promises --compiles {options.compiles} --kills {options.kills} "
+        f"--first {options.first}`; {machine()}; {versions('langprog', 'gepa', 'optuna')}; "
+        "programs of one and two modules in turns; the cap is drawn anew for each compile, "
+        f"for {CALLS[0]:,} to {CALLS[1]:,} calls or what so many take. Spent is what the model "
+        "counted, repairs included. Against an estimated range: 1 inside, below 1 where less was "
+        "spent than its low end, above where more than its high end.\n\n"
+        f"{table(caps)}\n\n"
+        "Each compile is killed (kill -9) after a random number of answers, and resumed with "
+        "another number of examples in work, with no cache but its journal; then it is let "
+        "finish. A request whose answer was under way at a kill may be sent again.\n\n"
+        f"{table(kills)}",
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
