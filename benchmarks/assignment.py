@@ -153,44 +153,46 @@ def section(name: str, runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _verdict(runs: Sequence[Mapping[str, Any]]) -> str:
-    best_single = [max(run[f"{name} everywhere"]["accuracy"] for name in MODELS) for run in runs]
-    whole = [run["every assignment"]["accuracy"] for run in runs]
+    single = [max(run[f"{name} everywhere"]["accuracy"] for name in MODELS) for run in runs]
+    most = [run["every assignment"]["accuracy"] for run in runs]
+    gain = _points(most, single)
     lines = []
     for title in ("LLMSelector", "Compiler"):
         ours = [run[title]["accuracy"] for run in runs]
-        gain = statistics.fmean(whole) - statistics.fmean(best_single)
-        got = statistics.fmean(ours) - statistics.fmean(best_single)
-        calls = statistics.fmean(run[title]["calls"] for run in runs)
-        share = calls / statistics.fmean(run["every assignment"]["calls"] for run in runs)
-        distinct = calls / statistics.fmean(run["every assignment"]["distinct"] for run in runs)
+        calls = sum(run[title]["calls"] for run in runs)
+        whole, distinct = (
+            sum(run["every assignment"][key] for run in runs) for key in ("calls", "distinct")
+        )
         lines.append(
-            f"- {title}: {100 * got:+.1f} points over the best single model, where trying every "
-            f"assignment gives {100 * gain:+.1f}; {share:.0%} of its calls, {distinct:.0%} of its "
-            "distinct ones."
+            f"- {title}: {_points(ours, single)} points over the best single model, where trying "
+            f"every assignment gives {gain}; {calls / whole:.0%} of its calls, "
+            f"{calls / distinct:.0%} of its distinct ones."
         )
     largest = [run[f"{MODELS[-1]} everywhere"] for run in runs]
     for title in ("LLMSelector, cost", "Compiler, cost"):
-        ratio = statistics.fmean(
-            run[title]["dollars"] / one["dollars"] for run, one in zip(runs, largest, strict=True)
+        ours = [run[title]["accuracy"] for run in runs]
+        dollars = sum(run[title]["dollars"] for run in runs) / sum(
+            one["dollars"] for one in largest
         )
-        points = statistics.fmean(
-            run[title]["accuracy"] - one["accuracy"]
-            for run, one in zip(runs, largest, strict=True)
-        )
+        points = _points(ours, [one["accuracy"] for one in largest])
         lines.append(
-            f"- {title}: {100 * points:+.1f} points against the largest model everywhere, at "
-            f"{ratio:.0%} of its dollars."
+            f"- {title}: {points} points against the largest model everywhere, at {dollars:.0%} "
+            "of its dollars."
         )
     return "\n".join(lines)
 
 
-def _interval(values: Sequence[float]) -> str:
+def _points(ours: Sequence[float], theirs: Sequence[float]) -> str:
+    return _interval([100 * (a - b) for a, b in zip(ours, theirs, strict=True)], "+")
+
+
+def _interval(values: Sequence[float], sign: str = "") -> str:
     middle = statistics.fmean(values)
     if len(values) < 2:
-        return f"{middle:.1f}"
+        return f"{middle:{sign}.1f}"
     draws = random.Random(0)
     means = sorted(statistics.fmean(draws.choices(values, k=len(values))) for _ in range(2000))
-    return f"{middle:.1f} [{means[50]:.1f}, {means[1949]:.1f}]"
+    return f"{middle:{sign}.1f} [{means[50]:{sign}.1f}, {means[1949]:{sign}.1f}]"
 
 
 def main(arguments: list[str]) -> None:
@@ -203,7 +205,7 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     keep = Path(options.keep or tempfile.mkdtemp())
     keep.mkdir(parents=True, exist_ok=True)
-    sections = []
+    sections, everything = [], []
     for name in NAMES[: options.programs]:
         runs = []
         for seed in range(options.first, options.first + options.seeds):
@@ -212,6 +214,7 @@ def main(arguments: list[str]) -> None:
                 path.write_text(json.dumps(one(name, seed)), encoding="utf-8")
             runs.append(json.loads(path.read_text(encoding="utf-8")))
         sections.append(section(name, runs))
+        everything += runs
     publish(
         "assignment",
         "# A model for every module\n\n"
@@ -224,7 +227,7 @@ def main(arguments: list[str]) -> None:
         f"is counted with and without that. Compiler, which also searches instructions and "
         f"demonstrations, has {COMPILER_CALLS:,} calls. Searches begin with the largest model "
         "everywhere. Accuracy is that of the best candidate, whether or not its certificate came "
-        "through.\n\n" + "\n\n".join(sections),
+        "through.\n\n## All programs\n\n" + "\n\n".join([_verdict(everything), *sections]),
     )
 
 

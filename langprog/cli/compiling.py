@@ -154,11 +154,15 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
         accept=accept,
         as_json=json_,
     )
+    _keep(compiled, target, page)
+    if not json_:
+        say_result(compiled, target)
+
+
+def _keep(compiled: Any, target: Path, page: Path | None) -> None:
     compiled.save(target)
     if page is not None:
         compiled.report.save(page)
-    if not json_:
-        say_result(compiled, target)
 
 
 def optimizer_named(
