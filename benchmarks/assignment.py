@@ -182,6 +182,12 @@ def _verdict(runs: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _mixed(runs: Sequence[Mapping[str, Any]]) -> str:
+    best = [run["every assignment"]["models"] for run in runs]
+    mixed = sum(len(set(models)) > 1 for models in best)
+    return f"The best of all assignments is a mixed one in {mixed} of {len(best)} cases."
+
+
 def _points(ours: Sequence[float], theirs: Sequence[float]) -> str:
     return _interval([100 * (a - b) for a, b in zip(ours, theirs, strict=True)], "+")
 
@@ -227,7 +233,8 @@ def main(arguments: list[str]) -> None:
         f"is counted with and without that. Compiler, which also searches instructions and "
         f"demonstrations, has {COMPILER_CALLS:,} calls. Searches begin with the largest model "
         "everywhere. Accuracy is that of the best candidate, whether or not its certificate came "
-        "through.\n\n## All programs\n\n" + "\n\n".join([_verdict(everything), *sections]),
+        "through.\n\n## All programs\n\n"
+        + "\n\n".join([_mixed(everything), _verdict(everything), *sections]),
     )
 
 
