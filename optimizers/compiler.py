@@ -22,7 +22,7 @@ from optimizers.bayesian.mipro import MIPRO
 from optimizers.bayesian.plan import Auto
 from optimizers.candidate import Candidate
 from optimizers.compilation import finished
-from optimizers.forecast import Facts, Span, Work
+from optimizers.forecast import Facts, Span, Work, cut_to
 from optimizers.instructions.proposer import Proposing
 from optimizers.lighter import Lighter
 from optimizers.models.selector import LLMSelector
@@ -102,8 +102,9 @@ class Compiler(Optimizer):
             return self._rounds(facts)
         part = replace(facts, queries=facts.queries * CLOSING / len(closing))
         last = [work for member in closing for work in member.forecast(part)]
-        rounds = self._rounds(replace(facts, queries=facts.queries * (1 - CLOSING)))
-        # What these begin with was scored in the rounds.
+        share = facts.queries * (1 - CLOSING)
+        rounds = cut_to(self._rounds(replace(facts, queries=share)), share)
+        # What the closing begins with was scored in the rounds.
         return (*rounds, *(work for work in last if work.stage != "prepare"))
 
     def _rounds(self, facts: Facts) -> tuple[Work, ...]:

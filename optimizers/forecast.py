@@ -11,7 +11,13 @@ from optimizers.progress import Stage
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A range of a number that is not known yet."""
+    """A range of a number that is not known yet.
+
+    Args:
+        low: The number where all goes cheaply.
+        high: The number where all goes dearly; of a late stage it may be the smaller one, where
+            nothing is left for it then.
+    """
 
     low: float = 0.0
     high: float = 0.0
@@ -25,12 +31,17 @@ class Span:
         return Span(self.low * low, self.high * (low if high is None else high))
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """The smaller and the larger number."""
+        return min(self.low, self.high), max(self.low, self.high)
+
+    @property
     def middle(self) -> float:
         """The geometric mean of both ends: as many times above the low one as below the high."""
         return math.sqrt(self.low * self.high)
 
     def __str__(self) -> str:
-        low, high = round(self.low), round(self.high)
+        low, high = (round(end) for end in self.ends)
         return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 

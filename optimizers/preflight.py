@@ -327,8 +327,8 @@ def _total(spans: Sequence[Span]) -> Span:
 
 
 def _ends(span: Span) -> list[float]:
-    return [span.low, span.high]
+    return list(span.ends)
 
 
 def _money(dollars: Span | None) -> str:
-    return "" if dollars is None else f", ${dollars.low:.4f} to ${dollars.high:.4f}"
+    return "" if dollars is None else ", ${:.4f} to ${:.4f}".format(*dollars.ends)

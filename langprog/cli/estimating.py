@@ -68,7 +68,7 @@ def _say(found: Any) -> None:
     for one in found.stages:
         dollars = "unknown"
         if one.dollars is not None:
-            dollars = f"{one.dollars.low:.4f} to {one.dollars.high:.4f}"
+            dollars = "{:.4f} to {:.4f}".format(*one.dollars.ends)
         table.add_row(one.stage, str(one.calls), dollars)
     console.print(table)
     for line in found.lines():

@@ -80,6 +80,15 @@ def test_a_budget_cuts_the_work_from_the_end() -> None:
     assert cut[1].candidates == Span(2, 4)
 
 
+def test_a_late_stage_that_gets_nothing_in_the_dear_course_is_said_the_right_way_round() -> None:
+    works = [Work("search", Span(10, 40)), Work("final", Span(5, 20))]
+    early, late = cut_to(works, 40)
+    assert (str(early.queries), str(late.queries)) == ("10 to 40", "0 to 5")
+    found = estimate(lp.ScriptedLM(answers()), budget=lp.Budget(calls=700))
+    ends = [one["calls"] for one in found.to_json()["stages"]]
+    assert all(low <= high for low, high in ends)
+
+
 def test_every_compile_says_what_it_expects_before_it_asks() -> None:
     model = lp.ScriptedLM(answers())
     said: list[tuple[int, object]] = []
