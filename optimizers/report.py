@@ -13,6 +13,7 @@ from typing import Any
 from langprog import Module
 from langprog.errors import InputError
 from langprog.evaluation import Row, redacted
+from langprog.runtime import current
 from optimizers.candidate import Candidate, parameter_to_json
 from optimizers.evidence import Evidence
 from optimizers.instructions.wording import value_text
@@ -96,12 +97,16 @@ class CompileReport:
 
 
 def prompts_of(program: Module) -> dict[str, dict[str, Any]]:
-    """Return instruction, demonstrations and model of every predictor, by path."""
+    """Return instruction, demonstrations and model of every predictor, by path.
+
+    A predictor that names no model asks the ambient one.
+    """
+    ambient = current().lm
     return {
         path: {
             "instruction": predictor.signature.instruction,
             "demos": parameter_to_json(predictor.demos),
-            "model": predictor.model,
+            "model": predictor.model or (None if ambient is None else ambient.name),
         }
         for path, predictor in program.predictors().items()
     }

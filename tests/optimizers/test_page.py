@@ -13,7 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import langprog as lp
-from optimizers import GEPA, MIPRO, BootstrapRandomSearch, LabeledFewShot, Optimizer
+from optimizers import (
+    GEPA,
+    MIPRO,
+    BootstrapRandomSearch,
+    LabeledFewShot,
+    LLMSelector,
+    Optimizer,
+)
 from optimizers.page.charts import Axis
 from optimizers.page.difference import word_difference
 from optimizers.page.tables import Markup, table
@@ -136,3 +143,15 @@ def test_cells_are_text_unless_they_are_markup() -> None:
     text = table(("a",), [("<b>",), (Markup("<b>x</b>"),), (1234,), (0.5,)])
     assert "&lt;b&gt;" in text and "<td><b>x</b></td>" in text
     assert "data-value='1234'>1,234" in text and "0.500" in text
+
+
+def test_a_changed_model_is_named_with_the_one_that_was_asked_before(tmp_path: Path) -> None:
+    dear = lp.ScriptedLM(answers(), name="scripted/dear", dollars=0.01)
+    cheap = lp.ScriptedLM(answers(), name="scripted/cheap", dollars=0.001)
+    with lp.using(lm=dear):
+        result = LLMSelector(models=[cheap], objective="cost").compile(
+            two_modules(), tickets(90), metric=all_right
+        )
+    result.report.save(tmp_path / "report.html")
+    shown = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "model scripted/dear to scripted/cheap" in shown
