@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +16,12 @@ from langprog.lm import Server
 from langprog.runtime import run_sync, settings
 
 Script = Callable[[lp.Request], str]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """See to it that Ctrl-C arrives: jobs that a shell puts in the background ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
