@@ -66,6 +66,25 @@ def compiled_peer(
         [dspy.Example(**one.to_dict()).with_inputs(*inputs) for one in part] for part in parts
     )
 
+    optimizer = _optimizer(
+        dspy, name, _metrics(dspy, metric, inputs), lm, seed=seed, threads=threads
+    )
+    # Thousands of lines of progress, on both streams.
+    with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
+        try:
+            best = optimizer.compile(student, trainset=train, valset=steering)
+        except (AdapterParseError, ContextWindowExceededError):
+            # Its proposer could not read a model's reply, or asked with a longer prompt than the
+            # model reads, and took the compile down with it.
+            return Answering(lm, adapter, student, inputs, failed=True)
+    return Answering(lm, adapter, best, inputs)
+
+
+def _metrics(
+    dspy: Any, metric: Metric, inputs: Sequence[str]
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return a score as DSPy takes it, and one with the right answers as feedback."""
+
     def score(example: Any, prediction: Any, trace: Any = None) -> float:
         return metric(lp.Example(**example.toDict()), prediction.toDict())
 
@@ -77,16 +96,7 @@ def compiled_peer(
         said = "Right." if value >= 1.0 else f"Feedback: wrong; wanted {wanted}."
         return dspy.Prediction(score=value, feedback=said)
 
-    optimizer = _optimizer(dspy, name, (score, feedback), lm, seed=seed, threads=threads)
-    # Thousands of lines of progress, on both streams.
-    with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
-        try:
-            best = optimizer.compile(student, trainset=train, valset=steering)
-        except (AdapterParseError, ContextWindowExceededError):
-            # Its proposer could not read a model's reply, or asked with a longer prompt than the
-            # model reads, and took the compile down with it.
-            return Answering(lm, adapter, student, inputs, failed=True)
-    return Answering(lm, adapter, best, inputs)
+    return score, feedback
 
 
 def _optimizer(

@@ -102,18 +102,22 @@ def compiled(
     member: Optimizer, model: Meter, seed: int, budget: lp.Budget, run_dir: Path | None = None
 ) -> Compiled:
     """Compile the program of one or two modules that belongs to ``seed``."""
-    data = items(model.surface, 0, 260)
     with lp.using(lm=Priced(model, PRICE)):
-        return member.compile(
-            program(1 + seed % 2),
-            data[:80],
-            valset=data[80:200],
-            holdout=data[200:],
-            metric=right,
-            budget=budget,
-            seed=seed,
-            run_dir=run_dir,
-        )
+        order = _order(model.surface, seed)
+        return member.compile(**order, budget=budget, run_dir=run_dir)
+
+
+def _order(surface: Surface, seed: int) -> dict[str, Any]:
+    """Return what is to be compiled, as arguments."""
+    data = items(surface, 0, 260)
+    return {
+        "program": program(1 + seed % 2),
+        "trainset": data[:80],
+        "valset": data[80:200],
+        "holdout": data[200:],
+        "metric": right,
+        "seed": seed,
+    }
 
 
 # --- caps and estimates --------------------------------------------------------------------
@@ -135,17 +139,8 @@ def kept_row(name: str, kind: str, seeds: range) -> tuple[str, ...]:
     for seed in seeds:
         budget, cap = capped(kind, seed)
         member, model = MEMBERS[name](), Meter(Surface(seed))
-        data = items(model.surface, 0, 260)
         with lp.using(lm=Priced(Meter(Surface(seed)), PRICE)):
-            expected = member.estimate(
-                program(1 + seed % 2),
-                data[:80],
-                valset=data[80:200],
-                holdout=data[200:],
-                metric=right,
-                budget=budget,
-                seed=seed,
-            ).calls
+            expected = member.estimate(**_order(model.surface, seed), budget=budget).calls
         compiled(member, model, seed, budget)
         shares.append(model.spent[kind] / cap)
         calls = model.spent["calls"]
