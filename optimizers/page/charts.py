@@ -30,7 +30,9 @@ class Axis:
         low, high = min(found), max(found)
         if from_zero:
             low = min(0.0, low)
-        room = 0.05 * (high - low) or 0.5 * abs(high) or 0.5
+        size = max(abs(low), abs(high))
+        # Values that differ in their last digits alone are one: no tick lies between them.
+        room = 0.05 * (high - low) if high - low > 1e-9 * size else 0.5 * size or 0.5
         return cls(low if from_zero else low - room, high + room, label)
 
     def ticks(self) -> list[float]:
