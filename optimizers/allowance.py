@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from langprog import Budget
 from optimizers.meter import Metered
+from optimizers.scoring import QueryCost
 
-# What the certificate keeps of a cap in tokens, dollars or seconds, where the price of a program
-# that is not yet found cannot be known; and the most that it keeps of a cap in calls.
-RESERVED = 0.35
-MOST_RESERVED_CALLS = 0.35
+# The largest share of a cap that is kept for the certificate; all of it is, in tokens and dollars,
+# until it is known what a query takes, and of a cap in seconds always.
+MOST_RESERVED = 0.35
+# The smallest share of a cap in tokens or dollars: a round may turn out dearer than any before.
+LEAST_RESERVED = 0.15
 # Repairs of unreadable replies make a query dearer than the number of its predictors says.
 SPARE = 1.1
 
@@ -76,6 +79,31 @@ class Allowance:
         return min(ratios, default=math.inf)
 
 
+def _nothing() -> Allowance:
+    return Allowance(0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A search's part of the budget.
+
+    Args:
+        most: What it may ask for in all.
+        kept: Says what it plans to leave of that, as far as it is known at the moment.
+    """
+
+    most: Allowance
+    kept: Callable[[], Allowance] = _nothing
+
+    def left(self, asked: Metered) -> Allowance:
+        """Return what is left to plan with after ``asked``."""
+        return self.most.less(asked).without(self.kept())
+
+    def passed(self, asked: Metered) -> bool:
+        """Return whether ``asked`` is more than there was."""
+        return not self.most.less(asked).covers(0.0)
+
+
 def _difference(whole: float | None, part: float | None) -> float | None:
     return None if whole is None or part is None else whole - part
 
@@ -85,7 +113,7 @@ class Plan:
     """A budget in two parts.
 
     Args:
-        search: What the search may ask for.
+        search: The most that the search may ever ask for.
         whole: What search and certificate may ask for together.
         search_budget: The same as ``search``, as hard caps on what is paid.
         certified_rows: Rows of the holdout that the certificate will use.
@@ -95,6 +123,27 @@ class Plan:
     whole: Allowance
     search_budget: Budget
     certified_rows: int
+
+    def kept(self, pair: QueryCost | None = None) -> Allowance:
+        """Return what of ``search`` is kept for the certificate after all.
+
+        Args:
+            pair: What a query of the program and one of the dearest candidate take together;
+                ``None`` where nothing was run yet.
+        """
+        tokens = None if pair is None else pair.tokens
+        dollars = None if pair is None else pair.dollars
+        return Allowance(
+            0.0, self._kept(self.whole.tokens, tokens), self._kept(self.whole.dollars, dollars)
+        )
+
+    def _kept(self, cap: float | None, pair: float | None) -> float:
+        if cap is None:
+            return 0.0
+        most = (MOST_RESERVED - LEAST_RESERVED) * cap
+        if pair is None:
+            return most
+        return min(most, max(0.0, self.certified_rows * pair * SPARE - LEAST_RESERVED * cap))
 
 
 def plan(budget: Budget, holdout: int, predictors: int) -> Plan:
@@ -109,12 +158,12 @@ def plan(budget: Budget, holdout: int, predictors: int) -> Plan:
     calls = budget.calls
     if calls is not None:
         each = 2 * predictors * SPARE
-        rows = min(holdout, math.floor(calls * MOST_RESERVED_CALLS / each))
+        rows = min(holdout, math.floor(calls * MOST_RESERVED / each))
         calls = calls - math.ceil(rows * each)
-    kept = 1.0 - RESERVED
-    tokens = None if budget.tokens is None else math.floor(budget.tokens * kept)
-    dollars = None if budget.dollars is None else budget.dollars * kept
-    seconds = None if budget.seconds is None else budget.seconds * kept
+    part = 1.0 - LEAST_RESERVED
+    tokens = None if budget.tokens is None else math.floor(budget.tokens * part)
+    dollars = None if budget.dollars is None else budget.dollars * part
+    seconds = None if budget.seconds is None else budget.seconds * (1.0 - MOST_RESERVED)
     return Plan(
         search=Allowance(calls, tokens, dollars),
         whole=Allowance(budget.calls, budget.tokens, budget.dollars),

@@ -17,7 +17,7 @@ from langprog.errors import BudgetExceeded, InputError
 from langprog.evaluation import metric_name
 from langprog.lm import Budgeted, LanguageModel, Ledger, Recorded, Wrapper
 from langprog.runtime import current, model_named
-from optimizers.allowance import SPARE, plan, unpaid
+from optimizers.allowance import SPARE, Allowance, Share, plan, unpaid
 from optimizers.candidate import Candidate
 from optimizers.certificate import Aim, Certificate, Pairs, certify, too_few, uncertain
 from optimizers.compiled import Compiled
@@ -38,12 +38,13 @@ from optimizers.preflight import (
     alternatives,
     calls_a_query,
     forecast,
+    grown,
     probed,
     rendered_cost,
 )
 from optimizers.progress import Finished, Foreseen, Noted, Progress, StageStarted
 from optimizers.report import CompileReport, compared_rows, prompts_of
-from optimizers.run import Materials, Run, Tally
+from optimizers.run import Materials, Run, ShareSpent, Tally
 from optimizers.scoring import QueryCost, Scorer
 from optimizers.teller import Teller
 
@@ -118,11 +119,12 @@ def _preflight(
 ) -> Preflight:
     parts, predictors = order.parts, len(order.program.predictors())
     divided = plan(order.budget, len(parts.holdout), calls_a_query(order.program))
+    searched = divided.search.without(divided.kept(cost.plus(grown(cost))))
     facts = Facts(
         predictors,
         len(parts.train),
         len(parts.validation),
-        divided.search.times_covered(cost.calls, cost.tokens, cost.dollars),
+        searched.times_covered(cost.calls, cost.tokens, cost.dollars),
         None if probe is None else probe.right,
         alternatives(order.program),
     )
@@ -239,7 +241,7 @@ class _Compilation:
             journal=self._journal,
             scorer=self._scorer,
             teller=self._teller,
-            allowance=self._plan.search,
+            share=Share(self._plan.search, self._kept),
             start=Candidate(),
         )
         cap = Ledger(unpaid(self._plan.search_budget, earlier.paid, earlier.seconds))
@@ -253,6 +255,12 @@ class _Compilation:
         if candidate != best:
             run.log("chosen", {"objective": searcher.objective, "digest": candidate.digest})
         return candidate, run.tally
+
+    def _kept(self) -> Allowance:
+        """Return what the certificate needs, by the dearest candidate so far."""
+        scorer = self._scorer
+        pair = scorer.cost(Candidate()).plus(scorer.dearest) if scorer.candidates else None
+        return self._plan.kept(pair)
 
     async def _certified(self, candidate: Candidate, tally: Tally) -> tuple[Certificate, Pairs]:
         order = self._order
@@ -349,7 +357,7 @@ async def finished(searcher: Searcher, run: Run) -> Candidate:
     try:
         return await searcher.search(run)
     except BudgetExceeded as error:
-        run.tally.cut = True
+        run.tally.cut = run.tally.cut or not isinstance(error, ShareSpent)
         run.note(f"the search ended with its budget ({error}); the best so far is taken")
         return run.best
 

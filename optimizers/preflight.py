@@ -17,7 +17,7 @@ from langprog.evaluation import Metric, Row, student_quantile
 from langprog.example import Example
 from langprog.lm import price_in
 from langprog.runtime import current, model_named
-from optimizers.allowance import MOST_RESERVED_CALLS, SPARE, Plan
+from optimizers.allowance import MOST_RESERVED, SPARE, Plan
 from optimizers.forecast import Facts, Span, Work, cut_to
 from optimizers.meter import Metered
 from optimizers.rows import Job, run_rows
@@ -213,7 +213,7 @@ def detectable(rows: int, variance: float) -> float:
 def _refusal(tried: Span, queries: float, cost: QueryCost) -> str | None:
     if tried.high >= 1:
         return None
-    needed = math.ceil(FEWEST_QUERIES * cost.calls * SPARE / (1 - MOST_RESERVED_CALLS))
+    needed = math.ceil(FEWEST_QUERIES * cost.calls * SPARE / (1 - MOST_RESERVED))
     return (
         f"the budget buys no candidate: its part for the search pays for {math.floor(queries)} "
         "runs of the program, too few to compare anything with the program as it is; give about "
@@ -281,6 +281,11 @@ def alternatives(program: Module) -> int:
     """Return how many steps the cascades and routes of a program have in all."""
     modules = program.named_modules().values()
     return sum(len(one.steps) for one in modules if isinstance(one, (Cascade, Route)))
+
+
+def grown(cost: QueryCost) -> QueryCost:
+    """Return what a query may take with what a search adds to its prompts; ``cost`` without."""
+    return QueryCost(cost.calls, cost.tokens * GROWTH[1], cost.dollars * GROWTH[1])
 
 
 def rendered_cost(program: Module, examples: Sequence[Example]) -> tuple[QueryCost, bool]:

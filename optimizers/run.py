@@ -13,7 +13,7 @@ from typing import Any
 from langprog import Example, Module
 from langprog.errors import BudgetExceeded
 from langprog.evaluation import Metric
-from optimizers.allowance import SPARE, Allowance
+from optimizers.allowance import SPARE, Allowance, Share
 from optimizers.candidate import Candidate, Values
 from optimizers.journal import Journal
 from optimizers.meter import Metered
@@ -44,18 +44,31 @@ class Materials:
     concurrency: int
 
 
+class ShareSpent(BudgetExceeded):
+    """A whole round took more than was left of a search's share."""
+
+
 @dataclass
 class Tally:
     """What a search and its parts have asked for in whole rounds.
 
     Args:
-        settled: After the last whole round. A round that the hard cap cut off is not in it: how
-            far that one came depends on the order of answers.
-        cut: Whether the hard cap cut a round off.
+        share: The part of the budget that is for all of them.
+        begun: What had been asked for before them.
+        settled: The same after the last whole round. A round that the hard cap cut off is not in
+            it: how far that one came depends on the order of answers.
+        cut: Whether the hard cap cut a round off, or would have without a cache.
     """
 
-    settled: Metered = Metered()
+    share: Share
+    begun: Metered
+    settled: Metered
     cut: bool = False
+
+    def settle(self, now: Metered) -> None:
+        """Take in a whole round, after which ``now`` is what was asked for."""
+        self.settled = now
+        self.cut = self.cut or self.share.passed(now.since(self.begun))
 
 
 class Run:
@@ -66,7 +79,7 @@ class Run:
         journal: Takes every decision.
         scorer: Scores candidates on validation examples.
         teller: Shows progress.
-        allowance: What the search may ask for in all.
+        share: Its part of the budget.
         start: Where the search begins; the program as it was given, or what an earlier member
             of a sequence found.
         name: Keeps the random streams of the members of a sequence apart.
@@ -80,7 +93,7 @@ class Run:
         journal: Journal,
         scorer: Scorer,
         teller: Teller,
-        allowance: Allowance,
+        share: Share,
         start: Candidate,
         name: str = "",
         tally: Tally | None = None,
@@ -93,10 +106,10 @@ class Run:
         # Whether the search has weighed quality against the objective itself.
         self.weighed = False
         self._teller = teller
-        self._allowance = allowance
+        self._share = share
         self._mark = journal.meter.read()
         self._name = name
-        self.tally = tally or Tally(self._mark)
+        self.tally = tally or Tally(share, self._mark, self._mark)
         self._best_mean: float | None = None
         self._asked_rows = 0
         self._asked_for = Metered()
@@ -137,7 +150,7 @@ class Run:
 
     def left(self) -> Allowance:
         """Return what this search may still ask for."""
-        return self._allowance.less(self.asked())
+        return self._share.left(self.asked())
 
     def affords_round(self, queries: float, reserve: float) -> bool:
         """Return whether enough is left for a round of ``queries`` and ``reserve`` more later.
@@ -182,13 +195,12 @@ class Run:
         would stop the cold one alone.
 
         Raises:
-            BudgetExceeded: It did not; its results must not be used.
+            ShareSpent: It did not; its results must not be used.
         """
-        self.tally.settled = self.journal.meter.read()
-        left = self.left()
+        self.tally.settle(self.journal.meter.read())
         self._teller.spent()
-        if not left.covers(0.0):
-            raise BudgetExceeded("the search has asked for all that its budget allows")
+        if self._share.passed(self.asked()):
+            raise ShareSpent("the search has asked for all that its budget allows")
 
     # --- scoring and choosing -------------------------------------------------------------------
 
@@ -278,7 +290,7 @@ class Run:
             journal=self.journal,
             scorer=self.scorer,
             teller=self._teller,
-            allowance=self.left().times(share),
+            share=Share(self.left().times(share)),
             start=start,
             name=f"{self._name}{name}.",
             tally=self.tally,

@@ -64,6 +64,12 @@ class QueryCost:
             sum(usage.dollars or 0.0 for usage in used) / len(used),
         )
 
+    def plus(self, other: QueryCost) -> QueryCost:
+        """Return what both take together."""
+        return QueryCost(
+            self.calls + other.calls, self.tokens + other.tokens, self.dollars + other.dollars
+        )
+
     def at_least(self, other: QueryCost) -> QueryCost:
         """Return the larger of both in every part."""
         return QueryCost(

@@ -7,10 +7,19 @@ import json
 import pytest
 
 import langprog as lp
-from langprog.lm import Request
-from optimizers import MIPRO, BootstrapRandomSearch, Demonstrating, Optimizer, Searching, Sequence
-from optimizers.allowance import plan, unpaid
+from langprog.lm import Priced, Request
+from optimizers import (
+    MIPRO,
+    BootstrapRandomSearch,
+    Compiler,
+    Demonstrating,
+    Optimizer,
+    Searching,
+    Sequence,
+)
+from optimizers.allowance import Allowance, plan, unpaid
 from optimizers.meter import Metered
+from optimizers.scoring import QueryCost
 from tests.optimizers.simulated import (
     all_right,
     answers,
@@ -84,10 +93,45 @@ def test_a_reserve_is_kept_for_the_certificate() -> None:
     whole = plan(lp.Budget(calls=1000, tokens=1000, dollars=10.0), holdout=50, predictors=2)
     assert whole.certified_rows == 50
     assert whole.search.calls == pytest.approx(1000 - 220, abs=1)
-    assert whole.search_budget.tokens == 650 and whole.search_budget.dollars == 6.5
+    assert whole.search_budget.tokens == 850 and whole.search_budget.dollars == 8.5
+    # Nothing is known of what a query takes: as much as ever is kept.
+    unknown = whole.kept()
+    assert (unknown.calls, unknown.tokens, unknown.dollars) == pytest.approx((0.0, 200.0, 2.0))
+    # 50 pairs with a tenth for repairs: 440 tokens are too many, 4.40 dollars as well.
+    assert whole.kept(QueryCost(2.0, 8.0, 0.08)) == unknown
+    # 220 tokens are 70 more than the 150 that no search may touch.
+    assert whole.kept(QueryCost(2.0, 4.0, 0.0)).tokens == pytest.approx(70)
+    assert whole.kept(QueryCost(2.0, 1.0, 0.01)) == Allowance(0.0, 0.0, 0.0)
     tight = plan(lp.Budget(calls=100), holdout=50, predictors=2)
     assert tight.certified_rows == 7 and tight.search.calls is not None
     assert tight.search.calls >= 50
+
+
+@pytest.mark.parametrize("kind", ["tokens", "dollars"])
+def test_what_the_certificate_does_not_need_is_searched_with(kind: str) -> None:
+    price = lp.Price(input=1.0, output=4.0)
+    # A holdout of 30 takes a small part of this budget, and the search would go on for long.
+    budget = lp.Budget(tokens=90_000) if kind == "tokens" else lp.Budget(dollars=0.1)
+    cap = float(getattr(budget, kind))
+    model = lp.ScriptedLM(answers(base=0.1))
+    # A call reserves what it may take at most, so short replies let the search come near its end.
+    with lp.using(lm=Priced(model, price), sampling=lp.Sampling(max_tokens=50)):
+        result = Compiler(auto="heavy", rounds=20).compile(
+            two_modules(),
+            tickets(150),
+            metric=all_right,
+            valset=tickets(60, 1000),
+            holdout=tickets(30, 2000),
+            budget=budget,
+        )
+    evidence = result.report.evidence
+    spent = {
+        part: float(getattr(one, kind) or 0.0)
+        for part, one in (("search", evidence.searched), ("certificate", evidence.certified))
+    }
+    assert 0.7 * cap < spent["search"] <= 0.85 * cap
+    assert sum(spent.values()) <= cap
+    assert result.certificate.n == 30 and result.certificate.verdict == "certified"
 
 
 def test_what_earlier_sessions_paid_counts() -> None:
