@@ -43,7 +43,7 @@ class BootstrapRandomSearch(Optimizer):
     """
 
     sets: int = 12
-    most: int = 8
+    most: int = 16
     threshold: float | None = None
     teacher: str | LanguageModel | None = None
 
