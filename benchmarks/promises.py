@@ -178,8 +178,9 @@ def _started(*arguments: str) -> subprocess.Popen[str]:
 
 def _requests(folder: Path, what: str) -> list[str]:
     path = folder / "requests"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [line.split()[1] for line in lines if line.startswith(what)]
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    # What is behind the last line break may be half a line: it is read while it is written.
+    return [line.split()[1] for line in text.split("\n")[:-1] if line.startswith(what)]
 
 
 def killed(name: str, seed: int, kills: int, root: Path) -> dict[str, Any]:
