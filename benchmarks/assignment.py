@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import statistics
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import langprog as lp
-from benchmarks.measured import machine, publish, table, versions
+from benchmarks.measured import machine, publish, table, versions, with_interval
 from benchmarks.tasks.chained import NAMES, Chained, chained, metric
 from langprog.lm import LanguageModel, MemoryCache
 from optimizers import Compiler, LLMSelector, Optimizer
@@ -138,7 +137,7 @@ def section(name: str, runs: Sequence[Mapping[str, Any]]) -> str:
         rows.append(
             (
                 title,
-                _interval([100 * cell["accuracy"] for cell in cells]),
+                with_interval([100 * cell["accuracy"] for cell in cells], ".1f"),
                 f"{statistics.fmean(cell['dollars'] for cell in cells):.4f}",
                 *(
                     f"{statistics.fmean(cell[key] for cell in cells):,.0f}"
@@ -189,16 +188,7 @@ def _mixed(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _points(ours: Sequence[float], theirs: Sequence[float]) -> str:
-    return _interval([100 * (a - b) for a, b in zip(ours, theirs, strict=True)], "+")
-
-
-def _interval(values: Sequence[float], sign: str = "") -> str:
-    middle = statistics.fmean(values)
-    if len(values) < 2:
-        return f"{middle:{sign}.1f}"
-    draws = random.Random(0)
-    means = sorted(statistics.fmean(draws.choices(values, k=len(values))) for _ in range(2000))
-    return f"{middle:{sign}.1f} [{means[50]:{sign}.1f}, {means[1949]:{sign}.1f}]"
+    return with_interval([100 * (a - b) for a, b in zip(ours, theirs, strict=True)], "+.1f")
 
 
 def main(arguments: list[str]) -> None:

@@ -54,6 +54,25 @@ def ratio(name: str, above: Figure, below: Figure) -> Figure:
     return Figure(name, values, "x")
 
 
+def mean_interval(values: Sequence[float], draws: int = 2000) -> tuple[float, float, float]:
+    """Return the mean and the ends of its 95 % interval, by seeded bootstrap.
+
+    Args:
+        values: What the mean is of.
+        draws: Samples with replacement.
+    """
+    rng, tail = random.Random(0), draws // 40
+    means = sorted(statistics.fmean(rng.choices(values, k=len(values))) for _ in range(draws))
+    return statistics.fmean(values), means[tail], means[-1 - tail]
+
+
+def with_interval(values: Sequence[float], form: str = ".3f") -> str:
+    """Return a mean with its interval, its numbers in ``form``; of one value that value alone."""
+    middle, low, high = mean_interval(values)
+    alone = f"{middle:{form}}"
+    return f"{alone} [{low:{form}}, {high:{form}}]" if len(values) > 1 else alone
+
+
 def machine() -> str:
     """Return the machine in one line."""
     model = platform.processor() or platform.machine()

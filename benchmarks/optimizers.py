@@ -1,4 +1,4 @@
-"""Our optimizers and DSPy's on the embedded model, through one endpoint, at equal paid calls.
+"""Our optimizers and DSPy's on the embedded model: accuracy by paid calls at one endpoint.
 
 Usage: python -m benchmarks.optimizers [--seeds 5] [--first 100] [--size small] [--keep FOLDER]
            [--caps 600,1780] [--form ours] [--tasks 7] [--busy]
@@ -16,7 +16,6 @@ import asyncio
 import json
 import multiprocessing as mp
 import os
-import random
 import statistics
 import sys
 import tempfile
@@ -32,7 +31,7 @@ from typing import Any
 
 import langprog as lp
 from benchmarks.curves import curves, shares
-from benchmarks.measured import machine, publish, table, versions
+from benchmarks.measured import machine, publish, table, versions, with_interval
 from benchmarks.peers import PEERS, compiled_peer
 from benchmarks.tasks.generated import HOLDOUT, TASKS, TRAIN, VALIDATION, Task, generated
 from langprog.lm import Completion, LanguageModel, MemoryCache, Request, Server, Wrapper
@@ -262,7 +261,7 @@ def described(outcomes: Sequence[Mapping[str, Any]]) -> str:
                 ),
             )
         )
-    base = f"Uncompiled: {_interval(list(before.values()))}."
+    base = f"Uncompiled: {with_interval(list(before.values()))}."
     return f"{table(_together(outcomes, names, before))}\n\n{base}\n\n{table(each)}"
 
 
@@ -295,9 +294,9 @@ def _together(
             (
                 name,
                 f"{statistics.fmean(one['calls'] for one in some):,.0f}",
-                _interval([one["after"] for one in some]),
-                _interval([one.get("candidate", one["after"]) for one in some]),
-                "" if name == flagship else _interval(lead, "+.3f"),
+                with_interval([one["after"] for one in some]),
+                with_interval([one.get("candidate", one["after"]) for one in some]),
+                "" if name == flagship else with_interval(lead, "+.3f"),
                 f"{worse} of {len(some)}",
                 f"{sum(one.get('failed', False) for one in some)} of {len(some)}",
                 f"{statistics.fmean(one['seconds'] for one in some):.0f}",
@@ -309,12 +308,6 @@ def _together(
 def _mean(values: Any) -> str:
     found = list(values)
     return f"{statistics.fmean(found):.2f}" if found else ""
-
-
-def _interval(values: Sequence[float], form: str = ".3f") -> str:
-    draws = random.Random(0)
-    means = sorted(statistics.fmean(draws.choices(values, k=len(values))) for _ in range(2000))
-    return f"{statistics.fmean(values):{form}} [{means[50]:{form}}, {means[1949]:{form}}]"
 
 
 def main(arguments: list[str]) -> None:

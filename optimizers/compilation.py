@@ -287,15 +287,10 @@ class _Compilation:
 
     def _affordable_rows(self, candidate: Candidate, tally: Tally) -> int:
         plan = self._plan
-        before = self._scorer.cost(Candidate())
-        after = self._scorer.cost(candidate)
+        pair = self._scorer.cost(Candidate()).plus(self._scorer.cost(candidate))
         # A search that was cut off has used up its part, however far its last round came.
         left = plan.whole.without(plan.search) if tally.cut else plan.whole.less(tally.settled)
-        covered = left.times_covered(
-            (before.calls + after.calls) * SPARE,
-            (before.tokens + after.tokens) * SPARE,
-            (before.dollars + after.dollars) * SPARE,
-        )
+        covered = left.times_covered(pair.calls * SPARE, pair.tokens * SPARE, pair.dollars * SPARE)
         most = plan.certified_rows
         return most if math.isinf(covered) else min(most, max(0, math.floor(covered)))
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import langprog as lp
-from benchmarks.measured import machine, publish, table, versions
+from benchmarks.measured import machine, mean_interval, publish, table, versions
 from benchmarks.tasks.folder import data_folder, missing
 from langprog.lm import Request
 from optimizers import MIPRO, Demonstrating, Searching
@@ -289,9 +289,7 @@ def _agrees(one: Mapping[str, Any]) -> bool:
 
 
 def _points(values: Sequence[float]) -> str:
-    draws = random.Random(0)
-    means = sorted(statistics.fmean(draws.choices(values, k=len(values))) for _ in range(2000))
-    middle, low, high = (100 * one for one in (statistics.fmean(values), means[50], means[1949]))
+    middle, low, high = (100 * one for one in mean_interval(values))
     return f"{middle:.1f} [{low:.1f}, {high:.1f}]"
 
 

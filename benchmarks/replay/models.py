@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measured import machine, publish, table, versions
+from benchmarks.measured import machine, mean_interval, publish, table, versions
 from benchmarks.replay.recorded import SOURCES, Floats, Recorded
 from benchmarks.tasks.folder import data_folder, missing
 from langprog.modules import TOKEN_FEATURES, hashed_words
@@ -247,12 +247,12 @@ def verdict(splits: Sequence[Outcome], method: str) -> str:
             and one["best single model", cap][0] == one["best single model", cap][0]
         ]
         if gains:
-            low, middle, high = _interval(gains)
+            middle, low, high = mean_interval(gains, draws=1000)
             said.append(f"{100 * middle:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}] at {cap}")
     floor = COLUMNS[-1]
     lost = [one[method, floor][0] - one["best single model", floor][0] for one in splits]
     cost = statistics.fmean(one[method, floor][1] for one in splits)
-    low, middle, high = _interval(lost)
+    middle, low, high = mean_interval(lost, draws=1000)
     pays = cost < 0.9 and low > -TOLERANCE
     return (
         f"- {method}: points over the best single model under the same cap: {'; '.join(said)}. "
@@ -269,15 +269,9 @@ def _cell(pairs: Sequence[tuple[float, float]]) -> str:
     known = [one for one in pairs if one[0] == one[0]]
     if not known:
         return ""
-    low, middle, high = _interval([quality for quality, _ in known])
+    middle, low, high = mean_interval([quality for quality, _ in known], draws=1000)
     cost = statistics.fmean(cost for _, cost in known)
     return f"{100 * middle:.1f} [{100 * low:.1f}, {100 * high:.1f}] ({cost:.0%})"
-
-
-def _interval(values: Sequence[float]) -> tuple[float, float, float]:
-    draws = random.Random(0)
-    means = sorted(statistics.fmean(draws.choices(values, k=len(values))) for _ in range(1000))
-    return means[25], statistics.fmean(values), means[974]
 
 
 def main(arguments: list[str]) -> None:

@@ -22,7 +22,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measured import machine, publish, table, versions
+from benchmarks.measured import machine, mean_interval, publish, table, versions
 from benchmarks.tasks.folder import data_folder, missing
 from optimizers.models.vote_fit import Mixture, Votes, best_size, fitted
 
@@ -230,9 +230,8 @@ def single_section(part: str, splits: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _percent(values: Sequence[float]) -> str:
-    draws = random.Random(0)
-    means = sorted(statistics.fmean(draws.choices(values, k=len(values))) for _ in range(1000))
-    return f"{100 * statistics.fmean(values):.1f} [{100 * means[25]:.1f}, {100 * means[974]:.1f}]"
+    middle, low, high = (100 * one for one in mean_interval(values, draws=1000))
+    return f"{middle:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _seeds(count: int) -> range:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import statistics
 import sys
 import time
@@ -24,7 +23,7 @@ from typing import Any
 
 import langprog as lp
 from benchmarks.curves import curves, shares
-from benchmarks.measured import machine, publish, table, versions
+from benchmarks.measured import machine, publish, table, versions, with_interval
 from benchmarks.peers import PEERS
 from benchmarks.surface.endpoint import Surface
 from benchmarks.surface.peers import peer
@@ -118,13 +117,6 @@ def jobs(seeds: Sequence[int]) -> Iterator[Job]:
                 yield Job(seed, modules, f"DSPy {name}", None)
 
 
-def interval(values: Sequence[float]) -> str:
-    """Return a mean with its 95 % bootstrap interval."""
-    draws = random.Random(0)
-    means = sorted(statistics.fmean(draws.choices(values, k=len(values))) for _ in range(2000))
-    return f"{statistics.fmean(values):.3f} [{means[50]:.3f}, {means[1949]:.3f}]"
-
-
 def described(outcomes: Sequence[Mapping[str, Any]], modules: int) -> str:
     """Return the table of one program."""
     rows: list[tuple[str, ...]] = [
@@ -139,15 +131,14 @@ def described(outcomes: Sequence[Mapping[str, Any]], modules: int) -> str:
             (
                 name,
                 f"{statistics.fmean(one['calls'] for one in some):,.0f}",
-                interval([one["after"] for one in some]),
-                interval([one["candidate"] for one in some]),
+                with_interval([one["after"] for one in some]),
+                with_interval([one["candidate"] for one in some]),
                 f"{worse} of {len(some)}",
             )
         )
     before = [one["before"] for one in outcomes if one["modules"] == modules]
-    return (
-        f"## {modules} module{'s' * (modules > 1)}; uncompiled {interval(before)}\n\n{table(rows)}"
-    )
+    head = f"## {modules} module{'s' * (modules > 1)}; uncompiled {with_interval(before)}"
+    return f"{head}\n\n{table(rows)}"
 
 
 def main(arguments: list[str]) -> None:

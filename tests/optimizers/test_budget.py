@@ -18,8 +18,11 @@ from optimizers import (
     Sequence,
 )
 from optimizers.allowance import Allowance, plan, unpaid
+from optimizers.candidate import Candidate
+from optimizers.compilation import finished
 from optimizers.meter import Metered
-from optimizers.scoring import QueryCost
+from optimizers.run import Run
+from optimizers.scoring import Ask, QueryCost
 from tests.optimizers.simulated import (
     all_right,
     answers,
@@ -132,6 +135,36 @@ def test_what_the_certificate_does_not_need_is_searched_with(kind: str) -> None:
     assert 0.7 * cap < spent["search"] <= 0.85 * cap
     assert sum(spent.values()) <= cap
     assert result.certificate.n == 30 and result.certificate.verdict == "certified"
+
+
+def test_a_part_that_took_more_than_its_share_in_whole_rounds_is_not_cut_off() -> None:
+    calls = [0]
+
+    class Part(MIPRO):
+        async def search(self, run: Run) -> Candidate:
+            assert run.left().calls == 4  # a tenth of 48
+            await run.score([Ask(run.start, range(8))])
+            raise AssertionError("eight calls are more than the share")
+
+    class Whole(MIPRO):
+        async def search(self, run: Run) -> Candidate:
+            await finished(Part(), run.child("part", run.start, 0.1))
+            calls[0] = run.asked().calls
+            assert run.tally.settled.calls == 8 and not run.tally.cut
+            await run.score([Ask(run.start, range(49))])
+            raise AssertionError("49 calls are more than there are")
+
+    with lp.using(lm=lp.ScriptedLM(answers())):
+        result = Whole().compile(
+            one_module(),
+            tickets(60),
+            metric=right_team,
+            valset=tickets(60, 1000),
+            holdout=tickets(10, 2000),
+            budget=lp.Budget(calls=70),
+        )
+    assert calls == [8]
+    assert result.certificate.verdict == "original" and result.certificate.n == 10
 
 
 def test_what_earlier_sessions_paid_counts() -> None:
