@@ -113,9 +113,10 @@ class Live:
             self._console.print(line_of(data), markup=False)
         else:
             if data["event"] == "stage":
-                self._progress.reset(
-                    self._task, total=data["total"], description=data["stage"], spent=""
-                )
+                # A task of its own: one that is reset loses what is shown beside it.
+                beside = self._progress.tasks[0].fields
+                self._progress.remove_task(self._task)
+                self._task = self._progress.add_task(data["stage"], total=data["total"], **beside)
             text = line_of(data)
             if text:
                 self._console.print(text, markup=False)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -73,6 +75,39 @@ def test_it_compiles_saves_and_runs_in_a_fresh_process(
     for command in told:
         assert run(shlex.split(command)) == 0
     assert "harbor" in capsys.readouterr().out
+
+
+def test_on_a_terminal_a_bar_shows_stage_spend_and_what_is_left(
+    place: Path, monkeypatch: pytest.MonkeyPatch, scripted_endpoint: Callable[[lp.ScriptedLM], str]
+) -> None:
+    model = lp.ScriptedLM(learner, name="openai/scripted")
+    monkeypatch.setenv("OPENAI_BASE_URL", scripted_endpoint(model))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "120")
+    reader, terminal = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "langprog", *COMMAND],
+        env=dict(os.environ),
+        stdout=subprocess.DEVNULL,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    shown = _read_all(reader)
+    assert process.wait(timeout=120) == 0, shown
+    for stage in ("bootstrap", "propose", "search", "certify"):
+        assert re.search(rf"{stage} .*━.*\d/\d+.*\d calls", shown), stage
+    assert "best so far" in shown
+    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1  # the cursor is back
+
+
+def _read_all(reader: int) -> str:
+    """Return what was written to a terminal until nobody has it open any more."""
+    found = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+        while part := os.read(reader, 65536):
+            found += part
+    os.close(reader)
+    return found.decode()
 
 
 def _commands(shown: str) -> list[str]:
