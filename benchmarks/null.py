@@ -54,12 +54,12 @@ def simulated(accuracy: float, seed: int) -> lp.ScriptedLM:
     """Return a model that is right with probability ``accuracy``, whatever the prompt says."""
 
     def answer(request: lp.Request) -> str:
-        text = "\n".join(message.content for message in request.messages)
+        text = "\n".join(message.text for message in request.messages)
         digest = hashlib.sha256(f"{seed}/{text}".encode()).digest()
         if "[[instruction]]" in text or "[[summary]]" in text:
             name = "instruction" if "[[instruction]]" in text else "summary"
             return f"[[{name}]]\nChoose the colour with care, way {digest[0]}."
-        truth = request.messages[-1].content.rsplit(" ", 1)[-1].strip()
+        truth = request.messages[-1].text.rsplit(" ", 1)[-1].strip()
         right = digest[1] * 256 + digest[2] < accuracy * 65536
         wrong = [label for label in LABELS if label != truth]
         return f"[[colour]]\n{truth if right else wrong[digest[3] % len(wrong)]}"

@@ -178,7 +178,7 @@ def _our_form(dspy: Any) -> Any:
             spec = _spec(signature)
             shown = [lp.Example(**_written(spec.fields, demo)) for demo in demos]
             messages = chat.render(spec, shown, _written(tuple(spec.inputs.values()), inputs))
-            return [{"role": one.role, "content": one.content} for one in messages]
+            return [{"role": one.role, "content": one.text} for one in messages]
 
         def parse(self, signature: Any, completion: str) -> dict[str, Any]:
             try:

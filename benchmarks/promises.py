@@ -75,7 +75,7 @@ class Meter:
 
     async def complete(self, request: Request) -> Completion:
         """Answer, count and write down."""
-        messages = [(message.role, message.content) for message in request.messages]
+        messages = [(message.role, message.text) for message in request.messages]
         prompt = "".join(content for _, content in messages)
         key = hashlib.sha256(f"{messages}{request.sampling}".encode()).hexdigest()
         self._write(f"asked {key}\n")

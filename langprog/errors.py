@@ -18,7 +18,8 @@ The tree::
     │   ├── AuthError           401, 403
     │   ├── BadRequestError     400, 404, 422: the request itself is refused
     │   ├── ContextWindowError  the prompt is longer than the model reads
-    │   └── ContentFilterError  the provider refused the content
+    │   ├── ContentFilterError  the provider refused the content
+    │   └── TruncatedError      the reply was cut off at the limit of tokens
     ├── ParseError              a completion that cannot be read as the signature's outputs
     ├── CheckError              a required check failed after its retries
     ├── BudgetExceeded          the next call would pass the hard cap
@@ -26,6 +27,8 @@ The tree::
 """
 
 from __future__ import annotations
+
+from typing import ClassVar, Literal
 
 __all__ = [
     "ArtifactError",
@@ -41,6 +44,7 @@ __all__ = [
     "InputError",
     "LMError",
     "LangprogError",
+    "LangprogWarning",
     "MetricError",
     "ModelError",
     "ParseError",
@@ -49,11 +53,16 @@ __all__ = [
     "SignatureError",
     "TimeoutError",
     "TransportError",
+    "TruncatedError",
 ]
 
 
 class LangprogError(Exception):
     """Base class of every error that langprog raises on purpose."""
+
+
+class LangprogWarning(UserWarning):
+    """Something was done in another way than asked for, such as a setting that was left out."""
 
 
 class InputError(LangprogError, ValueError):
@@ -80,17 +89,27 @@ class ArtifactError(InputError):
     """An artifact is damaged, of a newer format, or lacks something that it needs."""
 
 
+# What a failed call counts as: nothing (refused, or it never arrived), one call, or all that it
+# could have cost.
+Charge = Literal["nothing", "call", "everything"]
+
+
 class LMError(LangprogError):
     """A language model did not give a usable completion.
 
     Args:
         message: What happened; must hold no key and no header.
         model: Name of the model that was asked.
+        charge: What the call counts as in a budget: ``nothing`` where the endpoint refused it or
+            never saw it, ``call``, or ``everything`` where it may have been answered and billed.
     """
 
-    def __init__(self, message: str, *, model: str = "") -> None:
+    usual_charge: ClassVar[Charge] = "nothing"
+
+    def __init__(self, message: str, *, model: str = "", charge: Charge | None = None) -> None:
         super().__init__(message)
         self.model = model
+        self.charge: Charge = charge or self.usual_charge
 
 
 class TransportError(LMError):
@@ -100,15 +119,27 @@ class TransportError(LMError):
         message: What happened.
         model: Name of the model that was asked.
         retry_after: Seconds that the server asked to wait, where it said so.
+        charge: As for LMError.
     """
 
-    def __init__(self, message: str, *, model: str = "", retry_after: float | None = None) -> None:
-        super().__init__(message, model=model)
+    usual_charge: ClassVar[Charge] = "call"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        model: str = "",
+        retry_after: float | None = None,
+        charge: Charge | None = None,
+    ) -> None:
+        super().__init__(message, model=model, charge=charge)
         self.retry_after = retry_after
 
 
 class RateLimitError(TransportError):
     """The endpoint asked to slow down (429)."""
+
+    usual_charge: ClassVar[Charge] = "nothing"
 
 
 class ServerError(TransportError):
@@ -120,7 +151,9 @@ class ConnectError(TransportError):
 
 
 class TimeoutError(TransportError):
-    """No complete answer came in time."""
+    """No complete answer came in time; it may be made, and billed, all the same."""
+
+    usual_charge: ClassVar[Charge] = "everything"
 
 
 class AuthError(LMError):
@@ -128,7 +161,28 @@ class AuthError(LMError):
 
 
 class BadRequestError(LMError):
-    """The endpoint refuses the request itself (400, 404, 422)."""
+    """The endpoint refuses the request itself (400, 404, 422).
+
+    Args:
+        message: What happened.
+        model: Name of the model that was asked.
+        charge: As for LMError.
+        said: All that the endpoint said, in lower case.
+        params: The parts of the request that it named as wrong.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        model: str = "",
+        charge: Charge | None = None,
+        said: str = "",
+        params: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, model=model, charge=charge)
+        self.said = said or message.casefold()
+        self.params = params
 
 
 class ContextWindowError(LMError):
@@ -137,6 +191,22 @@ class ContextWindowError(LMError):
 
 class ContentFilterError(LMError):
     """The provider refused the content."""
+
+
+class TruncatedError(LMError):
+    """The reply was cut off at the limit of tokens, so it is no answer.
+
+    Args:
+        message: What happened.
+        model: Name of the model that was asked.
+        text: What came before the cut.
+    """
+
+    usual_charge: ClassVar[Charge] = "everything"
+
+    def __init__(self, message: str, *, model: str = "", text: str = "") -> None:
+        super().__init__(message, model=model)
+        self.text = text
 
 
 class ParseError(LangprogError):

@@ -174,7 +174,7 @@ def ours(data: Recorded, rows: Sequence[int], budget: int, seed: int) -> dict[st
         def reply(request: Request) -> str:
             nonlocal calls
             calls += 1
-            row = request.messages[-1].content.split("comparison ")[1].split()[0]
+            row = request.messages[-1].text.split("comparison ")[1].split()[0]
             return f"[[score]]\n{data.score[name][int(row)]}"
 
         return lp.ScriptedLM(reply, name=f"llmbar/{name}")

@@ -59,7 +59,7 @@ def model(surface: Surface) -> lp.ScriptedLM:
     """Return the surface as a language model."""
 
     def reply(request: Request) -> str:
-        messages = [(message.role, message.content) for message in request.messages]
+        messages = [(message.role, message.text) for message in request.messages]
         return surface.answer(messages, request.sampling.seed)
 
     return lp.ScriptedLM(reply, name=f"surface/{surface.size}")

@@ -113,7 +113,15 @@ def collected(
 
 
 def sent_back(messages: tuple[Message, ...], text: str, reason: str) -> tuple[Message, ...]:
-    """Return the prompt with the unreadable reply and what is wrong with it."""
+    """Return the prompt with the unreadable reply and what is wrong with it.
+
+    An empty reply is no turn of a conversation, and many endpoints take none: what is wrong is
+    then said with the question itself.
+    """
+    if not text.strip():
+        last = messages[-1]
+        said = f"{last.text}\n\nThe last reply to this could not be read: {reason}."
+        return (*messages[:-1], Message(last.role, said))
     return (
         *messages,
         Message("assistant", text),

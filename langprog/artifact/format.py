@@ -33,6 +33,8 @@ class SamplingData(_Strict):
     top_p: float | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    reasoning_effort: str | None = None
+    extra: dict[str, Any] | None = None
 
 
 class PredictNode(_Strict):

@@ -96,12 +96,22 @@ def _predict_data(program: Predict) -> dict[str, Any]:
         "demos": [_demo(signature, demo) for demo in program.demos],
         "model": program.model,
         "adapter": program.adapter,
-        "sampling": asdict(program.sampling),
+        "sampling": _sampling_data(program.sampling),
     }
     declared = declared_by(signature)
     if declared is not None:
         data["checked_by"] = {"class": class_name(declared), "source": signature_digest(declared)}
     return data
+
+
+def _sampling_data(sampling: Sampling) -> dict[str, Any]:
+    # The later settings stand there only where they are set, as files without them came first.
+    later = ("reasoning_effort", "extra")
+    return {
+        name: value
+        for name, value in asdict(sampling).items()
+        if name not in later or value is not None
+    }
 
 
 def _demo(signature: SignatureSpec, demo: Example) -> dict[str, Any]:
@@ -150,7 +160,7 @@ def _own_parameters(program: Module) -> dict[str, Any]:
     for name, parameter in program.own_parameters().items():
         value = parameter.value
         if parameter.kind == "sampling":
-            value = asdict(value)
+            value = _sampling_data(value)
         elif parameter.kind == "demos":
             if not isinstance(program, Predict):
                 raise ArtifactError(

@@ -25,16 +25,20 @@ from langprog.errors import (
     ParseError,
     SignatureError,
     TransportError,
+    TruncatedError,
 )
 from langprog.evaluation.redaction import redacted
 from langprog.modules import TraceStep
 
-FailureKind = Literal["transport", "budget", "parse", "check", "refused", "error", "judge"]
+FailureKind = Literal[
+    "transport", "budget", "truncated", "parse", "check", "refused", "error", "judge"
+]
 
 # The first kind that fits counts; an LMError of no other kind is nobody's wrong answer either.
 _KINDS: tuple[tuple[type[Exception], FailureKind], ...] = (
     (TransportError, "transport"),
     (BudgetExceeded, "budget"),
+    (TruncatedError, "truncated"),
     (ParseError, "parse"),
     (CheckError, "check"),
     (ContextWindowError, "refused"),
@@ -53,9 +57,9 @@ class Failure:
     others are the program's own, and score 0.
 
     Args:
-        kind: ``transport``, ``budget``, ``parse``, ``check``, ``refused`` (context window or
-            content filter), ``error`` (the program's own code raised) or ``judge`` (a model that
-            the metric asks gave no verdict).
+        kind: ``transport``, ``budget``, ``truncated`` (cut off at the limit of tokens), ``parse``,
+            ``check``, ``refused`` (context window or content filter), ``error`` (the program's own
+            code raised) or ``judge`` (a model that the metric asks gave no verdict).
         message: What happened; without keys and passwords.
         path: The predictor where it happened; empty where that is not known.
     """

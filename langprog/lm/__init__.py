@@ -1,57 +1,106 @@
 """Language models: one contract, clients that reach endpoints, wrappers that add one idea each.
 
-- ``types``: Request, Completion and the one method between them.
+- ``types``: Request, Completion and the method between them; ``parts``: what messages hold beside
+  text; ``streaming``: a completion piece by piece; ``finish``: why one ended.
 - clients: ``openai_compatible``, ``litellm_client``, ``scripted``.
-- wrappers, from the outside in: ``recording``, ``cache``, ``retry``, ``throttle``, ``budget``,
-  ``pricing``. They stack because each one is a language model itself.
+- wrappers, from the outside in: ``recording``, ``cache``, ``retry``, ``dialect``, ``throttle``,
+  ``budget``, ``pricing``. They stack because each one is a language model itself.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
 """
 
 from langprog.lm.budget import Budget, Budgeted, Ledger, Reservation, Spend
 from langprog.lm.cache import Cache, Cached, DiskCache, MemoryCache
 from langprog.lm.codec import completion_from_json, completion_to_json
+from langprog.lm.dialect import Negotiated, dialect_of
+from langprog.lm.finish import FinishReason, finish_reason_of
 from langprog.lm.keys import request_key
 from langprog.lm.litellm_client import LiteLLM
+from langprog.lm.openai_body import OWN_MEMBERS
 from langprog.lm.openai_compatible import OpenAICompatible
+from langprog.lm.parts import (
+    Audio,
+    Content,
+    File,
+    Image,
+    Part,
+    Reasoning,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 from langprog.lm.pricing import Price, Priced, price_in, price_of
 from langprog.lm.recording import CallMemo, Recorded
 from langprog.lm.retry import Retry
 from langprog.lm.scripted import ScriptedLM
 from langprog.lm.server import Server
+from langprog.lm.streaming import (
+    Completed,
+    Delta,
+    ReasoningDelta,
+    Restarted,
+    TextDelta,
+    ToolCallDelta,
+    replay_completion,
+    stream_completion,
+)
 from langprog.lm.throttle import Throttle
-from langprog.lm.types import Completion, LanguageModel, Message, Request, Sampling, Usage
-from langprog.lm.wrapper import Wrapper
+from langprog.lm.types import Completion, LanguageModel, Message, Request, Sampling, Tool, Usage
+from langprog.lm.wrapper import Wrapper, layers_of
 
 __all__ = [
+    "Audio",
     "Budget",
     "Budgeted",
     "Cache",
     "Cached",
     "CallMemo",
+    "Completed",
     "Completion",
+    "Content",
+    "Delta",
     "DiskCache",
+    "File",
+    "FinishReason",
+    "Image",
     "LanguageModel",
     "Ledger",
     "LiteLLM",
     "MemoryCache",
     "Message",
+    "Negotiated",
+    "OWN_MEMBERS",
     "OpenAICompatible",
+    "Part",
     "Price",
     "Priced",
+    "Reasoning",
+    "ReasoningDelta",
     "Recorded",
     "Request",
     "Reservation",
+    "Restarted",
     "Retry",
     "Sampling",
     "ScriptedLM",
     "Server",
     "Spend",
+    "Text",
+    "TextDelta",
     "Throttle",
+    "Tool",
+    "ToolCall",
+    "ToolCallDelta",
+    "ToolResult",
     "Usage",
     "Wrapper",
     "completion_from_json",
     "completion_to_json",
+    "dialect_of",
+    "finish_reason_of",
+    "layers_of",
     "price_in",
     "price_of",
+    "replay_completion",
     "request_key",
+    "stream_completion",
 ]

@@ -6,9 +6,11 @@ under way stand in the way of the next one, it waits for them to settle instead 
 
 What is guaranteed: calls are counted here, so their cap holds whatever an endpoint does. Tokens
 and dollars are what the endpoint reports: their caps hold as far as it honours ``max_tokens`` and
-makes no more tokens of a prompt than it has bytes (and a few for each message). A reply without a
-count is charged with all that was reserved; of a request that failed after it was sent nothing is
-known but that it was sent, so the call alone counts.
+makes no more tokens of a prompt than it has bytes (and a few for each message; what is reserved
+for images and sounds is a guess). A reply without a count is charged with all that was reserved,
+and so is a call that may have been answered and billed though no answer came: one that timed out,
+broke off or was cancelled. A call that the endpoint refused (429, a bad request, a wrong key), or
+that never reached it, is not paid and does not count.
 """
 
 from __future__ import annotations
@@ -17,12 +19,15 @@ import asyncio
 import json
 import threading
 import time
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from numbers import Real
 
-from langprog.errors import BudgetExceeded, InputError, ModelError
+from langprog.errors import BudgetExceeded, Charge, InputError, LMError, ModelError
+from langprog.lm.parts import Content, Image, Part, Reasoning, Text, ToolCall, ToolResult
 from langprog.lm.pricing import Price, price_in
+from langprog.lm.streaming import Completed, Delta, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request
 from langprog.lm.wrapper import Wrapper
 
@@ -32,6 +37,9 @@ LARGEST_REPLY = 4096
 DECIMALS = 12
 # No tokenizer in use gives more tokens than bytes; roles and separators come on top.
 TOKENS_A_MESSAGE = 16
+# More than any endpoint was seen to take for one image; a file is known by its bytes, unless the
+# endpoint fetches it.
+TOKENS_AN_IMAGE, TOKENS_A_FILE = 50_000, 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,7 @@ class Budget:
     """The most that may be spent; ``None`` leaves a resource open.
 
     Args:
-        calls: Requests sent, retries among them.
+        calls: Requests sent, retries among them; refused ones do not count.
         tokens: Prompt and completion tokens together. Under a cap on tokens or dollars a request
             that names no ``max_tokens`` is sent with 4096.
         dollars: Price of all calls together; models whose price is not known are refused.
@@ -114,13 +122,15 @@ class Reservation:
         counted = completion.usage.total_tokens > 0
         self._ledger._close(self._most, spend_of(completion) if counted else self._most)
 
-    def failed(self) -> None:
-        """Keep the call, which was sent, but no tokens: none are known."""
-        self._ledger._close(self._most, Spend(calls=1))
+    def close(self, charge: Charge) -> None:
+        """Settle a call that failed.
 
-    def release(self) -> None:
-        """Give everything back: nothing was sent."""
-        self._ledger._close(self._most, Spend())
+        Args:
+            charge: ``nothing`` gives everything back, ``call`` keeps the call without tokens,
+                ``everything`` keeps all that was reserved.
+        """
+        taken = {"nothing": Spend(), "call": Spend(calls=1), "everything": self._most}
+        self._ledger._close(self._most, taken[charge])
 
 
 class Ledger:
@@ -255,8 +265,7 @@ def _wake(settled: asyncio.Future[None]) -> None:
 class Budgeted(Wrapper):
     """Reserves in every ledger of a request before it is sent, and settles afterwards.
 
-    Belongs directly around what sends requests, inside retries, so that each one is counted. A
-    request that fails after it was sent counts as a call; its tokens are not known.
+    Belongs directly around what sends requests, inside retries, so that each one is counted.
 
     Args:
         inner: The model; where there is a ``Priced`` in it, its price bounds the dollars.
@@ -273,30 +282,44 @@ class Budgeted(Wrapper):
             BudgetExceeded: A ledger cannot take the call.
             ModelError: A ledger caps dollars and the model's price is not known.
         """
-        payers = request.payers
-        if not payers:
+        if not request.ledgers:
             return await self.inner.complete(request)
-        bounded = any(
-            ledger.budget.tokens is not None or ledger.budget.dollars is not None
-            for ledger in payers
-        )
-        if bounded:
-            request = self._with_bound(request)
-        reservations = await self._reserve(request, bounded)
+        request, reservations = await self._open(request)
         try:
             completion = await self.inner.complete(request)
-        except InputError:
-            # The model itself cannot be used (no key, no library): nothing was sent.
-            for reservation in reservations:
-                reservation.release()
-            raise
-        except BaseException:
-            for reservation in reservations:
-                reservation.failed()
+        except BaseException as error:
+            _close(reservations, _charge_of(error))
             raise
         for reservation in reservations:
             reservation.settle(completion)
         return completion
+
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
+        """Answer ``request`` piece by piece if every ledger agrees; raises as ``complete``.
+
+        A stream that is left before its end is charged with all that was reserved.
+        """
+        request, reservations = await self._open(request)
+        try:
+            async with aclosing(stream_completion(self.inner, request)) as deltas:
+                async for delta in deltas:
+                    if isinstance(delta, Completed):
+                        for reservation in reservations:
+                            reservation.settle(delta.completion)
+                        reservations = []
+                    yield delta
+        except BaseException as error:
+            _close(reservations, _charge_of(error))
+            raise
+
+    async def _open(self, request: Request) -> tuple[Request, list[Reservation]]:
+        bounded = any(
+            ledger.budget.tokens is not None or ledger.budget.dollars is not None
+            for ledger in request.payers
+        )
+        if bounded:
+            request = self._with_bound(request)
+        return request, await self._reserve(request, bounded)
 
     def _with_bound(self, request: Request) -> Request:
         sampling = request.sampling.over(self.defaults)
@@ -318,21 +341,53 @@ class Budgeted(Wrapper):
                     )
                 reservations.append(await ledger.reserve(most))
         except BaseException:
-            for reservation in reservations:
-                reservation.release()
+            _close(reservations, "nothing")
             raise
         return reservations
 
     def _most(self, request: Request) -> Spend:
         prompt = sum(
-            len(message.content.encode(errors="surrogatepass")) + TOKENS_A_MESSAGE
-            for message in request.messages
+            _most_tokens(message.content) + TOKENS_A_MESSAGE for message in request.messages
         )
         if request.response_schema is not None:
             prompt += len(json.dumps(request.response_schema, default=dict))
+        for tool in request.tools:
+            words = [tool.name, tool.description, tool.parameters]
+            prompt += len(json.dumps(words, default=dict)) + TOKENS_A_MESSAGE
         reply = request.sampling.over(self.defaults).max_tokens or LARGEST_REPLY
         reply *= request.n
         price = self._price or Price(0.0, 0.0)
-        dearest = max(price.input, price.cached_input or 0.0)
-        dollars = (prompt * dearest + reply * price.output) / 1_000_000
+        highest = max(price.input, price.cached_input or 0.0)
+        dollars = (prompt * highest + reply * price.output) / 1_000_000
         return Spend(calls=1, tokens=prompt + reply, dollars=dollars)
+
+
+def _most_tokens(content: Content) -> int:
+    if isinstance(content, str):
+        return len(content.encode(errors="surrogatepass"))
+    return sum(_most_tokens_of(part) for part in content)
+
+
+def _most_tokens_of(part: Part) -> int:
+    match part:
+        case Text() | Reasoning() | ToolResult():
+            return len(part.text.encode(errors="surrogatepass"))
+        case ToolCall():
+            return len((part.name + part.arguments).encode(errors="surrogatepass"))
+        case Image():
+            return TOKENS_AN_IMAGE
+        case _:
+            return TOKENS_A_FILE if part.data is None else len(part.data)
+
+
+def _charge_of(error: BaseException) -> Charge:
+    if isinstance(error, LMError):
+        return error.charge
+    # A model that cannot be used at all (no key, no library) sent nothing; of anything else, such
+    # as a cancellation, nobody knows what the endpoint will bill.
+    return "nothing" if isinstance(error, InputError) else "everything"
+
+
+def _close(reservations: Sequence[Reservation], charge: Charge) -> None:
+    for reservation in reservations:
+        reservation.close(charge)

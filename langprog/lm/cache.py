@@ -10,14 +10,17 @@ import importlib
 import json
 import threading
 from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from langprog.errors import InputError
+from langprog.errors import InputError, LangprogError
 from langprog.lm.codec import completion_from_json, completion_to_json, immutable
 from langprog.lm.keys import request_key
 from langprog.lm.single_flight import SingleFlight
+from langprog.lm.streaming import Completed, Delta, replay_completion, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request
 from langprog.lm.wrapper import Wrapper
 
@@ -131,8 +134,9 @@ class Cached(Wrapper):
     """Answers from a cache, and sends identical requests that are under way only once.
 
     A request with a temperature is cached like any other: two draws of one prompt differ by
-    ``sampling.seed``. A failure is not kept, and nobody fails because of somebody else's budget
-    (see :class:`SingleFlight`).
+    ``sampling.seed``. A failure is not kept, nor is a reply that was cut off or that its reader
+    cannot use (``request.accept``): asking again may help there. Nobody fails because of somebody
+    else's budget (see :class:`SingleFlight`).
 
     Args:
         inner: The model.
@@ -147,17 +151,56 @@ class Cached(Wrapper):
     async def complete(self, request: Request) -> Completion:
         """Answer ``request``, from the cache where it is there."""
         key = request_key(self.inner, request)
-        known = self.cache.get(key)
+        known = self._get(key, request)
         if known is None:
 
             async def ask() -> Completion:
                 completion = await self.inner.complete(request)
-                self.cache.put(key, completion)
+                self._put(key, request, completion)
                 return completion
 
             known, mine = await self._flights.run(key, ask)
             if mine:
                 return known
-        for ledger in request.payers:
-            ledger.note_cached(known)
-        return replace(known, cached=True)
+        return reused(known, request)
+
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
+        """Answer ``request`` piece by piece; does not wait for an identical one under way."""
+        key = request_key(self.inner, request)
+        known = self._get(key, request)
+        if known is None:
+            deltas = stream_completion(self.inner, request)
+        else:
+            deltas = replay_completion(reused(known, request))
+        async with aclosing(deltas):
+            async for delta in deltas:
+                if known is None and isinstance(delta, Completed):
+                    self._put(key, request, delta.completion)
+                yield delta
+
+    def _get(self, key: str, request: Request) -> Completion | None:
+        known = self.cache.get(key)
+        return known if known is not None and usable(known, request) else None
+
+    def _put(self, key: str, request: Request, completion: Completion) -> None:
+        if usable(completion, request):
+            self.cache.put(key, completion)
+
+
+def usable(completion: Completion, request: Request) -> bool:
+    """Return whether a completion is whole, and its reader can use it."""
+    if not completion.whole:
+        return False
+    if request.accept is not None:
+        try:
+            request.accept(completion)
+        except LangprogError:
+            return False
+    return True
+
+
+def reused(completion: Completion, request: Request) -> Completion:
+    """Return a completion that was paid for earlier, and tell those who would have paid."""
+    for ledger in request.payers:
+        ledger.note_cached(completion)
+    return replace(completion, cached=True)

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Any
 
+from langprog.lm.parts import ToolCall
 from langprog.lm.types import Completion, Usage
+
+VERSION = 2
 
 
 def immutable(completion: Completion) -> Completion:
     """Return ``completion`` with nothing inside that could be changed from outside."""
     logprobs = completion.logprobs
-    parts = (completion.texts, completion.finish_reasons, *(() if logprobs is None else logprobs))
+    parts = (
+        completion.texts,
+        completion.finish_reasons,
+        completion.reasoning,
+        completion.tool_calls,
+        *completion.tool_calls,
+        *(() if logprobs is None else logprobs),
+    )
     # A model that a user wrote may answer with lists; ours do not, so this is usually all.
     if all(type(part) is tuple for part in parts) and type(logprobs) in (tuple, type(None)):
         return completion
@@ -20,33 +30,45 @@ def immutable(completion: Completion) -> Completion:
         completion,
         texts=tuple(completion.texts),
         finish_reasons=tuple(completion.finish_reasons),
-        logprobs=None if logprobs is None else tuple(tuple(one) for one in logprobs),
+        logprobs=None if logprobs is None else tuple(tuple(values) for values in logprobs),
+        tool_calls=tuple(tuple(calls) for calls in completion.tool_calls),
+        reasoning=tuple(completion.reasoning),
     )
 
 
 def completion_to_json(completion: Completion) -> dict[str, Any]:
     """Return ``completion`` as plain JSON data."""
-    usage = completion.usage
-    return {
+    data: dict[str, Any] = {
+        "version": VERSION,
         "texts": list(completion.texts),
         "model": completion.model,
-        "usage": [usage.prompt_tokens, usage.completion_tokens, usage.cached_prompt_tokens],
+        "usage": list(astuple(completion.usage)),
         "finish": list(completion.finish_reasons),
         "logprobs": None
         if completion.logprobs is None
-        else [list(one) for one in completion.logprobs],
+        else [list(values) for values in completion.logprobs],
         "dollars": completion.dollars,
         "latency": completion.latency,
     }
+    if completion.tool_calls:
+        data["tool_calls"] = [
+            [[call.id, call.name, call.arguments] for call in calls]
+            for calls in completion.tool_calls
+        ]
+    if completion.reasoning:
+        data["reasoning"] = list(completion.reasoning)
+    return data
 
 
 def completion_from_json(data: Mapping[str, Any]) -> Completion:
     """Rebuild what :func:`completion_to_json` gave, marked as cached.
 
     Raises:
-        ValueError: The data is no completion.
+        ValueError: The data is no completion, or of a version that this one does not know.
     """
     try:
+        if data["version"] != VERSION:
+            raise ValueError(f"a completion of version {data['version']!r:.20}, not {VERSION}")
         logprobs = data["logprobs"]
         dollars = data["dollars"]
         texts, reasons = _texts(data["texts"]), _texts(data["finish"])
@@ -59,10 +81,15 @@ def completion_from_json(data: Mapping[str, Any]) -> Completion:
             finish_reasons=reasons,
             logprobs=None
             if logprobs is None
-            else tuple(tuple(float(value) for value in one) for one in logprobs),
+            else tuple(tuple(float(value) for value in values) for values in logprobs),
             dollars=None if dollars is None else float(dollars),
             latency=float(data["latency"]),
             cached=True,
+            tool_calls=tuple(
+                tuple(ToolCall(*_texts(call)) for call in calls)
+                for calls in data.get("tool_calls", ())
+            ),
+            reasoning=_texts(data.get("reasoning", [])),
         )
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"no completion: {error!r}") from None

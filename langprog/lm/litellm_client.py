@@ -24,7 +24,7 @@ from langprog.errors import (
     TransportError,
 )
 from langprog.lm.openai_errors import retry_after, said_in
-from langprog.lm.openai_reply import MISSHAPEN, checked, read_usage
+from langprog.lm.openai_reply import MISSHAPEN, check_completion, read_usage
 from langprog.lm.types import Completion, Request, Sampling, Usage
 
 # litellm's exceptions by name, the more special ones first: some derive from others.
@@ -144,7 +144,7 @@ class LiteLLM:
             raise ServerError(
                 f"{self.name}: the reply is no completion", model=self.name
             ) from None
-        return checked(
+        return check_completion(
             Completion(texts, self.name, usage, reasons, logprobs, None, latency), request
         )
 

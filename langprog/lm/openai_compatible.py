@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from langprog.errors import (
-    BadRequestError,
-    ConnectError,
-    ModelError,
-    ServerError,
-    TimeoutError,
-)
+from langprog.errors import ConnectError, LMError, ModelError, ServerError, TimeoutError
+from langprog.lm.http_body import LARGEST_REPLY, ReplyTooLarge, read_lines, read_whole
+from langprog.lm.openai_body import body_of
 from langprog.lm.openai_errors import error_of
-from langprog.lm.openai_reply import read_completion, read_delta
+from langprog.lm.openai_reply import read_completion
+from langprog.lm.openai_stream import Assembly
+from langprog.lm.streaming import Completed, Delta, replay_completion
 from langprog.lm.types import Completion, Request, Sampling
 
 if TYPE_CHECKING:
@@ -30,27 +28,32 @@ if TYPE_CHECKING:
 
     _Session = tuple[aiohttp.ClientSession, AsyncGenerator[aiohttp.ClientSession, None]]
 
-CONNECTIONS = 256
-# Bytes of one event of a stream; aiohttp's own bound is 128 KiB.
-LARGEST_EVENT = 2**20
+# Hosts under which Azure serves models; it takes a key in a header of its own.
+AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 
 
 class OpenAICompatible:
     """A model behind an OpenAI-compatible ``/chat/completions``.
 
+    Redirects are not followed: prompt and key go where ``base_url`` says and nowhere else.
+
     Args:
         name: ``provider/model``, as programs and artifacts name it.
         base_url: The endpoint, up to and with ``/v1``.
         model: The model's name at the endpoint; ``name`` without its provider if left out.
-        api_key: Sent as a bearer token; left out where the endpoint needs none.
+        api_key: Sent as a bearer token (to Azure as ``api-key``); left out where the endpoint
+            needs none.
         defaults: Sampling where a request says nothing.
         timeout: Seconds for a whole call.
+        headers: Further HTTP headers of every call; never stored.
+        api_version: Added to the address as ``api-version``, as Azure wants it.
+        connections: Connections at most; 0 for no bound, where a throttle keeps one.
 
     Raises:
         ModelError: The URL is none, or carries a user name or a password; or the key is none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an endpoint has that many settings
         self,
         name: str,
         *,
@@ -59,6 +62,9 @@ class OpenAICompatible:
         api_key: str | None = None,
         defaults: Sampling = Sampling(),
         timeout: float = 60.0,
+        headers: Mapping[str, str] | None = None,
+        api_version: str | None = None,
+        connections: int = 256,
     ) -> None:
         parts = _parts(name, base_url)
         self.name = name
@@ -69,13 +75,15 @@ class OpenAICompatible:
         alias = "" if self._model in (name, rest) else f"#{self._model}"
         self.endpoint = self._base + alias
         self.defaults = defaults
-        self._query = parts.query
+        version = f"api-version={api_version}" if api_version else ""
+        self._query = "&".join(part for part in (parts.query, version) if part)
         self._key = (api_key or "").strip()
         if not (self._key.isascii() and self._key.isprintable()):
             raise ModelError(f"the api_key of {name} holds a character that no key can have")
+        azure = (parts.hostname or "").endswith(AZURE_HOSTS)
+        self._headers = {**_key_header(self._key, azure=azure), **(headers or {})}
         self._timeout = timeout
-        self._refused_schemas: set[str] = set()
-        self._limit = "max_tokens"
+        self._connections = connections
         self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
 
     async def _session(self) -> aiohttp.ClientSession:
@@ -84,8 +92,7 @@ class OpenAICompatible:
         if kept is None or kept[0].closed:
             for other in [other for other in list(self._sessions) if other.is_closed()]:
                 self._sessions.pop(other, None)
-            headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-            opened = _opened(headers, self._timeout)
+            opened = _opened(self._headers, self._timeout, self._connections)
             kept = self._sessions[loop] = (await anext(opened), opened)
         return kept[0]
 
@@ -93,88 +100,94 @@ class OpenAICompatible:
         return f"{self._base}/chat/completions" + (f"?{self._query}" if self._query else "")
 
     def _body(self, request: Request) -> dict[str, Any]:
-        sampling = request.sampling.over(self.defaults)
-        body: dict[str, Any] = {
-            "model": self._model,
-            "messages": [
-                {"role": message.role, "content": message.content} for message in request.messages
-            ],
-        }
-        settings = {
-            "temperature": sampling.temperature,
-            self._limit: sampling.max_tokens,
-            "top_p": sampling.top_p,
-            "seed": sampling.seed,
-        }
-        body |= {key: value for key, value in settings.items() if value is not None}
-        if sampling.stop:
-            body["stop"] = list(sampling.stop)
-        if request.n > 1:
-            body["n"] = request.n
-        if request.logprobs:
-            body["logprobs"] = True
-        schema = request.response_schema
-        if schema is not None and _written(schema) not in self._refused_schemas:
-            body["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "outputs", "schema": dict(schema)},
-            }
-        return body
+        return {"model": self._model, **body_of(request, request.resolve(self.defaults))}
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request``; sends exactly one, so that what counts requests counts them all.
 
         Raises:
-            LMError: One of its subclasses; a reply that is no completion is a ServerError. A
-                setting that this endpoint does not know is one, too, and is left out from then
-                on: the next attempt does without it.
+            LMError: One of its subclasses; a reply that is no completion is a ServerError.
         """
-        body = self._body(request)
-        try:
-            return await self._send(body, request)
-        except BadRequestError as error:
-            left_out = self._adapted(body, request, str(error).casefold())
-            if left_out is None:
-                raise
-            raise ServerError(
-                f"{error} (sent without {left_out} from now on)",
-                model=self.name,
-                retry_after=0.0,
-            ) from None
-
-    def _adapted(self, body: dict[str, Any], request: Request, said: str) -> str | None:
-        if "max_completion_tokens" in said and "max_tokens" in body:
-            self._limit = "max_completion_tokens"
-            return "max_tokens"
-        # Some endpoints know no schemas; the prompt asks for the same form in words.
-        if "response_format" in body and ("response_format" in said or "schema" in said):
-            self._refused_schemas.add(_written(request.response_schema))
-            return "this response_format"
-        return None
-
-    async def _send(self, body: dict[str, Any], request: Request) -> Completion:
-        import aiohttp  # noqa: PLC0415 - as in _session
-
         started = time.perf_counter()
+        async with self._sent(self._body(request), request) as response:
+            text = (await read_whole(response, LARGEST_REPLY)).decode("utf-8", errors="replace")
+        return self._read(text, request, started)
+
+    def _read(self, text: str, request: Request, started: float) -> Completion:
+        return read_completion(self._told(text), request, self.name, time.perf_counter() - started)
+
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
+        """Answer ``request`` piece by piece; the whole comes last.
+
+        Raises:
+            LMError: As for ``complete``; also where the stream ends before it is complete.
+        """
+        body = {**self._body(request), "stream": True}
+        if request.stream_usage:
+            body["stream_options"] = {"include_usage": True}
+        started = time.perf_counter()
+        assembly = Assembly(request, self.name)
+        finished = False
+        async with self._sent(body, request) as response:
+            if "json" in response.headers.get("Content-Type", ""):  # it answers whole
+                text = (await read_whole(response, LARGEST_REPLY)).decode("utf-8", "replace")
+                async for delta in replay_completion(self._read(text, request, started)):
+                    yield delta
+                return
+            async for line in read_lines(response, LARGEST_REPLY):
+                data = line.decode("utf-8", errors="replace").strip()
+                finished = data == "data: [DONE]"
+                if finished:
+                    break
+                if data.startswith("data:"):
+                    for delta in assembly.add(self._told(data[5:])):
+                        yield delta
+        if not (finished or assembly.ended):
+            raise ServerError(
+                f"{self.name}: the stream ended early", model=self.name, charge="everything"
+            )
+        yield Completed(assembly.completion(time.perf_counter() - started))
+
+    @asynccontextmanager
+    async def _sent(
+        self, body: Mapping[str, Any], request: Request
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a body; yield the response where its status is 200."""
+        import aiohttp  # noqa: PLC0415 - as in _opened
+
         try:
-            async with (await self._session()).post(self._url(), json=body) as response:
-                raw = await response.read()
-                status, headers = response.status, dict(response.headers)
+            session = await self._session()
+            async with session.post(
+                self._url(), json=body, headers=request.headers, allow_redirects=False
+            ) as response:
+                if response.status != 200:
+                    raise await self._refusal(response)
+                yield response
         except builtins.TimeoutError:
             raise TimeoutError(
                 f"{self.name}: no answer in {self._timeout:g} s", model=self.name
             ) from None
+        except ReplyTooLarge as error:
+            raise ServerError(
+                f"{self.name}: {error}", model=self.name, charge="everything"
+            ) from None
         except aiohttp.ClientPayloadError:
-            raise ServerError(f"{self.name}: the reply was cut off", model=self.name) from None
+            raise ServerError(
+                f"{self.name}: the reply was cut off", model=self.name, charge="everything"
+            ) from None
         except (aiohttp.ClientError, OSError) as error:
+            # Without a connection nothing was sent; one that broke may have been of use.
+            unreached = isinstance(error, aiohttp.ClientConnectorError)
             raise ConnectError(
                 f"{self.name}: {self._base} cannot be reached ({type(error).__name__})",
                 model=self.name,
+                charge="nothing" if unreached else "everything",
             ) from None
-        text = raw.decode("utf-8", errors="replace")
-        if status != 200:
-            raise error_of(status, headers, self._hidden(text), self.name)
-        return read_completion(self._told(text), request, self.name, time.perf_counter() - started)
+
+    async def _refusal(self, response: aiohttp.ClientResponse) -> LMError:
+        said = await read_whole(response, LARGEST_REPLY)
+        text = self._hidden(said.decode("utf-8", errors="replace"))
+        return error_of(response.status, dict(response.headers), text, self.name)
 
     def _hidden(self, text: str) -> str:
         return text.replace(self._key, "***") if self._key else text
@@ -184,39 +197,6 @@ class OpenAICompatible:
         # wrote stays as it is, for a key may be a common word such as EMPTY.
         return text if '"choices"' in text else self._hidden(text)
 
-    async def stream(self, request: Request) -> AsyncIterator[str]:
-        """Yield the completion's text as it comes.
-
-        Raises:
-            LMError: As for ``complete``; also where the stream ends before it is complete.
-        """
-        import aiohttp  # noqa: PLC0415 - as in _session
-
-        body = {**self._body(request), "stream": True}
-        try:
-            session = await self._session()
-            async with session.post(
-                self._url(), json=body, read_bufsize=LARGEST_EVENT
-            ) as response:
-                if response.status != 200:
-                    said = self._hidden((await response.read()).decode("utf-8", "replace"))
-                    raise error_of(response.status, dict(response.headers), said, self.name)
-                async for line in response.content:
-                    data = line.decode("utf-8", errors="replace").strip()
-                    if data == "data: [DONE]":
-                        return
-                    if data.startswith("data:"):
-                        yield read_delta(self._told(data[5:]), self.name)
-        except builtins.TimeoutError:
-            raise TimeoutError(
-                f"{self.name}: no answer in {self._timeout:g} s", model=self.name
-            ) from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise ConnectError(
-                f"{self.name}: the stream broke off ({type(error).__name__})", model=self.name
-            ) from None
-        raise ServerError(f"{self.name}: the stream ended early", model=self.name)
-
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
         kept = self._sessions.pop(asyncio.get_running_loop(), None)
@@ -224,8 +204,14 @@ class OpenAICompatible:
             await kept[1].aclose()
 
 
+def _key_header(key: str, *, azure: bool) -> dict[str, str]:
+    if not key:
+        return {}
+    return {"api-key": key} if azure else {"Authorization": f"Bearer {key}"}
+
+
 async def _opened(
-    headers: dict[str, str], timeout: float
+    headers: Mapping[str, str], timeout: float, connections: int
 ) -> AsyncGenerator[aiohttp.ClientSession, None]:
     """Hold a session open.
 
@@ -235,9 +221,10 @@ async def _opened(
     import aiohttp  # noqa: PLC0415 - a quarter of a second that embedded models do not need
 
     session = aiohttp.ClientSession(
-        headers=headers,
-        connector=aiohttp.TCPConnector(limit=CONNECTIONS, ttl_dns_cache=300),
+        headers={"Accept-Encoding": "gzip, deflate", **headers},
+        connector=aiohttp.TCPConnector(limit=connections, ttl_dns_cache=300),
         timeout=aiohttp.ClientTimeout(total=timeout),
+        auto_decompress=False,  # it is done under a bound: a small reply may unpack to gigabytes
     )
     try:
         yield session
@@ -257,7 +244,3 @@ def _parts(name: str, base_url: str) -> SplitResult:
     if not good:
         raise ModelError(f"the base_url of {name} is no http(s) URL; write http://host:port/v1")
     return parts
-
-
-def _written(schema: Mapping[str, Any] | None) -> str:
-    return json.dumps(schema, default=dict)

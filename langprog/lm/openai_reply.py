@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from langprog.errors import BadRequestError, ContentFilterError, ServerError
+from langprog.lm.finish import FinishReason, finish_reason_of
 from langprog.lm.openai_errors import error_of
+from langprog.lm.parts import ToolCall
 from langprog.lm.types import Completion, Request, Usage
 
 # What reading data of any shape can meet.
 MISSHAPEN = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+# No single reply of any model comes near so many tokens.
+MOST_TOKENS = 10**9
 
 
 def read_completion(text: str, request: Request, name: str, latency: float) -> Completion:
@@ -30,99 +35,180 @@ def read_completion(text: str, request: Request, name: str, latency: float) -> C
     """
     try:
         data = json.loads(text)
-        if "choices" not in data and isinstance(data.get("error"), dict):
-            raise error_of(_status(data["error"]), {}, text, name)
+        raise_error_in(data, name)
         choices = data["choices"]
-        texts = tuple(_text(choice["message"]["content"]) for choice in choices)
-        reasons = tuple(_reason(choice) for choice in choices)
-        usage = read_usage(data.get("usage") or {})
-        logprobs = _logprobs(choices) if request.logprobs else None
+        messages = [choice["message"] for choice in choices]
+        texts = tuple(map(text_in, messages))
+        calls = tuple(tool_calls_in(message.get("tool_calls")) for message in messages)
+        reasoning = tuple(reasoning_in(message) for message in messages)
+        completion = Completion(
+            texts,
+            name,
+            read_usage(data.get("usage") or {}),
+            tuple(map(reason_of, choices)),
+            _logprobs(choices) if request.logprobs else None,
+            latency=latency,
+            tool_calls=calls if any(calls) else (),
+            reasoning=reasoning if any(reasoning) else (),
+        )
         if not texts:
             raise TypeError("there is no choice")
     except MISSHAPEN:
-        raise ServerError(f"{name}: the reply is no completion", model=name) from None
-    return checked(Completion(texts, name, usage, reasons, logprobs, None, latency), request)
+        raise _no_completion(name) from None
+    return check_completion(completion, request)
 
 
-def checked(completion: Completion, request: Request) -> Completion:
+def check_completion(completion: Completion, request: Request) -> Completion:
     """Return ``completion`` if it answers ``request``.
 
     Raises:
+        ServerError: The endpoint broke off.
         ContentFilterError: The provider refused the content.
         BadRequestError: There are fewer completions than asked for.
     """
-    name = completion.model
-    if all(reason == "content_filter" for reason in completion.finish_reasons):
-        raise ContentFilterError(f"{name}: the content was refused", model=name)
+    name, reasons = completion.model, completion.finish_reasons
+    if "error" in reasons:
+        raise ServerError(
+            f"{name}: the endpoint broke the reply off", model=name, charge="everything"
+        )
+    if all(reason == "content_filter" for reason in reasons):
+        raise ContentFilterError(
+            f"{name}: the content was refused", model=name, charge="everything"
+        )
     if len(completion.texts) < request.n:
         raise BadRequestError(
             f"{name}: the endpoint gives {len(completion.texts)} completion(s) where "
             f"n={request.n} are asked for: ask for one at a time",
             model=name,
+            charge="everything",
+            params=("n",),
+        )
+    if len(completion.texts) > request.n:  # n is a bound for those who read the texts
+        return replace(
+            completion,
+            texts=completion.texts[: request.n],
+            finish_reasons=reasons[: request.n],
+            logprobs=completion.logprobs and completion.logprobs[: request.n],
+            tool_calls=completion.tool_calls[: request.n],
+            reasoning=completion.reasoning[: request.n],
         )
     return completion
+
+
+def raise_error_in(data: Mapping[str, Any], name: str) -> None:
+    """Raise the error that a body or an event with status 200 holds, if it holds one.
+
+    Raises:
+        LMError: What it holds.
+    """
+    choices = data.get("choices")
+    inside = [choice.get("error") for choice in choices] if isinstance(choices, list) else []
+    for error in (data.get("error"), *inside):
+        if not error:
+            continue
+        body = json.dumps({"error": error})
+        failed = error_of(_status(error), {}, body, name)
+        if isinstance(failed, ServerError):
+            failed.charge = "everything"  # it had begun to answer
+        raise failed
+
+
+def _no_completion(name: str) -> ServerError:
+    return ServerError(f"{name}: the reply is no completion", model=name, charge="everything")
 
 
 def read_usage(data: Mapping[str, Any]) -> Usage:
     """Read the count of tokens; what is left out is 0.
 
     Raises:
-        ValueError: A count is negative (others of ``MISSHAPEN`` for other shapes).
+        ValueError: A count cannot be one (others of ``MISSHAPEN`` for other shapes).
     """
-    details = data.get("prompt_tokens_details") or {}
-    counts = (
-        int(data.get("prompt_tokens") or 0),
-        int(data.get("completion_tokens") or 0),
-        int(details.get("cached_tokens") or 0),
+    prompt = data.get("prompt_tokens_details") or {}
+    reply = data.get("completion_tokens_details") or {}
+    return Usage(
+        _count(data.get("prompt_tokens")),
+        _count(data.get("completion_tokens")),
+        _count(prompt.get("cached_tokens")),
+        _count(reply.get("reasoning_tokens")),
     )
-    if min(counts) < 0:
-        raise ValueError("a count of tokens is negative")
-    return Usage(*counts)
 
 
-def read_delta(data: str, name: str) -> str:
-    """Read one event of a stream; its text, empty where it holds none.
-
-    Raises:
-        ServerError: The event is none of a completion; or, where it holds an error, that error.
-    """
-    try:
-        event = json.loads(data)
-        if "choices" not in event and isinstance(event.get("error"), dict):
-            raise error_of(_status(event["error"]), {}, data, name)
-        choices = event["choices"]
-        return _text((choices[0].get("delta") or {}).get("content")) if choices else ""
-    except MISSHAPEN:
-        raise ServerError(f"{name}: the stream holds no completion", model=name) from None
+def _count(value: Any) -> int:
+    if value is None:
+        return 0
+    number = int(value) if not isinstance(value, str) or len(value) < 20 else -1
+    if isinstance(value, bool) or not 0 <= number <= MOST_TOKENS or number != float(value):
+        raise ValueError("a count of tokens that cannot be")
+    return number
 
 
-def _status(error: Mapping[str, Any]) -> int:
-    code = error.get("code")
+def _status(error: Any) -> int:
+    code = error.get("code") if isinstance(error, Mapping) else None
+    if isinstance(code, str) and code.isdecimal() and len(code) == 3:
+        code = int(code)
     return code if isinstance(code, int) and 400 <= code < 600 else 500
 
 
-def _text(content: Any) -> str:
+def text_in(message: Mapping[str, Any]) -> str:
+    """Return the text of a message."""
+    # Only a message of nothing but tool calls may lack it.
+    content = message.get("content") if message.get("tool_calls") else message["content"]
     if content is None:
         return ""
     if isinstance(content, str):
         return content
     if isinstance(content, list):
+        # Others are thoughts, which `reasoning_in` reads.
         return "".join(str(part["text"]) for part in content if part["type"] == "text")
     raise TypeError("content is no text")
 
 
-def _reason(choice: Mapping[str, Any]) -> str:
-    message = choice["message"]
-    if message["content"] is None and message.get("refusal"):
+def reasoning_in(message: Mapping[str, Any]) -> str:
+    """Return what a message says of the model's thinking, under any of the usual names."""
+    for name in ("reasoning_content", "reasoning", "thinking"):
+        thoughts = message.get(name)
+        if isinstance(thoughts, str) and thoughts:
+            return thoughts
+    content = message.get("content")
+    if not isinstance(content, list):
+        return ""
+    thoughts = [part["thinking"] for part in content if part["type"] == "thinking"]
+    return "".join(map(_thought, thoughts))
+
+
+def _thought(thought: Any) -> str:
+    return thought if isinstance(thought, str) else "".join(str(part["text"]) for part in thought)
+
+
+def tool_calls_in(data: Any) -> tuple[ToolCall, ...]:
+    """Return the tool calls of a message."""
+    calls = []
+    for place, call in enumerate(data or ()):
+        function = call["function"]
+        arguments = function.get("arguments") or "{}"
+        if not isinstance(arguments, str):  # some servers send them as data
+            arguments = json.dumps(arguments)
+        name = function["name"]
+        if not isinstance(name, str):
+            raise TypeError("a tool call names no tool")
+        calls.append(ToolCall(str(call.get("id") or f"call_{place}"), name, arguments))
+    return tuple(calls)
+
+
+def reason_of(choice: Mapping[str, Any]) -> FinishReason:
+    """Return why a choice ended."""
+    message = choice.get("message") or {}
+    if message.get("refusal") and not message.get("content"):
         return "content_filter"
-    return str(choice.get("finish_reason") or "stop")
+    reason = finish_reason_of(choice.get("finish_reason"))
+    return "tool_calls" if reason == "stop" and message.get("tool_calls") else reason
 
 
-def _logprobs(choices: list[dict[str, Any]]) -> tuple[tuple[float, ...], ...] | None:
-    found = []
+def _logprobs(choices: Sequence[Mapping[str, Any]]) -> tuple[tuple[float, ...], ...] | None:
+    read = []
     for choice in choices:
         inside = (choice.get("logprobs") or {}).get("content")
         if inside is None:
             return None
-        found.append(tuple(float(token["logprob"]) for token in inside))
-    return tuple(found)
+        read.append(tuple(float(token["logprob"]) for token in inside))
+    return tuple(read)

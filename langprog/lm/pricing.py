@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from numbers import Real
 
 from langprog.errors import ModelError
+from langprog.lm.streaming import Completed, Delta, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request, Usage
-from langprog.lm.wrapper import Wrapper
+from langprog.lm.wrapper import Wrapper, layers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,17 @@ class Priced(Wrapper):
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request``, with its price."""
-        completion = await self.inner.complete(request)
+        return self._priced(await self.inner.complete(request))
+
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
+        """Answer ``request`` piece by piece; the whole at the end has its price."""
+        async with aclosing(stream_completion(self.inner, request)) as deltas:
+            async for delta in deltas:
+                if isinstance(delta, Completed):
+                    delta = Completed(self._priced(delta.completion))
+                yield delta
+
+    def _priced(self, completion: Completion) -> Completion:
         if self.price is None or not completion.usage.total_tokens:
             return completion
         return replace(completion, dollars=self.price.of(completion.usage))
@@ -84,8 +97,4 @@ def price_of(name: str) -> Price | None:
 
 def price_in(model: LanguageModel) -> Price | None:
     """Return the price that a model's answers are marked with, else ``None``."""
-    while isinstance(model, Wrapper):
-        if isinstance(model, Priced):
-            return model.price
-        model = model.inner
-    return None
+    return next((layer.price for layer in layers_of(model) if isinstance(layer, Priced)), None)

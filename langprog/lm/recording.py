@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Protocol
 
+from langprog.lm.cache import reused
 from langprog.lm.keys import request_key
 from langprog.lm.single_flight import SingleFlight
+from langprog.lm.streaming import Completed, Delta, replay_completion, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request
 from langprog.lm.wrapper import Wrapper
 
@@ -50,6 +53,18 @@ class Recorded(Wrapper):
             known, mine = await self._flights.run(key, ask)
             if mine:
                 return known
-        for ledger in request.payers:
-            ledger.note_cached(known)
-        return replace(known, cached=True)
+        return reused(known, request)
+
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
+        """Answer ``request`` piece by piece, from the memo where it is there."""
+        key = request_key(self.inner, request)
+        known = self._memo.get(key)
+        if known is None:
+            deltas = stream_completion(self.inner, request)
+        else:
+            deltas = replay_completion(reused(known, request))
+        async with aclosing(deltas):
+            async for delta in deltas:
+                if known is None and isinstance(delta, Completed):
+                    self._memo.put(key, delta.completion)
+                yield delta

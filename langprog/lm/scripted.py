@@ -67,7 +67,7 @@ class ScriptedLM:
         if isinstance(reply, Completion):
             return reply
         texts = (reply,) * request.n if isinstance(reply, str) else self._texts(reply, request)
-        prompt = sum(len(message.content.split()) for message in request.messages)
+        prompt = sum(len(message.text.split()) for message in request.messages)
         return Completion(
             texts=texts,
             model=self.name,
@@ -77,7 +77,9 @@ class ScriptedLM:
         )
 
     def _texts(self, reply: Sequence[str], request: Request) -> tuple[str, ...]:
-        if not isinstance(reply, (list, tuple)) or not all(isinstance(one, str) for one in reply):
+        if not isinstance(reply, (list, tuple)) or not all(
+            isinstance(text, str) for text in reply
+        ):
             raise ModelError(f"the script of {self.name} replied {reply!r}, which is no text")
         if len(reply) < request.n:
             raise ModelError(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
 
 from langprog.errors import InputError, RateLimitError
+from langprog.lm.streaming import Completed, Delta, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request
 from langprog.lm.wrapper import Wrapper
 
@@ -25,7 +27,8 @@ class Throttle(Wrapper):
 
     Args:
         inner: The model.
-        width: Requests under way at most; the adaptive width never passes it.
+        width: Requests under way at most; the adaptive width never passes it. ``None``: as many
+            as there are, until the endpoint first complains.
         rpm: Requests a minute at most.
         tpm: Tokens a minute at most. A request counts from its start with what an average one
             took so far (the first ones: with the bytes of their prompt), and is corrected when
@@ -41,7 +44,7 @@ class Throttle(Wrapper):
         self,
         inner: LanguageModel,
         *,
-        width: int = 64,
+        width: int | None = None,
         rpm: int | None = None,
         tpm: int | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -51,8 +54,8 @@ class Throttle(Wrapper):
         for name, value in (("width", width), ("rpm", rpm), ("tpm", tpm)):
             if value is not None and value < 1:
                 raise InputError(f"{name}={value}: must be 1 or more")
-        self._most = width
-        self._width = float(width)
+        self._most = math.inf if width is None else float(width)
+        self._width = self._most
         self._rpm, self._tpm = rpm, tpm
         self._clock, self._sleep = clock, sleep
         self._running = 0
@@ -64,9 +67,9 @@ class Throttle(Wrapper):
         self._lock = threading.Lock()
 
     @property
-    def width(self) -> int:
-        """Requests under way at most, now."""
-        return max(1, int(self._width))
+    def width(self) -> float:
+        """Requests under way at most, now; ``inf`` where nothing bounds them yet."""
+        return max(1.0, self._width // 1)
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request`` when its turn has come."""
@@ -80,9 +83,27 @@ class Throttle(Wrapper):
             self._speed_up(start, completion.usage.total_tokens)
             return completion
         finally:
-            with self._lock:
-                self._running -= 1
-            self._wake_next()
+            self._leave()
+
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
+        """Answer ``request`` piece by piece when its turn has come."""
+        start = await self._enter(request)
+        try:
+            async with aclosing(stream_completion(self.inner, request)) as deltas:
+                async for delta in deltas:
+                    if isinstance(delta, Completed):
+                        self._speed_up(start, delta.completion.usage.total_tokens)
+                    yield delta
+        except RateLimitError:
+            self._slow_down(start.at)
+            raise
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._running -= 1
+        self._wake_next()
 
     async def _enter(self, request: Request) -> _Started:
         turn: asyncio.Future[None] | None = None
@@ -114,7 +135,7 @@ class Throttle(Wrapper):
             return 0
         if self._finished:
             return self._finished_tokens // self._finished
-        return sum(len(message.content) for message in request.messages)
+        return sum(len(message.text) for message in request.messages)
 
     def _pause(self, start: _Started) -> float:
         if self._rpm is None and self._tpm is None:
@@ -149,12 +170,13 @@ class Throttle(Wrapper):
     def _slow_down(self, started: float) -> None:
         with self._lock:
             if started >= self._cut_at:
-                self._width = max(1.0, self._width / 2)
+                open_ended = math.isinf(self._width)
+                self._width = max(1.0, (self._running if open_ended else self._width) / 2)
                 self._cut_at = self._clock()
 
     def _speed_up(self, start: _Started, tokens: int) -> None:
         with self._lock:
-            self._width = min(float(self._most), self._width + 1.0 / self._width)
+            self._width = min(self._most, self._width + 1.0 / self._width)
             if self._tpm is not None:
                 self._finished += 1
                 self._finished_tokens += tokens

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+
+from langprog.lm.streaming import Delta, replay_completion, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request, Sampling
 
 
 class Wrapper:
-    """A language model around another one; a subclass adds one idea to ``complete``."""
+    """A language model around another one; a subclass adds one idea.
+
+    Override ``complete``, and ``stream`` where the idea is about streams as well::
+
+        class Logged(Wrapper):
+            async def complete(self, request):
+                completion = await self.inner.complete(request)
+                print(self.name, completion.usage.total_tokens)
+                return completion
+    """
 
     def __init__(self, inner: LanguageModel) -> None:
         self.inner = inner
@@ -30,6 +43,27 @@ class Wrapper:
         """Answer ``request``."""
         return await self.inner.complete(request)
 
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
+        """Answer ``request`` piece by piece.
+
+        A subclass that changes ``complete`` alone keeps its idea: its answers come whole.
+        """
+        if type(self).complete is Wrapper.complete:
+            deltas = stream_completion(self.inner, request)
+        else:
+            deltas = replay_completion(await self.complete(request))
+        async with aclosing(deltas):
+            async for delta in deltas:
+                yield delta
+
     async def aclose(self) -> None:
         """Close the model inside."""
         await self.inner.aclose()
+
+
+def layers_of(model: LanguageModel) -> Iterator[LanguageModel]:
+    """Yield a model and what it is wrapped around, from the outside in."""
+    yield model
+    while isinstance(model, Wrapper):
+        model = model.inner
+        yield model

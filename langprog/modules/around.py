@@ -14,13 +14,21 @@ from langprog.errors import (
     ParseError,
     SignatureError,
     TransportError,
+    TruncatedError,
 )
 from langprog.modules.base import Module
 from langprog.modules.prediction import Prediction
 from langprog.signature import FieldSpec
 
 # What one model or one sample may do wrong while another one does not.
-SURVIVED = (TransportError, ParseError, CheckError, ContextWindowError, ContentFilterError)
+SURVIVED = (
+    TransportError,
+    ParseError,
+    CheckError,
+    ContextWindowError,
+    ContentFilterError,
+    TruncatedError,
+)
 
 
 class Around(Module):

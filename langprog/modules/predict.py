@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from langprog.adapters import Adapter, adapter_named
-from langprog.errors import BudgetExceeded, InputError, LMError, ParseError
+from langprog.errors import BadRequestError, BudgetExceeded, InputError, LMError, ParseError
 from langprog.example import Example
-from langprog.lm import Completion, LanguageModel, Message, Sampling
+from langprog.lm import Completion, LanguageModel, Message, Request, Sampling
 from langprog.modules.base import Module, Parameter
 from langprog.modules.prediction import Prediction
+from langprog.modules.reading import Reading
 from langprog.modules.trace import TraceStep, recorder
 from langprog.runtime import ask, current, remember
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
@@ -168,16 +170,23 @@ class Predict(Module):
     async def _answer(
         self, adapter: Adapter, messages: tuple[Message, ...], completions: list[Completion]
     ) -> dict[str, Any]:
+        read = Reading(adapter, self.signature)
         schema = adapter.response_schema(self.signature)
-        completion = await ask(self.model, messages, self.sampling, schema)
+        request = Request(messages, self.sampling, response_schema=schema, accept=read)
+        completion = await ask(self.model, request)
         completions.append(completion)
         try:
-            return adapter.parse(self.signature, completion.text)
+            return read(completion)
         except ParseError as error:
-            again = adapter.repair(messages, completion.text, str(error))
-        completion = await ask(self.model, again, self.sampling, schema)
+            unreadable = error
+        again = adapter.repair(messages, completion.text, str(unreadable))
+        try:
+            completion = await ask(self.model, replace(request, messages=again))
+        except BadRequestError:
+            # It refuses the second question; what was wrong with the first reply is the news.
+            raise unreadable from None
         completions.append(completion)
-        return adapter.parse(self.signature, completion.text)
+        return read(completion)
 
     def _record(
         self,

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from langprog.errors import BadRequestError, ContextWindowError
-from langprog.lm.types import Completion, Request, Sampling, Usage
+from langprog.lm import Completion, Content, Part, Request, Sampling, Text, Usage
 from langprog.pocket.generate import Settings
 from langprog.pocket.models import Size, runner, size_named
 
@@ -81,7 +81,7 @@ class PocketLM:
         )
 
     def _answer(self, request: Request, settings: Settings) -> Completion:
-        messages = [(m.role, m.content) for m in request.messages]
+        messages = [(m.role, m.text) for m in request.messages]
         try:
             prompt, drawn, kept = runner(self._size.name).answer(messages, settings, request.n)
         except ContextWindowError as error:
@@ -97,7 +97,7 @@ class PocketLM:
 
     def _settings(self, request: Request) -> Settings:
         sampling = request.sampling.over(self._defaults)
-        problem = None
+        problem = _unknown(request, sampling)
         if not request.messages:
             problem = "a request needs at least one message"
         elif request.n < 1:
@@ -126,3 +126,22 @@ class PocketLM:
 
     async def aclose(self) -> None:
         """Nothing is held open."""
+
+
+def _unknown(request: Request, sampling: Sampling) -> str | None:
+    """Return what a request asks for that an embedded model does not have, in words."""
+    parts = [part for message in request.messages for part in _parts(message.content)]
+    other = next((type(part).__name__ for part in parts if not isinstance(part, Text)), None)
+    if other is not None:
+        return f"an embedded model reads text alone, not the part {other}"
+    if request.tools:
+        return "an embedded model calls no tools"
+    if sampling.reasoning_effort is not None:
+        return "an embedded model has no reasoning_effort"
+    if sampling.extra:
+        return f"an embedded model has no setting {next(iter(sampling.extra))!r}"
+    return None
+
+
+def _parts(content: Content) -> tuple[Part, ...]:
+    return () if isinstance(content, str) else content

@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
-from langprog.lm import Completion, Message, Request, Sampling
+from langprog.lm import Completion, Request
 from langprog.runtime.settings import current, model_named
 
 
-async def ask(
-    model: str | None,
-    messages: tuple[Message, ...],
-    sampling: Sampling = Sampling(),
-    response_schema: Mapping[str, Any] | None = None,
-    *,
-    n: int = 1,
-    logprobs: bool = False,
-) -> Completion:
-    """Ask a model by name, paid by the ledgers that are in force here.
+async def ask(model: str | None, request: Request) -> Completion:
+    """Ask a model, paid by the ledgers that are in force here.
 
     Args:
         model: The model's name, or ``None`` for the ambient one.
-        messages: The prompt.
-        sampling: The predictor's sampling; the ambient one fills what it leaves open.
-        response_schema: JSON schema that the reply should follow.
-        n: Completions wanted.
-        logprobs: Whether the chosen tokens' log-probabilities are wanted.
+        request: What is asked; the ambient sampling fills what it leaves open.
 
     Returns:
-        The completion, with ``n`` texts.
+        The completion, with ``request.n`` texts.
 
     Raises:
         LMError: The model gave no usable completion.
         BudgetExceeded: A ledger cannot take the call.
     """
     settings = current()
-    wanted = sampling.over(settings.sampling)
-    request = Request(
-        messages=messages,
-        sampling=wanted if settings.draw is None else settings.draw.over(wanted),
-        n=n,
-        response_schema=response_schema,
-        logprobs=logprobs or settings.logprobs,
-        ledgers=settings.ledgers,
+    sampling, optional = request.sampling.over(settings.sampling), request.optional
+    if settings.draw is not None:
+        drawn = settings.draw.over(sampling)
+        added = {"seed", "temperature"} if drawn.temperature != sampling.temperature else {"seed"}
+        sampling, optional = drawn, optional | added
+    return await model_named(model).complete(
+        replace(
+            request,
+            sampling=sampling,
+            logprobs=request.logprobs or settings.logprobs,
+            ledgers=settings.ledgers,
+            optional=optional,
+        )
     )
-    return await model_named(model).complete(request)

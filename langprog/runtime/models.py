@@ -19,6 +19,7 @@ from langprog.lm import (
     LanguageModel,
     LiteLLM,
     MemoryCache,
+    Negotiated,
     OpenAICompatible,
     Price,
     Priced,
@@ -76,11 +77,14 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
 
     Args:
         name: ``provider/model``.
-        **options: ``temperature``, ``max_tokens``, ``top_p``, ``stop``, ``seed``: sampling where
-            a request says nothing. ``base_url``, ``api_key``, ``timeout`` (seconds, default 60):
-            the endpoint. ``cache``: ``True`` for the user's cache folder (for an embedded model:
-            memory), ``False``, a folder, or a Cache. ``price``: dollars per million tokens.
-            ``width``, ``rpm``, ``tpm``: requests at once, requests and tokens per minute.
+        **options: ``temperature``, ``max_tokens``, ``top_p``, ``stop``, ``seed``,
+            ``reasoning_effort``, ``extra`` (further members of the body): sampling where a request
+            says nothing. ``base_url``, ``api_key``, ``api_version`` (Azure), ``headers`` (never
+            stored), ``timeout`` (seconds, default 60): the endpoint. ``cache``: ``True`` for the
+            user's cache folder (for an embedded model: memory), ``False``, a folder, or a Cache.
+            ``price``: dollars per million tokens.
+            ``width``, ``rpm``, ``tpm``: requests at once (as many as a caller such as
+            ``evaluate(concurrency=)`` starts, if left out), requests and tokens per minute.
             ``attempts``: how often a request is sent at most.
 
     Returns:
@@ -120,7 +124,7 @@ def _remote(name: str, options: CheckedOptions) -> LanguageModel:
         rpm=options.rpm,
         tpm=options.tpm,
     )
-    retried = Retry(throttled, attempts=options.attempts)
+    retried = Retry(Negotiated(throttled, options.sampling), attempts=options.attempts)
     return _cached(retried, options.cache, in_process=False)
 
 
@@ -129,7 +133,7 @@ def _client(name: str, options: CheckedOptions) -> LanguageModel:
     known = PROVIDERS.get(provider)
     base_url = options.base_url
     if base_url is None and known is None:
-        return LiteLLM(name, defaults=options.sampling, timeout=options.timeout)
+        return LiteLLM(name, timeout=options.timeout)
     variable = known.key_variable if known else ""
     key = options.api_key or (os.environ.get(variable) if variable else None)
     if base_url is None and variable and not key:
@@ -142,8 +146,9 @@ def _client(name: str, options: CheckedOptions) -> LanguageModel:
         base_url=base_url or (known.address if known else ""),
         model=rest if known and rest else name,
         api_key=key,
-        defaults=options.sampling,
         timeout=options.timeout,
+        headers=options.headers,
+        api_version=options.api_version,
     )
 
 

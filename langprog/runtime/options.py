@@ -6,10 +6,19 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    JsonValue,
+    ValidationError,
+)
 
 from langprog.errors import ModelError
-from langprog.lm import Cache, Price, Sampling
+from langprog.lm import OWN_MEMBERS, Cache, Price, Sampling
 
 
 class LMOptions(TypedDict, total=False):
@@ -20,8 +29,12 @@ class LMOptions(TypedDict, total=False):
     top_p: float
     stop: tuple[str, ...]
     seed: int
+    reasoning_effort: str
+    extra: dict[str, Any]
     base_url: str
     api_key: str
+    api_version: str
+    headers: dict[str, str]
     timeout: float
     cache: bool | str | Path | Cache
     price: Price
@@ -33,6 +46,13 @@ class LMOptions(TypedDict, total=False):
 
 def _several(stop: Any) -> Any:
     return (stop,) if isinstance(stop, str) else tuple(stop) if isinstance(stop, list) else stop
+
+
+def _free(extra: dict[str, Any]) -> dict[str, Any]:
+    taken = sorted(OWN_MEMBERS.intersection(extra))
+    if taken:
+        raise ValueError(f"{taken[0]!r} is set by langprog itself; lp.LM has an option for it")
+    return extra
 
 
 Count = Annotated[int, Field(ge=1)]
@@ -48,12 +68,16 @@ class CheckedOptions(BaseModel):
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     stop: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     seed: int | None = None
+    reasoning_effort: Annotated[str, Field(min_length=1)] | None = None
+    extra: Annotated[dict[str, JsonValue], AfterValidator(_free)] | None = None
     base_url: str | None = None
     api_key: str | None = Field(default=None, repr=False)
+    api_version: str | None = None
+    headers: dict[str, str] | None = Field(default=None, repr=False)
     timeout: Annotated[float, Field(gt=0)] = 60.0
     cache: bool | str | InstanceOf[Path] | InstanceOf[Cache] = True
     price: InstanceOf[Price] | None = None
-    width: Count = 64
+    width: Count | None = None
     rpm: Count | None = None
     tpm: Count | None = None
     attempts: Count = 6
@@ -81,5 +105,5 @@ def checked_options(options: LMOptions) -> CheckedOptions:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])
         # A key, however wrong, is not for a message.
-        value = "..." if name == "api_key" else f"{options.get(name)!r:.40}"
+        value = "..." if name in ("api_key", "headers") else f"{options.get(name)!r:.40}"
         raise ModelError(f"lp.LM: {name}={value} does not fit: {first['msg']}") from None

@@ -14,7 +14,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from langprog import Example, Predict, Sampling
-from langprog.errors import ContentFilterError, ContextWindowError, ParseError, TransportError
+from langprog.errors import (
+    ContentFilterError,
+    ContextWindowError,
+    ParseError,
+    TransportError,
+    TruncatedError,
+)
 from langprog.evaluation import Row
 from langprog.lm import LanguageModel
 from langprog.runtime import current, in_order
@@ -195,7 +201,13 @@ async def _said(
     (output,) = signature.outputs
     try:
         prediction = await ask.acall(**values)
-    except (ParseError, TransportError, ContextWindowError, ContentFilterError) as error:
+    except (
+        ParseError,
+        TransportError,
+        ContextWindowError,
+        ContentFilterError,
+        TruncatedError,
+    ) as error:
         run.note(f"a proposal for {path} failed: {error}")
         return None
     return str(prediction[output]).strip()

@@ -20,6 +20,7 @@ from langprog.lm import (
     Ledger,
     MemoryCache,
     Message,
+    Negotiated,
     Price,
     Priced,
     Request,
@@ -93,22 +94,22 @@ def test_64_workers_send_exactly_200_requests_and_the_200_succeed() -> None:
     asyncio.run(run())
 
 
-def test_retries_and_refused_settings_are_calls_too() -> None:
+def test_retries_are_calls_too_and_refused_ones_are_none() -> None:
     async def run() -> None:
         refused = refuses(400, message="response_format is not supported")
-        answers = [refuses(500), refused, refuses(429), says(good())]
-        for calls in (1, 2, 3):
+        answers = [refuses(500), refused, refuses(429), refuses(500), says(good())]
+        for calls, sent in ((1, 1), (2, 4)):
             ledger = Ledger(Budget(calls=calls))
             async with client(*answers) as (inner, seen):
-                model = Retry(Budgeted(inner), sleep=at_once)
+                model = Retry(Negotiated(Budgeted(inner)), sleep=at_once)
                 with pytest.raises(BudgetExceeded, match=f"{calls} calls"):
                     await model.complete(asking(response_schema={}, ledgers=(ledger,)))
-                assert seen.calls == ledger.paid.calls == calls
-        ledger = Ledger(Budget(calls=4))
+                assert (seen.calls, ledger.paid.calls) == (sent, calls)
+        ledger = Ledger(Budget(calls=3))
         async with client(*answers) as (inner, seen):
-            model = Retry(Budgeted(inner), sleep=at_once)
+            model = Retry(Negotiated(Budgeted(inner)), sleep=at_once)
             await model.complete(asking(response_schema={}, ledgers=(ledger,)))
-            assert seen.calls == ledger.paid.calls == 4
+            assert (seen.calls, ledger.paid.calls) == (5, 3)
 
     asyncio.run(run())
 
@@ -310,11 +311,11 @@ def test_rounding_never_leaves_a_call_waiting_for_nobody(seed: int, scale: float
         reservations: list[Reservation] = []
         for _ in range(2000):
             if reservations and rng.random() < 0.5:
-                reservations.pop(rng.randrange(len(reservations))).release()
+                reservations.pop(rng.randrange(len(reservations))).close("nothing")
             elif ledger.reserved.dollars < 0.9 * scale:
                 reservations.append(await ledger.reserve(Spend(1, 1, scale * rng.random() / 100)))
         for reservation in reservations:
-            reservation.release()
+            reservation.close("nothing")
         assert ledger.reserved == Spend()
         await asyncio.wait_for(ledger.reserve(Spend(1, 1, scale)), timeout=5)
 
@@ -524,7 +525,7 @@ def test_what_remains() -> None:
         reservation = await ledger.reserve(Spend(1, 40, 0.25))
         left = ledger.remaining()
         assert (left.calls, left.tokens, left.dollars, left.seconds) == (4, 60, 0.75, None)
-        reservation.release()
+        reservation.close("nothing")
         assert replace(ledger.remaining(), seconds=None) == ledger.budget
 
     asyncio.run(run())

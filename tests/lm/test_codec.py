@@ -33,7 +33,7 @@ def test_completions_as_json() -> None:
         {"texts": "abc"},
         {"texts": [1]},
         {"texts": None},
-        {"usage": [1, 2, 3, 4]},
+        {"usage": [1, 2, 3, 4, 5]},
         {"usage": ["a"]},
         {"usage": [1e999, 0, 0]},
         {"logprobs": [[None]]},

@@ -26,7 +26,18 @@ from langprog.errors import (
     TimeoutError,
     TransportError,
 )
-from langprog.lm import Completion, Message, OpenAICompatible, Request, Retry, Sampling, Usage
+from langprog.lm import (
+    Completed,
+    Completion,
+    Delta,
+    Message,
+    OpenAICompatible,
+    Request,
+    Retry,
+    Sampling,
+    TextDelta,
+    Usage,
+)
 from tests.lm.endpoint import (
     Answer,
     asking,
@@ -171,7 +182,7 @@ REFUSALS: dict[str, tuple[Answer, type[LMError]]] = {
     "400": (refuses(400, message="temperature is too high"), BadRequestError),
     "404": (refuses(404, "model_not_found"), BadRequestError),
     "405": (sends(b"405: Method Not Allowed", "text/plain", 405), BadRequestError),
-    "413": (sends(b"too large", "text/plain", 413), BadRequestError),
+    "413": (sends(b"too large", "text/plain", 413), ContextWindowError),
     "422": (refuses(422), BadRequestError),
     "deep nesting": (sends(b"[" * 100_000, status=400), BadRequestError),
     "context, OpenAI": (refuses(400, "context_length_exceeded"), ContextWindowError),
@@ -454,56 +465,6 @@ def test_compressed_replies_are_read() -> None:
     assert completes(packed).text == "x" * 10_000
 
 
-def test_a_refused_schema_is_left_out_from_then_on_and_each_request_is_counted() -> None:
-    refused = refuses(400, message="response_format json_schema is not supported")
-
-    async def run() -> None:
-        async with client(refused, says(good())) as (model, seen):
-            request = asking(response_schema=SCHEMA)
-            with pytest.raises(TransportError, match="without"):
-                await model.complete(request)
-            assert seen.calls == 1
-            retried = Retry(model, sleep=at_once)
-            assert (await retried.complete(request)).text == "fine"
-            await retried.complete(asking("again", response_schema=SCHEMA))
-            assert ["response_format" in one for one in seen.requests] == [True, False, False]
-        async with client(refused, says(good())) as (model, seen):
-            other = {"type": "object", "properties": {"b": {"type": "string"}}}
-            retried = Retry(model, sleep=at_once)
-            await retried.complete(request)
-            await retried.complete(asking(response_schema=other))
-            # One schema that is refused says nothing about another one.
-            assert ["response_format" in one for one in seen.requests] == [True, False, True]
-
-    asyncio.run(run())
-
-
-def test_a_refusal_that_is_not_about_the_schema_stays_one() -> None:
-    error = fails(
-        refuses(400, message="temperature is too high"), request=asking(response_schema=SCHEMA)
-    )
-    assert type(error) is BadRequestError
-    error = fails(refuses(400, message="unknown schema"))
-    assert type(error) is BadRequestError
-
-
-def test_a_model_that_wants_the_other_name_of_max_tokens_gets_it() -> None:
-    refused = refuses(
-        400,
-        "unsupported_parameter",
-        "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
-    )
-
-    async def run() -> None:
-        async with client(refused, says(good())) as (model, seen):
-            request = asking(sampling=Sampling(max_tokens=50))
-            assert (await Retry(model, sleep=at_once).complete(request)).text == "fine"
-            assert "max_tokens" not in seen.requests[1]
-            assert seen.requests[1]["max_completion_tokens"] == 50
-
-    asyncio.run(run())
-
-
 def test_many_at_once_each_get_their_own_answer() -> None:
     async def parrot(request: web.Request) -> web.StreamResponse:
         sent = json.loads(await request.read())
@@ -544,8 +505,8 @@ def streams(*pieces: bytes, cut: bool = False) -> Answer:
 DONE = b"data: [DONE]\n\n"
 
 
-def streamed(*answers: Answer, **options: Any) -> list[str]:
-    async def run() -> list[str]:
+def streamed(*answers: Answer, **options: Any) -> list[Delta]:
+    async def run() -> list[Delta]:
         async with client(*answers, **options) as (model, seen):
             try:
                 return [piece async for piece in model.stream(asking())]
@@ -561,14 +522,19 @@ def test_a_stream_gives_the_text_as_it_comes() -> None:
     usage = event({"choices": [], "usage": {"prompt_tokens": 1}})
     role = event({"choices": [{"delta": {"role": "assistant"}}]})
     end = event({"choices": [{"delta": None, "finish_reason": "stop"}]})
-    assert "".join(streamed(streams(role, whole, end, usage, DONE))) == "f\u00efne\n"
     everything = role + whole + end + usage + DONE
     bytewise = [everything[i : i + 1] for i in range(len(everything))]
-    assert "".join(streamed(streams(*bytewise))) == "f\u00efne\n"
+    for pieces in ([role, whole, end, usage, DONE], bytewise):
+        *deltas, last = streamed(streams(*pieces))
+        assert deltas == [TextDelta("f\u00ef"), TextDelta("ne\n")]
+        assert isinstance(last, Completed)
+        assert (last.completion.text, last.completion.finish_reason) == ("f\u00efne\n", "stop")
+        assert last.completion.usage == Usage(1, 0)
 
 
 def test_a_long_event_of_a_stream_is_read() -> None:
-    assert "".join(streamed(streams(delta("x" * 300_000), DONE))) == "x" * 300_000
+    *_, last = streamed(streams(delta("x" * 300_000), DONE))
+    assert isinstance(last, Completed) and last.completion.text == "x" * 300_000
 
 
 @pytest.mark.parametrize(
@@ -600,7 +566,7 @@ def test_a_stream_that_nobody_reads_to_its_end_gives_its_connection_back() -> No
         endless = streams(*[delta("x")] * 1000, DONE)
         async with client(endless, says(good())) as (model, _):
             stream = model.stream(asking())
-            assert await anext(stream) == "x"
+            assert await anext(stream) == TextDelta("x")
             await stream.aclose()
             assert (await model.complete(asking())).text == "fine"
 

@@ -18,6 +18,7 @@ from langprog.lm import (
     Ledger,
     LiteLLM,
     MemoryCache,
+    Negotiated,
     OpenAICompatible,
     Priced,
     Retry,
@@ -59,7 +60,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_a_remote_model_has_every_wrapper_in_its_place() -> None:
-    chain = [Cached, Retry, Throttle, Budgeted, Priced]
+    chain = [Cached, Retry, Negotiated, Throttle, Budgeted, Priced]
     assert layers(lp.LM("x/y", base_url=URL)) == [*chain, OpenAICompatible]
     assert layers(lp.LM("x/y", base_url=URL, cache=False)) == [*chain[1:], OpenAICompatible]
     assert layers(lp.LM("cohere/command")) == [*chain, LiteLLM]
@@ -226,8 +227,8 @@ def test_the_whole_chain_at_work() -> None:
             again = await model.complete(asking(ledgers=(ledger,)))
             await model.aclose()
             assert (first.dollars, first.cached, again.cached) == (10.0, False, True)
-            assert seen.calls == ledger.paid.calls == 2
-            assert ledger.uncached.calls == 3
+            assert (seen.calls, ledger.paid.calls) == (2, 1)
+            assert ledger.uncached.calls == 2
 
     asyncio.run(run())
 

@@ -1,0 +1,152 @@
+"""What a message is made of where it is more than text."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from langprog.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Bytes of a kind, or the address where the endpoint finds them.
+
+    Args:
+        data: The bytes; ``None`` where there is an address.
+        url: The address; ``None`` where there are bytes.
+        media_type: Such as ``image/png``; needed with bytes.
+
+    Raises:
+        InputError: There are both, or neither.
+    """
+
+    data: bytes | None = None
+    url: str | None = None
+    media_type: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.data is None) == (self.url is None):
+            kind = type(self).__name__
+            raise InputError(f"a part {kind} has either data= or url=, not both and not neither")
+
+    @property
+    def address(self) -> str:
+        """The address, or the bytes as a ``data:`` URL."""
+        if self.data is None:
+            return self.url or ""
+        return f"data:{self.media_type};base64,{self.base64}"
+
+    @property
+    def base64(self) -> str:
+        """The bytes in base 64."""
+        return base64.b64encode(self.data or b"").decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Image(Media):
+    """An image."""
+
+    media_type: str = "image/png"
+
+
+@dataclass(frozen=True, slots=True)
+class Audio(Media):
+    """A sound."""
+
+    media_type: str = "audio/wav"
+
+
+@dataclass(frozen=True, slots=True)
+class File(Media):
+    """A document.
+
+    Args:
+        name: Its file name, as the model may see it.
+    """
+
+    media_type: str = "application/pdf"
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model's wish to have a tool called; part of an assistant's message.
+
+    Args:
+        id: Names the call, so that its result can be told apart from others.
+        name: The tool.
+        arguments: JSON text, as the model wrote it: it may be no valid JSON.
+    """
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool call gave; part of a message with the role ``tool``.
+
+    Args:
+        call_id: The ``id`` of the call.
+        text: The result, or what went wrong.
+    """
+
+    call_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """What a model thought before it answered; sent back where an endpoint wants it.
+
+    Args:
+        text: The thoughts.
+        signature: The endpoint's proof that they are its own, where it gives one.
+    """
+
+    text: str
+    signature: str = ""
+
+
+Part = Text | Image | Audio | File | ToolCall | ToolResult | Reasoning
+Content = str | tuple[Part, ...]
+
+PARTS: tuple[type[Part], ...] = (Text, Image, Audio, File, ToolCall, ToolResult, Reasoning)
+
+
+def text_of(content: Content) -> str:
+    """Return the text in a message's content, its other parts left out."""
+    if isinstance(content, str):
+        return content
+    return "".join(part.text for part in content if isinstance(part, Text))
+
+
+def identity_of(content: Content) -> Any:
+    """Return a message's content as JSON data that differs where the content does.
+
+    Bytes stand as their digest, so that a key over many images stays short.
+    """
+    return content if isinstance(content, str) else [_identity(part) for part in content]
+
+
+def _identity(part: Part) -> list[str]:
+    match part:
+        case Text() | Reasoning():
+            return [type(part).__name__, part.text, getattr(part, "signature", "")]
+        case ToolCall():
+            return ["ToolCall", part.id, part.name, part.arguments]
+        case ToolResult():
+            return ["ToolResult", part.call_id, part.text]
+    place = part.url if part.data is None else hashlib.sha256(part.data).hexdigest()
+    return [type(part).__name__, place or "", part.media_type, getattr(part, "name", "")]

@@ -1,0 +1,80 @@
+"""What a completion stands for: the outputs of a signature, or an error of the right kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langprog.adapters import Adapter
+from langprog.errors import (
+    ContentFilterError,
+    LangprogError,
+    ParseError,
+    ServerError,
+    TruncatedError,
+)
+from langprog.lm import Completion
+from langprog.signature import SignatureSpec
+
+
+class Reading:
+    """Reads the replies to one prompt; each once, whoever asks for it first.
+
+    Args:
+        adapter: The form in which the reply was asked for.
+        signature: Whose outputs are read.
+    """
+
+    def __init__(self, adapter: Adapter, signature: SignatureSpec) -> None:
+        self._adapter = adapter
+        self._signature = signature
+        self._known: tuple[tuple[str, ...], dict[str, Any] | LangprogError] | None = None
+
+    def __call__(self, completion: Completion) -> dict[str, Any]:
+        """Return the outputs by name.
+
+        Raises:
+            TruncatedError: The reply was cut off at the limit of tokens.
+            ContentFilterError: The provider refused the content.
+            ServerError: The endpoint broke off.
+            ParseError: The reply cannot be read as the outputs.
+        """
+        if self._known is None or self._known[0] is not completion.texts:
+            self._known = (completion.texts, self._read(completion))
+        outcome = self._known[1]
+        if isinstance(outcome, LangprogError):
+            raise outcome
+        return outcome
+
+    def _read(self, completion: Completion) -> dict[str, Any] | LangprogError:
+        broken = _broken(completion)
+        if broken is not None:
+            return broken
+        try:
+            return self._adapter.parse(self._signature, completion.text)
+        except ParseError as error:
+            return error
+
+
+def _broken(completion: Completion) -> LangprogError | None:
+    name, reason = completion.model, completion.finish_reason
+    if reason == "length":
+        return TruncatedError(_cut_off(completion), model=name, text=completion.text)
+    if reason == "content_filter":
+        return ContentFilterError(f"{name}: the content was refused", model=name)
+    if reason == "error":
+        return ServerError(f"{name}: the endpoint broke the reply off", model=name)
+    calls = completion.first_tool_calls
+    if calls and not completion.text.strip():
+        return ParseError(f"it calls the tool {calls[0].name!r} instead of replying")
+    return None
+
+
+def _cut_off(completion: Completion) -> str:
+    usage = completion.usage
+    after = f" after {usage.completion_tokens} tokens" if usage.completion_tokens else ""
+    thinking = any(completion.reasoning) or usage.reasoning_tokens > 0
+    spent = ", all of them spent on thinking" if thinking and not completion.text.strip() else ""
+    return (
+        f"{completion.model}: the reply was cut off at the limit of tokens{after}{spent}: raise "
+        "max_tokens (of lp.LM or the predictor), or ask for a shorter reply"
+    )
