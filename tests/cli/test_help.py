@@ -32,7 +32,7 @@ def test_help_imports_no_command() -> None:
         "import sys; from langprog.cli.main import run; run(['--help'])\n"
         "rooms = {name for name in sys.modules if name.startswith('langprog.')}\n"
         "rooms -= {'langprog.errors', 'langprog.cli', 'langprog.cli.main', "
-        "'langprog.cli.commands'}\n"
+        "'langprog.cli.commands', 'langprog.cli.terminal'}\n"
         "assert not rooms, rooms\n"
         "assert 'pydantic' not in sys.modules\n"
     )
