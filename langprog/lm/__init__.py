@@ -8,7 +8,7 @@
 """
 
 from langprog.lm.budget import Budget, Budgeted, Ledger, Reservation, Spend
-from langprog.lm.cache import Cache, Cached, DiskCache, MemoryCache
+from langprog.lm.cache import Cache, Cached, Cleared, DiskCache, MemoryCache
 from langprog.lm.codec import completion_from_json, completion_to_json
 from langprog.lm.keys import request_key
 from langprog.lm.litellm_client import LiteLLM
@@ -28,6 +28,7 @@ __all__ = [
     "Cache",
     "Cached",
     "CallMemo",
+    "Cleared",
     "Completion",
     "DiskCache",
     "LanguageModel",
