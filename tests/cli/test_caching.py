@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,16 @@ def test_clear_leaves_a_folder_alone_that_was_named_by_mistake(
     assert "was not cleared: it holds 'odd\\x1b[31m'" in said and "\x1b" not in said
     assert len(said.splitlines()) == 1
     assert (tmp_path / "odd\x1b[31m").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_clear_says_that_a_folder_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LANGPROG_CACHE", str(tmp_path))
+    filled(tmp_path)
+    tmp_path.chmod(0o555)
+    (tmp_path / "cache.db").chmod(0o444)
+    assert run(["cache", "clear"]) == 2
+    assert "LANGPROG_CACHE" in capsys.readouterr().err
+    tmp_path.chmod(0o755)
