@@ -12,10 +12,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import final
 
-from langprog import Budget, Module
+from langprog import Budget, Cascade, Module
 from langprog.errors import InputError
 from langprog.evaluation import Metric
 from langprog.lm import LanguageModel
+from langprog.modules import Signal
 from langprog.runtime import run_sync
 from optimizers.candidate import Candidate
 from optimizers.certificate import Accept
@@ -192,6 +193,11 @@ class Optimizer(ABC):
             InputError: It has not; the message says what to do.
         """
         return
+
+    def signals(self, program: Module) -> dict[str, Signal]:
+        """Return how sure each cascade of the program is asked to be, by its path."""
+        modules = program.named_modules().items()
+        return {path: module.signal for path, module in modules if isinstance(module, Cascade)}
 
     def models_needed(self) -> tuple[LanguageModel | str, ...]:
         """Return models that the search names beside those of the program."""

@@ -15,12 +15,14 @@ from typing import Any, Protocol
 from langprog import Module, using
 from langprog.errors import BudgetExceeded, InputError
 from langprog.evaluation import metric_name
-from langprog.lm import Budgeted, LanguageModel, Ledger, Recorded, Wrapper
+from langprog.lm import Budgeted, LanguageModel, Ledger, Recorded, layers_of
+from langprog.modules import Signal
 from langprog.runtime import current, model_named
 from optimizers.allowance import SPARE, Allowance, Share, plan, unpaid
 from optimizers.candidate import Candidate
 from optimizers.certificate import Aim, Certificate, Pairs, certify, too_few, uncertain
 from optimizers.compiled import Compiled
+from optimizers.dialects import Dialects, models_of
 from optimizers.evidence import Evidence
 from optimizers.fingerprint import (
     data_digest,
@@ -73,6 +75,10 @@ class Searcher(Protocol):
 
     def check(self, program: Module) -> None:
         """Refuse a program that has nothing for this search to set."""
+        ...
+
+    def signals(self, program: Module) -> dict[str, Signal]:
+        """Return how sure each cascade is asked to be, by its path."""
         ...
 
     def models_needed(self) -> tuple[LanguageModel | str, ...]:
@@ -153,8 +159,17 @@ class _Compilation:
         )
 
     async def run(self) -> Compiled:
-        with using(budget=self._ledger, wrap=self._recorded):
+        order, searcher = self._order, self._searcher
+        with (
+            using(budget=self._ledger, wrap=self._recorded),
+            Dialects(
+                models_of(order.program, searcher.models_needed()), self._journal, self._teller
+            ) as dialects,
+        ):
             self._prepare()
+            await dialects.negotiate(
+                order.program, order.parts.train, searcher.signals(order.program)
+            )
             candidate, tally = await self._searched()
             begun = self._journal.meter.read()
             certificate, pairs = await self._certified(candidate, tally)
@@ -171,7 +186,8 @@ class _Compilation:
         # One wrapper a model, so that equal requests in flight at once find each other.
         known = self._wrapped.get(id(model))
         if known is None:
-            counted = model if _keeps_budgets(model) else Budgeted(model)
+            reserves = any(isinstance(layer, Budgeted) for layer in layers_of(model))
+            counted = model if reserves else Budgeted(model)
             # The model is kept as well: its id stays taken as long as this knows it.
             known = self._wrapped[id(model)] = (model, Recorded(counted, self._journal))
         return known[1]
@@ -371,12 +387,3 @@ def pinned(program: Module) -> Module:
             values[f"{path}.adapter"] = settings.adapter
         values[f"{path}.sampling"] = predictor.sampling.over(settings.sampling)
     return program.with_parameters(values).freeze()
-
-
-def _keeps_budgets(model: LanguageModel) -> bool:
-    """Return whether a model reserves before it sends; one that a user wrote may not."""
-    while isinstance(model, Wrapper):
-        if isinstance(model, Budgeted):
-            return True
-        model = model.inner
-    return False

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from langprog import Module
 from langprog.errors import InputError
 from langprog.lm import LanguageModel
+from langprog.modules import Signal
 from optimizers.base import Optimizer
 from optimizers.candidate import Candidate
 from optimizers.compilation import finished
@@ -53,6 +54,13 @@ class Sequence(Optimizer):
         """Refuse what a member refuses."""
         for member in self.members:
             member.check(program)
+
+    def signals(self, program: Module) -> dict[str, Signal]:
+        """Return the signals of the last member that sets them."""
+        asked = super().signals(program)
+        for member in self.members:
+            asked |= member.signals(program)
+        return asked
 
     def models_needed(self) -> tuple[LanguageModel | str, ...]:
         """Return what the members need."""

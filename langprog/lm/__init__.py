@@ -30,6 +30,7 @@ from langprog.lm.parts import (
 )
 from langprog.lm.pricing import Price, Priced, price_in, price_of
 from langprog.lm.recording import CallMemo, Recorded
+from langprog.lm.refusals import Setting
 from langprog.lm.retry import Retry
 from langprog.lm.scripted import ScriptedLM
 from langprog.lm.server import Server
@@ -84,6 +85,7 @@ __all__ = [
     "Sampling",
     "ScriptedLM",
     "Server",
+    "Setting",
     "Spend",
     "Text",
     "TextDelta",
