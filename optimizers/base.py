@@ -15,7 +15,7 @@ from typing import final
 from langprog import Budget, Module
 from langprog.errors import InputError
 from langprog.evaluation import Metric
-from langprog.lm import LanguageModel
+from langprog.lm import LanguageModel, ModelRef
 from langprog.runtime import run_sync
 from optimizers.candidate import Candidate
 from optimizers.certificate import Accept
@@ -193,6 +193,10 @@ class Optimizer(ABC):
         """
         return
 
-    def models_needed(self) -> tuple[LanguageModel | str, ...]:
+    def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return models that the search names beside those of the program."""
+        return ()
+
+    def models_offered(self) -> tuple[LanguageModel | ModelRef | str, ...]:
+        """Return those of them that the search may put into the program."""
         return ()

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from langprog.artifact import Artifact, read_artifact
 from langprog.errors import ArtifactError
+from langprog.lm import model_name
 from langprog.modules import Module, Parameter, Predict
 
 WIDEST = 160
@@ -78,7 +79,7 @@ def _show_predictor(console: Console, predictor: Predict) -> None:
     values = {
         "fields": f"{', '.join(signature.inputs)} -> {', '.join(signature.outputs)}",
         "instruction": signature.instruction,
-        "model": predictor.model or "(the ambient one)",
+        "model": model_name(predictor.model) or "(the ambient one)",
         "adapter": predictor.adapter or "(the ambient one)",
     }
     console.print(_rows({**values, **demos}))

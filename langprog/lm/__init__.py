@@ -5,6 +5,7 @@
 - wrappers, from the outside in: ``recording``, ``cache``, ``retry``, ``throttle``, ``budget``,
   ``pricing``. They stack because each one is a language model itself.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
+- ``model_ref``: a model as a program holds it, bound to the object that was handed over.
 """
 
 from langprog.lm.budget import Budget, Budgeted, Ledger, Reservation, Spend
@@ -12,6 +13,15 @@ from langprog.lm.cache import Cache, Cached, DiskCache, MemoryCache
 from langprog.lm.codec import completion_from_json, completion_to_json
 from langprog.lm.keys import request_key
 from langprog.lm.litellm_client import LiteLLM
+from langprog.lm.model_ref import (
+    IN_PROCESS,
+    ModelRef,
+    checked_lm,
+    model_from,
+    model_name,
+    public_address,
+    same_model,
+)
 from langprog.lm.openai_compatible import OpenAICompatible
 from langprog.lm.pricing import Price, Priced, price_in, price_of
 from langprog.lm.recording import CallMemo, Recorded
@@ -30,11 +40,13 @@ __all__ = [
     "CallMemo",
     "Completion",
     "DiskCache",
+    "IN_PROCESS",
     "LanguageModel",
     "Ledger",
     "LiteLLM",
     "MemoryCache",
     "Message",
+    "ModelRef",
     "OpenAICompatible",
     "Price",
     "Priced",
@@ -49,9 +61,14 @@ __all__ = [
     "Throttle",
     "Usage",
     "Wrapper",
+    "checked_lm",
     "completion_from_json",
     "completion_to_json",
+    "model_from",
+    "model_name",
     "price_in",
     "price_of",
+    "public_address",
     "request_key",
+    "same_model",
 ]
