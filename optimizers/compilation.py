@@ -24,9 +24,8 @@ from langprog.lm import (
     Wrapper,
     model_from,
 )
-from langprog.runtime import model_in_force
 from optimizers.allowance import SPARE, Allowance, Share, plan, unpaid
-from optimizers.binding import bind_program, check_models
+from optimizers.binding import AskedModels, bind_program, check_models
 from optimizers.candidate import Candidate
 from optimizers.certificate import Aim, Certificate, Pairs, certify, too_few, uncertain
 from optimizers.compiled import Compiled
@@ -130,9 +129,7 @@ def _checked_models(searcher: Searcher, program: Module) -> Iterator[None]:
     offered = [model_from(model) for model in searcher.models_offered()]
     handed = [model for model in offered if isinstance(model, ModelRef)]
     with using(models=handed or None):
-        for model in needed:
-            model_in_force(model)
-        check_models(program, offered)
+        check_models(program, offered, needed)
         yield
 
 
@@ -170,6 +167,7 @@ class _Compilation:
         self._plan = plan(order.budget, len(order.parts.holdout), calls_a_query(order.program))
         self._ledger = Ledger(unpaid(order.budget, earlier.paid, earlier.seconds))
         self._teller = Teller(progress, order.budget, self._ledger, journal)
+        self._asked = AskedModels()
         self._wrapped: dict[int, tuple[LanguageModel, Recorded]] = {}
         self._scorer = Scorer(
             order.program,
@@ -203,6 +201,7 @@ class _Compilation:
         # One wrapper a model, so that equal requests in flight at once find each other.
         known = self._wrapped.get(id(model))
         if known is None:
+            self._asked.add(model)
             counted = model if _keeps_budgets(model) else Budgeted(model)
             # The model is kept as well: its id stays taken as long as this knows it.
             known = self._wrapped[id(model)] = (model, Recorded(counted, self._journal))
@@ -328,7 +327,7 @@ class _Compilation:
 
     def _result(
         self,
-        found: tuple[Module, Sequence[FrontPoint]],
+        programs: tuple[Module, Sequence[FrontPoint]],
         candidate: Candidate,
         certificate: Certificate,
         asked: tuple[Metered, Metered],
@@ -369,11 +368,11 @@ class _Compilation:
             rows=tuple(rows),
         )
         return Compiled(
-            program=found[0],
+            program=programs[0],
             candidate=candidate,
             certificate=certificate,
             report=report,
-            front=tuple(found[1]),
+            front=tuple(programs[1]),
         )
 
 

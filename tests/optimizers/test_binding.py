@@ -10,6 +10,7 @@ import pytest
 
 import langprog as lp
 from langprog.errors import InputError, ModelError
+from langprog.evaluation import judged
 from optimizers import (
     GEPA,
     MIPRO,
@@ -53,9 +54,9 @@ def test_what_ships_asks_the_very_objects_that_were_offered(member: Any, tmp_pat
         result = member([strong]).compile(
             two_modules(), tickets(120), metric=all_right, accept="best", run_dir=tmp_path
         )
-    assert {one.model.lm for one in result.program.predictors().values()} == {strong}
+    assert {each.model.lm for each in result.program.predictors().values()} == {strong}
     assert {
-        one.model.lm for point in result.front for one in point.program.predictors().values()
+        each.model.lm for point in result.front for each in point.program.predictors().values()
     } <= {weak, strong}
     asked = strong.calls
     stranger = scripted("twin/strong", 0.0)
@@ -88,18 +89,28 @@ def test_the_sampling_of_the_compile_goes_with_the_program(tmp_path: Path) -> No
 
 
 def test_a_teacher_and_a_proposer_of_the_ambient_models_name_are_asked_as_they_are() -> None:
-    ambient = scripted("twin/model", 0.2)
-    teacher = scripted("twin/model", 1.0, defaults=lp.Sampling(temperature=0.1))
+    ambient, teacher, proposer = (scripted("twin/model", base) for base in (0.2, 1.0, 0.2))
+    teacher.endpoint, proposer.endpoint = "teachers", "proposers"
     with lp.using(lm=ambient):
         result = BootstrapFewShot(teacher=teacher).compile(
             two_modules(), tickets(90), metric=all_right
         )
-        proposer = scripted("twin/model", 0.2)
         GEPA(rounds=2, proposing=Proposing(model=proposer)).compile(
             two_modules(), tickets(90), metric=all_right
         )
     assert teacher.calls and proposer.calls
-    assert {one.model.lm for one in result.program.predictors().values()} == {ambient}
+    assert {each.model.lm for each in result.program.predictors().values()} == {ambient}
+
+
+def test_models_that_a_journal_cannot_tell_apart_are_refused_before_anything_is_asked() -> None:
+    ambient, teacher = scripted("twin/model"), scripted("twin/model", 1.0)
+    with lp.using(lm=ambient), pytest.raises(ModelError, match="answer at in-process"):
+        BootstrapFewShot(teacher=teacher).compile(two_modules(), tickets(90), metric=all_right)
+    assert not teacher.calls and not ambient.calls
+    judge = lp.Predict("wanted_team, team -> score: bool", model=teacher)
+    with lp.using(lm=ambient), pytest.raises(ModelError, match="answer at in-process"):
+        LabeledFewShot().compile(two_modules(), tickets(90), metric=judged(judge))
+    assert not teacher.calls
 
 
 @pytest.mark.parametrize("member", [LLMSelector, MIPRO, Compiler])
