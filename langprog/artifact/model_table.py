@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,24 +16,17 @@ from langprog.lm import (
     same_model,
 )
 from langprog.modules import Module
-from langprog.runtime import LM, recorded
+from langprog.runtime import LM, may_hold_address, portable_address
 
 Models = Mapping[str, str | ModelRef | LanguageModel]
-
-# What some client would take for an address: ``huggingface/https://...``, ``openai/m@host``.
-# Versions after an ``@`` (``vertex_ai/m@20250101``) and Cloudflare's ``@cf/`` are none.
-_ADDRESS = re.compile(
-    r"[?#]|(?:^|/)\.\.(?:/|$)|:[/\\]|\\\\|https?:|%[0-9a-f]{2}"
-    r"|@(?!(?:[0-9-]+|default|latest)$|(?:cf|hf)/)",
-    re.IGNORECASE,
-)
 
 
 def models_in(program: Module) -> Iterator[tuple[str, str | ModelRef]]:
     """Yield every model that a program names, with the parameter that does, predictor or not."""
     for key, parameter in program.parameters().items():
         value = parameter.value
-        if parameter.kind == "model" and isinstance(value, (str, ModelRef, LanguageModel)):
+        known = isinstance(value, (str, ModelRef, LanguageModel)) and value != ""
+        if parameter.kind == "model" and known:
             yield key, model_from(value, key)
 
 
@@ -81,11 +72,11 @@ def model_table(program: Module) -> dict[str, dict[str, Any]]:
     return {name: _line(known.get(name) or _by_name(name)) for name in sorted(names)}
 
 
-def _same(one: ModelRef, other: ModelRef) -> bool:
-    if one.lm is not None and other.lm is not None:
+def _same(first: ModelRef, second: ModelRef) -> bool:
+    if first.lm is not None and second.lm is not None:
         # Their sampling is written into each predictor.
-        return same_model(one.lm, other.lm, defaults=False)
-    return recorded(one.endpoint) == recorded(other.endpoint)
+        return same_model(first.lm, second.lm, defaults=False)
+    return portable_address(first.endpoint) == portable_address(second.endpoint)
 
 
 def _by_name(name: str) -> ModelRef:
@@ -100,7 +91,7 @@ def _by_name(name: str) -> ModelRef:
 def _line(ref: ModelRef) -> dict[str, Any]:
     price = ref.price
     return {
-        "endpoint": recorded(ref.endpoint),
+        "endpoint": portable_address(ref.endpoint),
         "input": None if price is None else price.input,
         "output": None if price is None else price.output,
         "cached_input": None if price is None else price.cached_input,
@@ -145,14 +136,14 @@ def with_recorded_models(
         models: What the user says, by name.
 
     Raises:
-        ArtifactError: A name that the user said nothing of holds an address.
+        ArtifactError: A name that the user said nothing of holds an address, or a price is none.
         ModelError: As for :func:`with_models`.
     """
     _check_mapping(models)
     named = {str(model) for _, model in models_in(program)}
     check_names(named.difference(models))
     places = {
-        name: ModelRef(name, line.endpoint, price=_price(line))
+        name: ModelRef(name, line.endpoint, price=_price(name, line))
         for name, line in table.items()
         if name in named and line.endpoint is not None
     }
@@ -167,10 +158,13 @@ def _check_mapping(models: object) -> None:
         )
 
 
-def _price(line: ModelData) -> Price | None:
+def _price(name: str, line: ModelData) -> Price | None:
     if line.input is None or line.output is None:
         return None
-    return Price(line.input, line.output, line.cached_input)
+    try:
+        return Price(line.input, line.output, line.cached_input)
+    except ModelError as error:
+        raise ArtifactError(f"the price of {name!r:.120}: {error}") from None
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -180,9 +174,7 @@ def check_names(names: Iterable[str]) -> None:
         ArtifactError: One is an address, or holds what no name has.
     """
     for name in names:
-        plain = unicodedata.normalize("NFKC", name)
-        odd = any(char.isspace() or unicodedata.category(char)[0] == "C" for char in plain)
-        if odd or _ADDRESS.search(plain):
+        if may_hold_address(name):
             raise ArtifactError(
                 f"the model name {name!r:.120} holds what may be an address, and an artifact does "
                 "not decide where prompts go: say what to ask instead, "

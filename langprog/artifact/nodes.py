@@ -240,7 +240,7 @@ def model_names(node: AnyNode) -> Iterator[str]:
     if isinstance(node, PredictNode) and node.model is not None:
         yield node.model
     if isinstance(node, UserNode):
-        own = (one.value for one in node.parameters.values() if one.kind == "model")
+        own = (each.value for each in node.parameters.values() if each.kind == "model")
         yield from (value for value in own if isinstance(value, str))
     for part in parts_of(node).values():
         yield from model_names(part)

@@ -45,12 +45,12 @@ def same_values(one: Module, other: Module) -> bool:
     return list(left) == list(right) and all(_same_value(left[key], right[key]) for key in left)
 
 
-def _same_value(one: Parameter, other: Parameter) -> bool:
-    if one.kind != other.kind:
+def _same_value(first: Parameter, second: Parameter) -> bool:
+    if first.kind != second.kind:
         return False
-    if one.kind == "model":  # an artifact has models by name
-        return model_name(one.value) == model_name(other.value)
-    return bool(one.kind == "demos" or one.value == other.value)
+    if first.kind == "model":  # an artifact has models by name
+        return model_name(first.value) == model_name(second.value)
+    return bool(first.kind == "demos" or first.value == second.value)
 
 
 def _difference(one: Predict, other: Predict, rows: Rows) -> str | None:

@@ -56,7 +56,7 @@ class Task:
                 for part in (self.trainset, self.valset, self.holdout)
             ],
             [type(member).__name__, digests.knobs_of(member)],
-            [self.lm, self.seed, *filter(None, [self.asked.said])],
+            [self.lm, self.seed, *filter(None, [self.asked.description])],
         ]
         return parent / str(digests.json_digest(content))
 
@@ -145,7 +145,7 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
     target = writable(out, "--out")
     page = None if report is None else writable(report, "--report")
     asked = NamedModels.of(lm, model, base_url, others=models is not None)
-    declared = asked.applied(program_named(program))
+    declared = asked.apply_to(program_named(program))
     task = Task(
         declared,
         metric_named(metric),
@@ -157,7 +157,7 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
         asked,
     )
     member = optimizer_named(
-        optimizer, width=width, auto=auto, models=asked.listed(models), objective=objective
+        optimizer, width=width, auto=auto, models=asked.from_list(models), objective=objective
     )
     compiled = task.compile(
         member,

@@ -45,7 +45,7 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
     Runs the program on at most 12 validation examples, twice. Exit code 1: not worth starting.
     """
     asked = NamedModels.of(lm, model, base_url, others=models is not None)
-    declared = asked.applied(program_named(program))
+    declared = asked.apply_to(program_named(program))
     task = Task(
         declared,
         metric_named(metric),
@@ -58,7 +58,7 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
     )
     found = task.estimate(
         optimizer_named(
-            optimizer, width=width, auto=auto, models=asked.listed(models), objective=objective
+            optimizer, width=width, auto=auto, models=asked.from_list(models), objective=objective
         ),
         Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds),
     )

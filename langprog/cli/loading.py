@@ -119,7 +119,7 @@ def program_named(reference: str) -> Module:
 def program_or_artifact(reference: str, allow_modules: list[str], asked: NamedModels) -> Module:
     """Return the program of an artifact file, or one that is named, with the models asked for."""
     if ":" in reference and not Path(reference).is_file():
-        return asked.applied(program_named(reference))
+        return asked.apply_to(program_named(reference))
     found = read_artifact(reference)
     models = asked.in_place_of(found.model_names)
     return found.program(allow_modules=allow_modules, models=models)

@@ -9,7 +9,7 @@ from langprog.artifact import models_in, with_models
 from langprog.errors import InputError
 from langprog.lm import LanguageModel
 from langprog.modules import Module
-from langprog.runtime import LM, recorded
+from langprog.runtime import LM, portable_address
 
 LM_HELP = "Model of modules that name none."
 MODEL_HELP = "NAME=provider/model: ask this model where the program names NAME; may be repeated."
@@ -70,16 +70,16 @@ class NamedModels:
         return None if self.lm is None else self.at_address(self.lm)
 
     @property
-    def said(self) -> str:
+    def description(self) -> str:
         """What makes a run another one than without ``--model`` and ``--base-url``; else empty."""
-        place = [] if self.base_url is None else [f"at {recorded(self.base_url)}"]
+        place = [] if self.base_url is None else [f"at {portable_address(self.base_url)}"]
         return "".join(f" {text}" for text in [*map("=".join, self.replaced.items()), *place])
 
     def at_address(self, name: str) -> str | LanguageModel:
         """Return a model by name, at ``--base-url`` where there is one."""
         return name if self.base_url is None else LM(name, base_url=self.base_url)
 
-    def listed(self, models: str | None) -> list[str | LanguageModel] | None:
+    def from_list(self, models: str | None) -> list[str | LanguageModel] | None:
         """Return the models of a list, A,B,..., at their address."""
         if models is None:
             return None
@@ -97,11 +97,12 @@ class NamedModels:
         if not remote:
             raise InputError(
                 "--base-url has no model to apply to: the program names "
-                f"{', '.join(names) or 'none'}; name one with --lm or --model NAME=provider/model"
+                f"{', '.join(map(repr, names)) or 'none'}; name one with --lm or "
+                "--model NAME=provider/model"
             )
         return {name: self.at_address(name) for name in remote}
 
-    def applied(self, program: Module) -> Module:
+    def apply_to(self, program: Module) -> Module:
         """Return a program that is no artifact with what the command line says of its models."""
         return with_models(program, self.in_place_of(names_in(program)))
 

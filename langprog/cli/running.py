@@ -51,7 +51,7 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
         if batch is None or out is None:
             raise InputError("--batch IN needs --out OUT")
         source, target = Path(batch), writable(out, "--out")
-        run = f"{found.digest} {lm}{asked.said}"
+        run = f"{found.digest} {lm}{asked.description}"
         done = run_sync(run_batch(program, source, target, width, run))
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     known = f", {done.found} were there already" if done.found else ""

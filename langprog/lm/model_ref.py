@@ -34,7 +34,7 @@ class ModelRef:
         lm: The object that is asked; ``None`` where only its name is known.
 
     Raises:
-        ModelError: The name is no text, or empty.
+        ModelError: The name is no text, or empty; or the object is no language model.
     """
 
     name: str
@@ -45,6 +45,8 @@ class ModelRef:
 
     def __post_init__(self) -> None:
         _check_name(self.name)
+        if self.lm is not None:
+            checked_lm(self.lm, "lm=")
 
     @classmethod
     def of(cls, lm: LanguageModel) -> ModelRef:
@@ -120,23 +122,23 @@ def checked_lm(value: object, place: str = "model=") -> LanguageModel:
     )
 
 
-def same_model(one: LanguageModel, other: LanguageModel, *, defaults: bool = True) -> bool:
+def same_model(first: LanguageModel, second: LanguageModel, *, defaults: bool = True) -> bool:
     """Return whether two objects stand for one model: the same place, price and defaults.
 
     Args:
-        one: A model.
-        other: A model.
+        first: A model.
+        second: A model.
         defaults: Whether their own sampling counts.
     """
-    if one is other:
+    if first is second:
         return True
     # Of an object of a user's own only the object itself says which model it is.
     return (
-        (one.name, one.endpoint) == (other.name, other.endpoint)
-        and _is_known_by_place(one)
-        and _is_known_by_place(other)
-        and price_in(one) == price_in(other)
-        and (not defaults or one.defaults == other.defaults)
+        (first.name, first.endpoint) == (second.name, second.endpoint)
+        and _is_known_by_place(first)
+        and _is_known_by_place(second)
+        and price_in(first) == price_in(second)
+        and (not defaults or first.defaults == second.defaults)
     )
 
 

@@ -9,7 +9,7 @@
 - ``sync``: the only way from synchronous code into the asynchronous core.
 """
 
-from langprog.runtime.addresses import recorded
+from langprog.runtime.addresses import may_hold_address, portable_address
 from langprog.runtime.calls import ask
 from langprog.runtime.models import LM
 from langprog.runtime.rounds import in_order
@@ -35,9 +35,10 @@ __all__ = [
     "current",
     "drawing",
     "in_order",
+    "may_hold_address",
     "model_in_force",
     "model_named",
-    "recorded",
+    "portable_address",
     "run_sync",
     "using",
 ]

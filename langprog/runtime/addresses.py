@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+import unicodedata
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 OLLAMA_PORT = 11434
 LOOPBACK = "loopback"
-_USUAL_PORTS = {"http": 80, "https": 443}
+_USUAL_PORTS = MappingProxyType({"http": 80, "https": 443})
+# What some client would take for an address in a model's name: ``huggingface/https://...``,
+# ``openai/m@host``. Versions after an ``@`` (``vertex_ai/m@20250101``) and Cloudflare's ``@cf/``
+# are none.
+_ADDRESS = re.compile(
+    r"[?#]|(?:^|/)\.\.(?:/|$)|:[/\\]|\\\\|https?:|%[0-9a-f]{2}"
+    r"|@(?!(?:[0-9-]+|default|latest)$|(?:cf|hf)/)",
+    re.IGNORECASE,
+)
 
 
 def plain_url(text: str) -> str:
@@ -17,9 +28,11 @@ def plain_url(text: str) -> str:
 
 def server_url(text: str) -> str:
     """Return the address of a server of one's own; ``/v1`` may be left out, as may ``http://``."""
-    url = text.strip().rstrip("/")
-    url = url if "://" in url else f"http://{url}"
-    return url if urlsplit(url).path else f"{url}/v1"
+    scheme, there, rest = text.strip().partition("://")
+    if not there:
+        scheme, rest = "http", scheme
+    rest = rest.rstrip("/")
+    return f"{scheme}://{rest}" if "/" in rest else f"{scheme}://{rest}/v1"
 
 
 def ollama_url(text: str) -> str:
@@ -68,6 +81,13 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
+def may_hold_address(name: str) -> bool:
+    """Return whether a client may take a part of a model's name for an address."""
+    plain = unicodedata.normalize("NFKC", name)
+    odd = any(char.isspace() or unicodedata.category(char)[0] == "C" for char in plain)
+    return odd or _ADDRESS.search(plain) is not None
+
+
 def is_loopback(endpoint: str) -> bool:
     """Return whether an endpoint is on this machine."""
     if endpoint == LOOPBACK:
@@ -82,7 +102,7 @@ def is_loopback(endpoint: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-def recorded(endpoint: str | None) -> str | None:
+def portable_address(endpoint: str | None) -> str | None:
     """Return an endpoint as an artifact keeps it.
 
     A port of this machine says nothing elsewhere, and may differ from run to run.
@@ -90,6 +110,6 @@ def recorded(endpoint: str | None) -> str | None:
     return LOOPBACK if endpoint is not None and is_loopback(endpoint) else endpoint
 
 
-def same_place(one: str, other: str) -> bool:
+def same_place(first: str, second: str) -> bool:
     """Return whether two endpoints are one place; every one on this machine is."""
-    return recorded(one.rstrip("/")) == recorded(other.rstrip("/"))
+    return portable_address(first.rstrip("/")) == portable_address(second.rstrip("/"))

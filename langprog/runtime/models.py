@@ -26,7 +26,7 @@ from langprog.lm import (
     Throttle,
     price_of,
 )
-from langprog.runtime.addresses import ollama_url, plain_url, server_url
+from langprog.runtime.addresses import may_hold_address, ollama_url, plain_url, server_url
 from langprog.runtime.options import CheckedOptions, LMOptions, checked_options
 
 
@@ -142,6 +142,11 @@ def _client(name: str, options: CheckedOptions) -> LanguageModel:
     known = PROVIDERS.get(provider)
     base_url = options.base_url
     if base_url is None and known is None:
+        if may_hold_address(name):
+            raise ModelError(
+                f"the model name {name!r:.120} holds what may be an address: pass an address as "
+                "base_url= to lp.LM"
+            )
         return LiteLLM(
             name, defaults=options.sampling, timeout=options.timeout, api_key=options.api_key
         )
@@ -152,14 +157,19 @@ def _client(name: str, options: CheckedOptions) -> LanguageModel:
             f"no key for {name}: set the environment variable {variable}, "
             "or pass api_key= to lp.LM"
         )
-    return OpenAICompatible(
-        name,
-        base_url=base_url or (known.address if known else ""),
-        model=rest if known and rest else name,
-        api_key=key,
-        defaults=options.sampling,
-        timeout=options.timeout,
-    )
+    try:
+        return OpenAICompatible(
+            name,
+            base_url=base_url or (known.address if known else ""),
+            model=rest if known and rest else name,
+            api_key=key,
+            defaults=options.sampling,
+            timeout=options.timeout,
+        )
+    except ModelError as error:
+        if base_url is None and known is not None and os.environ.get(known.url_variable):
+            raise ModelError(f"{error} (it comes from {known.url_variable})") from None
+        raise
 
 
 def _cached(

@@ -19,6 +19,7 @@ from langprog.lm import (
     ModelRef,
     Sampling,
     checked_lm,
+    public_address,
     same_model,
 )
 from langprog.runtime.draws import Draw
@@ -87,9 +88,9 @@ def model_named(model: str | ModelRef | None = None) -> LanguageModel:
     Raises:
         ModelError: As for :func:`model_in_force`.
     """
-    found = model_in_force(model)
+    asked = model_in_force(model)
     wrap = current().wrap
-    return found if wrap is None else wrap(found)
+    return asked if wrap is None else wrap(asked)
 
 
 def model_in_force(model: str | ModelRef | None = None) -> LanguageModel:
@@ -128,11 +129,11 @@ def model_in_force(model: str | ModelRef | None = None) -> LanguageModel:
     return _process.models.get(name)
 
 
-def _two_models(name: str, one: LanguageModel, other: LanguageModel) -> str:
+def _two_models(name: str, first: LanguageModel, second: LanguageModel) -> str:
     return (
-        f"hold two different models named {name!r} ({one.endpoint} and {other.endpoint}), and a "
-        "name can stand for one alone: hand each to its predictor as an object, "
-        "lp.Predict(..., model=...), or give one of them another name"
+        f"hold two different models named {name!r} ({public_address(first.endpoint)} and "
+        f"{public_address(second.endpoint)}), and a name can stand for one alone: hand each to "
+        "its predictor as an object, lp.Predict(..., model=...), or give one of them another name"
     )
 
 

@@ -72,7 +72,7 @@ def test_two_different_models_of_one_name_are_not_saved(tmp_path: Path) -> None:
     # What differs in its defaults alone is told apart by what each predictor samples with.
     saved(pipeline(remote(temperature=1.0)), tmp_path)
     loaded = lp.load(tmp_path / "p.json").predictors()
-    assert [one.sampling.temperature for one in loaded.values()] == [None, 1.0]
+    assert [each.sampling.temperature for each in loaded.values()] == [None, 1.0]
 
 
 def test_a_model_that_only_an_address_reaches_is_asked_for(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_models_are_replaced_by_name_at_any_depth(program: lp.Module, tmp_path: 
     path = saved(program, tmp_path)
     lm = lp.ScriptedLM(lambda request: "[[reasoning]]\nr\n[[b]]\nnew", name="other/name")
     loaded = lp.load(path, models={"house/llama": lm})
-    assert {one.model.lm for one in loaded.predictors().values()} == {lm}
+    assert {each.model.lm for each in loaded.predictors().values()} == {lm}
     assert loaded(a="x").b == "new"
     with lp.using(models=[lm]):
         assert lp.load(path, models={"house/llama": "other/name"})(a="x").b == "new"
@@ -184,6 +184,15 @@ def test_a_table_does_not_redirect_anything(
     monkeypatch.setenv("OPENAI_BASE_URL", scripted_endpoint(mine))
     assert program(a="x").b == "mine"
     assert not evil.calls
+
+
+def test_a_price_that_is_none_is_the_artifacts_fault(tmp_path: Path) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["models"]["house/llama"].update(input=-1.0, output=1.0)
+
+    path = rewritten(saved(lp.Predict("a -> b", model=remote()), tmp_path), change)
+    with pytest.raises(ArtifactError, match="the price of 'house/llama'"):
+        lp.load(path)
 
 
 class Named(lp.Module):

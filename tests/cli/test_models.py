@@ -99,7 +99,7 @@ def test_a_model_is_asked_in_the_place_of_another(
         ("fixed.json --model house/llama=a/b --model house/llama=c/d", "given twice"),
         ("fixed.json --base-url nowhere", "base_url"),
         ("open.json --base-url http://127.0.0.1:9/v1", "no model to apply to"),
-        ("pocket.json --base-url http://127.0.0.1:9/v1", "the program names pocket/small"),
+        ("pocket.json --base-url http://127.0.0.1:9/v1", "the program names 'pocket/small'"),
     ],
 )
 def test_what_would_change_nothing_is_refused(

@@ -63,7 +63,7 @@ def test_copies_keep_the_object_and_pickles_leave_it_behind() -> None:
 
 def test_names_stay_names() -> None:
     assert model_from("openai/m") == "openai/m"
-    assert [model_name(one) for one in (None, "a/b", lp.ModelRef("c/d"))] == [None, "a/b", "c/d"]
+    assert [model_name(each) for each in (None, "a/b", lp.ModelRef("c/d"))] == [None, "a/b", "c/d"]
 
 
 @pytest.mark.parametrize("name", ["name", "endpoint", "defaults", "complete", "aclose"])

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 import langprog as lp
-from langprog.runtime import recorded
+from langprog.errors import ModelError
+from langprog.runtime import portable_address
 from langprog.runtime.addresses import ollama_url, same_place, server_url
 
 
@@ -63,11 +64,21 @@ def test_the_environment_names_the_address_of_a_local_server(
     assert lp.LM(name).endpoint == usual
 
 
+@pytest.mark.parametrize("value", ["ftp://box", "http://[box", "http://user:word@box", "http://"])
+def test_an_address_that_is_none_is_refused_with_the_variable_that_has_it(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("VLLM_BASE_URL", value)
+    with pytest.raises(ModelError, match="it comes from VLLM_BASE_URL") as caught:
+        lp.LM("vllm/m")
+    assert "word" not in str(caught.value).replace("password", "")
+
+
 def test_every_address_of_this_machine_is_recorded_as_one() -> None:
     here = ["http://localhost:1/v1", "http://127.0.0.2:2", "https://[::1]:3/v1", "http://0.0.0.0"]
-    assert {recorded(address) for address in here} == {"loopback"}
+    assert {portable_address(address) for address in here} == {"loopback"}
     elsewhere = "https://localhost.example.com/v1"
-    assert (recorded(elsewhere), recorded(None)) == (elsewhere, None)
+    assert (portable_address(elsewhere), portable_address(None)) == (elsewhere, None)
     assert same_place("http://localhost:8000/v1", "loopback")
     assert same_place("https://a.example/v1/", "https://a.example/v1")
     assert not same_place("https://a.example/v1", "https://b.example/v1")

@@ -130,7 +130,7 @@ def test_draws_are_the_same_once_a_models_defaults_are_written_into_a_program() 
         lp.Vote(lp.Predict("a -> b", model=lm, sampling=sampling), k=3)(a="x")
     half = lm.calls // 2
     drawn = [request.sampling for request in lm.requests]
-    assert drawn[:half] == drawn[half:] and {one.temperature for one in drawn} == {0.9}
+    assert drawn[:half] == drawn[half:] and {each.temperature for each in drawn} == {0.9}
 
 
 def test_a_name_alone_notices_that_the_environment_names_another_address(

@@ -137,6 +137,8 @@ def test_the_price_is_the_one_given_else_the_one_known() -> None:
         ("", {}, "provider/model"),
         ("openai/", {"api_key": "x"}, "provider/model"),
         ("/model", {}, "provider/model"),
+        ("huggingface/https://models.example/m", {}, "base_url="),
+        ("cohere/m@models.example", {}, "base_url="),
         ("pocket/gigantic", {}, "pocket/small"),
         ("openai/m", {}, "OPENAI_API_KEY"),
         ("groq/m", {"api_key": ""}, "GROQ_API_KEY"),
