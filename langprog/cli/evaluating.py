@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from langprog.cli.loading import READY, examples_in, metric_named, program_or_artifact
-from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
+from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels, leaves_open
 from langprog.errors import LangprogError
 from langprog.evaluation import Report, evaluate
 from langprog.lm import Budget
@@ -36,8 +36,13 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
     """
     asked = NamedModels.of(lm, model, base_url)
     found = program_or_artifact(program, allow or [], asked)
-    if metric.partition(":")[0] in READY:  # another one may ask a judge
+    if metric.partition(":")[0] in READY:
         asked.check_lm(found)
+    elif lm is not None and not leaves_open(found):
+        note = (
+            f"--lm {lm} is for the metric alone: every module names its model (--model NAME=...)"
+        )
+        typer.echo(f"langprog: {note}", err=True)
     report = evaluate(
         found,
         examples_in(data, "--data", found),
