@@ -24,12 +24,14 @@ from langprog.errors import (
 from langprog.lm import (
     LanguageModel,
     Message,
+    ModelRef,
     Negotiated,
     Recorded,
     Request,
     Sampling,
     Setting,
     dialect_of,
+    model_from,
 )
 from langprog.modules import Signal
 from langprog.runtime import current, model_named
@@ -157,23 +159,24 @@ def question_of(program: Module, examples: Sequence[Example]) -> tuple[Message, 
     return QUESTION
 
 
-def models_of(program: Module, more: Iterable[LanguageModel | str]) -> list[LanguageModel]:
+def models_of(
+    program: Module, more: Iterable[LanguageModel | ModelRef | str]
+) -> list[LanguageModel]:
     """Return every model that a compile may ask, without what a compile puts around them.
 
     Args:
         program: Its predictors' models, and the ambient one where one of them names none.
         more: Models, or their names, that the search names beside those.
     """
-    names = [predictor.model for predictor in program.predictors().values()]
-    models = [unwrapped(name) for name in dict.fromkeys(names)]
-    models += [unwrapped(model) if isinstance(model, str) else model for model in more]
-    return models
+    asked = [predictor.model for predictor in program.predictors().values()]
+    asked += [model_from(model) for model in more]
+    return [unwrapped(model) for model in dict.fromkeys(asked)]
 
 
-def unwrapped(name: str | None) -> LanguageModel:
-    """Return the model of that name, or the ambient one, below a compile's journal."""
-    model = model_named(name)
-    return model.inner if isinstance(model, Recorded) else model
+def unwrapped(model: str | ModelRef | None) -> LanguageModel:
+    """Return a model, or the ambient one, below what a compile puts around it."""
+    wrapped = model_named(model)
+    return wrapped.inner if isinstance(wrapped, Recorded) else wrapped
 
 
 def _key(layer: Negotiated) -> tuple[str, str]:

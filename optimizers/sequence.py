@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from langprog import Module
 from langprog.errors import InputError
-from langprog.lm import LanguageModel
+from langprog.lm import LanguageModel, ModelRef
 from langprog.modules import Signal
 from optimizers.base import Optimizer
 from optimizers.candidate import Candidate
@@ -62,9 +62,13 @@ class Sequence(Optimizer):
             asked |= member.signals(program)
         return asked
 
-    def models_needed(self) -> tuple[LanguageModel | str, ...]:
+    def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return what the members need."""
         return tuple(model for member in self.members for model in member.models_needed())
+
+    def models_offered(self) -> tuple[LanguageModel | ModelRef | str, ...]:
+        """Return what the members may put into the program."""
+        return tuple(model for member in self.members for model in member.models_offered())
 
     def forecast(self, facts: Facts) -> tuple[Work, ...]:
         """Return the members' work, each with its share of the budget."""

@@ -6,6 +6,7 @@
 - wrappers, from the outside in: ``recording``, ``cache``, ``retry``, ``dialect``, ``throttle``,
   ``budget``, ``pricing``. They stack because each one is a language model itself.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
+- ``model_ref``: a model as a program holds it, bound to the object that was handed over.
 """
 
 from langprog.lm.budget import Budget, Budgeted, Ledger, Reservation, Spend
@@ -15,6 +16,15 @@ from langprog.lm.dialect import Negotiated, dialect_of
 from langprog.lm.finish import FinishReason, finish_reason_of
 from langprog.lm.keys import request_key
 from langprog.lm.litellm_client import LiteLLM
+from langprog.lm.model_ref import (
+    IN_PROCESS,
+    ModelRef,
+    checked_lm,
+    model_from,
+    model_name,
+    public_address,
+    same_model,
+)
 from langprog.lm.openai_body import OWN_MEMBERS
 from langprog.lm.openai_compatible import OpenAICompatible
 from langprog.lm.parts import (
@@ -63,12 +73,14 @@ __all__ = [
     "DiskCache",
     "File",
     "FinishReason",
+    "IN_PROCESS",
     "Image",
     "LanguageModel",
     "Ledger",
     "LiteLLM",
     "MemoryCache",
     "Message",
+    "ModelRef",
     "Negotiated",
     "OWN_MEMBERS",
     "OpenAICompatible",
@@ -96,14 +108,19 @@ __all__ = [
     "ToolResult",
     "Usage",
     "Wrapper",
+    "checked_lm",
     "completion_from_json",
     "completion_to_json",
     "dialect_of",
     "finish_reason_of",
     "layers_of",
+    "model_from",
+    "model_name",
     "price_in",
     "price_of",
+    "public_address",
     "replay_completion",
     "request_key",
+    "same_model",
     "stream_completion",
 ]
