@@ -16,7 +16,7 @@ from langprog import Module, using
 from langprog.errors import BudgetExceeded, InputError
 from langprog.evaluation import metric_name
 from langprog.lm import Budgeted, LanguageModel, Ledger, Recorded, Wrapper
-from langprog.runtime import current, model_named
+from langprog.runtime import adapter_for, current, model_named
 from optimizers.allowance import SPARE, Allowance, Share, plan, unpaid
 from optimizers.candidate import Candidate
 from optimizers.certificate import Aim, Certificate, Pairs, certify, too_few, uncertain
@@ -367,8 +367,8 @@ def pinned(program: Module) -> Module:
     for path, predictor in program.predictors().items():
         if predictor.model is None and settings.lm is not None:
             values[f"{path}.model"] = settings.lm.name
-        if predictor.adapter is None:
-            values[f"{path}.adapter"] = settings.adapter
+        # What "auto" stands for is settled here; an artifact says what was used.
+        values[f"{path}.adapter"] = adapter_for(predictor.adapter, predictor.model)
         values[f"{path}.sampling"] = predictor.sampling.over(settings.sampling)
     return program.with_parameters(values).freeze()
 

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 import langprog
+from langprog.adapters import Adapter
 from langprog.artifact.checking import declared_by
 from langprog.artifact.classes import Classes, Handed
 from langprog.artifact.digest import digest_of, ordered, readable
@@ -50,19 +51,25 @@ class Artifact:
         return self.data.evidence
 
     def program(
-        self, classes: Sequence[Handed] = (), allow_modules: Collection[str] = ()
+        self,
+        classes: Sequence[Handed] = (),
+        allow_modules: Collection[str] = (),
+        adapters: Sequence[Adapter] = (),
     ) -> Module:
         """Return the program, frozen.
 
         Args:
             classes: The user's own classes that it needs, or instances to take over.
             allow_modules: Modules that may be imported to find such classes.
+            adapters: The user's own adapters that it needs.
 
         Raises:
-            ArtifactError: A class is missing or changed, or the data describes no program.
+            ArtifactError: A class is missing or changed, an adapter is missing, or the data
+                describes no program.
         """
         try:
-            return program_from_node(self.data.program, Classes(classes, allow_modules)).freeze()
+            known = Classes(classes, allow_modules, adapters)
+            return program_from_node(self.data.program, known).freeze()
         except ArtifactError as error:
             raise ArtifactError(f"{self.path}: {error}") from None
         except RecursionError:
@@ -187,7 +194,7 @@ def _put(written: Path, target: Path) -> None:
 def _prove(program: Module, written: Path, canary: Sequence[Mapping[str, Any]]) -> None:
     # The very file that will be the artifact is loaded again, not the data in memory.
     try:
-        again = read_artifact(written).program(classes=_templates(program))
+        again = read_artifact(written).program(_templates(program), adapters=_adapters(program))
         rows = [row.get("inputs", row) for row in canary]
         difference = difference_of(program, again, [row for row in rows if isinstance(row, dict)])
     except LangprogError as error:
@@ -212,6 +219,15 @@ def _templates(program: Module) -> list[Handed]:
             found.append(cls)
     declared = (declared_by(one.signature) for one in program.predictors().values())
     return [*found, *(cls for cls in declared if cls is not None)]
+
+
+def _adapters(program: Module) -> list[Adapter]:
+    own = (
+        parameter.value
+        for parameter in program.parameters().values()
+        if parameter.kind == "adapter"
+    )
+    return [adapter for adapter in own if adapter is not None and not isinstance(adapter, str)]
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -292,6 +308,7 @@ def load(
     path: str | os.PathLike[str],
     classes: Sequence[Handed] = (),
     allow_modules: Collection[str] = (),
+    adapters: Sequence[Adapter] = (),
 ) -> Module:
     """Load a frozen program from its artifact; runs no code from the file.
 
@@ -301,8 +318,10 @@ def load(
             where a class cannot be made without arguments, and Signature classes with validators.
         allow_modules: Modules, with what is inside them, that may be imported to find such
             classes.
+        adapters: The user's own adapters that it names and no installed package has.
 
     Raises:
-        ArtifactError: The artifact is damaged, changed or too new, or a class is missing.
+        ArtifactError: The artifact is damaged, changed or too new, or a class or an adapter is
+            missing.
     """
-    return read_artifact(path).program(classes, allow_modules)
+    return read_artifact(path).program(classes, allow_modules, adapters)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from langprog.adapters import reference_of
 from langprog.artifact import Artifact, read_artifact
 from langprog.errors import ArtifactError
 from langprog.modules import Module, Parameter, Predict
@@ -79,7 +80,7 @@ def _show_predictor(console: Console, predictor: Predict) -> None:
         "fields": f"{', '.join(signature.inputs)} -> {', '.join(signature.outputs)}",
         "instruction": signature.instruction,
         "model": predictor.model or "(the ambient one)",
-        "adapter": predictor.adapter or "(the ambient one)",
+        "adapter": reference_of(predictor.adapter or "(the ambient one)"),
     }
     console.print(_rows({**values, **demos}))
 

@@ -5,11 +5,13 @@
 - clients: ``openai_compatible``, ``litellm_client``, ``scripted``.
 - wrappers, from the outside in: ``recording``, ``cache``, ``retry``, ``dialect``, ``throttle``,
   ``budget``, ``pricing``. They stack because each one is a language model itself.
+- ``capabilities``: what a model is known to be able to do.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
 """
 
 from langprog.lm.budget import Budget, Budgeted, Ledger, Reservation, Spend
 from langprog.lm.cache import Cache, Cached, DiskCache, MemoryCache
+from langprog.lm.capabilities import Capabilities, Declared, capabilities_of
 from langprog.lm.codec import completion_from_json, completion_to_json
 from langprog.lm.dialect import Negotiated, dialect_of
 from langprog.lm.finish import FinishReason, finish_reason_of
@@ -54,9 +56,11 @@ __all__ = [
     "Cache",
     "Cached",
     "CallMemo",
+    "Capabilities",
     "Completed",
     "Completion",
     "Content",
+    "Declared",
     "Delta",
     "DiskCache",
     "File",
@@ -93,6 +97,7 @@ __all__ = [
     "ToolResult",
     "Usage",
     "Wrapper",
+    "capabilities_of",
     "completion_from_json",
     "completion_to_json",
     "dialect_of",

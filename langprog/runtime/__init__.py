@@ -3,11 +3,13 @@
 - ``settings``: :func:`configure`, :func:`using`, :func:`current`; the one ambient state.
 - ``draws``: what tells several samples of one prompt apart.
 - ``models``: :func:`LM` builds a model, with its wrappers, from its name.
+- ``adapting``: which adapter a call uses, and what ``auto`` stands for.
 - ``calls``: :func:`ask`, the one place where a program's prompt meets a model.
 - ``rounds``: concurrent work whose results come back in a fixed order.
 - ``sync``: the only way from synchronous code into the asynchronous core.
 """
 
+from langprog.runtime.adapting import adapter_for, resolve_adapter
 from langprog.runtime.calls import ask
 from langprog.runtime.models import LM
 from langprog.runtime.rounds import in_order
@@ -16,6 +18,7 @@ from langprog.runtime.settings import (
     asking_logprobs,
     configure,
     current,
+    deciding_schemas,
     drawing,
     model_named,
     remember,
@@ -26,15 +29,18 @@ from langprog.runtime.sync import call_in_worker, run_sync
 __all__ = [
     "LM",
     "Settings",
+    "adapter_for",
     "ask",
     "asking_logprobs",
     "call_in_worker",
     "configure",
     "current",
+    "deciding_schemas",
     "drawing",
     "in_order",
     "model_named",
     "remember",
+    "resolve_adapter",
     "run_sync",
     "using",
 ]
