@@ -15,6 +15,7 @@ from langprog.adapters import ADAPTERS, adapter_named
 from langprog.errors import ParseError
 from langprog.signature import FieldSpec, SignatureSpec, choices_of
 from tests.adapters.replies import completion_of, said
+from tests.signature import kinds
 
 INPUTS, OUTPUTS = ("ticket", "context"), ("note", "team", "hours")
 
@@ -206,3 +207,16 @@ def test_any_reply_is_read_or_refused(adapter: str, text: str) -> None:
         assert read["team"] in ("a", "b")
         assert read["hours"] is None or type(read["hours"]) is int
         assert type(read["names"]) is list
+
+
+@pytest.mark.parametrize("adapter", sorted(ADAPTERS))
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(case=kinds.signatures())
+def test_every_kind_of_field_is_read_back(
+    adapter: str, case: tuple[SignatureSpec, dict[str, Any]]
+) -> None:
+    spec, values = case
+    rendered = adapter_named(adapter).render(spec, [lp.Example(**values)], {"a": values["a"]})
+    read = adapter_named(adapter).parse(spec, completion_of(rendered[2]))
+    for name, field in spec.outputs.items():
+        assert same(read[name], field.validate(values[name])), rendered[2]
