@@ -184,9 +184,7 @@ def test_a_package_brings_adapters(installed: Callable[..., None]) -> None:
     assert type(adapter_named("both@2")) is BOTH[1]
     with lp.using(lm=fixed(), adapter="shout"):
         assert lp.Predict("a -> b")(a="x").b == "yes"
-    with pytest.raises(
-        InputError, match="'shout' has no version 2 here, only 1: upgrade the"
-    ):
+    with pytest.raises(InputError, match="'shout' has no version 2 here, only 1: upgrade the"):
         adapter_named("shout@2")
     with pytest.raises(InputError, match="there are chat, json, xml, tools, both, shout"):
         adapter_named("yaml")
