@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from langprog.lm.types import LanguageModel
-from langprog.lm.wrapper import Wrapper, layers_of
+from langprog.lm.wrapper import Wrapper
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,9 @@ class Capabilities:
     """
 
     schema: bool | None = None
+
+
+_UNKNOWN = Capabilities()
 
 
 class Declared(Wrapper):
@@ -34,10 +37,8 @@ class Declared(Wrapper):
 
 def capabilities_of(model: LanguageModel) -> Capabilities:
     """Return what has been said about a model, through the wrappers around it."""
-    for layer in layers_of(model):
-        if isinstance(layer, Declared):
-            return layer.capabilities
+    while isinstance(model, Wrapper):  # on the path of every call, so without layers_of
+        if isinstance(model, Declared):
+            return model.capabilities
+        model = model.inner
     return _UNKNOWN
-
-
-_UNKNOWN = Capabilities()

@@ -37,7 +37,8 @@ def resolve_adapter(model: LanguageModel) -> Adapter:
     That is ``json`` where the settings in force, the user or the provider say that the model keeps
     to a schema, and ``chat`` elsewhere.
     """
-    decided = current().schemas.get((model.name, model.endpoint))
+    schemas = current().schemas
+    decided = schemas.get((model.name, model.endpoint)) if schemas else None
     return _automatic(capabilities_of(model).schema if decided is None else decided)
 
 
