@@ -86,7 +86,13 @@ def optional(of: Typed) -> Typed:
     choices = choices_of(of[0]) or {}
     if choices.get("null") is not None:  # such a choice is refused
         return of
-    return Optional[of[0]], st.none() | of[1]  # noqa: UP045 - built from values
+    values = of[1] if of[0] is not str else of[1].filter(lambda text: not is_null(text))
+    return Optional[of[0]], st.none() | values  # noqa: UP045 - built from values
+
+
+def is_null(text: str) -> bool:
+    """Whether this text, as an optional one inside JSON, is read as none at all."""
+    return text.strip().casefold() in ("null", "none")
 
 
 def models(parts: tuple[Typed, Typed]) -> Typed:

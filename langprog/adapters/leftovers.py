@@ -1,0 +1,100 @@
+"""What a model writes around an answer and not as part of it: closings, labels, tokens of a chat.
+
+Only at the very end or beginning: in the middle of a text all of it is content.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_LONGEST = 48  # characters of a closing
+# Tokens that end a turn in the chat templates in use.
+_TOKENS = (
+    r"<\|(?:im_end|im_start|im_sep|eot_id|eom_id|end|endoftext|end_of_text|end_of_turn|return|eos"
+    r"|END_OF_TURN_TOKEN|END_RESPONSE|end_of_solution|end_of_sentence|stop|user|assistant"
+    r"|observation|channel|message|call|eot|eod|endofprompt)\|>"
+    r"|<\uff5c(?:end\u2581of\u2581sentence|EOT)\uff5c>"
+    r"|<(?:end_of_turn|eos|eot|end_of_utterance|turn\||/?turn)>|</s>|\[/INST\]|\[eos\]"
+)
+_TAIL = re.compile(rf"(?:{_TOKENS})\Z", re.IGNORECASE)
+_CLOSINGS = re.compile(
+    r"(?:^|\n)[ \t]*+\[\[[ \t]*+(?:##[ \t]*+)?/?(?:completed|complete|done|end|eof)"
+    r"[ \t]*+(?:##[ \t]*+)?\]\]\Z",
+    re.IGNORECASE,
+)
+
+
+def without_tokens(text: str) -> str:
+    """Return ``text`` without blanks and the tokens of a chat template at its end."""
+    text = text.rstrip()
+    end = len(text)
+    while end and text[end - 1] in ">]":
+        tail = _TAIL.search(text, max(0, end - _LONGEST), end)
+        if tail is None or _is_markup(text, tail):
+            break
+        end = tail.start()
+        while end and text[end - 1].isspace():
+            end -= 1
+    return text[:end]
+
+
+def _is_markup(text: str, tail: re.Match[str]) -> bool:
+    # Struck-out text in HTML ends like a turn does.
+    return tail.group().casefold() == "</s>" and "<s>" in text[: tail.start()].casefold()
+
+
+def without_closing(text: str, name: str) -> str:
+    """Return a section's text without what closes it: ``[[/name]]``, ``</name>``, ``[[end]]``."""
+    end = len(text)
+    while end and text[end - 1] in ">]":
+        span = max(0, end - _LONGEST - len(name)), end
+        tail = _closing(name).search(text, *span) or _CLOSINGS.search(text, *span)
+        if tail is None or _opens(text[: tail.start()], name, tail.group()):
+            break
+        end = tail.start()
+        while end and text[end - 1].isspace():
+            end -= 1
+    return text[:end]
+
+
+@lru_cache(maxsize=1024)
+def _closing(name: str) -> re.Pattern[str]:
+    own = re.escape(name).replace("_", "[ _-]")
+    return re.compile(
+        rf"(?:\[\[[ \t]*+(?:##[ \t]*+)?/[ \t]*+{own}[ \t]*+(?:##[ \t]*+)?\]\]"
+        rf"|\[/{own}\]|</{own}>)\Z",
+        re.IGNORECASE,
+    )
+
+
+def _opens(text: str, name: str, closing: str) -> bool:
+    """Return whether the closing belongs to an opening in the text itself."""
+    own = closing.strip().casefold().replace("/", "", 1)
+    return "/" in closing and own in text.casefold()
+
+
+@lru_cache(maxsize=1024)
+def _label(name: str) -> re.Pattern[str]:
+    own = re.escape(name).replace("_", "[ _-]")
+    return re.compile(
+        rf"[ \t>#*_]*+{own}[ \t]*+[*_]*+[ \t]*+:[ \t]*+(?:\*\*|__)?\s*+",
+        re.IGNORECASE,
+    )
+
+
+def without_label(text: str, name: str) -> str:
+    """Return ``text`` without the name before it, as in ``**Answer:** Paris``."""
+    if ":" not in text[: len(name) + 40]:  # by far the most texts
+        return text
+    label = _label(name).match(text)
+    return text[label.end() :] if label else text
+
+
+def without_wrapping(text: str, name: str) -> str:
+    """Return what stands between ``<name>`` and ``</name>`` around all of ``text``."""
+    lead, tail = f"<{name}>", f"</{name}>"
+    folded = text[: len(lead)].casefold(), text[-len(tail) :].casefold()
+    if folded != (lead.casefold(), tail.casefold()) or len(text) < len(lead) + len(tail):
+        return text
+    return text[len(lead) : -len(tail)].strip()
