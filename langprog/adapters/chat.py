@@ -283,9 +283,12 @@ def _value(field: FieldSpec, text: str, alone: bool) -> Any:
         refused = error
     # A label or a tag of the field's own name is no part of what is not a text.
     bare = without_label(without_wrapping(text, field.name), field.name).strip()
-    if bare != text:
-        return _value(field, bare, alone)
-    named = named_in(field.shape, text) if alone else None
+    try:
+        if bare != text:
+            return decode(field, bare)
+    except ParseError:
+        pass
+    named = named_in(field.shape, bare) if alone else None
     if named is None:
         raise refused
     return fitted(field, named)

@@ -27,30 +27,27 @@ _CLOSINGS = re.compile(
 
 def without_tokens(text: str) -> str:
     """Return ``text`` without blanks and the tokens of a chat template at its end."""
-    text = text.rstrip()
-    end = len(text)
-    while end and text[end - 1] in ">]":
-        tail = _TAIL.search(text, max(0, end - _LONGEST), end)
-        if tail is None or _is_markup(text, tail):
-            break
-        end = tail.start()
-        while end and text[end - 1].isspace():
-            end -= 1
-    return text[:end]
-
-
-def _is_markup(text: str, tail: re.Match[str]) -> bool:
-    # Struck-out text in HTML ends like a turn does.
-    return tail.group().casefold() == "</s>" and "<s>" in text[: tail.start()].casefold()
+    return _cut(text.rstrip(), (_TAIL,), _LONGEST)
 
 
 def without_closing(text: str, name: str) -> str:
     """Return a section's text without what closes it: ``[[/name]]``, ``</name>``, ``[[end]]``."""
+    return _cut(text, (_closing(name), _CLOSINGS), _LONGEST + len(name))
+
+
+def _cut(text: str, tails: tuple[re.Pattern[str], ...], longest: int) -> str:
     end = len(text)
+    opened: dict[str, int] = {}  # where the text opens what these tails would close
     while end and text[end - 1] in ">]":
-        span = max(0, end - _LONGEST - len(name)), end
-        tail = _closing(name).search(text, *span) or _CLOSINGS.search(text, *span)
-        if tail is None or _opens(text[: tail.start()], name, tail.group()):
+        begin = max(0, end - longest)
+        tail = next(filter(None, (tail.search(text, begin, end) for tail in tails)), None)
+        if tail is None:
+            break
+        opening = tail.group().strip().casefold().replace("/", "", 1)
+        if opening not in opened:
+            found = re.search(re.escape(opening), text, re.IGNORECASE) if "/" in tail[0] else None
+            opened[opening] = found.start() if found else end
+        if opened[opening] < tail.start():  # as in struck-out text of HTML: <s>old</s>
             break
         end = tail.start()
         while end and text[end - 1].isspace():
@@ -66,12 +63,6 @@ def _closing(name: str) -> re.Pattern[str]:
         rf"|\[/{own}\]|</{own}>)\Z",
         re.IGNORECASE,
     )
-
-
-def _opens(text: str, name: str, closing: str) -> bool:
-    """Return whether the closing belongs to an opening in the text itself."""
-    own = closing.strip().casefold().replace("/", "", 1)
-    return "/" in closing and own in text.casefold()
 
 
 @lru_cache(maxsize=1024)

@@ -95,7 +95,8 @@ def _spans(text: str, kind: type, closed: bool) -> list[_Span]:
         span = read(start, talk=later < len(fences))
         if span is not None:
             at = span.end
-            spans += [span] if type(span.value) is kind else []
+            if type(span.value) is kind:
+                _add(spans, span, fences[later - 1 : later] == [start])
             continue
         refused += 1
         if later < len(fences):
@@ -109,6 +110,15 @@ def _spans(text: str, kind: type, closed: bool) -> list[_Span]:
     fenced = set(fences)
     opened = [index for index, span in enumerate(spans) if span.start in fenced]
     return spans[opened[0] :] if opened else spans
+
+
+def _add(spans: list[_Span], span: _Span, fenced: bool) -> None:
+    # A value that is said again and again is kept once.
+    last = spans[-1] if spans else None
+    if last is None or fenced or (last.value, last.words) != (span.value, span.words):
+        spans.append(span)
+    else:
+        spans[-1] = last._replace(end=span.end)
 
 
 class _Readings:
