@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from langprog.adapters.base import collected, head_of, sent_back, shown
 from langprog.adapters.json_object import object_in, values_from_object
 from langprog.adapters.leftovers import (
+    without_brackets,
     without_closing,
     without_label,
     without_tokens,
@@ -22,7 +23,7 @@ from langprog.adapters.values import by_name, decode, encode, fitted
 from langprog.errors import ParseError
 from langprog.example import Example
 from langprog.lm import Message
-from langprog.signature import FieldSpec, Plain, SignatureSpec, without_limits
+from langprog.signature import FieldSpec, Maybe, Plain, SignatureSpec, without_limits
 
 Names = tuple[str, ...]
 
@@ -193,7 +194,7 @@ def sections_of(answer: str, names: Names, wanted: Names, text: str) -> dict[str
         end = marks[index + 1].start if index + 1 < len(marks) else _end(answer, marks[0])
         body = answer[mark.end : end].strip()
         if body[-1:] in (">", "]"):
-            body = without_closing(without_tokens(body), mark.name)
+            body = without_closing(body, mark.name)
         body = unescaped(body, names)
         if sections.setdefault(mark.name, body) != body:
             raise ParseError(f"the section [[{mark.name}]] comes twice and differs", text=text)
@@ -254,7 +255,8 @@ def _answer(signature: SignatureSpec, text: str, names: Names) -> str:
     Raises:
         ParseError: It ends while it is still thinking.
     """
-    thinking = Thinking(text, signature.outputs)
+    # A tag of an output's own name may hold its value where there are no sections.
+    thinking = Thinking(text, () if "[[" in text else signature.outputs)
     start, ends = thinking.start, thinking.ends()
     if ends:
         start = max(start, _last_before_sections(text, start, ends, names, signature))
@@ -282,7 +284,7 @@ def _value(field: FieldSpec, text: str, alone: bool) -> Any:
     except ParseError as error:
         refused = error
     # A label or a tag of the field's own name is no part of what is not a text.
-    bare = without_label(without_wrapping(text, field.name), field.name).strip()
+    bare = without_label(without_wrapping(without_brackets(text), field.name), field.name).strip()
     try:
         if bare != text:
             return decode(field, bare)
@@ -297,23 +299,29 @@ def _value(field: FieldSpec, text: str, alone: bool) -> Any:
 def _object(signature: SignatureSpec, answer: str, text: str) -> Mapping[str, Any] | None:
     if "{" not in answer:
         return None
-    alone = len(signature.outputs) == 1
     try:
         found = object_in(answer, text)
     except ParseError:
-        if alone:  # braces in a text that is the answer
+        if len(signature.outputs) == 1:  # braces in a text that is the answer
             return None
         raise
-    if found is None or (alone and (found.before.strip() or found.after.strip())):
+    if found is None or (_is_text(signature) and (found.before.strip() or found.after.strip())):
         return None
     named = by_name(list(signature.outputs), found.value)
     return named if any(name in named for name in signature.outputs) else None
 
 
+def _is_text(signature: SignatureSpec) -> bool:
+    """Return whether the only output is a text: then all that a reply says may be its value."""
+    shapes = [without_limits(field.shape) for field in signature.outputs.values()]
+    inner = [without_limits(s.of) if isinstance(s, Maybe) else s for s in shapes]
+    return inner == [Plain(str)]
+
+
 def _unmarked(signature: SignatureSpec, answer: str, names: Names) -> dict[str, str]:
     outputs = tuple(signature.outputs)
     single = signature.outputs[outputs[0]] if len(outputs) == 1 else None
-    if single is not None and without_limits(single.shape) == Plain(str):
+    if single is not None and _is_text(signature):
         bare = without_label(answer, single.name)
         if bare[-1:] in (">", "]"):
             bare = without_closing(without_wrapping(bare, single.name), single.name)

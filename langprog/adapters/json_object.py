@@ -8,6 +8,7 @@ from typing import Any
 
 from langprog.adapters.base import collected, head_of, sent_back, shown
 from langprog.adapters.json_reader import Ambiguous, CutOff
+from langprog.adapters.leftovers import without_tokens
 from langprog.adapters.loose_json import Found, loose_json
 from langprog.adapters.sentences import named_in
 from langprog.adapters.thinking import Thinking, may_think
@@ -65,7 +66,7 @@ class JSONAdapter:
         Raises:
             ParseError: There is no object, or an output is missing or does not fit.
         """
-        found = _answer(signature, text)
+        found = _answer(text)
         if found is None:
             raise ParseError("it holds no JSON object", text=text)
         return values_from_object(signature, found.value, text)
@@ -80,7 +81,7 @@ def _object(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
     return json_text(data)
 
 
-def _answer(signature: SignatureSpec, text: str) -> Found | None:
+def _answer(text: str) -> Found | None:
     if not may_think(text):
         return object_in(text, text)
     if text.lstrip()[:1] == "{":  # by far the most replies that mention a tag
@@ -90,7 +91,7 @@ def _answer(signature: SignatureSpec, text: str) -> Found | None:
             whole = None
         if whole is not None and not whole.before:
             return whole
-    thinking = Thinking(text, signature.outputs)
+    thinking = Thinking(text)
     said = text[thinking.start :]
     ends = thinking.ends()
     if ends and "{" in text[ends[-1] :]:
@@ -110,6 +111,8 @@ def object_in(answer: str, text: str) -> Found | None:
     Raises:
         ParseError: The object is cut off, or there are several that differ.
     """
+    if answer[-1:] != "}":
+        answer = without_tokens(answer)
     try:
         return loose_json(answer, dict, closed=True)
     except CutOff as error:

@@ -96,6 +96,8 @@ class Reader:
         self._closed = False
         self._stop = len(text.rstrip("` \t\r\n"))
         self._depth = 0
+        # A backslash either escapes, or stands for itself as in formulas: not both in one value.
+        self._escapes = self._formulas = False
 
     def read(self, at: int, *, closed: bool) -> Any:
         """Return the value whose bracket opens at ``at``; ``self.at`` is then behind it.
@@ -111,6 +113,7 @@ class Reader:
             Malformed: It cannot be read without changing more than punctuation.
         """
         self.at, self._depth, self.words, self._closed = at, 0, False, closed
+        self._escapes = self._formulas = False
         return self._object() if self.text[at] == "{" else self._list()
 
     def _object(self) -> dict[str, Any]:
@@ -195,7 +198,7 @@ class Reader:
             self.at = upto.end()
             ends = self._ends(closers)
             if ends and not inside:
-                return _unescaped(self.text[begin : self.at - 1])
+                return self._unescaped(self.text[begin : self.at - 1])
             if ends or not self._goes_on(quote, begin, inside):
                 raise Malformed
             inside = quote == '"' and not inside
@@ -221,6 +224,19 @@ class Reader:
             return bool(before.strip()) and not after.isalnum()
         return not before.strip(" \t\n([{") and after.isalnum()
 
+    def _unescaped(self, source: str) -> str:
+        if "\\" not in source:
+            return source
+        kinds = set(_ESCAPE.findall(source)) - {""}
+        known = {kind for kind in kinds if len(kind) > 1 or kind in _ESCAPED}
+        self._escapes = self._escapes or not known <= _QUOTED
+        self._formulas = self._formulas or kinds != known
+        if self._escapes and self._formulas:
+            raise Malformed
+        if kinds == known:
+            return str(STRICT.decode(f'"{_ESCAPE.sub(_strictly, source)}"'))
+        return re.sub(r"\\([\"'/])", r"\1", source)
+
     # --- what stands without quotes ---
 
     def _bare(self, closers: str) -> Any:
@@ -228,13 +244,13 @@ class Reader:
         match = grouped or _BARE.match(self.text, self.at)
         if match is None:
             self._refuse()
-        word, end = match.group().rstrip(), match.end()
+        word = match.group().rstrip()
         comment = _COMMENT.search(word)
         if comment is not None:
-            word, end = word[: comment.start()].rstrip(), self.at + comment.start()
+            word = word[: comment.start()].rstrip()
             if word not in _CONSTANTS and not _NUMBER.fullmatch(word):
                 raise Malformed
-        self.at = end
+        self.at += len(word)
         if word in _CONSTANTS:
             return _CONSTANTS[word]
         self._check_word(word)
@@ -284,19 +300,6 @@ class Reader:
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
     match = pattern.match(text, at)
     return match.end() if match else at
-
-
-def _unescaped(source: str) -> str:
-    if "\\" not in source:
-        return source
-    kinds = set(_ESCAPE.findall(source)) - {""}
-    known = {kind for kind in kinds if len(kind) > 1 or kind in _ESCAPED}
-    if kinds == known:
-        return str(STRICT.decode(f'"{_ESCAPE.sub(_strictly, source)}"'))
-    # Backslashes that escape nothing, as in formulas: then none of them does.
-    if known <= _QUOTED:
-        return re.sub(r"\\([\"'/])", r"\1", source)
-    raise Malformed
 
 
 def _strictly(match: re.Match[str]) -> str:

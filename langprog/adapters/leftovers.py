@@ -19,7 +19,7 @@ _TOKENS = (
 )
 _TAIL = re.compile(rf"(?:{_TOKENS})\Z", re.IGNORECASE)
 _CLOSINGS = re.compile(
-    r"(?:^|\n)[ \t]*+\[\[[ \t]*+(?:##[ \t]*+)?/?(?:completed|complete|done|end|eof)"
+    r"(?:^|\n)[ \t]*+\[\[[ \t]*+(?:##[ \t]*+)?/?(?:completed|complete|done|end|eof|finished|stop)"
     r"[ \t]*+(?:##[ \t]*+)?\]\]\Z",
     re.IGNORECASE,
 )
@@ -32,7 +32,7 @@ def without_tokens(text: str) -> str:
 
 def without_closing(text: str, name: str) -> str:
     """Return a section's text without what closes it: ``[[/name]]``, ``</name>``, ``[[end]]``."""
-    return _cut(text, (_closing(name), _CLOSINGS), _LONGEST + len(name))
+    return _cut(text, (_closing(name), _CLOSINGS, _TAIL), _LONGEST + len(name))
 
 
 def _cut(text: str, tails: tuple[re.Pattern[str], ...], longest: int) -> str:
@@ -55,11 +55,18 @@ def _cut(text: str, tails: tuple[re.Pattern[str], ...], longest: int) -> str:
     return text[:end]
 
 
+def without_brackets(text: str) -> str:
+    """Return what is no text, a number or the like, without double brackets after it."""
+    text = text.rstrip()
+    begin = text.rfind("[[", max(0, len(text) - _LONGEST)) if text.endswith("]]") else 0
+    return text[:begin] if begin > 0 and "[" not in text[:begin] else text
+
+
 @lru_cache(maxsize=1024)
 def _closing(name: str) -> re.Pattern[str]:
     own = re.escape(name).replace("_", "[ _-]")
     return re.compile(
-        rf"(?:\[\[[ \t]*+(?:##[ \t]*+)?/[ \t]*+{own}[ \t]*+(?:##[ \t]*+)?\]\]"
+        rf"(?:\[\[[ \t]*+(?:##[ \t]*+)?(?:/|end(?: of)?\s)[ \t]*+{own}[ \t]*+(?:##[ \t]*+)?\]\]"
         rf"|\[/{own}\]|</{own}>)\Z",
         re.IGNORECASE,
     )

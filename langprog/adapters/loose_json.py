@@ -32,12 +32,12 @@ class Found(NamedTuple):
 
 
 class _Span(NamedTuple):
-    """A value, where it stands, and whether a text without quotes is part of it."""
+    """A value and where it stands; words in brackets may be a mere remark, as in [sic]."""
 
     value: Any
     start: int
     end: int
-    words: bool
+    remark: bool
 
 
 def loose_json(text: str, kind: type, *, closed: bool = False) -> Found | None:
@@ -68,8 +68,7 @@ def loose_json(text: str, kind: type, *, closed: bool = False) -> Found | None:
 
 def _embedded(text: str, kind: type, closed: bool) -> Found | None:
     spans = _spans(text, kind, closed)
-    # Words in brackets are a remark where a value stands beside them.
-    spans = [span for span in spans if not span.words] or spans
+    spans = [span for span in spans if not span.remark] or spans
     if not spans:
         return None
     first = spans[0]
@@ -115,7 +114,7 @@ def _spans(text: str, kind: type, closed: bool) -> list[_Span]:
 def _add(spans: list[_Span], span: _Span, fenced: bool) -> None:
     # A value that is said again and again is kept once.
     last = spans[-1] if spans else None
-    if last is None or fenced or (last.value, last.words) != (span.value, span.words):
+    if last is None or fenced or (last.value, last.remark) != (span.value, span.remark):
         spans.append(span)
     else:
         spans[-1] = last._replace(end=span.end)
@@ -147,7 +146,7 @@ class _Readings:
                 # Only once: the decoder tells where it fails by counting the lines before.
                 self._reader = Reader(text)
             else:
-                return _Span(value, start, end, words=False)
+                return _Span(value, start, end, remark=False)
         own = text[start] == self._bracket
         try:
             value = self._reader.read(start, closed=self._closed and own)
@@ -157,7 +156,8 @@ class _Readings:
             return None
         except Malformed:
             return None
-        return _Span(value, start, self._reader.at, self._reader.words)
+        remark = self._reader.words and isinstance(value, list) and len(value) == 1
+        return _Span(value, start, self._reader.at, remark)
 
 
 def _check_groups(text: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -297,12 +297,16 @@ def _mapped(shape: Mapped, value: dict[str, Any]) -> dict[Any, Any]:
 
 
 def _record(shape: Record, value: dict[str, Any]) -> dict[str, Any]:
-    names = [member.name for member in shape.members]
     members = {member.name: member for member in shape.members}
+    named = by_name(members, value)
+    absent = {_folded(name): name for name in members if name not in named}
     entries: dict[str, Any] = {}
-    for name, item in by_name(names, value).items():
+    for name, item in named.items():
         member = members.get(name)
         if member is None:
+            if absent and _folded(name) in absent:
+                meant = absent[_folded(name)]
+                raise Mismatch(f"cannot be read: several of its keys may mean {meant!r}")
             entries[name] = _anything(item)
         elif not _left_out(member, item):
             entries[name] = _inside(name, member.shape, item)
@@ -344,7 +348,7 @@ def _anything(value: Any) -> Any:
     return _WORDS[value.casefold()] if value.casefold() in _WORDS else str(value)
 
 
-def by_name(names: Iterable[str], found: Mapping[str, Any]) -> Mapping[str, Any]:
+def by_name(names: Collection[str], found: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return ``found`` under these names, where only one key can be meant.
 
     Keys may differ from the names in case, blanks, ``_`` and ``-``.

@@ -46,7 +46,7 @@ def test_ordinary_text_stays(text: str) -> None:
     assert redacted(text) == text
 
 
-@pytest.mark.parametrize("part", ["a.", "eyJ-", "eyJaaaaaaaaaa.", "sk-", "a://b:c", "Bearer ", "-"])
+@pytest.mark.parametrize("part", ["a.", "eyJ-", "eyJaaaaaaaaaa.", "sk-", "a://b:c", "bearer "])
 def test_the_time_to_look_for_secrets_grows_as_the_text_does(part: str) -> None:
     def seconds(size: int) -> float:
         best = float("inf")
