@@ -1,7 +1,9 @@
 """Adapters: the form in which a signature is put to a model and its answer is read.
 
 - ``chat``: marked sections. ``json_object``: one JSON object, constrained by a schema.
-- ``values``: single values as text and back; ``loose_json``: JSON as models write it.
+- ``values``: values as text and back; ``scalars``: the plain ones among them.
+- ``loose_json``: the JSON in a reply; ``json_reader``: JSON with its punctuation forgiven.
+- ``thinking``, ``leftovers``, ``sentences``: what a model writes around an answer.
 """
 
 from collections.abc import Mapping

@@ -219,10 +219,12 @@ def _marks_in(answer: str, names: Names) -> list[_Mark]:
         first = line > 0 or passed == 0  # the first marker of its line
         lead = answer[line if first else passed : begin]
         passed = end
-        if lead.endswith("\\"):
-            continue
-        heads = first and not lead.strip(_LEAD)
-        bold = lead[-2:] if lead.endswith(("**", "__")) else ""
+        heads, bold = first, ""
+        if lead:
+            if lead[-1] == "\\":
+                continue
+            heads = first and not lead.strip(_LEAD)
+            bold = lead[-2:] if lead.endswith(("**", "__")) else ""
         if answer[end : end + 1] != "\n":
             end = _after(answer, end, bold)
         start = line if heads else begin - len(bold)
@@ -311,6 +313,7 @@ def _object(signature: SignatureSpec, answer: str, text: str) -> Mapping[str, An
     return named if any(name in named for name in signature.outputs) else None
 
 
+@lru_cache(maxsize=256)
 def _is_text(signature: SignatureSpec) -> bool:
     """Return whether the only output is a text: then all that a reply says may be its value."""
     shapes = [without_limits(field.shape) for field in signature.outputs.values()]

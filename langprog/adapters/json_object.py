@@ -82,9 +82,10 @@ def _object(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
 
 
 def _answer(text: str) -> Found | None:
-    if not may_think(text):
+    plain = text[:1] == "{" and "<" not in text and "[/" not in text  # by far the most
+    if plain or not may_think(text):
         return object_in(text, text)
-    if text.lstrip()[:1] == "{":  # by far the most replies that mention a tag
+    if text.lstrip()[:1] == "{":  # a tag may stand in a text of it
         try:
             whole = object_in(text, text)
         except ParseError:

@@ -51,10 +51,14 @@ class _Tag(NamedTuple):
 
 def may_think(text: str) -> bool:
     """Return whether a look for thinking is needed: by far the most replies have none."""
-    begin = text.lstrip()[:2]
-    if "<" in text or "[/" in text or "\u25c1" in text or (begin[:1] == "[" and begin != "[["):
+    if "<" in text or "[/" in text or "\u25c1" in text:
         return _TAG.search(text) is not None or _HEAD.match(text) is not None
-    return text.startswith(_NAMELESS) and _NAMELESS_FINAL in text
+    if text.startswith("[["):
+        return False
+    begin = text.lstrip()
+    if begin.startswith("["):
+        return _TAG.match(begin) is not None
+    return begin.startswith(_NAMELESS) and _NAMELESS_FINAL in text
 
 
 class Thinking:

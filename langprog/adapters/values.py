@@ -27,6 +27,7 @@ from langprog.adapters.scalars import (
 )
 from langprog.errors import InputError, ParseError
 from langprog.signature import (
+    REQUIRED,
     Anything,
     Choice,
     FieldSpec,
@@ -37,11 +38,10 @@ from langprog.signature import (
     Plain,
     Record,
     Shape,
+    phrase,
     whole_text,
     without_limits,
 )
-from langprog.signature.phrases import phrase
-from langprog.signature.shapes import REQUIRED
 
 _BULLET = re.compile(r"(?:[-*\u2022]|\d+[.)])[ \t]+(\S.*)")
 _BULLETED = re.compile(r"^[ \t]*+(?:[-*\u2022]|\d++[.)])[ \t]++\S", re.MULTILINE)
