@@ -285,13 +285,15 @@ def _value(field: FieldSpec, text: str, alone: bool) -> Any:
         return decode(field, text)
     except ParseError as error:
         refused = error
-    # A label or a tag of the field's own name is no part of what is not a text.
-    bare = without_label(without_wrapping(without_brackets(text), field.name), field.name).strip()
-    try:
-        if bare != text:
+    # Thinking, a label or a tag of the field's own name are no part of what is not a text.
+    said = text[Thinking(text, (field.name,)).start :].strip() if may_think(text) else text
+    said = without_wrapping(without_brackets(said), field.name)
+    bare = without_label(said, field.name).strip()
+    if bare != text:
+        try:
             return decode(field, bare)
-    except ParseError:
-        pass
+        except ParseError:
+            pass
     named = named_in(field.shape, bare) if alone else None
     if named is None:
         raise refused

@@ -68,7 +68,7 @@ class JSONAdapter:
         """
         found = _answer(text)
         if found is None:
-            raise ParseError("it holds no JSON object", text=text)
+            raise ParseError("it holds no JSON object that can be read", text=text)
         return values_from_object(signature, found.value, text)
 
     def repair(self, messages: tuple[Message, ...], text: str, reason: str) -> tuple[Message, ...]:

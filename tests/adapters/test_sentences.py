@@ -101,3 +101,11 @@ def test_in_an_object() -> None:
     assert JSON.parse(spec, '{"tone": "The tone is warm."}') == {"tone": "warm"}
     with pytest.raises(ParseError):
         JSON.parse(spec, '{"tone": ["The tone is warm."]}')
+
+
+def test_what_is_thought_in_a_section_names_nothing() -> None:
+    with pytest.raises(ParseError):
+        read(Tone, "[[x]]\n<think>It is warm.</think>\nI would say so.")
+    with pytest.raises(ParseError):
+        read(Tone, "[[x]]\n<think>It is warm.")
+    assert read(Tone, "[[x]]\n<think>Warm or cold?</think>\nThe tone is cold.") == "cold"

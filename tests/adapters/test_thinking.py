@@ -139,3 +139,9 @@ def test_a_draft_in_a_tag_of_an_outputs_own_name_does_not_count() -> None:
     text = '<thinking>{"city": "Rome"}</thinking>{"thinking": "north", "city": "Oslo"}'
     assert JSON.parse(spec, text)["city"] == "Oslo"
     assert CHAT.parse(signature_of("q -> thinking"), "<thinking>x</thinking>") == {"thinking": "x"}
+
+
+def test_thinking_inside_a_section_is_no_part_of_what_is_no_text() -> None:
+    spec = signature_of("q -> city, many: int")
+    text = "[[city]]\nOslo\n[[many]]\n<think>two and one</think>\n3"
+    assert CHAT.parse(spec, text) == {"city": "Oslo", "many": 3}
