@@ -6,6 +6,7 @@
 - ``calls``: :func:`ask`, the one place where a program's prompt meets a model.
 - ``rounds``: concurrent work whose results come back in a fixed order.
 - ``sync``: the only way from synchronous code into the asynchronous core.
+- ``threads``: what is in force goes along into threads that a program's own code uses.
 """
 
 from langprog.runtime.calls import ask
@@ -18,14 +19,18 @@ from langprog.runtime.settings import (
     current,
     drawing,
     model_named,
+    overlay,
     remember,
+    resumed,
     using,
 )
 from langprog.runtime.sync import call_in_worker, run_sync
+from langprog.runtime.threads import ThreadContext
 
 __all__ = [
     "LM",
     "Settings",
+    "ThreadContext",
     "ask",
     "asking_logprobs",
     "call_in_worker",
@@ -34,7 +39,9 @@ __all__ = [
     "drawing",
     "in_order",
     "model_named",
+    "overlay",
     "remember",
+    "resumed",
     "run_sync",
     "using",
 ]

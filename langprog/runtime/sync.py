@@ -262,7 +262,7 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
         work.close()
         raise LangprogError(
             "a program was called synchronously inside `async def aforward`; "
-            "write `await program.acall(...)` there"
+            "write `await program.acall(...)` there (asyncio.gather for several)"
         )
     if running is None and threading.current_thread() is threading.main_thread():
         return _door.main().run(work)
