@@ -143,7 +143,8 @@ class _Background:
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="langprog-loop", daemon=True
         )
-        self._thread.start()
+        # It outlives the call that needs it first, and must not keep that one's context.
+        Context().run(self._thread.start)
 
     def owns(self, loop: asyncio.AbstractEventLoop) -> bool:
         return self._loop is loop
@@ -216,6 +217,9 @@ class _Door:
         self._main = self._background = self._workers = None
 
     def main(self) -> _Main:
+        main = self._main
+        if main is not None and self._pid == os.getpid():
+            return main
         with self._lock:
             self._here()
             self._main = self._main or _Main()

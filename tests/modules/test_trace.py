@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -197,3 +199,20 @@ def test_a_recorded_block_that_is_over_records_nothing_more() -> None:
     go_on = asyncio.Event()
     with lp.using(lm=doubling()):
         asyncio.run(main())
+
+
+def test_no_thread_that_stays_keeps_a_call_that_is_over() -> None:
+    model = doubling()
+    gone = weakref.ref(model)
+
+    def from_another_thread(ask: Ask) -> int:
+        thread = threading.Thread(target=ask, args=(1,))
+        thread.start()
+        thread.join()
+        return lp.parallel(ask, [2])[0]
+
+    with lp.using(lm=model):
+        Asking(from_another_thread)(number=0)
+    del model
+    gc.collect()
+    assert gone() is None
