@@ -43,11 +43,15 @@ STALE = 1.0
 CLOSING = 1.0
 
 
+# Loops and threads that stay are made in an empty context: they outlive the call that needs them
+# first, and must not keep what is in force there.
+
+
 class _Main:
     """The main thread's loop, which runs while a caller waits and keeps its connections."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = Context().run(asyncio.new_event_loop)
         self._first_step: Callable[[], object] | None = None
         self._stopped = False
         self._hooks = self._wait(_asyncgen_hooks())
@@ -139,11 +143,10 @@ class _Background:
     """A loop in a thread of its own."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = Context().run(asyncio.new_event_loop)
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="langprog-loop", daemon=True
         )
-        # It outlives the call that needs it first, and must not keep that one's context.
         Context().run(self._thread.start)
 
     def owns(self, loop: asyncio.AbstractEventLoop) -> bool:
