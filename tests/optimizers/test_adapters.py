@@ -10,7 +10,7 @@ import langprog as lp
 from langprog.adapters import ChatAdapter
 from langprog.lm import Capabilities, Declared, LanguageModel
 from langprog.runtime import deciding_schemas
-from optimizers.compilation import pinned
+from optimizers.binding import bind_program
 from optimizers.fingerprint import program_digest
 
 
@@ -36,18 +36,18 @@ def test_what_auto_stood_for_is_pinned(lm: LanguageModel, form: str, adapter: st
         third=lp.Predict("c -> d", adapter="xml"),
     )
     with lp.using(lm=lm, models=[PLAIN]):
-        assert adapters_of(pinned(program)) == [form, "chat", "xml"]
+        assert adapters_of(bind_program(program)) == [form, "chat", "xml"]
     with (
         lp.using(lm=lm, models=[PLAIN]),
         deciding_schemas({(PLAIN.name, PLAIN.endpoint): True}),
     ):
-        assert adapters_of(pinned(program)) == ["json", "json", "xml"]
+        assert adapters_of(bind_program(program)) == ["json", "json", "xml"]
 
 
 def test_an_adapter_of_ones_own_is_pinned_as_it_is() -> None:
     with lp.using(lm=PLAIN, adapter=MINE):
-        assert adapters_of(pinned(lp.Predict("a -> b"))) == [MINE]
-        assert adapters_of(pinned(lp.Predict("a -> b", adapter="json"))) == ["json"]
+        assert adapters_of(bind_program(lp.Predict("a -> b"))) == [MINE]
+        assert adapters_of(bind_program(lp.Predict("a -> b", adapter="json"))) == ["json"]
 
 
 def test_a_digest_depends_on_the_adapter_by_its_name_alone() -> None:
