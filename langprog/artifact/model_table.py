@@ -29,6 +29,7 @@ def _line(name: str) -> dict[str, Any]:
         "input": None if price is None else price.input,
         "output": None if price is None else price.output,
         "cached_input": None if price is None else price.cached_input,
+        "price_source": None if price is None else price.source,
     }
 
 

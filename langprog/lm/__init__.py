@@ -28,7 +28,9 @@ from langprog.lm.parts import (
     ToolCall,
     ToolResult,
 )
-from langprog.lm.pricing import Price, Priced, price_in, price_of
+from langprog.lm.price import Price
+from langprog.lm.price_list import price_of, price_source
+from langprog.lm.pricing import Priced, price_in
 from langprog.lm.recording import CallMemo, Recorded
 from langprog.lm.retry import Retry
 from langprog.lm.scripted import ScriptedLM
@@ -100,6 +102,7 @@ __all__ = [
     "layers_of",
     "price_in",
     "price_of",
+    "price_source",
     "replay_completion",
     "request_key",
     "stream_completion",

@@ -110,7 +110,7 @@ def _embedded(name: str, options: CheckedOptions) -> LanguageModel:
     # The engine needs numpy, so it is imported only where an embedded model is asked for.
     pocket = importlib.import_module("langprog.pocket")
     client = pocket.PocketLM(name, defaults=options.sampling)
-    nominal = Price(client.size.input_price, client.size.output_price)
+    nominal = Price(client.size.input_price, client.size.output_price, source="nominal")
     priced = Priced(client, options.price or nominal)
     return _cached(Budgeted(priced), options.cache, in_process=True)
 
