@@ -133,7 +133,13 @@ def _client(name: str, options: CheckedOptions) -> LanguageModel:
     known = PROVIDERS.get(provider)
     base_url = options.base_url
     if base_url is None and known is None:
-        return LiteLLM(name, timeout=options.timeout)
+        return LiteLLM(
+            name,
+            timeout=options.timeout,
+            api_key=options.api_key,
+            api_version=options.api_version,
+            headers=options.headers,
+        )
     variable = known.key_variable if known else ""
     key = options.api_key or (os.environ.get(variable) if variable else None)
     if base_url is None and variable and not key:

@@ -361,7 +361,7 @@ def test_an_error_in_a_stream_ends_it_and_keeps_its_kind(
 
 @pytest.mark.parametrize("deltas", [(), (TextDelta("half an "),)])
 def test_a_stream_without_an_end_is_no_answer(deltas: tuple[Delta, ...]) -> None:
-    with pytest.raises(ServerError, match="model's stream"):
+    with pytest.raises(ServerError, match="stream"):
         through(Streaming(*deltas), lambda client: streamed(client, asking()))
 
 
