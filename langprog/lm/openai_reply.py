@@ -130,6 +130,7 @@ def read_usage(data: Mapping[str, Any]) -> Usage:
         _count(data.get("completion_tokens")),
         _count(prompt.get("cached_tokens")),
         _count(reply.get("reasoning_tokens")),
+        _count(prompt.get("cache_write_tokens")),
     )
 
 

@@ -22,6 +22,8 @@ class Price:
         output: Dollars per million completion tokens, those of thinking among them.
         cached_input: Dollars per million prompt tokens that the endpoint had in its own cache;
             as ``input`` where it is left out.
+        cache_write: Dollars per million prompt tokens that the endpoint put into its own cache; as
+            ``input`` where it is left out.
         audio_input: Dollars per million prompt tokens of a call that holds sounds; as ``input``
             where it is left out. Endpoints do not say which tokens were sound, so all of the
             prompt is charged with it: at most too much.
@@ -37,14 +39,16 @@ class Price:
     input: float
     output: float
     cached_input: float | None = None
+    cache_write: float | None = None
     audio_input: float | None = None
     request: float = 0.0
     tiers: tuple[tuple[int, Price], ...] = ()
     source: str = field(default="given", compare=False)
 
     def __post_init__(self) -> None:
-        optional = [value for value in (self.cached_input, self.audio_input) if value is not None]
-        for value in (self.input, self.output, self.request, *optional):
+        optional = (self.cached_input, self.cache_write, self.audio_input)
+        given = [value for value in optional if value is not None]
+        for value in (self.input, self.output, self.request, *given):
             number = isinstance(value, Real) and not isinstance(value, bool)
             if not number or not 0 <= value < float("inf"):
                 raise ModelError(f"a price must be 0 or more dollars per million, not {value!r}")
@@ -58,8 +62,10 @@ class Price:
         """
         price = self._tier(usage.prompt_tokens)
         cached = min(usage.cached_prompt_tokens, usage.prompt_tokens)
-        fresh_rate, cached_rate = price._rates(audio)
-        prompt = (usage.prompt_tokens - cached) * fresh_rate + cached * cached_rate
+        written = min(usage.cache_write_tokens, usage.prompt_tokens - cached)
+        fresh_rate, cached_rate, written_rate = price._rates(audio)
+        prompt = (usage.prompt_tokens - cached - written) * fresh_rate
+        prompt += cached * cached_rate + written * written_rate
         return (prompt + usage.completion_tokens * price.output) / MILLION + price.request
 
     def most(self, prompt_tokens: int, completion_tokens: int, *, audio: bool = False) -> float:
@@ -75,12 +81,14 @@ class Price:
         reached = [price for start, price in self.tiers if prompt_tokens > start]
         return reached[-1] if reached else self
 
-    def _rates(self, audio: bool) -> tuple[float, float]:
+    def _rates(self, audio: bool) -> tuple[float, float, float]:
+        """Return what tokens of the prompt cost: fresh, cached, and put into the cache."""
         cached = self.input if self.cached_input is None else self.cached_input
+        written = self.input if self.cache_write is None else self.cache_write
         if audio and self.audio_input is not None:
-            most = max(self.input, self.audio_input)
-            return most, most
-        return self.input, cached
+            most = max(self.input, self.audio_input, cached, written)
+            return most, most, most
+        return self.input, cached, written
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,13 @@ def _utc(moment: Any) -> Any:
 
 
 def _price(listed: ModelPrice) -> Price | None:
-    names = ("input_mtok", "output_mtok", "cache_read_mtok", "input_audio_mtok")
+    names = (
+        "input_mtok",
+        "output_mtok",
+        "cache_read_mtok",
+        "cache_write_mtok",
+        "input_audio_mtok",
+    )
     values = [getattr(listed, name) for name in names]
     if values[0] is None or values[1] is None:
         return None
@@ -138,10 +144,9 @@ def _price(listed: ModelPrice) -> Price | None:
 def _line(
     values: list[Any], tokens: int, calls: float, tiers: tuple[tuple[int, Price], ...] = ()
 ) -> Price:
-    fresh, reply, cached, audio = (_rate(value, tokens) for value in values)
-    return Price(
-        fresh or 0.0, reply or 0.0, cached, audio, calls / 1000, tiers, source=price_source()
-    )
+    fresh, reply, cached, written, audio = (_rate(value, tokens) for value in values)
+    source = price_source()
+    return Price(fresh or 0.0, reply or 0.0, cached, written, audio, calls / 1000, tiers, source)
 
 
 def _rate(value: Any, tokens: int) -> float | None:

@@ -189,13 +189,17 @@ def test_log_probabilities_and_all_counts_of_tokens(litellm: Fake) -> None:
     usage = {
         "prompt_tokens": 7,
         "completion_tokens": 5,
-        "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": None},
+        "prompt_tokens_details": {
+            "cached_tokens": 4,
+            "audio_tokens": None,
+            "cache_write_tokens": 1,
+        },
         "completion_tokens_details": {"reasoning_tokens": 2},
     }
     litellm.answer = reply(choice(logprobs=tokens), usage=usage)
     completion = complete(asking(logprobs=True))
     assert completion.logprobs == ((-0.5, -1.0),)
-    assert completion.usage == Usage(7, 5, 4, 2)
+    assert completion.usage == Usage(7, 5, 4, 2, 1)
 
 
 def test_tool_calls_and_thoughts(litellm: Fake) -> None:

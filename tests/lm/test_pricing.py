@@ -47,6 +47,15 @@ def test_cached_tokens_cost_as_others_unless_a_price_says_otherwise() -> None:
     assert Price(2.0, 8.0, 0.0).of(Usage(1_000_000, 0, 1_000_000)) == 0.0
 
 
+def test_tokens_put_into_the_cache_cost_what_the_list_says() -> None:
+    usage = Usage(1_000_000, 0, 400_000, 0, 500_000)
+    assert Price(2.0, 8.0, 0.0, 4.0).of(usage) == pytest.approx(0.2 + 2.0)
+    assert Price(2.0, 8.0, 0.0).of(usage) == pytest.approx(1.2)
+    assert Price(2.0, 8.0, 0.0, 4.0).most(1_000_000, 0) == 4.0
+    over = Usage(10, 0, 10, 0, 1_000_000)
+    assert Price(2.0, 8.0, 0.0, 4.0).of(over) == 0.0
+
+
 def test_more_cached_tokens_than_tokens_never_make_it_cheaper_than_free() -> None:
     assert Price(2.0, 8.0, 0.0).of(Usage(10, 0, 1_000_000)) == 0.0
 
@@ -232,9 +241,12 @@ def test_every_listed_price_comes_out_as_the_package_calculates_it() -> None:
     seen = 0
     for provider, model, price in listed():
         for moment, prompt in itertools.product(moments, tokens):
-            usage = Usage(prompt, 70, prompt // 3)
+            usage = Usage(prompt, 70, prompt // 3, 0, prompt // 4)
             theirs = ListedUsage(
-                input_tokens=prompt, output_tokens=70, cache_read_tokens=prompt // 3
+                input_tokens=prompt,
+                output_tokens=70,
+                cache_read_tokens=prompt // 3,
+                cache_write_tokens=prompt // 4,
             )
             expected = float(
                 model.calc_price(theirs, provider, genai_request_timestamp=moment).total_price

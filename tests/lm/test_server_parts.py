@@ -58,7 +58,7 @@ TOOLS = (
 WHOLE = Completion(
     ("It is warm.", ""),
     "test/model",
-    Usage(40, 30, 16, 8),
+    Usage(40, 30, 16, 8, 4),
     ("stop", "tool_calls"),
     ((-0.25, -0.5), ()),
     tool_calls=((), CALLS),
@@ -230,7 +230,7 @@ END = Completed(
     Completion(
         ("one two", ""),
         "m",
-        Usage(5, 6, 1, 2),
+        Usage(5, 6, 1, 2, 3),
         ("stop", "stop"),
         tool_calls=((), CALLS),
         reasoning=("hm", ""),
@@ -256,6 +256,7 @@ def test_the_official_client_reads_the_pieces() -> None:
     assert reasons == [(0, "stop"), (1, "tool_calls")]
     assert (last.choices, last.usage.total_tokens) == ([], 11)
     assert last.usage.prompt_tokens_details.cached_tokens == 1
+    assert last.usage.prompt_tokens_details.cache_write_tokens == 3
     assert last.usage.completion_tokens_details.reasoning_tokens == 2
 
 
