@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from langprog.cli.console import shower
 from langprog.cli.loading import examples_in, metric_named, program_named, writable
+from langprog.cli.terminal import Terminal
 from langprog.errors import InputError
 from langprog.evaluation import Metric
 from langprog.example import Example
@@ -204,17 +204,16 @@ def _has(member: type, knob: str) -> bool:
 
 def say_result(compiled: Any, target: Path) -> None:
     """Print what a compile found and where it is."""
-    console = Console(highlight=False, soft_wrap=True)
+    terminal = Terminal()
     certificate = compiled.certificate
     if certificate.before is not None and certificate.after is not None:
-        console.print(f"holdout before  {certificate.before} ({certificate.n} examples)")
-        console.print(f"holdout after   {certificate.after}", markup=False)
-        console.print(
+        terminal.say(f"holdout before  {certificate.before} ({certificate.n} examples)")
+        terminal.say(f"holdout after   {certificate.after}")
+        terminal.say(
             f"difference      {certificate.difference:+.3f} "
-            f"[{certificate.low:+.3f}, {certificate.high:+.3f}], p = {certificate.p_value:.2g}",
-            markup=False,
+            f"[{certificate.low:+.3f}, {certificate.high:+.3f}], p = {certificate.p_value:.2g}"
         )
-    console.print(f"{certificate.verdict}: {certificate.reason}", markup=False)
+    terminal.say(f"{certificate.verdict}: {certificate.reason}")
     paid, asked = compiled.report.paid, compiled.report.asked
-    console.print(f"paid calls      {paid.calls:,} (distinct requests asked: {asked.calls:,})")
-    console.print(f"artifact        {target}", markup=False)
+    terminal.say(f"paid calls      {paid.calls:,} (distinct requests asked: {asked.calls:,})")
+    terminal.say(f"artifact        {target}")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from langprog.cli.compiling import Task, optimizer_named
 from langprog.cli.loading import examples_in, metric_named, program_named
+from langprog.cli.terminal import Terminal, write_json
 from langprog.lm import Budget
 
 Option = typer.Option
@@ -56,24 +54,25 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
         Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds),
     )
     if json_:
-        print(json.dumps(found.to_json()))  # noqa: T201 - this is the output
+        write_json(found.to_json())
     else:
         _say(found)
     return 1 if found.refusal is not None else 0
 
 
 def _say(found: Any) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    table = Table("stage", "calls", "dollars")
-    for one in found.stages:
-        dollars = "unknown"
-        if one.dollars is not None:
-            dollars = "{:.4f} to {:.4f}".format(*one.dollars.ends)
-        table.add_row(one.stage, str(one.calls), dollars)
-    console.print(table)
+    terminal = Terminal()
+    rows = [(stage.stage, str(stage.calls), _dollars(stage)) for stage in found.stages]
+    terminal.table(("stage", "calls", "dollars"), rows)
     for line in found.lines():
-        console.print(line, markup=False)
+        terminal.say(line)
     paid = found.probe.asked
-    console.print(f"asked for this estimate: {paid.calls} calls")
+    terminal.say(f"asked for this estimate: {paid.calls} calls")
     if found.refusal is not None:
-        console.print(f"not worth starting: {found.refusal}", markup=False)
+        terminal.say(f"not worth starting: {found.refusal}")
+
+
+def _dollars(stage: Any) -> str:
+    if stage.dollars is None:
+        return "unknown"
+    return "{:.4f} to {:.4f}".format(*stage.dollars.ends)

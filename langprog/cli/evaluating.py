@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from langprog.cli.loading import examples_in, metric_named, program_or_artifact
+from langprog.cli.terminal import Terminal, write_json
 from langprog.errors import LangprogError
 from langprog.evaluation import Report, evaluate
 from langprog.lm import Budget
@@ -41,7 +40,7 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
         lm=lm,
     )
     if json_:
-        print(json.dumps(report.to_json(), ensure_ascii=False))  # noqa: T201 - this is the output
+        write_json(report.to_json())
     else:
         _say(report)
     if report.n_scored == 0:
@@ -49,23 +48,22 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
 
 
 def _say(report: Report) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{report.metric}: {report}", markup=False)
+    terminal = Terminal()
+    terminal.say(f"{report.metric}: {report}")
     dollars = "unknown" if report.dollars is None else f"${report.dollars:.4f}"
-    console.print(
+    terminal.say(
         f"{report.calls:,} calls ({report.cached_calls:,} cached), {report.tokens:,} tokens, "
-        f"{dollars} as if nothing were cached",
-        markup=False,
+        f"{dollars} as if nothing were cached"
     )
     median, slow = report.latency(0.5), report.latency(0.95)
     if median is not None and slow is not None:
-        console.print(f"latency p50 {median * 1000:.0f} ms, p95 {slow * 1000:.0f} ms")
+        terminal.say(f"latency p50 {median * 1000:.0f} ms, p95 {slow * 1000:.0f} ms")
     failures: dict[str, str] = {}
     for row in report.rows:
         if row.failure is not None:
             failures.setdefault(row.failure.kind, row.failure.message)
     for kind, message in failures.items():
-        console.print(f"first {kind} failure: {message}", markup=False)
+        terminal.say(f"first {kind} failure: {message}")
 
 
 def _first_failure(report: Report) -> str:

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 from pydantic_core import to_jsonable_python
-from rich.console import Console
 
 from langprog.artifact import read_artifact
-from langprog.cli.batch import inputs_of, json_text, run_batch
+from langprog.cli.batch import inputs_of, run_batch
 from langprog.cli.loading import writable
+from langprog.cli.terminal import Terminal, write_json
 from langprog.errors import InputError
 from langprog.runtime import run_sync, using
 
@@ -40,13 +40,13 @@ def run_artifact(
     with using(lm=lm):
         if input_ is not None:
             prediction = program(**inputs_of(input_, program, "--input"))
-            print(json_text(to_jsonable_python(prediction.to_dict())))  # noqa: T201 - this is the output
+            write_json(to_jsonable_python(prediction.to_dict()))
             return
         if batch is None or out is None:
             raise InputError("--batch IN needs --out OUT")
         source, target = Path(batch), writable(out, "--out")
         run = f"{found.digest} {lm}"
         done = run_sync(run_batch(program, source, target, width, run))
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     known = f", {done.found} were there already" if done.found else ""
-    console.print(f"{done.written} rows written{known}, {done.failed} failed", markup=False)
+    said = f"{done.written} rows written{known}, {done.failed} failed"
+    Terminal(stderr=True).say(said)

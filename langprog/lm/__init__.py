@@ -9,7 +9,7 @@
 """
 
 from langprog.lm.budget import Budget, Budgeted, Ledger, Reservation, Spend
-from langprog.lm.cache import Cache, Cached, DiskCache, MemoryCache
+from langprog.lm.cache import Cache, Cached, Cleared, DiskCache, MemoryCache
 from langprog.lm.codec import completion_from_json, completion_to_json
 from langprog.lm.dialect import Negotiated, dialect_of
 from langprog.lm.finish import FinishReason, finish_reason_of
@@ -56,6 +56,7 @@ __all__ = [
     "Cache",
     "Cached",
     "CallMemo",
+    "Cleared",
     "Completed",
     "Completion",
     "Content",

@@ -9,7 +9,7 @@
 """
 
 from langprog.runtime.calls import ask
-from langprog.runtime.models import LM
+from langprog.runtime.models import LM, cache_folder
 from langprog.runtime.rounds import in_order
 from langprog.runtime.settings import (
     Settings,
@@ -28,6 +28,7 @@ __all__ = [
     "Settings",
     "ask",
     "asking_logprobs",
+    "cache_folder",
     "call_in_worker",
     "configure",
     "current",
