@@ -5,6 +5,7 @@
 - clients: ``openai_compatible``, ``litellm_client``, ``scripted``.
 - wrappers, from the outside in: ``recording``, ``cache``, ``retry``, ``dialect``, ``throttle``,
   ``budget``, ``pricing``. They stack because each one is a language model itself.
+- ``price``, ``price_list``: what tokens cost. ``server``: models behind an endpoint.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
 """
 
