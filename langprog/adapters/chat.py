@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from langprog.adapters.base import answer_in, collected, head_of, sent_back, shown
+from langprog.adapters.base import Adapter, answer_in, collected, head_of, shown
 from langprog.adapters.json_object import by_name, object_in, values_from_object
 from langprog.adapters.values import decode, encode, unfenced
 from langprog.errors import ParseError
 from langprog.example import Example
-from langprog.lm import Message
+from langprog.lm import Completion, Message
 from langprog.signature import FieldSpec, Plain, SignatureSpec, without_limits
 
 Names = tuple[str, ...]
@@ -98,7 +98,7 @@ def _brackets(names: Names) -> str:
     )
 
 
-class ChatAdapter:
+class ChatAdapter(Adapter):
     """The adapter ``chat``."""
 
     name = "chat"
@@ -114,11 +114,7 @@ class ChatAdapter:
         call = Message("user", _writer(signature)(signature.inputs, inputs))
         return (*_static(signature, tuple(demos)), call)
 
-    def response_schema(self, signature: SignatureSpec) -> None:
-        """Return ``None``: marked sections are no JSON."""
-        return None
-
-    def parse(self, signature: SignatureSpec, text: str) -> dict[str, Any]:
+    def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.
 
         A marker at the beginning of a line counts; one inside a line only where a field would be
@@ -129,6 +125,7 @@ class ChatAdapter:
         Raises:
             ParseError: An output is missing, does not fit, or comes twice and differs.
         """
+        text = completion.text
         said = answer_in(text).strip()
         answer = unfenced(said)
         names = tuple(field.name for field in signature.fields)
@@ -141,10 +138,6 @@ class ChatAdapter:
         return collected(
             signature, lambda field: decode(field, sections[field.name]), text, _missing
         )
-
-    def repair(self, messages: tuple[Message, ...], text: str, reason: str) -> tuple[Message, ...]:
-        """Return the prompt that sends an unreadable reply back."""
-        return sent_back(messages, text, reason)
 
 
 def sections_of(answer: str, names: Names, wanted: Names, text: str) -> dict[str, str]:

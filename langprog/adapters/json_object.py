@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from langprog.adapters.base import answer_in, collected, head_of, sent_back, shown
+from langprog.adapters.base import Adapter, answer_in, collected, head_of, shown
 from langprog.adapters.loose_json import Ambiguous, CutOff, loose_json
 from langprog.adapters.values import from_data, json_text
 from langprog.errors import ParseError
 from langprog.example import Example
-from langprog.lm import Message
+from langprog.lm import Completion, Message
 from langprog.signature import FieldSpec, SignatureSpec
 
 
@@ -37,7 +37,7 @@ def _system(signature: SignatureSpec) -> Message:
     )
 
 
-class JSONAdapter:
+class JSONAdapter(Adapter):
     """The adapter ``json``."""
 
     name = "json"
@@ -57,20 +57,17 @@ class JSONAdapter:
         """Return the schema of an object with exactly the outputs; not to be written to."""
         return _schema(signature)
 
-    def parse(self, signature: SignatureSpec, text: str) -> dict[str, Any]:
+    def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.
 
         Raises:
             ParseError: There is no object, or an output is missing or does not fit.
         """
+        text = completion.text
         found = object_in(answer_in(text), text)
         if found is None:
             raise ParseError("it holds no JSON object", text=text)
         return values_from_object(signature, found, text)
-
-    def repair(self, messages: tuple[Message, ...], text: str, reason: str) -> tuple[Message, ...]:
-        """Return the prompt that sends an unreadable reply back."""
-        return sent_back(messages, text, reason)
 
 
 def _object(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:

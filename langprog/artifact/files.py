@@ -9,17 +9,24 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
 
 import langprog
+from langprog.adapters import Adapter
 from langprog.artifact.checking import declared_by
 from langprog.artifact.classes import Classes, Handed
 from langprog.artifact.digest import digest_of, ordered, readable
 from langprog.artifact.format import FORMAT, ArtifactData
-from langprog.artifact.model_table import model_table
-from langprog.artifact.nodes import program_from_node, program_to_json
+from langprog.artifact.model_table import (
+    Models,
+    model_table,
+    with_own_sampling,
+    with_recorded_models,
+)
+from langprog.artifact.nodes import model_names, program_from_node, program_to_json
 from langprog.artifact.proof import difference_of
 from langprog.artifact.secrets import refuse_secrets
 from langprog.errors import ArtifactError, LangprogError
@@ -49,20 +56,35 @@ class Artifact:
         """Metric, data digests, optimizer, certificate and spend; ``None`` without a compile."""
         return self.data.evidence
 
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """The names of the models that its program asks, sorted."""
+        return tuple(sorted(set(model_names(self.data.program))))
+
     def program(
-        self, classes: Sequence[Handed] = (), allow_modules: Collection[str] = ()
+        self,
+        classes: Sequence[Handed] = (),
+        allow_modules: Collection[str] = (),
+        models: Models = MappingProxyType({}),
+        adapters: Sequence[Adapter] = (),
     ) -> Module:
         """Return the program, frozen.
 
         Args:
             classes: The user's own classes that it needs, or instances to take over.
             allow_modules: Modules that may be imported to find such classes.
+            models: What to ask in the place of the models that it names, by name.
+            adapters: The user's own adapters that it needs.
 
         Raises:
-            ArtifactError: A class is missing or changed, or the data describes no program.
+            ArtifactError: A class or an adapter is missing or changed, the data describes no
+                program, or a model's name holds an address.
+            ModelError: It names no such model, or what is to be asked is none.
         """
         try:
-            return program_from_node(self.data.program, Classes(classes, allow_modules)).freeze()
+            known = Classes(classes, allow_modules, adapters)
+            program = program_from_node(self.data.program, known)
+            return with_recorded_models(program, self.data.models, models).freeze()
         except ArtifactError as error:
             raise ArtifactError(f"{self.path}: {error}") from None
         except RecursionError:
@@ -95,6 +117,7 @@ def save_program(
     """
     target = Path(os.path.realpath(path))  # a link stays one
     _check_place(target)
+    program = with_own_sampling(program)
     text, digest = _text_of(content_of(program, evidence, canary))
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -127,12 +150,11 @@ def content_of(
         ArtifactError: Something is no plain JSON, or looks like a secret.
     """
     node = program_to_json(program)
-    names = {predictor.model for predictor in program.predictors().values()} - {None}
     content = {
         "format": FORMAT,
         "langprog": langprog.__version__,
         "program": node,
-        "models": model_table(names),
+        "models": model_table(program),
         "evidence": None if evidence is None else dict(evidence),
         "canary": [dict(row) for row in canary],
     }
@@ -187,7 +209,7 @@ def _put(written: Path, target: Path) -> None:
 def _prove(program: Module, written: Path, canary: Sequence[Mapping[str, Any]]) -> None:
     # The very file that will be the artifact is loaded again, not the data in memory.
     try:
-        again = read_artifact(written).program(classes=_templates(program))
+        again = read_artifact(written).program(_templates(program), adapters=_adapters(program))
         rows = [row.get("inputs", row) for row in canary]
         difference = difference_of(program, again, [row for row in rows if isinstance(row, dict)])
     except LangprogError as error:
@@ -212,6 +234,15 @@ def _templates(program: Module) -> list[Handed]:
             found.append(cls)
     declared = (declared_by(one.signature) for one in program.predictors().values())
     return [*found, *(cls for cls in declared if cls is not None)]
+
+
+def _adapters(program: Module) -> list[Adapter]:
+    own = (
+        parameter.value
+        for parameter in program.parameters().values()
+        if parameter.kind == "adapter"
+    )
+    return [adapter for adapter in own if adapter is not None and not isinstance(adapter, str)]
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -292,6 +323,8 @@ def load(
     path: str | os.PathLike[str],
     classes: Sequence[Handed] = (),
     allow_modules: Collection[str] = (),
+    models: Models = MappingProxyType({}),
+    adapters: Sequence[Adapter] = (),
 ) -> Module:
     """Load a frozen program from its artifact; runs no code from the file.
 
@@ -301,8 +334,17 @@ def load(
             where a class cannot be made without arguments, and Signature classes with validators.
         allow_modules: Modules, with what is inside them, that may be imported to find such
             classes.
+        models: What to ask in the place of the models that it names:
+            ``{"house/llama": lp.LM("house/llama", base_url="http://...")}``, or another name. A
+            model that is not replaced is found by its name, but where the artifact says that it
+            answered elsewhere than that name goes, and nothing here names the place, a call is
+            refused: a file never decides where a prompt or a key goes. The sampling that was
+            certified stays, whatever defaults the new model has.
+        adapters: The user's own adapters that it names and no installed package has.
 
     Raises:
-        ArtifactError: The artifact is damaged, changed or too new, or a class is missing.
+        ArtifactError: The artifact is damaged, changed or too new, a class or an adapter is
+            missing, or a model's name holds an address.
+        ModelError: ``models`` has a name that the artifact does not, or holds what is no model.
     """
-    return read_artifact(path).program(classes, allow_modules)
+    return read_artifact(path).program(classes, allow_modules, models, adapters)

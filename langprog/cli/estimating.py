@@ -8,6 +8,7 @@ import typer
 
 from langprog.cli.compiling import Task, optimizer_named
 from langprog.cli.loading import examples_in, metric_named, program_named
+from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal, write_json
 from langprog.lm import Budget
 
@@ -26,7 +27,9 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
         str | None, Option(help="Models to choose from for every module, A,B,...")
     ] = None,
     objective: Annotated[str | None, Option(help="As for compile.")] = None,
-    lm: Annotated[str | None, Option(help="Model of modules that name none.")] = None,
+    lm: Annotated[str | None, Option(help=LM_HELP)] = None,
+    model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
+    base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
     calls: Annotated[int | None, Option(help="Most requests sent.")] = None,
     tokens: Annotated[int | None, Option(help="Most tokens.")] = None,
     dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
@@ -39,7 +42,8 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
 
     Runs the program on at most 12 validation examples, twice. Exit code 1: not worth starting.
     """
-    declared = program_named(program)
+    asked = NamedModels.of(lm, model, base_url, others=models is not None)
+    declared = asked.apply_to(program_named(program))
     task = Task(
         declared,
         metric_named(metric),
@@ -48,9 +52,12 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
         None if holdout is None else examples_in(holdout, "--holdout", declared),
         lm,
         seed,
+        asked,
     )
     found = task.estimate(
-        optimizer_named(optimizer, width=width, auto=auto, models=models, objective=objective),
+        optimizer_named(
+            optimizer, width=width, auto=auto, models=asked.from_list(models), objective=objective
+        ),
         Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds),
     )
     if json_:

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
+from langprog.adapters import reference_of
 from langprog.artifact import Artifact, read_artifact
 from langprog.cli.terminal import Terminal, json_visible, write_json
 from langprog.errors import ArtifactError
+from langprog.lm import model_name
 from langprog.modules import Module, Parameter, Predict
 
 WIDEST = 160
@@ -66,8 +68,8 @@ def _show_predictor(terminal: Terminal, predictor: Predict) -> None:
     values = {
         "fields": f"{', '.join(signature.inputs)} -> {', '.join(signature.outputs)}",
         "instruction": signature.instruction,
-        "model": predictor.model or "(the ambient one)",
-        "adapter": predictor.adapter or "(the ambient one)",
+        "model": model_name(predictor.model) or "(the ambient one)",
+        "adapter": reference_of(predictor.adapter or "(the ambient one)"),
     }
     terminal.pairs({**values, **demos}.items())
 

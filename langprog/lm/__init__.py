@@ -5,17 +5,29 @@
 - clients: ``openai_compatible``, ``litellm_client``, ``scripted``.
 - wrappers, from the outside in: ``recording``, ``cache``, ``retry``, ``dialect``, ``throttle``,
   ``budget``, ``pricing``. They stack because each one is a language model itself.
+- ``capabilities``: what a model is known to be able to do.
 - ``price``, ``price_list``: what tokens cost. ``server``: models behind an endpoint.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
+- ``model_ref``: a model as a program holds it, bound to the object that was handed over.
 """
 
 from langprog.lm.budget import Budget, Budgeted, Ledger, Reservation, Spend
 from langprog.lm.cache import Cache, Cached, Cleared, DiskCache, MemoryCache
+from langprog.lm.capabilities import Capabilities, Declared, capabilities_of
 from langprog.lm.codec import completion_from_json, completion_to_json
 from langprog.lm.dialect import Negotiated, dialect_of
 from langprog.lm.finish import FinishReason, finish_reason_of
 from langprog.lm.keys import request_key
 from langprog.lm.litellm_client import LiteLLM
+from langprog.lm.model_ref import (
+    IN_PROCESS,
+    ModelRef,
+    checked_lm,
+    model_from,
+    model_name,
+    public_address,
+    same_model,
+)
 from langprog.lm.openai_body import OWN_MEMBERS
 from langprog.lm.openai_compatible import OpenAICompatible
 from langprog.lm.parts import (
@@ -33,6 +45,7 @@ from langprog.lm.price import Price
 from langprog.lm.price_list import price_of, price_source
 from langprog.lm.pricing import Priced, price_in
 from langprog.lm.recording import CallMemo, Recorded
+from langprog.lm.refusals import Setting
 from langprog.lm.retry import Retry
 from langprog.lm.scripted import ScriptedLM
 from langprog.lm.server import Server
@@ -57,20 +70,24 @@ __all__ = [
     "Cache",
     "Cached",
     "CallMemo",
+    "Capabilities",
     "Cleared",
     "Completed",
     "Completion",
     "Content",
+    "Declared",
     "Delta",
     "DiskCache",
     "File",
     "FinishReason",
+    "IN_PROCESS",
     "Image",
     "LanguageModel",
     "Ledger",
     "LiteLLM",
     "MemoryCache",
     "Message",
+    "ModelRef",
     "Negotiated",
     "OWN_MEMBERS",
     "OpenAICompatible",
@@ -87,6 +104,7 @@ __all__ = [
     "Sampling",
     "ScriptedLM",
     "Server",
+    "Setting",
     "Spend",
     "Text",
     "TextDelta",
@@ -97,15 +115,21 @@ __all__ = [
     "ToolResult",
     "Usage",
     "Wrapper",
+    "capabilities_of",
+    "checked_lm",
     "completion_from_json",
     "completion_to_json",
     "dialect_of",
     "finish_reason_of",
     "layers_of",
+    "model_from",
+    "model_name",
     "price_in",
     "price_of",
     "price_source",
+    "public_address",
     "replay_completion",
     "request_key",
+    "same_model",
     "stream_completion",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +15,8 @@ from langprog.lm import (
     Budgeted,
     Cache,
     Cached,
+    Capabilities,
+    Declared,
     DiskCache,
     LanguageModel,
     LiteLLM,
@@ -27,6 +29,7 @@ from langprog.lm import (
     Throttle,
     price_of,
 )
+from langprog.runtime.addresses import may_hold_address, ollama_url, plain_url, server_url
 from langprog.runtime.options import CheckedOptions, LMOptions, checked_options
 
 
@@ -39,30 +42,45 @@ class Provider:
         key_variable: Environment variable that holds its key; empty where none is needed.
         url_variable: Environment variable that names another address, as the provider's own
             software understands it.
+        read_url: Makes a base URL of what that variable holds.
+        schemas: Whether the provider documents that its models keep to a response schema.
     """
 
     base_url: str
     key_variable: str = ""
     url_variable: str = ""
+    read_url: Callable[[str], str] = plain_url
+    schemas: bool = False
 
     @property
     def address(self) -> str:
         """Where it answers here: as the environment says, else at its usual place."""
-        return os.environ.get(self.url_variable, "") or self.base_url
+        named = os.environ.get(self.url_variable, "").strip()
+        return self.read_url(named) if named else self.base_url
+
+    @property
+    def named_here(self) -> bool:
+        """Whether the environment names its address; a key alone says not where it is to go."""
+        return bool(self.url_variable and os.environ.get(self.url_variable))
 
 
+# Two document structured outputs: OpenAI (of gpt-4o and all later models; an earlier one refuses
+# the schema and is asked without it) and Mistral (of all models). Elsewhere it depends on the
+# model, on how a server was started or on its version: there a user says schema=True.
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {
-        "openai": Provider("https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
+        "openai": Provider(
+            "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL", schemas=True
+        ),
         "openrouter": Provider("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
         "groq": Provider("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
         "together": Provider("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
         "deepseek": Provider("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
-        "mistral": Provider("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
-        "ollama": Provider("http://localhost:11434/v1"),
-        "vllm": Provider("http://localhost:8000/v1"),
-        "sglang": Provider("http://localhost:30000/v1"),
-        "llamacpp": Provider("http://localhost:8080/v1"),
+        "mistral": Provider("https://api.mistral.ai/v1", "MISTRAL_API_KEY", schemas=True),
+        "ollama": Provider("http://localhost:11434/v1", "", "OLLAMA_HOST", ollama_url),
+        "vllm": Provider("http://localhost:8000/v1", "", "VLLM_BASE_URL", server_url),
+        "sglang": Provider("http://localhost:30000/v1", "", "SGLANG_BASE_URL", server_url),
+        "llamacpp": Provider("http://localhost:8080/v1", "", "LLAMACPP_BASE_URL", server_url),
     }
 )
 
@@ -72,7 +90,9 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
 
     - ``pocket/small``: the embedded model, in this process, no key, no network.
     - ``openai/...``, ``ollama/...``, ``vllm/...`` and other OpenAI-compatible providers, or any
-      name together with ``base_url``: a direct asynchronous HTTP client.
+      name together with ``base_url``: a direct asynchronous HTTP client. ``OPENAI_BASE_URL``,
+      ``OLLAMA_HOST`` (as Ollama's own client reads it), ``VLLM_BASE_URL``, ``SGLANG_BASE_URL`` and
+      ``LLAMACPP_BASE_URL`` in the environment name another address than the usual one.
     - any other ``provider/model``: through litellm, which must be installed.
 
     Args:
@@ -85,7 +105,9 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
             ``price``: dollars per million tokens.
             ``width``, ``rpm``, ``tpm``: requests at once (as many as a caller such as
             ``evaluate(concurrency=)`` starts, if left out), requests and tokens per minute.
-            ``attempts``: how often a request is sent at most.
+            ``attempts``: how often a request is sent at most. ``schema``: whether the model keeps
+            to a response schema, so that the adapter ``auto`` is ``json`` and not ``chat``; known
+            of openai and mistral at their own addresses, else no if left out.
 
     Returns:
         The model; ask it with ``await model.complete(request)`` or hand it to a program.
@@ -95,6 +117,8 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
             missing.
     """
     given = checked_options(options)
+    if not isinstance(name, str):
+        raise ModelError(f"the name of a model is a text, provider/model, not {name!r:.40}")
     provider, _, rest = name.partition("/")
     if given.base_url is None and not (provider and rest):
         raise ModelError(
@@ -111,12 +135,12 @@ def _embedded(name: str, options: CheckedOptions) -> LanguageModel:
     pocket = importlib.import_module("langprog.pocket")
     client = pocket.PocketLM(name, defaults=options.sampling)
     nominal = Price(client.size.input_price, client.size.output_price, source="nominal")
-    priced = Priced(client, options.price or nominal)
+    priced = Priced(_declared(client, options.takes_schema), options.price or nominal)
     return _cached(Budgeted(priced), options.cache, in_process=True)
 
 
 def _remote(name: str, options: CheckedOptions) -> LanguageModel:
-    client = _client(name, options)
+    client = _declared(_client(name, options), _takes_schema(name, options))
     paid = Budgeted(Priced(client, options.price or price_of(name)))
     throttled = Throttle(
         paid,
@@ -128,11 +152,33 @@ def _remote(name: str, options: CheckedOptions) -> LanguageModel:
     return _cached(retried, options.cache, in_process=False)
 
 
+def keeps_to_schemas(name: str) -> bool:
+    """Return whether a model of that name, at its provider's own address, keeps to a schema."""
+    provider = PROVIDERS.get(name.partition("/")[0])
+    return provider is not None and provider.schemas and provider.address == provider.base_url
+
+
+def _takes_schema(name: str, options: CheckedOptions) -> bool | None:
+    if options.takes_schema is not None:
+        return options.takes_schema
+    # What answers at another address is not the provider, whatever the model is called.
+    return True if options.base_url is None and keeps_to_schemas(name) else None
+
+
+def _declared(client: LanguageModel, schema: bool | None) -> LanguageModel:
+    return client if schema is None else Declared(client, Capabilities(schema=schema))
+
+
 def _client(name: str, options: CheckedOptions) -> LanguageModel:
     provider, _, rest = name.partition("/")
     known = PROVIDERS.get(provider)
     base_url = options.base_url
     if base_url is None and known is None:
+        if may_hold_address(name):
+            raise ModelError(
+                f"the model name {name!r:.120} holds what may be an address: pass an address as "
+                "base_url= to lp.LM"
+            )
         return LiteLLM(
             name,
             timeout=options.timeout,
@@ -147,15 +193,20 @@ def _client(name: str, options: CheckedOptions) -> LanguageModel:
             f"no key for {name}: set the environment variable {variable}, "
             "or pass api_key= to lp.LM"
         )
-    return OpenAICompatible(
-        name,
-        base_url=base_url or (known.address if known else ""),
-        model=rest if known and rest else name,
-        api_key=key,
-        timeout=options.timeout,
-        headers=options.headers,
-        api_version=options.api_version,
-    )
+    try:
+        return OpenAICompatible(
+            name,
+            base_url=base_url or (known.address if known else ""),
+            model=rest if known and rest else name,
+            api_key=key,
+            timeout=options.timeout,
+            headers=options.headers,
+            api_version=options.api_version,
+        )
+    except ModelError as error:
+        if base_url is None and known is not None and os.environ.get(known.url_variable):
+            raise ModelError(f"{error} (it comes from {known.url_variable})") from None
+        raise
 
 
 def _cached(

@@ -10,11 +10,20 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypedDict
 
-from langprog.adapters import adapter_named
+from langprog.adapters import AUTO, Adapter, check_adapter
 from langprog.errors import InputError, ModelError
-from langprog.lm import Budget, LanguageModel, Ledger, Sampling
+from langprog.lm import (
+    Budget,
+    LanguageModel,
+    Ledger,
+    ModelRef,
+    Sampling,
+    checked_lm,
+    public_address,
+    same_model,
+)
 from langprog.runtime.draws import Draw
-from langprog.runtime.models import LM
+from langprog.runtime.lookup import NamedModels, check_place
 
 Wrap = Callable[[LanguageModel], LanguageModel]
 Models = Mapping[str, LanguageModel]
@@ -33,21 +42,24 @@ class Settings:
         models: Models by name, before any other place where a name is looked up.
         draw: Which of several samples this is, where one program is asked more than once.
         logprobs: Whether log-probabilities are asked for with every completion.
+        schemas: Models, by name and endpoint, of which it was found out whether they keep to a
+            response schema; goes before what is declared.
     """
 
     lm: LanguageModel | None = None
-    adapter: str = "chat"
+    adapter: str | Adapter = AUTO
     sampling: Sampling = Sampling()
     ledgers: tuple[Ledger, ...] = ()
     wrap: Wrap | None = None
     models: Models = field(default_factory=lambda: MappingProxyType({}))
     draw: Draw | None = None
     logprobs: bool = False
+    schemas: Mapping[tuple[str, str], bool] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class _Changes(TypedDict, total=False):
     lm: LanguageModel
-    adapter: str
+    adapter: str | Adapter
     sampling: Sampling
     ledgers: tuple[Ledger, ...]
     wrap: Wrap
@@ -55,28 +67,12 @@ class _Changes(TypedDict, total=False):
 
 
 class _Process:
-    """Defaults of the process, seen by every thread, as a ContextVar alone would not be.
-
-    Models that are named in it are made once and shared by every program.
-    """
+    """Defaults of the process, seen by every thread, as a ContextVar alone would not be."""
 
     def __init__(self) -> None:
         self.settings = Settings()
         self.lock = threading.Lock()
-        self._models: dict[str, LanguageModel] = {}
-
-    def model(self, name: str) -> LanguageModel:
-        with self.lock:
-            model = self._models.get(name)
-        if model is None:
-            made = LM(name)
-            with self.lock:
-                model = self._models.setdefault(name, made)
-        return model
-
-    def add(self, model: LanguageModel) -> None:
-        with self.lock:
-            self._models[model.name] = model
+        self.models = NamedModels()
 
 
 _process = _Process()
@@ -89,60 +85,105 @@ def current() -> Settings:
     return _process.settings if overlay is None else overlay
 
 
-def model_named(name: str | None = None) -> LanguageModel:
-    """Return the model of that name, or the ambient one, with the ambient wrapper around it.
-
-    Looked up in this order: the settings' models, the ambient model if it has that name, models
-    that a program was given as objects, and last ``LM(name)``, made once for the process.
+def model_named(model: str | ModelRef | None = None) -> LanguageModel:
+    """Return a program's model, or the ambient one, with the ambient wrapper around it.
 
     Raises:
-        ModelError: The name is unknown, or no name is given and no model is configured.
+        ModelError: As for :func:`model_in_force`.
+    """
+    asked = model_in_force(model)
+    wrap = current().wrap
+    return asked if wrap is None else wrap(asked)
+
+
+def model_in_force(model: str | ModelRef | None = None) -> LanguageModel:
+    """Return the model that a program's model stands for here.
+
+    One that was handed over as an object is that object. A name is looked up in this order: the
+    settings' models, the ambient model if it has that name, and last ``LM(name)``, made once for
+    the process. A name that comes from an artifact is only made where that goes to the place that
+    the artifact says, or to one that the user named.
+
+    Raises:
+        ModelError: The name is unknown or stands for two models, no name is given and no model is
+            configured, or the user did not say where the model answers.
     """
     settings = current()
-    if name is None:
+    if model is None:
         if settings.lm is None:
             raise ModelError(
                 "no model is configured: call lp.configure(lm='openai/gpt-4.1-mini'), or "
                 "lm='pocket/small' for the embedded one (on the command line: --lm)"
             )
-        model = settings.lm
-    elif name in settings.models:
-        model = settings.models[name]
-    elif settings.lm is not None and settings.lm.name == name:
-        model = settings.lm
-    else:
-        model = _process.model(name)
-    return model if settings.wrap is None else settings.wrap(model)
+        return settings.lm
+    if isinstance(model, ModelRef) and model.lm is not None:
+        return model.lm
+    name = str(model)
+    handed = settings.models.get(name)
+    ambient = settings.lm
+    if ambient is not None and ambient.name == name:
+        if handed is not None and not same_model(handed, ambient):
+            raise ModelError(f"models= and lm= {_two_models(name, handed, ambient)}")
+        return handed or ambient
+    if handed is not None:
+        return handed
+    if isinstance(model, ModelRef):
+        check_place(model)
+    return _process.models.get(name)
 
 
-def remember(model: LanguageModel) -> str:
-    """Keep a model that a program was given as an object; return the name that finds it again."""
-    _process.add(model)
-    return model.name
+def _two_models(name: str, first: LanguageModel, second: LanguageModel) -> str:
+    return (
+        f"hold two different models named {name!r} ({public_address(first.endpoint)} and "
+        f"{public_address(second.endpoint)}), and a name can stand for one alone: hand each to "
+        "its predictor as an object, lp.Predict(..., model=...), or give one of them another name"
+    )
 
 
-def _as_model(model: LanguageModel | str) -> LanguageModel:
-    return _process.model(model) if isinstance(model, str) else model
+def _as_model(model: LanguageModel | ModelRef | str, place: str) -> LanguageModel:
+    if isinstance(model, str):
+        return _process.models.get(model)
+    if isinstance(model, ModelRef):
+        return model_in_force(model)
+    return checked_lm(model, place)
+
+
+def _by_name(models: Iterable[LanguageModel | ModelRef | str]) -> dict[str, LanguageModel]:
+    if isinstance(models, (str, Mapping)) or not isinstance(models, Iterable):
+        raise InputError(
+            f"models= is a {type(models).__name__}: it takes a list of models, models=[lm, other]"
+        )
+    named: dict[str, LanguageModel] = {}
+    for model in models:
+        made = _as_model(model, "a model of models=")
+        earlier = named.setdefault(made.name, made)
+        if earlier is not made:
+            raise ModelError(f"models= {_two_models(made.name, earlier, made)}")
+    if not named:
+        raise InputError("models= is empty: name at least one model, or leave it out")
+    return named
 
 
 def configure(
     *,
-    lm: LanguageModel | str | None = None,
-    adapter: str | None = None,
+    lm: LanguageModel | ModelRef | str | None = None,
+    adapter: str | Adapter | None = None,
     sampling: Sampling | None = None,
-    models: Iterable[LanguageModel | str] | None = None,
+    models: Iterable[LanguageModel | ModelRef | str] | None = None,
 ) -> None:
     """Set defaults for the whole process; ``None`` leaves a default as it is.
 
     Args:
         lm: Model, or its name (``"pocket/small"``), of predictors that name none.
-        adapter: ``"chat"`` or ``"json"``.
+        adapter: Adapter of predictors that name none, by name or as an object; ``"auto"`` by
+            default.
         sampling: Default sampling.
         models: Models that programs may name.
 
     Raises:
-        ModelError: The model's name is unknown.
-        InputError: The adapter is unknown.
+        ModelError: A model's name is unknown, what was handed over is no language model, or two
+            different models have one name.
+        InputError: The adapter is unknown or none.
     """
     changes = _changes(lm, adapter, sampling, models, _process.settings)
     with _process.lock:
@@ -152,10 +193,10 @@ def configure(
 @contextmanager
 def using(
     *,
-    lm: LanguageModel | str | None = None,
-    adapter: str | None = None,
+    lm: LanguageModel | ModelRef | str | None = None,
+    adapter: str | Adapter | None = None,
     sampling: Sampling | None = None,
-    models: Iterable[LanguageModel | str] | None = None,
+    models: Iterable[LanguageModel | ModelRef | str] | None = None,
     budget: Budget | Ledger | None = None,
     wrap: Wrap | None = None,
 ) -> Iterator[Settings]:
@@ -163,7 +204,8 @@ def using(
 
     Args:
         lm: Model, or its name, of predictors that name none.
-        adapter: ``"chat"`` or ``"json"``.
+        adapter: Adapter of predictors that name none, by name or as an object; ``"auto"`` by
+            default.
         sampling: Default sampling.
         models: Models that programs may name.
         budget: A cap on everything that is called inside, on top of those around it.
@@ -173,8 +215,9 @@ def using(
         The settings in force inside; the ledger of ``budget`` is the last of its ``ledgers``.
 
     Raises:
-        ModelError: The model's name is unknown.
-        InputError: The adapter is unknown.
+        ModelError: A model's name is unknown, what was handed over is no language model, or two
+            different models have one name.
+        InputError: The adapter is unknown or none.
     """
     now = current()
     changes = _changes(lm, adapter, sampling, models, now)
@@ -208,6 +251,18 @@ def asking_logprobs() -> Iterator[None]:
 
 
 @contextmanager
+def deciding_schemas(found: Mapping[tuple[str, str], bool]) -> Iterator[None]:
+    """Take it as known inside which models keep to a response schema.
+
+    Args:
+        found: Whether they do, by the model's name and endpoint.
+    """
+    now = current()
+    with _overlaid(replace(now, schemas=MappingProxyType({**now.schemas, **found}))):
+        yield
+
+
+@contextmanager
 def _overlaid(settings: Settings) -> Iterator[None]:
     token = _overlay.set(settings)
     try:
@@ -223,23 +278,19 @@ def _around(outer: Wrap, inner: Wrap | None) -> Wrap:
 
 
 def _changes(
-    lm: LanguageModel | str | None,
-    adapter: str | None,
+    lm: LanguageModel | ModelRef | str | None,
+    adapter: str | Adapter | None,
     sampling: Sampling | None,
-    models: Iterable[LanguageModel | str] | None,
+    models: Iterable[LanguageModel | ModelRef | str] | None,
     now: Settings,
 ) -> _Changes:
     changes = _Changes()
     if lm is not None:
-        changes["lm"] = _as_model(lm)
+        changes["lm"] = _as_model(lm, "lm=")
     if adapter is not None:
-        adapter_named(adapter)
-        changes["adapter"] = adapter
+        changes["adapter"] = check_adapter(adapter)
     if sampling is not None:
         changes["sampling"] = sampling
     if models is not None:
-        named = {model.name: model for model in map(_as_model, models)}
-        if not named:
-            raise InputError("models= is empty: name at least one model, or leave it out")
-        changes["models"] = MappingProxyType({**now.models, **named})
+        changes["models"] = MappingProxyType({**now.models, **_by_name(models)})
     return changes

@@ -5,12 +5,12 @@ from typing import Any, Literal
 import pytest
 
 import langprog as lp
-from langprog.adapters import adapter_named
 from langprog.errors import InputError, ParseError
 from langprog.lm import Message
 from langprog.signature import FieldSpec, signature_of
+from tests.adapters.replies import TextAdapter
 
-CHAT = adapter_named("chat")
+CHAT = TextAdapter("chat")
 
 
 class Triage(lp.Signature):

@@ -6,12 +6,12 @@ from typing import Any, Literal
 import pytest
 
 import langprog as lp
-from langprog.adapters import adapter_named
 from langprog.errors import InputError, ParseError
 from langprog.lm import Message
 from langprog.signature import signature_of
+from tests.adapters.replies import TextAdapter
 
-JSON = adapter_named("json")
+JSON = TextAdapter("json")
 
 
 @dataclass

@@ -14,6 +14,8 @@ import langprog as lp
 from langprog.adapters import ADAPTERS, adapter_named
 from langprog.errors import ParseError
 from langprog.signature import FieldSpec, SignatureSpec, choices_of
+from tests.adapters.replies import completion_of, said
+from tests.signature import kinds
 
 INPUTS, OUTPUTS = ("ticket", "context"), ("note", "team", "hours")
 
@@ -24,6 +26,19 @@ SNIPPETS = (
     *("\n", "\n\n", "\r", "\r\n", "\t", " ", "  ", "\u00a0", "\u2028", "\x0b", "\x1c", "\x85"),
     *("```", "```json\n", "\n```", "```\nx\n```", "`", "<think>", "</think>"),
     *("null", "none", "None", "true", "Yes", "1,000", "3", "-1.50", "nan", "{}", "[]", "{", "}"),
+    *(
+        "<team>",
+        "</team>",
+        "<TEAM x='1'>",
+        "</note",
+        "<ticket/>",
+        "<hours",
+        "</",
+        "<b>",
+        "< ",
+        "<",
+    ),
+    *("&lt;team&gt;", "&amp;", "&amp;lt;", "&#60;", "&#x3c;", "&", ";", "<![CDATA[", "]]>"),
     *('{"team": "a"}', '["a"]', "team: b", "a", "é", "日本", "🙂", "end.", "[[team", "team]]"),
 )
 TEXTS = st.one_of(
@@ -124,11 +139,13 @@ def mirrored(spec: SignatureSpec) -> SignatureSpec:
     return SignatureSpec(spec.name, spec.instruction, tuple(turned))
 
 
-def turn(spec: SignatureSpec, adapter: str, values: dict[str, Any]) -> tuple[str, str]:
+def turn(
+    spec: SignatureSpec, adapter: str, values: dict[str, Any]
+) -> tuple[lp.Completion, lp.Completion]:
     """What user and assistant say in a demonstration with these values."""
     rendered = adapter_named(adapter).render(spec, [lp.Example(**values)], values)
-    assert rendered[1] == rendered[3]
-    return rendered[1].content, rendered[2].content
+    assert rendered[1] == rendered[-1]
+    return completion_of(rendered[1]), completion_of(rendered[2])
 
 
 def same(one: Any, other: Any) -> bool:
@@ -183,10 +200,23 @@ def test_any_reply_is_read_or_refused(adapter: str, text: str) -> None:
         "ticket -> note, team: Literal['a', 'b'], hours: Optional[int], names: list[str]"
     ).signature
     try:
-        read = adapter_named(adapter).parse(spec, text)
+        read = adapter_named(adapter).parse(spec, said(text))
     except ParseError as error:
         assert error.text == text
     else:
         assert read["team"] in ("a", "b")
         assert read["hours"] is None or type(read["hours"]) is int
         assert type(read["names"]) is list
+
+
+@pytest.mark.parametrize("adapter", sorted(ADAPTERS))
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(case=kinds.signatures())
+def test_every_kind_of_field_is_read_back(
+    adapter: str, case: tuple[SignatureSpec, dict[str, Any]]
+) -> None:
+    spec, values = case
+    rendered = adapter_named(adapter).render(spec, [lp.Example(**values)], {"a": values["a"]})
+    read = adapter_named(adapter).parse(spec, completion_of(rendered[2]))
+    for name, field in spec.outputs.items():
+        assert same(read[name], field.validate(values[name])), rendered[2]

@@ -9,11 +9,11 @@ import pydantic
 import pytest
 
 import langprog as lp
-from langprog.adapters import adapter_named
 from langprog.errors import ParseError
 from langprog.signature import FieldSpec, SignatureSpec, signature_of
+from tests.adapters.replies import TextAdapter
 
-CHAT, JSON = adapter_named("chat"), adapter_named("json")
+CHAT, JSON = TextAdapter("chat"), TextAdapter("json")
 
 
 class Level(Enum):
