@@ -5,10 +5,12 @@
   element for each field. ``function_call``: a tool called with the outputs.
 - ``registry``: adapters by name and version, those of installed packages among them.
 - ``conformity``: whether a reply kept to a schema.
-- ``values``: single values as text and back; ``loose_json``: JSON as models write it.
+- ``values``: values as text and back; ``scalars``: the plain ones among them.
+- ``loose_json``: the JSON in a reply; ``json_reader``: JSON with its punctuation forgiven.
+- ``thinking``, ``leftovers``, ``sentences``: what a model writes around an answer.
 """
 
-from langprog.adapters.base import Adapter, answer_in, collected, head_of, sent_back, shown
+from langprog.adapters.base import Adapter, collected, head_of, sent_back, shown
 from langprog.adapters.chat import ChatAdapter
 from langprog.adapters.conformity import conforms
 from langprog.adapters.function_call import ToolsAdapter
@@ -21,6 +23,7 @@ from langprog.adapters.registry import (
     check_unclaimed,
     reference_of,
 )
+from langprog.adapters.thinking import answer_in
 from langprog.adapters.values import decode, encode, from_data, json_text
 from langprog.adapters.xml import XMLAdapter
 

@@ -197,18 +197,3 @@ def sent_back(messages: tuple[Message, ...], text: str, reason: str) -> tuple[Me
             f"That reply could not be read: {reason}. Reply again in the form asked for.",
         ),
     )
-
-
-def answer_in(text: str) -> str:
-    """Return what a reply says after thinking aloud (``<think>...</think>`` at its beginning).
-
-    Raises:
-        ParseError: It ends while it is still thinking.
-    """
-    opened = text.lstrip()
-    if not opened.startswith("<think>"):
-        return text
-    _, closed, answer = opened.partition("</think>")
-    if not closed:
-        raise ParseError("it ends before the answer", text=text)
-    return answer

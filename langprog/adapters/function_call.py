@@ -119,7 +119,7 @@ def _values(signature: SignatureSpec, call: ToolCall) -> dict[str, Any]:
     arguments = object_in(text, text)
     if arguments is None:
         raise ParseError("the arguments of the call are no JSON object", text=text)
-    return values_from_object(signature, arguments, text)
+    return values_from_object(signature, arguments.value, text)
 
 
 def _turn(signature: SignatureSpec, demo: Example, number: int) -> tuple[Message, ...]:

@@ -8,8 +8,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from langprog.adapters.base import Adapter, answer_in, collected, head_of, shown
+from langprog.adapters.base import Adapter, collected, head_of, shown
 from langprog.adapters.chat import ChatAdapter
+from langprog.adapters.thinking import Thinking, may_think
 from langprog.adapters.values import decode, encode
 from langprog.errors import ParseError
 from langprog.example import Example
@@ -89,7 +90,7 @@ class XMLAdapter(Adapter):
                 differs.
         """
         text = completion.text
-        answer = answer_in(text)
+        answer = _answer(signature, text)
         tags = _tags_in(answer, signature)
         if not any(tag.opens and tag.name in signature.outputs for tag in tags):
             return _without_tags(signature, completion)
@@ -97,6 +98,25 @@ class XMLAdapter(Adapter):
         return collected(
             signature, lambda field: decode(field, values[field.name]), text, _missing
         )
+
+
+def _answer(signature: SignatureSpec, text: str) -> str:
+    if not may_think(text):
+        return text
+    thinking = Thinking(text, signature.outputs)
+    said = text[thinking.start :]
+    ends = thinking.ends()
+    if not ends:
+        return said
+    rest = text[ends[-1] :]
+    # A lone closing tag ends the thinking only where all that is answered stands behind it.
+    answered = _opened(rest, signature)
+    return rest if answered and answered == _opened(said, signature) else said
+
+
+def _opened(text: str, signature: SignatureSpec) -> set[str]:
+    tags = _tags_in(text, signature)
+    return {tag.name for tag in tags if tag.opens}.intersection(signature.outputs)
 
 
 # --- text and back -------------------------------------------------------------------------------

@@ -216,19 +216,14 @@ def _key_header(key: str, *, azure: bool) -> dict[str, str]:
 
 def _let_go(sessions: dict[asyncio.AbstractEventLoop, _Session]) -> None:
     """Close the sessions of a client that is gone, each on its own loop when that runs next."""
-    for loop, (_, opened) in sessions.items():
+    for loop, (session, _) in sessions.items():
         if not loop.is_closed():
             with suppress(RuntimeError):  # it was closed this very moment, and its sessions too
-                loop.call_soon_threadsafe(_close_soon, loop, opened)
+                loop.call_soon_threadsafe(_close_soon, loop, session)
 
 
-def _close_soon(
-    loop: asyncio.AbstractEventLoop, opened: AsyncGenerator[aiohttp.ClientSession, None]
-) -> None:
-    async def close() -> None:
-        await opened.aclose()
-
-    loop.create_task(close())
+def _close_soon(loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession) -> None:
+    loop.create_task(session.close())
 
 
 async def _opened(

@@ -8,6 +8,7 @@
 - ``calls``: :func:`ask`, the one place where a program's prompt meets a model.
 - ``rounds``: concurrent work whose results come back in a fixed order.
 - ``sync``: the only way from synchronous code into the asynchronous core.
+- ``threads``: what is in force goes along into threads that a program's own code uses.
 """
 
 from langprog.runtime.adapting import adapter_for, resolve_adapter
@@ -24,13 +25,17 @@ from langprog.runtime.settings import (
     drawing,
     model_in_force,
     model_named,
+    overlay,
+    resumed,
     using,
 )
 from langprog.runtime.sync import call_in_worker, run_sync
+from langprog.runtime.threads import ThreadContext
 
 __all__ = [
     "LM",
     "Settings",
+    "ThreadContext",
     "adapter_for",
     "ask",
     "asking_logprobs",
@@ -44,8 +49,10 @@ __all__ = [
     "may_hold_address",
     "model_in_force",
     "model_named",
+    "overlay",
     "portable_address",
     "resolve_adapter",
+    "resumed",
     "run_sync",
     "using",
 ]

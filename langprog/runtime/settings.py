@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -250,6 +250,16 @@ def asking_logprobs() -> Iterator[None]:
         yield
 
 
+def overlay() -> Settings | None:
+    """Return what the innermost :func:`using` put in force here; ``None`` outside of any."""
+    return _overlay.get()
+
+
+def resumed(settings: Settings | None) -> AbstractContextManager[None]:
+    """Put in force what :func:`overlay` returned elsewhere, in another thread, say."""
+    return _overlaid(settings)
+
+
 @contextmanager
 def deciding_schemas(found: Mapping[tuple[str, str], bool]) -> Iterator[None]:
     """Take it as known inside which models keep to a response schema.
@@ -263,7 +273,7 @@ def deciding_schemas(found: Mapping[tuple[str, str], bool]) -> Iterator[None]:
 
 
 @contextmanager
-def _overlaid(settings: Settings) -> Iterator[None]:
+def _overlaid(settings: Settings | None) -> Iterator[None]:
     token = _overlay.set(settings)
     try:
         yield

@@ -7,7 +7,7 @@ from typing import Any, Literal, Optional
 
 import pydantic
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import langprog as lp
@@ -101,7 +101,13 @@ def optional(of: Typed) -> Typed:
     choices = choices_of(of[0]) or {}
     if choices.get("null") is not None:  # such a choice is refused
         return of
-    return Optional[of[0]], st.none() | of[1]  # noqa: UP045 - built from values
+    values = of[1] if of[0] is not str else of[1].filter(lambda text: not is_null(text))
+    return Optional[of[0]], st.none() | values  # noqa: UP045 - built from values
+
+
+def is_null(text: str) -> bool:
+    """Whether this text, as an optional one inside JSON, is read as none at all."""
+    return text.strip().casefold() in ("null", "none")
 
 
 def models(parts: tuple[Typed, Typed]) -> Typed:
@@ -174,10 +180,19 @@ def test_no_text_forges_a_section(
 ) -> None:
     spec = lp.Predict("ticket, context: list[str] -> note, team").signature
     values = {"ticket": ticket, "context": context, "note": note, "team": team}
+    # Small models close sections so: at the very end of one it is no part of the text.
+    assume(adapter == "xml" or not any(_closes(name, values[name]) for name in TEXT_FIELDS))
     asked, told = turn(spec, adapter, values)
     assert adapter_named(adapter).parse(spec, told) == {"note": note, "team": team}
     read = adapter_named(adapter).parse(mirrored(spec), asked)
     assert read == {"ticket": ticket, "context": context}
+
+
+TEXT_FIELDS = ("ticket", "note", "team")
+
+
+def _closes(name: str, value: str) -> bool:
+    return value.rstrip().endswith((f"</{name}>", f"[[/{name}]]"))
 
 
 @settings(deadline=None, max_examples=100)
