@@ -301,7 +301,7 @@ def rendered_cost(program: Module, examples: Sequence[Example]) -> tuple[QueryCo
         if price is None:
             known = False
         else:
-            dollars += (prompt * price.input + REPLY_TOKENS * price.output) / 1e6
+            dollars += price.request + (prompt * price.input + REPLY_TOKENS * price.output) / 1e6
     count = len(program.predictors())
     calls = calls_a_query(program)
     # Of the predictors that stand in for one another nobody knows yet which are asked.

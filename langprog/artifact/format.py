@@ -209,12 +209,14 @@ class ModelData(_Strict):
         input: Dollars per million prompt tokens; null where not known.
         output: Dollars per million completion tokens.
         cached_input: Dollars per million prompt tokens that the endpoint had in its own cache.
+        price_source: The price list and its date, or ``given`` by the user; null where not known.
     """
 
     endpoint: str | None = None
     input: float | None = None
     output: float | None = None
     cached_input: float | None = None
+    price_source: str | None = None
 
 
 class ArtifactData(_Strict):

@@ -95,6 +95,7 @@ def _line(ref: ModelRef) -> dict[str, Any]:
         "input": None if price is None else price.input,
         "output": None if price is None else price.output,
         "cached_input": None if price is None else price.cached_input,
+        "price_source": (price and price.source) or None,
     }
 
 
@@ -162,7 +163,8 @@ def _price(name: str, line: ModelData) -> Price | None:
     if line.input is None or line.output is None:
         return None
     try:
-        return Price(line.input, line.output, line.cached_input)
+        source = line.price_source or ""
+        return Price(line.input, line.output, line.cached_input, source=source)
     except ModelError as error:
         raise ArtifactError(f"the price of {name!r:.120}: {error}") from None
 

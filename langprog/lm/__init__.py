@@ -6,6 +6,7 @@
 - wrappers, from the outside in: ``recording``, ``cache``, ``retry``, ``dialect``, ``throttle``,
   ``budget``, ``pricing``. They stack because each one is a language model itself.
 - ``capabilities``: what a model is known to be able to do.
+- ``price``, ``price_list``: what tokens cost. ``server``: models behind an endpoint.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
 - ``model_ref``: a model as a program holds it, bound to the object that was handed over.
 """
@@ -40,7 +41,9 @@ from langprog.lm.parts import (
     ToolCall,
     ToolResult,
 )
-from langprog.lm.pricing import Price, Priced, price_in, price_of
+from langprog.lm.price import Price
+from langprog.lm.price_list import price_of, price_source
+from langprog.lm.pricing import Priced, price_in
 from langprog.lm.recording import CallMemo, Recorded
 from langprog.lm.refusals import Setting
 from langprog.lm.retry import Retry
@@ -123,6 +126,7 @@ __all__ = [
     "model_name",
     "price_in",
     "price_of",
+    "price_source",
     "public_address",
     "replay_completion",
     "request_key",

@@ -26,7 +26,8 @@ from numbers import Real
 
 from langprog.errors import BudgetExceeded, Charge, InputError, LMError, ModelError
 from langprog.lm.parts import Content, Image, Part, Reasoning, Text, ToolCall, ToolResult
-from langprog.lm.pricing import Price, price_in
+from langprog.lm.price import Price
+from langprog.lm.pricing import has_audio, price_in
 from langprog.lm.streaming import Completed, Delta, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request
 from langprog.lm.wrapper import Wrapper
@@ -357,8 +358,7 @@ class Budgeted(Wrapper):
         reply = request.sampling.over(self.defaults).max_tokens or LARGEST_REPLY
         reply *= request.n
         price = self._price or Price(0.0, 0.0)
-        highest = max(price.input, price.cached_input or 0.0)
-        dollars = (prompt * highest + reply * price.output) / 1_000_000
+        dollars = price.most(prompt, reply, audio=has_audio(request))
         return Spend(calls=1, tokens=prompt + reply, dollars=dollars)
 
 

@@ -1,39 +1,49 @@
-"""Read the body of a chat completion request, and say which field is wrong."""
+"""Read the body of a chat completion request, and say which member is wrong.
+
+No member is passed over that could change the answer: what is not known here is handed to the
+model as ``extra``, and a model that cannot do it refuses the request.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from langprog.errors import LangprogError
-from langprog.lm.types import Message, Request, Role, Sampling
+from langprog.lm.chat_messages import BadBody, read_messages
+from langprog.lm.openai_body import OWN_MEMBERS
+from langprog.lm.types import Request, Sampling, Tool
 
-ROLES: Mapping[str, Role] = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "assistant": "assistant",
-}
 LARGEST_N = 128
-
-
-class BadBody(LangprogError):
-    """A request that is no chat completion request.
-
-    Args:
-        message: What is wrong.
-        status: HTTP status.
-        code: OpenAI's error code.
-        param: The field that is wrong.
-    """
-
-    def __init__(
-        self, message: str, *, status: int = 400, code: str | None = None, param: str | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status, self.code, self.param = status, code, param
+# Whatever they say, the answer is the same: who asks, what the provider keeps, how fast it is.
+WITHOUT_EFFECT = frozenset(
+    {
+        "metadata",
+        "prediction",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "user",
+    }
+)
+# What many clients send all the time, and what it then says is what holds anyway.
+NEUTRAL: Mapping[str, Any] = MappingProxyType(
+    {
+        "frequency_penalty": 0,
+        "logit_bias": {},
+        "modalities": ["text"],
+        "parallel_tool_calls": True,
+        "presence_penalty": 0,
+        "top_logprobs": 0,
+    }
+)
+# The answer to these has a form that a completion of ours does not have.
+UNANSWERED = frozenset({"audio", "function_call", "functions", "modalities", "top_logprobs"})
+FORMATS = ("text", "json_object", "json_schema")
 
 
 def read_body(raw: bytes) -> dict[str, Any]:
@@ -66,20 +76,74 @@ def read_request(body: Mapping[str, Any]) -> Request:
         top_p=_number(body, "top_p", 1.0),
         stop=_stops(body.get("stop")),
         seed=_whole(body, "seed", -math.inf),
+        reasoning_effort=_typed(body, "reasoning_effort", str),
+        extra=_extra(body),
     )
+    tools = _tools(_typed(body, "tools", list))
     return Request(
-        messages=_messages(body.get("messages")),
+        messages=read_messages(body.get("messages")),
         sampling=sampling,
         n=_whole(body, "n", 1, LARGEST_N) or 1,
         response_schema=_schema(_typed(body, "response_format", dict)),
         logprobs=bool(_typed(body, "logprobs", bool)),
+        tools=tools,
+        tool_choice=_tool_choice(body.get("tool_choice"), tools),
+    )
+
+
+def _extra(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    extra = {
+        key: value
+        for key, value in body.items()
+        if value is not None
+        and key not in OWN_MEMBERS | WITHOUT_EFFECT | {"reasoning_effort"}
+        and not (key in NEUTRAL and NEUTRAL[key] == value)
+    }
+    for key in extra:
+        if key in UNANSWERED:
+            raise BadBody(
+                f"{key!r} is not supported here", code="unsupported_parameter", param=key
+            )
+    return extra or None
+
+
+def _tools(data: list[Any] | None) -> tuple[Tool, ...]:
+    tools = []
+    for index, item in enumerate(data or ()):
+        place = f"tools[{index}]"
+        function = item.get("function") if isinstance(item, dict) else None
+        if not isinstance(function, dict) or item.get("type") != "function":
+            raise BadBody(f"'{place}' must be a tool of the type 'function'", param=place)
+        name, description = function.get("name"), function.get("description") or ""
+        parameters = function.get("parameters") or {"type": "object", "properties": {}}
+        if not isinstance(name, str) or not name:
+            raise BadBody(f"'{place}.function.name' must be a string", param=place)
+        if not isinstance(description, str) or not isinstance(parameters, dict):
+            raise BadBody(
+                f"'{place}.function' must have a string as description, a schema as parameters",
+                param=place,
+            )
+        tools.append(Tool(name, description, parameters))
+    return tuple(tools)
+
+
+def _tool_choice(data: Any, tools: tuple[Tool, ...]) -> str | None:
+    if data is None or (isinstance(data, str) and data in ("auto", "none", "required")):
+        return data
+    function = data.get("function") if isinstance(data, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    if name is not None and any(tool.name == name for tool in tools):
+        return str(name)
+    raise BadBody(
+        "'tool_choice' must be auto, none, required or a function among the tools",
+        param="tool_choice",
     )
 
 
 def _typed(body: Mapping[str, Any], key: str, kind: type) -> Any:
     value = body.get(key)
     if value is not None and not isinstance(value, kind):
-        word = "true or false" if kind is bool else "an object"
+        word = {bool: "true or false", str: "a string", list: "a list"}.get(kind, "an object")
         raise BadBody(f"{key!r} must be {word}", param=key)
     return value
 
@@ -117,33 +181,16 @@ def _stops(data: Any) -> tuple[str, ...]:
     return tuple(stops)
 
 
-def _messages(data: Any) -> tuple[Message, ...]:
-    if not isinstance(data, list) or not data:
-        raise BadBody("'messages' must be a list with at least one message", param="messages")
-    messages = []
-    for index, item in enumerate(data):
-        place = f"messages[{index}]"
-        role = item.get("role") if isinstance(item, dict) else None
-        if not isinstance(role, str) or role not in ROLES:
-            raise BadBody(f"'{place}.role' must be one of {', '.join(ROLES)}", param=place)
-        messages.append(Message(ROLES[role], _text(item.get("content"), place)))
-    return tuple(messages)
-
-
-def _text(content: Any, place: str) -> str:
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list) and all(
-        isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
-        for part in content
-    ):
-        return "".join(part["text"] for part in content)
-    raise BadBody(f"'{place}.content' must be text", param=place)
-
-
 def _schema(data: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    if data is None or data.get("type") != "json_schema":
+    kind = "text" if data is None else data.get("type")
+    if data is None or kind == "text":
         return None
+    if kind == "json_object":
+        return {"type": "object"}
+    if kind != "json_schema":
+        raise BadBody(
+            f"'response_format.type' must be one of {', '.join(FORMATS)}", param="response_format"
+        )
     inside = data.get("json_schema")
     schema = inside.get("schema") if isinstance(inside, dict) else None
     if not isinstance(schema, dict):

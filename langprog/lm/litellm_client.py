@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import builtins
 import importlib
+import inspect
+import json
 import os
 import re
 import time
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from langprog.errors import (
     AuthError,
     BadRequestError,
+    Charge,
     ConnectError,
     ContentFilterError,
     ContextWindowError,
@@ -23,9 +29,13 @@ from langprog.errors import (
     TimeoutError,
     TransportError,
 )
-from langprog.lm.openai_errors import retry_after, said_in
-from langprog.lm.openai_reply import MISSHAPEN, check_completion, read_usage
-from langprog.lm.types import Completion, Request, Sampling, Usage
+from langprog.lm.openai_body import body_of, messages_of
+from langprog.lm.openai_errors import error_of, retry_after, said_in
+from langprog.lm.openai_reply import MISSHAPEN, read_completion
+from langprog.lm.openai_stream import Assembly
+from langprog.lm.parts import Reasoning
+from langprog.lm.streaming import Completed, Delta, replay_completion
+from langprog.lm.types import Completion, Message, Request, Sampling
 
 # litellm's exceptions by name, the more special ones first: some derive from others.
 ERRORS: tuple[tuple[str, type[LMError]], ...] = (
@@ -49,6 +59,34 @@ SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIALS")
 SECRET = re.compile(r"\b(?:sk|gsk|xai|key|AIza|hf|Bearer)[-_ :=]*[\w.\-]{12,}", re.IGNORECASE)
 
 
+# Members of the body that litellm takes as its own arguments and puts in each provider's terms.
+MEMBERS = frozenset(
+    {
+        "audio",
+        "frequency_penalty",
+        "logit_bias",
+        "modalities",
+        "parallel_tool_calls",
+        "prediction",
+        "presence_penalty",
+        "prompt_cache_key",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "thinking",
+        "top_logprobs",
+        "user",
+        "verbosity",
+        "web_search_options",
+    }
+)
+# litellm puts what else it is given into their bodies; into those of others through extra_body.
+TAKING_ARGUMENTS = frozenset({"anthropic"})
+UNREACHED = frozenset(
+    {"ClientConnectorError", "ConnectError", "ConnectionRefusedError", "gaierror"}
+)
+
+
 class LiteLLM:
     """A model that litellm reaches; litellm is imported when the first request is sent.
 
@@ -57,6 +95,8 @@ class LiteLLM:
         defaults: Sampling where a request says nothing.
         timeout: Seconds for a whole call.
         api_key: The provider's key; litellm takes it from the environment if left out.
+        api_version: As Azure wants it.
+        headers: Further HTTP headers of every call; never stored.
     """
 
     def __init__(
@@ -66,12 +106,16 @@ class LiteLLM:
         defaults: Sampling = Sampling(),
         timeout: float = 60.0,
         api_key: str | None = None,
+        api_version: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.endpoint = f"litellm:{name.partition('/')[0]}"
         self.defaults = defaults
         self._timeout = timeout
         self._key = (api_key or "").strip()
+        self._version = api_version
+        self._headers = dict(headers or {})
         self._loaded: Any = None
 
     async def _library(self) -> Any:
@@ -85,78 +129,135 @@ class LiteLLM:
 
         Raises:
             LMError: litellm's own errors, told apart in our terms.
-            ModelError: litellm is not installed.
+            ModelError: litellm is not installed, or keeps a member of ``extra`` to itself.
         """
         litellm = await self._library()
+        arguments = self._arguments(request)
+        started = time.perf_counter()
+        with self._translated(litellm):
+            reply = await litellm.acompletion(**arguments)
+        return read_completion(_json(reply), request, self.name, time.perf_counter() - started)
+
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
+        """Answer ``request`` piece by piece; the whole comes last. Raises as ``complete``.
+
+        Several completions come whole: litellm loses the ends of all but the first one.
+        """
+        if request.n > 1:
+            async for delta in replay_completion(await self.complete(request)):
+                yield delta
+            return
+        litellm = await self._library()
+        arguments = {**self._arguments(request), "stream": True}
+        if request.stream_usage:
+            arguments["stream_options"] = {"include_usage": True}
+        started = time.perf_counter()
+        assembly = Assembly(request, self.name)
+        with self._translated(litellm):
+            chunks = await litellm.acompletion(**arguments)
+        try:
+            with self._translated(litellm):
+                async for chunk in chunks:
+                    for delta in assembly.add(_json(chunk)):
+                        yield delta
+        except TransportError as error:
+            error.charge = "everything"  # it had begun to answer
+            raise
+        finally:
+            close = getattr(chunks, "aclose", None)
+            if close is not None:
+                await close()
+        if not assembly.ended:
+            raise ServerError(
+                f"{self.name}: the stream ended early", model=self.name, charge="everything"
+            )
+        yield Completed(assembly.completion(time.perf_counter() - started))
+
+    def _arguments(self, request: Request) -> dict[str, Any]:
+        sampling = request.resolve(self.defaults)
+        arguments: dict[str, Any] = {
+            **body_of(request, replace(sampling, extra=None)),
+            "model": self.name,
+            "messages": [part for message in request.messages for part in _messages(message)],
+            "timeout": self._timeout,
+            # Each request is sent once and with all that was asked for: what sends it again, and
+            # what leaves out a setting, counts it and says so.
+            "num_retries": 0,
+            "max_retries": 0,
+            "drop_params": False,
+        }
+        headers = {**self._headers, **(request.headers or {})}
+        optional = {
+            "api_key": self._key,
+            "api_version": self._version,
+            "extra_headers": headers,
+        }
+        arguments |= {name: value for name, value in optional.items() if value}
+        extra = dict(sampling.extra or {})
+        arguments |= {name: extra.pop(name) for name in MEMBERS.intersection(extra)}
+        if not extra:
+            return arguments
+        if self.name.partition("/")[0] not in TAKING_ARGUMENTS:
+            return {**arguments, "extra_body": extra}
+        self._check(extra)
+        return {**arguments, **extra}
+
+    def _check(self, extra: Mapping[str, Any]) -> None:
+        # An argument of litellm's could send prompt and key to another host.
+        kept = set(importlib.import_module("litellm.types.utils").all_litellm_params)
+        kept |= set(inspect.signature(self._loaded.acompletion).parameters)
+        for name in extra:
+            if name in kept or name.startswith("_"):
+                raise ModelError(
+                    f"{self.name}: litellm keeps {name!r} to itself, so it cannot be sent with "
+                    "extra: leave it out"
+                )
+
+    @contextmanager
+    def _translated(self, litellm: Any) -> Iterator[None]:
+        """Raise litellm's errors in our terms."""
         named = ((getattr(litellm, name, None), ours) for name, ours in ERRORS)
         known = tuple((theirs, ours) for theirs, ours in named if theirs is not None)
-        started = time.perf_counter()
         try:
-            reply = await litellm.acompletion(**self._arguments(request))
+            yield
         except tuple(theirs for theirs, _ in known) as error:
-            raise self._ours(error, known) from None
+            ours = next(ours for theirs, ours in known if isinstance(error, theirs))
+            raise self._ours(error, ours) from None
         except builtins.TimeoutError:
             raise TimeoutError(
                 f"{self.name}: no answer in {self._timeout:g} s", model=self.name
             ) from None
-        return self._read(reply, request, time.perf_counter() - started)
 
-    def _arguments(self, request: Request) -> dict[str, Any]:
-        sampling = request.sampling.over(self.defaults)
-        arguments: dict[str, Any] = {
-            "model": self.name,
-            "messages": [
-                {"role": message.role, "content": message.content} for message in request.messages
-            ],
-            "timeout": self._timeout,
-            "num_retries": 0,
-            "drop_params": True,
-        }
+    def _ours(self, error: Exception, ours: type[LMError]) -> LMError:
+        line = said_in(self._hidden(str(error)))
+        message = f"{self.name}: {type(error).__name__} from litellm: {line}"
+        headers, body = _headers(error), self._hidden(_body(error))
+        if ours in (BadRequestError, RateLimitError):
+            # litellm is not always right about what an endpoint's text means.
+            status = 400 if ours is BadRequestError else 429
+            read = error_of(status, headers, body, self.name)
+            ours = type(read)
+            if isinstance(read, BadRequestError):
+                params = _unsupported(body) or read.params
+                said = f"{message}\n{read.said}".casefold()
+                return BadRequestError(message, model=self.name, said=said, params=params)
+        if not issubclass(ours, TransportError):
+            return ours(message, model=self.name)
+        wait = retry_after(headers)
+        if issubclass(ours, (ConnectError, ServerError)) and _unreached(error):
+            return ConnectError(message, model=self.name, charge="nothing")
+        # What litellm calls a failed connection may be a reply that it could not read.
+        charge: Charge | None = "everything" if ours is ConnectError else None
+        return ours(message, model=self.name, retry_after=wait, charge=charge)
+
+    def _hidden(self, text: str) -> str:
+        """Take out what may be a key: some errors quote it, also one from the environment."""
         if self._key:
-            arguments["api_key"] = self._key
-        for key in ("temperature", "max_tokens", "top_p", "seed"):
-            value = getattr(sampling, key)
-            if value is not None:
-                arguments[key] = value
-        if sampling.stop:
-            arguments["stop"] = list(sampling.stop)
-        if request.n > 1:
-            arguments["n"] = request.n
-        if request.logprobs:
-            arguments["logprobs"] = True
-        if request.response_schema is not None:
-            arguments["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "outputs", "schema": dict(request.response_schema)},
-            }
-        return arguments
-
-    def _ours(
-        self, error: Exception, known: tuple[tuple[type[Exception], type[LMError]], ...]
-    ) -> LMError:
-        ours = next(ours for theirs, ours in known if isinstance(error, theirs))
-        text = str(error).replace(self._key, "***") if self._key else str(error)
-        said = said_in(_hidden(text))
-        message = f"{self.name}: {type(error).__name__} from litellm: {said}"
-        if issubclass(ours, TransportError):
-            return ours(message, model=self.name, retry_after=retry_after(_headers(error)))
-        return ours(message, model=self.name)
-
-    def _read(self, reply: Any, request: Request, latency: float) -> Completion:
-        try:
-            texts = tuple(_text(choice.message.content) for choice in reply.choices)
-            reasons = tuple(str(choice.finish_reason or "stop") for choice in reply.choices)
-            usage = _usage(getattr(reply, "usage", None))
-            logprobs = _logprobs(reply.choices) if request.logprobs else None
-            if not texts:
-                raise TypeError("there is no choice")
-        except MISSHAPEN:
-            raise ServerError(
-                f"{self.name}: the reply is no completion", model=self.name
-            ) from None
-        return check_completion(
-            Completion(texts, self.name, usage, reasons, logprobs, None, latency), request
-        )
+            text = text.replace(self._key, "***")
+        for name, value in os.environ.items():
+            if len(value) >= 8 and name.endswith(SECRET_NAMES):
+                text = text.replace(value, "***")
+        return SECRET.sub("***", text)
 
     async def aclose(self) -> None:
         """Do nothing: litellm keeps its own connections."""
@@ -176,47 +277,71 @@ def _load(name: str) -> Any:
     return litellm
 
 
-def _text(content: Any) -> str:
-    if content is not None and not isinstance(content, str):
-        raise TypeError("content is no text")
-    return content or ""
+def _json(reply: Any) -> str:
+    """Return a reply or a chunk as its JSON text; an empty one where it is none."""
+    try:
+        return json.dumps(reply.model_dump(warnings=False), default=str)
+    except MISSHAPEN:
+        return ""
 
 
-def _usage(counted: Any) -> Usage:
-    if counted is None:
-        return Usage()
-    details = getattr(counted, "prompt_tokens_details", None)
-    cached = getattr(details, "cached_tokens", None)
-    return read_usage(
-        {
-            "prompt_tokens": counted.prompt_tokens,
-            "completion_tokens": counted.completion_tokens,
-            "prompt_tokens_details": {"cached_tokens": cached},
-        }
-    )
+def _messages(message: Message) -> list[dict[str, Any]]:
+    """Return a message in OpenAI's form, with what litellm has its own names for."""
+    messages = messages_of((message,))
+    for said in messages:
+        parts = said["content"]
+        for part in parts if isinstance(parts, list) else ():
+            file = part.get("file", {})
+            if file.get("file_data", "").startswith("http"):
+                file["file_id"] = file.pop("file_data")
+    if message.role == "assistant" and not isinstance(message.content, str):
+        thoughts = [
+            {"type": "thinking", "thinking": part.text, "signature": part.signature}
+            for part in message.content
+            if isinstance(part, Reasoning) and part.signature
+        ]
+        if thoughts:
+            messages[0]["thinking_blocks"] = thoughts
+    return messages
 
 
-def _logprobs(choices: Any) -> tuple[tuple[float, ...], ...] | None:
-    inside: list[Any] = [getattr(choice, "logprobs", None) for choice in choices]
-    if not all(inside):
-        return None
-    return tuple(tuple(float(token.logprob) for token in one.content) for one in inside)
+def _body(error: Exception) -> str:
+    """Return what an endpoint said, as JSON where it is known: litellm puts words around it."""
+    text, body = str(error), getattr(error, "body", None)
+    if isinstance(body, Mapping):
+        return json.dumps({"error": dict(body)}, default=str)
+    inside = text[text.find("{") : text.rfind("}") + 1]
+    try:
+        json.loads(inside)
+    except (ValueError, RecursionError):
+        return text
+    return inside
+
+
+def _unsupported(said: str) -> tuple[str, ...]:
+    """Return the settings that litellm itself says a provider does not have."""
+    listed = re.search(r"does not support parameters: ?\[([^\]]{0,2000})\]", said)
+    return tuple(re.findall(r"['\"](\w{1,80})['\"]", listed[1])) if listed else ()
+
+
+def _unreached(error: BaseException) -> bool:
+    """Return whether there was no connection at all, so that nothing was sent."""
+    cause: BaseException | None = error
+    for _ in range(12):
+        if cause is None:
+            return False
+        if type(cause).__name__ in UNREACHED:
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _headers(error: Exception) -> dict[str, str]:
-    found: dict[str, str] = {}
+    headers: dict[str, str] = {}
     response = getattr(error, "response", None)
     for place in (
         getattr(response, "headers", None),
         getattr(error, "litellm_response_headers", None),
     ):
-        found |= {str(key): str(value) for key, value in (place or {}).items()}
-    return found
-
-
-def _hidden(text: str) -> str:
-    """Take out what may be a key: litellm has it from the environment, some errors quote it."""
-    for name, value in os.environ.items():
-        if len(value) >= 8 and name.endswith(SECRET_NAMES):
-            text = text.replace(value, "***")
-    return SECRET.sub("***", text)
+        headers |= {str(key): str(value) for key, value in (place or {}).items()}
+    return headers

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit, urlunsplit
 from langprog.errors import ModelError
 from langprog.lm.litellm_client import LiteLLM
 from langprog.lm.openai_compatible import OpenAICompatible
-from langprog.lm.pricing import Price, price_in, price_of
+from langprog.lm.price import Price
+from langprog.lm.price_list import price_of
+from langprog.lm.pricing import price_in
 from langprog.lm.types import LanguageModel, Sampling
 from langprog.lm.wrapper import Wrapper
 

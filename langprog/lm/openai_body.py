@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from langprog.errors import InputError
 from langprog.lm.parts import Audio, File, Image, Part, Reasoning, Text, ToolCall, ToolResult
 from langprog.lm.types import Message, Request, Sampling
 
@@ -125,8 +126,10 @@ def _part(part: Part) -> Mapping[str, Any]:
         case Image():
             return {"type": "image_url", "image_url": {"url": part.address}}
         case Audio():
-            # Sounds are named by their short format and never fetched from an address.
+            if part.data is None:
+                raise InputError("a chat completion takes a sound as bytes, not as an address")
             kind = part.media_type.rpartition("/")[2].removeprefix("x-")
+            kind = "mp3" if kind == "mpeg" else kind  # they are named by their short format
             return {"type": "input_audio", "input_audio": {"data": part.base64, "format": kind}}
         case File():
             name = {"filename": part.name} if part.name else {}

@@ -130,6 +130,7 @@ def read_usage(data: Mapping[str, Any]) -> Usage:
         _count(data.get("completion_tokens")),
         _count(prompt.get("cached_tokens")),
         _count(reply.get("reasoning_tokens")),
+        _count(prompt.get("cache_write_tokens")),
     )
 
 
@@ -143,10 +144,13 @@ def _count(value: Any) -> int:
 
 
 def _status(error: Any) -> int:
-    code = error.get("code") if isinstance(error, Mapping) else None
-    if isinstance(code, str) and code.isdecimal() and len(code) == 3:
-        code = int(code)
-    return code if isinstance(code, int) and 400 <= code < 600 else 500
+    told = (error.get("code"), error.get("status")) if isinstance(error, Mapping) else ()
+    for code in told:
+        if isinstance(code, str) and code.isdecimal() and len(code) == 3:
+            code = int(code)
+        if isinstance(code, int) and 400 <= code < 600:
+            return code
+    return 500
 
 
 def text_in(message: Mapping[str, Any]) -> str:

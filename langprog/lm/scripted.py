@@ -17,8 +17,8 @@ class ScriptedLM:
 
     Args:
         script: Replies in their order, or a function of the request. A reply is a text, several
-            texts (for ``n`` > 1), a Completion (with log-probabilities, say) or an exception to
-            raise.
+            texts (for ``n`` > 1), a Completion (with tool calls, thoughts or log-probabilities) or
+            an exception to raise. Streams give the same replies in pieces.
         name: ``provider/model``.
         dollars: Price of each call; 0 by default.
         defaults: Sampling where a request says nothing.

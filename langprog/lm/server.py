@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
-import time
-import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from langprog.errors import (
@@ -20,16 +18,22 @@ from langprog.errors import (
     InputError,
     LangprogError,
     RateLimitError,
+    ServerError,
     TimeoutError,
     TransportError,
+    TruncatedError,
 )
-from langprog.lm.chat_body import BadBody, read_body, read_request
-from langprog.lm.types import Completion, LanguageModel
+from langprog.lm.chat_body import read_body, read_request
+from langprog.lm.chat_messages import BadBody
+from langprog.lm.chat_reply import ReplyChunks, completion_body
+from langprog.lm.streaming import Delta, stream_completion
+from langprog.lm.types import LanguageModel
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-LARGEST_BODY = 8 * 2**20
+# Room for the images and documents of a prompt.
+LARGEST_BODY = 32 * 2**20
 
 
 class _Endpoint:
@@ -42,12 +46,12 @@ class _Endpoint:
         try:
             body = read_body(await request.read())
             model = _model(self._models, body)
-            completion = await model.complete(read_request(body))
+            asked = read_request(body)
+            if body.get("stream"):
+                return await _stream(request, body, stream_completion(model, asked))
+            return _json(completion_body(body["model"], await model.complete(asked)))
         except LangprogError as error:
             return _refused(error)
-        if body.get("stream"):
-            return await _stream(request, body, completion)
-        return _json(_completion(body, completion))
 
     async def listing(self, request: web.Request) -> web.Response:
         return _json({"object": "list", "data": [_entry(name) for name in self._models]})
@@ -165,6 +169,7 @@ def _unknown(name: str, models: Mapping[str, LanguageModel]) -> BadBody:
 STATUSES: tuple[tuple[type[LangprogError], tuple[int, str, str | None]], ...] = (
     (ContextWindowError, (400, "invalid_request_error", "context_length_exceeded")),
     (ContentFilterError, (400, "invalid_request_error", "content_filter")),
+    (TruncatedError, (400, "invalid_request_error", "truncated")),  # again it would end there
     (BadRequestError, (400, "invalid_request_error", None)),
     (InputError, (400, "invalid_request_error", None)),
     (AuthError, (401, "authentication_error", None)),
@@ -183,6 +188,8 @@ def _error(error: LangprogError) -> tuple[int, dict[str, Any]]:
         kind = "invalid_request_error"
     else:
         status, kind, code = next(told for ours, told in STATUSES if isinstance(error, ours))
+    if isinstance(error, BadRequestError):
+        param = next(iter(error.params), None)
     content = {"message": str(error), "type": kind, "param": param, "code": code}
     return status, {"error": content}
 
@@ -205,72 +212,41 @@ def _entry(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "langprog"}
 
 
-def _completion(body: Mapping[str, Any], completion: Completion) -> dict[str, Any]:
-    reasons = completion.finish_reasons or ("stop",) * len(completion.texts)
-    choices = [
-        {
-            "index": index,
-            "message": {"role": "assistant", "content": text, "refusal": None},
-            "finish_reason": reason,
-            "logprobs": _logprobs(completion.logprobs, index),
-        }
-        for index, (text, reason) in enumerate(zip(completion.texts, reasons, strict=True))
-    ]
-    return {**_frame(body, "chat.completion"), "choices": choices, "usage": _usage(completion)}
-
-
-def _frame(body: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    return {
-        "id": f"chatcmpl-{uuid.uuid4().hex}",
-        "object": kind,
-        "created": int(time.time()),
-        "model": body["model"],
-    }
-
-
-def _usage(completion: Completion) -> dict[str, Any]:
-    usage = completion.usage
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.total_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_prompt_tokens},
-    }
-
-
-def _logprobs(logprobs: Sequence[Sequence[float]] | None, index: int) -> dict[str, Any] | None:
-    if logprobs is None:
-        return None
-    content: list[dict[str, Any]] = [
-        {"token": "", "logprob": value, "bytes": None, "top_logprobs": []}
-        for value in logprobs[index]
-    ]
-    return {"content": content, "refusal": None}
-
-
 async def _stream(
-    request: web.Request, body: Mapping[str, Any], completion: Completion
+    request: web.Request, body: Mapping[str, Any], deltas: AsyncGenerator[Delta, None]
 ) -> web.StreamResponse:
+    """Send deltas as they come.
+
+    Raises:
+        LangprogError: There was no first one, and nothing has been sent.
+    """
     from aiohttp import web  # noqa: PLC0415 - only a server needs it
 
-    response = web.StreamResponse(
-        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
-    )
-    await response.prepare(request)
-    frame = _frame(body, "chat.completion.chunk")
-    reasons = completion.finish_reasons or ("stop",) * len(completion.texts)
-    for index, (text, reason) in enumerate(zip(completion.texts, reasons, strict=True)):
-        pieces = text.splitlines(keepends=True)
-        deltas = [{"role": "assistant", "content": ""}, *({"content": piece} for piece in pieces)]
-        for delta in deltas:
-            choice = {"index": index, "delta": delta, "finish_reason": None}
-            await _event(response, {**frame, "choices": [choice]})
-            await asyncio.sleep(0)
-        last = {"index": index, "delta": {}, "finish_reason": reason}
-        await _event(response, {**frame, "choices": [last]})
-    if (body.get("stream_options") or {}).get("include_usage"):
-        await _event(response, {**frame, "choices": [], "usage": _usage(completion)})
-    await response.write(b"data: [DONE]\n\n")
+    usage = bool((body.get("stream_options") or {}).get("include_usage"))
+    chunks = ReplyChunks(body["model"], usage=usage)
+    async with aclosing(deltas):
+        first = await anext(deltas, None)
+        if first is None:
+            raise ServerError("the model's stream holds nothing")
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
+        )
+        await response.prepare(request)
+        try:
+            for chunk in chunks.add(first):
+                await _event(response, chunk)
+            async for delta in deltas:
+                for chunk in chunks.add(delta):
+                    await _event(response, chunk)
+            if not chunks.ended:
+                raise ServerError("the model's stream ended early")
+        except LangprogError as error:
+            # The status is sent, so the error carries its own; without the end mark that a whole
+            # stream has, nobody takes it for one.
+            status, content = _error(error)
+            await _event(response, {"error": {**content["error"], "status": status}})
+        else:
+            await response.write(b"data: [DONE]\n\n")
     await response.write_eof()
     return response
 

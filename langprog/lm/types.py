@@ -177,12 +177,15 @@ class Usage:
         completion_tokens: Tokens of the reply, those of its thinking among them.
         cached_prompt_tokens: Tokens of the prompt that the endpoint had in its own cache.
         reasoning_tokens: Tokens of the reply that were thought and not said.
+        cache_write_tokens: Tokens of the prompt that the endpoint put into its own cache, for
+            which some charge more.
     """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_prompt_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -195,6 +198,7 @@ class Usage:
             self.completion_tokens + other.completion_tokens,
             self.cached_prompt_tokens + other.cached_prompt_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
         )
 
 

@@ -134,7 +134,7 @@ def _embedded(name: str, options: CheckedOptions) -> LanguageModel:
     # The engine needs numpy, so it is imported only where an embedded model is asked for.
     pocket = importlib.import_module("langprog.pocket")
     client = pocket.PocketLM(name, defaults=options.sampling)
-    nominal = Price(client.size.input_price, client.size.output_price)
+    nominal = Price(client.size.input_price, client.size.output_price, source="nominal")
     priced = Priced(_declared(client, options.takes_schema), options.price or nominal)
     return _cached(Budgeted(priced), options.cache, in_process=True)
 
@@ -179,7 +179,13 @@ def _client(name: str, options: CheckedOptions) -> LanguageModel:
                 f"the model name {name!r:.120} holds what may be an address: pass an address as "
                 "base_url= to lp.LM"
             )
-        return LiteLLM(name, timeout=options.timeout, api_key=options.api_key)
+        return LiteLLM(
+            name,
+            timeout=options.timeout,
+            api_key=options.api_key,
+            api_version=options.api_version,
+            headers=options.headers,
+        )
     variable = known.key_variable if known else ""
     key = options.api_key or (os.environ.get(variable) if variable else None)
     if base_url is None and variable and not key:

@@ -216,3 +216,18 @@ def test_a_model_of_a_users_own_module_is_one_of_the_programs(tmp_path: Path) ->
     assert read_artifact(path).model_names == ("house/llama",)
     lm = saying("new", "other/name")
     assert lp.load(path, [Named], models={"house/llama": lm})(a="x").b == "new"
+
+
+def test_where_a_price_is_from_is_kept_from_artifact_to_artifact(tmp_path: Path) -> None:
+    listed = remote("openai/gpt-4.1-mini", api_key="none")
+    path = saved(lp.Predict("a -> b", model=listed), tmp_path)
+    line = read_artifact(path).data.models["openai/gpt-4.1-mini"]
+    assert line.price_source is not None and line.price_source.startswith("genai-prices ")
+    older = path.read_bytes()
+    assert saved(lp.load(path), tmp_path).read_bytes() == older
+
+    def forget(data: dict[str, Any]) -> None:
+        del data["models"]["openai/gpt-4.1-mini"]["price_source"]
+
+    path = saved(lp.load(rewritten(path, forget)), tmp_path)
+    assert read_artifact(path).data.models["openai/gpt-4.1-mini"].price_source is None

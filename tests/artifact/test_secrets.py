@@ -58,4 +58,6 @@ def test_the_model_table_has_prices_and_endpoints_but_no_keys(tmp_path: Path) ->
     assert list(table) == ["groq/some-model", "here/model", "own/model"]
     assert table["own/model"].endpoint == "https://models.example.com/v1"
     assert (table["own/model"].input, table["own/model"].output) == (1.0, 2.0)
+    assert table["own/model"].price_source == "given"
+    assert table["here/model"].price_source is None
     assert table["here/model"].endpoint == "loopback" and table["here/model"].input is None

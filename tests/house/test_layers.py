@@ -36,7 +36,17 @@ PACKAGES = {
     "benchmarks": {"langprog", "optimizers", "programs", "benchmarks"},
 }
 # Heavy or optional: imported where they are first used.
-LATE = {"aiohttp", "diskcache", "litellm", "numpy", "optuna", "dspy", "torch", "pyarrow"}
+LATE = {
+    "aiohttp",
+    "diskcache",
+    "genai_prices",
+    "litellm",
+    "numpy",
+    "optuna",
+    "dspy",
+    "torch",
+    "pyarrow",
+}
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 
 

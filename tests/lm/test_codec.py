@@ -13,7 +13,7 @@ from langprog.lm import Completion, Usage, completion_from_json, completion_to_j
 FULL = Completion(
     ("one \U0001f600", "", "\ud800 alone \x00"),
     "test/model",
-    Usage(5, 4, 3),
+    Usage(5, 4, 3, 2, 1),
     ("stop", "length", "stop"),
     ((-0.25, -1.5), (), (0.0,)),
     0.125,
@@ -33,7 +33,7 @@ def test_completions_as_json() -> None:
         {"texts": "abc"},
         {"texts": [1]},
         {"texts": None},
-        {"usage": [1, 2, 3, 4, 5]},
+        {"usage": [1, 2, 3, 4, 5, 6]},
         {"usage": ["a"]},
         {"usage": [1e999, 0, 0]},
         {"logprobs": [[None]]},

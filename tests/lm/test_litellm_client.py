@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import builtins
 import importlib.util
+import json
 import sys
+from collections.abc import AsyncIterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -22,8 +24,29 @@ from langprog.errors import (
     RateLimitError,
     ServerError,
     TimeoutError,
+    TransportError,
 )
-from langprog.lm import Completion, LanguageModel, LiteLLM, Message, Request, Sampling, Usage
+from langprog.lm import (
+    Completed,
+    Completion,
+    Delta,
+    File,
+    Image,
+    LanguageModel,
+    LiteLLM,
+    Message,
+    Reasoning,
+    ReasoningDelta,
+    Request,
+    Sampling,
+    Text,
+    TextDelta,
+    Tool,
+    ToolCall,
+    ToolCallDelta,
+    ToolResult,
+    Usage,
+)
 from tests.lm.endpoint import asking
 
 KEY = "sk-very-secret-0123456789"
@@ -109,14 +132,24 @@ def litellm(monkeypatch: pytest.MonkeyPatch) -> Fake:
     return fake
 
 
-def choice(text: Any = "fine", reason: str | None = "stop", **more: Any) -> SimpleNamespace:
-    message = SimpleNamespace(content=text)
-    return SimpleNamespace(message=message, finish_reason=reason, **{"logprobs": None, **more})
+class Dumped:
+    """A reply or a chunk of litellm's: what counts is the data that it gives."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+
+    def model_dump(self, **options: Any) -> Any:
+        return self.data
 
 
-def reply(*choices: SimpleNamespace, usage: Any = None) -> SimpleNamespace:
-    counted = usage or SimpleNamespace(prompt_tokens=7, completion_tokens=3)
-    return SimpleNamespace(choices=list(choices), usage=counted)
+def choice(text: Any = "fine", reason: str | None = "stop", **more: Any) -> dict[str, Any]:
+    message = {"role": "assistant", "content": text, **more.pop("message", {})}
+    return {"index": 0, "message": message, "finish_reason": reason, "logprobs": None, **more}
+
+
+def reply(*choices: Any, usage: Any = None) -> Dumped:
+    counted = usage or {"prompt_tokens": 7, "completion_tokens": 3}
+    return Dumped({"choices": list(choices), "usage": counted})
 
 
 def complete(request: Request | None = None, **options: Any) -> Completion:
@@ -164,17 +197,71 @@ def test_what_is_asked_arrives(litellm: Fake) -> None:
     assert "top_p" not in sent
 
 
-def test_log_probabilities_and_cached_tokens(litellm: Fake) -> None:
-    tokens = SimpleNamespace(content=[SimpleNamespace(logprob=-0.5), SimpleNamespace(logprob=-1)])
-    usage = SimpleNamespace(
-        prompt_tokens=7,
-        completion_tokens=None,
-        prompt_tokens_details=SimpleNamespace(cached_tokens=4),
-    )
+def test_log_probabilities_and_all_counts_of_tokens(litellm: Fake) -> None:
+    tokens = {"content": [{"logprob": -0.5}, {"logprob": -1}]}
+    usage = {
+        "prompt_tokens": 7,
+        "completion_tokens": 5,
+        "prompt_tokens_details": {
+            "cached_tokens": 4,
+            "audio_tokens": None,
+            "cache_write_tokens": 1,
+        },
+        "completion_tokens_details": {"reasoning_tokens": 2},
+    }
     litellm.answer = reply(choice(logprobs=tokens), usage=usage)
     completion = complete(asking(logprobs=True))
     assert completion.logprobs == ((-0.5, -1.0),)
-    assert completion.usage == Usage(7, 0, 4)
+    assert completion.usage == Usage(7, 5, 4, 2, 1)
+
+
+def test_tool_calls_and_thoughts(litellm: Fake) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    message = {"tool_calls": [call], "reasoning_content": "hm"}
+    litellm.answer = reply(choice(None, message=message))
+    completion = complete()
+    assert completion.first_tool_calls == (ToolCall("c", "f", "{}"),)
+    assert (completion.reasoning, completion.finish_reason) == (("hm",), "tool_calls")
+
+
+def test_everything_that_a_request_can_hold_arrives(litellm: Fake) -> None:
+    litellm.answer = reply(choice())
+    request = Request(
+        (
+            Message("user", (Text("a"), Image(b"i"), File(url="https://a.b/c.pdf"))),
+            Message("assistant", (Reasoning("hm", "sig"), ToolCall("c", "f", "{}"))),
+            Message("tool", (ToolResult("c", "1"), ToolResult("d", "2"))),
+        ),
+        Sampling(reasoning_effort="low", extra={"top_k": 3, "frequency_penalty": 0.5}),
+        tools=(Tool("f", "does it"),),
+        tool_choice="f",
+        extra={"top_k": 4},
+        headers={"X-Trace": "1"},
+        token_limit="max_completion_tokens",
+    )
+    complete(
+        request,
+        defaults=Sampling(max_tokens=9),
+        headers={"X-Team": "a", "X-Trace": "0"},
+        api_key=KEY,
+        api_version="2030-01-01",
+    )
+    [sent] = litellm.calls
+    user, assistant, *results = sent["messages"]
+    assert user["content"][1]["image_url"]["url"] == "data:image/png;base64,aQ=="
+    assert user["content"][2]["file"] == {"file_id": "https://a.b/c.pdf"}
+    assert assistant["tool_calls"][0]["function"] == {"name": "f", "arguments": "{}"}
+    assert assistant["thinking_blocks"] == [
+        {"type": "thinking", "thinking": "hm", "signature": "sig"}
+    ]
+    assert [result["tool_call_id"] for result in results] == ["c", "d"]
+    assert sent["tools"][0]["function"]["name"] == "f"
+    assert sent["tool_choice"] == {"type": "function", "function": {"name": "f"}}
+    assert (sent["reasoning_effort"], sent["max_completion_tokens"]) == ("low", 9)
+    assert (sent["extra_body"], sent["frequency_penalty"]) == ({"top_k": 4}, 0.5)
+    assert sent["extra_headers"] == {"X-Team": "a", "X-Trace": "1"}
+    assert (sent["api_key"], sent["api_version"]) == (KEY, "2030-01-01")
+    assert (sent["num_retries"], sent["max_retries"], sent["drop_params"]) == (0, 0, False)
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -233,12 +320,14 @@ def test_a_time_out_below_litellm(litellm: Fake) -> None:
     [
         None,
         SimpleNamespace(),
-        SimpleNamespace(choices=None, usage=None),
+        Dumped(None),
+        Dumped({}),
+        Dumped({"choices": None, "usage": None}),
         reply(),
         reply(choice(5)),
-        reply(SimpleNamespace(message=None, finish_reason="stop")),
-        reply(choice(), usage=SimpleNamespace(prompt_tokens="many", completion_tokens=0)),
-        reply(choice(), usage=SimpleNamespace(prompt_tokens=-5, completion_tokens=0)),
+        reply({"message": None, "finish_reason": "stop"}),
+        reply(choice(), usage={"prompt_tokens": "many", "completion_tokens": 0}),
+        reply(choice(), usage={"prompt_tokens": -5, "completion_tokens": 0}),
     ],
 )
 def test_a_reply_that_is_no_completion(litellm: Fake, answer: Any) -> None:
@@ -248,7 +337,7 @@ def test_a_reply_that_is_no_completion(litellm: Fake, answer: Any) -> None:
 
 
 def test_null_content_and_missing_usage(litellm: Fake) -> None:
-    litellm.answer = SimpleNamespace(choices=[choice(None, None)])
+    litellm.answer = Dumped({"choices": [choice(None, None)]})
     completion = complete()
     assert (completion.texts, completion.usage) == (("",), Usage())
     assert completion.finish_reasons == ("stop",)
@@ -261,6 +350,156 @@ def test_filtered_and_too_few(litellm: Fake) -> None:
     litellm.answer = reply(choice())
     with pytest.raises(BadRequestError, match="n=3"):
         complete(asking(n=3))
+
+
+def test_an_error_inside_a_reply(litellm: Fake) -> None:
+    litellm.answer = reply(choice("half", error={"code": 429, "message": "slow down"}))
+    with pytest.raises(RateLimitError, match="slow down"):
+        complete()
+    litellm.answer = reply(choice("half", "error"))
+    with pytest.raises(ServerError, match="broke"):
+        complete()
+
+
+TEMPERATURE = {"message": "temperature?", "param": "temperature", "code": "unsupported_value"}
+
+
+@pytest.mark.parametrize("place", ["body", "text", "text without JSON"])
+def test_what_an_endpoint_refuses_is_known_by_name(litellm: Fake, place: str) -> None:
+    error = litellm.errors["BadRequestError"]()
+    text = "Unsupported value: 'temperature'"
+    if place == "body":
+        error.body = TEMPERATURE
+    elif place == "text":
+        text = f"litellm.BadRequestError: XException - {json.dumps({'error': TEMPERATURE})} ."
+    error.args = (text,)
+    litellm.answer = error
+    with pytest.raises(BadRequestError) as caught:
+        complete()
+    assert "temperature" in caught.value.said
+    assert caught.value.params == (() if place == "text without JSON" else ("temperature",))
+
+
+def test_what_litellm_itself_refuses_is_known_by_name(litellm: Fake) -> None:
+    error = litellm.errors["BadRequestError"]()
+    error.args = (
+        "litellm.UnsupportedParamsError: cohere does not support parameters: ['seed', 'n'], for "
+        "model=command. To drop these, set `litellm.drop_params=True`",
+    )
+    litellm.answer = error
+    with pytest.raises(BadRequestError) as caught:
+        complete()
+    assert caught.value.params == ("seed", "n")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("BadRequestError", "maximum context length is 5 tokens", ContextWindowError),
+        ("BadRequestError", "content_filter", ContentFilterError),
+        ("RateLimitError", "insufficient_quota", AuthError),
+    ],
+)
+def test_kinds_that_litellm_does_not_tell_apart(
+    litellm: Fake, name: str, text: str, kind: type[LMError]
+) -> None:
+    litellm.answer = litellm.errors[name]()
+    litellm.answer.args = (text,)
+    with pytest.raises(kind) as caught:
+        complete()
+    assert caught.type is kind
+
+
+def test_a_call_that_reached_nobody_costs_nothing(litellm: Fake) -> None:
+    for name in ("APIConnectionError", "InternalServerError"):
+        litellm.answer = litellm.errors[name]()
+        litellm.answer.__cause__ = ConnectionRefusedError()
+        with pytest.raises(ConnectError) as caught:
+            complete()
+        assert caught.value.charge == "nothing"
+    litellm.answer = litellm.errors["APIConnectionError"]()
+    with pytest.raises(ConnectError) as caught:
+        complete()
+    assert caught.value.charge == "everything", "it may have been answered"
+
+
+class Chunks:
+    """A stream of litellm's."""
+
+    def __init__(self, *items: Any) -> None:
+        self.items = items
+        self.closed = False
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for item in self.items:
+            if isinstance(item, Exception):
+                raise item
+            yield Dumped(item)
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+def chunk(reason: str | None = None, **delta: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+
+
+def streams(request: Request | None = None) -> list[Delta]:
+    async def run() -> list[Delta]:
+        model = LiteLLM("cohere/command")
+        return [delta async for delta in model.stream(request or asking())]
+
+    return asyncio.run(run())
+
+
+def test_a_stream(litellm: Fake) -> None:
+    call = {"index": 0, "id": "c", "function": {"name": "f", "arguments": "{"}}
+    more = {"index": 0, "id": None, "function": {"name": None, "arguments": "}"}}
+    usage = {"prompt_tokens": 7, "completion_tokens": 3}
+    litellm.answer = Chunks(
+        chunk(role="assistant", content=""),
+        chunk(reasoning_content="hm", content=None),
+        chunk(content="fine"),
+        chunk(tool_calls=[call]),
+        chunk(tool_calls=[more]),
+        chunk("tool_calls"),
+        {"choices": [], "usage": usage},
+    )
+    *deltas, last = streams()
+    assert deltas == [
+        ReasoningDelta("hm"),
+        TextDelta("fine"),
+        ToolCallDelta(0, "c", "f", "{"),
+        ToolCallDelta(0, "", "", "}"),
+    ]
+    assert isinstance(last, Completed)
+    assert last.completion.first_tool_calls == (ToolCall("c", "f", "{}"),)
+    assert (last.completion.text, last.completion.usage) == ("fine", Usage(7, 3))
+    [sent] = litellm.calls
+    assert (sent["stream"], sent["stream_options"]) == (True, {"include_usage": True})
+    assert litellm.answer.closed
+
+
+def test_a_stream_that_breaks_or_ends_early(litellm: Fake) -> None:
+    for broken in (
+        litellm.errors["InternalServerError"](),
+        litellm.errors["APIConnectionError"](),
+    ):
+        litellm.answer = Chunks(chunk(content="half"), broken)
+        with pytest.raises(TransportError) as caught:
+            streams()
+        assert caught.value.charge == "everything"
+        assert litellm.answer.closed
+    litellm.answer = Chunks(chunk(content="half"))
+    with pytest.raises(ServerError, match="ended early"):
+        streams()
+
+
+def test_several_completions_come_whole(litellm: Fake) -> None:
+    litellm.answer = reply(choice("a"), choice("b"))
+    *deltas, last = streams(asking(n=2))
+    assert deltas == [TextDelta("a", 0), TextDelta("b", 1)]
+    assert "stream" not in litellm.calls[0]
 
 
 def test_it_is_a_language_model_that_names_no_secret() -> None:

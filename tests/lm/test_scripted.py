@@ -5,7 +5,23 @@ import asyncio
 import pytest
 
 from langprog.errors import ModelError, ServerError
-from langprog.lm import Sampling, ScriptedLM, Usage
+from langprog.lm import (
+    Completed,
+    Completion,
+    Delta,
+    Image,
+    Message,
+    ReasoningDelta,
+    Request,
+    Sampling,
+    ScriptedLM,
+    Text,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+    stream_completion,
+)
 from tests.lm.endpoint import asking
 
 
@@ -44,3 +60,38 @@ def test_a_script_that_does_not_fit_is_a_clear_error(reply: object) -> None:
     lm = ScriptedLM(lambda request: reply)  # type: ignore[arg-type,return-value]  # the mistake
     with pytest.raises(ModelError, match="scripted/lm"):
         asyncio.run(lm.complete(asking(n=2)))
+
+
+def test_a_completion_with_tool_calls_and_thoughts_comes_as_it_is_and_in_pieces() -> None:
+    call = ToolCall("c", "lookup", '{"word": "a"}')
+    whole = Completion(
+        ("let me see",), "m", Usage(3, 4, 1, 2), ("tool_calls",),
+        tool_calls=((call,),), reasoning=("hm",),
+    )  # fmt: skip
+
+    async def deltas(lm: ScriptedLM) -> list[Delta]:
+        return [delta async for delta in stream_completion(lm, asking())]
+
+    lm = ScriptedLM(lambda request: whole)
+    assert asyncio.run(lm.complete(asking())) is whole
+    assert asyncio.run(deltas(lm)) == [
+        ReasoningDelta("hm"),
+        TextDelta("let me see"),
+        ToolCallDelta(0, "c", "lookup", '{"word": "a"}'),
+        Completed(whole),
+    ]
+    assert lm.requests == [asking(), asking()]
+
+
+def test_a_stream_raises_what_the_script_raises() -> None:
+    async def run() -> None:
+        async for _ in stream_completion(ScriptedLM([ServerError("no")]), asking()):
+            raise AssertionError("there is nothing to stream")
+
+    with pytest.raises(ServerError, match="no"):
+        asyncio.run(run())
+
+
+def test_parts_beside_text_are_not_counted_as_words() -> None:
+    request = Request((Message("user", (Text("two words"), Image(b"png"))),))
+    assert asyncio.run(ScriptedLM(["x"]).complete(request)).usage == Usage(2, 1)

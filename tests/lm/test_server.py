@@ -268,7 +268,7 @@ def test_a_bad_body_is_an_error_object_that_names_the_field(bad: str) -> None:
 
 
 def test_a_body_that_is_too_large_is_an_error_object() -> None:
-    [(status, data)] = posted(ScriptedLM([]), io.BytesIO(b" " * (9 * 2**20)))
+    [(status, data)] = posted(ScriptedLM([]), io.BytesIO(b" " * (33 * 2**20)))
     assert status == 413
     assert data["error"]["type"] == "invalid_request_error"
 

@@ -18,6 +18,11 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # nothing is fetched
+
+
 @pytest.fixture(scope="module")
 def served() -> Iterator[str]:
     """Serve the embedded model on loopback."""

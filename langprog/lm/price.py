@@ -1,0 +1,160 @@
+"""What tokens cost: dollars per million, for each kind of token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from numbers import Real
+
+from langprog.errors import ModelError
+from langprog.lm.types import Usage
+
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A price list's line.
+
+    Args:
+        input: Dollars per million prompt tokens.
+        output: Dollars per million completion tokens, those of thinking among them.
+        cached_input: Dollars per million prompt tokens that the endpoint had in its own cache;
+            as ``input`` where it is left out.
+        cache_write: Dollars per million prompt tokens that the endpoint put into its own cache; as
+            ``input`` where it is left out.
+        audio_input: Dollars per million prompt tokens of a call that holds sounds; as ``input``
+            where it is left out. Endpoints do not say which tokens were sound, so all of the
+            prompt is charged with it: at most too much.
+        request: Dollars of every request, on top of its tokens.
+        tiers: Other prices for longer prompts: ``(tokens, price)`` in rising order. A prompt of
+            more tokens than that is charged with that price in whole, its reply as well.
+        source: Where the price is from.
+
+    Raises:
+        ModelError: A price is negative, or no number.
+    """
+
+    input: float
+    output: float
+    cached_input: float | None = None
+    cache_write: float | None = None
+    audio_input: float | None = None
+    request: float = 0.0
+    tiers: tuple[tuple[int, Price], ...] = ()
+    source: str = field(default="given", compare=False)
+
+    def __post_init__(self) -> None:
+        optional = (self.cached_input, self.cache_write, self.audio_input)
+        given = [value for value in optional if value is not None]
+        for value in (self.input, self.output, self.request, *given):
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            if not number or not 0 <= value < float("inf"):
+                raise ModelError(f"a price must be 0 or more dollars per million, not {value!r}")
+
+    def of(self, usage: Usage, *, audio: bool = False) -> float:
+        """Return the dollars that a call costs.
+
+        Args:
+            usage: Its tokens.
+            audio: Whether its prompt holds sounds.
+        """
+        price = self._tier(usage.prompt_tokens)
+        cached = min(usage.cached_prompt_tokens, usage.prompt_tokens)
+        written = min(usage.cache_write_tokens, usage.prompt_tokens - cached)
+        fresh_rate, cached_rate, written_rate = price._rates(audio)
+        prompt = (usage.prompt_tokens - cached - written) * fresh_rate
+        prompt += cached * cached_rate + written * written_rate
+        return (prompt + usage.completion_tokens * price.output) / MILLION + price.request
+
+    def most(self, prompt_tokens: int, completion_tokens: int, *, audio: bool = False) -> float:
+        """Return the most that a call of up to so many tokens can cost; arguments as ``of``."""
+        reached = [price for start, price in self.tiers if prompt_tokens > start]
+        return max(
+            (prompt_tokens * max(price._rates(audio)) + completion_tokens * price.output) / MILLION
+            + price.request
+            for price in (self, *reached)
+        )
+
+    def _tier(self, prompt_tokens: int) -> Price:
+        reached = [price for start, price in self.tiers if prompt_tokens > start]
+        return reached[-1] if reached else self
+
+    def _rates(self, audio: bool) -> tuple[float, float, float]:
+        """Return what tokens of the prompt cost: fresh, cached, and put into the cache."""
+        cached = self.input if self.cached_input is None else self.cached_input
+        written = self.input if self.cache_write is None else self.cache_write
+        if audio and self.audio_input is not None:
+            most = max(self.input, self.audio_input, cached, written)
+            return most, most, most
+        return self.input, cached, written
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A price, and when it holds.
+
+    Args:
+        price: The price.
+        since: The first day, in UTC; ``None`` for all days.
+        hours: From when until when on each day, in UTC, over midnight where the end is earlier;
+            ``None`` for the whole day.
+    """
+
+    price: Price
+    since: date | None = None
+    hours: tuple[time, time] | None = None
+
+    def holds(self, moment: datetime) -> bool:
+        """Return whether the price holds at a moment in UTC."""
+        if self.since is not None:
+            return moment.date() >= self.since
+        if self.hours is None:
+            return True
+        start, end = self.hours
+        if end < start:
+            return moment.time() >= start or moment.time() < end
+        return start <= moment.time() < end
+
+
+@dataclass(frozen=True, slots=True)
+class ChangingPrice(Price):
+    """A price that depends on the day or the hour.
+
+    What a call costs is known when it is answered; until then it is bounded by the dearest price
+    that may come. ``input`` and the others are those of the dearest hour of the day on which
+    the list was read.
+
+    Args:
+        periods: Prices and when they hold; of several that hold it is the last.
+    """
+
+    periods: tuple[Period, ...] = ()
+
+    def of(self, usage: Usage, *, audio: bool = False, moment: datetime | None = None) -> float:
+        """Return the dollars that a call costs at ``moment``, now if left out."""
+        return self.at(moment or datetime.now(UTC)).of(usage, audio=audio)
+
+    def most(self, prompt_tokens: int, completion_tokens: int, *, audio: bool = False) -> float:
+        """Return the most that a call of up to so many tokens can cost, now or later."""
+        return max(
+            period.price.most(prompt_tokens, completion_tokens, audio=audio)
+            for period in still_possible(self.periods, datetime.now(UTC))
+        )
+
+    def at(self, moment: datetime) -> Price:
+        """Return the price at a moment in UTC."""
+        holding = [period.price for period in self.periods if period.holds(moment)]
+        return holding[-1] if holding else self.periods[0].price
+
+
+def still_possible(periods: tuple[Period, ...], moment: datetime) -> tuple[Period, ...]:
+    """Return the periods that can hold at ``moment`` or later: what is over is left out."""
+    return periods[max(_lasting(periods, moment), default=0) :]
+
+
+def _lasting(periods: tuple[Period, ...], moment: datetime) -> Iterator[int]:
+    for place, period in enumerate(periods):
+        if period.hours is None and period.holds(moment):  # it never ends again
+            yield place
