@@ -44,7 +44,9 @@ def evaluate(
         program: The program.
         data: The examples; the program's inputs are taken from them by name.
         metric: ``metric(example, prediction)``, giving a number, a bool or a Score; may be async.
-        concurrency: Examples in work at the same time.
+        concurrency: Examples in work at the same time, and the number that decides how many
+            requests are under way: a model's ``width`` lowers it only where it was given, or
+            after the endpoint answered 429.
         budget: A hard cap on all calls made here.
         lm: Model of the predictors that name none.
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from langprog.errors import ConnectError, LMError, ModelError, ServerError, TimeoutError
+from langprog.lm.connections import ConnectionBound
 from langprog.lm.http_body import LARGEST_REPLY, ReplyTooLarge, read_lines, read_whole
 from langprog.lm.openai_body import body_of
 from langprog.lm.openai_errors import error_of
@@ -48,7 +49,9 @@ class OpenAICompatible:
         timeout: Seconds for a whole call.
         headers: Further HTTP headers of every call; never stored.
         api_version: Added to the address as ``api-version``, as Azure wants it.
-        connections: Connections at most; 0 for no bound, where a throttle keeps one.
+        connections: Connections at most, 0 for no bound. Left out: three quarters of the files
+            that the process may open, with a warning once requests have to wait for one. How
+            many requests are under way is for callers and a throttle to say.
 
     Raises:
         ModelError: The URL is none, or carries a user name or a password; or the key is none.
@@ -65,7 +68,7 @@ class OpenAICompatible:
         timeout: float = 60.0,
         headers: Mapping[str, str] | None = None,
         api_version: str | None = None,
-        connections: int = 256,
+        connections: int | None = None,
     ) -> None:
         parts = _parts(name, base_url)
         self.name = name
@@ -84,7 +87,7 @@ class OpenAICompatible:
         azure = (parts.hostname or "").endswith(AZURE_HOSTS)
         self._headers = {**_key_header(self._key, azure=azure), **(headers or {})}
         self._timeout = timeout
-        self._connections = connections
+        self._connections = ConnectionBound(name, connections)
         self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
         # Holds the sessions from outside: as a part of the garbage that they were in together with
         # a client, they would complain of being open before anybody could close them.
@@ -96,7 +99,7 @@ class OpenAICompatible:
         if kept is None or kept[0].closed:
             for other in [other for other in list(self._sessions) if other.is_closed()]:
                 self._sessions.pop(other, None)
-            opened = _opened(self._headers, self._timeout, self._connections)
+            opened = _opened(self._headers, self._timeout, self._connections.most)
             kept = self._sessions[loop] = (await anext(opened), opened)
         return kept[0]
 
@@ -161,12 +164,13 @@ class OpenAICompatible:
 
         try:
             session = await self._session()
-            async with session.post(
-                self._url(), json=body, headers=request.headers, allow_redirects=False
-            ) as response:
-                if response.status != 200:
-                    raise await self._refusal(response)
-                yield response
+            with self._connections:
+                async with session.post(
+                    self._url(), json=body, headers=request.headers, allow_redirects=False
+                ) as response:
+                    if response.status != 200:
+                        raise await self._refusal(response)
+                    yield response
         except builtins.TimeoutError:
             raise TimeoutError(
                 f"{self.name}: no answer in {self._timeout:g} s", model=self.name
