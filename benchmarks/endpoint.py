@@ -18,6 +18,9 @@ REPLIES = {
     "content": "[[answer]]\nfine\n\n[[ ## answer ## ]]\nfine\n\n[[ ## completed ## ]]",
 }
 
+# Connections that may arrive at once; more would wait a second for their next try.
+BACKLOG = 4096
+
 
 def _body() -> bytes:
     return json.dumps(
@@ -38,7 +41,7 @@ def _body() -> bytes:
     ).encode()
 
 
-async def _serve() -> None:
+async def _serve(latency: float) -> None:
     body = _body()
     head = (
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -55,12 +58,14 @@ async def _serve() -> None:
                     if line.lower().startswith(b"content-length:"):
                         length = int(line.split(b":")[1])
                 await reader.readexactly(length)
+                if latency:
+                    await asyncio.sleep(latency)
                 writer.write(reply)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=BACKLOG)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     async with server:
@@ -68,10 +73,16 @@ async def _serve() -> None:
 
 
 @contextmanager
-def canned_endpoint() -> Iterator[str]:
-    """Run the endpoint in another process; yields its base URL."""
+def canned_endpoint(latency: float = 0.0) -> Iterator[str]:
+    """Run the endpoint in another process; yields its base URL.
+
+    Args:
+        latency: Seconds from a request to its reply.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.endpoint"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "benchmarks.endpoint", str(latency)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout is not None
@@ -82,4 +93,4 @@ def canned_endpoint() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    asyncio.run(_serve(float(sys.argv[1])))

@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from langprog.errors import BadRequestError, InputError, MetricError, SignatureError
 from langprog.evaluation.advice import advice_on
 from langprog.evaluation.failures import Failure, failure_of, judge_failure, stops
+from langprog.evaluation.metric_calls import MetricCalls
 from langprog.evaluation.redaction import redacted
 from langprog.evaluation.report import Report, Row
 from langprog.evaluation.score import Metric, Score, as_score, check_metric, metric_name
 from langprog.example import Example
 from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module, Prediction, RunUsage, record_trace, usage_of
-from langprog.runtime import call_in_worker, run_sync, using
+from langprog.runtime import run_sync, using
 
 Data = Iterable[Example | Mapping[str, Any]]
 OnRow = Callable[[Row], None]
+_Call = Callable[[Example, Prediction], Awaitable[Any]]
 
 
 def evaluate(
@@ -42,7 +44,9 @@ def evaluate(
         program: The program.
         data: The examples; the program's inputs are taken from them by name.
         metric: ``metric(example, prediction)``, giving a number, a bool or a Score; may be async.
-        concurrency: Examples in work at the same time.
+        concurrency: Examples in work at the same time, and the number that decides how many
+            requests are under way: a model's ``width`` lowers it only where it was given, or
+            after the endpoint answered 429.
         budget: A hard cap on all calls made here.
         lm: Model of the predictors that name none.
 
@@ -92,10 +96,11 @@ async def aevaluate(
     _check_inputs(program, examples, names)
     rows: list[Row | None] = [None] * len(examples)
     places = iter(range(len(examples)))
+    call = metric if inspect.iscoroutinefunction(metric) else MetricCalls(metric)
     with using(lm=lm, budget=budget):
         # A few workers share the places, so that large data does not mean as many tasks.
         workers = [
-            asyncio.create_task(_work(program, examples, metric, names, places, rows, on_row))
+            asyncio.create_task(_work(program, examples, call, names, places, rows, on_row))
             for _ in range(min(concurrency, len(examples)))
         ]
         try:
@@ -111,7 +116,7 @@ async def aevaluate(
 async def _work(
     program: Module,
     data: Sequence[Example],
-    metric: Metric,
+    metric: _Call,
     names: tuple[str, ...],
     places: Iterator[int],
     rows: list[Row | None],
@@ -124,7 +129,7 @@ async def _work(
 
 
 async def _row(
-    program: Module, index: int, example: Example, metric: Metric, names: tuple[str, ...]
+    program: Module, index: int, example: Example, metric: _Call, names: tuple[str, ...]
 ) -> Row:
     inputs = {name: example[name] for name in names}
     started = time.perf_counter()
@@ -148,7 +153,7 @@ async def _row(
 
 
 async def _scored(
-    index: int, example: Example, prediction: Prediction, metric: Metric, usage: RunUsage
+    index: int, example: Example, prediction: Prediction, metric: _Call, usage: RunUsage
 ) -> Row:
     started = time.perf_counter()
     score: Score | None = None
@@ -165,11 +170,9 @@ async def _scored(
     return Row(index, example, prediction, score, failure, usage, prediction.trace, judging)
 
 
-async def _score(metric: Metric, example: Example, prediction: Prediction) -> Score:
-    if inspect.iscoroutinefunction(metric):
-        return as_score(await metric(example, prediction))
-    # A user's metric may block or call a program itself, which the loop's thread must not.
-    result: Any = await call_in_worker(metric, example, prediction)
+async def _score(metric: _Call, example: Example, prediction: Prediction) -> Score:
+    result = await metric(example, prediction)
+    # A metric may be no coroutine function and give something to await all the same.
     return as_score(await result if inspect.isawaitable(result) else result)
 
 

@@ -6,12 +6,13 @@ cache that somebody else can write to runs no code (CVE-2025-69872 is about disk
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -122,15 +123,15 @@ class DiskCache:
             InputError: The folder cannot be used at all.
         """
         text = self._store().get(key)
-        try:
-            return None if text is None else completion_from_json(json.loads(text))
-        except (ValueError, RecursionError):
-            return None
+        return None if text is None else _completion_in(text)
 
     def put(self, key: str, completion: Completion) -> None:
         """Keep ``completion``; where the disk is full or busy, it is simply not kept."""
-        # In ASCII: a text cut off inside an escape can hold half a character, which UTF-8 cannot.
-        self._store().put(key, json.dumps(completion_to_json(completion)))
+        self.put_texts({key: _text_of(completion)})
+
+    def put_texts(self, texts: Mapping[str, str]) -> None:
+        """Keep completions that are JSON text already, by key, in one write; else as ``put``."""
+        self._store().put_all(texts)
 
     def clear(self) -> Cleared | None:
         """Remove every completion; other processes that have the folder open find none, too.
@@ -161,6 +162,54 @@ class DiskCache:
                 self._opened = None
 
 
+def _text_of(completion: Completion) -> str:
+    # In ASCII: a text cut off inside an escape can hold half a character, which UTF-8 cannot.
+    return json.dumps(completion_to_json(completion))
+
+
+def _completion_in(text: str) -> Completion | None:
+    try:
+        return completion_from_json(json.loads(text))
+    except (ValueError, RecursionError):
+        return None
+
+
+class _Turn:
+    """Puts what one turn of an event loop brings into a disk cache in one write.
+
+    A write costs as much as half a call. Whoever waits for a completion goes on later than in this
+    turn: by then it is written.
+    """
+
+    def __init__(self, cache: DiskCache) -> None:
+        self._cache = cache
+        self._lock = threading.Lock()
+        self._waiting: dict[asyncio.AbstractEventLoop, dict[str, str]] = {}
+
+    def get(self, key: str) -> Completion | None:
+        for texts in list(self._waiting.values()):
+            if key in texts:
+                return _completion_in(texts[key])
+        return self._cache.get(key)
+
+    def put(self, key: str, completion: Completion) -> None:
+        text = _text_of(completion)
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            texts = self._waiting.get(loop)
+            if texts is None:
+                texts = self._waiting[loop] = {}
+                loop.call_soon(self._write, loop)
+            texts[key] = text
+
+    def _write(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            self._cache.put_texts(self._waiting[loop])
+        finally:  # and not before: at any time a text is in the one place or in the other
+            with self._lock:
+                del self._waiting[loop]
+
+
 class Cached(Wrapper):
     """Answers from a cache, and sends identical requests that are under way only once.
 
@@ -177,6 +226,7 @@ class Cached(Wrapper):
     def __init__(self, inner: LanguageModel, cache: Cache) -> None:
         super().__init__(inner)
         self.cache = cache
+        self._turn = _Turn(cache) if isinstance(cache, DiskCache) else cache
         self._flights = SingleFlight[Completion]()
 
     async def complete(self, request: Request) -> Completion:
@@ -207,15 +257,16 @@ class Cached(Wrapper):
             async for delta in deltas:
                 if known is None and isinstance(delta, Completed):
                     self._put(key, request, delta.completion)
+                    await asyncio.sleep(0)  # until it is written
                 yield delta
 
     def _get(self, key: str, request: Request) -> Completion | None:
-        known = self.cache.get(key)
+        known = self._turn.get(key)
         return known if known is not None and usable(known, request) else None
 
     def _put(self, key: str, request: Request, completion: Completion) -> None:
         if usable(completion, request):
-            self.cache.put(key, completion)
+            self._turn.put(key, completion)
 
 
 def usable(completion: Completion, request: Request) -> bool:

@@ -30,8 +30,22 @@ async def read_whole(response: aiohttp.ClientResponse, most: int) -> bytes:
     """
     if response.content_length is not None and response.content_length > most:
         raise ReplyTooLarge(f"the reply is larger than {most // 2**20} MB")
-    pieces = [piece async for piece in _pieces(response, most)]
+    if "Content-Encoding" in response.headers:
+        pieces = [piece async for piece in _pieces(response, most)]
+    else:
+        pieces = await _unpacked_pieces(response, most)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def _unpacked_pieces(response: aiohttp.ClientResponse, most: int) -> list[bytes]:
+    # As _pieces, without its two generators: most replies are small and come as they are.
+    pieces, size = [], 0
+    while piece := await response.content.readany():
+        size += len(piece)
+        if size > most:
+            raise ReplyTooLarge(f"the reply is larger than {most // 2**20} MB")
+        pieces.append(piece)
+    return pieces
 
 
 async def read_lines(response: aiohttp.ClientResponse, most: int) -> AsyncIterator[bytes]:

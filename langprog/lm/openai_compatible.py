@@ -11,11 +11,12 @@ import builtins
 import time
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from langprog.errors import ConnectError, LMError, ModelError, ServerError, TimeoutError
+from langprog.lm.connections import ConnectionBound
 from langprog.lm.http_body import LARGEST_REPLY, ReplyTooLarge, read_lines, read_whole
 from langprog.lm.openai_body import body_of
 from langprog.lm.openai_errors import error_of
@@ -48,7 +49,9 @@ class OpenAICompatible:
         timeout: Seconds for a whole call.
         headers: Further HTTP headers of every call; never stored.
         api_version: Added to the address as ``api-version``, as Azure wants it.
-        connections: Connections at most; 0 for no bound, where a throttle keeps one.
+        connections: Connections at most, 0 for no bound. Left out: three quarters of the files
+            that the process may open, with a warning once requests have to wait for one. How
+            many requests are under way is for callers and a throttle to say.
 
     Raises:
         ModelError: The URL is none, or carries a user name or a password; or the key is none.
@@ -65,7 +68,7 @@ class OpenAICompatible:
         timeout: float = 60.0,
         headers: Mapping[str, str] | None = None,
         api_version: str | None = None,
-        connections: int = 256,
+        connections: int | None = None,
     ) -> None:
         parts = _parts(name, base_url)
         self.name = name
@@ -84,7 +87,8 @@ class OpenAICompatible:
         azure = (parts.hostname or "").endswith(AZURE_HOSTS)
         self._headers = {**_key_header(self._key, azure=azure), **(headers or {})}
         self._timeout = timeout
-        self._connections = connections
+        self._connections = ConnectionBound(name, connections)
+        self._failures = _Failures(name, self._base, timeout)
         self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
         # Holds the sessions from outside: as a part of the garbage that they were in together with
         # a client, they would complain of being open before anybody could close them.
@@ -96,7 +100,7 @@ class OpenAICompatible:
         if kept is None or kept[0].closed:
             for other in [other for other in list(self._sessions) if other.is_closed()]:
                 self._sessions.pop(other, None)
-            opened = _opened(self._headers, self._timeout, self._connections)
+            opened = _opened(self._headers, self._timeout, self._connections.most)
             kept = self._sessions[loop] = (await anext(opened), opened)
         return kept[0]
 
@@ -113,9 +117,13 @@ class OpenAICompatible:
             LMError: One of its subclasses; a reply that is no completion is a ServerError.
         """
         started = time.perf_counter()
-        async with self._sent(self._body(request), request) as response:
-            text = (await read_whole(response, LARGEST_REPLY)).decode("utf-8", errors="replace")
-        return self._read(text, request, started)
+        body = self._body(request)
+        with self._failures, self._connections:
+            async with await self._sent(body, request) as response:
+                if response.status != 200:
+                    raise await self._refusal(response)
+                raw = await read_whole(response, LARGEST_REPLY)
+        return self._read(raw.decode("utf-8", errors="replace"), request, started)
 
     def _read(self, text: str, request: Request, started: float) -> Completion:
         return read_completion(self._told(text), request, self.name, time.perf_counter() - started)
@@ -132,7 +140,7 @@ class OpenAICompatible:
         started = time.perf_counter()
         assembly = Assembly(request, self.name)
         finished = False
-        async with self._sent(body, request) as response:
+        async with self._answered(body, request) as response:
             if "json" in response.headers.get("Content-Type", ""):  # it answers whole
                 text = (await read_whole(response, LARGEST_REPLY)).decode("utf-8", "replace")
                 async for delta in replay_completion(self._read(text, request, started)):
@@ -153,40 +161,22 @@ class OpenAICompatible:
         yield Completed(assembly.completion(time.perf_counter() - started))
 
     @asynccontextmanager
-    async def _sent(
+    async def _answered(
         self, body: Mapping[str, Any], request: Request
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a body; yield the response where its status is 200."""
-        import aiohttp  # noqa: PLC0415 - as in _opened
-
-        try:
-            session = await self._session()
-            async with session.post(
-                self._url(), json=body, headers=request.headers, allow_redirects=False
-            ) as response:
+        with self._failures, self._connections:
+            async with await self._sent(body, request) as response:
                 if response.status != 200:
                     raise await self._refusal(response)
                 yield response
-        except builtins.TimeoutError:
-            raise TimeoutError(
-                f"{self.name}: no answer in {self._timeout:g} s", model=self.name
-            ) from None
-        except ReplyTooLarge as error:
-            raise ServerError(
-                f"{self.name}: {error}", model=self.name, charge="everything"
-            ) from None
-        except aiohttp.ClientPayloadError:
-            raise ServerError(
-                f"{self.name}: the reply was cut off", model=self.name, charge="everything"
-            ) from None
-        except (aiohttp.ClientError, OSError) as error:
-            # Without a connection nothing was sent; one that broke may have been of use.
-            unreached = isinstance(error, aiohttp.ClientConnectorError)
-            raise ConnectError(
-                f"{self.name}: {self._base} cannot be reached ({type(error).__name__})",
-                model=self.name,
-                charge="nothing" if unreached else "everything",
-            ) from None
+
+    async def _sent(
+        self, body: Mapping[str, Any], request: Request
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Return what sends a body; entered inside ``_failures`` and ``_connections``."""
+        session = await self._session()
+        return session.post(self._url(), json=body, headers=request.headers, allow_redirects=False)
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> LMError:
         said = await read_whole(response, LARGEST_REPLY)
@@ -206,6 +196,43 @@ class OpenAICompatible:
         kept = self._sessions.pop(asyncio.get_running_loop(), None)
         if kept is not None:
             await kept[1].aclose()
+
+
+class _Failures:
+    """Raises errors of ours in the place of aiohttp's; one serves all calls of a client."""
+
+    def __init__(self, name: str, base: str, timeout: float) -> None:
+        self._name, self._base, self._timeout = name, base, timeout
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, place: object
+    ) -> None:
+        if error is not None and (ours := self._as_ours(error)) is not None:
+            raise ours from None
+
+    def _as_ours(self, error: BaseException) -> LMError | None:
+        """Return the error of ours that one of aiohttp's stands for; ``None`` for any other."""
+        import aiohttp  # noqa: PLC0415 - a quarter of a second that embedded models do not need
+
+        if isinstance(error, builtins.TimeoutError):
+            return TimeoutError(
+                f"{self._name}: no answer in {self._timeout:g} s", model=self._name
+            )
+        if isinstance(error, (ReplyTooLarge, aiohttp.ClientPayloadError)):
+            what = error if isinstance(error, ReplyTooLarge) else "the reply was cut off"
+            return ServerError(f"{self._name}: {what}", model=self._name, charge="everything")
+        if isinstance(error, (aiohttp.ClientError, OSError)):
+            # Without a connection nothing was sent; one that broke may have been of use.
+            unreached = isinstance(error, aiohttp.ClientConnectorError)
+            return ConnectError(
+                f"{self._name}: {self._base} cannot be reached ({type(error).__name__})",
+                model=self._name,
+                charge="nothing" if unreached else "everything",
+            )
+        return None
 
 
 def _key_header(key: str, *, azure: bool) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,12 @@ class TextStore:
             return None
         return text if isinstance(text, str) else None
 
-    def put(self, key: str, text: str) -> None:
-        """Keep a text; where the disk is full or stays busy, it is simply not kept."""
+    def put_all(self, texts: Mapping[str, str]) -> None:
+        """Keep texts by key; where the disk is full or stays busy, they are simply not kept."""
         try:
-            self._cache.set(key, text)
+            with self._cache.transact():
+                for key, text in texts.items():
+                    self._cache.set(key, text)
         except (OSError, sqlite3.Error, diskcache.Timeout):
             return
 

@@ -69,7 +69,8 @@ class Throttle(Wrapper):
     @property
     def width(self) -> float:
         """Requests under way at most, now; ``inf`` where nothing bounds them yet."""
-        return max(1.0, self._width // 1)
+        # Infinity has no whole part: `inf // 1` is no number, and compares like none.
+        return max(1.0, self._width if math.isinf(self._width) else self._width // 1)
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request`` when its turn has come."""

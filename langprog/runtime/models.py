@@ -103,8 +103,10 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
             stored), ``timeout`` (seconds, default 60): the endpoint. ``cache``: ``True`` for the
             user's cache folder (for an embedded model: memory), ``False``, a folder, or a Cache.
             ``price``: dollars per million tokens.
-            ``width``, ``rpm``, ``tpm``: requests at once (as many as a caller such as
-            ``evaluate(concurrency=)`` starts, if left out), requests and tokens per minute.
+            ``width``: requests under way at most, of all callers together. Left out, nothing but
+            the callers decides (``evaluate(concurrency=)``), until the endpoint first answers
+            429; from then on the width follows what it takes. ``rpm``, ``tpm``: requests and
+            tokens per minute.
             ``attempts``: how often a request is sent at most. ``schema``: whether the model keeps
             to a response schema, so that the adapter ``auto`` is ``json`` and not ``chat``; known
             of openai and mistral at their own addresses, else no if left out.

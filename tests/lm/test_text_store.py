@@ -7,7 +7,8 @@ import pickle
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,16 @@ import diskcache
 import pytest
 
 from langprog.errors import InputError
-from langprog.lm import Cached, Cleared, Completion, DiskCache, ScriptedLM
+from langprog.lm import (
+    Cached,
+    Cleared,
+    Completed,
+    Completion,
+    DiskCache,
+    Request,
+    ScriptedLM,
+    request_key,
+)
 from tests.lm.endpoint import asking
 
 
@@ -121,6 +131,80 @@ def test_a_cache_that_somebody_holds_locked_loses_no_answer(
         assert asyncio.run(model.complete(asking("new"))).text == "second"
     finally:
         blocker.close()
+
+
+def test_what_comes_in_one_turn_is_one_write_and_is_there_when_its_caller_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[int] = []
+    together, go_on = 20, asyncio.Event()
+
+    class Watched(DiskCache):
+        def put_texts(self, texts: Mapping[str, str]) -> None:
+            writes.append(len(texts))
+            super().put_texts(texts)
+
+    class Gated(ScriptedLM):
+        async def complete(self, request: Request) -> Completion:
+            await go_on.wait()
+            return await super().complete(request)
+
+    cache = Watched(tmp_path)
+    model = Cached(Gated(lambda request: "fine"), cache)
+
+    async def ask(number: int) -> bool:
+        request = asking(str(number))
+        await model.complete(request)
+        kept = DiskCache(tmp_path)  # as another process sees it
+        try:
+            return kept.get(request_key(model.inner, request)) is not None
+        finally:
+            kept.close()
+
+    async def run() -> list[bool]:
+        tasks = [asyncio.create_task(ask(number)) for number in range(together)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        go_on.set()
+        return await asyncio.gather(*tasks)
+
+    assert asyncio.run(run()) == [True] * together
+    assert writes == [together]
+
+
+def test_a_stream_is_written_when_it_says_that_it_is_complete(tmp_path: Path) -> None:
+    model = Cached(ScriptedLM(["fine"]), DiskCache(tmp_path))
+
+    async def run() -> list[bool]:
+        key = request_key(model.inner, asking())
+        return [
+            DiskCache(tmp_path).get(key) is not None
+            async for delta in model.stream(asking())
+            if isinstance(delta, Completed)
+        ]
+
+    assert asyncio.run(run()) == [True]
+
+
+def test_a_completion_that_is_no_json_is_its_callers_error_and_nobody_elses(
+    tmp_path: Path,
+) -> None:
+    class Odd(ScriptedLM):
+        async def complete(self, request: Request) -> Completion:
+            completion = await super().complete(request)
+            odd = request.messages[-1].text == "odd"
+            return replace(completion, dollars=object()) if odd else completion
+
+    model = Cached(Odd(lambda request: "fine"), cache := DiskCache(tmp_path))
+
+    async def run() -> list[Any]:
+        asked = (model.complete(asking(text)) for text in ("even", "odd", "later"))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers = asyncio.run(run())
+    assert [type(answer) for answer in answers] == [Completion, TypeError, Completion]
+    for text in ("even", "later"):
+        assert cache.get(request_key(model.inner, asking(text))) is not None
 
 
 def filled(folder: Path, many: int = 3) -> DiskCache:

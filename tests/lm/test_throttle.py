@@ -70,6 +70,29 @@ def test_no_more_than_the_width_is_under_way() -> None:
     assert model.most == 3
 
 
+def test_without_a_width_everything_is_under_way_until_the_endpoint_first_complains() -> None:
+    refuse, clock = True, Clock()
+    model = Gated(lambda request: RateLimitError("slow down") if refuse else "fine")
+    throttled = Throttle(model, clock=clock)
+
+    async def ask(count: int) -> int:
+        tasks = [asyncio.create_task(throttled.complete(asking(str(i)))) for i in range(count)]
+        await settle()
+        at_once = model.under_way
+        clock.now += 1
+        while not all(task.done() for task in tasks):
+            model.open()
+            await settle()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return at_once
+
+    assert asyncio.run(ask(300)) == 300
+    assert throttled.width == 150, "half of what was under way"
+    refuse = False
+    assert asyncio.run(ask(300)) == 150
+    assert 150 < throttled.width < 155, "and it widens again"
+
+
 def test_a_cancelled_waiter_takes_nobodys_turn() -> None:
     async def run() -> int:
         model = Gated()
