@@ -160,6 +160,13 @@ class Request:
         """Return the same request, paid by ``ledgers``."""
         return replace(self, ledgers=tuple(ledgers))
 
+    def resolved(self, defaults: Sampling) -> Request:
+        """Return the same request with its sampling in full: see :meth:`resolve`."""
+        sampling = self.resolve(defaults)
+        if sampling is self.sampling and not self.extra:
+            return self
+        return replace(self, sampling=sampling, extra=None)
+
     def resolve(self, defaults: Sampling) -> Sampling:
         """Return how the completion is drawn, with a model's defaults and this request's extra."""
         sampling = self.sampling.over(defaults)
