@@ -304,9 +304,9 @@ class Budgeted(Wrapper):
             async with aclosing(stream_completion(self.inner, request)) as deltas:
                 async for delta in deltas:
                     if isinstance(delta, Completed):
-                        for reservation in reservations:
+                        settled, reservations = reservations, []
+                        for reservation in settled:
                             reservation.settle(delta.completion)
-                        reservations = []
                     yield delta
         except BaseException as error:
             _close(reservations, _charge_of(error))

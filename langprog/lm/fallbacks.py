@@ -99,6 +99,4 @@ def stopped(completion: Completion, whole: Request, asked: Request) -> Completio
     if tuple(texts) == completion.texts:
         return completion
     # Which log-probabilities belong to what is left, nobody knows.
-    return replace(
-        completion, texts=tuple(texts), finish_reasons=tuple(reasons), logprobs=None
-    )
+    return replace(completion, texts=tuple(texts), finish_reasons=tuple(reasons), logprobs=None)

@@ -188,9 +188,7 @@ def refusal_in(
     if _ELSEWHERE.search(said):
         return None
     present = [
-        name
-        for name in NAMED
-        if (streamed or name != "stream_options") and holds(request, name)
+        name for name in NAMED if (streamed or name != "stream_options") and holds(request, name)
     ]
     placed, foreign = _placed(error, said, request)
     if placed:
