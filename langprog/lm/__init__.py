@@ -15,7 +15,6 @@ from langprog.lm.dialect import Negotiated, dialect_of
 from langprog.lm.finish import FinishReason, finish_reason_of
 from langprog.lm.keys import request_key
 from langprog.lm.litellm_client import LiteLLM
-from langprog.lm.openai_body import OWN_MEMBERS
 from langprog.lm.openai_compatible import OpenAICompatible
 from langprog.lm.parts import (
     Audio,
@@ -44,7 +43,16 @@ from langprog.lm.streaming import (
     stream_completion,
 )
 from langprog.lm.throttle import Throttle
-from langprog.lm.types import Completion, LanguageModel, Message, Request, Sampling, Tool, Usage
+from langprog.lm.types import (
+    OWN_MEMBERS,
+    Completion,
+    LanguageModel,
+    Message,
+    Request,
+    Sampling,
+    Tool,
+    Usage,
+)
 from langprog.lm.wrapper import Wrapper, layers_of
 
 __all__ = [

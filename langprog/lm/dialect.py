@@ -128,6 +128,7 @@ class Negotiated(Wrapper):
             return await self._ask(asked, whole.n, careful)
 
         completion, asked = await self._settle(whole, answer, first)
+        self._put(whole)  # so that what is left out from now on is said at once
         return stopped(completion, whole, asked)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
@@ -149,6 +150,7 @@ class Negotiated(Wrapper):
             begun, asked = await self._settle(whole, begin, streamed=True)
             try:
                 async with aclosing(begun.rest) as rest:
+                    self._put(whole)
                     yield begun.first
                     async for delta in rest:
                         yield delta
@@ -236,7 +238,7 @@ class Negotiated(Wrapper):
                 self._learn_all(guesses, whole, sure=True)
                 raise
             else:
-                self._learn_all(guesses, whole)
+                await self._confirm(guesses, whole, answered)
                 return answered, asked
 
     async def _search(
@@ -263,12 +265,11 @@ class Negotiated(Wrapper):
             except BadRequestError:
                 continue
             self._vain = 0
-            self._learn_all([*guesses, tried[-1]], whole)
+            await self._confirm([*guesses, tried[-1]], whole, answered)
             guesses.clear()
             if len(trial) == 1:
                 return answered, put
-            if isinstance(answered, _Begun):
-                await answered.rest.aclose()
+            await _let_go(answered)
             return None
         self._vain += 1
         raise error
@@ -297,6 +298,13 @@ class Negotiated(Wrapper):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _confirm(self, guesses: list[Refusal], whole: Request, answered: object) -> None:
+        try:
+            self._learn_all(guesses, whole)
+        except BaseException:  # of those who are told
+            await _let_go(answered)
+            raise
+
     def _learn_all(self, guesses: list[Refusal], whole: Request, *, sure: bool = False) -> None:
         """Take guesses as true; ``sure``: only what the endpoint said outright."""
         for guess in guesses:
@@ -313,7 +321,6 @@ class Negotiated(Wrapper):
             self._beside[shape] = self._beside.get(shape, frozenset()) | {setting}
         else:
             self.refuse({setting})
-        self._put(whole)  # so that what is left out from now on is said at once
 
     def _warn(self, settings: Set[Setting], whole: Request) -> None:
         for setting in sorted(settings - QUIET - whole.optional):
@@ -338,6 +345,11 @@ _DOUBTFUL: frozenset[str] = frozenset(NAMED) - {
 def dialect_of(model: LanguageModel) -> Negotiated | None:
     """Return the layer of a model that knows its endpoint's dialect, if it has one."""
     return next((layer for layer in layers_of(model) if isinstance(layer, Negotiated)), None)
+
+
+async def _let_go(answered: object) -> None:
+    if isinstance(answered, _Begun):
+        await answered.rest.aclose()
 
 
 def _shape(request: Request) -> frozenset[str]:
