@@ -210,11 +210,11 @@ class Ledger:
         while True:
             with self._lock:
                 self._check_time()
-                if self._lacks(self._paid + self._reserved + most) is None:
+                if self._lacks(most, self._reserved) is None:
                     self._reserved += most
                     self._under_way += 1
                     return Reservation(self, most)
-                lacking = self._lacks(self._paid + most)
+                lacking = self._lacks(most)
                 if lacking is not None:
                     raise BudgetExceeded(self._refusal(lacking, most))
                 loop = asyncio.get_running_loop()
@@ -227,13 +227,15 @@ class Ledger:
         if limit is not None and self.seconds >= limit:
             raise BudgetExceeded(f"the budget of {limit:g} seconds is used up")
 
-    def _lacks(self, total: Spend) -> str | None:
-        budget = self.budget
-        if budget.calls is not None and total.calls > budget.calls:
+    def _lacks(self, most: Spend, reserved: Spend = Spend()) -> str | None:
+        """Return the resource of which there is too little, if there is one."""
+        budget, paid = self.budget, self._paid
+        calls, tokens, dollars = budget.calls, budget.tokens, budget.dollars
+        if calls is not None and paid.calls + reserved.calls + most.calls > calls:
             return "calls"
-        if budget.tokens is not None and total.tokens > budget.tokens:
+        if tokens is not None and paid.tokens + reserved.tokens + most.tokens > tokens:
             return "tokens"
-        if budget.dollars is not None and total.dollars > budget.dollars:
+        if dollars is not None and (paid + reserved + most).dollars > dollars:
             return "dollars"
         return None
 

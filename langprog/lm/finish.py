@@ -59,6 +59,8 @@ def finish_reason_of(word: object) -> FinishReason:
     Args:
         word: What the endpoint says, in any case; ``None`` where it says nothing.
     """
+    if isinstance(word, str) and word in FINISH_REASONS:
+        return word  # type: ignore[return-value]  # it is one of them
     text = "" if word is None else str(word).strip().casefold().replace("-", "_")
     text = text.rpartition(".")[2]  # FinishReason.MAX_TOKENS
     if text in FINISH_REASONS:

@@ -206,20 +206,38 @@ class Request:
         sampling = self.resolve(defaults)
         if sampling is self.sampling and not self.extra:
             return self
+        return self.put(sampling, ledgers=self.ledgers, optional=self.optional)
+
+    def put(
+        self,
+        sampling: Sampling,
+        *,
+        ledgers: tuple[Ledger, ...],
+        logprobs: bool = False,
+        optional: frozenset[str],
+    ) -> Request:
+        """Return the same request with its sampling in full, ``extra`` in it, and who pays.
+
+        Args:
+            sampling: How the completion is drawn.
+            ledgers: Who pays.
+            logprobs: Whether log-probabilities are wanted by others than the request itself.
+            optional: Settings that the library added itself.
+        """
         # Spelled out: every request passes here, and `replace` takes several times as long.
         return Request(
             self.messages,
             sampling,
             self.n,
             self.response_schema,
-            self.logprobs,
-            self.ledgers,
+            self.logprobs or logprobs,
+            ledgers,
             self.tools,
             self.tool_choice,
             None,
             self.headers,
             self.accept,
-            self.optional,
+            optional,
             self.token_limit,
             self.stream_usage,
         )
