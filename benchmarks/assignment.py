@@ -102,7 +102,7 @@ def searched(optimizer: Optimizer, task: Chained, seed: int) -> dict[str, Any]:
 
 
 def _named(program: lp.Module) -> list[str]:
-    chosen = [one.model or MODELS[-1] for one in program.predictors().values()]
+    chosen = [str(one.model or MODELS[-1]) for one in program.predictors().values()]
     return [name.removeprefix("pocket/") for name in chosen]
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from langprog.lm import Budget as Budget
     from langprog.lm import Completion as Completion
     from langprog.lm import Message as Message
+    from langprog.lm import ModelRef as ModelRef
     from langprog.lm import Price as Price
     from langprog.lm import Request as Request
     from langprog.lm import Sampling as Sampling
@@ -63,6 +64,7 @@ _ROOM_OF = {
     "Learned": "modules",
     "LogProbability": "modules",
     "Message": "lm",
+    "ModelRef": "lm",
     "Module": "modules",
     "Output": "signature",
     "Pipeline": "modules",
@@ -105,6 +107,7 @@ __all__ = [
     "Learned",
     "LogProbability",
     "Message",
+    "ModelRef",
     "Module",
     "Output",
     "Pipeline",

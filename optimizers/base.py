@@ -12,10 +12,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import final
 
-from langprog import Budget, Module
+from langprog import Budget, Cascade, Module
 from langprog.errors import InputError
 from langprog.evaluation import Metric
-from langprog.lm import LanguageModel
+from langprog.lm import LanguageModel, ModelRef
+from langprog.modules import Signal
 from langprog.runtime import run_sync
 from optimizers.candidate import Candidate
 from optimizers.certificate import Accept
@@ -193,6 +194,15 @@ class Optimizer(ABC):
         """
         return
 
-    def models_needed(self) -> tuple[LanguageModel | str, ...]:
+    def signals(self, program: Module) -> dict[str, Signal]:
+        """Return how sure each cascade of the program is asked to be, by its path."""
+        modules = program.named_modules().items()
+        return {path: module.signal for path, module in modules if isinstance(module, Cascade)}
+
+    def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return models that the search names beside those of the program."""
+        return ()
+
+    def models_offered(self) -> tuple[LanguageModel | ModelRef | str, ...]:
+        """Return those of them that the search may put into the program."""
         return ()

@@ -11,7 +11,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from langprog import Example, Module, Sampling
+from langprog import Example, ModelRef, Module, Sampling
 
 Values = Mapping[str, Any]
 
@@ -78,11 +78,13 @@ class Candidate:
 
 
 def parameter_to_json(value: Any) -> Any:
-    """Return a parameter's value as JSON: texts, numbers, demonstrations and sampling."""
+    """Return a parameter's value as JSON: texts, numbers, models, demonstrations and sampling."""
     if isinstance(value, tuple):
         return [parameter_to_json(item) for item in value]
     if isinstance(value, Example):
         return json.loads(json.dumps(value.to_dict(), default=plain))
+    if isinstance(value, ModelRef):
+        return value.name
     if isinstance(value, Sampling):
         return {name: part for name, part in asdict(value).items() if part not in (None, ())}
     return value

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
 from langprog import Module, using
 from langprog.errors import BudgetExceeded, InputError
 from langprog.evaluation import metric_name
-from langprog.lm import Budgeted, LanguageModel, Ledger, Recorded, Wrapper
-from langprog.runtime import current, model_named
+from langprog.lm import Budgeted, LanguageModel, Ledger, ModelRef, Recorded, layers_of, model_from
+from langprog.modules import Signal
 from optimizers.allowance import SPARE, Allowance, Share, plan, unpaid
+from optimizers.binding import AskedModels, bind_program, check_models
 from optimizers.candidate import Candidate
 from optimizers.certificate import Aim, Certificate, Pairs, certify, too_few, uncertain
 from optimizers.compiled import Compiled
+from optimizers.dialects import Dialects, models_of
 from optimizers.evidence import Evidence
 from optimizers.fingerprint import (
     data_digest,
@@ -28,7 +30,7 @@ from optimizers.fingerprint import (
     metric_digest,
 )
 from optimizers.forecast import Facts, Work
-from optimizers.front import Objective, chosen, front_of, points_of
+from optimizers.front import FrontPoint, Objective, chosen, front_of, points_of
 from optimizers.journal import Journal
 from optimizers.meter import Metered
 from optimizers.order import Order
@@ -75,8 +77,16 @@ class Searcher(Protocol):
         """Refuse a program that has nothing for this search to set."""
         ...
 
-    def models_needed(self) -> tuple[LanguageModel | str, ...]:
+    def signals(self, program: Module) -> dict[str, Signal]:
+        """Return how sure each cascade is asked to be, by its path."""
+        ...
+
+    def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return models that the search names beside those of the program."""
+        ...
+
+    def models_offered(self) -> tuple[LanguageModel | ModelRef | str, ...]:
+        """Return models that the search may put into the program."""
         ...
 
     def forecast(self, facts: Facts) -> tuple[Work, ...]:
@@ -89,24 +99,36 @@ async def compiled(
 ) -> Compiled:
     """Search, certify, and return the result."""
     searcher.check(order.program)
-    needed = searcher.models_needed()
-    with using(models=[model for model in needed if not isinstance(model, str)] or None):
-        for model in needed:
-            model_named(model if isinstance(model, str) else model.name)  # or say so at once
-        with closing(Journal(run_dir, order.identity(searcher))) as journal:
-            return await _Compilation(searcher, order, journal, progress).run()
+    with (
+        _checked_models(searcher, order.program),
+        closing(Journal(run_dir, order.identity(searcher))) as journal,
+    ):
+        return await _Compilation(searcher, order, journal, progress).run()
 
 
 async def estimated(searcher: Searcher, order: Order) -> Preflight:
     """Run the program on a few validation examples, and say what a compile would take."""
     searcher.check(order.program)
-    needed = searcher.models_needed()
-    with using(models=[model for model in needed if not isinstance(model, str)] or None):
+    with _checked_models(searcher, order.program):
         probe = await probed(
             order.program, order.parts.validation, order.metric, order.seed, searcher.concurrency
         )
         _, priced = rendered_cost(order.program, ())
     return _preflight(searcher, order, probe.cost, priced=priced, probe=probe)
+
+
+@contextmanager
+def _checked_models(searcher: Searcher, program: Module) -> Iterator[None]:
+    """See to it, before anything is asked, that every model is one and can be found.
+
+    A name in the program may stand for an object that the search is offered.
+    """
+    needed = [model_from(model, "a model of the optimizer") for model in searcher.models_needed()]
+    offered = [model_from(model) for model in searcher.models_offered()]
+    handed = [model for model in offered if isinstance(model, ModelRef)]
+    with using(models=handed or None):
+        check_models(program, offered, needed)
+        yield
 
 
 def _preflight(
@@ -143,6 +165,7 @@ class _Compilation:
         self._plan = plan(order.budget, len(order.parts.holdout), calls_a_query(order.program))
         self._ledger = Ledger(unpaid(order.budget, earlier.paid, earlier.seconds))
         self._teller = Teller(progress, order.budget, self._ledger, journal)
+        self._asked = AskedModels()
         self._wrapped: dict[int, tuple[LanguageModel, Recorded]] = {}
         self._scorer = Scorer(
             order.program,
@@ -153,25 +176,41 @@ class _Compilation:
         )
 
     async def run(self) -> Compiled:
-        with using(budget=self._ledger, wrap=self._recorded):
+        order, searcher = self._order, self._searcher
+        with (
+            using(budget=self._ledger, wrap=self._recorded),
+            Dialects(
+                models_of(order.program, searcher.models_needed()), self._journal, self._teller
+            ) as dialects,
+        ):
             self._prepare()
+            await dialects.negotiate(
+                order.program, order.parts.train, searcher.signals(order.program)
+            )
             candidate, tally = await self._searched()
             begun = self._journal.meter.read()
             certificate, pairs = await self._certified(candidate, tally)
             certified = self._journal.meter.read().since(begun)
             ships = certificate.verdict != "original"
             program = self._order.program
-            shipped = pinned(candidate.apply(program) if ships else program)
+            shipped = bind_program(candidate.apply(program) if ships else program)
+            front = [
+                replace(point, program=bind_program(point.program))
+                for point in front_of(self._points)
+            ]
         self._teller.spent()
         self._teller.tell(Finished(certificate.verdict, str(certificate)))
         rows = compared_rows(self._order.program.input_names(), pairs)
-        return self._result(shipped, candidate, certificate, (tally.settled, certified), rows)
+        asked = tally.settled, certified
+        return self._result((shipped, front), candidate, certificate, asked, rows)
 
     def _recorded(self, model: LanguageModel) -> LanguageModel:
         # One wrapper a model, so that equal requests in flight at once find each other.
         known = self._wrapped.get(id(model))
         if known is None:
-            counted = model if _keeps_budgets(model) else Budgeted(model)
+            self._asked.add(model)
+            reserves = any(isinstance(layer, Budgeted) for layer in layers_of(model))
+            counted = model if reserves else Budgeted(model)
             # The model is kept as well: its id stays taken as long as this knows it.
             known = self._wrapped[id(model)] = (model, Recorded(counted, self._journal))
         return known[1]
@@ -296,7 +335,7 @@ class _Compilation:
 
     def _result(
         self,
-        shipped: Module,
+        programs: tuple[Module, Sequence[FrontPoint]],
         candidate: Candidate,
         certificate: Certificate,
         asked: tuple[Metered, Metered],
@@ -337,13 +376,11 @@ class _Compilation:
             rows=tuple(rows),
         )
         return Compiled(
-            program=shipped,
+            program=programs[0],
             candidate=candidate,
             certificate=certificate,
             report=report,
-            front=tuple(
-                replace(point, program=pinned(point.program)) for point in front_of(self._points)
-            ),
+            front=tuple(programs[1]),
         )
 
 
@@ -355,28 +392,3 @@ async def finished(searcher: Searcher, run: Run) -> Candidate:
         run.tally.cut = run.tally.cut or not isinstance(error, ShareSpent)
         run.note(f"the search ended with its budget ({error}); the best so far is taken")
         return run.best
-
-
-def pinned(program: Module) -> Module:
-    """Return ``program`` frozen, with the ambient model, adapter and sampling written into it.
-
-    What was compiled is what runs later, wherever that is.
-    """
-    settings = current()
-    values: dict[str, Any] = {}
-    for path, predictor in program.predictors().items():
-        if predictor.model is None and settings.lm is not None:
-            values[f"{path}.model"] = settings.lm.name
-        if predictor.adapter is None:
-            values[f"{path}.adapter"] = settings.adapter
-        values[f"{path}.sampling"] = predictor.sampling.over(settings.sampling)
-    return program.with_parameters(values).freeze()
-
-
-def _keeps_budgets(model: LanguageModel) -> bool:
-    """Return whether a model reserves before it sends; one that a user wrote may not."""
-    while isinstance(model, Wrapper):
-        if isinstance(model, Budgeted):
-            return True
-        model = model.inner
-    return False

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from langprog.errors import InputError
-from langprog.lm import LanguageModel
+from langprog.lm import LanguageModel, ModelRef
 from optimizers.base import Optimizer
 from optimizers.bayesian.mipro import MIPRO
 from optimizers.bayesian.plan import Auto
@@ -52,7 +52,7 @@ class Compiler(Optimizer):
         concurrency: Examples in work at the same time.
     """
 
-    models: Sequence[str | LanguageModel] = ()
+    models: Sequence[str | ModelRef | LanguageModel] = ()
     rounds: int = 6
     auto: Auto = "light"
     proposing: Proposing = Proposing()
@@ -74,9 +74,13 @@ class Compiler(Optimizer):
             concurrency=self.concurrency,
         )
 
-    def models_needed(self) -> tuple[LanguageModel | str, ...]:
+    def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the models to choose from, and the proposer."""
         return self._round().models_needed()
+
+    def models_offered(self) -> tuple[LanguageModel | ModelRef | str, ...]:
+        """Return the models to choose from."""
+        return tuple(self.models)
 
     def _closing(self) -> tuple[Optimizer, ...]:
         """Return what follows the rounds."""

@@ -14,7 +14,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from langprog import Example, Module
-from langprog.lm import LanguageModel
+from langprog.lm import LanguageModel, ModelRef, model_name
 
 # Fields of an optimizer that change how fast it works and nothing else carry this in metadata.
 OPERATIONAL = "operational"
@@ -45,7 +45,8 @@ def program_digest(program: Module) -> str:
         parts[path]["demos"] = [demo.digest for demo in predictor.demos]
     for key, parameter in program.parameters().items():
         if parameter.kind not in ("instruction", "demos"):
-            parts[key] = repr(parameter.value)
+            value = parameter.value
+            parts[key] = repr(model_name(value) if parameter.kind == "model" else value)
     return json_digest(parts)
 
 
@@ -55,11 +56,6 @@ def metric_digest(metric: Callable[..., Any]) -> str:
     A function by its source and what it closes over, an object by its class and fields.
     """
     return text_digest(_value_text(metric))
-
-
-def model_name(model: str | LanguageModel | None) -> str | None:
-    """Return a model's name."""
-    return model if model is None or isinstance(model, str) else model.name
 
 
 def knobs_of(optimizer: Any) -> dict[str, Any]:
@@ -74,7 +70,7 @@ def knobs_of(optimizer: Any) -> dict[str, Any]:
 def _knob(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_knob(item) for item in value]
-    if isinstance(value, LanguageModel):
+    if isinstance(value, (ModelRef, LanguageModel)):
         return value.name
     if is_dataclass(value) and not isinstance(value, type):
         return {"name": type(value).__name__, **knobs_of(value)}
@@ -113,8 +109,8 @@ def _value_text(value: Any, depth: int = 8) -> str:
         defaults = [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
         inside = " ".join(_value_text(item, depth - 1) for item in [*cells, *defaults])
         return f"{value.__module__}.{value.__qualname__} {_source(value)} {inside}"
-    if isinstance(value, (str, int, float, bool, type(None))):
-        return repr(value)
+    if isinstance(value, (str, int, float, bool, type(None), ModelRef)):
+        return repr(value.name if isinstance(value, ModelRef) else value)
     if isinstance(value, Module):
         return program_digest(value)
     if isinstance(value, Mapping):

@@ -5,6 +5,7 @@ Each line of ``journal.jsonl`` is one JSON object:
 - ``header``: which compile this is; a different one refuses to go on from it.
 - ``session``: the compile was started, or started again after a kill.
 - ``call``: the key of a request and its completion.
+- ``dialect``: the settings that a model's endpoint refuses, and what it took to find out.
 - ``decision``: what the search concluded, numbered; kept for people and reports.
 
 A compile is a deterministic function of its inputs and of the completions. So one that was killed
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from langprog.errors import InputError
-from langprog.lm import Completion, completion_from_json, completion_to_json
+from langprog.lm import Completion, Setting, completion_from_json, completion_to_json
 from optimizers.meter import Meter, Metered
 
 if sys.platform == "win32":
@@ -66,6 +67,7 @@ class Journal:
         self.earlier = Earlier()
         self.diverged_at: int | None = None
         self._calls: dict[str, Completion] = {}
+        self._dialects: dict[tuple[str, str], frozenset[Setting]] = {}
         self._decisions: list[dict[str, Any]] = []
         self._known_decisions: list[dict[str, Any]] = []
         self._mutex = threading.Lock()
@@ -113,6 +115,11 @@ class Journal:
                     calls += 1
                     tokens += completion.usage.total_tokens
                     dollars = _sum(dollars, completion.dollars)
+            elif record["kind"] == "dialect":
+                self._dialects[record["model"], record["endpoint"]] = frozenset(record["refused"])
+                calls += record["calls"]
+                tokens += record["tokens"]
+                dollars = _sum(dollars, record["dollars"])
             elif record["kind"] == "decision":
                 del self._known_decisions[record["number"] :]
                 self._known_decisions.append(record)
@@ -146,6 +153,44 @@ class Journal:
                     }
                 )
         self.meter.count(key, completion)
+
+    # --- dialects -------------------------------------------------------------------------------
+
+    def knows(self, endpoint: tuple[str, str]) -> bool:
+        """Return whether the dialect of (model, endpoint) was found out."""
+        return endpoint in self._dialects
+
+    def refused(self, endpoint: tuple[str, str]) -> frozenset[Setting]:
+        """Return the settings that (model, endpoint) is known to refuse."""
+        return self._dialects.get(endpoint, frozenset())
+
+    def learn(
+        self,
+        endpoint: tuple[str, str],
+        refused: frozenset[Setting],
+        completion: Completion | None = None,
+    ) -> None:
+        """Keep a dialect.
+
+        Args:
+            endpoint: Name of the model, and where it answers.
+            refused: All settings that it refuses.
+            completion: What was paid for to find out, if anything was.
+        """
+        with self._mutex:
+            self._dialects[endpoint] = refused
+            if self._file is not None:
+                self._append(
+                    {
+                        "kind": "dialect",
+                        "model": endpoint[0],
+                        "endpoint": endpoint[1],
+                        "refused": sorted(refused),
+                        "calls": int(completion is not None),
+                        "tokens": completion.usage.total_tokens if completion else 0,
+                        "dollars": completion.dollars if completion else 0.0,
+                    }
+                )
 
     # --- decisions ------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import Any
 from langprog import Module
 from langprog.errors import InputError
 from langprog.evaluation import Row, redacted
+from langprog.lm import model_name
 from langprog.runtime import current
 from optimizers.candidate import Candidate, parameter_to_json
 from optimizers.evidence import Evidence
@@ -106,7 +107,7 @@ def prompts_of(program: Module) -> dict[str, dict[str, Any]]:
         path: {
             "instruction": predictor.signature.instruction,
             "demos": parameter_to_json(predictor.demos),
-            "model": predictor.model or (None if ambient is None else ambient.name),
+            "model": model_name(predictor.model or ambient),
         }
         for path, predictor in program.predictors().items()
     }

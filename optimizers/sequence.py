@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from langprog import Module
 from langprog.errors import InputError
-from langprog.lm import LanguageModel
+from langprog.lm import LanguageModel, ModelRef
+from langprog.modules import Signal
 from optimizers.base import Optimizer
 from optimizers.candidate import Candidate
 from optimizers.compilation import finished
@@ -54,9 +55,20 @@ class Sequence(Optimizer):
         for member in self.members:
             member.check(program)
 
-    def models_needed(self) -> tuple[LanguageModel | str, ...]:
+    def signals(self, program: Module) -> dict[str, Signal]:
+        """Return the signals of the last member that sets them."""
+        asked = super().signals(program)
+        for member in self.members:
+            asked |= member.signals(program)
+        return asked
+
+    def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return what the members need."""
         return tuple(model for member in self.members for model in member.models_needed())
+
+    def models_offered(self) -> tuple[LanguageModel | ModelRef | str, ...]:
+        """Return what the members may put into the program."""
+        return tuple(model for member in self.members for model in member.models_offered())
 
     def forecast(self, facts: Facts) -> tuple[Work, ...]:
         """Return the members' work, each with its share of the budget."""

@@ -30,7 +30,7 @@ def fresh_settings() -> Iterator[None]:
     fresh = settings._process = settings._Process()
     yield
     settings._process = before
-    for model in fresh._models.values():
+    for model in fresh.models.all():
         run_sync(model.aclose())  # sessions that are still open would warn when they are collected
 
 

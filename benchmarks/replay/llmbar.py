@@ -207,7 +207,7 @@ def ours(data: Recorded, rows: Sequence[int], budget: int, seed: int) -> dict[st
         budget=lp.Budget(calls=budget),
         seed=seed,
     )
-    chosen = result.candidate.parameters.get("predict.model", f"llmbar/{START}")
+    chosen = str(result.candidate.parameters.get("predict.model", f"llmbar/{START}"))
     certificate = result.certificate
     return {
         "name": chosen.removeprefix("llmbar/"),

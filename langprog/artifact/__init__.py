@@ -3,12 +3,14 @@
 - ``files``: save, read, load. ``format``: the file field by field.
 - ``nodes``: programs as data. ``classes``, ``checking``: what the user's own code stays.
 - ``proof``, ``samples``: the round trip. ``digest``, ``secrets``: what is signed, what is refused.
-- ``model_table``: prices and endpoints. ``diff``: what changed between two artifacts.
+- ``model_table``: prices, endpoints, and which models a loaded program may ask.
+- ``diff``: what changed between two artifacts.
 """
 
 from langprog.artifact.diff import ArtifactDiff, PredictorDiff, Words, diff_artifacts, word_diff
 from langprog.artifact.digest import canonical, digest_of
 from langprog.artifact.files import Artifact, load, read_artifact, save_program
+from langprog.artifact.model_table import models_in, with_models
 from langprog.artifact.nodes import program_to_json
 from langprog.evaluation import looks_secret
 
@@ -22,8 +24,10 @@ __all__ = [
     "digest_of",
     "load",
     "looks_secret",
+    "models_in",
     "program_to_json",
     "read_artifact",
     "save_program",
+    "with_models",
     "word_diff",
 ]

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,8 +19,13 @@ from langprog.artifact.checking import declared_by
 from langprog.artifact.classes import Classes, Handed
 from langprog.artifact.digest import digest_of, ordered, readable
 from langprog.artifact.format import FORMAT, ArtifactData
-from langprog.artifact.model_table import model_table
-from langprog.artifact.nodes import program_from_node, program_to_json
+from langprog.artifact.model_table import (
+    Models,
+    model_table,
+    with_own_sampling,
+    with_recorded_models,
+)
+from langprog.artifact.nodes import model_names, program_from_node, program_to_json
 from langprog.artifact.proof import difference_of
 from langprog.artifact.secrets import refuse_secrets
 from langprog.errors import ArtifactError, LangprogError
@@ -49,20 +55,32 @@ class Artifact:
         """Metric, data digests, optimizer, certificate and spend; ``None`` without a compile."""
         return self.data.evidence
 
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """The names of the models that its program asks, sorted."""
+        return tuple(sorted(set(model_names(self.data.program))))
+
     def program(
-        self, classes: Sequence[Handed] = (), allow_modules: Collection[str] = ()
+        self,
+        classes: Sequence[Handed] = (),
+        allow_modules: Collection[str] = (),
+        models: Models = MappingProxyType({}),
     ) -> Module:
         """Return the program, frozen.
 
         Args:
             classes: The user's own classes that it needs, or instances to take over.
             allow_modules: Modules that may be imported to find such classes.
+            models: What to ask in the place of the models that it names, by name.
 
         Raises:
-            ArtifactError: A class is missing or changed, or the data describes no program.
+            ArtifactError: A class is missing or changed, the data describes no program, or a
+                model's name holds an address.
+            ModelError: It names no such model, or what is to be asked is none.
         """
         try:
-            return program_from_node(self.data.program, Classes(classes, allow_modules)).freeze()
+            program = program_from_node(self.data.program, Classes(classes, allow_modules))
+            return with_recorded_models(program, self.data.models, models).freeze()
         except ArtifactError as error:
             raise ArtifactError(f"{self.path}: {error}") from None
         except RecursionError:
@@ -95,6 +113,7 @@ def save_program(
     """
     target = Path(os.path.realpath(path))  # a link stays one
     _check_place(target)
+    program = with_own_sampling(program)
     text, digest = _text_of(content_of(program, evidence, canary))
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -127,12 +146,11 @@ def content_of(
         ArtifactError: Something is no plain JSON, or looks like a secret.
     """
     node = program_to_json(program)
-    names = {predictor.model for predictor in program.predictors().values()} - {None}
     content = {
         "format": FORMAT,
         "langprog": langprog.__version__,
         "program": node,
-        "models": model_table(names),
+        "models": model_table(program),
         "evidence": None if evidence is None else dict(evidence),
         "canary": [dict(row) for row in canary],
     }
@@ -292,6 +310,7 @@ def load(
     path: str | os.PathLike[str],
     classes: Sequence[Handed] = (),
     allow_modules: Collection[str] = (),
+    models: Models = MappingProxyType({}),
 ) -> Module:
     """Load a frozen program from its artifact; runs no code from the file.
 
@@ -301,8 +320,16 @@ def load(
             where a class cannot be made without arguments, and Signature classes with validators.
         allow_modules: Modules, with what is inside them, that may be imported to find such
             classes.
+        models: What to ask in the place of the models that it names:
+            ``{"house/llama": lp.LM("house/llama", base_url="http://...")}``, or another name. A
+            model that is not replaced is found by its name, but where the artifact says that it
+            answered elsewhere than that name goes, and nothing here names the place, a call is
+            refused: a file never decides where a prompt or a key goes. The sampling that was
+            certified stays, whatever defaults the new model has.
 
     Raises:
-        ArtifactError: The artifact is damaged, changed or too new, or a class is missing.
+        ArtifactError: The artifact is damaged, changed or too new, a class is missing, or a
+            model's name holds an address.
+        ModelError: ``models`` has a name that the artifact does not, or holds what is no model.
     """
-    return read_artifact(path).program(classes, allow_modules)
+    return read_artifact(path).program(classes, allow_modules, models)

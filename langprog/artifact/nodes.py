@@ -28,7 +28,7 @@ from langprog.artifact.format import (
 from langprog.artifact.several import SeveralNode, several_data, several_from, several_parts
 from langprog.errors import ArtifactError, InputError
 from langprog.example import Example
-from langprog.lm import Sampling
+from langprog.lm import LanguageModel, ModelRef, Sampling, model_name
 from langprog.modules import ROOT, ChainOfThought, Module, Pipeline, Predict
 from langprog.signature import Signature, SignatureSpec
 
@@ -94,7 +94,7 @@ def _predict_data(program: Predict) -> dict[str, Any]:
         "module": "Predict",
         "signature": signature.to_json(),
         "demos": [_demo(signature, demo) for demo in program.demos],
-        "model": program.model,
+        "model": model_name(program.model),
         "adapter": program.adapter,
         "sampling": _sampling_data(program.sampling),
     }
@@ -161,6 +161,8 @@ def _own_parameters(program: Module) -> dict[str, Any]:
         value = parameter.value
         if parameter.kind == "sampling":
             value = _sampling_data(value)
+        elif isinstance(value, (ModelRef, LanguageModel)):
+            value = value.name
         elif parameter.kind == "demos":
             if not isinstance(program, Predict):
                 raise ArtifactError(
@@ -241,6 +243,17 @@ def predict_nodes(node: AnyNode, prefix: str = "") -> Iterator[tuple[str, Predic
         yield prefix or "predict", node
     for name, part in parts_of(node).items():
         yield from predict_nodes(part, f"{prefix}.{name}" if prefix else name)
+
+
+def model_names(node: AnyNode) -> Iterator[str]:
+    """Yield the name of every model in a program, as often as it comes."""
+    if isinstance(node, PredictNode) and node.model is not None:
+        yield node.model
+    if isinstance(node, UserNode):
+        own = (each.value for each in node.parameters.values() if each.kind == "model")
+        yield from (value for value in own if isinstance(value, str))
+    for part in parts_of(node).values():
+        yield from model_names(part)
 
 
 def several_nodes(node: AnyNode, prefix: str = "") -> Iterator[tuple[str, SeveralNode]]:

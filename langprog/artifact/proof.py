@@ -10,7 +10,8 @@ from langprog.adapters import ADAPTERS, adapter_named
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.samples import sample_of
 from langprog.errors import InputError
-from langprog.modules import Module, Predict
+from langprog.lm import model_name
+from langprog.modules import Module, Parameter, Predict
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -41,15 +42,21 @@ def difference_of(one: Module, other: Module, rows: Rows = ()) -> str | None:
 def same_values(one: Module, other: Module) -> bool:
     """Return whether all parameters have the same values (demonstrations: those in prompts)."""
     left, right = one.parameters(), other.parameters()
-    return list(left) == list(right) and all(
-        left[key].kind == right[key].kind
-        and (left[key].kind == "demos" or left[key].value == right[key].value)
-        for key in left
-    )
+    return list(left) == list(right) and all(_same_value(left[key], right[key]) for key in left)
+
+
+def _same_value(first: Parameter, second: Parameter) -> bool:
+    if first.kind != second.kind:
+        return False
+    if first.kind == "model":  # an artifact has models by name
+        return model_name(first.value) == model_name(second.value)
+    return bool(first.kind == "demos" or first.value == second.value)
 
 
 def _difference(one: Predict, other: Predict, rows: Rows) -> str | None:
-    for name in ("model", "adapter", "sampling"):
+    if model_name(one.model) != model_name(other.model):
+        return "the model"
+    for name in ("adapter", "sampling"):
         if getattr(one, name) != getattr(other, name):
             return f"the {name}"
     for name in [one.adapter] if one.adapter else ADAPTERS:

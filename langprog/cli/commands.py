@@ -59,6 +59,11 @@ COMMANDS: Mapping[str, Place] = MappingProxyType(
             "show",
             "Show the program, its prompts, its models and the evidence for it.",
         ),
+        "cache clear": Place(
+            "langprog.cli.caching",
+            "clear",
+            "Remove every cached completion of this user.",
+        ),
         "lm serve": Place(
             "langprog.cli.serving",
             "serve",
@@ -94,7 +99,10 @@ def application() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    groups = {"lm": typer.Typer(name="lm", cls=LateGroup, help="Language models.")}
+    groups = {
+        "cache": typer.Typer(name="cache", cls=LateGroup, help="Completions that were kept."),
+        "lm": typer.Typer(name="lm", cls=LateGroup, help="Language models."),
+    }
     for path, place in COMMANDS.items():
         above, _, name = path.rpartition(" ")
         (groups[above] if above else app).command(name, help=place.help)(_not_yet)

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from langprog.cli.console import shower
 from langprog.cli.loading import examples_in, metric_named, program_named, writable
+from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
+from langprog.cli.terminal import Terminal
 from langprog.errors import InputError
 from langprog.evaluation import Metric
 from langprog.example import Example
-from langprog.lm import Budget
+from langprog.lm import Budget, LanguageModel
 from langprog.modules import Module
 from langprog.runtime import using
 
@@ -34,6 +35,11 @@ class Task:
     holdout: Sequence[Example] | None = None
     lm: str | None = None
     seed: int = 0
+    asked: NamedModels = NamedModels()
+
+    @property
+    def _ambient(self) -> str | LanguageModel | None:
+        return None if self.lm is None else self.asked.at_address(self.lm)
 
     def run_dir(self, parent: Path, member: Any) -> Path:
         """Return the journal's folder: the same for the same compile, another for another one.
@@ -50,7 +56,7 @@ class Task:
                 for part in (self.trainset, self.valset, self.holdout)
             ],
             [type(member).__name__, digests.knobs_of(member)],
-            [self.lm, self.seed],
+            [self.lm, self.seed, *filter(None, [self.asked.description])],
         ]
         return parent / str(digests.json_digest(content))
 
@@ -67,7 +73,7 @@ class Task:
         optimizers = importlib.import_module("optimizers")
         show = shower(optimizers.event_to_json, as_json=as_json)
         try:
-            with using(lm=self.lm):
+            with using(lm=self._ambient):
                 return member.compile(
                     self.program,
                     self.trainset,
@@ -85,7 +91,7 @@ class Task:
 
     def estimate(self, member: Any, budget: Budget) -> Any:
         """Return what a compile would take."""
-        with using(lm=self.lm):
+        with using(lm=self._ambient):
             return member.estimate(
                 self.program,
                 self.trainset,
@@ -114,7 +120,9 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
     objective: Annotated[
         str | None, Option(help="quality; or cost or latency: as good, but cheaper or quicker.")
     ] = None,
-    lm: Annotated[str | None, Option(help="Model of modules that name none.")] = None,
+    lm: Annotated[str | None, Option(help=LM_HELP)] = None,
+    model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
+    base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
     calls: Annotated[int | None, Option(help="Most requests sent.")] = None,
     tokens: Annotated[int | None, Option(help="Most tokens.")] = None,
     dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
@@ -136,7 +144,8 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
         raise InputError(f"--accept {accept!r}: write certified or best")
     target = writable(out, "--out")
     page = None if report is None else writable(report, "--report")
-    declared = program_named(program)
+    asked = NamedModels.of(lm, model, base_url, others=models is not None)
+    declared = asked.apply_to(program_named(program))
     task = Task(
         declared,
         metric_named(metric),
@@ -145,8 +154,11 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
         None if holdout is None else examples_in(holdout, "--holdout", declared),
         lm,
         seed,
+        asked,
     )
-    member = optimizer_named(optimizer, width=width, auto=auto, models=models, objective=objective)
+    member = optimizer_named(
+        optimizer, width=width, auto=auto, models=asked.from_list(models), objective=objective
+    )
     compiled = task.compile(
         member,
         Path(run_dir) if run_dir else task.run_dir(target.with_suffix(".run"), member),
@@ -170,7 +182,7 @@ def optimizer_named(
     *,
     width: int,
     auto: str | None = None,
-    models: str | None = None,
+    models: Sequence[str | LanguageModel] | None = None,
     objective: str | None = None,
 ) -> Any:
     """Return an optimizer by the name that the command line uses.
@@ -188,7 +200,7 @@ def optimizer_named(
     if objective is not None:
         knobs["objective"] = objective
     if models is not None:
-        knobs["models"] = tuple(item.strip() for item in models.split(",") if item.strip())
+        knobs["models"] = tuple(models)
     for knob in knobs:
         having = [one for one, member in members.items() if _has(member, knob)]
         if name not in having:
@@ -204,17 +216,16 @@ def _has(member: type, knob: str) -> bool:
 
 def say_result(compiled: Any, target: Path) -> None:
     """Print what a compile found and where it is."""
-    console = Console(highlight=False, soft_wrap=True)
+    terminal = Terminal()
     certificate = compiled.certificate
     if certificate.before is not None and certificate.after is not None:
-        console.print(f"holdout before  {certificate.before} ({certificate.n} examples)")
-        console.print(f"holdout after   {certificate.after}", markup=False)
-        console.print(
+        terminal.say(f"holdout before  {certificate.before} ({certificate.n} examples)")
+        terminal.say(f"holdout after   {certificate.after}")
+        terminal.say(
             f"difference      {certificate.difference:+.3f} "
-            f"[{certificate.low:+.3f}, {certificate.high:+.3f}], p = {certificate.p_value:.2g}",
-            markup=False,
+            f"[{certificate.low:+.3f}, {certificate.high:+.3f}], p = {certificate.p_value:.2g}"
         )
-    console.print(f"{certificate.verdict}: {certificate.reason}", markup=False)
+    terminal.say(f"{certificate.verdict}: {certificate.reason}")
     paid, asked = compiled.report.paid, compiled.report.asked
-    console.print(f"paid calls      {paid.calls:,} (distinct requests asked: {asked.calls:,})")
-    console.print(f"artifact        {target}", markup=False)
+    terminal.say(f"paid calls      {paid.calls:,} (distinct requests asked: {asked.calls:,})")
+    terminal.say(f"artifact        {target}")

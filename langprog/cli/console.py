@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from langprog.cli.terminal import Terminal, write_json
 
 Describe = Callable[[Any], Mapping[str, Any]]
 
@@ -47,7 +45,7 @@ class JSONLines:
 
     def on(self, event: Any, /) -> None:
         """Print one event."""
-        print(json.dumps(self._describe(event)), flush=True)  # noqa: T201 - this is the output
+        write_json(self._describe(event))
 
     def close(self) -> None:
         """Do nothing."""
@@ -58,7 +56,7 @@ class Lines:
 
     def __init__(self, describe: Describe) -> None:
         self._describe = describe
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._terminal = Terminal(stderr=True)
         self._shown = -1
 
     def on(self, event: Any, /) -> None:
@@ -74,7 +72,7 @@ class Lines:
             self._shown = quarter
         text = line_of(data)
         if text:
-            self._console.print(text, markup=False)
+            self._terminal.say(text)
 
     def close(self) -> None:
         """Do nothing."""
@@ -85,17 +83,8 @@ class Live:
 
     def __init__(self, describe: Describe) -> None:
         self._describe = describe
-        self._console = Console(stderr=True, highlight=False)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[spent]}"),
-            TextColumn("{task.fields[left]}"),
-            console=self._console,
-            transient=True,
-        )
+        self._terminal = Terminal(stderr=True, wrap=True)
+        self._progress = self._terminal.bar("spent", "left")
         self._task = self._progress.add_task("", total=None, spent="", left="")
         self._expected: tuple[float, float] | None = None
         self._progress.start()
@@ -110,7 +99,7 @@ class Live:
             self._progress.update(self._task, spent=spent_text(data), left=left)
         elif data["event"] == "foreseen":
             self._expected = data["calls"]
-            self._console.print(line_of(data), markup=False)
+            self._terminal.say(line_of(data))
         else:
             if data["event"] == "stage":
                 # A task of its own: one that is reset loses what is shown beside it.
@@ -119,7 +108,7 @@ class Live:
                 self._task = self._progress.add_task(data["stage"], total=data["total"], **beside)
             text = line_of(data)
             if text:
-                self._console.print(text, markup=False)
+                self._terminal.say(text)
 
     def close(self) -> None:
         """Take the bar away."""

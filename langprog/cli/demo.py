@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from langprog.cli.compiling import Task, optimizer_named, say_result
 from langprog.cli.loading import named
+from langprog.cli.terminal import Terminal
 from langprog.errors import InputError, LangprogError
 from langprog.example import load_examples
 
@@ -41,7 +41,7 @@ def demo(
 
     A demo that was interrupted goes on; one that had ended starts anew.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    terminal = Terminal()
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def demo(
     program = named(PROGRAM, "PROGRAM")
     task = Task(program, tickets.metric, train, validation, holdout, lm, seed)
     started = time.perf_counter()
-    _introduce(console, task)
+    _introduce(terminal, task)
     member = optimizer_named("mipro", width=64, auto="light")
     run_dir = task.run_dir(folder / "run", member)
     if artifact.exists():
@@ -65,30 +65,27 @@ def demo(
     compiled = task.compile(member, run_dir)
     compiled.report.save(report)
     compiled.save(artifact)
-    console.print()
+    terminal.say()
     say_result(compiled, artifact)
-    console.print(f"report          {report}", markup=False)
-    console.print(f"time            {time.perf_counter() - started:.0f} s")
-    _run_fresh(console, artifact, parts["new"], folder / "new.out.jsonl")
-    _say_next(console, parts, artifact)
+    terminal.say(f"report          {report}")
+    terminal.say(f"time            {time.perf_counter() - started:.0f} s")
+    _run_fresh(terminal, artifact, parts["new"], folder / "new.out.jsonl")
+    _say_next(terminal, parts, artifact)
     if compiled.certificate.verdict != "certified":
-        console.print("No gain could be certified this time.", style="bold")
+        terminal.say("No gain could be certified this time.", bold=True)
         return 1
     return 0
 
 
-def _introduce(console: Console, task: Task) -> None:
+def _introduce(terminal: Terminal, task: Task) -> None:
     sizes = [len(part or ()) for part in (task.trainset, task.valset, task.holdout)]
-    console.print(
+    terminal.say(
         f"{sum(sizes)} hand-written support tickets ({sizes[0]} train, {sizes[1]} validation, "
         f"{sizes[2]} holdout)"
     )
     shapes = ", ".join(f"{path} ({shape})" for path, shape in _shapes(task.program))
-    console.print(f"program: {shapes}", markup=False)
-    console.print(
-        f"model:   {task.lm}; instructions and demonstrations are searched together\n",
-        markup=False,
-    )
+    terminal.say(f"program: {shapes}")
+    terminal.say(f"model:   {task.lm}; instructions and demonstrations are searched together\n")
 
 
 def _shapes(program: Any) -> list[tuple[str, str]]:
@@ -98,11 +95,11 @@ def _shapes(program: Any) -> list[tuple[str, str]]:
     ]
 
 
-def _run_fresh(console: Console, artifact: Path, new: Path, results: Path) -> None:
+def _run_fresh(terminal: Terminal, artifact: Path, new: Path, results: Path) -> None:
     """Run the artifact on new tickets in a process of its own, as any user of it would."""
     results.unlink(missing_ok=True)
     command = ["run", str(artifact), "--batch", str(new), "--out", str(results)]
-    console.print(f"\nin a fresh process: langprog {' '.join(command)}", markup=False)
+    terminal.say(f"\nin a fresh process: langprog {' '.join(command)}")
     done = subprocess.run(
         [sys.executable, "-m", "langprog", *command], check=False, capture_output=True, text=True
     )
@@ -110,11 +107,11 @@ def _run_fresh(console: Console, artifact: Path, new: Path, results: Path) -> No
         raise LangprogError(f"the artifact did not run in a fresh process: {done.stderr.strip()}")
     for ticket, line in zip(load_examples(new), results.read_text().splitlines(), strict=True):
         outputs = json.loads(line).get("outputs") or json.loads(line)
-        console.print(f"  {ticket.ticket}", markup=False)
-        console.print(f"    -> {', '.join(f'{k}={v}' for k, v in outputs.items())}", markup=False)
+        terminal.say(f"  {ticket.ticket}")
+        terminal.say(f"    -> {', '.join(f'{k}={v}' for k, v in outputs.items())}")
 
 
-def _say_next(console: Console, parts: dict[str, Path], artifact: Path) -> None:
+def _say_next(terminal: Terminal, parts: dict[str, Path], artifact: Path) -> None:
     langprog = _command()
     train, validation, holdout = (
         _short(parts[name]) for name in ("train", "validation", "holdout")
@@ -136,7 +133,7 @@ def _say_next(console: Console, parts: dict[str, Path], artifact: Path) -> None:
             f"      --holdout {holdout} \\",
             f"      --lm {model} {cap} --out triage.json",
         ]
-    console.print("\n".join(lines), markup=False)
+    terminal.say("\n".join(lines))
 
 
 def _command() -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from langprog.cli.compiling import Task, optimizer_named
 from langprog.cli.loading import examples_in, metric_named, program_named
+from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
+from langprog.cli.terminal import Terminal, write_json
 from langprog.lm import Budget
 
 Option = typer.Option
@@ -28,7 +27,9 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
         str | None, Option(help="Models to choose from for every module, A,B,...")
     ] = None,
     objective: Annotated[str | None, Option(help="As for compile.")] = None,
-    lm: Annotated[str | None, Option(help="Model of modules that name none.")] = None,
+    lm: Annotated[str | None, Option(help=LM_HELP)] = None,
+    model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
+    base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
     calls: Annotated[int | None, Option(help="Most requests sent.")] = None,
     tokens: Annotated[int | None, Option(help="Most tokens.")] = None,
     dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
@@ -41,7 +42,8 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
 
     Runs the program on at most 12 validation examples, twice. Exit code 1: not worth starting.
     """
-    declared = program_named(program)
+    asked = NamedModels.of(lm, model, base_url, others=models is not None)
+    declared = asked.apply_to(program_named(program))
     task = Task(
         declared,
         metric_named(metric),
@@ -50,30 +52,34 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
         None if holdout is None else examples_in(holdout, "--holdout", declared),
         lm,
         seed,
+        asked,
     )
     found = task.estimate(
-        optimizer_named(optimizer, width=width, auto=auto, models=models, objective=objective),
+        optimizer_named(
+            optimizer, width=width, auto=auto, models=asked.from_list(models), objective=objective
+        ),
         Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds),
     )
     if json_:
-        print(json.dumps(found.to_json()))  # noqa: T201 - this is the output
+        write_json(found.to_json())
     else:
         _say(found)
     return 1 if found.refusal is not None else 0
 
 
 def _say(found: Any) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    table = Table("stage", "calls", "dollars")
-    for one in found.stages:
-        dollars = "unknown"
-        if one.dollars is not None:
-            dollars = "{:.4f} to {:.4f}".format(*one.dollars.ends)
-        table.add_row(one.stage, str(one.calls), dollars)
-    console.print(table)
+    terminal = Terminal()
+    rows = [(stage.stage, str(stage.calls), _dollars(stage)) for stage in found.stages]
+    terminal.table(("stage", "calls", "dollars"), rows)
     for line in found.lines():
-        console.print(line, markup=False)
+        terminal.say(line)
     paid = found.probe.asked
-    console.print(f"asked for this estimate: {paid.calls} calls")
+    terminal.say(f"asked for this estimate: {paid.calls} calls")
     if found.refusal is not None:
-        console.print(f"not worth starting: {found.refusal}", markup=False)
+        terminal.say(f"not worth starting: {found.refusal}")
+
+
+def _dollars(stage: Any) -> str:
+    if stage.dollars is None:
+        return "unknown"
+    return "{:.4f} to {:.4f}".format(*stage.dollars.ends)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from langprog.cli.loading import examples_in, metric_named, program_or_artifact
+from langprog.cli.loading import READY, examples_in, metric_named, program_or_artifact
+from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels, leaves_open
+from langprog.cli.terminal import Terminal, write_json
 from langprog.errors import LangprogError
 from langprog.evaluation import Report, evaluate
 from langprog.lm import Budget
@@ -18,7 +18,9 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
     program: Annotated[str, typer.Argument(help="Artifact, package.module:name or file.py:name")],
     data: Annotated[str, typer.Option(help="Examples: JSONL, JSON, CSV or Parquet.")],
     metric: Annotated[str, typer.Option(help="module:name, file.py:name, or exact, f1:field")],
-    lm: Annotated[str | None, typer.Option(help="Model of modules that name none.")] = None,
+    lm: Annotated[str | None, typer.Option(help=LM_HELP)] = None,
+    model: Annotated[list[str] | None, typer.Option(help=MODEL_HELP)] = None,
+    base_url: Annotated[str | None, typer.Option(help=BASE_URL_HELP)] = None,
     calls: Annotated[int | None, typer.Option(help="Most requests sent.")] = None,
     dollars: Annotated[float | None, typer.Option(help="Most dollars.")] = None,
     width: Annotated[int, typer.Option(help="Examples in work at the same time.", min=1)] = 64,
@@ -31,17 +33,25 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
 
     Rows that were lost on the way are counted as lost, not as wrong.
     """
-    found = program_or_artifact(program, allow or [])
+    asked = NamedModels.of(lm, model, base_url)
+    found = program_or_artifact(program, allow or [], asked)
+    if metric.partition(":")[0] in READY:
+        asked.check_lm(found)
+    elif lm is not None and not leaves_open(found):
+        note = (
+            f"--lm {lm} is for the metric alone: every module names its model (--model NAME=...)"
+        )
+        Terminal(stderr=True).say(f"langprog: {note}")
     report = evaluate(
         found,
         examples_in(data, "--data", found),
         metric_named(metric),
         concurrency=width,
         budget=Budget(calls=calls, dollars=dollars),
-        lm=lm,
+        lm=asked.ambient,
     )
     if json_:
-        print(json.dumps(report.to_json(), ensure_ascii=False))  # noqa: T201 - this is the output
+        write_json(report.to_json())
     else:
         _say(report)
     if report.n_scored == 0:
@@ -49,23 +59,22 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
 
 
 def _say(report: Report) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{report.metric}: {report}", markup=False)
+    terminal = Terminal()
+    terminal.say(f"{report.metric}: {report}")
     dollars = "unknown" if report.dollars is None else f"${report.dollars:.4f}"
-    console.print(
+    terminal.say(
         f"{report.calls:,} calls ({report.cached_calls:,} cached), {report.tokens:,} tokens, "
-        f"{dollars} as if nothing were cached",
-        markup=False,
+        f"{dollars} as if nothing were cached"
     )
     median, slow = report.latency(0.5), report.latency(0.95)
     if median is not None and slow is not None:
-        console.print(f"latency p50 {median * 1000:.0f} ms, p95 {slow * 1000:.0f} ms")
+        terminal.say(f"latency p50 {median * 1000:.0f} ms, p95 {slow * 1000:.0f} ms")
     failures: dict[str, str] = {}
     for row in report.rows:
         if row.failure is not None:
             failures.setdefault(row.failure.kind, row.failure.message)
     for kind, message in failures.items():
-        console.print(f"first {kind} failure: {message}", markup=False)
+        terminal.say(f"first {kind} failure: {message}")
 
 
 def _first_failure(report: Report) -> str:

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from langprog.artifact import read_artifact
+from langprog.cli.models import NamedModels
 from langprog.errors import InputError, LangprogError, SignatureError
 from langprog.evaluation import Metric, check_metric, contains, exact, f1, numeric
 from langprog.example import Example, load_examples
@@ -115,11 +116,13 @@ def program_named(reference: str) -> Module:
     )
 
 
-def program_or_artifact(reference: str, allow_modules: list[str]) -> Module:
-    """Return the program of an artifact file, or one that is named."""
+def program_or_artifact(reference: str, allow_modules: list[str], asked: NamedModels) -> Module:
+    """Return the program of an artifact file, or one that is named, with the models asked for."""
     if ":" in reference and not Path(reference).is_file():
-        return program_named(reference)
-    return read_artifact(reference).program(allow_modules=allow_modules)
+        return asked.apply_to(program_named(reference))
+    found = read_artifact(reference)
+    models = asked.in_place_of(found.model_names)
+    return found.program(allow_modules=allow_modules, models=models)
 
 
 def metric_named(reference: str) -> Metric:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 
 import typer
 
 from langprog.cli.commands import NAME, application
+from langprog.cli.terminal import Terminal, guard_process, trace_of
 from langprog.errors import LangprogError
 
 INTERRUPTED = 130
@@ -16,6 +18,7 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
+    guard_process()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -42,9 +45,9 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _refused(f"{where}{error.strerror or error}")
-    except Exception as error:  # the last place where a bug can become one line
+    except Exception as error:  # noqa: BLE001 - the last place where a bug can become one line
         if os.environ.get("LANGPROG_DEBUG"):
-            raise
+            Terminal(stderr=True).say(trace_of(error))
         return _refused(
             f"unexpected {type(error).__name__}: {error} (LANGPROG_DEBUG=1 shows where)"
         )
@@ -59,5 +62,7 @@ def _refused(message: str) -> int:
 
 
 def _said(message: str, code: int) -> int:
-    typer.echo(f"langprog: {' '.join(message.split())}", err=True)
+    # Other white space is of those that steer: it is shown.
+    line = re.sub(r"[ \t\r\n]+", " ", message).strip(" ")
+    Terminal(stderr=True).say(f"langprog: {line}")
     return code

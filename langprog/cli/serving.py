@@ -8,8 +8,8 @@ import signal
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from langprog.cli.terminal import Terminal
 from langprog.lm import LanguageModel, Server
 from langprog.runtime import LM
 
@@ -33,7 +33,7 @@ async def _serve(models: dict[str, LanguageModel], host: str, port: int) -> None
         with contextlib.suppress(NotImplementedError):  # not on every system
             loop.add_signal_handler(number, stopped.set)
     async with Server(models, host=host, port=port) as server:
-        console = Console(highlight=False, soft_wrap=True)
-        console.print(server.base_url)
-        console.print(f"serving {', '.join(models)}; any key will do; Ctrl-C stops", markup=False)
+        terminal = Terminal()
+        terminal.say(server.base_url)
+        terminal.say(f"serving {', '.join(models)}; any key will do; Ctrl-C stops")
         await stopped.wait()

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from langprog.artifact import Artifact, read_artifact
+from langprog.cli.terminal import Terminal, json_visible, write_json
 from langprog.errors import ArtifactError
+from langprog.lm import model_name
 from langprog.modules import Module, Parameter, Predict
 
 WIDEST = 160
@@ -25,30 +24,29 @@ def show(
     """Show the program, its prompts, its models and the evidence for it."""
     found = read_artifact(artifact)
     if json_:
-        text = found.data.model_dump_json(by_alias=True)
-        print(text)  # noqa: T201 - this is the output
+        write_json(found.data.model_dump(mode="json", by_alias=True))
         return
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{found.path}  {found.digest}", markup=False)
-    console.print(f"format {found.data.format}, written by langprog {found.data.langprog}")
+    terminal = Terminal()
+    terminal.say(f"{found.path}  {found.digest}")
+    terminal.say(f"format {found.data.format}, written by langprog {found.data.langprog}")
     try:
-        _show_program(console, found.program())
+        _show_program(terminal, found.program())
     except ArtifactError as error:
-        console.print(f"\n{error}", markup=False)
-    _show_evidence(console, found)
+        terminal.say(f"\n{error}")
+    _show_evidence(terminal, found)
 
 
-def _show_program(console: Console, program: Module) -> None:
+def _show_program(terminal: Terminal, program: Module) -> None:
     for path, module in program.named_modules().items():
         own = module.own_parameters()
         if not own:
             continue
-        console.print()
-        console.print(Text(path, style="bold"))
+        terminal.say()
+        terminal.say(path, bold=True)
         if isinstance(module, Predict):
-            _show_predictor(console, module)
+            _show_predictor(terminal, module)
         else:
-            console.print(_rows({"kind": type(module).__name__, **_said(own)}))
+            terminal.pairs({"kind": type(module).__name__, **_said(own)}.items())
 
 
 def _said(own: Mapping[str, Parameter]) -> dict[str, str]:
@@ -60,16 +58,7 @@ def _said(own: Mapping[str, Parameter]) -> dict[str, str]:
     }
 
 
-def _rows(values: Mapping[str, str]) -> Table:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
-    for name, value in values.items():
-        table.add_row(name, Text(value))
-    return table
-
-
-def _show_predictor(console: Console, predictor: Predict) -> None:
+def _show_predictor(terminal: Terminal, predictor: Predict) -> None:
     signature = predictor.signature
     demos = {
         f"demo {index}": ", ".join(f"{name}={value!r}" for name, value in demo.items())
@@ -78,32 +67,31 @@ def _show_predictor(console: Console, predictor: Predict) -> None:
     values = {
         "fields": f"{', '.join(signature.inputs)} -> {', '.join(signature.outputs)}",
         "instruction": signature.instruction,
-        "model": predictor.model or "(the ambient one)",
+        "model": model_name(predictor.model) or "(the ambient one)",
         "adapter": predictor.adapter or "(the ambient one)",
     }
-    console.print(_rows({**values, **demos}))
+    terminal.pairs({**values, **demos}.items())
 
 
-def _show_evidence(console: Console, artifact: Artifact) -> None:
+def _show_evidence(terminal: Terminal, artifact: Artifact) -> None:
     evidence = artifact.evidence
-    console.print()
+    terminal.say()
     if evidence is None:
-        console.print("no evidence: this program was saved without a compile")
+        terminal.say("no evidence: this program was saved without a compile")
         return
     certificate: dict[str, Any] = evidence.get("certificate") or {}
-    console.print(Text("certificate", style="bold"))
+    terminal.say("certificate", bold=True)
     verdict, reason = certificate.get("verdict", "none"), certificate.get("reason", "")
-    console.print(f"{verdict}: {reason}", markup=False)
+    terminal.say(f"{verdict}: {reason}")
     before, after = certificate.get("before"), certificate.get("after")
     if before and after:
-        console.print(
+        terminal.say(
             f"holdout {before['mean']:.3f} -> {after['mean']:.3f}, difference "
             f"{certificate['difference']:+.3f} [{certificate['low']:+.3f}, "
             f"{certificate['high']:+.3f}], p = {certificate['p_value']:.2g}, "
-            f"n = {certificate['n']}",
-            markup=False,
+            f"n = {certificate['n']}"
         )
     for name in ("optimizer", "metric", "data", "spend"):
         if name in evidence:
-            text = json.dumps(evidence[name], ensure_ascii=False)
-            console.print(f"{name:<10} {text}", markup=False)
+            text = json_visible(evidence[name])
+            terminal.say(f"{name:<10} {text}")

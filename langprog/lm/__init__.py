@@ -6,15 +6,25 @@
 - wrappers, from the outside in: ``recording``, ``cache``, ``retry``, ``dialect``, ``throttle``,
   ``budget``, ``pricing``. They stack because each one is a language model itself.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
+- ``model_ref``: a model as a program holds it, bound to the object that was handed over.
 """
 
 from langprog.lm.budget import Budget, Budgeted, Ledger, Reservation, Spend
-from langprog.lm.cache import Cache, Cached, DiskCache, MemoryCache
+from langprog.lm.cache import Cache, Cached, Cleared, DiskCache, MemoryCache
 from langprog.lm.codec import completion_from_json, completion_to_json
 from langprog.lm.dialect import Negotiated, dialect_of
 from langprog.lm.finish import FinishReason, finish_reason_of
 from langprog.lm.keys import request_key
 from langprog.lm.litellm_client import LiteLLM
+from langprog.lm.model_ref import (
+    IN_PROCESS,
+    ModelRef,
+    checked_lm,
+    model_from,
+    model_name,
+    public_address,
+    same_model,
+)
 from langprog.lm.openai_compatible import OpenAICompatible
 from langprog.lm.parts import (
     Audio,
@@ -29,6 +39,7 @@ from langprog.lm.parts import (
 )
 from langprog.lm.pricing import Price, Priced, price_in, price_of
 from langprog.lm.recording import CallMemo, Recorded
+from langprog.lm.refusals import Setting
 from langprog.lm.retry import Retry
 from langprog.lm.scripted import ScriptedLM
 from langprog.lm.server import Server
@@ -62,6 +73,7 @@ __all__ = [
     "Cache",
     "Cached",
     "CallMemo",
+    "Cleared",
     "Completed",
     "Completion",
     "Content",
@@ -69,12 +81,14 @@ __all__ = [
     "DiskCache",
     "File",
     "FinishReason",
+    "IN_PROCESS",
     "Image",
     "LanguageModel",
     "Ledger",
     "LiteLLM",
     "MemoryCache",
     "Message",
+    "ModelRef",
     "Negotiated",
     "OWN_MEMBERS",
     "OpenAICompatible",
@@ -91,6 +105,7 @@ __all__ = [
     "Sampling",
     "ScriptedLM",
     "Server",
+    "Setting",
     "Spend",
     "Text",
     "TextDelta",
@@ -101,14 +116,19 @@ __all__ = [
     "ToolResult",
     "Usage",
     "Wrapper",
+    "checked_lm",
     "completion_from_json",
     "completion_to_json",
     "dialect_of",
     "finish_reason_of",
     "layers_of",
+    "model_from",
+    "model_name",
     "price_in",
     "price_of",
+    "public_address",
     "replay_completion",
     "request_key",
+    "same_model",
     "stream_completion",
 ]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -70,6 +71,14 @@ class MemoryCache:
                 self._kept.popitem(last=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What was removed from a cache: completions, and the bytes that they took."""
+
+    entries: int
+    size: int
+
+
 class DiskCache:
     """Keeps completions in a folder, for any number of processes.
 
@@ -79,7 +88,8 @@ class DiskCache:
     """
 
     def __init__(self, folder: str | Path, *, size: int = 4 * 2**30) -> None:
-        self._folder = Path(folder)
+        # As diskcache does, so that its folder is the one that is looked at and named here.
+        self.folder = Path(os.path.expandvars(Path(folder).expanduser()))
         self._size = size
         self._opened: TextStore | None = None
         self._lock = threading.Lock()
@@ -97,10 +107,10 @@ class DiskCache:
         # Loads diskcache and sqlite, which programs without a disk cache need not.
         store = importlib.import_module("langprog.lm.text_store")
         try:
-            opened: TextStore = store.TextStore(self._folder, self._size)
+            opened: TextStore = store.TextStore(self.folder, self._size)
         except OSError as error:
             raise InputError(
-                f"the cache folder {self._folder} cannot be used ({error}): set LANGPROG_CACHE to "
+                f"the cache folder {self.folder} cannot be used ({error}): set LANGPROG_CACHE to "
                 "a folder that can be written, or pass cache=False to lp.LM"
             ) from None
         return opened
@@ -121,6 +131,27 @@ class DiskCache:
         """Keep ``completion``; where the disk is full or busy, it is simply not kept."""
         # In ASCII: a text cut off inside an escape can hold half a character, which UTF-8 cannot.
         self._store().put(key, json.dumps(completion_to_json(completion)))
+
+    def clear(self) -> Cleared | None:
+        """Remove every completion; other processes that have the folder open find none, too.
+
+        Files are never removed: what is no cache of langprog's, or holds anything else, is left
+        alone.
+
+        Returns:
+            What was removed, or ``None`` where there is no cache.
+
+        Raises:
+            InputError: The folder is no cache of langprog's, or cannot be written.
+        """
+        store = importlib.import_module("langprog.lm.text_store")
+        try:
+            size: int | None = store.size_of(self.folder)
+            return None if size is None else Cleared(self._store().clear(), size)
+        except OSError as error:
+            raise InputError(
+                f"the cache folder {self.folder} was not cleared: {error.strerror or error}"
+            ) from None
 
     def close(self) -> None:
         """Close the files; the next use opens them again."""

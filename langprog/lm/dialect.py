@@ -90,8 +90,6 @@ class Negotiated(Wrapper):
             more = frozenset(settings) - self._refused
             self._refused |= more
             told = list(self._told)
-            if told:
-                self._warned |= more
         if more:
             for tell in told:
                 tell(self._refused)
@@ -275,10 +273,13 @@ class Negotiated(Wrapper):
         raise error
 
     def _put(self, whole: Request, guesses: Iterable[Refusal] = ()) -> Request:
-        known: frozenset[Setting] = self._refused
+        known = beside = frozenset[Setting]()
         if self._beside:
-            known |= self._beside.get(_shape(whole), frozenset())
-        self._warn(known - self._warned, whole)
+            beside = self._beside.get(_shape(whole), beside)
+        if not self._told:
+            known = self._refused
+        self._warn((known | beside) - self._warned, whole)
+        known = self._refused | beside
         settings = {*known, *(guess.setting for guess in guesses if guess.setting is not None)}
         if self._schemas and _written(whole.response_schema) in self._schemas:
             settings.add("response_format")

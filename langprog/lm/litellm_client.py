@@ -56,15 +56,22 @@ class LiteLLM:
         name: ``provider/model`` as litellm knows it.
         defaults: Sampling where a request says nothing.
         timeout: Seconds for a whole call.
+        api_key: The provider's key; litellm takes it from the environment if left out.
     """
 
     def __init__(
-        self, name: str, *, defaults: Sampling = Sampling(), timeout: float = 60.0
+        self,
+        name: str,
+        *,
+        defaults: Sampling = Sampling(),
+        timeout: float = 60.0,
+        api_key: str | None = None,
     ) -> None:
         self.name = name
         self.endpoint = f"litellm:{name.partition('/')[0]}"
         self.defaults = defaults
         self._timeout = timeout
+        self._key = (api_key or "").strip()
         self._loaded: Any = None
 
     async def _library(self) -> Any:
@@ -105,6 +112,8 @@ class LiteLLM:
             "num_retries": 0,
             "drop_params": True,
         }
+        if self._key:
+            arguments["api_key"] = self._key
         for key in ("temperature", "max_tokens", "top_p", "seed"):
             value = getattr(sampling, key)
             if value is not None:
@@ -126,7 +135,8 @@ class LiteLLM:
         self, error: Exception, known: tuple[tuple[type[Exception], type[LMError]], ...]
     ) -> LMError:
         ours = next(ours for theirs, ours in known if isinstance(error, theirs))
-        said = said_in(_hidden(str(error)))
+        text = str(error).replace(self._key, "***") if self._key else str(error)
+        said = said_in(_hidden(text))
         message = f"{self.name}: {type(error).__name__} from litellm: {said}"
         if issubclass(ours, TransportError):
             return ours(message, model=self.name, retry_after=retry_after(_headers(error)))

@@ -5,7 +5,9 @@ Imported when a disk cache is first used, because diskcache and sqlite take thei
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import diskcache
 LARGEST_TEXT = 2**30
 # Seconds that a write waits for other processes; a completion that is not kept is no harm.
 BUSY = 5.0
+FILES = ("cache.db", "cache.db-wal", "cache.db-shm", "cache.db-journal")
 
 
 class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no types
@@ -31,6 +34,9 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no type
     def get(self, key: Any, raw: bool) -> Any:
         """Return the text of a key."""
         return str(key) if raw else ""
+
+    def remove(self, file_path: str) -> None:
+        """Remove nothing: a row that names a file was not written here, and the file neither."""
 
 
 class TextStore:
@@ -73,6 +79,59 @@ class TextStore:
         except (OSError, sqlite3.Error, diskcache.Timeout):
             return
 
+    def clear(self) -> int:
+        """Remove every text and return how many; who has the folder open, too, finds none.
+
+        Raises:
+            OSError: The folder cannot be written, or others keep it busy.
+        """
+        try:
+            return int(self._cache.clear())
+        except sqlite3.Error as error:
+            raise OSError(str(error)) from error
+        except diskcache.Timeout as error:
+            raise OSError("another process keeps writing to it: try again") from error
+
     def close(self) -> None:
         """Close the files."""
         self._cache.close()
+
+
+def size_of(folder: Path) -> int | None:
+    """Return the bytes of the texts kept in a folder; ``None`` where there is no store.
+
+    Nothing is written, and nothing but a store of this module passes.
+
+    Raises:
+        OSError: What is there is something else, or more than a store.
+    """
+    if folder.is_symlink():
+        raise OSError(f"it is a link to {folder.readlink()}; name the folder itself")
+    if not folder.exists():
+        return None
+    files = {path.name: path for path in sorted(folder.iterdir())}
+    for name, path in files.items():
+        if name not in FILES:
+            raise OSError(f"it holds {name!r}, which is no file of a cache")
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise OSError(f"{name} in it is no plain file")
+    if FILES[0] not in files:
+        return None
+    # Where nobody writes, reading is to leave no file behind, and needs no lock.
+    quiet = FILES[1] not in files
+    uri = f"{files[FILES[0]].absolute().as_uri()}?mode=ro&immutable={int(quiet)}"
+    try:
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=BUSY)) as database:
+            return _size_in(database)
+    except sqlite3.Error as error:
+        raise OSError(f"{FILES[0]} in it cannot be read as a cache: {error}") from error
+
+
+def _size_in(database: sqlite3.Connection) -> int:
+    # No other user of diskcache keeps texts this large in the database.
+    mark = "SELECT value FROM Settings WHERE key = 'disk_min_file_size'"
+    if database.execute(mark).fetchone() != (LARGEST_TEXT,):
+        raise OSError(f"{FILES[0]} in it was made by another program")
+    lengths = "SELECT TOTAL(LENGTH(CAST(value AS BLOB))) FROM Cache"
+    (size,) = database.execute(lengths).fetchone()
+    return int(size)

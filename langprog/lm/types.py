@@ -206,20 +206,22 @@ class Request:
         sampling = self.resolve(defaults)
         if sampling is self.sampling and not self.extra:
             return self
-        return self.put(sampling, ledgers=self.ledgers, optional=self.optional)
+        return self.put(sampling, extra=None, ledgers=self.ledgers, optional=self.optional)
 
     def put(
         self,
         sampling: Sampling,
         *,
+        extra: Mapping[str, Any] | None,
         ledgers: tuple[Ledger, ...],
         logprobs: bool = False,
         optional: frozenset[str],
     ) -> Request:
-        """Return the same request with its sampling in full, ``extra`` in it, and who pays.
+        """Return the same prompt as it is put to a model.
 
         Args:
             sampling: How the completion is drawn.
+            extra: Members of the body on top of the sampling's.
             ledgers: Who pays.
             logprobs: Whether log-probabilities are wanted by others than the request itself.
             optional: Settings that the library added itself.
@@ -234,7 +236,7 @@ class Request:
             ledgers,
             self.tools,
             self.tool_choice,
-            None,
+            extra,
             self.headers,
             self.accept,
             optional,

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from langprog.errors import InputError, LangprogError
-from langprog.lm import LanguageModel
+from langprog.lm import LanguageModel, ModelRef, model_from
 from langprog.modules.around import SURVIVED, Around, checked_module, verdict_fits
 from langprog.modules.base import Module, Parameter
 from langprog.modules.prediction import Prediction
 from langprog.modules.signals import Signal, signal_from
 from langprog.modules.trace import TraceStep, recorder
-from langprog.runtime import remember
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,9 @@ class Cascade(Around):
         self.tiers = _tiers([(len(steps) - 1, None)] if tiers is None else tiers, len(steps))
 
     @classmethod
-    def over(cls, program: Module, models: Sequence[str | LanguageModel], **options: Any) -> Self:
+    def over(
+        cls, program: Module, models: Sequence[str | ModelRef | LanguageModel], **options: Any
+    ) -> Self:
         """Return a cascade of one program on several models, the cheapest first.
 
         Args:
@@ -170,21 +171,21 @@ class Cascade(Around):
         return f"Cascade({self.steps!r}, tiers={[tier.to_json() for tier in self.tiers]})"
 
 
-def on_model(program: Module, model: str | LanguageModel) -> Module:
+def on_model(program: Module, model: str | ModelRef | LanguageModel) -> Module:
     """Return a program whose predictors that leave their model open ask ``model``.
 
     Raises:
         InputError: There is none.
     """
-    name = model if isinstance(model, str) else remember(model)
+    taken = model_from(model, "a model of over(...)")
     parameters = program.parameters().items()
     open_ones = [key for key, one in parameters if one.kind == "model" and one.value is None]
     if not open_ones:
         raise InputError(
-            f"no predictor of {type(program).__name__} leaves its model open, so {name} would "
+            f"no predictor of {type(program).__name__} leaves its model open, so {taken} would "
             "not be asked"
         )
-    return program.with_parameters(dict.fromkeys(open_ones, name))
+    return program.with_parameters(dict.fromkeys(open_ones, taken))
 
 
 def _tiers(values: Sequence[Any], steps: int) -> tuple[Tier, ...]:

@@ -10,12 +10,21 @@ from typing import Any, ClassVar, Self
 from langprog.adapters import Adapter, adapter_named
 from langprog.errors import BadRequestError, BudgetExceeded, InputError, LMError, ParseError
 from langprog.example import Example
-from langprog.lm import Completion, LanguageModel, Message, Request, Sampling
+from langprog.lm import (
+    Completion,
+    LanguageModel,
+    Message,
+    ModelRef,
+    Request,
+    Sampling,
+    model_from,
+    model_name,
+)
 from langprog.modules.base import Module, Parameter
 from langprog.modules.prediction import Prediction
 from langprog.modules.reading import Reading
 from langprog.modules.trace import TraceStep, recorder
-from langprog.runtime import ask, current, remember
+from langprog.runtime import ask, current
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
 
 
@@ -28,7 +37,9 @@ class Predict(Module):
         signature: A Signature class, a SignatureSpec or the short form ``"ticket -> team"``.
         instruction: Replaces the signature's instruction.
         demos: Worked examples shown to the model, in this order.
-        model: Name of a model (``"openai/gpt-4.1-mini"``) or a model; the ambient one if left out.
+        model: A model, which this predictor asks wherever it runs, or the name of one
+            (``"openai/gpt-4.1-mini"``), which is looked up with every call; the ambient one if
+            left out.
         adapter: ``"chat"`` or ``"json"``; the ambient one if left out.
         temperature: Shorthand for ``sampling``.
         max_tokens: Shorthand for ``sampling``.
@@ -37,11 +48,12 @@ class Predict(Module):
     Raises:
         SignatureError: The signature is wrong.
         InputError: A demonstration lacks every output, or the adapter is unknown.
+        ModelError: The model is no language model.
     """
 
     signature: SignatureSpec  # type: ignore[misc]  # an instance's own, where a user's class declares one
     demos: tuple[Example, ...]
-    model: str | None
+    model: str | ModelRef | None
     adapter: str | None
     sampling: Sampling
 
@@ -59,7 +71,7 @@ class Predict(Module):
         *,
         instruction: str | None = None,
         demos: Sequence[Example | Mapping[str, Any]] = (),
-        model: str | LanguageModel | None = None,
+        model: str | ModelRef | LanguageModel | None = None,
         adapter: str | None = None,
         temperature: float | None = None,
         max_tokens: int | None = None,
@@ -73,7 +85,7 @@ class Predict(Module):
         self._set(
             signature=spec,
             demos=_demos(spec, demos),
-            model=model if model is None or isinstance(model, str) else remember(model),
+            model=None if model is None else model_from(model),
             adapter=adapter,
             sampling=Sampling(temperature=temperature, max_tokens=max_tokens).over(sampling),
         )
@@ -137,6 +149,8 @@ class Predict(Module):
                 new._set(demos=_demos(self.signature, value))
             elif name == "adapter" and value is not None:
                 new._set(adapter=adapter_named(value).name)
+            elif name == "model" and value is not None:
+                new._set(model=model_from(value))
             elif name in self._parameters:
                 new._set(**{name: value})
             else:
@@ -226,7 +240,7 @@ class Predict(Module):
 
     def __repr__(self) -> str:
         arrow = f"{', '.join(self.inputs)} -> {', '.join(self.outputs)}"
-        return f"Predict({arrow!r}, demos={len(self.demos)}, model={self.model!r})"
+        return f"Predict({arrow!r}, demos={len(self.demos)}, model={model_name(self.model)!r})"
 
 
 def _demos(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from langprog.errors import InputError, LangprogError
-from langprog.lm import LanguageModel
+from langprog.lm import LanguageModel, ModelRef
 from langprog.modules.around import SURVIVED, Around, checked_module
 from langprog.modules.base import Module, Parameter
 from langprog.modules.cascade import on_model
@@ -134,7 +134,9 @@ class Route(Around):
         self.router = self._fitting(router)
 
     @classmethod
-    def over(cls, program: Module, models: Sequence[str | LanguageModel], **options: Any) -> Self:
+    def over(
+        cls, program: Module, models: Sequence[str | ModelRef | LanguageModel], **options: Any
+    ) -> Self:
         """Return a route between one program on several models.
 
         Args:

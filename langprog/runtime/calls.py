@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from langprog.lm import Completion, Request
+from langprog.lm import Completion, ModelRef, Request
 from langprog.runtime.settings import current, model_named
 
 
-async def ask(model: str | None, request: Request) -> Completion:
+async def ask(model: str | ModelRef | None, request: Request) -> Completion:
     """Ask a model, paid by the ledgers that are in force here.
 
     Args:
-        model: The model's name, or ``None`` for the ambient one.
+        model: The model or its name, or ``None`` for the ambient one.
         request: What is asked; the ambient sampling fills what it leaves open.
 
     Returns:
@@ -23,17 +21,23 @@ async def ask(model: str | None, request: Request) -> Completion:
         BudgetExceeded: A ledger cannot take the call.
     """
     settings = current()
+    asked = model_named(model)
     sampling, optional = request.sampling.over(settings.sampling), request.optional
+    if isinstance(model, ModelRef) and model.sampling != asked.defaults:
+        sampling = sampling.over(model.sampling)
     if settings.draw is not None:
-        drawn = settings.draw.over(sampling)
-        added = {"seed", "temperature"} if drawn.temperature != sampling.temperature else {"seed"}
-        sampling, optional = drawn, optional | added
-    return await model_named(model).complete(
-        replace(
-            request,
-            sampling=sampling,
-            logprobs=request.logprobs or settings.logprobs,
+        # On top of the model's own defaults, too: written into a program, as a compile does, they
+        # draw the same samples.
+        usual = sampling.over(asked.defaults)
+        sampling = settings.draw.over(usual)
+        added = {"seed", "temperature"} if sampling.temperature != usual.temperature else {"seed"}
+        optional = optional | added
+    return await asked.complete(
+        request.put(
+            sampling,
+            extra=request.extra,
             ledgers=settings.ledgers,
+            logprobs=settings.logprobs,
             optional=optional,
         )
     )

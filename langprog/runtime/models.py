@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +27,7 @@ from langprog.lm import (
     Throttle,
     price_of,
 )
+from langprog.runtime.addresses import may_hold_address, ollama_url, plain_url, server_url
 from langprog.runtime.options import CheckedOptions, LMOptions, checked_options
 
 
@@ -39,16 +40,24 @@ class Provider:
         key_variable: Environment variable that holds its key; empty where none is needed.
         url_variable: Environment variable that names another address, as the provider's own
             software understands it.
+        read_url: Makes a base URL of what that variable holds.
     """
 
     base_url: str
     key_variable: str = ""
     url_variable: str = ""
+    read_url: Callable[[str], str] = plain_url
 
     @property
     def address(self) -> str:
         """Where it answers here: as the environment says, else at its usual place."""
-        return os.environ.get(self.url_variable, "") or self.base_url
+        named = os.environ.get(self.url_variable, "").strip()
+        return self.read_url(named) if named else self.base_url
+
+    @property
+    def named_here(self) -> bool:
+        """Whether the environment names its address; a key alone says not where it is to go."""
+        return bool(self.url_variable and os.environ.get(self.url_variable))
 
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
@@ -59,10 +68,10 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
         "together": Provider("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
         "deepseek": Provider("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
         "mistral": Provider("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
-        "ollama": Provider("http://localhost:11434/v1"),
-        "vllm": Provider("http://localhost:8000/v1"),
-        "sglang": Provider("http://localhost:30000/v1"),
-        "llamacpp": Provider("http://localhost:8080/v1"),
+        "ollama": Provider("http://localhost:11434/v1", "", "OLLAMA_HOST", ollama_url),
+        "vllm": Provider("http://localhost:8000/v1", "", "VLLM_BASE_URL", server_url),
+        "sglang": Provider("http://localhost:30000/v1", "", "SGLANG_BASE_URL", server_url),
+        "llamacpp": Provider("http://localhost:8080/v1", "", "LLAMACPP_BASE_URL", server_url),
     }
 )
 
@@ -72,7 +81,9 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
 
     - ``pocket/small``: the embedded model, in this process, no key, no network.
     - ``openai/...``, ``ollama/...``, ``vllm/...`` and other OpenAI-compatible providers, or any
-      name together with ``base_url``: a direct asynchronous HTTP client.
+      name together with ``base_url``: a direct asynchronous HTTP client. ``OPENAI_BASE_URL``,
+      ``OLLAMA_HOST`` (as Ollama's own client reads it), ``VLLM_BASE_URL``, ``SGLANG_BASE_URL`` and
+      ``LLAMACPP_BASE_URL`` in the environment name another address than the usual one.
     - any other ``provider/model``: through litellm, which must be installed.
 
     Args:
@@ -95,6 +106,8 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
             missing.
     """
     given = checked_options(options)
+    if not isinstance(name, str):
+        raise ModelError(f"the name of a model is a text, provider/model, not {name!r:.40}")
     provider, _, rest = name.partition("/")
     if given.base_url is None and not (provider and rest):
         raise ModelError(
@@ -133,7 +146,12 @@ def _client(name: str, options: CheckedOptions) -> LanguageModel:
     known = PROVIDERS.get(provider)
     base_url = options.base_url
     if base_url is None and known is None:
-        return LiteLLM(name, timeout=options.timeout)
+        if may_hold_address(name):
+            raise ModelError(
+                f"the model name {name!r:.120} holds what may be an address: pass an address as "
+                "base_url= to lp.LM"
+            )
+        return LiteLLM(name, timeout=options.timeout, api_key=options.api_key)
     variable = known.key_variable if known else ""
     key = options.api_key or (os.environ.get(variable) if variable else None)
     if base_url is None and variable and not key:
@@ -141,15 +159,20 @@ def _client(name: str, options: CheckedOptions) -> LanguageModel:
             f"no key for {name}: set the environment variable {variable}, "
             "or pass api_key= to lp.LM"
         )
-    return OpenAICompatible(
-        name,
-        base_url=base_url or (known.address if known else ""),
-        model=rest if known and rest else name,
-        api_key=key,
-        timeout=options.timeout,
-        headers=options.headers,
-        api_version=options.api_version,
-    )
+    try:
+        return OpenAICompatible(
+            name,
+            base_url=base_url or (known.address if known else ""),
+            model=rest if known and rest else name,
+            api_key=key,
+            timeout=options.timeout,
+            headers=options.headers,
+            api_version=options.api_version,
+        )
+    except ModelError as error:
+        if base_url is None and known is not None and os.environ.get(known.url_variable):
+            raise ModelError(f"{error} (it comes from {known.url_variable})") from None
+        raise
 
 
 def _cached(

@@ -12,9 +12,18 @@ from typing import TypedDict
 
 from langprog.adapters import adapter_named
 from langprog.errors import InputError, ModelError
-from langprog.lm import Budget, LanguageModel, Ledger, Sampling
+from langprog.lm import (
+    Budget,
+    LanguageModel,
+    Ledger,
+    ModelRef,
+    Sampling,
+    checked_lm,
+    public_address,
+    same_model,
+)
 from langprog.runtime.draws import Draw
-from langprog.runtime.models import LM
+from langprog.runtime.lookup import NamedModels, check_place
 
 Wrap = Callable[[LanguageModel], LanguageModel]
 Models = Mapping[str, LanguageModel]
@@ -55,28 +64,12 @@ class _Changes(TypedDict, total=False):
 
 
 class _Process:
-    """Defaults of the process, seen by every thread, as a ContextVar alone would not be.
-
-    Models that are named in it are made once and shared by every program.
-    """
+    """Defaults of the process, seen by every thread, as a ContextVar alone would not be."""
 
     def __init__(self) -> None:
         self.settings = Settings()
         self.lock = threading.Lock()
-        self._models: dict[str, LanguageModel] = {}
-
-    def model(self, name: str) -> LanguageModel:
-        with self.lock:
-            model = self._models.get(name)
-        if model is None:
-            made = LM(name)
-            with self.lock:
-                model = self._models.setdefault(name, made)
-        return model
-
-    def add(self, model: LanguageModel) -> None:
-        with self.lock:
-            self._models[model.name] = model
+        self.models = NamedModels()
 
 
 _process = _Process()
@@ -89,48 +82,91 @@ def current() -> Settings:
     return _process.settings if overlay is None else overlay
 
 
-def model_named(name: str | None = None) -> LanguageModel:
-    """Return the model of that name, or the ambient one, with the ambient wrapper around it.
-
-    Looked up in this order: the settings' models, the ambient model if it has that name, models
-    that a program was given as objects, and last ``LM(name)``, made once for the process.
+def model_named(model: str | ModelRef | None = None) -> LanguageModel:
+    """Return a program's model, or the ambient one, with the ambient wrapper around it.
 
     Raises:
-        ModelError: The name is unknown, or no name is given and no model is configured.
+        ModelError: As for :func:`model_in_force`.
+    """
+    asked = model_in_force(model)
+    wrap = current().wrap
+    return asked if wrap is None else wrap(asked)
+
+
+def model_in_force(model: str | ModelRef | None = None) -> LanguageModel:
+    """Return the model that a program's model stands for here.
+
+    One that was handed over as an object is that object. A name is looked up in this order: the
+    settings' models, the ambient model if it has that name, and last ``LM(name)``, made once for
+    the process. A name that comes from an artifact is only made where that goes to the place that
+    the artifact says, or to one that the user named.
+
+    Raises:
+        ModelError: The name is unknown or stands for two models, no name is given and no model is
+            configured, or the user did not say where the model answers.
     """
     settings = current()
-    if name is None:
+    if model is None:
         if settings.lm is None:
             raise ModelError(
                 "no model is configured: call lp.configure(lm='openai/gpt-4.1-mini'), or "
                 "lm='pocket/small' for the embedded one (on the command line: --lm)"
             )
-        model = settings.lm
-    elif name in settings.models:
-        model = settings.models[name]
-    elif settings.lm is not None and settings.lm.name == name:
-        model = settings.lm
-    else:
-        model = _process.model(name)
-    return model if settings.wrap is None else settings.wrap(model)
+        return settings.lm
+    if isinstance(model, ModelRef) and model.lm is not None:
+        return model.lm
+    name = str(model)
+    handed = settings.models.get(name)
+    ambient = settings.lm
+    if ambient is not None and ambient.name == name:
+        if handed is not None and not same_model(handed, ambient):
+            raise ModelError(f"models= and lm= {_two_models(name, handed, ambient)}")
+        return handed or ambient
+    if handed is not None:
+        return handed
+    if isinstance(model, ModelRef):
+        check_place(model)
+    return _process.models.get(name)
 
 
-def remember(model: LanguageModel) -> str:
-    """Keep a model that a program was given as an object; return the name that finds it again."""
-    _process.add(model)
-    return model.name
+def _two_models(name: str, first: LanguageModel, second: LanguageModel) -> str:
+    return (
+        f"hold two different models named {name!r} ({public_address(first.endpoint)} and "
+        f"{public_address(second.endpoint)}), and a name can stand for one alone: hand each to "
+        "its predictor as an object, lp.Predict(..., model=...), or give one of them another name"
+    )
 
 
-def _as_model(model: LanguageModel | str) -> LanguageModel:
-    return _process.model(model) if isinstance(model, str) else model
+def _as_model(model: LanguageModel | ModelRef | str, place: str) -> LanguageModel:
+    if isinstance(model, str):
+        return _process.models.get(model)
+    if isinstance(model, ModelRef):
+        return model_in_force(model)
+    return checked_lm(model, place)
+
+
+def _by_name(models: Iterable[LanguageModel | ModelRef | str]) -> dict[str, LanguageModel]:
+    if isinstance(models, (str, Mapping)) or not isinstance(models, Iterable):
+        raise InputError(
+            f"models= is a {type(models).__name__}: it takes a list of models, models=[lm, other]"
+        )
+    named: dict[str, LanguageModel] = {}
+    for model in models:
+        made = _as_model(model, "a model of models=")
+        earlier = named.setdefault(made.name, made)
+        if earlier is not made:
+            raise ModelError(f"models= {_two_models(made.name, earlier, made)}")
+    if not named:
+        raise InputError("models= is empty: name at least one model, or leave it out")
+    return named
 
 
 def configure(
     *,
-    lm: LanguageModel | str | None = None,
+    lm: LanguageModel | ModelRef | str | None = None,
     adapter: str | None = None,
     sampling: Sampling | None = None,
-    models: Iterable[LanguageModel | str] | None = None,
+    models: Iterable[LanguageModel | ModelRef | str] | None = None,
 ) -> None:
     """Set defaults for the whole process; ``None`` leaves a default as it is.
 
@@ -141,7 +177,8 @@ def configure(
         models: Models that programs may name.
 
     Raises:
-        ModelError: The model's name is unknown.
+        ModelError: A model's name is unknown, what was handed over is no language model, or two
+            different models have one name.
         InputError: The adapter is unknown.
     """
     changes = _changes(lm, adapter, sampling, models, _process.settings)
@@ -152,10 +189,10 @@ def configure(
 @contextmanager
 def using(
     *,
-    lm: LanguageModel | str | None = None,
+    lm: LanguageModel | ModelRef | str | None = None,
     adapter: str | None = None,
     sampling: Sampling | None = None,
-    models: Iterable[LanguageModel | str] | None = None,
+    models: Iterable[LanguageModel | ModelRef | str] | None = None,
     budget: Budget | Ledger | None = None,
     wrap: Wrap | None = None,
 ) -> Iterator[Settings]:
@@ -173,7 +210,8 @@ def using(
         The settings in force inside; the ledger of ``budget`` is the last of its ``ledgers``.
 
     Raises:
-        ModelError: The model's name is unknown.
+        ModelError: A model's name is unknown, what was handed over is no language model, or two
+            different models have one name.
         InputError: The adapter is unknown.
     """
     now = current()
@@ -223,23 +261,20 @@ def _around(outer: Wrap, inner: Wrap | None) -> Wrap:
 
 
 def _changes(
-    lm: LanguageModel | str | None,
+    lm: LanguageModel | ModelRef | str | None,
     adapter: str | None,
     sampling: Sampling | None,
-    models: Iterable[LanguageModel | str] | None,
+    models: Iterable[LanguageModel | ModelRef | str] | None,
     now: Settings,
 ) -> _Changes:
     changes = _Changes()
     if lm is not None:
-        changes["lm"] = _as_model(lm)
+        changes["lm"] = _as_model(lm, "lm=")
     if adapter is not None:
         adapter_named(adapter)
         changes["adapter"] = adapter
     if sampling is not None:
         changes["sampling"] = sampling
     if models is not None:
-        named = {model.name: model for model in map(_as_model, models)}
-        if not named:
-            raise InputError("models= is empty: name at least one model, or leave it out")
-        changes["models"] = MappingProxyType({**now.models, **named})
+        changes["models"] = MappingProxyType({**now.models, **_by_name(models)})
     return changes

@@ -13,18 +13,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from langprog.errors import InputError
-from langprog.lm import LanguageModel
+from langprog.lm import LanguageModel, ModelRef, model_from, model_name
 from langprog.runtime import current
 from langprog.signature import SignatureSpec
 from optimizers.base import Optimizer
 from optimizers.bayesian.plan import AUTO, FIRST_BLOCK, Auto, Sizes, sized
 from optimizers.bayesian.race import Race, Rules, race_work
 from optimizers.bayesian.several import several_choices
+from optimizers.binding import Model
 from optimizers.bootstrap.demo_sets import distinct_sets, recipes
 from optimizers.bootstrap.demos import Pool, Shown, labelled, labels_of
 from optimizers.bootstrap.rollouts import rollout_queries, rollouts
 from optimizers.candidate import Candidate
-from optimizers.fingerprint import model_name
 from optimizers.forecast import Facts, Span, Work
 from optimizers.instructions.proposer import Material, Proposing, proposals
 from optimizers.run import Run
@@ -87,9 +87,9 @@ class MIPRO(Optimizer):
     """
 
     auto: Auto = "light"
-    models: Sequence[str | LanguageModel] = ()
+    models: Sequence[str | ModelRef | LanguageModel] = ()
     instructions: int | None = None
-    teacher: str | LanguageModel | None = None
+    teacher: str | ModelRef | LanguageModel | None = None
     proposing: Proposing = Proposing()
     demonstrating: Demonstrating = Demonstrating()
     searching: Searching = Searching()
@@ -101,10 +101,14 @@ class MIPRO(Optimizer):
         if isinstance(self.models, str):
             raise InputError(f"models is a list of models: models=[{self.models!r}]")
 
-    def models_needed(self) -> tuple[LanguageModel | str, ...]:
+    def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the models to choose from, the teacher and the proposer."""
         more = (self.teacher, self.proposing.model)
         return (*self.models, *(model for model in more if model is not None))
+
+    def models_offered(self) -> tuple[LanguageModel | ModelRef | str, ...]:
+        """Return the models to choose from."""
+        return tuple(self.models)
 
     def forecast(self, facts: Facts) -> tuple[Work, ...]:
         """Return baseline, teacher's runs, proposals, race and finals."""
@@ -172,7 +176,7 @@ class MIPRO(Optimizer):
             run,
             wanted=sizes.rollouts // 2,
             most=sizes.rollouts,
-            teacher=model_name(self.teacher),
+            teacher=None if self.teacher is None else model_from(self.teacher, "teacher="),
             threshold=self.demonstrating.threshold,
         )
         pool = Pool(labelled(run.program, run.train), done.traced(run.program))
@@ -220,12 +224,10 @@ class MIPRO(Optimizer):
         choices += several_choices(run.program)
         return Space(tuple(choice for choice in choices if len(choice.values) > 1))
 
-    def _models(self, path: str, now: str | None) -> Choice:
-        ambient = current().lm
-        name = now if now is not None or ambient is None else ambient.name
-        others = [model_name(model) for model in self.models]
-        different = [other for other in dict.fromkeys(others) if other != name]
-        values = [now, *different]
+    def _models(self, path: str, now: Model) -> Choice:
+        name = model_name(now or current().lm)
+        others = {model_name(model): model_from(model) for model in self.models}
+        values = [now, *(model for other, model in others.items() if other != name)]
         return Choice(f"{path}.model", values, [str(value) for value in values])
 
     def _most(self, signature: SignatureSpec, shown: Sequence[Shown]) -> int:

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from langprog.lm import LanguageModel
+from langprog.lm import LanguageModel, ModelRef, model_from
 from optimizers.base import Optimizer
 from optimizers.bootstrap.demo_sets import demo_set
 from optimizers.bootstrap.demos import Pool, labelled
 from optimizers.bootstrap.rollouts import rollout_queries, rollouts
 from optimizers.candidate import Candidate
-from optimizers.fingerprint import model_name
 from optimizers.forecast import Facts, Work
 from optimizers.run import Run
 
@@ -42,9 +41,9 @@ class BootstrapFewShot(Optimizer):
     bootstrapped: int = 4
     labeled: int = 4
     threshold: float | None = None
-    teacher: str | LanguageModel | None = None
+    teacher: str | ModelRef | LanguageModel | None = None
 
-    def models_needed(self) -> tuple[LanguageModel | str, ...]:
+    def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the teacher."""
         return () if self.teacher is None else (self.teacher,)
 
@@ -59,7 +58,7 @@ class BootstrapFewShot(Optimizer):
             run,
             wanted=2 * self.bootstrapped,
             most=PATIENCE * self.bootstrapped,
-            teacher=model_name(self.teacher),
+            teacher=None if self.teacher is None else model_from(self.teacher, "teacher="),
             threshold=self.threshold,
         )
         if not done.good:

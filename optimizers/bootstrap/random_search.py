@@ -10,14 +10,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from langprog.lm import LanguageModel
+from langprog.lm import LanguageModel, ModelRef, model_from
 from optimizers.base import Optimizer
 from optimizers.bootstrap.demo_sets import Recipe, demo_set, recipes
 from optimizers.bootstrap.demos import Pool, labelled
 from optimizers.bootstrap.few_shot import PATIENCE
 from optimizers.bootstrap.rollouts import rollout_queries, rollouts
 from optimizers.candidate import Candidate
-from optimizers.fingerprint import model_name
 from optimizers.forecast import Facts, Span, Work
 from optimizers.run import Run
 
@@ -45,9 +44,9 @@ class BootstrapRandomSearch(Optimizer):
     sets: int = 12
     most: int = 16
     threshold: float | None = None
-    teacher: str | LanguageModel | None = None
+    teacher: str | ModelRef | LanguageModel | None = None
 
-    def models_needed(self) -> tuple[LanguageModel | str, ...]:
+    def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the teacher."""
         return () if self.teacher is None else (self.teacher,)
 
@@ -78,7 +77,7 @@ class BootstrapRandomSearch(Optimizer):
             run,
             wanted=2 * self.most,
             most=int(min(PATIENCE * self.most, run.queries_left() / 4)),
-            teacher=model_name(self.teacher),
+            teacher=None if self.teacher is None else model_from(self.teacher, "teacher="),
             threshold=self.threshold,
         )
         pool = Pool(labelled(run.program, run.train), done.traced(run.program))

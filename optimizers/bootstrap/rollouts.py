@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from langprog import Example, Module
 from langprog.evaluation import Row
+from optimizers.binding import Model
 from optimizers.bootstrap.demos import Shown, drawn, labelled, passing, traced
 from optimizers.forecast import Facts, Span
 from optimizers.rows import Job, run_rows
@@ -43,7 +44,7 @@ async def rollouts(
     *,
     wanted: int,
     most: int,
-    teacher: str | None = None,
+    teacher: Model = None,
     threshold: float | None = None,
     hints: bool = True,
 ) -> Rollouts:
@@ -56,7 +57,7 @@ async def rollouts(
         run: The search that this is a part of.
         wanted: Good attempts wanted.
         most: Most queries to spend.
-        teacher: Name of the model that teaches; the program's own if ``None``.
+        teacher: The model that teaches, or its name; the program's own if ``None``.
         threshold: Lowest score that is good; see :func:`passing`.
         hints: Whether to try again with labelled examples.
 
@@ -110,7 +111,7 @@ def rollout_queries(facts: Facts, wanted: float, most: float) -> Span:
     return Span(max(1.0, 0.7 * found), max(1.0, min(most, 1.3 * found)))
 
 
-def taught_by(program: Module, teacher: str | None) -> Module:
+def taught_by(program: Module, teacher: Model) -> Module:
     """Return ``program`` with every predictor asking the model ``teacher``."""
     if teacher is None:
         return program

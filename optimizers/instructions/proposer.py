@@ -22,11 +22,11 @@ from langprog.errors import (
     TruncatedError,
 )
 from langprog.evaluation import Row
-from langprog.lm import LanguageModel
+from langprog.lm import LanguageModel, ModelRef, model_from
 from langprog.runtime import current, in_order
 from langprog.signature import SignatureSpec, choices_of
+from optimizers.binding import Model
 from optimizers.bootstrap.demos import Pool, Shown, drawn, labels_of
-from optimizers.fingerprint import model_name
 from optimizers.instructions.hygiene import Gate, Hygiene
 from optimizers.instructions.signatures import (
     describe_data,
@@ -59,7 +59,7 @@ class Proposing:
         hygiene: What is refused.
     """
 
-    model: str | LanguageModel | None = None
+    model: str | ModelRef | LanguageModel | None = None
     temperature: float = 0.9
     max_tokens: int = 400
     from_mistakes: float = 0.25
@@ -213,11 +213,13 @@ async def _said(
     return str(prediction[output]).strip()
 
 
-def _model(run: Run, settings: Proposing) -> str | None:
+def _model(run: Run, settings: Proposing) -> Model:
     """Return who proposes: who was asked for, else the ambient model, else the program's first."""
-    if settings.model is not None or current().lm is not None:
-        return model_name(settings.model)
-    first: str | None = next(iter(run.program.predictors().values())).model
+    if settings.model is not None:
+        return model_from(settings.model, "proposing.model")
+    if current().lm is not None:
+        return None
+    first: Model = next(iter(run.program.predictors().values())).model
     return first
 
 

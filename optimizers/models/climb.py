@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from langprog.lm import model_name
+from optimizers.binding import Model
 from optimizers.candidate import Candidate
 from optimizers.front import Objective
 from optimizers.models.choice import standard_error
@@ -24,7 +26,7 @@ from optimizers.scoring import Ask
 # The first rung: so many examples, of which the better half of the models goes on.
 FIRST_RUNG = 24
 
-Models = Mapping[str, str | None]
+Models = Mapping[str, Model]
 
 
 def assigned(run: Run, models: Models) -> Candidate:
@@ -79,12 +81,12 @@ class Climb:
     """
 
     run: Run
-    choices: Mapping[str, Sequence[str | None]]
+    choices: Mapping[str, Sequence[Model]]
     objective: Objective
     tolerance: float
     diagnoser: Diagnoser | None
-    _now: dict[str, str | None] = field(init=False)
-    _prices: dict[str, dict[str | None, float]] = field(init=False)
+    _now: dict[str, Model] = field(init=False)
+    _prices: dict[str, dict[Model, float]] = field(init=False)
     _steps: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -101,7 +103,7 @@ class Climb:
             for path in self.choices:
                 self._now[path] = await self._best_for(path)
                 self._step(total)
-            self.run.log("assigned", {"round": turn, **self._now})
+            self._log_assigned(turn)
             if self._now == before:
                 break
         if self.objective != "quality":
@@ -112,23 +114,27 @@ class Climb:
     def _allowed(self) -> float:
         return 0.0 if self.objective == "quality" else self.tolerance
 
+    def _log_assigned(self, turn: int | str) -> None:
+        names = {path: model_name(model) for path, model in self._now.items()}
+        self.run.log("assigned", {"round": turn, **names})
+
     def _step(self, total: int) -> None:
         self._steps += 1
         self.run.step("search", self._steps, total)
 
-    def _with(self, path: str, model: str | None) -> Candidate:
+    def _with(self, path: str, model: Model) -> Candidate:
         return assigned(self.run, {**self._now, path: model})
 
     # --- up in quality --------------------------------------------------------------------------
 
-    async def _best_for(self, path: str) -> str | None:
+    async def _best_for(self, path: str) -> Model:
         """Return the best model for one predictor while the others keep theirs."""
         now = self._now[path]
         # The present one comes first: of equals it stays.
         standing = [now, *(model for model in self.choices[path] if model != now)]
         ones = {model: self._with(path, model) for model in standing}
         size = self.run.scorer.size
-        worth: dict[str | None, float] = {}
+        worth: dict[Model, float] = {}
         for rung in dict.fromkeys((min(FIRST_RUNG, size), size)):
             standing = self._affordable(standing, ones, rung)
             await self.run.score([Ask(ones[model], range(rung)) for model in standing])
@@ -143,8 +149,8 @@ class Climb:
         return max(standing, key=lambda model: worth[model])
 
     def _affordable(
-        self, standing: list[str | None], ones: Mapping[str | None, Candidate], rung: int
-    ) -> list[str | None]:
+        self, standing: list[Model], ones: Mapping[Model, Candidate], rung: int
+    ) -> list[Model]:
         scorer = self.run.scorer
         while len(standing) > 1 and not self.run.affords(
             sum(max(0, rung - len(scorer.values(ones[model]))) for model in standing)
@@ -154,11 +160,11 @@ class Climb:
 
     def _promising(
         self,
-        standing: Sequence[str | None],
-        ones: Mapping[str | None, Candidate],
-        worth: Mapping[str | None, float],
+        standing: Sequence[Model],
+        ones: Mapping[Model, Candidate],
+        worth: Mapping[Model, float],
         rung: int,
-    ) -> list[str | None]:
+    ) -> list[Model]:
         """Return the present model, and of the others the better half that it does not beat."""
         now, *others = standing
         others.sort(key=lambda model: -worth[model])
@@ -196,7 +202,7 @@ class Climb:
                     self._now[path] = model
                     break
             self._step(total)
-        self.run.log("assigned", {"round": "down", **self._now})
+        self._log_assigned("down")
 
     def _saving(self, path: str) -> float:
         prices = self._prices[path]

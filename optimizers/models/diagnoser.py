@@ -14,6 +14,7 @@ from langprog import Predict
 from langprog.evaluation import Row
 from langprog.runtime import in_order
 from langprog.signature import signature_of
+from optimizers.binding import Model
 from optimizers.candidate import Candidate
 from optimizers.instructions.wording import value_text
 from optimizers.rows import Job, run_rows
@@ -27,11 +28,11 @@ class Diagnoser:
     """Asks whether a module did its part, and blends that with the end-to-end score.
 
     Args:
-        model: Name of the model that is asked; ``None``: the ambient one.
+        model: The model that is asked, or its name; ``None``: the ambient one.
         blend: Weight of its verdict against the score, 0 to 1.
     """
 
-    model: str | None
+    model: Model
     blend: float
 
     async def blended(self, run: Run, one: Candidate, path: str, examples: int) -> float:

@@ -118,6 +118,15 @@ class FrugalCascade(Optimizer):
                 "the program has no Cascade: wrap it, lp.Cascade.over(program, [cheap, dear])"
             )
 
+    def signals(self, program: Module) -> dict[str, Signal]:
+        """Return the signals that are fitted; a learned one looks at tokens where it may."""
+        asked = {}
+        for path, own in super().signals(program).items():
+            signal = own if self.signal is None else signal_from(self.signal)
+            reads = isinstance(signal, Learned) and self.tokens
+            asked[path] = LogProbability() if reads else signal
+        return asked
+
     async def search(self, run: Run) -> Candidate:
         """Fit cascade after cascade."""
         paths = at_paths(run.program, Cascade)

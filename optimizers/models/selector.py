@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from itertools import product
 
 from langprog.errors import InputError
-from langprog.lm import LanguageModel
+from langprog.lm import LanguageModel, ModelRef, model_from, model_name
 from langprog.runtime import current
 from optimizers.base import Optimizer
+from optimizers.binding import Model
 from optimizers.candidate import Candidate
-from optimizers.fingerprint import model_name
 from optimizers.forecast import Facts, Span, Work
 from optimizers.models.climb import FIRST_RUNG, Climb, assigned
 from optimizers.models.diagnoser import Diagnoser
@@ -44,11 +44,11 @@ class LLMSelector(Optimizer):
         tolerance: See :class:`Optimizer`.
     """
 
-    models: Sequence[str | LanguageModel] = ()
+    models: Sequence[str | ModelRef | LanguageModel] = ()
     rounds: int = 2
     exhaustive: int = 4
     blend: float = 0.0
-    diagnoser: str | LanguageModel | None = None
+    diagnoser: str | ModelRef | LanguageModel | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -60,9 +60,13 @@ class LLMSelector(Optimizer):
         if not 0.0 <= self.blend <= 1.0:
             raise InputError(f"blend is a weight from 0 to 1, not {self.blend}")
 
-    def models_needed(self) -> tuple[LanguageModel | str, ...]:
+    def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the models to choose from, and the diagnoser."""
         return (*self.models, *(() if self.diagnoser is None else (self.diagnoser,)))
+
+    def models_offered(self) -> tuple[LanguageModel | ModelRef | str, ...]:
+        """Return the models to choose from."""
+        return tuple(self.models)
 
     def forecast(self, facts: Facts) -> tuple[Work, ...]:
         """Return the baseline, and every model for every predictor."""
@@ -108,19 +112,21 @@ class LLMSelector(Optimizer):
         return run.best
 
     def _diagnoser(self) -> Diagnoser | None:
-        return Diagnoser(model_name(self.diagnoser), self.blend) if self.blend else None
+        if not self.blend:
+            return None
+        asked = None if self.diagnoser is None else model_from(self.diagnoser, "diagnoser=")
+        return Diagnoser(asked, self.blend)
 
-    def _choices(self, run: Run, path: str, now: str | None) -> tuple[str | None, ...]:
+    def _choices(self, run: Run, path: str, now: Model) -> tuple[Model, ...]:
         """Return what a predictor may ask: its model, the input program's, and those given."""
         ambient = current().lm
         own = run.materials.base.predictors()[path].model
-        found: dict[str | None, str | None] = {}
-        for model in (now, own, *map(model_name, self.models)):
-            name = model if model is not None or ambient is None else ambient.name
-            found.setdefault(name, model)
+        found: dict[str | None, Model] = {}
+        for model in (now, own, *map(model_from, self.models)):
+            found.setdefault(model_name(model or ambient), model)
         return tuple(found.values())
 
-    async def _all(self, run: Run, choices: Mapping[str, Sequence[str | None]]) -> None:
+    async def _all(self, run: Run, choices: Mapping[str, Sequence[Model]]) -> None:
         points = list(product(*choices.values()))
         run.stage("search", len(points) - 1, "every assignment of models")
         for number, point in enumerate(points[1:], start=1):

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from langprog.errors import BudgetExceeded, InputError, LangprogError
 from langprog.evaluation import Row
-from langprog.lm import LanguageModel
+from langprog.lm import LanguageModel, ModelRef
 from optimizers.base import Optimizer
 from optimizers.bootstrap.demos import Pool, labelled
 from optimizers.candidate import Candidate
@@ -64,7 +64,7 @@ class GEPA(Optimizer):
     merge: bool = False
     proposing: Proposing = Proposing()
 
-    def models_needed(self) -> tuple[LanguageModel | str, ...]:
+    def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the proposer, where one is named."""
         return () if self.proposing.model is None else (self.proposing.model,)
 

@@ -63,7 +63,8 @@ def test_a_program_comes_back_with_every_prompt_the_same(tmp_path: Path) -> None
     inputs = {"note": "hello", "lines": ["a"]}
     again = loaded.predictors()["read"]
     assert again.render(inputs) == program.predictors()["read"].render(inputs)
-    assert again.model == "pocket/small" and again.sampling.temperature == 0.3
+    assert again.model == lp.ModelRef("pocket/small", "in-process")
+    assert again.sampling.temperature == 0.3
     with pytest.raises(FrozenError):
         loaded.other = 1
     assert save_program(loaded, tmp_path / "q.json", evidence={"seed": 1}) == digest

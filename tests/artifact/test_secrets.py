@@ -46,13 +46,12 @@ def test_the_model_table_has_prices_and_endpoints_but_no_keys(tmp_path: Path) ->
         lp.LM("here/model", base_url="http://127.0.0.1:4321/v1", cache=False),
     ]
     program = lp.Pipeline(
-        one=lp.Predict("a -> b", model="own/model"),
-        two=lp.Predict("b -> c", model="here/model"),
+        one=lp.Predict("a -> b", model=models[0]),
+        two=lp.Predict("b -> c", model=models[1]),
         three=lp.Predict("c -> d", model="groq/some-model"),
         four=lp.Predict("d -> e"),
     )
-    with lp.using(models=models):
-        save_program(program, tmp_path / "p.json")
+    save_program(program, tmp_path / "p.json")
     text = (tmp_path / "p.json").read_text()
     assert KEY not in text and "4321" not in text
     table = read_artifact(tmp_path / "p.json").data.models

@@ -180,3 +180,29 @@ def test_every_ignore_has_its_reason(path: Path) -> None:
             if mark in line:
                 rest = line.split(mark, 1)[1]
                 assert " - " in rest or "  # " in rest, f"{named(path)}:{number} gives no reason"
+
+
+PRINTING = {"print", "pprint", "echo", "secho", "echo_via_pager", "Console"}
+
+
+def printing(path: Path) -> Iterator[int]:
+    """Lines that write to a terminal, or take what writes to it."""
+    for _, name in imports(path):
+        if name.partition(".")[0] in ("rich", "click"):
+            yield 0
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            called = node.func
+            name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+            if name in PRINTING or ast.unparse(called).startswith(
+                ("sys.stdout.write", "sys.stderr.write", "sys.stdout.buffer", "sys.stderr.buffer")
+            ):
+                yield node.lineno
+
+
+@pytest.mark.parametrize("path", sources("langprog", "optimizers"), ids=named)
+def test_one_file_alone_writes_to_the_terminal(path: Path) -> None:
+    # There, what steers a terminal is taken out of every text.
+    if named(path) in ("langprog/cli/terminal.py", "langprog/pocket/training/__main__.py"):
+        return
+    assert not list(printing(path)), f"{named(path)} prints: take langprog.cli.terminal"

@@ -37,6 +37,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "Learned",
         "LogProbability",
         "Message",
+        "ModelRef",
         "Module",
         "Output",
         "Pipeline",

@@ -124,6 +124,19 @@ def complete(request: Request | None = None, **options: Any) -> Completion:
     return asyncio.run(model.complete(request or asking()))
 
 
+def test_the_key_that_was_given_is_the_one_used_and_stays_out_of_messages(litellm: Fake) -> None:
+    litellm.answer = reply(choice("a"))
+    complete(api_key=" given-key-1 ")
+    complete()
+    assert [call.get("api_key") for call in litellm.calls] == ["given-key-1", None]
+    refused = litellm.errors["AuthenticationError"]
+    quoting = type("Quoting", (refused,), {"__str__": lambda _: "given-key-1 is unknown"})
+    litellm.answer = quoting()
+    with pytest.raises(AuthError) as caught:
+        complete(api_key="given-key-1")
+    assert "given-key-1" not in str(caught.value)
+
+
 def test_what_is_asked_arrives(litellm: Fake) -> None:
     litellm.answer = reply(choice("a"), choice("b", "length"))
     request = Request(

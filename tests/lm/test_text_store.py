@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import pickle
 import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import diskcache
 import pytest
 
 from langprog.errors import InputError
-from langprog.lm import Cached, Completion, DiskCache, ScriptedLM
+from langprog.lm import Cached, Cleared, Completion, DiskCache, ScriptedLM
 from tests.lm.endpoint import asking
 
 
@@ -117,3 +121,196 @@ def test_a_cache_that_somebody_holds_locked_loses_no_answer(
         assert asyncio.run(model.complete(asking("new"))).text == "second"
     finally:
         blocker.close()
+
+
+def filled(folder: Path, many: int = 3) -> DiskCache:
+    cache = DiskCache(folder)
+    for number in range(many):
+        cache.put(f"key {number}", Completion((f"text {number}",), "test/model"))
+    return cache
+
+
+def test_a_row_that_names_a_file_removes_none(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    cache = filled(tmp_path / "kept")
+    rows(tmp_path / "kept", "UPDATE Cache SET filename = '../precious', value = NULL")
+    cache.put("key 0", Completion(("new",), "test/model"))
+    assert cache.clear() == Cleared(3, cache_size(tmp_path / "kept", "new"))
+    cache.close()
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
+def cache_size(folder: Path, text: str) -> int:
+    """The bytes of one completion as it is kept."""
+    other = DiskCache(folder.parent / "other")
+    other.put("k", Completion((text,), "test/model"))
+    other.close()
+    return int(rows(folder.parent / "other", "SELECT LENGTH(value) FROM Cache")[0][0])
+
+
+def test_clearing_removes_every_completion_and_gives_the_disk_back(tmp_path: Path) -> None:
+    cache = filled(tmp_path, 250)
+    cache.put("large", Completion(("x" * 2_000_000,), "test/model"))
+    cleared = cache.clear()
+    assert cleared is not None
+    assert cleared.entries == 251 and 2_000_000 < cleared.size < 2_200_000
+    assert cache.get("large") is None and cache.get("key 7") is None
+    assert cache.clear() == Cleared(0, 0)
+    cache.put("key 7", Completion(("again",), "test/model"))
+    kept = cache.get("key 7")
+    assert kept is not None and kept.text == "again"
+    cache.close()
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 200_000
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_clearing_where_there_is_no_cache_makes_none(tmp_path: Path, made: bool) -> None:
+    folder = tmp_path / "kept"
+    if made:
+        folder.mkdir()
+    assert DiskCache(folder).clear() is None
+    assert folder.exists() == made and (not made or not list(folder.iterdir()))
+
+
+OTHER = """
+import sys
+from langprog.lm import Completion, DiskCache
+cache = DiskCache(sys.argv[1])
+print(cache.get("key 1").text, flush=True)
+sys.stdin.readline()
+print(cache.get("key 1"), flush=True)
+cache.put("key 1", Completion(("new",), "test/model"))
+print(cache.get("key 1").text, flush=True)
+"""
+
+
+def test_another_process_finds_nothing_after_clearing_and_goes_on(tmp_path: Path) -> None:
+    filled(tmp_path).close()
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", OTHER, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdin is not None and other.stdout is not None
+        assert other.stdout.readline() == "text 1\n"
+        cache = DiskCache(tmp_path)
+        cleared = cache.clear()
+        assert cleared is not None and cleared.entries == 3
+        cache.close()
+        rest, _ = other.communicate("\n", timeout=60)
+    assert rest == "None\nnew\n"
+
+
+def elsewhere(folder: Path) -> Path:
+    target = folder.with_name("elsewhere")
+    filled(target).close()
+    return target
+
+
+def linked(folder: Path) -> None:
+    folder.symlink_to(elsewhere(folder))
+
+
+def linked_file(folder: Path) -> None:
+    target = elsewhere(folder)
+    folder.mkdir()
+    (folder / "cache.db").symlink_to(target / "cache.db")
+
+
+def joined(name: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        filled(folder).close()
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("mine")
+
+    return make
+
+
+def of_another_program(folder: Path) -> None:
+    with diskcache.Cache(str(folder)) as other:
+        other["mine"] = "text"
+
+
+def written(text: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        (folder / "cache.db").write_text(text)
+
+    return make
+
+
+def without_tables(folder: Path) -> None:
+    folder.mkdir()
+    rows(folder, "CREATE TABLE Cache (key, value)")
+
+
+def files_alone(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "thesis").write_text("mine")
+
+
+def plain_file(folder: Path) -> None:
+    folder.write_text("mine")
+
+
+STRANGE: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a link": (linked, "it is a link to"),
+    "a linked file": (linked_file, "cache.db in it is no plain file"),
+    "a file beside it": (joined("notes.txt"), "it holds 'notes.txt'"),
+    "a folder beside it": (joined("work/notes.txt"), "it holds 'work'"),
+    "a hidden file": (joined(".git/config"), "it holds '.git'"),
+    "files alone": (files_alone, "it holds 'thesis'"),
+    "another program's": (of_another_program, "made by another program"),
+    "no database": (written("no database at all " * 100), "file is not a database"),
+    "an empty database": (written(""), "no such table"),
+    "another database": (without_tables, "no such table"),
+    "a plain file": (plain_file, "Not a directory"),
+}
+
+
+def everything_in(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_what_is_no_cache_of_ours_is_left_alone(tmp_path: Path, name: str) -> None:
+    make, words = STRANGE[name]
+    folder = tmp_path / "kept"
+    make(folder)
+    before = everything_in(tmp_path)
+    with pytest.raises(InputError, match="was not cleared") as caught:
+        DiskCache(folder).clear()
+    assert words in str(caught.value) and str(folder) in str(caught.value)
+    assert everything_in(tmp_path) == before
+
+
+def test_a_cache_that_is_held_locked_is_not_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("langprog.lm.text_store.BUSY", 0.01)
+    cache = filled(tmp_path)
+    blocker = sqlite3.connect(tmp_path / "cache.db", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    try:
+        with pytest.raises(InputError, match="another process keeps writing to it"):
+            cache.clear()
+    finally:
+        blocker.close()
+    assert cache.get("key 1") is not None
+    cache.close()
+
+
+def test_a_folder_is_the_one_that_its_name_stands_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("WHERE", "home")
+    cache = filled(Path("~/kept"))
+    cache.close()
+    for name in ("~/kept", "$WHERE/kept", tmp_path / "home" / "kept"):
+        again = DiskCache(name)
+        assert again.get("key 1") is not None
+        again.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]

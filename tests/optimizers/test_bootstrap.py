@@ -173,7 +173,7 @@ def test_another_model_can_teach() -> None:
             one_module(), tickets(120), metric=right_team
         )
     assert teacher.calls > 0
-    assert result.program.predictors()["predict"].model == "scripted/student"
+    assert result.program.predictors()["predict"].model.lm is student
 
 
 def test_labelled_demonstrations_need_no_call_of_their_own() -> None:

@@ -72,7 +72,7 @@ def compiled(optimizer, start: lp.ScriptedLM, **options):
 
 def assignment(result) -> dict[str, str]:
     return {
-        path: one.model.removeprefix("scripted/")
+        path: str(one.model).removeprefix("scripted/")
         for path, one in result.candidate.apply(result.program).predictors().items()
     }
 
@@ -175,7 +175,7 @@ def test_a_cheaper_program_that_is_worse_is_not() -> None:
             two_modules(), tickets(240), metric=all_right
         )
     assert result.certificate.verdict == "original"
-    assert {one.model for one in result.program.predictors().values()} == {"scripted/dear"}
+    assert {str(one.model) for one in result.program.predictors().values()} == {"scripted/dear"}
 
 
 def test_the_front_holds_what_nothing_else_beats(tmp_path: Path) -> None:

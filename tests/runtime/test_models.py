@@ -55,7 +55,7 @@ def priced(model: LanguageModel) -> lp.Price | None:
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LANGPROG_CACHE", str(tmp_path / "cache"))
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "GROQ_API_KEY"):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "GROQ_API_KEY", "OLLAMA_HOST"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -138,6 +138,8 @@ def test_the_price_is_the_one_given_else_the_one_known() -> None:
         ("", {}, "provider/model"),
         ("openai/", {"api_key": "x"}, "provider/model"),
         ("/model", {}, "provider/model"),
+        ("huggingface/https://models.example/m", {}, "base_url="),
+        ("cohere/m@models.example", {}, "base_url="),
         ("pocket/gigantic", {}, "pocket/small"),
         ("openai/m", {}, "OPENAI_API_KEY"),
         ("groq/m", {"api_key": ""}, "GROQ_API_KEY"),

@@ -1,0 +1,131 @@
+"""What a command line says of models: ``--lm``, ``--model``, ``--base-url``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from langprog.artifact import models_in, with_models
+from langprog.errors import InputError
+from langprog.lm import LanguageModel
+from langprog.modules import Module
+from langprog.runtime import LM, portable_address
+
+LM_HELP = "Model of modules that name none."
+MODEL_HELP = "NAME=provider/model: ask this model where the program names NAME; may be repeated."
+BASE_URL_HELP = (
+    "Address of the models that --lm, --model and --models name, or else of all that the program "
+    "names; keys come from the environment."
+)
+
+
+@dataclass(frozen=True)
+class NamedModels:
+    """The models that a command line names.
+
+    Args:
+        lm: Model of modules that name none.
+        replaced: What to ask in the place of a model that the program names, by name.
+        base_url: Where they answer.
+        others: Whether the command line names models in other options, too.
+    """
+
+    lm: str | None = None
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    base_url: str | None = None
+    others: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        lm: str | None,
+        model: Sequence[str] | None,
+        base_url: str | None,
+        *,
+        others: bool = False,
+    ) -> NamedModels:
+        """Read the options.
+
+        Raises:
+            InputError: A ``--model`` is not of the form NAME=provider/model, or its name comes
+                twice.
+        """
+        replaced: dict[str, str] = {}
+        for option in model or ():
+            name, _, new = (part.strip() for part in option.partition("="))
+            if not name or not new:
+                raise InputError(
+                    f"--model {option!r}: write NAME=provider/model, with the NAME that the "
+                    "program has (langprog show)"
+                )
+            if replaced.setdefault(name, new) != new:
+                raise InputError(
+                    f"--model: {name!r} is given twice, as {replaced[name]} and {new}"
+                )
+        return cls(lm, replaced, base_url, others)
+
+    @property
+    def ambient(self) -> str | LanguageModel | None:
+        """Model of modules that name none, at its address."""
+        return None if self.lm is None else self.at_address(self.lm)
+
+    @property
+    def description(self) -> str:
+        """What makes a run another one than without ``--model`` and ``--base-url``; else empty."""
+        place = [] if self.base_url is None else [f"at {portable_address(self.base_url)}"]
+        return "".join(f" {text}" for text in [*map("=".join, self.replaced.items()), *place])
+
+    def at_address(self, name: str) -> str | LanguageModel:
+        """Return a model by name, at ``--base-url`` where there is one."""
+        return name if self.base_url is None else LM(name, base_url=self.base_url)
+
+    def from_list(self, models: str | None) -> list[str | LanguageModel] | None:
+        """Return the models of a list, A,B,..., at their address."""
+        if models is None:
+            return None
+        return [self.at_address(name.strip()) for name in models.split(",") if name.strip()]
+
+    def in_place_of(self, names: Sequence[str]) -> dict[str, str | LanguageModel]:
+        """Return what to ask in the place of the models that a program names.
+
+        Raises:
+            InputError: ``--base-url`` would apply to nothing.
+        """
+        if self.base_url is None or self.replaced or self.lm is not None or self.others:
+            return {name: self.at_address(new) for name, new in self.replaced.items()}
+        remote = [name for name in names if not name.startswith("pocket/")]
+        if not remote:
+            raise InputError(
+                "--base-url has no model to apply to: the program names "
+                f"{', '.join(map(repr, names)) or 'none'}; name one with --lm or "
+                "--model NAME=provider/model"
+            )
+        return {name: self.at_address(name) for name in remote}
+
+    def apply_to(self, program: Module) -> Module:
+        """Return a program that is no artifact with what the command line says of its models."""
+        return with_models(program, self.in_place_of(names_in(program)))
+
+    def check_lm(self, program: Module) -> None:
+        """Refuse an ``--lm`` that nothing in ``program`` would ask.
+
+        Raises:
+            InputError: Every module names its model.
+        """
+        if self.lm is None or leaves_open(program):
+            return
+        names = names_in(program)
+        raise InputError(
+            f"--lm {self.lm} would not be asked: every module names its model "
+            f"({', '.join(names)}); write --model {names[0]}={self.lm}"
+        )
+
+
+def names_in(program: Module) -> list[str]:
+    """Return the names of the models that a program names."""
+    return sorted({str(model) for _, model in models_in(program)})
+
+
+def leaves_open(program: Module) -> bool:
+    """Return whether a predictor of a program asks the ambient model."""
+    return any(predictor.model is None for predictor in program.predictors().values())

@@ -1,0 +1,174 @@
+r"""Where every command writes: what a model, an artifact or a server says can't steer a terminal.
+
+Text of others can hold escape sequences, which move the cursor, set the window's title or hide a
+link's target, and marks that turn the direction of writing around. None of them is written as it
+is: plain text shows it as Python would (``\x1b``), JSON as JSON does (``\u001b``), so that
+reading the JSON gives the same text. Nor is rich's markup (``[red]``) taken from anybody's text.
+
+No other file of the command line prints: a rule of the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+
+# C0 but for tab and end of line, DEL, C1; marks, embeddings, overrides and isolates of direction;
+# line and paragraph separators; halves of characters, which no terminal takes.
+STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    """Return ``text`` with every character that could steer a terminal shown as an escape."""
+    return STEERING.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def json_visible(value: Any) -> str:
+    """Return ``value`` as one line of JSON that steers no terminal and reads back the same."""
+    text = json.dumps(value, ensure_ascii=False)
+    # Such characters are inside of strings alone: outside, JSON is plain ASCII.
+    return STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+class _Screen(Console):
+    """A console that writes all text as it stands, and no control character of it."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return ``text`` as rich lays it out; shown in full, so that widths are right."""
+        return super().render_str(self._shown(text), **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Yield what is written; whatever text came past :meth:`render_str` is shown, too."""
+        for segment in super().render(renderable, options):
+            # What has a control code is rich's own: a cursor that a bar moves.
+            own = segment.control is not None
+            yield segment if own else Segment(self._shown(segment.text), segment.style)
+
+    def _shown(self, text: str) -> str:
+        return _encodable(visible(text), self.encoding)
+
+
+def _encodable(text: str, encoding: str) -> str:
+    """Return ``text`` with characters that ``encoding`` has not shown as escapes."""
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+class Terminal:
+    """Standard output, or standard error, for people.
+
+    Args:
+        stderr: Whether to write to standard error.
+        wrap: Whether long lines are broken at the terminal's width, as beside a bar.
+    """
+
+    def __init__(self, *, stderr: bool = False, wrap: bool = False) -> None:
+        self._screen = _Screen(
+            stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=not wrap
+        )
+
+    def say(self, text: str = "", *, bold: bool = False) -> None:
+        """Write ``text`` and an end of line."""
+        self._screen.print(text, style="bold" if bold else None)
+
+    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Write a table with a line of headings."""
+        table = Table(*headings)
+        for row in rows:
+            table.add_row(*row)
+        self._screen.print(table)
+
+    def pairs(self, values: Iterable[tuple[str, str]]) -> None:
+        """Write names and what they stand for in two columns."""
+        table = Table(show_header=False, box=None, pad_edge=False)
+        table.add_column(style="dim")
+        table.add_column(overflow="fold")
+        for row in values:
+            table.add_row(*row)
+        self._screen.print(table)
+
+    def bar(self, *beside: str) -> Progress:
+        """Return a bar that is drawn in the last line, with texts beside it.
+
+        Args:
+            *beside: Names of the fields that a task of the bar has, each a text.
+        """
+        texts = [TextColumn(f"{{task.fields[{name}]}}", markup=False) for name in beside]
+        return Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            *texts,
+            console=self._screen,
+            transient=True,
+        )
+
+
+def write_json(value: Any) -> None:
+    """Write one JSON value and an end of line to standard output, for machines and people."""
+    text = json_visible(value)
+    encoding = sys.stdout.encoding or "utf-8"
+    if _encodable(text, encoding) != text:
+        text = json.dumps(value)
+    print(text, flush=True)  # noqa: T201 - the one place that prints
+
+
+class _Record(logging.LogRecord):
+    """A log record that quotes others harmlessly, whatever handler writes it."""
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        if self.exc_info and self.exc_info[1] is not None:
+            self.exc_text = trace_of(self.exc_info[1]).rstrip("\n")  # handlers make none then
+
+    def getMessage(self) -> str:
+        """Return the message."""
+        return visible(super().getMessage())
+
+
+def trace_of(error: BaseException) -> str:
+    """Return an error's traceback as Python writes it, but that it steers no terminal."""
+    return visible("".join(traceback.format_exception(error)))
+
+
+def guard_process() -> None:
+    """Make what Python itself writes to standard error harmless, until this process ends.
+
+    Warnings, log records and errors of threads can quote what a server said, too.
+    """
+    plain = warnings.formatwarning
+
+    def warning(*given: Any, **options: Any) -> str:
+        return visible(plain(*given, **options))
+
+    def in_thread(given: threading.ExceptHookArgs) -> None:
+        if given.exc_value is not None and not isinstance(given.exc_value, SystemExit):
+            name = given.thread.name if given.thread else "a thread"
+            Terminal(stderr=True).say(f"Exception in {name}:\n{trace_of(given.exc_value)}")
+
+    def ignored(given: sys.UnraisableHookArgs) -> None:
+        if given.exc_value is not None:
+            what = f"{given.err_msg or 'Exception ignored in'}: {given.object!r}"
+            Terminal(stderr=True).say(f"{what}\n{trace_of(given.exc_value)}")
+
+    warnings.formatwarning = warning
+    logging.setLogRecordFactory(_Record)
+    threading.excepthook = in_thread
+    sys.unraisablehook = ignored

@@ -1,0 +1,86 @@
+"""From a name to a model: which ones are made of names alone, and where those may go."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from langprog.errors import ModelError
+from langprog.lm import IN_PROCESS, LanguageModel, ModelRef, public_address
+from langprog.runtime.addresses import same_place
+from langprog.runtime.models import LM, PROVIDERS
+
+
+class NamedModels:
+    """Models made of their names alone, each once; every program of the process shares them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[tuple[str, ...], LanguageModel] = {}
+
+    def get(self, name: str) -> LanguageModel:
+        """Return ``LM(name)``; a new one where the environment names another address or key.
+
+        Raises:
+            ModelError: The name has no provider, or the key is missing.
+        """
+        key = (name, *_surroundings(name))
+        with self._lock:
+            model = self._made.get(key)
+        if model is None:
+            made = LM(name)
+            with self._lock:
+                model = self._made.setdefault(key, made)
+        return model
+
+    def all(self) -> list[LanguageModel]:
+        """Return every model that was made."""
+        with self._lock:
+            return list(self._made.values())
+
+
+def _surroundings(name: str) -> tuple[str, ...]:
+    """Return what of the environment decides where ``LM(name)`` goes."""
+    provider = PROVIDERS.get(name.partition("/")[0])
+    if provider is None:
+        return ()
+    variables = (provider.url_variable, provider.key_variable)
+    return tuple(os.environ.get(variable, "") for variable in variables if variable)
+
+
+def check_place(ref: ModelRef) -> None:
+    """See to it that ``LM(ref.name)`` goes where the model was, or where the user named.
+
+    What says where it was may be a file of somebody else's, so that address is compared and never
+    gone to.
+
+    Raises:
+        ModelError: It would go elsewhere; says what to do.
+    """
+    if ref.endpoint is None or _is_named_here(ref.name) or _goes_there(ref.name, ref.endpoint):
+        return
+    raise ModelError(
+        f"the model {ref.name} answered at {ref.endpoint!r:.200}, and nothing here says where it "
+        f"answers now: name it, lp.load(path, models={{{ref.name!r}: lp.LM({ref.name!r}, "
+        "base_url=...)}), on the command line --model NAME=provider/model or --base-url URL; or "
+        "make a model of that name ambient, lp.using(lm=lp.LM(...))"
+    )
+
+
+def _goes_there(name: str, endpoint: str) -> bool:
+    provider = name.partition("/")[0]
+    if provider == "pocket":
+        return endpoint == IN_PROCESS
+    known = PROVIDERS.get(provider)
+    if known is None:
+        return endpoint == f"litellm:{provider}"
+    return same_place(public_address(known.address), endpoint)
+
+
+def _is_named_here(name: str) -> bool:
+    provider = name.partition("/")[0]
+    known = PROVIDERS.get(provider)
+    if known is not None:
+        return known.named_here
+    prefix = provider.upper().replace("-", "_")
+    return any(os.environ.get(f"{prefix}_{end}") for end in ("API_BASE", "BASE_URL"))

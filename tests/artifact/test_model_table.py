@@ -1,0 +1,218 @@
+"""What an artifact keeps of the models of a program, and which ones a loaded program may ask."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import langprog as lp
+from langprog.artifact import digest_of, read_artifact, save_program
+from langprog.errors import ArtifactError, ModelError
+
+URL = "https://models.example/v1"
+
+
+def remote(name: str = "house/llama", url: str = URL, **options: Any) -> Any:
+    return lp.LM(name, base_url=url, cache=False, **options)
+
+
+def saying(text: str, name: str) -> lp.ScriptedLM:
+    return lp.ScriptedLM(lambda request: f"[[b]]\n{text}", name=name)
+
+
+def saved(program: lp.Module, folder: Path) -> Path:
+    save_program(program, folder / "p.json")
+    return folder / "p.json"
+
+
+def rewritten(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """Return a changed copy whose digest fits, as anybody can write one."""
+    data = json.loads(path.read_text())
+    change(data)
+    del data["digest"]
+    target = path.with_name("rewritten.json")
+    target.write_text(json.dumps({**data, "digest": digest_of(data)}))
+    return target
+
+
+@pytest.fixture(autouse=True)
+def nothing_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OLLAMA_HOST"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_what_is_written_is_the_models_own_wherever_save_is_called(tmp_path: Path) -> None:
+    model = remote(temperature=0.9, max_tokens=33, price=lp.Price(1.0, 2.0))
+    program = lp.Predict("a -> b", model=model, temperature=0.1)
+    outside = saved(program, tmp_path).read_bytes()
+    elsewhere = remote(url="https://elsewhere.example/v1", price=lp.Price(5.0, 5.0))
+    with lp.using(lm=elsewhere, models=[saying("x", "other/model")]):
+        assert saved(program, tmp_path).read_bytes() == outside
+    loaded = lp.load(tmp_path / "p.json")
+    predictor = loaded.predictors()["predict"]
+    assert predictor.sampling == lp.Sampling(temperature=0.1, max_tokens=33)
+    assert predictor.model == lp.ModelRef("house/llama", URL)
+    assert saved(loaded, tmp_path).read_bytes() == outside
+
+
+def test_two_different_models_of_one_name_are_not_saved(tmp_path: Path) -> None:
+    def pipeline(other: Any) -> lp.Module:
+        return lp.Pipeline(
+            one=lp.Predict("a -> b", model=remote()), two=lp.Predict("b -> c", model=other)
+        )
+
+    for other in (remote(url="https://elsewhere.example/v1"), remote(price=lp.Price(1.0, 1.0))):
+        with pytest.raises(ArtifactError, match="two different models named 'house/llama'"):
+            saved(pipeline(other), tmp_path)
+    assert not list(tmp_path.iterdir())
+    # What differs in its defaults alone is told apart by what each predictor samples with.
+    saved(pipeline(remote(temperature=1.0)), tmp_path)
+    loaded = lp.load(tmp_path / "p.json").predictors()
+    assert [each.sampling.temperature for each in loaded.values()] == [None, 1.0]
+
+
+def test_a_model_that_only_an_address_reaches_is_asked_for(tmp_path: Path) -> None:
+    program = lp.load(saved(lp.Predict("a -> b", model=remote()), tmp_path))
+    with pytest.raises(ModelError, match=r"house/llama.*models\.example.*base_url"):
+        program(a="x")
+    with lp.using(lm=saying("ambient", "house/llama")):
+        assert program(a="x").b == "ambient"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        lp.Predict("a -> b", model=remote()),
+        lp.ChainOfThought("a -> b").with_parameters({"predict.model": remote()}),
+        lp.Vote(lp.Predict("a -> b", model=remote()), k=1),
+        lp.Cascade.over(lp.Predict("a -> b"), [remote()]),
+        lp.Route.over(lp.Pipeline(one=lp.Predict("a -> b")), [remote()]),
+    ],
+    ids=lambda program: type(program).__name__,
+)
+def test_models_are_replaced_by_name_at_any_depth(program: lp.Module, tmp_path: Path) -> None:
+    path = saved(program, tmp_path)
+    lm = lp.ScriptedLM(lambda request: "[[reasoning]]\nr\n[[b]]\nnew", name="other/name")
+    loaded = lp.load(path, models={"house/llama": lm})
+    assert {each.model.lm for each in loaded.predictors().values()} == {lm}
+    assert loaded(a="x").b == "new"
+    with lp.using(models=[lm]):
+        assert lp.load(path, models={"house/llama": "other/name"})(a="x").b == "new"
+
+
+def test_a_mapping_says_what_it_may_name(tmp_path: Path) -> None:
+    path = saved(lp.Predict("a -> b", model=remote()), tmp_path)
+    with pytest.raises(ModelError, match="no model 'house/lama'; it names 'house/llama'"):
+        lp.load(path, models={"house/lama": "pocket/small"})
+    wrong: list[Any] = [{"house/llama": 5}, ["house/llama"]]
+    for models in wrong:
+        with pytest.raises(ModelError, match="models"):
+            lp.load(path, models=models)
+    with pytest.raises(ModelError, match="it names none"):
+        lp.load(saved(lp.Predict("a -> b"), tmp_path), models={"house/llama": "pocket/small"})
+
+
+NAMES = [
+    "huggingface/https://evil.example/x",
+    "openai/http:evil.example",
+    "ftp://evil.example/m",
+    "openai/m@evil.example",
+    "openai/m@user:word@evil.example",
+    "\\\\evil\\share",
+    "openai/file:/etc",
+    "openai/../m",
+    "openai/m?base=x",
+    "huggingface/https%3A%2F%2Fevil.example",
+    "huggingface/https\uff1a//evil.example",
+    "openai/two words",
+    "openai/line\nbreak",
+    "openai/\u202em",
+    "openai/m\u200b",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_may_be_an_address_is_refused(name: str, tmp_path: Path) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["program"]["model"] = name
+        data["models"] = {name: data["models"]["house/llama"]}
+
+    path = rewritten(saved(lp.Predict("a -> b", model=remote()), tmp_path), change)
+    with pytest.raises(ArtifactError, match="does not decide where prompts go") as caught:
+        lp.load(path)
+    assert str(caught.value).isprintable()
+    assert read_artifact(path).model_names == (name,)
+    assert lp.load(path, models={name: saying("mine", "a/b")})(a="x").b == "mine"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ollama/llama3.2:3b",
+        "vertex_ai/claude@20250101",
+        "vertex_ai/gemini@default",
+        "cloudflare/@cf/meta/llama",
+        "bedrock/arn:aws:bedrock:us-east-1:1:inference-profile/m",
+        "vllm//data/models/qwen.gguf",
+        "openai/ft:gpt-4.1:org::id",
+    ],
+)
+def test_names_that_only_look_odd_are_taken(name: str, tmp_path: Path) -> None:
+    loaded = lp.load(saved(lp.Predict("a -> b", model=name), tmp_path))
+    assert str(loaded.predictors()["predict"].model) == name
+
+
+def test_a_table_does_not_redirect_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scripted_endpoint: Any
+) -> None:
+    evil, mine = saying("evil", "openai/m"), saying("mine", "openai/m")
+    address = scripted_endpoint(evil)
+
+    def change(data: dict[str, Any]) -> None:
+        data["models"]["openai/m"]["endpoint"] = address
+
+    path = saved(lp.Predict("a -> b", model=remote("openai/m")), tmp_path)
+    program = lp.load(rewritten(path, change))
+    with pytest.raises(ModelError, match="openai/m"):
+        program(a="x")
+    monkeypatch.setenv("LANGPROG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("OPENAI_BASE_URL", scripted_endpoint(mine))
+    assert program(a="x").b == "mine"
+    assert not evil.calls
+
+
+def test_a_price_that_is_none_is_the_artifacts_fault(tmp_path: Path) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["models"]["house/llama"].update(input=-1.0, output=1.0)
+
+    path = rewritten(saved(lp.Predict("a -> b", model=remote()), tmp_path), change)
+    with pytest.raises(ArtifactError, match="the price of 'house/llama'"):
+        lp.load(path)
+
+
+class Named(lp.Module):
+    """Has a model as a parameter of its own."""
+
+    def __init__(self, model: Any = None) -> None:
+        self.model = model
+
+    def own_parameters(self) -> dict[str, Any]:
+        return {"model": lp.modules.Parameter("model", self.model)}
+
+    def with_own_parameters(self, values: Any) -> Named:
+        return Named(values["model"])
+
+    def forward(self, a: str) -> lp.Prediction:
+        return lp.Predict("a -> b", model=self.model)(a=a)
+
+
+def test_a_model_of_a_users_own_module_is_one_of_the_programs(tmp_path: Path) -> None:
+    path = saved(Named(lp.ModelRef.of(saying("handed", "house/llama"))), tmp_path)
+    assert read_artifact(path).model_names == ("house/llama",)
+    lm = saying("new", "other/name")
+    assert lp.load(path, [Named], models={"house/llama": lm})(a="x").b == "new"
