@@ -34,6 +34,8 @@ async def read_whole(response: aiohttp.ClientResponse, most: int) -> bytes:
     """
     if response.content_length is not None and response.content_length > most:
         raise ReplyTooLarge(f"the reply is larger than {most // 2**20} MB")
+    if response.content_length is not None and not response.headers.get("Content-Encoding"):
+        return await response.read()  # no more comes than it says: the usual case
     pieces = [piece async for piece in _pieces(response, most)]
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 

@@ -181,7 +181,9 @@ class OpenAICompatible:
             ) from None
         except aiohttp.ClientPayloadError:
             raise ServerError(
-                f"{self.name}: the reply was cut off", model=self.name, charge="everything"
+                f"{self.name}: the reply was cut off",
+                model=self.name,
+                charge="everything",
             ) from None
         except (aiohttp.ClientError, OSError) as error:
             # Without a connection nothing was sent; one that broke may have been of use.

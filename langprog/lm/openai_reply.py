@@ -167,9 +167,12 @@ def _status(error: Any) -> int:
 
 def text_in(message: Mapping[str, Any], reason: FinishReason) -> str:
     """Return the text of a message that ended for a reason."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
     # A message of nothing but tool calls or thoughts may lack it; so may one that was cut off.
-    optional = reason != "stop" or bool(reasoning_in(message))
-    content = message.get("content") if optional else message["content"]
+    if "content" not in message and reason == "stop" and not reasoning_in(message):
+        raise KeyError("content")
     return text_of_content(content)
 
 

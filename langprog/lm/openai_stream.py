@@ -42,8 +42,12 @@ class _Choice:
     # Where a call goes on, by the index that the endpoint gives it.
     places: dict[int, int] = field(default_factory=dict)
     reason: FinishReason | None = None
-    seen: bool = False
     refused: bool = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of it has come."""
+        return bool(self.reason or self.texts or self.thoughts or self.calls or self.refused)
 
 
 def data_of(line: str) -> str:
@@ -74,7 +78,7 @@ class Assembly:
     @property
     def ended(self) -> bool:
         """Whether every completion that came has said why it ended."""
-        begun = [choice for choice in self._choices if choice.seen]
+        begun = [choice for choice in self._choices if choice.begun]
         return bool(begun) and all(choice.reason is not None for choice in begun)
 
     def add(self, data: str) -> list[Delta]:
@@ -103,7 +107,6 @@ class Assembly:
         if not 0 <= index < len(self._choices):
             return
         choice = self._choices[index]
-        choice.seen = True
         delta = data.get("delta") or data.get("message") or {}
         thought, text = reasoning_in(delta), text_of_content(delta.get("content"))
         if thought:
@@ -128,7 +131,7 @@ class Assembly:
             ServerError: The endpoint broke off.
             ContentFilterError: The provider refused the content.
         """
-        choices = [choice for choice in self._choices if choice.seen]
+        choices = [choice for choice in self._choices if choice.begun]
         calls = tuple(map(_calls, choices))
         if not choices or any(not call.name for several in calls for call in several):
             raise ServerError(

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from langprog.errors import BadRequestError
+from langprog.lm.openai_errors import LONGEST_SAID
 from langprog.lm.types import Request
 
 Setting = Literal[
@@ -184,7 +185,7 @@ def refusal_in(
     Returns:
         ``None`` where it is about none: then it is the user's error.
     """
-    said = _HINTS.sub(" ", error.said)
+    said = _HINTS.sub(" ", error.said[:LONGEST_SAID])
     if _ELSEWHERE.search(said):
         return None
     present = [
