@@ -134,9 +134,9 @@ REQUESTS = st.builds(
     ).map(tuple),
     st.builds(
         Sampling,
-        st.none() | st.sampled_from([0.0, 0.5]),
+        st.none() | st.sampled_from([0, 0.0, 0.5, 1]),
         st.none() | st.integers(1, 2),
-        st.none() | st.sampled_from([0.5, 1.0]),
+        st.none() | st.sampled_from([0.5, 1, 1.0]),
         st.lists(WORDS, max_size=2).map(tuple),
         st.none() | st.integers(0, 2),
         st.none() | st.sampled_from(["low", "high"]),
