@@ -182,7 +182,7 @@ def _our_form(dspy: Any) -> Any:
 
         def parse(self, signature: Any, completion: str) -> dict[str, Any]:
             try:
-                return chat.parse(_spec(signature), completion)
+                return chat.parse(_spec(signature), lp.Completion((completion,), "dspy"))
             except ParseError as error:
                 raise AdapterParseError(
                     adapter_name="OurForm",

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from langprog.modules import Route as Route
     from langprog.modules import Router as Router
     from langprog.modules import Vote as Vote
+    from langprog.modules import parallel as parallel
     from langprog.modules import record_trace as record_trace
     from langprog.runtime import LM as LM
     from langprog.runtime import configure as configure
@@ -85,6 +86,7 @@ _ROOM_OF = {
     "evaluate": "evaluation",
     "load": "artifact",
     "load_examples": "example",
+    "parallel": "modules",
     "record_trace": "modules",
     "using": "runtime",
 }
@@ -128,6 +130,7 @@ __all__ = [
     "evaluate",
     "load",
     "load_examples",
+    "parallel",
     "record_trace",
     "using",
 ]

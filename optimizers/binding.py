@@ -9,7 +9,7 @@ from typing import Any
 from langprog import Module
 from langprog.errors import ModelError
 from langprog.lm import LanguageModel, ModelRef, public_address, same_model
-from langprog.runtime import current, model_in_force
+from langprog.runtime import adapter_for, current, model_in_force
 
 Model = str | ModelRef | None
 
@@ -86,8 +86,8 @@ def bind_program(program: Module) -> Module:
             ref = _bind(predictor.model)
             values[f"{path}.model"] = ref
             sampling = sampling.over(ref.sampling)
-        if predictor.adapter is None:
-            values[f"{path}.adapter"] = settings.adapter
+        # What "auto" stands for is settled here; an artifact says what was used.
+        values[f"{path}.adapter"] = adapter_for(predictor.adapter, predictor.model)
         values[f"{path}.sampling"] = sampling
     return program.with_parameters(values).freeze()
 

@@ -17,6 +17,7 @@ from langprog.errors import BudgetExceeded, InputError
 from langprog.evaluation import metric_name
 from langprog.lm import Budgeted, LanguageModel, Ledger, ModelRef, Recorded, layers_of, model_from
 from langprog.modules import Signal
+from langprog.runtime import deciding_schemas
 from optimizers.allowance import SPARE, Allowance, Share, plan, unpaid
 from optimizers.binding import AskedModels, bind_program, check_models
 from optimizers.candidate import Candidate
@@ -24,11 +25,7 @@ from optimizers.certificate import Aim, Certificate, Pairs, certify, too_few, un
 from optimizers.compiled import Compiled
 from optimizers.dialects import Dialects, models_of
 from optimizers.evidence import Evidence
-from optimizers.fingerprint import (
-    data_digest,
-    knobs_of,
-    metric_digest,
-)
+from optimizers.fingerprint import data_digest, knobs_of, metric_digest
 from optimizers.forecast import Facts, Work
 from optimizers.front import FrontPoint, Objective, chosen, front_of, points_of
 from optimizers.journal import Journal
@@ -187,17 +184,20 @@ class _Compilation:
             await dialects.negotiate(
                 order.program, order.parts.train, searcher.signals(order.program)
             )
-            candidate, tally = await self._searched()
-            begun = self._journal.meter.read()
-            certificate, pairs = await self._certified(candidate, tally)
-            certified = self._journal.meter.read().since(begun)
-            ships = certificate.verdict != "original"
-            program = self._order.program
-            shipped = bind_program(candidate.apply(program) if ships else program)
-            front = [
-                replace(point, program=bind_program(point.program))
-                for point in front_of(self._points)
-            ]
+            with deciding_schemas(dialects.schemas):
+                return await self._search_and_certify()
+
+    async def _search_and_certify(self) -> Compiled:
+        candidate, tally = await self._searched()
+        begun = self._journal.meter.read()
+        certificate, pairs = await self._certified(candidate, tally)
+        certified = self._journal.meter.read().since(begun)
+        ships = certificate.verdict != "original"
+        program = self._order.program
+        shipped = bind_program(candidate.apply(program) if ships else program)
+        front = [
+            replace(point, program=bind_program(point.program)) for point in front_of(self._points)
+        ]
         self._teller.spent()
         self._teller.tell(Finished(certificate.verdict, str(certificate)))
         rows = compared_rows(self._order.program.input_names(), pairs)

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from functools import partial
 
 from langprog import Example, Module
+from langprog.adapters import AUTO, adapter_named, conforms
 from langprog.errors import (
     BadRequestError,
     BudgetExceeded,
@@ -22,6 +24,7 @@ from langprog.errors import (
     TransportError,
 )
 from langprog.lm import (
+    Completion,
     LanguageModel,
     Message,
     ModelRef,
@@ -30,11 +33,13 @@ from langprog.lm import (
     Request,
     Sampling,
     Setting,
+    capabilities_of,
     dialect_of,
     model_from,
 )
 from langprog.modules import Signal
 from langprog.runtime import current, model_named
+from langprog.signature import SignatureSpec
 from optimizers.journal import Journal
 from optimizers.progress import Noted
 from optimizers.teller import Teller
@@ -58,11 +63,16 @@ class Dialects:
     """
 
     def __init__(self, models: Iterable[LanguageModel], journal: Journal, teller: Teller) -> None:
-        layers = (dialect_of(model) for model in models)
+        given = list(models)
+        layers = (dialect_of(model) for model in given)
         self._layers = tuple({id(layer): layer for layer in layers if layer is not None}.values())
+        self._declared = {
+            (model.name, model.endpoint): capabilities_of(model).schema for model in given
+        }
         self._journal = journal
         self._teller = teller
         self._asked: set[int] = set()
+        self.schemas: dict[tuple[str, str], bool] = {}
         self._learning = [partial(self._learn, layer) for layer in self._layers]
 
     def __enter__(self) -> Dialects:
@@ -96,33 +106,58 @@ class Dialects:
             examples: Some of its examples; endpoints are asked with a prompt of the first.
             signals: What its cascades are asked with, by their paths.
 
+        Afterwards ``schemas`` says by (name, endpoint) which models keep to a schema, of those
+        of which nobody has said so: there ``auto`` stands for ``json``.
+
         Raises:
             AuthError: An endpoint does not accept the key.
             InputError: A signal needs log-probabilities that a model does not give.
         """
-        request = Request(
-            question_of(program, examples),
-            SETTINGS,
-            logprobs=any(signal.logprobs for signal in signals.values()),
-            ledgers=current().ledgers,
-        )
+        logprobs = any(signal.logprobs for signal in signals.values())
+        question = Question.of(program, examples, logprobs=logprobs)
         unknown = [layer for layer in self._layers if not self._journal.knows(_key(layer))]
-        await asyncio.gather(*(self._ask(layer, request) for layer in unknown))
+        await asyncio.gather(*(self._ask(layer, question) for layer in unknown))
+        self.schemas = {
+            key: proven
+            for key in map(_key, self._layers)
+            if (proven := self._journal.proven(key)) is not None
+        }
         lacking = {layer.name for layer in self._layers if "logprobs" in layer.refused}
         check_signals(program, signals, lacking)
 
-    async def _ask(self, layer: Negotiated, request: Request) -> None:
+    async def _ask(self, layer: Negotiated, question: Question) -> None:
         self._asked.add(id(layer))
+        proven: bool | None = None
+        completion: Completion | None = None
         try:
-            completion = await layer.complete(request)
-            if request.logprobs and completion.logprobs is None:
-                layer.refuse({"logprobs"})
-        except (*_UNKNOWN, BudgetExceeded):
-            return
+            if question.signature is not None and self._declared.get(_key(layer)) is None:
+                completion = await self._tried(layer, question.request_schema())
+                # Without the format it may have been luck.
+                proven = (
+                    completion is not None
+                    and "response_format" not in layer.refused
+                    and conforms(question.signature, completion)
+                )
+            if completion is None:
+                completion = await self._tried(layer, question.request())
         finally:
             self._asked.discard(id(layer))
-        self._journal.learn(_key(layer), layer.refused, completion)
+        if completion is None:
+            return
+        if question.logprobs and completion.logprobs is None:
+            layer.refuse({"logprobs"})
+        self._journal.learn(_key(layer), layer.refused, completion, proven)
         self._say(layer, layer.refused)
+        if proven:
+            self._teller.note(
+                Noted(f"{layer.name} keeps to a response schema: the adapter auto is json with it")
+            )
+
+    async def _tried(self, layer: Negotiated, request: Request) -> Completion | None:
+        try:
+            return await layer.complete(request)
+        except (*_UNKNOWN, BudgetExceeded):
+            return None
 
 
 def check_signals(program: Module, signals: Mapping[str, Signal], lacking: Set[str]) -> None:
@@ -138,7 +173,8 @@ def check_signals(program: Module, signals: Mapping[str, Signal], lacking: Set[s
     """
     modules = program.named_modules()
     for path, signal in signals.items():
-        names = (unwrapped(one.model).name for one in modules[path].predictors().values())
+        predictors = modules[path].predictors().values()
+        names = (unwrapped(predictor.model).name for predictor in predictors)
         name = next((name for name in names if signal.logprobs and name in lacking), None)
         if name is not None:
             raise InputError(
@@ -148,15 +184,49 @@ def check_signals(program: Module, signals: Mapping[str, Signal], lacking: Set[s
             )
 
 
-def question_of(program: Module, examples: Sequence[Example]) -> tuple[Message, ...]:
-    """Return a prompt of the program: of the first predictor that an example can be shown to."""
-    for predictor in program.predictors().values():
-        for example in examples[:1]:
-            if all(name in example for name in predictor.inputs):
-                inputs = {name: example[name] for name in predictor.inputs}
-                messages: tuple[Message, ...] = predictor.render(predictor.checked(inputs))
-                return messages
-    return QUESTION
+@dataclass(frozen=True)
+class Question:
+    """What endpoints are asked to show what they take.
+
+    Args:
+        messages: A prompt of the program, as its own adapter writes it.
+        signature: Whose outputs it asks for; ``None`` where ``auto`` is nowhere in force, or no
+            predictor can be shown an example.
+        as_json: The same prompt as the adapter ``json`` writes it.
+        logprobs: Whether log-probabilities are wanted.
+    """
+
+    messages: tuple[Message, ...] = QUESTION
+    signature: SignatureSpec | None = None
+    as_json: tuple[Message, ...] = ()
+    logprobs: bool = False
+
+    @classmethod
+    def of(cls, program: Module, examples: Sequence[Example], *, logprobs: bool) -> Question:
+        """Return the prompt of the first predictor that the first example can be shown to."""
+        for predictor in program.predictors().values():
+            for example in examples[:1]:
+                if not all(name in example for name in predictor.inputs):
+                    continue
+                values = predictor.checked({name: example[name] for name in predictor.inputs})
+                automatic = (predictor.adapter or current().adapter) == AUTO
+                return cls(
+                    predictor.render(values),
+                    predictor.signature if automatic else None,
+                    adapter_named("json").render(predictor.signature, predictor.demos, values),
+                    logprobs,
+                )
+        return cls(logprobs=logprobs)
+
+    def request(self) -> Request:
+        """Return the request as the program would make it."""
+        return Request(self.messages, SETTINGS, logprobs=self.logprobs, ledgers=current().ledgers)
+
+    def request_schema(self) -> Request:
+        """Return the request with a response schema."""
+        assert self.signature is not None
+        schema = adapter_named("json").response_schema(self.signature)
+        return replace(self.request(), messages=self.as_json, response_schema=schema)
 
 
 def models_of(

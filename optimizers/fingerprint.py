@@ -14,6 +14,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from langprog import Example, Module
+from langprog.adapters import reference_of
 from langprog.lm import LanguageModel, ModelRef, model_name
 
 # Fields of an optimizer that change how fast it works and nothing else carry this in metadata.
@@ -44,9 +45,12 @@ def program_digest(program: Module) -> str:
         parts[path]["signature"] = predictor.signature.digest
         parts[path]["demos"] = [demo.digest for demo in predictor.demos]
     for key, parameter in program.parameters().items():
+        value = parameter.value
+        if parameter.kind == "adapter" and value is not None:
+            value = reference_of(value)
         if parameter.kind not in ("instruction", "demos"):
-            value = parameter.value
-            parts[key] = repr(model_name(value) if parameter.kind == "model" else value)
+            value = model_name(value) if parameter.kind == "model" else value
+            parts[key] = repr(value)
     return json_digest(parts)
 
 

@@ -68,6 +68,7 @@ class Journal:
         self.diverged_at: int | None = None
         self._calls: dict[str, Completion] = {}
         self._dialects: dict[tuple[str, str], frozenset[Setting]] = {}
+        self._proven: dict[tuple[str, str], bool] = {}
         self._decisions: list[dict[str, Any]] = []
         self._known_decisions: list[dict[str, Any]] = []
         self._mutex = threading.Lock()
@@ -116,7 +117,10 @@ class Journal:
                     tokens += completion.usage.total_tokens
                     dollars = _sum(dollars, completion.dollars)
             elif record["kind"] == "dialect":
-                self._dialects[record["model"], record["endpoint"]] = frozenset(record["refused"])
+                endpoint = (record["model"], record["endpoint"])
+                self._dialects[endpoint] = frozenset(record["refused"])
+                if record["schema"] is not None:
+                    self._proven[endpoint] = record["schema"]
                 calls += record["calls"]
                 tokens += record["tokens"]
                 dollars = _sum(dollars, record["dollars"])
@@ -164,11 +168,16 @@ class Journal:
         """Return the settings that (model, endpoint) is known to refuse."""
         return self._dialects.get(endpoint, frozenset())
 
+    def proven(self, endpoint: tuple[str, str]) -> bool | None:
+        """Return whether (model, endpoint) kept to a schema; ``None`` where nobody has tried."""
+        return self._proven.get(endpoint)
+
     def learn(
         self,
         endpoint: tuple[str, str],
         refused: frozenset[Setting],
         completion: Completion | None = None,
+        schema: bool | None = None,
     ) -> None:
         """Keep a dialect.
 
@@ -176,9 +185,12 @@ class Journal:
             endpoint: Name of the model, and where it answers.
             refused: All settings that it refuses.
             completion: What was paid for to find out, if anything was.
+            schema: Whether it kept to a response schema, if that was tried.
         """
         with self._mutex:
             self._dialects[endpoint] = refused
+            if schema is not None:
+                self._proven[endpoint] = schema
             if self._file is not None:
                 self._append(
                     {
@@ -186,6 +198,7 @@ class Journal:
                         "model": endpoint[0],
                         "endpoint": endpoint[1],
                         "refused": sorted(refused),
+                        "schema": schema,
                         "calls": int(completion is not None),
                         "tokens": completion.usage.total_tokens if completion else 0,
                         "dollars": completion.dollars if completion else 0.0,

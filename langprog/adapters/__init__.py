@@ -1,32 +1,54 @@
 """Adapters: the form in which a signature is put to a model and its answer is read.
 
-- ``chat``: marked sections. ``json_object``: one JSON object, constrained by a schema.
-- ``values``: single values as text and back; ``loose_json``: JSON as models write it.
+- ``base``: what an adapter is, with an example of one of your own.
+- ``chat``: marked sections. ``json_object``: one JSON object, constrained by a schema. ``xml``: an
+  element for each field. ``function_call``: a tool called with the outputs.
+- ``registry``: adapters by name and version, those of installed packages among them.
+- ``conformity``: whether a reply kept to a schema.
+- ``values``: values as text and back; ``scalars``: the plain ones among them.
+- ``loose_json``: the JSON in a reply; ``json_reader``: JSON with its punctuation forgiven.
+- ``thinking``, ``leftovers``, ``sentences``: what a model writes around an answer.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
-from langprog.adapters.base import Adapter
+from langprog.adapters.base import Adapter, collected, head_of, sent_back, shown
 from langprog.adapters.chat import ChatAdapter
-from langprog.adapters.json_object import JSONAdapter
-from langprog.errors import InputError
-
-ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
-    {adapter.name: adapter for adapter in (ChatAdapter(), JSONAdapter())}
+from langprog.adapters.conformity import conforms
+from langprog.adapters.function_call import ToolsAdapter
+from langprog.adapters.json_object import JSONAdapter, object_in, values_from_object
+from langprog.adapters.registry import (
+    ADAPTERS,
+    AUTO,
+    adapter_named,
+    check_adapter,
+    check_unclaimed,
+    reference_of,
 )
+from langprog.adapters.thinking import answer_in
+from langprog.adapters.values import decode, encode, from_data, json_text
+from langprog.adapters.xml import XMLAdapter
 
-
-def adapter_named(name: str) -> Adapter:
-    """Return the adapter of that name.
-
-    Raises:
-        InputError: There is none; the message lists those that there are.
-    """
-    adapter = ADAPTERS.get(name)
-    if adapter is None:
-        raise InputError(f"there is no adapter {name!r}; there are {', '.join(ADAPTERS)}")
-    return adapter
-
-
-__all__ = ["ADAPTERS", "Adapter", "ChatAdapter", "JSONAdapter", "adapter_named"]
+__all__ = [
+    "ADAPTERS",
+    "AUTO",
+    "Adapter",
+    "ChatAdapter",
+    "JSONAdapter",
+    "ToolsAdapter",
+    "XMLAdapter",
+    "adapter_named",
+    "answer_in",
+    "check_adapter",
+    "check_unclaimed",
+    "collected",
+    "conforms",
+    "decode",
+    "encode",
+    "from_data",
+    "head_of",
+    "json_text",
+    "object_in",
+    "reference_of",
+    "sent_back",
+    "shown",
+    "values_from_object",
+]

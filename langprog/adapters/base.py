@@ -1,24 +1,74 @@
-"""What an adapter does: a signature and values become messages, a completion becomes values."""
+r"""What an adapter does: a signature and values become messages, a completion becomes values.
+
+An adapter of your own derives from :class:`Adapter`, with ``name``, ``render`` and ``parse``::
+
+    from langprog.adapters import Adapter, collected, decode, encode, head_of, shown
+    from langprog.lm import Message
+
+    class Lines(Adapter):
+        name = "lines"
+
+        def render(self, signature, demos, inputs):
+            head = f"{head_of(signature)}\n\nReply with a line `name = value` for each output."
+            call = Message("user", self.write(signature.inputs, inputs))
+            return (Message("system", head), *shown(signature, demos, self.write), call)
+
+        def parse(self, signature, completion):
+            lines = [line.partition(" = ") for line in completion.text.splitlines()]
+            said = {name: value for name, equals, value in lines if equals}
+            return collected(
+                signature,
+                lambda field: decode(field, said[field.name]),
+                completion.text,
+                lambda names: f"there is no line for {', '.join(names)}",
+            )
+
+        def write(self, fields, values):
+            shown = [name for name in fields if name in values]
+            texts = [encode(fields[name], values[name]).replace("\n", " ") for name in shown]
+            return "\n".join(f"{name} = {text}" for name, text in zip(shown, texts))
+
+It is handed over as an object: ``lp.Predict(signature, adapter=Lines())``,
+``lp.using(adapter=Lines())``. A package gives it a name for everybody with an entry point of the
+group ``langprog.adapters``::
+
+    [project.entry-points."langprog.adapters"]
+    lines = "my_package:Lines"
+
+What a version renders stays the same byte for byte, as programs were certified with it: whoever
+changes it raises ``version`` and keeps the earlier one (the entry point is then a tuple of both).
+Artifacts name an adapter ``lines``, from version 2 on ``lines@2``.
+"""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from langprog.errors import InputError, ParseError
 from langprog.example import Example
-from langprog.lm import Message
+from langprog.lm import Completion, Message, Tool
 from langprog.signature import FieldSpec, SignatureSpec
 
 
 class Adapter(Protocol):
-    """The form in which a signature is put to a model and its answer is read."""
+    """The form in which a signature is put to a model and its answer is read.
+
+    A subclass writes ``name``, ``render`` and ``parse``, and of the rest what it wants otherwise.
+    """
 
     @property
     def name(self) -> str:
-        """The name by which programs and artifacts know it."""
+        """The name by which programs know it: letters, digits, ``.``, ``_`` and ``-``."""
         ...
 
+    @property
+    def version(self) -> int:
+        """Counts from 1; a new number for whatever renders other bytes."""
+        return 1
+
+    @abstractmethod
     def render(
         self, signature: SignatureSpec, demos: Sequence[Example], inputs: Mapping[str, Any]
     ) -> tuple[Message, ...]:
@@ -31,11 +81,8 @@ class Adapter(Protocol):
         """
         ...
 
-    def response_schema(self, signature: SignatureSpec) -> Mapping[str, Any] | None:
-        """Return the JSON schema that the reply should follow, or ``None``."""
-        ...
-
-    def parse(self, signature: SignatureSpec, text: str) -> dict[str, Any]:
+    @abstractmethod
+    def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name: forgiving in form, never in content.
 
         Raises:
@@ -43,9 +90,29 @@ class Adapter(Protocol):
         """
         ...
 
-    def repair(self, messages: tuple[Message, ...], text: str, reason: str) -> tuple[Message, ...]:
-        """Return the prompt that sends an unreadable reply back."""
-        ...
+    def response_schema(self, signature: SignatureSpec) -> Mapping[str, Any] | None:
+        """Return the JSON schema that the reply should follow, or ``None``."""
+        return None
+
+    def tools(self, signature: SignatureSpec) -> tuple[Tool, ...]:
+        """Return the tools that the model may call; what they are called with is the answer."""
+        return ()
+
+    def tool_choice(self, signature: SignatureSpec) -> str | None:
+        """Return the tool to be called, ``required`` or ``auto``; ``None`` without tools."""
+        return None
+
+    def repair(
+        self, messages: tuple[Message, ...], completion: Completion, reason: str
+    ) -> tuple[Message, ...]:
+        """Return the prompt that sends an unreadable reply back.
+
+        Args:
+            messages: The prompt.
+            completion: The reply.
+            reason: What is wrong with it.
+        """
+        return sent_back(messages, completion.text, reason)
 
 
 def head_of(signature: SignatureSpec) -> str:
@@ -130,18 +197,3 @@ def sent_back(messages: tuple[Message, ...], text: str, reason: str) -> tuple[Me
             f"That reply could not be read: {reason}. Reply again in the form asked for.",
         ),
     )
-
-
-def answer_in(text: str) -> str:
-    """Return what a reply says after thinking aloud (``<think>...</think>`` at its beginning).
-
-    Raises:
-        ParseError: It ends while it is still thinking.
-    """
-    opened = text.lstrip()
-    if not opened.startswith("<think>"):
-        return text
-    _, closed, answer = opened.partition("</think>")
-    if not closed:
-        raise ParseError("it ends before the answer", text=text)
-    return answer

@@ -7,18 +7,28 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from langprog.adapters.base import answer_in, collected, head_of, sent_back, shown
-from langprog.adapters.json_object import by_name, object_in, values_from_object
-from langprog.adapters.values import decode, encode, unfenced
+from langprog.adapters.base import Adapter, collected, head_of, shown
+from langprog.adapters.json_object import object_in, values_from_object
+from langprog.adapters.leftovers import (
+    without_brackets,
+    without_closing,
+    without_label,
+    without_tokens,
+    without_wrapping,
+)
+from langprog.adapters.scalars import unfenced
+from langprog.adapters.sentences import named_in
+from langprog.adapters.thinking import Thinking, may_think
+from langprog.adapters.values import by_name, decode, encode, fitted
 from langprog.errors import ParseError
 from langprog.example import Example
-from langprog.lm import Message
-from langprog.signature import FieldSpec, Plain, SignatureSpec, without_limits
+from langprog.lm import Completion, Message
+from langprog.signature import FieldSpec, Maybe, Plain, SignatureSpec, without_limits
 
 Names = tuple[str, ...]
 
 _LEAD = " \t>#*_-"  # what may stand before a marker that heads its line
-_FENCE_OPENS = re.compile(r"^```[\w+-]*[ \t]*\n\s*\Z", re.MULTILINE)
+_FENCE_OPENS = re.compile(r"^```[\w+-]*+[ \t]*+\n\s*+\Z", re.MULTILINE)
 
 
 @lru_cache(maxsize=256)
@@ -44,6 +54,11 @@ def _writer(
 
 
 @lru_cache(maxsize=256)
+def _names(signature: SignatureSpec) -> Names:
+    return tuple(field.name for field in signature.fields)
+
+
+@lru_cache(maxsize=256)
 def _system(signature: SignatureSpec) -> Message:
     markers = " ".join(f"[[{name}]]" for name in signature.outputs)
     return Message(
@@ -55,7 +70,7 @@ def _system(signature: SignatureSpec) -> Message:
 
 @lru_cache(maxsize=256)
 def _marker(names: Names) -> re.Pattern[str]:
-    return re.compile(rf"(\\*){_brackets(names)}", _flags(names))
+    return re.compile(rf"\\{_brackets(names)}", _flags(names))
 
 
 @lru_cache(maxsize=256)
@@ -98,7 +113,7 @@ def _brackets(names: Names) -> str:
     )
 
 
-class ChatAdapter:
+class ChatAdapter(Adapter):
     """The adapter ``chat``."""
 
     name = "chat"
@@ -114,11 +129,7 @@ class ChatAdapter:
         call = Message("user", _writer(signature)(signature.inputs, inputs))
         return (*_static(signature, tuple(demos)), call)
 
-    def response_schema(self, signature: SignatureSpec) -> None:
-        """Return ``None``: marked sections are no JSON."""
-        return None
-
-    def parse(self, signature: SignatureSpec, text: str) -> dict[str, Any]:
+    def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.
 
         A marker at the beginning of a line counts; one inside a line only where a field would be
@@ -129,22 +140,22 @@ class ChatAdapter:
         Raises:
             ParseError: An output is missing, does not fit, or comes twice and differs.
         """
-        said = answer_in(text).strip()
+        text = completion.text
+        names = _names(signature)
+        said = (_answer(signature, text, names) if may_think(text) else text).strip()
+        if said[-1:] in (">", "]"):
+            said = without_tokens(said)
         answer = unfenced(said)
-        names = tuple(field.name for field in signature.fields)
         sections = sections_of(answer, names, tuple(signature.outputs), text)
         if not sections:
             found = _object(signature, answer, text)
             if found is not None:
                 return values_from_object(signature, found, text)
             sections = _unmarked(signature, said, names)
+        alone = len(signature.outputs) == 1
         return collected(
-            signature, lambda field: decode(field, sections[field.name]), text, _missing
+            signature, lambda field: _value(field, sections[field.name], alone), text, _missing
         )
-
-    def repair(self, messages: tuple[Message, ...], text: str, reason: str) -> tuple[Message, ...]:
-        """Return the prompt that sends an unreadable reply back."""
-        return sent_back(messages, text, reason)
 
 
 def sections_of(answer: str, names: Names, wanted: Names, text: str) -> dict[str, str]:
@@ -174,7 +185,10 @@ def sections_of(answer: str, names: Names, wanted: Names, text: str) -> dict[str
                 break
             continue
         end = marks[index + 1].start if index + 1 < len(marks) else _end(answer, marks[0])
-        body = unescaped(answer[mark.end : end].strip(), names)
+        body = answer[mark.end : end].strip()
+        if body[-1:] in (">", "]"):
+            body = without_closing(body, mark.name)
+        body = unescaped(body, names)
         if sections.setdefault(mark.name, body) != body:
             raise ParseError(f"the section [[{mark.name}]] comes twice and differs", text=text)
     return sections
@@ -191,14 +205,19 @@ class _Mark(NamedTuple):
 
 def _marks_in(answer: str, names: Names) -> list[_Mark]:
     marks = []
+    passed = 0  # behind the last marker: what stands before is looked at once
     for found in _markers(names).finditer(answer):
         begin, end = found.span()
-        line = answer.rfind("\n", 0, begin) + 1
-        lead = answer[line:begin]
-        if lead.endswith("\\"):
-            continue
-        heads = not lead or not lead.strip(_LEAD)
-        bold = lead[-2:] if lead.endswith(("**", "__")) else ""
+        line = answer.rfind("\n", passed, begin) + 1
+        first = line > 0 or passed == 0  # the first marker of its line
+        lead = answer[line if first else passed : begin]
+        passed = end
+        heads, bold = first, ""
+        if lead:
+            if lead[-1] == "\\":
+                continue
+            heads = first and not lead.strip(_LEAD)
+            bold = lead[-2:] if lead.endswith(("**", "__")) else ""
         if answer[end : end + 1] != "\n":
             end = _after(answer, end, bold)
         start = line if heads else begin - len(bold)
@@ -218,11 +237,60 @@ def _after(answer: str, end: int, bold: str) -> int:
 
 def _end(answer: str, first: _Mark) -> int:
     # The sections may stand in a code fence, with words before and after it.
-    if _FENCE_OPENS.search(answer, 0, first.start):
+    if first.start and _FENCE_OPENS.search(answer, 0, first.start):
         closing = answer.rfind("\n```", first.end)
         if closing >= 0 and answer.count("```", first.end, closing) % 2 == 0:
             return closing
     return len(answer)
+
+
+def _answer(signature: SignatureSpec, text: str, names: Names) -> str:
+    """Return what a reply says after its thinking.
+
+    Raises:
+        ParseError: It ends while it is still thinking.
+    """
+    # A tag of an output's own name may hold its value where there are no sections.
+    thinking = Thinking(text, () if "[[" in text else signature.outputs)
+    start, ends = thinking.start, thinking.ends()
+    if ends:
+        start = max(start, _last_before_sections(text, start, ends, names, signature))
+    answer = text[start:]
+    if ends and not answer.strip():
+        raise ParseError("it ends before the answer: nothing follows its thinking", text=text)
+    return answer
+
+
+def _last_before_sections(
+    text: str, start: int, ends: Sequence[int], names: Names, signature: SignatureSpec
+) -> int:
+    """Return the last end of thinking after which every section stands that stands at all."""
+    last: dict[str, int] = {}
+    for mark in _marks_in(text[start:], names) if "[[" in text else ():
+        if mark.heads_line and mark.name in signature.outputs:
+            last[mark.name] = start + mark.start
+    bound = min(last.values(), default=len(text))
+    return max((end for end in ends if end <= bound), default=0)
+
+
+def _value(field: FieldSpec, text: str, alone: bool) -> Any:
+    try:
+        return decode(field, text)
+    except ParseError as error:
+        refused = error
+    # Thinking, a label or a tag of the field's own name are no part of what is not a text.
+    said = text[Thinking(text, (field.name,)).start :].strip() if may_think(text) else text
+    said = without_wrapping(without_brackets(said), field.name)
+    bare = without_label(said, field.name).strip()
+    if bare != text:
+        try:
+            return decode(field, bare)
+        except ParseError:
+            pass
+    named = named_in(field.shape, bare) if alone else None
+    if named is None:
+        raise refused
+    return fitted(field, named)
 
 
 def _object(signature: SignatureSpec, answer: str, text: str) -> Mapping[str, Any] | None:
@@ -234,15 +302,28 @@ def _object(signature: SignatureSpec, answer: str, text: str) -> Mapping[str, An
         if len(signature.outputs) == 1:  # braces in a text that is the answer
             return None
         raise
-    named = by_name(signature, found or {})
+    if found is None or (_is_text(signature) and (found.before.strip() or found.after.strip())):
+        return None
+    named = by_name(list(signature.outputs), found.value)
     return named if any(name in named for name in signature.outputs) else None
+
+
+@lru_cache(maxsize=256)
+def _is_text(signature: SignatureSpec) -> bool:
+    """Return whether the only output is a text: then all that a reply says may be its value."""
+    shapes = [without_limits(field.shape) for field in signature.outputs.values()]
+    inner = [without_limits(s.of) if isinstance(s, Maybe) else s for s in shapes]
+    return inner == [Plain(str)]
 
 
 def _unmarked(signature: SignatureSpec, answer: str, names: Names) -> dict[str, str]:
     outputs = tuple(signature.outputs)
     single = signature.outputs[outputs[0]] if len(outputs) == 1 else None
-    if single is not None and without_limits(single.shape) == Plain(str):
-        return {single.name: unescaped(answer, names)} if answer else {}
+    if single is not None and _is_text(signature):
+        bare = without_label(answer, single.name)
+        if bare[-1:] in (">", "]"):
+            bare = without_closing(without_wrapping(bare, single.name), single.name)
+        return {single.name: unescaped(bare, names)} if bare else {}
     body = unfenced(answer)
     labels = list(_label(outputs).finditer(body))
     if sorted(_name(label, outputs) for label in labels) == sorted(outputs):
@@ -264,13 +345,11 @@ def escaped(text: str, names: Iterable[str]) -> str:
     """Return ``text`` with every marker-like text in it one backslash deeper."""
     if "[[" not in text:
         return text
-    return _marker(tuple(names)).sub(lambda found: "\\" + found.group(0), text)
+    return _markers(tuple(names)).sub(lambda found: "\\" + found.group(), text)
 
 
 def unescaped(text: str, names: Iterable[str]) -> str:
     """Undo :func:`escaped`."""
     if "\\[[" not in text:
         return text
-    return _marker(tuple(names)).sub(
-        lambda found: found.group(0)[1:] if found.group(1) else found.group(0), text
-    )
+    return _marker(tuple(names)).sub(lambda found: found.group()[1:], text)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from langprog.adapters.base import answer_in, collected, head_of, sent_back, shown
-from langprog.adapters.loose_json import Ambiguous, CutOff, loose_json
-from langprog.adapters.values import from_data, json_text
+from langprog.adapters.base import Adapter, collected, head_of, shown
+from langprog.adapters.json_reader import Ambiguous, CutOff
+from langprog.adapters.leftovers import without_tokens
+from langprog.adapters.loose_json import Found, loose_json
+from langprog.adapters.sentences import named_in
+from langprog.adapters.thinking import Thinking, may_think
+from langprog.adapters.values import by_name, fitted, from_data, json_text
 from langprog.errors import ParseError
 from langprog.example import Example
-from langprog.lm import Message
+from langprog.lm import Completion, Message
 from langprog.signature import FieldSpec, SignatureSpec
 
 
@@ -37,7 +40,7 @@ def _system(signature: SignatureSpec) -> Message:
     )
 
 
-class JSONAdapter:
+class JSONAdapter(Adapter):
     """The adapter ``json``."""
 
     name = "json"
@@ -57,20 +60,17 @@ class JSONAdapter:
         """Return the schema of an object with exactly the outputs; not to be written to."""
         return _schema(signature)
 
-    def parse(self, signature: SignatureSpec, text: str) -> dict[str, Any]:
+    def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.
 
         Raises:
             ParseError: There is no object, or an output is missing or does not fit.
         """
-        found = object_in(answer_in(text), text)
+        text = completion.text
+        found = _answer(text)
         if found is None:
-            raise ParseError("it holds no JSON object", text=text)
-        return values_from_object(signature, found, text)
-
-    def repair(self, messages: tuple[Message, ...], text: str, reason: str) -> tuple[Message, ...]:
-        """Return the prompt that sends an unreadable reply back."""
-        return sent_back(messages, text, reason)
+            raise ParseError("it holds no JSON object that can be read", text=text)
+        return values_from_object(signature, found.value, text)
 
 
 def _object(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
@@ -78,7 +78,28 @@ def _object(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
     return json_text(data)
 
 
-def object_in(answer: str, text: str) -> dict[str, Any] | None:
+def _answer(text: str) -> Found | None:
+    plain = text[:1] == "{" and "<" not in text and "[/" not in text  # by far the most
+    if plain or not may_think(text):
+        return object_in(text, text)
+    if text.lstrip()[:1] == "{":  # a tag may stand in a text of it
+        try:
+            whole = object_in(text, text)
+        except ParseError:
+            whole = None
+        if whole is not None and not whole.before:
+            return whole
+    thinking = Thinking(text)
+    said = text[thinking.start :]
+    ends = thinking.ends()
+    if ends and "{" in text[ends[-1] :]:
+        found = object_in(text[ends[-1] :], text)
+        if found is not None:
+            return found
+    return object_in(said, text)
+
+
+def object_in(answer: str, text: str) -> Found | None:
     """Return the JSON object in a reply, with fences and words around it taken away.
 
     Args:
@@ -88,13 +109,14 @@ def object_in(answer: str, text: str) -> dict[str, Any] | None:
     Raises:
         ParseError: The object is cut off, or there are several that differ.
     """
+    if answer[-1:] != "}":
+        answer = without_tokens(answer)
     try:
-        found: dict[str, Any] | None = loose_json(answer, dict, closed=True)
+        return loose_json(answer, dict, closed=True)
     except CutOff as error:
         raise ParseError(f"the JSON object is cut off: {error}", text=text) from None
     except Ambiguous as error:
         raise ParseError(str(error), text=text) from None
-    return found
 
 
 def values_from_object(
@@ -105,24 +127,21 @@ def values_from_object(
     Raises:
         ParseError: An output is missing or does not fit.
     """
-    named = by_name(signature, found)
-    return collected(signature, lambda field: from_data(field, named[field.name]), text, _missing)
+    named = by_name(list(signature.outputs), found)
+    alone = len(signature.outputs) == 1
+    return collected(
+        signature, lambda field: _value(field, named[field.name], alone), text, _missing
+    )
 
 
-def by_name(signature: SignatureSpec, found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return ``found`` under the outputs' own names, where only one key can be meant."""
-    if all(name in found for name in signature.outputs):
-        return found
-    named = dict(found)
-    for name in signature.outputs:
-        alike = [key for key in found if _bare(key) == _bare(name)]
-        if name not in found and len(alike) == 1:
-            named[name] = found[alike[0]]
-    return named
-
-
-def _bare(key: str) -> str:
-    return re.sub(r"[\s_-]+", "", key.casefold())
+def _value(field: FieldSpec, data: Any, alone: bool) -> Any:
+    try:
+        return from_data(field, data)
+    except ParseError:
+        named = named_in(field.shape, data) if alone and isinstance(data, str) else None
+        if named is None:
+            raise
+        return fitted(field, named)
 
 
 def _missing(names: Sequence[str]) -> str:

@@ -1,28 +1,46 @@
-"""JSON as models write it: read strictly first, then repaired; never beyond a cut or a hole."""
+"""The JSON value in a reply: read strictly first, then with its punctuation forgiven."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from bisect import bisect_right
+from typing import Any, NamedTuple
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-# A key without a value, or a comma with nothing before it: a repair would make something up.
-_HOLE = re.compile(r":\s*(?:[,}\]]|\Z)|[\[{,]\s*,")
-_FENCED = re.compile(r"^[ \t]*```[\w+-]*[ \t]*\n(.*?)\n[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE)
-_LAST = re.compile(r'(?:["}\]]|true|false|null)\Z')
+from langprog.adapters.json_reader import STRICT, Ambiguous, CutOff, Malformed, Reader
+
+MOST_REFUSED = 8  # brackets in the words around a value; more make the reply unreadable
+
+_FENCED = re.compile(r"^[ \t]*+```[\w+-]*+[ \t]*+\n\s*+(?=[\[{])", re.MULTILINE)
+_BRACKET = re.compile(r"[\[{]")
+# What begins like this is meant as JSON, even where it cannot be read.
+_MEANT = re.compile(
+    r"""\{\s*+(?:["'\u201c}]|[\w$-]++\s*+:|\Z)|\[\s*+(?:["'\u201c{\[\d\]-]|(?:true|false|null)\b|\Z)"""
+)
+_TEXT = re.compile(r'\\.|"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_GROUP = re.compile(r"\d,\d{3}(?!\d)", re.ASCII)
+_NUMBERS = re.compile(r"\[[\d\s,.eE+-]*+\]", re.ASCII)
+_SPACED = re.compile(r",\s+")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})*+(?:\.\d++)?", re.ASCII)
 
 
-class CutOff(ValueError):
-    """The text ends before its value does."""
+class Found(NamedTuple):
+    """A value and what stands around it, fences and blanks apart."""
+
+    value: Any
+    before: str = ""
+    after: str = ""
 
 
-class Ambiguous(ValueError):
-    """The text holds several values, and they differ."""
+class _Span(NamedTuple):
+    """A value and where it stands; words in brackets may be a mere remark, as in [sic]."""
+
+    value: Any
+    start: int
+    end: int
+    remark: bool
 
 
-def loose_json(text: str, kind: type, *, closed: bool = False) -> Any:
+def loose_json(text: str, kind: type, *, closed: bool = False) -> Found | None:
     """Return the list or the object that ``text`` holds, or ``None``.
 
     Args:
@@ -33,104 +51,125 @@ def loose_json(text: str, kind: type, *, closed: bool = False) -> Any:
 
     Raises:
         CutOff: It ends before the value does.
-        Ambiguous: It holds several values that differ, or an object with a key twice.
+        Ambiguous: It holds several values that differ, or can be read in several ways.
     """
-    whole = _strict(text)
-    if whole is not _NOTHING:
-        return whole if type(whole) is kind else None
-    fenced = [match.group(1) for match in _FENCED.finditer(text)]
-    for body in [*fenced, text] if len(fenced) == 1 else [text]:
-        found = list(_tops(body, "[" if kind is list else "{"))
-        if found:
-            return _only(found)
-        value = _repaired(body, kind, closed)
-        if value is not None:
-            return value
-    return None
-
-
-_NOTHING = object()
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        for name, value in pairs:
-            if found[name] != value:
-                raise Ambiguous(f"the key {name!r} comes twice, with different values")
-    return found
-
-
-def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number in JSON")
-
-
-# Line breaks and tabs as they are inside a string are a slip of form.
-_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_no_number, strict=False)
-
-
-def _strict(text: str) -> Any:
     try:
-        return _DECODER.decode(text)
+        whole = STRICT.decode(text)
     except Ambiguous:
         raise
     except (ValueError, RecursionError):
-        return _NOTHING
-
-
-def _tops(text: str, opening: str) -> Iterator[Any]:
-    # Only values that stand by themselves: what is inside a broken one is a part of it.
-    at = text.find(opening)
-    while at >= 0:
         try:
-            value, at = _DECODER.raw_decode(text, at)
-        except Ambiguous:
-            raise
-        except (ValueError, RecursionError):
-            return
-        yield value
-        at = text.find(opening, at)
+            return _embedded(text, kind, closed)
+        except RecursionError:
+            return None
+    _check_groups(text)
+    return Found(whole) if type(whole) is kind else None
 
 
-def _only(found: list[Any]) -> Any:
-    if any(value != found[0] for value in found[1:]):
+def _embedded(text: str, kind: type, closed: bool) -> Found | None:
+    spans = _spans(text, kind, closed)
+    spans = [span for span in spans if not span.remark] or spans
+    if not spans:
+        return None
+    first = spans[0]
+    if any(span.value != first.value for span in spans[1:]):
         raise Ambiguous("it holds several JSON values that differ")
-    return found[0]
+    _check_groups(text[first.start : first.end])
+    return Found(first.value, text[: first.start], text[spans[-1].end :])
 
 
-def _repaired(text: str, kind: type, closed: bool) -> Any:
-    opening, closing = ("[", "]") if kind is list else ("{", "}")
-    start, end = text.find(opening), text.rfind(closing)
-    if start < 0:
-        return None
-    _check_end(text[start:].rstrip("` \t\r\n"), closed)
-    body = text[start : end + 1] if end > start else text[start:].rstrip("` \t\r\n")
-    if _HOLE.search(_STRING.sub('""', body)):
-        return None
-    import json_repair  # noqa: PLC0415 - slow to import, and needed for broken replies alone
+def _spans(text: str, kind: type, closed: bool) -> list[_Span]:
+    """Return the values of that kind that stand by themselves.
 
-    try:
-        value = json_repair.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return value if type(value) is kind and (value or body == opening + closing) else None
+    What is inside another value is a part of it. Where a code fence opens with a value, the words
+    before it are talk.
+    """
+    fences = [match.end() for match in _FENCED.finditer(text)]
+    read = _Readings(text, kind, closed)
+    spans: list[_Span] = []
+    refused, at = 0, 0
+    while (bracket := _BRACKET.search(text, at)) is not None:
+        start = bracket.start()
+        later = bisect_right(fences, start)
+        span = read(start, talk=later < len(fences))
+        if span is not None:
+            at = span.end
+            if type(span.value) is kind:
+                _add(spans, span, fences[later - 1 : later] == [start])
+            continue
+        refused += 1
+        if later < len(fences):
+            at = fences[later]
+        elif _MEANT.match(text, start):
+            return []
+        else:
+            at = start + 1
+        if refused > MOST_REFUSED:
+            return []
+    fenced = set(fences)
+    opened = [index for index, span in enumerate(spans) if span.start in fenced]
+    return spans[opened[0] :] if opened else spans
 
 
-def _check_end(text: str, closed: bool) -> None:
-    bare = _STRING.sub('""', text)
-    opened, last = [], 0
-    for index, char in enumerate(bare):
-        if char in "[{":
-            opened.append(char)
-        elif char in "]}" and opened:
-            opened.pop()
-            last = index
-            if not opened:
-                return
-    rest = bare[last:].replace('""', "")
-    if '"' in rest:
-        if not bare.endswith(("]", "}")):
-            raise CutOff("a text in it has no end")
+def _add(spans: list[_Span], span: _Span, fenced: bool) -> None:
+    # A value that is said again and again is kept once.
+    last = spans[-1] if spans else None
+    if last is None or fenced or (last.value, last.remark) != (span.value, span.remark):
+        spans.append(span)
+    else:
+        spans[-1] = last._replace(end=span.end)
+
+
+class _Readings:
+    """Reads the values of one text, strictly for as long as that goes."""
+
+    def __init__(self, text: str, kind: type, closed: bool) -> None:
+        self._text = text
+        self._bracket = "[" if kind is list else "{"
+        self._closed = closed
+        self._reader: Reader | None = None
+
+    def __call__(self, start: int, *, talk: bool) -> _Span | None:
+        """Return the value that begins at ``start``, or ``None`` where there is none.
+
+        Raises:
+            CutOff: It is of the right kind and has no end, and it is no mere ``talk``.
+            Ambiguous: An object has a key twice, with different values.
+        """
+        text = self._text
+        if self._reader is None:
+            try:
+                value, end = STRICT.raw_decode(text, start)
+            except Ambiguous:
+                raise
+            except (ValueError, RecursionError):
+                # Only once: the decoder tells where it fails by counting the lines before.
+                self._reader = Reader(text)
+            else:
+                return _Span(value, start, end, remark=False)
+        own = text[start] == self._bracket
+        try:
+            value = self._reader.read(start, closed=self._closed and own)
+        except CutOff:
+            if own and not talk and _MEANT.match(text, start):
+                raise
+            return None
+        except Malformed:
+            return None
+        remark = self._reader.words and isinstance(value, list) and len(value) == 1
+        return _Span(value, start, self._reader.at, remark)
+
+
+def _check_groups(text: str) -> None:
+    """Check that no comma of a list may stand for thousands.
+
+    Raises:
+        Ambiguous: One may.
+    """
+    if not _GROUP.search(text):
         return
-    if not closed or len(opened) > 1 or not _LAST.search(bare):
-        raise CutOff("its last bracket is missing")
+    for listed in _NUMBERS.findall(_TEXT.sub('""', text)):
+        parts = _SPACED.split(listed.strip("[] \t\r\n"))
+        if len(parts) > 1 and any("," in part for part in parts):
+            if all(_THOUSANDS.fullmatch(part) for part in parts):
+                raise Ambiguous("its commas may part numbers or thousands")

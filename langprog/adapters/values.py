@@ -1,40 +1,58 @@
-"""Values as text and back: forgiving in form, never in content.
+"""Values as text and back: forgiving in form at every depth, never in content.
 
 A value is written plainly where reading it gives the very same value back, and as a JSON string
-otherwise, so that blanks at the ends, an empty text or the text ``"null"`` survive.
+otherwise, so that blanks at the ends, an empty text or the text ``"null"`` survive. Inside JSON
+the words null and none stand for no value where a type has one.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from langprog.adapters.loose_json import Ambiguous, CutOff, loose_json
+from langprog.adapters.json_reader import Ambiguous, CutOff, Unquoted
+from langprog.adapters.loose_json import Found, loose_json
+from langprog.adapters.scalars import (
+    Mismatch,
+    chosen,
+    decoded,
+    is_null,
+    mismatch,
+    number,
+    truth,
+    unfenced,
+)
 from langprog.errors import InputError, ParseError
 from langprog.signature import (
+    REQUIRED,
     Anything,
     Choice,
     FieldSpec,
     Listing,
     Mapped,
     Maybe,
+    Member,
     Plain,
     Record,
     Shape,
+    phrase,
     whole_text,
     without_limits,
 )
 
-_FENCE = re.compile(r"\A```[\w+-]*[ \t]*\n(.*?)\n?[ \t]*```\Z", re.DOTALL)
-_NUMBER = re.compile(r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)?(\.\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
-_BULLET = re.compile(r"[ \t]*(?:[-*\u2022]|\d+[.)])[ \t]+(.*\S)[ \t]*")
-_TRUE = frozenset({"true", "yes"})
-_FALSE = frozenset({"false", "no"})
-_NULL = frozenset({"null", "none"})
+_BULLET = re.compile(r"(?:[-*\u2022]|\d+[.)])[ \t]+(\S.*)")
+_BULLETED = re.compile(r"^[ \t]*+(?:[-*\u2022]|\d++[.)])[ \t]++\S", re.MULTILINE)
+_NUMERIC = re.compile(r"-?(?:0|[1-9]\d*+)(\.\d++)?+([eE][+-]?\d++)?", re.ASCII)
+_PADDED = re.compile(r"[+-]?0\d")
+_KEY_SEPARATORS = re.compile(r"[\s_-]+")
 _WRITER = json.JSONEncoder(ensure_ascii=False)
-_DECORATION = "*_`'\" \t\r\n"
+_WORDS: Mapping[str, Any] = MappingProxyType(
+    {"true": True, "false": False, "none": None, "null": None}
+)
+_TEXT = Plain(str)
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -68,36 +86,15 @@ def _reads_back(field: FieldSpec, text: str) -> bool:
         # By far the most frequent case, decided without a trial read.
         return text == text.strip() and (not text or text[0] not in '"`' or decoded(text) == text)
     try:
-        again = _decode(field, shape, text)
-    except ParseError:
+        again = _from_text(shape, text)
+    except Mismatch:
         return False
     # A choice is known by its text, whatever type stands behind it.
     plain = getattr(again, "value", again)
     return type(plain) is str and bool(plain == text)
 
 
-# --- reading -------------------------------------------------------------------------------------
-
-
-def decoded(text: str) -> str:
-    """Return the text that ``text`` stands for: itself, or what a fence or a JSON string holds."""
-    text = text.strip()
-    if text[:1] == "`":
-        return unfenced(text)
-    if len(text) >= 2 and text[0] == '"' and text[-1] == '"':
-        try:
-            inside = json.loads(text)
-        except ValueError:
-            return text
-        if isinstance(inside, str):
-            return inside
-    return text
-
-
-def unfenced(text: str) -> str:
-    """Return what a code fence around all of ``text`` holds, else ``text``."""
-    found = _FENCE.match(text)
-    return found.group(1) if found and "```" not in found.group(1) else text
+# --- reading a text ------------------------------------------------------------------------------
 
 
 def decode(field: FieldSpec, text: str) -> Any:
@@ -110,7 +107,11 @@ def decode(field: FieldSpec, text: str) -> Any:
     Raises:
         ParseError: It is no value of the field, or breaks one of its constraints.
     """
-    return fitted(field, _decode(field, field.shape, text))
+    try:
+        data = _from_text(field.shape, text)
+    except Mismatch as error:
+        raise ParseError(error.told(field.name)) from None
+    return fitted(field, data)
 
 
 def fitted(field: FieldSpec, value: Any) -> Any:
@@ -125,148 +126,247 @@ def fitted(field: FieldSpec, value: Any) -> Any:
         raise ParseError(str(error)) from None
 
 
-def _decode(field: FieldSpec, shape: Shape, text: str) -> Any:
+def _from_text(shape: Shape, text: str) -> Any:
     match without_limits(shape):
-        case Plain(type=kind) if kind is str:
-            return decoded(text)
-        case Plain(type=kind) if kind is bool:
-            return _truth(field, decoded(text))
         case Plain(type=kind):
-            return _number(field, kind, decoded(text))
+            plain = decoded(text)
+            if kind is str:
+                return plain
+            return truth(plain) if kind is bool else number(kind, plain)
         case Choice(choices=choices):
-            return chosen(field, choices, decoded(text))
+            return chosen(choices, decoded(text))
         case Maybe(of=of):
-            return _perhaps(field, of, text)
+            return None if _says_null(of, text) else _from_text(of, text)
         case whole:
-            return _container(field, whole, text)
+            return _container(whole, text)
 
 
-def _perhaps(field: FieldSpec, of: Shape, text: str) -> Any:
+def _says_null(of: Shape, text: str) -> bool:
     inner = without_limits(of)
-    bare = text.strip()
-    if not (isinstance(inner, Choice) and bare in inner.choices):
-        if bare.casefold() in _NULL or (not bare and inner != Plain(str)):
-            return None
-    return _decode(field, inner, text)
+    if isinstance(inner, Choice) and (text in inner.choices or text.strip() in inner.choices):
+        return False
+    return is_null(text, blank=inner != _TEXT)
 
 
-def chosen(field: FieldSpec, choices: Mapping[str, Any], text: str) -> Any:
-    """Return the choice that ``text`` names; case, blanks, ``_`` and ``-`` count where they must.
-
-    Raises:
-        ParseError: None fits, or several do.
-    """
-    if text in choices:
-        return choices[text]
-    bare = _bare(text)
-    fitting = [key for key in choices if _bare(key) == bare] if bare else []
-    if len(fitting) != 1:
-        raise _wrong(field, text, f"one of: {', '.join(choices)}")
-    return choices[fitting[0]]
-
-
-def _bare(text: str) -> str:
-    return re.sub(r"[\s_-]+", " ", text.strip(_DECORATION + ".").casefold()).strip()
-
-
-def _truth(field: FieldSpec, text: str) -> bool:
-    bare = text.strip(_DECORATION + ".").casefold()
-    if bare not in _TRUE and bare not in _FALSE:
-        raise _wrong(field, text, "true or false")
-    return bare in _TRUE
-
-
-def _number(field: FieldSpec, kind: type, text: str) -> Any:
-    if len(text) < 16 and text.isascii() and text.isdigit():
-        return kind(text)
-    bare = text.strip(_DECORATION)
-    found = _NUMBER.fullmatch(bare)
-    if found is None or not any(char.isdigit() for char in bare):
-        raise _wrong(field, text, "a number" if kind is float else "an integer")
-    plain = bare.replace(",", "")
-    if kind is float:
-        return float(plain)
-    whole, _, rest = plain.partition(".")
-    if rest.strip("0") or "e" in plain.lower() or not whole.strip("+-"):
-        raise _wrong(field, text, "an integer")
-    return int(whole) if len(whole) < 4000 else whole
-
-
-def _container(field: FieldSpec, shape: Shape, text: str) -> Any:
+def _container(shape: Shape, text: str) -> Any:
     body = unfenced(text.strip())
+    if isinstance(shape, Listing) and body[:1] != "[":
+        items = _bullets(shape, body)
+        if items is not None:
+            return items
     kind: type = list if isinstance(shape, Listing) else dict
     try:
-        value = loose_json(body, kind, closed=isinstance(shape, Record))
+        found = loose_json(body, kind, closed=isinstance(shape, Record))
     except CutOff as error:
-        raise ParseError(f"{field.name!r} is cut off: {error}") from None
+        raise Mismatch(f"is cut off: {error}") from None
     except Ambiguous as error:
-        raise ParseError(f"{field.name!r}: {error}") from None
-    if value is None and isinstance(shape, Listing):
-        value = _bullets(field, shape, body)
-    if value is None or _confused(shape, value):
-        raise _wrong(field, text, field.type_phrase)
-    return value
+        raise Mismatch(f"cannot be read: {error}") from None
+    if found is None or (isinstance(shape, Listing) and _is_remark(shape, found)):
+        raise mismatch(text, phrase(shape))
+    return _from_json(shape, found.value)
 
 
-def _bullets(field: FieldSpec, shape: Listing, text: str) -> list[Any] | None:
+def _bullets(shape: Listing, text: str) -> list[Any] | None:
     # A list of plain values, one a line, each behind a dash or a number.
     if isinstance(without_limits(shape.of), (Listing, Mapped, Record, Anything)):
         return None
-    found = [_BULLET.fullmatch(line) for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.splitlines()]
+    found = [_BULLET.fullmatch(line) for line in lines if line]
     if not found or any(item is None for item in found):
         return None
-    return [_decode(field, shape.of, item.group(1)) for item in found if item is not None]
+    return [_from_text(shape.of, item.group(1)) for item in found if item is not None]
 
 
-def _wrong(field: FieldSpec, text: str, wanted: str) -> ParseError:
-    flat = " ".join(text.split())
-    return ParseError(
-        f"{field.name!r} is {flat if len(flat) <= 80 else flat[:77] + '...'!r}, "
-        f"but must be {wanted}"
-    )
+def _is_remark(shape: Listing, found: Found) -> bool:
+    """Return whether brackets in the middle of a text may be a mere part of it, as in [1]."""
+    around = found.before.strip("` \t\r\n"), found.after.strip("` \t\r\n")
+    if not any(around):
+        return False
+    if any(_BULLETED.search(words) for words in around):
+        return True
+    return without_limits(shape.of) == _TEXT and any(type(i) is Unquoted for i in found.value)
+
+
+# --- reading JSON --------------------------------------------------------------------------------
 
 
 def from_data(field: FieldSpec, value: Any) -> Any:
-    """Return a field's value from what stood in a JSON reply; a JSON string is exact already.
+    """Return a field's value from what stood in a JSON reply.
 
     Raises:
         ParseError: It does not fit.
     """
-    shape = without_limits(field.shape)
-    inner = without_limits(shape.of) if isinstance(shape, Maybe) else shape
-    if isinstance(inner, Plain):
-        if inner.type is str and type(value) in (int, float, bool):
-            value = json.dumps(value)
-    elif isinstance(inner, Choice):
-        label = value if isinstance(value, str) else json.dumps(value)
-        if label in inner.choices:
-            return inner.choices[label]
-    if _confused(shape, value):
-        raise _wrong(field, json_text(value), field.type_phrase)
+    if type(value) is str and field.exact is str:
+        return fitted(field, value)
     try:
-        return field.validate(value)
-    except InputError as error:
-        if not isinstance(value, str) or inner == Plain(str):
-            raise ParseError(str(error)) from None
-    return decode(field, value)
+        data = _from_json(field.shape, value)
+    except Mismatch as error:
+        raise ParseError(error.told(field.name)) from None
+    except RecursionError:
+        raise ParseError(f"{field.name!r} cannot be read: it is nested too deeply") from None
+    return fitted(field, data)
 
 
-def _confused(shape: Shape, value: Any) -> bool:
-    """Return whether true or false stands where a number should: Python takes them for 1 and 0."""
-    match without_limits(shape):
-        case Plain(type=kind):
-            return kind in (int, float) and isinstance(value, bool)
+def _from_json(shape: Shape, value: Any) -> Any:
+    """Return plain data for the type's validator; what is not forgiven is left for it to refuse.
+
+    Raises:
+        Mismatch: The validator might take ``value`` for something else than it says.
+    """
+    bare = without_limits(shape)
+    if isinstance(bare, Plain):  # by far the most frequent
+        return _plain(bare.type, value)
+    match bare:
         case Choice(choices=choices):
-            return isinstance(value, bool) and json.dumps(value) not in choices
+            return _choice(choices, value)
         case Maybe(of=of):
-            return _confused(of, value)
-        case Listing(of=of):
-            return isinstance(value, list) and any(_confused(of, item) for item in value)
-        case Mapped(of=of):
-            return isinstance(value, dict) and any(_confused(of, item) for item in value.values())
-        case Record(members=members):
-            return isinstance(value, dict) and any(
-                _confused(member.shape, value.get(member.name)) for member in members
-            )
-        case _:
-            return False
+            nothing = isinstance(value, str) and _says_null(of, value)
+            return None if value is None or nothing else _from_json(of, value)
+        case Anything():
+            return _anything(value)
+    if isinstance(value, str) and type(value) is not Unquoted:
+        return _container(bare, value)
+    if isinstance(bare, Listing) and isinstance(value, list):
+        return _listed(bare.of, value)
+    if isinstance(bare, Mapped) and isinstance(value, dict):
+        return _mapped(bare, value)
+    if isinstance(bare, Record) and isinstance(value, dict):
+        return _record(bare, value)
+    raise mismatch(json.dumps(value, ensure_ascii=False), phrase(shape))
+
+
+def _listed(shape: Shape, items: list[Any]) -> list[Any]:
+    bare = without_limits(shape)
+    if not isinstance(bare, Plain):
+        return [_inside(str(at), shape, item) for at, item in enumerate(items)]
+    values: list[Any] = []
+    try:
+        for item in items:
+            values.append(_plain(bare.type, item))
+    except Mismatch as error:
+        error.path.insert(0, str(len(values)))
+        raise
+    return values
+
+
+def _inside(where: str, shape: Shape, value: Any) -> Any:
+    try:
+        return _from_json(shape, value)
+    except Mismatch as error:
+        error.path.insert(0, where)
+        raise
+
+
+def _plain(kind: type, value: Any) -> Any:
+    if kind is str:
+        if isinstance(value, bool):
+            return _written(value)
+        # Without quotes, it says that there is no text.
+        absent = type(value) is Unquoted and is_null(value, blank=False)
+        return None if absent else str(value) if isinstance(value, str) else value
+    if kind is bool:
+        if type(value) is Unquoted and value in ("0", "1"):
+            return value == "1"
+        return truth(value) if isinstance(value, str) else value
+    wanted = "an integer" if kind is int else "a number"
+    if isinstance(value, bool):  # Python takes them for 1 and 0
+        raise mismatch(_written(value), wanted)
+    if type(value) is Unquoted and _PADDED.match(value):  # perhaps the rest of another one
+        raise mismatch(value, wanted)
+    return number(kind, value) if isinstance(value, str) else value
+
+
+def _choice(choices: Mapping[str, Any], value: Any) -> Any:
+    if isinstance(value, (list, dict)):
+        raise mismatch(json.dumps(value, ensure_ascii=False), f"one of: {', '.join(choices)}")
+    return chosen(choices, value if isinstance(value, str) else _written(value))
+
+
+def _written(value: bool | None) -> str:
+    return json.dumps(value)
+
+
+def _mapped(shape: Mapped, value: dict[str, Any]) -> dict[Any, Any]:
+    entries: dict[Any, Any] = {}
+    for name, item in value.items():
+        key = name if shape.keys == _TEXT else _inside(name, shape.keys, name)
+        if key in entries:
+            raise Mismatch(f"cannot be read: the key {name!r} comes twice")
+        entries[key] = _inside(name, shape.of, item)
+    return entries
+
+
+def _record(shape: Record, value: dict[str, Any]) -> dict[str, Any]:
+    members = {member.name: member for member in shape.members}
+    named = by_name(members, value)
+    absent = {_folded(name): name for name in members if name not in named}
+    entries: dict[str, Any] = {}
+    for name, item in named.items():
+        member = members.get(name)
+        if member is None:
+            if absent and _folded(name) in absent:
+                meant = absent[_folded(name)]
+                raise Mismatch(f"cannot be read: several of its keys may mean {meant!r}")
+            entries[name] = _anything(item)
+        elif not _left_out(member, item):
+            entries[name] = _inside(name, member.shape, item)
+    return entries
+
+
+def _left_out(member: Member, value: Any) -> bool:
+    """Return whether null stands for a member that has a default and takes no null itself."""
+    shape = without_limits(member.shape)
+    if member.default is REQUIRED or isinstance(shape, (Maybe, Anything)):
+        return False
+    if isinstance(shape, Choice) and "null" in shape.choices:
+        return False
+    if not isinstance(value, str):
+        return value is None
+    if not is_null(value, blank=False) or (shape == _TEXT and type(value) is not Unquoted):
+        return False
+    return not (isinstance(shape, Choice) and _names_choice(shape, value))
+
+
+def _names_choice(shape: Choice, text: str) -> bool:
+    try:
+        chosen(shape.choices, text)
+    except Mismatch:
+        return False
+    return True
+
+
+def _anything(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_anything(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _anything(item) for name, item in value.items()}
+    if type(value) is not Unquoted:
+        return value
+    numeric = _NUMERIC.fullmatch(value)
+    if numeric is not None:
+        return number(float if numeric[1] or numeric[2] else int, value)
+    return _WORDS[value.casefold()] if value.casefold() in _WORDS else str(value)
+
+
+def by_name(names: Collection[str], found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return ``found`` under these names, where only one key can be meant.
+
+    Keys may differ from the names in case, blanks, ``_`` and ``-``.
+    """
+    missing = [name for name in names if name not in found]
+    if not missing:
+        return found
+    folded: dict[str, list[str]] = {}
+    for key in found:
+        if key not in names:
+            folded.setdefault(_folded(key), []).append(key)
+    renamed = {}
+    for name in missing:
+        alike = folded.get(_folded(name), [])
+        if len(alike) == 1 and sum(_folded(other) == _folded(name) for other in names) == 1:
+            renamed[alike[0]] = name
+    return {renamed.get(key, key): value for key, value in found.items()}
+
+
+def _folded(key: str) -> str:
+    return _KEY_SEPARATORS.sub("", key.casefold())

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from langprog.errors import ArtifactError
+from langprog.adapters import AUTO, Adapter, adapter_named, check_adapter, reference_of
+from langprog.errors import ArtifactError, InputError
 from langprog.modules import Module
 from langprog.signature import Signature
 
@@ -80,10 +81,12 @@ class Classes:
     Args:
         handed: Module classes, instances to take over, Signature classes.
         allowed: Modules (with what is inside them) that may be imported.
+        adapters: The user's own adapters.
     """
 
     handed: Sequence[Handed] = ()
     allowed: Collection[str] = ()
+    adapters: Sequence[Adapter] = ()
 
     def __post_init__(self) -> None:
         for thing in self.handed:
@@ -95,6 +98,27 @@ class Classes:
                     f"classes= takes lp.Module and lp.Signature classes, or programs, "
                     f"not {thing!r:.60}"
                 )
+        try:
+            for adapter in self.adapters:
+                check_adapter(adapter)
+        except InputError as error:
+            raise ArtifactError(f"adapters=: {error}") from None
+
+    def adapter(self, reference: str) -> str | Adapter:
+        """Return the adapter that an artifact names: the one handed over, else an installed one.
+
+        Raises:
+            ArtifactError: There is none of that name and version.
+        """
+        for adapter in self.adapters:
+            if reference_of(adapter) == reference:
+                return check_adapter(adapter)
+        try:
+            return reference if reference == AUTO else reference_of(adapter_named(reference))
+        except InputError as error:
+            raise ArtifactError(
+                f"{error}; one that the artifact needs is passed to lp.load(path, adapters=[...])"
+            ) from None
 
     def find(
         self, name: str, source: str, base: type, digest: Callable[[type], str] = source_digest

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 import langprog
+from langprog.adapters import Adapter
 from langprog.artifact.checking import declared_by
 from langprog.artifact.classes import Classes, Handed
 from langprog.artifact.digest import digest_of, ordered, readable
@@ -65,6 +66,7 @@ class Artifact:
         classes: Sequence[Handed] = (),
         allow_modules: Collection[str] = (),
         models: Models = MappingProxyType({}),
+        adapters: Sequence[Adapter] = (),
     ) -> Module:
         """Return the program, frozen.
 
@@ -72,14 +74,16 @@ class Artifact:
             classes: The user's own classes that it needs, or instances to take over.
             allow_modules: Modules that may be imported to find such classes.
             models: What to ask in the place of the models that it names, by name.
+            adapters: The user's own adapters that it needs.
 
         Raises:
-            ArtifactError: A class is missing or changed, the data describes no program, or a
-                model's name holds an address.
+            ArtifactError: A class or an adapter is missing or changed, the data describes no
+                program, or a model's name holds an address.
             ModelError: It names no such model, or what is to be asked is none.
         """
         try:
-            program = program_from_node(self.data.program, Classes(classes, allow_modules))
+            known = Classes(classes, allow_modules, adapters)
+            program = program_from_node(self.data.program, known)
             return with_recorded_models(program, self.data.models, models).freeze()
         except ArtifactError as error:
             raise ArtifactError(f"{self.path}: {error}") from None
@@ -205,7 +209,7 @@ def _put(written: Path, target: Path) -> None:
 def _prove(program: Module, written: Path, canary: Sequence[Mapping[str, Any]]) -> None:
     # The very file that will be the artifact is loaded again, not the data in memory.
     try:
-        again = read_artifact(written).program(classes=_templates(program))
+        again = read_artifact(written).program(_templates(program), adapters=_adapters(program))
         rows = [row.get("inputs", row) for row in canary]
         difference = difference_of(program, again, [row for row in rows if isinstance(row, dict)])
     except LangprogError as error:
@@ -230,6 +234,15 @@ def _templates(program: Module) -> list[Handed]:
             found.append(cls)
     declared = (declared_by(one.signature) for one in program.predictors().values())
     return [*found, *(cls for cls in declared if cls is not None)]
+
+
+def _adapters(program: Module) -> list[Adapter]:
+    own = (
+        parameter.value
+        for parameter in program.parameters().values()
+        if parameter.kind == "adapter"
+    )
+    return [adapter for adapter in own if adapter is not None and not isinstance(adapter, str)]
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -311,6 +324,7 @@ def load(
     classes: Sequence[Handed] = (),
     allow_modules: Collection[str] = (),
     models: Models = MappingProxyType({}),
+    adapters: Sequence[Adapter] = (),
 ) -> Module:
     """Load a frozen program from its artifact; runs no code from the file.
 
@@ -326,10 +340,11 @@ def load(
             answered elsewhere than that name goes, and nothing here names the place, a call is
             refused: a file never decides where a prompt or a key goes. The sampling that was
             certified stays, whatever defaults the new model has.
+        adapters: The user's own adapters that it names and no installed package has.
 
     Raises:
-        ArtifactError: The artifact is damaged, changed or too new, a class is missing, or a
-            model's name holds an address.
+        ArtifactError: The artifact is damaged, changed or too new, a class or an adapter is
+            missing, or a model's name holds an address.
         ModelError: ``models`` has a name that the artifact does not, or holds what is no model.
     """
-    return read_artifact(path).program(classes, allow_modules, models)
+    return read_artifact(path).program(classes, allow_modules, models, adapters)

@@ -45,7 +45,8 @@ class PredictNode(_Strict):
         signature: Name, instruction and fields, with their types in full.
         demos: Demonstrations, by field name.
         model: The model's name; null for the ambient one.
-        adapter: ``chat`` or ``json``; null for the ambient one.
+        adapter: ``chat``, from an adapter's second version on ``chat@2``; null for the ambient
+            one.
         sampling: How completions are drawn.
         checked_by: The Signature class whose types check values with code of their own; left out
             where there is no such code.

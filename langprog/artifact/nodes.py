@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from langprog.adapters import Adapter, check_unclaimed, reference_of
 from langprog.artifact.checking import declared_by, signature_digest, with_types_of
 from langprog.artifact.classes import Classes, class_name, source_digest
 from langprog.artifact.format import (
@@ -95,13 +96,23 @@ def _predict_data(program: Predict) -> dict[str, Any]:
         "signature": signature.to_json(),
         "demos": [_demo(signature, demo) for demo in program.demos],
         "model": model_name(program.model),
-        "adapter": program.adapter,
+        "adapter": _reference(program.adapter),
         "sampling": _sampling_data(program.sampling),
     }
     declared = declared_by(signature)
     if declared is not None:
         data["checked_by"] = {"class": class_name(declared), "source": signature_digest(declared)}
     return data
+
+
+def _reference(adapter: str | Adapter | None) -> str | None:
+    if adapter is None or isinstance(adapter, str):
+        return adapter
+    try:
+        check_unclaimed(adapter)
+    except InputError as error:
+        raise ArtifactError(str(error)) from None
+    return reference_of(adapter)
 
 
 def _sampling_data(sampling: Sampling) -> dict[str, Any]:
@@ -163,6 +174,8 @@ def _own_parameters(program: Module) -> dict[str, Any]:
             value = _sampling_data(value)
         elif isinstance(value, (ModelRef, LanguageModel)):
             value = value.name
+        elif parameter.kind == "adapter":
+            value = _reference(value)
         elif parameter.kind == "demos":
             if not isinstance(program, Predict):
                 raise ArtifactError(
@@ -277,7 +290,7 @@ def _predict_from(node: PredictNode, classes: Classes) -> Predict:
         signature,
         demos=[_demo_from(signature, demo) for demo in node.demos],
         model=node.model,
-        adapter=node.adapter,
+        adapter=None if node.adapter is None else classes.adapter(node.adapter),
         sampling=_sampling_from(node.sampling),
     )
 
@@ -320,7 +333,8 @@ def _user_from(node: UserNode, parts: Mapping[str, Module], classes: Classes) ->
     if isinstance(template, type):
         vars(program).update(node.settings)
     values = {
-        name: _parameter_value(program, parameter) for name, parameter in node.parameters.items()
+        name: _parameter_value(program, parameter, classes)
+        for name, parameter in node.parameters.items()
     }
     return program.with_own_parameters(values) if values else program
 
@@ -335,8 +349,10 @@ def _made(cls: type[Module], node: UserNode) -> Module:
         ) from None
 
 
-def _parameter_value(program: Module, parameter: ParameterData) -> Any:
+def _parameter_value(program: Module, parameter: ParameterData, classes: Classes) -> Any:
     value = parameter.value
+    if parameter.kind == "adapter" and isinstance(value, str):
+        return classes.adapter(value)
     if parameter.kind == "sampling":
         return _sampling_from(SamplingData.model_validate(value))
     if parameter.kind == "demos" and isinstance(program, Predict):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from langprog.adapters import ADAPTERS, adapter_named
+from langprog.adapters import ADAPTERS, AUTO, Adapter, adapter_named
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.samples import sample_of
 from langprog.errors import InputError
@@ -59,10 +59,12 @@ def _difference(one: Predict, other: Predict, rows: Rows) -> str | None:
     for name in ("adapter", "sampling"):
         if getattr(one, name) != getattr(other, name):
             return f"the {name}"
-    for name in [one.adapter] if one.adapter else ADAPTERS:
-        adapter = adapter_named(name)
+    for adapter in _adapters(one):
+        name = adapter.name
         if adapter.response_schema(one.signature) != adapter.response_schema(other.signature):
             return f"the {name} reply's schema"
+        if adapter.tools(one.signature) != adapter.tools(other.signature):
+            return f"the {name} adapter's tools"
         for values in _inputs(one, rows):
             # Inputs are read back through the other's own types, which may be rebuilt ones.
             before = adapter.render(one.signature, one.demos, _read(one, values))
@@ -72,6 +74,13 @@ def _difference(one: Predict, other: Predict, rows: Rows) -> str | None:
                     role = "missing" if first is None else first.role
                     return f"the {name} prompt ({role} message)"
     return None
+
+
+def _adapters(predictor: Predict) -> Iterable[Adapter]:
+    adapter = predictor.adapter
+    if adapter is None or adapter == AUTO:
+        return ADAPTERS.values()
+    return [adapter_named(adapter) if isinstance(adapter, str) else adapter]
 
 
 def _read(predictor: Predict, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from langprog.adapters import reference_of
 from langprog.artifact import Artifact, read_artifact
 from langprog.cli.terminal import Terminal, json_visible, write_json
 from langprog.errors import ArtifactError
@@ -68,7 +69,7 @@ def _show_predictor(terminal: Terminal, predictor: Predict) -> None:
         "fields": f"{', '.join(signature.inputs)} -> {', '.join(signature.outputs)}",
         "instruction": signature.instruction,
         "model": model_name(predictor.model) or "(the ambient one)",
-        "adapter": predictor.adapter or "(the ambient one)",
+        "adapter": reference_of(predictor.adapter or "(the ambient one)"),
     }
     terminal.pairs({**values, **demos}.items())
 

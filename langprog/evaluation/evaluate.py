@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from langprog.errors import BadRequestError, InputError, MetricError, SignatureError
+from langprog.evaluation.advice import advice_on
 from langprog.evaluation.failures import Failure, failure_of, judge_failure, stops
 from langprog.evaluation.redaction import redacted
 from langprog.evaluation.report import Report, Row
@@ -103,7 +104,8 @@ async def aevaluate(
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-    return Report(tuple(row for row in rows if row is not None), metric_name(metric))
+        done = tuple(row for row in rows if row is not None)
+        return Report(done, metric_name(metric), advice_on(program, done))
 
 
 async def _work(

@@ -6,18 +6,22 @@ import re
 
 _PATTERNS = (
     # Words joined by hyphens are no key: a key has a digit or a long run of letters.
-    re.compile(r"\b(?:sk|pk|rk)-(?:[A-Za-z0-9_]{20,}|(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{20,})"),
+    re.compile(r"\b(?:sk|pk|rk)-(?:[A-Za-z0-9_]{20,}|(?=[A-Za-z_-]{0,64}\d)[A-Za-z0-9_-]{20,})"),
     re.compile(r"\bAKIA[0-9A-Z]{16}\b"),
     re.compile(r"\bgh[pousr]_[A-Za-z0-9]{30,}"),
     re.compile(r"\bgithub_pat_[A-Za-z0-9_]{30,}"),
     re.compile(r"\bhf_[A-Za-z0-9]{30,}"),
     re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
     re.compile(r"\bAIza[0-9A-Za-z_-]{30,}"),
-    re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
+    # Three runs with points between them, looked for once a run; the first may have a prefix.
+    re.compile(
+        r"(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]{10,}+){2})"
+        r"[A-Za-z0-9_-]*?\beyJ[A-Za-z0-9_-]{10,}+(?:\.[A-Za-z0-9_-]{10,}+){2}"
+    ),
     re.compile(r"\b[Bb]earer\s+(?=[A-Za-z._~+/-]*\d)[A-Za-z0-9._~+/-]{16,}"),
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     # A user and a password, or a key, in an address.
-    re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/@:]+:[^\s/@]+@"),
+    re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/@:]+:[^\s/@]+@"),
     re.compile(r"(?i)[?&](?:api[_-]?key|key|access[_-]?token|token|secret)=[^\s&#]{8,}"),
     re.compile(r"(?i)\bapi[_-]?key\s*[=:]\s*['\"]?[A-Za-z0-9_-]{16,}"),
 )

@@ -52,10 +52,12 @@ class Report:
     Args:
         rows: One for each example, in the data's order.
         metric: The metric's name.
+        advice: What to do where many replies could not be read; empty where there is nothing.
     """
 
     rows: tuple[Row, ...]
     metric: str = ""
+    advice: str = ""
 
     @cached_property
     def values(self) -> tuple[float, ...]:
@@ -144,20 +146,25 @@ class Report:
             "dollars": self.dollars,
             "judge": {"calls": self.judge_calls, "dollars": self.judge_dollars},
             "latency": {"p50": self.latency(0.5), "p95": self.latency(0.95)},
+            "advice": self.advice,
             "rows": [_row(row) for row in self.rows],
         }
 
     def __str__(self) -> str:
         failures = ", ".join(f"{count} {kind}" for kind, count in self.failures_by_kind.items())
         if self.interval is None or self.mean is None:
-            return f"no row could be scored ({failures or 'there are none'})"
+            return f"no row could be scored ({failures or 'there are none'}){self._advised}"
         low, high = self.interval
         parts = [f"{self.mean:.3f} [{low:.3f}, {high:.3f}] on {self.n_scored} rows"]
         if self.n_missing:
             parts.append(f"{self.n_missing} without a score")
         if failures:
             parts.append(f"failures: {failures}")
-        return ", ".join(parts)
+        return ", ".join(parts) + self._advised
+
+    @property
+    def _advised(self) -> str:
+        return f"; {self.advice}" if self.advice else ""
 
 
 def _dollars(usages: Iterable[RunUsage]) -> float | None:

@@ -5,12 +5,14 @@
 - clients: ``openai_compatible``, ``litellm_client``, ``scripted``.
 - wrappers, from the outside in: ``recording``, ``cache``, ``retry``, ``dialect``, ``throttle``,
   ``budget``, ``pricing``. They stack because each one is a language model itself.
+- ``capabilities``: what a model is known to be able to do.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
 - ``model_ref``: a model as a program holds it, bound to the object that was handed over.
 """
 
 from langprog.lm.budget import Budget, Budgeted, Ledger, Reservation, Spend
 from langprog.lm.cache import Cache, Cached, Cleared, DiskCache, MemoryCache
+from langprog.lm.capabilities import Capabilities, Declared, capabilities_of
 from langprog.lm.codec import completion_from_json, completion_to_json
 from langprog.lm.dialect import Negotiated, dialect_of
 from langprog.lm.finish import FinishReason, finish_reason_of
@@ -73,10 +75,12 @@ __all__ = [
     "Cache",
     "Cached",
     "CallMemo",
+    "Capabilities",
     "Cleared",
     "Completed",
     "Completion",
     "Content",
+    "Declared",
     "Delta",
     "DiskCache",
     "File",
@@ -116,6 +120,7 @@ __all__ = [
     "ToolResult",
     "Usage",
     "Wrapper",
+    "capabilities_of",
     "checked_lm",
     "completion_from_json",
     "completion_to_json",

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import builtins
 import time
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -92,6 +93,9 @@ class OpenAICompatible:
         self._timeout = timeout
         self._connections = connections
         self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
+        # Holds the sessions from outside: as a part of the garbage that they were in together with
+        # a client, they would complain of being open before anybody could close them.
+        weakref.finalize(self, _let_go, self._sessions).atexit = False
 
     async def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
@@ -210,6 +214,18 @@ def _key_header(key: str, *, azure: bool) -> dict[str, str]:
     if not key:
         return {}
     return {"api-key": key} if azure else {"Authorization": f"Bearer {key}"}
+
+
+def _let_go(sessions: dict[asyncio.AbstractEventLoop, _Session]) -> None:
+    """Close the sessions of a client that is gone, each on its own loop when that runs next."""
+    for loop, (session, _) in sessions.items():
+        if not loop.is_closed():
+            with suppress(RuntimeError):  # it was closed this very moment, and its sessions too
+                loop.call_soon_threadsafe(_close_soon, loop, session)
+
+
+def _close_soon(loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession) -> None:
+    loop.create_task(session.close())
 
 
 async def _opened(

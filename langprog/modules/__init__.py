@@ -5,6 +5,7 @@
 - ``chain_of_thought``, ``pipeline``: modules made of modules.
 - ``vote``, ``best_of``, ``cascade``, ``route``: several samples, steps or models for one answer
   (``around``: what they share; ``signals``: how sure an answer is; ``words``: hashed words).
+- ``parallel``: many calls side by side out of synchronous code.
 - ``prediction``, ``trace``: what a call returns, and what happened in it.
 """
 
@@ -13,6 +14,7 @@ from langprog.modules.base import ROOT, Module, Parameter
 from langprog.modules.best_of import BestOf
 from langprog.modules.cascade import Cascade, Tier
 from langprog.modules.chain_of_thought import ChainOfThought
+from langprog.modules.parallel import parallel
 from langprog.modules.pipeline import Pipeline
 from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
@@ -60,6 +62,7 @@ __all__ = [
     "answer_key",
     "hashed_words",
     "judged",
+    "parallel",
     "record_trace",
     "signal_from",
     "token_features",

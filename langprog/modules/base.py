@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import FrozenError, InputError, SignatureError
 from langprog.modules.prediction import Prediction
-from langprog.modules.trace import Recorder, entered, recorder, usage_of
+from langprog.modules.trace import Recorder, recorder, threads, usage_of
 from langprog.runtime import call_in_worker, run_sync
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
 
@@ -84,14 +84,24 @@ class Module:
         """Run the program; the asynchronous form of calling it."""
         outer = recorder.get()
         if outer is None:
+            threads.install()
             inner = Recorder(self.paths())
         else:
+            outer.check_open()
             inner = outer.inner()
             if not outer.paths:
                 inner.paths = self.paths()
         started = time.perf_counter()
-        with entered(inner):
+        token = recorder.set(inner)
+        try:
             values = await self.aforward(**inputs)
+        except BaseException:
+            inner.close()  # what it started ends with it
+            raise
+        finally:
+            recorder.reset(token)
+            if outer is None:
+                inner.close()
         if not isinstance(values, Mapping):
             raise InputError(
                 f"{type(self).__name__}.forward returned {type(values).__name__}: "

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
-from langprog.adapters import Adapter, adapter_named
+from langprog.adapters import Adapter, check_adapter
 from langprog.errors import BadRequestError, BudgetExceeded, InputError, LMError, ParseError
 from langprog.example import Example
 from langprog.lm import (
@@ -24,8 +25,10 @@ from langprog.modules.base import Module, Parameter
 from langprog.modules.prediction import Prediction
 from langprog.modules.reading import Reading
 from langprog.modules.trace import TraceStep, recorder
-from langprog.runtime import ask, current
+from langprog.runtime import adapter_for, ask
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
+
+_ABOUT_TOOLS = re.compile(r"tool|function")
 
 
 class Predict(Module):
@@ -40,21 +43,23 @@ class Predict(Module):
         model: A model, which this predictor asks wherever it runs, or the name of one
             (``"openai/gpt-4.1-mini"``), which is looked up with every call; the ambient one if
             left out.
-        adapter: ``"chat"`` or ``"json"``; the ambient one if left out.
+        adapter: The form of prompts and replies: ``"chat"``, ``"json"``, ``"xml"``, ``"tools"``,
+            ``"auto"``, the name of an installed one, or an adapter (:mod:`langprog.adapters`); the
+            ambient one, ``"auto"`` by default, if left out.
         temperature: Shorthand for ``sampling``.
         max_tokens: Shorthand for ``sampling``.
         sampling: Every setting of sampling.
 
     Raises:
         SignatureError: The signature is wrong.
-        InputError: A demonstration lacks every output, or the adapter is unknown.
+        InputError: A demonstration lacks every output, or the adapter is unknown or none.
         ModelError: The model is no language model.
     """
 
     signature: SignatureSpec  # type: ignore[misc]  # an instance's own, where a user's class declares one
     demos: tuple[Example, ...]
     model: str | ModelRef | None
-    adapter: str | None
+    adapter: str | Adapter | None
     sampling: Sampling
 
     _parameters: ClassVar[tuple[str, ...]] = (
@@ -72,7 +77,7 @@ class Predict(Module):
         instruction: str | None = None,
         demos: Sequence[Example | Mapping[str, Any]] = (),
         model: str | ModelRef | LanguageModel | None = None,
-        adapter: str | None = None,
+        adapter: str | Adapter | None = None,
         temperature: float | None = None,
         max_tokens: int | None = None,
         sampling: Sampling = Sampling(),
@@ -80,13 +85,11 @@ class Predict(Module):
         spec = signature_of(signature)
         if instruction is not None:
             spec = spec.with_instruction(instruction)
-        if adapter is not None:
-            adapter_named(adapter)
         self._set(
             signature=spec,
             demos=_demos(spec, demos),
             model=None if model is None else model_from(model),
-            adapter=adapter,
+            adapter=None if adapter is None else check_adapter(adapter),
             sampling=Sampling(temperature=temperature, max_tokens=max_tokens).over(sampling),
         )
 
@@ -148,7 +151,7 @@ class Predict(Module):
             elif name == "demos":
                 new._set(demos=_demos(self.signature, value))
             elif name == "adapter" and value is not None:
-                new._set(adapter=adapter_named(value).name)
+                new._set(adapter=check_adapter(value))
             elif name == "model" and value is not None:
                 new._set(model=model_from(value))
             elif name in self._parameters:
@@ -185,15 +188,24 @@ class Predict(Module):
         self, adapter: Adapter, messages: tuple[Message, ...], completions: list[Completion]
     ) -> dict[str, Any]:
         read = Reading(adapter, self.signature)
-        schema = adapter.response_schema(self.signature)
-        request = Request(messages, self.sampling, response_schema=schema, accept=read)
-        completion = await ask(self.model, request)
+        request = Request(
+            messages,
+            self.sampling,
+            response_schema=adapter.response_schema(self.signature),
+            tools=adapter.tools(self.signature),
+            tool_choice=adapter.tool_choice(self.signature),
+            accept=read,
+        )
+        try:
+            completion = await ask(self.model, request)
+        except BadRequestError as error:
+            raise _explained(error, request) from None
         completions.append(completion)
         try:
             return read(completion)
         except ParseError as error:
             unreadable = error
-        again = adapter.repair(messages, completion.text, str(unreadable))
+        again = adapter.repair(messages, completion, str(unreadable))
         try:
             completion = await ask(self.model, replace(request, messages=again))
         except BadRequestError:
@@ -236,11 +248,25 @@ class Predict(Module):
         return {name: field.validate(inputs[name]) for name, field in fields.items()}
 
     def _adapter(self) -> Adapter:
-        return adapter_named(self.adapter or current().adapter)
+        return adapter_for(self.adapter, self.model)
 
     def __repr__(self) -> str:
         arrow = f"{', '.join(self.inputs)} -> {', '.join(self.outputs)}"
         return f"Predict({arrow!r}, demos={len(self.demos)}, model={model_name(self.model)!r})"
+
+
+def _explained(error: BadRequestError, request: Request) -> BadRequestError:
+    """Return what an endpoint's refusal means for the user, where it is about the adapter."""
+    if not request.tools or not _ABOUT_TOOLS.search(f"{error.said} {' '.join(error.params)}"):
+        return error
+    return BadRequestError(
+        f"{error}; this endpoint takes no tools as the adapter sends them: use adapter='json' or "
+        "adapter='chat'",
+        model=error.model,
+        charge=error.charge,
+        said=error.said,
+        params=error.params,
+    )
 
 
 def _demos(

@@ -8,6 +8,8 @@ from typing import Any
 from langprog.errors import FrozenError
 from langprog.modules.trace import RunUsage, TraceStep
 
+NOTHING_USED = RunUsage()
+
 
 class Prediction(Mapping[str, Any]):
     """A program's outputs, typed as declared, with what the run took and what happened in it.
@@ -30,9 +32,7 @@ class Prediction(Mapping[str, Any]):
     _trace: tuple[TraceStep, ...]
 
     def __init__(self, **values: Any) -> None:
-        object.__setattr__(self, "_values", values)
-        object.__setattr__(self, "_usage", RunUsage())
-        object.__setattr__(self, "_trace", ())
+        _fill(self, values, NOTHING_USED, ())
 
     @classmethod
     def of(
@@ -42,9 +42,9 @@ class Prediction(Mapping[str, Any]):
         trace: tuple[TraceStep, ...],
     ) -> Prediction:
         """Return ``values`` with the run that they come from."""
-        prediction = cls(**values)
-        object.__setattr__(prediction, "_usage", usage)
-        object.__setattr__(prediction, "_trace", trace)
+        prediction = cls.__new__(cls)
+        own = values._values if isinstance(values, Prediction) else values
+        _fill(prediction, dict(own), usage, trace)
         return prediction
 
     @property
@@ -96,3 +96,11 @@ class Prediction(Mapping[str, Any]):
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={value!r}" for name, value in self._values.items())
         return f"Prediction({inside})"
+
+
+def _fill(
+    prediction: Prediction, values: dict[str, Any], usage: RunUsage, trace: tuple[TraceStep, ...]
+) -> None:
+    object.__setattr__(prediction, "_values", values)
+    object.__setattr__(prediction, "_usage", usage)
+    object.__setattr__(prediction, "_trace", trace)

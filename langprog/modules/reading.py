@@ -27,7 +27,7 @@ class Reading:
     def __init__(self, adapter: Adapter, signature: SignatureSpec) -> None:
         self._adapter = adapter
         self._signature = signature
-        self._known: tuple[tuple[str, ...], dict[str, Any] | LangprogError] | None = None
+        self._known: tuple[Completion, dict[str, Any] | LangprogError] | None = None
 
     def __call__(self, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.
@@ -38,8 +38,8 @@ class Reading:
             ServerError: The endpoint broke off.
             ParseError: The reply cannot be read as the outputs.
         """
-        if self._known is None or self._known[0] is not completion.texts:
-            self._known = (completion.texts, self._read(completion))
+        if self._known is None or not _same(self._known[0], completion):
+            self._known = (completion, self._read(completion))
         outcome = self._known[1]
         if isinstance(outcome, LangprogError):
             raise outcome
@@ -49,10 +49,22 @@ class Reading:
         broken = _broken(completion)
         if broken is not None:
             return broken
+        calls = completion.first_tool_calls
+        if calls and not completion.text.strip() and not self._adapter.tools(self._signature):
+            return ParseError(f"it calls the tool {calls[0].name!r} instead of replying")
         try:
-            return self._adapter.parse(self._signature, completion.text)
+            return self._adapter.parse(self._signature, completion)
         except ParseError as error:
             return error
+
+
+def _same(one: Completion, other: Completion) -> bool:
+    # Wrappers hand on copies, which share what the endpoint said.
+    return (
+        one.texts is other.texts
+        and one.tool_calls is other.tool_calls
+        and one.finish_reasons == other.finish_reasons
+    )
 
 
 def _broken(completion: Completion) -> LangprogError | None:
@@ -63,9 +75,6 @@ def _broken(completion: Completion) -> LangprogError | None:
         return ContentFilterError(f"{name}: the content was refused", model=name)
     if reason == "error":
         return ServerError(f"{name}: the endpoint broke the reply off", model=name)
-    calls = completion.first_tool_calls
-    if calls and not completion.text.strip():
-        return ParseError(f"it calls the tool {calls[0].name!r} instead of replying")
     return None
 
 

@@ -6,13 +6,18 @@ give the same trace, however the answers arrive.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
 
+from langprog.errors import LangprogError
 from langprog.lm import Completion, Message
+from langprog.runtime import ThreadContext, overlay, resumed
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,48 +74,75 @@ class TraceStep:
         return self.completions[-1].text if self.completions else ""
 
 
-@dataclass(slots=True)
 class Recorder:
     """Collects the steps of one module's call, and those of the modules inside it.
 
     Args:
         paths: ``id(predictor) -> path`` of the program that was called.
+        outer: The recorder of the call around this one.
     """
 
-    paths: Mapping[int, str]
-    entries: list[Recorder | TraceStep] = field(default_factory=list)
+    __slots__ = ("_entries", "_outer", "_over", "paths")
+
+    def __init__(self, paths: Mapping[int, str], outer: Recorder | None = None) -> None:
+        self.paths = paths
+        self._outer = outer
+        self._over = False
+        # Steps, and the entries of calls inside: not their recorders, which know this one.
+        self._entries: list[Any] = []
 
     def inner(self) -> Recorder:
         """Open a place for a module inside; called when it starts, which fixes the order."""
-        recorder = Recorder(self.paths)
-        self.entries.append(recorder)
+        recorder = Recorder(self.paths, self)
+        self._entries.append(recorder._entries)
         return recorder
 
     def add(self, step: TraceStep) -> None:
         """Keep ``step``."""
-        self.entries.append(step)
+        self._entries.append(step)
 
     def steps(self) -> tuple[TraceStep, ...]:
         """Every step so far, in the order in which the calls started."""
-        return tuple(self._flat())
+        return tuple(_flat(self._entries))
 
-    def _flat(self) -> Iterator[TraceStep]:
-        for entry in self.entries:
-            if isinstance(entry, TraceStep):
-                yield entry
-            else:
-                yield from entry._flat()
+    def close(self) -> None:
+        """Refuse whatever is called inside from now on."""
+        self._over = True
+
+    def check_open(self) -> None:
+        """Refuse a call that nobody waits for any more.
+
+        Raises:
+            LangprogError: The call that this one belongs to is over.
+        """
+        place: Recorder | None = self
+        while place is not None:
+            if place._over:
+                raise LangprogError(
+                    "a thread or task that `forward` started called a module after the call of "
+                    "`forward` was over, where no trace or budget would know of it: wait for "
+                    "it before `forward` returns (lp.parallel does)"
+                )
+            place = place._outer
+
+
+def _flat(entries: list[Any]) -> Iterator[TraceStep]:
+    for entry in entries:
+        if isinstance(entry, TraceStep):
+            yield entry
+        else:
+            yield from _flat(entry)
 
 
 recorder: ContextVar[Recorder | None] = ContextVar("langprog_recorder", default=None)
 
 
 @contextmanager
-def entered(inner: Recorder) -> Iterator[Recorder]:
+def entered(inner: Recorder | None) -> Iterator[None]:
     """Make ``inner`` the recorder of what is called inside the block."""
     token = recorder.set(inner)
     try:
-        yield inner
+        yield
     finally:
         recorder.reset(token)
 
@@ -125,8 +157,56 @@ def record_trace(paths: Mapping[int, str] | None = None) -> Iterator[Recorder]:
             program(ticket="...")
         trace.steps()
     """
-    with entered(Recorder(paths or {})) as outer:
-        yield outer
+    threads.install()
+    outer = Recorder(paths or {})
+    with entered(outer):
+        try:
+            yield outer
+        finally:
+            outer.close()
+
+
+@contextmanager
+def place() -> Iterator[Recorder]:
+    """Record what is called inside as one part of the call around it, if there is any.
+
+    The part's place among the steps is that of the block's start.
+    """
+    outer = recorder.get()
+    if outer is None:
+        with record_trace() as inner:
+            yield inner
+    else:
+        inner = outer.inner()
+        with entered(inner):
+            yield inner
+
+
+def _carried(function: Callable[P, T]) -> Callable[P, T] | None:
+    outer = recorder.get()
+    if outer is None:
+        return None
+    # The place is taken now, so that the order of steps is not up to the threads.
+    inner, settings = outer.inner(), overlay()
+
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        with entered(inner), resumed(settings):
+            return function(*args, **kwargs)
+
+    return run
+
+
+def _cleared(function: Callable[P, T]) -> Callable[P, T]:
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        if recorder.get() is None:
+            return function(*args, **kwargs)
+        with entered(None), resumed(None):
+            return function(*args, **kwargs)
+
+    return run
+
+
+threads = ThreadContext(_carried, _cleared)
 
 
 def usage_of(steps: tuple[TraceStep, ...], latency: float) -> RunUsage:

@@ -4,11 +4,14 @@
 - ``draws``: what tells several samples of one prompt apart.
 - ``models``: :func:`LM` builds a model, with its wrappers, from its name; ``addresses``: where
   servers are; ``lookup``: which models names alone stand for, and where those may go.
+- ``adapting``: which adapter a call uses, and what ``auto`` stands for.
 - ``calls``: :func:`ask`, the one place where a program's prompt meets a model.
 - ``rounds``: concurrent work whose results come back in a fixed order.
 - ``sync``: the only way from synchronous code into the asynchronous core.
+- ``threads``: what is in force goes along into threads that a program's own code uses.
 """
 
+from langprog.runtime.adapting import adapter_for, resolve_adapter
 from langprog.runtime.addresses import may_hold_address, portable_address
 from langprog.runtime.calls import ask
 from langprog.runtime.models import LM, cache_folder
@@ -18,28 +21,38 @@ from langprog.runtime.settings import (
     asking_logprobs,
     configure,
     current,
+    deciding_schemas,
     drawing,
     model_in_force,
     model_named,
+    overlay,
+    resumed,
     using,
 )
 from langprog.runtime.sync import call_in_worker, run_sync
+from langprog.runtime.threads import ThreadContext
 
 __all__ = [
     "LM",
     "Settings",
+    "ThreadContext",
+    "adapter_for",
     "ask",
     "asking_logprobs",
     "cache_folder",
     "call_in_worker",
     "configure",
     "current",
+    "deciding_schemas",
     "drawing",
     "in_order",
     "may_hold_address",
     "model_in_force",
     "model_named",
+    "overlay",
     "portable_address",
+    "resolve_adapter",
+    "resumed",
     "run_sync",
     "using",
 ]

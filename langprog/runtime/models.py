@@ -15,6 +15,8 @@ from langprog.lm import (
     Budgeted,
     Cache,
     Cached,
+    Capabilities,
+    Declared,
     DiskCache,
     LanguageModel,
     LiteLLM,
@@ -41,12 +43,14 @@ class Provider:
         url_variable: Environment variable that names another address, as the provider's own
             software understands it.
         read_url: Makes a base URL of what that variable holds.
+        schemas: Whether the provider documents that its models keep to a response schema.
     """
 
     base_url: str
     key_variable: str = ""
     url_variable: str = ""
     read_url: Callable[[str], str] = plain_url
+    schemas: bool = False
 
     @property
     def address(self) -> str:
@@ -60,14 +64,19 @@ class Provider:
         return bool(self.url_variable and os.environ.get(self.url_variable))
 
 
+# Two document structured outputs: OpenAI (of gpt-4o and all later models; an earlier one refuses
+# the schema and is asked without it) and Mistral (of all models). Elsewhere it depends on the
+# model, on how a server was started or on its version: there a user says schema=True.
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {
-        "openai": Provider("https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
+        "openai": Provider(
+            "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL", schemas=True
+        ),
         "openrouter": Provider("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
         "groq": Provider("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
         "together": Provider("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
         "deepseek": Provider("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
-        "mistral": Provider("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
+        "mistral": Provider("https://api.mistral.ai/v1", "MISTRAL_API_KEY", schemas=True),
         "ollama": Provider("http://localhost:11434/v1", "", "OLLAMA_HOST", ollama_url),
         "vllm": Provider("http://localhost:8000/v1", "", "VLLM_BASE_URL", server_url),
         "sglang": Provider("http://localhost:30000/v1", "", "SGLANG_BASE_URL", server_url),
@@ -96,7 +105,9 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
             ``price``: dollars per million tokens.
             ``width``, ``rpm``, ``tpm``: requests at once (as many as a caller such as
             ``evaluate(concurrency=)`` starts, if left out), requests and tokens per minute.
-            ``attempts``: how often a request is sent at most.
+            ``attempts``: how often a request is sent at most. ``schema``: whether the model keeps
+            to a response schema, so that the adapter ``auto`` is ``json`` and not ``chat``; known
+            of openai and mistral at their own addresses, else no if left out.
 
     Returns:
         The model; ask it with ``await model.complete(request)`` or hand it to a program.
@@ -124,12 +135,12 @@ def _embedded(name: str, options: CheckedOptions) -> LanguageModel:
     pocket = importlib.import_module("langprog.pocket")
     client = pocket.PocketLM(name, defaults=options.sampling)
     nominal = Price(client.size.input_price, client.size.output_price)
-    priced = Priced(client, options.price or nominal)
+    priced = Priced(_declared(client, options.takes_schema), options.price or nominal)
     return _cached(Budgeted(priced), options.cache, in_process=True)
 
 
 def _remote(name: str, options: CheckedOptions) -> LanguageModel:
-    client = _client(name, options)
+    client = _declared(_client(name, options), _takes_schema(name, options))
     paid = Budgeted(Priced(client, options.price or price_of(name)))
     throttled = Throttle(
         paid,
@@ -139,6 +150,23 @@ def _remote(name: str, options: CheckedOptions) -> LanguageModel:
     )
     retried = Retry(Negotiated(throttled, options.sampling), attempts=options.attempts)
     return _cached(retried, options.cache, in_process=False)
+
+
+def keeps_to_schemas(name: str) -> bool:
+    """Return whether a model of that name, at its provider's own address, keeps to a schema."""
+    provider = PROVIDERS.get(name.partition("/")[0])
+    return provider is not None and provider.schemas and provider.address == provider.base_url
+
+
+def _takes_schema(name: str, options: CheckedOptions) -> bool | None:
+    if options.takes_schema is not None:
+        return options.takes_schema
+    # What answers at another address is not the provider, whatever the model is called.
+    return True if options.base_url is None and keeps_to_schemas(name) else None
+
+
+def _declared(client: LanguageModel, schema: bool | None) -> LanguageModel:
+    return client if schema is None else Declared(client, Capabilities(schema=schema))
 
 
 def _client(name: str, options: CheckedOptions) -> LanguageModel:

@@ -42,6 +42,7 @@ class LMOptions(TypedDict, total=False):
     rpm: int
     tpm: int
     attempts: int
+    schema: bool
 
 
 def _several(stop: Any) -> Any:
@@ -81,6 +82,7 @@ class CheckedOptions(BaseModel):
     rpm: Count | None = None
     tpm: Count | None = None
     attempts: Count = 6
+    takes_schema: bool | None = Field(default=None, alias="schema")
 
     @property
     def sampling(self) -> Sampling:
@@ -95,7 +97,7 @@ def checked_options(options: LMOptions) -> CheckedOptions:
     Raises:
         ModelError: There is no such option, or its value does not fit.
     """
-    names = CheckedOptions.model_fields
+    names = [field.alias or name for name, field in CheckedOptions.model_fields.items()]
     for name in options:
         if name not in names:
             raise ModelError(f"lp.LM has no option {name!r}; it has {', '.join(sorted(names))}")

@@ -12,18 +12,26 @@ T = TypeVar("T")
 async def in_order(works: Iterable[Callable[[], Coroutine[Any, Any, T]]], at_once: int) -> list[T]:
     """Do every work, ``at_once`` at a time, and return the results in the order given.
 
-    Where one fails, the others are cancelled and waited for, so that nothing goes on spending
-    behind the caller's back; the failure is raised.
+    Where one fails, none is started any more, and the others are cancelled and waited for, so
+    that nothing goes on spending behind the caller's back; the failure is raised.
 
     Args:
         works: What to do; each is called to start it.
         at_once: How many may be under way at the same time.
     """
     gate = asyncio.Semaphore(max(1, at_once))
+    failed = False
 
     async def one(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        nonlocal failed
         async with gate:
-            return await work()
+            if failed:  # the gate opens before the failure arrives below
+                raise asyncio.CancelledError
+            try:
+                return await work()
+            except BaseException:
+                failed = True
+                raise
 
     tasks = [asyncio.create_task(one(work)) for work in works]
     try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypedDict
 
-from langprog.adapters import adapter_named
+from langprog.adapters import AUTO, Adapter, check_adapter
 from langprog.errors import InputError, ModelError
 from langprog.lm import (
     Budget,
@@ -42,21 +42,24 @@ class Settings:
         models: Models by name, before any other place where a name is looked up.
         draw: Which of several samples this is, where one program is asked more than once.
         logprobs: Whether log-probabilities are asked for with every completion.
+        schemas: Models, by name and endpoint, of which it was found out whether they keep to a
+            response schema; goes before what is declared.
     """
 
     lm: LanguageModel | None = None
-    adapter: str = "chat"
+    adapter: str | Adapter = AUTO
     sampling: Sampling = Sampling()
     ledgers: tuple[Ledger, ...] = ()
     wrap: Wrap | None = None
     models: Models = field(default_factory=lambda: MappingProxyType({}))
     draw: Draw | None = None
     logprobs: bool = False
+    schemas: Mapping[tuple[str, str], bool] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class _Changes(TypedDict, total=False):
     lm: LanguageModel
-    adapter: str
+    adapter: str | Adapter
     sampling: Sampling
     ledgers: tuple[Ledger, ...]
     wrap: Wrap
@@ -164,7 +167,7 @@ def _by_name(models: Iterable[LanguageModel | ModelRef | str]) -> dict[str, Lang
 def configure(
     *,
     lm: LanguageModel | ModelRef | str | None = None,
-    adapter: str | None = None,
+    adapter: str | Adapter | None = None,
     sampling: Sampling | None = None,
     models: Iterable[LanguageModel | ModelRef | str] | None = None,
 ) -> None:
@@ -172,14 +175,15 @@ def configure(
 
     Args:
         lm: Model, or its name (``"pocket/small"``), of predictors that name none.
-        adapter: ``"chat"`` or ``"json"``.
+        adapter: Adapter of predictors that name none, by name or as an object; ``"auto"`` by
+            default.
         sampling: Default sampling.
         models: Models that programs may name.
 
     Raises:
         ModelError: A model's name is unknown, what was handed over is no language model, or two
             different models have one name.
-        InputError: The adapter is unknown.
+        InputError: The adapter is unknown or none.
     """
     changes = _changes(lm, adapter, sampling, models, _process.settings)
     with _process.lock:
@@ -190,7 +194,7 @@ def configure(
 def using(
     *,
     lm: LanguageModel | ModelRef | str | None = None,
-    adapter: str | None = None,
+    adapter: str | Adapter | None = None,
     sampling: Sampling | None = None,
     models: Iterable[LanguageModel | ModelRef | str] | None = None,
     budget: Budget | Ledger | None = None,
@@ -200,7 +204,8 @@ def using(
 
     Args:
         lm: Model, or its name, of predictors that name none.
-        adapter: ``"chat"`` or ``"json"``.
+        adapter: Adapter of predictors that name none, by name or as an object; ``"auto"`` by
+            default.
         sampling: Default sampling.
         models: Models that programs may name.
         budget: A cap on everything that is called inside, on top of those around it.
@@ -212,7 +217,7 @@ def using(
     Raises:
         ModelError: A model's name is unknown, what was handed over is no language model, or two
             different models have one name.
-        InputError: The adapter is unknown.
+        InputError: The adapter is unknown or none.
     """
     now = current()
     changes = _changes(lm, adapter, sampling, models, now)
@@ -245,8 +250,30 @@ def asking_logprobs() -> Iterator[None]:
         yield
 
 
+def overlay() -> Settings | None:
+    """Return what the innermost :func:`using` put in force here; ``None`` outside of any."""
+    return _overlay.get()
+
+
+def resumed(settings: Settings | None) -> AbstractContextManager[None]:
+    """Put in force what :func:`overlay` returned elsewhere, in another thread, say."""
+    return _overlaid(settings)
+
+
 @contextmanager
-def _overlaid(settings: Settings) -> Iterator[None]:
+def deciding_schemas(found: Mapping[tuple[str, str], bool]) -> Iterator[None]:
+    """Take it as known inside which models keep to a response schema.
+
+    Args:
+        found: Whether they do, by the model's name and endpoint.
+    """
+    now = current()
+    with _overlaid(replace(now, schemas=MappingProxyType({**now.schemas, **found}))):
+        yield
+
+
+@contextmanager
+def _overlaid(settings: Settings | None) -> Iterator[None]:
     token = _overlay.set(settings)
     try:
         yield
@@ -262,7 +289,7 @@ def _around(outer: Wrap, inner: Wrap | None) -> Wrap:
 
 def _changes(
     lm: LanguageModel | ModelRef | str | None,
-    adapter: str | None,
+    adapter: str | Adapter | None,
     sampling: Sampling | None,
     models: Iterable[LanguageModel | ModelRef | str] | None,
     now: Settings,
@@ -271,8 +298,7 @@ def _changes(
     if lm is not None:
         changes["lm"] = _as_model(lm, "lm=")
     if adapter is not None:
-        adapter_named(adapter)
-        changes["adapter"] = adapter
+        changes["adapter"] = check_adapter(adapter)
     if sampling is not None:
         changes["sampling"] = sampling
     if models is not None:

@@ -12,15 +12,18 @@ does the work.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal without its enums, which cost 6 us a call
 import asyncio
 import atexit
 import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
+from contextvars import Context, copy_context
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from langprog.errors import LangprogError
@@ -28,9 +31,10 @@ from langprog.errors import LangprogError
 T = TypeVar("T")
 P = ParamSpec("P")
 
-# A worker may wait for another worker (a program inside a program), so the bound is only a guard
-# against runaway recursion; threads are made when needed and kept for reuse.
-MAX_WORKERS = 1024
+# A worker may wait for another worker (a program inside a program), so a bound that is reached is
+# a deadlock: it is only a guard against runaway recursion, above what an evaluation of width 256
+# takes whose program calls programs in parallel. Threads are made when needed, kept for reuse.
+MAX_WORKERS = 16_384
 
 # Seconds after which a loop that stood still first hears of connections that ended meanwhile.
 STALE = 1.0
@@ -39,41 +43,84 @@ STALE = 1.0
 CLOSING = 1.0
 
 
+# Loops and threads that stay are made in an empty context: they outlive the call that needs them
+# first, and must not keep what is in force there.
+
+
 class _Main:
     """The main thread's loop, which runs while a caller waits and keeps its connections."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._used = time.monotonic()
+        self._loop = Context().run(asyncio.new_event_loop)
+        self._first_step: Callable[[], object] | None = None
         self._stopped = False
+        self._hooks = self._wait(_asyncgen_hooks())
 
     def owns(self, loop: asyncio.AbstractEventLoop) -> bool:
         return self._loop is loop
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         if time.monotonic() - self._used > STALE:
-            self._loop.run_until_complete(asyncio.sleep(0))
-        task = self._loop.create_task(work)
-        ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            self._wait(asyncio.sleep(0))
+        task = self._created(work)
+        ours = _signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if ours:
-            signal.signal(signal.SIGINT, lambda number, frame: self._interrupted(task))
+            _signal.signal(signal.SIGINT, lambda number, frame: self._interrupted(task))
         try:
-            return self._loop.run_until_complete(task)
-        except asyncio.CancelledError:
-            if not self._stopped:
-                raise
-            raise KeyboardInterrupt from None
+            self._take_first_step()
+            return task.result() if task.done() and self._is_idle() else self._wait(task)
         except (KeyboardInterrupt, SystemExit):
             # The work must neither go on spending nor be dropped before it has tidied up.
             task.cancel()
-            self._loop.run_until_complete(asyncio.wait([task]))
+            self._wait(asyncio.wait([task]))
             if not task.cancelled():
                 task.exception()  # or asyncio would say that nobody looked at it
             raise
         finally:
             if ours:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-            self._used, self._stopped = time.monotonic(), False
+                _signal.signal(signal.SIGINT, signal.default_int_handler)
+            stopped, self._stopped = self._stopped, False
+            if stopped:  # whatever the work made of it, and also where it was too late to stop it
+                raise KeyboardInterrupt from None
+
+    def _created(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        # Whoever makes a task schedules its first step with this: it is kept instead.
+        vars(self._loop)["call_soon"] = self._keep
+        try:
+            return self._loop.create_task(work)
+        finally:
+            del vars(self._loop)["call_soon"]
+
+    def _keep(self, step: Callable[..., object], *args: object, context: Context) -> None:
+        self._first_step = partial(context.run, step, *args)
+
+    def _take_first_step(self) -> None:
+        """Do what the loop would do first, without a turn of the loop.
+
+        Work that waits for nothing (what it asks for was cached, say) is done after it, at half
+        the price. The step is a task's like any other: it sees a running loop and a current task.
+        """
+        step, self._first_step = self._first_step, None
+        if step is None:
+            return
+        before = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(*self._hooks)
+        asyncio._set_running_loop(self._loop)
+        try:
+            step()
+        finally:
+            asyncio._set_running_loop(None)
+            sys.set_asyncgen_hooks(*before)
+
+    def _is_idle(self) -> bool:
+        # A loop that does not show what it still has to do gets a turn to do it.
+        return not (getattr(self._loop, "_ready", True) or getattr(self._loop, "_scheduled", True))
+
+    def _wait(self, work: Awaitable[T]) -> T:
+        try:
+            return self._loop.run_until_complete(work)
+        finally:
+            self._used = time.monotonic()
 
     def _interrupted(self, task: asyncio.Task[Any]) -> None:
         """Take Ctrl-C: the first one asks the work to stop, the next one does not ask.
@@ -96,11 +143,11 @@ class _Background:
     """A loop in a thread of its own."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = Context().run(asyncio.new_event_loop)
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="langprog-loop", daemon=True
         )
-        self._thread.start()
+        Context().run(self._thread.start)
 
     def owns(self, loop: asyncio.AbstractEventLoop) -> bool:
         return self._loop is loop
@@ -133,6 +180,10 @@ class _Background:
         self._thread.join(timeout=5)
         if not self._loop.is_running():
             self._loop.close()
+
+
+async def _asyncgen_hooks() -> Any:
+    return sys.get_asyncgen_hooks()  # those of the loop that runs this
 
 
 async def _tidied(loop: asyncio.AbstractEventLoop) -> None:
@@ -169,6 +220,9 @@ class _Door:
         self._main = self._background = self._workers = None
 
     def main(self) -> _Main:
+        main = self._main
+        if main is not None and self._pid == os.getpid():
+            return main
         with self._lock:
             self._here()
             self._main = self._main or _Main()
@@ -215,7 +269,7 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
         work.close()
         raise LangprogError(
             "a program was called synchronously inside `async def aforward`; "
-            "write `await program.acall(...)` there"
+            "write `await program.acall(...)` there (asyncio.gather for several)"
         )
     if running is None and threading.current_thread() is threading.main_thread():
         return _door.main().run(work)
@@ -224,8 +278,7 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
 
 async def call_in_worker(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a user's synchronous ``function`` in a worker thread, with the caller's settings."""
-    context = copy_context()
+    call = partial(copy_context().run, function, *args, **kwargs)
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(
-        _door.workers(), lambda: context.run(function, *args, **kwargs)
-    )
+    # From an empty context, so that a thread that is kept does not keep this call's context.
+    return await Context().run(loop.run_in_executor, _door.workers(), call)

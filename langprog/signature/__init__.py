@@ -10,8 +10,10 @@
 
 from langprog.signature.declaration import Input, Output, Signature, signature_of
 from langprog.signature.fields import RESERVED, FieldSpec, whole_text
+from langprog.signature.phrases import phrase
 from langprog.signature.portable import type_from_json, type_to_json
 from langprog.signature.shapes import (
+    REQUIRED,
     Anything,
     Bounded,
     Choice,
@@ -40,6 +42,7 @@ __all__ = [
     "Member",
     "Output",
     "Plain",
+    "REQUIRED",
     "RESERVED",
     "Record",
     "Shape",
@@ -47,6 +50,7 @@ __all__ = [
     "SignatureSpec",
     "choices_of",
     "optional_of",
+    "phrase",
     "signature_of",
     "type_from_json",
     "type_to_json",

@@ -15,16 +15,18 @@ from types import MappingProxyType
 from langprog.artifact import looks_secret
 
 WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
-MARKER = re.compile(r"\[\[\s*#*\s*\w+\s*#*\s*\]\]")
+MARKER = re.compile(r"\[\[\s*+(?:#++\s*+)?\w++\s*+(?:#++\s*+)?\]\]")
 
 # Beside what an artifact refuses to hold at all.
 SECRETS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         "an API key": re.compile(r"\b(?:sk|pk|rk|gsk|xai)[-_][A-Za-z0-9_-]{16,}"),
         "a GitHub token": re.compile(r"\bgithub_pat_\w{20,}"),
-        "a JSON web token": re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"),
+        "a JSON web token": re.compile(
+            r"(?<![\w-])(?=[\w-]++(?:\.[\w-]{8,}+){2})[\w-]*?\beyJ[\w-]{8,}+(?:\.[\w-]{8,}+){2}"
+        ),
         "a password": re.compile(r"\b(?:password|passwd|secret|token)\s*[:=]\s*\S{6,}", re.I),
-        "an e-mail address": re.compile(r"\b[\w.+-]+@[\w-]+\.[A-Za-z]{2,}\b"),
+        "an e-mail address": re.compile(r"\b[\w.+-]{1,64}@[\w-]+\.[A-Za-z]{2,}\b"),
     }
 )
 

@@ -7,13 +7,15 @@ from typing import Any, Literal, Optional
 
 import pydantic
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import langprog as lp
 from langprog.adapters import ADAPTERS, adapter_named
 from langprog.errors import ParseError
 from langprog.signature import FieldSpec, SignatureSpec, choices_of
+from tests.adapters.replies import completion_of, said
+from tests.signature import kinds
 
 INPUTS, OUTPUTS = ("ticket", "context"), ("note", "team", "hours")
 
@@ -24,6 +26,19 @@ SNIPPETS = (
     *("\n", "\n\n", "\r", "\r\n", "\t", " ", "  ", "\u00a0", "\u2028", "\x0b", "\x1c", "\x85"),
     *("```", "```json\n", "\n```", "```\nx\n```", "`", "<think>", "</think>"),
     *("null", "none", "None", "true", "Yes", "1,000", "3", "-1.50", "nan", "{}", "[]", "{", "}"),
+    *(
+        "<team>",
+        "</team>",
+        "<TEAM x='1'>",
+        "</note",
+        "<ticket/>",
+        "<hours",
+        "</",
+        "<b>",
+        "< ",
+        "<",
+    ),
+    *("&lt;team&gt;", "&amp;", "&amp;lt;", "&#60;", "&#x3c;", "&", ";", "<![CDATA[", "]]>"),
     *('{"team": "a"}', '["a"]', "team: b", "a", "é", "日本", "🙂", "end.", "[[team", "team]]"),
 )
 TEXTS = st.one_of(
@@ -86,7 +101,13 @@ def optional(of: Typed) -> Typed:
     choices = choices_of(of[0]) or {}
     if choices.get("null") is not None:  # such a choice is refused
         return of
-    return Optional[of[0]], st.none() | of[1]  # noqa: UP045 - built from values
+    values = of[1] if of[0] is not str else of[1].filter(lambda text: not is_null(text))
+    return Optional[of[0]], st.none() | values  # noqa: UP045 - built from values
+
+
+def is_null(text: str) -> bool:
+    """Whether this text, as an optional one inside JSON, is read as none at all."""
+    return text.strip().casefold() in ("null", "none")
 
 
 def models(parts: tuple[Typed, Typed]) -> Typed:
@@ -124,11 +145,13 @@ def mirrored(spec: SignatureSpec) -> SignatureSpec:
     return SignatureSpec(spec.name, spec.instruction, tuple(turned))
 
 
-def turn(spec: SignatureSpec, adapter: str, values: dict[str, Any]) -> tuple[str, str]:
+def turn(
+    spec: SignatureSpec, adapter: str, values: dict[str, Any]
+) -> tuple[lp.Completion, lp.Completion]:
     """What user and assistant say in a demonstration with these values."""
     rendered = adapter_named(adapter).render(spec, [lp.Example(**values)], values)
-    assert rendered[1] == rendered[3]
-    return rendered[1].content, rendered[2].content
+    assert rendered[1] == rendered[-1]
+    return completion_of(rendered[1]), completion_of(rendered[2])
 
 
 def same(one: Any, other: Any) -> bool:
@@ -157,10 +180,19 @@ def test_no_text_forges_a_section(
 ) -> None:
     spec = lp.Predict("ticket, context: list[str] -> note, team").signature
     values = {"ticket": ticket, "context": context, "note": note, "team": team}
+    # Small models close sections so: at the very end of one it is no part of the text.
+    assume(adapter == "xml" or not any(_closes(name, values[name]) for name in TEXT_FIELDS))
     asked, told = turn(spec, adapter, values)
     assert adapter_named(adapter).parse(spec, told) == {"note": note, "team": team}
     read = adapter_named(adapter).parse(mirrored(spec), asked)
     assert read == {"ticket": ticket, "context": context}
+
+
+TEXT_FIELDS = ("ticket", "note", "team")
+
+
+def _closes(name: str, value: str) -> bool:
+    return value.rstrip().endswith((f"</{name}>", f"[[/{name}]]"))
 
 
 @settings(deadline=None, max_examples=100)
@@ -183,10 +215,23 @@ def test_any_reply_is_read_or_refused(adapter: str, text: str) -> None:
         "ticket -> note, team: Literal['a', 'b'], hours: Optional[int], names: list[str]"
     ).signature
     try:
-        read = adapter_named(adapter).parse(spec, text)
+        read = adapter_named(adapter).parse(spec, said(text))
     except ParseError as error:
         assert error.text == text
     else:
         assert read["team"] in ("a", "b")
         assert read["hours"] is None or type(read["hours"]) is int
         assert type(read["names"]) is list
+
+
+@pytest.mark.parametrize("adapter", sorted(ADAPTERS))
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(case=kinds.signatures())
+def test_every_kind_of_field_is_read_back(
+    adapter: str, case: tuple[SignatureSpec, dict[str, Any]]
+) -> None:
+    spec, values = case
+    rendered = adapter_named(adapter).render(spec, [lp.Example(**values)], {"a": values["a"]})
+    read = adapter_named(adapter).parse(spec, completion_of(rendered[2]))
+    for name, field in spec.outputs.items():
+        assert same(read[name], field.validate(values[name])), rendered[2]

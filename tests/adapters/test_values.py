@@ -9,11 +9,11 @@ import pydantic
 import pytest
 
 import langprog as lp
-from langprog.adapters import adapter_named
 from langprog.errors import ParseError
 from langprog.signature import FieldSpec, SignatureSpec, signature_of
+from tests.adapters.replies import TextAdapter
 
-CHAT, JSON = adapter_named("chat"), adapter_named("json")
+CHAT, JSON = TextAdapter("chat"), TextAdapter("json")
 
 
 class Level(Enum):
@@ -120,7 +120,7 @@ def test_the_form_is_forgiven_in_a_section(kind: Any, text: str, value: Any) -> 
         (str, 5, "5"),
         (str, True, "true"),
         (str | None, None, None),
-        (str | None, "null", "null"),
+        (str | None, "null", None),
         (int, "1,000", 1000),
         (int, 3.0, 3),
         (int | None, "none", None),
@@ -222,3 +222,151 @@ def test_bottomless_json_is_a_parse_error(text: str) -> None:
         JSON.parse(one(dict[str, int]), text)
     with pytest.raises(ParseError):
         CHAT.parse(one(list[str]), "[[x]]\n" + text)
+
+
+# --- inside lists, objects and optionals ---------------------------------------------------------
+
+
+Size = Literal["low", "very high"]
+
+
+@dataclasses.dataclass
+class Part:
+    level: Level
+    amount: int = 1
+    tags: list[str] = dataclasses.field(default_factory=list)
+    note: str | None = None
+    is_new: bool = False
+
+
+class Whole(pydantic.BaseModel):
+    model_config = {"extra": "forbid"}
+
+    parts: list[Part] = []
+    by_level: dict[Size, float] = {}
+    first_part: Part | None = None
+    name: str = "none given"
+    more: Any = None
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "value"),
+    [
+        (
+            list[Literal["in use", "sold"]],
+            '["In Use", "in_use", "SOLD."]',
+            ["in use"] * 2 + ["sold"],
+        ),
+        (list[Level], '["LOW", "2"]', [Level.LOW, Level.HIGH]),
+        (list[int], '["1,234", 5.0, "**6**", 7e2]', [1234, 5, 6, 700]),
+        (list[int], "[90071992547409931.0]", [90071992547409931]),
+        (list[float], '["1,234.5", 1]', [1234.5, 1.0]),
+        (list[bool], '["Yes", "no.", true]', [True, False, True]),
+        (list[str], '[1.10, true, "2"]', ["1.10", "true", "2"]),
+        (list[str | None], '["null", "None", null, "", "x"]', [None, None, None, "", "x"]),
+        (list[int | None], '["none", "", 3]', [None, None, 3]),
+        (list[Literal["none", "x"] | None], '["none", "null"]', ["none", None]),
+        (list[list[int]], '["[1, 2]", [3]]', [[1, 2], [3]]),
+        (dict[str, list[Level]], '{"a": ["Low."]}', {"a": [Level.LOW]}),
+        (dict[int, bool], '{"1": "yes", "2,000": false}', {1: True, 2000: False}),
+        (dict[Size, int], '{"LOW": "1", "very_high": 2}', {"low": 1, "very high": 2}),
+        (
+            Part,
+            '{"Level": "2", "Is New": "yes"}',
+            Part(Level.HIGH, is_new=True),
+        ),
+        (
+            list[Part],
+            '[{"LEVEL": "low", "amount": "1,000", "tags": null, "note": "null"}]',
+            [Part(Level.LOW, 1000)],
+        ),
+        (Part, '{"level": "low", "tags": "none", "amount": null}', Part(Level.LOW)),
+        (
+            Whole,
+            '{"Parts": [{"level": "Low"}], "by-level": {"low": "1,000.5"}, "first part": "null"}',
+            Whole(parts=[Part(Level.LOW)], by_level={"low": 1000.5}),
+        ),
+        (
+            Whole,
+            '{"name": null, "more": [1, 1.5, {"a": null}]}',
+            Whole(more=[1, 1.5, {"a": None}]),
+        ),
+        (Whole, '{"name": "null"}', Whole(name="null")),
+    ],
+)
+def test_the_form_is_forgiven_at_every_depth(kind: Any, data: str, value: Any) -> None:
+    assert same(CHAT.parse(one(kind), f"[[x]]\n{data}")["x"], value)
+    assert same(JSON.parse(one(kind), f'{{"x": {data}}}')["x"], value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "reason"),
+    [
+        (list[Literal["a", "b"]], '["a or b"]', "'x' does not fit: 0: it is 'a or b'"),
+        (list[Part], '[{"level": "low"}, {"level": "mid"}]', "1.level: it is 'mid'"),
+        (list[Part], '[{"level": "low", "amount": "many"}]', "0.amount: it is 'many'"),
+        (list[Part], '[{"amount": 3}]', "0.level: Field required"),
+        (list[Part], '{"level": "low"}', "must be JSON list"),
+        (Part, '[{"level": "low"}]', "must be JSON object"),
+        (Part, '{"level": null}', "level: it is 'null'"),
+        (Part, '{"level": "low", "amount": true}', "amount: it is 'true'"),
+        (Part, '{"level": "low", "is_new": "on"}', "is_new: it is 'on'"),
+        (Part, '{"level": "low", "IsNew": true, "is-new": false}', "may mean 'is_new'"),
+        (list[int], '["1_000"]', "0: it is '1_000'"),
+        (list[int], "[1.5]", "0: it is '1.5'"),
+        (list[float], "[1e999]", "must be a finite number"),
+        (list[Any], "[1e999]", "must be a finite number"),
+        (list[str], "[null]", "'x' does not fit: 0: "),
+        (list[str], '[["a"]]', "'x' does not fit: 0: "),
+        (dict[Size, int], '{"LOW": 1, "low": 2}', "the key 'low' comes twice"),
+        (Whole, '{"nome": "x"}', "nome: Extra inputs"),
+    ],
+)
+def test_the_content_is_not_forgiven_at_any_depth(kind: Any, data: str, reason: str) -> None:
+    spec = one(kind)
+    for adapter, text in ((CHAT, f"[[x]]\n{data}"), (JSON, f'{{"x": {data}}}')):
+        with pytest.raises(ParseError) as caught:
+            adapter.parse(spec, text)
+        assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[1,000, 2]",
+        "[$5, 6]",
+        "[1, 2, ...]",
+        "[10:30]",
+        "[1 000]",
+        "[07]",
+        "[1/2]",
+        "[5%]",
+        "[NaN]",
+    ],
+)
+def test_broken_json_never_gives_another_number(text: str) -> None:
+    with pytest.raises(ParseError):
+        CHAT.parse(one(list[float]), f"[[x]]\n{text}")
+    with pytest.raises(ParseError):
+        JSON.parse(one(list[float]), f'{{"x": {text}}}')
+
+
+@pytest.mark.parametrize("text", ["9:45", "0042", "3.50", "-0", "1e999", "v1.2", "dark blue"])
+def test_a_text_without_quotes_is_kept_letter_by_letter(text: str) -> None:
+    assert JSON.parse(one(str), f'{{"x": {text}}}')["x"] == text
+    assert JSON.parse(one(list[str]), f'{{"x": [{text}]}}')["x"] == [text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Both, see [1]:\n- x\n- y", "As in [1] they are many", "1. [1]\nand more", "Notes: [sic]"],
+)
+def test_brackets_in_a_text_are_no_list(text: str) -> None:
+    with pytest.raises(ParseError):
+        CHAT.parse(one(list[str]), f"[[x]]\n{text}")
+
+
+def test_an_object_in_the_middle_of_a_text_is_a_part_of_it() -> None:
+    text = 'Send {"x": "y"} to it'
+    assert CHAT.parse(one(str), text)["x"] == text
+    assert CHAT.parse(one(int), 'So: {"x": 4}.')["x"] == 4

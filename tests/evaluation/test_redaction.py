@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from langprog.evaluation import looks_secret, redacted
@@ -16,6 +18,7 @@ SECRETS = [
     "https://example.com/v1?api_key=0123456789abcdef",
     "api_key='0123456789abcdef'",
     "eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.SflKxwRJSMeKKF2QT4",
+    "token-eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.SflKxwRJSMeKKF2QT4",
 ]
 HARMLESS = [
     "",
@@ -41,3 +44,16 @@ def test_secrets_are_seen_and_taken_out(text: str) -> None:
 def test_ordinary_text_stays(text: str) -> None:
     assert not looks_secret(text)
     assert redacted(text) == text
+
+
+@pytest.mark.parametrize("part", ["a.", "eyJ-", "eyJaaaaaaaaaa.", "sk-", "a://b:c", "bearer "])
+def test_the_time_to_look_for_secrets_grows_as_the_text_does(part: str) -> None:
+    def seconds(size: int) -> float:
+        best = float("inf")
+        for _ in range(3):
+            started = time.process_time()
+            redacted(part * (size // len(part)))
+            best = min(best, time.process_time() - started)
+        return best
+
+    assert seconds(32_000) < 12 * max(seconds(4_000), 0.001)

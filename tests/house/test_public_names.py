@@ -58,6 +58,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "evaluate",
         "load",
         "load_examples",
+        "parallel",
         "record_trace",
         "using",
     ]

@@ -120,7 +120,8 @@ def refusing(*settings: str) -> Iterator[Refusing]:
             {name: body[name] for name in body if name != "max_completion_tokens"}
         )
         seen.answered.append(body)
-        text = reply(asked)
+        # It has learned marked sections alone.
+        text = reply(asked) if "[[" in asked.messages[0].text else "no idea"
         logprobs = {"content": [{"token": "x", "logprob": -0.25}]} if asked.logprobs else None
         choice = {
             "message": {"role": "assistant", "content": text},

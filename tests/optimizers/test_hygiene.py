@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from optimizers.instructions.hygiene import Gate, Hygiene
+from optimizers.instructions.hygiene import MARKER, SECRETS, Gate, Hygiene
 
 TRAINING = ["my router has been blinking red since the storm last night and nothing works"]
 
@@ -48,3 +50,17 @@ def test_a_task_about_scores_may_speak_of_scores() -> None:
 def test_words_of_the_programs_own_texts_are_no_copy() -> None:
     own = "my router has been blinking red since the storm"
     assert gate(own=(own,)).refusal(f"{own.capitalize()}: decide the team.") is None
+
+
+@pytest.mark.parametrize("part", ["a.", "eyJ-", "[[ ", " ", "sk-", "token: "])
+def test_the_time_to_look_at_a_proposal_grows_as_it_does(part: str) -> None:
+    def seconds(size: int) -> float:
+        best = float("inf")
+        for _ in range(3):
+            started = time.process_time()
+            for pattern in (MARKER, *SECRETS.values()):
+                pattern.search("[[" + part * (size // len(part)) + "+")
+            best = min(best, time.process_time() - started)
+        return best
+
+    assert seconds(32_000) < 12 * max(seconds(4_000), 0.002)

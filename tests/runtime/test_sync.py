@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
@@ -17,7 +18,7 @@ import pytest
 
 import langprog as lp
 from langprog.errors import LangprogError
-from langprog.runtime import call_in_worker, run_sync
+from langprog.runtime import call_in_worker, run_sync, sync
 from tests.lm.endpoint import choice, endpoint_in_thread, good, says
 
 T = TypeVar("T")
@@ -95,6 +96,153 @@ def test_ctrl_c_ends_the_work_in_good_order() -> None:
         run_sync(work())
     assert tidied == ["yes"]
     assert run_sync(where())[1] == threading.get_ident()
+
+
+def test_ctrl_c_arrives_while_the_work_waits() -> None:
+    tidied: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(0)
+            asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGINT)
+            await asyncio.sleep(60)
+        finally:
+            tidied.append("yes")
+
+    with pytest.raises(KeyboardInterrupt):
+        run_sync(work())
+    assert tidied == ["yes"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("error", [None, ValueError("on purpose")])
+def test_ctrl_c_counts_also_where_the_work_is_done_before_it_can_stop(
+    error: Exception | None,
+) -> None:
+    async def work() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        if error:
+            raise error
+
+    with pytest.raises(KeyboardInterrupt):
+        run_sync(work())
+    assert run_sync(where())[1] == threading.get_ident()
+
+
+def test_a_second_ctrl_c_does_not_ask() -> None:
+    async def work() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("the second one went unheard")
+
+    with pytest.raises(KeyboardInterrupt):
+        run_sync(work())
+    assert run_sync(where())[1] == threading.get_ident()
+
+
+def test_a_handler_of_the_users_own_is_left_alone() -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: seen.append(number))
+    try:
+
+        async def work() -> str:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(0)
+            return "done"
+
+        assert run_sync(work()) == "done"
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == [signal.SIGINT]
+
+
+async def surroundings() -> tuple[object, ...]:
+    task = asyncio.current_task()
+    assert task is not None
+    return asyncio.get_running_loop(), task.get_loop(), *sys.get_asyncgen_hooks()
+
+
+async def surroundings_after_a_turn() -> tuple[object, ...]:
+    before = asyncio.current_task()
+    await asyncio.sleep(0)
+    assert asyncio.current_task() is before
+    return await surroundings()
+
+
+def test_work_that_waits_for_nothing_has_the_same_surroundings() -> None:
+    hooks = sys.get_asyncgen_hooks()
+    at_once = run_sync(surroundings())
+    assert at_once == run_sync(surroundings_after_a_turn())
+    assert all(at_once)
+    assert sys.get_asyncgen_hooks() == hooks
+    assert asyncio._get_running_loop() is None
+
+
+def test_what_the_work_sets_is_not_seen_outside() -> None:
+    async def work() -> None:
+        ambient.set("inside")
+
+    ambient.set("outside")
+    run_sync(work())
+    assert ambient.get() == "outside"
+
+
+def test_a_time_out_ends_work_that_waits() -> None:
+    async def work() -> None:
+        async with asyncio.timeout(0):
+            await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        run_sync(work())
+
+
+def test_what_the_work_leaves_behind_gets_its_turn() -> None:
+    done: list[str] = []
+
+    async def note() -> None:
+        done.append("yes")
+
+    async def work() -> asyncio.Task[None]:
+        return asyncio.create_task(note())
+
+    left = run_sync(work())
+    assert (done, left.done()) == (["yes"], True)
+
+
+def test_timers_that_were_not_needed_do_not_pile_up() -> None:
+    timers: list[weakref.ref[asyncio.TimerHandle]] = []
+
+    async def work() -> None:
+        timer = asyncio.get_running_loop().call_later(3600, print)
+        timers.append(weakref.ref(timer))
+        timer.cancel()
+
+    for _ in range(1000):
+        run_sync(work())
+    assert sum(timer() is not None for timer in timers) < 500
+
+
+def test_work_in_a_loop_that_shows_nothing_is_done_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Closed(asyncio.SelectorEventLoop):
+        """Stands for loops that are not written in Python."""
+
+        def __getattribute__(self, name: str) -> object:
+            inside = sys._getframe(1).f_code.co_filename == sync.__file__
+            if inside and name in ("_ready", "_scheduled"):
+                raise AttributeError(name)
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr(asyncio, "new_event_loop", Closed)
+    loop = sync._Main()
+    try:
+        assert [loop.run(where())[1], loop.run(surroundings())[0] is not None] == [
+            threading.get_ident(),
+            True,
+        ]
+    finally:
+        loop.close()
 
 
 def test_a_fork_gets_loops_of_its_own() -> None:

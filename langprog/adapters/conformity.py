@@ -1,0 +1,67 @@
+"""Whether a reply kept to a schema by itself, with nothing forgiven."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from langprog.errors import InputError
+from langprog.lm import Completion
+from langprog.signature import SignatureSpec
+
+
+def conforms(signature: SignatureSpec, completion: Completion) -> bool:
+    """Return whether a completion is JSON that fits the outputs' schema exactly.
+
+    That is how an endpoint shows that it holds a model to a response schema: words or a code fence
+    around the object, a further key, a number in quotes, all of which an adapter forgives, are no
+    such sign.
+
+    Args:
+        signature: Whose outputs were asked for, with the schema of the adapter ``json``.
+        completion: The reply.
+    """
+    if completion.finish_reason != "stop" or completion.first_tool_calls:
+        return False
+    try:
+        data = json.loads(
+            completion.text, object_pairs_hook=_without_twins, parse_constant=_refuse_constant
+        )
+    except (ValueError, RecursionError):
+        return False
+    fields = signature.outputs
+    if not isinstance(data, dict) or data.keys() != fields.keys():
+        return False
+    try:
+        return all(_alike(data[name], field.plain(data[name])) for name, field in fields.items())
+    except InputError:
+        return False
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        raise ValueError("a key comes twice")
+    return data
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _alike(said: Any, meant: Any) -> bool:
+    """Return whether what was said is already what validation makes of it.
+
+    A key may be missing where the type has a default for it.
+    """
+    if isinstance(said, dict) and isinstance(meant, dict):
+        return said.keys() <= meant.keys() and all(
+            _alike(value, meant[key]) for key, value in said.items()
+        )
+    if isinstance(said, list) and isinstance(meant, list):
+        return len(said) == len(meant) and all(map(_alike, said, meant))
+    if isinstance(said, bool) or isinstance(meant, bool):
+        return said is meant
+    if isinstance(said, (int, float)) and isinstance(meant, (int, float)):
+        return said == meant
+    return type(said) is type(meant) and bool(said == meant)

@@ -1,0 +1,141 @@
+"""Native function calling: the model calls one tool, and its arguments are the outputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from langprog.adapters.base import Adapter, head_of, sent_back
+from langprog.adapters.json_object import JSONAdapter, object_in, values_from_object
+from langprog.adapters.values import json_text
+from langprog.errors import InputError, ParseError
+from langprog.example import Example
+from langprog.lm import Completion, Message, Part, Text, Tool, ToolCall, ToolResult
+from langprog.signature import FieldSpec, SignatureSpec
+
+_JSON = JSONAdapter()
+# What endpoints take as a tool's name; a signature in the short form has none such.
+_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@lru_cache(maxsize=256)
+def _static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
+    # What stays the same from call to call is also written only once.
+    turns = [_turn(signature, demo, number) for number, demo in enumerate(demos, start=1)]
+    return (_system(signature), *(message for turn in turns for message in turn))
+
+
+@lru_cache(maxsize=256)
+def _system(signature: SignatureSpec) -> Message:
+    keys = ", ".join(signature.outputs)
+    return Message(
+        "system",
+        f"{head_of(signature)}\n\nAnswer by calling the function {_name(signature)} with exactly "
+        f"these arguments, in this order: {keys}",
+    )
+
+
+@lru_cache(maxsize=256)
+def _tool(signature: SignatureSpec) -> Tool:
+    return Tool(_name(signature), "Takes the answer.", signature.json_schema())
+
+
+def _name(signature: SignatureSpec) -> str:
+    return signature.name if _TOOL_NAME.fullmatch(signature.name) else "answer"
+
+
+class ToolsAdapter(Adapter):
+    """The adapter ``tools``: for models that were trained to call functions."""
+
+    name = "tools"
+
+    def render(
+        self, signature: SignatureSpec, demos: Sequence[Example], inputs: Mapping[str, Any]
+    ) -> tuple[Message, ...]:
+        """Return system message, demonstrations as calls with their results, and the call.
+
+        Raises:
+            InputError: A value does not fit its field.
+        """
+        call = Message("user", _object(signature.inputs, inputs))
+        return (*_static(signature, tuple(demos)), call)
+
+    def tools(self, signature: SignatureSpec) -> tuple[Tool, ...]:
+        """Return the one tool, whose arguments are the outputs."""
+        return (_tool(signature),)
+
+    def tool_choice(self, signature: SignatureSpec) -> str:
+        """Return the tool's name."""
+        return _name(signature)
+
+    def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
+        """Return the outputs by name.
+
+        An endpoint may answer with text all the same: then a JSON object in it is read.
+
+        Raises:
+            ParseError: There is neither call nor object, or an output is missing or does not fit;
+                or the model called something else, or several times with what differs.
+        """
+        calls = completion.first_tool_calls
+        if not calls:
+            return _JSON.parse(signature, completion)
+        text = calls[0].arguments
+        for call in calls:
+            if call.name.strip().casefold() != _name(signature).casefold():
+                raise ParseError(
+                    f"it calls the tool {call.name!r}; there is only {_name(signature)!r}",
+                    text=text,
+                )
+        values = _values(signature, calls[0])
+        if any(_values(signature, call) != values for call in calls[1:]):
+            raise ParseError("it calls the tool several times, and differently", text=text)
+        return values
+
+    def repair(
+        self, messages: tuple[Message, ...], completion: Completion, reason: str
+    ) -> tuple[Message, ...]:
+        """Return the prompt that sends an unreadable reply back.
+
+        Every call has its result before anybody speaks again, as endpoints insist on.
+        """
+        calls = completion.first_tool_calls
+        if not calls:
+            return sent_back(messages, completion.text, reason)
+        said: tuple[Part, ...] = (Text(completion.text),) if completion.text.strip() else ()
+        results = tuple(ToolResult(call.id, f"Not accepted: {reason}.") for call in calls)
+        return (
+            *messages,
+            Message("assistant", (*said, *calls)),
+            Message("tool", results),
+            Message("user", f"That call was not accepted: {reason}. Call the function again."),
+        )
+
+
+def _values(signature: SignatureSpec, call: ToolCall) -> dict[str, Any]:
+    text = call.arguments
+    arguments = object_in(text, text)
+    if arguments is None:
+        raise ParseError("the arguments of the call are no JSON object", text=text)
+    return values_from_object(signature, arguments.value, text)
+
+
+def _turn(signature: SignatureSpec, demo: Example, number: int) -> tuple[Message, ...]:
+    identity = f"demo{number:05}"  # nine letters and digits: no endpoint wants it otherwise
+    try:
+        asked = _object(signature.inputs, demo)
+        answer = _object(signature.outputs, demo)
+    except InputError as error:
+        raise InputError(f"demonstration {number} of {signature.name}: {error}") from None
+    return (
+        Message("user", asked),
+        Message("assistant", (ToolCall(identity, _name(signature), answer),)),
+        Message("tool", (ToolResult(identity, "Accepted."),)),
+    )
+
+
+def _object(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
+    data = {name: field.plain(values[name]) for name, field in fields.items() if name in values}
+    return json_text(data)

@@ -1,0 +1,98 @@
+"""What a model writes around an answer and not as part of it: closings, labels, tokens of a chat.
+
+Only at the very end or beginning: in the middle of a text all of it is content.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_LONGEST = 48  # characters of a closing
+# Tokens that end a turn in the chat templates in use.
+_TOKENS = (
+    r"<\|(?:im_end|im_start|im_sep|eot_id|eom_id|end|endoftext|end_of_text|end_of_turn|return|eos"
+    r"|END_OF_TURN_TOKEN|END_RESPONSE|end_of_solution|end_of_sentence|stop|user|assistant"
+    r"|observation|channel|message|call|eot|eod|endofprompt)\|>"
+    r"|<\uff5c(?:end\u2581of\u2581sentence|EOT)\uff5c>"
+    r"|<(?:end_of_turn|eos|eot|end_of_utterance|turn\||/?turn)>|</s>|\[/INST\]|\[eos\]"
+)
+_TAIL = re.compile(rf"(?:{_TOKENS})\Z", re.IGNORECASE)
+_CLOSINGS = re.compile(
+    r"(?:^|\n)[ \t]*+\[\[[ \t]*+(?:##[ \t]*+)?/?(?:completed|complete|done|end|eof|finished|stop)"
+    r"[ \t]*+(?:##[ \t]*+)?\]\]\Z",
+    re.IGNORECASE,
+)
+
+
+def without_tokens(text: str) -> str:
+    """Return ``text`` without blanks and the tokens of a chat template at its end."""
+    return _cut(text.rstrip(), (_TAIL,), _LONGEST)
+
+
+def without_closing(text: str, name: str) -> str:
+    """Return a section's text without what closes it: ``[[/name]]``, ``</name>``, ``[[end]]``."""
+    return _cut(text, (_closing(name), _CLOSINGS, _TAIL), _LONGEST + len(name))
+
+
+def _cut(text: str, tails: tuple[re.Pattern[str], ...], longest: int) -> str:
+    end = len(text)
+    opened: dict[str, int] = {}  # where the text opens what these tails would close
+    while end and text[end - 1] in ">]":
+        begin = max(0, end - longest)
+        tail = next(filter(None, (tail.search(text, begin, end) for tail in tails)), None)
+        if tail is None:
+            break
+        opening = tail.group().strip().casefold().replace("/", "", 1)
+        if opening not in opened:
+            found = re.search(re.escape(opening), text, re.IGNORECASE) if "/" in tail[0] else None
+            opened[opening] = found.start() if found else end
+        if opened[opening] < tail.start():  # as in struck-out text of HTML: <s>old</s>
+            break
+        end = tail.start()
+        while end and text[end - 1].isspace():
+            end -= 1
+    return text[:end]
+
+
+def without_brackets(text: str) -> str:
+    """Return what is no text, a number or the like, without double brackets after it."""
+    text = text.rstrip()
+    begin = text.rfind("[[", max(0, len(text) - _LONGEST)) if text.endswith("]]") else 0
+    return text[:begin] if begin > 0 and "[" not in text[:begin] else text
+
+
+@lru_cache(maxsize=1024)
+def _closing(name: str) -> re.Pattern[str]:
+    own = re.escape(name).replace("_", "[ _-]")
+    return re.compile(
+        rf"(?:\[\[[ \t]*+(?:##[ \t]*+)?(?:/|end(?: of)?\s)[ \t]*+{own}[ \t]*+(?:##[ \t]*+)?\]\]"
+        rf"|\[/{own}\]|</{own}>)\Z",
+        re.IGNORECASE,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _label(name: str) -> re.Pattern[str]:
+    own = re.escape(name).replace("_", "[ _-]")
+    return re.compile(
+        rf"[ \t>#*_]*+{own}[ \t]*+[*_]*+[ \t]*+:[ \t]*+(?:\*\*|__)?\s*+",
+        re.IGNORECASE,
+    )
+
+
+def without_label(text: str, name: str) -> str:
+    """Return ``text`` without the name before it, as in ``**Answer:** Paris``."""
+    if ":" not in text[: len(name) + 40]:  # by far the most texts
+        return text
+    label = _label(name).match(text)
+    return text[label.end() :] if label else text
+
+
+def without_wrapping(text: str, name: str) -> str:
+    """Return what stands between ``<name>`` and ``</name>`` around all of ``text``."""
+    lead, tail = f"<{name}>", f"</{name}>"
+    folded = text[: len(lead)].casefold(), text[-len(tail) :].casefold()
+    if folded != (lead.casefold(), tail.casefold()) or len(text) < len(lead) + len(tail):
+        return text
+    return text[len(lead) : -len(tail)].strip()

@@ -1,0 +1,185 @@
+"""Adapters by name: the built-in ones, and those of installed packages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import Any
+
+from langprog.adapters.base import Adapter
+from langprog.adapters.chat import ChatAdapter
+from langprog.adapters.function_call import ToolsAdapter
+from langprog.adapters.json_object import JSONAdapter
+from langprog.adapters.xml import XMLAdapter
+from langprog.errors import InputError
+
+AUTO = "auto"
+"""Stands for ``json`` where a model is known to keep to a schema, and for ``chat`` elsewhere."""
+
+GROUP = "langprog.adapters"
+"""The group of entry points by which packages name their adapters."""
+
+# Every version that ever was, by the reference under which programs name it.
+ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
+    {
+        "chat": ChatAdapter(),
+        "json": JSONAdapter(),
+        "xml": XMLAdapter(),
+        "tools": ToolsAdapter(),
+    }
+)
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+_REFERENCE = re.compile(r"([^@]+)@([1-9][0-9]{0,5})")
+_METHODS = ("render", "parse", "response_schema", "tools", "tool_choice", "repair")
+# What a package's own code may raise when it is imported or its adapter made.
+_MAKING = (
+    ArithmeticError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+
+
+def adapter_named(reference: str) -> Adapter:
+    """Return the adapter of that name.
+
+    Args:
+        reference: The name, which means version 1; a later version as ``name@2``.
+
+    Raises:
+        InputError: There is none, or not in this version; the message lists those that there are.
+    """
+    adapter = ADAPTERS.get(reference)
+    if adapter is not None:
+        return adapter
+    name, version = _parts(reference)
+    versions = {known.version: known for known in ADAPTERS.values() if known.name == name}
+    if not versions:
+        versions = {known.version: known for known in _installed(name)}
+    if version in versions:
+        return versions[version]
+    if versions:
+        known = ", ".join(map(str, sorted(versions)))
+        raise InputError(
+            f"the adapter {name!r} has no version {version} here, only {known}: upgrade "
+            f"{'langprog' if name in ADAPTERS else 'the package that has it'}"
+        )
+    raise InputError(
+        f"there is no adapter {reference!r}; there are {', '.join([*ADAPTERS, *_names()])}; one "
+        f"of your own is handed over as an object, or named by an entry point of {GROUP!r}"
+    )
+
+
+def check_adapter(adapter: object) -> str | Adapter:
+    """Return what a program keeps of an adapter that is handed over, by name or as an object.
+
+    Returns:
+        The reference where the adapter is a known one, else the object.
+
+    Raises:
+        InputError: The name is unknown, or the object is no adapter; the message says what is
+            missing.
+    """
+    if isinstance(adapter, str):
+        return AUTO if adapter == AUTO else reference_of(adapter_named(adapter))
+    checked = _complete(adapter)
+    known = ADAPTERS.get(reference_of(checked))
+    if known is not None and type(known) is type(checked):
+        return reference_of(checked)
+    if checked.name in ADAPTERS or checked.name == AUTO:
+        raise InputError(
+            f"the adapter {type(checked).__name__} calls itself {checked.name!r}, as one of "
+            "langprog's own does: give it another name"
+        )
+    return checked
+
+
+def reference_of(adapter: str | Adapter) -> str:
+    """Return how artifacts name an adapter: ``chat``, from version 2 on ``chat@2``."""
+    if isinstance(adapter, str):
+        return adapter
+    return adapter.name if adapter.version == 1 else f"{adapter.name}@{adapter.version}"
+
+
+def check_unclaimed(adapter: Adapter) -> None:
+    """See to it that nobody else's adapter would be taken for this one when its name is read.
+
+    Raises:
+        InputError: An installed package has another adapter of this name.
+    """
+    for known in _installed(adapter.name):
+        if known.version == adapter.version and type(known) is not type(adapter):
+            raise InputError(
+                f"the adapter {type(adapter).__name__} has the name {adapter.name!r}, which an "
+                "installed package has taken for another one: give it another name"
+            )
+
+
+def _parts(reference: str) -> tuple[str, int]:
+    versioned = _REFERENCE.fullmatch(reference)
+    return (versioned[1], int(versioned[2])) if versioned else (reference, 1)
+
+
+def _complete(adapter: Any) -> Adapter:
+    kind = adapter.__name__ if isinstance(adapter, type) else type(adapter).__name__
+    if isinstance(adapter, type):
+        raise InputError(f"{kind} is a class: hand over an adapter itself, {kind}()")
+    lacks = [name for name in _METHODS if not callable(getattr(adapter, name, None))]
+    name, version = getattr(adapter, "name", None), getattr(adapter, "version", None)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        lacks.insert(0, "a name of letters, digits, '.', '_' and '-'")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        lacks.insert(0, "a version, 1 or more")
+    if lacks:
+        raise InputError(
+            f"{kind} is no adapter, as it lacks {', '.join(lacks)}: derive it from "
+            "langprog.adapters.Adapter"
+        )
+    checked: Adapter = adapter
+    return checked
+
+
+# --- what packages bring -------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def _points() -> Mapping[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _names() -> list[str]:
+    return sorted(name for name in _points() if name not in ADAPTERS)
+
+
+@lru_cache(maxsize=256)
+def _installed(name: str) -> tuple[Adapter, ...]:
+    """Return every version of an adapter that a package brings under that name."""
+    point = _points().get(name)
+    if point is None:
+        return ()
+    place = f"the adapter {name!r} ({point.value})"
+    try:
+        loaded = point.load()
+        several = loaded if isinstance(loaded, Sequence) else (loaded,)
+        made = [thing() if isinstance(thing, type) else thing for thing in several]
+    except _MAKING as error:
+        raise InputError(f"{place} cannot be loaded: {error}") from None
+    try:
+        adapters = tuple(map(_complete, made))
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
+    for adapter in adapters:
+        if adapter.name != name:
+            raise InputError(
+                f"{place} calls itself {adapter.name!r}: entry point and adapter have one name"
+            )
+    return adapters

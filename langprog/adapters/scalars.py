@@ -1,0 +1,146 @@
+"""Single plain values as a model writes them: texts, numbers, true and false, choices, null."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+_NUMBER = re.compile(
+    r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})++|\d++)?(?:\.\d*+)?(?:[eE][+-]?\d++)?", re.ASCII
+)
+_HEADER = re.compile(r"```[\w+-]*+[ \t]*+\n")
+_SEPARATORS = re.compile(r"[\s_-]+")
+_NEGATIVE = re.compile(r"-\s*[\d.]")
+_TRUE = frozenset({"true", "yes"})
+_FALSE = frozenset({"false", "no"})
+_NULL = frozenset({"null", "none"})
+_DECORATION = "*_`'\" \t\r\n"
+_LONGEST = 4000  # digits of an integer; Python itself refuses to read more
+
+
+class Mismatch(ValueError):
+    """What a model wrote is no value of its type.
+
+    Args:
+        said: What is wrong with it, as a sentence goes on after the name of the value.
+    """
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said)
+        self.said = said
+        self.path: list[str] = []  # where inside the field's value
+
+    def told(self, name: str) -> str:
+        """Return what is wrong with the field of this name."""
+        if not self.path:
+            return f"{name!r} {self.said}"
+        return f"{name!r} does not fit: {'.'.join(self.path)}: it {self.said}"
+
+
+def mismatch(text: str, wanted: str) -> Mismatch:
+    """Return the error that ``text``, shown in part, should have been something else."""
+    flat = " ".join(text[:400].split())
+    shown = flat if len(flat) <= 80 else flat[:77] + "..."
+    return Mismatch(f"is {shown!r}, but must be {wanted}")
+
+
+def decoded(text: str) -> str:
+    """Return the text that ``text`` stands for: itself, or what a fence or a JSON string holds."""
+    text = text.strip()
+    if text[:1] == "`":
+        return unfenced(text)
+    if len(text) >= 2 and text[0] == '"' and text[-1] == '"':
+        try:
+            inside = json.loads(text)
+        except ValueError:
+            return text
+        if isinstance(inside, str):
+            return inside
+    return text
+
+
+def unfenced(text: str) -> str:
+    """Return what a code fence around all of ``text`` holds, else ``text``."""
+    if not (text.startswith("```") and text.endswith("```")):
+        return text
+    header = _HEADER.match(text)
+    if header is None or text.count("```") != 2:
+        return text
+    return text[header.end() : -3].rstrip(" \t").removesuffix("\n")
+
+
+def is_null(text: str, *, blank: bool) -> bool:
+    """Return whether ``text`` says that there is no value.
+
+    Args:
+        text: What stands for the value.
+        blank: Whether an empty text says so, too.
+    """
+    bare = text.strip()
+    return bare.casefold() in _NULL or (blank and not bare)
+
+
+def chosen(choices: Mapping[str, Any], text: str) -> Any:
+    """Return the choice that ``text`` names; case, blanks, ``_`` and ``-`` count where they must.
+
+    Raises:
+        Mismatch: None fits, or several do.
+    """
+    if text in choices:
+        return choices[text]
+    bare = _bare(text)
+    fitting = [key for key in choices if _bare(key) == bare] if bare else []
+    if len(fitting) != 1:
+        raise mismatch(text, f"one of: {', '.join(choices)}")
+    return choices[fitting[0]]
+
+
+def _bare(text: str) -> str:
+    plain = text.strip(_DECORATION + ".").casefold()
+    sign = "-" if _NEGATIVE.match(plain) else ""  # of a number; another dash is decoration
+    return sign + _SEPARATORS.sub(" ", plain).strip()
+
+
+def truth(text: str) -> bool:
+    """Return the truth value that ``text`` says: true, yes, false or no.
+
+    Raises:
+        Mismatch: It says none of them.
+    """
+    bare = text.strip(_DECORATION + ".").casefold()
+    if bare not in _TRUE and bare not in _FALSE:
+        raise mismatch(text, "true or false")
+    return bare in _TRUE
+
+
+def number(kind: type, text: str) -> int | float:
+    """Return the number that ``text`` says; commas may part its thousands.
+
+    Args:
+        kind: ``int`` or ``float``.
+        text: What stands for the number.
+
+    Raises:
+        Mismatch: It says none, more than a number, or one that ``kind`` cannot hold.
+    """
+    if len(text) < 16 and text.isascii() and text.isdigit():
+        return kind(text)  # type: ignore[no-any-return]  # one of the two
+    bare = text.strip(_DECORATION).lower()
+    digits, _, exponent = bare.replace(",", "").partition("e")
+    if not _NUMBER.fullmatch(bare) or not any(char.isdigit() for char in digits):
+        raise mismatch(text, "a number" if kind is float else "an integer")
+    if kind is float:
+        value = float(f"{digits}e{exponent or 0}")
+        if math.isinf(value):
+            raise mismatch(text, "a finite number")
+        return value
+    if len(digits) > _LONGEST or len(exponent) > 4:
+        raise mismatch(text, "an integer")
+    whole, part = Decimal(f"{digits}e{exponent or 0}").as_integer_ratio()
+    if part != 1:
+        raise mismatch(text, "an integer")
+    return whole

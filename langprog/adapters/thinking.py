@@ -1,0 +1,198 @@
+"""What a model writes while it thinks, told from what it answers.
+
+Thinking stands at the beginning of a reply, between two tags of any usual kind, or from the
+beginning to a closing tag where the prompt itself held the opening one. A tag that is mentioned
+further on is part of the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from langprog.errors import ParseError
+
+_NAMES = (
+    r"think|thinking|thoughts?|thought_process|reason|reasoning|reflection|analysis|scratchpad"
+    r"|rationale|deliberation|(?:inner_|internal_)?monologue|internal_(?:thoughts|reasoning)"
+    r"|chain_of_thought|antthinking|longcat_think"
+)
+_TAG = re.compile(
+    rf"<(?P<xml>/?)(?P<a>(?:[\w.-]{{1,20}}:)?(?:{_NAMES}))(?:[ \t][^<>\n]{{0,100}})?>"
+    rf"|\[(?P<square>/?)(?P<b>{_NAMES})\]"
+    rf"|\u25c1(?P<drawn>/?)(?P<c>{_NAMES})\u25b7"
+    rf"|<\|(?P<token>/?)(?P<d>{_NAMES})\|>"
+    r"|<\|(?P<word>begin|end|start)_(?:of_)?(?P<e>thought|thinking)\|>"
+    r"|(?P<final><\|channel\|>final[^<\n]{0,40}<\|message\|>|<channel\|>)"
+    r"|(?P<channel><\|channel\|?>(?:analysis|commentary|thought|thinking|reasoning))",
+    re.IGNORECASE,
+)
+# What chat templates put before a reply or its answer.
+_HEAD = re.compile(
+    r"\s*+(?:<\|(?:im_start|start)\|>assistant|<start_of_turn>model"
+    r"|<\|start_header_id\|>assistant<\|end_header_id\|>|<\|assistant\|>"
+    r"|<\|begin_of_solution\|>|<\|START_RESPONSE\|>)",
+    re.IGNORECASE,
+)
+_NAMELESS = "analysis"  # a channel whose tokens a server took away
+_NAMELESS_FINAL = "assistantfinal"
+_DEEPEST = 8  # blocks whose inner tags are counted
+
+
+class _Tag(NamedTuple):
+    name: str
+    opens: bool
+    start: int
+    end: int
+    token: bool  # of a chat template: nobody writes it by the way
+
+
+def may_think(text: str) -> bool:
+    """Return whether a look for thinking is needed: by far the most replies have none."""
+    if "<" in text or "[/" in text or "\u25c1" in text:
+        return _TAG.search(text) is not None or _HEAD.match(text) is not None
+    if text.startswith("[["):
+        return False
+    begin = text.lstrip()
+    if begin.startswith("["):
+        return _TAG.match(begin) is not None
+    return begin.startswith(_NAMELESS) and _NAMELESS_FINAL in text
+
+
+def answer_in(text: str, fields: Collection[str] = ()) -> str:
+    """Return what a reply says after it has thought; arguments as for :class:`Thinking`.
+
+    Raises:
+        ParseError: It ends while it is still thinking.
+    """
+    return text[Thinking(text, fields).start :] if may_think(text) else text
+
+
+class Thinking:
+    """Where the thinking in a reply may end.
+
+    Args:
+        text: The whole reply.
+        fields: The outputs: a tag of such a name is no thinking.
+
+    Raises:
+        ParseError: It ends while it is still thinking.
+    """
+
+    def __init__(self, text: str, fields: Collection[str] = ()) -> None:
+        self._text = text
+        own = {name.casefold() for name in fields}
+        self._tags = [tag for tag in _tags(text) if tag.name not in own]
+        self._closings: dict[str, list[int]] = {}
+        for index, tag in enumerate(self._tags):
+            if not tag.opens:
+                self._closings.setdefault(tag.name, []).append(index)
+        self._next = 0
+        #: Behind the blocks at the beginning.
+        self.start = self._after_blocks()
+
+    def ends(self) -> list[int]:
+        """Return the places behind closing tags that no opening one belongs to.
+
+        A tag counts where it stands as a model writes one, at an end of its line, and not where
+        a sentence mentions it.
+        """
+        opened: dict[str, int] = {}
+        places = []
+        for tag in self._tags[self._next :]:
+            if tag.opens:
+                opened[tag.name] = opened.get(tag.name, 0) + 1
+            elif opened.get(tag.name):
+                opened[tag.name] -= 1
+            elif tag.token or _stands_alone(self._text, tag):
+                places.append(_past_head(self._text, tag.end))
+        return places
+
+    def _after_blocks(self) -> int:
+        at = _past_head(self._text, 0)
+        if self._text.startswith(_NAMELESS, at) and _NAMELESS_FINAL in self._text:
+            return self._text.rindex(_NAMELESS_FINAL) + len(_NAMELESS_FINAL)
+        for block in range(len(self._tags)):
+            if self._next >= len(self._tags):
+                break
+            tag = self._tags[self._next]
+            if not tag.opens or self._text[at : tag.start].strip():
+                break
+            closing = self._closing(self._next, nested=block < _DEEPEST)
+            if closing is None:
+                shown = self._text[tag.start : tag.end]
+                raise ParseError(
+                    f"it ends before the answer: its thinking, from {shown} on, has no end",
+                    text=self._text,
+                )
+            self._next = closing + 1
+            at = _past_head(self._text, self._tags[closing].end)
+        return at
+
+    def _closing(self, opening: int, *, nested: bool) -> int | None:
+        name = self._tags[opening].name
+        first = _after(self._closings.get(name, ()), opening)
+        if first is None:
+            # Closed under another name.
+            firsts = [_after(places, opening) for places in self._closings.values()]
+            return min((place for place in firsts if place is not None), default=None)
+        if not nested:
+            return first
+        depth = 0
+        for index in range(opening, len(self._tags)):
+            tag = self._tags[index]
+            if tag.name != name:
+                continue
+            if not tag.opens:
+                depth -= 1
+            elif index == opening or _heads_line(self._text, tag.start):
+                depth += 1
+            if depth == 0:
+                return index
+        return first
+
+
+def _tags(text: str) -> list[_Tag]:
+    tags = []
+    for match in _TAG.finditer(text):
+        start, end = match.span()
+        if match["final"]:
+            tags.append(_Tag("channel", False, start, end, True))
+        elif match["channel"]:
+            tags.append(_Tag("channel", True, start, end, True))
+        elif match["word"]:
+            opens = match["word"].casefold() != "end"
+            tags.append(_Tag(match["e"].casefold(), opens, start, end, True))
+        else:
+            name = match["a"] or match["b"] or match["c"] or match["d"]
+            slash = match["xml"] or match["square"] or match["drawn"] or match["token"]
+            tags.append(_Tag(name.casefold(), not slash, start, end, bool(match["d"])))
+    return tags
+
+
+def _past_head(text: str, at: int) -> int:
+    while (head := _HEAD.match(text, at)) is not None:
+        at = head.end()
+    return at
+
+
+def _after(places: Sequence[int], index: int) -> int | None:
+    at = bisect_right(places, index)
+    return places[at] if at < len(places) else None
+
+
+def _heads_line(text: str, at: int) -> bool:
+    line = text.rfind("\n", max(0, at - 40), at)
+    return (line >= 0 or at <= 40) and not text[line + 1 : at].strip()
+
+
+def _stands_alone(text: str, tag: _Tag) -> bool:
+    before, after = text[tag.start - 1 : tag.start], text[tag.end : tag.end + 1]
+    if before in ('"', "'", "`") and before:
+        return False
+    if _heads_line(text, tag.start):
+        return True
+    glued = bool(before.strip())  # right behind the last word of the thinking
+    return glued and (not after or after in "\r\n[{" or after.isalnum())

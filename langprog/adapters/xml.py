@@ -1,0 +1,380 @@
+"""An element for each field: ``<name>value</name>``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from langprog.adapters.base import Adapter, collected, head_of, shown
+from langprog.adapters.chat import ChatAdapter
+from langprog.adapters.thinking import Thinking, may_think
+from langprog.adapters.values import decode, encode
+from langprog.errors import ParseError
+from langprog.example import Example
+from langprog.lm import Completion, Message
+from langprog.signature import Choice, FieldSpec, Maybe, Plain, SignatureSpec, without_limits
+
+Names = tuple[str, ...]
+
+_CHAT = ChatAdapter()
+_CDATA, _CDATA_END = "<![CDATA[", "]]>"
+# What may stand before a tag that heads its line; a tag right behind another one does so, too.
+_LEAD = " \t*_`-"
+_LONGEST_LEAD = 80
+_ENTITY = re.compile(r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6}));")
+_CHARACTERS: Mapping[str, str] = MappingProxyType(
+    {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+)
+
+
+@lru_cache(maxsize=256)
+def _static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
+    # What stays the same from call to call is also written only once.
+    return (_system(signature), *shown(signature, demos, _writer(signature)))
+
+
+@lru_cache(maxsize=256)
+def _writer(
+    signature: SignatureSpec,
+) -> Callable[[Mapping[str, FieldSpec], Mapping[str, Any]], str]:
+    names = tuple(field.name for field in signature.fields)
+
+    def write(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
+        return "\n".join(
+            f"<{name}>{escaped(encode(field, values[name]), names)}</{name}>"
+            for name, field in fields.items()
+            if name in values
+        )
+
+    return write
+
+
+@lru_cache(maxsize=256)
+def _system(signature: SignatureSpec) -> Message:
+    elements = " ".join(f"<{name}>...</{name}>" for name in signature.outputs)
+    return Message(
+        "system",
+        f"{head_of(signature)}\n\nReply with the output fields, each as an element, "
+        f"in this order: {elements}",
+    )
+
+
+class XMLAdapter(Adapter):
+    """The adapter ``xml``."""
+
+    name = "xml"
+
+    def render(
+        self, signature: SignatureSpec, demos: Sequence[Example], inputs: Mapping[str, Any]
+    ) -> tuple[Message, ...]:
+        """Return system message, demonstrations as turns, and the call.
+
+        Raises:
+            InputError: A value does not fit its field.
+        """
+        call = Message("user", _writer(signature)(signature.inputs, inputs))
+        return (*_static(signature, tuple(demos)), call)
+
+    def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
+        """Return the outputs by name.
+
+        Tags count in any case and with attributes; what stands around the elements, and a code
+        fence, are passed over. What an element holds is its value, tags of other names among it.
+        Where there is no tag of an output at all, the reply is read as the adapter ``chat`` does.
+
+        Raises:
+            ParseError: An output is missing, does not fit, is not closed, or comes twice and
+                differs.
+        """
+        text = completion.text
+        answer = _answer(signature, text)
+        tags = _tags_in(answer, signature)
+        if not any(tag.opens and tag.name in signature.outputs for tag in tags):
+            return _without_tags(signature, completion)
+        values = _Elements(signature, answer, tags, completion).read()
+        return collected(
+            signature, lambda field: decode(field, values[field.name]), text, _missing
+        )
+
+
+def _answer(signature: SignatureSpec, text: str) -> str:
+    if not may_think(text):
+        return text
+    thinking = Thinking(text, signature.outputs)
+    said = text[thinking.start :]
+    ends = thinking.ends()
+    if not ends:
+        return said
+    rest = text[ends[-1] :]
+    # A lone closing tag ends the thinking only where all that is answered stands behind it.
+    answered = _opened(rest, signature)
+    return rest if answered and answered == _opened(said, signature) else said
+
+
+def _opened(text: str, signature: SignatureSpec) -> set[str]:
+    tags = _tags_in(text, signature)
+    return {tag.name for tag in tags if tag.opens}.intersection(signature.outputs)
+
+
+# --- text and back -------------------------------------------------------------------------------
+
+
+def escaped(text: str, names: Names) -> str:
+    """Return ``text`` so that nothing in it is a tag of a field, and reading gives it back."""
+    if "<" not in text and "&" not in text:
+        return text
+    return _forgeable(names).sub(lambda sign: "&amp;" if sign[0] == "&" else "&lt;", text)
+
+
+def unescaped(text: str) -> str:
+    """Undo :func:`escaped`; text in a CDATA section stands for itself."""
+    pieces = []
+    for raw, section in _sections(text):
+        pieces.append(section if raw else _ENTITY.sub(_character, section))
+    return "".join(pieces)
+
+
+@lru_cache(maxsize=256)
+def _forgeable(names: Names) -> re.Pattern[str]:
+    # All else stays as it is: markup and code are easier to read that way, also for a model.
+    return re.compile(
+        rf"<(?=/?{_either(names)}(?:[\s/>]|\Z)|!\[CDATA\[)|&(?={_ENTITY.pattern[1:]})",
+        _flags(names),
+    )
+
+
+def _character(entity: re.Match[str]) -> str:
+    name, decimal, hexadecimal = entity.groups()
+    if name:
+        return _CHARACTERS[name]
+    code = int(decimal) if decimal else int(hexadecimal, 16)
+    valid = 0 < code <= 0x10FFFF and not 0xD800 <= code < 0xE000
+    return chr(code) if valid else entity[0]
+
+
+def _sections(text: str) -> Iterator[tuple[bool, str]]:
+    """Yield the pieces of a text, each with whether it was in a CDATA section."""
+    at = 0
+    while True:
+        start = text.find(_CDATA, at)
+        end = text.find(_CDATA_END, start) if start >= 0 else -1
+        if end < 0:
+            yield False, text[at:]
+            return
+        yield False, text[at:start]
+        yield True, text[start + len(_CDATA) : end]
+        at = end + len(_CDATA_END)
+
+
+def _either(names: Names) -> str:
+    return f"(?:{'|'.join(re.escape(name).replace('_', '[_-]') for name in names)})"
+
+
+def _flags(names: Names) -> re.RegexFlag:
+    # Case tells fields apart only where nothing else does.
+    return re.IGNORECASE if len(_folded(names)) == len(names) else re.NOFLAG
+
+
+@lru_cache(maxsize=256)
+def _folded(names: Names) -> Mapping[str, str]:
+    return {name.casefold(): name for name in names}
+
+
+# --- tags ----------------------------------------------------------------------------------------
+
+
+class _Tag(NamedTuple):
+    """A tag of a field in a reply, and whether it may begin an element."""
+
+    name: str
+    start: int
+    end: int
+    opens: bool
+    closes: bool
+    begins: bool
+
+
+@lru_cache(maxsize=256)
+def _tag(names: Names) -> re.Pattern[str]:
+    return re.compile(
+        rf"<(?P<closing>/?)(?P<name>{_either(names)})(?:[\s/][^<>]*)?>|<!\[CDATA\[", _flags(names)
+    )
+
+
+def _tags_in(answer: str, signature: SignatureSpec) -> list[_Tag]:
+    names = tuple(field.name for field in signature.fields)
+    tags: list[_Tag] = []
+    pattern, at, sections = _tag(names), 0, True
+    while (sign := pattern.search(answer, at)) is not None:
+        at = sign.end()
+        if sign["name"] is None:
+            end = answer.find(_CDATA_END, at) if sections else -1
+            sections = end >= 0  # else a mere mention, as is every later one
+            at = end if sections else at
+            continue
+        closing = bool(sign["closing"])
+        heads = not closing and _heads_line(answer, sign.start())
+        closes = closing or sign[0].endswith("/>")
+        name = _name(sign["name"], names)
+        tags.append(_Tag(name, sign.start(), sign.end(), not closing, closes, heads))
+    # Inside a line only where a field is lost otherwise: any other may be a mere mention.
+    lost = set(signature.outputs).difference(tag.name for tag in tags if tag.begins)
+    return [tag._replace(begins=tag.opens) if tag.name in lost else tag for tag in tags]
+
+
+def _name(written: str, names: Names) -> str:
+    if written in names:
+        return written
+    return _folded(names).get(written.casefold().replace("-", "_"), written)
+
+
+def _heads_line(answer: str, start: int) -> bool:
+    at = start
+    while at > max(0, start - _LONGEST_LEAD) and answer[at - 1] in _LEAD:
+        at -= 1
+    return at == 0 or answer[at - 1] in "\n\r>"
+
+
+# --- elements ------------------------------------------------------------------------------------
+
+
+class _Elements:
+    """Reads the elements of a reply, from left to right.
+
+    Args:
+        signature: Its outputs are wanted. Where an input follows them, the model has run on into a
+            further turn, which counts no more.
+        answer: The part of the reply that answers.
+        tags: The tags in it.
+        completion: The whole reply.
+    """
+
+    def __init__(
+        self,
+        signature: SignatureSpec,
+        answer: str,
+        tags: Sequence[_Tag],
+        completion: Completion,
+    ) -> None:
+        self._wanted = signature.outputs
+        self._answer = answer
+        self._tags = tags
+        self._text = completion.text
+        # "stop" where the endpoint says so; where it says nothing, nothing is known.
+        self._ended = completion.finish_reasons[:1] == ("stop",)
+
+    def read(self) -> dict[str, str]:
+        """Return the value of each element, unescaped.
+
+        Raises:
+            ParseError: One is not closed, closed twice, or comes twice and differs.
+        """
+        values: dict[str, str] = {}
+        place = 0
+        while place < len(self._tags):
+            tag = self._tags[place]
+            if not tag.begins:
+                place += 1
+            elif tag.name in self._wanted:
+                body, place = self._element(place)
+                value = unescaped(body.strip())
+                if values.setdefault(tag.name, value) != value:
+                    raise self._wrong(tag.name, "comes twice and differs")
+            elif values:
+                break
+            else:
+                closing = self._closing(place)
+                place = (place if closing is None else closing) + 1
+        return values
+
+    def _element(self, place: int) -> tuple[str, int]:
+        """Return what the element that begins at a tag holds, and the place of the tag behind."""
+        tag = self._tags[place]
+        closing = self._closing(place)
+        if closing is None:
+            return self._open_end(place), len(self._tags)
+        for index in range(closing + 1, len(self._tags)):
+            later = self._tags[index]
+            if later.begins:
+                break
+            if later.name == tag.name and later.closes:
+                # What stands between the two may belong to the value or not.
+                raise self._wrong(tag.name, "is closed twice")
+        end = self._tags[closing]
+        return self._answer[tag.end : max(tag.end, end.start)], closing + 1
+
+    def _closing(self, place: int) -> int | None:
+        """Return the place of the tag that closes an element, its own kind nested in it or not."""
+        tag = self._tags[place]
+        if tag.closes:
+            return place
+        depth, first = 1, None
+        for index in range(place + 1, len(self._tags)):
+            later = self._tags[index]
+            if later.name != tag.name or (later.opens and later.closes):
+                continue
+            if later.begins:
+                break
+            depth += 1 if later.opens else -1
+            first = index if first is None and later.closes else first
+            if depth == 0:
+                return index
+        return first
+
+    def _open_end(self, place: int) -> str:
+        """Return what the last element holds, where no more than its closing tag is missing.
+
+        Raises:
+            ParseError: More may be missing.
+        """
+        tag = self._tags[place]
+        later = self._tags[place + 1 :]
+        body = _without_rest(self._answer[tag.end :], tag.name)
+        if any(other.begins or other.closes for other in later) or not (
+            self._ended or _complete(self._wanted[tag.name], unescaped(body))
+        ):
+            raise self._wrong(tag.name, "is not closed")
+        return body
+
+    def _wrong(self, name: str, what: str) -> ParseError:
+        return ParseError(f"the element <{name}> {what}", text=self._text)
+
+
+def _complete(field: FieldSpec, body: str) -> bool:
+    """Return whether a value without an end can have lost nothing."""
+    shape = without_limits(field.shape)
+    shape = without_limits(shape.of) if isinstance(shape, Maybe) else shape
+    if isinstance(shape, Plain):
+        return shape.type is bool
+    if isinstance(shape, Choice):
+        begun = [label for label in shape.choices if label.casefold().startswith(body.casefold())]
+        return len(begun) == 1
+    return body.endswith(("]", "}"))
+
+
+def _without_rest(body: str, name: str) -> str:
+    """Return the end of a reply without a closing fence, and without a tag that breaks off."""
+    body = body.rstrip()
+    if body.count("```") == 1:
+        body = body.removesuffix("```").rstrip()
+    tag = f"</{name}"
+    rest = next((tag[:size] for size in range(len(tag), 1, -1) if body.endswith(tag[:size])), "")
+    return body.removesuffix(rest).strip()
+
+
+def _without_tags(signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
+    try:
+        return _CHAT.parse(signature, completion)
+    except ParseError as error:
+        # What is wrong with the only value there is is worth more than that its tag is missing.
+        reason = "" if "[[" in str(error) or len(signature.outputs) > 1 else str(error)
+    raise ParseError(reason or _missing(tuple(signature.outputs)), text=completion.text)
+
+
+def _missing(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"the element <{names[0]}> is missing"
+    return f"the elements {', '.join(f'<{name}>' for name in names)} are missing"

@@ -1,0 +1,91 @@
+"""Many calls side by side out of synchronous code."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, TypeVar, overload
+
+from langprog.errors import InputError
+from langprog.modules.base import Module
+from langprog.modules.prediction import Prediction
+from langprog.modules.trace import place
+from langprog.runtime import call_in_worker, in_order, run_sync
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+
+@overload
+def parallel(
+    function: Module, items: Iterable[Mapping[str, Any]], *, width: int = ...
+) -> list[Prediction]: ...
+@overload
+def parallel(
+    function: Callable[[Item], T], items: Iterable[Item], *, width: int = ...
+) -> list[T]: ...
+def parallel(function: Any, items: Iterable[Any], *, width: int = 8) -> list[Any]:
+    """Call ``function`` on every item, several at a time, and wait for all of them.
+
+    For ``forward`` and for scripts; ``async def aforward`` has ``asyncio.gather``. The trace, the
+    budget and the model in force count for every call, and the trace has the calls in the order
+    of the items, whichever is done first::
+
+        class Digest(lp.Module):
+            def __init__(self):
+                self.summary = lp.Predict("text -> summary")
+
+            def forward(self, texts):
+                parts = lp.parallel(self.summary, [{"text": text} for text in texts])
+                return {"summary": " ".join(part.summary for part in parts)}
+
+    Args:
+        function: A module, which gets each item as its inputs; or a function of one item, which
+            may call modules, and runs in a thread unless it is asynchronous.
+        items: What to call it on; a dict of inputs each where ``function`` is a module.
+        width: How many calls may be under way at the same time.
+
+    Returns:
+        The results in the order of the items.
+
+    Raises:
+        InputError: ``width`` is below 1, or an item for a module is no dict.
+        LangprogError: Called from asynchronous code of a program.
+        Exception: The first failure. No further item is started then, and those under way have
+            ended: a module is stopped, a function is refused its next call of a module.
+    """
+    if isinstance(width, bool) or not isinstance(width, int) or width < 1:
+        raise InputError(f"parallel(width={width!r}): must be a whole number, 1 or more")
+    works = [_work(function, index, item) for index, item in enumerate(items)]
+    return run_sync(in_order(works, width))
+
+
+def _work(function: Any, index: int, item: Any) -> Callable[[], Any]:
+    if not isinstance(function, Module):
+        return partial(_call, function, item)
+    if isinstance(item, Mapping):
+        return partial(function.acall, **item)
+    raise InputError(
+        f"parallel: item {index} is a {type(item).__name__}; a module takes a dict of its inputs"
+    )
+
+
+async def _call(function: Callable[[Any], Any], item: Any) -> Any:
+    with place() as inner:
+        if inspect.iscoroutinefunction(function):
+            return await function(item)
+        running = asyncio.ensure_future(call_in_worker(function, item))
+        try:
+            await asyncio.wait([running])
+        except asyncio.CancelledError:
+            # A thread cannot be stopped: what it calls is refused, and it is waited for, so that
+            # nothing goes on behind the caller's back.
+            inner.close()
+            await asyncio.wait([running])
+            if not running.cancelled():
+                running.exception()  # or asyncio would say that nobody looked at it
+            raise
+        result = running.result()
+        return await result if inspect.isawaitable(result) else result

@@ -1,0 +1,47 @@
+"""Which adapter a call uses: its own, the ambient one, or what ``auto`` stands for here."""
+
+from __future__ import annotations
+
+from langprog.adapters import AUTO, Adapter, adapter_named
+from langprog.errors import ModelError
+from langprog.lm import LanguageModel, ModelRef, capabilities_of, model_name
+from langprog.runtime.models import keeps_to_schemas
+from langprog.runtime.settings import current, model_named
+
+
+def adapter_for(adapter: str | Adapter | None, model: str | ModelRef | None) -> Adapter:
+    """Return the adapter of a predictor's call.
+
+    Args:
+        adapter: The predictor's own, by name or as an object; ``None`` for the ambient one.
+        model: The predictor's model, or its name; ``None`` for the ambient one.
+
+    Raises:
+        InputError: There is no adapter of that name.
+    """
+    chosen = current().adapter if adapter is None else adapter
+    if not isinstance(chosen, str):
+        return chosen
+    if chosen != AUTO:
+        return adapter_named(chosen)
+    try:
+        return resolve_adapter(model_named(model))
+    except ModelError:
+        # It cannot be asked, but its prompts can be looked at.
+        name = model_name(model)
+        return _automatic(name is not None and keeps_to_schemas(name))
+
+
+def resolve_adapter(model: LanguageModel) -> Adapter:
+    """Return what the adapter ``auto`` stands for with a model; nobody is asked for it.
+
+    That is ``json`` where the settings in force, the user or the provider say that the model keeps
+    to a schema, and ``chat`` elsewhere.
+    """
+    schemas = current().schemas
+    decided = schemas.get((model.name, model.endpoint)) if schemas else None
+    return _automatic(capabilities_of(model).schema if decided is None else decided)
+
+
+def _automatic(schema: bool | None) -> Adapter:
+    return adapter_named("json" if schema else "chat")

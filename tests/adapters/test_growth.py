@@ -1,0 +1,120 @@
+"""The time that it takes to read a reply grows as its length does, whatever stands in it."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from langprog.errors import ParseError
+from langprog.signature import signature_of
+from tests.adapters.replies import TextAdapter
+
+SMALL, FLOOR = 4_000, 0.001
+
+FIELDS = (
+    "q -> a",
+    "q -> a: Literal['yes', 'no way']",
+    "q -> a: dict[str, Optional[int]]",
+    "q -> b: bool, a: list[list[float]]",
+)
+
+
+def repeated(*parts: str) -> Callable[[int], str]:
+    """A reply of these parts: what comes first, what is said over and over, what comes last."""
+    first, often, last = parts if len(parts) == 3 else (*parts, "")
+    return lambda size: first + often * (size // len(often)) + last
+
+
+SHAPES = {
+    "words": repeated("[[a]]\n", "word "),
+    "blanks": repeated("a", " ", "b"),
+    "line breaks": repeated("a", "\n", "b"),
+    "blanks in a fence": repeated("```\n", " ", "x"),
+    "blanks after a fence": repeated("```", " ", "x"),
+    "blanks in a fence that ends": repeated("```\nx", " ", "y```"),
+    "blanks after a bullet": repeated("- ", " ", "\n-x"),
+    "fences": repeated("{\n", "```a\n"),
+    "fences with objects": repeated("", '```\n{"a": \n'),
+    "fences with comments": repeated("", "```\n{/*\n"),
+    "fences before a section": repeated("", "```\n\n", "[[a]]\n1"),
+    "whole fences": repeated("", "```json\n[1,]\n```\n"),
+    "escaped quotes": repeated('{"a": ', '\\"'),
+    "escaped quotes in a text": repeated('{"a": "', '\\"'),
+    "quotes": repeated('{"a": ', '"'),
+    "quotes in a text": repeated('{"a": "', '"b" c ', '"}'),
+    "apostrophes": repeated("['", "it's "),
+    "backslashes": repeated("[[a]]\n", "\\", " [[a] \\[[a"),
+    "escaped markers": repeated("[[a]]\n", "\\[[a]]", "\\[[a]]"),
+    "backslashes before a marker": repeated("[[a]]\n", "\\", "\\[[a]] [[a]]"),
+    "backslashes in a text": repeated('{"a": "', "\\", '"'),
+    "double brackets": repeated("", "[["),
+    "brackets": repeated("", "["),
+    "braces": repeated("", "{"),
+    "braces with blanks": repeated("", "{ "),
+    "closed braces": repeated("", "{}"),
+    "braces in words": repeated("", "{x} "),
+    "objects": repeated("", '{"a":'),
+    "lists with a comma too many": repeated("", "[1,] "),
+    "objects that are the same": repeated("", '{"a": 1,}\n'),
+    "numbers": repeated('{"a": [', "1, ", "1]}"),
+    "thousands": repeated("[", "1,000, ", "1]"),
+    "digits": repeated("[[a]]\n", "1"),
+    "signs": repeated("[[a]]\n", "-"),
+    "underscores": repeated("[[a]]\n", "_", "x"),
+    "commas": repeated("[", ","),
+    "words in an object": repeated("{", "a "),
+    "keys": repeated("{", "a: b, ", "}"),
+    "comments": repeated("[1 ", "/*"),
+    "whole comments": repeated("[1 ", "/**/", "]"),
+    "members without commas": repeated("{", '"a": 1 ', "}"),
+    "markers on one line": repeated("", "[[a]]"),
+    "markers": repeated("", "[[a]]\n"),
+    "markers with blanks": repeated("", "[[ "),
+    "a marker with blanks": repeated("[[", " ", "a]]"),
+    "signs in markers": repeated("", "[[ ## "),
+    "closings": repeated("[[a]]\nx", "\n[[/a]]"),
+    "tokens": repeated("[[a]]\nx", "</s>"),
+    "tokens with an opening": repeated("[[a]]\n<s>x", "</s>"),
+    "openings of thinking": repeated("", "<think>"),
+    "openings of thinking on lines": repeated("", "<think>\n<think></think>"),
+    "thinking": repeated("", "<think>x</think>\n", "[[a]]\n1"),
+    "thinking that is closed otherwise": repeated("", "<think>x</thought>", "[[a]]\n1"),
+    "ends of thinking": repeated("x", "\n</think>"),
+    "openings in square brackets": repeated("", "[THINK]"),
+    "channels": repeated("", "<|channel|>analysis<|message|>x", "<|channel|>final<|message|>1"),
+    "attributes": repeated("", "<think a"),
+    "prefixes": repeated("", "a:<a:think:"),
+    "bullets": repeated("[[a]]\n", "- x\n"),
+    "bullets without items": repeated("[[a]]\n", "-\n"),
+    "labels": repeated("", "a: x\n"),
+    "labels on one line": repeated("", "**a:** "),
+    "decorated lines": repeated("", "- **"),
+    "double signs": repeated("[[a]]\n", "**a"),
+}
+
+
+def seconds(parse: Callable[[str], object], text: str, rounds: int) -> float:
+    best = float("inf")
+    for _ in range(rounds):
+        started = time.process_time()
+        try:
+            parse(text)
+        except ParseError:
+            pass
+        best = min(best, time.process_time() - started)
+    return best
+
+
+@pytest.mark.parametrize("adapter", ["chat", "json", "xml"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_time_to_read(adapter: str, shape: str) -> None:
+    small, large = SHAPES[shape](SMALL), SHAPES[shape](8 * SMALL)
+    for field in FIELDS:
+        spec = signature_of(field)
+
+        def parse(text: str, spec: object = spec) -> object:
+            return TextAdapter(adapter).parse(spec, text)  # type: ignore[arg-type]
+
+        first = seconds(parse, small, 3)
+        at_most = 12 * max(first, FLOOR)
+        assert seconds(parse, large, 1) < at_most or seconds(parse, large, 3) < at_most, field
