@@ -121,7 +121,9 @@ PARTS = st.one_of(
     st.builds(ToolResult, WORDS, WORDS),
     st.builds(Reasoning, WORDS, WORDS),
 )
-EXTRA = st.none() | st.dictionaries(st.sampled_from(["top_k", "min_p"]), st.integers(0, 2))
+EXTRA = st.none() | st.dictionaries(
+    st.sampled_from(["top_k", "min_p"]), st.integers(0, 2), min_size=1
+)
 REQUESTS = st.builds(
     Request,
     st.lists(
