@@ -35,7 +35,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-FORMAT = 1
+FORMAT = 2
 FILE = "journal.jsonl"
 LOCK = "lock"
 

@@ -28,7 +28,6 @@ from langprog.lm.model_ref import (
     public_address,
     same_model,
 )
-from langprog.lm.openai_body import OWN_MEMBERS
 from langprog.lm.openai_compatible import OpenAICompatible
 from langprog.lm.parts import (
     Audio,
@@ -60,7 +59,16 @@ from langprog.lm.streaming import (
     stream_completion,
 )
 from langprog.lm.throttle import Throttle
-from langprog.lm.types import Completion, LanguageModel, Message, Request, Sampling, Tool, Usage
+from langprog.lm.types import (
+    OWN_MEMBERS,
+    Completion,
+    LanguageModel,
+    Message,
+    Request,
+    Sampling,
+    Tool,
+    Usage,
+)
 from langprog.lm.wrapper import Wrapper, layers_of
 
 __all__ = [

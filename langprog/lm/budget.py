@@ -16,18 +16,25 @@ that never reached it, is not paid and does not count.
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
+import warnings
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from numbers import Real
 
-from langprog.errors import BudgetExceeded, Charge, InputError, LMError, ModelError
-from langprog.lm.parts import Content, Image, Part, Reasoning, Text, ToolCall, ToolResult
+from langprog.errors import (
+    BudgetExceeded,
+    Charge,
+    InputError,
+    LangprogWarning,
+    LMError,
+    ModelError,
+)
 from langprog.lm.price import Price
 from langprog.lm.pricing import has_audio, price_in
+from langprog.lm.prompt_size import most_tokens
 from langprog.lm.streaming import Completed, Delta, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request
 from langprog.lm.wrapper import Wrapper
@@ -36,11 +43,6 @@ from langprog.lm.wrapper import Wrapper
 LARGEST_REPLY = 4096
 # Of a dollar; a millionth of a token's price where a million tokens cost a dollar.
 DECIMALS = 12
-# No tokenizer in use gives more tokens than bytes; roles and separators come on top.
-TOKENS_A_MESSAGE = 16
-# More than any endpoint was seen to take for one image; a file is known by its bytes, unless the
-# endpoint fetches it.
-TOKENS_AN_IMAGE, TOKENS_A_FILE = 50_000, 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Budget:
     Args:
         calls: Requests sent, retries among them; refused ones do not count.
         tokens: Prompt and completion tokens together. Under a cap on tokens or dollars a request
-            that names no ``max_tokens`` is sent with 4096.
+            that names no ``max_tokens`` is sent with 4096; a warning says so once for a model.
         dollars: Price of all calls together; models whose price is not known are refused.
         seconds: Time from the first use; no call starts later.
 
@@ -209,11 +211,11 @@ class Ledger:
         while True:
             with self._lock:
                 self._check_time()
-                if self._lacks(self._paid + self._reserved + most) is None:
+                if self._lacks(most, self._reserved) is None:
                     self._reserved += most
                     self._under_way += 1
                     return Reservation(self, most)
-                lacking = self._lacks(self._paid + most)
+                lacking = self._lacks(most)
                 if lacking is not None:
                     raise BudgetExceeded(self._refusal(lacking, most))
                 loop = asyncio.get_running_loop()
@@ -226,13 +228,15 @@ class Ledger:
         if limit is not None and self.seconds >= limit:
             raise BudgetExceeded(f"the budget of {limit:g} seconds is used up")
 
-    def _lacks(self, total: Spend) -> str | None:
-        budget = self.budget
-        if budget.calls is not None and total.calls > budget.calls:
+    def _lacks(self, most: Spend, reserved: Spend = Spend()) -> str | None:
+        """Return the resource of which there is too little, if there is one."""
+        budget, paid = self.budget, self._paid
+        calls, tokens, dollars = budget.calls, budget.tokens, budget.dollars
+        if calls is not None and paid.calls + reserved.calls + most.calls > calls:
             return "calls"
-        if budget.tokens is not None and total.tokens > budget.tokens:
+        if tokens is not None and paid.tokens + reserved.tokens + most.tokens > tokens:
             return "tokens"
-        if budget.dollars is not None and total.dollars > budget.dollars:
+        if dollars is not None and (paid + reserved + most).dollars > dollars:
             return "dollars"
         return None
 
@@ -275,6 +279,7 @@ class Budgeted(Wrapper):
     def __init__(self, inner: LanguageModel) -> None:
         super().__init__(inner)
         self._price = price_in(inner)
+        self._said = False
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request`` if every ledger agrees.
@@ -305,9 +310,9 @@ class Budgeted(Wrapper):
             async with aclosing(stream_completion(self.inner, request)) as deltas:
                 async for delta in deltas:
                     if isinstance(delta, Completed):
-                        for reservation in reservations:
+                        settled, reservations = reservations, []
+                        for reservation in settled:
                             reservation.settle(delta.completion)
-                        reservations = []
                     yield delta
         except BaseException as error:
             _close(reservations, _charge_of(error))
@@ -319,13 +324,30 @@ class Budgeted(Wrapper):
             for ledger in request.payers
         )
         if bounded:
+            self._check_price(request)
             request = self._with_bound(request)
         return request, await self._reserve(request, bounded)
+
+    def _check_price(self, request: Request) -> None:
+        capped = any(ledger.budget.dollars is not None for ledger in request.payers)
+        if capped and self._price is None:
+            raise ModelError(
+                f"the price of {self.name} is not known, so a budget in dollars cannot be "
+                "kept: pass price=lp.Price(input=..., output=...) to lp.LM"
+            )
 
     def _with_bound(self, request: Request) -> Request:
         sampling = request.sampling.over(self.defaults)
         if sampling.max_tokens is not None:
             return request
+        if not self._said:
+            self._said = True
+            warnings.warn(
+                f"a budget in tokens or dollars needs a bound for each reply: {self.name} is "
+                f"asked with max_tokens={LARGEST_REPLY}; set max_tokens to choose another",
+                LangprogWarning,
+                stacklevel=2,
+            )
         bounded = replace(request.sampling, max_tokens=LARGEST_REPLY)
         return replace(request, sampling=bounded)
 
@@ -335,11 +357,6 @@ class Budgeted(Wrapper):
         try:
             # One order for all, so that no two calls hold what the other one waits for.
             for ledger in sorted(request.payers, key=id):
-                if ledger.budget.dollars is not None and self._price is None:
-                    raise ModelError(
-                        f"the price of {self.name} is not known, so a budget in dollars cannot be "
-                        "kept: pass price=lp.Price(input=..., output=...) to lp.LM"
-                    )
                 reservations.append(await ledger.reserve(most))
         except BaseException:
             _close(reservations, "nothing")
@@ -347,37 +364,12 @@ class Budgeted(Wrapper):
         return reservations
 
     def _most(self, request: Request) -> Spend:
-        prompt = sum(
-            _most_tokens(message.content) + TOKENS_A_MESSAGE for message in request.messages
-        )
-        if request.response_schema is not None:
-            prompt += len(json.dumps(request.response_schema, default=dict))
-        for tool in request.tools:
-            words = [tool.name, tool.description, tool.parameters]
-            prompt += len(json.dumps(words, default=dict)) + TOKENS_A_MESSAGE
+        prompt = most_tokens(request)
         reply = request.sampling.over(self.defaults).max_tokens or LARGEST_REPLY
         reply *= request.n
         price = self._price or Price(0.0, 0.0)
         dollars = price.most(prompt, reply, audio=has_audio(request))
         return Spend(calls=1, tokens=prompt + reply, dollars=dollars)
-
-
-def _most_tokens(content: Content) -> int:
-    if isinstance(content, str):
-        return len(content.encode(errors="surrogatepass"))
-    return sum(_most_tokens_of(part) for part in content)
-
-
-def _most_tokens_of(part: Part) -> int:
-    match part:
-        case Text() | Reasoning() | ToolResult():
-            return len(part.text.encode(errors="surrogatepass"))
-        case ToolCall():
-            return len((part.name + part.arguments).encode(errors="surrogatepass"))
-        case Image():
-            return TOKENS_AN_IMAGE
-        case _:
-            return TOKENS_A_FILE if part.data is None else len(part.data)
 
 
 def _charge_of(error: BaseException) -> Charge:

@@ -13,8 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from langprog.lm.chat_messages import BadBody, read_messages
-from langprog.lm.openai_body import OWN_MEMBERS
-from langprog.lm.types import Request, Sampling, Tool
+from langprog.lm.types import OWN_MEMBERS, Request, Sampling, Tool
 
 LARGEST_N = 128
 # Whatever they say, the answer is the same: who asks, what the provider keeps, how fast it is.

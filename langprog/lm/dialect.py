@@ -9,27 +9,32 @@ import asyncio
 import json
 import threading
 import warnings
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Set
 from contextlib import aclosing
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
-from langprog.errors import BadRequestError, LangprogWarning
-from langprog.lm.parts import Text
-from langprog.lm.refusals import (
-    NAMED,
-    ONE_SCHEMA,
-    QUIET,
-    UNSUPPORTED,
-    Setting,
-    holds,
-    refused_setting,
-)
-from langprog.lm.streaming import Delta, replay_completion, stream_completion
-from langprog.lm.types import Completion, LanguageModel, Message, Request, Sampling, Usage
+from langprog.errors import BadRequestError, LangprogWarning, LMError, TransportError
+from langprog.lm.fallbacks import joined, reseeded, stopped, without
+from langprog.lm.refusals import NAMED, QUIET, Refusal, Setting, holds, refusal_in
+from langprog.lm.streaming import Delta, Restarted, replay_completion, stream_completion
+from langprog.lm.types import Completion, LanguageModel, Request, Sampling
 from langprog.lm.wrapper import Wrapper, layers_of
 
 Learned = Callable[[frozenset[Setting]], None]
+T = TypeVar("T")
+# Answers a request; carefully where a part of it alone may show that it is refused.
+Answer = Callable[[Request, bool], Awaitable[T]]
+# After so many searches that led nowhere an endpoint's vague refusals are the user's errors.
+SEARCHES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A stream whose first delta has come: it is not refused any more."""
+
+    first: Delta
+    rest: AsyncGenerator[Delta, None]
 
 
 class Negotiated(Wrapper):
@@ -46,6 +51,11 @@ class Negotiated(Wrapper):
       only where no budget counts on it.
 
     A value that is out of range is the user's error, and so is all else that the endpoint refuses.
+    A setting counts as refused once leaving it out has made a difference; one that is refused
+    only beside something else, in requests with the same settings.
+
+    Of many requests at once the first that is refused finds out what is wrong; the others wait
+    for it, so that each of them is refused once and not once for every setting.
 
     Args:
         inner: The model, without sampling defaults of its own.
@@ -56,7 +66,11 @@ class Negotiated(Wrapper):
         super().__init__(inner)
         self._defaults = defaults
         self._refused: frozenset[Setting] = frozenset()
-        self._refused_schemas: set[str] = set()
+        self._schemas: set[str] = set()
+        self._beside: dict[frozenset[str], frozenset[Setting]] = {}
+        self._warned: set[Setting] = set()
+        self._vain = 0
+        self._turns: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
         self._lock = threading.Lock()
         self._told: list[Learned] = []
 
@@ -99,109 +113,227 @@ class Negotiated(Wrapper):
         Raises:
             BadRequestError: The endpoint refuses what cannot be left out.
         """
-        whole = self._whole(request)
-        doubted: tuple[Setting, ...] = ()
-        while True:
-            asked = self._put(whole, doubted)
+        whole = request.resolved(self._defaults)
+        if not (self._turns or self._refused):  # nothing was ever refused: the usual case
             try:
-                completion = await self._ask(asked, whole.n)
+                return await self.inner.complete(whole)
             except BadRequestError as error:
-                doubted = self._next(error, whole, asked, doubted)
-            else:
-                self._confirm(doubted, whole)
-                return _stopped(completion, whole, asked)
+                first: BadRequestError | None = error
+        else:
+            first = None
+
+        async def answer(asked: Request, careful: bool) -> Completion:
+            return await self._ask(asked, whole.n, careful)
+
+        completion, asked = await self._settle(whole, answer, first)
+        self._put(whole)  # so that what is left out from now on is said at once
+        return stopped(completion, whole, asked)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Answer ``request`` piece by piece; raises as ``complete``.
 
         Several completions, and a ``stop`` that the endpoint does not take, come whole.
         """
-        whole = self._whole(request)
-        doubted: tuple[Setting, ...] = ()
-        while True:
-            asked = self._put(whole, doubted)
-            if whole.n > asked.n or _stops(whole) != _stops(asked):
-                deltas = replay_completion(await self.complete(request))
+        whole = request.resolved(self._defaults)
+
+        async def begin(asked: Request, careful: bool) -> _Begun:
+            if whole.n > asked.n or whole.sampling.stop != asked.sampling.stop:
+                completion = await self._ask(asked, whole.n, careful)
+                deltas = replay_completion(stopped(completion, whole, asked))
             else:
                 deltas = stream_completion(self.inner, asked)
+            return _Begun(await anext(deltas), deltas)
+
+        while True:
+            begun, asked = await self._settle(whole, begin, streamed=True)
             try:
-                async with aclosing(deltas):
-                    async for delta in deltas:
+                async with aclosing(begun.rest) as rest:
+                    self._put(whole)
+                    yield begun.first
+                    async for delta in rest:
                         yield delta
             except BadRequestError as error:
-                doubted = self._next(error, whole, asked, doubted)
+                # That there are too few completions shows only at the end.
+                refusal = refusal_in(error, asked, streamed=True)
+                if refusal is None or refusal.setting is None:
+                    raise
+                self._learn(refusal, whole)
+                yield Restarted(str(error))
             else:
-                self._confirm(doubted, whole)
                 return
 
-    def _whole(self, request: Request) -> Request:
-        return replace(request, sampling=request.resolve(self._defaults), extra=None)
+    async def _settle(
+        self,
+        whole: Request,
+        answer: Answer[T],
+        error: BadRequestError | None = None,
+        *,
+        streamed: bool = False,
+    ) -> tuple[T, Request]:
+        """Return the answer to ``whole``, and as what it was asked for in the end.
 
-    def _put(self, whole: Request, doubted: tuple[Setting, ...]) -> Request:
-        settings = {*self._refused, *doubted}
-        if self._refused_schemas and _written(whole.response_schema) in self._refused_schemas:
+        Args:
+            whole: What is wanted.
+            answer: Answers a request.
+            error: The refusal of ``whole`` as it is, where that was asked already.
+            streamed: Whether a stream is wanted.
+        """
+        asked = whole
+        while True:
+            if error is None:
+                turn = self._turns.get(asyncio.get_running_loop())
+                if turn is not None and turn.locked():
+                    async with turn:  # somebody finds out; what is sent now is refused as well
+                        pass
+                asked = self._put(whole)
+                try:
+                    return await answer(asked, False), asked
+                except BadRequestError as refused:
+                    error = refused
+            if refusal_in(error, asked, streamed=streamed) is None:
+                raise error
+            async with self._turn():
+                if _same(self._put(whole), asked):
+                    return await self._find_out(whole, asked, error, answer, streamed)
+            error = None
+
+    def _turn(self) -> asyncio.Lock:
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            for other in [other for other in self._turns if other.is_closed()]:
+                del self._turns[other]
+            return self._turns.setdefault(loop, asyncio.Lock())
+
+    async def _find_out(
+        self,
+        whole: Request,
+        asked: Request,
+        error: BadRequestError,
+        answer: Answer[T],
+        streamed: bool,
+    ) -> tuple[T, Request]:
+        guesses: list[Refusal] = []
+        while True:
+            refusal = refusal_in(error, asked, streamed=streamed)
+            if refusal is None:
+                raise error
+            if refusal.setting is None:
+                result = await self._search(whole, asked, error, answer, guesses)
+                if result is not None:
+                    return result
+            else:
+                guesses.append(refusal)
+            asked = self._put(whole, guesses)
+            try:
+                answered = await answer(asked, True)
+            except BadRequestError as again:
+                if again.said != error.said:
+                    self._learn_all(guesses, whole, sure=True)
+                error = again
+            except TransportError:
+                raise  # nobody knows what the endpoint thinks of it
+            except LMError:
+                self._learn_all(guesses, whole, sure=True)
+                raise
+            else:
+                await self._confirm(guesses, whole, answered)
+                return answered, asked
+
+    async def _search(
+        self,
+        whole: Request,
+        asked: Request,
+        error: BadRequestError,
+        answer: Answer[T],
+        guesses: list[Refusal],
+    ) -> tuple[T, Request] | None:
+        """Try settings one by one, then more and more of them.
+
+        Returns:
+            The answer that shows which one it was; ``None`` where it was one of several: what is
+            known then is put to the endpoint again.
+        """
+        held = [name for name in NAMED if name in _DOUBTFUL and holds(asked, name)]
+        trials = [[name] for name in held] + [held[:many] for many in range(2, len(held) + 1)]
+        for trial in trials if self._vain < SEARCHES else []:
+            tried = [*guesses, *map(Refusal, trial)]
+            put = self._put(whole, tried)
+            try:
+                answered = await answer(put, True)
+            except BadRequestError:
+                continue
+            self._vain = 0
+            await self._confirm([*guesses, tried[-1]], whole, answered)
+            guesses.clear()
+            if len(trial) == 1:
+                return answered, put
+            await _let_go(answered)
+            return None
+        self._vain += 1
+        raise error
+
+    def _put(self, whole: Request, guesses: Iterable[Refusal] = ()) -> Request:
+        known = beside = frozenset[Setting]()
+        if self._beside:
+            beside = self._beside.get(_shape(whole), beside)
+        if not self._told:
+            known = self._refused
+        self._warn((known | beside) - self._warned, whole)
+        known = self._refused | beside
+        settings = {*known, *(guess.setting for guess in guesses if guess.setting is not None)}
+        if self._schemas and _written(whole.response_schema) in self._schemas:
             settings.add("response_format")
         return without(whole, settings)
 
-    async def _ask(self, asked: Request, n: int) -> Completion:
+    async def _ask(self, asked: Request, n: int, careful: bool) -> Completion:
         if asked.n == n:
             return await self.inner.complete(asked)
         # Each a request of its own in every budget; a seed would make them all the same.
-        parts = [replace(asked, sampling=_reseeded(asked.sampling, place)) for place in range(n)]
+        parts = [replace(asked, sampling=reseeded(asked.sampling, place)) for place in range(n)]
+        first = [await self.inner.complete(parts.pop(0))] if careful else []
         tasks = [asyncio.create_task(self.inner.complete(part)) for part in parts]
         try:
-            return joined(await asyncio.gather(*tasks))
+            return joined([*first, *await asyncio.gather(*tasks)])
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _next(
-        self,
-        error: BadRequestError,
-        whole: Request,
-        asked: Request,
-        doubted: tuple[Setting, ...],
-    ) -> tuple[Setting, ...]:
-        """Return the settings to leave out next time on trial; learn the one that is named.
+    async def _confirm(self, guesses: list[Refusal], whole: Request, answered: object) -> None:
+        try:
+            self._learn_all(guesses, whole)
+        except BaseException:  # of those who are told
+            await _let_go(answered)
+            raise
 
-        Raises:
-            BadRequestError: The refusal, where nothing can be left out.
-        """
-        if not _same(asked, self._put(whole, doubted)):
-            return doubted  # somebody else has learned meanwhile
-        named = refused_setting(error, asked)
-        if named == "response_format" and ONE_SCHEMA.search(error.said):
-            self._refused_schemas.add(_written(whole.response_schema))
-            return doubted
-        if named is not None:
-            self._learn(named, whole)
-            return doubted
-        if not UNSUPPORTED.search(error.said) or error.params:
-            raise error
-        # It says that something is not known to it, and not what: try settings one by one.
-        left = [name for name in NAMED if name in _DOUBTFUL and holds(asked, name)]
-        if not left:
-            raise error
-        return (*doubted, left[0])
+    def _learn_all(self, guesses: list[Refusal], whole: Request, *, sure: bool = False) -> None:
+        """Take guesses as true; ``sure``: only what the endpoint said outright."""
+        for guess in guesses:
+            if guess.sure or not sure:
+                self._learn(guess, whole)
 
-    def _confirm(self, doubted: tuple[Setting, ...], whole: Request) -> None:
-        # The last one that was left out made the difference; those before it are tried again.
-        if doubted:
-            self._learn(doubted[-1], whole)
+    def _learn(self, refusal: Refusal, whole: Request) -> None:
+        setting = refusal.setting
+        assert setting is not None
+        if refusal.one_schema:
+            self._schemas.add(_written(whole.response_schema))
+        elif refusal.together:
+            shape = _shape(whole)
+            self._beside[shape] = self._beside.get(shape, frozenset()) | {setting}
+        else:
+            self.refuse({setting})
 
-    def _learn(self, setting: Setting, whole: Request) -> None:
-        known = setting in self._refused
-        self.refuse({setting})
-        if known or self._told or setting in QUIET or setting in whole.optional:
-            return
-        if setting == "max_tokens" and "max_completion_tokens" not in self._refused:
-            return  # it is sent under its other name
-        warnings.warn(
-            f"{self.name} does not take {setting}: it is asked without it from now on",
-            LangprogWarning,
-            stacklevel=2,
-        )
+    def _warn(self, settings: Set[Setting], whole: Request) -> None:
+        for setting in sorted(settings - QUIET - whole.optional):
+            renamed = setting == "max_tokens" and "max_completion_tokens" not in self._refused
+            if renamed or not holds(whole, setting):
+                continue
+            self._warned.add(setting)
+            warnings.warn(
+                f"{self.name} does not take {setting}: it is asked without it from now on",
+                LangprogWarning,
+                stacklevel=2,
+            )
 
 
 _DOUBTFUL: frozenset[str] = frozenset(NAMED) - {
@@ -216,91 +348,15 @@ def dialect_of(model: LanguageModel) -> Negotiated | None:
     return next((layer for layer in layers_of(model) if isinstance(layer, Negotiated)), None)
 
 
-def without(request: Request, settings: set[Setting]) -> Request:
-    """Return ``request`` as it is put to an endpoint that refuses ``settings``."""
-    if not settings:
-        return request
-    sampling = request.sampling
-    if settings & {"temperature", "seed", "top_p", "reasoning_effort"}:
-        sampling = replace(
-            sampling,
-            temperature=None if "temperature" in settings else sampling.temperature,
-            seed=None if "seed" in settings else sampling.seed,
-            top_p=None if "top_p" in settings else sampling.top_p,
-            reasoning_effort=None if "reasoning_effort" in settings else sampling.reasoning_effort,
-        )
-    if "stop" in settings:
-        sampling = replace(sampling, stop=())
-    if "max_completion_tokens" in settings and "max_tokens" in settings:
-        sampling = replace(sampling, max_tokens=None)
-    messages = request.messages
-    return replace(
-        request,
-        messages=without_system(messages) if "system" in settings else messages,
-        sampling=sampling,
-        n=1 if "n" in settings else request.n,
-        response_schema=None if "response_format" in settings else request.response_schema,
-        logprobs=request.logprobs and "logprobs" not in settings,
-        tool_choice=None if "tool_choice" in settings else request.tool_choice,
-        token_limit="max_completion_tokens" if "max_tokens" in settings else "max_tokens",
-        stream_usage="stream_options" not in settings,
-    )
+async def _let_go(answered: object) -> None:
+    if isinstance(answered, _Begun):
+        await answered.rest.aclose()
 
 
-def without_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Return a prompt with the system's text at the head of the user's first message."""
-    system = "\n\n".join(message.text for message in messages if message.role == "system")
-    others = [message for message in messages if message.role != "system"]
-    for place, message in enumerate(others):
-        if message.role == "user":
-            content = message.content
-            merged = (
-                f"{system}\n\n{content}"
-                if isinstance(content, str)
-                else (Text(f"{system}\n\n"), *content)
-            )
-            return (*others[:place], Message("user", merged), *others[place + 1 :])
-    return (Message("user", system), *others)
-
-
-def joined(completions: list[Completion]) -> Completion:
-    """Return several completions of one text each as one of several texts."""
-    first = completions[0]
-    dollars = [completion.dollars for completion in completions]
-    logprobs = [completion.logprobs for completion in completions]
-    calls = tuple(completion.first_tool_calls for completion in completions)
-    reasoning = tuple("".join(completion.reasoning[:1]) for completion in completions)
-    return Completion(
-        tuple(completion.text for completion in completions),
-        first.model,
-        sum((completion.usage for completion in completions), Usage()),
-        tuple(completion.finish_reason for completion in completions),
-        None if None in logprobs else tuple(values[0] for values in logprobs if values),
-        None if None in dollars else sum(value for value in dollars if value is not None),
-        max(completion.latency for completion in completions),
-        tool_calls=calls if any(calls) else (),
-        reasoning=reasoning if any(reasoning) else (),
-    )
-
-
-def _reseeded(sampling: Sampling, place: int) -> Sampling:
-    return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + place)
-
-
-def _stops(request: Request) -> tuple[str, ...]:
-    return request.sampling.stop
-
-
-def _stopped(completion: Completion, whole: Request, asked: Request) -> Completion:
-    """Cut texts where the endpoint would have stopped, had it taken ``stop``."""
-    if _stops(asked) == _stops(whole):
-        return completion
-    texts, reasons = [], []
-    for text, reason in zip(completion.texts, completion.finish_reasons, strict=True):
-        ends = [at for stop in _stops(whole) if stop and (at := text.find(stop)) >= 0]
-        texts.append(text[: min(ends)] if ends else text)
-        reasons.append("stop" if ends else reason)
-    return replace(completion, texts=tuple(texts), finish_reasons=tuple(reasons))
+def _shape(request: Request) -> frozenset[str]:
+    """Return what a request makes use of, whatever its values are."""
+    tools = {"tools"} if request.tools else set()
+    return frozenset({*(name for name in NAMED if holds(request, name)), *tools})
 
 
 def _same(left: Request, right: Request) -> bool:

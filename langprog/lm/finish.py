@@ -14,6 +14,7 @@ _KNOWN: Mapping[str, FinishReason] = MappingProxyType(
     {
         "": "stop",
         "none": "stop",
+        "null": "stop",
         "end_turn": "stop",
         "eos": "stop",
         "eos_token": "stop",
@@ -26,13 +27,20 @@ _KNOWN: Mapping[str, FinishReason] = MappingProxyType(
         "tool_use": "tool_calls",
         "language": "content_filter",
         "spii": "content_filter",
-        "malformed_function_call": "error",
+        "error_toxic": "content_filter",
+        # What ended of these is not known to be whole.
+        "other": "error",
+        "pause_turn": "error",
+        "too_many_tool_calls": "error",
+        "unexpected_tool_call": "error",
     }
 )
 # In this order: `max_tokens_error` would be an error, not a reply that was cut off.
 _PATTERNS: tuple[tuple[re.Pattern[str], FinishReason], ...] = (
     (
-        re.compile(r"error|abort|cancel|fail|resource|overload|time_?out|unavailable|interrupt"),
+        re.compile(
+            r"error|abort|cancel|fail|resource|overload|time_?out|unavailable|interrupt|malformed"
+        ),
         "error",
     ),
     (
@@ -51,6 +59,8 @@ def finish_reason_of(word: object) -> FinishReason:
     Args:
         word: What the endpoint says, in any case; ``None`` where it says nothing.
     """
+    if isinstance(word, str) and word in FINISH_REASONS:
+        return word  # type: ignore[return-value]  # it is one of them
     text = "" if word is None else str(word).strip().casefold().replace("-", "_")
     text = text.rpartition(".")[2]  # FinishReason.MAX_TOKENS
     if text in FINISH_REASONS:

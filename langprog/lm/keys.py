@@ -41,10 +41,14 @@ def request_key(model: LanguageModel, request: Request) -> str:
 
 def _settings(sampling: Sampling) -> list[Any]:
     extra = sampling.extra or {}
+    # 0 and 0.0 ask for the same.
+    temperature, top_p = (
+        None if value is None else float(value) for value in (sampling.temperature, sampling.top_p)
+    )
     return [
-        sampling.temperature,
+        temperature,
         sampling.max_tokens,
-        sampling.top_p,
+        top_p,
         sampling.stop,
         sampling.seed,
         sampling.reasoning_effort,

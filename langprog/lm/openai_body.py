@@ -9,27 +9,6 @@ from langprog.errors import InputError
 from langprog.lm.parts import Audio, File, Image, Part, Reasoning, Text, ToolCall, ToolResult
 from langprog.lm.types import Message, Request, Sampling
 
-# Set from a request alone; what a user puts into ``extra`` under these names is refused.
-OWN_MEMBERS = frozenset(
-    {
-        "logprobs",
-        "max_completion_tokens",
-        "max_tokens",
-        "messages",
-        "model",
-        "n",
-        "response_format",
-        "seed",
-        "stop",
-        "stream",
-        "stream_options",
-        "temperature",
-        "tool_choice",
-        "tools",
-        "top_p",
-    }
-)
-
 
 def body_of(request: Request, sampling: Sampling) -> dict[str, Any]:
     """Return the members of the body, but for the model's name.

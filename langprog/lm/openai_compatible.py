@@ -17,11 +17,18 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from langprog.errors import ConnectError, LMError, ModelError, ServerError, TimeoutError
 from langprog.lm.connections import ConnectionBound
-from langprog.lm.http_body import LARGEST_REPLY, ReplyTooLarge, read_lines, read_whole
+from langprog.lm.http_body import (
+    LARGEST_ERROR,
+    LARGEST_REPLY,
+    ReplyTooLarge,
+    read_lines,
+    read_start,
+    read_whole,
+)
 from langprog.lm.openai_body import body_of
 from langprog.lm.openai_errors import error_of
 from langprog.lm.openai_reply import read_completion
-from langprog.lm.openai_stream import Assembly
+from langprog.lm.openai_stream import Assembly, data_of
 from langprog.lm.streaming import Completed, Delta, replay_completion
 from langprog.lm.types import Completion, Request, Sampling
 
@@ -126,7 +133,8 @@ class OpenAICompatible:
         return self._read(raw.decode("utf-8", errors="replace"), request, started)
 
     def _read(self, text: str, request: Request, started: float) -> Completion:
-        return read_completion(self._told(text), request, self.name, time.perf_counter() - started)
+        latency = time.perf_counter() - started
+        return read_completion(text, request, self.name, latency, secret=self._key)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Answer ``request`` piece by piece; the whole comes last.
@@ -138,7 +146,7 @@ class OpenAICompatible:
         if request.stream_usage:
             body["stream_options"] = {"include_usage": True}
         started = time.perf_counter()
-        assembly = Assembly(request, self.name)
+        assembly = Assembly(request, self.name, self._key)
         finished = False
         async with self._answered(body, request) as response:
             if "json" in response.headers.get("Content-Type", ""):  # it answers whole
@@ -147,12 +155,12 @@ class OpenAICompatible:
                     yield delta
                 return
             async for line in read_lines(response, LARGEST_REPLY):
-                data = line.decode("utf-8", errors="replace").strip()
-                finished = data == "data: [DONE]"
+                data = data_of(line.decode("utf-8", errors="replace"))
+                finished = data == "[DONE]"
                 if finished:
                     break
-                if data.startswith("data:"):
-                    for delta in assembly.add(self._told(data[5:])):
+                if data:
+                    for delta in assembly.add(data):
                         yield delta
         if not (finished or assembly.ended):
             raise ServerError(
@@ -179,17 +187,9 @@ class OpenAICompatible:
         return session.post(self._url(), json=body, headers=request.headers, allow_redirects=False)
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> LMError:
-        said = await read_whole(response, LARGEST_REPLY)
-        text = self._hidden(said.decode("utf-8", errors="replace"))
-        return error_of(response.status, dict(response.headers), text, self.name)
-
-    def _hidden(self, text: str) -> str:
-        return text.replace(self._key, "***") if self._key else text
-
-    def _told(self, text: str) -> str:
-        # Without choices it can only be an error, which must not repeat the key; what a model
-        # wrote stays as it is, for a key may be a common word such as EMPTY.
-        return text if '"choices"' in text else self._hidden(text)
+        said = (await read_start(response, LARGEST_ERROR)).decode("utf-8", errors="replace")
+        headers = dict(response.headers)
+        return error_of(response.status, headers, said, self.name, secret=self._key)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""

@@ -15,12 +15,14 @@ from typing import Any
 from langprog.errors import (
     AuthError,
     BadRequestError,
+    Charge,
     ContentFilterError,
     ContextWindowError,
     LMError,
     RateLimitError,
     ServerError,
     TimeoutError,
+    TruncatedError,
 )
 
 # Of an error's body no more than this is read for its meaning.
@@ -30,14 +32,27 @@ _LENGTH = (
     r"|(?:prompt|input|request|message)s?(?: is| are)? too (?:long|large)"
     r"|reduce the length|exceeds? the (?:maximum|max|model'?s)[^.]{0,40}tokens"
     r"|input token count|token limit exceeded|maximum (?:input|prompt|sequence) length"
+    r"|max_new_tokens[`'\"]? must be <="
 )
 CONTEXT = re.compile(_LENGTH)
 FILTER = re.compile(
     r"content_filter|content_policy|content management policy|safety system|requires moderation"
     r"|flagged as potentially|responsible ?ai policy"
 )
+# A key or an account that is refused with 400 or 429.
+ACCOUNT = re.compile(
+    r"insufficient_quota|api[_ ]key (?:not valid|expired|is invalid)|api_key_invalid"
+    r"|(?:incorrect|invalid|missing) api[_ ]key|credit balance|insufficient (?:balance|credit)"
+)
+# A model that thought until nothing was left to answer with; some say so in a 400.
+CUT_OFF = re.compile(r"could not finish the message because max_tokens")
+# Servers that run a model's own template answer 500 where the template refuses the messages.
+TEMPLATE = re.compile(r"jinja|chat[ _]template|templateerror|raise_exception")
 _WORDS = ("message", "msg", "detail", "reason", "description", "error_description")
+_DEEPER = ("raw", "error", "errors", "details")
 _PLACES = ("param", "loc", "field", "parameter", "path")
+# What quotes the request instead of saying something about it.
+_ECHOES = frozenset({"input", "ctx", "url", "request", "prompt", "messages", "headers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +61,7 @@ class Said:
 
     Args:
         line: It in one short line, for people.
-        words: It in full, in lower case.
+        words: It in full, in lower case, but for what it quotes of the request.
         params: The parts of the request that it names as wrong, such as ``temperature``.
     """
 
@@ -55,36 +70,64 @@ class Said:
     params: tuple[str, ...] = ()
 
 
-def error_of(status: int, headers: Mapping[str, str], body: str, model: str) -> LMError:
-    """Return the error that a reply with this status stands for."""
+def error_of(
+    status: int, headers: Mapping[str, str], body: str, model: str, *, secret: str = ""
+) -> LMError:
+    """Return the error that a reply with this status stands for.
+
+    Args:
+        status: Of the reply.
+        headers: Of the reply.
+        body: Of the reply, or its beginning.
+        model: Name of the model that was asked.
+        secret: The key that was sent; an endpoint may repeat it, the error's message does not.
+    """
     said = read_error(body)
-    words = said.words
-    message = f"{model}: HTTP {status}: {said.line}" if said.line else f"{model}: HTTP {status}"
+    line = said.line.replace(secret, "***") if secret else said.line
+    message = f"{model}: HTTP {status}: {line}" if line else f"{model}: HTTP {status}"
     wait = retry_after(headers)
-    filtered = FILTER.search(words) is not None
-    if status == 429:
-        if "insufficient_quota" in words:
-            return AuthError(message, model=model)
+    if status == 429 and not ACCOUNT.search(said.words):
         return RateLimitError(message, model=model, retry_after=wait)
-    if status == 403 and filtered:
-        return ContentFilterError(message, model=model)
-    if status in (401, 402, 403):
-        return AuthError(message, model=model)
+    if status in (401, 402, 403, 429):
+        # Some forbid a setting, or what the prompt holds, and not the caller.
+        if status == 403 and FILTER.search(said.words):
+            return ContentFilterError(message, model=model)
+        if status != 403 or "allowed to request" not in said.words:
+            return AuthError(message, model=model)
     if status in (408, 504):
         return TimeoutError(message, model=model, retry_after=wait)
+    if status == 501 or (status == 500 and TEMPLATE.search(said.words)):
+        return _bad_request(message, model, said, charge="call")
     if status >= 500 or status < 300:
         return ServerError(message, model=model, retry_after=wait)
     if status < 400:
-        return BadRequestError(_moved(model, status, headers), model=model)
-    if status == 413 or CONTEXT.search(words):
+        place = _named(headers).get("location", "")
+        place = place.replace(secret, "***") if secret else place
+        return BadRequestError(_moved(model, status, place), model=model)
+    return _refused(status, message, model, said)
+
+
+def _refused(status: int, message: str, model: str, said: Said) -> LMError:
+    if ACCOUNT.search(said.words):
+        return AuthError(message, model=model)
+    if CUT_OFF.search(said.words):
+        return TruncatedError(f"{message}: raise max_tokens", model=model)
+    if status == 413 or CONTEXT.search(said.words):
         return ContextWindowError(message, model=model)
-    if filtered:
+    if FILTER.search(said.words):
         return ContentFilterError(message, model=model)
-    return BadRequestError(message, model=model, said=words, params=said.params)
+    return _bad_request(message, model, said)
 
 
-def _moved(model: str, status: int, headers: Mapping[str, str]) -> str:
-    place = _named(headers).get("location", "")
+def _bad_request(
+    message: str, model: str, said: Said, charge: Charge = "nothing"
+) -> BadRequestError:
+    return BadRequestError(
+        message, model=model, charge=charge, said=said.words, params=said.params
+    )
+
+
+def _moved(model: str, status: int, place: str) -> str:
     where = f" to {_line(place.partition('?')[0])!r}" if place else ""
     return (
         f"{model}: the endpoint redirects{where} (HTTP {status}), which is not followed: a prompt "
@@ -103,12 +146,41 @@ def read_error(body: str) -> Said:
         data: Any = json.loads(body)
     except (ValueError, RecursionError):
         return Said(_line(body), body[:LONGEST_SAID].casefold())
+    data = _unfolded(data, 6)
     inside = data.get("error", data) if isinstance(data, dict) else data
-    told = list(_messages(inside, 6)) or [str(inside)]
+    told = list(dict.fromkeys(_messages(inside, 8))) or [str(inside)[:LONGEST_SAID]]
     code = inside.get("code") if isinstance(inside, dict) else None
-    line = ": ".join([str(code), told[0]] if code and str(code) != told[0] else told[:1])
-    params = tuple(dict.fromkeys(_params(data, 6)))
-    return Said(_line(line), body[:LONGEST_SAID].casefold(), params)
+    start = [str(code)] if code and str(code) != told[0] else []
+    words = "\n".join(_said(data, 8))[:LONGEST_SAID].casefold()
+    params = tuple(dict.fromkeys(_params(data, 8)))
+    return Said(_line(": ".join([*start, *told[:2]])), words, params)
+
+
+def _unfolded(data: Any, depth: int) -> Any:
+    """Return data with the JSON that a gateway put into its texts as data, too."""
+    if isinstance(data, str) and data[:1] in ("{", "[") and depth:
+        try:
+            return _unfolded(json.loads(data), depth - 1)
+        except (ValueError, RecursionError):
+            return data
+    if isinstance(data, list) and depth:
+        return [_unfolded(item, depth - 1) for item in data[:50]]
+    if isinstance(data, dict) and depth:
+        return {key: _unfolded(value, depth - 1) for key, value in list(data.items())[:50]}
+    return data
+
+
+def _said(data: Any, depth: int) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, list) and depth:
+        for item in data:
+            yield from _said(item, depth - 1)
+    elif isinstance(data, dict) and depth:
+        for key, value in data.items():
+            if key not in _ECHOES:
+                yield f'"{key}"'
+                yield from _said(value, depth - 1)
 
 
 def _messages(data: Any, depth: int) -> Iterator[str]:
@@ -122,17 +194,20 @@ def _messages(data: Any, depth: int) -> Iterator[str]:
         for key in _WORDS:
             for text in _messages(data.get(key), depth - 1):
                 yield f"{place}: {text}" if place and key == "msg" else text
+        for key in _DEEPER:
+            yield from _messages(data.get(key), depth - 1)
+        yield from _messages(data.get("metadata"), depth - 1)
 
 
 def _params(data: Any, depth: int) -> Iterator[str]:
     if isinstance(data, list) and depth:
-        for item in data[:50]:
+        for item in data:
             yield from _params(item, depth - 1)
     elif isinstance(data, dict) and depth:
-        for key, value in list(data.items())[:50]:
+        for key, value in data.items():
             if key in _PLACES and value:
-                yield _place(value).removeprefix("body.").casefold()
-            else:
+                yield _place(value).casefold()
+            elif key not in _ECHOES:
                 yield from _params(value, depth - 1)
 
 

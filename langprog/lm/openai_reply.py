@@ -17,9 +17,12 @@ from langprog.lm.types import Completion, Request, Usage
 MISSHAPEN = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 # No single reply of any model comes near so many tokens.
 MOST_TOKENS = 10**9
+_SAYS = frozenset({"message", "detail", "errors"})
 
 
-def read_completion(text: str, request: Request, name: str, latency: float) -> Completion:
+def read_completion(
+    text: str, request: Request, name: str, latency: float, *, secret: str = ""
+) -> Completion:
     """Read the body of a reply with status 200.
 
     Args:
@@ -27,6 +30,7 @@ def read_completion(text: str, request: Request, name: str, latency: float) -> C
         request: What was asked.
         name: The model's name.
         latency: Seconds that the call took.
+        secret: The key that was sent; no error repeats it.
 
     Raises:
         ServerError: The body is no completion; or, where it holds an error, that error.
@@ -35,17 +39,18 @@ def read_completion(text: str, request: Request, name: str, latency: float) -> C
     """
     try:
         data = json.loads(text)
-        raise_error_in(data, name)
+        raise_error_in(data, name, secret)
         choices = data["choices"]
         messages = [choice["message"] for choice in choices]
-        texts = tuple(map(text_in, messages))
+        reasons = tuple(map(reason_of, choices))
+        texts = tuple(map(text_in, messages, reasons))
         calls = tuple(tool_calls_in(message.get("tool_calls")) for message in messages)
         reasoning = tuple(reasoning_in(message) for message in messages)
         completion = Completion(
             texts,
             name,
             read_usage(data.get("usage") or {}),
-            tuple(map(reason_of, choices)),
+            reasons,
             _logprobs(choices) if request.logprobs else None,
             latency=latency,
             tool_calls=calls if any(calls) else (),
@@ -95,7 +100,7 @@ def check_completion(completion: Completion, request: Request) -> Completion:
     return completion
 
 
-def raise_error_in(data: Mapping[str, Any], name: str) -> None:
+def raise_error_in(data: Mapping[str, Any], name: str, secret: str) -> None:
     """Raise the error that a body or an event with status 200 holds, if it holds one.
 
     Raises:
@@ -103,11 +108,16 @@ def raise_error_in(data: Mapping[str, Any], name: str) -> None:
     """
     choices = data.get("choices")
     inside = [choice.get("error") for choice in choices] if isinstance(choices, list) else []
-    for error in (data.get("error"), *inside):
+    # Without choices it may be an error through and through.
+    bare = choices is None and (
+        data.get("object") == "error"
+        or data.get("type") == "error"
+        or ("usage" not in data and not _SAYS.isdisjoint(data))
+    )
+    for error in (data.get("error"), *inside, data if bare else None):
         if not error:
             continue
-        body = json.dumps({"error": error})
-        failed = error_of(_status(error), {}, body, name)
+        failed = error_of(_status(error), {}, json.dumps({"error": error}), name, secret=secret)
         if isinstance(failed, ServerError):
             failed.charge = "everything"  # it had begun to answer
         raise failed
@@ -125,9 +135,12 @@ def read_usage(data: Mapping[str, Any]) -> Usage:
     """
     prompt = data.get("prompt_tokens_details") or {}
     reply = data.get("completion_tokens_details") or {}
+    asked, said = _count(data.get("prompt_tokens")), _count(data.get("completion_tokens"))
+    # Some count what was thought in the total alone.
+    total = _count(data.get("total_tokens"))
     return Usage(
-        _count(data.get("prompt_tokens")),
-        _count(data.get("completion_tokens")),
+        asked,
+        max(said, total - asked),
         _count(prompt.get("cached_tokens")),
         _count(reply.get("reasoning_tokens")),
         _count(prompt.get("cache_write_tokens")),
@@ -144,8 +157,8 @@ def _count(value: Any) -> int:
 
 
 def _status(error: Any) -> int:
-    told = (error.get("code"), error.get("status")) if isinstance(error, Mapping) else ()
-    for code in told:
+    told = error if isinstance(error, Mapping) else {}
+    for code in (told.get(name) for name in ("code", "status", "status_code")):
         if isinstance(code, str) and code.isdecimal() and len(code) == 3:
             code = int(code)
         if isinstance(code, int) and 400 <= code < 600:
@@ -153,17 +166,31 @@ def _status(error: Any) -> int:
     return 500
 
 
-def text_in(message: Mapping[str, Any]) -> str:
-    """Return the text of a message."""
-    # Only a message of nothing but tool calls may lack it.
-    content = message.get("content") if message.get("tool_calls") else message["content"]
+def text_in(message: Mapping[str, Any], reason: FinishReason) -> str:
+    """Return the text of a message that ended for a reason."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    # A message of nothing but tool calls or thoughts may lack it; so may one that was cut off.
+    if "content" not in message and reason == "stop" and not reasoning_in(message):
+        raise KeyError("content")
+    return text_of_content(content)
+
+
+def text_of_content(content: Any) -> str:
+    """Return the text of a message's content.
+
+    Raises:
+        TypeError: It is no text.
+    """
     if content is None:
         return ""
     if isinstance(content, str):
         return content
     if isinstance(content, list):
         # Others are thoughts, which `reasoning_in` reads.
-        return "".join(str(part["text"]) for part in content if part["type"] == "text")
+        texts = [part for part in content if part["type"] in ("text", "output_text")]
+        return "".join(part["text"] for part in texts)
     raise TypeError("content is no text")
 
 
@@ -189,14 +216,20 @@ def tool_calls_in(data: Any) -> tuple[ToolCall, ...]:
     calls = []
     for place, call in enumerate(data or ()):
         function = call["function"]
-        arguments = function.get("arguments") or "{}"
-        if not isinstance(arguments, str):  # some servers send them as data
-            arguments = json.dumps(arguments)
         name = function["name"]
-        if not isinstance(name, str):
+        if not isinstance(name, str) or not name:
             raise TypeError("a tool call names no tool")
+        arguments = arguments_in(function) or "{}"
         calls.append(ToolCall(str(call.get("id") or f"call_{place}"), name, arguments))
     return tuple(calls)
+
+
+def arguments_in(function: Mapping[str, Any]) -> str:
+    """Return the arguments of a called function as text; some servers send them as data."""
+    arguments = function.get("arguments")
+    if arguments is None or isinstance(arguments, str):
+        return arguments or ""
+    return json.dumps(arguments)
 
 
 def reason_of(choice: Mapping[str, Any]) -> FinishReason:

@@ -11,10 +11,12 @@ from langprog.errors import ServerError
 from langprog.lm.finish import FinishReason, finish_reason_of
 from langprog.lm.openai_reply import (
     MISSHAPEN,
+    arguments_in,
     check_completion,
     raise_error_in,
     read_usage,
     reasoning_in,
+    text_of_content,
 )
 from langprog.lm.parts import ToolCall
 from langprog.lm.streaming import Delta, ReasoningDelta, TextDelta, ToolCallDelta
@@ -37,7 +39,24 @@ class _Choice:
     thoughts: list[str] = field(default_factory=list)
     calls: dict[int, _Call] = field(default_factory=dict)
     logprobs: list[float] = field(default_factory=list)
+    # Where a call goes on, by the index that the endpoint gives it.
+    places: dict[int, int] = field(default_factory=dict)
     reason: FinishReason | None = None
+    refused: bool = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of it has come."""
+        return bool(self.reason or self.texts or self.thoughts or self.calls or self.refused)
+
+
+def data_of(line: str) -> str:
+    """Return what a line of a stream holds; nothing where it is a comment or a name."""
+    line = line.strip()
+    if line.startswith("data:"):
+        return line[5:].strip()
+    # An endpoint that fails before its first event may answer with nothing but an error.
+    return line if line.startswith("{") else ""
 
 
 class Assembly:
@@ -46,18 +65,21 @@ class Assembly:
     Args:
         request: What was asked.
         name: The model's name.
+        secret: The key that was sent; no error repeats it.
     """
 
-    def __init__(self, request: Request, name: str) -> None:
+    def __init__(self, request: Request, name: str, secret: str = "") -> None:
         self._request = request
         self._name = name
+        self._secret = secret
         self._choices = [_Choice() for _ in range(request.n)]
         self._usage = Usage()
 
     @property
     def ended(self) -> bool:
-        """Whether every completion has said why it ended."""
-        return all(choice.reason is not None for choice in self._choices)
+        """Whether every completion that came has said why it ended."""
+        begun = [choice for choice in self._choices if choice.begun]
+        return bool(begun) and all(choice.reason is not None for choice in begun)
 
     def add(self, data: str) -> list[Delta]:
         """Take in one event; return what it adds.
@@ -67,7 +89,7 @@ class Assembly:
         """
         try:
             event = json.loads(data)
-            raise_error_in(event, self._name)
+            raise_error_in(event, self._name, self._secret)
             if event.get("usage"):
                 self._usage = read_usage(event["usage"])
             return [
@@ -86,23 +108,21 @@ class Assembly:
             return
         choice = self._choices[index]
         delta = data.get("delta") or data.get("message") or {}
-        thought, text = reasoning_in(delta), delta.get("content") or ""
+        thought, text = reasoning_in(delta), text_of_content(delta.get("content"))
         if thought:
             choice.thoughts.append(thought)
             yield ReasoningDelta(thought, index)
-        if isinstance(text, list):
-            text = "".join(str(part["text"]) for part in text if part["type"] == "text")
         if text:
-            choice.texts.append(text + "")  # or a TypeError: it is no text
+            choice.texts.append(text)
             yield TextDelta(text, index)
         for place, call in enumerate(delta.get("tool_calls") or ()):
-            yield _call_delta(choice, call, int(call.get("index", place)), index)
+            at = call.get("index")
+            yield _call_delta(choice, call, place if at is None else int(at), index)
         for token in (data.get("logprobs") or {}).get("content") or ():
             choice.logprobs.append(float(token["logprob"]))
-        if data.get("finish_reason"):
+        choice.refused = choice.refused or bool(delta.get("refusal"))
+        if data.get("finish_reason") not in (None, "", "null"):
             choice.reason = finish_reason_of(data["finish_reason"])
-        if delta.get("refusal") and not choice.texts:
-            choice.reason = "content_filter"
 
     def completion(self, latency: float) -> Completion:
         """Return the whole.
@@ -111,20 +131,21 @@ class Assembly:
             ServerError: The endpoint broke off.
             ContentFilterError: The provider refused the content.
         """
-        calls = tuple(
-            tuple(
-                ToolCall(call.id or f"call_{place}", call.name, "".join(call.arguments) or "{}")
-                for place, call in sorted(choice.calls.items())
+        choices = [choice for choice in self._choices if choice.begun]
+        calls = tuple(map(_calls, choices))
+        if not choices or any(not call.name for several in calls for call in several):
+            raise ServerError(
+                f"{self._name}: the stream holds no completion",
+                model=self._name,
+                charge="everything",
             )
-            for choice in self._choices
-        )
-        reasoning = tuple("".join(choice.thoughts) for choice in self._choices)
-        logprobs = tuple(tuple(choice.logprobs) for choice in self._choices)
+        reasoning = tuple("".join(choice.thoughts) for choice in choices)
+        logprobs = tuple(tuple(choice.logprobs) for choice in choices)
         completion = Completion(
-            tuple("".join(choice.texts) for choice in self._choices),
+            tuple("".join(choice.texts) for choice in choices),
             self._name,
             self._usage,
-            tuple(_reason(choice) for choice in self._choices),
+            tuple(map(_reason, choices)),
             logprobs if self._request.logprobs and any(logprobs) else None,
             latency=latency,
             tool_calls=calls if any(calls) else (),
@@ -133,21 +154,33 @@ class Assembly:
         return check_completion(completion, self._request)
 
 
+def _calls(choice: _Choice) -> tuple[ToolCall, ...]:
+    return tuple(
+        ToolCall(call.id or f"call_{place}", call.name, "".join(call.arguments) or "{}")
+        for place, call in sorted(choice.calls.items())
+    )
+
+
 def _call_delta(choice: _Choice, data: Mapping[str, Any], place: int, index: int) -> ToolCallDelta:
     if not 0 <= place < MOST_CALLS:
         raise ValueError("a tool call at an odd place")
+    id, function = str(data.get("id") or ""), data.get("function") or {}
+    name, arguments = function.get("name") or "", arguments_in(function)
+    known = choice.calls.get(choice.places.get(place, place))
+    # Some give every call the same index; a name of its own beside another id begins a new one.
+    if known is None or (name and id and known.id not in ("", id)):
+        choice.places[place] = place if known is None else len(choice.calls)
+    place = choice.places[place]
     call = choice.calls.setdefault(place, _Call())
-    function = data.get("function") or {}
-    name, arguments = function.get("name") or "", function.get("arguments") or ""
-    if not (isinstance(name, str) and isinstance(arguments, str)):
-        raise TypeError("a tool call is no text")
-    call.id = call.id or str(data.get("id") or "")
-    call.name = call.name or name
+    call.id = call.id or id
+    call.name = call.name or name + ""  # or a TypeError: it is no text
     call.arguments.append(arguments)
-    return ToolCallDelta(place, str(data.get("id") or ""), name, arguments, index)
+    return ToolCallDelta(place, id, name, arguments, index)
 
 
 def _reason(choice: _Choice) -> FinishReason:
-    if choice.reason == "stop" and choice.calls:
+    if choice.refused and not choice.texts:
+        return "content_filter"
+    if choice.reason in (None, "stop") and choice.calls:
         return "tool_calls"
     return choice.reason or "stop"

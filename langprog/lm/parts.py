@@ -148,5 +148,6 @@ def _identity(part: Part) -> list[str]:
             return ["ToolCall", part.id, part.name, part.arguments]
         case ToolResult():
             return ["ToolResult", part.call_id, part.text]
-    place = part.url if part.data is None else hashlib.sha256(part.data).hexdigest()
-    return [type(part).__name__, place or "", part.media_type, getattr(part, "name", "")]
+    digest = "" if part.data is None else hashlib.sha256(part.data).hexdigest()
+    name = getattr(part, "name", "")
+    return [type(part).__name__, part.url or "", digest, part.media_type, name]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
 from langprog.errors import BadRequestError
+from langprog.lm.openai_errors import LONGEST_SAID
 from langprog.lm.types import Request
 
 Setting = Literal[
@@ -32,24 +34,25 @@ NAMED: Mapping[Setting, re.Pattern[str]] = MappingProxyType(
         "logprobs": re.compile(r"log[ _-]?prob"),
         "response_format": re.compile(
             r"response[ _]?(?:format|schema)|json[ _]?(?:schema|mode|object)"
-            r"|structured[ _-]?outputs?|guided|output_config|output format"
+            r"|structured[ _-]?outputs?|guided|output_config|output format|\bgrammar\b"
         ),
         "seed": re.compile(r"\b(?:random_)?seed\b"),
         "n": re.compile(
             r"""['"`]n['"`]|\bn (?:must|should|is|can|greater|>)|\bn ?[=><]|\bbody\.n\b"""
-            r"|candidate_?count|multiple (?:choices|completions|candidates)"
-            r"|number of (?:choices|completions)"
+            r"|candidate_?count|(?:multiple|only one) (?:completion |response )?"
+            r"(?:choice|completion|candidate|response)|number of (?:choices|completions)"
         ),
         "stop": re.compile(
-            r"""['"`]stop['"`]|stop[ _]?(?:sequence|word|token|string)s?|\bstop (?:param|is not)"""
-            r"|body\.stop"
+            r"""['"`]stop['"`]|stop[ _]?(?:sequence|word|token|string)s?"""
+            r"|\bstop (?:param|is )|body\.stop|: stop\b|\bparameter stop\b"
         ),
         "top_p": re.compile(r"\btop[ _-]?p\b"),
-        "reasoning_effort": re.compile(r"reasoning[ _.]?effort|\breasoning\b|thinking"),
+        "reasoning_effort": re.compile(r"reasoning[ _.]?effort|\breasoning\b|thinking|\bthink\b"),
         "temperature": re.compile(r"\btemperature\b"),
         "system": re.compile(
             r"""(?:system|developer)['"`]? (?:role|message|prompt|instruction)"""
             r"|role[^.]{0,60}(?:system|developer)|(?:system|developer)[^.]{0,20} role"
+            r"|roles? must alternate|only user and assistant roles"
         ),
         "tool_choice": re.compile(r"tool[ _]choice"),
         "stream_options": re.compile(r"stream[ _]options|include_usage"),
@@ -57,56 +60,201 @@ NAMED: Mapping[Setting, re.Pattern[str]] = MappingProxyType(
         "max_completion_tokens": re.compile(r"max_completion_tokens"),
     }
 )
-# Words for "not this setting at all", in the order of how sure they are; a number out of range is
-# the user's error.
+# The same names as places of a request: without underscores, as some endpoints write them.
+_PLACES: Mapping[str, Setting] = MappingProxyType(
+    {
+        **{name.replace("_", ""): name for name in NAMED},
+        "candidatecount": "n",
+        "guidedjson": "response_format",
+        "includeusage": "stream_options",
+        "jsonschema": "response_format",
+        "randomseed": "seed",
+        "reasoning": "reasoning_effort",
+        "responseschema": "response_format",
+        "stopsequences": "stop",
+        "thinking": "reasoning_effort",
+        "toplogprobs": "logprobs",
+    }
+)
+# Words for "not this setting at all"; a value out of range is the user's error.
 UNSUPPORTED = re.compile(
     r"unsupported|(?:not|n't|no longer)(?: \w+)? (?:support|take|accept)"
     r"|un(?:known|recogni[sz]ed|expected)|not (?:permitted|allowed|available|enabled)"
-    r"|not (?:recogni[sz]ed|known)|forbidden|deprecated"
+    r"|not (?:recogni[sz]ed|known)|forbidden|deprecated|unavailable|enabled only|extraneous"
     r"|extra (?:input|field|param)|extra_forbidden|only the default|incompatible|is invalid for"
     r"|can(?:not|'t)(?: both)? be (?:used|set|specified|combined)|additional propert|no longer"
+    r"|only (?:be )?(?:set to )?1\b|no endpoints? found|requires --jinja|not a valid field"
+    r"|only one (?:completion|candidate|choice)|only user and assistant roles"
+)
+# Words that speak of an argument, and need not say of which one.
+_GENERIC = re.compile(
+    r"(?:un(?:known|recogni[sz]ed|expected|supported)|extra|additional|invalid|illegal) "
+    r"(?:request )?(?:input|field|param|arg|key\b|option|propert|keyword|setting)"
+    r"|extra_forbidden|(?:param|arg|field|option|setting|propert)\w{0,10}(?:\(s\))?"
+    r"(?: \w{1,20}){0,3} (?:not|n't|un)(?: be)? ?(?:\w{1,10} )?"
+    r"(?:support|allow|permit|accept|known|recogni)"
+    r"|(?:support|handle) the (?:requested|provided|given) (?:param|setting|option)"
 )
 _NEVER = re.compile(
     r"only the default|with this model|extra_forbidden|extra inputs|unsupported param"
     r"|un(?:known|recogni[sz]ed|expected) (?:param|field|arg|key)"
 )
 _RANGE = re.compile(
-    r"between|range|(?:less|greater|larger|smaller) than|at (?:most|least)"
-    r"|too (?:large|small|high|low|big)|must be (?:[<>]|positive|non-?negative|an? )"
-    r"|m(?:ax|in)imum value|should be (?:[<>]|an? |less|greater)|less_than|greater_than|exceed"
-    r"|valid (?:integer|number|float|string)|_type\b|_parsing\b"
+    r"between|\brange\b|(?:less|greater|larger|smaller|higher|lower) than|at (?:most|least)"
+    r"|too (?:large|small|high|low|big|long|many)|must be (?!combined)|strictly|positive"
+    r"|m(?:ax|in)imum|should be |less_than|greater_than|exceed|up to \d|non-?(?:negative|empty)"
+    r"|valid (?:integer|number|float|string|value)|_type\b|_parsing\b|expected an? |one of\b"
+    r"|invalid (?:value|type)|supported (?:\w+ )?values|_(?:above|below)_m|\bmax allowed"
 )
+# Refused beside something else that the request holds; alone it may be taken.
+_TOGETHER = re.compile(
+    r"(?:can(?:not|'t)|not|n't)(?: both)? (?:be |supported )?(?:\w+ ){0,2}"
+    r"(?:combined|together|both|with (?:tool|stream|function|response|thinking|grammar))"
+    r"|both be|but not both|when (?:using |streaming|thinking|tool|\w+ is (?:en|set))"
+    r"|\bwith tools|mode does not support|with (?:streaming|thinking|greedy)"
+)
+# What a setting is refused beside is not itself what is refused.
+_BESIDE = re.compile(r"\b(?:when|while|if) [^.\n]{1,80}|\b\w{1,20} mode (?=does)")
 # A schema that is refused for what it holds says nothing about other schemas.
-ONE_SCHEMA = re.compile(r"invalid (?:json )?schema|schema for response_format|in context=|keyword")
+ONE_SCHEMA = re.compile(
+    r"schema for response_format|in context=|keyword|(?:invalid|unrecognized|bad|malformed)"
+    r" (?:json[ _])?(?:response[ _])?schema|schema (?:conversion|is|has|must|contains|of type|too)"
+    r"|schema\.\w|properties"
+)
+# Refusals of what tools hold, whatever their parameters are called; a system message that is
+# welcome.
+_ELSEWHERE = re.compile(
+    r"""(?:schema|parameters) (?:for|of) (?:the )?(?:function|tool)|function ['"`]\w{1,64}['"`]:"""
+)
+_WELCOME = re.compile(r"optional\)? system")
 # These are left out without a word: nothing of what the user asked for is lost.
 QUIET: frozenset[str] = frozenset(
     {"logprobs", "response_format", "n", "system", "stream_options", "max_completion_tokens"}
 )
+# Places of a request that are no settings.
+_OTHERS = frozenset({"messages", "tools", "functions", "model"})
+_LIMITS: frozenset[str] = frozenset({"max_tokens", "max_completion_tokens"})
 
 
-def refused_setting(error: BadRequestError, request: Request) -> Setting | None:
-    """Return the optional setting of ``request`` that an endpoint's refusal is about, if any."""
-    said = error.said
-    params = " ".join(error.params)
-    if "max_completion_tokens" in said and holds(request, "max_tokens"):
-        return "max_tokens"
-    present = [name for name in NAMED if holds(request, name)]
-    by_param = [name for name in present if name in error.params or NAMED[name].search(params)]
-    named = by_param or [name for name in present if NAMED[name].search(said)]
-    out_of_range = _RANGE.search(said) is not None and _NEVER.search(said) is None
-    unsupported = UNSUPPORTED.search(said) is not None and not out_of_range
+# How the text of an error names a part of the request.
+_NAMING = (
+    re.compile(r"""['"]loc['"]: ?[(\[]([^)\]]{1,200})[)\]]"""),
+    re.compile(
+        r"""(?:field|param|parameter|argument|property|key|option|unknown name)s?(?:\(s\))?:?"""
+        r""" ?\[?['"`]([\w.\[\]]{1,80})['"`]"""
+    ),
+    re.compile(
+        r"(?:argument supplied|argument not supported on this model|support parameter"
+        r"|unknown parameter|unexpected keyword argument|body ->):? ([\w.\[\]]{1,80})"
+    ),
+)
+# What is named as a way out is not what is wrong.
+_HINTS = re.compile(
+    r"did you mean [^?]{0,80}|(?<!not )\b(?:supported|allowed|valid|known|accepted|available) "
+    r"(?:param|arg|field|key|option|propert)\w{0,10}(?: are| is)?:? [^\n]{0,1000}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What an endpoint does not take.
+
+    Args:
+        setting: The setting; ``None`` where it says that there is one, and not which.
+        sure: Whether it says so outright; else it is a guess, which an answer has to confirm.
+        together: Whether it is taken without something else that the request holds.
+        one_schema: Whether it is about what this one schema holds.
+    """
+
+    setting: Setting | None
+    sure: bool = False
+    together: bool = False
+    one_schema: bool = False
+
+
+def refusal_in(
+    error: BadRequestError, request: Request, *, streamed: bool = False
+) -> Refusal | None:
+    """Return which optional setting of ``request`` a refusal is about.
+
+    Args:
+        error: The refusal.
+        request: What was asked, as the endpoint saw it.
+        streamed: Whether it was asked for as a stream.
+
+    Returns:
+        ``None`` where it is about none: then it is the user's error.
+    """
+    said = _HINTS.sub(" ", error.said[:LONGEST_SAID])
+    if _ELSEWHERE.search(said):
+        return None
+    present = [
+        name for name in NAMED if (streamed or name != "stream_options") and holds(request, name)
+    ]
+    placed, foreign = _placed(error, said, request)
+    if placed:
+        named = [name for name in present if name in placed]
+    elif foreign:
+        return None
+    else:
+        named = [name for name in present if NAMED[name].search(_BESIDE.sub(" ", said))]
+        named = named or [name for name in present if NAMED[name].search(said)]
+    value = _RANGE.search(said) is not None and _NEVER.search(said) is None
+    value = value or "supported values are" in said
+    unsupported = UNSUPPORTED.search(said) is not None and not value
     for name in named:
-        if name in ("max_tokens", "max_completion_tokens"):
-            if unsupported and not _capped(request):
-                return name
-        elif unsupported or (by_param and not out_of_range):
-            return name
-        elif name in request.optional or name in QUIET:
-            return name
+        refusal = _about(name, said, unsupported, bool(placed) and not value, request)
+        if refusal is not None:
+            return refusal
+    generic = not (named or placed or value) and _GENERIC.search(said) is not None
+    return Refusal(None) if generic else None
+
+
+def _about(
+    name: Setting, said: str, unsupported: bool, placed: bool, request: Request
+) -> Refusal | None:
+    if name in _LIMITS:
+        renamed = name == "max_tokens" and re.search(r"(?:use|instead)[^.]{0,20}\bmax_comp", said)
+        kept = name == "max_completion_tokens" and capped(request)
+        return Refusal(name, sure=True) if renamed or (unsupported and not kept) else None
+    if name == "system" and _WELCOME.search(said):
+        return None
+    together = _TOGETHER.search(said) is not None
+    if name == "response_format" and ONE_SCHEMA.search(said):
+        return Refusal(name, together=together, one_schema=True)
+    if unsupported:
+        return Refusal(name, sure=not together, together=together)
+    if placed or name in request.optional or name in QUIET:
+        return Refusal(name, together=together)
     return None
 
 
-def _capped(request: Request) -> bool:
+def _placed(error: BadRequestError, said: str, request: Request) -> tuple[set[Setting], bool]:
+    """Return the settings at the places that an error names, and whether it names another one."""
+    settings: set[Setting] = set()
+    foreign = False
+    extra = {_plain(name) for name in (request.sampling.extra or {})}
+    told = [match[1] for pattern in _NAMING for match in pattern.finditer(said)]
+    for place in (*error.params, *told):
+        parts = [_plain(part) for part in re.findall(r"[\w-]{1,80}", place.casefold())]
+        known = next((_PLACES[part] for part in parts if part in _PLACES), None)
+        if "messages" in parts and NAMED["system"].search(said):
+            settings.add("system")
+        elif not _OTHERS.isdisjoint(parts) or not extra.isdisjoint(parts):
+            foreign = True
+        elif known is not None:
+            settings.add(known)
+        # A place outside of the text may be no more than a word such as `validation_error`.
+        foreign = foreign or (known is None and place in told)
+    return settings, foreign
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").casefold()
+
+
+def capped(request: Request) -> bool:
+    """Return whether a budget counts on a bound for the reply."""
     budgets = [ledger.budget for ledger in request.payers]
     return any(budget.tokens is not None or budget.dollars is not None for budget in budgets)
 
@@ -128,7 +276,9 @@ def holds(request: Request, setting: str) -> bool:
         case "stream_options":
             return request.stream_usage
         case "max_tokens" | "max_completion_tokens":
-            return sampling.max_tokens is not None and request.token_limit == setting
+            # Under a cap a budget adds a bound where the request has none.
+            limited = sampling.max_tokens is not None or capped(request)
+            return limited and request.token_limit == setting
         case "stop":
             return bool(sampling.stop)
         case _:

@@ -103,7 +103,7 @@ class Retry(Wrapper):
         if attempt + 1 >= self._attempts or (dead and unreached):
             raise error
         wait = self._wait(attempt, error)
-        if wait > _seconds_left(request):
+        if max(wait, error.retry_after or 0.0) > _seconds_left(request):
             raise error
         await self._sleep(wait)
 
@@ -112,7 +112,9 @@ class Retry(Wrapper):
         if error.retry_after is not None:
             asked = max(0.0, error.retry_after)
             return float(min(asked + self._jitter.uniform(0.0, asked / 10), self._longest_wait))
-        return self._jitter.uniform(0.0, min(self._first_wait * 2**attempt, self._longest_wait))
+        return self._jitter.uniform(
+            0.0, min(self._first_wait * 2.0 ** min(attempt, 100), self._longest_wait)
+        )
 
 
 def _seconds_left(request: Request) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
+from langprog.errors import ServerError
 from langprog.lm.types import Completion, LanguageModel, Request
 
 
@@ -99,6 +100,7 @@ async def stream_completion(model: LanguageModel, request: Request) -> AsyncGene
     Raises:
         LMError: As for ``complete``; deltas that came before count for nothing.
         BudgetExceeded: As for ``complete``.
+        ServerError: The deltas end without the completion.
     """
     own = getattr(model, "stream", None)
     if own is None:
@@ -108,7 +110,14 @@ async def stream_completion(model: LanguageModel, request: Request) -> AsyncGene
     try:
         async for delta in deltas:
             yield delta
+            if isinstance(delta, Completed):
+                return
     finally:
         # An iterator of a user's own may have nothing to let go of.
         if isinstance(deltas, AsyncGenerator):
             await deltas.aclose()
+    raise ServerError(
+        f"{model.name}: the stream ended without its completion",
+        model=model.name,
+        charge="everything",
+    )

@@ -16,6 +16,27 @@ if TYPE_CHECKING:
     Accept = Callable[["Completion"], object]
 
 Role = Literal["system", "user", "assistant", "tool"]
+# Set from a request alone; what a user puts into ``extra`` under these names is refused.
+OWN_MEMBERS = frozenset(
+    {
+        "logprobs",
+        "max_completion_tokens",
+        "max_tokens",
+        "messages",
+        "model",
+        "n",
+        "reasoning_effort",
+        "response_format",
+        "seed",
+        "stop",
+        "stream",
+        "stream_options",
+        "temperature",
+        "tool_choice",
+        "tools",
+        "top_p",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +103,9 @@ class Sampling:
         reasoning_effort: ``low``, ``medium``, ``high`` or another word that the endpoint knows.
         extra: Further members of the request's body, plain JSON, for what only some endpoints
             have (``{"top_k": 20}``).
+
+    Raises:
+        InputError: A member of ``extra`` is one that langprog sets itself.
     """
 
     temperature: float | None = None
@@ -91,6 +115,10 @@ class Sampling:
     seed: int | None = None
     reasoning_effort: str | None = None
     extra: Mapping[str, Any] | None = field(default=None, hash=False)
+
+    def __post_init__(self) -> None:
+        if self.extra:
+            _check_extra(self.extra)
 
     def over(self, other: Sampling) -> Sampling:
         """Return these settings, with ``other``'s wherever this one says nothing."""
@@ -110,6 +138,15 @@ class Sampling:
 
 
 _UNSET = Sampling()
+
+
+def _check_extra(extra: Mapping[str, Any]) -> None:
+    # They would bypass budgets, the dialect and what reads the reply.
+    taken = sorted(OWN_MEMBERS.intersection(extra))
+    if taken:
+        raise InputError(
+            f"extra holds {taken[0]!r}, which langprog sets itself: use the setting of that name"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +188,10 @@ class Request:
     token_limit: str = field(default="max_tokens", compare=False, repr=False)
     stream_usage: bool = field(default=True, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        if self.extra:
+            _check_extra(self.extra)
+
     @property
     def payers(self) -> tuple[Ledger, ...]:
         """The ledgers, each of them once."""
@@ -159,6 +200,49 @@ class Request:
     def with_ledgers(self, ledgers: Sequence[Ledger]) -> Request:
         """Return the same request, paid by ``ledgers``."""
         return replace(self, ledgers=tuple(ledgers))
+
+    def resolved(self, defaults: Sampling) -> Request:
+        """Return the same request with its sampling in full: see :meth:`resolve`."""
+        sampling = self.resolve(defaults)
+        if sampling is self.sampling and not self.extra:
+            return self
+        return self.put(sampling, extra=None, ledgers=self.ledgers, optional=self.optional)
+
+    def put(
+        self,
+        sampling: Sampling,
+        *,
+        extra: Mapping[str, Any] | None,
+        ledgers: tuple[Ledger, ...],
+        logprobs: bool = False,
+        optional: frozenset[str],
+    ) -> Request:
+        """Return the same prompt as it is put to a model.
+
+        Args:
+            sampling: How the completion is drawn.
+            extra: Members of the body on top of the sampling's.
+            ledgers: Who pays.
+            logprobs: Whether log-probabilities are wanted by others than the request itself.
+            optional: Settings that the library added itself.
+        """
+        # Spelled out: every request passes here, and `replace` takes several times as long.
+        return Request(
+            self.messages,
+            sampling,
+            self.n,
+            self.response_schema,
+            self.logprobs or logprobs,
+            ledgers,
+            self.tools,
+            self.tool_choice,
+            extra,
+            self.headers,
+            self.accept,
+            optional,
+            self.token_limit,
+            self.stream_usage,
+        )
 
     def resolve(self, defaults: Sampling) -> Sampling:
         """Return how the completion is drawn, with a model's defaults and this request's extra."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from langprog.lm import Completion, ModelRef, Request
 from langprog.runtime.settings import current, model_named
 
@@ -34,19 +32,18 @@ async def ask(model: str | ModelRef | None, request: Request) -> Completion:
         sampling = settings.draw.over(usual)
         added = {"seed", "temperature"} if sampling.temperature != usual.temperature else {"seed"}
         optional = optional | added
-    logprobs = request.logprobs or settings.logprobs
-    # Most calls change nothing, and making a request anew takes a sixth of a whole call.
+    # Most calls change nothing, and making a request anew takes its part of a whole call.
     if not (
         sampling is request.sampling
         and optional is request.optional
-        and logprobs == request.logprobs
         and settings.ledgers == request.ledgers
+        and not settings.logprobs
     ):
-        request = replace(
-            request,
-            sampling=sampling,
-            logprobs=logprobs,
+        request = request.put(
+            sampling,
+            extra=request.extra,
             ledgers=settings.ledgers,
+            logprobs=settings.logprobs,
             optional=optional,
         )
     return await asked.complete(request)

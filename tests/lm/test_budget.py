@@ -11,7 +11,13 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 
-from langprog.errors import BudgetExceeded, InputError, ModelError, ServerError
+from langprog.errors import (
+    BudgetExceeded,
+    InputError,
+    LangprogWarning,
+    ModelError,
+    ServerError,
+)
 from langprog.lm import (
     Budget,
     Budgeted,
@@ -225,12 +231,15 @@ def test_where_there_is_no_bound_one_is_sent() -> None:
         await model.complete(asking())
         await model.complete(asking(ledgers=(Ledger(Budget(calls=9)),)))
         await model.complete(asking(ledgers=(Ledger(Budget(tokens=99_999)),)))
+        await model.complete(asking(ledgers=(Ledger(Budget(dollars=9)),)))
         await model.complete(
             asking(sampling=Sampling(max_tokens=7), ledgers=(Ledger(Budget(dollars=1)),))
         )
 
-    asyncio.run(run())
-    assert [request.sampling.max_tokens for request in lm.requests] == [None, None, 4096, 7]
+    with pytest.warns(LangprogWarning, match="max_tokens=4096") as said:
+        asyncio.run(run())
+    assert [request.sampling.max_tokens for request in lm.requests] == [None, None, 4096, 4096, 7]
+    assert len(said) == 1
 
 
 def test_the_bound_covers_every_completion_and_the_schema() -> None:
@@ -266,7 +275,8 @@ def test_the_bound_covers_every_completion_and_the_schema() -> None:
 def test_text_that_has_no_utf_8_can_be_paid_for() -> None:
     ledger = Ledger(Budget(tokens=10_000))
     model = Budgeted(ScriptedLM(["fine"]))
-    completion = asyncio.run(model.complete(asking("a \ud800 b", ledgers=(ledger,))))
+    request = asking("a \ud800 b", sampling=Sampling(max_tokens=9), ledgers=(ledger,))
+    completion = asyncio.run(model.complete(request))
     assert completion.text == "fine"
 
 
@@ -414,13 +424,14 @@ def test_a_failure_counts_as_a_call_and_as_nothing_else() -> None:
     async def run() -> None:
         ledger = Ledger(Budget(calls=3, tokens=100_000))
         model = Budgeted(ScriptedLM(lambda request: ServerError("no")))
+        request = asking(sampling=Sampling(max_tokens=9), ledgers=(ledger,))
         for _ in range(3):
             with pytest.raises(ServerError):
-                await model.complete(asking(ledgers=(ledger,)))
+                await model.complete(request)
         assert ledger.paid == Spend(calls=3)
         assert ledger.reserved == Spend()
         with pytest.raises(BudgetExceeded):
-            await model.complete(asking(ledgers=(ledger,)))
+            await model.complete(request)
 
     asyncio.run(run())
 
@@ -543,7 +554,7 @@ def test_a_refusal_says_what_the_call_could_have_taken() -> None:
 def test_a_price_is_found_below_other_wrappers() -> None:
     ledger = Ledger(Budget(dollars=1.0))
     deep = Budgeted(Throttle(Retry(Priced(ScriptedLM(["one two"]), ONE))))
-    asyncio.run(deep.complete(asking(ledgers=(ledger,))))
+    asyncio.run(deep.complete(asking(sampling=Sampling(max_tokens=9), ledgers=(ledger,))))
     assert ledger.paid.calls == 1 and 0 < ledger.paid.dollars < 1
 
 

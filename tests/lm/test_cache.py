@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from langprog.errors import InputError
+from langprog.errors import InputError, ParseError
 from langprog.lm import (
     Budget,
     Cache,
@@ -255,3 +255,40 @@ def test_a_disk_cache_outlives_its_process_and_serves_threads(tmp_path: Path) ->
 
     assert all(found is not None and found.texts == FULL.texts for found in asyncio.run(run()))
     again.close()
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter", "error"])
+def test_a_reply_that_is_not_whole_is_not_served_again(cache: Cache, reason: str) -> None:
+    replies = [Completion(("half", "x"), "m", Usage(1, 1), ("stop", reason)) for _ in range(2)]
+    lm = ScriptedLM(replies)
+    model = Cached(lm, cache)
+    for _ in range(2):
+        assert not asyncio.run(model.complete(asking(n=2))).cached
+    assert lm.calls == 2
+
+
+def test_what_one_reader_cannot_use_another_one_can(cache: Cache) -> None:
+    lm = ScriptedLM(lambda request: str(lm.calls))
+    model = Cached(lm, cache)
+
+    def refuse(completion: Completion) -> None:
+        raise ParseError("not for me")
+
+    picky, easy = asking(accept=refuse), asking(accept=lambda completion: None)
+
+    def ask(request: Request) -> tuple[str, bool]:
+        completion = asyncio.run(model.complete(request))
+        return completion.text, completion.cached
+
+    assert [ask(picky), ask(picky)] == [("1", False), ("2", False)]
+    assert [ask(easy), ask(easy), ask(asking())] == [("3", False), ("3", True), ("3", True)]
+    assert ask(picky) == ("4", False)
+    assert ask(easy) == ("3", True)
+
+
+def test_a_fault_in_a_reader_is_not_taken_for_an_unreadable_reply(cache: Cache) -> None:
+    def fault(completion: Completion) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(Cached(ScriptedLM(["fine"]), cache).complete(asking(accept=fault)))

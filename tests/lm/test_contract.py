@@ -25,6 +25,7 @@ from langprog.lm import (
     LanguageModel,
     Ledger,
     MemoryCache,
+    Negotiated,
     OpenAICompatible,
     Price,
     Priced,
@@ -57,7 +58,8 @@ def remote(lm: ScriptedLM, serve: Serve) -> OpenAICompatible:
 
 def chain(lm: ScriptedLM, serve: Serve) -> LanguageModel:
     paid = Budgeted(Priced(remote(lm, serve), Price(1.0, 1.0)))
-    return Recorded(Cached(Retry(Throttle(paid), sleep=at_once), MemoryCache()), Memo())
+    asked = Negotiated(Throttle(paid), lm.defaults)
+    return Recorded(Cached(Retry(asked, sleep=at_once), MemoryCache()), Memo())
 
 
 MODELS: dict[str, Make] = {
@@ -65,6 +67,7 @@ MODELS: dict[str, Make] = {
     "openai_compatible": remote,
     "cached": lambda lm, serve: Cached(lm, MemoryCache()),
     "retry": lambda lm, serve: Retry(lm, sleep=at_once),
+    "negotiated": lambda lm, serve: Negotiated(lm, lm.defaults),
     "throttle": lambda lm, serve: Throttle(lm, rpm=100, tpm=100_000),
     "budgeted": lambda lm, serve: Budgeted(Priced(lm, Price(0.0, 0.0))),
     "priced": lambda lm, serve: Priced(lm, Price(1.0, 2.0)),

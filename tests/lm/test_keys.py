@@ -9,15 +9,27 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from langprog.errors import InputError
 from langprog.lm import (
+    Audio,
     Cached,
+    File,
+    Image,
     Ledger,
     MemoryCache,
     Message,
     OpenAICompatible,
+    Reasoning,
     Request,
     Sampling,
+    ScriptedLM,
+    Text,
+    Tool,
+    ToolCall,
+    ToolResult,
     request_key,
 )
 from tests.lm.endpoint import asking, client, good, says
@@ -96,3 +108,83 @@ def test_two_servers_do_not_share_answers() -> None:
             assert (seen.calls, other.calls) == (1, 1)
 
     asyncio.run(run())
+
+
+WORDS = st.text("ab\ud800\x00", max_size=3)
+PARTS = st.one_of(
+    st.builds(Text, WORDS),
+    st.builds(Image, st.binary(max_size=3)),
+    st.builds(lambda url: Image(url=url), WORDS),
+    st.builds(Audio, st.binary(max_size=3)),
+    st.builds(File, st.binary(max_size=3), name=WORDS),
+    st.builds(ToolCall, WORDS, WORDS, WORDS),
+    st.builds(ToolResult, WORDS, WORDS),
+    st.builds(Reasoning, WORDS, WORDS),
+)
+EXTRA = st.none() | st.dictionaries(
+    st.sampled_from(["top_k", "min_p"]), st.integers(0, 2), min_size=1
+)
+REQUESTS = st.builds(
+    Request,
+    st.lists(
+        st.builds(
+            Message,
+            st.sampled_from(["system", "user", "assistant", "tool"]),
+            WORDS | st.lists(PARTS, max_size=2).map(tuple),
+        ),
+        max_size=2,
+    ).map(tuple),
+    st.builds(
+        Sampling,
+        st.none() | st.sampled_from([0, 0.0, 0.5, 1]),
+        st.none() | st.integers(1, 2),
+        st.none() | st.sampled_from([0.5, 1, 1.0]),
+        st.lists(WORDS, max_size=2).map(tuple),
+        st.none() | st.integers(0, 2),
+        st.none() | st.sampled_from(["low", "high"]),
+        EXTRA,
+    ),
+    st.integers(1, 2),
+    st.none() | st.sampled_from([{"type": "object"}, {"type": "string"}]),
+    st.booleans(),
+    tools=st.lists(st.builds(Tool, WORDS, WORDS), max_size=1).map(tuple),
+    tool_choice=st.none() | st.sampled_from(["auto", "none"]),
+)
+
+
+@given(REQUESTS, REQUESTS)
+@settings(max_examples=200, deadline=None)
+def test_two_requests_share_a_key_only_if_the_same_is_asked(left: Request, right: Request) -> None:
+    model = ScriptedLM([])
+    assert (request_key(model, left) == request_key(model, right)) == (left == right)
+
+
+def test_what_is_not_asked_is_not_in_the_key() -> None:
+    model = ScriptedLM([])
+    plain = Request((Message("user", "hi"),))
+    more = replace(
+        plain,
+        ledgers=(Ledger(),),
+        headers={"x-tag": "1"},
+        accept=lambda completion: None,
+        optional=frozenset({"seed"}),
+        token_limit="max_completion_tokens",
+        stream_usage=False,
+    )
+    assert request_key(model, more) == request_key(model, plain)
+
+
+def test_members_of_the_body_count_wherever_they_are_set() -> None:
+    model = ScriptedLM([])
+    plain = Request((Message("user", "hi"),))
+    on_request = replace(plain, extra={"top_k": 5})
+    on_sampling = replace(plain, sampling=Sampling(extra={"top_k": 5}))
+    assert request_key(model, on_request) == request_key(model, on_sampling)
+    assert request_key(model, on_request) != request_key(model, plain)
+
+
+@pytest.mark.parametrize("name", ["messages", "max_tokens", "n", "stream", "model", "tools"])
+def test_what_langprog_sets_itself_is_no_extra(name: str) -> None:
+    for make in (lambda extra: Sampling(extra=extra), lambda extra: Request((), extra=extra)):
+        with pytest.raises(InputError, match=name):
+            make({name: 5})

@@ -19,7 +19,7 @@ from langprog.errors import (
     TimeoutError,
     TransportError,
 )
-from langprog.lm import Budget, Budgeted, Ledger, Retry, ScriptedLM
+from langprog.lm import Budget, Budgeted, Ledger, Request, Retry, ScriptedLM
 from tests.lm.endpoint import asking
 
 
@@ -138,3 +138,49 @@ def test_a_budget_ends_the_attempts() -> None:
     with pytest.raises(BudgetExceeded):
         asyncio.run(Retry(Budgeted(lm), sleep=Sleep()).complete(asking(ledgers=(ledger,))))
     assert lm.calls == 3
+
+
+def test_it_does_not_wait_past_the_end_of_a_budget_of_seconds() -> None:
+    for asked in (20.0, 3600.0):
+        lm, sleep = always(RateLimitError("later", retry_after=asked)), Sleep()
+        ledger = Ledger(Budget(seconds=15.0))
+        with pytest.raises(RateLimitError, match="later"):
+            asyncio.run(Retry(Budgeted(lm), sleep=sleep).complete(asking(ledgers=(ledger,))))
+        assert (lm.calls, sleep.waits) == (1, [])
+    # Below the longest wait and past what is left: an hour is asked for, a minute would be waited.
+    lm, sleep, ledger = always(RateLimitError("later", retry_after=3600.0)), Sleep(), Ledger()
+    ledger.budget = Budget(seconds=600.0)
+    with pytest.raises(RateLimitError):
+        asyncio.run(Retry(Budgeted(lm), sleep=sleep).complete(asking(ledgers=(ledger,))))
+    assert (lm.calls, sleep.waits) == (1, [])
+
+
+def test_a_dead_endpoint_fails_fast_and_one_that_is_back_is_used_at_once() -> None:
+    up = [False]
+
+    def answer(request: Request) -> str | Exception:
+        return "fine" if up[0] else ConnectError("nobody listens", charge="nothing")
+
+    lm, sleep = ScriptedLM(answer), Sleep()
+    model = Retry(lm, attempts=3, sleep=sleep)
+    calls = []
+    for _ in range(4):
+        before = lm.calls
+        with pytest.raises(ConnectError):
+            asyncio.run(model.complete(asking()))
+        calls.append(lm.calls - before)
+    assert calls == [3, 1, 1, 1]
+    up[0] = True
+    assert asyncio.run(model.complete(asking())).text == "fine"
+    up[0] = False
+    before = lm.calls
+    with pytest.raises(ConnectError):
+        asyncio.run(model.complete(asking()))
+    assert lm.calls - before == 3  # it is given its time again
+
+
+def test_any_number_of_attempts_will_do() -> None:
+    lm, sleep = always(ServerError("no")), Sleep()
+    with pytest.raises(ServerError):
+        asyncio.run(Retry(lm, attempts=1200, sleep=sleep).complete(asking()))
+    assert (lm.calls, len(sleep.waits), max(sleep.waits) <= 60.0) == (1200, 1199, True)

@@ -152,3 +152,15 @@ def test_the_meter_counts_every_request_once_whoever_answers(tmp_path: Path) -> 
     again.get("k1")
     assert again.meter.read() == first
     again.close()
+
+
+@pytest.mark.parametrize("earlier", [1, 99, None])
+def test_a_journal_of_another_format_is_refused_in_one_sentence(
+    tmp_path: Path, earlier: object
+) -> None:
+    Journal(tmp_path, {"program": "p"}).close()
+    lines = (tmp_path / FILE).read_text().splitlines()
+    header = {**json.loads(lines[0]), "format": earlier}
+    (tmp_path / FILE).write_text("\n".join([json.dumps(header), *lines[1:]]) + "\n")
+    with pytest.raises(InputError, match="journal of another format: choose another run_dir"):
+        Journal(tmp_path, {"program": "p"})

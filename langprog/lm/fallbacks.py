@@ -1,0 +1,102 @@
+"""A request without what an endpoint does not take, and its completion as if it had taken it."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import replace
+
+from langprog.lm.parts import Text
+from langprog.lm.refusals import Setting
+from langprog.lm.types import Completion, Message, Request, Sampling, Usage
+
+
+def without(request: Request, settings: Set[Setting]) -> Request:
+    """Return ``request`` as it is put to an endpoint that refuses ``settings``."""
+    if not settings:
+        return request
+    sampling = request.sampling
+    if settings & {"temperature", "seed", "top_p", "reasoning_effort"}:
+        sampling = replace(
+            sampling,
+            temperature=None if "temperature" in settings else sampling.temperature,
+            seed=None if "seed" in settings else sampling.seed,
+            top_p=None if "top_p" in settings else sampling.top_p,
+            reasoning_effort=None if "reasoning_effort" in settings else sampling.reasoning_effort,
+        )
+    if "stop" in settings:
+        sampling = replace(sampling, stop=())
+    if "max_completion_tokens" in settings and "max_tokens" in settings:
+        sampling = replace(sampling, max_tokens=None)
+    messages = request.messages
+    return replace(
+        request,
+        messages=without_system(messages) if "system" in settings else messages,
+        sampling=sampling,
+        n=1 if "n" in settings else request.n,
+        response_schema=None if "response_format" in settings else request.response_schema,
+        logprobs=request.logprobs and "logprobs" not in settings,
+        tool_choice=None if "tool_choice" in settings else request.tool_choice,
+        token_limit="max_completion_tokens" if "max_tokens" in settings else "max_tokens",
+        stream_usage="stream_options" not in settings,
+    )
+
+
+def without_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return a prompt with the system's text at the head of the user's first message."""
+    system = "\n\n".join(message.text for message in messages if message.role == "system")
+    others = [message for message in messages if message.role != "system"]
+    if not system and others:
+        return tuple(others)
+    for place, message in enumerate(others):
+        if message.role == "user":
+            content = message.content
+            merged = (
+                f"{system}\n\n{content}"
+                if isinstance(content, str)
+                else (Text(f"{system}\n\n"), *content)
+            )
+            return (*others[:place], Message("user", merged), *others[place + 1 :])
+    return (Message("user", system), *others)
+
+
+def joined(completions: list[Completion]) -> Completion:
+    """Return several completions of one text each as one of several texts."""
+    first = completions[0]
+    dollars = [completion.dollars for completion in completions]
+    logprobs = [completion.logprobs for completion in completions]
+    calls = tuple(completion.first_tool_calls for completion in completions)
+    reasoning = tuple("".join(completion.reasoning[:1]) for completion in completions)
+    return Completion(
+        tuple(completion.text for completion in completions),
+        first.model,
+        sum((completion.usage for completion in completions), Usage()),
+        tuple(completion.finish_reason for completion in completions),
+        None if None in logprobs else tuple(values[0] for values in logprobs if values),
+        None if None in dollars else sum(value for value in dollars if value is not None),
+        max(completion.latency for completion in completions),
+        tool_calls=calls if any(calls) else (),
+        reasoning=reasoning if any(reasoning) else (),
+    )
+
+
+def reseeded(sampling: Sampling, place: int) -> Sampling:
+    """Return the sampling of one of several draws: a seed would make them all the same."""
+    return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + place)
+
+
+def stopped(completion: Completion, whole: Request, asked: Request) -> Completion:
+    """Cut texts where the endpoint would have stopped, had it taken ``stop``."""
+    stops = [stop for stop in whole.sampling.stop if stop]
+    if asked.sampling.stop == whole.sampling.stop or not stops:
+        return completion
+    reasons = list(completion.finish_reasons or ("stop",) * len(completion.texts))
+    texts = []
+    for place, text in enumerate(completion.texts):
+        ends = [at for stop in stops if (at := text.find(stop)) >= 0]
+        texts.append(text[: min(ends)] if ends else text)
+        if ends:
+            reasons[place] = "stop"
+    if tuple(texts) == completion.texts:
+        return completion
+    # Which log-probabilities belong to what is left, nobody knows.
+    return replace(completion, texts=tuple(texts), finish_reasons=tuple(reasons), logprobs=None)
