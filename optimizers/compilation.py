@@ -38,7 +38,6 @@ from optimizers.preflight import (
     Preflight,
     Probe,
     alternatives,
-    calls_a_query,
     forecast,
     grown,
     probed,
@@ -140,7 +139,7 @@ def _preflight(
     probe: Probe | None = None,
 ) -> Preflight:
     parts, predictors = order.parts, len(order.program.predictors())
-    divided = plan(order.budget, len(parts.holdout), calls_a_query(order.program))
+    divided = plan(order.budget, len(parts.holdout), order.program.calls_per_example())
     searched = divided.search.without(divided.kept(cost.plus(grown(cost))))
     facts = Facts(
         predictors,
@@ -162,7 +161,8 @@ class _Compilation:
         self._order = order
         self._journal = journal
         earlier = journal.earlier
-        self._plan = plan(order.budget, len(order.parts.holdout), calls_a_query(order.program))
+        calls = order.program.calls_per_example()
+        self._plan = plan(order.budget, len(order.parts.holdout), calls)
         self._ledger = Ledger(unpaid(order.budget, earlier.paid, earlier.seconds))
         self._teller = Teller(progress, order.budget, self._ledger, journal)
         self._asked = AskedModels()

@@ -254,6 +254,8 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
     _check_digest(file, data)
     try:
         return Artifact(file, ArtifactData.model_validate(data))
+    except RecursionError:
+        raise ArtifactError(f"{file}: the program is nested too deeply") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -1,6 +1,8 @@
 """Programs: modules that are called, listed, changed by copy and frozen.
 
-- ``base``: :class:`Module`, the tree and its parameters; what a user subclasses.
+- ``base``: :class:`Module`, what a user subclasses (``tree``: parts, parameters, copies;
+  ``containers``: modules in lists, dicts and the like).
+- ``node``, ``registry``, ``parameter_data``: modules as data; each module's own file has its node.
 - ``predict``: :class:`Predict`, the only module that asks a model.
 - ``chain_of_thought``, ``pipeline``: modules made of modules.
 - ``vote``, ``best_of``, ``cascade``, ``route``: several samples, steps or models for one answer
@@ -9,13 +11,29 @@
 """
 
 from langprog.modules.around import judged
-from langprog.modules.base import ROOT, Module, Parameter
+from langprog.modules.base import Module
 from langprog.modules.best_of import BestOf
 from langprog.modules.cascade import Cascade, Tier
 from langprog.modules.chain_of_thought import ChainOfThought
+from langprog.modules.containers import hidden_modules
+from langprog.modules.node import (
+    AnyNode,
+    ClassData,
+    Node,
+    ParameterData,
+    Part,
+    SameNode,
+    Strict,
+    Types,
+    UserNode,
+    listed_parts,
+    named_parts,
+)
+from langprog.modules.parameter_data import own_parameter_from_data, own_parameters_to_data
 from langprog.modules.pipeline import Pipeline
-from langprog.modules.predict import Predict
+from langprog.modules.predict import Predict, PredictNode
 from langprog.modules.prediction import Prediction
+from langprog.modules.registry import is_kind, module_type
 from langprog.modules.route import Route, Router
 from langprog.modules.signals import (
     TOKEN_FEATURES,
@@ -29,21 +47,29 @@ from langprog.modules.signals import (
     token_features,
 )
 from langprog.modules.trace import Recorder, RunUsage, TraceStep, record_trace, usage_of
+from langprog.modules.tree import ROOT, Parameter, ParameterKind
 from langprog.modules.vote import Tally, Vote, answer_key
 from langprog.modules.words import hashed_words
 
 __all__ = [
     "Agreement",
+    "AnyNode",
     "BestOf",
     "Cascade",
     "ChainOfThought",
     "Checked",
+    "ClassData",
     "Learned",
     "LogProbability",
     "Module",
+    "Node",
     "Parameter",
+    "ParameterData",
+    "ParameterKind",
+    "Part",
     "Pipeline",
     "Predict",
+    "PredictNode",
     "Prediction",
     "ROOT",
     "Recorder",
@@ -51,15 +77,26 @@ __all__ = [
     "Router",
     "Rule",
     "RunUsage",
+    "SameNode",
     "Signal",
+    "Strict",
     "TOKEN_FEATURES",
     "Tally",
     "Tier",
     "TraceStep",
+    "Types",
+    "UserNode",
     "Vote",
     "answer_key",
     "hashed_words",
+    "hidden_modules",
+    "is_kind",
     "judged",
+    "listed_parts",
+    "module_type",
+    "named_parts",
+    "own_parameter_from_data",
+    "own_parameters_to_data",
     "record_trace",
     "signal_from",
     "token_features",
