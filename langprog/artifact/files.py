@@ -29,7 +29,8 @@ from langprog.artifact.nodes import model_names, program_from_node, program_to_j
 from langprog.artifact.proof import difference_of
 from langprog.artifact.secrets import refuse_secrets
 from langprog.errors import ArtifactError, LangprogError
-from langprog.modules import Module
+from langprog.modules import Module, hidden_modules
+from langprog.runtime import give_notice
 from langprog.strict_json import strict_json
 
 
@@ -113,6 +114,11 @@ def save_program(
     """
     target = Path(os.path.realpath(path))  # a link stays one
     _check_place(target)
+    for place in hidden_modules(program):
+        give_notice(
+            f"{place} holds modules that are not a part of the program, so the artifact does not "
+            "have them: keep them in attributes of the module, in lists, dicts or dataclasses"
+        )
     program = with_own_sampling(program)
     text, digest = _text_of(content_of(program, evidence, canary))
     try:

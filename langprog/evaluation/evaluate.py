@@ -16,7 +16,7 @@ from langprog.evaluation.score import Metric, Score, as_score, check_metric, met
 from langprog.example import Example
 from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module, Prediction, RunUsage, record_trace, usage_of
-from langprog.runtime import call_in_worker, run_sync, using
+from langprog.runtime import call_in_worker, give_notice, run_sync, using
 
 Data = Iterable[Example | Mapping[str, Any]]
 OnRow = Callable[[Row], None]
@@ -103,7 +103,19 @@ async def aevaluate(
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-    return Report(tuple(row for row in rows if row is not None), metric_name(metric))
+        done = tuple(row for row in rows if row is not None)
+        _say_unlisted(done)
+    return Report(done, metric_name(metric))
+
+
+def _say_unlisted(rows: Sequence[Row]) -> None:
+    """Say which predictors were called that a search would pass by."""
+    for name in dict.fromkeys(step.path for row in rows for step in row.trace if not step.listed):
+        give_notice(
+            f"the predictor {name!r} was called but is not a part of the program: no search sets "
+            "it and no artifact keeps it; make it an attribute of the module that calls it, in "
+            "its __init__"
+        )
 
 
 async def _work(

@@ -5,8 +5,9 @@
 - ``node``, ``registry``, ``parameter_data``: modules as data; each module's own file has its node.
 - ``predict``: :class:`Predict`, the only module that asks a model.
 - ``chain_of_thought``, ``pipeline``: modules made of modules.
-- ``vote``, ``best_of``, ``cascade``, ``route``: several samples, steps or models for one answer
-  (``around``: what they share; ``signals``: how sure an answer is; ``words``: hashed words).
+- ``vote``, ``best_of``, ``cascade``, ``route``, ``refine``: several samples, steps, models or
+  rounds for one answer (``around``: what they share; ``signals``: how sure an answer is;
+  ``words``: hashed words).
 - ``prediction``, ``trace``: what a call returns, and what happened in it.
 """
 
@@ -15,7 +16,7 @@ from langprog.modules.base import Module
 from langprog.modules.best_of import BestOf
 from langprog.modules.cascade import Cascade, Tier
 from langprog.modules.chain_of_thought import ChainOfThought
-from langprog.modules.containers import hidden_modules
+from langprog.modules.containers import hidden_modules, own_class_attributes
 from langprog.modules.node import (
     AnyNode,
     ClassData,
@@ -33,6 +34,7 @@ from langprog.modules.parameter_data import own_parameter_from_data, own_paramet
 from langprog.modules.pipeline import Pipeline
 from langprog.modules.predict import Predict, PredictNode
 from langprog.modules.prediction import Prediction
+from langprog.modules.refine import Refine
 from langprog.modules.registry import is_kind, module_type
 from langprog.modules.route import Route, Router
 from langprog.modules.signals import (
@@ -47,7 +49,7 @@ from langprog.modules.signals import (
     token_features,
 )
 from langprog.modules.trace import Recorder, RunUsage, TraceStep, record_trace, usage_of
-from langprog.modules.tree import ROOT, Parameter, ParameterKind
+from langprog.modules.tree import ROOT, Parameter, ParameterKind, Tree
 from langprog.modules.vote import Tally, Vote, answer_key
 from langprog.modules.words import hashed_words
 
@@ -73,6 +75,7 @@ __all__ = [
     "Prediction",
     "ROOT",
     "Recorder",
+    "Refine",
     "Route",
     "Router",
     "Rule",
@@ -84,6 +87,7 @@ __all__ = [
     "Tally",
     "Tier",
     "TraceStep",
+    "Tree",
     "Types",
     "UserNode",
     "Vote",
@@ -95,6 +99,7 @@ __all__ = [
     "listed_parts",
     "module_type",
     "named_parts",
+    "own_class_attributes",
     "own_parameter_from_data",
     "own_parameters_to_data",
     "record_trace",

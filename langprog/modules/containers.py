@@ -236,7 +236,7 @@ def hidden_modules(program: Module) -> list[str]:
     places = []
     for path, module in program.named_modules().items():
         left = iter(range(MOST))
-        own = {**_of_class(type(module)), **vars(module)}
+        own = {**own_class_attributes(type(module)), **vars(module)}
         for name, value in own.items():
             if any(id(each) not in listed for each in _deep(value, DEEPEST, set(), left)):
                 where = name if path == program.root_name() else f"{path}.{name}"
@@ -244,7 +244,8 @@ def hidden_modules(program: Module) -> list[str]:
     return places
 
 
-def _of_class(cls: type) -> dict[str, Any]:
+def own_class_attributes(cls: type) -> dict[str, Any]:
+    """Return what the user's own classes hold that a module is made of, by name."""
     own: dict[str, Any] = {}
     for each in reversed(cls.__mro__):
         if each.__module__.partition(".")[0] not in ("langprog", "builtins"):

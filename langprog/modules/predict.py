@@ -300,9 +300,18 @@ class Predict(Module):
         trace = recorder.get()
         if trace is None:
             return
-        path = trace.paths.get(id(self), self.signature.name)
-        repairs = max(0, len(completions) - 1)
-        trace.add(TraceStep(path, inputs, outputs, messages, tuple(completions), repairs, failure))
+        path = trace.paths.get(id(self))
+        step = TraceStep(
+            path or self.signature.name,
+            inputs,
+            outputs,
+            messages,
+            tuple(completions),
+            repairs=max(0, len(completions) - 1),
+            failure=failure,
+            listed=path is not None,
+        )
+        trace.add(step)
 
     def checked(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``inputs`` validated, in the signature's order.

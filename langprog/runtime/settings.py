@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,7 +12,7 @@ from types import MappingProxyType
 from typing import TypedDict
 
 from langprog.adapters import adapter_named
-from langprog.errors import InputError, ModelError
+from langprog.errors import InputError, LangprogWarning, ModelError
 from langprog.lm import (
     Budget,
     LanguageModel,
@@ -27,6 +28,7 @@ from langprog.runtime.lookup import NamedModels, check_place
 
 Wrap = Callable[[LanguageModel], LanguageModel]
 Models = Mapping[str, LanguageModel]
+Notice = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Settings:
         models: Models by name, before any other place where a name is looked up.
         draw: Which of several samples this is, where one program is asked more than once.
         logprobs: Whether log-probabilities are asked for with every completion.
+        notice: Told what a person should know; without it a warning is given.
     """
 
     lm: LanguageModel | None = None
@@ -52,6 +55,7 @@ class Settings:
     models: Models = field(default_factory=lambda: MappingProxyType({}))
     draw: Draw | None = None
     logprobs: bool = False
+    notice: Notice | None = None
 
 
 class _Changes(TypedDict, total=False):
@@ -61,6 +65,7 @@ class _Changes(TypedDict, total=False):
     ledgers: tuple[Ledger, ...]
     wrap: Wrap
     models: Models
+    notice: Notice
 
 
 class _Process:
@@ -195,6 +200,7 @@ def using(
     models: Iterable[LanguageModel | ModelRef | str] | None = None,
     budget: Budget | Ledger | None = None,
     wrap: Wrap | None = None,
+    notice: Notice | None = None,
 ) -> Iterator[Settings]:
     """Change the settings inside a ``with`` block, for this thread or task alone.
 
@@ -205,6 +211,7 @@ def using(
         models: Models that programs may name.
         budget: A cap on everything that is called inside, on top of those around it.
         wrap: Put around every model, outside the wrappers that are there.
+        notice: Told what a person should know of what happens inside, instead of warnings.
 
     Yields:
         The settings in force inside; the ledger of ``budget`` is the last of its ``ledgers``.
@@ -221,8 +228,19 @@ def using(
         changes["ledgers"] = (*now.ledgers, ledger)
     if wrap is not None:
         changes["wrap"] = _around(wrap, now.wrap)
+    if notice is not None:
+        changes["notice"] = notice
     with _overlaid(replace(now, **changes)):
         yield current()
+
+
+def give_notice(text: str) -> None:
+    """Tell a person something worth knowing: whoever listens here, else as a warning."""
+    listener = current().notice
+    if listener is None:
+        warnings.warn(text, LangprogWarning, stacklevel=2)
+    else:
+        listener(text)
 
 
 @contextmanager
