@@ -29,7 +29,7 @@ from langprog.artifact.nodes import model_names, program_from_node, program_to_j
 from langprog.artifact.proof import difference_of
 from langprog.artifact.secrets import refuse_secrets
 from langprog.errors import ArtifactError, LangprogError
-from langprog.modules import Module, hidden_modules
+from langprog.modules import UNKNOWN_KIND, Module, hidden_modules
 from langprog.runtime import give_notice
 from langprog.strict_json import strict_json
 
@@ -265,9 +265,10 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise ArtifactError(
-            f"{file}: {place}: {first['msg']}; it was not written by langprog: compile again"
-        ) from None
+        advice = "it was not written by langprog: compile again"
+        if first["type"] == UNKNOWN_KIND:
+            advice = "upgrade langprog, or install the package that provides it"
+        raise ArtifactError(f"{file}: {place}: {first['msg']}; {advice}") from None
 
 
 def _data_in(file: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from langprog.modules.cascade import Cascade, Tier
 from langprog.modules.chain_of_thought import ChainOfThought
 from langprog.modules.containers import hidden_modules, own_class_attributes
 from langprog.modules.node import (
+    UNKNOWN_KIND,
     AnyNode,
     ClassData,
     Node,
@@ -89,6 +90,7 @@ __all__ = [
     "TraceStep",
     "Tree",
     "Types",
+    "UNKNOWN_KIND",
     "UserNode",
     "Vote",
     "answer_key",

@@ -58,19 +58,32 @@ def _walk(
             raise InputError(f"{place} holds itself, and modules with it: take it out there")
         return
     for step, item in _items(value, place):
-        if type(item) not in _ATOMS:
+        if not _is_row(item):
             yield from _walk(item, f"{place}{step}", (*around, id(value)), strict=strict)
+
+
+def _is_row(value: Any) -> bool:
+    """Return whether a value is an atom or a dict of some: data comes in thousands of them."""
+    kind = type(value)
+    return kind in _ATOMS or (kind is dict and _ATOMS.issuperset(map(type, value.values())))
+
+
+def _is_flat(value: Any) -> bool:
+    """Return whether a container holds nothing but atoms, as most data does."""
+    if isinstance(value, (list, tuple, deque)):
+        return _ATOMS.issuperset(map(type, value))
+    if isinstance(value, (dict, MappingProxyType)):
+        return _ATOMS.issuperset(map(type, value.values()))
+    return False
 
 
 def _items(value: Any, place: str) -> Iterable[tuple[str, Any]]:
     """Return what stands in a container, with the step that leads there; nothing of an atom."""
+    if _is_flat(value):
+        return ()
     if isinstance(value, (list, tuple, deque)):
-        if _ATOMS.issuperset(map(type, value)):
-            return ()
         return ((f"[{index}]", item) for index, item in enumerate(value))
     if isinstance(value, (dict, MappingProxyType)):
-        if _ATOMS.issuperset(map(type, value.values())):
-            return ()
         return ((f"[{key}]", item) for key, item in value.items())
     if isinstance(value, (set, frozenset)):
         inside = (item for item in value if type(item) not in _ATOMS)
@@ -124,6 +137,9 @@ def rebuilt(value: Any, place: str, children: Mapping[str, Module], done: dict[i
         return children.get(place, value)
     if id(value) in done:
         return done[id(value)]
+    if _is_row(value):
+        done[id(value)] = value.copy()
+        return done[id(value)]
     if isinstance(value, (tuple, MappingProxyType)):
         return _rebuilt_whole(value, place, children, done)
     if isinstance(value, (list, deque, dict, set, bytearray)) or _has_fields(value):
@@ -136,7 +152,8 @@ def _rebuilt_in_place(
 ) -> Any:
     new = done[id(value)] = _shallow(value, place)
     changed = False
-    for step, key, item in _places(value) if new is not value else ():
+    filled = new is not value and not _is_flat(value)
+    for step, key, item in _places(value) if filled else ():
         other = rebuilt(item, f"{place}{step}", children, done)
         if other is not item:
             _put(new, key, other)
@@ -156,6 +173,8 @@ def _rebuilt_whole(
 ) -> Any:
     """Rebuild what cannot be filled later; it stays itself where nothing in it is new."""
     done[id(value)] = value  # where it holds itself, the inner one
+    if _is_flat(value):
+        return value
     items = {
         key: rebuilt(item, f"{place}{step}", children, done) for step, key, item in _places(value)
     }

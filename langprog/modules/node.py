@@ -16,6 +16,9 @@ from langprog.errors import ArtifactError
 from langprog.modules.registry import kinds, node_type
 from langprog.signature import SignatureSpec
 
+# The type of pydantic's error where nobody knows a kind of module.
+UNKNOWN_KIND = "unknown_kind"
+
 
 class Strict(BaseModel):
     """Base class of what an artifact holds: an unknown field is an error."""
@@ -75,7 +78,7 @@ def read_node(value: Any) -> Node:
     schema = _OWN.get(kind) or node_type(kind)
     if schema is None:
         raise PydanticCustomError(
-            "node",
+            UNKNOWN_KIND,
             "{kind} is no kind of module here, where there are {known}",
             {"kind": repr(kind[:60]), "known": ", ".join([*kinds(), *_OWN])},
         )
