@@ -16,7 +16,7 @@ from langprog import Module, using
 from langprog.errors import BudgetExceeded, InputError
 from langprog.evaluation import metric_name
 from langprog.lm import Budgeted, LanguageModel, Ledger, ModelRef, Recorded, layers_of, model_from
-from langprog.modules import Signal, hidden_modules
+from langprog.modules import Signal
 from optimizers.allowance import SPARE, Allowance, Share, plan, unpaid
 from optimizers.binding import AskedModels, bind_program, check_models
 from optimizers.candidate import Candidate
@@ -47,7 +47,7 @@ from optimizers.progress import Finished, Foreseen, Noted, Progress, StageStarte
 from optimizers.report import CompileReport, compared_rows, prompts_of
 from optimizers.run import Materials, Run, ShareSpent, Tally
 from optimizers.scoring import QueryCost, Scorer
-from optimizers.shared_state import changed_state, shared_state
+from optimizers.shared_state import Watched
 from optimizers.teller import Teller
 
 
@@ -166,8 +166,8 @@ class _Compilation:
         self._plan = plan(order.budget, len(order.parts.holdout), calls)
         self._ledger = Ledger(unpaid(order.budget, earlier.paid, earlier.seconds))
         self._teller = Teller(progress, order.budget, self._ledger, journal)
+        self._watched = Watched(order.program, self._teller.notice)
         self._asked = AskedModels()
-        self._shared = shared_state(order.program)
         self._wrapped: dict[int, tuple[LanguageModel, Recorded]] = {}
         self._scorer = Scorer(
             order.program,
@@ -200,19 +200,12 @@ class _Compilation:
                 replace(point, program=bind_program(point.program))
                 for point in front_of(self._points)
             ]
-        self._say_changed_state()
+        self._watched.say_changed()
         self._teller.spent()
         self._teller.tell(Finished(certificate.verdict, str(certificate)))
         rows = compared_rows(self._order.program.input_names(), pairs)
         asked = tally.settled, certified
         return self._result((shipped, front), candidate, certificate, asked, rows)
-
-    def _say_changed_state(self) -> None:
-        for place in changed_state(self._shared, shared_state(self._order.program)):
-            self._teller.notice(
-                f"{place} changed while the program was run: it is shared by all copies of the "
-                "program, so what one run leaves there reaches the next, and the given program"
-            )
 
     def _recorded(self, model: LanguageModel) -> LanguageModel:
         # One wrapper a model, so that equal requests in flight at once find each other.
@@ -246,11 +239,7 @@ class _Compilation:
             self._teller.note(
                 Noted(f"{parts.moved} examples were given twice and kept in one part", True)
             )
-        for place in hidden_modules(self._order.program):
-            self._teller.notice(
-                f"{place} holds modules that are not a part of the program, so nothing is set on "
-                "them: keep them in attributes of the module, in lists, dicts or dataclasses"
-            )
+        self._watched.say_hidden()
         self._foresee()
         few = too_few(self._plan.certified_rows)
         if few is not None:

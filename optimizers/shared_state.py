@@ -8,18 +8,51 @@ class itself, too. Such an object may well be meant to change; that it did is sa
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from langprog import Module
-from langprog.modules import Tree, own_class_attributes
+from langprog.modules import Tree, hidden_modules, own_class_attributes
 from optimizers.fingerprint import text_digest
 
 # How deep objects are looked into, and how many values of each.
 DEEPEST, MOST = 5, 20_000
 _CONTAINERS = (list, tuple, dict, set, frozenset, deque, bytearray)
 _FIXED = (type, FunctionType, MethodType, ModuleType, Tree)
+
+
+class Watched:
+    """What a compile has to say of the program itself.
+
+    Args:
+        program: The program that was given.
+        notice: Takes what is said.
+    """
+
+    def __init__(self, program: Module, notice: Callable[[str], None]) -> None:
+        self._program = program
+        self._notice = notice
+        self._before = shared_state(program)
+
+    def say_hidden(self) -> None:
+        """Say where it holds modules that no search finds."""
+        for place in hidden_modules(self._program):
+            self._notice(
+                f"{place} holds modules that are not a part of the program, so nothing is set on "
+                "them: keep them in attributes of the module, in lists, dicts or dataclasses"
+            )
+
+    def say_changed(self) -> None:
+        """Say what runs of its copies changed in it."""
+        after = shared_state(self._program)
+        for place, digest in self._before.items():
+            if after.get(place) != digest:
+                self._notice(
+                    f"{place} changed while the program was run: it is shared by all copies of "
+                    "the program, so what one run leaves there reaches the next, and the program "
+                    "that was given"
+                )
 
 
 def shared_state(program: Module) -> dict[str, str]:
@@ -35,11 +68,6 @@ def shared_state(program: Module) -> dict[str, str]:
                 place = f"{prefix}{name} (a {type(shared).__name__})"
                 digests[f"{place}{'' if number == 0 else f' {number + 1}'}"] = _digest(shared)
     return digests
-
-
-def changed_state(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """Return the places whose digest is another one now."""
-    return [place for place, digest in before.items() if after.get(place) != digest]
 
 
 def _shared(value: Any, depth: int) -> Iterator[Any]:
