@@ -155,13 +155,25 @@ def rewritten(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps(data))
 
 
+def nested(program: Any, times: int = 2) -> Any:
+    for _ in range(times):
+        more = {"k": 1, "temperature": 0.5, "voted_on": [], "keep": None}
+        program = {"module": "Vote", "asks": program, **more}
+    return program
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"format": 99}, "upgrade langprog"),
         ({"format": "one"}, "no format version"),
         ({"program": "DELETE"}, "program: Field required"),
-        ({"program": {"module": "Oracle"}}, "Oracle"),
+        ({"program": {"module": "Oracle"}}, "'Oracle' is no kind of module here"),
+        ({"program": {"module": ["Vote"]}}, "program: a module is an object whose field"),
+        ({"program": 7}, "program: a module is an object whose field"),
+        ({"program": {"module": "same", "path": "x"}}, "the same as 'x', which is none"),
+        ({"program": nested(7)}, "program.asks.asks.*a module is an object"),
+        ({"program": nested({"module": "same", "path": ""}, 600)}, "nested too deeply"),
         ({"surprise": 1}, "surprise: Extra"),
         (
             {
