@@ -42,6 +42,13 @@ class Watched:
                 f"{place} holds modules that are not a part of the program, so nothing is set on "
                 "them: keep them in attributes of the module, in lists, dicts or dataclasses"
             )
+        for path, module in self._program.named_modules().items():
+            for name, value in vars(module).items():
+                if isinstance(value, Iterator):
+                    self._notice(
+                        f"{name} of {path} is an iterator, which all copies of the program share: "
+                        "what a run takes from it is gone for the others; keep a list"
+                    )
 
     def say_changed(self) -> None:
         """Say what runs of its copies changed in it."""

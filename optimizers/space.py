@@ -47,18 +47,20 @@ def module_choices(program: Module) -> list[Choice]:
     choices = []
     for path, module in program.named_modules().items():
         known = module.own_parameters()
-        for name, offered in module.search_space().items():
-            place = f"the search space of {path} ({type(module).__name__})"
+        place = f"the search space of {path} ({type(module).__name__})"
+        space = module.search_space()
+        if not isinstance(space, Mapping):
+            raise InputError(f"{place} is a {type(space).__name__}: return names with lists")
+        for name, offered in space.items():
             if name not in known:
                 raise InputError(f"{place} has {name!r}, which is none of its own_parameters()")
             if isinstance(offered, str) or not isinstance(offered, Sequence):
                 raise InputError(f"{place} has no list of values for {name!r}, but {offered!r}")
-            values: list[Any] = []
-            for value in (known[name].value, *offered):
+            values = [known[name].value]
+            for value in offered:
+                _check_value(module, name, value, place)
                 if value not in values:
                     values.append(value)
-            for value in values[1:]:
-                _check_value(module, name, value, place)
             labels = [module.value_label(name, value) for value in values]
             choices.append(Choice(f"{path}.{name}", values, labels))
     return choices
@@ -71,7 +73,7 @@ def _check_value(module: Module, name: str, value: Any, place: str) -> None:
         raise InputError(f"{place} offers {value!r:.80} for {name!r}: no plain data") from None
     try:
         module.with_own_parameters({name: value})
-    except InputError as error:
+    except (TypeError, ValueError) as error:
         raise InputError(f"{place} offers {value!r:.80} for {name!r}: {error}") from None
 
 

@@ -1,9 +1,9 @@
 """Modules inside the attributes of a module, however deep they stand in containers.
 
 Lists, tuples, deques, dicts, dataclasses and namespaces are opened, and keep their types where a
-copy is made. A copy has containers of its own, so that a program that is run writes to nothing of
-the program that it was copied from. Whatever else an attribute holds (a client, a lock, a
-function) is one object in all copies.
+copy is made. A copy has containers (and random generators) of its own, so that a program that is
+run writes to nothing of the program that it was copied from. Whatever else an attribute holds (a
+client, a lock, a function) is one object in all copies.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import copy
 import dataclasses
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping
+from random import Random
 from types import MappingProxyType, NoneType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -142,7 +143,7 @@ def rebuilt(value: Any, place: str, children: Mapping[str, Module], done: dict[i
         return done[id(value)]
     if isinstance(value, (tuple, MappingProxyType)):
         return _rebuilt_whole(value, place, children, done)
-    if isinstance(value, (list, deque, dict, set, bytearray)) or _has_fields(value):
+    if isinstance(value, (list, deque, dict, set, bytearray, Random)) or _has_fields(value):
         return _rebuilt_in_place(value, place, children, done)
     return value
 

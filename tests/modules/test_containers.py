@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import copy
+import random
 import threading
 import types
 from collections.abc import Callable, Mapping
@@ -207,6 +208,13 @@ def test_copies_have_state_of_their_own_and_share_the_rest() -> None:
     held["deep"][0]["inner"][0].append(1)
     held["deep"].append(2)
     assert {name: program.held[name] for name in state} == before
+
+
+def test_a_copy_draws_what_the_original_would() -> None:
+    program = Holding([random.Random(5)])
+    copied = program.with_parameters({}).held[0]
+    assert copied.random() == copied.__class__(5).random()
+    assert program.held[0].random() == random.Random(5).random()
 
 
 def test_with_children_shares_no_state_either() -> None:

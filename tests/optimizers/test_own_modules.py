@@ -102,12 +102,12 @@ def test_the_present_value_comes_first_and_every_value_once() -> None:
 
 
 class Offering(Styled):
-    def __init__(self, offered: Any = ()) -> None:
+    def __init__(self, offered: Any) -> None:
         super().__init__()
         self.offered = offered
 
-    def search_space(self) -> Mapping[str, Any]:
-        return dict(self.offered)
+    def search_space(self) -> Any:
+        return self.offered
 
     def with_own_parameters(self, values: Mapping[str, Any]) -> Any:
         if values.get("depth", 1) < 1:
@@ -119,6 +119,8 @@ class Offering(Styled):
     ("offered", "words"),
     [
         ({"colour": ["red"]}, "has 'colour', which is none of its own_parameters"),
+        ([("style", ["formal"])], "is a list: return names with lists"),
+        ({"depth": [None]}, "offers None for 'depth': '<' not supported"),
         ({"style": "formal"}, "has no list of values for 'style'"),
         ({"style": [object()]}, "no plain data"),
         ({"depth": [2, 0]}, "offers 0 for 'depth': depth is 1 or more"),
@@ -257,6 +259,13 @@ def test_a_shared_object_that_changed_is_named() -> None:
     assert any(
         "box (a Box) changed while the program was run" in n.text for n in result.report.notes
     )
+
+
+def test_an_iterator_is_named() -> None:
+    program = Styled("formal")
+    program.turns = iter("abc")  # type: ignore[attr-defined]  # found in whatever attribute
+    result = compiled(LabeledFewShot(), program, accept="best")
+    assert any("turns of program is an iterator" in note.text for note in result.report.notes)
 
 
 class Counted(Styled):
