@@ -84,7 +84,12 @@ def program_from_node(node: Node, classes: Classes) -> Module:
     Raises:
         ArtifactError: A class is missing or changed, or the data describes no program.
     """
-    return _program(node, "", classes, {})
+    program = _program(node, "", classes, {})
+    try:
+        program.named_modules()
+    except InputError as error:  # two parts of one path, say
+        raise ArtifactError(str(error)) from None
+    return program
 
 
 def _program(node: Node, prefix: str, classes: Classes, made: dict[str, Module]) -> Module:

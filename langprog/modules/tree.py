@@ -82,25 +82,26 @@ class Tree(ModuleBase):
             InputError: A module holds itself, or as for :meth:`children`.
         """
         named: dict[str, Module] = {}
-        seen: set[int] = set()
-        for path, module in self._walk("", ()):
-            if id(module) in seen:
-                continue
+        for path, module in self._walk("", {}):
             if path in named:
                 raise InputError(f"two modules of the program are both called {path}: rename one")
-            seen.add(id(module))
             named[path] = module
         return named
 
-    def _walk(self, prefix: str, around: tuple[int, ...]) -> Iterator[tuple[str, Module]]:
-        if id(self) in around:
+    def _walk(self, prefix: str, met: dict[int, bool]) -> Iterator[tuple[str, Module]]:
+        """Yield what was not met yet; ``met`` says of what was, whether this is inside it."""
+        around = met.get(id(self))
+        if around:
             raise InputError(
                 f"the program holds itself: {prefix} is a module that {prefix} is a part of"
             )
+        if around is not None:  # it was met, and so was everything inside it
+            return
+        met[id(self)] = True
         yield prefix or self.root_name(), cast("Module", self)
-        inside = (*around, id(self))
         for name, child in self.children().items():
-            yield from child._walk(f"{prefix}.{name}" if prefix else name, inside)
+            yield from child._walk(f"{prefix}.{name}" if prefix else name, met)
+        met[id(self)] = False
 
     def root_name(self) -> str:
         """Return the path that this module has where it is the whole program."""

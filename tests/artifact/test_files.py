@@ -155,6 +155,16 @@ def rewritten(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps(data))
 
 
+def test_two_parts_of_one_path_are_refused(tmp_path: Path) -> None:
+    inner = lp.Pipeline(y=lp.Predict("a -> b"))
+    save_program(lp.Pipeline(x=inner, z=lp.Predict("b -> c")), tmp_path / "p.json")
+    program = json.loads((tmp_path / "p.json").read_text())["program"]
+    program["steps"][1]["name"] = "x.y"
+    rewritten(tmp_path / "p.json", program=program)
+    with pytest.raises(ArtifactError, match="both called x.y"):
+        lp.load(tmp_path / "p.json")
+
+
 def nested(program: Any, times: int = 2) -> Any:
     for _ in range(times):
         more = {"k": 1, "temperature": 0.5, "voted_on": [], "keep": None}

@@ -159,6 +159,14 @@ def test_what_holds_itself_is_refused() -> None:
         parent.predictors()
 
 
+def test_a_module_in_very_many_places_is_met_once() -> None:
+    program = Holding(ask())
+    for _ in range(60):
+        program = Holding([program, program])
+    assert len(program.named_modules()) == 62
+    assert len(program.with_parameters({}).named_modules()) == 62
+
+
 def test_data_that_holds_itself_is_copied() -> None:
     graph: dict[str, Any] = {"name": "a"}
     graph["self"] = [graph]
