@@ -162,7 +162,7 @@ class Cascade(Around):
         tiers: list[Any] = [[[step, None]] for step in steps]
         if len(steps) > 1 and self.signal.is_ready(len(steps)):
             *early, last = steps
-            tiers += [[*([step, one] for step in early), [last, None]] for one in THRESHOLDS]
+            tiers += [[*([step, sure] for step in early), [last, None]] for sure in THRESHOLDS]
         return {"tiers": tiers}
 
     def value_label(self, name: str, value: Any) -> str:

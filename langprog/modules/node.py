@@ -46,8 +46,8 @@ class Node(Strict):
             if isinstance(value, Node):
                 inside[name] = value
             elif isinstance(value, list):
-                nodes = enumerate(value)
-                inside.update((f"{name}[{at}]", one) for at, one in nodes if isinstance(one, Node))
+                items = {f"{name}[{at}]": item for at, item in enumerate(value)}
+                inside |= {at: item for at, item in items.items() if isinstance(item, Node)}
         return inside
 
     def own_settings(self) -> dict[str, Any]:

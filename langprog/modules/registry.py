@@ -121,5 +121,5 @@ def _loaded(point: EntryPoint) -> type[Module]:
             f"{point.value} is not the kind of module {point.name!r}: that is an lp.Module class "
             f"with a node whose field 'module' is Literal[{point.name!r}]"
         )
-    found: type[Module] = cls
-    return found
+    provided: type[Module] = cls
+    return provided
