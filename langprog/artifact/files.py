@@ -30,7 +30,8 @@ from langprog.artifact.nodes import model_names, program_from_node, program_to_j
 from langprog.artifact.proof import difference_of
 from langprog.artifact.secrets import refuse_secrets
 from langprog.errors import ArtifactError, LangprogError
-from langprog.modules import Module
+from langprog.modules import UNKNOWN_KIND, Module, hidden_modules
+from langprog.runtime import give_notice
 from langprog.strict_json import strict_json
 
 
@@ -117,6 +118,11 @@ def save_program(
     """
     target = Path(os.path.realpath(path))  # a link stays one
     _check_place(target)
+    for place in hidden_modules(program):
+        give_notice(
+            f"{place} holds modules that are not a part of the program, so the artifact does not "
+            "have them: keep them in attributes of the module, in lists, dicts or dataclasses"
+        )
     program = with_own_sampling(program)
     text, digest = _text_of(content_of(program, evidence, canary))
     try:
@@ -267,12 +273,15 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
     _check_digest(file, data)
     try:
         return Artifact(file, ArtifactData.model_validate(data))
+    except RecursionError:
+        raise ArtifactError(f"{file}: the program is nested too deeply") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise ArtifactError(
-            f"{file}: {place}: {first['msg']}; it was not written by langprog: compile again"
-        ) from None
+        advice = "it was not written by langprog: compile again"
+        if first["type"] == UNKNOWN_KIND:
+            advice = "upgrade langprog, or install the package that provides it"
+        raise ArtifactError(f"{file}: {place}: {first['msg']}; {advice}") from None
 
 
 def _data_in(file: Path) -> dict[str, Any]:

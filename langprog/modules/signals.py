@@ -53,6 +53,10 @@ class Signal(ABC):
         """Whether it looks at log-probabilities."""
         return False
 
+    def is_ready(self, steps: int) -> bool:
+        """Return whether it can be asked about each of so many steps."""
+        return True
+
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {"signal": self.name, **_listed(asdict(self))}  # type: ignore[call-overload]  # every member is a dataclass
@@ -197,6 +201,10 @@ class Learned(Signal):
         features = token_features(answer.trace, logprobs=rule.logprobs) if rule.tokens else []
         words = hashed_words({**inputs, **answer}, self.buckets) if self.buckets else {}
         return answer, rule.chance(features, words)
+
+    def is_ready(self, steps: int) -> bool:
+        """Return whether there is a rule for each of so many steps."""
+        return len(self.rules) == steps
 
     @property
     def logprobs(self) -> bool:

@@ -155,13 +155,35 @@ def rewritten(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps(data))
 
 
+def test_two_parts_of_one_path_are_refused(tmp_path: Path) -> None:
+    inner = lp.Pipeline(y=lp.Predict("a -> b"))
+    save_program(lp.Pipeline(x=inner, z=lp.Predict("b -> c")), tmp_path / "p.json")
+    program = json.loads((tmp_path / "p.json").read_text())["program"]
+    program["steps"][1]["name"] = "x.y"
+    rewritten(tmp_path / "p.json", program=program)
+    with pytest.raises(ArtifactError, match="both called x.y"):
+        lp.load(tmp_path / "p.json")
+
+
+def nested(program: Any, times: int = 2) -> Any:
+    for _ in range(times):
+        more = {"k": 1, "temperature": 0.5, "voted_on": [], "keep": None}
+        program = {"module": "Vote", "asks": program, **more}
+    return program
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"format": 99}, "upgrade langprog"),
         ({"format": "one"}, "no format version"),
         ({"program": "DELETE"}, "program: Field required"),
-        ({"program": {"module": "Oracle"}}, "Oracle"),
+        ({"program": {"module": "Oracle"}}, "'Oracle' is no kind of module here"),
+        ({"program": {"module": ["Vote"]}}, "program: a module is an object whose field"),
+        ({"program": 7}, "program: a module is an object whose field"),
+        ({"program": {"module": "same", "path": "x"}}, "the same as 'x', which is none"),
+        ({"program": nested(7)}, "program.asks.asks.*a module is an object"),
+        ({"program": nested({"module": "same", "path": ""}, 600)}, "nested too deeply"),
         ({"surprise": 1}, "surprise: Extra"),
         (
             {
