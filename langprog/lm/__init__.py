@@ -10,6 +10,8 @@
   cost. ``server``: models behind an endpoint.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
 - ``model_ref``: a model as a program holds it, bound to the object that was handed over.
+
+The README beside this file shows how to ask a model directly and how to write one.
 """
 
 from langprog.lm.budget import Budget, Ledger, Reservation, Spend
