@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from langprog import Module, using
 from langprog.errors import BudgetExceeded, InputError
 from langprog.evaluation import metric_name
-from langprog.lm import Budgeted, LanguageModel, Ledger, ModelRef, Recorded, layers_of, model_from
+from langprog.lm import LanguageModel, Ledger, ModelRef, Recorded, keep_budgets, model_from
 from langprog.modules import Signal
 from langprog.runtime import deciding_schemas
 from optimizers.allowance import SPARE, Allowance, Share, plan, unpaid
@@ -212,8 +212,7 @@ class _Compilation:
         known = self._wrapped.get(id(model))
         if known is None:
             self._asked.add(model)
-            reserves = any(isinstance(layer, Budgeted) for layer in layers_of(model))
-            counted = model if reserves else Budgeted(model)
+            counted = keep_budgets(model, self._ledger)
             # The model is kept as well: its id stays taken as long as this knows it.
             known = self._wrapped[id(model)] = (model, Recorded(counted, self._journal))
         return known[1]

@@ -117,7 +117,8 @@ def raise_error_in(data: Mapping[str, Any], name: str, secret: str) -> None:
     for error in (data.get("error"), *inside, data if bare else None):
         if not error:
             continue
-        failed = error_of(_status(error), {}, json.dumps({"error": error}), name, secret=secret)
+        body = json.dumps({"error": error})
+        failed = error_of(_status(error), {}, body, name, secret=secret, inside=True)
         if isinstance(failed, ServerError):
             failed.charge = "everything"  # it had begun to answer
         raise failed

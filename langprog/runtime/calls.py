@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from langprog.lm import Completion, ModelRef, Request
+from langprog.errors import ModelError
+from langprog.lm import Completion, ModelRef, Request, keep_budgets
 from langprog.runtime.settings import current, model_named
 
 
@@ -19,6 +20,7 @@ async def ask(model: str | ModelRef | None, request: Request) -> Completion:
     Raises:
         LMError: The model gave no usable completion.
         BudgetExceeded: A ledger cannot take the call.
+        ModelError: What the model gave is no completion.
     """
     settings = current()
     asked = model_named(model)
@@ -46,4 +48,12 @@ async def ask(model: str | ModelRef | None, request: Request) -> Completion:
             logprobs=settings.logprobs,
             optional=optional,
         )
-    return await asked.complete(request)
+    if settings.ledgers:
+        asked = keep_budgets(asked, settings.ledgers[-1])
+    completion = await asked.complete(request)
+    if not isinstance(completion, Completion):
+        raise ModelError(
+            f"{asked.name}: complete() gave a {type(completion).__name__}; a language model gives "
+            "an lp.Completion(texts=(...,), model=self.name)"
+        )
+    return completion
