@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import os
@@ -25,7 +26,12 @@ from langprog.artifact.model_table import (
     with_own_sampling,
     with_recorded_models,
 )
-from langprog.artifact.nodes import model_names, program_from_node, program_to_json
+from langprog.artifact.nodes import (
+    model_names,
+    program_from_node,
+    program_to_json,
+    user_classes,
+)
 from langprog.artifact.proof import difference_of
 from langprog.artifact.secrets import refuse_secrets
 from langprog.errors import ArtifactError, LangprogError
@@ -69,7 +75,7 @@ class Artifact:
         """Return the program, frozen.
 
         Args:
-            classes: The user's own classes that it needs, or instances to take over.
+            classes: The user's own classes that it needs, as for :func:`load`.
             allow_modules: Modules that may be imported to find such classes.
             models: What to ask in the place of the models that it names, by name.
 
@@ -78,8 +84,13 @@ class Artifact:
                 model's name holds an address.
             ModelError: It names no such model, or what is to be asked is none.
         """
+        return self._program(Classes(classes, allow_modules), models)
+
+    def _program(self, classes: Classes, models: Models = MappingProxyType({})) -> Module:
         try:
-            program = program_from_node(self.data.program, Classes(classes, allow_modules))
+            user_code = tuple(dict.fromkeys(user_classes(self.data.program)))
+            known = dataclasses.replace(classes, user_code=user_code)
+            program = program_from_node(self.data.program, known)
             return with_recorded_models(program, self.data.models, models).freeze()
         except ArtifactError as error:
             raise ArtifactError(f"{self.path}: {error}") from None
@@ -205,7 +216,7 @@ def _put(written: Path, target: Path) -> None:
 def _prove(program: Module, written: Path, canary: Sequence[Mapping[str, Any]]) -> None:
     # The very file that will be the artifact is loaded again, not the data in memory.
     try:
-        again = read_artifact(written).program(classes=_templates(program))
+        again = read_artifact(written)._program(Classes(_templates(program), proving=True))
         rows = [row.get("inputs", row) for row in canary]
         difference = difference_of(program, again, [row for row in rows if isinstance(row, dict)])
     except LangprogError as error:
@@ -228,8 +239,9 @@ def _templates(program: Module) -> list[Handed]:
             found.append(module)
         else:
             found.append(cls)
-    declared = (declared_by(one.signature) for one in program.predictors().values())
-    return [*found, *(cls for cls in declared if cls is not None)]
+    predictors = list(program.predictors().values())
+    declared = (declared_by(predictor.signature) for predictor in predictors)
+    return [*found, *(cls for cls in declared if cls is not None), *predictors]
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -314,12 +326,21 @@ def load(
 ) -> Module:
     """Load a frozen program from its artifact; runs no code from the file.
 
+    Where code of the user's runs in the program, or something is handed over or allowed, values
+    are of the user's own Enums, dataclasses and models, which must describe the very types that
+    the artifact was written with. A program of built-in modules alone also loads with nothing
+    handed over: its values are then of types rebuilt from the artifact, which hold the same data
+    but are not the user's (``value.team is Team.BILLING`` is false, and there are no methods).
+
     Args:
         path: The artifact.
         classes: The user's own classes that it needs: module classes, or instances to take over
-            where a class cannot be made without arguments, and Signature classes with validators.
+            where a class cannot be made without arguments; Signature classes; and Enums,
+            dataclasses and models. The types in the signatures of a module that is handed over
+            are found through it: in its file, in its closures, and in the module itself, which
+            may be made once more for that.
         allow_modules: Modules, with what is inside them, that may be imported to find such
-            classes.
+            classes; types are looked for in the namespaces of those that are named here.
         models: What to ask in the place of the models that it names:
             ``{"house/llama": lp.LM("house/llama", base_url="http://...")}``, or another name. A
             model that is not replaced is found by its name, but where the artifact says that it

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from langprog.artifact.checking import declared_by, signature_digest, with_types_of
+from langprog.artifact.checking import declared_by, signature_digest
 from langprog.artifact.classes import Classes, class_name, source_digest
 from langprog.artifact.format import (
     BestOfNode,
@@ -25,12 +25,13 @@ from langprog.artifact.format import (
     UserNode,
     VoteNode,
 )
+from langprog.artifact.own_types import with_own_types
 from langprog.artifact.several import SeveralNode, several_data, several_from, several_parts
 from langprog.errors import ArtifactError, InputError
 from langprog.example import Example
 from langprog.lm import LanguageModel, ModelRef, Sampling, model_name
 from langprog.modules import ROOT, ChainOfThought, Module, Pipeline, Predict
-from langprog.signature import Signature, SignatureSpec
+from langprog.signature import SignatureSpec
 
 AnyNode = PredictNode | ChainOfThoughtNode | PipelineNode | SeveralNode | SameNode | UserNode
 
@@ -256,6 +257,14 @@ def model_names(node: AnyNode) -> Iterator[str]:
         yield from model_names(part)
 
 
+def user_classes(node: AnyNode) -> Iterator[str]:
+    """Yield the class of every module of the user's own, ``package.module:Class``."""
+    if isinstance(node, UserNode):
+        yield node.class_name
+    for part in parts_of(node).values():
+        yield from user_classes(part)
+
+
 def several_nodes(node: AnyNode, prefix: str = "") -> Iterator[tuple[str, SeveralNode]]:
     """Yield the node of every module that asks several samples, steps or models, by its path."""
     if isinstance(node, _SEVERAL):
@@ -269,10 +278,7 @@ def _predict_from(node: PredictNode, classes: Classes) -> Predict:
         signature = SignatureSpec.from_json(node.signature)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ArtifactError(f"a signature cannot be read: {error}") from None
-    if node.checked_by is not None:
-        name, source = node.checked_by.class_name, node.checked_by.source
-        found = classes.find(name, source, Signature, signature_digest)
-        signature = with_types_of(signature, found[0])
+    signature = with_own_types(signature, node.checked_by, classes)
     return Predict(
         signature,
         demos=[_demo_from(signature, demo) for demo in node.demos],
