@@ -134,7 +134,11 @@ class Classes:
     @property
     def signatures(self) -> list[type[Signature]]:
         """The Signature classes that were handed over."""
-        return [thing for thing in self.handed if _is_class(thing, Signature)]
+        return [
+            thing
+            for thing in self.handed
+            if isinstance(thing, type) and issubclass(thing, Signature)
+        ]
 
     def groups(self) -> Iterator[list[Any]]:
         """Yield what may hold the user's types, the nearest first.

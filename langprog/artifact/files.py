@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import json
 import os
+import re
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import SchemaError
 
 import langprog
 from langprog.artifact.checking import declared_by
@@ -33,10 +35,24 @@ from langprog.artifact.nodes import (
     user_classes,
 )
 from langprog.artifact.proof import difference_of
+from langprog.artifact.reading import data_in, one_line
 from langprog.artifact.secrets import refuse_secrets
-from langprog.errors import ArtifactError, LangprogError
+from langprog.errors import ArtifactError, LangprogError, ModelError
 from langprog.modules import Module
-from langprog.strict_json import strict_json
+
+# What building a program from wrong data raises; InputError is told apart before.
+UNBUILDABLE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    RuntimeError,
+    SchemaError,
+    TypeError,
+    ValueError,
+    re.error,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +107,38 @@ class Artifact:
             user_code = tuple(dict.fromkeys(user_classes(self.data.program)))
             known = dataclasses.replace(classes, user_code=user_code)
             program = program_from_node(self.data.program, known)
+            _check_paths(program)
             return with_recorded_models(program, self.data.models, models).freeze()
         except ArtifactError as error:
-            raise ArtifactError(f"{self.path}: {error}") from None
+            raise ArtifactError(one_line(f"{self.path}: {error}")) from None
+        except ModelError as error:
+            if models:  # the caller's mistake
+                raise
+            raise ArtifactError(one_line(f"{self.path}: {error}")) from None
         except RecursionError:
-            raise ArtifactError(f"{self.path}: the program is nested too deeply") from None
+            raise ArtifactError(
+                one_line(f"{self.path}: the program is nested too deeply")
+            ) from None
+        except UNBUILDABLE as error:
+            told = one_line(f"{type(error).__name__}: {error}")
+            raise ArtifactError(
+                one_line(
+                    f"{self.path} describes no program that can be built ({told}): compile again"
+                )
+            ) from error
+
+
+def _check_paths(program: Module) -> None:
+    # A module that shares its path with another would be passed by in every list of the program.
+    seen: dict[int, Module] = {}
+    left = [program]
+    while left:
+        module = left.pop()
+        if id(module) not in seen:
+            seen[id(module)] = module
+            left.extend(module.children().values())
+    if len(seen) != len(program.named_modules()):
+        raise ArtifactError("two parts of the program have the same path: compile again")
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -253,8 +296,14 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
     Raises:
         ArtifactError: It is missing, damaged, tampered with, of a newer format or incomplete.
     """
-    file = Path(path)
-    data = _data_in(file)
+    try:
+        return _read(Path(path))
+    except ArtifactError as error:
+        raise ArtifactError(one_line(str(error))) from None
+
+
+def _read(file: Path) -> Artifact:
+    data = data_in(file)
     version = data["format"]
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ArtifactError(f"{file}: {version!r:.40} is no format version")
@@ -272,33 +321,6 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
         raise ArtifactError(
             f"{file}: {place}: {first['msg']}; it was not written by langprog: compile again"
         ) from None
-
-
-def _data_in(file: Path) -> dict[str, Any]:
-    try:
-        text = file.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise ArtifactError(f"{file}: there is no such file") from None
-    except IsADirectoryError:
-        raise ArtifactError(f"{file} is a folder: name the artifact's file") from None
-    except OSError as error:
-        raise ArtifactError(f"{file} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ArtifactError(f"{file} is no artifact: it is not (JSON) text") from None
-    if not text.strip():
-        raise ArtifactError(f"{file} is no artifact: it is empty, not JSON")
-    try:
-        data = strict_json(text)
-    except ValueError as error:
-        cut = text.lstrip().startswith("{") and not text.rstrip().endswith("}")
-        if cut:
-            raise ArtifactError(
-                f"{file} is cut off: its JSON does not end; copy it again, or compile again"
-            ) from None
-        raise ArtifactError(f"{file} is no artifact: it is not JSON ({error})") from None
-    if not isinstance(data, dict) or "format" not in data:
-        raise ArtifactError(f"{file} is no artifact: it has no field 'format'")
-    return data
 
 
 def _check_digest(file: Path, data: Mapping[str, Any]) -> None:

@@ -172,18 +172,15 @@ class Module:
 
     def named_modules(self) -> dict[str, Module]:
         """Return every module of the tree by path, this one first; each object once."""
-        found: dict[str, Module] = {}
-        seen: set[int] = set()
-        for path, module in self._walk(""):
-            if id(module) not in seen:
-                seen.add(id(module))
-                found[path] = module
-        return found
+        return dict(self._walk("", set()))
 
-    def _walk(self, prefix: str) -> Iterator[tuple[str, Module]]:
+    def _walk(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
+        if id(self) in seen:  # and so is everything inside it
+            return
+        seen.add(id(self))
         yield prefix or self.root_name(), self
         for name, child in self.children().items():
-            yield from child._walk(f"{prefix}.{name}" if prefix else name)
+            yield from child._walk(f"{prefix}.{name}" if prefix else name, seen)
 
     def root_name(self) -> str:
         """Return the path that this module has where it is the whole program."""

@@ -212,7 +212,7 @@ def test_wrong_files_say_what_is_wrong(
     ("content", "words"),
     [
         (b"", "is empty"),
-        (b"\xff\xfe\x00", "not .JSON. text"),
+        (b"\xff\xff\x00", "not .JSON. text"),
         (b"PK\x03\x04", "not JSON"),
         (b"[1]", "no field 'format'"),
         (b'{"format": 1}', "'digest' is missing"),

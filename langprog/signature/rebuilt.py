@@ -1,0 +1,358 @@
+"""Types from plain JSON: Enums, dataclasses and models made anew from what ``portable`` wrote.
+
+Nothing in the JSON is trusted: whatever it holds, a type comes out or a SignatureError, in time
+and memory that grow with its size alone.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import hashlib
+import json
+import keyword
+import types
+import warnings
+from collections.abc import Callable, Mapping
+from enum import Enum
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Optional, cast
+
+import pydantic
+from pydantic import AfterValidator, Field, StringConstraints, create_model
+from pydantic import model_validator as on_model
+from pydantic_core import SchemaError
+
+from langprog.errors import SignatureError
+from langprog.signature.fields import FieldSpec
+from langprog.signature.portable import ENUM_BASES, SETTINGS
+from langprog.signature.shapes import CLEANING, LIMITS
+
+_BY_NAME: Mapping[str, Any] = types.MappingProxyType(
+    {"str": str, "int": int, "float": float, "bool": bool, "any": Any}
+)
+_LENGTHS = ("str_max_length", "str_min_length")
+_EXTRA = ("allow", "forbid", "ignore")
+# What typing, enum, dataclasses and pydantic raise for what they cannot make.
+_FAILURES = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    NameError,
+    RuntimeError,
+    SchemaError,
+    TypeError,
+    ValueError,
+)
+
+
+def field_from_json(data: Mapping[str, Any]) -> FieldSpec:
+    """Rebuild what :func:`langprog.signature.portable.field_to_json` gave.
+
+    Raises:
+        SignatureError: The JSON describes no field.
+    """
+    constraints = data.get("constraints", {})
+    if not isinstance(constraints, Mapping):
+        raise SignatureError(f"the constraints of field {_shown(data['name'])} are no object")
+    field = FieldSpec(
+        name=data["name"],
+        role=data["role"],
+        annotation=type_from_json(data["type"]),
+        description=data.get("description", ""),
+        constraints=constraints,
+    )
+    if field.exact is None:
+        _ = field.adapter  # what cannot be checked is refused now, not at the first call
+    return field
+
+
+def type_from_json(data: Any) -> Any:
+    """Rebuild what ``type_to_json`` gave; enums, dataclasses and models are made anew.
+
+    Raises:
+        SignatureError: The JSON describes no type.
+    """
+    try:
+        return _type(data, {})
+    except RecursionError:
+        raise SignatureError("a type is nested too deeply") from None
+
+
+def _shown(value: Any) -> str:
+    return f"{value!r:.60}"
+
+
+# --- a description and its digest ----------------------------------------------------------------
+
+
+class _Description:
+    """A type's JSON, which compares by a digest of it.
+
+    Args:
+        data: The JSON.
+        digests: Digests of the objects and lists inside, by id, so that each is read only once.
+    """
+
+    def __init__(self, data: Mapping[str, Any], digests: dict[int, bytes]) -> None:
+        self.digest = _digest(data, digests)
+        self.data = data
+        self.digests = digests
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Description) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def type(self, data: Any) -> Any:
+        """Return the type that a part of the JSON describes."""
+        return _type(data, self.digests)
+
+    def forget(self) -> None:
+        """Keep the digest alone: the cache of types holds on to it, but needs no more."""
+        self.data, self.digests = types.MappingProxyType({}), {}
+
+
+def _digest(data: Any, digests: dict[int, bytes]) -> bytes:
+    if not isinstance(data, (dict, list)):
+        return hashlib.sha256(json.dumps(data).encode()).digest()
+    known = digests.get(id(data))
+    if known is None:
+        whole = hashlib.sha256(b"{" if isinstance(data, dict) else b"[")
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+            whole.update(json.dumps(key).encode() + _digest(value, digests))
+        known = digests[id(data)] = whole.digest()
+    return known
+
+
+def _type(data: Any, digests: dict[int, bytes]) -> Any:
+    if isinstance(data, str):
+        if data in _BY_NAME:
+            return _BY_NAME[data]
+        raise SignatureError(f"{_shown(data)} names no type")
+    if not isinstance(data, dict):
+        raise SignatureError(f"{_shown(data)} describes no type")
+    described = _Description(data, digests)
+    try:
+        return _made(described)
+    finally:
+        described.forget()
+
+
+@lru_cache(maxsize=1024)
+def _made(described: _Description) -> Any:
+    # The same description gives the same class, so that one step's output fits the next's input.
+    data = described.data
+    kind = data.get("kind")
+    make, known = _MAKERS.get(str(kind), (None, ""))
+    if make is None:
+        raise SignatureError(f"{_shown(kind)} is no kind of type that this version knows")
+    unknown = data.keys() - {"kind", *known.split()}
+    if unknown:
+        raise SignatureError(
+            f"a type of kind {kind!r} has {_shown(min(unknown))}, which this version does not know"
+        )
+    try:
+        with warnings.catch_warnings():
+            # Whoever wrote the type was told already, say of a field named like a method.
+            warnings.simplefilter("ignore")
+            return make(described)
+    except (SignatureError, RecursionError):
+        raise
+    except KeyError as error:
+        raise SignatureError(f"a type of kind {kind!r} lacks {error}") from None
+    except _FAILURES as error:
+        raise SignatureError(f"a type of kind {kind!r} cannot be rebuilt: {error}") from None
+
+
+# --- the kinds -----------------------------------------------------------------------------------
+
+
+def _optional(described: _Description) -> Any:
+    return Optional[described.type(described.data["of"])]  # noqa: UP045 - built from values
+
+
+def _literal(described: _Description) -> Any:
+    return Literal[tuple(_scalar(value) for value in described.data["values"])]
+
+
+def _scalar(value: Any) -> Any:
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    raise SignatureError(f"{_shown(value)} is no choice: it must be text, a number, true or null")
+
+
+def _list(described: _Description) -> Any:
+    return list[described.type(described.data["of"])]  # type: ignore[misc]  # built from values
+
+
+def _dict(described: _Description) -> Any:
+    data = described.data
+    keys, of = described.type(data["keys"]), described.type(data["of"])
+    return dict[keys, of]  # type: ignore[valid-type]  # built from values
+
+
+def _bounded(described: _Description) -> Any:
+    data = described.data
+    limits = dict(data["limits"])
+    if not limits.keys() <= set(LIMITS):
+        raise SignatureError(f"{_shown(min(limits.keys() - set(LIMITS)))} is no known constraint")
+    cleaning = {key: limits.pop(key) for key in CLEANING if key in limits}
+    marks: list[Any] = [AfterValidator(_told(words)) for words in _rules(data)]
+    if limits:
+        marks.insert(0, Field(**limits))
+    if cleaning:
+        marks.insert(0, StringConstraints(**cleaning))
+    of = described.type(data["of"])
+    for mark in marks:
+        of = Annotated[of, mark]
+    return of
+
+
+def _rules(data: Mapping[str, Any]) -> list[str]:
+    rules = data.get("rules", [])
+    if not isinstance(rules, list) or not all(isinstance(words, str) for words in rules):
+        raise SignatureError(f"the rules of a type are texts, not {_shown(rules)}")
+    return rules
+
+
+def _told(words: str) -> Callable[[Any], Any]:
+    # Stands where a validator stood: the same words for the model, no code.
+    def rule(value: Any) -> Any:
+        return value
+
+    rule.__doc__ = words
+    return rule
+
+
+def _enum(described: _Description) -> Any:
+    data = described.data
+    bases = ENUM_BASES.get(data["base"])
+    if bases is None:
+        raise SignatureError(
+            f"{_shown(data['base'])} is no base of an Enum that this version knows"
+        )
+    members = [(_name(name), _scalar(value)) for name, value in data["members"]]
+    if any(name.startswith("_") and name.endswith("_") for name, _ in members):
+        raise SignatureError("a member of an Enum has a name that Python keeps for itself")
+    if len(bases) == 1:
+        return cast(Any, bases[0])(_text(data["name"]), members)
+    return Enum(_text(data["name"]), members, type=bases[0])
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise SignatureError(f"{_shown(value)} is no name of a type")
+    return value
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not value.isidentifier() or keyword.iskeyword(value):
+        raise SignatureError(f"{_shown(value)} is no name of a member")
+    return value
+
+
+def _member_name(value: Any) -> str:
+    if _name(value).startswith("__"):
+        raise SignatureError(f"{_shown(value)} is no name of a member: Python keeps it for itself")
+    return cast(str, value)
+
+
+def _model(described: _Description) -> Any:
+    data = described.data
+    members: dict[str, Any] = {
+        _member_name(item["name"]): _member(described, item) for item in data["fields"]
+    }
+    if len(members) != len(data["fields"]):
+        raise SignatureError("a model has two fields of the same name")
+    hidden = next((name for name in members if name.startswith("_")), None)
+    if hidden is not None:
+        raise SignatureError(f"a model has no field {_shown(hidden)}: it is private")
+    # A field may be named model_...: it was in the model that is rebuilt here.
+    config = {**_settings(data), "protected_namespaces": ()}
+    return create_model(
+        _text(data["name"]),
+        __config__=cast(pydantic.ConfigDict, config),
+        __validators__=_checks(data),
+        **members,
+    )
+
+
+def _dataclass(described: _Description) -> Any:
+    data = described.data
+    members: list[Any] = []
+    for item in data["fields"]:
+        annotation, default = _member(described, item)
+        given = () if default is ... else (dataclasses.field(default_factory=_anew(default)),)
+        members.append((_member_name(item["name"]), annotation, *given))
+    settings = _settings(data)
+    checked = _flag(data, "pydantic")
+    made = dataclasses.make_dataclass(
+        _text(data["name"]),
+        members,
+        namespace=_checks(data) if checked else {"__pydantic_config__": settings},
+        frozen=_flag(data, "frozen"),
+        kw_only=True,
+    )
+    if not checked:
+        return made
+    return pydantic.dataclasses.dataclass(made, config=cast(pydantic.ConfigDict, settings))
+
+
+def _flag(data: Mapping[str, Any], name: str) -> bool:
+    value = data[name] if name == "frozen" else data.get(name, False)
+    if not isinstance(value, bool):
+        raise SignatureError(f"{name} of a type is true or false, not {_shown(value)}")
+    return value
+
+
+def _anew(default: Any) -> Callable[[], Any]:
+    return lambda: copy.deepcopy(default)
+
+
+def _settings(data: Mapping[str, Any]) -> dict[str, Any]:
+    settings = dict(data.get("settings", {}))
+    for name, value in settings.items():
+        if name == "extra":
+            right = value in _EXTRA
+        elif name in _LENGTHS:
+            right = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        else:
+            right = name in SETTINGS and isinstance(value, bool)
+        if not right:
+            raise SignatureError(
+                f"{_shown(name)}: {_shown(value)} is no setting of a type that this version knows"
+            )
+    return settings
+
+
+def _checks(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        f"rule_{index}": on_model(mode="after")(_told(words))
+        for index, words in enumerate(_rules(data))
+    }
+
+
+def _member(described: _Description, item: Mapping[str, Any]) -> tuple[Any, Any]:
+    annotation = described.type(item["type"])
+    if item.get("description"):
+        annotation = Annotated[annotation, Field(description=item["description"])]
+    if "default" not in item:
+        return annotation, ...
+    return annotation, pydantic.TypeAdapter(annotation).validate_python(item["default"])
+
+
+# How each kind is made, and what may stand in its description.
+_MAKERS: Mapping[str, tuple[Callable[[_Description], Any], str]] = types.MappingProxyType(
+    {
+        "optional": (_optional, "of"),
+        "literal": (_literal, "values"),
+        "list": (_list, "of"),
+        "dict": (_dict, "keys of"),
+        "bounded": (_bounded, "of limits rules"),
+        "enum": (_enum, "name base members"),
+        "model": (_model, "name settings fields rules"),
+        "dataclass": (_dataclass, "name frozen pydantic settings fields rules"),
+    }
+)
