@@ -34,6 +34,7 @@ from langprog.artifact.nodes import (
     program_to_json,
     user_classes,
 )
+from langprog.artifact.patterns import check_patterns
 from langprog.artifact.proof import difference_of
 from langprog.artifact.reading import data_in, one_line
 from langprog.artifact.secrets import refuse_secrets
@@ -313,6 +314,10 @@ def _read(file: Path) -> Artifact:
             "upgrade langprog to load it"
         )
     _check_digest(file, data)
+    try:
+        check_patterns(data.get("program"))
+    except ArtifactError as error:
+        raise ArtifactError(f"{file}: {error}") from None
     try:
         return Artifact(file, ArtifactData.model_validate(data))
     except ValidationError as error:

@@ -165,7 +165,7 @@ def _unknown(annotation: Any, name: str) -> SignatureError:
 
 
 def _shape(annotation: Any, name: str, around: tuple[type, ...]) -> Shape:
-    if annotation in PLAIN:
+    if type(annotation) is type and annotation in PLAIN:  # others may take long to hash
         return Plain(annotation)
     if annotation is Any:
         return Anything()

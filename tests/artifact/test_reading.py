@@ -15,6 +15,7 @@ import pytest
 
 import langprog as lp
 from langprog.artifact import digest_of, reading, save_program
+from langprog.artifact.patterns import weight
 from langprog.artifact.reading import DEEPEST, LARGEST, LONGEST_MESSAGE, MOST_VALUES, one_line
 from langprog.errors import ArtifactError
 
@@ -55,8 +56,8 @@ def written(folder: Path, content: bytes | str) -> Path:
         (START + b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1) + b"}", "nested too deeply"),
         (START + b"[" * 1_000_000, "nested too deeply"),
         (START + b'{"a":' * 1_000_000, "nested too deeply"),
-        (START + b"[" + b"0," * (MOST_VALUES + 1) + b"0]}", "more than 1,000,000 values"),
-        (START + b'"",' * (3 * MOST_VALUES), "more than 1,000,000 values"),
+        (START + b"[" + b"0," * (MOST_VALUES + 1) + b"0]}", "more than 500,000 values"),
+        (START + b'"",' * (3 * MOST_VALUES), "more than 500,000 values"),
         (b'{"format": 1, "' + b"\x1b[31m\\n\\u202e" + b'": 0, "digest": "x"}', ""),
         (b'{"format": 1, "a": 0, "a": 0}', "'a' comes twice"),
     ],
@@ -115,6 +116,38 @@ def test_places_that_are_no_files(tmp_path: Path) -> None:
     assert "cannot be read" in refused(tmp_path / ("x" * 300))
     assert "no such file" in refused(tmp_path / "\x1b[31m\n\u202e")
     assert "is a folder" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "least", "most"),
+    [
+        ("^[A-Z]{3}$", 15, 30),
+        (r"\d{4}-\d{2}", 6000, 6001),
+        ("(ab{3}){10}", 40, 40),
+        ("((a{10}){10}){10}", 1000, 1000),
+        (r"[\w\]]{5}\[(", 5 * 2005, 5 * 2015),
+        ("a{,5}b{2,}{", 8, 9),
+        (")]}{9{", 6, 20),
+        ("\\", 1, 1),
+    ],
+)
+def test_the_weight_of_a_pattern(pattern: str, least: int, most: int) -> None:
+    assert least <= weight(pattern) <= most
+
+
+def test_patterns_that_would_fill_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    save_program(lp.Predict("a -> b"), path)
+    data = json.loads(path.read_text())
+    of = {"kind": "bounded", "of": "str", "limits": {"pattern": r"\w{200}"}}
+    fields = [{"name": f"m{number}", "type": of} for number in range(200)]
+    data["program"]["signature"]["fields"][1]["type"] = {
+        "kind": "model",
+        "name": "M",
+        "fields": fields,
+    }
+    data["digest"] = digest_of({key: data[key] for key in data if key != "digest"})
+    assert "patterns" in refused(written(tmp_path, json.dumps(data)))
 
 
 DSPY = {"traces": [], "train": [], "demos": [], "signature": {"instructions": "Do."}, "lm": None}
