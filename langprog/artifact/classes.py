@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from langprog.artifact.namespaces import (
+    all_own_types,
     is_own_type,
     modules_of,
     things_in_class,
@@ -146,7 +147,7 @@ class Classes:
         What was handed over; what the code of the modules can see; what is in the allowed
         modules; and the modules themselves, made anew to see what is in them.
         """
-        yield list(self.handed)
+        yield [*self.handed, *all_own_types(filter(is_own_type, self.handed))]
         yield self._in_classes
         yield [thing for module in self._modules for thing in things_in_module(module)]
         yield self._made

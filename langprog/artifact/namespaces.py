@@ -127,8 +127,10 @@ def signatures_among(things: Iterable[Any]) -> Iterator[SignatureSpec]:
             yield from (predictor.signature for predictor in thing.predictors().values())
 
 
-def types_among(things: Iterable[Any]) -> list[type]:
-    """Return the Enums, dataclasses and models among ``things`` and in their signatures."""
+def types_among(things: Iterable[Any], name: str) -> list[type]:
+    """Return the Enums, dataclasses and models of a name: ``things``, and in their signatures."""
     things = list(things)
-    annotations = [field.annotation for spec in signatures_among(things) for field in spec.fields]
-    return all_own_types([*(thing for thing in things if is_own_type(thing)), *annotations])
+    specs = signatures_among(things)
+    used = all_own_types(field.annotation for spec in specs for field in spec.fields)
+    named = [thing for thing in things if is_own_type(thing) and thing.__name__ == name]
+    return list(dict.fromkeys([*named, *(cls for cls in used if cls.__name__ == name)]))

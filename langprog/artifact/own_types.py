@@ -121,7 +121,7 @@ def _replaced(annotation: Any, field: FieldSpec, spec: SignatureSpec, classes: C
 def _own_type(rebuilt: type, field: FieldSpec, spec: SignatureSpec, classes: Classes) -> type:
     changed: type | None = None
     for things in classes.groups():
-        named = [cls for cls in types_among(things) if cls.__name__ == rebuilt.__name__]
+        named = types_among(things, rebuilt.__name__)
         fitting = [cls for cls in named if _fits(cls, rebuilt)]
         if fitting:
             return typing.cast(type, _only(fitting, field, spec, classes))
