@@ -96,16 +96,17 @@ class Watch:
                 self.acts.append(f"open {arguments!r:.200}")
         elif event.startswith(_FORBIDDEN) and not _is_trusted(event, sys._getframe(1)):
             if self._learning:
-                self._known.add(_code(arguments[0]))
-            elif _code(arguments[0]) not in self._known:
+                self._known.add(_code(arguments))
+            elif _code(arguments) not in self._known:
                 self.acts.append(f"{event} {arguments!r:.200}")
 
 
-def _code(argument: Any) -> object:
+def _code(arguments: tuple[Any, ...]) -> object:
     # A text that is compiled, or what came of one.
-    if isinstance(argument, CodeType):
-        return (argument.co_code, argument.co_names, repr(argument.co_consts))
-    return argument
+    first = arguments[0] if arguments else None
+    if isinstance(first, CodeType):
+        return (first.co_code, first.co_names, repr(first.co_consts))
+    return first
 
 
 def _stop(*_: object) -> None:
@@ -152,8 +153,8 @@ def judged(watch: Watch, path: Path, number: int) -> tuple[str, str]:
     try:
         with watch.watching():
             outcome, trouble = _outcome(path, handed, allowed)
-    except Hang:
-        outcome, trouble = "hang", "".join(traceback.format_exc(limit=-6))
+    except Hang as error:
+        outcome, trouble = "hang", _where(error)
     if len(watch.acts) > before:
         return "execution", "; ".join(watch.acts[before:])
     return outcome, trouble
@@ -173,8 +174,15 @@ def _outcome(path: Path, handed: tuple[Any, ...], allowed: tuple[str, ...]) -> t
         clean = stage == "use"
         return f"{type(error).__name__} on use", "" if clean else f"{stage}: {error!r:.300}"
     except Exception as error:  # noqa: BLE001 - whatever else is raised is what is looked for
-        return f"{type(error).__name__} at {stage}", "".join(traceback.format_exc(limit=-6))
+        return f"{type(error).__name__} at {stage}", f"{error!r:.200} {_where(error)}"
     return "rendered", ""
+
+
+def _where(error: BaseException) -> str:
+    # By hand: traceback reads and compiles the lines, which the audit hook would hear.
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    places = [f"{frame.f_code.co_filename}:{frame.f_code.co_name}" for frame in frames[-8:]]
+    return " > ".join(places)
 
 
 def _render(program: lp.Module) -> None:

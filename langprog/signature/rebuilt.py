@@ -19,13 +19,13 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal, Optional, cast
 
 import pydantic
-from pydantic import AfterValidator, Field, StringConstraints, create_model
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, create_model
 from pydantic import model_validator as on_model
 from pydantic_core import SchemaError
 
 from langprog.errors import SignatureError
-from langprog.signature.fields import FieldSpec
-from langprog.signature.portable import ENUM_BASES, SETTINGS
+from langprog.signature.fields import FieldSpec, reason
+from langprog.signature.portable import ENUM_BASES, SETTINGS, type_to_json
 from langprog.signature.shapes import CLEANING, LIMITS
 
 _BY_NAME: Mapping[str, Any] = types.MappingProxyType(
@@ -64,7 +64,18 @@ def field_from_json(data: Mapping[str, Any]) -> FieldSpec:
     )
     if field.exact is None:
         _ = field.adapter  # what cannot be checked is refused now, not at the first call
+        _check_same(field, data["type"])
     return field
+
+
+def _check_same(field: FieldSpec, data: Any) -> None:
+    # Python makes something of much that is wrong: an IntEnum takes 0.5 for 0.
+    again = type_to_json(field.annotation, field.name)
+    if json.dumps(again, sort_keys=True) != json.dumps(data, sort_keys=True):
+        raise SignatureError(
+            f"the type of field {field.name!r} is described in a way that this version would not: "
+            "it would be another type"
+        )
 
 
 def type_from_json(data: Any) -> Any:
@@ -174,7 +185,10 @@ def _optional(described: _Description) -> Any:
 
 
 def _literal(described: _Description) -> Any:
-    return Literal[tuple(_scalar(value) for value in described.data["values"])]
+    values = tuple(_scalar(value) for value in described.data["values"])
+    if not values:
+        raise SignatureError("a literal has no values to choose from")
+    return Literal[values]
 
 
 def _scalar(value: Any) -> Any:
@@ -234,6 +248,8 @@ def _enum(described: _Description) -> Any:
             f"{_shown(data['base'])} is no base of an Enum that this version knows"
         )
     members = [(_name(name), _scalar(value)) for name, value in data["members"]]
+    if not members:
+        raise SignatureError("an Enum has no members to choose from")
     if any(name.startswith("_") and name.endswith("_") for name, _ in members):
         raise SignatureError("a member of an Enum has a name that Python keeps for itself")
     if len(bases) == 1:
@@ -266,9 +282,9 @@ def _model(described: _Description) -> Any:
     }
     if len(members) != len(data["fields"]):
         raise SignatureError("a model has two fields of the same name")
-    hidden = next((name for name in members if name.startswith("_")), None)
-    if hidden is not None:
-        raise SignatureError(f"a model has no field {_shown(hidden)}: it is private")
+    taken = next((name for name in members if name[0] == "_" or name == "model_config"), None)
+    if taken is not None:
+        raise SignatureError(f"a model has no field {_shown(taken)}: pydantic keeps the name")
     # A field may be named model_...: it was in the model that is rebuilt here.
     config = {**_settings(data), "protected_namespaces": ()}
     return create_model(
@@ -336,11 +352,19 @@ def _checks(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _member(described: _Description, item: Mapping[str, Any]) -> tuple[Any, Any]:
     annotation = described.type(item["type"])
-    if item.get("description"):
-        annotation = Annotated[annotation, Field(description=item["description"])]
+    told = item.get("description", "")
+    if not isinstance(told, str):
+        raise SignatureError(f"the description of member {_shown(item['name'])} must be text")
+    if told:
+        annotation = Annotated[annotation, Field(description=told)]
     if "default" not in item:
         return annotation, ...
-    return annotation, pydantic.TypeAdapter(annotation).validate_python(item["default"])
+    try:
+        return annotation, pydantic.TypeAdapter(annotation).validate_python(item["default"])
+    except ValidationError as error:
+        raise SignatureError(
+            f"the default of member {_shown(item['name'])} does not fit: {reason(error)}"
+        ) from None
 
 
 # How each kind is made, and what may stand in its description.
