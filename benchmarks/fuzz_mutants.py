@@ -86,15 +86,18 @@ class Counted(lp.Signature):
 class Own(lp.Module):
     """A module of the user's own."""
 
+    signature = "question -> value"
+
     def __init__(self) -> None:
         self.pick = lp.Predict(_spec(Team))
         self.more = {"count": lp.ChainOfThought(Counted)}
         self.tone = "kind"
         self.limits = {"words": [1, 2.5, None]}
 
-    def forward(self, question: str) -> Any:
-        """Ask one after the other."""
-        return self.pick(question=question)
+    async def aforward(self, **inputs: Any) -> Any:
+        """Ask, and branch on what came."""
+        picked = await self.pick.acall(**inputs)
+        return {"value": "money" if picked.get("value") is Team.BILLING else "other"}
 
 
 def _spec(annotation: Any, name: str = "Read", output: str = "value") -> SignatureSpec:

@@ -1,7 +1,7 @@
 """Artifacts: a program as one JSON file that runs anywhere.
 
 - ``files``: save, read, load. ``format``: the file field by field.
-- ``reading``: any file, in bounded time and memory. ``foreign``, ``patterns``: what it may be.
+- ``reading``: any file, in bounded time and memory. ``foreign``, ``costs``: what it may be.
 - ``nodes``: programs as data. ``classes``, ``checking``: what the user's own code stays.
 - ``own_types``, ``namespaces``: the user's types in a loaded program, and where they are.
 - ``proof``, ``samples``: the round trip. ``digest``, ``secrets``: what is signed, what is refused.

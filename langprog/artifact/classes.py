@@ -117,6 +117,12 @@ class Classes:
     proving: bool = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.handed, (type, Module)):
+            raise ArtifactError("classes= takes a list of classes: write classes=[...]")
+        if isinstance(self.allowed, str):
+            raise ArtifactError(
+                f"allow_modules= takes a list of names: write allow_modules=[{self.allowed!r:.60}]"
+            )
         for thing in self.handed:
             known = isinstance(thing, Module) or (
                 isinstance(thing, type) and issubclass(thing, (Module, Signature))

@@ -20,6 +20,7 @@ from pydantic_core import SchemaError
 import langprog
 from langprog.artifact.checking import declared_by
 from langprog.artifact.classes import Classes, Handed
+from langprog.artifact.costs import check_costs
 from langprog.artifact.digest import digest_of, ordered, readable
 from langprog.artifact.format import FORMAT, ArtifactData
 from langprog.artifact.model_table import (
@@ -34,7 +35,6 @@ from langprog.artifact.nodes import (
     program_to_json,
     user_classes,
 )
-from langprog.artifact.patterns import check_patterns
 from langprog.artifact.proof import difference_of
 from langprog.artifact.reading import data_in, one_line
 from langprog.artifact.secrets import refuse_secrets
@@ -315,7 +315,7 @@ def _read(file: Path) -> Artifact:
         )
     _check_digest(file, data)
     try:
-        check_patterns(data.get("program"))
+        check_costs(data.get("program"))
     except ArtifactError as error:
         raise ArtifactError(f"{file}: {error}") from None
     try:

@@ -11,15 +11,24 @@ import dataclasses
 import hashlib
 import json
 import keyword
+import threading
 import types
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Optional, cast
 
 import pydantic
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    StringConstraints,
+    ValidationError,
+    create_model,
+)
 from pydantic import model_validator as on_model
 from pydantic_core import SchemaError
 
@@ -31,6 +40,8 @@ from langprog.signature.shapes import CLEANING, LIMITS
 _BY_NAME: Mapping[str, Any] = types.MappingProxyType(
     {"str": str, "int": int, "float": float, "bool": bool, "any": Any}
 )
+_METHODS = frozenset(dir(BaseModel))
+_FILTERS = threading.Lock()
 _LENGTHS = ("str_max_length", "str_min_length")
 _EXTRA = ("allow", "forbid", "ignore")
 # What typing, enum, dataclasses and pydantic raise for what they cannot make.
@@ -165,10 +176,7 @@ def _made(described: _Description) -> Any:
             f"a type of kind {kind!r} has {_shown(min(unknown))}, which this version does not know"
         )
     try:
-        with warnings.catch_warnings():
-            # Whoever wrote the type was told already, say of a field named like a method.
-            warnings.simplefilter("ignore")
-            return make(described)
+        return make(described)
     except (SignatureError, RecursionError):
         raise
     except KeyError as error:
@@ -287,12 +295,25 @@ def _model(described: _Description) -> Any:
         raise SignatureError(f"a model has no field {_shown(taken)}: pydantic keeps the name")
     # A field may be named model_...: it was in the model that is rebuilt here.
     config = {**_settings(data), "protected_namespaces": ()}
-    return create_model(
-        _text(data["name"]),
-        __config__=cast(pydantic.ConfigDict, config),
-        __validators__=_checks(data),
-        **members,
-    )
+    with _quiet(members):
+        return create_model(
+            _text(data["name"]),
+            __config__=cast(pydantic.ConfigDict, config),
+            __validators__=_checks(data),
+            **members,
+        )
+
+
+@contextmanager
+def _quiet(names: Collection[str]) -> Iterator[None]:
+    # Whoever wrote the model was told already that a field hides a method. Filters are those of
+    # the whole process, so that they are touched for such models alone, and by one thread.
+    if _METHODS.isdisjoint(names):
+        yield
+        return
+    with _FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _dataclass(described: _Description) -> Any:

@@ -263,6 +263,36 @@ def test_no_changed_byte_goes_unnoticed(
     assert json.loads(path.read_bytes()) == original
 
 
+def test_two_parts_at_the_same_path_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    inner = lp.Pipeline(b=lp.Predict("x -> y", model="openai/hidden"))
+    save_program(lp.Pipeline(a=inner, c=lp.Predict("x -> z")), path)
+    program = json.loads(path.read_text())["program"]
+    program["steps"][1]["name"] = "a.b"
+    rewritten(path, program=program)
+    with pytest.raises(ArtifactError, match="two parts of the program have the same path"):
+        lp.load(path)
+
+
+def test_a_part_that_stands_in_many_places_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    program: lp.Module = lp.Predict("a -> b")
+    for _ in range(40):  # 2**40 ways lead to the predictor
+        program = lp.Route([program, program])
+    save_program(program, path)
+    assert len(lp.load(path).predictors()) == 1
+
+
+def test_what_cannot_be_built_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    save_program(lp.Pipeline(step=lp.Predict("a -> b")), path)
+    program = json.loads(path.read_text())["program"]
+    program["steps"][0]["name"] = "self"
+    rewritten(path, program=program)
+    with pytest.raises(ArtifactError, match="describes no program that can be built"):
+        lp.load(path)
+
+
 def test_a_failed_save_leaves_the_old_file_alone(tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     save_program(lp.Predict("a -> b"), path)

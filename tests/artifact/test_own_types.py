@@ -298,6 +298,14 @@ def test_types_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
     assert lp.load(saved(program, tmp_path)).frozen
 
 
+def test_a_list_is_asked_for(tmp_path: Path) -> None:
+    path = saved(lp.Predict(spec_of(Color)), tmp_path)
+    with pytest.raises(ArtifactError, match="takes a list of classes"):
+        lp.load(path, classes=Color)  # type: ignore[arg-type]  # the mistake under test
+    with pytest.raises(ArtifactError, match=r"write allow_modules=\['json'\]"):
+        lp.load(path, allow_modules="json")
+
+
 FLOW = """
 import enum
 import langprog as lp

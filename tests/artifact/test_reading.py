@@ -15,7 +15,7 @@ import pytest
 
 import langprog as lp
 from langprog.artifact import digest_of, reading, save_program
-from langprog.artifact.patterns import weight
+from langprog.artifact.costs import weight
 from langprog.artifact.reading import DEEPEST, LARGEST, LONGEST_MESSAGE, MOST_VALUES, one_line
 from langprog.errors import ArtifactError
 
@@ -148,6 +148,21 @@ def test_patterns_that_would_fill_the_memory(tmp_path: Path) -> None:
     }
     data["digest"] = digest_of({key: data[key] for key in data if key != "digest"})
     assert "patterns" in refused(written(tmp_path, json.dumps(data)))
+
+
+def test_more_samples_than_anybody_pays_for(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    asked = lp.Predict("a -> b")
+    for program in (
+        lp.Vote(asked, k=5),
+        lp.Cascade([asked], signal={"signal": "agreement", "k": 5}),
+    ):
+        save_program(program, path)
+        lp.load(path)
+        text = path.read_text().replace('"k": 5', f'"k": {10**9}')
+        data = json.loads(text)
+        data["digest"] = digest_of({key: data[key] for key in data if key != "digest"})
+        assert "more than 10,000 samples" in refused(written(tmp_path, json.dumps(data)))
 
 
 DSPY = {"traces": [], "train": [], "demos": [], "signature": {"instructions": "Do."}, "lm": None}

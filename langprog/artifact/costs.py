@@ -1,4 +1,4 @@
-"""What the regular expressions in a file cost: a short one can take megabytes once compiled."""
+"""What a file would cost that is short itself: patterns once compiled, samples once asked for."""
 
 from __future__ import annotations
 
@@ -10,18 +10,25 @@ from langprog.errors import ArtifactError
 
 # About 30 bytes each. A single expression of more than 10 MB is refused where it is compiled.
 MOST = 30_000_000
+MOST_SAMPLES = 10_000
 _LARGEST = 300_000
 _CLASS = 1_000  # \w, \d, \p{...}: hundreds of ranges of letters
 _REPEAT = re.compile(r"\{(\d{0,9})(,?)(\d{0,9})\}")
 _SET = re.compile(r"\[\^?\]?(?:[^\]\\]|\\.)*+\]?")
 
 
-def check_patterns(data: Any) -> None:
-    """Refuse JSON whose regular expressions would take too much memory.
+def check_costs(data: Any) -> None:
+    """Refuse JSON of a program whose patterns or samples are too many for any machine or purse.
 
     Raises:
-        ArtifactError: They would.
+        ArtifactError: They are.
     """
+    most = max(_counts(data), default=0)
+    if most > MOST_SAMPLES:
+        raise ArtifactError(
+            f"the program asks for more than {MOST_SAMPLES:,} samples of one answer: "
+            "lower k, and compile again"
+        )
     if sum(min(weight(text), _LARGEST) for text in _patterns(data)) > MOST:
         raise ArtifactError(
             "the patterns in the program would take more than a gigabyte: it was not written by "
@@ -30,12 +37,24 @@ def check_patterns(data: Any) -> None:
 
 
 def _patterns(data: Any) -> Iterator[str]:
+    for part in _objects(data):
+        if isinstance(part.get("pattern"), str):
+            yield part["pattern"]
+
+
+def _counts(data: Any) -> Iterator[int]:
+    # Of modules and of their signals; a user's own settings may have any k.
+    for part in _objects(data):
+        if isinstance(part.get("k"), int) and ("module" in part or "signal" in part):
+            yield part["k"]
+
+
+def _objects(data: Any) -> Iterator[dict[str, Any]]:
     left = [data]
     while left:
         part = left.pop()
         if isinstance(part, dict):
-            if isinstance(part.get("pattern"), str):
-                yield part["pattern"]
+            yield part
             left.extend(part.values())
         elif isinstance(part, list):
             left.extend(part)
