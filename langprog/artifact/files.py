@@ -1,13 +1,10 @@
-"""Write an artifact and prove that it comes back the same; read it, and trust nothing in it."""
+"""Read an artifact, and trust nothing in it."""
 
 from __future__ import annotations
 
 import dataclasses
-import inspect
-import json
 import os
 import re
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,28 +14,22 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import SchemaError
 
-import langprog
-from langprog.artifact.checking import declared_by
 from langprog.artifact.classes import Classes, Handed
 from langprog.artifact.costs import check_costs
-from langprog.artifact.digest import digest_of, ordered, readable
+from langprog.artifact.digest import digest_of
 from langprog.artifact.format import FORMAT, ArtifactData
 from langprog.artifact.model_table import (
     Models,
-    model_table,
-    with_own_sampling,
     with_recorded_models,
 )
 from langprog.artifact.nodes import (
     model_names,
     program_from_node,
-    program_to_json,
     user_classes,
 )
-from langprog.artifact.proof import difference_of
 from langprog.artifact.reading import data_in, one_line
-from langprog.artifact.secrets import refuse_secrets
-from langprog.errors import ArtifactError, LangprogError, ModelError
+from langprog.errors import ArtifactError, ModelError
+from langprog.lm import OWN_MEMBERS, Sampling
 from langprog.modules import Module
 
 # What building a program from wrong data raises; InputError is told apart before.
@@ -101,14 +92,16 @@ class Artifact:
                 model's name holds an address.
             ModelError: It names no such model, or what is to be asked is none.
         """
-        return self._program(Classes(classes, allow_modules), models)
+        return self.program_with(Classes(classes, allow_modules), models)
 
-    def _program(self, classes: Classes, models: Models = MappingProxyType({})) -> Module:
+    def program_with(self, classes: Classes, models: Models = MappingProxyType({})) -> Module:
+        """Return the program, frozen; as :meth:`program`, for what may stand for classes."""
         try:
             user_code = tuple(dict.fromkeys(user_classes(self.data.program)))
             known = dataclasses.replace(classes, user_code=user_code)
             program = program_from_node(self.data.program, known)
             _check_paths(program)
+            _check_requests(program)
             return with_recorded_models(program, self.data.models, models).freeze()
         except ArtifactError as error:
             raise ArtifactError(one_line(f"{self.path}: {error}")) from None
@@ -142,153 +135,16 @@ def _check_paths(program: Module) -> None:
         raise ArtifactError("two parts of the program have the same path: compile again")
 
 
-# --- writing -------------------------------------------------------------------------------------
-
-
-def save_program(
-    program: Module,
-    path: str | os.PathLike[str],
-    *,
-    evidence: Mapping[str, Any] | None = None,
-    canary: Sequence[Mapping[str, Any]] = (),
-) -> str:
-    """Write ``program`` to an artifact, atomically, once it is proven to come back the same.
-
-    Args:
-        program: Any program; a user's own classes are written by name.
-        path: The file; replaced only when the new one is complete and proven.
-        evidence: What a compile found out about it; plain JSON data.
-        canary: Rows that later show whether the models still answer as they did.
-
-    Returns:
-        The artifact's digest.
-
-    Raises:
-        ArtifactError: Something cannot be written, looks like a secret, or does not come back.
-    """
-    target = Path(os.path.realpath(path))  # a link stays one
-    _check_place(target)
-    program = with_own_sampling(program)
-    text, digest = _text_of(content_of(program, evidence, canary))
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as error:
-        raise ArtifactError(f"{target} cannot be written: {error.strerror}") from None
-    try:
-        _write(handle, text, target)
-        _prove(program, Path(name), canary)
-        _put(Path(name), target)
-    finally:
-        Path(name).unlink(missing_ok=True)
-    return digest
-
-
-def _check_place(target: Path) -> None:
-    if target.is_dir():
-        raise ArtifactError(f"{target} is a folder: name a file in it")
-    if not target.parent.is_dir():
-        raise ArtifactError(f"{target} cannot be written: there is no folder {target.parent}")
-
-
-def content_of(
-    program: Module,
-    evidence: Mapping[str, Any] | None,
-    canary: Sequence[Mapping[str, Any]],
-) -> dict[str, Any]:
-    """Return what the digest covers.
-
-    Raises:
-        ArtifactError: Something is no plain JSON, or looks like a secret.
-    """
-    node = program_to_json(program)
-    content = {
-        "format": FORMAT,
-        "langprog": langprog.__version__,
-        "program": node,
-        "models": model_table(program),
-        "evidence": None if evidence is None else dict(evidence),
-        "canary": [dict(row) for row in canary],
-    }
-    try:
-        plain: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ArtifactError(f"the artifact would hold what is no plain JSON: {error}") from None
-    plain["evidence"] = ordered(plain["evidence"])
-    refuse_secrets(plain)
-    return plain
-
-
-def _text_of(content: dict[str, Any]) -> tuple[str, str]:
-    try:
-        digest = digest_of(content)
-    except ValueError as error:  # half of a character, mostly
-        raise ArtifactError(
-            f"the artifact would hold text that cannot be written: {error}"
-        ) from None
-    return readable({**content, "digest": digest}), digest
-
-
-def _write(handle: int, text: str, target: Path) -> None:
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), _mode(target))
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise ArtifactError(f"{target} cannot be written: {error.strerror}") from None
-
-
-def _mode(target: Path) -> int:
-    # As the file that is replaced; else what others need to run it, and no more.
-    return target.stat().st_mode & 0o777 if target.exists() else 0o644
-
-
-def _put(written: Path, target: Path) -> None:
-    try:
-        os.replace(written, target)
-        # Makes the rename itself survive a power cut.
-        handle = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise ArtifactError(f"{target} cannot be written: {error.strerror}") from None
-
-
-def _prove(program: Module, written: Path, canary: Sequence[Mapping[str, Any]]) -> None:
-    # The very file that will be the artifact is loaded again, not the data in memory.
-    try:
-        again = read_artifact(written)._program(Classes(_templates(program), proving=True))
-        rows = [row.get("inputs", row) for row in canary]
-        difference = difference_of(program, again, [row for row in rows if isinstance(row, dict)])
-    except LangprogError as error:
-        told = str(error).removeprefix(f"{written}: ")
-        raise ArtifactError(f"the program does not come back from its artifact: {told}") from None
-    if difference is not None:
-        raise ArtifactError(
-            f"the program comes back different from its artifact ({difference}); nothing was saved"
-        )
-
-
-def _templates(program: Module) -> list[Handed]:
-    """Return what a caller of ``load`` would hand over: classes, where they need no arguments."""
-    found: list[Handed] = []
-    for module in program.named_modules().values():
-        cls = type(module)
-        try:
-            inspect.signature(cls).bind()
-        except (TypeError, ValueError):
-            found.append(module)
-        else:
-            found.append(cls)
-    predictors = list(program.predictors().values())
-    declared = (declared_by(predictor.signature) for predictor in predictors)
-    return [*found, *(cls for cls in declared if cls is not None), *predictors]
-
-
-# --- reading -------------------------------------------------------------------------------------
+def _check_requests(program: Module) -> None:
+    # Further members of a request's body stand above the others: the model, the prompt.
+    for key, parameter in program.parameters().items():
+        sampling = parameter.value
+        taken = OWN_MEMBERS.intersection(isinstance(sampling, Sampling) and sampling.extra or ())
+        if taken:
+            raise ArtifactError(
+                f"{key} sets {min(taken)!r} of every request, which langprog sets itself: "
+                "take it out of extra, and save again"
+            )
 
 
 def read_artifact(path: str | os.PathLike[str]) -> Artifact:
@@ -376,8 +232,8 @@ def load(
             certified stays, whatever defaults the new model has.
 
     Raises:
-        ArtifactError: The artifact is damaged, changed or too new, a class is missing, or a
-            model's name holds an address.
+        ArtifactError: The artifact is damaged, changed or too new, a class or a type is missing
+            or has changed, or a model's name holds an address.
         ModelError: ``models`` has a name that the artifact does not, or holds what is no model.
     """
     return read_artifact(path).program(classes, allow_modules, models)

@@ -274,6 +274,20 @@ def test_two_parts_at_the_same_path_are_refused(tmp_path: Path) -> None:
         lp.load(path)
 
 
+@pytest.mark.parametrize("name", ["model", "messages", "n", "stream"])
+def test_a_file_decides_no_part_of_a_request_that_is_langprogs_own(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "p.json"
+    save_program(lp.Predict("a -> b", sampling=lp.Sampling(extra={"top_k": 3})), path)
+    assert lp.load(path).predictors()["predict"].sampling.extra == {"top_k": 3}
+    program = json.loads(path.read_text())["program"]
+    program["sampling"]["extra"] = {"top_k": 3, name: "other"}
+    rewritten(path, program=program)
+    with pytest.raises(ArtifactError, match=f"predict.sampling sets '{name}' of every request"):
+        lp.load(path)
+
+
 def test_a_part_that_stands_in_many_places_is_read_once(tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     program: lp.Module = lp.Predict("a -> b")
