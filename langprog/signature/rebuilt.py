@@ -10,7 +10,6 @@ import copy
 import dataclasses
 import hashlib
 import json
-import keyword
 import threading
 import types
 import warnings
@@ -34,7 +33,17 @@ from pydantic_core import SchemaError
 
 from langprog.errors import SignatureError
 from langprog.signature.fields import FieldSpec, reason
-from langprog.signature.portable import ENUM_BASES, SETTINGS, type_to_json
+from langprog.signature.json_parts import (
+    flag_of,
+    label,
+    member_name,
+    rules_of,
+    scalar,
+    settings_of,
+    shown,
+    type_name,
+)
+from langprog.signature.portable import ENUM_BASES, type_to_json
 from langprog.signature.shapes import CLEANING, LIMITS
 
 _BY_NAME: Mapping[str, Any] = types.MappingProxyType(
@@ -42,8 +51,6 @@ _BY_NAME: Mapping[str, Any] = types.MappingProxyType(
 )
 _METHODS = frozenset(dir(BaseModel))
 _FILTERS = threading.Lock()
-_LENGTHS = ("str_max_length", "str_min_length")
-_EXTRA = ("allow", "forbid", "ignore")
 # What typing, enum, dataclasses and pydantic raise for what they cannot make.
 _FAILURES = (
     ArithmeticError,
@@ -65,7 +72,7 @@ def field_from_json(data: Mapping[str, Any]) -> FieldSpec:
     """
     constraints = data.get("constraints", {})
     if not isinstance(constraints, Mapping):
-        raise SignatureError(f"the constraints of field {_shown(data['name'])} are no object")
+        raise SignatureError(f"the constraints of field {shown(data['name'])} are no object")
     field = FieldSpec(
         name=data["name"],
         role=data["role"],
@@ -99,10 +106,6 @@ def type_from_json(data: Any) -> Any:
         return _type(data, {})
     except RecursionError:
         raise SignatureError("a type is nested too deeply") from None
-
-
-def _shown(value: Any) -> str:
-    return f"{value!r:.60}"
 
 
 # --- a description and its digest ----------------------------------------------------------------
@@ -152,9 +155,9 @@ def _type(data: Any, digests: dict[int, bytes]) -> Any:
     if isinstance(data, str):
         if data in _BY_NAME:
             return _BY_NAME[data]
-        raise SignatureError(f"{_shown(data)} names no type")
+        raise SignatureError(f"{shown(data)} names no type")
     if not isinstance(data, dict):
-        raise SignatureError(f"{_shown(data)} describes no type")
+        raise SignatureError(f"{shown(data)} describes no type")
     described = _Description(data, digests)
     try:
         return _made(described)
@@ -169,11 +172,11 @@ def _made(described: _Description) -> Any:
     kind = data.get("kind")
     make, known = _MAKERS.get(str(kind), (None, ""))
     if make is None:
-        raise SignatureError(f"{_shown(kind)} is no kind of type that this version knows")
+        raise SignatureError(f"{shown(kind)} is no kind of type that this version knows")
     unknown = data.keys() - {"kind", *known.split()}
     if unknown:
         raise SignatureError(
-            f"a type of kind {kind!r} has {_shown(min(unknown))}, which this version does not know"
+            f"a type of kind {kind!r} has {shown(min(unknown))}, which this version does not know"
         )
     try:
         return make(described)
@@ -193,16 +196,10 @@ def _optional(described: _Description) -> Any:
 
 
 def _literal(described: _Description) -> Any:
-    values = tuple(_scalar(value) for value in described.data["values"])
+    values = tuple(scalar(value) for value in described.data["values"])
     if not values:
         raise SignatureError("a literal has no values to choose from")
     return Literal[values]
-
-
-def _scalar(value: Any) -> Any:
-    if value is None or isinstance(value, (str, int, float)):
-        return value
-    raise SignatureError(f"{_shown(value)} is no choice: it must be text, a number, true or null")
 
 
 def _list(described: _Description) -> Any:
@@ -219,9 +216,9 @@ def _bounded(described: _Description) -> Any:
     data = described.data
     limits = dict(data["limits"])
     if not limits.keys() <= set(LIMITS):
-        raise SignatureError(f"{_shown(min(limits.keys() - set(LIMITS)))} is no known constraint")
+        raise SignatureError(f"{shown(min(limits.keys() - set(LIMITS)))} is no known constraint")
     cleaning = {key: limits.pop(key) for key in CLEANING if key in limits}
-    marks: list[Any] = [AfterValidator(_told(words)) for words in _rules(data)]
+    marks: list[Any] = [AfterValidator(_told(words)) for words in rules_of(data)]
     if limits:
         marks.insert(0, Field(**limits))
     if cleaning:
@@ -230,13 +227,6 @@ def _bounded(described: _Description) -> Any:
     for mark in marks:
         of = Annotated[of, mark]
     return of
-
-
-def _rules(data: Mapping[str, Any]) -> list[str]:
-    rules = data.get("rules", [])
-    if not isinstance(rules, list) or not all(isinstance(words, str) for words in rules):
-        raise SignatureError(f"the rules of a type are texts, not {_shown(rules)}")
-    return rules
 
 
 def _told(words: str) -> Callable[[Any], Any]:
@@ -253,51 +243,33 @@ def _enum(described: _Description) -> Any:
     bases = ENUM_BASES.get(data["base"])
     if bases is None:
         raise SignatureError(
-            f"{_shown(data['base'])} is no base of an Enum that this version knows"
+            f"{shown(data['base'])} is no base of an Enum that this version knows"
         )
-    members = [(_name(name), _scalar(value)) for name, value in data["members"]]
+    members = [(label(name), scalar(value)) for name, value in data["members"]]
     if not members:
         raise SignatureError("an Enum has no members to choose from")
     if any(name.startswith("_") and name.endswith("_") for name, _ in members):
         raise SignatureError("a member of an Enum has a name that Python keeps for itself")
     if len(bases) == 1:
-        return cast(Any, bases[0])(_text(data["name"]), members)
-    return Enum(_text(data["name"]), members, type=bases[0])
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise SignatureError(f"{_shown(value)} is no name of a type")
-    return value
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str) or not value.isidentifier() or keyword.iskeyword(value):
-        raise SignatureError(f"{_shown(value)} is no name of a member")
-    return value
-
-
-def _member_name(value: Any) -> str:
-    if _name(value).startswith("__"):
-        raise SignatureError(f"{_shown(value)} is no name of a member: Python keeps it for itself")
-    return cast(str, value)
+        return cast(Any, bases[0])(type_name(data["name"]), members)
+    return Enum(type_name(data["name"]), members, type=bases[0])
 
 
 def _model(described: _Description) -> Any:
     data = described.data
     members: dict[str, Any] = {
-        _member_name(item["name"]): _member(described, item) for item in data["fields"]
+        member_name(item["name"]): _member(described, item) for item in data["fields"]
     }
     if len(members) != len(data["fields"]):
         raise SignatureError("a model has two fields of the same name")
     taken = next((name for name in members if name[0] == "_" or name == "model_config"), None)
     if taken is not None:
-        raise SignatureError(f"a model has no field {_shown(taken)}: pydantic keeps the name")
+        raise SignatureError(f"a model has no field {shown(taken)}: pydantic keeps the name")
     # A field may be named model_...: it was in the model that is rebuilt here.
-    config = {**_settings(data), "protected_namespaces": ()}
+    config = {**settings_of(data), "protected_namespaces": ()}
     with _quiet(members):
         return create_model(
-            _text(data["name"]),
+            type_name(data["name"]),
             __config__=cast(pydantic.ConfigDict, config),
             __validators__=_checks(data),
             **members,
@@ -322,14 +294,14 @@ def _dataclass(described: _Description) -> Any:
     for item in data["fields"]:
         annotation, default = _member(described, item)
         given = () if default is ... else (dataclasses.field(default_factory=_anew(default)),)
-        members.append((_member_name(item["name"]), annotation, *given))
-    settings = _settings(data)
-    checked = _flag(data, "pydantic")
+        members.append((member_name(item["name"]), annotation, *given))
+    settings = settings_of(data)
+    checked = flag_of(data, "pydantic")
     made = dataclasses.make_dataclass(
-        _text(data["name"]),
+        type_name(data["name"]),
         members,
         namespace=_checks(data) if checked else {"__pydantic_config__": settings},
-        frozen=_flag(data, "frozen"),
+        frozen=flag_of(data, "frozen"),
         kw_only=True,
     )
     if not checked:
@@ -337,37 +309,14 @@ def _dataclass(described: _Description) -> Any:
     return pydantic.dataclasses.dataclass(made, config=cast(pydantic.ConfigDict, settings))
 
 
-def _flag(data: Mapping[str, Any], name: str) -> bool:
-    value = data[name] if name == "frozen" else data.get(name, False)
-    if not isinstance(value, bool):
-        raise SignatureError(f"{name} of a type is true or false, not {_shown(value)}")
-    return value
-
-
 def _anew(default: Any) -> Callable[[], Any]:
     return lambda: copy.deepcopy(default)
-
-
-def _settings(data: Mapping[str, Any]) -> dict[str, Any]:
-    settings = dict(data.get("settings", {}))
-    for name, value in settings.items():
-        if name == "extra":
-            right = value in _EXTRA
-        elif name in _LENGTHS:
-            right = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-        else:
-            right = name in SETTINGS and isinstance(value, bool)
-        if not right:
-            raise SignatureError(
-                f"{_shown(name)}: {_shown(value)} is no setting of a type that this version knows"
-            )
-    return settings
 
 
 def _checks(data: Mapping[str, Any]) -> dict[str, Any]:
     return {
         f"rule_{index}": on_model(mode="after")(_told(words))
-        for index, words in enumerate(_rules(data))
+        for index, words in enumerate(rules_of(data))
     }
 
 
@@ -375,7 +324,7 @@ def _member(described: _Description, item: Mapping[str, Any]) -> tuple[Any, Any]
     annotation = described.type(item["type"])
     told = item.get("description", "")
     if not isinstance(told, str):
-        raise SignatureError(f"the description of member {_shown(item['name'])} must be text")
+        raise SignatureError(f"the description of member {shown(item['name'])} must be text")
     if told:
         annotation = Annotated[annotation, Field(description=told)]
     if "default" not in item:
@@ -384,7 +333,7 @@ def _member(described: _Description, item: Mapping[str, Any]) -> tuple[Any, Any]
         return annotation, pydantic.TypeAdapter(annotation).validate_python(item["default"])
     except ValidationError as error:
         raise SignatureError(
-            f"the default of member {_shown(item['name'])} does not fit: {reason(error)}"
+            f"the default of member {shown(item['name'])} does not fit: {reason(error)}"
         ) from None
 
 

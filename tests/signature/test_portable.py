@@ -264,6 +264,8 @@ def test_loading_a_type_runs_nothing(tmp_path: Path) -> None:
         {"kind": "enum", "name": "E", "base": "plain", "members": []},
         {"kind": "enum", "name": 3, "base": "plain", "members": [["A", 1]]},
         {"kind": "enum", "name": "E", "base": "plain", "members": [["_order_", 1]]},
+        {"kind": "enum", "name": "E", "base": "plain", "members": [["", 1]]},
+        {"kind": "enum", "name": "E", "base": "plain", "members": [[["A"], 1]]},
         {"kind": "enum", "name": "E", "base": "plain", "members": [["__x__", 1]]},
         {"kind": "enum", "name": "E", "base": ["plain"], "members": [["A", 1]]},
         {"kind": "model", "name": "M", "fields": [], "settings": {"extra": "evil"}},
@@ -326,6 +328,13 @@ def test_a_field_named_like_a_method_comes_back_without_a_warning() -> None:
         made = type_from_json({"kind": kind, "name": "M", **more, "fields": fields})
         value = pydantic.TypeAdapter(made).validate_python(dict.fromkeys(names, 1))
         assert [getattr(value, name) for name in names] == [1] * len(names)
+
+
+def test_names_that_only_values_can_give_come_back() -> None:
+    labels = Enum("Labels", {"not spam": "x", "class": "y", "1": 1})  # type: ignore[misc]  # built from values
+    made = pydantic.create_model("Made", **{"a b": (labels, ...), "class": (int, 3)})  # type: ignore[call-overload]  # built from values
+    for kind in (labels, made):
+        assert type_to_json(type_from_json(type_to_json(kind))) == type_to_json(kind)
 
 
 def test_deep_and_wide_types_take_time_that_grows_with_their_size() -> None:
