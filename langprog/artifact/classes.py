@@ -163,7 +163,9 @@ class Classes:
     @cached_property
     def _classes(self) -> list[type]:
         handed = [_class_of(thing) for thing in self.handed if not is_own_type(thing)]
-        imported = [self._imported_quietly(name) for name in self.user_code]
+        paths = {cls.__qualname__ for cls in handed}
+        others = [name for name in self.user_code if name.partition(":")[2] not in paths]
+        imported = [self._imported_quietly(name) for name in others]
         return [*handed, *(cls for cls in imported if cls is not None)]
 
     @cached_property
