@@ -62,19 +62,20 @@ def _members(cls: type) -> list[Any]:
 
 
 def things_in_module(module: ModuleType) -> Iterator[Any]:
-    """Yield the classes in a module's namespace."""
-    return _classes(vars(module).values())
+    """Yield the classes, signatures and programs in a module's namespace."""
+    return _telling(vars(module).values())
 
 
 def things_it_imports(module: ModuleType) -> Iterator[Any]:
-    """Yield the classes in the modules that a module imported by name."""
+    """Yield the same of the modules that a module imported by name."""
     for value in list(vars(module).values()):
         if issubclass(type(value), ModuleType):
-            yield from _classes(vars(value).values())
+            yield from _telling(vars(value).values())
 
 
-def _classes(values: Iterable[Any]) -> Iterator[type]:
-    return (value for value in list(values) if issubclass(type(value), type))
+def _telling(values: Iterable[Any]) -> Iterator[Any]:
+    kinds = (type, Module, SignatureSpec)
+    return (value for value in list(values) if issubclass(type(value), kinds))
 
 
 def things_in_class(cls: type) -> Iterator[Any]:
@@ -112,7 +113,7 @@ def _contents(cell: CellType) -> Iterator[Any]:
         return
     yield content
     if issubclass(type(content), ModuleType):
-        yield from _classes(vars(content).values())
+        yield from _telling(vars(content).values())
 
 
 def signatures_among(things: Iterable[Any]) -> Iterator[SignatureSpec]:
