@@ -49,7 +49,7 @@ from langprog.signature.shapes import CLEANING, LIMITS
 _BY_NAME: Mapping[str, Any] = types.MappingProxyType(
     {"str": str, "int": int, "float": float, "bool": bool, "any": Any}
 )
-_METHODS = frozenset(dir(BaseModel))
+_METHODS = frozenset({*dir(BaseModel), *dir(type(BaseModel))})
 _FILTERS = threading.Lock()
 # What typing, enum, dataclasses and pydantic raise for what they cannot make.
 _FAILURES = (

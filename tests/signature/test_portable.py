@@ -322,7 +322,7 @@ def test_what_would_become_another_type_is_refused(data: Any) -> None:
 
 
 def test_a_field_named_like_a_method_comes_back_without_a_warning() -> None:
-    names = ["json", "copy", "model_x", "self", "dict", "schema"]
+    names = ["json", "copy", "mro", "model_x", "self", "dict", "schema"]
     for kind, more in (("model", {}), ("dataclass", {"frozen": False})):
         fields = [{"name": name, "type": "int"} for name in names]
         made = type_from_json({"kind": kind, "name": "M", **more, "fields": fields})
