@@ -15,14 +15,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from langprog.adapters import Adapter
-from langprog.artifact.classes import Classes, class_name, source_digest
+from langprog.artifact.classes import class_name, source_digest
 from langprog.errors import ArtifactError
-from langprog.modules import ClassData
 from langprog.signature import FieldSpec, Signature, SignatureSpec, type_to_json
 
 # Where rebuilt types have their stand-ins for validators, which only carry words.
-_STAND_INS = "langprog.signature.portable"
+_STAND_INS = "langprog.signature.rebuilt"
 _KINDS = ("validators", "field_validators", "root_validators", "model_validators")
 
 
@@ -64,49 +62,6 @@ def signature_digest(cls: type) -> str:
     assert issubclass(cls, Signature)
     found = {id(thing): thing for field in cls.spec.fields for thing in code_in(field.annotation)}
     return source_digest(cls, *sorted(found.values(), key=_name))
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ClassTypes:
-    """What the user's classes say of a signature's types.
-
-    Args:
-        classes: What may stand for them.
-    """
-
-    classes: Classes
-
-    def checked_by(self, signature: SignatureSpec) -> dict[str, Any] | None:
-        """Return the class whose types check values with code, as data; ``None`` for none.
-
-        Raises:
-            ArtifactError: There is code, but no Signature class declares it.
-        """
-        cls = declared_by(signature)
-        if cls is None:
-            return None
-        return {"class": class_name(cls), "source": signature_digest(cls)}
-
-    def adapter(self, reference: str) -> str | Adapter:
-        """Return the adapter that an artifact names.
-
-        Raises:
-            ArtifactError: There is none.
-        """
-        return self.classes.adapter(reference)
-
-    def restored(self, signature: SignatureSpec, checked_by: ClassData | None) -> SignatureSpec:
-        """Return a signature that was read, with the types that the class declares.
-
-        Raises:
-            ArtifactError: The class is missing or changed.
-        """
-        if checked_by is None:
-            return signature
-        name, source = checked_by.class_name, checked_by.source
-        return with_types_of(
-            signature, self.classes.find(name, source, Signature, signature_digest)[0]
-        )
 
 
 def with_types_of(spec: SignatureSpec, cls: type[Signature]) -> SignatureSpec:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from langprog.artifact.checking import ClassTypes
 from langprog.artifact.classes import Classes, class_name, source_digest
+from langprog.artifact.own_types import ClassTypes
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import (
     ROOT,
@@ -148,6 +148,14 @@ def settings_in(node: Node, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield f"{prefix or ROOT}.{name}", value
     for name, part in node.children().items():
         yield from settings_in(part, f"{prefix}.{name}" if prefix else name)
+
+
+def user_classes(node: Node) -> Iterator[str]:
+    """Yield the class of every module of the user's own, ``package.module:Class``."""
+    if isinstance(node, UserNode):
+        yield node.class_name
+    for part in node.children().values():
+        yield from user_classes(part)
 
 
 def _user_from(node: UserNode, parts: Mapping[str, Module], classes: Classes) -> Module:

@@ -234,7 +234,7 @@ def test_wrong_files_say_what_is_wrong(
     ("content", "words"),
     [
         (b"", "is empty"),
-        (b"\xff\xfe\x00", "not .JSON. text"),
+        (b"\xff\xff\x00", "not .JSON. text"),
         (b"PK\x03\x04", "not JSON"),
         (b"[1]", "no field 'format'"),
         (b'{"format": 1}', "'digest' is missing"),
@@ -283,6 +283,50 @@ def test_no_changed_byte_goes_unnoticed(
     except ArtifactError:
         return
     assert json.loads(path.read_bytes()) == original
+
+
+def test_two_parts_at_the_same_path_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    inner = lp.Pipeline(b=lp.Predict("x -> y", model="openai/hidden"))
+    save_program(lp.Pipeline(a=inner, c=lp.Predict("x -> z")), path)
+    program = json.loads(path.read_text())["program"]
+    program["steps"][1]["name"] = "a.b"
+    rewritten(path, program=program)
+    with pytest.raises(ArtifactError, match="two modules of the program are both called"):
+        lp.load(path)
+
+
+@pytest.mark.parametrize("name", ["model", "messages", "n", "stream"])
+def test_a_file_decides_no_part_of_a_request_that_is_langprogs_own(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "p.json"
+    save_program(lp.Predict("a -> b", sampling=lp.Sampling(extra={"top_k": 3})), path)
+    assert lp.load(path).predictors()["predict"].sampling.extra == {"top_k": 3}
+    program = json.loads(path.read_text())["program"]
+    program["sampling"]["extra"] = {"top_k": 3, name: "other"}
+    rewritten(path, program=program)
+    with pytest.raises(ArtifactError, match=f"extra holds '{name}', which langprog sets itself"):
+        lp.load(path)
+
+
+def test_a_part_that_stands_in_many_places_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    program: lp.Module = lp.Predict("a -> b")
+    for _ in range(40):  # 2**40 ways lead to the predictor
+        program = lp.Route([program, program])
+    save_program(program, path)
+    assert len(lp.load(path).predictors()) == 1
+
+
+def test_what_cannot_be_built_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    save_program(lp.Pipeline(step=lp.Predict("a -> b")), path)
+    program = json.loads(path.read_text())["program"]
+    program["steps"][0]["name"] = "self"
+    rewritten(path, program=program)
+    with pytest.raises(ArtifactError, match="cannot be made from what the artifact says of it"):
+        lp.load(path)
 
 
 def test_a_failed_save_leaves_the_old_file_alone(tmp_path: Path) -> None:
