@@ -7,7 +7,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -27,6 +27,7 @@ from langprog.errors import (
 
 # Of an error's body no more than this is read for its meaning.
 LONGEST_SAID = 20_000
+SHORTEST_SECRET = 8  # characters of a header that no message repeats
 _LENGTH = (
     r"context[_ ]?(?:length|window|size|limit)|maximum context|too many tokens"
     r"|(?:prompt|input|request|message)s?(?: is| are)? too (?:long|large)"
@@ -71,7 +72,7 @@ class Said:
 
 
 def error_of(
-    status: int, headers: Mapping[str, str], body: str, model: str, *, secret: str = ""
+    status: int, headers: Mapping[str, str], body: str, model: str, *, secrets: Sequence[str] = ()
 ) -> LMError:
     """Return the error that a reply with this status stands for.
 
@@ -80,10 +81,11 @@ def error_of(
         headers: Of the reply.
         body: Of the reply, or its beginning.
         model: Name of the model that was asked.
-        secret: The key that was sent; an endpoint may repeat it, the error's message does not.
+        secrets: What was sent of keys and headers; an endpoint may repeat it, the error's message
+            does not.
     """
     said = read_error(body)
-    line = said.line.replace(secret, "***") if secret else said.line
+    line = _hidden(said.line, secrets)
     message = f"{model}: HTTP {status}: {line}" if line else f"{model}: HTTP {status}"
     wait = retry_after(headers)
     if status == 429 and not ACCOUNT.search(said.words):
@@ -101,10 +103,15 @@ def error_of(
     if status >= 500 or status < 300:
         return ServerError(message, model=model, retry_after=wait)
     if status < 400:
-        place = _named(headers).get("location", "")
-        place = place.replace(secret, "***") if secret else place
+        place = _hidden(_named(headers).get("location", ""), secrets)
         return BadRequestError(_moved(model, status, place), model=model)
     return _refused(status, message, model, said)
+
+
+def _hidden(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
 
 
 def _refused(status: int, message: str, model: str, said: Said) -> LMError:

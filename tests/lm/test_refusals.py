@@ -785,7 +785,7 @@ def test_what_people_read_names_the_place_and_the_gateways_own_news() -> None:
 
 def test_a_key_that_an_endpoint_repeats_is_in_no_message_and_hides_no_setting() -> None:
     body = json.dumps(openai("Unsupported parameter: 'temperature' for key temp"))
-    refused = error_of(400, {}, body, "m", secret="temp")
+    refused = error_of(400, {}, body, "m", secrets=("temp",))
     assert isinstance(refused, BadRequestError)
     assert "temp" not in str(refused)
     refusal = refusal_in(refused, EVERYTHING)
