@@ -124,7 +124,7 @@ def by_bare_threads(ask: Ask) -> list[int]:
 
     for number in range(COUNT):
         _thread.start_new_thread(work, (number,))
-    answers = [got.get() for _ in range(COUNT)]
+    answers = [got.get(timeout=30) for _ in range(COUNT)]
     for answer in answers:
         if isinstance(answer, LangprogError):
             raise answer
