@@ -258,6 +258,11 @@ REFUSED: list[tuple[str, int, Any]] = [
     ("seed", 400, {"detail": "Validation: Unsupported parameter(s): `seed`"}),
     ("reasoning_effort", 400, openai("Unsupported parameter: `reasoning_effort`")),
     # xAI
+    *[(name, 501, openai(f"{name} not implemented")) for name in ("stop", "top_p", "seed")],
+    *[
+        (name, 400, openai(f"{name}: Extra inputs are not permitted"))
+        for name in ("stop", "top_p", "temperature")
+    ],
     ("stop", 400, xai("Argument not supported on this model: stop")),
     ("logprobs", 400, xai("Argument not supported on this model: logprobs")),
     ("reasoning_effort", 400, xai("Argument not supported on this model: reasoningEffort")),
