@@ -12,6 +12,7 @@ from typing import Any
 _NUMBER = re.compile(
     r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})++|\d++)?(?:\.\d*+)?(?:[eE][+-]?\d++)?", re.ASCII
 )
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+", re.ASCII)
 _HEADER = re.compile(r"```[\w+-]*+[ \t]*+\n")
 _SEPARATORS = re.compile(r"[\s_-]+")
 _NEGATIVE = re.compile(r"-\s*[\d.]")
@@ -138,6 +139,8 @@ def number(kind: type, text: str) -> int | float:
         if math.isinf(value):
             raise mismatch(text, "a finite number")
         return value
+    if _GROUPED.fullmatch(bare):  # 1.000 is a thousand in half of Europe
+        raise mismatch(text, "an integer, without a point")
     if len(digits) > _LONGEST or len(exponent) > 4:
         raise mismatch(text, "an integer")
     whole, part = Decimal(f"{digits}e{exponent or 0}").as_integer_ratio()

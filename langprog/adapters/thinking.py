@@ -15,9 +15,11 @@ from typing import NamedTuple
 from langprog.errors import ParseError
 
 _NAMES = (
-    r"think|thinking|thoughts?|thought_process|reason|reasoning|reflection|analysis|scratchpad"
-    r"|rationale|deliberation|(?:inner_|internal_)?monologue|internal_(?:thoughts|reasoning)"
-    r"|chain_of_thought|antthinking|longcat_think"
+    r"(?:(?:inner|internal|private|hidden|my|self|deep|step_by_step|longcat)[_-])?"
+    r"(?:think|thinking|thoughts?|reason|reasoning|reflection|analysis|scratchpad|scratch_pad"
+    r"|rationale|deliberation|monologue|chain[_-]of[_-]thoughts?|thought[_-]chain)"
+    r"(?:[_-](?:process|steps?|trace|block|chain|content|text))?"
+    r"|reflect|cot|antthinking|brainstorm(?:ing)?"
 )
 _TAG = re.compile(
     rf"<(?P<xml>/?)(?P<a>(?:[\w.-]{{1,20}}:)?(?:{_NAMES}))(?:[ \t][^<>\n]{{0,100}})?>"
