@@ -9,7 +9,13 @@
 
 from langprog.artifact.diff import ArtifactDiff, PredictorDiff, Words, diff_artifacts, word_diff
 from langprog.artifact.digest import canonical, digest_of
-from langprog.artifact.files import Artifact, load, read_artifact, save_program
+from langprog.artifact.files import (
+    Artifact,
+    check_writable,
+    load,
+    read_artifact,
+    save_program,
+)
 from langprog.artifact.model_table import models_in, with_models
 from langprog.artifact.nodes import program_to_json
 from langprog.evaluation import looks_secret
@@ -20,6 +26,7 @@ __all__ = [
     "PredictorDiff",
     "Words",
     "canonical",
+    "check_writable",
     "diff_artifacts",
     "digest_of",
     "load",

@@ -22,7 +22,9 @@ from langprog.artifact.digest import digest_of, ordered, readable
 from langprog.artifact.format import FORMAT, ArtifactData
 from langprog.artifact.model_table import (
     Models,
+    check_names,
     model_table,
+    models_in,
     with_own_sampling,
     with_recorded_models,
 )
@@ -130,6 +132,18 @@ def save_program(
     finally:
         Path(name).unlink(missing_ok=True)
     return digest
+
+
+def check_writable(program: Module) -> None:
+    """Check that an artifact can hold a program, before anything is spent on it.
+
+    Raises:
+        ArtifactError: Something in it cannot be written, looks like a secret, or is an address
+            where a model's name should be.
+    """
+    program = with_own_sampling(program)
+    _text_of(content_of(program, None, ()))
+    check_names({str(model) for _, model in models_in(program)})
 
 
 def _check_place(target: Path) -> None:
