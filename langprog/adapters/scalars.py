@@ -20,6 +20,7 @@ _TRUE = frozenset({"true", "yes"})
 _FALSE = frozenset({"false", "no"})
 _NULL = frozenset({"null", "none"})
 _DECORATION = "*_`'\" \t\r\n"
+_LONGER = 1000  # characters of blanks and dashes inside a choice
 _LONGEST = 4000  # digits of an integer; Python itself refuses to read more
 
 
@@ -93,7 +94,9 @@ def chosen(choices: Mapping[str, Any], text: str) -> Any:
     """
     if text in choices:
         return choices[text]
-    bare = _bare(text)
+    # What is far longer than any choice is none, and is not looked at letter by letter.
+    short = len(text.strip(_DECORATION + ".")) <= _LONGER + 2 * max(map(len, choices), default=0)
+    bare = _bare(text) if short else ""
     fitting = [key for key in choices if _bare(key) == bare] if bare else []
     if len(fitting) != 1:
         raise mismatch(text, f"one of: {', '.join(choices)}")

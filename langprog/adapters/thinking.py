@@ -40,6 +40,7 @@ _HEAD = re.compile(
 )
 _NAMELESS = "analysis"  # a channel whose tokens a server took away
 _NAMELESS_FINAL = "assistantfinal"
+MOST_TAGS = 20_000  # in one reply; no model writes more, and each of them takes memory
 _DEEPEST = 8  # blocks whose inner tags are counted
 
 
@@ -156,9 +157,20 @@ class Thinking:
         return first
 
 
+def check_count(tags: Sequence[object], text: str) -> None:
+    """Check that one more tag or marker is not one too many.
+
+    Raises:
+        ParseError: It is.
+    """
+    if len(tags) >= MOST_TAGS:
+        raise ParseError(f"it holds more than {MOST_TAGS} tags or markers", text=text)
+
+
 def _tags(text: str) -> list[_Tag]:
-    tags = []
+    tags: list[_Tag] = []
     for match in _TAG.finditer(text):
+        check_count(tags, text)
         start, end = match.span()
         if match["final"]:
             tags.append(_Tag("channel", False, start, end, True))

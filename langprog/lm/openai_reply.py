@@ -44,11 +44,11 @@ def read_completion(
         raise_error_in(data, name, secrets)
         choices = _in_order(data["choices"])
         messages = [choice["message"] for choice in choices]
-        reasons: tuple[FinishReason, ...] = tuple(map(reason_of, choices))
+        reasons = tuple(map(reason_of, choices))
         usage = read_usage(data.get("usage") or {})
         silent = all(choice.get("finish_reason") in SILENT for choice in choices)
         if incomplete(data) or (silent and at_limit(request, usage)):
-            reasons = ("length",) * len(reasons)
+            reasons = tuple("length" for _ in reasons)
         texts = tuple(map(text_in, messages, reasons))
         calls = tuple(tool_calls_in(message.get("tool_calls")) for message in messages)
         reasoning = tuple(reasoning_in(message) for message in messages)
