@@ -22,6 +22,7 @@ from langprog.artifact.digest import digest_of, ordered, readable
 from langprog.artifact.format import FORMAT, ArtifactData
 from langprog.artifact.model_table import (
     Models,
+    check_extra,
     check_names,
     model_table,
     models_in,
@@ -144,6 +145,7 @@ def check_writable(program: Module) -> None:
     program = with_own_sampling(program)
     _text_of(content_of(program, None, ()))
     check_names({str(model) for _, model in models_in(program)})
+    check_extra(program)
 
 
 def _check_place(target: Path) -> None:
