@@ -103,7 +103,7 @@ def ours(name: str, cap: int, task: Task, place: Place, seed: int) -> dict[str, 
         cache=MemoryCache(),
         width=THREADS,
     )
-    with lp.using(lm=model):
+    with lp.using(lm=model, adapter="chat"):  # as the published figures were measured
         started, before = time.perf_counter(), place.count.value
         result = OURS[name](concurrency=THREADS).compile(
             task.program,
@@ -123,7 +123,7 @@ def ours(name: str, cap: int, task: Task, place: Place, seed: int) -> dict[str, 
 def uncompiled(task: Task, place: Place) -> dict[str, Any]:
     """Score the program as it is."""
     model = lp.LM(f"pocket/{place.size}", base_url=place.url, api_key="none", width=THREADS)
-    with lp.using(lm=model):
+    with lp.using(lm=model, adapter="chat"):  # as the published figures were measured
         return {"base": lp.evaluate(task.program, task.test, task.metric).mean}
 
 

@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from langprog.modules import Learned as Learned
     from langprog.modules import LogProbability as LogProbability
     from langprog.modules import Module as Module
+    from langprog.modules import Parameter as Parameter
     from langprog.modules import Pipeline as Pipeline
     from langprog.modules import Predict as Predict
     from langprog.modules import Prediction as Prediction
+    from langprog.modules import Refine as Refine
     from langprog.modules import Route as Route
     from langprog.modules import Router as Router
     from langprog.modules import Vote as Vote
@@ -68,10 +70,12 @@ _ROOM_OF = {
     "ModelRef": "lm",
     "Module": "modules",
     "Output": "signature",
+    "Parameter": "modules",
     "Pipeline": "modules",
     "Predict": "modules",
     "Prediction": "modules",
     "Price": "lm",
+    "Refine": "modules",
     "Report": "evaluation",
     "Request": "lm",
     "Route": "modules",
@@ -112,10 +116,12 @@ __all__ = [
     "ModelRef",
     "Module",
     "Output",
+    "Parameter",
     "Pipeline",
     "Predict",
     "Prediction",
     "Price",
+    "Refine",
     "Report",
     "Request",
     "Route",

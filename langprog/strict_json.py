@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NoReturn
 
 
@@ -11,10 +12,13 @@ def strict_json(text: str) -> Any:
 
     Raises:
         json.JSONDecodeError: It is no JSON.
-        ValueError: A field comes twice, a number is not finite, or it is nested too deeply.
+        ValueError: A field comes twice, a number is not finite or too long, or it is nested too
+            deeply.
     """
     try:
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        return json.loads(
+            text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite
+        )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -22,10 +26,19 @@ def strict_json(text: str) -> Any:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the field {twice!r} comes twice")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise ValueError(f"the field {name!r:.80} comes twice")
+            seen.add(name)
     return found
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits:.40} is larger than any number here")
+    return number
 
 
 def _no_number(word: str) -> NoReturn:

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import final
 
-from langprog import Budget, Cascade, Module
+from langprog import Budget, Module
 from langprog.errors import InputError
 from langprog.evaluation import Metric
 from langprog.lm import LanguageModel, ModelRef
@@ -197,7 +197,8 @@ class Optimizer(ABC):
     def signals(self, program: Module) -> dict[str, Signal]:
         """Return how sure each cascade of the program is asked to be, by its path."""
         modules = program.named_modules().items()
-        return {path: module.signal for path, module in modules if isinstance(module, Cascade)}
+        asked = {path: module.escalation_signal() for path, module in modules}
+        return {path: signal for path, signal in asked.items() if signal is not None}
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return models that the search names beside those of the program."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from langprog import Module, using
 from langprog.errors import BudgetExceeded, InputError
 from langprog.evaluation import metric_name
-from langprog.lm import Budgeted, LanguageModel, Ledger, ModelRef, Recorded, layers_of, model_from
+from langprog.lm import LanguageModel, Ledger, ModelRef, Recorded, keep_budgets, model_from
 from langprog.modules import Signal
 from langprog.runtime import deciding_schemas
 from optimizers.allowance import SPARE, Allowance, Share, plan, unpaid
@@ -35,7 +35,6 @@ from optimizers.preflight import (
     Preflight,
     Probe,
     alternatives,
-    calls_a_query,
     forecast,
     grown,
     probed,
@@ -45,6 +44,7 @@ from optimizers.progress import Finished, Foreseen, Noted, Progress, StageStarte
 from optimizers.report import CompileReport, compared_rows, prompts_of
 from optimizers.run import Materials, Run, ShareSpent, Tally
 from optimizers.scoring import QueryCost, Scorer
+from optimizers.shared_state import Watched
 from optimizers.teller import Teller
 
 
@@ -137,7 +137,7 @@ def _preflight(
     probe: Probe | None = None,
 ) -> Preflight:
     parts, predictors = order.parts, len(order.program.predictors())
-    divided = plan(order.budget, len(parts.holdout), calls_a_query(order.program))
+    divided = plan(order.budget, len(parts.holdout), order.program.calls_per_example())
     searched = divided.search.without(divided.kept(cost.plus(grown(cost))))
     facts = Facts(
         predictors,
@@ -159,9 +159,11 @@ class _Compilation:
         self._order = order
         self._journal = journal
         earlier = journal.earlier
-        self._plan = plan(order.budget, len(order.parts.holdout), calls_a_query(order.program))
+        calls = order.program.calls_per_example()
+        self._plan = plan(order.budget, len(order.parts.holdout), calls)
         self._ledger = Ledger(unpaid(order.budget, earlier.paid, earlier.seconds))
         self._teller = Teller(progress, order.budget, self._ledger, journal)
+        self._watched = Watched(order.program, self._teller.notice)
         self._asked = AskedModels()
         self._wrapped: dict[int, tuple[LanguageModel, Recorded]] = {}
         self._scorer = Scorer(
@@ -175,7 +177,7 @@ class _Compilation:
     async def run(self) -> Compiled:
         order, searcher = self._order, self._searcher
         with (
-            using(budget=self._ledger, wrap=self._recorded),
+            using(budget=self._ledger, wrap=self._recorded, notice=self._teller.notice),
             Dialects(
                 models_of(order.program, searcher.models_needed()), self._journal, self._teller
             ) as dialects,
@@ -198,6 +200,7 @@ class _Compilation:
         front = [
             replace(point, program=bind_program(point.program)) for point in front_of(self._points)
         ]
+        self._watched.say_changed()
         self._teller.spent()
         self._teller.tell(Finished(certificate.verdict, str(certificate)))
         rows = compared_rows(self._order.program.input_names(), pairs)
@@ -209,8 +212,7 @@ class _Compilation:
         known = self._wrapped.get(id(model))
         if known is None:
             self._asked.add(model)
-            reserves = any(isinstance(layer, Budgeted) for layer in layers_of(model))
-            counted = model if reserves else Budgeted(model)
+            counted = keep_budgets(model, self._ledger)
             # The model is kept as well: its id stays taken as long as this knows it.
             known = self._wrapped[id(model)] = (model, Recorded(counted, self._journal))
         return known[1]
@@ -236,6 +238,7 @@ class _Compilation:
             self._teller.note(
                 Noted(f"{parts.moved} examples were given twice and kept in one part", True)
             )
+        self._watched.say_hidden()
         self._foresee()
         few = too_few(self._plan.certified_rows)
         if few is not None:

@@ -15,6 +15,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from langprog import Module
 from langprog.errors import InputError
 from langprog.lm import LanguageModel, ModelRef
 from optimizers.base import Optimizer
@@ -73,6 +74,10 @@ class Compiler(Optimizer):
             proposing=proposing,
             concurrency=self.concurrency,
         )
+
+    def check(self, program: Module) -> None:
+        """Refuse what a round refuses."""
+        self._round().check(program)
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the models to choose from, and the proposer."""

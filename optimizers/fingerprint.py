@@ -41,16 +41,18 @@ def program_digest(program: Module) -> str:
     parts: dict[str, Any] = {}
     for path, module in program.named_modules().items():
         parts[path] = {"class": _class_identity(type(module))}
-    for path, predictor in program.predictors().items():
+    predictors = program.predictors()
+    for path, predictor in predictors.items():
         parts[path]["signature"] = predictor.signature.digest
         parts[path]["demos"] = [demo.digest for demo in predictor.demos]
     for key, parameter in program.parameters().items():
         value = parameter.value
         if parameter.kind == "adapter" and value is not None:
             value = reference_of(value)
-        if parameter.kind not in ("instruction", "demos"):
-            value = model_name(value) if parameter.kind == "model" else value
-            parts[key] = repr(value)
+        # Those of predictors are in the digests of signature and demonstrations.
+        known = key.rpartition(".")[0] in predictors
+        if not known or parameter.kind not in ("instruction", "demos"):
+            parts[key] = repr(model_name(value) if parameter.kind == "model" else value)
     return json_digest(parts)
 
 

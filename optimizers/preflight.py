@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langprog import BestOf, Cascade, Module, Route, Sampling, Vote
+from langprog import Module, Sampling
 from langprog.evaluation import Metric, Row, student_quantile
 from langprog.example import Example
 from langprog.lm import price_in
@@ -263,24 +263,9 @@ async def probed(
     )
 
 
-def calls_a_query(program: Module) -> int:
-    """Return how many calls a query takes: of steps that stand in for one another, one counts."""
-    inside = program.children()
-    if isinstance(program, (Cascade, Route)):
-        return max(calls_a_query(step) for step in program.steps)
-    if isinstance(program, Vote):
-        keep = 0 if program.keep is None else calls_a_query(program.keep)
-        return program.k * (calls_a_query(program.module) + (keep if program.k > 1 else 0))
-    if isinstance(program, BestOf):
-        judge = calls_a_query(program.judge) if program.k > 1 else 0
-        return program.k * (calls_a_query(program.generators[0]) + judge)
-    return int(program.predicts) + sum(map(calls_a_query, inside.values()))
-
-
 def alternatives(program: Module) -> int:
-    """Return how many steps the cascades and routes of a program have in all."""
-    modules = program.named_modules().values()
-    return sum(len(one.steps) for one in modules if isinstance(one, (Cascade, Route)))
+    """Return how many steps of a program stand in for one another, in all."""
+    return sum(len(each.alternative_steps()) for each in program.named_modules().values())
 
 
 def grown(cost: QueryCost) -> QueryCost:
@@ -303,7 +288,7 @@ def rendered_cost(program: Module, examples: Sequence[Example]) -> tuple[QueryCo
         else:
             dollars += price.request + (prompt * price.input + REPLY_TOKENS * price.output) / 1e6
     count = len(program.predictors())
-    calls = calls_a_query(program)
+    calls = program.calls_per_example()
     # Of the predictors that stand in for one another nobody knows yet which are asked.
     return QueryCost(float(calls), tokens * calls / count, dollars * calls / count), known
 

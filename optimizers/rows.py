@@ -60,7 +60,10 @@ async def _all(jobs: Sequence[Job], metric: Metric, concurrency: int) -> list[li
     each = max(1, concurrency // at_once)
 
     async def one(job: Job) -> list[Row]:
-        report = await aevaluate(job.program, job.examples, metric, concurrency=each)
+        # A copy: what a program remembers reaches neither the one that was given nor other runs,
+        # whose results would depend on what was run before them.
+        program = job.program.with_parameters({})
+        report = await aevaluate(program, job.examples, metric, concurrency=each)
         return list(report.rows)
 
     results = await in_order([partial(one, job) for job in jobs], at_once)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from langprog import Example, Module
@@ -116,10 +117,10 @@ class Run:
 
     # --- what there is --------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def program(self) -> Module:
-        """The program where the search begins."""
-        return self.start.apply(self.materials.base)
+        """The program where the search begins: a copy, as parts of it may be called."""
+        return self.start.apply(self.materials.base).with_parameters({})
 
     @property
     def train(self) -> tuple[Example, ...]:

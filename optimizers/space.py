@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from langprog import Module
+from langprog.errors import InputError
+from optimizers.candidate import parameter_to_json
 
 Assignment = tuple[int, ...]
 
@@ -27,6 +32,49 @@ class Choice:
     def label(self, index: int) -> str:
         """Return a few words for value ``index``."""
         return self.labels[index] if self.labels else str(index)
+
+
+def module_choices(program: Module) -> list[Choice]:
+    """Return what every module of a program says that a search may set on it.
+
+    Args:
+        program: The program; a choice's first value is what it has now.
+
+    Raises:
+        InputError: A module offers values for what is no parameter of it, values that it refuses
+            itself, or values that are no plain data.
+    """
+    choices = []
+    for path, module in program.named_modules().items():
+        known = module.own_parameters()
+        place = f"the search space of {path} ({type(module).__name__})"
+        space = module.search_space()
+        if not isinstance(space, Mapping):
+            raise InputError(f"{place} is a {type(space).__name__}: return names with lists")
+        for name, offered in space.items():
+            if name not in known:
+                raise InputError(f"{place} has {name!r}, which is none of its own_parameters()")
+            if isinstance(offered, str) or not isinstance(offered, Sequence):
+                raise InputError(f"{place} has no list of values for {name!r}, but {offered!r}")
+            values = [known[name].value]
+            for value in offered:
+                _check_value(module, name, value, place)
+                if value not in values:
+                    values.append(value)
+            labels = [module.value_label(name, value) for value in values]
+            choices.append(Choice(f"{path}.{name}", values, labels))
+    return choices
+
+
+def _check_value(module: Module, name: str, value: Any, place: str) -> None:
+    try:
+        json.dumps(parameter_to_json(value))
+    except (TypeError, ValueError):
+        raise InputError(f"{place} offers {value!r:.80} for {name!r}: no plain data") from None
+    try:
+        module.with_own_parameters({name: value})
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{place} offers {value!r:.80} for {name!r}: {error}") from None
 
 
 @dataclass(frozen=True)

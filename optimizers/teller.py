@@ -41,6 +41,11 @@ class Teller:
         self.notes.append(noted)
         self._progress.on(noted)
 
+    def notice(self, text: str) -> None:
+        """Pass on what a person should know, once."""
+        if all(noted.text != text for noted in self.notes):
+            self.note(Noted(text, True))
+
     def paid(self) -> Metered:
         """Return what was paid so far, over all sessions."""
         spend = self._ledger.paid

@@ -22,6 +22,7 @@ from langprog.adapters.registry import (
     check_adapter,
     check_unclaimed,
     reference_of,
+    same_adapter,
 )
 from langprog.adapters.thinking import answer_in
 from langprog.adapters.values import decode, encode, from_data, json_text
@@ -48,6 +49,7 @@ __all__ = [
     "json_text",
     "object_in",
     "reference_of",
+    "same_adapter",
     "sent_back",
     "shown",
     "values_from_object",

@@ -110,6 +110,16 @@ def reference_of(adapter: str | Adapter) -> str:
     return adapter.name if adapter.version == 1 else f"{adapter.name}@{adapter.version}"
 
 
+def same_adapter(first: str | Adapter | None, second: str | Adapter | None) -> bool:
+    """Return whether two adapters are one: of the same class and version, with the same state."""
+    if first is second or first == second:
+        return True
+    if first is None or second is None or isinstance(first, str) or isinstance(second, str):
+        return False
+    alike = type(first) is type(second) and reference_of(first) == reference_of(second)
+    return alike and vars(first) == vars(second)
+
+
 def check_unclaimed(adapter: Adapter) -> None:
     """See to it that nobody else's adapter would be taken for this one when its name is read.
 

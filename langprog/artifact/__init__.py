@@ -1,7 +1,9 @@
 """Artifacts: a program as one JSON file that runs anywhere.
 
-- ``files``: save, read, load. ``format``: the file field by field.
+- ``files``: read and load. ``writing``: save. ``format``: the file field by field.
+- ``reading``: any file, in bounded time and memory. ``foreign``, ``costs``: what it may be.
 - ``nodes``: programs as data. ``classes``, ``checking``: what the user's own code stays.
+- ``own_types``, ``namespaces``: the user's types in a loaded program, and where they are.
 - ``proof``, ``samples``: the round trip. ``digest``, ``secrets``: what is signed, what is refused.
 - ``model_table``: prices, endpoints, and which models a loaded program may ask.
 - ``diff``: what changed between two artifacts.
@@ -9,15 +11,11 @@
 
 from langprog.artifact.diff import ArtifactDiff, PredictorDiff, Words, diff_artifacts, word_diff
 from langprog.artifact.digest import canonical, digest_of
-from langprog.artifact.files import (
-    Artifact,
-    check_writable,
-    load,
-    read_artifact,
-    save_program,
-)
+from langprog.artifact.files import Artifact, load, read_artifact
 from langprog.artifact.model_table import models_in, with_models
 from langprog.artifact.nodes import program_to_json
+from langprog.artifact.samples import sample_of
+from langprog.artifact.writing import check_writable, save_program
 from langprog.evaluation import looks_secret
 
 __all__ = [
@@ -34,6 +32,7 @@ __all__ = [
     "models_in",
     "program_to_json",
     "read_artifact",
+    "sample_of",
     "save_program",
     "with_models",
     "word_diff",

@@ -20,7 +20,7 @@ from langprog.errors import ArtifactError
 from langprog.signature import FieldSpec, Signature, SignatureSpec, type_to_json
 
 # Where rebuilt types have their stand-ins for validators, which only carry words.
-_STAND_INS = "langprog.signature.portable"
+_STAND_INS = "langprog.signature.rebuilt"
 _KINDS = ("validators", "field_validators", "root_validators", "model_validators")
 
 

@@ -1,7 +1,7 @@
 """The user's own classes: named in an artifact with a digest of their source, never held by it.
 
 They come back only where the caller hands them over or allows their module to be imported, and
-only while their source is what it was.
+only while their source is what it was. The types that their signatures use come with them.
 """
 
 from __future__ import annotations
@@ -13,15 +13,40 @@ import inspect
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from langprog.adapters import AUTO, Adapter, adapter_named, check_adapter, reference_of
+from langprog.artifact.namespaces import (
+    all_own_types,
+    is_own_type,
+    modules_of,
+    things_in_class,
+    things_in_module,
+    things_it_imports,
+)
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import Module
 from langprog.signature import Signature
 
-Handed = type[Module] | Module | type[Signature]
+Handed = type[Module] | Module | type[Signature] | type[Any]
+
+# What goes wrong when code of the user's runs; nothing of it is a bug of ours.
+_FAILURES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 
 
 def class_name(cls: type) -> str:
@@ -74,29 +99,41 @@ def _functions(cls: type) -> dict[str, Any]:
     return {name: value for name, value in vars(cls).items() if inspect.isfunction(value)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Classes:
     """What the caller of ``load`` hands over or allows.
 
     Args:
-        handed: Module classes, instances to take over, Signature classes.
+        handed: Module classes, instances to take over, Signature classes, and the Enums,
+            dataclasses and models that signatures use.
         allowed: Modules (with what is inside them) that may be imported.
         adapters: The user's own adapters.
+        user_code: The classes of the user's modules in the artifact, ``package.module:Class``.
+        proving: Whether a program is only compared with the one that it was saved from, so that
+            a type that cannot be had may stay a rebuilt one.
     """
 
     handed: Sequence[Handed] = ()
     allowed: Collection[str] = ()
     adapters: Sequence[Adapter] = ()
+    user_code: tuple[str, ...] = ()
+    proving: bool = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.handed, (type, Module)):
+            raise ArtifactError("classes= takes a list of classes: write classes=[...]")
+        if isinstance(self.allowed, str):
+            raise ArtifactError(
+                f"allow_modules= takes a list of names: write allow_modules=[{self.allowed!r:.60}]"
+            )
         for thing in self.handed:
             known = isinstance(thing, Module) or (
                 isinstance(thing, type) and issubclass(thing, (Module, Signature))
             )
-            if not known:
+            if not known and not is_own_type(thing):
                 raise ArtifactError(
-                    f"classes= takes lp.Module and lp.Signature classes, or programs, "
-                    f"not {thing!r:.60}"
+                    "classes= takes lp.Module and lp.Signature classes, programs, Enums, "
+                    f"dataclasses and pydantic models, not {thing!r:.60}"
                 )
         try:
             for adapter in self.adapters:
@@ -119,6 +156,72 @@ class Classes:
             raise ArtifactError(
                 f"{error}; one that the artifact needs is passed to lp.load(path, adapters=[...])"
             ) from None
+
+    @property
+    def decide_types(self) -> bool:
+        """Whether rebuilt types are not enough: code runs that could tell, or types were given."""
+        return bool(self.handed or self.allowed or self.user_code)
+
+    @property
+    def signatures(self) -> list[type[Signature]]:
+        """The Signature classes that were handed over."""
+        return [
+            thing
+            for thing in self.handed
+            if isinstance(thing, type) and issubclass(thing, Signature)
+        ]
+
+    def groups(self) -> Iterator[list[Any]]:
+        """Yield what may hold the user's types, the nearest first.
+
+        What was handed over; what the code of the modules can see; what is in the allowed
+        modules; and the modules themselves, made anew to see what is in them.
+        """
+        yield [*self.handed, *all_own_types(filter(is_own_type, self.handed))]
+        yield self._in_classes
+        yield [thing for module in self._modules for thing in things_in_module(module)]
+        yield self._made
+        yield self._in_allowed
+        yield [thing for module in self._modules for thing in things_it_imports(module)]
+
+    @cached_property
+    def _classes(self) -> list[type]:
+        handed = [_class_of(thing) for thing in self.handed if not is_own_type(thing)]
+        paths = {cls.__qualname__ for cls in handed}
+        others = [name for name in self.user_code if name.partition(":")[2] not in paths]
+        imported = [self._imported_quietly(name) for name in others]
+        return [*handed, *(cls for cls in imported if cls is not None)]
+
+    @cached_property
+    def _in_classes(self) -> list[Any]:
+        return [thing for cls in self._classes for thing in things_in_class(cls)]
+
+    @cached_property
+    def _modules(self) -> list[ModuleType]:
+        return list(dict.fromkeys(each for cls in self._classes for each in modules_of(cls)))
+
+    def _imported_quietly(self, name: str) -> Any:
+        if not self._allows(name.partition(":")[0]):
+            return None
+        return self._imported(name, Module)
+
+    @cached_property
+    def _in_allowed(self) -> list[Any]:
+        modules = [_module_named(name) for name in self.allowed]
+        return [thing for module in modules for thing in things_in_module(module)]
+
+    @cached_property
+    def _made(self) -> list[Any]:
+        made = []
+        for name in self.user_code:
+            handed = [each for each in self.handed if class_name(_class_of(each)) == name]
+            cls = next(iter(handed), None) or self._imported_quietly(name)
+            if _is_class(cls, Module):
+                try:
+                    made.append(cls())
+                except _FAILURES:  # said when the program itself is made
+                    continue
+        return made
 
     def find(
         self, name: str, source: str, base: type, digest: Callable[[type], str] = source_digest
@@ -155,7 +258,7 @@ class Classes:
 
     def _imported(self, name: str, base: type) -> Any:
         module, _, path = name.partition(":")
-        if not any(module == one or module.startswith(f"{one}.") for one in self.allowed):
+        if not self._allows(module):
             raise ArtifactError(
                 f"the artifact needs your class {name}: pass it, lp.load(path, classes=[...]), or "
                 f"allow its import, lp.load(path, allow_modules=[{module!r}])"
@@ -164,13 +267,27 @@ class Classes:
             found: Any = functools.reduce(
                 getattr, path.split("."), importlib.import_module(module)
             )
-        except (ImportError, AttributeError, SyntaxError) as error:
+        except _FAILURES as error:
             raise ArtifactError(
                 f"the artifact's class {name} cannot be imported: {error}"
             ) from None
         if not (isinstance(found, type) and issubclass(found, base)):
             raise ArtifactError(f"{name} is no lp.{base.__name__}")
         return found
+
+    def _allows(self, module: str) -> bool:
+        return any(module == name or module.startswith(f"{name}.") for name in self.allowed)
+
+
+def _module_named(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except _FAILURES as error:
+        raise ArtifactError(f"the allowed module {name} cannot be imported: {error}") from None
+
+
+def _is_class(thing: object, base: type) -> bool:
+    return isinstance(thing, type) and issubclass(thing, base)
 
 
 def _class_of(thing: Handed) -> type:

@@ -10,9 +10,8 @@ from typing import Any, Literal
 
 from langprog.artifact.digest import canonical
 from langprog.artifact.files import Artifact
-from langprog.artifact.format import PredictNode
-from langprog.artifact.nodes import predict_nodes, several_nodes
-from langprog.artifact.several import several_settings
+from langprog.artifact.nodes import predict_nodes, settings_in
+from langprog.modules import PredictNode
 
 _TOKENS = re.compile(r"\s+|\w+|[^\w\s]")
 
@@ -65,8 +64,8 @@ class ArtifactDiff:
         added: Predictors that only the second has.
         removed: Predictors that only the first has.
         changed: Predictors of both that differ, in the second's order.
-        settings: What votes, cascades and routes are set to, where it differs, as (before, after)
-            by path and name; None where there is none.
+        settings: What modules are set to beside their prompts, where it differs, as
+            (before, after) by path and name; None where there is none.
     """
 
     added: tuple[str, ...]
@@ -93,16 +92,10 @@ def diff_artifacts(first: Artifact, second: Artifact) -> ArtifactDiff:
         added=tuple(path for path in after if path not in before),
         removed=tuple(path for path in before if path not in after),
         changed=tuple(diff for diff in changed if diff),
-        settings=_differing(_set(first), _set(second)),
+        settings=_differing(
+            dict(settings_in(first.data.program)), dict(settings_in(second.data.program))
+        ),
     )
-
-
-def _set(artifact: Artifact) -> dict[str, Any]:
-    return {
-        f"{path}.{name}": value
-        for path, node in several_nodes(artifact.data.program)
-        for name, value in several_settings(node).items()
-    }
 
 
 def word_diff(before: str, after: str) -> tuple[Words, ...]:

@@ -1,11 +1,10 @@
-"""Write an artifact and prove that it comes back the same; read it, and trust nothing in it."""
+"""Read an artifact, and trust nothing in it."""
 
 from __future__ import annotations
 
-import inspect
-import json
+import dataclasses
 import os
-import tempfile
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,28 +12,39 @@ from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import SchemaError
 
-import langprog
 from langprog.adapters import Adapter
-from langprog.artifact.checking import declared_by
 from langprog.artifact.classes import Classes, Handed
-from langprog.artifact.digest import digest_of, ordered, readable
+from langprog.artifact.costs import check_costs
+from langprog.artifact.digest import digest_of
 from langprog.artifact.format import FORMAT, ArtifactData
 from langprog.artifact.model_table import (
     Models,
-    check_extra,
-    check_names,
-    model_table,
-    models_in,
-    with_own_sampling,
     with_recorded_models,
 )
-from langprog.artifact.nodes import model_names, program_from_node, program_to_json
-from langprog.artifact.proof import difference_of
-from langprog.artifact.secrets import refuse_secrets
-from langprog.errors import ArtifactError, LangprogError
-from langprog.modules import Module
-from langprog.strict_json import strict_json
+from langprog.artifact.nodes import (
+    model_names,
+    program_from_node,
+    user_classes,
+)
+from langprog.artifact.reading import data_in, one_line
+from langprog.errors import ArtifactError, ModelError
+from langprog.modules import UNKNOWN_KIND, Module
+
+# What building a program from wrong data raises; InputError is told apart before.
+UNBUILDABLE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    RuntimeError,
+    SchemaError,
+    TypeError,
+    ValueError,
+    re.error,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,7 @@ class Artifact:
         """Return the program, frozen.
 
         Args:
-            classes: The user's own classes that it needs, or instances to take over.
+            classes: The user's own classes that it needs, as for :func:`load`.
             allow_modules: Modules that may be imported to find such classes.
             models: What to ask in the place of the models that it names, by name.
             adapters: The user's own adapters that it needs.
@@ -84,184 +94,32 @@ class Artifact:
                 program, or a model's name holds an address.
             ModelError: It names no such model, or what is to be asked is none.
         """
+        return self.program_with(Classes(classes, allow_modules, adapters), models)
+
+    def program_with(self, classes: Classes, models: Models = MappingProxyType({})) -> Module:
+        """Return the program, frozen; as :meth:`program`, for what may stand for classes."""
         try:
-            known = Classes(classes, allow_modules, adapters)
+            user_code = tuple(dict.fromkeys(user_classes(self.data.program)))
+            known = dataclasses.replace(classes, user_code=user_code)
             program = program_from_node(self.data.program, known)
             return with_recorded_models(program, self.data.models, models).freeze()
         except ArtifactError as error:
-            raise ArtifactError(f"{self.path}: {error}") from None
+            raise ArtifactError(one_line(f"{self.path}: {error}")) from None
+        except ModelError as error:
+            if models:  # the caller's mistake
+                raise
+            raise ArtifactError(one_line(f"{self.path}: {error}")) from None
         except RecursionError:
-            raise ArtifactError(f"{self.path}: the program is nested too deeply") from None
-
-
-# --- writing -------------------------------------------------------------------------------------
-
-
-def save_program(
-    program: Module,
-    path: str | os.PathLike[str],
-    *,
-    evidence: Mapping[str, Any] | None = None,
-    canary: Sequence[Mapping[str, Any]] = (),
-) -> str:
-    """Write ``program`` to an artifact, atomically, once it is proven to come back the same.
-
-    Args:
-        program: Any program; a user's own classes are written by name.
-        path: The file; replaced only when the new one is complete and proven.
-        evidence: What a compile found out about it; plain JSON data.
-        canary: Rows that later show whether the models still answer as they did.
-
-    Returns:
-        The artifact's digest.
-
-    Raises:
-        ArtifactError: Something cannot be written, looks like a secret, or does not come back.
-    """
-    target = Path(os.path.realpath(path))  # a link stays one
-    _check_place(target)
-    program = with_own_sampling(program)
-    text, digest = _text_of(content_of(program, evidence, canary))
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as error:
-        raise ArtifactError(f"{target} cannot be written: {error.strerror}") from None
-    try:
-        _write(handle, text, target)
-        _prove(program, Path(name), canary)
-        _put(Path(name), target)
-    finally:
-        Path(name).unlink(missing_ok=True)
-    return digest
-
-
-def check_writable(program: Module) -> None:
-    """Check that an artifact can hold a program, before anything is spent on it.
-
-    Raises:
-        ArtifactError: Something in it cannot be written, looks like a secret, or is an address
-            where a model's name should be.
-    """
-    program = with_own_sampling(program)
-    _text_of(content_of(program, None, ()))
-    check_names({str(model) for _, model in models_in(program)})
-    check_extra(program)
-
-
-def _check_place(target: Path) -> None:
-    if target.is_dir():
-        raise ArtifactError(f"{target} is a folder: name a file in it")
-    if not target.parent.is_dir():
-        raise ArtifactError(f"{target} cannot be written: there is no folder {target.parent}")
-
-
-def content_of(
-    program: Module,
-    evidence: Mapping[str, Any] | None,
-    canary: Sequence[Mapping[str, Any]],
-) -> dict[str, Any]:
-    """Return what the digest covers.
-
-    Raises:
-        ArtifactError: Something is no plain JSON, or looks like a secret.
-    """
-    node = program_to_json(program)
-    content = {
-        "format": FORMAT,
-        "langprog": langprog.__version__,
-        "program": node,
-        "models": model_table(program),
-        "evidence": None if evidence is None else dict(evidence),
-        "canary": [dict(row) for row in canary],
-    }
-    try:
-        plain: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ArtifactError(f"the artifact would hold what is no plain JSON: {error}") from None
-    plain["evidence"] = ordered(plain["evidence"])
-    refuse_secrets(plain)
-    return plain
-
-
-def _text_of(content: dict[str, Any]) -> tuple[str, str]:
-    try:
-        digest = digest_of(content)
-    except ValueError as error:  # half of a character, mostly
-        raise ArtifactError(
-            f"the artifact would hold text that cannot be written: {error}"
-        ) from None
-    return readable({**content, "digest": digest}), digest
-
-
-def _write(handle: int, text: str, target: Path) -> None:
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), _mode(target))
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise ArtifactError(f"{target} cannot be written: {error.strerror}") from None
-
-
-def _mode(target: Path) -> int:
-    # As the file that is replaced; else what others need to run it, and no more.
-    return target.stat().st_mode & 0o777 if target.exists() else 0o644
-
-
-def _put(written: Path, target: Path) -> None:
-    try:
-        os.replace(written, target)
-        # Makes the rename itself survive a power cut.
-        handle = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise ArtifactError(f"{target} cannot be written: {error.strerror}") from None
-
-
-def _prove(program: Module, written: Path, canary: Sequence[Mapping[str, Any]]) -> None:
-    # The very file that will be the artifact is loaded again, not the data in memory.
-    try:
-        again = read_artifact(written).program(_templates(program), adapters=_adapters(program))
-        rows = [row.get("inputs", row) for row in canary]
-        difference = difference_of(program, again, [row for row in rows if isinstance(row, dict)])
-    except LangprogError as error:
-        told = str(error).removeprefix(f"{written}: ")
-        raise ArtifactError(f"the program does not come back from its artifact: {told}") from None
-    if difference is not None:
-        raise ArtifactError(
-            f"the program comes back different from its artifact ({difference}); nothing was saved"
-        )
-
-
-def _templates(program: Module) -> list[Handed]:
-    """Return what a caller of ``load`` would hand over: classes, where they need no arguments."""
-    found: list[Handed] = []
-    for module in program.named_modules().values():
-        cls = type(module)
-        try:
-            inspect.signature(cls).bind()
-        except (TypeError, ValueError):
-            found.append(module)
-        else:
-            found.append(cls)
-    declared = (declared_by(one.signature) for one in program.predictors().values())
-    return [*found, *(cls for cls in declared if cls is not None)]
-
-
-def _adapters(program: Module) -> list[Adapter]:
-    own = (
-        parameter.value
-        for parameter in program.parameters().values()
-        if parameter.kind == "adapter"
-    )
-    return [adapter for adapter in own if adapter is not None and not isinstance(adapter, str)]
-
-
-# --- reading -------------------------------------------------------------------------------------
+            raise ArtifactError(
+                one_line(f"{self.path}: the program is nested too deeply")
+            ) from None
+        except UNBUILDABLE as error:
+            told = one_line(f"{type(error).__name__}: {error}")
+            raise ArtifactError(
+                one_line(
+                    f"{self.path} describes no program that can be built ({told}): compile again"
+                )
+            ) from error
 
 
 def read_artifact(path: str | os.PathLike[str]) -> Artifact:
@@ -270,8 +128,14 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
     Raises:
         ArtifactError: It is missing, damaged, tampered with, of a newer format or incomplete.
     """
-    file = Path(path)
-    data = _data_in(file)
+    try:
+        return _read(Path(path))
+    except ArtifactError as error:
+        raise ArtifactError(one_line(str(error))) from None
+
+
+def _read(file: Path) -> Artifact:
+    data = data_in(file)
     version = data["format"]
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ArtifactError(f"{file}: {version!r:.40} is no format version")
@@ -282,40 +146,20 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
         )
     _check_digest(file, data)
     try:
+        check_costs(data.get("program"))
+    except ArtifactError as error:
+        raise ArtifactError(f"{file}: {error}") from None
+    try:
         return Artifact(file, ArtifactData.model_validate(data))
+    except RecursionError:
+        raise ArtifactError(f"{file}: the program is nested too deeply") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise ArtifactError(
-            f"{file}: {place}: {first['msg']}; it was not written by langprog: compile again"
-        ) from None
-
-
-def _data_in(file: Path) -> dict[str, Any]:
-    try:
-        text = file.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise ArtifactError(f"{file}: there is no such file") from None
-    except IsADirectoryError:
-        raise ArtifactError(f"{file} is a folder: name the artifact's file") from None
-    except OSError as error:
-        raise ArtifactError(f"{file} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ArtifactError(f"{file} is no artifact: it is not (JSON) text") from None
-    if not text.strip():
-        raise ArtifactError(f"{file} is no artifact: it is empty, not JSON")
-    try:
-        data = strict_json(text)
-    except ValueError as error:
-        cut = text.lstrip().startswith("{") and not text.rstrip().endswith("}")
-        if cut:
-            raise ArtifactError(
-                f"{file} is cut off: its JSON does not end; copy it again, or compile again"
-            ) from None
-        raise ArtifactError(f"{file} is no artifact: it is not JSON ({error})") from None
-    if not isinstance(data, dict) or "format" not in data:
-        raise ArtifactError(f"{file} is no artifact: it has no field 'format'")
-    return data
+        advice = "it was not written by langprog: compile again"
+        if first["type"] == UNKNOWN_KIND:
+            advice = "upgrade langprog, or install the package that provides it"
+        raise ArtifactError(f"{file}: {place}: {first['msg']}; {advice}") from None
 
 
 def _check_digest(file: Path, data: Mapping[str, Any]) -> None:
@@ -344,12 +188,21 @@ def load(
 ) -> Module:
     """Load a frozen program from its artifact; runs no code from the file.
 
+    Where code of the user's runs in the program, or something is handed over or allowed, values
+    are of the user's own Enums, dataclasses and models, which must describe the very types that
+    the artifact was written with. A program of built-in modules alone also loads with nothing
+    handed over: its values are then of types rebuilt from the artifact, which hold the same data
+    but are not the user's (``value.team is Team.BILLING`` is false, and there are no methods).
+
     Args:
         path: The artifact.
         classes: The user's own classes that it needs: module classes, or instances to take over
-            where a class cannot be made without arguments, and Signature classes with validators.
+            where a class cannot be made without arguments; Signature classes; and Enums,
+            dataclasses and models. The types in the signatures of a module that is handed over
+            are found through it: in its file, in its closures, and in the module itself, which
+            may be made once more for that.
         allow_modules: Modules, with what is inside them, that may be imported to find such
-            classes.
+            classes; types are looked for in the namespaces of those that are named here.
         models: What to ask in the place of the models that it names:
             ``{"house/llama": lp.LM("house/llama", base_url="http://...")}``, or another name. A
             model that is not replaced is found by its name, but where the artifact says that it
@@ -359,8 +212,8 @@ def load(
         adapters: The user's own adapters that it names and no installed package has.
 
     Raises:
-        ArtifactError: The artifact is damaged, changed or too new, a class or an adapter is
-            missing, or a model's name holds an address.
+        ArtifactError: The artifact is damaged, changed or too new, a class, a type or an adapter
+            is missing or has changed, or a model's name holds an address.
         ModelError: ``models`` has a name that the artifact does not, or holds what is no model.
     """
     return read_artifact(path).program(classes, allow_modules, models, adapters)

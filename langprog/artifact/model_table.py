@@ -94,13 +94,16 @@ def _by_name(name: str) -> ModelRef:
 
 def _line(ref: ModelRef) -> dict[str, Any]:
     price = ref.price
-    return {
+    line: dict[str, Any] = {
         "endpoint": portable_address(ref.endpoint),
         "input": None if price is None else price.input,
         "output": None if price is None else price.output,
         "cached_input": None if price is None else price.cached_input,
-        "price_source": (price and price.source) or None,
     }
+    # It stands there only where it is known, as files without it came first.
+    if price is not None and price.source:
+        line["price_source"] = price.source
+    return line
 
 
 # --- reading -------------------------------------------------------------------------------------

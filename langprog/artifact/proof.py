@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from langprog.adapters import ADAPTERS, AUTO, Adapter, adapter_named
+from langprog.adapters import ADAPTERS, AUTO, Adapter, adapter_named, same_adapter
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.samples import sample_of
 from langprog.errors import InputError
@@ -50,25 +50,28 @@ def _same_value(first: Parameter, second: Parameter) -> bool:
         return False
     if first.kind == "model":  # an artifact has models by name
         return model_name(first.value) == model_name(second.value)
+    if first.kind == "adapter":
+        return same_adapter(first.value, second.value)
     return bool(first.kind == "demos" or first.value == second.value)
 
 
 def _difference(one: Predict, other: Predict, rows: Rows) -> str | None:
     if model_name(one.model) != model_name(other.model):
         return "the model"
-    for name in ("adapter", "sampling"):
-        if getattr(one, name) != getattr(other, name):
-            return f"the {name}"
-    for adapter in _adapters(one):
+    if not same_adapter(one.adapter, other.adapter):
+        return "the adapter"
+    if one.sampling != other.sampling:
+        return "the sampling"
+    for adapter, again in zip(_adapters(one), _adapters(other), strict=True):
         name = adapter.name
-        if adapter.response_schema(one.signature) != adapter.response_schema(other.signature):
+        if adapter.response_schema(one.signature) != again.response_schema(other.signature):
             return f"the {name} reply's schema"
-        if adapter.tools(one.signature) != adapter.tools(other.signature):
+        if adapter.tools(one.signature) != again.tools(other.signature):
             return f"the {name} adapter's tools"
         for values in _inputs(one, rows):
             # Inputs are read back through the other's own types, which may be rebuilt ones.
             before = adapter.render(one.signature, one.demos, _read(one, values))
-            after = adapter.render(other.signature, other.demos, _read(other, values))
+            after = again.render(other.signature, other.demos, _read(other, values))
             for first, second in zip_longest(before, after):
                 if first != second:
                     role = "missing" if first is None else first.role

@@ -23,6 +23,8 @@ from langprog.signature import (
 _PLAIN: Mapping[type, Any] = MappingProxyType(
     {str: 'some "text" with [[marks]] and {braces}', int: 7, float: 0.5, bool: True}
 )
+# Values longer than this are not made.
+_LONGEST = 100_000
 
 
 def sample_of(field: FieldSpec) -> tuple[Any, ...]:
@@ -78,6 +80,8 @@ def _within(value: Any, limits: Mapping[str, Any]) -> Any:
     if isinstance(value, (int, float)):
         return _number_within(value, limits)
     least, most = limits.get("min_length", 0), limits.get("max_length", math.inf)
+    if least > _LONGEST:  # no prompt is so long, and no memory that large
+        return value
     if isinstance(value, str):
         value = value.ljust(least, "x")
         return value if len(value) <= most else value[: int(most)].strip().ljust(least, "x")

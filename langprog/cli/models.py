@@ -11,7 +11,7 @@ from langprog.lm import LanguageModel
 from langprog.modules import Module
 from langprog.runtime import LM, portable_address
 
-LM_HELP = "Model of modules that name none."
+LM_HELP = "Model of modules that name none, provider/model."
 MODEL_HELP = "NAME=provider/model: ask this model where the program names NAME; may be repeated."
 BASE_URL_HELP = (
     "Address of the models that --lm, --model and --models name, or else of all that the program "

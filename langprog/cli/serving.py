@@ -21,7 +21,8 @@ def serve(
 ) -> None:
     """Serve MODELS behind an OpenAI-compatible endpoint.
 
-    Until interrupted; the first line printed is the base URL.
+    Until interrupted; the first line printed is the base URL, for --base-url, OPENAI_BASE_URL or
+    base_url= of lp.LM. Ask for a model by the name that it has here.
     """
     asyncio.run(_serve({name: LM(name, cache=False) for name in models}, host, port))
 

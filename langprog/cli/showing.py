@@ -38,14 +38,15 @@ def show(
 
 
 def _show_program(terminal: Terminal, program: Module) -> None:
+    predictors = program.predictors()
     for path, module in program.named_modules().items():
         own = module.own_parameters()
         if not own:
             continue
         terminal.say()
         terminal.say(path, bold=True)
-        if isinstance(module, Predict):
-            _show_predictor(terminal, module)
+        if path in predictors:
+            _show_predictor(terminal, predictors[path])
         else:
             terminal.pairs({"kind": type(module).__name__, **_said(own)}.items())
 

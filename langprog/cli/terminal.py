@@ -26,6 +26,8 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from langprog.errors import LangprogWarning
+
 # C0 but for tab and end of line, DEL, C1; marks, embeddings, overrides and isolates of direction;
 # line and paragraph separators; halves of characters, which no terminal takes.
 STEERING = re.compile(
@@ -155,8 +157,13 @@ def guard_process() -> None:
     """
     plain = warnings.formatwarning
 
-    def warning(*given: Any, **options: Any) -> str:
-        return visible(plain(*given, **options))
+    def warning(
+        message: Warning | str, category: type[Warning], *given: Any, **options: Any
+    ) -> str:
+        # Of what the library itself warns of, a line of its code says nothing to a user.
+        if issubclass(category, LangprogWarning):
+            return visible(f"langprog: warning: {message}\n")
+        return visible(plain(message, category, *given, **options))
 
     def in_thread(given: threading.ExceptHookArgs) -> None:
         if given.exc_value is not None and not isinstance(given.exc_value, SystemExit):

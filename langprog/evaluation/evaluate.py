@@ -18,7 +18,7 @@ from langprog.evaluation.score import Metric, Score, as_score, check_metric, met
 from langprog.example import Example
 from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module, Prediction, RunUsage, record_trace, usage_of
-from langprog.runtime import run_sync, using
+from langprog.runtime import give_notice, run_sync, using
 
 Data = Iterable[Example | Mapping[str, Any]]
 OnRow = Callable[[Row], None]
@@ -110,7 +110,18 @@ async def aevaluate(
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
         done = tuple(row for row in rows if row is not None)
+        _say_unlisted(done)
         return Report(done, metric_name(metric), advice_on(program, done))
+
+
+def _say_unlisted(rows: Sequence[Row]) -> None:
+    """Say which predictors were called that a search would pass by."""
+    for name in dict.fromkeys(step.path for row in rows for step in row.trace if not step.listed):
+        give_notice(
+            f"the predictor {name!r} was called but is not a part of the program: no search sets "
+            "it and no artifact keeps it; make it an attribute of the module that calls it, in "
+            "its __init__"
+        )
 
 
 async def _work(

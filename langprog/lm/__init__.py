@@ -4,14 +4,18 @@
   text; ``streaming``: a completion piece by piece; ``finish``: why one ended.
 - clients: ``openai_compatible``, ``litellm_client``, ``scripted``.
 - wrappers, from the outside in: ``recording``, ``cache``, ``retry``, ``dialect``, ``throttle``,
-  ``budget``, ``pricing``. They stack because each one is a language model itself.
+  ``budgeted``, ``pricing``. They stack because each one is a language model itself.
 - ``capabilities``: what a model is known to be able to do.
-- ``price``, ``price_list``: what tokens cost. ``server``: models behind an endpoint.
+- ``budget``: caps, and ledgers of what is spent. ``price``, ``price_list``: what tokens
+  cost. ``server``: models behind an endpoint.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
 - ``model_ref``: a model as a program holds it, bound to the object that was handed over.
+
+The README beside this file shows how to ask a model directly and how to write one.
 """
 
-from langprog.lm.budget import Budget, Budgeted, Ledger, Reservation, Spend
+from langprog.lm.budget import Budget, Ledger, Reservation, Spend
+from langprog.lm.budgeted import Budgeted, keep_budgets
 from langprog.lm.cache import Cache, Cached, Cleared, DiskCache, MemoryCache
 from langprog.lm.capabilities import Capabilities, Declared, capabilities_of
 from langprog.lm.codec import completion_from_json, completion_to_json
@@ -129,6 +133,7 @@ __all__ = [
     "completion_to_json",
     "dialect_of",
     "finish_reason_of",
+    "keep_budgets",
     "layers_of",
     "model_from",
     "model_name",

@@ -18,29 +18,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-import warnings
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from numbers import Real
 
-from langprog.errors import (
-    BudgetExceeded,
-    Charge,
-    InputError,
-    LangprogWarning,
-    LMError,
-    ModelError,
-)
-from langprog.lm.price import Price
-from langprog.lm.pricing import has_audio, price_in
-from langprog.lm.prompt_size import most_tokens
-from langprog.lm.streaming import Completed, Delta, stream_completion
-from langprog.lm.types import Completion, LanguageModel, Request
-from langprog.lm.wrapper import Wrapper
+from langprog.errors import BudgetExceeded, Charge, InputError
+from langprog.lm.types import Completion, LanguageModel
 
-# Sent as max_tokens where a cap on tokens or dollars needs a bound and the request has none.
-LARGEST_REPLY = 4096
 # Of a dollar; a millionth of a token's price where a million tokens cost a dollar.
 DECIMALS = 12
 
@@ -154,6 +138,8 @@ class Ledger:
         self._started: float | None = None
         self._lock = threading.Lock()
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        # What reserves for models that do not do so themselves, by the model's id.
+        self.guards: dict[int, LanguageModel] = {}
 
     @property
     def paid(self) -> Spend:
@@ -265,121 +251,3 @@ class Ledger:
 def _wake(settled: asyncio.Future[None]) -> None:
     if not settled.done():
         settled.set_result(None)
-
-
-class Budgeted(Wrapper):
-    """Reserves in every ledger of a request before it is sent, and settles afterwards.
-
-    Belongs directly around what sends requests, inside retries, so that each one is counted.
-
-    Args:
-        inner: The model; where there is a ``Priced`` in it, its price bounds the dollars.
-    """
-
-    def __init__(self, inner: LanguageModel) -> None:
-        super().__init__(inner)
-        self._price = price_in(inner)
-        self._said = False
-
-    async def complete(self, request: Request) -> Completion:
-        """Answer ``request`` if every ledger agrees.
-
-        Raises:
-            BudgetExceeded: A ledger cannot take the call.
-            ModelError: A ledger caps dollars and the model's price is not known.
-        """
-        if not request.ledgers:
-            return await self.inner.complete(request)
-        request, reservations = await self._open(request)
-        try:
-            completion = await self.inner.complete(request)
-        except BaseException as error:
-            _close(reservations, _charge_of(error))
-            raise
-        for reservation in reservations:
-            reservation.settle(completion)
-        return completion
-
-    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Answer ``request`` piece by piece if every ledger agrees; raises as ``complete``.
-
-        A stream that is left before its end is charged with all that was reserved.
-        """
-        request, reservations = await self._open(request)
-        try:
-            async with aclosing(stream_completion(self.inner, request)) as deltas:
-                async for delta in deltas:
-                    if isinstance(delta, Completed):
-                        settled, reservations = reservations, []
-                        for reservation in settled:
-                            reservation.settle(delta.completion)
-                    yield delta
-        except BaseException as error:
-            _close(reservations, _charge_of(error))
-            raise
-
-    async def _open(self, request: Request) -> tuple[Request, list[Reservation]]:
-        bounded = any(
-            ledger.budget.tokens is not None or ledger.budget.dollars is not None
-            for ledger in request.payers
-        )
-        if bounded:
-            self._check_price(request)
-            request = self._with_bound(request)
-        return request, await self._reserve(request, bounded)
-
-    def _check_price(self, request: Request) -> None:
-        capped = any(ledger.budget.dollars is not None for ledger in request.payers)
-        if capped and self._price is None:
-            raise ModelError(
-                f"the price of {self.name} is not known, so a budget in dollars cannot be "
-                "kept: pass price=lp.Price(input=..., output=...) to lp.LM"
-            )
-
-    def _with_bound(self, request: Request) -> Request:
-        sampling = request.sampling.over(self.defaults)
-        if sampling.max_tokens is not None:
-            return request
-        if not self._said:
-            self._said = True
-            warnings.warn(
-                f"a budget in tokens or dollars needs a bound for each reply: {self.name} is "
-                f"asked with max_tokens={LARGEST_REPLY}; set max_tokens to choose another",
-                LangprogWarning,
-                stacklevel=2,
-            )
-        bounded = replace(request.sampling, max_tokens=LARGEST_REPLY)
-        return replace(request, sampling=bounded)
-
-    async def _reserve(self, request: Request, bounded: bool) -> list[Reservation]:
-        most = self._most(request) if bounded else Spend(calls=1)
-        reservations: list[Reservation] = []
-        try:
-            # One order for all, so that no two calls hold what the other one waits for.
-            for ledger in sorted(request.payers, key=id):
-                reservations.append(await ledger.reserve(most))
-        except BaseException:
-            _close(reservations, "nothing")
-            raise
-        return reservations
-
-    def _most(self, request: Request) -> Spend:
-        prompt = most_tokens(request)
-        reply = request.sampling.over(self.defaults).max_tokens or LARGEST_REPLY
-        reply *= request.n
-        price = self._price or Price(0.0, 0.0)
-        dollars = price.most(prompt, reply, audio=has_audio(request))
-        return Spend(calls=1, tokens=prompt + reply, dollars=dollars)
-
-
-def _charge_of(error: BaseException) -> Charge:
-    if isinstance(error, LMError):
-        return error.charge
-    # A model that cannot be used at all (no key, no library) sent nothing; of anything else, such
-    # as a cancellation, nobody knows what the endpoint will bill.
-    return "nothing" if isinstance(error, InputError) else "everything"
-
-
-def _close(reservations: Sequence[Reservation], charge: Charge) -> None:
-    for reservation in reservations:
-        reservation.close(charge)

@@ -134,6 +134,13 @@ class OpenAICompatible:
 
     def _read(self, text: str, request: Request, started: float) -> Completion:
         latency = time.perf_counter() - started
+        if text.startswith("<"):
+            raise ServerError(
+                f"{self.name}: the reply is no completion but a page; the base_url "
+                f"{self._base} is not that of an OpenAI-compatible endpoint (most end in /v1)",
+                model=self.name,
+                charge="everything",
+            )
         return read_completion(text, request, self.name, latency, secrets=self._secrets(request))
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
@@ -190,7 +197,9 @@ class OpenAICompatible:
         said = (await read_start(response, LARGEST_ERROR)).decode("utf-8", errors="replace")
         headers = dict(response.headers)
         secrets = self._secrets(request)
-        return error_of(response.status, headers, said, self.name, secrets=secrets)
+        return error_of(
+            response.status, headers, said, self.name, secrets=secrets, address=self._base
+        )
 
     def _secrets(self, request: Request) -> tuple[str, ...]:
         """Return what no message may repeat: the key, headers and the query of the address."""
@@ -240,7 +249,8 @@ class _Failures:
             # Without a connection nothing was sent; one that broke may have been of use.
             unreached = isinstance(error, aiohttp.ClientConnectorError)
             return ConnectError(
-                f"{self._name}: {self._base} cannot be reached ({type(error).__name__})",
+                f"{self._name}: {self._base} cannot be reached ({type(error).__name__}): "
+                "check that it is running, and the address",
                 model=self._name,
                 charge="nothing" if unreached else "everything",
             )

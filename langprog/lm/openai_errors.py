@@ -49,6 +49,7 @@ ACCOUNT = re.compile(
 CUT_OFF = re.compile(r"could not finish the message because max_tokens")
 # Servers that run a model's own template answer 500 where the template refuses the messages.
 TEMPLATE = re.compile(r"jinja|chat[ _]template|templateerror|raise_exception")
+_KEY = "check the key, and the account that it belongs to"
 _WORDS = ("message", "msg", "detail", "reason", "description", "error_description")
 _DEEPER = ("raw", "error", "errors", "details")
 _PLACES = ("param", "loc", "field", "parameter", "path")
@@ -72,7 +73,14 @@ class Said:
 
 
 def error_of(
-    status: int, headers: Mapping[str, str], body: str, model: str, *, secrets: Sequence[str] = ()
+    status: int,
+    headers: Mapping[str, str],
+    body: str,
+    model: str,
+    *,
+    secrets: Sequence[str] = (),
+    address: str = "",
+    inside: bool = False,
 ) -> LMError:
     """Return the error that a reply with this status stands for.
 
@@ -83,10 +91,13 @@ def error_of(
         model: Name of the model that was asked.
         secrets: What was sent of keys and headers; an endpoint may repeat it, the error's message
             does not.
+        address: Where it was sent, as people may see it.
+        inside: Whether it stood inside a reply with status 200.
     """
     said = read_error(body)
     line = _hidden(said.line, secrets)
-    message = f"{model}: HTTP {status}: {line}" if line else f"{model}: HTTP {status}"
+    told = "an error inside a reply with HTTP 200" if inside else f"HTTP {status}"
+    message = f"{model}: {told}: {line}" if line else f"{model}: {told}"
     wait = retry_after(headers)
     if status == 429 and not ACCOUNT.search(said.words):
         return RateLimitError(message, model=model, retry_after=wait)
@@ -95,7 +106,9 @@ def error_of(
         if status == 403 and FILTER.search(said.words):
             return ContentFilterError(message, model=model)
         if status != 403 or "allowed to request" not in said.words:
-            return AuthError(message, model=model)
+            return AuthError(f"{message} ({_KEY})", model=model)
+    if status == 404 and address:
+        message += f" (asked at {address}: check the base_url, and the model's name there)"
     if status in (408, 504):
         return TimeoutError(message, model=model, retry_after=wait)
     if status == 501 or (status == 500 and TEMPLATE.search(said.words)):
@@ -116,7 +129,7 @@ def _hidden(text: str, secrets: Sequence[str]) -> str:
 
 def _refused(status: int, message: str, model: str, said: Said) -> LMError:
     if ACCOUNT.search(said.words):
-        return AuthError(message, model=model)
+        return AuthError(f"{message} ({_KEY})", model=model)
     if CUT_OFF.search(said.words):
         return TruncatedError(f"{message}: raise max_tokens", model=model)
     if status == 413 or CONTEXT.search(said.words):

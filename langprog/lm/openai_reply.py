@@ -124,7 +124,8 @@ def raise_error_in(data: Mapping[str, Any], name: str, secrets: Sequence[str]) -
     for error in (data.get("error"), *inside, data if bare or failed_outright else None):
         if not error:
             continue
-        failed = error_of(_status(error), {}, json.dumps({"error": error}), name, secrets=secrets)
+        body = json.dumps({"error": error})
+        failed = error_of(_status(error), {}, body, name, secrets=secrets, inside=True)
         if isinstance(failed, ServerError):
             failed.charge = "everything"  # it had begun to answer
         raise failed

@@ -27,7 +27,7 @@ class Media:
         media_type: Such as ``image/png``; needed with bytes.
 
     Raises:
-        InputError: There are both, or neither.
+        InputError: There are both, or neither; or the data are no bytes.
     """
 
     data: bytes | None = None
@@ -38,6 +38,11 @@ class Media:
         if (self.data is None) == (self.url is None):
             kind = type(self).__name__
             raise InputError(f"a part {kind} has either data= or url=, not both and not neither")
+        if self.data is not None and not isinstance(self.data, (bytes, bytearray)):
+            raise InputError(
+                f"data= of a part {type(self).__name__} is a {type(self.data).__name__}: it takes "
+                "the bytes, pathlib.Path(name).read_bytes(); an address goes to url="
+            )
 
     @property
     def address(self) -> str:

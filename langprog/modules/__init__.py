@@ -1,23 +1,44 @@
 """Programs: modules that are called, listed, changed by copy and frozen.
 
-- ``base``: :class:`Module`, the tree and its parameters; what a user subclasses.
+- ``base``: :class:`Module`, what a user subclasses (``tree``: parts, parameters, copies;
+  ``containers``: modules in lists, dicts and the like).
+- ``node``, ``registry``, ``parameter_data``: modules as data; each module's own file has its node.
 - ``predict``: :class:`Predict`, the only module that asks a model.
 - ``chain_of_thought``, ``pipeline``: modules made of modules.
-- ``vote``, ``best_of``, ``cascade``, ``route``: several samples, steps or models for one answer
-  (``around``: what they share; ``signals``: how sure an answer is; ``words``: hashed words).
+- ``vote``, ``best_of``, ``cascade``, ``route``, ``refine``: several samples, steps, models or
+  rounds for one answer (``around``: what they share; ``signals``: how sure an answer is;
+  ``words``: hashed words).
 - ``parallel``: many calls side by side out of synchronous code.
 - ``prediction``, ``trace``: what a call returns, and what happened in it.
 """
 
 from langprog.modules.around import judged
-from langprog.modules.base import ROOT, Module, Parameter
+from langprog.modules.base import Module
 from langprog.modules.best_of import BestOf
 from langprog.modules.cascade import Cascade, Tier
 from langprog.modules.chain_of_thought import ChainOfThought
+from langprog.modules.containers import hidden_modules, own_class_attributes
+from langprog.modules.node import (
+    UNKNOWN_KIND,
+    AnyNode,
+    ClassData,
+    Node,
+    ParameterData,
+    Part,
+    SameNode,
+    Strict,
+    Types,
+    UserNode,
+    listed_parts,
+    named_parts,
+)
 from langprog.modules.parallel import parallel
+from langprog.modules.parameter_data import own_parameter_from_data, own_parameters_to_data
 from langprog.modules.pipeline import Pipeline
-from langprog.modules.predict import Predict
+from langprog.modules.predict import Predict, PredictNode
 from langprog.modules.prediction import Prediction
+from langprog.modules.refine import Refine
+from langprog.modules.registry import is_kind, module_type
 from langprog.modules.route import Route, Router
 from langprog.modules.signals import (
     TOKEN_FEATURES,
@@ -31,37 +52,60 @@ from langprog.modules.signals import (
     token_features,
 )
 from langprog.modules.trace import Recorder, RunUsage, TraceStep, record_trace, usage_of
+from langprog.modules.tree import ROOT, Parameter, ParameterKind, Tree
 from langprog.modules.vote import Tally, Vote, answer_key
 from langprog.modules.words import hashed_words
 
 __all__ = [
     "Agreement",
+    "AnyNode",
     "BestOf",
     "Cascade",
     "ChainOfThought",
     "Checked",
+    "ClassData",
     "Learned",
     "LogProbability",
     "Module",
+    "Node",
     "Parameter",
+    "ParameterData",
+    "ParameterKind",
+    "Part",
     "Pipeline",
     "Predict",
+    "PredictNode",
     "Prediction",
     "ROOT",
     "Recorder",
+    "Refine",
     "Route",
     "Router",
     "Rule",
     "RunUsage",
+    "SameNode",
     "Signal",
+    "Strict",
     "TOKEN_FEATURES",
     "Tally",
     "Tier",
     "TraceStep",
+    "Tree",
+    "Types",
+    "UNKNOWN_KIND",
+    "UserNode",
     "Vote",
     "answer_key",
     "hashed_words",
+    "hidden_modules",
+    "is_kind",
     "judged",
+    "listed_parts",
+    "module_type",
+    "named_parts",
+    "own_class_attributes",
+    "own_parameter_from_data",
+    "own_parameters_to_data",
     "parallel",
     "record_trace",
     "signal_from",

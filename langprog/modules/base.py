@@ -8,34 +8,24 @@ program.
 
 from __future__ import annotations
 
-import copy
 import inspect
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from langprog.errors import FrozenError, InputError, SignatureError
+from langprog.errors import InputError, SignatureError
 from langprog.modules.prediction import Prediction
 from langprog.modules.trace import Recorder, recorder, threads, usage_of
+from langprog.modules.tree import Tree
 from langprog.runtime import call_in_worker, run_sync
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
 
-ParameterKind = Literal["instruction", "demos", "model", "sampling", "adapter", "k", "threshold"]
-
-# Name of the root in parameter keys and paths where the program is a single built-in module.
-ROOT = "program"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One thing that a compiler may set: what sort of thing it is, and its value now."""
-
-    kind: ParameterKind
-    value: Any
+if TYPE_CHECKING:
+    from langprog.modules.node import Node, Types
+    from langprog.modules.signals import Signal
 
 
-class Module:
+class Module(Tree):
     """Base class of every program and of every part of one.
 
     Subclass it, make the parts in ``__init__``, and wire them in ``forward`` (plain Python) or
@@ -52,10 +42,22 @@ class Module:
 
     A class attribute ``signature`` (``"ticket -> reply"`` or a Signature) says what goes in and
     out; it is needed only where the module is a step of a Pipeline.
+
+    Predictors are found in attributes, however deep lists, tuples, dicts and dataclasses nest.
+    What else may be tried by a search is declared by :meth:`own_parameters` and
+    :meth:`search_space`::
+
+        def own_parameters(self):
+            return {"style": lp.Parameter("choice", self.style)}
+
+        def search_space(self):
+            return {"style": ["plain", "formal"]}
     """
 
     signature: ClassVar[Any] = None
-    _frozen: bool = False
+
+    # The data form of a kind of module that artifacts know; a user's own class has none.
+    node: ClassVar[type[Node] | None] = None
 
     # --- calling -------------------------------------------------------------------------------
 
@@ -163,163 +165,70 @@ class Module:
             'give the class an attribute such as signature = "ticket -> team"'
         )
 
-    # --- the tree ------------------------------------------------------------------------------
+    # --- what a compiler and an artifact have to know -------------------------------------------
 
-    def children(self) -> dict[str, Module]:
-        """Return the modules directly inside, by name; lists and dicts of modules are opened."""
-        found: dict[str, Module] = {}
-        for name, value in vars(self).items():
-            for key, module in _modules_in(value):
-                found[f"{name}{key}"] = module
-        return found
+    def calls_per_example(self) -> int:
+        """Return how many calls one example takes, as a forecast: those of all its parts, once.
 
-    def with_children(self, children: Mapping[str, Module]) -> Self:
-        """Return a copy whose modules directly inside are ``children`` (every name of them)."""
-        new = copy.copy(self)
-        for name, value in vars(self).items():
-            vars(new)[name] = _replaced(name, value, children)
-        return new
+        A module with a loop in it, or with parts that stand in for one another, says better.
+        """
+        return int(self.predicts) + sum(
+            part.calls_per_example() for part in self.children().values()
+        )
 
-    def named_modules(self) -> dict[str, Module]:
-        """Return every module of the tree by path, this one first; each object once."""
-        found: dict[str, Module] = {}
-        seen: set[int] = set()
-        for path, module in self._walk(""):
-            if id(module) not in seen:
-                seen.add(id(module))
-                found[path] = module
-        return found
+    def alternative_steps(self) -> tuple[Module, ...]:
+        """Return the parts that stand in for one another: one of them gives the answer."""
+        return ()
 
-    def _walk(self, prefix: str) -> Iterator[tuple[str, Module]]:
-        yield prefix or self.root_name(), self
-        for name, child in self.children().items():
-            yield from child._walk(f"{prefix}.{name}" if prefix else name)
+    def escalation_signal(self) -> Signal | None:
+        """Return how sure this module asks its steps to be; ``None`` where it does not."""
+        return None
 
-    def root_name(self) -> str:
-        """Return the path that this module has where it is the whole program."""
-        return ROOT
+    def plain_settings(self) -> dict[str, Any]:
+        """Return the attributes that are plain data, which an artifact of a user's class keeps.
 
-    def predictors(self) -> dict[str, Any]:
-        """Return every Predict by path, in a stable order: ``{"team": Predict(...), ...}``."""
-        return {path: module for path, module in self.named_modules().items() if module.predicts}
-
-    @property
-    def predicts(self) -> bool:
-        """Whether this module itself is a predictor (asks a model with a signature)."""
-        return False
-
-    def paths(self) -> dict[int, str]:
-        """Return the path of every module of the tree by the module's id."""
-        return {id(module): path for path, module in self.named_modules().items()}
-
-    # --- parameters ----------------------------------------------------------------------------
-
-    def own_parameters(self) -> dict[str, Parameter]:
-        """Return what a compiler may set on this very module, by name."""
-        return {}
-
-    def with_own_parameters(self, values: Mapping[str, Any]) -> Self:
-        """Return a copy with these parameters of its own."""
-        raise InputError(f"{type(self).__name__} has no parameter {next(iter(values))!r}")
-
-    def parameters(self) -> dict[str, Parameter]:
-        """Return everything that a compiler may set: ``{"team.instruction": Parameter(...)}``."""
+        Private ones are kept only where they are a text, a number or a truth value: others are
+        mostly what a program found out on the way.
+        """
+        own = {*self.own_parameters(), "_frozen"}
         return {
-            f"{path}.{name}": parameter
-            for path, module in self.named_modules().items()
-            for name, parameter in module.own_parameters().items()
+            name: value
+            for name, value in sorted(vars(self).items())
+            if name not in own and _is_plain(value, deep=not name.startswith("_"))
         }
 
-    def with_parameters(self, values: Mapping[str, Any]) -> Self:
-        """Return a new program with these parameters; this one stays as it is.
+    def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
+        """Return this module as plain JSON data that fits its ``node``.
 
         Args:
-            values: New values by key, as ``parameters()`` names them; others are kept.
+            parts: The modules inside as data, by name.
+            types: Writes what a signature's types are beyond data.
 
         Raises:
-            InputError: A key is not among the program's parameters, or a value does not fit.
+            ArtifactError: It holds something that an artifact cannot carry.
         """
-        known = self.parameters()
-        wanted: dict[str, dict[str, Any]] = {}
-        for key, value in values.items():
-            if key not in known:
-                raise InputError(
-                    f"the program has no parameter {key!r}; it has {', '.join(known) or 'none'}"
-                )
-            path, _, name = key.rpartition(".")
-            wanted.setdefault(path, {})[name] = value
-        modules = self.named_modules()
-        changes = {id(modules[path]): own for path, own in wanted.items()}
-        return self._rebuilt(changes, {}, freeze=self._frozen)
+        raise NotImplementedError(f"{type(self).__name__} has no data form")
 
-    def freeze(self) -> Self:
-        """Return a copy that nothing can be set on."""
-        return self._rebuilt({}, {}, freeze=True)
+    @classmethod
+    def from_node(cls, node: Any, parts: Mapping[str, Module], types: Types) -> Self:
+        """Make a module from its node.
 
-    @property
-    def frozen(self) -> bool:
-        """Whether setting anything on the program raises."""
-        return self._frozen
+        Args:
+            node: An instance of the class's ``node``.
+            parts: The modules inside, by name.
+            types: Reads what a signature's types are beyond data.
 
-    def _rebuilt(
-        self, changes: Mapping[int, Mapping[str, Any]], done: dict[int, Module], *, freeze: bool
-    ) -> Self:
-        # `done` keeps a module that hangs in two places one module in the copy as well.
-        known = done.get(id(self))
-        if known is not None:
-            assert isinstance(known, type(self))
-            return known
-        children = {
-            name: child._rebuilt(changes, done, freeze=freeze)
-            for name, child in self.children().items()
-        }
-        new = self.with_children(children) if children else copy.copy(self)
-        if id(self) in changes:
-            new = new.with_own_parameters(changes[id(self)])
-        object.__setattr__(new, "_frozen", freeze)
-        done[id(self)] = new
-        return new
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if self._frozen:
-            raise FrozenError(
-                f"the program is frozen: {type(self).__name__}.{name} cannot be set; "
-                "with_parameters({...}) returns a changed copy"
-            )
-        object.__setattr__(self, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        if self._frozen:
-            raise FrozenError(f"the program is frozen: {type(self).__name__}.{name} stays")
-        object.__delattr__(self, name)
+        Raises:
+            InputError: The node describes no such module.
+        """
+        raise NotImplementedError(f"{cls.__name__} has no data form")
 
 
-def _modules_in(value: Any) -> Iterator[tuple[str, Module]]:
-    if isinstance(value, Module):
-        yield "", value
-    elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            if isinstance(item, Module):
-                yield f"[{index}]", item
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if isinstance(item, Module):
-                yield f"[{key}]", item
-
-
-def _replaced(name: str, value: Any, children: Mapping[str, Module]) -> Any:
-    if isinstance(value, Module):
-        return children[name]
-    if isinstance(value, (list, tuple)) and any(isinstance(item, Module) for item in value):
-        return type(value)(
-            [
-                children[f"{name}[{index}]"] if isinstance(item, Module) else item
-                for index, item in enumerate(value)
-            ]
-        )
-    if isinstance(value, dict) and any(isinstance(item, Module) for item in value.values()):
-        return {
-            key: children[f"{name}[{key}]"] if isinstance(item, Module) else item
-            for key, item in value.items()
-        }
-    return value
+def _is_plain(value: Any, *, deep: bool) -> bool:
+    if value is None or type(value) in (str, int, float, bool):
+        return True
+    if deep and type(value) is list:
+        return all(_is_plain(item, deep=True) for item in value)
+    if deep and type(value) is dict:
+        return all(type(key) is str and _is_plain(item, deep=True) for key, item in value.items())
+    return False

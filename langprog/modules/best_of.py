@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, LangprogError
 from langprog.modules.around import (
@@ -16,10 +16,30 @@ from langprog.modules.around import (
     judged,
     verdict_fits,
 )
-from langprog.modules.base import Module, Parameter
+from langprog.modules.base import Module
+from langprog.modules.node import AnyNode, Node, Types, listed_parts
 from langprog.modules.prediction import Prediction
-from langprog.modules.vote import with_count
+from langprog.modules.tree import Parameter
+from langprog.modules.vote import SIZES, with_count
 from langprog.runtime import drawing, in_order
+
+
+class BestOfNode(Node):
+    """Generators and the judge that picks one of their answers.
+
+    Args:
+        module: Its kind.
+        generators: They take turns.
+        judge: Its first output is a truth value or a number.
+        k: Answers at most.
+        temperature: Used by predictors that say none themselves.
+    """
+
+    module: Literal["BestOf"]
+    generators: list[AnyNode]
+    judge: AnyNode
+    k: int
+    temperature: float
 
 
 class BestOf(Around):
@@ -48,6 +68,7 @@ class BestOf(Around):
         InputError: Something of this is not as said.
     """
 
+    node: ClassVar[type[Node]] = BestOfNode
     generators: list[Module]
     judge: Module
     k: int
@@ -85,6 +106,31 @@ class BestOf(Around):
     def with_own_parameters(self, values: Mapping[str, Any]) -> Self:
         """Return a copy with this k."""
         return with_count(self, values)
+
+    def search_space(self) -> dict[str, Sequence[int]]:
+        """Return a few sizes for k."""
+        return {"k": SIZES}
+
+    def calls_per_example(self) -> int:
+        """Return the calls of k answers and their verdicts."""
+        judge = self.judge.calls_per_example() if self.k > 1 else 0
+        return self.k * (self.inner.calls_per_example() + judge)
+
+    def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
+        """Return it as plain JSON data."""
+        return {
+            "module": "BestOf",
+            "generators": listed_parts(parts, "generators"),
+            "judge": parts["judge"],
+            "k": self.k,
+            "temperature": self.temperature,
+        }
+
+    @classmethod
+    def from_node(cls, node: BestOfNode, parts: Mapping[str, Module], types: Types) -> Self:
+        """Make one from its node."""
+        generators = listed_parts(parts, "generators")
+        return cls(generators, judge=parts["judge"], k=node.k, temperature=node.temperature)
 
     async def aforward(self, **inputs: Any) -> Prediction:
         """Generate, judge, return the best; of equals the earliest."""

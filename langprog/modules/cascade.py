@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, LangprogError
 from langprog.lm import LanguageModel, ModelRef, model_from
 from langprog.modules.around import SURVIVED, Around, checked_module, verdict_fits
-from langprog.modules.base import Module, Parameter
+from langprog.modules.base import Module
+from langprog.modules.node import AnyNode, Node, Types, listed_parts
 from langprog.modules.prediction import Prediction
 from langprog.modules.signals import Signal, signal_from
 from langprog.modules.trace import TraceStep, recorder
+from langprog.modules.tree import Parameter
+
+# Thresholds that a search tries for all steps in their order.
+THRESHOLDS = (0.5, 0.75, 0.9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,24 @@ class Tier:
     def to_json(self) -> list[Any]:
         """Return ``[step, threshold]``."""
         return [self.step, self.threshold]
+
+
+class CascadeNode(Node):
+    """Steps that are asked until an answer is sure enough.
+
+    Args:
+        module: Its kind.
+        steps: The steps.
+        tiers: Which step is asked when: ``[step, threshold]``, null for a step that is the last.
+        signal: How sure an answer is: its name and its settings.
+        check: The judge of the signal ``check``; null for none.
+    """
+
+    module: Literal["Cascade"]
+    steps: list[AnyNode]
+    tiers: list[tuple[int, float | None]]
+    signal: dict[str, Any]
+    check: AnyNode | None
 
 
 class Cascade(Around):
@@ -60,6 +83,7 @@ class Cascade(Around):
         InputError: Something of this is not as said.
     """
 
+    node: ClassVar[type[Node]] = CascadeNode
     steps: list[Module]
     signal: Signal
     check: Module | None
@@ -131,6 +155,52 @@ class Cascade(Around):
             else:
                 raise InputError(f"a Cascade has no parameter {name!r}")
         return new
+
+    def search_space(self) -> dict[str, Sequence[Any]]:
+        """Return each step alone, and all in order at a few thresholds if the signal is ready."""
+        steps = range(len(self.steps))
+        tiers: list[Any] = [[[step, None]] for step in steps]
+        if len(steps) > 1 and self.signal.is_ready(len(steps)):
+            *early, last = steps
+            tiers += [[*([step, sure] for step in early), [last, None]] for sure in THRESHOLDS]
+        return {"tiers": tiers}
+
+    def value_label(self, name: str, value: Any) -> str:
+        """Return tiers in words."""
+        if name != "tiers":
+            return super().value_label(name, value)
+        return " > ".join(
+            f"step {step}" + ("" if threshold is None else f" from {threshold:.3g}")
+            for step, threshold in value
+        )
+
+    def calls_per_example(self) -> int:
+        """Return the calls of one step: of those that stand in for one another, one counts."""
+        return max(step.calls_per_example() for step in self.steps)
+
+    def alternative_steps(self) -> tuple[Module, ...]:
+        """Return the steps."""
+        return tuple(self.steps)
+
+    def escalation_signal(self) -> Signal:
+        """Return its signal."""
+        return self.signal
+
+    def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
+        """Return it as plain JSON data."""
+        return {
+            "module": "Cascade",
+            "steps": listed_parts(parts, "steps"),
+            "tiers": [tier.to_json() for tier in self.tiers],
+            "signal": self.signal.to_json(),
+            "check": parts.get("check"),
+        }
+
+    @classmethod
+    def from_node(cls, node: CascadeNode, parts: Mapping[str, Module], types: Types) -> Self:
+        """Make one from its node."""
+        steps = listed_parts(parts, "steps")
+        return cls(steps, tiers=node.tiers, signal=node.signal, check=parts.get("check"))
 
     async def aforward(self, **inputs: Any) -> Prediction:
         """Ask tier by tier."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Literal, Self
 
+from langprog.errors import ArtifactError
 from langprog.modules.base import Module
+from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
@@ -13,6 +15,13 @@ from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
 REASONING = FieldSpec(
     name="reasoning", role="output", annotation=str, description="think step by step"
 )
+
+
+class ChainOfThoughtNode(Node):
+    """A predictor whose signature begins with a ``reasoning`` output."""
+
+    module: Literal["ChainOfThought"]
+    predict: AnyNode
 
 
 class ChainOfThought(Module):
@@ -26,6 +35,7 @@ class ChainOfThought(Module):
         **options: As for Predict.
     """
 
+    node: ClassVar[type[Node]] = ChainOfThoughtNode
     predict: Predict
 
     def __init__(self, signature: str | type[Signature] | SignatureSpec, **options: Any) -> None:
@@ -47,6 +57,20 @@ class ChainOfThought(Module):
     async def aforward(self, **inputs: Any) -> Prediction:
         """Ask the model."""
         return await self.predict.acall(**inputs)
+
+    def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
+        """Return it as plain JSON data."""
+        return {"module": "ChainOfThought", "predict": parts["predict"]}
+
+    @classmethod
+    def from_node(
+        cls, node: ChainOfThoughtNode, parts: Mapping[str, Module], types: Types
+    ) -> Self:
+        """Make one from its node."""
+        inner = parts["predict"]
+        if not isinstance(inner, Predict):
+            raise ArtifactError(f"a {cls.__name__} holds a Predict, not a {type(inner).__name__}")
+        return cls(inner.signature).with_children({"predict": inner})
 
     def __repr__(self) -> str:
         return f"ChainOfThought({self.predict!r})"

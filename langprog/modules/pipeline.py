@@ -5,12 +5,28 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, SignatureError
 from langprog.modules.base import Module
+from langprog.modules.node import Node, Part, Types, named_parts
 from langprog.modules.prediction import Prediction
 from langprog.signature import FieldSpec, choices_of
+
+
+class PipelineNode(Node):
+    """Steps wired by field name."""
+
+    module: Literal["Pipeline"]
+    steps: list[Part]
+
+    def children(self) -> dict[str, Node]:
+        """Return the nodes of the steps by name.
+
+        Raises:
+            ArtifactError: A name comes twice.
+        """
+        return named_parts(self.steps)
 
 
 class Pipeline(Module):
@@ -33,6 +49,8 @@ class Pipeline(Module):
         SignatureError: Two steps give the same field, steps wait for one another in a circle,
             or a field's type differs between the step that gives it and one that takes it.
     """
+
+    node: ClassVar[type[Node]] = PipelineNode
 
     def __init__(self, **steps: Module) -> None:
         if not steps:
@@ -140,6 +158,20 @@ class Pipeline(Module):
                 task.cancel()
             await asyncio.gather(*tasks.values(), return_exceptions=True)
         return Prediction(**{field: known[field] for field in self._outputs})
+
+    def plain_settings(self) -> dict[str, Any]:
+        """Return nothing: all that it has comes from its steps."""
+        return {}
+
+    def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
+        """Return it as plain JSON data."""
+        steps = [{"name": name, "program": part} for name, part in parts.items()]
+        return {"module": "Pipeline", "steps": steps}
+
+    @classmethod
+    def from_node(cls, node: PipelineNode, parts: Mapping[str, Module], types: Types) -> Self:
+        """Make one from its node."""
+        return cls(**parts)
 
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(f'{name}={step!r}' for name, step in self._steps.items())})"

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from langprog.adapters import Adapter, check_adapter
-from langprog.errors import BadRequestError, BudgetExceeded, InputError, LMError, ParseError
+from langprog.errors import (
+    ArtifactError,
+    BadRequestError,
+    BudgetExceeded,
+    InputError,
+    LMError,
+    ParseError,
+)
 from langprog.example import Example
 from langprog.lm import (
     Completion,
@@ -21,14 +28,55 @@ from langprog.lm import (
     model_from,
     model_name,
 )
-from langprog.modules.base import Module, Parameter
+from langprog.modules.base import Module
+from langprog.modules.node import ClassData, Node, Types
+from langprog.modules.parameter_data import (
+    SamplingData,
+    adapter_to_data,
+    demo_from_data,
+    demo_to_data,
+    sampling_to_data,
+)
 from langprog.modules.prediction import Prediction
 from langprog.modules.reading import Reading
 from langprog.modules.trace import TraceStep, recorder
+from langprog.modules.tree import Parameter
 from langprog.runtime import adapter_for, ask
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
 
 _ABOUT_TOOLS = re.compile(r"tool|function")
+
+
+class PredictNode(Node):
+    """A predictor with everything that its prompts are made of.
+
+    Args:
+        module: Its kind.
+        signature: Name, instruction and fields, with their types in full.
+        demos: Demonstrations, by field name.
+        model: The model's name; null for the ambient one.
+        adapter: ``chat``, from an adapter's second version on ``chat@2``; null for the ambient
+            one.
+        sampling: How completions are drawn.
+        checked_by: The Signature class whose types check values with code of their own; left out
+            where there is no such code.
+    """
+
+    module: Literal["Predict"]
+    signature: dict[str, Any]
+    demos: list[dict[str, Any]]
+    model: str | None
+    adapter: str | None
+    sampling: SamplingData
+    checked_by: ClassData | None = None
+
+    def own_settings(self) -> dict[str, Any]:
+        """Return nothing: its prompts are compared in full."""
+        return {}
+
+    def model_names(self) -> Iterator[str]:
+        """Yield the name of its model, if it has one."""
+        return iter(() if self.model is None else (self.model,))
 
 
 class Predict(Module):
@@ -56,6 +104,7 @@ class Predict(Module):
         ModelError: The model is no language model.
     """
 
+    node: ClassVar[type[Node]] = PredictNode
     signature: SignatureSpec  # type: ignore[misc]  # an instance's own, where a user's class declares one
     demos: tuple[Example, ...]
     model: str | ModelRef | None
@@ -128,6 +177,10 @@ class Predict(Module):
         """Return nothing: a predictor has no parts, and every call asks for them."""
         return {}
 
+    def with_children(self, children: Mapping[str, Module]) -> Self:
+        """Return a copy: there are no parts, and all that it has are values."""
+        return copy.copy(self)
+
     def paths(self) -> dict[int, str]:
         """Return its own path."""
         return {id(self): "predict"}
@@ -159,6 +212,42 @@ class Predict(Module):
             else:
                 raise InputError(f"a Predict has no parameter {name!r}")
         return new
+
+    # --- as data --------------------------------------------------------------------------------
+
+    def plain_settings(self) -> dict[str, Any]:
+        """Return nothing: all that it has are parameters."""
+        return {}
+
+    def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
+        """Return it as plain JSON data."""
+        signature = self.signature
+        data = {
+            "module": "Predict",
+            "signature": signature.to_json(),
+            "demos": [demo_to_data(signature, demo) for demo in self.demos],
+            "model": model_name(self.model),
+            "adapter": adapter_to_data(self.adapter),
+            "sampling": sampling_to_data(self.sampling),
+        }
+        checked_by = types.checked_by(signature)
+        return data if checked_by is None else {**data, "checked_by": checked_by}
+
+    @classmethod
+    def from_node(cls, node: PredictNode, parts: Mapping[str, Module], types: Types) -> Self:
+        """Make one from its node."""
+        try:
+            signature = SignatureSpec.from_json(node.signature)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ArtifactError(f"a signature cannot be read: {error}") from None
+        signature = types.restored(signature, node.checked_by)
+        return cls(
+            signature,
+            demos=[demo_from_data(signature, demo) for demo in node.demos],
+            model=node.model,
+            adapter=None if node.adapter is None else types.adapter(node.adapter),
+            sampling=node.sampling.sampling(),
+        )
 
     # --- the call -------------------------------------------------------------------------------
 
@@ -225,9 +314,18 @@ class Predict(Module):
         trace = recorder.get()
         if trace is None:
             return
-        path = trace.paths.get(id(self), self.signature.name)
-        repairs = max(0, len(completions) - 1)
-        trace.add(TraceStep(path, inputs, outputs, messages, tuple(completions), repairs, failure))
+        path = trace.paths.get(id(self))
+        step = TraceStep(
+            path or self.signature.name,
+            inputs,
+            outputs,
+            messages,
+            tuple(completions),
+            repairs=max(0, len(completions) - 1),
+            failure=failure,
+            listed=path is not None,
+        )
+        trace.add(step)
 
     def checked(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``inputs`` validated, in the signature's order.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, LangprogError
 from langprog.lm import LanguageModel, ModelRef
 from langprog.modules.around import SURVIVED, Around, checked_module
-from langprog.modules.base import Module, Parameter
+from langprog.modules.base import Module
 from langprog.modules.cascade import on_model
+from langprog.modules.node import AnyNode, Node, Types, listed_parts
 from langprog.modules.prediction import Prediction
 from langprog.modules.trace import TraceStep, recorder
+from langprog.modules.tree import Parameter
 from langprog.modules.words import dot, hashed_words
 
 
@@ -104,6 +106,21 @@ class Router:
             raise InputError(f"this is no Router: {error}") from None
 
 
+class RouteNode(Node):
+    """Steps of which the input decides which one is asked.
+
+    Args:
+        module: Its kind.
+        steps: The steps.
+        router: What decides: clusters, and what is known of every step in them; null: the last
+            step answers everything.
+    """
+
+    module: Literal["Route"]
+    steps: list[AnyNode]
+    router: dict[str, Any] | None
+
+
 class Route(Around):
     """Ask one step, picked by the input.
 
@@ -122,6 +139,7 @@ class Route(Around):
         InputError: Something of this is not as said.
     """
 
+    node: ClassVar[type[Node]] = RouteNode
     steps: list[Module]
     router: Router | None
 
@@ -166,6 +184,24 @@ class Route(Around):
         new = self.with_children(self.children())
         vars(new)["router"] = self._fitting(values["router"])
         return new
+
+    def calls_per_example(self) -> int:
+        """Return the calls of one step: of those that stand in for one another, one counts."""
+        return max(step.calls_per_example() for step in self.steps)
+
+    def alternative_steps(self) -> tuple[Module, ...]:
+        """Return the steps."""
+        return tuple(self.steps)
+
+    def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
+        """Return it as plain JSON data."""
+        router = None if self.router is None else self.router.to_json()
+        return {"module": "Route", "steps": listed_parts(parts, "steps"), "router": router}
+
+    @classmethod
+    def from_node(cls, node: RouteNode, parts: Mapping[str, Module], types: Types) -> Self:
+        """Make one from its node."""
+        return cls(listed_parts(parts, "steps"), router=node.router)
 
     def with_step(self, step: Module, quality: Sequence[float], cost: float) -> Self:
         """Return a copy with one step more, known from its results alone.

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
 from langprog.errors import InputError, ModelError
-from langprog.modules.around import judged
+from langprog.modules.around import checked_count, judged
 from langprog.modules.base import Module
 from langprog.modules.prediction import Prediction
 from langprog.modules.trace import TraceStep
@@ -53,6 +53,10 @@ class Signal(ABC):
         """Whether it looks at log-probabilities."""
         return False
 
+    def is_ready(self, steps: int) -> bool:
+        """Return whether it can be asked about each of so many steps."""
+        return True
+
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {"signal": self.name, **_listed(asdict(self))}  # type: ignore[call-overload]  # every member is a dataclass
@@ -74,8 +78,8 @@ class LogProbability(Signal):
     quantile: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.quantile <= 1.0:
-            raise InputError(f"quantile of a LogProbability is from 0 to 1, not {self.quantile}")
+        if not _is_number(self.quantile) or not 0.0 <= self.quantile <= 1.0:
+            raise InputError(f"quantile of a LogProbability is from 0 to 1, not {self.quantile!r}")
 
     async def answer(
         self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
@@ -105,8 +109,10 @@ class Agreement(Signal):
     temperature: float = 0.7
 
     def __post_init__(self) -> None:
-        if self.k < 2:
+        if checked_count(self.k, "k of an Agreement") < 2:
             raise InputError(f"k of an Agreement is 2 or more, not {self.k}")
+        if not _is_number(self.temperature) or not 0.0 < self.temperature < math.inf:
+            raise InputError(f"temperature of an Agreement is above 0, not {self.temperature!r}")
 
     async def answer(
         self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
@@ -179,6 +185,10 @@ class Learned(Signal):
     rules: tuple[Rule, ...] = ()
     buckets: int = 0
 
+    def __post_init__(self) -> None:
+        if isinstance(self.buckets, bool) or not isinstance(self.buckets, int) or self.buckets < 0:
+            raise InputError(f"buckets of a Learned signal are 0 or more, not {self.buckets!r}")
+
     async def answer(
         self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
     ) -> tuple[Prediction, float]:
@@ -198,10 +208,18 @@ class Learned(Signal):
         words = hashed_words({**inputs, **answer}, self.buckets) if self.buckets else {}
         return answer, rule.chance(features, words)
 
+    def is_ready(self, steps: int) -> bool:
+        """Return whether there is a rule for each of so many steps."""
+        return len(self.rules) == steps
+
     @property
     def logprobs(self) -> bool:
         """Whether any of its rules looks at log-probabilities."""
         return any(rule.logprobs for rule in self.rules)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def signal_from(value: Any) -> Signal:

@@ -59,6 +59,8 @@ class TraceStep:
         completions: What the model answered; the last one is the one that was read.
         repairs: How often an unreadable reply was sent back (0 or 1).
         failure: Why there are no outputs, in words.
+        listed: Whether the predictor is a part of the program that was called. One that is not
+            (a global, or made in ``forward``) has the name of its signature as path.
     """
 
     path: str
@@ -68,6 +70,7 @@ class TraceStep:
     completions: tuple[Completion, ...]
     repairs: int = 0
     failure: str | None = None
+    listed: bool = True
 
     @property
     def text(self) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from langprog.errors import InputError, LangprogError, SignatureError
 from langprog.modules.around import (
@@ -18,11 +18,16 @@ from langprog.modules.around import (
     judged,
     verdict_fits,
 )
-from langprog.modules.base import Module, Parameter
+from langprog.modules.base import Module
+from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.prediction import Prediction
+from langprog.modules.tree import Parameter
 from langprog.runtime import drawing, in_order
 
 M = TypeVar("M", bound=Module)
+
+# How many samples a search tries, beside what there are now.
+SIZES = (1, 3, 5, 9)
 
 # Outputs that say how an answer came about; two answers may differ in them and be the same.
 _ASIDE = frozenset({"reasoning"})
@@ -41,6 +46,31 @@ class Tally:
     winner: Prediction
     share: float
     votes: int
+
+
+class VoteNode(Node):
+    """A module that is asked several times, and the most frequent answer taken.
+
+    Args:
+        module: Its kind.
+        asks: What is asked.
+        k: Samples at most.
+        temperature: Used by predictors that say none themselves.
+        voted_on: Outputs that are voted on; empty for all but the reasoning.
+        keep: What refuses samples; null for nothing.
+    """
+
+    module: Literal["Vote"]
+    asks: AnyNode
+    k: int
+    temperature: float
+    voted_on: list[str]
+    keep: AnyNode | None
+
+    def children(self) -> dict[str, Node]:
+        """Return the node of what is asked, as ``module``, and that of what refuses samples."""
+        asked = {"module": self.asks}
+        return asked if self.keep is None else {**asked, "keep": self.keep}
 
 
 class Vote(Around):
@@ -69,6 +99,7 @@ class Vote(Around):
         InputError: Something of this is not as said.
     """
 
+    node: ClassVar[type[Node]] = VoteNode
     module: Module
     k: int
     temperature: float
@@ -106,6 +137,37 @@ class Vote(Around):
     def with_own_parameters(self, values: Mapping[str, Any]) -> Self:
         """Return a copy with this k."""
         return with_count(self, values)
+
+    def search_space(self) -> dict[str, Sequence[int]]:
+        """Return a few sizes for k."""
+        return {"k": SIZES}
+
+    def calls_per_example(self) -> int:
+        """Return the calls of k samples, and of what refuses some."""
+        keep = 0 if self.keep is None or self.k == 1 else self.keep.calls_per_example()
+        return self.k * (self.module.calls_per_example() + keep)
+
+    def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
+        """Return it as plain JSON data."""
+        return {
+            "module": "Vote",
+            "asks": parts["module"],
+            "k": self.k,
+            "temperature": self.temperature,
+            "voted_on": self.on,
+            "keep": parts.get("keep"),
+        }
+
+    @classmethod
+    def from_node(cls, node: VoteNode, parts: Mapping[str, Module], types: Types) -> Self:
+        """Make one from its node."""
+        return cls(
+            parts["module"],
+            k=node.k,
+            temperature=node.temperature,
+            on=node.voted_on,
+            keep=parts.get("keep"),
+        )
 
     async def aforward(self, **inputs: Any) -> Prediction:
         """Ask, count, return the winner."""

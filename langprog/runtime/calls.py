@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from langprog.errors import ModelError
-from langprog.lm import Budgeted, Completion, LanguageModel, ModelRef, Request, layers_of
+from langprog.lm import Completion, ModelRef, Request, keep_budgets
 from langprog.runtime.settings import current, model_named
 
 
@@ -22,7 +20,7 @@ async def ask(model: str | ModelRef | None, request: Request) -> Completion:
     Raises:
         LMError: The model gave no usable completion.
         BudgetExceeded: A ledger cannot take the call.
-        ModelError: A model of a user's own answered with what is no completion.
+        ModelError: What the model gave is no completion.
     """
     settings = current()
     asked = model_named(model)
@@ -50,40 +48,17 @@ async def ask(model: str | ModelRef | None, request: Request) -> Completion:
             logprobs=settings.logprobs,
             optional=optional,
         )
-    if settings.ledgers and not _reserves(asked):
-        asked = Budgeted(asked)
-    return _checked(await asked.complete(request), asked.name)
-
-
-def _reserves(lm: LanguageModel) -> bool:
-    """Return whether a model reserves what it spends, itself or by what it asks in turn."""
-    *_, last = layers = list(layers_of(lm))
-    if any(isinstance(layer, Budgeted) for layer in layers):
-        return True
-    # What a model of a user's own hands requests on to reserves for them.
-    return any(isinstance(part, LanguageModel) for part in _parts(last))
-
-
-def _parts(lm: LanguageModel) -> Iterator[object]:
-    for value in getattr(lm, "__dict__", {}).values():
-        if isinstance(value, (list, tuple)):
-            yield from value
-        elif isinstance(value, dict):
-            yield from value.values()
-        else:
-            yield value
-
-
-def _checked(completion: object, name: str) -> Completion:
-    """Return what a model answered if it is an answer; one of a user's own may return anything.
-
-    Raises:
-        ModelError: It is none.
-    """
-    if isinstance(completion, Completion) and completion.texts:
-        if all(type(text) is str for text in completion.texts):
-            return completion
-    raise ModelError(
-        f"complete(request) of {name} returned {completion!r:.80}: it has to return a Completion "
-        "whose texts are one or more strings"
-    )
+    if settings.ledgers:
+        asked = keep_budgets(asked, settings.ledgers[-1])
+    completion = await asked.complete(request)
+    if not isinstance(completion, Completion):
+        raise ModelError(
+            f"{asked.name}: complete() gave a {type(completion).__name__}; a language model gives "
+            "an lp.Completion(texts=(...,), model=self.name)"
+        )
+    if not completion.texts or not all(type(text) is str for text in completion.texts):
+        raise ModelError(
+            f"{asked.name}: complete() gave a Completion without texts: texts is a tuple of one "
+            "or more strings"
+        )
+    return completion

@@ -95,6 +95,9 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
       ``LLAMACPP_BASE_URL`` in the environment name another address than the usual one.
     - any other ``provider/model``: through litellm, which must be installed.
 
+    With ``base_url`` a known provider's model is asked for by its name after the ``/``, with the
+    key that the provider's variable holds; any other name is sent whole, with ``api_key`` alone.
+
     Args:
         name: ``provider/model``.
         **options: ``temperature``, ``max_tokens``, ``top_p``, ``stop``, ``seed``,
@@ -102,14 +105,14 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
             says nothing. ``base_url``, ``api_key``, ``api_version`` (Azure), ``headers`` (never
             stored), ``timeout`` (seconds, default 60): the endpoint. ``cache``: ``True`` for the
             user's cache folder (for an embedded model: memory), ``False``, a folder, or a Cache.
-            ``price``: dollars per million tokens.
+            ``price``: an ``lp.Price``, dollars per million tokens; genai-prices' if left out.
             ``width``: requests under way at most, of all callers together. Left out, nothing but
             the callers decides (``evaluate(concurrency=)``), until the endpoint first answers
             429; from then on the width follows what it takes. ``rpm``, ``tpm``: requests and
             tokens per minute.
-            ``attempts``: how often a request is sent at most. ``schema``: whether the model keeps
-            to a response schema, so that the adapter ``auto`` is ``json`` and not ``chat``; known
-            of openai and mistral at their own addresses, else no if left out.
+            ``attempts``: how often a request is sent at most (6). ``schema``: whether the model
+            keeps to a response schema, so that the adapter ``auto`` is ``json`` and not ``chat``;
+            known of openai and mistral at their own addresses, else no if left out.
 
     Returns:
         The model; ask it with ``await model.complete(request)`` or hand it to a program.

@@ -56,6 +56,12 @@ def _free(extra: dict[str, Any]) -> dict[str, Any]:
     return extra
 
 
+def _sendable(headers: dict[str, str]) -> dict[str, str]:
+    if any(ord(char) < 32 or char == "\x7f" for pair in headers.items() for char in "".join(pair)):
+        raise ValueError("a header holds a control character, such as an end of line")
+    return headers
+
+
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -74,7 +80,9 @@ class CheckedOptions(BaseModel):
     base_url: str | None = None
     api_key: str | None = Field(default=None, repr=False)
     api_version: str | None = None
-    headers: dict[str, str] | None = Field(default=None, repr=False)
+    headers: Annotated[dict[str, str], AfterValidator(_sendable)] | None = Field(
+        default=None, repr=False
+    )
     timeout: Annotated[float, Field(gt=0)] = 60.0
     cache: bool | str | InstanceOf[Path] | InstanceOf[Cache] = True
     price: InstanceOf[Price] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -11,7 +12,7 @@ from types import MappingProxyType
 from typing import TypedDict
 
 from langprog.adapters import AUTO, Adapter, check_adapter
-from langprog.errors import InputError, ModelError
+from langprog.errors import InputError, LangprogWarning, ModelError
 from langprog.lm import (
     Budget,
     LanguageModel,
@@ -27,6 +28,7 @@ from langprog.runtime.lookup import NamedModels, check_place
 
 Wrap = Callable[[LanguageModel], LanguageModel]
 Models = Mapping[str, LanguageModel]
+Notice = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Settings:
         logprobs: Whether log-probabilities are asked for with every completion.
         schemas: Models, by name and endpoint, of which it was found out whether they keep to a
             response schema; goes before what is declared.
+        notice: Told what a person should know; without it a warning is given.
     """
 
     lm: LanguageModel | None = None
@@ -55,6 +58,7 @@ class Settings:
     draw: Draw | None = None
     logprobs: bool = False
     schemas: Mapping[tuple[str, str], bool] = field(default_factory=lambda: MappingProxyType({}))
+    notice: Notice | None = None
 
 
 class _Changes(TypedDict, total=False):
@@ -64,6 +68,7 @@ class _Changes(TypedDict, total=False):
     ledgers: tuple[Ledger, ...]
     wrap: Wrap
     models: Models
+    notice: Notice
 
 
 class _Process:
@@ -199,6 +204,7 @@ def using(
     models: Iterable[LanguageModel | ModelRef | str] | None = None,
     budget: Budget | Ledger | None = None,
     wrap: Wrap | None = None,
+    notice: Notice | None = None,
 ) -> Iterator[Settings]:
     """Change the settings inside a ``with`` block, for this thread or task alone.
 
@@ -210,6 +216,7 @@ def using(
         models: Models that programs may name.
         budget: A cap on everything that is called inside, on top of those around it.
         wrap: Put around every model, outside the wrappers that are there.
+        notice: Told what a person should know of what happens inside, instead of warnings.
 
     Yields:
         The settings in force inside; the ledger of ``budget`` is the last of its ``ledgers``.
@@ -226,8 +233,19 @@ def using(
         changes["ledgers"] = (*now.ledgers, ledger)
     if wrap is not None:
         changes["wrap"] = _around(wrap, now.wrap)
+    if notice is not None:
+        changes["notice"] = notice
     with _overlaid(replace(now, **changes)):
         yield current()
+
+
+def give_notice(text: str) -> None:
+    """Tell a person something worth knowing: whoever listens here, else as a warning."""
+    listener = current().notice
+    if listener is None:
+        warnings.warn(text, LangprogWarning, stacklevel=2)
+    else:
+        listener(text)
 
 
 @contextmanager

@@ -276,9 +276,18 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
     return _door.background().run(work)
 
 
+def _ended(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call ``function``; a StopIteration of its own would leave whoever awaits it waiting."""
+    try:
+        return function(*args, **kwargs)
+    except StopIteration as error:
+        name = getattr(function, "__qualname__", type(function).__qualname__)
+        raise RuntimeError(f"{name} raised StopIteration") from error
+
+
 async def call_in_worker(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a user's synchronous ``function`` in a worker thread, with the caller's settings."""
-    call = partial(copy_context().run, function, *args, **kwargs)
+    call = partial(copy_context().run, partial(_ended, function, *args, **kwargs))
     loop = asyncio.get_running_loop()
     # From an empty context, so that a thread that is kept does not keep this call's context.
     return await Context().run(loop.run_in_executor, _door.workers(), call)

@@ -5,13 +5,14 @@
 - ``fields``: :class:`FieldSpec`, one field: what it takes and how it stands in a prompt.
 - ``shorthand``: the short form ``"ticket -> team"``.
 - ``shapes``: what a type is made of; ``phrases``: a shape in words and as a JSON schema.
-- ``portable``: types as plain JSON, for artifacts.
+- ``portable``: types as plain JSON, for artifacts. ``rebuilt``: and back.
 """
 
 from langprog.signature.declaration import Input, Output, Signature, signature_of
 from langprog.signature.fields import RESERVED, FieldSpec, whole_text
 from langprog.signature.phrases import phrase
-from langprog.signature.portable import type_from_json, type_to_json
+from langprog.signature.portable import type_to_json
+from langprog.signature.rebuilt import type_from_json
 from langprog.signature.shapes import (
     REQUIRED,
     Anything,

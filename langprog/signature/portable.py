@@ -1,4 +1,4 @@
-"""Types as plain JSON, so that an artifact runs without the user's source.
+"""Types as plain JSON, so that an artifact runs without the user's source; ``rebuilt`` reads it.
 
 What cannot be data stays behind: of a validator its words (the first paragraph of its docstring)
 are kept, because the model reads them, but not its code; methods and computed fields of a model
@@ -7,24 +7,16 @@ are not kept either. Everything else comes back: names, order, limits, descripti
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-import json
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum, IntEnum, StrEnum
-from functools import lru_cache
-from typing import Annotated, Any, Literal, Optional, cast
+from typing import Any, cast
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, create_model
-from pydantic import model_validator as on_model
+from pydantic import BaseModel
 
-from langprog.errors import SignatureError
 from langprog.signature.fields import FieldSpec
 from langprog.signature.shapes import (
-    CLEANING,
-    LIMITS,
     REQUIRED,
     Bounded,
     Choice,
@@ -38,10 +30,8 @@ from langprog.signature.shapes import (
     shape_of,
 )
 
-_BY_NAME: Mapping[str, Any] = types.MappingProxyType(
-    {"str": str, "int": int, "float": float, "bool": bool, "any": Any}
-)
-_ENUMS: Mapping[str, tuple[type, ...]] = types.MappingProxyType(
+# The bases of an Enum by the name that its description gives them.
+ENUM_BASES: Mapping[str, tuple[type, ...]] = types.MappingProxyType(
     {
         "StrEnum": (StrEnum,),
         "IntEnum": (IntEnum,),
@@ -51,7 +41,7 @@ _ENUMS: Mapping[str, tuple[type, ...]] = types.MappingProxyType(
     }
 )
 # Settings of a model that change which values it takes and what it makes of them.
-_SETTINGS = (
+SETTINGS = (
     "allow_inf_nan",
     "extra",
     "frozen",
@@ -77,20 +67,6 @@ def field_to_json(field: FieldSpec) -> dict[str, Any]:
     if field.constraints:
         data["constraints"] = dict(field.constraints)
     return data
-
-
-def field_from_json(data: Mapping[str, Any]) -> FieldSpec:
-    """Rebuild what :func:`field_to_json` gave."""
-    return FieldSpec(
-        name=data["name"],
-        role=data["role"],
-        annotation=type_from_json(data["type"]),
-        description=data.get("description", ""),
-        constraints=data.get("constraints", {}),
-    )
-
-
-# --- to JSON -------------------------------------------------------------------------------------
 
 
 def type_to_json(annotation: Any, name: str = "value") -> Any:
@@ -133,7 +109,7 @@ def _shape_to_json(shape: Shape) -> Any:
 
 def _enum_to_json(shape: Choice) -> dict[str, Any]:
     enum = cast(type[Enum], shape.enum)
-    base = next(name for name, bases in _ENUMS.items() if issubclass(enum, bases[0]))
+    base = next(name for name, bases in ENUM_BASES.items() if issubclass(enum, bases[0]))
     members = [[member.name, member.value] for member in enum]
     return {"kind": "enum", "name": enum.__name__, "base": base, "members": members}
 
@@ -148,7 +124,7 @@ def _record_to_json(shape: Record) -> dict[str, Any]:
     if checked:
         data["pydantic"] = True
     config = cls.model_config if model else getattr(cls, "__pydantic_config__", {})
-    settings = {key: config[key] for key in _SETTINGS if config.get(key) is not None}
+    settings = {key: config[key] for key in SETTINGS if config.get(key) is not None}
     if settings:
         data["settings"] = settings
     data["fields"] = [_member_to_json(member) for member in shape.members]
@@ -164,159 +140,3 @@ def _member_to_json(member: Member) -> dict[str, Any]:
     if member.default is not REQUIRED:
         data["default"] = pydantic.TypeAdapter(Any).dump_python(member.default, mode="json")
     return data
-
-
-# --- from JSON -----------------------------------------------------------------------------------
-
-
-def type_from_json(data: Any) -> Any:
-    """Rebuild what :func:`type_to_json` gave; enums, dataclasses and models are made anew.
-
-    Raises:
-        SignatureError: The JSON describes no type.
-    """
-    if isinstance(data, str):
-        if data in _BY_NAME:
-            return _BY_NAME[data]
-        raise SignatureError(f"{data!r} names no type")
-    if not isinstance(data, Mapping):
-        raise SignatureError(f"{data!r} describes no type")
-    return _made(json.dumps(data))
-
-
-@lru_cache(maxsize=1024)
-def _made(text: str) -> Any:
-    # The same description gives the same class, so that one step's output fits the next's input.
-    data = json.loads(text)
-    kind = data.get("kind")
-    make = _MAKERS.get(str(kind))
-    if make is None:
-        raise SignatureError(f"{kind!r} is no kind of type that this version knows")
-    try:
-        return make(data)
-    except SignatureError:
-        raise
-    except KeyError as error:
-        raise SignatureError(f"a type of kind {kind!r} lacks {error}") from None
-    except (TypeError, ValueError, AttributeError) as error:
-        raise SignatureError(f"a type of kind {kind!r} cannot be rebuilt: {error}") from None
-
-
-def _optional(data: Mapping[str, Any]) -> Any:
-    return Optional[type_from_json(data["of"])]  # noqa: UP045 - built from values
-
-
-def _literal(data: Mapping[str, Any]) -> Any:
-    return Literal[tuple(data["values"])]
-
-
-def _list(data: Mapping[str, Any]) -> Any:
-    return list[type_from_json(data["of"])]  # type: ignore[misc]  # built from values
-
-
-def _dict(data: Mapping[str, Any]) -> Any:
-    keys, of = type_from_json(data["keys"]), type_from_json(data["of"])
-    return dict[keys, of]  # type: ignore[valid-type]  # built from values
-
-
-def _bounded(data: Mapping[str, Any]) -> Any:
-    limits = dict(data["limits"])
-    if not limits.keys() <= set(LIMITS):
-        raise SignatureError(f"{', '.join(limits.keys() - set(LIMITS))} is no known constraint")
-    cleaning = {key: limits.pop(key) for key in CLEANING if key in limits}
-    marks: list[Any] = [AfterValidator(_told(words)) for words in data.get("rules", ())]
-    if limits:
-        marks.insert(0, Field(**limits))
-    if cleaning:
-        marks.insert(0, StringConstraints(**cleaning))
-    of = type_from_json(data["of"])
-    for mark in marks:
-        of = Annotated[of, mark]
-    return of
-
-
-def _told(words: str) -> Callable[[Any], Any]:
-    # Stands where a validator stood: the same words for the model, no code.
-    def rule(value: Any) -> Any:
-        return value
-
-    rule.__doc__ = words
-    return rule
-
-
-def _enum(data: Mapping[str, Any]) -> Any:
-    bases = _ENUMS.get(data["base"])
-    if bases is None:
-        raise SignatureError(f"{data['base']!r} is no base of an Enum that this version knows")
-    members = [(name, value) for name, value in data["members"]]
-    if len(bases) == 1:
-        return cast(Any, bases[0])(data["name"], members)
-    return Enum(data["name"], members, type=bases[0])
-
-
-def _model(data: Mapping[str, Any]) -> Any:
-    members: dict[str, Any] = {item["name"]: _member(item) for item in data["fields"]}
-    return create_model(
-        data["name"],
-        __config__=cast(pydantic.ConfigDict, _settings(data)),
-        __validators__=_checks(data),
-        **members,
-    )
-
-
-def _dataclass(data: Mapping[str, Any]) -> Any:
-    members: list[Any] = []
-    for item in data["fields"]:
-        annotation, default = _member(item)
-        given = () if default is ... else (dataclasses.field(default_factory=_anew(default)),)
-        members.append((item["name"], annotation, *given))
-    settings = _settings(data)
-    checked = bool(data.get("pydantic"))
-    made = dataclasses.make_dataclass(
-        data["name"],
-        members,
-        namespace=_checks(data) if checked else {"__pydantic_config__": settings},
-        frozen=data["frozen"],
-        kw_only=True,
-    )
-    if not checked:
-        return made
-    return pydantic.dataclasses.dataclass(made, config=cast(pydantic.ConfigDict, settings))
-
-
-def _anew(default: Any) -> Callable[[], Any]:
-    return lambda: copy.deepcopy(default)
-
-
-def _settings(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in data.get("settings", {}).items() if key in _SETTINGS}
-
-
-def _checks(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        f"rule_{index}": on_model(mode="after")(_told(words))
-        for index, words in enumerate(data.get("rules", ()))
-    }
-
-
-def _member(item: Mapping[str, Any]) -> tuple[Any, Any]:
-    annotation = type_from_json(item["type"])
-    if item.get("description"):
-        annotation = Annotated[annotation, Field(description=item["description"])]
-    if "default" not in item:
-        return annotation, ...
-    return annotation, pydantic.TypeAdapter(annotation).validate_python(item["default"])
-
-
-_MAKERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = types.MappingProxyType(
-    {
-        "optional": _optional,
-        "literal": _literal,
-        "list": _list,
-        "dict": _dict,
-        "bounded": _bounded,
-        "enum": _enum,
-        "model": _model,
-        "dataclass": _dataclass,
-    }
-)

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from pydantic_core import PydanticUndefined, SchemaError, SchemaValidator, core_schema
 
 from langprog.errors import SignatureError
 
@@ -165,7 +165,7 @@ def _unknown(annotation: Any, name: str) -> SignatureError:
 
 
 def _shape(annotation: Any, name: str, around: tuple[type, ...]) -> Shape:
-    if annotation in PLAIN:
+    if type(annotation) is type and annotation in PLAIN:  # others may take long to hash
         return Plain(annotation)
     if annotation is Any:
         return Anything()
@@ -256,19 +256,25 @@ def _check_limit(key: str, value: Any, target: Shape, name: str) -> None:
         fits = isinstance(target, (Listing, Mapped)) or target == Plain(str)
         right = isinstance(value, int) and number and value >= 0
     else:
-        fits = target == Plain(str)
-        right = _is_pattern(value) if key == "pattern" else isinstance(value, bool)
+        fits, right = target == Plain(str), isinstance(value, str if key == "pattern" else bool)
     if not fits:
         raise SignatureError(f"field {name!r}: the constraint {key!r} does not go with its type")
     if not right:
         raise SignatureError(f"field {name!r}: the constraint {key!r} cannot be {value!r}")
+    if key == "pattern":
+        _check_pattern(value, name)
 
 
-def _is_pattern(value: Any) -> bool:
+def _check_pattern(pattern: str, name: str) -> None:
+    # As pydantic reads it: without look-around, so that a check takes time that grows with the
+    # text alone.
     try:
-        return isinstance(value, str) and bool(re.compile(value))
-    except re.error:
-        return False
+        SchemaValidator(core_schema.str_schema(pattern=pattern))
+    except SchemaError as error:
+        told = str(error).splitlines()[-1].strip()
+        raise SignatureError(
+            f"field {name!r}: the constraint 'pattern' cannot be {pattern!r}: {told}"
+        ) from None
 
 
 def _marks(metadata: typing.Iterable[Any]) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -13,7 +13,8 @@ from typing import Any
 from langprog.errors import SignatureError
 from langprog.signature.fields import FieldSpec
 from langprog.signature.phrases import object_schema
-from langprog.signature.portable import field_from_json, field_to_json
+from langprog.signature.portable import field_to_json
+from langprog.signature.rebuilt import field_from_json
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,15 @@ class SignatureSpec:
     fields: tuple[FieldSpec, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise SignatureError(f"the name of a signature must be text, not {self.name!r:.60}")
         if not isinstance(self.instruction, str):
             raise SignatureError(f"the instruction of {self.name} must be text")
-        names = [spec.name for spec in self.fields]
-        for name in names:
-            if names.count(name) > 1:
-                raise SignatureError(f"{self.name} has two fields named {name!r}: rename one")
+        names: set[str] = set()
+        for spec in self.fields:
+            if spec.name in names:
+                raise SignatureError(f"{self.name} has two fields named {spec.name!r}: rename one")
+            names.add(spec.name)
         for role in ("input", "output"):
             if not any(spec.role == role for spec in self.fields):
                 raise SignatureError(f"{self.name} has no {role} field: add at least one")

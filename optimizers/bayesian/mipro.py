@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from langprog import Module
 from langprog.errors import InputError
 from langprog.lm import LanguageModel, ModelRef, model_from, model_name
 from langprog.runtime import current
@@ -19,7 +20,6 @@ from langprog.signature import SignatureSpec
 from optimizers.base import Optimizer
 from optimizers.bayesian.plan import AUTO, FIRST_BLOCK, Auto, Sizes, sized
 from optimizers.bayesian.race import Race, Rules, race_work
-from optimizers.bayesian.several import several_choices
 from optimizers.binding import Model
 from optimizers.bootstrap.demo_sets import distinct_sets, recipes
 from optimizers.bootstrap.demos import Pool, Shown, labelled, labels_of
@@ -29,7 +29,7 @@ from optimizers.forecast import Facts, Span, Work
 from optimizers.instructions.proposer import Material, Proposing, proposals
 from optimizers.run import Run
 from optimizers.scoring import Ask
-from optimizers.space import Choice, Space
+from optimizers.space import Choice, Space, module_choices
 
 # Demonstrations in the largest sets: two for every label, within these limits.
 FEWEST_SHOWN = 6
@@ -72,7 +72,8 @@ class Searching:
 class MIPRO(Optimizer):
     """Propose instructions, bootstrap demonstrations, search them together with models.
 
-    How many samples a vote takes, and the tiers of a cascade, are searched with them.
+    What modules offer themselves is searched with them: how many samples a vote takes, the tiers
+    of a cascade, the ``search_space()`` of a user's own.
 
     Args:
         auto: ``light``, ``medium`` or ``heavy``: how many proposals, sets and trials. A budget
@@ -100,6 +101,10 @@ class MIPRO(Optimizer):
             raise InputError(f"auto is one of {', '.join(AUTO)}, not {self.auto!r}")
         if isinstance(self.models, str):
             raise InputError(f"models is a list of models: models=[{self.models!r}]")
+
+    def check(self, program: Module) -> None:
+        """Refuse a program whose modules offer what cannot be set on them."""
+        module_choices(program)
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the models to choose from, the teacher and the proposer."""
@@ -221,7 +226,7 @@ class MIPRO(Optimizer):
                     )
                 )
             choices.append(self._models(path, predictor.model))
-        choices += several_choices(run.program)
+        choices += module_choices(run.program)
         return Space(tuple(choice for choice in choices if len(choice.values) > 1))
 
     def _models(self, path: str, now: Model) -> Choice:

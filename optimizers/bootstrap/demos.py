@@ -66,7 +66,7 @@ def traced(program: Module, rows: Iterable[Row]) -> dict[str, tuple[Shown, ...]]
     predictors = program.predictors()
     found: dict[str, list[Shown]] = {path: [] for path in predictors}
     for row in rows:
-        steps = {step.path: step for step in row.trace if step.failure is None}
+        steps = {step.path: step for step in row.trace if step.listed and step.failure is None}
         for path, step in steps.items():
             if path in predictors:
                 values = {**step.inputs, **step.outputs}

@@ -26,7 +26,7 @@ from optimizers.candidate import Candidate
 from optimizers.forecast import Facts, Span, Work
 from optimizers.front import Objective
 from optimizers.models.choice import front, not_worse, spread
-from optimizers.models.observed import Observed, at_paths, decision, observed, step_rows
+from optimizers.models.observed import Observed, decision, observed, step_rows
 from optimizers.models.rules import Answered, fitted_rule
 from optimizers.models.tiers import Plan, best_under, fewest_for, guaranteed, planned, plans
 from optimizers.run import Run
@@ -113,7 +113,7 @@ class FrugalCascade(Optimizer):
 
     def check(self, program: Module) -> None:
         """Refuse a program without a cascade."""
-        if not at_paths(program, Cascade):
+        if not program.modules_of(Cascade):
             raise InputError(
                 "the program has no Cascade: wrap it, lp.Cascade.over(program, [cheap, dear])"
             )
@@ -129,7 +129,7 @@ class FrugalCascade(Optimizer):
 
     async def search(self, run: Run) -> Candidate:
         """Fit cascade after cascade."""
-        paths = at_paths(run.program, Cascade)
+        paths = list(run.program.modules_of(Cascade))
         self._see_size(run)
         if not math.isinf(run.queries_left()):
             run.scorer.narrow(self._examples(run, paths))
@@ -141,11 +141,10 @@ class FrugalCascade(Optimizer):
 
     def _examples(self, run: Run, paths: Sequence[str]) -> int:
         """Return how many validation examples the budget pays for."""
-        modules = run.program.named_modules()
+        cascades = run.program.modules_of(Cascade)
         queries = 0
         for path in paths:
-            cascade = modules[path]
-            assert isinstance(cascade, Cascade)
+            cascade = cascades[path]
             queries += len(cascade.steps) * _samples(self._signal(cascade))
         learned = len(run.train) if self._learns() else 0
         return max(1, int(BOUGHT * run.queries_left() / queries) - learned)
@@ -239,9 +238,7 @@ class _Steps:
     @cached_property
     def cascade(self) -> Cascade:
         """The cascade."""
-        found = self.run.program.named_modules()[self.path]
-        assert isinstance(found, Cascade)
-        return found
+        return self.run.program.modules_of(Cascade)[self.path]
 
     @property
     def start(self) -> Candidate:

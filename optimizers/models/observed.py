@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -116,8 +115,3 @@ def decision(row: Row, path: str) -> TraceStep | None:
 def _value(row: Row) -> float:
     assert row.score is not None
     return row.score.value
-
-
-def at_paths(program: Any, kind: type) -> list[str]:
-    """Return the paths of a program's modules of one kind."""
-    return [path for path, module in program.named_modules().items() if type(module) is kind]

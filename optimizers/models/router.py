@@ -26,7 +26,7 @@ from optimizers.models.clusters import (
     routed,
     trades,
 )
-from optimizers.models.observed import Observed, at_paths, observed, step_rows
+from optimizers.models.observed import Observed, observed, step_rows
 from optimizers.rows import Job, run_rows
 from optimizers.run import Run
 from optimizers.scoring import see_prices
@@ -80,14 +80,14 @@ class ModelRouter(Optimizer):
 
     def check(self, program: Module) -> None:
         """Refuse a program without a route."""
-        if not at_paths(program, Route):
+        if not program.modules_of(Route):
             raise InputError(
                 "the program has no Route: wrap it, lp.Route.over(program, [cheap, dear])"
             )
 
     async def search(self, run: Run) -> Candidate:
         """Fit route after route."""
-        paths = at_paths(run.program, Route)
+        paths = list(run.program.modules_of(Route))
         if not math.isinf(run.queries_left()):
             run.scorer.narrow(max(1, int(0.4 * run.queries_left() / len(paths))))
         found = run.start
@@ -97,8 +97,7 @@ class ModelRouter(Optimizer):
         return found
 
     async def _fit(self, run: Run, path: str, fixed: Mapping[str, Any]) -> Candidate:
-        route = run.program.named_modules()[path]
-        assert isinstance(route, Route)
+        route = run.program.modules_of(Route)[path]
         run.stage("prepare", None, f"every step of {path} on its own")
         train = run.train[: max(1, int(min(len(run.train), 0.4 * run.queries_left())))]
         validation = run.materials.validation[: run.scorer.size]

@@ -91,8 +91,8 @@ class VoteSize(Optimizer):
         await run.score_fully([run.start])
         values: dict[str, Any] = {}
         run.stage("search", len(found), "how often to ask")
-        for number, (path, module) in enumerate(found.items(), start=1):
-            values[f"{path}.k"] = await self._size(run, path, module, values)
+        for number, (path, voting) in enumerate(found.items(), start=1):
+            values[f"{path}.k"] = await self._size(run, path, voting, values)
             run.step("search", number, len(found))
         best = run.candidate(values, ", ".join(f"{key}={k}" for key, k in values.items()))
         single = run.candidate(dict.fromkeys(values, 1), "nothing is asked twice")
@@ -102,9 +102,7 @@ class VoteSize(Optimizer):
         run.weighed = True
         return best
 
-    async def _size(
-        self, run: Run, path: str, module: Vote | BestOf, values: Mapping[str, Any]
-    ) -> int:
+    async def _size(self, run: Run, path: str, voting: _Voting, values: Mapping[str, Any]) -> int:
         count = min(run.scorer.size, self.samples // self.draws)
         examples = run.materials.validation[:count]
         one = run.candidate({**values, f"{path}.k": 1}, f"{path} asked once")
@@ -118,9 +116,9 @@ class VoteSize(Optimizer):
             return 1
         cost = QueryCost.of([row for item in by_item for row in item])
         seed = run.sampling_seed("votes", path)
-        if isinstance(module, BestOf):
-            return await self._judge(run, path, module, by_item, cost, seed)
-        items = [Votes.of(_answer(row, module.on) for row in item) for item in by_item]
+        if voting.judged is not None:
+            return await self._judge(run, path, voting.judged, by_item, cost, seed)
+        items = [Votes.of(_answer(row, voting.on) for row in item) for item in by_item]
         mixture = fitted(items)
         offered = self._offered(cost, 0.0)
         size = best_size(items, offered, seed=seed)
@@ -184,10 +182,28 @@ def _answer(row: Row, on: Sequence[str]) -> tuple[str, bool]:
 
 
 def _temperature(run: Run, one: Candidate) -> float:
-    modules = one.apply(run.materials.base).named_modules().values()
-    return next(m.temperature for m in modules if isinstance(m, (Vote, BestOf)))
+    return next(iter(_voting(one.apply(run.materials.base)).values())).temperature
 
 
-def _voting(program: Module) -> dict[str, Vote | BestOf]:
-    modules = program.named_modules()
-    return {path: one for path, one in modules.items() if isinstance(one, (Vote, BestOf))}
+@dataclass(frozen=True, slots=True)
+class _Voting:
+    """What is asked several times.
+
+    Args:
+        temperature: How freely it samples.
+        on: Outputs that are voted on.
+        judged: The module, where a judge picks instead of a vote.
+    """
+
+    temperature: float
+    on: Sequence[str] = ()
+    judged: BestOf | None = None
+
+
+def _voting(program: Module) -> dict[str, _Voting]:
+    votes, judged = program.modules_of(Vote), program.modules_of(BestOf)
+    both = {
+        **{path: _Voting(each.temperature, each.on) for path, each in votes.items()},
+        **{path: _Voting(each.temperature, judged=each) for path, each in judged.items()},
+    }
+    return {path: both[path] for path in program.named_modules() if path in both}

@@ -141,3 +141,33 @@ def test_an_adapter_among_the_parameters_of_a_users_module_is_kept_too(tmp_path:
     assert '"value": "whisper"' in path.read_text()
     loaded = lp.load(path, classes=[Choosing], adapters=[mine])
     assert loaded.parameters()["program.chosen"].value is mine
+
+
+class Marked(Whisper):
+    """One with a state of its own."""
+
+    def __init__(self, mark: str) -> None:
+        self.mark = mark
+
+    def render(
+        self, signature: SignatureSpec, demos: Sequence[lp.Example], inputs: Mapping[str, Any]
+    ) -> tuple[Message, ...]:
+        return (Message("user", f"{self.mark} {dict(inputs)}"),)
+
+
+def test_each_predictor_may_have_its_own_copy_of_one_adapter(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    program = lp.Pipeline(
+        x=lp.Predict("a -> b", adapter=Marked("-")), y=lp.Predict("b -> c", adapter=Marked("-"))
+    )
+    save_program(program, path)
+    again = lp.load(path, adapters=[Marked("-")])
+    assert {step.adapter.mark for step in again.predictors().values()} == {"-"}  # type: ignore[union-attr] # they are Marked
+
+
+def test_two_adapters_of_one_name_that_differ_are_not_saved(tmp_path: Path) -> None:
+    program = lp.Pipeline(
+        x=lp.Predict("a -> b", adapter=Marked("-")), y=lp.Predict("b -> c", adapter=Marked("+"))
+    )
+    with pytest.raises(ArtifactError, match="the adapter of y"):
+        save_program(program, tmp_path / "p.json")

@@ -79,3 +79,21 @@ def test_votes_and_cascades_are_compared_too(tmp_path: Path) -> None:
     found = diff_artifacts(saved(cascade, tmp_path / "c.json"), saved(other, tmp_path / "d.json"))
     assert found.settings == {"program.tiers": ([(0, 0.5), (1, None)], [(1, None)])}
     assert not diff_artifacts(saved(other, tmp_path / "d.json"), saved(other, tmp_path / "d.json"))
+
+
+class Toned(lp.Module):
+    """A user's module with a setting and a parameter of its own."""
+
+    def __init__(self, tone: str = "kind", limit: int = 3) -> None:
+        self.ask = lp.Predict("a -> b")
+        self.tone = tone
+        self.limit = limit
+
+    def own_parameters(self) -> dict[str, lp.Parameter]:
+        return {"tone": lp.Parameter("choice", self.tone)}
+
+
+def test_what_a_users_module_is_set_to_is_told(tmp_path: Path) -> None:
+    before, after = saved(Toned(), tmp_path / "a.json"), saved(Toned("curt", 4), tmp_path / "b")
+    found = diff_artifacts(before, after)
+    assert found.settings == {"program.tone": ("kind", "curt"), "program.limit": (3, 4)}

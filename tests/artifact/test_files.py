@@ -155,13 +155,35 @@ def rewritten(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps(data))
 
 
+def test_two_parts_of_one_path_are_refused(tmp_path: Path) -> None:
+    inner = lp.Pipeline(y=lp.Predict("a -> b"))
+    save_program(lp.Pipeline(x=inner, z=lp.Predict("b -> c")), tmp_path / "p.json")
+    program = json.loads((tmp_path / "p.json").read_text())["program"]
+    program["steps"][1]["name"] = "x.y"
+    rewritten(tmp_path / "p.json", program=program)
+    with pytest.raises(ArtifactError, match="both called x.y"):
+        lp.load(tmp_path / "p.json")
+
+
+def nested(program: Any, times: int = 2) -> Any:
+    for _ in range(times):
+        more = {"k": 1, "temperature": 0.5, "voted_on": [], "keep": None}
+        program = {"module": "Vote", "asks": program, **more}
+    return program
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"format": 99}, "upgrade langprog"),
         ({"format": "one"}, "no format version"),
         ({"program": "DELETE"}, "program: Field required"),
-        ({"program": {"module": "Oracle"}}, "Oracle"),
+        ({"program": {"module": "Oracle"}}, "'Oracle' is no kind of module here"),
+        ({"program": {"module": ["Vote"]}}, "program: a module is an object whose field"),
+        ({"program": 7}, "program: a module is an object whose field"),
+        ({"program": {"module": "same", "path": "x"}}, "the same as 'x', which is none"),
+        ({"program": nested(7)}, "program.asks.asks.*a module is an object"),
+        ({"program": nested({"module": "same", "path": ""}, 600)}, "nested too deeply"),
         ({"surprise": 1}, "surprise: Extra"),
         (
             {
@@ -212,7 +234,7 @@ def test_wrong_files_say_what_is_wrong(
     ("content", "words"),
     [
         (b"", "is empty"),
-        (b"\xff\xfe\x00", "not .JSON. text"),
+        (b"\xff\xff\x00", "not .JSON. text"),
         (b"PK\x03\x04", "not JSON"),
         (b"[1]", "no field 'format'"),
         (b'{"format": 1}', "'digest' is missing"),
@@ -261,6 +283,50 @@ def test_no_changed_byte_goes_unnoticed(
     except ArtifactError:
         return
     assert json.loads(path.read_bytes()) == original
+
+
+def test_two_parts_at_the_same_path_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    inner = lp.Pipeline(b=lp.Predict("x -> y", model="openai/hidden"))
+    save_program(lp.Pipeline(a=inner, c=lp.Predict("x -> z")), path)
+    program = json.loads(path.read_text())["program"]
+    program["steps"][1]["name"] = "a.b"
+    rewritten(path, program=program)
+    with pytest.raises(ArtifactError, match="two modules of the program are both called"):
+        lp.load(path)
+
+
+@pytest.mark.parametrize("name", ["model", "messages", "n", "stream"])
+def test_a_file_decides_no_part_of_a_request_that_is_langprogs_own(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "p.json"
+    save_program(lp.Predict("a -> b", sampling=lp.Sampling(extra={"top_k": 3})), path)
+    assert lp.load(path).predictors()["predict"].sampling.extra == {"top_k": 3}
+    program = json.loads(path.read_text())["program"]
+    program["sampling"]["extra"] = {"top_k": 3, name: "other"}
+    rewritten(path, program=program)
+    with pytest.raises(ArtifactError, match=f"extra holds '{name}', which langprog sets itself"):
+        lp.load(path)
+
+
+def test_a_part_that_stands_in_many_places_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    program: lp.Module = lp.Predict("a -> b")
+    for _ in range(40):  # 2**40 ways lead to the predictor
+        program = lp.Route([program, program])
+    save_program(program, path)
+    assert len(lp.load(path).predictors()) == 1
+
+
+def test_what_cannot_be_built_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    save_program(lp.Pipeline(step=lp.Predict("a -> b")), path)
+    program = json.loads(path.read_text())["program"]
+    program["steps"][0]["name"] = "self"
+    rewritten(path, program=program)
+    with pytest.raises(ArtifactError, match="cannot be made from what the artifact says of it"):
+        lp.load(path)
 
 
 def test_a_failed_save_leaves_the_old_file_alone(tmp_path: Path) -> None:

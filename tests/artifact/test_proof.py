@@ -51,6 +51,11 @@ def test_a_pattern_has_no_made_up_value() -> None:
     assert sample_of(FieldSpec("x", "input", str, "", {"pattern": "^[0-9]{4}-Q[1-4]$"})) == ()
 
 
+@pytest.mark.parametrize("annotation", [str, list[int]])
+def test_a_value_of_no_size_that_fits_a_memory_is_not_made(annotation: Any) -> None:
+    assert sample_of(FieldSpec("x", "input", annotation, "", {"min_length": 10**12})) == ()
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -314,6 +314,7 @@ def test_a_bar_on_a_terminal_moves_by_its_own_orders_alone(
 
 GUARDED = """
 import logging, sys, threading, warnings
+from langprog.errors import LangprogWarning
 from langprog.cli.terminal import guard_process
 
 text = "said \\x1b]0;mine\\x07\\u202e\\x9b end"
@@ -327,6 +328,7 @@ def fail():
 
 guard_process()
 warnings.warn(text)
+warnings.warn(text, LangprogWarning)
 logging.getLogger("a.library").warning("it %s", text)
 try:
     fail()
@@ -344,7 +346,8 @@ def test_what_python_writes_by_itself_is_harmless() -> None:
         [sys.executable, "-c", GUARDED], capture_output=True, text=True, timeout=60, check=True
     )
     assert not steering_in(done.stdout + done.stderr)
-    assert done.stderr.count("said \\x1b]0;mine\\x07\\u202e\\x9b end") == 5
+    assert done.stderr.count("said \\x1b]0;mine\\x07\\u202e\\x9b end") == 6
+    assert "\nlangprog: warning: said" in done.stderr and "LangprogWarning" not in done.stderr
     for words in ("UserWarning", "it said", "caught", "Exception in Thread-1", "ignored"):
         assert words in done.stderr
 

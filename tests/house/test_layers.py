@@ -154,6 +154,7 @@ def test_exceptions_are_caught_broadly_in_known_places_alone() -> None:
         "langprog/cli/main.py",  # a bug becomes one line
         "langprog/cli/batch.py",  # a failed row becomes a written failure
         "langprog/runtime/sync.py",  # handed to the waiting thread
+        "benchmarks/fuzz_judge.py",  # an error that no file may cause is what it looks for
     }
     found = {named(path) for path in ALL if any(broad(path))}
     assert found <= allowed, found - allowed

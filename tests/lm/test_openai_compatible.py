@@ -588,3 +588,24 @@ def test_a_stream_that_nobody_reads_to_its_end_gives_its_connection_back() -> No
             assert (await model.complete(asking())).text == "fine"
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("answer", "advice"),
+    [
+        (refuses(401, message="no such key"), "check the key, and the account"),
+        (refuses(404, message="no such page"), r"asked at http://127\.0\.0\.1:\d+/v1: check"),
+        (says({"error": {"message": "too busy"}}), "an error inside a reply with HTTP 200: too b"),
+        (
+            sends(b"<html>welcome</html>", "text/html"),
+            "is no completion but a page; the",
+        ),
+    ],
+)
+def test_a_failure_says_what_to_look_at(answer: Answer, advice: str) -> None:
+    async def run() -> None:
+        async with client(answer) as (model, _):
+            with pytest.raises(LMError, match=advice):
+                await model.complete(asking())
+
+    asyncio.run(run())

@@ -151,3 +151,12 @@ def test_record_trace_keeps_the_steps_of_a_failed_run() -> None:
         ("one", True),
         ("two", False),
     ]
+
+
+def test_a_forward_that_runs_out_of_items_is_an_error_and_no_endless_wait() -> None:
+    class Empty(lp.Module):
+        def forward(self, q: str) -> dict[str, str]:
+            return {"a": next(iter(()))}
+
+    with pytest.raises(RuntimeError, match=r"forward raised StopIteration"):
+        Empty()(q="x")

@@ -162,6 +162,27 @@ def test_every_signal_comes_back_from_plain_data(signal: Signal) -> None:
     assert signal_from(signal.to_json()) == signal
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"signal": "agreement", "k": "3"},
+        {"signal": "agreement", "k": True},
+        {"signal": "agreement", "k": 2.5},
+        {"signal": "agreement", "temperature": [1]},
+        {"signal": "agreement", "temperature": "hot"},
+        {"signal": "agreement", "temperature": 0},
+        {"signal": "logprob", "quantile": "low"},
+        {"signal": "logprob", "quantile": True},
+        {"signal": "learned", "buckets": {}},
+        {"signal": "learned", "buckets": -1},
+        {"signal": "learned", "rules": [{"words": [], "tokens": []}]},
+    ],
+)
+def test_settings_of_a_signal_that_do_not_fit_are_refused(data: Mapping[str, object]) -> None:
+    with pytest.raises(InputError):
+        signal_from(data)
+
+
 @pytest.mark.parametrize("signal", MEMBERS[:2], ids=lambda one: one.name)
 def test_the_embedded_model_is_surer_where_the_answer_is_in_front_of_it(signal: Signal) -> None:
     ask = lp.Predict("passage, question -> answer", instruction="Answer from the passage.")

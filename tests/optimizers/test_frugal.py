@@ -10,7 +10,7 @@ import pytest
 import langprog as lp
 from langprog.errors import ConnectError, InputError, ModelError
 from langprog.lm import Completion, Request, Usage
-from optimizers import FrugalCascade
+from optimizers import FrugalCascade, LabeledFewShot, Sequence
 from tests.optimizers.simulated import field, one_module, right_team, team_of, tickets, unit
 
 SKILL = {"cheap": 0.6, "dear": 0.95}
@@ -47,7 +47,7 @@ def model(name: str, *, priced: bool = True, broken: str = "") -> lp.ScriptedLM:
     return lp.ScriptedLM(reply, name=f"scripted/{name}")
 
 
-def compiled(optimizer: FrugalCascade, count: int = 300, **options):
+def compiled(optimizer: FrugalCascade | Sequence, count: int = 300, **options):
     models = options.pop("models", None) or [model("cheap"), model("dear")]
     check = lp.Predict("ticket, team -> right: bool", model="scripted/cheap")
     cascade = lp.Cascade.over(one_module(), ["scripted/cheap", "scripted/dear"], check=check)
@@ -72,6 +72,13 @@ def test_a_cascade_is_as_good_as_the_dear_model_for_less(signal: str) -> None:
     tiers = result.candidate.parameters["program.tiers"]
     assert [step for step, _ in tiers] == [0, 1]
     assert result.front[0].quality.mean >= result.front[-1].quality.mean
+
+
+def test_a_cascade_is_fitted_after_another_search() -> None:
+    # The program where it begins is then another one than the program that was given.
+    search = Sequence(LabeledFewShot(k=2), FrugalCascade(signal="learned"))
+    result = compiled(search, accept="best")
+    assert not any("ended with" in note.text for note in result.report.notes)
 
 
 def test_what_was_fitted_runs_from_its_artifact_alone(tmp_path: Path) -> None:

@@ -70,5 +70,8 @@ def test_a_call_that_is_handed_on_is_paid_once() -> None:
     [None, "[[a]]\nv", {"texts": ["v"]}, Completion((), "m"), Completion((5,), "m")],  # type: ignore[arg-type]  # a user's own may be wrong
 )
 def test_what_is_no_completion_is_told(answer: Any) -> None:
-    with lp.using(lm=Own(answer)), pytest.raises(ModelError, match="own/model returned"):
+    with (
+        lp.using(lm=Own(answer)),
+        pytest.raises(ModelError, match="own/model: complete"),
+    ):
         QA(q="x")

@@ -266,3 +266,11 @@ def test_no_error_of_a_missing_key_names_the_others(monkeypatch: pytest.MonkeyPa
     with pytest.raises(ModelError) as caught:
         lp.LM("openai/m")
     assert "gsk-secret" not in str(caught.value)
+
+
+def test_a_header_that_cannot_be_sent_is_refused_without_being_told() -> None:
+    with pytest.raises(
+        ModelError, match=r"headers=\.\.\. does not fit.*control character"
+    ) as caught:
+        lp.LM("my/model", base_url="http://localhost:1/v1", headers={"X-Team": "secret\nHost: b"})
+    assert "secret" not in str(caught.value)

@@ -243,7 +243,7 @@ IN, OUT = (str, lp.Input()), (str, lp.Output())
         ),
         (
             {"a": (str, lp.Input(pattern="(?=a)")), "b": OUT},
-            "field 'a' cannot be checked: .*look-around",
+            "field 'a': the constraint 'pattern' cannot be .*look-around",
         ),
         ({"a": (str, lp.Input(3)), "b": OUT}, "the description of field 'a' must be text"),
     ],

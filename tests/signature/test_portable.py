@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional
@@ -255,6 +256,34 @@ def test_loading_a_type_runs_nothing(tmp_path: Path) -> None:
             "fields": [{"name": "class", "type": "int"}],
         },
         {"kind": "bounded", "of": "int", "limits": {"odd": True}},
+        {"kind": "bounded", "of": "str", "limits": {"max_length": 10**30}, "rules": 3},
+        {"kind": "list", "of": "int", "more": 1},
+        {"kind": "literal", "values": []},
+        {"kind": "literal", "values": [["a"]]},
+        {"kind": ["list"], "of": "int"},
+        {"kind": "enum", "name": "E", "base": "plain", "members": []},
+        {"kind": "enum", "name": 3, "base": "plain", "members": [["A", 1]]},
+        {"kind": "enum", "name": "E", "base": "plain", "members": [["_order_", 1]]},
+        {"kind": "enum", "name": "E", "base": "plain", "members": [["", 1]]},
+        {"kind": "enum", "name": "E", "base": "plain", "members": [[["A"], 1]]},
+        {"kind": "enum", "name": "E", "base": "plain", "members": [["__x__", 1]]},
+        {"kind": "enum", "name": "E", "base": ["plain"], "members": [["A", 1]]},
+        {"kind": "model", "name": "M", "fields": [], "settings": {"extra": "evil"}},
+        {"kind": "model", "name": "M", "fields": [], "settings": {"frozen": "yes"}},
+        {"kind": "model", "name": "M", "fields": [], "settings": {"from_attributes": True}},
+        {"kind": "model", "name": "M", "fields": [{"name": "__base__", "type": "int"}]},
+        {"kind": "model", "name": "M", "fields": [{"name": "_x", "type": "int"}]},
+        {"kind": "model", "name": "M", "fields": [{"name": "model_config", "type": "int"}]},
+        {"kind": "model", "name": "M", "fields": [{"name": "a", "type": "int"}] * 2},
+        {"kind": "model", "name": "M", "fields": {"name": "a"}},
+        {"kind": "model", "name": "M", "fields": [{"name": "a", "type": "int", "description": 3}]},
+        {"kind": "dataclass", "name": "D", "frozen": 1, "fields": []},
+        {
+            "kind": "dataclass",
+            "name": "D",
+            "frozen": False,
+            "fields": [{"name": "__class__", "type": "int"}],
+        },
         {"kind": "bounded", "of": "int"},
     ],
 )
@@ -265,8 +294,72 @@ def test_what_describes_no_type_is_refused(data: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "data",
+    [
+        {"kind": "enum", "name": "E", "base": "IntEnum", "members": [["A", 0.5]]},
+        {"kind": "enum", "name": "E", "base": "str", "members": [["A", 1]]},
+        {"kind": "enum", "name": "E", "base": "plain", "members": [["A", 1], ["B", 1]]},
+        {"kind": "literal", "values": ["a", "a"]},
+        {"kind": "bounded", "of": "int", "limits": {"ge": "x"}},
+        {"kind": "list", "of": {"kind": "bounded", "of": "str", "limits": {"pattern": "("}}},
+        {"kind": "list", "of": {"kind": "bounded", "of": "str", "limits": {"pattern": ["a"]}}},
+        {"kind": "optional", "of": {"kind": "optional", "of": "int"}},
+        {
+            "kind": "model",
+            "name": "M",
+            "fields": [{"name": "a", "type": "int", "default": "1"}],
+        },
+        {"kind": "model", "name": "M", "fields": [{"name": "a", "type": "int", "more": 1}]},
+    ],
+)
+def test_what_would_become_another_type_is_refused(data: Any) -> None:
+    fields = [
+        {"name": "a", "role": "input", "type": "str"},
+        {"name": "b", "role": "output", "type": data},
+    ]
+    with pytest.raises(SignatureError):
+        SignatureSpec.from_json({"name": "S", "instruction": "", "fields": fields})
+
+
+def test_a_field_named_like_a_method_comes_back_without_a_warning() -> None:
+    names = ["json", "copy", "mro", "model_x", "self", "dict", "schema"]
+    for kind, more in (("model", {}), ("dataclass", {"frozen": False})):
+        fields = [{"name": name, "type": "int"} for name in names]
+        made = type_from_json({"kind": kind, "name": "M", **more, "fields": fields})
+        value = pydantic.TypeAdapter(made).validate_python(dict.fromkeys(names, 1))
+        assert [getattr(value, name) for name in names] == [1] * len(names)
+
+
+def test_names_that_only_values_can_give_come_back() -> None:
+    labels = Enum("Labels", {"not spam": "x", "class": "y", "1": 1})  # type: ignore[misc]  # built from values
+    made = pydantic.create_model("Made", **{"a b": (labels, ...), "class": (int, 3)})  # type: ignore[call-overload]  # built from values
+    for kind in (labels, made):
+        assert type_to_json(type_from_json(type_to_json(kind))) == type_to_json(kind)
+
+
+def test_deep_and_wide_types_take_time_that_grows_with_their_size() -> None:
+    def seconds(levels: int, width: int) -> float:
+        data: Any = {"kind": "literal", "values": [f"{levels}/{n}" for n in range(width)]}
+        for _ in range(levels):
+            data = {"kind": "list", "of": data}
+        began = time.process_time()
+        type_from_json(data)
+        return time.process_time() - began
+
+    seconds(2, 10)
+    shallow, deep = seconds(2, 20_000), seconds(80, 20_000)
+    assert deep < 3 * shallow + 0.1
+    data: Any = "int"
+    for _ in range(2000):
+        data = {"kind": "list", "of": data}
+    with pytest.raises(SignatureError, match="nested too deeply"):
+        type_from_json(data)
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"name": 3}, "the name of a signature must be text"),
         ({"fields": None}, "cannot be read"),
         ({"instruction": 3}, "the instruction of S must be text"),
         ({"fields": [{"name": "a", "role": "input"}]}, "lacks 'type'"),

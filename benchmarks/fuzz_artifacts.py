@@ -1,0 +1,223 @@
+"""Load mutants of artifacts: none may hang, run code, fill the memory or raise an error of Python.
+
+Usage: python -m benchmarks.fuzz_artifacts [--mutants 1000000] [--seed 0] [--workers 1]
+
+A mutant either loads and renders its prompts, or raises an ArtifactError of one clean line (on
+use: any error of langprog's). The run goes on where it was stopped: what is done stands in the
+checkpoint. ``--show N`` judges the mutant N alone and prints it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.fuzz_judge import LONGEST, Watch, judged, learn, peak_memory
+from benchmarks.fuzz_mutants import mutant, originals
+from benchmarks.measured import machine, publish, table, versions
+
+CHUNK = 500
+_CHUNKS_OF_A_PROCESS = 20
+
+
+@dataclass
+class Tally:
+    """What came of many mutants.
+
+    Args:
+        outcomes: How often each came, by name.
+        troubles: Mutants that did what none may, by number, in words.
+        memory: The most memory that a process had, in MB.
+        done: The chunks that are through.
+    """
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    troubles: dict[int, str] = field(default_factory=dict)
+    memory: float = 0.0
+    done: set[int] = field(default_factory=set)
+
+    def add(self, chunk: int, said: dict[str, Any]) -> None:
+        """Count a chunk."""
+        self.outcomes.update(said["outcomes"])
+        self.troubles.update({int(key): text for key, text in said["troubles"].items()})
+        self.memory = max(self.memory, said["memory"])
+        self.done.add(chunk)
+
+    def write(self, path: Path) -> None:
+        """Keep it, so that a run can go on."""
+        data = {
+            "outcomes": dict(self.outcomes),
+            "troubles": self.troubles,
+            "memory": self.memory,
+            "done": sorted(self.done),
+        }
+        beside = path.with_suffix(".new")
+        beside.write_text(json.dumps(data), encoding="utf-8")
+        os.replace(beside, path)
+
+    @classmethod
+    def read(cls, path: Path) -> Tally:
+        """Return what an earlier run kept."""
+        if not path.exists():
+            return cls()
+        data = json.loads(path.read_text(encoding="utf-8"))
+        troubles = {int(key): text for key, text in data["troubles"].items()}
+        return cls(Counter(data["outcomes"]), troubles, data["memory"], set(data["done"]))
+
+
+def judge_range(watch: Watch, seed: int, start: int, stop: int) -> dict[str, Any]:
+    """Judge the mutants from ``start`` to ``stop``; return outcomes, troubles and memory."""
+    outcomes: Counter[str] = Counter()
+    troubles: dict[int, str] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mutant.json"
+        for number in range(start, stop):
+            path.write_bytes(mutant(seed, number))
+            faulthandler.dump_traceback_later(6 * LONGEST, exit=True)  # where no signal helps
+            outcome, trouble = judged(watch, path, number)
+            faulthandler.cancel_dump_traceback_later()
+            outcomes[outcome] += 1
+            if trouble:
+                troubles[number] = f"{outcome}: {trouble}"
+    return {"outcomes": outcomes, "troubles": troubles, "memory": peak_memory()}
+
+
+def _work(seed: int, chunks: list[int], size: int) -> None:
+    """Judge chunks in this process, one line of JSON for each."""
+    watch = Watch()
+    learn(watch)
+    for chunk in chunks:
+        said = judge_range(watch, seed, chunk * size, (chunk + 1) * size)
+        sys.stdout.write(json.dumps({"chunk": chunk, **said}) + "\n")
+        sys.stdout.flush()
+
+
+class Run:
+    """Processes that judge chunks until none is left."""
+
+    def __init__(self, seed: int, mutants: int, checkpoint: Path) -> None:
+        self._seed, self._checkpoint = seed, checkpoint
+        self.tally = Tally.read(checkpoint)
+        self._left = [n for n in range(mutants // CHUNK) if n not in self.tally.done][::-1]
+        self._lock = threading.Lock()
+
+    def start(self, workers: int) -> None:
+        """Judge all that is left."""
+        threads = [threading.Thread(target=self._feed) for _ in range(workers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _feed(self) -> None:
+        while True:
+            with self._lock:
+                chunks = [self._left.pop() for _ in range(_CHUNKS_OF_A_PROCESS) if self._left]
+            if not chunks:
+                return
+            through = self._process(chunks, CHUNK)
+            lost = [chunk for chunk in chunks if chunk not in through]
+            if lost:
+                self._lose(lost)
+
+    def _process(self, chunks: list[int], size: int) -> set[int]:
+        command = [sys.executable, "-m", "benchmarks.fuzz_artifacts", "--seed", str(self._seed)]
+        command += ["--size", str(size), "--chunks", *map(str, chunks)]
+        through: set[int] = set()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                said = json.loads(line)
+                through.add(said["chunk"])
+                with self._lock:
+                    if size == CHUNK:
+                        self.tally.add(said["chunk"], said)
+                        self.tally.write(self._checkpoint)
+                        done = f"{len(self.tally.done) * CHUNK:,} mutants"
+                        sys.stderr.write(f"\r{done}, {len(self.tally.troubles)} troubles ")
+        return through
+
+    def _lose(self, lost: list[int]) -> None:
+        """A process died on the first of these chunks; the others are judged again."""
+        with self._lock:
+            chunk, self._left = lost[0], [*self._left, *reversed(lost[1:])]
+            said = {
+                "outcomes": {"process died": CHUNK},
+                "troubles": {
+                    chunk * CHUNK: f"the process died on this or one of the next {CHUNK}"
+                },
+                "memory": 0.0,
+            }
+            self.tally.add(chunk, said)
+            self.tally.write(self._checkpoint)
+
+
+def _report(tally: Tally, seed: int) -> str:
+    count = tally.outcomes.total()
+    rows: list[tuple[str, ...]] = [("outcome", "mutants", "share")]
+    for outcome, times in tally.outcomes.most_common():
+        rows.append((outcome, f"{times:,}", f"{times / count:.2%}"))
+    hangs = tally.outcomes["hang"] + tally.outcomes["process died"]
+    text = (
+        "# Artifacts that were changed\n\n"
+        f"`python -m benchmarks.fuzz_artifacts --mutants {count} --seed {seed}`; {machine()}; "
+        f"{versions('langprog', 'pydantic')}; mutants of {len(originals())} artifacts, nine of "
+        "ten with a digest that fits. A mutant is loaded, with nothing, with classes or with a "
+        "module handed over, and its prompts are rendered.\n\n"
+        f"{table(rows)}\n\n"
+        f"{hangs} hangs ({LONGEST:g} s of processor time), {tally.outcomes['execution']} "
+        f"executions (an audit hook hears code, imports, writing, processes and sockets), "
+        f"{len(tally.troubles)} mutants that did what none may; at most {tally.memory:,.0f} MB "
+        "of memory."
+    )
+    told = [f"- {number}: `{words[-300:]!r}`" for number, words in sorted(tally.troubles.items())]
+    return "\n".join([text, "", *told[:50]]).rstrip()
+
+
+def _show(seed: int, number: int) -> None:
+    watch = Watch()
+    learn(watch)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mutant.json"
+        path.write_bytes(mutant(seed, number))
+        sys.stdout.write(path.read_text(encoding="utf-8", errors="replace")[:5000] + "\n")
+        sys.stdout.write("\n".join(judged(watch, path, number)) + "\n")
+
+
+def main(arguments: list[str]) -> None:
+    """Judge mutants and publish."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.fuzz_artifacts")
+    parser.add_argument("--mutants", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--checkpoint", type=Path, help="by default in the temporary folder")
+    parser.add_argument("--show", type=int, help="judge this mutant alone")
+    parser.add_argument("--report", action="store_true", help="publish what the checkpoint has")
+    parser.add_argument("--chunks", type=int, nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--size", type=int, default=CHUNK, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.show is not None:
+        _show(options.seed, options.show)
+        return
+    if options.chunks:
+        _work(options.seed, options.chunks, options.size)
+        return
+    default = Path(tempfile.gettempdir()) / f"langprog-fuzz-{options.seed}.json"
+    run = Run(options.seed, options.mutants, options.checkpoint or default)
+    if not options.report:
+        run.start(options.workers)
+    publish("fuzz_artifacts", _report(run.tally, options.seed))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

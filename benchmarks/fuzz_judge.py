@@ -1,0 +1,228 @@
+"""What a mutant does when it is loaded and rendered, and what it must never do."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import langprog as lp
+from benchmarks import fuzz_mutants
+from langprog.adapters import ADAPTERS, adapter_named
+from langprog.artifact import sample_of
+from langprog.errors import ArtifactError
+
+_MOST_SAMPLES = 9
+# Seconds of processor time that one mutant may take.
+LONGEST = 20.0
+_HANDED: tuple[tuple[Any, ...], ...] = (
+    (),
+    (),
+    (fuzz_mutants.Own, fuzz_mutants.Counted),
+    (fuzz_mutants.Team, fuzz_mutants.Invoice, fuzz_mutants.Level, fuzz_mutants.Point),
+)
+_ALLOWED = ("benchmarks.fuzz_mutants",)
+
+# Audit events of code that runs, files that are written, and whatever leaves the process.
+_FORBIDDEN = (
+    *("compile", "exec", "marshal.", "pickle.", "ctypes.", "socket.", "subprocess.", "urllib."),
+    *("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.remove", "os.rename"),
+    *("os.mkdir", "os.rmdir", "os.chmod", "os.chown", "os.link", "os.symlink", "os.truncate"),
+    *("shutil.", "pty.", "ftplib.", "smtplib.", "webbrowser.", "import"),
+)
+# dataclasses writes its methods as text, of names that it has checked.
+_TRUSTED = os.sep + "dataclasses.py"
+_IMPORTING = "<frozen importlib"
+_IMPORTS = os.sep + os.path.join("artifact", "classes.py")
+
+
+class Hang(BaseException):
+    """A mutant took longer than any may."""
+
+
+class Watch:
+    """An audit hook that notes what mutants do; only one can be in a process.
+
+    Attributes:
+        acts: What was done that must not be.
+    """
+
+    def __init__(self) -> None:
+        self.acts: list[str] = []
+        self._on = self._learning = False
+        self._known: set[object] = set()
+        sys.addaudithook(self._hear)
+        signal.signal(signal.SIGVTALRM, _stop)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Note what happens inside, and end it when it takes too long."""
+        signal.setitimer(signal.ITIMER_VIRTUAL, LONGEST)
+        self._on = True
+        try:
+            yield
+        finally:
+            self._on = False
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+    @contextmanager
+    def learning(self) -> Iterator[None]:
+        """Take what happens inside for harmless wherever it comes again.
+
+        Artifacts as they were saved are loaded there: the annotations of the classes that are
+        handed over are read, and so is their source.
+        """
+        self._learning = True
+        try:
+            with self.watching():
+                yield
+        finally:
+            self._learning = False
+            self.acts.clear()
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self._on:
+            return
+        if event == "open":
+            writing = arguments[1] and set(str(arguments[1])) & set("wax+")
+            flags = arguments[2] if isinstance(arguments[2], int) else 0
+            if writing or flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+                self.acts.append(f"open {arguments!r:.200}")
+        elif event.startswith(_FORBIDDEN) and not _is_trusted(event, sys._getframe(1)):
+            if self._learning:
+                self._known.add(_code(arguments))
+            elif _code(arguments) not in self._known:
+                self.acts.append(f"{event} {arguments!r:.200}")
+
+
+def _code(arguments: tuple[Any, ...]) -> object:
+    # A text that is compiled, or what came of one.
+    first = arguments[0] if arguments else None
+    if isinstance(first, CodeType):
+        return (first.co_code, first.co_names, repr(first.co_consts))
+    return first
+
+
+def _stop(*_: object) -> None:
+    raise Hang
+
+
+def _is_trusted(event: str, frame: FrameType | None) -> bool:
+    if frame is None:
+        return False
+    file = frame.f_code.co_filename
+    if event != "import" and not file.startswith(_IMPORTING):
+        return file.endswith(_TRUSTED)
+    # Python's own late imports are none of a file's; those of the user's classes would be.
+    while frame is not None:
+        if frame.f_code.co_filename.endswith(_IMPORTS):
+            return False
+        frame = frame.f_back
+    return True
+
+
+def learn(watch: Watch) -> None:
+    """Load the artifacts as they are, with all that is handed over to mutants."""
+    with tempfile.TemporaryDirectory() as folder, watch.learning():
+        path = Path(folder) / "original.json"
+        for text in fuzz_mutants.originals():
+            path.write_text(text, encoding="utf-8")
+            for handed in _HANDED:
+                for allowed in ((), _ALLOWED):
+                    _outcome(path, handed, allowed)
+
+
+def judged(watch: Watch, path: Path, number: int) -> tuple[str, str]:
+    """Load a mutant and render its prompts.
+
+    Args:
+        watch: The audit hook.
+        path: The mutant's file.
+        number: Its number, which decides what is handed over.
+
+    Returns:
+        What came of it (``rendered``, or the name of the error), and the trouble that it made:
+        empty, or in words.
+    """
+    handed = _HANDED[number // 7 % len(_HANDED)]
+    allowed = _ALLOWED if number % 5 == 0 else ()
+    before = len(watch.acts)
+    try:
+        with watch.watching():
+            outcome, trouble = _outcome(path, handed, allowed)
+    except Hang as error:
+        outcome, trouble = "hang", _where(error)
+    if len(watch.acts) > before:
+        return "execution", "; ".join(watch.acts[before:])
+    return outcome, trouble
+
+
+def _outcome(path: Path, handed: tuple[Any, ...], allowed: tuple[str, ...]) -> tuple[str, str]:
+    stage = "load"
+    try:
+        program = lp.load(path, handed, allowed)
+        stage = "use"
+        _render(program)
+        _call(program)
+    except ArtifactError as error:
+        told = str(error)
+        clean = told.isprintable() and len(told) <= 600 and stage == "load"
+        return "ArtifactError", "" if clean else f"{stage}: {told!r:.700}"
+    except lp.LangprogError as error:
+        clean = stage == "use"
+        return f"{type(error).__name__} on use", "" if clean else f"{stage}: {error!r:.300}"
+    except Exception as error:  # noqa: BLE001 - whatever else is raised is what is looked for
+        return f"{type(error).__name__} at {stage}", f"{error!r:.200} {_where(error)}"
+    return "rendered", ""
+
+
+def _where(error: BaseException) -> str:
+    # By hand: traceback reads and compiles the lines, which the audit hook would hear.
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    places = [f"{frame.f_code.co_filename}:{frame.f_code.co_name}" for frame in frames[-8:]]
+    return " > ".join(places)
+
+
+def _render(program: lp.Module) -> None:
+    program.parameters()
+    for predictor in program.predictors().values():
+        signature = predictor.signature
+        for name in [predictor.adapter] if predictor.adapter else ADAPTERS:
+            adapter_named(name).response_schema(signature)
+        samples = {name: sample_of(field) for name, field in signature.inputs.items()}
+        if all(samples.values()):
+            with lp.using(adapter="chat"):
+                predictor.render({name: values[0] for name, values in samples.items()})
+
+
+def _call(program: lp.Module) -> None:
+    """Call a program once; its models are one that says what is asked for, and knows nothing."""
+    modules = program.named_modules().values()
+    if any(abs(getattr(module, "k", 1)) > _MOST_SAMPLES for module in modules):
+        return  # an honest program may ask as often, but not here
+    fields = [
+        field
+        for predictor in program.predictors().values()
+        for field in predictor.signature.fields
+    ]
+    samples = {field.name: next(iter(sample_of(field)), None) for field in fields}
+    answers = {field.name: samples[field.name] for field in fields if field.role == "output"}
+    model = lp.ScriptedLM(lambda request: json.dumps(answers), name="scripted/fuzz")
+    keys = [key for key, each in program.parameters().items() if each.kind == "model"]
+    asking = program.with_parameters(dict.fromkeys(keys, model))
+    with lp.using(lm=model, adapter="json"):
+        asking(**{name: samples.get(name) for name in asking.input_names()})
+
+
+def peak_memory() -> float:
+    """Return the most memory that this process had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

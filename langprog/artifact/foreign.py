@@ -1,0 +1,73 @@
+"""Files of other tools that are handed over in the place of an artifact: recognized and named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_AGAIN = "declare the program with lp.Predict and its kin, and compile it"
+DSPY_STATE = f"a DSPy state, not an artifact of langprog: {_AGAIN}"
+DSPY_PROGRAM = f"the folder of a saved DSPy program, not an artifact of langprog: {_AGAIN}"
+OPENAI_ROWS = (
+    "a file of OpenAI requests or conversations, line by line, not an artifact: name the file "
+    "that a compile wrote"
+)
+OPENAI_REPLY = (
+    "a request or a reply of OpenAI's interface, not an artifact: name the file that a compile "
+    "wrote"
+)
+GEPA = f"a result or a candidate of GEPA (texts by component), not an artifact: {_AGAIN}"
+
+# What dspy.Predict keeps of itself.
+_DSPY_PREDICTOR = frozenset({"demos", "traces", "train"})
+_OPENAI_ROW = ("messages", "custom_id", "prompt")
+_LONGEST_LINE = 2**20
+
+
+def foreign_folder(folder: Path) -> str | None:
+    """Return what a folder is, where it is known; else ``None``."""
+    parts = (folder / "metadata.json", folder / "program.pkl")
+    return DSPY_PROGRAM if all(part.is_file() for part in parts) else None
+
+
+def foreign_data(data: Any) -> str | None:
+    """Return what JSON data is, where it is known; else ``None``."""
+    if isinstance(data, list):
+        return GEPA if data and all(map(_is_candidate, data)) else None
+    if not isinstance(data, Mapping):
+        return None
+    if _is_dspy(data):
+        return DSPY_STATE
+    if isinstance(data.get("messages"), list) or str(data.get("object", ""))[:4] == "chat":
+        return OPENAI_REPLY
+    return GEPA if "candidates" in data or _is_candidate(data) else None
+
+
+def _is_dspy(data: Mapping[str, Any]) -> bool:
+    metadata = data.get("metadata")
+    versions = metadata.get("dependency_versions") if isinstance(metadata, Mapping) else None
+    if isinstance(versions, Mapping) and "dspy" in versions:
+        return True
+    parts = [data, *(part for part in data.values() if isinstance(part, Mapping))]
+    return any(part.keys() >= _DSPY_PREDICTOR for part in parts)
+
+
+def _is_candidate(data: Any) -> bool:
+    return (
+        isinstance(data, Mapping)
+        and bool(data)
+        and all(isinstance(value, str) for value in data.values())
+    )
+
+
+def foreign_text(text: str) -> str | None:
+    """Return what a text that is no JSON is, where its first line says it; else ``None``."""
+    line = text[:_LONGEST_LINE].lstrip().partition("\n")[0]
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    known = isinstance(row, dict) and any(name in row for name in _OPENAI_ROW)
+    return OPENAI_ROWS if known else None

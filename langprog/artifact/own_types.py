@@ -1,0 +1,213 @@
+"""The user's own types in a loaded program: the real ones, or a refusal.
+
+An artifact describes an Enum, a dataclass or a model in full, so a type can be rebuilt from it.
+What is rebuilt looks the same to a model, but ``is``, ``match``, dict look-ups and methods tell it
+from the user's. So wherever code of the user's runs, or classes were handed over, a program gets
+the user's classes themselves, once they are shown to describe the very same type.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import typing
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn, Optional
+
+from langprog.adapters import Adapter
+from langprog.artifact.checking import code_in, declared_by, signature_digest, with_types_of
+from langprog.artifact.classes import Classes, class_name
+from langprog.artifact.namespaces import own_types, signatures_among, types_among
+from langprog.errors import ArtifactError, InputError
+from langprog.modules import ClassData
+from langprog.signature import FieldSpec, Signature, SignatureSpec, type_to_json
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ClassTypes:
+    """What the user's classes say of a signature's types.
+
+    Args:
+        classes: What may stand for them.
+    """
+
+    classes: Classes
+
+    def checked_by(self, signature: SignatureSpec) -> dict[str, Any] | None:
+        """Return the class whose types check values with code, as data; ``None`` for none.
+
+        Raises:
+            ArtifactError: There is code, but no Signature class declares it.
+        """
+        cls = declared_by(signature)
+        if cls is None:
+            return None
+        return {"class": class_name(cls), "source": signature_digest(cls)}
+
+    def adapter(self, reference: str) -> str | Adapter:
+        """Return the adapter that an artifact names.
+
+        Raises:
+            ArtifactError: There is none.
+        """
+        return self.classes.adapter(reference)
+
+    def restored(self, signature: SignatureSpec, checked_by: ClassData | None) -> SignatureSpec:
+        """Return a signature that was read, with the types that the class declares.
+
+        Raises:
+            ArtifactError: The class is missing or changed.
+        """
+        return with_own_types(signature, checked_by, self.classes)
+
+
+def with_own_types(
+    spec: SignatureSpec, checked_by: ClassData | None, classes: Classes
+) -> SignatureSpec:
+    """Return a signature with the user's classes in the place of rebuilt ones.
+
+    Args:
+        spec: The signature as rebuilt from an artifact.
+        checked_by: The Signature class whose types check values with code of their own.
+        classes: What the caller of ``load`` hands over or allows.
+
+    Raises:
+        ArtifactError: A class is needed and missing, has changed, or cannot be told from another.
+    """
+    done: frozenset[str] = frozenset()
+    if checked_by is not None:
+        name, source = checked_by.class_name, checked_by.source
+        declared = classes.find(name, source, Signature, signature_digest)[0]
+        spec = with_types_of(spec, declared)
+        done = frozenset(field.name for field in declared.spec.fields)
+    if not classes.decide_types:
+        return spec
+    _check_handed(spec, classes)
+    fields = tuple(
+        field if field.name in done else _with_own_types(field, spec, classes)
+        for field in spec.fields
+    )
+    return dataclasses.replace(spec, fields=fields)
+
+
+def _check_handed(spec: SignatureSpec, classes: Classes) -> None:
+    """Refuse a Signature class of this name that declares other types than the artifact has."""
+    handed = [thing for thing in classes.signatures if thing.__name__ == spec.name]
+    wrong = [name for cls in handed if (name := _first_difference(spec, cls)) is not None]
+    if handed and len(wrong) == len(handed) and not classes.proving:
+        raise ArtifactError(
+            f"{class_name(handed[0])}.{wrong[0]} is of another type than in the artifact: "
+            "compile again, or load with the version that it was compiled with"
+        )
+
+
+def _first_difference(spec: SignatureSpec, cls: type[Signature]) -> str | None:
+    declared = {field.name: field for field in cls.spec.fields}
+    for field in spec.fields:
+        other = declared.get(field.name)
+        if other is not None and _text(other.annotation) != _text(field.annotation):
+            return field.name
+    return None
+
+
+def _with_own_types(field: FieldSpec, spec: SignatureSpec, classes: Classes) -> FieldSpec:
+    if not own_types(field.annotation):
+        return field
+    annotation = _declared(field, spec, classes)
+    if annotation is None:
+        annotation = _replaced(field.annotation, field, spec, classes)
+    changed = dataclasses.replace(field, annotation=annotation)
+    if changed.line != field.line or changed.json_schema() != field.json_schema():
+        _refuse_changed(own_types(annotation)[0])
+    return changed
+
+
+def _declared(field: FieldSpec, spec: SignatureSpec, classes: Classes) -> Any:
+    """Return the annotation that a signature of the same name gives the field, where one does."""
+    groups = classes.groups()
+    # What was handed over and what the modules' own files hold must not contradict each other.
+    nearest = [thing for things in itertools.islice(groups, 3) for thing in things]
+    for things in itertools.chain([nearest], groups):
+        annotations = [
+            declared.annotation
+            for other in signatures_among(things)
+            if other.name == spec.name
+            for declared in other.fields
+            if declared.name == field.name and _fits(declared.annotation, field.annotation)
+        ]
+        if annotations:
+            return _only(annotations, field, spec, classes)
+    return None
+
+
+def _replaced(annotation: Any, field: FieldSpec, spec: SignatureSpec, classes: Classes) -> Any:
+    """Return ``annotation`` with the user's class wherever a rebuilt one stands."""
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if not own_types(annotation):
+        return annotation
+    if isinstance(annotation, type) and origin is None:
+        return _own_type(annotation, field, spec, classes)
+    parts = args[:1] if origin is Annotated else args
+    inside = [_replaced(part, field, spec, classes) for part in parts]
+    if origin is Annotated:
+        return Annotated[(inside[0], *annotation.__metadata__)]
+    if origin in (list, dict):
+        return origin[tuple(inside)]
+    return Optional[inside[0] if inside[1] is type(None) else inside[1]]  # noqa: UP045 - built from values
+
+
+def _own_type(rebuilt: type, field: FieldSpec, spec: SignatureSpec, classes: Classes) -> type:
+    changed: type | None = None
+    for things in classes.groups():
+        named = types_among(things, rebuilt.__name__)
+        fitting = [cls for cls in named if _fits(cls, rebuilt)]
+        if fitting:
+            return typing.cast(type, _only(fitting, field, spec, classes))
+        changed = changed or next(iter(named), None)
+    if classes.proving:
+        return rebuilt
+    if changed is not None:
+        _refuse_changed(changed)
+    raise ArtifactError(
+        f"the field {field.name!r} of {spec.name} is of your own type {rebuilt.__name__}, which "
+        "code of yours could tell from a copy: pass the class, "
+        f"lp.load(path, classes=[..., {rebuilt.__name__}]), or allow the module that has it, "
+        "lp.load(path, allow_modules=[...])"
+    )
+
+
+def _refuse_changed(cls: type) -> NoReturn:
+    raise ArtifactError(
+        f"{class_name(cls)} is not the type that the artifact was written with (its members, "
+        "limits, checks or descriptions differ): compile again, or load with the version that it "
+        "was compiled with"
+    )
+
+
+def _only(
+    annotations: Sequence[Any], field: FieldSpec, spec: SignatureSpec, classes: Classes
+) -> Any:
+    first = annotations[0]
+    other = next((each for each in annotations if each != first), None)
+    if other is None or classes.proving:
+        return first
+    both = {class_name(cls) for cls in (*own_types(first), *own_types(other))}
+    names = " and ".join(sorted(both))
+    raise ArtifactError(
+        f"{names} both fit the field {field.name!r} of {spec.name}, and an artifact tells types "
+        "apart by name: hand over one of them alone, or give them different names"
+    )
+
+
+def _fits(candidate: Any, rebuilt: Any) -> bool:
+    # A type that checks with code would have been saved with the class that declares it.
+    text = _text(candidate)
+    return text is not None and text == _text(rebuilt) and not code_in(candidate)
+
+
+def _text(annotation: Any) -> str | None:
+    try:
+        return json.dumps(type_to_json(annotation), sort_keys=True)
+    except (InputError, TypeError, ValueError, AttributeError, RecursionError):
+        return None

@@ -1,0 +1,168 @@
+"""The wrapper that keeps a request to the budgets of those who pay for it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from contextvars import ContextVar
+from dataclasses import replace
+
+from langprog.errors import Charge, InputError, LangprogWarning, LMError, ModelError
+from langprog.lm.budget import Ledger, Reservation, Spend
+from langprog.lm.price import Price
+from langprog.lm.pricing import has_audio, price_in
+from langprog.lm.prompt_size import most_tokens
+from langprog.lm.streaming import Completed, Delta, stream_completion
+from langprog.lm.types import Completion, LanguageModel, Request
+from langprog.lm.wrapper import Wrapper, layers_of
+
+# Sent as max_tokens where a cap on tokens or dollars needs a bound and the request has none.
+LARGEST_REPLY = 4096
+# What is reserved for the call that this runs in.
+_reserved: ContextVar[list[Reservation] | None] = ContextVar("reserved", default=None)
+
+
+class Budgeted(Wrapper):
+    """Reserves in every ledger of a request before it is sent, and settles afterwards.
+
+    Belongs directly around what sends requests, inside retries, so that each one is counted.
+
+    Args:
+        inner: The model; where there is a ``Priced`` in it, its price bounds the dollars.
+    """
+
+    def __init__(self, inner: LanguageModel) -> None:
+        super().__init__(inner)
+        self._price = price_in(inner)
+        self._said = False
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer ``request`` if every ledger agrees.
+
+        Raises:
+            BudgetExceeded: A ledger cannot take the call.
+            ModelError: A ledger caps dollars and the model's price is not known.
+        """
+        if not request.ledgers:
+            return await self.inner.complete(request)
+        request, reservations = await self._open(request)
+        outer = _reserved.set(reservations)
+        try:
+            completion = await self.inner.complete(request)
+        except BaseException as error:
+            _close(reservations, _charge_of(error))
+            raise
+        finally:
+            _reserved.reset(outer)
+        _settle(reservations, completion)
+        return completion
+
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
+        """Answer ``request`` piece by piece if every ledger agrees; raises as ``complete``.
+
+        A stream that is left before its end is charged with all that was reserved.
+        """
+        request, reservations = await self._open(request)
+        try:
+            async with aclosing(stream_completion(self.inner, request)) as deltas:
+                async for delta in deltas:
+                    if isinstance(delta, Completed):
+                        _settle(reservations, delta.completion)
+                    yield delta
+        except BaseException as error:
+            _close(reservations, _charge_of(error))
+            raise
+
+    async def _open(self, request: Request) -> tuple[Request, list[Reservation]]:
+        # What a model of a user's own asks in its turn pays for itself, each attempt of it. Two
+        # reservations for one call would count it twice, and could wait for one another.
+        outer = _reserved.get()
+        if outer and request.ledgers:
+            _close(outer, "nothing")
+        bounded = any(
+            ledger.budget.tokens is not None or ledger.budget.dollars is not None
+            for ledger in request.payers
+        )
+        if bounded:
+            self._check_price(request)
+            request = self._with_bound(request)
+        return request, await self._reserve(request, bounded)
+
+    def _check_price(self, request: Request) -> None:
+        capped = any(ledger.budget.dollars is not None for ledger in request.payers)
+        if capped and self._price is None:
+            raise ModelError(
+                f"the price of {self.name} is not known, so a budget in dollars cannot be "
+                "kept: pass price=lp.Price(input=..., output=...) to lp.LM, or wrap a model of "
+                "your own in langprog.lm.Priced(model, lp.Price(...))"
+            )
+
+    def _with_bound(self, request: Request) -> Request:
+        sampling = request.sampling.over(self.defaults)
+        if sampling.max_tokens is not None:
+            return request
+        if not self._said:
+            self._said = True
+            warnings.warn(
+                f"a budget in tokens or dollars needs a bound for each reply: {self.name} is "
+                f"asked with max_tokens={LARGEST_REPLY}; set max_tokens to choose another",
+                LangprogWarning,
+                stacklevel=2,
+            )
+        bounded = replace(request.sampling, max_tokens=LARGEST_REPLY)
+        return replace(request, sampling=bounded)
+
+    async def _reserve(self, request: Request, bounded: bool) -> list[Reservation]:
+        most = self._most(request) if bounded else Spend(calls=1)
+        reservations: list[Reservation] = []
+        try:
+            # One order for all, so that no two calls hold what the other one waits for.
+            for ledger in sorted(request.payers, key=id):
+                reservations.append(await ledger.reserve(most))
+        except BaseException:
+            _close(reservations, "nothing")
+            raise
+        return reservations
+
+    def _most(self, request: Request) -> Spend:
+        prompt = most_tokens(request)
+        reply = request.sampling.over(self.defaults).max_tokens or LARGEST_REPLY
+        reply *= request.n
+        price = self._price or Price(0.0, 0.0)
+        dollars = price.most(prompt, reply, audio=has_audio(request))
+        return Spend(calls=1, tokens=prompt + reply, dollars=dollars)
+
+
+def _charge_of(error: BaseException) -> Charge:
+    if isinstance(error, LMError):
+        return error.charge
+    # A model that cannot be used at all (no key, no library) sent nothing; of anything else, such
+    # as a cancellation, nobody knows what the endpoint will bill.
+    return "nothing" if isinstance(error, InputError) else "everything"
+
+
+def _close(reservations: list[Reservation], charge: Charge) -> None:
+    while reservations:
+        reservations.pop().close(charge)
+
+
+def _settle(reservations: list[Reservation], completion: Completion) -> None:
+    # A model of a user's own may have had the answer; what it asked for it has paid already.
+    if completion.cached:
+        return _close(reservations, "nothing")
+    while reservations:
+        reservations.pop().settle(completion)
+
+
+def keep_budgets(model: LanguageModel, ledger: Ledger) -> LanguageModel:
+    """Return a model that reserves before it sends: ``model`` itself where it does so.
+
+    Args:
+        model: A model, maybe a user's own.
+        ledger: Who pays; it keeps the wrapper, so that what is said once is said once.
+    """
+    if any(isinstance(layer, Budgeted) for layer in layers_of(model)):
+        return model
+    # The wrapper keeps the model, so that its id stays taken as long as this knows it.
+    return ledger.guards.setdefault(id(model), Budgeted(model))

@@ -1,0 +1,294 @@
+"""Modules inside the attributes of a module, however deep they stand in containers.
+
+Lists, tuples, deques, dicts, dataclasses and namespaces are opened, and keep their types where a
+copy is made. A copy has containers (and random generators) of its own, so that a program that is
+run writes to nothing of the program that it was copied from. Whatever else an attribute holds (a
+client, a lock, a function) is one object in all copies.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Mapping
+from random import Random
+from types import MappingProxyType, NoneType, SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+from langprog.errors import InputError
+
+if TYPE_CHECKING:
+    from langprog.modules.base import Module
+
+
+class ModuleBase:
+    """What every module is derived from, so that it is known here, below its own file."""
+
+
+# Values that hold nothing: most of what stands in data, passed by quickly.
+_ATOMS = frozenset({str, int, float, bool, NoneType, bytes, complex})
+# What goes wrong where a class of the user's cannot be copied.
+_COPYING = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+_OPENED = "a list, tuple, dict, dataclass or an lp.Module"
+
+
+def modules_in(value: Any, place: str) -> Iterator[tuple[str, Module]]:
+    """Yield the modules in a value, in order, each with its place.
+
+    Args:
+        value: A module, a container of some, or anything else.
+        place: What the value is called; inside a container ``[0]``, ``[key]`` or ``.field``
+            follows.
+
+    Raises:
+        InputError: There are modules in a set, which has no order, or in a container that holds
+            itself.
+    """
+    return _walk(value, place, (), strict=True)
+
+
+def _walk(
+    value: Any, place: str, around: tuple[int, ...], *, strict: bool
+) -> Iterator[tuple[str, Module]]:
+    if isinstance(value, ModuleBase):
+        yield place, cast("Module", value)
+        return
+    if id(value) in around:
+        if strict and any(_walk(value, place, (), strict=False)):
+            raise InputError(f"{place} holds itself, and modules with it: take it out there")
+        return
+    for step, item in _items(value, place):
+        if not _is_row(item):
+            yield from _walk(item, f"{place}{step}", (*around, id(value)), strict=strict)
+
+
+def _is_row(value: Any) -> bool:
+    """Return whether a value is an atom or a dict of some: data comes in thousands of them."""
+    kind = type(value)
+    return kind in _ATOMS or (kind is dict and _ATOMS.issuperset(map(type, value.values())))
+
+
+def _is_flat(value: Any) -> bool:
+    """Return whether a container holds nothing but atoms, as most data does."""
+    if isinstance(value, (list, tuple, deque)):
+        return _ATOMS.issuperset(map(type, value))
+    if isinstance(value, (dict, MappingProxyType)):
+        return _ATOMS.issuperset(map(type, value.values()))
+    return False
+
+
+def _items(value: Any, place: str) -> Iterable[tuple[str, Any]]:
+    """Return what stands in a container, with the step that leads there; nothing of an atom."""
+    if _is_flat(value):
+        return ()
+    if isinstance(value, (list, tuple, deque)):
+        return ((f"[{index}]", item) for index, item in enumerate(value))
+    if isinstance(value, (dict, MappingProxyType)):
+        return ((f"[{key}]", item) for key, item in value.items())
+    if isinstance(value, (set, frozenset)):
+        inside = (item for item in value if type(item) not in _ATOMS)
+        if any(any(_walk(item, place, (), strict=False)) for item in inside):
+            raise InputError(
+                f"{place} is a set with modules in it, which stand in no order: "
+                "make it a list or a dict"
+            )
+        return ()
+    if _has_fields(value):
+        return ((f".{name}", item) for name, item in _fields(value).items())
+    return ()
+
+
+def _has_fields(value: Any) -> bool:
+    cls = type(value)
+    if cls is SimpleNamespace:
+        return True
+    # Our own dataclasses hold no modules, and a few are large.
+    return dataclasses.is_dataclass(cls) and cls.__module__.partition(".")[0] != "langprog"
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    own = dict(getattr(value, "__dict__", {}))
+    if dataclasses.is_dataclass(value):
+        for each in dataclasses.fields(value):
+            if each.name not in own and getattr(value, each.name, None) is not None:
+                own[each.name] = getattr(value, each.name)
+    return own
+
+
+# --- copies ----------------------------------------------------------------------------------
+
+
+def rebuilt(value: Any, place: str, children: Mapping[str, Module], done: dict[int, Any]) -> Any:
+    """Return a copy of a value with other modules, and with containers of its own.
+
+    Args:
+        value: As for :func:`modules_in`.
+        place: As for :func:`modules_in`.
+        children: The new modules by place.
+        done: Copies that were made already, by the id of what they are copies of: what is one
+            object in two places stays one.
+
+    Raises:
+        InputError: A container with modules cannot be copied.
+    """
+    if type(value) in _ATOMS:
+        return value
+    if isinstance(value, ModuleBase):
+        return children.get(place, value)
+    if id(value) in done:
+        return done[id(value)]
+    if _is_row(value):
+        done[id(value)] = value.copy()
+        return done[id(value)]
+    if isinstance(value, (tuple, MappingProxyType)):
+        return _rebuilt_whole(value, place, children, done)
+    if isinstance(value, (list, deque, dict, set, bytearray, Random)) or _has_fields(value):
+        return _rebuilt_in_place(value, place, children, done)
+    return value
+
+
+def _rebuilt_in_place(
+    value: Any, place: str, children: Mapping[str, Module], done: dict[int, Any]
+) -> Any:
+    new = done[id(value)] = _shallow(value, place)
+    changed = False
+    filled = new is not value and not _is_flat(value)
+    for step, key, item in _places(value) if filled else ():
+        other = rebuilt(item, f"{place}{step}", children, done)
+        if other is not item:
+            _put(new, key, other)
+            changed = True
+    if not changed and _is_frozen(value):
+        new = done[id(value)] = value
+    return new
+
+
+def _is_frozen(value: Any) -> bool:
+    parameters = getattr(type(value), "__dataclass_params__", None)
+    return parameters is not None and bool(parameters.frozen)
+
+
+def _rebuilt_whole(
+    value: Any, place: str, children: Mapping[str, Module], done: dict[int, Any]
+) -> Any:
+    """Rebuild what cannot be filled later; it stays itself where nothing in it is new."""
+    done[id(value)] = value  # where it holds itself, the inner one
+    if _is_flat(value):
+        return value
+    items = {
+        key: rebuilt(item, f"{place}{step}", children, done) for step, key, item in _places(value)
+    }
+    if all(items[key] is item for _, key, item in _places(value)):
+        return value
+    if isinstance(value, MappingProxyType):
+        new: Any = MappingProxyType(items)
+    else:
+        new = tuple.__new__(type(value), items.values())
+        vars_of(new).update(vars_of(value))
+    done[id(value)] = new
+    return new
+
+
+def vars_of(value: Any) -> dict[str, Any]:
+    """Return the attributes of a value; a dict that nobody reads where it has none."""
+    attributes: dict[str, Any] = getattr(value, "__dict__", {})
+    return attributes
+
+
+def _places(value: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield every item of a container with the step and the key that lead there."""
+    if isinstance(value, (list, tuple, deque)):
+        yield from ((f"[{index}]", index, item) for index, item in enumerate(value))
+    elif isinstance(value, (dict, MappingProxyType)):
+        yield from ((f"[{key}]", key, item) for key, item in value.items())
+    elif _has_fields(value):
+        yield from ((f".{name}", name, item) for name, item in _fields(value).items())
+
+
+def _put(new: Any, key: Any, item: Any) -> None:
+    # Past what a subclass does when it is written to: it did that with the original.
+    if isinstance(new, list):
+        list.__setitem__(new, key, item)
+    elif isinstance(new, deque):
+        deque.__setitem__(new, key, item)
+    elif isinstance(new, OrderedDict):
+        OrderedDict.__setitem__(new, key, item)
+    elif isinstance(new, dict):
+        dict.__setitem__(new, key, item)
+    else:
+        object.__setattr__(new, key, item)
+
+
+def _shallow(value: Any, place: str) -> Any:
+    """Return a copy of a container, or itself where its class allows none and it has no modules.
+
+    Raises:
+        InputError: It has modules.
+    """
+    try:
+        new = copy.copy(value)
+        why = f"its copy is a {type(new).__name__}"
+    except _COPYING as error:
+        new, why = None, f"{type(error).__name__}: {error}"
+    if type(new) is type(value) and new is not value:
+        return new
+    if any(modules_in(value, place)):
+        raise InputError(
+            f"{place} holds modules in a {type(value).__name__}, which cannot be copied ({why}): "
+            f"keep them in {_OPENED}"
+        )
+    return value
+
+
+# --- modules that are passed by --------------------------------------------------------------
+
+# How many objects inside one another are looked through, and how many in all.
+DEEPEST, MOST = 4, 10_000
+
+
+def hidden_modules(program: Module) -> list[str]:
+    """Return where a program holds modules that it does not list, in words.
+
+    Those stand in attributes of objects that are not opened, in keys, or on the class itself.
+    """
+    listed = program.paths()
+    places = []
+    for path, module in program.named_modules().items():
+        left = iter(range(MOST))
+        own = {**own_class_attributes(type(module)), **vars(module)}
+        for name, value in own.items():
+            if any(id(each) not in listed for each in _deep(value, DEEPEST, set(), left)):
+                where = name if path == program.root_name() else f"{path}.{name}"
+                places.append(f"{where} (a {type(value).__name__})")
+    return places
+
+
+def own_class_attributes(cls: type) -> dict[str, Any]:
+    """Return what the user's own classes hold that a module is made of, by name."""
+    own: dict[str, Any] = {}
+    for each in reversed(cls.__mro__):
+        if each.__module__.partition(".")[0] not in ("langprog", "builtins"):
+            own.update(vars(each))
+    return {name: value for name, value in own.items() if not name.startswith("__")}
+
+
+def _deep(value: Any, depth: int, seen: set[int], left: Iterator[int]) -> Iterator[Module]:
+    if isinstance(value, ModuleBase):
+        yield cast("Module", value)
+        return
+    if type(value) in _ATOMS or id(value) in seen or next(left, None) is None:
+        return
+    seen.add(id(value))
+    for item in _inside(value) if depth else ():
+        yield from _deep(item, depth - 1, seen, left)
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    if isinstance(value, (dict, MappingProxyType)):
+        yield from value.keys()
+        yield from value.values()
+    elif isinstance(value, (list, tuple, deque, set, frozenset)):
+        yield from value
+    elif not isinstance(value, type) and type(value).__module__ not in ("builtins", "types"):
+        yield from vars_of(value).values()

@@ -1,0 +1,215 @@
+"""Modules as data: what every module's own node is made of, and how nodes stand in one another.
+
+A module's file holds its node, a strict pydantic model, next to its class: ``to_node`` writes it
+as plain JSON data, ``from_node`` makes the module from it. An artifact is a tree of such nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, SerializeAsAny
+from pydantic_core import PydanticCustomError
+
+from langprog.adapters import Adapter
+from langprog.errors import ArtifactError
+from langprog.modules.registry import kinds, node_type
+from langprog.signature import SignatureSpec
+
+# The type of pydantic's error where nobody knows a kind of module.
+UNKNOWN_KIND = "unknown_kind"
+
+
+class Strict(BaseModel):
+    """Base class of what an artifact holds: an unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Node(Strict):
+    """Base class of nodes.
+
+    Args:
+        module: The kind of the module; a subclass says which, as a Literal.
+    """
+
+    module: str
+
+    def children(self) -> dict[str, Node]:
+        """Return the nodes directly inside, by the name that ``children()`` has for them.
+
+        Raises:
+            ArtifactError: A name comes twice.
+        """
+        inside: dict[str, Node] = {}
+        for name, value in self:
+            if isinstance(value, Node):
+                inside[name] = value
+            elif isinstance(value, list):
+                items = {f"{name}[{at}]": item for at, item in enumerate(value)}
+                inside |= {at: item for at, item in items.items() if isinstance(item, Node)}
+        return inside
+
+    def own_settings(self) -> dict[str, Any]:
+        """Return what the module is set to, without the modules inside, for a comparison."""
+        return {
+            name: value
+            for name, value in self.model_dump(exclude={"module"}).items()
+            if not _holds_nodes(getattr(self, name))
+        }
+
+    def model_names(self) -> Iterator[str]:
+        """Yield the names of the models that the module itself asks."""
+        return iter(())
+
+
+def _holds_nodes(value: Any) -> bool:
+    inside = value if isinstance(value, list) else [value]
+    return any(isinstance(item, (Node, Part)) for item in inside)
+
+
+def read_node(value: Any) -> Node:
+    """Return a node from plain data; which model it has to fit is up to its kind."""
+    if isinstance(value, Node):
+        return value
+    kind = value.get("module") if isinstance(value, Mapping) else None
+    if not isinstance(kind, str):
+        raise PydanticCustomError("node", "a module is an object whose field 'module' is its kind")
+    schema = _OWN.get(kind) or node_type(kind)
+    if schema is None:
+        raise PydanticCustomError(
+            UNKNOWN_KIND,
+            "{kind} is no kind of module here, where there are {known}",
+            {"kind": repr(kind[:60]), "known": ", ".join([*kinds(), *_OWN])},
+        )
+    return schema.model_validate(value)
+
+
+AnyNode = Annotated[SerializeAsAny[Node], PlainValidator(read_node)]
+
+
+class Part(Strict):
+    """A module inside another one, by name."""
+
+    name: str
+    program: AnyNode
+
+
+def named_parts(listed: list[Part]) -> dict[str, Node]:
+    """Return nodes by name.
+
+    Raises:
+        ArtifactError: A name comes twice.
+    """
+    parts: dict[str, Node] = {part.name: part.program for part in listed}
+    if len(parts) != len(listed):
+        raise ArtifactError(f"two parts of a module have the same name: {', '.join(parts)}")
+    return parts
+
+
+def listed_parts(parts: Mapping[str, Any], name: str) -> list[Any]:
+    """Return those of a module's parts that stand in its list ``name``, in their order."""
+    return [part for key, part in parts.items() if key.startswith(f"{name}[")]
+
+
+class ClassData(Strict):
+    """A class of the user's, which the artifact names but does not hold.
+
+    Args:
+        class_name: ``package.module:Class``.
+        source: Digest of its source.
+    """
+
+    class_name: str = Field(alias="class")
+    source: str
+
+
+class Types(Protocol):
+    """What an artifact knows of a signature's types beyond plain data."""
+
+    def checked_by(self, signature: SignatureSpec) -> dict[str, Any] | None:
+        """Return the class whose types check values with code, as data; ``None`` for none.
+
+        Raises:
+            ArtifactError: There is code that an artifact cannot name.
+        """
+        ...
+
+    def restored(self, signature: SignatureSpec, checked_by: ClassData | None) -> SignatureSpec:
+        """Return a signature that was read, with the types that the class declares.
+
+        Raises:
+            ArtifactError: The class is missing or changed.
+        """
+        ...
+
+    def adapter(self, reference: str) -> str | Adapter:
+        """Return the adapter that an artifact names.
+
+        Raises:
+            ArtifactError: There is none.
+        """
+        ...
+
+
+# --- nodes that belong to no module of ours --------------------------------------------------
+
+
+class SameNode(Node):
+    """The very module that stands at an earlier place of the program, too."""
+
+    module: Literal["same"]
+    path: str
+
+    def own_settings(self) -> dict[str, Any]:
+        """Return nothing: it is set where it stands first."""
+        return {}
+
+
+class ParameterData(Strict):
+    """A parameter that a user's module declares itself."""
+
+    kind: str
+    value: Any
+
+
+class UserNode(Node):
+    """A module of the user's own class.
+
+    Args:
+        module: Its kind.
+        class_name: ``package.module:Class``.
+        source: Digest of its source.
+        settings: Attributes that are plain data, and what they are.
+        parameters: Parameters that the class declares itself.
+        parts: The modules inside.
+    """
+
+    module: Literal["user"]
+    class_name: str = Field(alias="class")
+    source: str
+    settings: dict[str, Any]
+    parameters: dict[str, ParameterData]
+    parts: list[Part]
+
+    def children(self) -> dict[str, Node]:
+        """Return the nodes of the modules inside, by name.
+
+        Raises:
+            ArtifactError: A name comes twice.
+        """
+        return named_parts(self.parts)
+
+    def own_settings(self) -> dict[str, Any]:
+        """Return its plain attributes and its own parameters."""
+        own = {name: parameter.value for name, parameter in self.parameters.items()}
+        return {**self.settings, **own}
+
+    def model_names(self) -> Iterator[str]:
+        """Yield the models among its own parameters."""
+        own = (each.value for each in self.parameters.values() if each.kind == "model")
+        return (value for value in own if isinstance(value, str))
+
+
+_OWN: dict[str, type[Node]] = {"same": SameNode, "user": UserNode}

@@ -1,0 +1,125 @@
+"""Which class a node's kind stands for: ours by name, others by entry point.
+
+A kind of module is a class with a node of its own (``node``). Ours are the public names of this
+package. A package of someone else's adds one in its ``pyproject.toml``, under the name that its
+node has as ``module``::
+
+    [project.entry-points."langprog.modules"]
+    Debate = "debating:Debate"
+
+It is imported when an artifact holds such a node, or such a module is written.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, get_args
+
+from langprog.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from langprog.modules.base import Module
+    from langprog.modules.node import Node
+
+GROUP = "langprog.modules"
+# What may go wrong where a package is imported that is broken, or lacks something itself.
+_IMPORTING = (
+    ArithmeticError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+
+
+def kinds() -> list[str]:
+    """Return every kind of module that there is, ours first; imports nothing."""
+    ours = _ours()
+    return [*ours, *sorted({point.name for point in _others()} - ours.keys())]
+
+
+def node_type(kind: str) -> type[Node] | None:
+    """Return the node of a kind of module; ``None`` where there is no such kind.
+
+    Raises:
+        ArtifactError: The package that provides the kind cannot be imported, or does not fit.
+    """
+    cls = module_type(kind)
+    return None if cls is None else cls.node
+
+
+def module_type(kind: str) -> type[Module] | None:
+    """Return the class of a kind of module; ``None`` where there is no such kind.
+
+    Raises:
+        ArtifactError: The package that provides the kind cannot be imported, or does not fit.
+    """
+    ours = _ours().get(kind)
+    if ours is not None:
+        return ours
+    points = {point.value: point for point in _others(kind)}
+    if len(points) > 1:
+        raise ArtifactError(
+            f"two packages provide the kind of module {kind!r}, {' and '.join(sorted(points))}: "
+            "uninstall one of them"
+        )
+    return next((_loaded(point) for point in points.values()), None)
+
+
+def is_kind(cls: type[Module]) -> bool:
+    """Return whether a class is a kind of module; else an artifact has it as the user's own.
+
+    Raises:
+        ArtifactError: The package that provides the kind cannot be imported, or does not fit.
+    """
+    node = vars(cls).get("node")
+    return node is not None and module_type(kind_of(node)) is cls
+
+
+def kind_of(node: Any) -> str:
+    """Return the kind that a node's model says it has; empty where it says none."""
+    field = getattr(node, "model_fields", {}).get("module")
+    named = () if field is None else get_args(field.annotation)
+    return next((str(name) for name in named if len(named) == 1), "")
+
+
+def _ours() -> dict[str, type[Module]]:
+    package = sys.modules[__package__]
+    public = {name: getattr(package, name) for name in package.__all__}
+    base: type[Module] = public["Module"]
+    return {
+        name: value
+        for name, value in public.items()
+        if isinstance(value, type) and issubclass(value, base) and vars(value).get("node")
+    }
+
+
+def _others(kind: str | None = None) -> tuple[EntryPoint, ...]:
+    if kind is None:
+        return tuple(entry_points(group=GROUP))
+    return tuple(entry_points(group=GROUP, name=kind))
+
+
+def _loaded(point: EntryPoint) -> type[Module]:
+    try:
+        cls = point.load()
+    except _IMPORTING as error:
+        raise ArtifactError(
+            f"the kind of module {point.name!r} cannot be imported from {point.value} "
+            f"({type(error).__name__}: {error}): install that package anew, or uninstall it"
+        ) from None
+    base = importlib.import_module(f"{__package__}.base").Module
+    fits = isinstance(cls, type) and issubclass(cls, base)
+    if not fits or kind_of(vars(cls).get("node")) != point.name:
+        raise ArtifactError(
+            f"{point.value} is not the kind of module {point.name!r}: that is an lp.Module class "
+            f"with a node whose field 'module' is Literal[{point.name!r}]"
+        )
+    provided: type[Module] = cls
+    return provided

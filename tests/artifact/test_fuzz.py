@@ -1,0 +1,110 @@
+"""Mutants of artifacts load and render, or are refused in one clean line; nothing else happens."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.fuzz_mutants import mutant, originals
+
+ROOT = Path(__file__).parents[2]
+
+# An audit hook stays for good, so that it is set in a process of its own.
+MUTANTS = """
+import json
+from benchmarks.fuzz_artifacts import judge_range
+from benchmarks.fuzz_judge import Watch, learn
+
+watch = Watch()
+learn(watch)
+print(json.dumps(judge_range(watch, 0, 0, 2000)))
+"""
+
+ACTS = """
+import json, os, subprocess, sys
+from benchmarks import fuzz_judge
+from benchmarks.fuzz_judge import Hang, Watch
+
+def write(): open(sys.argv[1], "w").close()
+def write_low(): os.close(os.open(sys.argv[1], os.O_WRONLY))
+def run(): exec("1 + 1")
+def shell(): os.system("true")
+def start(): subprocess.run(["true"])
+def remove(): os.remove(sys.argv[1])
+def fork(): os.fork() or os._exit(0)
+
+watch, heard = Watch(), []
+for act in (write, write_low, run, shell, start, fork, remove):
+    before = len(watch.acts)
+    with watch.watching():
+        act()
+    heard.append(len(watch.acts) > before)
+with watch.learning():
+    exec("2 + 2")
+with watch.watching():
+    exec("2 + 2")
+    open(os.devnull).close()
+heard.append(not watch.acts)
+fuzz_judge.LONGEST = 0.05
+try:
+    with watch.watching():
+        while True:
+            pass
+except Hang:
+    heard.append(True)
+print(json.dumps(heard))
+"""
+
+
+def said_by(script: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        cwd=ROOT,
+        check=True,
+        timeout=300,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
+
+
+def test_mutants_are_refused_or_render() -> None:
+    said = json.loads(said_by(MUTANTS))
+    assert said["troubles"] == {}
+    assert sum(said["outcomes"].values()) == 2000
+    # Both ends are reached: mutants that nobody would load show little.
+    assert said["outcomes"]["ArtifactError"] > 500 and said["outcomes"]["rendered"] > 200
+    assert said["memory"] < 500
+
+
+def test_what_no_mutant_may_do_is_heard(tmp_path: Path) -> None:
+    assert json.loads(said_by(ACTS, str(tmp_path / "x"))) == [True] * 9
+
+
+def test_a_mutant_is_decided_by_its_number() -> None:
+    assert [mutant(3, number) for number in range(20)] == [mutant(3, n) for n in range(20)]
+    assert len({mutant(3, number) for number in range(200)}) > 150
+    assert mutant(3, 1) != mutant(4, 1)
+
+
+def test_every_kind_of_module_is_among_the_originals() -> None:
+    kinds = {json.loads(text)["program"]["module"] for text in originals()}
+    assert kinds == {
+        *("Predict", "ChainOfThought", "Pipeline", "Vote", "BestOf", "Cascade", "Route", "user"),
+    }
+
+
+def test_a_run_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    checkpoint = str(tmp_path / "done.json")
+    script = (
+        "from pathlib import Path; import sys; from benchmarks import fuzz_artifacts as fuzz\n"
+        "fuzz.CHUNK = 4\n"
+        "run = fuzz.Run(0, int(sys.argv[2]), Path(sys.argv[1]))\n"
+        "before = len(run.tally.done)\n"
+        "run.start(1)\n"
+        "print(before, run.tally.outcomes.total(), len(run.tally.done))\n"
+    )
+    assert said_by(script, checkpoint, "8").split() == ["0", "8", "2"]
+    assert said_by(script, checkpoint, "12").split() == ["2", "12", "3"]

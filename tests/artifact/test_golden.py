@@ -1,0 +1,150 @@
+"""Artifacts that were written once stay as they are, byte for byte, and stay loadable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from pydantic import AfterValidator
+
+import langprog as lp
+from langprog.artifact import read_artifact, save_program
+from langprog.lm import Sampling
+from langprog.modules import Parameter, Rule, Tier
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+class Tone(Enum):
+    WARM = "warm"
+    COOL = "cool"
+
+
+def trimmed(value: str) -> str:
+    return value.strip()
+
+
+class Answer(lp.Signature):
+    """Answer the question."""
+
+    question: str = lp.Input("as it came in")
+    answer: Annotated[str, AfterValidator(trimmed)] = lp.Output()
+    tone: Tone = lp.Output("how it sounds")
+
+
+class Shop(lp.Module):
+    """A module of the user's with settings, a parameter of its own, and parts in containers."""
+
+    def __init__(self) -> None:
+        self.first = lp.Predict("question -> answer", adapter="json")
+        self.others = [lp.Predict("question -> answer"), self.first]
+        self.named = {"last": lp.ChainOfThought("question -> answer")}
+        self.limits = {"words": [10, 20]}
+        self.style = "plain"
+        self._name = "shop"
+
+    def own_parameters(self) -> dict[str, Parameter]:
+        return {"style": Parameter("threshold", self.style)}
+
+    def with_own_parameters(self, values: Mapping[str, Any]) -> Shop:
+        new = self.with_children(self.children())
+        new.style = values["style"]
+        return new
+
+    def forward(self, question: str) -> Any:
+        return self.first(question=question)
+
+
+def asked(instruction: str) -> lp.Predict:
+    return lp.Predict("question -> answer", instruction=instruction, model="house/small")
+
+
+def everything() -> lp.Module:
+    """Return a program with every kind of module that format 1 has."""
+    judge = lp.Predict("question, answer -> right: bool")
+    demo = lp.Example(question="why?", answer="so", tone=Tone.COOL)
+    router = lp.Router(
+        centers=(((0, 0.6), (3, 0.8)), ((1, 1.0),)),
+        buckets=4,
+        quality=((0.5, 0.75), (0.25, 1.0)),
+        cost=(0.001, 0.02),
+        trade=2.5,
+    )
+    rules = (Rule(0.5, (0.1,) * 7, ((2, 0.25),)), Rule(-1.0))
+    sampling = Sampling(top_p=0.9, stop=("END",), seed=7, reasoning_effort="low", extra={"a": 1})
+    shared = asked("Shared.")
+    return lp.Pipeline(
+        typed=lp.Predict(Answer, demos=[demo], sampling=sampling),
+        voted=lp.Pipeline(
+            a=lp.Vote(
+                lp.Predict("question -> colour"),
+                k=3,
+                temperature=0.5,
+                on=["colour"],
+                keep=lp.Predict("question, colour -> fits: bool"),
+            ),
+            b=lp.Vote(lp.ChainOfThought("colour -> shade")),
+        ),
+        best=lp.BestOf(
+            [lp.Predict("shade -> paint"), lp.Predict("shade -> paint", temperature=0.2)],
+            judge=lp.Predict("paint -> good: float"),
+            k=4,
+        ),
+        tiered=lp.Cascade(
+            [lp.Predict("paint -> price: int"), lp.Predict("paint -> price: int")],
+            tiers=[Tier(1, 0.75), Tier(0, None)],
+            signal=lp.Learned(rules, 64),
+            check=lp.Predict("paint, price -> fair: bool"),
+        ),
+        simple=lp.Cascade.over(lp.Predict("price: int -> offer"), ["house/a", "house/b"]),
+        routed=lp.Route(
+            [lp.Predict("offer -> reply"), lp.Predict("offer -> reply")], router=router
+        ),
+        open=lp.Route([lp.Predict("reply -> end"), lp.Predict("reply -> end")]),
+        twice=lp.Vote(lp.BestOf([_renamed(shared), _renamed(shared)], judge=_last(judge))),
+        shop=_Signed(),
+    )
+
+
+def _renamed(predict: lp.Predict) -> lp.Predict:
+    return lp.Predict("end -> last", instruction=predict.signature.instruction)
+
+
+def _last(judge: lp.Predict) -> lp.Predict:
+    return lp.Predict("end, last -> right: bool", instruction=judge.signature.instruction)
+
+
+class _Signed(lp.Module):
+    """A user's module as a step: what goes in and out, and a module that hangs in two places."""
+
+    signature = "last -> done"
+
+    def __init__(self) -> None:
+        self.shop = Shop()
+        self.again = self.shop
+
+    def forward(self, last: str) -> Any:
+        return {"done": self.shop(question=last).answer}
+
+
+CLASSES = [Answer, Shop, _Signed]
+
+
+def test_every_kind_of_module_is_written_as_ever(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    save_program(everything(), path, evidence={"seed": 1}, canary=[{"inputs": {"question": "x"}}])
+    assert path.read_text() == (GOLDEN / "every_module.json").read_text()
+
+
+@pytest.mark.parametrize("name", ["every_module.json", "demo.json"])
+def test_what_was_written_once_loads_and_is_written_again_the_same(
+    name: str, tmp_path: Path
+) -> None:
+    kept = read_artifact(GOLDEN / name)
+    program = kept.program(classes=CLASSES)
+    path = tmp_path / "again.json"
+    save_program(program, path, evidence=kept.evidence, canary=kept.data.canary)
+    assert path.read_text() == (GOLDEN / name).read_text()
