@@ -170,11 +170,13 @@ def _bullets(shape: Listing, text: str) -> list[Any] | None:
     # A list of plain values, one a line, each behind a dash or a number.
     if isinstance(without_limits(shape.of), (Listing, Mapped, Record, Anything)):
         return None
-    lines = [line.strip() for line in text.splitlines()]
-    found = [_BULLET.fullmatch(line) for line in lines if line]
-    if not found or any(item is None for item in found):
-        return None
-    return [_from_text(shape.of, item.group(1)) for item in found if item is not None]
+    texts: list[str] = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        item = _BULLET.fullmatch(line)
+        if item is None:
+            return None
+        texts.append(item[1])
+    return [_from_text(shape.of, item) for item in texts] if texts else None
 
 
 def _is_remark(shape: Listing, found: Found) -> bool:
