@@ -142,6 +142,10 @@ class ChatAdapter(Adapter):
             ParseError: An output is missing, does not fit, or comes twice and differs.
         """
         text = completion.text
+        alone = len(signature.outputs) == 1
+        plain = _plain_section(signature, text) if alone else None
+        if plain is not None:
+            return collected(signature, lambda field: _value(field, plain, alone), text, _missing)
         names = _names(signature)
         said = (_answer(signature, text, names) if may_think(text) else text).strip()
         if said[-1:] in (">", "]"):
@@ -153,10 +157,19 @@ class ChatAdapter(Adapter):
             if found is not None:
                 return values_from_object(signature, found, text)
             sections = _unmarked(signature, said, names)
-        alone = len(signature.outputs) == 1
         return collected(
             signature, lambda field: _value(field, sections[field.name], alone), text, _missing
         )
+
+
+def _plain_section(signature: SignatureSpec, text: str) -> str | None:
+    """Return the only section of the most usual reply, in which nothing has to be looked for."""
+    marker = f"[[{next(iter(signature.outputs))}]]\n"
+    if not text.startswith(marker):
+        return None
+    body = text[len(marker) :].strip()
+    odd = "[" in body or "<" in body or "\u25c1" in body or body[-1:] == ">"
+    return None if odd else body
 
 
 def sections_of(answer: str, names: Names, wanted: Names, text: str) -> dict[str, str]:
