@@ -10,7 +10,7 @@ import asyncio
 import builtins
 import time
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
@@ -93,6 +93,9 @@ class OpenAICompatible:
             raise ModelError(f"the api_key of {name} holds a character that no key can have")
         azure = (parts.hostname or "").endswith(AZURE_HOSTS)
         self._headers = {**_key_header(self._key, azure=azure), **(headers or {})}
+        asked = [value for _, value in parse_qsl(self._query)]
+        own = filter(None, [self._key])
+        self._own_secrets = (*own, *_secrets_in([*self._headers.values(), *asked]))
         self._timeout = timeout
         self._connections = ConnectionBound(name, connections)
         self._failures = _Failures(name, self._base, timeout)
@@ -203,14 +206,9 @@ class OpenAICompatible:
 
     def _secrets(self, request: Request) -> tuple[str, ...]:
         """Return what no message may repeat: the key, headers and the query of the address."""
-        headers = {**self._headers, **(request.headers or {})}.values()
-        asked = [value for _, value in parse_qsl(self._query)]
-        # The last word of a header is the token of "Bearer token"; short ones are no secret.
-        sent = [*headers, *(value.split()[-1] for value in headers if value.strip()), *asked]
-        return (
-            *filter(None, [self._key]),
-            *(word for word in sent if len(word) >= SHORTEST_SECRET),
-        )
+        if not request.headers:
+            return self._own_secrets
+        return (*self._own_secrets, *_secrets_in(request.headers.values()))
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
@@ -255,6 +253,12 @@ class _Failures:
                 charge="nothing" if unreached else "everything",
             )
         return None
+
+
+def _secrets_in(values: Collection[str]) -> tuple[str, ...]:
+    # The last word of a header is the token of "Bearer token"; short ones are no secret.
+    words = [*values, *(value.split()[-1] for value in values if value.strip())]
+    return tuple(word for word in words if len(word) >= SHORTEST_SECRET)
 
 
 def _key_header(key: str, *, azure: bool) -> dict[str, str]:
