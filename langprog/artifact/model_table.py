@@ -11,12 +11,14 @@ from langprog.lm import (
     LanguageModel,
     ModelRef,
     Price,
+    capabilities_of,
+    dialect_of,
     model_from,
     price_of,
     same_model,
 )
 from langprog.modules import Module
-from langprog.runtime import LM, may_hold_address, portable_address
+from langprog.runtime import LM, keeps_to_schemas, may_hold_address, portable_address
 
 Models = Mapping[str, str | ModelRef | LanguageModel]
 
@@ -48,7 +50,7 @@ def with_own_sampling(program: Module) -> Module:
 
 
 def model_table(program: Module) -> dict[str, dict[str, Any]]:
-    """Return price and endpoint of every model of a program by name; null where not known.
+    """Return what is known of every model of a program, by name.
 
     What it says comes from the models that the program holds, wherever it is called.
 
@@ -85,21 +87,22 @@ def _by_name(name: str) -> ModelRef:
             return ModelRef.of(LM(name, cache=False))
         except ModelError:  # no such size here; the program can be written all the same
             pass
-    return ModelRef(name, price=price_of(name))
+    return ModelRef(name, price=price_of(name), schema=keeps_to_schemas(name) or None)
 
 
 def _line(ref: ModelRef) -> dict[str, Any]:
     price = ref.price
-    line: dict[str, Any] = {
+    dialect = None if ref.lm is None else dialect_of(ref.lm)
+    return {
+        "name": ref.name,
         "endpoint": portable_address(ref.endpoint),
         "input": None if price is None else price.input,
         "output": None if price is None else price.output,
         "cached_input": None if price is None else price.cached_input,
+        "price_source": None if price is None else price.source or None,
+        "schema": ref.schema if ref.lm is None else capabilities_of(ref.lm).schema,
+        "refused": sorted(ref.refused if dialect is None else dialect.refused),
     }
-    # It stands there only where it is known, as files without it came first.
-    if price is not None and price.source:
-        line["price_source"] = price.source
-    return line
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -140,14 +143,18 @@ def with_recorded_models(
         models: What the user says, by name.
 
     Raises:
-        ArtifactError: A name that the user said nothing of holds an address, or a price is none.
+        ArtifactError: A name that the user said nothing of holds an address, a price is none, or
+            a line of the table is of another model.
         ModelError: As for :func:`with_models`.
     """
     _check_mapping(models)
+    for name, line in table.items():
+        if line.name != name:
+            raise ArtifactError(f"the line of the model {name!r:.120} names {line.name!r:.120}")
     named = {str(model) for _, model in models_in(program)}
     check_names(named.difference(models))
     places = {
-        name: ModelRef(name, line.endpoint, price=_price(name, line))
+        name: _recorded(name, line)
         for name, line in table.items()
         if name in named and line.endpoint is not None
     }
@@ -160,6 +167,11 @@ def _check_mapping(models: object) -> None:
             f"models= is a {type(models).__name__}: it says what to ask by name, "
             "models={'openai/m': lp.LM(...)}"
         )
+
+
+def _recorded(name: str, line: ModelData) -> ModelRef:
+    told: dict[str, Any] = {"schema": line.takes_schema, "refused": line.refused}
+    return ModelRef(name, line.endpoint, price=_price(name, line), **told)
 
 
 def _price(name: str, line: ModelData) -> Price | None:

@@ -29,11 +29,12 @@ def show(
         return
     terminal = Terminal()
     terminal.say(f"{found.path}  {found.digest}")
-    terminal.say(f"format {found.data.format}, written by langprog {found.data.langprog}")
+    terminal.say(f"format {found.format}, written by langprog {found.data.langprog}")
     try:
         _show_program(terminal, found.program())
     except ArtifactError as error:
         terminal.say(f"\n{error}")
+    _show_lineage(terminal, found)
     _show_evidence(terminal, found)
 
 
@@ -73,6 +74,18 @@ def _show_predictor(terminal: Terminal, predictor: Predict) -> None:
         "adapter": reference_of(predictor.adapter or "(the ambient one)"),
     }
     terminal.pairs({**values, **demos}.items())
+
+
+def _show_lineage(terminal: Terminal, artifact: Artifact) -> None:
+    lineage = artifact.data.lineage
+    if not lineage:
+        return
+    made = (
+        f"{parent.how}{f' by {parent.optimizer}' if parent.optimizer else ''} from {parent.digest}"
+        for parent in lineage
+    )
+    terminal.say()
+    terminal.say(f"lineage    {', '.join(made)}")
 
 
 def _show_evidence(terminal: Terminal, artifact: Artifact) -> None:

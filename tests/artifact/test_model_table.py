@@ -12,6 +12,8 @@ import pytest
 import langprog as lp
 from langprog.artifact import digest_of, read_artifact, save_program
 from langprog.errors import ArtifactError, ModelError
+from langprog.lm import dialect_of
+from tests.artifact.comparing import without_lineage
 
 URL = "https://models.example/v1"
 
@@ -48,15 +50,15 @@ def nothing_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_written_is_the_models_own_wherever_save_is_called(tmp_path: Path) -> None:
     model = remote(temperature=0.9, max_tokens=33, price=lp.Price(1.0, 2.0))
     program = lp.Predict("a -> b", model=model, temperature=0.1)
-    outside = saved(program, tmp_path).read_bytes()
+    outside = without_lineage(saved(program, tmp_path))
     elsewhere = remote(url="https://elsewhere.example/v1", price=lp.Price(5.0, 5.0))
     with lp.using(lm=elsewhere, models=[saying("x", "other/model")]):
-        assert saved(program, tmp_path).read_bytes() == outside
+        assert without_lineage(saved(program, tmp_path)) == outside
     loaded = lp.load(tmp_path / "p.json")
     predictor = loaded.predictors()["predict"]
     assert predictor.sampling == lp.Sampling(temperature=0.1, max_tokens=33)
     assert predictor.model == lp.ModelRef("house/llama", URL)
-    assert saved(loaded, tmp_path).read_bytes() == outside
+    assert without_lineage(saved(loaded, tmp_path)) == outside
 
 
 def test_two_different_models_of_one_name_are_not_saved(tmp_path: Path) -> None:
@@ -139,7 +141,7 @@ NAMES = [
 def test_a_name_that_may_be_an_address_is_refused(name: str, tmp_path: Path) -> None:
     def change(data: dict[str, Any]) -> None:
         data["program"]["model"] = name
-        data["models"] = {name: data["models"]["house/llama"]}
+        data["models"] = {name: {**data["models"]["house/llama"], "name": name}}
 
     path = rewritten(saved(lp.Predict("a -> b", model=remote()), tmp_path), change)
     with pytest.raises(ArtifactError, match="does not decide where prompts go") as caught:
@@ -223,11 +225,36 @@ def test_where_a_price_is_from_is_kept_from_artifact_to_artifact(tmp_path: Path)
     path = saved(lp.Predict("a -> b", model=listed), tmp_path)
     line = read_artifact(path).data.models["openai/gpt-4.1-mini"]
     assert line.price_source is not None and line.price_source.startswith("genai-prices ")
-    older = path.read_bytes()
-    assert saved(lp.load(path), tmp_path).read_bytes() == older
+    older = without_lineage(path)
+    assert without_lineage(saved(lp.load(path), tmp_path)) == older
 
-    def forget(data: dict[str, Any]) -> None:
-        del data["models"]["openai/gpt-4.1-mini"]["price_source"]
 
-    path = saved(lp.load(rewritten(path, forget)), tmp_path)
-    assert read_artifact(path).data.models["openai/gpt-4.1-mini"].price_source is None
+def test_what_is_known_of_an_endpoint_is_kept_from_artifact_to_artifact(tmp_path: Path) -> None:
+    model = remote(schema=True)
+    dialect = dialect_of(model)
+    assert dialect is not None
+    dialect.refuse({"seed", "response_format"})
+    path = saved(lp.Predict("a -> b", model=model), tmp_path)
+    for _ in range(2):
+        line = json.loads(path.read_text())["models"]["house/llama"]
+        assert line["name"] == "house/llama" and line["schema"] is True
+        assert line["refused"] == ["response_format", "seed"]
+        path = saved(lp.load(path), tmp_path)
+    path = saved(lp.Predict("a -> b", model=remote("openai/m", api_key="none")), tmp_path)
+    line = json.loads(path.read_text())["models"]["openai/m"]
+    assert (line["schema"], line["refused"]) == (None, [])
+
+
+def test_a_name_says_whether_its_provider_keeps_to_schemas(tmp_path: Path) -> None:
+    for name, schema in (("openai/m", True), ("house/m", None)):
+        path = saved(lp.Predict("a -> b", model=name), tmp_path)
+        assert read_artifact(path).data.models[name].takes_schema is schema
+
+
+def test_a_line_of_another_model_is_refused(tmp_path: Path) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["models"]["house/llama"]["name"] = "house/other"
+
+    path = rewritten(saved(lp.Predict("a -> b", model=remote()), tmp_path), change)
+    with pytest.raises(ArtifactError, match="the line of the model 'house/llama' names"):
+        lp.load(path)
