@@ -80,19 +80,18 @@ def _show_lineage(terminal: Terminal, artifact: Artifact) -> None:
     lineage = artifact.data.lineage
     if not lineage:
         return
-    made = (
-        f"{parent.how}{f' by {parent.optimizer}' if parent.optimizer else ''} from {parent.digest}"
-        for parent in lineage
-    )
     terminal.say()
-    terminal.say(f"lineage    {', '.join(made)}")
+    terminal.say("lineage", bold=True)
+    for parent in lineage:
+        by = f" by {parent.optimizer}" if parent.optimizer else ""
+        terminal.say(f"{parent.how}{by} from {parent.digest}")
 
 
 def _show_evidence(terminal: Terminal, artifact: Artifact) -> None:
     evidence = artifact.evidence
     terminal.say()
     if evidence is None:
-        terminal.say("no evidence: this program was saved without a compile")
+        terminal.say("no evidence: this program was not compiled, or changed since")
         return
     certificate: dict[str, Any] = evidence.get("certificate") or {}
     terminal.say("certificate", bold=True)
