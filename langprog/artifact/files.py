@@ -74,7 +74,9 @@ class Artifact:
     @property
     def model_names(self) -> tuple[str, ...]:
         """The names of the models that its program asks, sorted."""
-        return tuple(sorted(set(model_names(self.data.program))))
+        table = self.data.models
+        keys = model_names(self.data.program)
+        return tuple(sorted({table[key].name if key in table else key for key in keys}))
 
     def program(
         self,
@@ -104,7 +106,9 @@ class Artifact:
             user_code = tuple(dict.fromkeys(user_classes(self.data.program)))
             known = dataclasses.replace(classes, user_code=user_code)
             program = program_from_node(self.data.program, known)
-            program = with_recorded_models(program, self.data.models, models).freeze()
+            program = with_recorded_models(
+                program, self.data.models, models, proving=classes.proving
+            ).freeze()
             return with_origin(program, self.origin)
         except ArtifactError as error:
             raise ArtifactError(one_line(f"{self.path}: {error}")) from None
@@ -216,7 +220,9 @@ def load(
             model that is not replaced is found by its name, but where the artifact says that it
             answered elsewhere than that name goes, and nothing here names the place, a call is
             refused: a file never decides where a prompt or a key goes. The sampling that was
-            certified stays, whatever defaults the new model has.
+            certified stays, whatever defaults the new model has. Different models of one name
+            are told apart by their keys in the artifact, ``house/llama#1`` and ``#2``: each has
+            to be named here, or the name, which then stands for all of them.
         adapters: The user's own adapters that it names and no installed package has.
 
     Raises:

@@ -20,7 +20,8 @@ class ModelData(Strict):
     """A model that the program names, as it was when the artifact was written.
 
     Args:
-        name: ``provider/model``, as the key of the line.
+        name: ``provider/model``, which is the key of the line, too; where several models have one
+            name, the keys are ``name#1``, ``name#2``.
         endpoint: Where requests went; ``loopback`` for this very machine, null where not known.
         input: Dollars per million prompt tokens; null where not known.
         output: Dollars per million completion tokens.
@@ -64,7 +65,7 @@ class ArtifactData(Strict):
         format: Its format, the newest.
         langprog: The version that wrote it.
         program: The program as a tree of nodes.
-        models: Every model that it names, by name.
+        models: Every model that it names, by the name that predictors have for it.
         lineage: What it was made from, the newest first; empty where it was made from no artifact.
         evidence: What a compile found out about it; null without one.
         canary: Rows that show whether the models still answer as they did.

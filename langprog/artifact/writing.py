@@ -17,7 +17,7 @@ from langprog.artifact.classes import Classes, Handed
 from langprog.artifact.digest import digest_of, ordered, readable
 from langprog.artifact.files import read_artifact
 from langprog.artifact.format import FORMAT
-from langprog.artifact.model_table import model_table, with_own_sampling
+from langprog.artifact.model_table import model_keys, model_table, with_own_sampling
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.proof import difference_of
 from langprog.artifact.secrets import refuse_secrets
@@ -110,7 +110,8 @@ def content_of(
     Raises:
         ArtifactError: Something is no plain JSON, or looks like a secret.
     """
-    node = program_to_json(program)
+    keys = model_keys(program)
+    node = program_to_json(program.with_parameters(keys) if keys else program)
     content = {
         "format": FORMAT,
         "langprog": langprog.__version__,

@@ -34,7 +34,7 @@ class ModelRef:
         sampling: The model's own defaults.
         price: Dollars per million tokens; ``None`` where it is not known.
         lm: The object that is asked; ``None`` where only its name is known.
-        schema: Whether an artifact says that it keeps to a response schema.
+        schema: Whether an artifact or a compile found that it keeps to a response schema.
         refused: Settings that an artifact says its endpoint refuses. Both are only kept for the
             next artifact: what is asked without an object finds them out itself.
 

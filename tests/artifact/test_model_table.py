@@ -61,20 +61,81 @@ def test_what_is_written_is_the_models_own_wherever_save_is_called(tmp_path: Pat
     assert without_lineage(saved(loaded, tmp_path)) == outside
 
 
-def test_two_different_models_of_one_name_are_not_saved(tmp_path: Path) -> None:
-    def pipeline(other: Any) -> lp.Module:
-        return lp.Pipeline(
-            one=lp.Predict("a -> b", model=remote()), two=lp.Predict("b -> c", model=other)
-        )
+def pair(first: Any, second: Any) -> lp.Module:
+    return lp.Pipeline(
+        one=lp.Predict("a -> b", model=first), two=lp.Predict("b -> c", model=second)
+    )
 
-    for other in (remote(url="https://elsewhere.example/v1"), remote(price=lp.Price(1.0, 1.0))):
-        with pytest.raises(ArtifactError, match="two different models named 'house/llama'"):
-            saved(pipeline(other), tmp_path)
-    assert not list(tmp_path.iterdir())
-    # What differs in its defaults alone is told apart by what each predictor samples with.
-    saved(pipeline(remote(temperature=1.0)), tmp_path)
-    loaded = lp.load(tmp_path / "p.json").predictors()
+
+def test_two_different_models_of_one_name_stay_two(tmp_path: Path) -> None:
+    elsewhere = remote(url="https://elsewhere.example/v1")
+    path = saved(pair(remote(), elsewhere), tmp_path)
+    data = json.loads(path.read_text())
+    lines = {key: (line["name"], line["endpoint"]) for key, line in data["models"].items()}
+    assert lines == {
+        "house/llama#1": ("house/llama", URL),
+        "house/llama#2": ("house/llama", "https://elsewhere.example/v1"),
+    }
+    assert read_artifact(path).model_names == ("house/llama",)
+    first, second = saying("first", "house/llama"), saying("second", "house/llama")
+    loaded = lp.load(path, models={"house/llama#2": second, "house/llama#1": first})
+    assert [each.model.lm for each in loaded.predictors().values()] == [first, second]
+    loaded = lp.load(path, models={"house/llama": first})
+    assert [each.model.lm for each in loaded.predictors().values()] == [first, first]
+    loaded = lp.load(path, models={"house/llama": first, "house/llama#2": second})
+    assert [each.model.lm for each in loaded.predictors().values()] == [first, second]
+    before = without_lineage(path)
+    again = lp.load(path, models={"house/llama#1": remote(), "house/llama#2": elsewhere})
+    assert without_lineage(saved(again, tmp_path)) == before
+
+
+def test_none_of_two_models_is_asked_for_the_other_one(tmp_path: Path) -> None:
+    path = saved(pair(remote(), remote(price=lp.Price(1.0, 1.0))), tmp_path)
+    model = saying("x", "house/llama")
+    given: list[Any] = [{}, {"house/llama#1": model}, {"house/llama#2": model}]
+    for models in given:
+        with (
+            lp.using(lm=model),
+            pytest.raises(
+                ArtifactError, match="different models named 'house/llama'.*what to ask"
+            ),
+        ):
+            lp.load(path, models=models)
+    with pytest.raises(
+        ModelError, match="no model 'house/llama#3'; it names 'house/llama#1', 'ho"
+    ):
+        lp.load(path, models={"house/llama": model, "house/llama#3": model})
+
+
+def test_what_differs_in_its_defaults_alone_is_one_model(tmp_path: Path) -> None:
+    # It is told apart by what each predictor samples with.
+    path = saved(pair(remote(), remote(temperature=1.0)), tmp_path)
+    assert list(read_artifact(path).data.models) == ["house/llama"]
+    loaded = lp.load(path).predictors()
     assert [each.sampling.temperature for each in loaded.values()] == [None, 1.0]
+
+
+def test_models_that_cannot_be_told_apart_are_not_saved(tmp_path: Path) -> None:
+    elsewhere = remote(url="https://elsewhere.example/v1")
+    named = lp.Predict("c -> d", model="house/llama")
+    with pytest.raises(
+        ArtifactError, match=r"two\.model names 'house/llama', and the program hol"
+    ):
+        saved(lp.Pipeline(one=pair(remote(), elsewhere), two=named), tmp_path)
+    third = lp.Predict("c -> d", model="house/llama#2")
+    with pytest.raises(ArtifactError, match="one named 'house/llama#2'.*rename it"):
+        saved(lp.Pipeline(one=pair(remote(), elsewhere), two=third), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("key", ["house/other", "house/llama#", "house/llama#x", "#1"])
+def test_a_key_is_a_name_or_a_name_with_a_number(key: str, tmp_path: Path) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["models"][key] = data["models"]["house/llama"]
+
+    path = rewritten(saved(lp.Predict("a -> b", model=remote()), tmp_path), change)
+    with pytest.raises(ArtifactError, match="the line of the model"):
+        lp.load(path)
 
 
 def test_a_model_that_only_an_address_reaches_is_asked_for(tmp_path: Path) -> None:
