@@ -177,7 +177,7 @@ def _report(tally: Tally, seed: int) -> str:
         f"{table(rows)}\n\n"
         f"{hangs} hangs ({LONGEST:g} s of processor time), {tally.outcomes['execution']} "
         f"executions (an audit hook hears code, imports, writing, processes and sockets), "
-        f"{len(tally.troubles)} mutants that did what none may; at most {tally.memory:,.0f} MB "
+        f"mutants that did what none may: {len(tally.troubles)}; at most {tally.memory:,.0f} MB "
         "of memory."
     )
     told = [f"- {number}: `{words[-300:]!r}`" for number, words in sorted(tally.troubles.items())]

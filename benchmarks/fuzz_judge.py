@@ -188,7 +188,8 @@ def _outcome(path: Path, handed: tuple[Any, ...], allowed: tuple[str, ...]) -> t
 def _where(error: BaseException) -> str:
     # By hand: traceback reads and compiles the lines, which the audit hook would hear.
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    places = [f"{frame.f_code.co_filename}:{frame.f_code.co_name}" for frame in frames[-8:]]
+    codes = [frame.f_code for frame in frames[-8:]]
+    places = ["/".join([*Path(code.co_filename).parts[-2:], code.co_name]) for code in codes]
     return " > ".join(places)
 
 

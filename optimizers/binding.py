@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from langprog import Module
+from langprog import Module, Predict
+from langprog.artifact import check_writable
 from langprog.errors import ModelError
 from langprog.lm import LanguageModel, ModelRef, public_address, same_model
 from langprog.runtime import adapter_for, current, model_in_force
@@ -36,7 +37,7 @@ class AskedModels:
 
 
 def check_models(
-    program: Module, offered: Iterable[str | ModelRef], needed: Iterable[str | ModelRef]
+    program: Module, offered: Sequence[str | ModelRef], needed: Iterable[str | ModelRef]
 ) -> None:
     """See to it that models can be told apart, in the journal and in all programs of a search.
 
@@ -47,6 +48,7 @@ def check_models(
 
     Raises:
         ModelError: A name stands for two different models, or for none.
+        ArtifactError: An artifact could not hold the program, or a model that is offered.
     """
     known: dict[str, LanguageModel] = {}
     asked = AskedModels()
@@ -60,6 +62,10 @@ def check_models(
         _keep(known, model_in_force(model), defaults=True)
     for model in needed:
         asked.add(model_in_force(model))
+    # What no artifact can hold is told now, and not once it has been compiled.
+    check_writable(bind_program(program))
+    for model in offered:
+        check_writable(Predict("question -> answer", model=model))
 
 
 def _keep(known: dict[str, LanguageModel], lm: LanguageModel, *, defaults: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from langprog.adapters.base import Adapter, collected, head_of, shown
@@ -18,7 +19,7 @@ from langprog.adapters.leftovers import (
 )
 from langprog.adapters.scalars import unfenced
 from langprog.adapters.sentences import named_in
-from langprog.adapters.thinking import Thinking, may_think
+from langprog.adapters.thinking import Thinking, check_count, may_think
 from langprog.adapters.values import by_name, decode, encode, fitted
 from langprog.errors import ParseError
 from langprog.example import Example
@@ -141,6 +142,10 @@ class ChatAdapter(Adapter):
             ParseError: An output is missing, does not fit, or comes twice and differs.
         """
         text = completion.text
+        alone = len(signature.outputs) == 1
+        plain = _plain_section(signature, text) if alone else None
+        if plain is not None:
+            return collected(signature, lambda field: _value(field, plain, alone), text, _missing)
         names = _names(signature)
         said = (_answer(signature, text, names) if may_think(text) else text).strip()
         if said[-1:] in (">", "]"):
@@ -152,10 +157,19 @@ class ChatAdapter(Adapter):
             if found is not None:
                 return values_from_object(signature, found, text)
             sections = _unmarked(signature, said, names)
-        alone = len(signature.outputs) == 1
         return collected(
             signature, lambda field: _value(field, sections[field.name], alone), text, _missing
         )
+
+
+def _plain_section(signature: SignatureSpec, text: str) -> str | None:
+    """Return the only section of the most usual reply, in which nothing has to be looked for."""
+    marker = f"[[{next(iter(signature.outputs))}]]\n"
+    if not text.startswith(marker):
+        return None
+    body = text[len(marker) :].strip()
+    odd = "[" in body or "<" in body or "\u25c1" in body or body[-1:] == ">"
+    return None if odd else body
 
 
 def sections_of(answer: str, names: Names, wanted: Names, text: str) -> dict[str, str]:
@@ -204,9 +218,10 @@ class _Mark(NamedTuple):
 
 
 def _marks_in(answer: str, names: Names) -> list[_Mark]:
-    marks = []
+    marks: list[_Mark] = []
     passed = 0  # behind the last marker: what stands before is looked at once
     for found in _markers(names).finditer(answer):
+        check_count(marks, answer)
         begin, end = found.span()
         line = answer.rfind("\n", passed, begin) + 1
         first = line > 0 or passed == 0  # the first marker of its line
@@ -325,7 +340,7 @@ def _unmarked(signature: SignatureSpec, answer: str, names: Names) -> dict[str, 
             bare = without_closing(without_wrapping(bare, single.name), single.name)
         return {single.name: unescaped(bare, names)} if bare else {}
     body = unfenced(answer)
-    labels = list(_label(outputs).finditer(body))
+    labels = list(islice(_label(outputs).finditer(body), len(outputs) + 1))
     if sorted(_name(label, outputs) for label in labels) == sorted(outputs):
         ends = [*(label.start() for label in labels[1:]), len(body)]
         return {

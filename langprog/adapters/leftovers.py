@@ -59,7 +59,9 @@ def without_brackets(text: str) -> str:
     """Return what is no text, a number or the like, without double brackets after it."""
     text = text.rstrip()
     begin = text.rfind("[[", max(0, len(text) - _LONGEST)) if text.endswith("]]") else 0
-    return text[:begin] if begin > 0 and "[" not in text[:begin] else text
+    if begin <= 0 or "[" in text[:begin] or any(char.isdigit() for char in text[begin:]):
+        return text  # digits may be a second value
+    return text[:begin]
 
 
 @lru_cache(maxsize=1024)

@@ -12,6 +12,7 @@ from typing import Any
 _NUMBER = re.compile(
     r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})++|\d++)?(?:\.\d*+)?(?:[eE][+-]?\d++)?", re.ASCII
 )
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+", re.ASCII)
 _HEADER = re.compile(r"```[\w+-]*+[ \t]*+\n")
 _SEPARATORS = re.compile(r"[\s_-]+")
 _NEGATIVE = re.compile(r"-\s*[\d.]")
@@ -19,6 +20,7 @@ _TRUE = frozenset({"true", "yes"})
 _FALSE = frozenset({"false", "no"})
 _NULL = frozenset({"null", "none"})
 _DECORATION = "*_`'\" \t\r\n"
+_LONGER = 1000  # characters of blanks and dashes inside a choice
 _LONGEST = 4000  # digits of an integer; Python itself refuses to read more
 
 
@@ -92,7 +94,9 @@ def chosen(choices: Mapping[str, Any], text: str) -> Any:
     """
     if text in choices:
         return choices[text]
-    bare = _bare(text)
+    # What is far longer than any choice is none, and is not looked at letter by letter.
+    short = len(text.strip(_DECORATION + ".")) <= _LONGER + 2 * max(map(len, choices), default=0)
+    bare = _bare(text) if short else ""
     fitting = [key for key in choices if _bare(key) == bare] if bare else []
     if len(fitting) != 1:
         raise mismatch(text, f"one of: {', '.join(choices)}")
@@ -138,6 +142,8 @@ def number(kind: type, text: str) -> int | float:
         if math.isinf(value):
             raise mismatch(text, "a finite number")
         return value
+    if _GROUPED.fullmatch(bare):  # 1.000 is a thousand in half of Europe
+        raise mismatch(text, "an integer, without a point")
     if len(digits) > _LONGEST or len(exponent) > 4:
         raise mismatch(text, "an integer")
     whole, part = Decimal(f"{digits}e{exponent or 0}").as_integer_ratio()

@@ -1,6 +1,8 @@
 """The one option that a sentence names, as in "the sentiment of the review is positive".
 
-Read conservatively: a sentence that denies, doubts, compares or asks names nothing.
+Read conservatively: an option counts where a statement puts it, behind "is", "as", "to" and the
+like or by itself, and a sentence that denies, doubts, compares or asks names nothing. Words that
+deny cannot be listed for every language; what is not known to state an option does not.
 """
 
 from __future__ import annotations
@@ -16,12 +18,49 @@ LONGEST = 1000  # characters; more is no sentence
 
 _EMPHASIS = re.compile(r"[*`\"\u201c\u201d]+|(?<!\w)_+|_+(?!\w)")
 _DENIAL = re.compile(
-    r"\b(?:not|no|non|never|none|neither|nor|nothing|without|cannot|isnt|hardly|barely|scarcely"
-    r"|either|whether|if|unless|except|than|instead|rather|opposite|contrary|lacks?|lacking"
-    r"|far from|anything but|fails?|wrong|incorrect|false|unclear|unsure|uncertain|unlikely"
-    r"|unknown|maybe|perhaps|possibly|but|however|although|though)\b|n['\u2019]t\b|\?",
+    r"\b(?:not|no|non|never|none|neither|nor|nothing|nobody|without|cannot|hardly|barely|scarcely"
+    r"|rarely|seldom|either|whether|if|unless|except|than|instead|rather|opposite|contrary|lacks?"
+    r"|lacking|far from|anything but|short of|used to|fails?|wrong|incorrect|false|mistak\w*"
+    r"|unclear|unsure|uncertain|unlikely|unknown|impossible|maybe|perhaps|possibly|might|could|may"
+    r"|doubt\w*|disagree\w*|den(?:y|ies|ied|ying)|exclud\w*|reject\w*|refus\w*|avoid\w*|rul\w+ out"
+    r"|but|however|although|though"
+    r"|(?:is|are|was|were|do|does|did|would|could|should|wo|ca|ai|has|have|had)nt)\b"
+    r"|n['\u2019]t\b|\?|~~",
     re.IGNORECASE,
 )
+_FOREIGN_DENIAL = re.compile(
+    r"\b(?:nicht|nichts|kein\w*|nie|niemals|nein|ohne|weder|kaum|pas|ne|jamais|aucun\w*|rien|sans|ni"
+    r"|sin|nunca|jam\u00e1s|nada|ning\u00fan\w*|tampoco|n\u00e3o|nao|nem|nenhum\w*|sem|mai|senza|nulla"
+    r"|nessun\w*|niet|geen|nooit|zonder|inte|ej|aldrig|ingen|utan|ikke|aldri|uten|ei|eiv\u00e4t|nu|nici"
+    r"|de\u011fil|degil|nera|nen\u00ed|nije|tidak|bukan|kh\u00f4ng)\b|\bn['\u2019]",
+    re.IGNORECASE,
+)
+# Scripts whose words are not known here, and signs such as a cross.
+_UNREAD = re.compile(r"[^\x00-\u024f\u2010-\u2027\u2030-\u205e]")
+# What states the option behind it; adverbs, articles and brackets may stand between.
+_STATES = re.compile(
+    r"(?:\A|[\n.,:;=>!\u2013\u2014]|\s-+|['\u2019]s"
+    r"|\b(?:is|are|am|was|were|be|as|to|in|into|under|with|for|by|at|on|of|it|this|that|them"
+    r"|says?|call|choose|chose|pick|select|answer|label|labell?ed|tagged|mark|marked|category"
+    r"|class|classif(?:y|ied)|option|choice|rate|rated|rating|score|grade|sentiment|tone|type|team"
+    r"|intent|topic|language|level|priority|sounds?|seems?|appears?|looks?|feels?|reads?|remains?"
+    r"|gives?|express(?:es)?|conveys?|shows?|has|est|ist|es|\u00e9|\u00e8|is|\u00e4r|er|jest|este|je))"
+    r"\s*(?:\b(?:a|an|the|very|quite|really|clearly|definitely|strongly|highly|overall|mostly"
+    r"|generally|mainly|largely|likely|most likely|probably|simply|just|indeed|therefore|thus)"
+    r"\b\s*)*[(\['\u2018\u00ab]?\s*\Z",
+    re.IGNORECASE,
+)
+# What may follow it, so that the words are not another thing, as "sharp" in "it is C sharp".
+_CLOSES = re.compile(
+    r"\s*[)\]'\u2019\u00bb]?\s*(?:\Z|[\n.,:;!()\[=\u2013\u2014-]"
+    r"|(?:as|because|since|with|for|to|in|into|on|at|by|of|from|due|given|overall|here|about"
+    r"|towards?|which|that|this|team|department|queue|group|review|sentiment|tone|mood|feeling"
+    r"|emotion|opinion|experience|feedback|statement|text|message|comment|response|category|class"
+    r"|label|option|choice|one|stars?|points?|level|priority|rating|score|grade|language|intent"
+    r"|topic|type)\b)",
+    re.IGNORECASE,
+)
+_LEAD = 200  # characters before an option that are looked at
 _DIGIT = re.compile(r"\d")
 _FIRST = re.compile(r"\W*(yes|no|true|false)\b\s*(?:[.,;:!\n\u2014\u2013]|-\s|\Z)", re.IGNORECASE)
 _OPPOSITE = re.compile(
@@ -70,7 +109,9 @@ def _choice(choices: Mapping[str, Any], text: str) -> Any:
     ]
     named = {key for start, end in widest for key in _keys(choices, text, start, end)}
     rest = _outside(text, widest)
-    if len(named) != 1 or _DENIAL.search(rest):
+    if len(named) != 1 or _denies(rest):
+        return None
+    if not any(_is_stated(text, start, end) for start, end in widest):
         return None
     (key,) = named
     if _DIGIT.search(key) and _DIGIT.search(rest):  # another number: which one is counted?
@@ -89,6 +130,15 @@ def _keys(choices: Mapping[str, Any], text: str, start: int, end: int) -> Iterab
         return []
     closes = not text[end:].strip() or text[end] in ".,;:)]!\n"
     return [written] if written.lower() not in "ai" or closes else [written, ""]
+
+
+def _denies(rest: str) -> bool:
+    return any(sign.search(rest) for sign in (_DENIAL, _FOREIGN_DENIAL, _UNREAD))
+
+
+def _is_stated(text: str, start: int, end: int) -> bool:
+    lead = text[max(0, start - _LEAD) : start].lstrip()
+    return bool(_STATES.search(lead) and _CLOSES.match(text, end))
 
 
 def _is_short(key: str) -> bool:
@@ -127,6 +177,6 @@ def _truth(text: str) -> bool | None:
         return None
     rest = text[first.end() :]
     says = first[1].casefold() in _TRUE
-    if _OPPOSITE.search(rest) or "?" in rest or (says and _DENIAL.search(rest)):
+    if _OPPOSITE.search(rest) or "?" in rest or (says and _denies(rest)):
         return None
     return says

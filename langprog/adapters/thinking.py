@@ -15,9 +15,11 @@ from typing import NamedTuple
 from langprog.errors import ParseError
 
 _NAMES = (
-    r"think|thinking|thoughts?|thought_process|reason|reasoning|reflection|analysis|scratchpad"
-    r"|rationale|deliberation|(?:inner_|internal_)?monologue|internal_(?:thoughts|reasoning)"
-    r"|chain_of_thought|antthinking|longcat_think"
+    r"(?:(?:inner|internal|private|hidden|my|self|deep|step_by_step|longcat)[_-])?"
+    r"(?:think|thinking|thoughts?|reason|reasoning|reflection|analysis|scratchpad|scratch_pad"
+    r"|rationale|deliberation|monologue|chain[_-]of[_-]thoughts?|thought[_-]chain)"
+    r"(?:[_-](?:process|steps?|trace|block|chain|content|text))?"
+    r"|reflect|cot|antthinking|brainstorm(?:ing)?"
 )
 _TAG = re.compile(
     rf"<(?P<xml>/?)(?P<a>(?:[\w.-]{{1,20}}:)?(?:{_NAMES}))(?:[ \t][^<>\n]{{0,100}})?>"
@@ -38,6 +40,7 @@ _HEAD = re.compile(
 )
 _NAMELESS = "analysis"  # a channel whose tokens a server took away
 _NAMELESS_FINAL = "assistantfinal"
+MOST_TAGS = 20_000  # in one reply; no model writes more, and each of them takes memory
 _DEEPEST = 8  # blocks whose inner tags are counted
 
 
@@ -154,9 +157,20 @@ class Thinking:
         return first
 
 
+def check_count(tags: Sequence[object], text: str) -> None:
+    """Check that one more tag or marker is not one too many.
+
+    Raises:
+        ParseError: It is.
+    """
+    if len(tags) >= MOST_TAGS:
+        raise ParseError(f"it holds more than {MOST_TAGS} tags or markers", text=text)
+
+
 def _tags(text: str) -> list[_Tag]:
-    tags = []
+    tags: list[_Tag] = []
     for match in _TAG.finditer(text):
+        check_count(tags, text)
         start, end = match.span()
         if match["final"]:
             tags.append(_Tag("channel", False, start, end, True))

@@ -94,6 +94,11 @@ def _reads_back(field: FieldSpec, text: str) -> bool:
     return type(plain) is str and bool(plain == text)
 
 
+_KINDS: Mapping[type, str] = MappingProxyType(
+    {str: "a text", bool: "true or false", int: "an integer", float: "a number"}
+)
+
+
 # --- reading a text ------------------------------------------------------------------------------
 
 
@@ -170,11 +175,13 @@ def _bullets(shape: Listing, text: str) -> list[Any] | None:
     # A list of plain values, one a line, each behind a dash or a number.
     if isinstance(without_limits(shape.of), (Listing, Mapped, Record, Anything)):
         return None
-    lines = [line.strip() for line in text.splitlines()]
-    found = [_BULLET.fullmatch(line) for line in lines if line]
-    if not found or any(item is None for item in found):
-        return None
-    return [_from_text(shape.of, item.group(1)) for item in found if item is not None]
+    texts: list[str] = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        item = _BULLET.fullmatch(line)
+        if item is None:
+            return None
+        texts.append(item[1])
+    return [_from_text(shape.of, item) for item in texts] if texts else None
 
 
 def _is_remark(shape: Listing, found: Found) -> bool:
@@ -258,6 +265,9 @@ def _inside(where: str, shape: Shape, value: Any) -> Any:
 
 
 def _plain(kind: type, value: Any) -> Any:
+    if isinstance(value, (list, dict)):
+        # Said here and at once: the validator would first look at every other item.
+        raise mismatch(json.dumps(value, ensure_ascii=False), _KINDS[kind])
     if kind is str:
         if isinstance(value, bool):
             return _written(value)
@@ -268,7 +278,7 @@ def _plain(kind: type, value: Any) -> Any:
         if type(value) is Unquoted and value in ("0", "1"):
             return value == "1"
         return truth(value) if isinstance(value, str) else value
-    wanted = "an integer" if kind is int else "a number"
+    wanted = _KINDS[kind]
     if isinstance(value, bool):  # Python takes them for 1 and 0
         raise mismatch(_written(value), wanted)
     if type(value) is Unquoted and _PADDED.match(value):  # perhaps the rest of another one

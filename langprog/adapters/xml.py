@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from langprog.adapters.base import Adapter, collected, head_of, shown
 from langprog.adapters.chat import ChatAdapter
-from langprog.adapters.thinking import Thinking, may_think
+from langprog.adapters.thinking import Thinking, check_count, may_think
 from langprog.adapters.values import decode, encode
 from langprog.errors import ParseError
 from langprog.example import Example
@@ -210,6 +210,7 @@ def _tags_in(answer: str, signature: SignatureSpec) -> list[_Tag]:
     pattern, at, sections = _tag(names), 0, True
     while (sign := pattern.search(answer, at)) is not None:
         at = sign.end()
+        check_count(tags, answer)
         if sign["name"] is None:
             end = answer.find(_CDATA_END, at) if sections else -1
             sections = end >= 0  # else a mere mention, as is every later one

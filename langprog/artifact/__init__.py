@@ -16,7 +16,7 @@ from langprog.artifact.files import Artifact, load, read_artifact
 from langprog.artifact.model_table import models_in, with_models
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.samples import sample_of
-from langprog.artifact.writing import save, save_program
+from langprog.artifact.writing import check_writable, save, save_program
 from langprog.evaluation import looks_secret
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "PredictorDiff",
     "Words",
     "canonical",
+    "check_writable",
     "diff_artifacts",
     "digest_of",
     "load",

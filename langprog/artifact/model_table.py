@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ from langprog.lm import (
 )
 from langprog.modules import Module
 from langprog.runtime import LM, keeps_to_schemas, may_hold_address, portable_address
+
+# Members of a body by which a gateway may be told where to send a request, or what came of it.
+_PLACE = re.compile(r"(?:^|_)(?:api_base|url|uri|urls|host|endpoint|proxy|webhook|callback)$")
 
 Models = Mapping[str, str | ModelRef | LanguageModel]
 
@@ -185,9 +189,9 @@ def with_recorded_models(
         proving: Whether the program is only compared, and nothing asked.
 
     Raises:
-        ArtifactError: A name that the user said nothing of holds an address, a price is none, a
-            line of the table is of another model, or of several models with one name the user did
-            not say which is which.
+        ArtifactError: A name that the user said nothing of holds an address, as may a member of
+            ``extra``; a price is none; a line of the table is of another model; or of several
+            models with one name the user did not say which is which.
         ModelError: As for :func:`with_models`.
     """
     _check_mapping(models)
@@ -202,6 +206,7 @@ def with_recorded_models(
     given |= {key: models[name] for key, name in shared.items() if name in models} | given
     left = named.difference(given)
     check_names(shared.get(name, name) for name in left)
+    check_extra(program)
     for key in shared:
         if key in left and not proving:
             raise _untold(key, table[key])
@@ -266,3 +271,30 @@ def check_names(names: Iterable[str]) -> None:
                 "not decide where prompts go: say what to ask instead, "
                 f"lp.load(path, models={{{name!r:.120}: ...}})"
             )
+
+
+def check_extra(program: Module) -> None:
+    """See to it that no member of ``extra`` tells a gateway where to send a prompt.
+
+    Raises:
+        ArtifactError: One may.
+    """
+    for path, predictor in program.predictors().items():
+        name = _address_in(predictor.sampling.extra or {})
+        if name is not None:
+            raise ArtifactError(
+                f"extra of {path} holds {name!r:.80}, which may be an address, and an artifact "
+                "does not decide where prompts go: give it to lp.LM where the program runs"
+            )
+
+
+def _address_in(data: Any) -> str | None:
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            plain = str(key).casefold().replace("-", "_")
+            if _PLACE.search(plain) and isinstance(value, str):
+                return str(key)
+    inside = data.values() if isinstance(data, Mapping) else data
+    if isinstance(data, (Mapping, list, tuple)):
+        return next(filter(None, map(_address_in, inside)), None)
+    return None

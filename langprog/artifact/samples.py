@@ -78,7 +78,10 @@ def _within(value: Any, limits: Mapping[str, Any]) -> Any:
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, (int, float)):
-        return _number_within(value, limits)
+        try:
+            return _number_within(value, limits)
+        except ArithmeticError:  # limits beyond what floats can hold
+            return value
     least, most = limits.get("min_length", 0), limits.get("max_length", math.inf)
     if least > _LONGEST:  # no prompt is so long, and no memory that large
         return value

@@ -17,7 +17,14 @@ from langprog.artifact.classes import Classes, Handed
 from langprog.artifact.digest import digest_of, ordered, readable
 from langprog.artifact.files import read_artifact
 from langprog.artifact.format import FORMAT
-from langprog.artifact.model_table import model_keys, model_table, with_own_sampling
+from langprog.artifact.model_table import (
+    check_extra,
+    check_names,
+    model_keys,
+    model_table,
+    models_in,
+    with_own_sampling,
+)
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.proof import difference_of
 from langprog.artifact.secrets import refuse_secrets
@@ -90,6 +97,19 @@ def save(program: Module, path: str | os.PathLike[str]) -> str:
         ArtifactError: Something cannot be written, looks like a secret, or does not come back.
     """
     return save_program(program, path)
+
+
+def check_writable(program: Module) -> None:
+    """Check that an artifact can hold a program, before anything is spent on it.
+
+    Raises:
+        ArtifactError: Something in it cannot be written, looks like a secret, or is an address
+            where a model's name should be.
+    """
+    program = with_own_sampling(program)
+    _text_of(content_of(program, None, (), None))
+    check_names({str(model) for _, model in models_in(program)})
+    check_extra(program)
 
 
 def _check_place(target: Path) -> None:

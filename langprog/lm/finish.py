@@ -25,6 +25,7 @@ _KNOWN: Mapping[str, FinishReason] = MappingProxyType(
         "function_call": "tool_calls",
         "tool_call": "tool_calls",
         "tool_use": "tool_calls",
+        "incomplete": "length",
         "language": "content_filter",
         "spii": "content_filter",
         "error_toxic": "content_filter",
@@ -39,7 +40,7 @@ _KNOWN: Mapping[str, FinishReason] = MappingProxyType(
 _PATTERNS: tuple[tuple[re.Pattern[str], FinishReason], ...] = (
     (
         re.compile(
-            r"error|abort|cancel|fail|resource|overload|time_?out|unavailable|interrupt|malformed"
+            r"error|abort|cancel|fail|resource|overload|time_?out|unavailable|interrupt|malformed|repetition|loop"
         ),
         "error",
     ),

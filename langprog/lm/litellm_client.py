@@ -30,7 +30,7 @@ from langprog.errors import (
     TransportError,
 )
 from langprog.lm.openai_body import body_of, messages_of
-from langprog.lm.openai_errors import error_of, retry_after, said_in
+from langprog.lm.openai_errors import SHORTEST_SECRET, error_of, retry_after, said_in
 from langprog.lm.openai_reply import MISSHAPEN, read_completion
 from langprog.lm.openai_stream import Assembly
 from langprog.lm.parts import Reasoning
@@ -254,8 +254,11 @@ class LiteLLM:
         """Take out what may be a key: some errors quote it, also one from the environment."""
         if self._key:
             text = text.replace(self._key, "***")
+        for value in self._headers.values():
+            if len(value) >= SHORTEST_SECRET:
+                text = text.replace(value.split()[-1], "***")
         for name, value in os.environ.items():
-            if len(value) >= 8 and name.endswith(SECRET_NAMES):
+            if len(value) >= SHORTEST_SECRET and name.endswith(SECRET_NAMES):
                 text = text.replace(value, "***")
         return SECRET.sub("***", text)
 

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
 from langprog.errors import ConnectError, LMError, ModelError, ServerError, TimeoutError
 from langprog.lm.connections import ConnectionBound
@@ -26,7 +26,7 @@ from langprog.lm.http_body import (
     read_whole,
 )
 from langprog.lm.openai_body import body_of
-from langprog.lm.openai_errors import error_of
+from langprog.lm.openai_errors import SHORTEST_SECRET, error_of
 from langprog.lm.openai_reply import read_completion
 from langprog.lm.openai_stream import Assembly, data_of
 from langprog.lm.streaming import Completed, Delta, replay_completion
@@ -128,7 +128,7 @@ class OpenAICompatible:
         with self._failures, self._connections:
             async with await self._sent(body, request) as response:
                 if response.status != 200:
-                    raise await self._refusal(response)
+                    raise await self._refusal(response, request)
                 raw = await read_whole(response, LARGEST_REPLY)
         return self._read(raw.decode("utf-8", errors="replace"), request, started)
 
@@ -141,7 +141,7 @@ class OpenAICompatible:
                 model=self.name,
                 charge="everything",
             )
-        return read_completion(text, request, self.name, latency, secret=self._key)
+        return read_completion(text, request, self.name, latency, secrets=self._secrets(request))
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Answer ``request`` piece by piece; the whole comes last.
@@ -153,7 +153,7 @@ class OpenAICompatible:
         if request.stream_usage:
             body["stream_options"] = {"include_usage": True}
         started = time.perf_counter()
-        assembly = Assembly(request, self.name, self._key)
+        assembly = Assembly(request, self.name, self._secrets(request))
         finished = False
         async with self._answered(body, request) as response:
             if "json" in response.headers.get("Content-Type", ""):  # it answers whole
@@ -183,7 +183,7 @@ class OpenAICompatible:
         with self._failures, self._connections:
             async with await self._sent(body, request) as response:
                 if response.status != 200:
-                    raise await self._refusal(response)
+                    raise await self._refusal(response, request)
                 yield response
 
     async def _sent(
@@ -193,11 +193,23 @@ class OpenAICompatible:
         session = await self._session()
         return session.post(self._url(), json=body, headers=request.headers, allow_redirects=False)
 
-    async def _refusal(self, response: aiohttp.ClientResponse) -> LMError:
+    async def _refusal(self, response: aiohttp.ClientResponse, request: Request) -> LMError:
         said = (await read_start(response, LARGEST_ERROR)).decode("utf-8", errors="replace")
         headers = dict(response.headers)
+        secrets = self._secrets(request)
         return error_of(
-            response.status, headers, said, self.name, secret=self._key, address=self._base
+            response.status, headers, said, self.name, secrets=secrets, address=self._base
+        )
+
+    def _secrets(self, request: Request) -> tuple[str, ...]:
+        """Return what no message may repeat: the key, headers and the query of the address."""
+        headers = {**self._headers, **(request.headers or {})}.values()
+        asked = [value for _, value in parse_qsl(self._query)]
+        # The last word of a header is the token of "Bearer token"; short ones are no secret.
+        sent = [*headers, *(value.split()[-1] for value in headers if value.strip()), *asked]
+        return (
+            *filter(None, [self._key]),
+            *(word for word in sent if len(word) >= SHORTEST_SECRET),
         )
 
     async def aclose(self) -> None:

@@ -7,7 +7,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -27,6 +27,7 @@ from langprog.errors import (
 
 # Of an error's body no more than this is read for its meaning.
 LONGEST_SAID = 20_000
+SHORTEST_SECRET = 8  # characters of a header that no message repeats
 _LENGTH = (
     r"context[_ ]?(?:length|window|size|limit)|maximum context|too many tokens"
     r"|(?:prompt|input|request|message)s?(?: is| are)? too (?:long|large)"
@@ -77,7 +78,7 @@ def error_of(
     body: str,
     model: str,
     *,
-    secret: str = "",
+    secrets: Sequence[str] = (),
     address: str = "",
     inside: bool = False,
 ) -> LMError:
@@ -88,12 +89,13 @@ def error_of(
         headers: Of the reply.
         body: Of the reply, or its beginning.
         model: Name of the model that was asked.
-        secret: The key that was sent; an endpoint may repeat it, the error's message does not.
+        secrets: What was sent of keys and headers; an endpoint may repeat it, the error's message
+            does not.
         address: Where it was sent, as people may see it.
         inside: Whether it stood inside a reply with status 200.
     """
     said = read_error(body)
-    line = said.line.replace(secret, "***") if secret else said.line
+    line = _hidden(said.line, secrets)
     told = "an error inside a reply with HTTP 200" if inside else f"HTTP {status}"
     message = f"{model}: {told}: {line}" if line else f"{model}: {told}"
     wait = retry_after(headers)
@@ -114,10 +116,15 @@ def error_of(
     if status >= 500 or status < 300:
         return ServerError(message, model=model, retry_after=wait)
     if status < 400:
-        place = _named(headers).get("location", "")
-        place = place.replace(secret, "***") if secret else place
+        place = _hidden(_named(headers).get("location", ""), secrets)
         return BadRequestError(_moved(model, status, place), model=model)
     return _refused(status, message, model, said)
+
+
+def _hidden(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
 
 
 def _refused(status: int, message: str, model: str, said: Said) -> LMError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,11 +17,13 @@ from langprog.lm.types import Completion, Request, Usage
 MISSHAPEN = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 # No single reply of any model comes near so many tokens.
 MOST_TOKENS = 10**9
+# Says nothing of why a completion ended.
+SILENT = (None, "", "null")
 _SAYS = frozenset({"message", "detail", "errors"})
 
 
 def read_completion(
-    text: str, request: Request, name: str, latency: float, *, secret: str = ""
+    text: str, request: Request, name: str, latency: float, *, secrets: Sequence[str] = ()
 ) -> Completion:
     """Read the body of a reply with status 200.
 
@@ -30,7 +32,7 @@ def read_completion(
         request: What was asked.
         name: The model's name.
         latency: Seconds that the call took.
-        secret: The key that was sent; no error repeats it.
+        secrets: What was sent of keys and headers; no error repeats it.
 
     Raises:
         ServerError: The body is no completion; or, where it holds an error, that error.
@@ -39,17 +41,21 @@ def read_completion(
     """
     try:
         data = json.loads(text)
-        raise_error_in(data, name, secret)
-        choices = data["choices"]
+        raise_error_in(data, name, secrets)
+        choices = _in_order(data["choices"])
         messages = [choice["message"] for choice in choices]
         reasons = tuple(map(reason_of, choices))
+        usage = read_usage(data.get("usage") or {})
+        silent = all(choice.get("finish_reason") in SILENT for choice in choices)
+        if incomplete(data) or (silent and at_limit(request, usage)):
+            reasons = tuple("length" for _ in reasons)
         texts = tuple(map(text_in, messages, reasons))
         calls = tuple(tool_calls_in(message.get("tool_calls")) for message in messages)
         reasoning = tuple(reasoning_in(message) for message in messages)
         completion = Completion(
             texts,
             name,
-            read_usage(data.get("usage") or {}),
+            usage,
             reasons,
             _logprobs(choices) if request.logprobs else None,
             latency=latency,
@@ -100,28 +106,50 @@ def check_completion(completion: Completion, request: Request) -> Completion:
     return completion
 
 
-def raise_error_in(data: Mapping[str, Any], name: str, secret: str) -> None:
+def raise_error_in(data: Mapping[str, Any], name: str, secrets: Sequence[str]) -> None:
     """Raise the error that a body or an event with status 200 holds, if it holds one.
 
     Raises:
         LMError: What it holds.
     """
     choices = data.get("choices")
-    inside = [choice.get("error") for choice in choices] if isinstance(choices, list) else []
+    inside = list(_errors_of(choices)) if isinstance(choices, list) else []
     # Without choices it may be an error through and through.
     bare = choices is None and (
         data.get("object") == "error"
         or data.get("type") == "error"
         or ("usage" not in data and not _SAYS.isdisjoint(data))
     )
-    for error in (data.get("error"), *inside, data if bare else None):
+    failed_outright = data.get("success") is False or bool(data.get("errors"))
+    for error in (data.get("error"), *inside, data if bare or failed_outright else None):
         if not error:
             continue
         body = json.dumps({"error": error})
-        failed = error_of(_status(error), {}, body, name, secret=secret, inside=True)
+        failed = error_of(_status(error), {}, body, name, secrets=secrets, inside=True)
         if isinstance(failed, ServerError):
             failed.charge = "everything"  # it had begun to answer
         raise failed
+
+
+def _errors_of(choices: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+    for choice in choices:
+        yield choice.get("error")
+        for part in (choice.get("message"), choice.get("delta")):
+            if isinstance(part, Mapping):
+                yield part.get("error")
+
+
+def _in_order(choices: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return choices by their own numbers: some servers send first what was ready first."""
+    numbers = [choice.get("index") for choice in choices]
+    if sorted(numbers, key=str) != list(range(len(choices))):  # some number none of them
+        return choices
+    return sorted(choices, key=lambda choice: int(choice["index"]))
+
+
+def incomplete(data: Mapping[str, Any]) -> bool:
+    """Return whether a body or an event says of itself that it was cut off."""
+    return data.get("status") == "incomplete" or bool(data.get("incomplete_details"))
 
 
 def _no_completion(name: str) -> ServerError:
@@ -236,10 +264,36 @@ def arguments_in(function: Mapping[str, Any]) -> str:
 def reason_of(choice: Mapping[str, Any]) -> FinishReason:
     """Return why a choice ended."""
     message = choice.get("message") or {}
-    if message.get("refusal") and not message.get("content"):
+    if is_refusal(message) and not text_of_content(message.get("content")):
         return "content_filter"
-    reason = finish_reason_of(choice.get("finish_reason"))
+    reason = finish_of(choice)
     return "tool_calls" if reason == "stop" and message.get("tool_calls") else reason
+
+
+def finish_of(choice: Mapping[str, Any]) -> FinishReason:
+    """Return why a choice ended, as the endpoint says it, or the provider behind a gateway."""
+    reason = finish_reason_of(choice.get("finish_reason"))
+    if reason != "stop":
+        return reason
+    # A gateway may translate what it does not know to "stop".
+    native = finish_reason_of(choice.get("native_finish_reason"))
+    return native if native in ("length", "content_filter", "error") else reason
+
+
+def is_refusal(message: Mapping[str, Any]) -> bool:
+    """Return whether a message, or a piece of one, holds the words of a refusal."""
+    content = message.get("content")
+    inside = isinstance(content, list) and any(part["type"] == "refusal" for part in content)
+    return inside or bool(message.get("refusal"))
+
+
+def at_limit(request: Request, usage: Usage) -> bool:
+    """Return whether a reply is as long as was asked for at most: then it was cut off there.
+
+    Only where the endpoint says nothing of why it ended.
+    """
+    limit = request.sampling.max_tokens
+    return limit is not None and request.n == 1 and usage.completion_tokens >= limit
 
 
 def _logprobs(choices: Sequence[Mapping[str, Any]]) -> tuple[tuple[float, ...], ...] | None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from langprog.errors import ServerError
-from langprog.lm.finish import FinishReason, finish_reason_of
+from langprog.lm.finish import FinishReason
 from langprog.lm.openai_reply import (
     MISSHAPEN,
+    SILENT,
     arguments_in,
+    at_limit,
     check_completion,
+    finish_of,
+    incomplete,
+    is_refusal,
     raise_error_in,
     read_usage,
     reasoning_in,
@@ -65,15 +70,16 @@ class Assembly:
     Args:
         request: What was asked.
         name: The model's name.
-        secret: The key that was sent; no error repeats it.
+        secrets: What was sent of keys and headers; no error repeats it.
     """
 
-    def __init__(self, request: Request, name: str, secret: str = "") -> None:
+    def __init__(self, request: Request, name: str, secrets: Sequence[str] = ()) -> None:
         self._request = request
         self._name = name
-        self._secret = secret
+        self._secrets = secrets
         self._choices = [_Choice() for _ in range(request.n)]
         self._usage = Usage()
+        self._cut_off = False
 
     @property
     def ended(self) -> bool:
@@ -89,9 +95,10 @@ class Assembly:
         """
         try:
             event = json.loads(data)
-            raise_error_in(event, self._name, self._secret)
+            raise_error_in(event, self._name, self._secrets)
             if event.get("usage"):
                 self._usage = read_usage(event["usage"])
+            self._cut_off = self._cut_off or incomplete(event)
             return [
                 delta for choice in event.get("choices") or () for delta in self._choice(choice)
             ]
@@ -120,9 +127,9 @@ class Assembly:
             yield _call_delta(choice, call, place if at is None else int(at), index)
         for token in (data.get("logprobs") or {}).get("content") or ():
             choice.logprobs.append(float(token["logprob"]))
-        choice.refused = choice.refused or bool(delta.get("refusal"))
-        if data.get("finish_reason") not in (None, "", "null"):
-            choice.reason = finish_reason_of(data["finish_reason"])
+        choice.refused = choice.refused or is_refusal(delta)
+        if data.get("finish_reason") not in SILENT:
+            choice.reason = finish_of(data)
 
     def completion(self, latency: float) -> Completion:
         """Return the whole.
@@ -139,6 +146,10 @@ class Assembly:
                 model=self._name,
                 charge="everything",
             )
+        silent = all(choice.reason is None for choice in choices)
+        if self._cut_off or (silent and at_limit(self._request, self._usage)):
+            for choice in choices:
+                choice.reason = "length"
         reasoning = tuple("".join(choice.thoughts) for choice in choices)
         logprobs = tuple(tuple(choice.logprobs) for choice in choices)
         completion = Completion(

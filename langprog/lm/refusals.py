@@ -44,7 +44,8 @@ NAMED: Mapping[Setting, re.Pattern[str]] = MappingProxyType(
         ),
         "stop": re.compile(
             r"""['"`]stop['"`]|stop[ _]?(?:sequence|word|token|string)s?"""
-            r"|\bstop (?:param|is )|body\.stop|: stop\b|\bparameter stop\b"
+            r"|\bstop (?:param|is |not |no |can|was )|body\.stop|: stop\b|\bparameter stop\b"
+            r"|(?:\A|[\s\"'])stop: "
         ),
         "top_p": re.compile(r"\btop[ _-]?p\b"),
         "reasoning_effort": re.compile(r"reasoning[ _.]?effort|\breasoning\b|thinking|\bthink\b"),
@@ -78,7 +79,7 @@ _PLACES: Mapping[str, Setting] = MappingProxyType(
 )
 # Words for "not this setting at all"; a value out of range is the user's error.
 UNSUPPORTED = re.compile(
-    r"unsupported|(?:not|n't|no longer)(?: \w+)? (?:support|take|accept)"
+    r"unsupported|not (?:yet )?implemented|(?:not|n't|no longer)(?: \w+)? (?:support|take|accept)"
     r"|un(?:known|recogni[sz]ed|expected)|not (?:permitted|allowed|available|enabled)"
     r"|not (?:recogni[sz]ed|known)|forbidden|deprecated|unavailable|enabled only|extraneous"
     r"|extra (?:input|field|param)|extra_forbidden|only the default|incompatible|is invalid for"

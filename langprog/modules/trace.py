@@ -6,6 +6,7 @@ give the same trace, however the answers arrive.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -85,12 +86,13 @@ class Recorder:
         outer: The recorder of the call around this one.
     """
 
-    __slots__ = ("_entries", "_outer", "_over", "paths")
+    __slots__ = ("_entries", "_outer", "_over", "_process", "paths")
 
     def __init__(self, paths: Mapping[int, str], outer: Recorder | None = None) -> None:
         self.paths = paths
         self._outer = outer
         self._over = False
+        self._process: int = os.getpid() if outer is None else outer._process
         # Steps, and the entries of calls inside: not their recorders, which know this one.
         self._entries: list[Any] = []
 
@@ -116,8 +118,14 @@ class Recorder:
         """Refuse a call that nobody waits for any more.
 
         Raises:
-            LangprogError: The call that this one belongs to is over.
+            LangprogError: The call that this one belongs to is over, or in another process.
         """
+        if self._process != os.getpid():
+            raise LangprogError(
+                "a process that `forward` forked called a module, where no trace or budget of the "
+                "call would know of it: use threads or lp.parallel, or start the process anew "
+                "(multiprocessing's 'spawn')"
+            )
         place: Recorder | None = self
         while place is not None:
             if place._over:

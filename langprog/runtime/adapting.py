@@ -6,7 +6,7 @@ from langprog.adapters import AUTO, Adapter, adapter_named
 from langprog.errors import ModelError
 from langprog.lm import LanguageModel, ModelRef, capabilities_of, model_name
 from langprog.runtime.models import keeps_to_schemas
-from langprog.runtime.settings import current, model_named
+from langprog.runtime.settings import current, model_in_force
 
 
 def adapter_for(adapter: str | Adapter | None, model: str | ModelRef | None) -> Adapter:
@@ -25,7 +25,7 @@ def adapter_for(adapter: str | Adapter | None, model: str | ModelRef | None) -> 
     if chosen != AUTO:
         return adapter_named(chosen)
     try:
-        return resolve_adapter(model_named(model))
+        return resolve_adapter(model_in_force(model))
     except ModelError:
         # It cannot be asked, but its prompts can be looked at.
         name = model_name(model)

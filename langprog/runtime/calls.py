@@ -56,4 +56,9 @@ async def ask(model: str | ModelRef | None, request: Request) -> Completion:
             f"{asked.name}: complete() gave a {type(completion).__name__}; a language model gives "
             "an lp.Completion(texts=(...,), model=self.name)"
         )
+    if not completion.texts or not all(type(text) is str for text in completion.texts):
+        raise ModelError(
+            f"{asked.name}: complete() gave a Completion without texts: texts is a tuple of one "
+            "or more strings"
+        )
     return completion

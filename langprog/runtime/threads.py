@@ -17,10 +17,12 @@ from a queue. Such work has to bring its context: ``contextvars.copy_context().r
 
 from __future__ import annotations
 
+import _thread
 import threading
 from collections.abc import Callable
 from concurrent import futures
 from functools import wraps
+from types import ModuleType
 from typing import Any
 
 Function = Callable[..., Any]
@@ -64,6 +66,8 @@ class ThreadContext:
             # Work for another interpreter goes there as bytes, and nothing is in force there.
             apart = getattr(futures, "InterpreterPoolExecutor", None) or ()
             _replace(threading.Thread, "start", self._starting)
+            for name in ("start_new_thread", "start_new"):
+                _replace(_thread, name, self._starting_bare)
             _replace(futures.ThreadPoolExecutor, "submit", self._giving_work, apart=apart)
             _replace(futures.Future, "add_done_callback", self._giving_work)
             for name in GIVING_WORK:
@@ -78,6 +82,13 @@ class ThreadContext:
                 # keep each other alive.
                 vars(thread)["run"] = lambda: (vars(thread).pop("run"), run())
             original(thread)
+
+        return start
+
+    def _starting_bare(self, original: Function) -> Function:
+        def start(function: Any, *args: Any) -> Any:
+            carried = self._carried(function) if callable(function) else None
+            return original(carried or function, *args)
 
         return start
 
@@ -103,6 +114,8 @@ class ThreadContext:
         return self._carried(function) or self._cleared(function)
 
 
-def _replace(owner: type, name: str, wrapper: Callable[..., Function], **options: Any) -> None:
+def _replace(
+    owner: type | ModuleType, name: str, wrapper: Callable[..., Function], **options: Any
+) -> None:
     original = getattr(owner, name)
     setattr(owner, name, wraps(original)(wrapper(original, **options)))

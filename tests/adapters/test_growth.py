@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from langprog.adapters.thinking import MOST_TAGS
 from langprog.errors import ParseError
 from langprog.signature import signature_of
 from tests.adapters.replies import TextAdapter
@@ -118,3 +119,24 @@ def test_time_to_read(adapter: str, shape: str) -> None:
         first = seconds(parse, small, 3)
         at_most = 12 * max(first, FLOOR)
         assert seconds(parse, large, 1) < at_most or seconds(parse, large, 3) < at_most, field
+
+
+@pytest.mark.parametrize(
+    ("adapter", "often"),
+    [
+        ("chat", "\n[[a]]\nx"),
+        ("chat", "<think>"),
+        ("json", "</think>\n"),
+        ("xml", "<a>"),
+        ("xml", "\n<q>x</q>"),
+    ],
+)
+def test_more_tags_than_any_model_writes_are_refused(adapter: str, often: str) -> None:
+    spec = signature_of("q -> a")
+    with pytest.raises(ParseError, match=f"more than {MOST_TAGS} tags or markers"):
+        TextAdapter(adapter).parse(spec, often * (MOST_TAGS + 1))
+
+
+def test_many_markers_that_say_the_same_are_read() -> None:
+    text = "[[a]]\nx\n" * (MOST_TAGS - 1)
+    assert TextAdapter("chat").parse(signature_of("q -> a"), text) == {"a": "x"}

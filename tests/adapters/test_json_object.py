@@ -180,7 +180,7 @@ def test_a_record_inside() -> None:
         (REPLY.replace("3}", "null}"), "'hours' does not fit"),
         (REPLY.replace("3}", "}"), "no JSON object"),
         (REPLY.replace('"it is about money"', "null"), "'reasoning' does not fit"),
-        (REPLY.replace('"it is about money"', '["it"]'), "'reasoning' does not fit"),
+        (REPLY.replace('"it is about money"', '["it"]'), "'reasoning' is .* but must be a text"),
         (REPLY.replace("3}", '3, "hours": 4}'), "the key 'hours' comes twice"),
         (REPLY[:-1], "cut off"),
         (REPLY[:40], "cut off"),

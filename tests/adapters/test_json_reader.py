@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from langprog.adapters.json_reader import Ambiguous, CutOff
+from langprog.adapters.json_reader import STRICT, Ambiguous, CutOff, Unquoted
 from langprog.adapters.loose_json import loose_json
 
 
@@ -252,3 +252,12 @@ def numbers_as_text(value: Any) -> Any:
 def test_json_with_a_comma_too_many_is_read_as_json(value: list[Any], comma: str) -> None:
     text = json.dumps(value)[:-1] + (comma if value else "") + "]"
     assert read(text) == numbers_as_text(value)
+
+
+def test_numbers_that_are_the_same_are_one_object() -> None:
+    # Else a long list of them costs more than its length says, for the collector of garbage.
+    first, second = STRICT.decode("[12.50, 12.50]")
+    assert first is second
+    assert (first, type(first)) == ("12.50", Unquoted)
+    long = "1" * 100
+    assert STRICT.decode(f"[{long}]") == [long]

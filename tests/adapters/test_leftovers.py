@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from langprog.errors import ParseError
 from langprog.signature import signature_of
 from tests.adapters.replies import TextAdapter
 
@@ -95,4 +96,6 @@ def test_a_label_inside_a_section_is_a_part_of_a_text() -> None:
 def test_double_brackets_after_what_is_no_text() -> None:
     assert city("[[city]]\n7 [[completed]]", "int") == 7
     assert city("[[city]]\nyes [[/bool]]", "bool") is True
+    with pytest.raises(ParseError):
+        city("[[city]]\n7 [[8]]", "int")
     assert city("[[city]]\n[[1]]", "list[list[int]]") == [[1]]

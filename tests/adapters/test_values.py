@@ -153,6 +153,8 @@ def test_the_form_is_forgiven_in_an_object(kind: Any, data: Any, value: Any) -> 
         (int, "3 or 4", "'x' is '3 or 4', but must be an integer"),
         (int, "null", "must be an integer"),
         (int, "²", "must be an integer"),
+        (int, "1.000", "must be an integer, without a point"),
+        (list[int], "[12.000]", "must be an integer, without a point"),
         (float, "inf", "must be a number"),
         (float, "1_000", "must be a number"),
         (bool, "yes and no", "must be true or false"),

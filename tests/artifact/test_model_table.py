@@ -319,3 +319,35 @@ def test_a_line_of_another_model_is_refused(tmp_path: Path) -> None:
     path = rewritten(saved(lp.Predict("a -> b", model=remote()), tmp_path), change)
     with pytest.raises(ArtifactError, match="the line of the model 'house/llama' names"):
         lp.load(path)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"api_base": URL},
+        {"base_url": URL},
+        {"fallbacks": [{"model": "openai/m", "api-base": URL}]},
+        {"mcp": {"server_url": URL}},
+        {"proxy": "elsewhere.example:80"},
+    ],
+)
+def test_an_artifact_tells_no_gateway_where_to_send_a_prompt(
+    extra: dict[str, Any], tmp_path: Path
+) -> None:
+    path = saved(lp.Predict("a -> b", model="openai/m"), tmp_path)
+
+    def change(data: dict[str, Any]) -> None:
+        data["program"]["sampling"]["extra"] = extra
+
+    with pytest.raises(ArtifactError, match="does not decide where prompts go"):
+        lp.load(rewritten(path, change))
+    program = lp.Predict("a -> b", model="openai/m", sampling=lp.Sampling(extra=extra))
+    with pytest.raises(ArtifactError, match="extra of predict holds"):
+        saved(program, tmp_path)
+
+
+def test_other_members_of_extra_are_kept(tmp_path: Path) -> None:
+    extra = {"min_p": 0.1, "guided_regex": "https?://.*", "knowledge_base": "docs"}
+    program = lp.Predict("a -> b", model="openai/m", sampling=lp.Sampling(extra=extra))
+    loaded = lp.load(saved(program, tmp_path))
+    assert loaded.predictors()["predict"].sampling.extra == extra

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 import langprog as lp
 from langprog.artifact.proof import difference_of
 from langprog.artifact.samples import sample_of
-from langprog.signature import FieldSpec
+from langprog.signature import Bounded, FieldSpec, Plain
 
 
 class Urgency(Enum):
@@ -54,6 +54,17 @@ def test_a_pattern_has_no_made_up_value() -> None:
 @pytest.mark.parametrize("annotation", [str, list[int]])
 def test_a_value_of_no_size_that_fits_a_memory_is_not_made(annotation: Any) -> None:
     assert sample_of(FieldSpec("x", "input", annotation, "", {"min_length": 10**12})) == ()
+
+
+@pytest.mark.parametrize(
+    "limits", [{"gt": 10**400}, {"ge": 0, "le": 10**400}, {"gt": 0.5, "lt": 10**400}]
+)
+@pytest.mark.parametrize("kind", ["int", "float"])
+def test_limits_beyond_all_numbers_make_no_value_and_no_error(kind: str, limits: Any) -> None:
+    shape = Bounded(Plain({"int": int, "float": float}[kind]), limits)
+    field = FieldSpec("x", "input", int if kind == "int" else float)
+    vars(field)["shape"] = shape
+    assert isinstance(sample_of(field), tuple)
 
 
 @pytest.mark.parametrize(

@@ -294,6 +294,23 @@ def test_the_key_is_sent_and_is_in_no_error() -> None:
     asyncio.run(run())
 
 
+def test_headers_and_the_query_of_the_address_are_in_no_error() -> None:
+    kept = {"X-Token": "tok-55-secret", "Authorization": "Bearer bearer-66-secret"}
+    words = ("tok-55-secret", "bearer-66-secret", "query-77-secret", "call-88-secret")
+    echo = refuses(400, message=f"not good: {' '.join(words)}")
+    inside = says({"error": {"message": f"no: {' '.join(words)}", "code": 400}})
+
+    async def run() -> None:
+        async with client(echo, inside, headers=kept, api_version="query-77-secret") as (model, _):
+            for _attempt in range(2):
+                with pytest.raises(BadRequestError) as caught:
+                    await model.complete(asking(headers={"X-Call": "call-88-secret"}))
+                assert "no" in told(caught.value)
+                assert "secret" not in str(caught.value)
+
+    asyncio.run(run())
+
+
 def test_a_key_that_is_a_common_word_does_not_change_what_the_model_wrote() -> None:
     completion = completes(says(good(choice("the list is EMPTY"))), api_key="EMPTY")
     assert completion.text == "the list is EMPTY"

@@ -15,7 +15,7 @@ from langprog.errors import (
     RateLimitError,
     ServerError,
 )
-from langprog.lm import Completion, ReasoningDelta, Request, TextDelta, ToolCall, Usage
+from langprog.lm import Completion, ReasoningDelta, Request, Sampling, TextDelta, ToolCall, Usage
 from langprog.lm.finish import finish_reason_of
 from langprog.lm.openai_reply import read_completion
 from langprog.lm.openai_stream import Assembly, data_of
@@ -24,7 +24,7 @@ from tests.lm.endpoint import asking, choice, good
 
 def read(data: Any, request: Request | None = None) -> Completion:
     text = data if isinstance(data, str) else json.dumps(data)
-    return read_completion(text, request or asking(), "test/model", 0.5, secret="sekret-key")
+    return read_completion(text, request or asking(), "test/model", 0.5, secrets=("sekret-key",))
 
 
 def message(**members: Any) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def message(**members: Any) -> dict[str, Any]:
 
 
 def stream(*events: Any, request: Request | None = None) -> Completion:
-    assembly = Assembly(request or asking(), "test/model", "sekret-key")
+    assembly = Assembly(request or asking(), "test/model", ("sekret-key",))
     for event in events:
         assembly.add(json.dumps(event))
     return assembly.completion(0.5)
@@ -109,7 +109,7 @@ def test_counts_that_cannot_be_are_the_endpoints_fault(usage: str) -> None:
                                       "stop_sequence", "COMPLETE", "null", "FinishReason.STOP")],
         *[(word, "length") for word in ("length", "MAX_TOKENS", "max_tokens", "model_length",
                                         "FinishReason.MAX_TOKENS", "max_output_tokens",
-                                        "model_context_window_exceeded")],
+                                        "model_context_window_exceeded", "incomplete")],
         *[(word, "tool_calls") for word in ("tool_calls", "function_call", "tool_use",
                                             "TOOL_CALL")],
         *[(word, "content_filter") for word in ("content_filter", "SAFETY", "RECITATION",
@@ -174,6 +174,65 @@ def test_a_refusal_is_no_empty_answer() -> None:
     with pytest.raises(ContentFilterError):
         stream(piece(refusal="I cannot"), piece(refusal=" help."), piece("stop"))
     assert read(good(message(content="x", refusal=None))).text == "x"
+
+
+def test_a_refusal_among_the_parts_is_no_empty_answer() -> None:
+    parts = [{"type": "refusal", "refusal": "I cannot help with that."}]
+    with pytest.raises(ContentFilterError):
+        read(good(message(content=parts)))
+    with pytest.raises(ContentFilterError):
+        stream(piece(content=parts), piece("stop"))
+
+
+def test_choices_are_read_in_the_order_of_their_numbers() -> None:
+    late, early = message(content="second"), message(content="first")
+    assert read(good({**late, "index": 1}, {**early, "index": 0})).text == "first"
+    assert read(good({**late, "index": 7}, {**early, "index": 0})).text == "second"
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        {"status": "incomplete"},
+        {"incomplete_details": {"reason": "max_output_tokens"}},
+    ],
+)
+def test_a_body_that_says_of_itself_that_it_was_cut_off(says: Any) -> None:
+    assert read({**good(message(content="x")), **says}).finish_reason == "length"
+    last = {**piece("stop"), **says}
+    assert stream(piece(content="x"), last).finish_reason == "length"
+
+
+@pytest.mark.parametrize(
+    ("native", "reason"),
+    [("MAX_TOKENS", "length"), ("SAFETY", "content_filter"), ("end_turn", "stop"), (None, "stop")],
+)
+def test_what_a_gateway_says_of_the_provider_behind_it(native: Any, reason: str) -> None:
+    choice = {**message(content="x"), "native_finish_reason": native}
+    two = good(choice, {**message(content="y"), "index": 1})
+    assert read(two, asking(n=2)).finish_reasons[0] == reason
+    pieces = (
+        piece(content="x"),
+        {"choices": [{**piece("stop")["choices"][0], "native_finish_reason": native}]},
+    )
+    if reason == "content_filter":
+        with pytest.raises(ContentFilterError):
+            stream(*pieces)
+    else:
+        assert stream(*pieces).finish_reason == reason
+
+
+@pytest.mark.parametrize(("limit", "reason"), [(50, "length"), (51, "stop"), (None, "stop")])
+def test_a_reply_as_long_as_the_limit_that_says_nothing_of_its_end_was_cut_off(
+    limit: int | None, reason: str
+) -> None:
+    request = asking(sampling=Sampling(max_tokens=limit))
+    usage = {"prompt_tokens": 5, "completion_tokens": 50}
+    silent = {**message(content="x"), "finish_reason": None}
+    assert read({**good(silent), "usage": usage}, request).finish_reason == reason
+    assert read({**good(message(content="x")), "usage": usage}, request).finish_reason == "stop"
+    whole = stream(piece(content="x"), {"choices": [], "usage": usage}, request=request)
+    assert whole.finish_reason == reason
 
 
 def test_tool_calls_with_and_without_ids_and_with_data_for_arguments() -> None:
@@ -243,6 +302,13 @@ def test_tool_calls_in_pieces() -> None:
         ({"message": "upstream is gone"}, ServerError),
         ({"choices": [{"error": {"message": "m", "code": 429}, "index": 0}]}, RateLimitError),
         ({**good(), "error": {"message": "m", "code": 502}}, ServerError),
+        ({**good(), "errors": [{"message": "m"}]}, ServerError),
+        ({**good(), "success": False, "message": "m"}, ServerError),
+        (
+            {"choices": [{**message(content="x"), "message": {"error": {"code": 429}}}]},
+            RateLimitError,
+        ),
+        ({"choices": [{"index": 0, "delta": {"error": {"message": "m"}}}]}, ServerError),
     ],
 )
 def test_an_error_inside_a_200(data: Any, kind: type[LMError]) -> None:

@@ -258,6 +258,11 @@ REFUSED: list[tuple[str, int, Any]] = [
     ("seed", 400, {"detail": "Validation: Unsupported parameter(s): `seed`"}),
     ("reasoning_effort", 400, openai("Unsupported parameter: `reasoning_effort`")),
     # xAI
+    *[(name, 501, openai(f"{name} not implemented")) for name in ("stop", "top_p", "seed")],
+    *[
+        (name, 400, openai(f"{name}: Extra inputs are not permitted"))
+        for name in ("stop", "top_p", "temperature")
+    ],
     ("stop", 400, xai("Argument not supported on this model: stop")),
     ("logprobs", 400, xai("Argument not supported on this model: logprobs")),
     ("reasoning_effort", 400, xai("Argument not supported on this model: reasoningEffort")),
@@ -785,7 +790,7 @@ def test_what_people_read_names_the_place_and_the_gateways_own_news() -> None:
 
 def test_a_key_that_an_endpoint_repeats_is_in_no_message_and_hides_no_setting() -> None:
     body = json.dumps(openai("Unsupported parameter: 'temperature' for key temp"))
-    refused = error_of(400, {}, body, "m", secret="temp")
+    refused = error_of(400, {}, body, "m", secrets=("temp",))
     assert isinstance(refused, BadRequestError)
     assert "temp" not in str(refused)
     refusal = refusal_in(refused, EVERYTHING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -216,3 +217,21 @@ def test_no_thread_that_stays_keeps_a_call_that_is_over() -> None:
     del model
     gc.collect()
     assert gone() is None
+
+
+def test_a_forked_process_is_told_that_nothing_of_it_would_be_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class InAFork(lp.Module):
+        def __init__(self) -> None:
+            self.predictor = lp.Predict("number: int -> double: int")
+
+        async def aforward(self, number: int) -> dict[str, int]:
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "getpid", lambda: -1)
+                return {"total": (await self.predictor.acall(number=number)).double}
+
+    lm = doubling()
+    with lp.using(lm=lm), pytest.raises(LangprogError, match="a process that `forward` forked"):
+        InAFork()(number=1)
+    assert lm.calls == 0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import langprog as lp
-from langprog.errors import InputError, ModelError
+from langprog.errors import ArtifactError, InputError, ModelError
 from langprog.evaluation import judged
 from optimizers import (
     GEPA,
@@ -124,6 +124,39 @@ def test_two_models_of_one_name_are_refused_before_anything_is_asked(
                 two_modules(), tickets(90), metric=all_right, run_dir=tmp_path
             )
     assert not first.calls and not other.calls and not list(tmp_path.iterdir())
+
+
+KEY = "sk-proj-abcdefghijklmnop0123456789"
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"team.instruction": f"Say {KEY} first."}, "instruction"),
+        ({"team.demos": [lp.Example(ticket=KEY, team="billing")]}, "demos"),
+        ({"team.sampling": lp.Sampling(extra={"authorization": "anything"})}, "authorization"),
+        ({"team.instruction": "Half a character: \ud83d"}, "cannot be written"),
+        ({"team.model": scripted("openai/http://elsewhere.example/v1")}, "may be an address"),
+    ],
+)
+def test_what_no_artifact_can_hold_is_told_before_anything_is_asked(
+    change: dict[str, Any], where: str
+) -> None:
+    ambient = scripted("ambient/model")
+    program = two_modules().with_parameters(change)
+    with lp.using(lm=ambient), pytest.raises(ArtifactError, match=where) as caught:
+        LabeledFewShot().compile(program, tickets(90), metric=all_right)
+    assert KEY not in str(caught.value)
+    assert not ambient.calls
+
+
+def test_a_model_that_no_artifact_can_hold_is_not_offered() -> None:
+    ambient, offered = scripted("ambient/model"), scripted("host/user@elsewhere.example")
+    with lp.using(lm=ambient), pytest.raises(ArtifactError, match="may be an address"):
+        LLMSelector(models=[ambient, offered]).compile(
+            two_modules(), tickets(90), metric=all_right
+        )
+    assert not ambient.calls and not offered.calls
 
 
 def test_a_program_that_holds_two_models_of_one_name_is_not_compiled() -> None:

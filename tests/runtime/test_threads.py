@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextvars
 import subprocess
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.pool import ThreadPool
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -111,6 +113,24 @@ def by_timers(ask: Ask) -> list[int]:
     return by_threads(ask, lambda target, args: threading.Timer(0, target, args))
 
 
+def by_bare_threads(ask: Ask) -> list[int]:
+    got: SimpleQueue[int | LangprogError] = SimpleQueue()
+
+    def work(number: int) -> None:
+        try:
+            got.put(ask(number))
+        except LangprogError as error:
+            got.put(error)
+
+    for number in range(COUNT):
+        _thread.start_new_thread(work, (number,))
+    answers = [got.get(timeout=30) for _ in range(COUNT)]
+    for answer in answers:
+        if isinstance(answer, LangprogError):
+            raise answer
+    return [answer for answer in answers if isinstance(answer, int)]
+
+
 def by_threads_in_a_pool(ask: Ask) -> list[int]:
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(by_threads, ask).result()
@@ -202,7 +222,7 @@ def by_another_loop(ask: Ask) -> list[int]:
 
 
 RAISING: list[Kind] = [
-    *(by_threads, by_threads_of_a_class, by_timers, by_threads_in_a_pool),
+    *(by_threads, by_threads_of_a_class, by_timers, by_bare_threads, by_threads_in_a_pool),
     *(by_submit, by_map, by_copied_context, by_thread_pool, by_thread_pool_step_by_step),
     *(by_callback_of_a_thread_pool, by_parallel, by_another_loop),
 ]
