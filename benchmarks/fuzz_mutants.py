@@ -141,7 +141,7 @@ def _programs() -> Iterator[lp.Module]:
 
 @lru_cache(maxsize=1)
 def originals() -> tuple[str, ...]:
-    """Return the artifacts that mutants are made of, as text."""
+    """Return the artifacts that mutants are made of, as text, each in both formats."""
     texts = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "p.json"
@@ -151,7 +151,22 @@ def originals() -> tuple[str, ...]:
             except lp.InputError as error:  # the fuzz target itself is wrong
                 raise RuntimeError(f"{program!r} cannot be saved: {error}") from error
             texts.append(path.read_text())
-    return tuple(texts)
+    return (*texts, *map(_in_format_1, texts))
+
+
+def _in_format_1(text: str) -> str:
+    """Return an artifact as it was written once."""
+    data = json.loads(text)
+    del data["lineage"], data["digest"]
+    data["format"] = 1
+    for line in data["models"].values():
+        del line["name"], line["schema"], line["refused"]
+    for inside, key in _places(data["program"]):
+        if key == "adapter" and isinstance(inside[key], str):
+            inside[key] = inside[key].removesuffix("@1")
+        elif key in ("reasoning_effort", "extra") and inside[key] is None:
+            del inside[key]
+    return json.dumps({**data, "digest": digest_of(data)}, indent=2, ensure_ascii=False)
 
 
 # --- mutations -----------------------------------------------------------------------------------

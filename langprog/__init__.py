@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from langprog.artifact import load as load
+    from langprog.artifact import save as save
     from langprog.errors import LangprogError as LangprogError
     from langprog.evaluation import Comparison as Comparison
     from langprog.evaluation import Report as Report
@@ -92,6 +93,7 @@ _ROOM_OF = {
     "load_examples": "example",
     "parallel": "modules",
     "record_trace": "modules",
+    "save": "artifact",
     "using": "runtime",
 }
 
@@ -138,6 +140,7 @@ __all__ = [
     "load_examples",
     "parallel",
     "record_trace",
+    "save",
     "using",
 ]
 

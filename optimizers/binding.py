@@ -99,6 +99,14 @@ def bind_program(program: Module) -> Module:
 
 
 def _bind(model: Model) -> ModelRef:
+    """Return the model that is asked here, with what was found out about it."""
+    ref = _bound(model)
+    lm = ref.lm
+    proven = None if lm is None else current().schemas.get((lm.name, lm.endpoint))
+    return ref if proven is None else replace(ref, schema=proven)
+
+
+def _bound(model: Model) -> ModelRef:
     if isinstance(model, ModelRef) and model.lm is None:
         # Its own defaults stand above those of the object that is found by its name.
         ref = ModelRef.of(model_in_force(model))

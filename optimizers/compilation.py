@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from langprog import Module, using
 from langprog.errors import BudgetExceeded, InputError
@@ -41,7 +41,7 @@ from optimizers.preflight import (
     rendered_cost,
 )
 from optimizers.progress import Finished, Foreseen, Noted, Progress, StageStarted
-from optimizers.report import CompileReport, compared_rows, prompts_of
+from optimizers.report import CompileReport, compared_rows, prompts_of, scored_rows
 from optimizers.run import Materials, Run, ShareSpent, Tally
 from optimizers.scoring import QueryCost, Scorer
 from optimizers.shared_state import Watched
@@ -197,15 +197,16 @@ class _Compilation:
         ships = certificate.verdict != "original"
         program = self._order.program
         shipped = bind_program(candidate.apply(program) if ships else program)
+        name = type(self._searcher).__name__
         front = [
-            replace(point, program=bind_program(point.program)) for point in front_of(self._points)
+            replace(point, program=bind_program(point.program), optimizer=name)
+            for point in front_of(self._points)
         ]
         self._watched.say_changed()
         self._teller.spent()
         self._teller.tell(Finished(certificate.verdict, str(certificate)))
-        rows = compared_rows(self._order.program.input_names(), pairs)
         asked = tally.settled, certified
-        return self._result((shipped, front), candidate, certificate, asked, rows)
+        return self._result((shipped, front), candidate, certificate, asked, pairs)
 
     def _recorded(self, model: LanguageModel) -> LanguageModel:
         # One wrapper a model, so that equal requests in flight at once find each other.
@@ -342,7 +343,7 @@ class _Compilation:
         candidate: Candidate,
         certificate: Certificate,
         asked: tuple[Metered, Metered],
-        rows: Sequence[Mapping[str, Any]],
+        pairs: Pairs,
     ) -> Compiled:
         order = self._order
         evidence = Evidence(
@@ -363,6 +364,7 @@ class _Compilation:
             certificate=certificate,
             searched=asked[0],
             certified=asked[1],
+            rows=scored_rows(pairs),
         )
         before, after = order.program, candidate.apply(order.program)
         report = CompileReport(
@@ -376,7 +378,7 @@ class _Compilation:
             diverged_at=self._journal.diverged_at,
             prompts=(prompts_of(before), prompts_of(after)),
             foreseen=self._foreseen.to_json(),
-            rows=tuple(rows),
+            rows=tuple(compared_rows(before.input_names(), pairs)),
         )
         return Compiled(
             program=programs[0],

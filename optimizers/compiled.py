@@ -42,4 +42,7 @@ class Compiled:
         Raises:
             ArtifactError: The program cannot be written, or does not come back the same.
         """
-        return save_program(self.program, path, evidence=self.report.evidence.to_json())
+        evidence = self.report.evidence
+        return save_program(
+            self.program, path, evidence=evidence.to_json(), optimizer=evidence.optimizer
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ class Evidence:
         searched: Distinct requests that the search asked for, whoever answered them; a round
             that the cap cut off is not counted, as how far it came is chance.
         certified: The same for the certificate.
+        rows: Each compared holdout example: sixteen hexadecimal digits of its digest, score
+            before, score after.
     """
 
     optimizer: str
@@ -38,6 +40,7 @@ class Evidence:
     certificate: Certificate
     searched: Metered
     certified: Metered
+    rows: Sequence[tuple[str, float, float]] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
@@ -50,6 +53,7 @@ class Evidence:
             },
             "candidate": self.candidate,
             "certificate": self.certificate.to_json(),
+            "rows": [list(row) for row in self.rows],
             "spend": {
                 "search": self.searched.to_json(),
                 "certificate": self.certified.to_json(),

@@ -30,6 +30,7 @@ class FrontPoint:
         quality: Mean score on validation.
         cost: What a query takes.
         latency: Seconds that half of the queries take at most, and that 95 % do.
+        optimizer: The name of the optimizer that it comes from.
     """
 
     candidate: Candidate
@@ -37,6 +38,7 @@ class FrontPoint:
     quality: Estimate
     cost: QueryCost
     latency: tuple[float, float]
+    optimizer: str = ""
 
     @property
     def dollars_a_thousand(self) -> float:
@@ -50,7 +52,7 @@ class FrontPoint:
             ArtifactError: The program cannot be written, or does not come back the same.
         """
         evidence = {"certificate": None, "front": self.to_json()}
-        return save_program(self.program, path, evidence=evidence)
+        return save_program(self.program, path, evidence=evidence, optimizer=self.optimizer)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""

@@ -131,6 +131,15 @@ def compared_rows(inputs: Sequence[str], pairs: Iterable[tuple[Row, Row]]) -> li
     ]
 
 
+def scored_rows(pairs: Iterable[tuple[Row, Row]]) -> list[tuple[str, float, float]]:
+    """Return each holdout example by its digest, with its scores before and after."""
+    return [
+        (before.example.digest[:16], before.score.value, after.score.value)
+        for before, after in pairs
+        if before.score is not None and after.score is not None
+    ]
+
+
 def _outcome(row: Row) -> dict[str, Any]:
     outputs: Mapping[str, Any] = {} if row.prediction is None else dict(row.prediction.items())
     if row.failure is not None:

@@ -23,6 +23,7 @@ from langprog.adapters.registry import (
     check_unclaimed,
     reference_of,
     same_adapter,
+    versioned_reference,
 )
 from langprog.adapters.thinking import answer_in
 from langprog.adapters.values import decode, encode, from_data, json_text
@@ -53,4 +54,5 @@ __all__ = [
     "sent_back",
     "shown",
     "values_from_object",
+    "versioned_reference",
 ]

@@ -104,10 +104,16 @@ def check_adapter(adapter: object) -> str | Adapter:
 
 
 def reference_of(adapter: str | Adapter) -> str:
-    """Return how artifacts name an adapter: ``chat``, from version 2 on ``chat@2``."""
+    """Return the name of an adapter in programs: ``chat``, from version 2 on ``chat@2``."""
     if isinstance(adapter, str):
         return adapter
     return adapter.name if adapter.version == 1 else f"{adapter.name}@{adapter.version}"
+
+
+def versioned_reference(adapter: str | Adapter) -> str:
+    """Return how artifacts name an adapter, with its version: ``chat@1``; ``auto`` has none."""
+    reference = reference_of(adapter)
+    return reference if reference == AUTO or "@" in reference else f"{reference}@1"
 
 
 def same_adapter(first: str | Adapter | None, second: str | Adapter | None) -> bool:

@@ -1,6 +1,7 @@
 """Artifacts: a program as one JSON file that runs anywhere.
 
 - ``files``: read and load. ``writing``: save. ``format``: the file field by field.
+- ``migrations``: older formats, brought to the newest.
 - ``reading``: any file, in bounded time and memory. ``foreign``, ``costs``: what it may be.
 - ``nodes``: programs as data. ``classes``, ``checking``: what the user's own code stays.
 - ``own_types``, ``namespaces``: the user's types in a loaded program, and where they are.
@@ -15,7 +16,7 @@ from langprog.artifact.files import Artifact, load, read_artifact
 from langprog.artifact.model_table import models_in, with_models
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.samples import sample_of
-from langprog.artifact.writing import check_writable, save_program
+from langprog.artifact.writing import check_writable, save, save_program
 from langprog.evaluation import looks_secret
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "program_to_json",
     "read_artifact",
     "sample_of",
+    "save",
     "save_program",
     "with_models",
     "word_diff",

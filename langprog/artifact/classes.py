@@ -18,7 +18,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from langprog.adapters import AUTO, Adapter, adapter_named, check_adapter, reference_of
+from langprog.adapters import (
+    AUTO,
+    Adapter,
+    adapter_named,
+    check_adapter,
+    reference_of,
+    versioned_reference,
+)
 from langprog.artifact.namespaces import (
     all_own_types,
     is_own_type,
@@ -148,7 +155,7 @@ class Classes:
             ArtifactError: There is none of that name and version.
         """
         for adapter in self.adapters:
-            if reference_of(adapter) == reference:
+            if versioned_reference(adapter) == versioned_reference(reference):
                 return check_adapter(adapter)
         try:
             return reference if reference == AUTO else reference_of(adapter_named(reference))

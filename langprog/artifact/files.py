@@ -19,10 +19,8 @@ from langprog.artifact.classes import Classes, Handed
 from langprog.artifact.costs import check_costs
 from langprog.artifact.digest import digest_of
 from langprog.artifact.format import FORMAT, ArtifactData
-from langprog.artifact.model_table import (
-    Models,
-    with_recorded_models,
-)
+from langprog.artifact.migrations import migrate
+from langprog.artifact.model_table import Models, with_recorded_models
 from langprog.artifact.nodes import (
     model_names,
     program_from_node,
@@ -30,7 +28,7 @@ from langprog.artifact.nodes import (
 )
 from langprog.artifact.reading import data_in, one_line
 from langprog.errors import ArtifactError, ModelError
-from langprog.modules import UNKNOWN_KIND, Module
+from langprog.modules import UNKNOWN_KIND, Module, Origin, with_origin
 
 # What building a program from wrong data raises; InputError is told apart before.
 UNBUILDABLE = (
@@ -53,11 +51,15 @@ class Artifact:
 
     Args:
         path: Where it was read.
-        data: The file, field by field.
+        data: The file, field by field, in the newest format.
+        format: The format that the file has.
+        origin: What is noted on the program that is loaded from it.
     """
 
     path: Path
     data: ArtifactData
+    format: int
+    origin: Origin
 
     @property
     def digest(self) -> str:
@@ -72,7 +74,9 @@ class Artifact:
     @property
     def model_names(self) -> tuple[str, ...]:
         """The names of the models that its program asks, sorted."""
-        return tuple(sorted(set(model_names(self.data.program))))
+        table = self.data.models
+        keys = model_names(self.data.program)
+        return tuple(sorted({table[key].name if key in table else key for key in keys}))
 
     def program(
         self,
@@ -102,7 +106,10 @@ class Artifact:
             user_code = tuple(dict.fromkeys(user_classes(self.data.program)))
             known = dataclasses.replace(classes, user_code=user_code)
             program = program_from_node(self.data.program, known)
-            return with_recorded_models(program, self.data.models, models).freeze()
+            program = with_recorded_models(
+                program, self.data.models, models, proving=classes.proving
+            ).freeze()
+            return with_origin(program, self.origin)
         except ArtifactError as error:
             raise ArtifactError(one_line(f"{self.path}: {error}")) from None
         except ModelError as error:
@@ -149,8 +156,9 @@ def _read(file: Path) -> Artifact:
         check_costs(data.get("program"))
     except ArtifactError as error:
         raise ArtifactError(f"{file}: {error}") from None
+    data = migrate(data)
     try:
-        return Artifact(file, ArtifactData.model_validate(data))
+        return Artifact(file, ArtifactData.model_validate(data), version, _origin(data))
     except RecursionError:
         raise ArtifactError(f"{file}: the program is nested too deeply") from None
     except ValidationError as error:
@@ -160,6 +168,10 @@ def _read(file: Path) -> Artifact:
         if first["type"] == UNKNOWN_KIND:
             advice = "upgrade langprog, or install the package that provides it"
         raise ArtifactError(f"{file}: {place}: {first['msg']}; {advice}") from None
+
+
+def _origin(data: Mapping[str, Any]) -> Origin:
+    return Origin(data["digest"], digest_of(data["program"]), tuple(data["lineage"]))
 
 
 def _check_digest(file: Path, data: Mapping[str, Any]) -> None:
@@ -186,7 +198,7 @@ def load(
     models: Models = MappingProxyType({}),
     adapters: Sequence[Adapter] = (),
 ) -> Module:
-    """Load a frozen program from its artifact; runs no code from the file.
+    """Load a frozen program from its artifact, of whatever format; runs no code from the file.
 
     Where code of the user's runs in the program, or something is handed over or allowed, values
     are of the user's own Enums, dataclasses and models, which must describe the very types that
@@ -208,7 +220,9 @@ def load(
             model that is not replaced is found by its name, but where the artifact says that it
             answered elsewhere than that name goes, and nothing here names the place, a call is
             refused: a file never decides where a prompt or a key goes. The sampling that was
-            certified stays, whatever defaults the new model has.
+            certified stays, whatever defaults the new model has. Different models of one name
+            are told apart by their keys in the artifact, ``house/llama#1`` and ``#2``: each has
+            to be named here, or the name, which then stands for all of them.
         adapters: The user's own adapters that it names and no installed package has.
 
     Raises:

@@ -12,12 +12,14 @@ from langprog.lm import (
     LanguageModel,
     ModelRef,
     Price,
+    capabilities_of,
+    dialect_of,
     model_from,
     price_of,
     same_model,
 )
 from langprog.modules import Module
-from langprog.runtime import LM, may_hold_address, portable_address
+from langprog.runtime import LM, keeps_to_schemas, may_hold_address, portable_address
 
 # Members of a body by which a gateway may be told where to send a request, or what came of it.
 _PLACE = re.compile(r"(?:^|_)(?:api_base|url|uri|urls|host|endpoint|proxy|webhook|callback)$")
@@ -51,29 +53,69 @@ def with_own_sampling(program: Module) -> Module:
     return program.with_parameters(values) if values else program
 
 
-def model_table(program: Module) -> dict[str, dict[str, Any]]:
-    """Return price and endpoint of every model of a program by name; null where not known.
+def model_keys(program: Module) -> dict[str, str]:
+    """Return the keys of models that share their name with another one, by the parameter's.
 
-    What it says comes from the models that the program holds, wherever it is called.
+    A program names every other model by its name, which is its key.
 
     Raises:
-        ArtifactError: Two different models have one name.
+        ArtifactError: It cannot be said which of several models is meant.
     """
-    known: dict[str, ModelRef] = {}
-    names = set()
-    for _, model in models_in(program):
-        names.add(str(model))
-        if not isinstance(model, ModelRef):
+    known = _different_models(program)
+    keys = {}
+    for parameter, model in models_in(program):
+        several = known[str(model)]
+        if len(several) < 2:
             continue
-        earlier = known.setdefault(model.name, model)
-        if not _same(earlier, model):
+        if isinstance(model, str):
             raise ArtifactError(
-                f"the program holds two different models named {model.name!r}, at "
-                f"{earlier.endpoint} and {model.endpoint}, and an artifact tells models apart by "
-                "name: give one of them another name"
+                f"{parameter} names {model!r}, and the program holds two different models of that "
+                f"name, at {several[0].endpoint} and {several[1].endpoint}: hand over the model "
+                "itself, or give one of them another name"
             )
-        known[model.name] = model if earlier.lm is None else earlier
-    return {name: _line(known.get(name) or _by_name(name)) for name in sorted(names)}
+        place = next(at for at, each in enumerate(several) if _same(each, model))
+        keys[parameter] = _key(model.name, place)
+    taken = sorted(known.keys() & set(keys.values()))
+    if taken:
+        raise ArtifactError(
+            f"the program holds two different models named {taken[0].rpartition('#')[0]!r}, and "
+            f"one named {taken[0]!r}, as an artifact would call one of the two: rename it"
+        )
+    return keys
+
+
+def model_table(program: Module) -> dict[str, dict[str, Any]]:
+    """Return what is known of every model of a program, by name.
+
+    Where several have one name, their keys are ``name#1``, ``name#2``. What the table says comes
+    from the models that the program holds, wherever it is called.
+    """
+    table = {}
+    for name, several in sorted(_different_models(program).items()):
+        if len(several) < 2:
+            table[name] = _line(several[0] if several else _by_name(name))
+        else:
+            table |= {_key(name, place): _line(ref) for place, ref in enumerate(several)}
+    return table
+
+
+def _key(name: str, place: int) -> str:
+    return f"{name}#{place + 1}"
+
+
+def _different_models(program: Module) -> dict[str, list[ModelRef]]:
+    """Return the models that a program holds by name; none where there is a name alone."""
+    known: dict[str, list[ModelRef]] = {}
+    for _, model in models_in(program):
+        several = known.setdefault(str(model), [])
+        if isinstance(model, str):
+            continue
+        place = next((at for at, each in enumerate(several) if _same(each, model)), None)
+        if place is None:
+            several.append(model)
+        elif several[place].lm is None:
+            several[place] = model
+    return known
 
 
 def _same(first: ModelRef, second: ModelRef) -> bool:
@@ -89,21 +131,23 @@ def _by_name(name: str) -> ModelRef:
             return ModelRef.of(LM(name, cache=False))
         except ModelError:  # no such size here; the program can be written all the same
             pass
-    return ModelRef(name, price=price_of(name))
+    return ModelRef(name, price=price_of(name), schema=keeps_to_schemas(name) or None)
 
 
 def _line(ref: ModelRef) -> dict[str, Any]:
     price = ref.price
-    line: dict[str, Any] = {
+    dialect = None if ref.lm is None else dialect_of(ref.lm)
+    declared = None if ref.lm is None else capabilities_of(ref.lm).schema
+    return {
+        "name": ref.name,
         "endpoint": portable_address(ref.endpoint),
         "input": None if price is None else price.input,
         "output": None if price is None else price.output,
         "cached_input": None if price is None else price.cached_input,
+        "price_source": None if price is None else price.source or None,
+        "schema": ref.schema if declared is None else declared,
+        "refused": sorted(ref.refused if dialect is None else dialect.refused),
     }
-    # It stands there only where it is known, as files without it came first.
-    if price is not None and price.source:
-        line["price_source"] = price.source
-    return line
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -134,30 +178,61 @@ def with_models(program: Module, models: Models) -> Module:
 
 
 def with_recorded_models(
-    program: Module, table: Mapping[str, ModelData], models: Models
+    program: Module, table: Mapping[str, ModelData], models: Models, *, proving: bool = False
 ) -> Module:
     """Return the program of an artifact with the models that it may ask.
 
     Args:
         program: The program, its models by name.
         table: What the artifact says of them.
-        models: What the user says, by name.
+        models: What the user says, by name, which stands for all models of that name, or by key.
+        proving: Whether the program is only compared, and nothing asked.
 
     Raises:
         ArtifactError: A name that the user said nothing of holds an address, as may a member of
-            ``extra``; or a price is none.
+            ``extra``; a price is none; a line of the table is of another model; or of several
+            models with one name the user did not say which is which.
         ModelError: As for :func:`with_models`.
     """
     _check_mapping(models)
+    for key, line in table.items():
+        if key != line.name and not _numbered(key, line.name):
+            raise ArtifactError(f"the line of the model {key!r:.120} names {line.name!r:.120}")
     named = {str(model) for _, model in models_in(program)}
-    check_names(named.difference(models))
-    check_extra(program)
-    places = {
-        name: ModelRef(name, line.endpoint, price=_price(name, line))
-        for name, line in table.items()
-        if name in named and line.endpoint is not None
+    shared = {key: table[key].name for key in sorted(named & table.keys() - _names_in(table))}
+    given = {
+        name: model for name, model in models.items() if name not in set(shared.values()) - named
     }
-    return with_models(program, {**places, **models})
+    given |= {key: models[name] for key, name in shared.items() if name in models} | given
+    left = named.difference(given)
+    check_names(shared.get(name, name) for name in left)
+    check_extra(program)
+    for key in shared:
+        if key in left and not proving:
+            raise _untold(key, table[key])
+    places = {
+        key: _recorded(line)
+        for key, line in table.items()
+        if key in left and (line.endpoint is not None or key in shared)
+    }
+    return with_models(program, {**places, **given})
+
+
+def _numbered(key: str, name: str) -> bool:
+    start, _, number = key.rpartition("#")
+    return start == name and number.isdecimal()
+
+
+def _names_in(table: Mapping[str, ModelData]) -> set[str]:
+    return {key for key, line in table.items() if key == line.name}
+
+
+def _untold(key: str, line: ModelData) -> ArtifactError:
+    return ArtifactError(
+        f"the program asks different models named {line.name!r:.120}, and a name does not tell "
+        f"them apart: say what to ask for {key!r:.130}, which answered at {line.endpoint!r:.120}, "
+        f"lp.load(path, models={{{key!r:.130}: lp.LM(...)}})"
+    )
 
 
 def _check_mapping(models: object) -> None:
@@ -168,14 +243,19 @@ def _check_mapping(models: object) -> None:
         )
 
 
-def _price(name: str, line: ModelData) -> Price | None:
+def _recorded(line: ModelData) -> ModelRef:
+    told: dict[str, Any] = {"schema": line.takes_schema, "refused": line.refused}
+    return ModelRef(line.name, line.endpoint, price=_price(line), **told)
+
+
+def _price(line: ModelData) -> Price | None:
     if line.input is None or line.output is None:
         return None
     try:
         source = line.price_source or ""
         return Price(line.input, line.output, line.cached_input, source=source)
     except ModelError as error:
-        raise ArtifactError(f"the price of {name!r:.120}: {error}") from None
+        raise ArtifactError(f"the price of {line.name!r:.120}: {error}") from None
 
 
 def check_names(names: Iterable[str]) -> None:

@@ -20,6 +20,7 @@ from langprog.artifact.format import FORMAT
 from langprog.artifact.model_table import (
     check_extra,
     check_names,
+    model_keys,
     model_table,
     models_in,
     with_own_sampling,
@@ -28,7 +29,7 @@ from langprog.artifact.nodes import program_to_json
 from langprog.artifact.proof import difference_of
 from langprog.artifact.secrets import refuse_secrets
 from langprog.errors import ArtifactError, LangprogError
-from langprog.modules import Module, hidden_modules
+from langprog.modules import Module, hidden_modules, origin_of
 from langprog.runtime import give_notice
 
 
@@ -38,6 +39,7 @@ def save_program(
     *,
     evidence: Mapping[str, Any] | None = None,
     canary: Sequence[Mapping[str, Any]] = (),
+    optimizer: str | None = None,
 ) -> str:
     """Write ``program`` to an artifact, atomically, once it is proven to come back the same.
 
@@ -46,6 +48,8 @@ def save_program(
         path: The file; replaced only when the new one is complete and proven.
         evidence: What a compile found out about it; plain JSON data.
         canary: Rows that later show whether the models still answer as they did.
+        optimizer: The name of the optimizer that it comes from, for the lineage of the program;
+            ``None`` without a compile.
 
     Returns:
         The artifact's digest.
@@ -61,7 +65,7 @@ def save_program(
             "have them: keep them in attributes of the module, in lists, dicts or dataclasses"
         )
     program = with_own_sampling(program)
-    text, digest = _text_of(content_of(program, evidence, canary))
+    text, digest = _text_of(content_of(program, evidence, canary, optimizer))
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
@@ -75,6 +79,26 @@ def save_program(
     return digest
 
 
+def save(program: Module, path: str | os.PathLike[str]) -> str:
+    """Write a program as an artifact, for programs that were edited by hand or never compiled.
+
+    The artifact has no evidence: a certificate is of the very program that was compiled, whose
+    result has a ``save`` of its own. Where the program was loaded from an artifact, the new one
+    names it in its lineage, as ``edited`` where the program is another one now.
+
+    Args:
+        program: Any program; a user's own classes are written by name.
+        path: The file; replaced only when the new one is complete and proven.
+
+    Returns:
+        The artifact's digest.
+
+    Raises:
+        ArtifactError: Something cannot be written, looks like a secret, or does not come back.
+    """
+    return save_program(program, path)
+
+
 def check_writable(program: Module) -> None:
     """Check that an artifact can hold a program, before anything is spent on it.
 
@@ -83,7 +107,7 @@ def check_writable(program: Module) -> None:
             where a model's name should be.
     """
     program = with_own_sampling(program)
-    _text_of(content_of(program, None, ()))
+    _text_of(content_of(program, None, (), None))
     check_names({str(model) for _, model in models_in(program)})
     check_extra(program)
 
@@ -99,18 +123,21 @@ def content_of(
     program: Module,
     evidence: Mapping[str, Any] | None,
     canary: Sequence[Mapping[str, Any]],
+    optimizer: str | None,
 ) -> dict[str, Any]:
     """Return what the digest covers.
 
     Raises:
         ArtifactError: Something is no plain JSON, or looks like a secret.
     """
-    node = program_to_json(program)
+    keys = model_keys(program)
+    node = program_to_json(program.with_parameters(keys) if keys else program)
     content = {
         "format": FORMAT,
         "langprog": langprog.__version__,
         "program": node,
         "models": model_table(program),
+        "lineage": _lineage(program, node, optimizer),
         "evidence": None if evidence is None else dict(evidence),
         "canary": [dict(row) for row in canary],
     }
@@ -121,6 +148,30 @@ def content_of(
     plain["evidence"] = ordered(plain["evidence"])
     refuse_secrets(plain)
     return plain
+
+
+def _lineage(
+    program: Module, node: Mapping[str, Any], optimizer: str | None
+) -> list[Mapping[str, Any]]:
+    """Return what a program was made from, the newest first."""
+    origin = origin_of(program)
+    if origin is None:
+        return []
+    how = "saved" if _digest(node) == origin.program else "edited"
+    parent = {
+        "digest": origin.digest,
+        "how": how if optimizer is None else "compiled",
+        "optimizer": optimizer,
+        "langprog": langprog.__version__,
+    }
+    return [parent, *origin.lineage]
+
+
+def _digest(node: Mapping[str, Any]) -> str:
+    try:
+        return digest_of(node)
+    except (TypeError, ValueError):  # what cannot be written is told of where it is written
+        return ""
 
 
 def _text_of(content: dict[str, Any]) -> tuple[str, str]:

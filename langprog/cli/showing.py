@@ -29,11 +29,12 @@ def show(
         return
     terminal = Terminal()
     terminal.say(f"{found.path}  {found.digest}")
-    terminal.say(f"format {found.data.format}, written by langprog {found.data.langprog}")
+    terminal.say(f"format {found.format}, written by langprog {found.data.langprog}")
     try:
         _show_program(terminal, found.program())
     except ArtifactError as error:
         terminal.say(f"\n{error}")
+    _show_lineage(terminal, found)
     _show_evidence(terminal, found)
 
 
@@ -75,11 +76,22 @@ def _show_predictor(terminal: Terminal, predictor: Predict) -> None:
     terminal.pairs({**values, **demos}.items())
 
 
+def _show_lineage(terminal: Terminal, artifact: Artifact) -> None:
+    lineage = artifact.data.lineage
+    if not lineage:
+        return
+    terminal.say()
+    terminal.say("lineage", bold=True)
+    for parent in lineage:
+        by = f" by {parent.optimizer}" if parent.optimizer else ""
+        terminal.say(f"{parent.how}{by} from {parent.digest}")
+
+
 def _show_evidence(terminal: Terminal, artifact: Artifact) -> None:
     evidence = artifact.evidence
     terminal.say()
     if evidence is None:
-        terminal.say("no evidence: this program was saved without a compile")
+        terminal.say("no evidence: this program was not compiled, or changed since")
         return
     certificate: dict[str, Any] = evidence.get("certificate") or {}
     terminal.say("certificate", bold=True)

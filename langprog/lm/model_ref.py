@@ -34,6 +34,9 @@ class ModelRef:
         sampling: The model's own defaults.
         price: Dollars per million tokens; ``None`` where it is not known.
         lm: The object that is asked; ``None`` where only its name is known.
+        schema: Whether an artifact or a compile found that it keeps to a response schema.
+        refused: Settings that an artifact says its endpoint refuses. Both are only kept for the
+            next artifact: what is asked without an object finds them out itself.
 
     Raises:
         ModelError: The name is no text, or empty; or the object is no language model.
@@ -44,6 +47,8 @@ class ModelRef:
     sampling: Sampling = Sampling()
     price: Price | None = field(default=None, compare=False)
     lm: LanguageModel | None = field(default=None, compare=False, repr=False)
+    schema: bool | None = field(default=None, compare=False, repr=False)
+    refused: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -68,7 +73,8 @@ class ModelRef:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.name, self.endpoint, self.sampling, self.price)
+        told = self.schema, self.refused
+        return type(self), (self.name, self.endpoint, self.sampling, self.price, None, *told)
 
     def __str__(self) -> str:
         return self.name

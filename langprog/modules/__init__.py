@@ -32,6 +32,7 @@ from langprog.modules.node import (
     listed_parts,
     named_parts,
 )
+from langprog.modules.origin import Origin, origin_of, with_origin
 from langprog.modules.parallel import parallel
 from langprog.modules.parameter_data import own_parameter_from_data, own_parameters_to_data
 from langprog.modules.pipeline import Pipeline
@@ -68,6 +69,7 @@ __all__ = [
     "LogProbability",
     "Module",
     "Node",
+    "Origin",
     "Parameter",
     "ParameterData",
     "ParameterKind",
@@ -103,6 +105,7 @@ __all__ = [
     "listed_parts",
     "module_type",
     "named_parts",
+    "origin_of",
     "own_class_attributes",
     "own_parameter_from_data",
     "own_parameters_to_data",
@@ -111,4 +114,5 @@ __all__ = [
     "signal_from",
     "token_features",
     "usage_of",
+    "with_origin",
 ]

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from langprog.errors import InputError, SignatureError
+from langprog.modules.origin import ORIGIN
 from langprog.modules.prediction import Prediction
 from langprog.modules.trace import Recorder, recorder, threads, usage_of
 from langprog.modules.tree import Tree
@@ -190,7 +191,7 @@ class Module(Tree):
         Private ones are kept only where they are a text, a number or a truth value: others are
         mostly what a program found out on the way.
         """
-        own = {*self.own_parameters(), "_frozen"}
+        own = {*self.own_parameters(), "_frozen", ORIGIN}
         return {
             name: value
             for name, value in sorted(vars(self).items())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from langprog.adapters import Adapter, check_unclaimed, reference_of
+from langprog.adapters import Adapter, check_unclaimed, versioned_reference
 from langprog.errors import ArtifactError, InputError
 from langprog.example import Example
 from langprog.lm import LanguageModel, ModelRef, Sampling
@@ -39,13 +39,7 @@ class SamplingData(Strict):
 
 def sampling_to_data(sampling: Sampling) -> dict[str, Any]:
     """Return settings of sampling as plain JSON data that :class:`SamplingData` reads."""
-    # The later settings stand there only where they are set, as files without them came first.
-    later = ("reasoning_effort", "extra")
-    return {
-        name: value
-        for name, value in asdict(sampling).items()
-        if name not in later or value is not None
-    }
+    return asdict(sampling)
 
 
 def demo_to_data(signature: SignatureSpec, demo: Example) -> dict[str, Any]:
@@ -89,18 +83,19 @@ def demo_from_data(signature: SignatureSpec, demo: Mapping[str, Any]) -> Example
 
 
 def adapter_to_data(adapter: str | Adapter | None) -> str | None:
-    """Return how an artifact names an adapter.
+    """Return how an artifact names an adapter: ``chat@1``.
 
     Raises:
         ArtifactError: An installed package has another one of that name.
     """
-    if adapter is None or isinstance(adapter, str):
-        return adapter
-    try:
-        check_unclaimed(adapter)
-    except InputError as error:
-        raise ArtifactError(str(error)) from None
-    return reference_of(adapter)
+    if adapter is None:
+        return None
+    if not isinstance(adapter, str):
+        try:
+            check_unclaimed(adapter)
+        except InputError as error:
+            raise ArtifactError(str(error)) from None
+    return versioned_reference(adapter)
 
 
 def own_parameters_to_data(module: Module) -> dict[str, Any]:

@@ -55,8 +55,7 @@ class PredictNode(Node):
         signature: Name, instruction and fields, with their types in full.
         demos: Demonstrations, by field name.
         model: The model's name; null for the ambient one.
-        adapter: ``chat``, from an adapter's second version on ``chat@2``; null for the ambient
-            one.
+        adapter: Name and version, ``chat@1``, or ``auto``; null for the ambient one.
         sampling: How completions are drawn.
         checked_by: The Signature class whose types check values with code of their own; left out
             where there is no such code.

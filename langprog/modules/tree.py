@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 from langprog.errors import FrozenError, InputError
 from langprog.modules.containers import ModuleBase, modules_in, rebuilt
+from langprog.modules.origin import keep_origin
 
 if TYPE_CHECKING:
     from langprog.modules.base import Module
@@ -223,6 +224,7 @@ class Tree(ModuleBase):
             object.__setattr__(new, "_frozen", False)
             new = new.with_own_parameters(changes[id(self)])
         object.__setattr__(new, "_frozen", freeze)
+        keep_origin(self, new)
         done[id(self)] = new
         return new
 

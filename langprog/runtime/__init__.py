@@ -14,7 +14,7 @@
 from langprog.runtime.adapting import adapter_for, resolve_adapter
 from langprog.runtime.addresses import may_hold_address, portable_address
 from langprog.runtime.calls import ask
-from langprog.runtime.models import LM, cache_folder
+from langprog.runtime.models import LM, cache_folder, keeps_to_schemas
 from langprog.runtime.rounds import in_order
 from langprog.runtime.settings import (
     Settings,
@@ -48,6 +48,7 @@ __all__ = [
     "drawing",
     "give_notice",
     "in_order",
+    "keeps_to_schemas",
     "may_hold_address",
     "model_in_force",
     "model_named",

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 import langprog as lp
 from langprog.artifact import digest_of, read_artifact, save_program
 from langprog.errors import ArtifactError, FrozenError
+from tests.artifact.comparing import without_lineage
 
 
 class Urgency(Enum):
@@ -67,8 +68,8 @@ def test_a_program_comes_back_with_every_prompt_the_same(tmp_path: Path) -> None
     assert again.sampling.temperature == 0.3
     with pytest.raises(FrozenError):
         loaded.other = 1
-    assert save_program(loaded, tmp_path / "q.json", evidence={"seed": 1}) == digest
-    assert (tmp_path / "p.json").read_bytes() == (tmp_path / "q.json").read_bytes()
+    save_program(loaded, tmp_path / "q.json", evidence={"seed": 1})
+    assert without_lineage(tmp_path / "p.json") == without_lineage(tmp_path / "q.json")
 
 
 def test_a_loaded_program_runs_with_rebuilt_types(tmp_path: Path) -> None:
@@ -114,7 +115,7 @@ def test_the_file_is_read_and_diffed_by_people(tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     save_program(mixed(), path, evidence={"seed": 1, "metric": {"name": "m", "digest": "d"}})
     lines = path.read_text().splitlines()
-    assert lines[0] == "{" and lines[1] == '  "format": 1,' and path.read_text().endswith("}\n")
+    assert lines[0] == "{" and lines[1] == '  "format": 2,' and path.read_text().endswith("}\n")
     assert list(json.loads(path.read_text())["evidence"]) == ["metric", "seed"]
     save_program(mixed(), path, evidence={"metric": {"digest": "d", "name": "m"}, "seed": 1})
     assert path.read_text().splitlines() == lines

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 from benchmarks.fuzz_mutants import mutant, originals
+from langprog.artifact import read_artifact
+from langprog.artifact.format import FORMAT
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,7 +91,14 @@ def test_a_mutant_is_decided_by_its_number() -> None:
     assert mutant(3, 1) != mutant(4, 1)
 
 
-def test_every_kind_of_module_is_among_the_originals() -> None:
+def test_every_kind_of_module_is_among_the_originals_of_both_formats(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    formats = []
+    for text in originals():
+        path.write_text(text)
+        formats.append(read_artifact(path).format)
+    half = len(formats) // 2
+    assert formats == [FORMAT] * half + [1] * half
     kinds = {json.loads(text)["program"]["module"] for text in originals()}
     assert kinds == {
         *("Predict", "ChainOfThought", "Pipeline", "Vote", "BestOf", "Cascade", "Route", "user"),

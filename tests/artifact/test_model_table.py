@@ -12,6 +12,8 @@ import pytest
 import langprog as lp
 from langprog.artifact import digest_of, read_artifact, save_program
 from langprog.errors import ArtifactError, ModelError
+from langprog.lm import dialect_of
+from tests.artifact.comparing import without_lineage
 
 URL = "https://models.example/v1"
 
@@ -48,31 +50,92 @@ def nothing_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_written_is_the_models_own_wherever_save_is_called(tmp_path: Path) -> None:
     model = remote(temperature=0.9, max_tokens=33, price=lp.Price(1.0, 2.0))
     program = lp.Predict("a -> b", model=model, temperature=0.1)
-    outside = saved(program, tmp_path).read_bytes()
+    outside = without_lineage(saved(program, tmp_path))
     elsewhere = remote(url="https://elsewhere.example/v1", price=lp.Price(5.0, 5.0))
     with lp.using(lm=elsewhere, models=[saying("x", "other/model")]):
-        assert saved(program, tmp_path).read_bytes() == outside
+        assert without_lineage(saved(program, tmp_path)) == outside
     loaded = lp.load(tmp_path / "p.json")
     predictor = loaded.predictors()["predict"]
     assert predictor.sampling == lp.Sampling(temperature=0.1, max_tokens=33)
     assert predictor.model == lp.ModelRef("house/llama", URL)
-    assert saved(loaded, tmp_path).read_bytes() == outside
+    assert without_lineage(saved(loaded, tmp_path)) == outside
 
 
-def test_two_different_models_of_one_name_are_not_saved(tmp_path: Path) -> None:
-    def pipeline(other: Any) -> lp.Module:
-        return lp.Pipeline(
-            one=lp.Predict("a -> b", model=remote()), two=lp.Predict("b -> c", model=other)
-        )
+def pair(first: Any, second: Any) -> lp.Module:
+    return lp.Pipeline(
+        one=lp.Predict("a -> b", model=first), two=lp.Predict("b -> c", model=second)
+    )
 
-    for other in (remote(url="https://elsewhere.example/v1"), remote(price=lp.Price(1.0, 1.0))):
-        with pytest.raises(ArtifactError, match="two different models named 'house/llama'"):
-            saved(pipeline(other), tmp_path)
-    assert not list(tmp_path.iterdir())
-    # What differs in its defaults alone is told apart by what each predictor samples with.
-    saved(pipeline(remote(temperature=1.0)), tmp_path)
-    loaded = lp.load(tmp_path / "p.json").predictors()
+
+def test_two_different_models_of_one_name_stay_two(tmp_path: Path) -> None:
+    elsewhere = remote(url="https://elsewhere.example/v1")
+    path = saved(pair(remote(), elsewhere), tmp_path)
+    data = json.loads(path.read_text())
+    lines = {key: (line["name"], line["endpoint"]) for key, line in data["models"].items()}
+    assert lines == {
+        "house/llama#1": ("house/llama", URL),
+        "house/llama#2": ("house/llama", "https://elsewhere.example/v1"),
+    }
+    assert read_artifact(path).model_names == ("house/llama",)
+    first, second = saying("first", "house/llama"), saying("second", "house/llama")
+    loaded = lp.load(path, models={"house/llama#2": second, "house/llama#1": first})
+    assert [each.model.lm for each in loaded.predictors().values()] == [first, second]
+    loaded = lp.load(path, models={"house/llama": first})
+    assert [each.model.lm for each in loaded.predictors().values()] == [first, first]
+    loaded = lp.load(path, models={"house/llama": first, "house/llama#2": second})
+    assert [each.model.lm for each in loaded.predictors().values()] == [first, second]
+    before = without_lineage(path)
+    again = lp.load(path, models={"house/llama#1": remote(), "house/llama#2": elsewhere})
+    assert without_lineage(saved(again, tmp_path)) == before
+
+
+def test_none_of_two_models_is_asked_for_the_other_one(tmp_path: Path) -> None:
+    path = saved(pair(remote(), remote(price=lp.Price(1.0, 1.0))), tmp_path)
+    model = saying("x", "house/llama")
+    given: list[Any] = [{}, {"house/llama#1": model}, {"house/llama#2": model}]
+    for models in given:
+        with (
+            lp.using(lm=model),
+            pytest.raises(
+                ArtifactError, match="different models named 'house/llama'.*what to ask"
+            ),
+        ):
+            lp.load(path, models=models)
+    with pytest.raises(
+        ModelError, match="no model 'house/llama#3'; it names 'house/llama#1', 'ho"
+    ):
+        lp.load(path, models={"house/llama": model, "house/llama#3": model})
+
+
+def test_what_differs_in_its_defaults_alone_is_one_model(tmp_path: Path) -> None:
+    # It is told apart by what each predictor samples with.
+    path = saved(pair(remote(), remote(temperature=1.0)), tmp_path)
+    assert list(read_artifact(path).data.models) == ["house/llama"]
+    loaded = lp.load(path).predictors()
     assert [each.sampling.temperature for each in loaded.values()] == [None, 1.0]
+
+
+def test_models_that_cannot_be_told_apart_are_not_saved(tmp_path: Path) -> None:
+    elsewhere = remote(url="https://elsewhere.example/v1")
+    named = lp.Predict("c -> d", model="house/llama")
+    with pytest.raises(
+        ArtifactError, match=r"two\.model names 'house/llama', and the program hol"
+    ):
+        saved(lp.Pipeline(one=pair(remote(), elsewhere), two=named), tmp_path)
+    third = lp.Predict("c -> d", model="house/llama#2")
+    with pytest.raises(ArtifactError, match="one named 'house/llama#2'.*rename it"):
+        saved(lp.Pipeline(one=pair(remote(), elsewhere), two=third), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("key", ["house/other", "house/llama#", "house/llama#x", "#1"])
+def test_a_key_is_a_name_or_a_name_with_a_number(key: str, tmp_path: Path) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["models"][key] = data["models"]["house/llama"]
+
+    path = rewritten(saved(lp.Predict("a -> b", model=remote()), tmp_path), change)
+    with pytest.raises(ArtifactError, match="the line of the model"):
+        lp.load(path)
 
 
 def test_a_model_that_only_an_address_reaches_is_asked_for(tmp_path: Path) -> None:
@@ -139,7 +202,7 @@ NAMES = [
 def test_a_name_that_may_be_an_address_is_refused(name: str, tmp_path: Path) -> None:
     def change(data: dict[str, Any]) -> None:
         data["program"]["model"] = name
-        data["models"] = {name: data["models"]["house/llama"]}
+        data["models"] = {name: {**data["models"]["house/llama"], "name": name}}
 
     path = rewritten(saved(lp.Predict("a -> b", model=remote()), tmp_path), change)
     with pytest.raises(ArtifactError, match="does not decide where prompts go") as caught:
@@ -223,14 +286,39 @@ def test_where_a_price_is_from_is_kept_from_artifact_to_artifact(tmp_path: Path)
     path = saved(lp.Predict("a -> b", model=listed), tmp_path)
     line = read_artifact(path).data.models["openai/gpt-4.1-mini"]
     assert line.price_source is not None and line.price_source.startswith("genai-prices ")
-    older = path.read_bytes()
-    assert saved(lp.load(path), tmp_path).read_bytes() == older
+    older = without_lineage(path)
+    assert without_lineage(saved(lp.load(path), tmp_path)) == older
 
-    def forget(data: dict[str, Any]) -> None:
-        del data["models"]["openai/gpt-4.1-mini"]["price_source"]
 
-    path = saved(lp.load(rewritten(path, forget)), tmp_path)
-    assert read_artifact(path).data.models["openai/gpt-4.1-mini"].price_source is None
+def test_what_is_known_of_an_endpoint_is_kept_from_artifact_to_artifact(tmp_path: Path) -> None:
+    model = remote(schema=True)
+    dialect = dialect_of(model)
+    assert dialect is not None
+    dialect.refuse({"seed", "response_format"})
+    path = saved(lp.Predict("a -> b", model=model), tmp_path)
+    for _ in range(2):
+        line = json.loads(path.read_text())["models"]["house/llama"]
+        assert line["name"] == "house/llama" and line["schema"] is True
+        assert line["refused"] == ["response_format", "seed"]
+        path = saved(lp.load(path), tmp_path)
+    path = saved(lp.Predict("a -> b", model=remote("openai/m", api_key="none")), tmp_path)
+    line = json.loads(path.read_text())["models"]["openai/m"]
+    assert (line["schema"], line["refused"]) == (None, [])
+
+
+def test_a_name_says_whether_its_provider_keeps_to_schemas(tmp_path: Path) -> None:
+    for name, schema in (("openai/m", True), ("house/m", None)):
+        path = saved(lp.Predict("a -> b", model=name), tmp_path)
+        assert read_artifact(path).data.models[name].takes_schema is schema
+
+
+def test_a_line_of_another_model_is_refused(tmp_path: Path) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["models"]["house/llama"]["name"] = "house/other"
+
+    path = rewritten(saved(lp.Predict("a -> b", model=remote()), tmp_path), change)
+    with pytest.raises(ArtifactError, match="the line of the model 'house/llama' names"):
+        lp.load(path)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 
 import langprog as lp
 from langprog.artifact import digest_of, save_program
+from langprog.artifact.format import FORMAT
 from langprog.cli.main import run
 
 PROGRAM = """
@@ -118,6 +119,19 @@ def test_a_budget_that_buys_nothing_is_refused(
     assert run([*COMPILE.split(), "--calls", "30"]) == 2
     assert "buys no candidate" in capsys.readouterr().err
     assert not (place / "out.json").exists()
+
+
+def test_show_says_the_format_and_what_a_program_was_made_from(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = save_program(lp.Predict("ticket -> team"), place / "a.json")
+    changed = lp.load(place / "a.json").with_parameters({"predict.instruction": "Sort it."})
+    second = lp.save(changed, place / "b.json")
+    save_program(lp.load(place / "b.json"), place / "c.json", optimizer="Labeled")
+    assert run(["show", "c.json"]) == 0
+    shown = capsys.readouterr().out
+    assert f"format {FORMAT}, written by" in shown
+    assert f"compiled by Labeled from {second}\nedited from {first}\n" in shown
 
 
 def test_show_says_what_votes_and_cascades_are_set_to(

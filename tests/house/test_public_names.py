@@ -62,6 +62,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "load_examples",
         "parallel",
         "record_trace",
+        "save",
         "using",
     ]
     for name in langprog.__all__:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import langprog as lp
 from langprog.adapters import ChatAdapter
+from langprog.artifact import read_artifact
 from langprog.lm import Capabilities, Declared, LanguageModel
 from langprog.runtime import deciding_schemas
 from optimizers.binding import bind_program
@@ -42,6 +44,20 @@ def test_what_auto_stood_for_is_pinned(lm: LanguageModel, form: str, adapter: st
         deciding_schemas({(PLAIN.name, PLAIN.endpoint): True}),
     ):
         assert adapters_of(bind_program(program)) == ["json", "json", "xml"]
+
+
+@pytest.mark.parametrize("proven", [None, True, False])
+def test_what_was_proven_of_a_model_stands_in_the_artifact(
+    proven: bool | None, tmp_path: Path
+) -> None:
+    known = {} if proven is None else {(PLAIN.name, PLAIN.endpoint): proven}
+    with lp.using(lm=PLAIN), deciding_schemas(known):
+        program = bind_program(lp.Predict("a -> b"))
+    for _ in range(2):
+        lp.save(program, tmp_path / "p.json")
+        line = read_artifact(tmp_path / "p.json").data.models["test/plain"]
+        assert line.takes_schema is proven
+        program = lp.load(tmp_path / "p.json")
 
 
 def test_an_adapter_of_ones_own_is_pinned_as_it_is() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import langprog as lp
+from langprog.artifact import models_in, read_artifact
 from langprog.errors import ExampleError, FrozenError, InputError, MetricError
 from langprog.lm import Request
 from optimizers import (
@@ -98,6 +99,32 @@ def test_a_gain_is_found_and_certified(member: str) -> None:
     assert certificate.difference > 0 and certificate.low > 0 and certificate.p_value <= 0.05
     assert certificate.n == 72
     assert certificate.wins + certificate.losses + certificate.ties == certificate.n
+
+
+@every_member
+def test_the_artifact_has_the_scores_of_every_row_and_what_it_was_compiled_from(
+    member: str, tmp_path: Path
+) -> None:
+    program = fitting(MEMBERS[member](), two_modules())
+    digest = lp.save(program, tmp_path / "before.json")
+    models = {str(model): model for _, model in models_in(program)}
+    loaded = lp.load(tmp_path / "before.json", models=models)
+    result = compiled(MEMBERS[member](), program=loaded, trainset=tickets(240))
+    result.save(tmp_path / "after.json")
+    after = read_artifact(tmp_path / "after.json")
+    (parent,) = after.data.lineage
+    name = type(MEMBERS[member]()).__name__
+    assert (parent.digest, parent.how, parent.optimizer) == (digest, "compiled", name)
+    assert after.evidence is not None
+    rows, certificate = after.evidence["rows"], result.certificate
+    assert len(rows) == certificate.n and len({row[0] for row in rows}) == len(rows)
+    known = {example.digest[:16] for example in tickets(240)}
+    assert {row[0] for row in rows} <= known
+    wins = sum(high > low for _, low, high in rows)
+    assert (wins, sum(high < low for _, low, high in rows)) == (
+        certificate.wins,
+        certificate.losses,
+    )
 
 
 @every_prompt_member
