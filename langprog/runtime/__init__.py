@@ -3,7 +3,8 @@
 - ``settings``: :func:`configure`, :func:`using`, :func:`current`; the one ambient state.
 - ``draws``: what tells several samples of one prompt apart.
 - ``models``: :func:`LM` builds a model, with its wrappers, from its name; ``addresses``: where
-  servers are; ``lookup``: which models names alone stand for, and where those may go.
+  servers are; ``providers``: those known by name; ``lookup``: which models names alone stand for,
+  and where those may go.
 - ``adapting``: which adapter a call uses, and what ``auto`` stands for.
 - ``calls``: :func:`ask`, the one place where a program's prompt meets a model.
 - ``rounds``: concurrent work whose results come back in a fixed order.
@@ -15,6 +16,7 @@ from langprog.runtime.adapting import adapter_for, resolve_adapter
 from langprog.runtime.addresses import may_hold_address, portable_address
 from langprog.runtime.calls import ask
 from langprog.runtime.models import LM, cache_folder, keeps_to_schemas
+from langprog.runtime.providers import Provider
 from langprog.runtime.rounds import in_order
 from langprog.runtime.settings import (
     Settings,
@@ -35,6 +37,7 @@ from langprog.runtime.threads import ThreadContext
 
 __all__ = [
     "LM",
+    "Provider",
     "Settings",
     "ThreadContext",
     "adapter_for",

@@ -8,7 +8,8 @@ import threading
 from langprog.errors import ModelError
 from langprog.lm import IN_PROCESS, LanguageModel, ModelRef, public_address
 from langprog.runtime.addresses import same_place
-from langprog.runtime.models import LM, PROVIDERS
+from langprog.runtime.models import LM
+from langprog.runtime.providers import provider_named
 
 
 class NamedModels:
@@ -41,7 +42,7 @@ class NamedModels:
 
 def _surroundings(name: str) -> tuple[str, ...]:
     """Return what of the environment decides where ``LM(name)`` goes."""
-    provider = PROVIDERS.get(name.partition("/")[0])
+    provider = provider_named(name)
     if provider is None:
         return ()
     variables = (provider.url_variable, provider.key_variable)
@@ -71,7 +72,7 @@ def _goes_there(name: str, endpoint: str) -> bool:
     provider = name.partition("/")[0]
     if provider == "pocket":
         return endpoint == IN_PROCESS
-    known = PROVIDERS.get(provider)
+    known = provider_named(name)
     if known is None:
         return endpoint == f"litellm:{provider}"
     return same_place(public_address(known.address), endpoint)
@@ -79,7 +80,7 @@ def _goes_there(name: str, endpoint: str) -> bool:
 
 def _is_named_here(name: str) -> bool:
     provider = name.partition("/")[0]
-    known = PROVIDERS.get(provider)
+    known = provider_named(name)
     if known is not None:
         return known.named_here
     prefix = provider.upper().replace("-", "_")

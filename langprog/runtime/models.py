@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Unpack
 
 from langprog.errors import ModelError
@@ -29,60 +26,9 @@ from langprog.lm import (
     Throttle,
     price_of,
 )
-from langprog.runtime.addresses import may_hold_address, ollama_url, plain_url, server_url
+from langprog.runtime.addresses import may_hold_address
 from langprog.runtime.options import CheckedOptions, LMOptions, checked_options
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """An OpenAI-compatible endpoint that is known by name.
-
-    Args:
-        base_url: Where it answers.
-        key_variable: Environment variable that holds its key; empty where none is needed.
-        url_variable: Environment variable that names another address, as the provider's own
-            software understands it.
-        read_url: Makes a base URL of what that variable holds.
-        schemas: Whether the provider documents that its models keep to a response schema.
-    """
-
-    base_url: str
-    key_variable: str = ""
-    url_variable: str = ""
-    read_url: Callable[[str], str] = plain_url
-    schemas: bool = False
-
-    @property
-    def address(self) -> str:
-        """Where it answers here: as the environment says, else at its usual place."""
-        named = os.environ.get(self.url_variable, "").strip()
-        return self.read_url(named) if named else self.base_url
-
-    @property
-    def named_here(self) -> bool:
-        """Whether the environment names its address; a key alone says not where it is to go."""
-        return bool(self.url_variable and os.environ.get(self.url_variable))
-
-
-# Two document structured outputs: OpenAI (of gpt-4o and all later models; an earlier one refuses
-# the schema and is asked without it) and Mistral (of all models). Elsewhere it depends on the
-# model, on how a server was started or on its version: there a user says schema=True.
-PROVIDERS: Mapping[str, Provider] = MappingProxyType(
-    {
-        "openai": Provider(
-            "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL", schemas=True
-        ),
-        "openrouter": Provider("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
-        "groq": Provider("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-        "together": Provider("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
-        "deepseek": Provider("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
-        "mistral": Provider("https://api.mistral.ai/v1", "MISTRAL_API_KEY", schemas=True),
-        "ollama": Provider("http://localhost:11434/v1", "", "OLLAMA_HOST", ollama_url),
-        "vllm": Provider("http://localhost:8000/v1", "", "VLLM_BASE_URL", server_url),
-        "sglang": Provider("http://localhost:30000/v1", "", "SGLANG_BASE_URL", server_url),
-        "llamacpp": Provider("http://localhost:8080/v1", "", "LLAMACPP_BASE_URL", server_url),
-    }
-)
+from langprog.runtime.providers import provider_named
 
 
 def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
@@ -92,7 +38,8 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
     - ``openai/...``, ``ollama/...``, ``vllm/...`` and other OpenAI-compatible providers, or any
       name together with ``base_url``: a direct asynchronous HTTP client. ``OPENAI_BASE_URL``,
       ``OLLAMA_HOST`` (as Ollama's own client reads it), ``VLLM_BASE_URL``, ``SGLANG_BASE_URL`` and
-      ``LLAMACPP_BASE_URL`` in the environment name another address than the usual one.
+      ``LLAMACPP_BASE_URL`` in the environment name another address than the usual one. A package
+      adds providers by entry points of the group ``langprog.providers``.
     - any other ``provider/model``: through litellm, which must be installed.
 
     With ``base_url`` a known provider's model is asked for by its name after the ``/``, with the
@@ -159,7 +106,7 @@ def _remote(name: str, options: CheckedOptions) -> LanguageModel:
 
 def keeps_to_schemas(name: str) -> bool:
     """Return whether a model of that name, at its provider's own address, keeps to a schema."""
-    provider = PROVIDERS.get(name.partition("/")[0])
+    provider = provider_named(name)
     return provider is not None and provider.schemas and provider.address == provider.base_url
 
 
@@ -176,7 +123,7 @@ def _declared(client: LanguageModel, schema: bool | None) -> LanguageModel:
 
 def _client(name: str, options: CheckedOptions) -> LanguageModel:
     provider, _, rest = name.partition("/")
-    known = PROVIDERS.get(provider)
+    known = provider_named(name)
     base_url = options.base_url
     if base_url is None and known is None:
         if may_hold_address(name):
