@@ -13,9 +13,9 @@ from langprog.lm.litellm_client import LiteLLM
 from langprog.lm.openai_compatible import OpenAICompatible
 from langprog.lm.price import Price
 from langprog.lm.price_list import price_of
-from langprog.lm.pricing import price_in
+from langprog.lm.pricing import Priced, price_in
 from langprog.lm.types import LanguageModel, Sampling
-from langprog.lm.wrapper import Wrapper
+from langprog.lm.wrapper import Wrapper, layers_of
 
 IN_PROCESS = "in-process"
 
@@ -63,7 +63,10 @@ class ModelRef:
             ModelError: It lacks something that a language model has.
         """
         checked_lm(lm)
-        price = price_in(lm) or price_of(lm.name)
+        # A model of lp.LM has its price, or none; of others only a list may know one.
+        priced = any(isinstance(layer, Priced) for layer in layers_of(lm))
+        listed = not priced and lm.endpoint != IN_PROCESS
+        price = price_of(lm.name) if listed else price_in(lm)
         return cls(lm.name, public_address(lm.endpoint), lm.defaults, price, lm)
 
     def __copy__(self) -> ModelRef:

@@ -93,7 +93,7 @@ def _embedded(name: str, options: CheckedOptions) -> LanguageModel:
 
 def _remote(name: str, options: CheckedOptions) -> LanguageModel:
     client = _declared(_client(name, options), _takes_schema(name, options))
-    paid = Budgeted(Priced(client, options.price or price_of(name)))
+    paid = Budgeted(Priced(client, options.price or _list_price(name, options)))
     throttled = Throttle(
         paid,
         width=options.width,
@@ -102,6 +102,13 @@ def _remote(name: str, options: CheckedOptions) -> LanguageModel:
     )
     retried = Retry(Negotiated(throttled, options.sampling), attempts=options.attempts)
     return _cached(retried, options.cache, in_process=False)
+
+
+def _list_price(name: str, options: CheckedOptions) -> Price | None:
+    # Nobody lists the prices of an address of the user's own, so the list, which takes time and
+    # memory, is not even loaded for it.
+    own = options.base_url is not None and provider_named(name) is None
+    return None if own else price_of(name)
 
 
 def keeps_to_schemas(name: str) -> bool:
