@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import replace
@@ -30,11 +30,15 @@ class Budgeted(Wrapper):
 
     Args:
         inner: The model; where there is a ``Priced`` in it, its price bounds the dollars.
+        in_force: Gives the ledgers that pay for a request that names none.
     """
 
-    def __init__(self, inner: LanguageModel) -> None:
+    def __init__(
+        self, inner: LanguageModel, *, in_force: Callable[[], tuple[Ledger, ...]] = tuple
+    ) -> None:
         super().__init__(inner)
         self._price = price_in(inner)
+        self._in_force = in_force
         self._said = False
 
     async def complete(self, request: Request) -> Completion:
@@ -44,6 +48,7 @@ class Budgeted(Wrapper):
             BudgetExceeded: A ledger cannot take the call.
             ModelError: A ledger caps dollars and the model's price is not known.
         """
+        request = self._with_payers(request)
         if not request.ledgers:
             return await self.inner.complete(request)
         request, reservations = await self._open(request)
@@ -63,7 +68,7 @@ class Budgeted(Wrapper):
 
         A stream that is left before its end is charged with all that was reserved.
         """
-        request, reservations = await self._open(request)
+        request, reservations = await self._open(self._with_payers(request))
         try:
             async with aclosing(stream_completion(self.inner, request)) as deltas:
                 async for delta in deltas:
@@ -73,6 +78,12 @@ class Budgeted(Wrapper):
         except BaseException as error:
             _close(reservations, _charge_of(error))
             raise
+
+    def _with_payers(self, request: Request) -> Request:
+        if request.ledgers:
+            return request
+        ledgers = self._in_force()
+        return request.with_ledgers(ledgers) if ledgers else request
 
     async def _open(self, request: Request) -> tuple[Request, list[Reservation]]:
         # What a model of a user's own asks in its turn pays for itself, each attempt of it. Two

@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from langprog.errors import LangprogError
 from langprog.lm import Completion, Message
-from langprog.runtime import ThreadContext, overlay, resumed
+from langprog.runtime import ThreadContext, overlaid, overlay
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -201,7 +201,7 @@ def _carried(function: Callable[P, T]) -> Callable[P, T] | None:
     inner, settings = outer.inner(), overlay()
 
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        with entered(inner), resumed(settings):
+        with entered(inner), overlaid(settings):
             return function(*args, **kwargs)
 
     return run
@@ -211,7 +211,7 @@ def _cleared(function: Callable[P, T]) -> Callable[P, T]:
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         if recorder.get() is None:
             return function(*args, **kwargs)
-        with entered(None), resumed(None):
+        with entered(None), overlaid(None):
             return function(*args, **kwargs)
 
     return run

@@ -1,6 +1,7 @@
 """What surrounds a call: the ambient settings, the models by name, the synchronous door.
 
 - ``settings``: :func:`configure`, :func:`using`, :func:`current`; the one ambient state.
+- ``overlay``: the part of it that holds for one thread or task.
 - ``draws``: what tells several samples of one prompt apart.
 - ``models``: :func:`LM` builds a model, with its wrappers, from its name; ``addresses``: where
   servers are; ``providers``: those known by name; ``lookup``: which models names alone stand for,
@@ -16,10 +17,10 @@ from langprog.runtime.adapting import adapter_for, resolve_adapter
 from langprog.runtime.addresses import may_hold_address, portable_address
 from langprog.runtime.calls import ask
 from langprog.runtime.models import LM, cache_folder, keeps_to_schemas
+from langprog.runtime.overlay import Settings, overlaid, overlay
 from langprog.runtime.providers import Provider
 from langprog.runtime.rounds import in_order
 from langprog.runtime.settings import (
-    Settings,
     asking_logprobs,
     configure,
     current,
@@ -28,8 +29,6 @@ from langprog.runtime.settings import (
     give_notice,
     model_in_force,
     model_named,
-    overlay,
-    resumed,
     using,
 )
 from langprog.runtime.sync import call_in_worker, run_sync
@@ -55,10 +54,10 @@ __all__ = [
     "may_hold_address",
     "model_in_force",
     "model_named",
+    "overlaid",
     "overlay",
     "portable_address",
     "resolve_adapter",
-    "resumed",
     "run_sync",
     "using",
 ]

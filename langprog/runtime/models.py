@@ -28,6 +28,7 @@ from langprog.lm import (
 )
 from langprog.runtime.addresses import may_hold_address
 from langprog.runtime.options import CheckedOptions, LMOptions, checked_options
+from langprog.runtime.overlay import paying
 from langprog.runtime.providers import provider_named
 
 
@@ -88,12 +89,13 @@ def _embedded(name: str, options: CheckedOptions) -> LanguageModel:
     client = pocket.PocketLM(name, defaults=options.sampling)
     nominal = Price(client.size.input_price, client.size.output_price, source="nominal")
     priced = Priced(_declared(client, options.takes_schema), options.price or nominal)
-    return _cached(Budgeted(priced), options.cache, in_process=True)
+    return _cached(Budgeted(priced, in_force=paying), options.cache, in_process=True)
 
 
 def _remote(name: str, options: CheckedOptions) -> LanguageModel:
     client = _declared(_client(name, options), _takes_schema(name, options))
-    paid = Budgeted(Priced(client, options.price or _list_price(name, options)))
+    priced = Priced(client, options.price or _list_price(name, options))
+    paid = Budgeted(priced, in_force=paying)
     throttled = Throttle(
         paid,
         width=options.width,

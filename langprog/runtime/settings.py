@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TypedDict
 
-from langprog.adapters import AUTO, Adapter, check_adapter
+from langprog.adapters import Adapter, check_adapter
 from langprog.errors import InputError, LangprogWarning, ModelError
 from langprog.lm import (
     Budget,
@@ -25,40 +24,7 @@ from langprog.lm import (
 )
 from langprog.runtime.draws import Draw
 from langprog.runtime.lookup import NamedModels, check_place
-
-Wrap = Callable[[LanguageModel], LanguageModel]
-Models = Mapping[str, LanguageModel]
-Notice = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a call uses where the program says nothing itself.
-
-    Args:
-        lm: Model of every predictor that names none.
-        adapter: Adapter of every predictor that names none.
-        sampling: Sampling used where neither predictor nor request says more.
-        ledgers: Who pays; every ledger has to agree to a call.
-        wrap: Put around every model before it is asked (a journal, say).
-        models: Models by name, before any other place where a name is looked up.
-        draw: Which of several samples this is, where one program is asked more than once.
-        logprobs: Whether log-probabilities are asked for with every completion.
-        schemas: Models, by name and endpoint, of which it was found out whether they keep to a
-            response schema; goes before what is declared.
-        notice: Told what a person should know; without it a warning is given.
-    """
-
-    lm: LanguageModel | None = None
-    adapter: str | Adapter = AUTO
-    sampling: Sampling = Sampling()
-    ledgers: tuple[Ledger, ...] = ()
-    wrap: Wrap | None = None
-    models: Models = field(default_factory=lambda: MappingProxyType({}))
-    draw: Draw | None = None
-    logprobs: bool = False
-    schemas: Mapping[tuple[str, str], bool] = field(default_factory=lambda: MappingProxyType({}))
-    notice: Notice | None = None
+from langprog.runtime.overlay import Models, Notice, Settings, Wrap, overlaid, overlay
 
 
 class _Changes(TypedDict, total=False):
@@ -81,13 +47,12 @@ class _Process:
 
 
 _process = _Process()
-_overlay: ContextVar[Settings | None] = ContextVar("langprog_settings", default=None)
 
 
 def current() -> Settings:
     """Return the settings in force here: the innermost :func:`using`, else the process's."""
-    overlay = _overlay.get()
-    return _process.settings if overlay is None else overlay
+    inner = overlay()
+    return _process.settings if inner is None else inner
 
 
 def model_named(model: str | ModelRef | None = None) -> LanguageModel:
@@ -235,7 +200,7 @@ def using(
         changes["wrap"] = _around(wrap, now.wrap)
     if notice is not None:
         changes["notice"] = notice
-    with _overlaid(replace(now, **changes)):
+    with overlaid(replace(now, **changes)):
         yield current()
 
 
@@ -257,25 +222,15 @@ def drawing(number: int, temperature: float) -> Iterator[None]:
         temperature: How freely predictors sample that say nothing themselves, or 0.
     """
     now = current()
-    with _overlaid(replace(now, draw=Draw.inside(now.draw, number, temperature))):
+    with overlaid(replace(now, draw=Draw.inside(now.draw, number, temperature))):
         yield
 
 
 @contextmanager
 def asking_logprobs() -> Iterator[None]:
     """Ask for log-probabilities with every completion inside."""
-    with _overlaid(replace(current(), logprobs=True)):
+    with overlaid(replace(current(), logprobs=True)):
         yield
-
-
-def overlay() -> Settings | None:
-    """Return what the innermost :func:`using` put in force here; ``None`` outside of any."""
-    return _overlay.get()
-
-
-def resumed(settings: Settings | None) -> AbstractContextManager[None]:
-    """Put in force what :func:`overlay` returned elsewhere, in another thread, say."""
-    return _overlaid(settings)
 
 
 @contextmanager
@@ -286,17 +241,8 @@ def deciding_schemas(found: Mapping[tuple[str, str], bool]) -> Iterator[None]:
         found: Whether they do, by the model's name and endpoint.
     """
     now = current()
-    with _overlaid(replace(now, schemas=MappingProxyType({**now.schemas, **found}))):
+    with overlaid(replace(now, schemas=MappingProxyType({**now.schemas, **found}))):
         yield
-
-
-@contextmanager
-def _overlaid(settings: Settings | None) -> Iterator[None]:
-    token = _overlay.set(settings)
-    try:
-        yield
-    finally:
-        _overlay.reset(token)
 
 
 def _around(outer: Wrap, inner: Wrap | None) -> Wrap:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 import langprog as lp
 from langprog.errors import BudgetExceeded, ModelError
-from langprog.lm import Completion, LanguageModel, Request
+from langprog.lm import Completion, LanguageModel, Ledger, Request
+from langprog.lm.streaming import stream_completion
+from tests.lm.endpoint import asking, endpoint, good, says, sends
 
 
 class Own:
@@ -56,6 +59,44 @@ def test_a_cap_holds_for_a_model_of_a_users_own() -> None:
     with lp.using(lm=own, budget=lp.Budget(dollars=1)), pytest.raises(ModelError, match="price"):
         QA(q="x")
     assert own.asked == 2
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_cap_holds_for_a_model_that_is_asked_without_a_predictor(streamed: bool) -> None:
+    lm = lp.LM("pocket/small", cache=False, price=lp.Price(1.0, 1.0))
+
+    async def ask(number: int) -> None:
+        request = asking(f"prompt {number}", sampling=lp.Sampling(max_tokens=4))
+        if streamed:
+            async for _ in stream_completion(lm, request):
+                pass
+        else:
+            await lm.complete(request)
+
+    async def ask_often() -> None:
+        for number in range(9):
+            await ask(number)
+
+    outer = Ledger(lp.Budget(dollars=1.0))
+    with lp.using(budget=outer), lp.using(budget=lp.Budget(calls=3)) as settings:
+        with pytest.raises(BudgetExceeded):
+            asyncio.run(ask_often())
+        assert settings.ledgers[-1].paid.calls == outer.paid.calls == 3
+        assert outer.paid.dollars > 0
+
+
+def test_attempts_of_a_remote_model_are_paid_without_a_predictor() -> None:
+    async def ask() -> None:
+        async with endpoint(sends(b"no json"), says(good())) as served:
+            lm = lp.LM("mine/x", base_url=served.base_url, cache=False)
+            try:
+                await lm.complete(asking())
+            finally:
+                await lm.aclose()
+
+    with lp.using(budget=lp.Budget(calls=5)) as settings:
+        asyncio.run(ask())
+    assert settings.ledgers[-1].paid.calls == 2
 
 
 def test_a_call_that_is_handed_on_is_paid_once() -> None:
