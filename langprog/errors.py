@@ -7,12 +7,12 @@ The tree::
     │   ├── SignatureError      a signature, a field or the wiring of a pipeline
     │   ├── ExampleError        a row of a data file, or an example that lacks a field
     │   ├── ModelError          a model name, a missing key or a missing price
-    │   ├── MetricError         a metric that raises or returns something that is no score
+    │   ├── MetricError         a metric that raises or returns something that is not a score
     │   └── ArtifactError       an artifact that is damaged, too new or incomplete
     ├── LMError                 a language model did not give a usable completion
     │   ├── TransportError      worth trying again; never the program's fault
     │   │   ├── RateLimitError  429; carries ``retry_after``
-    │   │   ├── ServerError     5xx, or a reply that is no completion (cut off, wrong type)
+    │   │   ├── ServerError     5xx, or a reply that is not a completion (cut off, wrong type)
     │   │   ├── ConnectError    refused, reset, unreachable
     │   │   └── TimeoutError    no answer in time
     │   ├── AuthError           401, 403
@@ -82,7 +82,7 @@ class ModelError(InputError):
 
 
 class MetricError(InputError):
-    """A metric raised, or returned something that is no score."""
+    """A metric raised, or returned something that is not a score."""
 
 
 class ArtifactError(InputError):
@@ -143,7 +143,7 @@ class RateLimitError(TransportError):
 
 
 class ServerError(TransportError):
-    """The endpoint failed (5xx), or its reply is no completion."""
+    """The endpoint failed (5xx), or its reply is not a completion."""
 
 
 class ConnectError(TransportError):

@@ -11,13 +11,13 @@ def strict_json(text: str) -> Any:
     """Return what a JSON text says.
 
     Raises:
-        json.JSONDecodeError: It is no JSON.
+        json.JSONDecodeError: It is not JSON.
         ValueError: A field comes twice, a number is not finite or too long, or it is nested too
             deeply.
     """
     try:
         return json.loads(
-            text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite
+            text, object_pairs_hook=_once, parse_constant=refuse_constant, parse_float=_finite
         )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
@@ -41,5 +41,6 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number in JSON")
+def refuse_constant(word: str) -> NoReturn:
+    """Refuse ``NaN`` and ``Infinity``, which Python reads and JSON does not have."""
+    raise ValueError(f"{word} is not a number in JSON")

@@ -226,7 +226,7 @@ def test_rows_are_read_one_by_one(tmp_path: Path) -> None:
         ),
         ("a.jsonl", "{}", r"a\.jsonl:1: must be a JSON object with fields"),
         ("a.jsonl", '{"a": 1, "a": 2}', r"a\.jsonl:1: the field 'a' comes twice"),
-        ("a.jsonl", '{"a": NaN}', r"a\.jsonl:1: NaN is no number"),
+        ("a.jsonl", '{"a": NaN}', r"a\.jsonl:1: NaN is not a number"),
         ("a.jsonl", '{"a": -1e999}', r"a\.jsonl:1: -1e999 is larger than any number"),
         ("a.jsonl", '{"a": "\\ud83d"}', r"a\.jsonl:1: .*half of a character"),
         ("a.jsonl", b'{"a": 1}\n{"a": "\xff"}', r"a\.jsonl:2: not UTF-8 text at byte 8"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, NoReturn
+from typing import Any
 
 from langprog.errors import InputError
 from langprog.lm import Completion
 from langprog.signature import SignatureSpec
+from langprog.strict_json import strict_json
 
 
 def conforms(signature: SignatureSpec, completion: Completion) -> bool:
@@ -24,10 +24,8 @@ def conforms(signature: SignatureSpec, completion: Completion) -> bool:
     if completion.finish_reason != "stop" or completion.first_tool_calls:
         return False
     try:
-        data = json.loads(
-            completion.text, object_pairs_hook=_without_twins, parse_constant=_refuse_constant
-        )
-    except (ValueError, RecursionError):
+        data = strict_json(completion.text)
+    except ValueError:
         return False
     fields = signature.outputs
     if not isinstance(data, dict) or data.keys() != fields.keys():
@@ -36,17 +34,6 @@ def conforms(signature: SignatureSpec, completion: Completion) -> bool:
         return all(_alike(data[name], field.plain(data[name])) for name, field in fields.items())
     except InputError:
         return False
-
-
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        raise ValueError("a key comes twice")
-    return data
-
-
-def _refuse_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON")
 
 
 def _alike(said: Any, meant: Any) -> bool:

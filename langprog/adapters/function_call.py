@@ -8,12 +8,16 @@ from functools import lru_cache
 from typing import Any
 
 from langprog.adapters.base import Adapter, head_of, sent_back
-from langprog.adapters.json_object import JSONAdapter, object_in, values_from_object
-from langprog.adapters.values import json_text
+from langprog.adapters.json_object import (
+    JSONAdapter,
+    object_in,
+    object_text,
+    values_from_object,
+)
 from langprog.errors import InputError, ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message, Part, Text, Tool, ToolCall, ToolResult
-from langprog.signature import FieldSpec, SignatureSpec
+from langprog.signature import SignatureSpec
 
 _JSON = JSONAdapter()
 # What endpoints take as a tool's name; a signature in the short form has none such.
@@ -59,7 +63,7 @@ class ToolsAdapter(Adapter):
         Raises:
             InputError: A value does not fit its field.
         """
-        call = Message("user", _object(signature.inputs, inputs))
+        call = Message("user", object_text(signature.inputs, inputs))
         return (*_static(signature, tuple(demos)), call)
 
     def tools(self, signature: SignatureSpec) -> tuple[Tool, ...]:
@@ -125,8 +129,8 @@ def _values(signature: SignatureSpec, call: ToolCall) -> dict[str, Any]:
 def _turn(signature: SignatureSpec, demo: Example, number: int) -> tuple[Message, ...]:
     identity = f"demo{number:05}"  # nine letters and digits: no endpoint wants it otherwise
     try:
-        asked = _object(signature.inputs, demo)
-        answer = _object(signature.outputs, demo)
+        asked = object_text(signature.inputs, demo)
+        answer = object_text(signature.outputs, demo)
     except InputError as error:
         raise InputError(f"demonstration {number} of {signature.name}: {error}") from None
     return (
@@ -134,8 +138,3 @@ def _turn(signature: SignatureSpec, demo: Example, number: int) -> tuple[Message
         Message("assistant", (ToolCall(identity, _name(signature), answer),)),
         Message("tool", (ToolResult(identity, "Accepted."),)),
     )
-
-
-def _object(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
-    data = {name: field.plain(values[name]) for name, field in fields.items() if name in values}
-    return json_text(data)

@@ -22,7 +22,7 @@ from langprog.signature import FieldSpec, SignatureSpec
 @lru_cache(maxsize=256)
 def _static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
     # What stays the same from call to call is also written only once.
-    return (_system(signature), *shown(signature, demos, _object))
+    return (_system(signature), *shown(signature, demos, object_text))
 
 
 @lru_cache(maxsize=256)
@@ -53,7 +53,7 @@ class JSONAdapter(Adapter):
         Raises:
             InputError: A value does not fit its field.
         """
-        call = Message("user", _object(signature.inputs, inputs))
+        call = Message("user", object_text(signature.inputs, inputs))
         return (*_static(signature, tuple(demos)), call)
 
     def response_schema(self, signature: SignatureSpec) -> Mapping[str, Any]:
@@ -73,7 +73,8 @@ class JSONAdapter(Adapter):
         return values_from_object(signature, found.value, text)
 
 
-def _object(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
+def object_text(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
+    """Return the fields that have a value as one JSON object, as prompts show it."""
     data = {name: field.plain(values[name]) for name, field in fields.items() if name in values}
     return json_text(data)
 

@@ -15,6 +15,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NoReturn
 
+from langprog.strict_json import refuse_constant
+
 _SHORT = 24  # characters of a word that is shared
 DEEPEST = 100  # brackets inside each other, where JSON is not well-formed
 
@@ -51,7 +53,7 @@ class Ambiguous(ValueError):
 
 
 class Malformed(ValueError):
-    """The text is no JSON, and no change of its punctuation makes it so."""
+    """The text is not JSON, and no change of its punctuation makes it so."""
 
 
 class Unquoted(str):
@@ -88,16 +90,12 @@ def members_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number in JSON")
-
-
 # Line breaks and tabs as they are inside a text are a slip of form.
 STRICT = json.JSONDecoder(
     object_pairs_hook=members_of,
     parse_int=unquoted,
     parse_float=unquoted,
-    parse_constant=_no_number,
+    parse_constant=refuse_constant,
     strict=False,
 )
 

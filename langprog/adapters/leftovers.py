@@ -56,7 +56,7 @@ def _cut(text: str, tails: tuple[re.Pattern[str], ...], longest: int) -> str:
 
 
 def without_brackets(text: str) -> str:
-    """Return what is no text, a number or the like, without double brackets after it."""
+    """Return what is not a text, a number or the like, without double brackets after it."""
     text = text.rstrip()
     begin = text.rfind("[[", max(0, len(text) - _LONGEST)) if text.endswith("]]") else 0
     if begin <= 0 or "[" in text[:begin] or any(char.isdigit() for char in text[begin:]):

@@ -15,6 +15,7 @@ from langprog.adapters.function_call import ToolsAdapter
 from langprog.adapters.json_object import JSONAdapter
 from langprog.adapters.xml import XMLAdapter
 from langprog.errors import InputError
+from langprog.plugins import load_plugin
 
 AUTO = "auto"
 """Stands for ``json`` where a model is known to keep to a schema, and for ``chat`` elsewhere."""
@@ -35,18 +36,6 @@ ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _REFERENCE = re.compile(r"([^@]+)@([1-9][0-9]{0,5})")
 _METHODS = ("render", "parse", "response_schema", "tools", "tool_choice", "repair")
-# What a package's own code may raise when it is imported or its adapter made.
-_MAKING = (
-    ArithmeticError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-)
 
 
 def adapter_named(reference: str) -> Adapter:
@@ -86,7 +75,7 @@ def check_adapter(adapter: object) -> str | Adapter:
         The reference where the adapter is a known one, else the object.
 
     Raises:
-        InputError: The name is unknown, or the object is no adapter; the message says what is
+        InputError: The name is unknown, or the object is not an adapter; the message says what is
             missing.
     """
     if isinstance(adapter, str):
@@ -157,7 +146,7 @@ def _complete(adapter: Any) -> Adapter:
         lacks.insert(0, "a version, 1 or more")
     if lacks:
         raise InputError(
-            f"{kind} is no adapter, as it lacks {', '.join(lacks)}: derive it from "
+            f"{kind} is not an adapter, as it lacks {', '.join(lacks)}: derive it from "
             "langprog.adapters.Adapter"
         )
     checked: Adapter = adapter
@@ -183,12 +172,7 @@ def _installed(name: str) -> tuple[Adapter, ...]:
     if point is None:
         return ()
     place = f"the adapter {name!r} ({point.value})"
-    try:
-        loaded = point.load()
-        several = loaded if isinstance(loaded, Sequence) else (loaded,)
-        made = [thing() if isinstance(thing, type) else thing for thing in several]
-    except _MAKING as error:
-        raise InputError(f"{place} cannot be loaded: {error}") from None
+    made = load_plugin(point, "the adapter", InputError, _made)
     try:
         adapters = tuple(map(_complete, made))
     except InputError as error:
@@ -199,3 +183,8 @@ def _installed(name: str) -> tuple[Adapter, ...]:
                 f"{place} calls itself {adapter.name!r}: entry point and adapter have one name"
             )
     return adapters
+
+
+def _made(loaded: Any) -> list[Any]:
+    several = loaded if isinstance(loaded, Sequence) else (loaded,)
+    return [thing() if isinstance(thing, type) else thing for thing in several]

@@ -63,7 +63,7 @@ def _is_candidate(data: Any) -> bool:
 
 
 def foreign_text(text: str) -> str | None:
-    """Return what a text that is no JSON is, where its first line says it; else ``None``."""
+    """Return what a text that is not JSON is, where its first line says it; else ``None``."""
     line = text[:_LONGEST_LINE].lstrip().partition("\n")[0]
     try:
         row = json.loads(line)

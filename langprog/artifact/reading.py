@@ -55,15 +55,15 @@ def data_in(file: Path) -> dict[str, Any]:
     content = _bytes_in(file)
     start = re.search(rb"\S", content)
     if start is None:
-        raise ArtifactError(f"{file} is no artifact: it is empty, not JSON")
+        raise ArtifactError(f"{file} is not an artifact: it is empty, not JSON")
     for mark, told in _STARTS.items():
         if content.startswith(mark):
-            raise ArtifactError(f"{file} is no artifact: it is {told}")
+            raise ArtifactError(f"{file} is not an artifact: it is {told}")
     _check_structure(file, content)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
-        raise ArtifactError(f"{file} is no artifact: it is not (JSON) text") from None
+        raise ArtifactError(f"{file} is not an artifact: it is not (JSON) text") from None
     try:
         data = strict_json(text)
     except ValueError as error:
@@ -74,12 +74,12 @@ def data_in(file: Path) -> dict[str, Any]:
             raise ArtifactError(
                 f"{file} is cut off: its JSON does not end; copy it again, or compile again"
             ) from None
-        raise ArtifactError(f"{file} is no artifact: it is not JSON ({error})") from None
+        raise ArtifactError(f"{file} is not an artifact: it is not JSON ({error})") from None
     if not isinstance(data, dict) or "format" not in data:
         foreign = foreign_data(data)
         if foreign is not None:
             raise ArtifactError(f"{file} is {foreign}")
-        raise ArtifactError(f"{file} is no artifact: it has no field 'format'")
+        raise ArtifactError(f"{file} is not an artifact: it has no field 'format'")
     return data
 
 
@@ -116,7 +116,8 @@ def _check_kind(file: Path, status: os.stat_result) -> None:
 
 def _too_large(file: Path) -> ArtifactError:
     return ArtifactError(
-        f"{file} is no artifact: it is larger than {LARGEST // 2**20} MB, more than any program"
+        f"{file} is not an artifact: it is larger than {LARGEST // 2**20} MB, more than any "
+        "program"
     )
 
 
@@ -136,7 +137,7 @@ def _check_structure(file: Path, content: bytes) -> None:
     levels = accumulate(map(_STEPS.__getitem__, brackets[: 2 * MOST_VALUES]))
     if max(levels, default=0) > DEEPEST:
         raise ArtifactError(
-            f"{file} is no artifact: it is nested too deeply (more than {DEEPEST} levels)"
+            f"{file} is not an artifact: it is nested too deeply (more than {DEEPEST} levels)"
         )
     if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > MOST_VALUES:
         raise _too_many(file)
@@ -144,5 +145,6 @@ def _check_structure(file: Path, content: bytes) -> None:
 
 def _too_many(file: Path) -> ArtifactError:
     return ArtifactError(
-        f"{file} is no artifact: it holds more than {MOST_VALUES:,} values, more than any program"
+        f"{file} is not an artifact: it holds more than {MOST_VALUES:,} values, more than "
+        "any program"
     )

@@ -103,7 +103,7 @@ class NamedModels:
         return {name: self.at_address(name) for name in remote}
 
     def apply_to(self, program: Module) -> Module:
-        """Return a program that is no artifact with what the command line says of its models."""
+        """Return a program made in Python with what the command line says of its models."""
         return with_models(program, self.in_place_of(names_in(program)))
 
     def check_lm(self, program: Module) -> None:

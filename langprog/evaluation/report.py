@@ -131,7 +131,7 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON, without prompts, and without keys and passwords."""
         interval = self.interval
-        # An infinite interval (of a single score without bounds) is no JSON.
+        # An infinite interval (of a single score without bounds) is not JSON.
         known = interval is not None and all(map(math.isfinite, interval))
         return {
             "metric": self.metric,
@@ -188,7 +188,7 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    # A user's own module may return anything; what is no number is null.
+    # A user's own module may return anything; what is not a number is null.
     try:
         return json.loads(to_json(value, inf_nan_mode="null", fallback=str))
     except (PydanticSerializationError, ValueError):

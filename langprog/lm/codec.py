@@ -64,7 +64,7 @@ def completion_from_json(data: Mapping[str, Any]) -> Completion:
     """Rebuild what :func:`completion_to_json` gave, marked as cached.
 
     Raises:
-        ValueError: The data is no completion, or of a version that this one does not know.
+        ValueError: The data is not a completion, or of a version that this one does not know.
     """
     try:
         if data["version"] != VERSION:

@@ -39,7 +39,7 @@ class ModelRef:
             next artifact: what is asked without an object finds them out itself.
 
     Raises:
-        ModelError: The name is no text, or empty; or the object is no language model.
+        ModelError: The name is not a text, or empty; or the object is not a language model.
     """
 
     name: str
@@ -110,7 +110,7 @@ def checked_lm(value: object, place: str = "model=") -> LanguageModel:
     """Return a language model that was handed over, checked before anything is asked.
 
     Raises:
-        ModelError: It lacks something, or is no language model at all.
+        ModelError: It lacks something, or is not a language model at all.
     """
     if isinstance(value, type):
         raise ModelError(
@@ -127,7 +127,7 @@ def checked_lm(value: object, place: str = "model=") -> LanguageModel:
             "lp.LM('openai/gpt-4.1-mini')"
         )
     raise ModelError(
-        f"{place} is a {kind}, which is no language model yet, for it lacks "
+        f"{place} is a {kind}, which is not a language model yet, for it lacks "
         f"{', '.join(lacking)}: derive it from langprog.lm.Wrapper, which has all of it from the "
         "model inside, or write what is lacking"
     )

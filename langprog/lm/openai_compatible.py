@@ -124,7 +124,7 @@ class OpenAICompatible:
         """Answer ``request``; sends exactly one, so that what counts requests counts them all.
 
         Raises:
-            LMError: One of its subclasses; a reply that is no completion is a ServerError.
+            LMError: One of its subclasses; a reply that is not a completion is a ServerError.
         """
         started = time.perf_counter()
         body = self._body(request)
@@ -139,7 +139,7 @@ class OpenAICompatible:
         latency = time.perf_counter() - started
         if text.startswith("<"):
             raise ServerError(
-                f"{self.name}: the reply is no completion but a page; the base_url "
+                f"{self.name}: the reply is not a completion but a page; the base_url "
                 f"{self._base} is not that of an OpenAI-compatible endpoint (most end in /v1)",
                 model=self.name,
                 charge="everything",

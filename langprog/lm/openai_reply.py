@@ -1,4 +1,4 @@
-"""What an OpenAI-compatible endpoint's replies hold. What is no completion is a ServerError."""
+"""What an OpenAI-compatible endpoint's replies hold. What is not a completion is a ServerError."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_completion(
         secrets: What was sent of keys and headers; no error repeats it.
 
     Raises:
-        ServerError: The body is no completion; or, where it holds an error, that error.
+        ServerError: The body is not a completion; or, where it holds an error, that error.
         ContentFilterError: The provider refused the content.
         BadRequestError: There are fewer completions than asked for.
     """
@@ -153,7 +153,7 @@ def incomplete(data: Mapping[str, Any]) -> bool:
 
 
 def _no_completion(name: str) -> ServerError:
-    return ServerError(f"{name}: the reply is no completion", model=name, charge="everything")
+    return ServerError(f"{name}: the reply is not a completion", model=name, charge="everything")
 
 
 def read_usage(data: Mapping[str, Any]) -> Usage:
@@ -210,7 +210,7 @@ def text_of_content(content: Any) -> str:
     """Return the text of a message's content.
 
     Raises:
-        TypeError: It is no text.
+        TypeError: It is not a text.
     """
     if content is None:
         return ""
@@ -220,7 +220,7 @@ def text_of_content(content: Any) -> str:
         # Others are thoughts, which `reasoning_in` reads.
         texts = [part for part in content if part["type"] in ("text", "output_text")]
         return "".join(part["text"] for part in texts)
-    raise TypeError("content is no text")
+    raise TypeError("content is not a text")
 
 
 def reasoning_in(message: Mapping[str, Any]) -> str:

@@ -184,7 +184,7 @@ def _call_delta(choice: _Choice, data: Mapping[str, Any], place: int, index: int
     place = choice.places[place]
     call = choice.calls.setdefault(place, _Call())
     call.id = call.id or id
-    call.name = call.name or name + ""  # or a TypeError: it is no text
+    call.name = call.name or name + ""  # or a TypeError: it is not a text
     call.arguments.append(arguments)
     return ToolCallDelta(place, id, name, arguments, index)
 

@@ -80,7 +80,7 @@ class ScriptedLM:
         if not isinstance(reply, (list, tuple)) or not all(
             isinstance(text, str) for text in reply
         ):
-            raise ModelError(f"the script of {self.name} replied {reply!r}, which is no text")
+            raise ModelError(f"the script of {self.name} replied {reply!r}, which is not a text")
         if len(reply) < request.n:
             raise ModelError(
                 f"the script of {self.name} replied with {len(reply)} texts to n={request.n}"

@@ -69,7 +69,7 @@ class Throttle(Wrapper):
     @property
     def width(self) -> float:
         """Requests under way at most, now; ``inf`` where nothing bounds them yet."""
-        # Infinity has no whole part: `inf // 1` is no number, and compares like none.
+        # Infinity has no whole part: `inf // 1` is not a number, and compares like none.
         return max(1.0, self._width if math.isinf(self._width) else self._width // 1)
 
     async def complete(self, request: Request) -> Completion:

@@ -69,7 +69,7 @@ def checked_count(value: Any, place: str) -> int:
     """Return ``value``.
 
     Raises:
-        InputError: It is no number of samples.
+        InputError: It is not a number of samples.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InputError(f"{place} is a number of samples, 1 or more, not {value!r}")

@@ -80,7 +80,7 @@ def read_node(value: Any) -> Node:
     if schema is None:
         raise PydanticCustomError(
             UNKNOWN_KIND,
-            "{kind} is no kind of module here, where there are {known}",
+            "{kind} is not a kind of module here, where there are {known}",
             {"kind": repr(kind[:60]), "known": ", ".join([*kinds(), *_OWN])},
         )
     return schema.model_validate(value)

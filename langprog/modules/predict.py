@@ -100,7 +100,7 @@ class Predict(Module):
     Raises:
         SignatureError: The signature is wrong.
         InputError: A demonstration lacks every output, or the adapter is unknown or none.
-        ModelError: The model is no language model.
+        ModelError: The model is not a language model.
     """
 
     node: ClassVar[type[Node]] = PredictNode

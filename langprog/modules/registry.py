@@ -18,24 +18,13 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, get_args
 
 from langprog.errors import ArtifactError
+from langprog.plugins import load_plugin
 
 if TYPE_CHECKING:
     from langprog.modules.base import Module
     from langprog.modules.node import Node
 
 GROUP = "langprog.modules"
-# What may go wrong where a package is imported that is broken, or lacks something itself.
-_IMPORTING = (
-    ArithmeticError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-)
 
 
 def kinds() -> list[str]:
@@ -107,13 +96,7 @@ def _others(kind: str | None = None) -> tuple[EntryPoint, ...]:
 
 
 def _loaded(point: EntryPoint) -> type[Module]:
-    try:
-        cls = point.load()
-    except _IMPORTING as error:
-        raise ArtifactError(
-            f"the kind of module {point.name!r} cannot be imported from {point.value} "
-            f"({type(error).__name__}: {error}): install that package anew, or uninstall it"
-        ) from None
+    cls = load_plugin(point, "the kind of module", ArtifactError)
     base = importlib.import_module(f"{__package__}.base").Module
     fits = isinstance(cls, type) and issubclass(cls, base)
     if not fits or kind_of(vars(cls).get("node")) != point.name:

@@ -20,7 +20,7 @@ async def ask(model: str | ModelRef | None, request: Request) -> Completion:
     Raises:
         LMError: The model gave no usable completion.
         BudgetExceeded: A ledger cannot take the call.
-        ModelError: What the model gave is no completion.
+        ModelError: What the model gave is not a completion.
     """
     settings = current()
     asked = model_named(model)

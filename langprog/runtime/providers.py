@@ -10,19 +10,10 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 
 from langprog.errors import ModelError
+from langprog.plugins import load_plugin
 from langprog.runtime.addresses import ollama_url, plain_url, server_url
 
 GROUP = "langprog.providers"
-# What a package's own code may raise when it is imported.
-_IMPORTING = (
-    AttributeError,
-    ImportError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +75,7 @@ def provider_named(model: str) -> Provider | None:
     provider's and whose value is a :class:`Provider`; it cannot replace one of ours.
 
     Raises:
-        ModelError: A package's entry point does not load, or is no provider.
+        ModelError: A package's entry point does not load, or is not a provider.
     """
     provider = model.partition("/")[0]
     return PROVIDERS.get(provider) or _installed(provider)
@@ -94,13 +85,7 @@ def provider_named(model: str) -> Provider | None:
 def _installed(provider: str) -> Provider | None:
     for point in entry_points(group=GROUP):
         if point.name == provider:
-            try:
-                value = point.load()
-            except _IMPORTING as error:
-                raise ModelError(
-                    f"the provider {provider!r}, an entry point of {GROUP!r} ({point.value}), "
-                    f"does not load: {type(error).__name__}: {error}"
-                ) from None
+            value = load_plugin(point, "the provider", ModelError)
             if not isinstance(value, Provider):
                 raise ModelError(
                     f"the provider {provider!r}, an entry point of {GROUP!r} ({point.value}), is "

@@ -151,7 +151,7 @@ def configure(
         models: Models that programs may name.
 
     Raises:
-        ModelError: A model's name is unknown, what was handed over is no language model, or two
+        ModelError: A model's name is unknown, what was handed over is not a language model, or two
             different models have one name.
         InputError: The adapter is unknown or none.
     """
@@ -187,7 +187,7 @@ def using(
         The settings in force inside; the ledger of ``budget`` is the last of its ``ledgers``.
 
     Raises:
-        ModelError: A model's name is unknown, what was handed over is no language model, or two
+        ModelError: A model's name is unknown, what was handed over is not a language model, or two
             different models have one name.
         InputError: The adapter is unknown or none.
     """

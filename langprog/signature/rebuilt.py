@@ -172,7 +172,7 @@ def _made(described: _Description) -> Any:
     kind = data.get("kind")
     make, known = _MAKERS.get(str(kind), (None, ""))
     if make is None:
-        raise SignatureError(f"{shown(kind)} is no kind of type that this version knows")
+        raise SignatureError(f"{shown(kind)} is not a kind of type that this version knows")
     unknown = data.keys() - {"kind", *known.split()}
     if unknown:
         raise SignatureError(

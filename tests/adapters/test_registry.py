@@ -153,9 +153,12 @@ def test_a_built_in_object_is_its_name() -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (Half(), "Half is no adapter, as it lacks a version, 1 or more, parse, response_schema"),
+        (
+            Half(),
+            "Half is not an adapter, as it lacks a version, 1 or more, parse, response_schema",
+        ),
         (Shout, r"Shout is a class: hand over an adapter itself, Shout\(\)"),
-        (7, "int is no adapter, as it lacks .*: derive it from langprog.adapters.Adapter"),
+        (7, "int is not an adapter, as it lacks .*: derive it from langprog.adapters.Adapter"),
         (Impostor(), "Impostor calls itself 'chat', as one of langprog's own does"),
         (type("Odd", (Shout,), {"name": "odd@2"})(), "lacks a name of letters, digits"),
         (type("Null", (Shout,), {"version": 0})(), "lacks a version, 1 or more"),
@@ -196,9 +199,12 @@ BOTH = tuple(type("Both", (kind,), {"name": "both"}) for kind in (Shout, Louder)
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("nowhere.at.all:Thing", "the adapter 'mine' .nowhere.at.all:Thing. cannot be loaded: No"),
-        (f"{__name__}:Missing", "cannot be loaded: .*Missing"),
-        (f"{__name__}:Half", "Half is no adapter, as it lacks"),
+        (
+            "nowhere.at.all:Thing",
+            "the adapter 'mine' .nowhere.at.all:Thing. cannot be loaded .*: No",
+        ),
+        (f"{__name__}:Missing", "cannot be loaded .*Missing"),
+        (f"{__name__}:Half", "Half is not an adapter, as it lacks"),
         (f"{__name__}:Shout", "calls itself 'shout': entry point and adapter have one name"),
     ],
 )

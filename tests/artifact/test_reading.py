@@ -51,7 +51,7 @@ def written(folder: Path, content: bytes | str) -> Path:
         (b"true", "no field 'format'"),
         (START + b"9" * 5000 + b"}", "not JSON"),
         (START + b"1e999}", "1e999 is larger than any number"),
-        (START + b"-Infinity}", "-Infinity is no number"),
+        (START + b"-Infinity}", "-Infinity is not a number"),
         (START + b'"\x07"}', "not JSON"),
         (START + b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1) + b"}", "nested too deeply"),
         (START + b"[" * 1_000_000, "nested too deeply"),

@@ -195,7 +195,7 @@ def test_the_same_command_again_pays_nothing_and_gives_the_same_artifact(
         ("eval newer.json --data data.jsonl --metric exact", "upgrade langprog"),
         ("eval a.json --data data.jsonl --metric f1:colour", "colour"),
         ("show nothing.json", "no such file"),
-        ("show data.jsonl", "no artifact"),
+        ("show data.jsonl", "not an artifact"),
         ("run a.json", "--input"),
         ("run a.json --input notjson", "--input: not JSON"),
         ("run a.json --input {}", "lacks 'ticket'"),

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 ROOMS = [
     "errors",
     "strict_json",
+    "plugins",
     "example",
     "signature",
     "lm",

@@ -332,7 +332,7 @@ def test_a_time_out_below_litellm(litellm: Fake) -> None:
 )
 def test_a_reply_that_is_no_completion(litellm: Fake, answer: Any) -> None:
     litellm.answer = answer
-    with pytest.raises(ServerError, match="no completion"):
+    with pytest.raises(ServerError, match="not a completion"):
         complete()
 
 

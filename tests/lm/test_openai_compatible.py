@@ -598,7 +598,7 @@ def test_a_stream_that_nobody_reads_to_its_end_gives_its_connection_back() -> No
         (says({"error": {"message": "too busy"}}), "an error inside a reply with HTTP 200: too b"),
         (
             sends(b"<html>welcome</html>", "text/html"),
-            "is no completion but a page; the",
+            "is not a completion but a page; the",
         ),
     ],
 )

@@ -92,7 +92,7 @@ def test_a_kind_that_nobody_brings_is_named(install: Install, tmp_path: Path) ->
     save_program(cls(lp.Predict("a -> b")), tmp_path / "p.json")
     sys.path[:] = [entry for entry in sys.path if "plugtwice" not in entry]
     with pytest.raises(
-        ArtifactError, match="'Twice' is no kind of module here.*install the package"
+        ArtifactError, match="'Twice' is not a kind of module here.*install the package"
     ) as error:
         lp.load(tmp_path / "p.json")
     assert "\n" not in str(error.value)
@@ -101,7 +101,11 @@ def test_a_kind_that_nobody_brings_is_named(install: Install, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("code", "value", "words"),
     [
-        ("import nowhere_to_be_found", "plugbad:Twice", "cannot be imported from plugbad:Twice"),
+        (
+            "import nowhere_to_be_found",
+            "plugbad:Twice",
+            "'Twice' .plugbad:Twice. cannot be loaded",
+        ),
         ("raise ValueError('broken')", "plugbad:Twice", "ValueError: broken"),
         ("Twice = 3", "plugbad:Twice", "plugbad:Twice is not the kind of module 'Twice'"),
         ("import langprog\nTwice = langprog.Vote", "plugbad:Twice", r"is Literal\['Twice'\]"),

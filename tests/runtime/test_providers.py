@@ -57,8 +57,8 @@ def test_a_package_replaces_none_of_ours(install: Callable[..., None]) -> None:
     ("value", "words"),
     [
         (here("NO_PROVIDER"), "is a str: it must be a langprog.runtime.Provider"),
-        (here("MISSING"), "does not load: AttributeError"),
-        ("no.such.module:X", "does not load: ModuleNotFoundError"),
+        (here("MISSING"), "cannot be loaded .AttributeError"),
+        ("no.such.module:X", "cannot be loaded .ModuleNotFoundError"),
     ],
 )
 def test_a_broken_entry_point_is_an_error_in_a_sentence(
