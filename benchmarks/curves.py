@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.measured import RESULTS
-from optimizers.page.charts import HEIGHT, WIDTH, Axis, Plane
+from optimizers.report.charts import HEIGHT, WIDTH, Axis, Plane
 
 COLOURS = ("#2f7dd1", "#15803d", "#9333ea", "#d97706", "#dc2626", "#0891b2", "#be185d", "#65a30d")
 LINE = 13  # from one line of the legend to the next

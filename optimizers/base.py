@@ -18,17 +18,17 @@ from langprog.evaluation import Metric
 from langprog.lm import LanguageModel, ModelRef
 from langprog.modules import Signal
 from langprog.runtime import run_sync
-from optimizers.candidate import Candidate
-from optimizers.certificate import Accept
-from optimizers.compilation import compiled, estimated
-from optimizers.compiled import Compiled
-from optimizers.fingerprint import OPERATIONAL
-from optimizers.forecast import Facts, Work
-from optimizers.front import OBJECTIVES, Objective
-from optimizers.order import Examples, Order
+from optimizers.budget.forecast import ForecastInputs, StageForecast
+from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.pareto import OBJECTIVES, Objective
+from optimizers.events import Progress, Silent
+from optimizers.identity import OPERATIONAL
+from optimizers.pipeline import compiled, estimated
 from optimizers.preflight import Preflight
-from optimizers.progress import Progress, Silent
+from optimizers.report.compiled import Compiled
+from optimizers.request import CompileRequest, Examples
 from optimizers.run import Run
+from optimizers.stats.certificate import Accept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class Optimizer(ABC):
         """
 
     @abstractmethod
-    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+    def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Return what a search is expected to take, stage by stage; nothing is asked for it."""
 
     @final
@@ -141,7 +141,7 @@ class Optimizer(ABC):
         accept: Accept = "certified",
     ) -> Compiled:
         """Compile; the asynchronous form of :meth:`compile`."""
-        order = Order.of(
+        order = CompileRequest.of(
             program,
             trainset,
             metric,
@@ -174,7 +174,7 @@ class Optimizer(ABC):
             MetricError: The metric failed on an example.
             LMError: A model refuses to work at all (a wrong key, a bad request).
         """
-        order = Order.of(
+        order = CompileRequest.of(
             program,
             trainset,
             metric,

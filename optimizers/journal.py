@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from langprog.errors import InputError
-from langprog.lm import Completion, Setting, completion_from_json, completion_to_json
-from optimizers.meter import Meter, Metered
+from langprog.lm import Completion, Cost, Setting, completion_from_json, completion_to_json
+from optimizers.budget.meter import Meter
 
 if sys.platform == "win32":
     import msvcrt
@@ -45,7 +45,7 @@ class Earlier:
     """What earlier sessions of the same compile paid, before they were stopped."""
 
     sessions: int = 0
-    paid: Metered = Metered()
+    paid: Cost = Cost()
     seconds: float = 0.0
 
 
@@ -103,8 +103,7 @@ class Journal:
 
     def _replay(self, records: list[dict[str, Any]]) -> None:
         sessions, seconds, at = 0, 0.0, 0.0
-        calls = tokens = 0
-        dollars: float | None = 0.0
+        paid = Cost()
         for record in records:
             if record["kind"] == "session":
                 sessions, seconds, at = sessions + 1, seconds + at, 0.0
@@ -113,21 +112,17 @@ class Journal:
                 self._calls[record["key"]] = completion
                 at = max(at, record["at"])
                 if record["paid"]:
-                    calls += 1
-                    tokens += completion.usage.total_tokens
-                    dollars = _sum(dollars, completion.dollars)
+                    paid += _cost(1, completion.usage.total_tokens, completion.dollars)
             elif record["kind"] == "dialect":
                 endpoint = (record["model"], record["endpoint"])
                 self._dialects[endpoint] = frozenset(record["refused"])
                 if record["schema"] is not None:
                     self._proven[endpoint] = record["schema"]
-                calls += record["calls"]
-                tokens += record["tokens"]
-                dollars = _sum(dollars, record["dollars"])
+                paid += _cost(record["calls"], record["tokens"], record["dollars"])
             elif record["kind"] == "decision":
                 del self._known_decisions[record["number"] :]
                 self._known_decisions.append(record)
-        self.earlier = Earlier(sessions, Metered(calls, tokens, dollars), seconds + at)
+        self.earlier = Earlier(sessions, paid, seconds + at)
 
     # --- calls: the memo ------------------------------------------------------------------------
 
@@ -331,8 +326,9 @@ class _File:
         os.close(self._lock)
 
 
-def _sum(one: float | None, two: float | None) -> float | None:
-    return None if one is None or two is None else one + two
+def _cost(calls: int, tokens: int, dollars: float | None) -> Cost:
+    unpriced = calls if dollars is None else 0
+    return Cost(calls, tokens, dollars or 0.0, unpriced=unpriced)
 
 
 def _locked(fd: int) -> bool:

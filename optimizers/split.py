@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from langprog import Example
 from langprog.errors import InputError
-from optimizers.streams import stream
+from optimizers.identity import random_stream
 
 # Parts of a trainset, where it is all there is; where a valset or a holdout is given, the parts
 # that are still wanted keep their proportions to one another.
@@ -83,7 +83,7 @@ def split(
 def _mixed(examples: Sequence[Example], seed: int, name: str) -> tuple[Example, ...]:
     """Return a part that was given in an order of its own: a file may be sorted by label."""
     order = sorted(examples, key=lambda example: example.digest)
-    stream(seed, "order", name).shuffle(order)
+    random_stream(seed, "order", name).shuffle(order)
     return tuple(order)
 
 
@@ -95,7 +95,7 @@ def _divided(
         groups.setdefault(example.digest, []).append(example)
     # Sorted first, so that the order of the file does not decide who goes where.
     order = sorted(groups)
-    stream(seed, "split").shuffle(order)
+    random_stream(seed, "split").shuffle(order)
     whole = sum(share for _, share in shares)
     parts: dict[str, tuple[Example, ...]] = {}
     begun, taken = 0, 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,6 +11,7 @@ from langprog.cli.loading import examples_in, metric_named, program_named
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal, write_json
 from langprog.lm import Budget
+from optimizers import Preflight, StageCost
 
 Option = typer.Option
 
@@ -54,32 +55,32 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
         seed,
         asked,
     )
-    found = task.estimate(
+    estimate = task.estimate(
         optimizer_named(
             optimizer, width=width, auto=auto, models=asked.from_list(models), objective=objective
         ),
         Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds),
     )
     if json_:
-        write_json(found.to_json())
+        write_json(estimate.to_json())
     else:
-        _say(found)
-    return 1 if found.refusal is not None else 0
+        _say(estimate)
+    return 1 if estimate.refusal is not None else 0
 
 
-def _say(found: Any) -> None:
+def _say(estimate: Preflight) -> None:
     terminal = Terminal()
-    rows = [(stage.stage, str(stage.calls), _dollars(stage)) for stage in found.stages]
+    rows = [(stage.stage, str(stage.calls), _dollars(stage)) for stage in estimate.stages]
     terminal.table(("stage", "calls", "dollars"), rows)
-    for line in found.lines():
+    for line in estimate.lines():
         terminal.say(line)
-    paid = found.probe.asked
-    terminal.say(f"asked for this estimate: {paid.calls} calls")
-    if found.refusal is not None:
-        terminal.say(f"not worth starting: {found.refusal}")
+    if estimate.probe is not None:
+        terminal.say(f"this estimate itself took {estimate.probe.asked.calls} calls")
+    if estimate.refusal is not None:
+        terminal.say(f"not worth starting: {estimate.refusal}")
 
 
-def _dollars(stage: Any) -> str:
+def _dollars(stage: StageCost) -> str:
     if stage.dollars is None:
         return "unknown"
     return "{:.4f} to {:.4f}".format(*stage.dollars.ends)

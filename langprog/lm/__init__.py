@@ -19,6 +19,7 @@ from langprog.lm.budgeted import Budgeted, keep_budgets
 from langprog.lm.cache import Cache, Cached, Cleared, DiskCache, MemoryCache
 from langprog.lm.capabilities import Capabilities, Declared, capabilities_of
 from langprog.lm.codec import completion_from_json, completion_to_json
+from langprog.lm.cost import Cost
 from langprog.lm.dialect import Negotiated, dialect_of
 from langprog.lm.finish import FinishReason, finish_reason_of
 from langprog.lm.keys import request_key
@@ -87,6 +88,7 @@ __all__ = [
     "Completed",
     "Completion",
     "Content",
+    "Cost",
     "Declared",
     "Delta",
     "DiskCache",

@@ -25,17 +25,9 @@ from langprog.evaluation import Row
 from langprog.lm import LanguageModel, ModelRef, model_from
 from langprog.runtime import current, in_order
 from langprog.signature import SignatureSpec, choices_of
-from optimizers.binding import Model
-from optimizers.bootstrap.demos import Pool, Shown, drawn, labels_of
-from optimizers.instructions.hygiene import Gate, Hygiene
-from optimizers.instructions.signatures import (
-    describe_data,
-    improve_instruction,
-    propose_instruction,
-    without_empty,
-)
-from optimizers.instructions.tips import TIPS
-from optimizers.instructions.wording import (
+from optimizers.demos.demos import Pool, Shown, drawn, labels_of
+from optimizers.evaluation.binding import Model
+from optimizers.evaluation.wording import (
     MOST_EXAMPLES,
     MOST_MISTAKES,
     examples_text,
@@ -44,6 +36,14 @@ from optimizers.instructions.wording import (
     task_text,
     value_text,
 )
+from optimizers.instructions.hygiene import Gate, Hygiene
+from optimizers.instructions.signatures import (
+    describe_data,
+    improve_instruction,
+    propose_instruction,
+    without_empty,
+)
+from optimizers.instructions.tips import TIPS
 from optimizers.run import Run
 
 

@@ -14,10 +14,10 @@ from langprog import Predict
 from langprog.evaluation import Row
 from langprog.runtime import in_order
 from langprog.signature import signature_of
-from optimizers.binding import Model
-from optimizers.candidate import Candidate
-from optimizers.instructions.wording import value_text
-from optimizers.rows import Job, run_rows
+from optimizers.evaluation.binding import Model
+from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.runner import Job, run_rows
+from optimizers.evaluation.wording import value_text
 from optimizers.run import Run
 
 ASKED = "Say whether the module did its part, given what the whole program should answer."

@@ -20,9 +20,11 @@ from langprog.errors import BudgetExceeded, InputError, LangprogError
 from langprog.evaluation import Row
 from langprog.lm import LanguageModel, ModelRef
 from optimizers.base import Optimizer
-from optimizers.bootstrap.demos import Pool, labelled
-from optimizers.candidate import Candidate
-from optimizers.forecast import Facts, Span, Work
+from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
+from optimizers.demos.demos import Pool, labelled
+from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.runner import Job, run_rows
+from optimizers.evaluation.scorer import ScoreRequest
 from optimizers.instructions.hygiene import Gate
 from optimizers.instructions.proposer import (
     Material,
@@ -31,9 +33,7 @@ from optimizers.instructions.proposer import (
     improved,
     mistakes_in,
 )
-from optimizers.rows import Job, run_rows
 from optimizers.run import Run
-from optimizers.scoring import Ask
 
 T = TypeVar("T")
 # A part of the data and the place in it, as the package hands examples around.
@@ -68,18 +68,18 @@ class GEPA(Optimizer):
         """Return the proposer, where one is named."""
         return () if self.proposing.model is None else (self.proposing.model,)
 
-    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+    def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Return baseline, minibatches, and the accepted candidates on validation."""
         size = min(facts.validation, _examples(facts.queries))
         batches = 2 * self.rounds * self.minibatch
         low, high = (self.rounds * share * size for share in ACCEPTED)
         return (
-            Work("prepare", Span(size, size)),
-            Work(
+            StageForecast("prepare", Range(size, size)),
+            StageForecast(
                 "search",
-                Span(0.6 * batches + low, batches + high),
-                Span(0.6 * self.rounds, self.rounds),
-                Span(0.6 * self.rounds, self.rounds),
+                Range(0.6 * batches + low, batches + high),
+                Range(0.6 * self.rounds, self.rounds),
+                Range(0.6 * self.rounds, self.rounds),
             ),
         )
 
@@ -189,7 +189,7 @@ class _Bridge:
         return self._batch(outputs=list(rows), scores=scores, trajectories=rows)
 
     async def _on_validation(self, one: Candidate, places: Sequence[int]) -> list[float]:
-        await self._run.score([Ask(one, places)])
+        await self._run.score([ScoreRequest(one, places)])
         self._run.offer(one)
         values = self._run.scorer.values(one)
         mean = sum(values.values()) / len(values) if values else 0.0

@@ -101,8 +101,9 @@ def test_an_estimate_says_what_a_compile_takes(
     assert run([*asked.split(), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert run([*COMPILE.split(), "--json"]) == 0
-    spent = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    taken = [one["calls"] + one["reused"] for one in spent if one["event"] == "spent"][-1]
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    last = [event for event in events if event["event"] == "spend"][-1]
+    taken = last["paid"]["calls"] + last["reused"]
     low, high = found["calls"]
     assert low / 1.5 <= taken <= high * 1.5
     assert found["refusal"] is None and found["probe"]["score"]["n"] == 12

@@ -12,8 +12,8 @@ from langprog.adapters import ChatAdapter
 from langprog.artifact import read_artifact
 from langprog.lm import Capabilities, Declared, LanguageModel
 from langprog.runtime import deciding_schemas
-from optimizers.binding import bind_program
-from optimizers.fingerprint import program_digest
+from optimizers.evaluation.binding import bind_program
+from optimizers.identity import program_digest
 
 
 class Mine(ChatAdapter):

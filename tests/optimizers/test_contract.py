@@ -16,13 +16,13 @@ from langprog.artifact import models_in, read_artifact
 from langprog.errors import ExampleError, FrozenError, InputError, MetricError
 from langprog.lm import Request
 from optimizers import (
-    BestSoFar,
     Event,
     Finished,
-    Noted,
+    Message,
     Optimizer,
-    Spent,
+    SpendUpdated,
     StageStarted,
+    Tried,
     event_to_json,
 )
 from optimizers.journal import FILE
@@ -220,7 +220,7 @@ def test_too_little_data_is_said_before_anything_is_spent(member: str) -> None:
 
     class Watch(Recorder):
         def on(self, event: Event, /) -> None:
-            if isinstance(event, Noted) and "could not be told from luck" in event.text:
+            if isinstance(event, Message) and "could not be told from luck" in event.text:
                 seen.append(len(model.requests))
             progress.on(event)
 
@@ -237,10 +237,10 @@ def test_progress_is_reported(member: str) -> None:
     stages = [event.stage for event in progress.of(StageStarted)]
     assert stages[0] == "prepare" and stages[-1] == "certify"
     assert len(progress.of(Finished)) == 1 and isinstance(progress.events[-1], Finished)
-    spent = [event.calls for event in progress.of(Spent)]
+    spent = [event.paid.calls for event in progress.of(SpendUpdated)]
     assert spent and spent == sorted(spent)
     if member in ("random_search", "mipro"):
-        means = [event.mean for event in progress.of(BestSoFar)]
+        means = [event.score.mean for event in progress.of(Tried) if event.best]
         assert means == sorted(means)
     assert all(json.dumps(event_to_json(event)) for event in progress.events)
 

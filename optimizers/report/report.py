@@ -1,0 +1,164 @@
+"""How a compile went: trials, notes, spend, prompts before and after; as JSON or as one page."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from langprog import Module
+from langprog.errors import InputError
+from langprog.evaluation import Row, redacted
+from langprog.lm import Cost, model_name
+from langprog.runtime import current
+from optimizers.evaluation.candidate import Candidate, parameter_to_json
+from optimizers.evaluation.wording import value_text
+from optimizers.events import Message
+from optimizers.report.page import page
+from optimizers.stats.evidence import Evidence
+
+Prompts = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class CompileReport:
+    """Everything about a compile that a person may want to look up.
+
+    Args:
+        evidence: What the artifact says; the only part that is the same for every run.
+        candidate: The best that was found.
+        notes: Warnings and remarks, in order.
+        decisions: The journal's decisions: trials, refusals, rounds.
+        paid: What was paid, over all sessions of the compile.
+        asked: Distinct requests, as if nothing had been cached.
+        sessions: How often the compile was started.
+        diverged_at: First decision that a resumed run took otherwise than the run before it (the
+            metric or the program is random, or more budget was given), or ``None``.
+        prompts: For every predictor its instruction and demonstrations, before and after.
+        foreseen: What the compile was expected to take.
+        rows: The holdout's rows, before and after; no artifact has them, as they are data.
+    """
+
+    evidence: Evidence
+    candidate: Candidate
+    notes: tuple[Message, ...]
+    decisions: tuple[Mapping[str, Any], ...]
+    paid: Cost
+    asked: Cost
+    sessions: int
+    diverged_at: int | None
+    prompts: tuple[Prompts, Prompts]
+    foreseen: Mapping[str, Any]
+    rows: tuple[Mapping[str, Any], ...]
+
+    @property
+    def trials(self) -> tuple[Mapping[str, Any], ...]:
+        """What was tried, in order: candidates with their scores."""
+        return tuple(one["data"] for one in self.decisions if one["what"].endswith("trial"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object."""
+        before, after = self.prompts
+        return {
+            "evidence": self.evidence.to_json(),
+            "candidate": {
+                "digest": self.candidate.digest,
+                "label": self.candidate.label,
+                "parameters": self.candidate.to_json(),
+            },
+            "notes": [{"text": note.text, "warning": note.warning} for note in self.notes],
+            "decisions": [dict(one) for one in self.decisions],
+            "paid": self.paid.to_json(),
+            "asked": self.asked.to_json(),
+            "sessions": self.sessions,
+            "diverged_at": self.diverged_at,
+            "prompts": {"before": before, "after": after},
+            "foreseen": dict(self.foreseen),
+            "rows": [dict(row) for row in self.rows],
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the report, as a web page where ``path`` ends in ``.html``, else as JSON.
+
+        Raises:
+            InputError: The file cannot be written.
+        """
+        target = Path(path)
+        data = self.to_json()
+        text = page(data) if target.suffix in (".html", ".htm") else json.dumps(data, indent=2)
+        try:
+            _write(target, text + "\n")
+        except OSError as error:
+            raise InputError(f"{str(target)!r} cannot be written: {error.strerror}") from error
+
+
+def collect_prompts(program: Module) -> dict[str, dict[str, Any]]:
+    """Return instruction, demonstrations and model of every predictor, by path.
+
+    A predictor that names no model asks the ambient one.
+    """
+    ambient = current().lm
+    return {
+        path: {
+            "instruction": predictor.signature.instruction,
+            "demos": parameter_to_json(predictor.demos),
+            "model": model_name(predictor.model or ambient),
+        }
+        for path, predictor in program.predictors().items()
+    }
+
+
+def list_compared_rows(
+    inputs: Sequence[str], pairs: Iterable[tuple[Row, Row]]
+) -> list[dict[str, Any]]:
+    """Return each holdout example with its outputs and scores before and after.
+
+    Args:
+        inputs: Names of the program's inputs.
+        pairs: Rows before and after.
+    """
+    return [
+        {
+            "inputs": _texts({k: v for k, v in one.example.items() if k in inputs}),
+            "wanted": _texts({k: v for k, v in one.example.items() if k not in inputs}),
+            "before": _outcome(one),
+            "after": _outcome(two),
+        }
+        for one, two in pairs
+    ]
+
+
+def digest_rows(pairs: Iterable[tuple[Row, Row]]) -> list[tuple[str, float, float]]:
+    """Return each holdout example by its digest, with its scores before and after."""
+    return [
+        (before.example.digest[:16], before.score.value, after.score.value)
+        for before, after in pairs
+        if before.score is not None and after.score is not None
+    ]
+
+
+def _outcome(row: Row) -> dict[str, Any]:
+    outputs: Mapping[str, Any] = {} if row.prediction is None else dict(row.prediction.items())
+    if row.failure is not None:
+        outputs = {row.failure.kind: row.failure.message}
+    return {"outputs": _texts(outputs), "score": None if row.score is None else row.score.value}
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: redacted(value_text(value)) for name, value in values.items()}
+
+
+def _write(path: Path, text: str) -> None:
+    # Beside the target, then moved: a reader never sees half a report.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(name, path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
