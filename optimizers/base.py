@@ -23,7 +23,7 @@ from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.pareto import OBJECTIVES, Objective
 from optimizers.events import Progress, Silent
 from optimizers.identity import OPERATIONAL
-from optimizers.pipeline import compiled, estimated
+from optimizers.pipeline import run_compile, run_estimate
 from optimizers.preflight import Preflight
 from optimizers.report.compiled import Compiled
 from optimizers.request import CompileRequest, Examples
@@ -141,7 +141,7 @@ class Optimizer(ABC):
         accept: Accept = "certified",
     ) -> Compiled:
         """Compile; the asynchronous form of :meth:`compile`."""
-        order = CompileRequest.of(
+        request = CompileRequest.of(
             program,
             trainset,
             metric,
@@ -151,7 +151,7 @@ class Optimizer(ABC):
             seed=seed,
             accept=accept,
         )
-        return await compiled(self, order, run_dir, progress or Silent())
+        return await run_compile(self, request, run_dir, progress or Silent())
 
     @final
     def estimate(
@@ -174,7 +174,7 @@ class Optimizer(ABC):
             MetricError: The metric failed on an example.
             LMError: A model refuses to work at all (a wrong key, a bad request).
         """
-        order = CompileRequest.of(
+        request = CompileRequest.of(
             program,
             trainset,
             metric,
@@ -184,7 +184,7 @@ class Optimizer(ABC):
             seed=seed,
             accept="certified",
         )
-        return run_sync(estimated(self, order))
+        return run_sync(run_estimate(self, request))
 
     def check(self, program: Module) -> None:
         """Refuse a program that has nothing for this search to set; called before anything else.
