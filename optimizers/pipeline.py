@@ -212,10 +212,8 @@ class _Compilation:
                 f"resuming: {earlier.paid.calls} paid calls of {earlier.sessions} earlier "
                 f"session{'s' if earlier.sessions > 1 else ''} are in the journal"
             )
-        if parts.moved:
-            self._reporter.note(
-                f"{parts.moved} examples were given twice and kept in one part", warning=True
-            )
+        for note in parts.notes:
+            self._reporter.note(note, warning=True)
         self._watched.say_hidden()
         self._estimate()
         few = explain_too_few(self._plan.certified_rows)

@@ -17,7 +17,7 @@ from optimizers.identity import (
     metric_digest,
     program_digest,
 )
-from optimizers.split import Split, split
+from optimizers.split import Inputs, Split, split
 from optimizers.stats.certificate import Accept
 
 Examples = Iterable[Example | Mapping[str, Any]]
@@ -63,6 +63,7 @@ class CompileRequest:
             None if valset is None else _checked(program, "valset", valset),
             None if holdout is None else _checked(program, "holdout", holdout),
             seed,
+            inputs=Inputs(program),
         )
         return cls(program, parts, metric, budget or Budget(), seed, accept)
 
