@@ -17,7 +17,7 @@ from langprog.errors import BudgetExceeded, InputError
 from langprog.evaluation import metric_name
 from langprog.lm import LanguageModel, Ledger, ModelRef, Recorded, keep_budgets, model_from
 from langprog.modules import Signal
-from langprog.runtime import deciding_schemas
+from langprog.runtime import assume_schemas
 from optimizers.allowance import SPARE, Allowance, Share, plan, unpaid
 from optimizers.binding import AskedModels, bind_program, check_models
 from optimizers.candidate import Candidate
@@ -186,7 +186,7 @@ class _Compilation:
             await dialects.negotiate(
                 order.program, order.parts.train, searcher.signals(order.program)
             )
-            with deciding_schemas(dialects.schemas):
+            with assume_schemas(dialects.schemas):
                 return await self._search_and_certify()
 
     async def _search_and_certify(self) -> Compiled:

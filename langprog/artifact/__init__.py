@@ -11,11 +11,11 @@
 """
 
 from langprog.artifact.diff import ArtifactDiff, PredictorDiff, Words, diff_artifacts, word_diff
-from langprog.artifact.digest import canonical, digest_of
+from langprog.artifact.digest import canonical_json, digest_of
 from langprog.artifact.files import Artifact, load, read_artifact
 from langprog.artifact.model_table import models_in, with_models
 from langprog.artifact.nodes import program_to_json
-from langprog.artifact.samples import sample_of
+from langprog.artifact.samples import sample_values
 from langprog.artifact.writing import check_writable, save, save_program
 from langprog.evaluation import looks_secret
 
@@ -24,7 +24,7 @@ __all__ = [
     "ArtifactDiff",
     "PredictorDiff",
     "Words",
-    "canonical",
+    "canonical_json",
     "check_writable",
     "diff_artifacts",
     "digest_of",
@@ -33,7 +33,7 @@ __all__ = [
     "models_in",
     "program_to_json",
     "read_artifact",
-    "sample_of",
+    "sample_values",
     "save",
     "save_program",
     "with_models",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from langprog.artifact.digest import canonical
+from langprog.artifact.digest import canonical_json
 from langprog.artifact.files import Artifact
 from langprog.artifact.nodes import predict_nodes, settings_in
 from langprog.modules import PredictNode
@@ -121,8 +121,8 @@ def _pieces(
 
 
 def _predictor(path: str, before: PredictNode, after: PredictNode) -> PredictorDiff:
-    old = {canonical(demo): demo for demo in before.demos}
-    new = {canonical(demo): demo for demo in after.demos}
+    old = {canonical_json(demo): demo for demo in before.demos}
+    new = {canonical_json(demo): demo for demo in after.demos}
     kept_before = [text for text in old if text in new]
     kept_after = [text for text in new if text in old]
     return PredictorDiff(

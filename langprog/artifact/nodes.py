@@ -47,16 +47,16 @@ def program_to_json(program: Module) -> dict[str, Any]:
     Raises:
         ArtifactError: It holds something that an artifact cannot carry.
     """
-    return _data(program, "", {})
+    return _node_of(program, "", {})
 
 
-def _data(program: Module, prefix: str, seen: dict[int, str]) -> dict[str, Any]:
+def _node_of(program: Module, prefix: str, seen: dict[int, str]) -> dict[str, Any]:
     path = prefix or program.root_name()
     if id(program) in seen:
         return {"module": "same", "path": seen[id(program)]}
     seen[id(program)] = path
     parts = {
-        name: _data(part, f"{prefix}.{name}" if prefix else name, seen)
+        name: _node_of(part, f"{prefix}.{name}" if prefix else name, seen)
         for name, part in program.children().items()
     }
     if is_kind(type(program)):
@@ -84,7 +84,7 @@ def program_from_node(node: Node, classes: Classes) -> Module:
     Raises:
         ArtifactError: A class is missing or changed, or the data describes no program.
     """
-    program = _program(node, "", classes, {})
+    program = _make_program(node, "", classes, {})
     try:
         program.named_modules()
     except InputError as error:  # two parts of one path, say
@@ -92,20 +92,20 @@ def program_from_node(node: Node, classes: Classes) -> Module:
     return program
 
 
-def _program(node: Node, prefix: str, classes: Classes, made: dict[str, Module]) -> Module:
+def _make_program(node: Node, prefix: str, classes: Classes, made: dict[str, Module]) -> Module:
     if isinstance(node, SameNode):
         if node.path not in made:
             raise ArtifactError(f"{prefix} is said to be the same as {node.path!r}, which is none")
         return made[node.path]
     parts = {
-        name: _program(part, f"{prefix}.{name}" if prefix else name, classes, made)
+        name: _make_program(part, f"{prefix}.{name}" if prefix else name, classes, made)
         for name, part in node.children().items()
     }
     try:
         program = (
-            _user_from(node, parts, classes)
+            _make_user_module(node, parts, classes)
             if isinstance(node, UserNode)
-            else _module_from(node, parts, classes)
+            else _make_module(node, parts, classes)
         )
     except (ArtifactError, RecursionError):
         raise
@@ -121,7 +121,7 @@ def _program(node: Node, prefix: str, classes: Classes, made: dict[str, Module])
     return program
 
 
-def _module_from(node: Node, parts: Mapping[str, Module], classes: Classes) -> Module:
+def _make_module(node: Node, parts: Mapping[str, Module], classes: Classes) -> Module:
     cls = module_type(node.module)
     assert cls is not None  # or the node would not have been read
     return cls.from_node(node, parts, ClassTypes(classes))
@@ -158,7 +158,7 @@ def user_classes(node: Node) -> Iterator[str]:
         yield from user_classes(part)
 
 
-def _user_from(node: UserNode, parts: Mapping[str, Module], classes: Classes) -> Module:
+def _make_user_module(node: UserNode, parts: Mapping[str, Module], classes: Classes) -> Module:
     instances_or_classes = classes.find(node.class_name, node.source, Module)
     alike = [
         each
@@ -166,7 +166,7 @@ def _user_from(node: UserNode, parts: Mapping[str, Module], classes: Classes) ->
         if isinstance(each, Module) and each.plain_settings() == node.settings
     ]
     template = (alike or instances_or_classes)[0]
-    program = template if isinstance(template, Module) else _made(template, node)
+    program = template if isinstance(template, Module) else _instantiate(template, node)
     if program.children().keys() != parts.keys():
         raise ArtifactError(
             f"{node.class_name} has the parts {', '.join(program.children()) or 'none'}, "
@@ -182,7 +182,7 @@ def _user_from(node: UserNode, parts: Mapping[str, Module], classes: Classes) ->
     return program.with_own_parameters(values) if values else program
 
 
-def _made(cls: type[Module], node: UserNode) -> Module:
+def _instantiate(cls: type[Module], node: UserNode) -> Module:
     try:
         return cls()
     except _MAKING as error:

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from langprog.cli.console import shower
-from langprog.cli.loading import examples_in, metric_named, program_named, writable
+from langprog.cli.console import make_display
+from langprog.cli.loading import check_writable, load_metric, load_program, read_examples
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal
 from langprog.errors import InputError
@@ -71,7 +71,7 @@ class Task:
     ) -> Any:
         """Compile with an optimizer, and show what happens."""
         optimizers = importlib.import_module("optimizers")
-        show = shower(optimizers.event_to_json, as_json=as_json)
+        show = make_display(optimizers.event_to_json, as_json=as_json)
         try:
             with using(lm=self._ambient):
                 return member.compile(
@@ -142,16 +142,16 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
     """
     if accept not in ("certified", "best"):
         raise InputError(f"--accept {accept!r}: write certified or best")
-    target = writable(out, "--out")
-    page = None if report is None else writable(report, "--report")
+    target = check_writable(out, "--out")
+    page = None if report is None else check_writable(report, "--report")
     asked = NamedModels.of(lm, model, base_url, others=models is not None)
-    declared = asked.apply_to(program_named(program))
+    declared = asked.apply_to(load_program(program))
     task = Task(
         declared,
-        metric_named(metric),
-        examples_in(train, "--train", declared),
-        None if val is None else examples_in(val, "--val", declared),
-        None if holdout is None else examples_in(holdout, "--holdout", declared),
+        load_metric(metric),
+        read_examples(train, "--train", declared),
+        None if val is None else read_examples(val, "--val", declared),
+        None if holdout is None else read_examples(holdout, "--holdout", declared),
         lm,
         seed,
         asked,

@@ -11,7 +11,7 @@ from langprog.cli.terminal import Terminal, write_json
 Describe = Callable[[Any], Mapping[str, Any]]
 
 
-class Shower(Protocol):
+class Display(Protocol):
     """Takes an optimizer's events; closed when the compile is over."""
 
     def on(self, event: Any, /) -> None:
@@ -23,7 +23,7 @@ class Shower(Protocol):
         ...
 
 
-def shower(describe: Describe, *, as_json: bool) -> Shower:
+def make_display(describe: Describe, *, as_json: bool) -> Display:
     """Return what shows progress here.
 
     Args:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from langprog.cli.compiling import Task, optimizer_named, say_result
-from langprog.cli.loading import named
+from langprog.cli.loading import load_object
 from langprog.cli.terminal import Terminal
 from langprog.errors import InputError, LangprogError
 from langprog.example import load_examples
@@ -53,7 +53,7 @@ def demo(
     train, validation, holdout = (
         load_examples(parts[name]) for name in ("train", "validation", "holdout")
     )
-    program = named(PROGRAM, "PROGRAM")
+    program = load_object(PROGRAM, "PROGRAM")
     task = Task(program, tickets.metric, train, validation, holdout, lm, seed)
     started = time.perf_counter()
     _introduce(terminal, task)

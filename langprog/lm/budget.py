@@ -197,11 +197,11 @@ class Ledger:
         while True:
             with self._lock:
                 self._check_time()
-                if self._lacks(most, self._reserved) is None:
+                if self._lacking_resource(most, self._reserved) is None:
                     self._reserved += most
                     self._under_way += 1
                     return Reservation(self, most)
-                lacking = self._lacks(most)
+                lacking = self._lacking_resource(most)
                 if lacking is not None:
                     raise BudgetExceeded(self._refusal(lacking, most))
                 loop = asyncio.get_running_loop()
@@ -214,7 +214,7 @@ class Ledger:
         if limit is not None and self.seconds >= limit:
             raise BudgetExceeded(f"the budget of {limit:g} seconds is used up")
 
-    def _lacks(self, most: Spend, reserved: Spend = Spend()) -> str | None:
+    def _lacking_resource(self, most: Spend, reserved: Spend = Spend()) -> str | None:
         """Return the resource of which there is too little, if there is one."""
         budget, paid = self.budget, self._paid
         calls, tokens, dollars = budget.calls, budget.tokens, budget.dollars

@@ -125,7 +125,7 @@ class Budgeted(Wrapper):
         return replace(request, sampling=bounded)
 
     async def _reserve(self, request: Request, bounded: bool) -> list[Reservation]:
-        most = self._most(request) if bounded else Spend(calls=1)
+        most = self._largest_spend(request) if bounded else Spend(calls=1)
         reservations: list[Reservation] = []
         try:
             # One order for all, so that no two calls hold what the other one waits for.
@@ -136,12 +136,12 @@ class Budgeted(Wrapper):
             raise
         return reservations
 
-    def _most(self, request: Request) -> Spend:
+    def _largest_spend(self, request: Request) -> Spend:
         prompt = most_tokens(request)
         reply = request.sampling.over(self.defaults).max_tokens or LARGEST_REPLY
         reply *= request.n
         price = self._price or Price(0.0, 0.0)
-        dollars = price.most(prompt, reply, audio=has_audio(request))
+        dollars = price.upper_bound(prompt, reply, audio=has_audio(request))
         return Spend(calls=1, tokens=prompt + reply, dollars=dollars)
 
 

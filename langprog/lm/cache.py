@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from langprog.errors import InputError, LangprogError
-from langprog.lm.codec import completion_from_json, completion_to_json, immutable
+from langprog.lm.codec import completion_from_json, completion_to_json, freeze_completion
 from langprog.lm.keys import request_key
 from langprog.lm.single_flight import SingleFlight
 from langprog.lm.streaming import Completed, Delta, replay_completion, stream_completion
@@ -65,7 +65,7 @@ class MemoryCache:
 
     def put(self, key: str, completion: Completion) -> None:
         """Keep ``completion``; the one used least recently makes room."""
-        completion = immutable(completion)
+        completion = freeze_completion(completion)
         with self._lock:
             self._kept[key] = completion
             if len(self._kept) > self._size:

@@ -12,7 +12,7 @@
 - ``prediction``, ``trace``: what a call returns, and what happened in it.
 """
 
-from langprog.modules.around import judged
+from langprog.modules.around import judge_answer
 from langprog.modules.base import Module
 from langprog.modules.best_of import BestOf
 from langprog.modules.cascade import Cascade, Tier
@@ -29,8 +29,8 @@ from langprog.modules.node import (
     Strict,
     Types,
     UserNode,
-    listed_parts,
-    named_parts,
+    parts_by_name,
+    parts_of_list,
 )
 from langprog.modules.origin import Origin, origin_of, with_origin
 from langprog.modules.parallel import parallel
@@ -55,7 +55,7 @@ from langprog.modules.signals import (
 from langprog.modules.trace import Recorder, RunUsage, TraceStep, record_trace, usage_of
 from langprog.modules.tree import ROOT, Parameter, ParameterKind, Tree
 from langprog.modules.vote import Tally, Vote, answer_key
-from langprog.modules.words import hashed_words
+from langprog.modules.words import hash_words
 
 __all__ = [
     "Agreement",
@@ -98,18 +98,18 @@ __all__ = [
     "UserNode",
     "Vote",
     "answer_key",
-    "hashed_words",
+    "hash_words",
     "hidden_modules",
     "is_kind",
-    "judged",
-    "listed_parts",
+    "judge_answer",
     "module_type",
-    "named_parts",
     "origin_of",
     "own_class_attributes",
     "own_parameter_from_data",
     "own_parameters_to_data",
     "parallel",
+    "parts_by_name",
+    "parts_of_list",
     "record_trace",
     "signal_from",
     "token_features",

@@ -96,7 +96,7 @@ class Part(Strict):
     program: AnyNode
 
 
-def named_parts(listed: list[Part]) -> dict[str, Node]:
+def parts_by_name(listed: list[Part]) -> dict[str, Node]:
     """Return nodes by name.
 
     Raises:
@@ -108,7 +108,7 @@ def named_parts(listed: list[Part]) -> dict[str, Node]:
     return parts
 
 
-def listed_parts(parts: Mapping[str, Any], name: str) -> list[Any]:
+def parts_of_list(parts: Mapping[str, Any], name: str) -> list[Any]:
     """Return those of a module's parts that stand in its list ``name``, in their order."""
     return [part for key, part in parts.items() if key.startswith(f"{name}[")]
 
@@ -128,7 +128,7 @@ class ClassData(Strict):
 class Types(Protocol):
     """What an artifact knows of a signature's types beyond plain data."""
 
-    def checked_by(self, signature: SignatureSpec) -> dict[str, Any] | None:
+    def checking_class(self, signature: SignatureSpec) -> dict[str, Any] | None:
         """Return the class whose types check values with code, as data; ``None`` for none.
 
         Raises:
@@ -136,7 +136,9 @@ class Types(Protocol):
         """
         ...
 
-    def restored(self, signature: SignatureSpec, checked_by: ClassData | None) -> SignatureSpec:
+    def restore_types(
+        self, signature: SignatureSpec, checked_by: ClassData | None
+    ) -> SignatureSpec:
         """Return a signature that was read, with the types that the class declares.
 
         Raises:
@@ -199,7 +201,7 @@ class UserNode(Node):
         Raises:
             ArtifactError: A name comes twice.
         """
-        return named_parts(self.parts)
+        return parts_by_name(self.parts)
 
     def own_settings(self) -> dict[str, Any]:
         """Return its plain attributes and its own parameters."""

@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
 from langprog.errors import InputError, ModelError
-from langprog.modules.around import checked_count, judged
+from langprog.modules.around import check_count, judge_answer
 from langprog.modules.base import Module
 from langprog.modules.prediction import Prediction
 from langprog.modules.trace import TraceStep
 from langprog.modules.vote import Vote
-from langprog.modules.words import dot, hashed_words
-from langprog.runtime import asking_logprobs
+from langprog.modules.words import dot, hash_words
+from langprog.runtime import request_logprobs
 
 SignalName = Literal["logprob", "agreement", "check", "learned"]
 
@@ -59,7 +59,7 @@ class Signal(ABC):
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
-        return {"signal": self.name, **_listed(asdict(self))}  # type: ignore[call-overload]  # every member is a dataclass
+        return {"signal": self.name, **_to_lists(asdict(self))}  # type: ignore[call-overload]  # every member is a dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class LogProbability(Signal):
         self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
     ) -> tuple[Prediction, float]:
         """Ask, and read the log-probabilities."""
-        with asking_logprobs():
+        with request_logprobs():
             answer = await step.acall(**inputs)
         return answer, math.exp(_quantile(_token_logprobs(answer.trace), self.quantile))
 
@@ -109,7 +109,7 @@ class Agreement(Signal):
     temperature: float = 0.7
 
     def __post_init__(self) -> None:
-        if checked_count(self.k, "k of an Agreement") < 2:
+        if check_count(self.k, "k of an Agreement") < 2:
             raise InputError(f"k of an Agreement is 2 or more, not {self.k}")
         if not _is_number(self.temperature) or not 0.0 < self.temperature < math.inf:
             raise InputError(f"temperature of an Agreement is above 0, not {self.temperature!r}")
@@ -138,7 +138,7 @@ class Checked(Signal):
                 'signal="check" needs a judge: Cascade(..., check=lp.Predict("... -> ok: bool"))'
             )
         answer = await step.acall(**inputs)
-        return answer, await judged(check, inputs, answer)
+        return answer, await judge_answer(check, inputs, answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +200,12 @@ class Learned(Signal):
             )
         rule = self.rules[place]
         if rule.logprobs:
-            with asking_logprobs():
+            with request_logprobs():
                 answer = await step.acall(**inputs)
         else:
             answer = await step.acall(**inputs)
         features = token_features(answer.trace, logprobs=rule.logprobs) if rule.tokens else []
-        words = hashed_words({**inputs, **answer}, self.buckets) if self.buckets else {}
+        words = hash_words({**inputs, **answer}, self.buckets) if self.buckets else {}
         return answer, rule.chance(features, words)
 
     def is_ready(self, steps: int) -> bool:
@@ -289,7 +289,7 @@ def _quantile(ordered: Sequence[float], place: float) -> float:
     return ordered[min(len(ordered) - 1, int(place * len(ordered)))]
 
 
-def _listed(value: Any) -> Any:
+def _to_lists(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _listed(part) for name, part in value.items()}
-    return [_listed(part) for part in value] if isinstance(value, (list, tuple)) else value
+        return {name: _to_lists(part) for name, part in value.items()}
+    return [_to_lists(part) for part in value] if isinstance(value, (list, tuple)) else value

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import create_model
 
 import langprog as lp
-from langprog.artifact import canonical, read_artifact, save_program
+from langprog.artifact import canonical_json, read_artifact, save_program
 from langprog.artifact.proof import difference_of
 from langprog.modules import Rule
 from langprog.signature import FieldSpec, SignatureSpec
@@ -122,4 +122,4 @@ def test_any_program_comes_back(
     assert without_lineage(folder / "a.json") == without_lineage(folder / "b.json")
     assert read_artifact(folder / "b.json").data.lineage[0].how == "saved"
     data = json.loads((folder / "a.json").read_text())
-    assert canonical(data) == canonical(json.loads(json.dumps(data, indent=7)))
+    assert canonical_json(data) == canonical_json(json.loads(json.dumps(data, indent=7)))

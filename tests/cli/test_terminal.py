@@ -17,7 +17,7 @@ import pytest
 
 import langprog as lp
 from langprog.artifact import digest_of, save_program
-from langprog.cli.console import Live, shower
+from langprog.cli.console import Live, make_display
 from langprog.cli.main import run
 from langprog.cli.terminal import Terminal, json_visible, visible, write_json
 from langprog.errors import BadRequestError
@@ -281,7 +281,7 @@ EVENTS: list[dict[str, Any]] = [
 def test_progress_shows_texts_of_others_harmlessly(
     as_json: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show = shower(lambda event: event, as_json=as_json)  # type: ignore[no-any-return]  # plain data
+    show = make_display(lambda event: event, as_json=as_json)  # type: ignore[no-any-return]  # plain data
     for event in EVENTS:
         show.on(event)
     show.close()

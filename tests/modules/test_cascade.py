@@ -8,7 +8,7 @@ import pytest
 import langprog as lp
 from langprog.errors import ConnectError, InputError
 from langprog.lm import Completion
-from langprog.modules import Rule, Signal, hashed_words, signal_from
+from langprog.modules import Rule, Signal, hash_words, signal_from
 
 ASK = lp.Predict("question -> answer")
 CHEAP, DEAR = "scripted/cheap", "scripted/dear"
@@ -77,7 +77,7 @@ def test_a_learned_rule_decides_from_tokens_and_words() -> None:
     cascade = lp.Cascade.over(ASK, [CHEAP, DEAR], thresholds=[0.2], signal=lp.Learned(rules))
     assert asked(cascade, [model(CHEAP, "a", -0.1), model(DEAR, "b")])[0] == "a"
     assert asked(cascade, [model(CHEAP, "a", -1.0), model(DEAR, "b")])[0] == "b"
-    place = next(iter(hashed_words({"answer": "a"}, 64)))
+    place = next(iter(hash_words({"answer": "a"}, 64)))
     words = lp.Learned((Rule(-3.0, (), ((place, 20.0),)), Rule()), buckets=64)
     cascade = lp.Cascade.over(ASK, [CHEAP, DEAR], thresholds=[0.5], signal=words)
     assert asked(cascade, [model(CHEAP, "a"), model(DEAR, "b")])[0] == "a"
