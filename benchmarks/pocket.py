@@ -41,7 +41,7 @@ from langprog.pocket.training.evaluate import (
     cell,
     outside,
     proposals,
-    voted,
+    vote,
 )
 from langprog.signature import FieldSpec, SignatureSpec
 
@@ -172,7 +172,7 @@ def _done(job: Job) -> list[Result]:
     if (kind, rest) in FORMS:
         return [cell(model, rest, CELLS[rest], count, kind)]
     if kind == "votes":
-        return voted(model, rest, CELLS[rest], min(count, MOST_VOTED))
+        return vote(model, rest, CELLS[rest], min(count, MOST_VOTED))
     if kind == "real":
         folder = data_folder()
         assert folder is not None

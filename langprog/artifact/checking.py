@@ -60,10 +60,8 @@ def _subclasses(cls: type[Signature]) -> Iterator[type[Signature]]:
 def signature_digest(cls: type) -> str:
     """Return the digest of the source of a Signature class and of the code in its types."""
     assert issubclass(cls, Signature)
-    candidates = {
-        id(thing): thing for field in cls.spec.fields for thing in code_in(field.annotation)
-    }
-    return source_digest(cls, *sorted(candidates.values(), key=_name))
+    code = {id(thing): thing for field in cls.spec.fields for thing in code_in(field.annotation)}
+    return source_digest(cls, *sorted(code.values(), key=_name))
 
 
 def with_types_of(spec: SignatureSpec, cls: type[Signature]) -> SignatureSpec:
@@ -93,8 +91,8 @@ def with_types_of(spec: SignatureSpec, cls: type[Signature]) -> SignatureSpec:
 
 def code_in(annotation: Any) -> list[Any]:
     """Return the validators, and the classes that have some, in a type; by name."""
-    candidates = {id(thing): thing for thing in _code(annotation, set())}
-    return sorted(candidates.values(), key=_name)
+    things = {id(thing): thing for thing in _code(annotation, set())}
+    return sorted(things.values(), key=_name)
 
 
 def _name(thing: Any) -> str:
@@ -127,7 +125,10 @@ def _code_in_metadata(metadata: typing.Iterable[Any]) -> Iterator[Any]:
 def _code_of_class(cls: type, seen: set[Any]) -> Iterator[Any]:
     decorators = getattr(cls, "__pydantic_decorators__", None)
     funcs = [
-        one.func for kind in _KINDS if decorators for one in getattr(decorators, kind).values()
+        decorator.func
+        for kind in _KINDS
+        if decorators
+        for decorator in getattr(decorators, kind).values()
     ]
     if dataclasses.is_dataclass(cls) and "__post_init__" in dir(cls):
         funcs.append(cls.__post_init__)  # type: ignore[attr-defined]  # just looked up

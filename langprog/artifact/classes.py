@@ -90,16 +90,16 @@ def _source(thing: Any) -> str:
     except (OSError, TypeError):
         parts = sorted(_functions(thing).items()) if isinstance(thing, type) else []
     try:  # a class in a notebook: its methods can still be found there
-        found = [f"{name}\n{inspect.cleandoc(inspect.getsource(part))}" for name, part in parts]
+        sources = [f"{name}\n{inspect.cleandoc(inspect.getsource(part))}" for name, part in parts]
     except (OSError, TypeError):
-        found = []
-    if not found:
+        sources = []
+    if not sources:
         name = getattr(thing, "__qualname__", repr(thing))
         raise ArtifactError(
             f"the source of {name} cannot be found, so an artifact could not tell whether it "
             "changed: define it in a file"
         )
-    return "\n".join(found)
+    return "\n".join(sources)
 
 
 def _functions(cls: type) -> dict[str, Any]:
@@ -245,20 +245,20 @@ class Classes:
             ArtifactError: It is neither handed over nor allowed, or its source changed.
         """
         _, _, path = name.partition(":")
-        found = [thing for thing in self._handed_of(base) if class_name(_class_of(thing)) == name]
-        if not found:  # the same class under another module's name, as when its file was run
-            found = [
+        things = [thing for thing in self._handed_of(base) if class_name(_class_of(thing)) == name]
+        if not things:  # the same class under another module's name, as when its file was run
+            things = [
                 thing
                 for thing in self._handed_of(base)
                 if _class_of(thing).__qualname__ == path and digest(_class_of(thing)) == source
             ]
-        found = found or [self._import(name, base)]
-        if digest(_class_of(found[0])) != source:
+        things = things or [self._import(name, base)]
+        if digest(_class_of(things[0])) != source:
             raise ArtifactError(
                 f"the source of {name} is not what it was when the artifact was written: "
                 "compile again, or load with the version that it was compiled with"
             )
-        return found
+        return things
 
     def _handed_of(self, base: type) -> Iterator[Handed]:
         return (thing for thing in self.handed if issubclass(_class_of(thing), base))
@@ -271,16 +271,14 @@ class Classes:
                 f"allow its import, lp.load(path, allow_modules=[{module!r}])"
             )
         try:
-            found: Any = functools.reduce(
-                getattr, path.split("."), importlib.import_module(module)
-            )
+            cls: Any = functools.reduce(getattr, path.split("."), importlib.import_module(module))
         except _FAILURES as error:
             raise ArtifactError(
                 f"the artifact's class {name} cannot be imported: {error}"
             ) from None
-        if not (isinstance(found, type) and issubclass(found, base)):
-            raise ArtifactError(f"{name} is no lp.{base.__name__}")
-        return found
+        if not _is_class(cls, base):
+            raise ArtifactError(f"{name} is not an lp.{base.__name__} class")
+        return cls
 
     def _allows(self, module: str) -> bool:
         return any(module == name or module.startswith(f"{name}.") for name in self.allowed)

@@ -33,15 +33,15 @@ def load_object(reference: str, what: str) -> Any:
             f"{what} {reference!r}: write package.module:name or path/to/file.py:name"
         )
     module = _load_file(place, what) if place.endswith(".py") else _load_module(place, what)
-    found: Any = module
+    value: Any = module
     for part in name.split("."):
-        if part not in vars(found):
+        if part not in vars(value):
             known = [key for key in vars(module) if not key.startswith("_")]
             raise InputError(
                 f"{what}: {place} has no {name!r}; it has {', '.join(known[:12]) or 'nothing'}"
             )
-        found = vars(found)[part]
-    return found
+        value = vars(value)[part]
+    return value
 
 
 def _load_file(place: str, what: str) -> ModuleType:
@@ -101,18 +101,18 @@ def load_program(reference: str) -> Module:
     Raises:
         InputError: The name stands for something else.
     """
-    found = load_object(reference, "PROGRAM")
-    if isinstance(found, type) and issubclass(found, Signature):
-        return Predict(found)
-    if isinstance(found, type) and issubclass(found, Module):
+    value = load_object(reference, "PROGRAM")
+    if isinstance(value, type) and issubclass(value, Signature):
+        return Predict(value)
+    if isinstance(value, type) and issubclass(value, Module):
         try:
-            found = found()
+            value = value()
         except TypeError as error:
             raise InputError(f"PROGRAM {reference}: cannot be made: {error}") from None
-    if isinstance(found, Module):
-        return found
+    if isinstance(value, Module):
+        return value
     raise InputError(
-        f"PROGRAM {reference} is a {type(found).__name__}: it must be a langprog program"
+        f"PROGRAM {reference} is a {type(value).__name__}: it must be a langprog program"
     )
 
 
@@ -122,9 +122,9 @@ def load_program_or_artifact(
     """Return the program of an artifact file, or one that is named, with the models asked for."""
     if ":" in reference and not Path(reference).is_file():
         return asked.apply_to(load_program(reference))
-    found = read_artifact(reference)
-    models = asked.replacements_for(found.model_names)
-    return found.program(allow_modules=allow_modules, models=models)
+    artifact = read_artifact(reference)
+    models = asked.replacements_for(artifact.model_names)
+    return artifact.program(allow_modules=allow_modules, models=models)
 
 
 def load_metric(reference: str) -> Metric:
@@ -136,14 +136,14 @@ def load_metric(reference: str) -> Metric:
     name, _, field = reference.partition(":")
     if name in READY:
         return READY[name](field or None)
-    found = load_object(reference, "METRIC") if ":" in reference else None
-    if found is None:
+    value = load_object(reference, "METRIC") if ":" in reference else None
+    if value is None:
         raise InputError(
             f"METRIC {reference!r}: write module:name, file.py:name or one of "
             f"{', '.join(READY)} (with :field)"
         )
-    check_metric(found)
-    metric: Metric = found
+    check_metric(value)
+    metric: Metric = value
     return metric
 
 

@@ -54,7 +54,7 @@ def _show_program(terminal: Terminal, program: Module) -> None:
 
 def _parameter_lines(own: Mapping[str, Parameter]) -> dict[str, str]:
     """Return parameters in a line each; a router or a learned signal is cut off."""
-    lines = {name: json.dumps(one.value, default=str) for name, one in own.items()}
+    lines = {name: json.dumps(parameter.value, default=str) for name, parameter in own.items()}
     return {
         name: line if len(line) <= WIDEST else f"{line[:WIDEST]} ..."
         for name, line in lines.items()

@@ -113,7 +113,7 @@ class Negotiated(Wrapper):
         Raises:
             BadRequestError: The endpoint refuses what cannot be left out.
         """
-        whole = request.resolved(self._defaults)
+        whole = request.with_defaults(self._defaults)
         if not (self._turns or self._refused):  # nothing was ever refused: the usual case
             try:
                 return await self.inner.complete(whole)
@@ -134,7 +134,7 @@ class Negotiated(Wrapper):
 
         Several completions, and a ``stop`` that the endpoint does not take, come whole.
         """
-        whole = request.resolved(self._defaults)
+        whole = request.with_defaults(self._defaults)
 
         async def begin(asked: Request, careful: bool) -> _Started:
             if whole.n > asked.n or whole.sampling.stop != asked.sampling.stop:

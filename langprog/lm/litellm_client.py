@@ -244,7 +244,7 @@ class LiteLLM:
         if not issubclass(ours, TransportError):
             return ours(message, model=self.name)
         wait = retry_after(headers)
-        if issubclass(ours, (ConnectError, ServerError)) and _never_connected(error):
+        if issubclass(ours, (ConnectError, ServerError)) and _failed_to_connect(error):
             return ConnectError(message, model=self.name, charge="nothing")
         # What litellm calls a failed connection may be a reply that it could not read.
         charge: Charge | None = "everything" if ours is ConnectError else None
@@ -327,7 +327,7 @@ def _unsupported_settings(said: str) -> tuple[str, ...]:
     return tuple(re.findall(r"['\"](\w{1,80})['\"]", listed[1])) if listed else ()
 
 
-def _never_connected(error: BaseException) -> bool:
+def _failed_to_connect(error: BaseException) -> bool:
     """Return whether there was no connection at all, so that nothing was sent."""
     cause: BaseException | None = error
     for _ in range(12):

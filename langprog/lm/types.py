@@ -201,7 +201,7 @@ class Request:
         """Return the same request, paid by ``ledgers``."""
         return replace(self, ledgers=tuple(ledgers))
 
-    def resolved(self, defaults: Sampling) -> Request:
+    def with_defaults(self, defaults: Sampling) -> Request:
         """Return the same request with its sampling in full: see :meth:`resolve`."""
         sampling = self.resolve(defaults)
         if sampling is self.sampling and not self.extra:

@@ -85,7 +85,7 @@ class BestOf(Around):
         several = [generators] if isinstance(generators, Module) else list(generators)
         if not several:
             raise InputError("a BestOf needs at least one generator")
-        self.generators = [check_module(one, "a generator of a BestOf") for one in several]
+        self.generators = [check_module(each, "a generator of a BestOf") for each in several]
         self.judge = check_module(judge, "the judge of a BestOf")
         check_verdict(judge, "the judge of a BestOf")
         default = len(several) if len(several) > 1 else 3
@@ -139,20 +139,20 @@ class BestOf(Around):
         # The judge of a bool ends it at the first accepted answer, so they come one by one.
         accepts = next(iter(self.judge.outputs.values())).annotation is bool
         wave = 1 if accepts else self.k
-        found: list[tuple[Prediction, float]] = []
+        judged: list[tuple[Prediction, float]] = []
         failures: list[LangprogError] = []
         for first in range(0, self.k, wave):
             works = [partial(self._draw, number, inputs) for number in range(first, first + wave)]
-            for one in await gather_in_order(works, wave):
-                if isinstance(one, LangprogError):
-                    failures.append(one)
+            for outcome in await gather_in_order(works, wave):
+                if isinstance(outcome, LangprogError):
+                    failures.append(outcome)
                 else:
-                    found.append(one)
-            if accepts and found and found[-1][1] > 0:
+                    judged.append(outcome)
+            if accepts and judged and judged[-1][1] > 0:
                 break
-        if not found:
+        if not judged:
             raise failures[0]
-        return max(found, key=lambda one: one[1])[0]
+        return max(judged, key=lambda pair: pair[1])[0]
 
     async def _draw(
         self, number: int, inputs: Mapping[str, Any]

@@ -249,17 +249,21 @@ def on_model(program: Module, model: str | ModelRef | LanguageModel) -> Module:
     """
     taken = model_from(model, "a model of over(...)")
     parameters = program.parameters().items()
-    open_ones = [key for key, one in parameters if one.kind == "model" and one.value is None]
-    if not open_ones:
+    open_keys = [
+        key
+        for key, parameter in parameters
+        if parameter.kind == "model" and parameter.value is None
+    ]
+    if not open_keys:
         raise InputError(
             f"no predictor of {type(program).__name__} leaves its model open, so {taken} would "
             "not be asked"
         )
-    return program.with_parameters(dict.fromkeys(open_ones, taken))
+    return program.with_parameters(dict.fromkeys(open_keys, taken))
 
 
 def _tiers(values: Sequence[Any], steps: int) -> tuple[Tier, ...]:
-    tiers = tuple(one if isinstance(one, Tier) else Tier(*one) for one in values)
+    tiers = tuple(value if isinstance(value, Tier) else Tier(*value) for value in values)
     places = [tier.step for tier in tiers]
     if not tiers or len(set(places)) < len(places) or not set(places) <= set(range(steps)):
         raise InputError(f"tiers are steps from 0 to {steps - 1}, each once, not {places}")

@@ -58,12 +58,12 @@ class Reading:
             return error
 
 
-def _is_same(one: Completion, other: Completion) -> bool:
-    # Wrappers hand on copies, which share what the endpoint said.
+def _is_same(first: Completion, second: Completion) -> bool:
+    # Wrappers pass on copies that share the endpoint's reply.
     return (
-        one.texts is other.texts
-        and one.tool_calls is other.tool_calls
-        and one.finish_reasons == other.finish_reasons
+        first.texts is second.texts
+        and first.tool_calls is second.tool_calls
+        and first.finish_reasons == second.finish_reasons
     )
 
 

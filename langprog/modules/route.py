@@ -77,7 +77,7 @@ class Router:
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {
-            "centers": [[list(one) for one in center] for center in self.centers],
+            "centers": [[list(entry) for entry in center] for center in self.centers],
             "buckets": self.buckets,
             "quality": [list(row) for row in self.quality],
             "cost": list(self.cost),

@@ -231,7 +231,7 @@ def signal_from(value: Any) -> Signal:
     if isinstance(value, Signal):
         return value
     members: dict[str, type[Signal]] = {
-        one.name: one for one in (LogProbability, Agreement, Checked, Learned)
+        kind.name: kind for kind in (LogProbability, Agreement, Checked, Learned)
     }
     settings: dict[str, Any] = {"signal": value} if isinstance(value, str) else dict(value)
     member = members.get(str(settings.pop("signal", "")))
@@ -260,16 +260,19 @@ def token_features(steps: Sequence[TraceStep], *, logprobs: bool = True) -> list
     Raises:
         ModelError: A model gave no log-probabilities, though they are looked at.
     """
-    said = sum(step.completions[-1].usage.completion_tokens for step in steps if step.completions)
+    length = sum(
+        step.completions[-1].usage.completion_tokens for step in steps if step.completions
+    )
     if not logprobs:
-        return [*[0.0] * (TOKEN_FEATURES - 1), math.log1p(said)]
-    found = _token_logprobs(steps)
-    quantiles = [_quantile(found, place) for place in QUANTILES]
-    return [*quantiles, math.fsum(found) / len(found), math.log1p(said)]
+        return [*[0.0] * (TOKEN_FEATURES - 1), math.log1p(length)]
+    logprobs_read = _token_logprobs(steps)
+    quantiles = [_quantile(logprobs_read, place) for place in QUANTILES]
+    mean = math.fsum(logprobs_read) / len(logprobs_read)
+    return [*quantiles, mean, math.log1p(length)]
 
 
 def _token_logprobs(steps: Sequence[TraceStep]) -> list[float]:
-    found: list[float] = []
+    logprobs: list[float] = []
     for step in steps:
         if not step.completions:
             continue
@@ -279,10 +282,10 @@ def _token_logprobs(steps: Sequence[TraceStep]) -> list[float]:
                 f"{read.model} gives no log-probabilities: take signal='agreement' or "
                 "signal='check'"
             )
-        found.extend(read.logprobs[0])
-    if not found:
-        raise InputError("no model was asked, so there are no log-probabilities to look at")
-    return sorted(found)
+        logprobs.extend(read.logprobs[0])
+    if not logprobs:
+        raise InputError("no model was called, so there are no log-probabilities to read")
+    return sorted(logprobs)
 
 
 def _quantile(ordered: Sequence[float], place: float) -> float:

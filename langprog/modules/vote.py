@@ -194,18 +194,18 @@ class Vote(Around):
             if not wave:
                 break
             works = [partial(self._draw, number, inputs) for number in range(asked, asked + wave)]
-            for found in await gather_in_order(works, wave):
-                if isinstance(found, LangprogError):
-                    failures.append(found)
+            for outcome in await gather_in_order(works, wave):
+                if isinstance(outcome, LangprogError):
+                    failures.append(outcome)
                 else:
-                    drawn.append(found)
+                    drawn.append(outcome)
             asked += wave
         if not drawn:
             raise failures[0]
         kept = [answer for answer, good in drawn if good] or [answer for answer, _ in drawn]
-        votes = Counter(answer_key(one, self.on) for one in kept)
+        votes = Counter(answer_key(answer, self.on) for answer in kept)
         top, count = votes.most_common(1)[0]
-        winner = next(one for one in kept if answer_key(one, self.on) == top)
+        winner = next(answer for answer in kept if answer_key(answer, self.on) == top)
         return Tally(winner, count / len(kept), len(kept))
 
     async def _draw(

@@ -234,14 +234,14 @@ def request_logprobs() -> Iterator[None]:
 
 
 @contextmanager
-def assume_schemas(found: Mapping[tuple[str, str], bool]) -> Iterator[None]:
-    """Take it as known inside which models keep to a response schema.
+def assume_schemas(known: Mapping[tuple[str, str], bool]) -> Iterator[None]:
+    """Use these findings, inside the block, on which models honor a response schema.
 
     Args:
-        found: Whether they do, by the model's name and endpoint.
+        known: Whether each does, by the model's name and endpoint.
     """
     now = current()
-    with use_settings(replace(now, schemas=MappingProxyType({**now.schemas, **found}))):
+    with use_settings(replace(now, schemas=MappingProxyType({**now.schemas, **known}))):
         yield
 
 

@@ -178,21 +178,21 @@ FORMS: tuple[tuple[str, str], ...] = (
 
 
 def answer(
-    load_runner: Runner, episode: Episode, form: str = "chat", most: int = 64
+    runner: Runner, episode: Episode, form: str = "chat", most: int = 64
 ) -> tuple[str, str]:
     """Return what the model answers to the last row of ``episode``, and the right answer."""
     messages = [(t.role, t.content) for t in turns(episode, form)]
-    _, drawn, _ = load_runner.answer(messages[:-1], Settings(max_tokens=most), 1)
+    _, drawn, _ = runner.answer(messages[:-1], Settings(max_tokens=most), 1)
     return drawn[0].text, messages[-1][1]
 
 
-def cell(load_runner: Runner, name: str, draw: Draw, count: int, form: str = "chat") -> Result:
+def cell(runner: Runner, name: str, draw: Draw, count: int, form: str = "chat") -> Result:
     """Return the exact matches of ``count`` seeded episodes; reasons before an answer are free."""
     rng = random.Random(f"evaluate/{name}")
     hits = []
     for _ in range(count):
         episode = draw(rng)
-        given, wanted = answer(load_runner, episode, form)
+        given, wanted = answer(runner, episode, form)
         if len(episode.outputs) > 1 and episode.outputs[0].name == "reasoning":
             last = f"[[{episode.outputs[-1].name}]]"
             given, wanted = given.rpartition(last)[2], wanted.rpartition(last)[2]
@@ -200,15 +200,15 @@ def cell(load_runner: Runner, name: str, draw: Draw, count: int, form: str = "ch
     return Result(f"{name} ({form})" if form != "chat" else name, sum(hits), count, tuple(hits))
 
 
-def voted(load_runner: Runner, name: str, draw: Draw, count: int, votes: int = 9) -> list[Result]:
+def vote(runner: Runner, name: str, draw: Draw, count: int, votes: int = 9) -> list[Result]:
     """Return the first answer at temperature 1, and the most frequent of ``votes`` of them."""
     rng = random.Random(f"evaluate/votes/{name}")
     single, most = [], []
     for number in range(count):
         messages = [(t.role, t.content) for t in turns(draw(rng), "chat")]
         settings = Settings(temperature=1.0, max_tokens=64, seed=number)
-        _, drawn, _ = load_runner.answer(messages[:-1], settings, votes)
-        said = [one.text for one in drawn]
+        _, drawn, _ = runner.answer(messages[:-1], settings, votes)
+        said = [draw.text for draw in drawn]
         single.append(said[0] == messages[-1][1])
         most.append(Counter(said).most_common(1)[0][0] == messages[-1][1])
     return [
@@ -217,19 +217,19 @@ def voted(load_runner: Runner, name: str, draw: Draw, count: int, votes: int = 9
     ]
 
 
-def _asked(task: classify.Labelling, text: str, wording: str, label: str) -> Episode:
+def _ask(task: classify.Labelling, text: str, wording: str, label: str) -> Episode:
     phrase = "one of: " + ", ".join(g.label for g in task.groups)
     row = Row({task.source: text}, {task.target: label})
     return Episode(wording, (Slot(task.source),), (Slot(task.target, phrase),), (row,))
 
 
-def proposals(load_runner: Runner, tasks: int, rows: int = 10) -> Iterator[tuple[float, float]]:
+def proposals(runner: Runner, tasks: int, rows: int = 10) -> Iterator[tuple[float, float]]:
     """Yield, for held-out tasks, accuracy under a vague instruction and under a proposal."""
     rng = random.Random("evaluate/proposals")
     for _ in range(tasks):
         task = _task(rng, count=rng.choice((2, 3, 4)))
         task = replace(task, style=replace(task.style, words=min(task.style.words, 12), stray=0.0))
-        shown = propose.drawn(rng, task, 6)
+        shown = propose.draw_rows(rng, task, 6)
         inputs = {
             "program": f"predict: {task.source} -> {task.target}",
             "task": propose.task_line(task),
@@ -243,16 +243,16 @@ def proposals(load_runner: Runner, tasks: int, rows: int = 10) -> Iterator[tuple
             (Slot("instruction"),),
             (Row(dict(inputs), {"instruction": ""}),),
         )
-        text, _right = answer(load_runner, episode, most=120)
+        text, _right = answer(runner, episode, most=120)
         proposed = text.partition("]]\n")[2]
-        fresh = propose.drawn(rng, task, rows)
+        fresh = propose.draw_rows(rng, task, rows)
 
         def share(
             wording: str,
             task: classify.Labelling = task,
             fresh: list[tuple[str, classify.Group]] = fresh,
         ) -> float:
-            pairs = [answer(load_runner, _asked(task, t, wording, g.label)) for t, g in fresh]
+            pairs = [answer(runner, _ask(task, t, wording, g.label)) for t, g in fresh]
             return sum(a == b for a, b in pairs) / len(pairs)
 
         yield share(f"Give the {task.target}."), share(proposed)
@@ -266,7 +266,7 @@ _MAP = (
 _URGENT = "Choose high for urgent matters, normal for usual matters, low for things that can wait."
 
 
-def outside(load_runner: Runner) -> Iterator[Result]:
+def outside(runner: Runner) -> Iterator[Result]:
     """Yield results on tickets written by hand, in words that the generator does not use."""
     rows = [json.loads(line) for line in OUTSIDE.read_text(encoding="utf-8").splitlines()]
     vague = "Route the ticket to the right team."
@@ -285,7 +285,7 @@ def outside(load_runner: Runner) -> Iterator[Result]:
         right = 0
         for row, seed in draws:
             episode = _outside(rows, row, seed, demos, wording, field, codes)
-            given, wanted = answer(load_runner, episode)
+            given, wanted = answer(runner, episode)
             right += given == wanted
         yield Result(f"hand-written tickets: {name}", right, len(draws))
 
