@@ -163,7 +163,7 @@ def _settle(reservations: list[Reservation], completion: Completion) -> None:
     if completion.cached:
         return _close(reservations, "nothing")
     while reservations:
-        reservations.pop().settle(completion)
+        reservations.pop().settle(completion.spend)
 
 
 def keep_budgets(model: LanguageModel, ledger: Ledger) -> LanguageModel:
@@ -176,4 +176,5 @@ def keep_budgets(model: LanguageModel, ledger: Ledger) -> LanguageModel:
     if any(isinstance(layer, Budgeted) for layer in layers_of(model)):
         return model
     # The wrapper keeps the model, so that its id stays taken as long as this knows it.
-    return ledger.guards.setdefault(id(model), Budgeted(model))
+    guard: LanguageModel = ledger.guards.setdefault(id(model), Budgeted(model))
+    return guard

@@ -12,12 +12,12 @@ It is imported when an artifact holds such a node, or such a module is written.
 
 from __future__ import annotations
 
-import importlib
 import sys
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from langprog.errors import ArtifactError
+from langprog.modules.containers import ModuleBase
 from langprog.plugins import load_plugin
 
 if TYPE_CHECKING:
@@ -81,11 +81,10 @@ def kind_of(node: Any) -> str:
 def _own_kinds() -> dict[str, type[Module]]:
     package = sys.modules[__package__]
     public = {name: getattr(package, name) for name in package.__all__}
-    base: type[Module] = public["Module"]
     return {
-        name: value
+        name: cast("type[Module]", value)
         for name, value in public.items()
-        if isinstance(value, type) and issubclass(value, base) and vars(value).get("node")
+        if isinstance(value, type) and issubclass(value, ModuleBase) and vars(value).get("node")
     }
 
 
@@ -97,8 +96,7 @@ def _entry_points(kind: str | None = None) -> tuple[EntryPoint, ...]:
 
 def _load(point: EntryPoint) -> type[Module]:
     cls = load_plugin(point, "the kind of module", ArtifactError)
-    base = importlib.import_module(f"{__package__}.base").Module
-    fits = isinstance(cls, type) and issubclass(cls, base)
+    fits = isinstance(cls, type) and issubclass(cls, ModuleBase)
     if not fits or kind_of(vars(cls).get("node")) != point.name:
         raise ArtifactError(
             f"{point.value} is not the kind of module {point.name!r}: that is an lp.Module class "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
 from typing import Unpack
@@ -84,9 +83,9 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
 
 
 def _make_embedded(name: str, options: CheckedOptions) -> LanguageModel:
-    # The engine needs numpy, so it is imported only where an embedded model is asked for.
-    pocket = importlib.import_module("langprog.pocket")
-    client = pocket.PocketLM(name, defaults=options.sampling)
+    from langprog.pocket import PocketLM  # noqa: PLC0415 - the engine imports numpy
+
+    client = PocketLM(name, defaults=options.sampling)
     nominal = Price(client.size.input_price, client.size.output_price, source="nominal")
     priced = Priced(_with_capabilities(client, options.takes_schema), options.price or nominal)
     return _with_cache(Budgeted(priced, in_force=ledgers_in_force), options.cache, in_process=True)

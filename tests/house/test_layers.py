@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,41 @@ def test_rooms_stay_small(path: Path) -> None:
             start = first.end_lineno if documented else node.lineno
             length = (node.end_lineno or 0) - (start or 0)
             assert length <= LONGEST_FUNCTION, f"{named(path)}: {node.name} has {length} lines"
+
+
+def run_time_imports(node: ast.AST) -> Iterator[str]:
+    """Modules that are imported when the code runs, at the top or later."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(child, ast.ImportFrom) and child.module:
+            yield child.module
+        yield from run_time_imports(child)
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if (ROOT / "langprog" / room).is_dir()])
+def test_files_of_a_room_import_one_another_one_way(room: str) -> None:
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in sources(f"langprog/{room}")
+    }
+    graph = {
+        name: set(run_time_imports(ast.parse(path.read_text()))) & (files.keys() - {name})
+        for name, path in files.items()
+    }
+    list(TopologicalSorter(graph).static_order())  # raises CycleError
+
+
+@pytest.mark.parametrize("path", ALL, ids=named)
+def test_own_modules_are_not_imported_by_string(path: Path) -> None:
+    if named(path) in ("langprog/cli/compiling.py", "langprog/cli/demo.py"):
+        return  # see test_upper_packages_are_named_where_a_command_needs_them_alone
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            name = ast.unparse(node.args[0])
+            assert "__package__" not in name, f"{named(path)}:{node.lineno}: {name}"
+            if named(path) != "langprog/__init__.py":  # its names are imported when first used
+                assert "langprog" not in name, f"{named(path)}:{node.lineno}: {name}"
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:
