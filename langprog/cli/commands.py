@@ -1,4 +1,4 @@
-"""What commands there are; each is imported when it is asked for, so that ``--help`` is quick."""
+"""The commands; each is imported only when it is called, so that ``--help`` stays quick."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+
+import langprog
+from langprog.cli.terminal import Terminal
 
 NAME = "langprog"
 
 
 @dataclass(frozen=True, slots=True)
 class CommandRef:
-    """Where a command is written, and its help in one line."""
+    """Where a command is defined, and its one line of help."""
 
     module: str
     function: str
@@ -42,7 +45,7 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
         "estimate": CommandRef(
             "langprog.cli.estimating",
             "estimate_compile",
-            "Say what compiling PROGRAM would take, and what its certificate could show.",
+            "Estimate what compiling PROGRAM costs and what its certificate could show.",
         ),
         "eval": CommandRef(
             "langprog.cli.evaluating",
@@ -74,10 +77,10 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
 
 
 class LazyGroup(TyperGroup):
-    """Lists commands by their one line of help; imports the one that is called."""
+    """Lists commands by their one line of help; imports only the one that is called."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Return the command that ``args`` ask for, imported by now."""
+        """Import and return the command that ``args`` name."""
         name, command, rest = super().resolve_command(ctx, args)
         path = name if self.name == NAME else f"{self.name} {name}"
         place = COMMANDS.get(path or "")
@@ -95,12 +98,14 @@ def make_application() -> typer.Typer:
     app = typer.Typer(
         name=NAME,
         cls=LazyGroup,
-        help="Declare language programs, compile them against a metric, run the frozen artifact.",
         add_completion=False,
         pretty_exceptions_enable=False,
     )
+    app.callback(
+        help="Declare language programs, compile them against a metric, run the frozen artifact."
+    )(_global_options)
     groups = {
-        "cache": typer.Typer(name="cache", cls=LazyGroup, help="Completions that were kept."),
+        "cache": typer.Typer(name="cache", cls=LazyGroup, help="The completion cache."),
         "lm": typer.Typer(name="lm", cls=LazyGroup, help="Language models."),
     }
     for path, place in COMMANDS.items():
@@ -111,5 +116,22 @@ def make_application() -> typer.Typer:
     return app
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        Terminal().say(f"{NAME} {langprog.__version__}")
+        raise typer.Exit
+
+
+def _global_options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options of the command line itself; ``--version`` acts in its callback."""
+
+
 def _placeholder() -> None:
-    """Stand in a list of commands for one that is not imported."""
+    """Stand in for a command that is not imported yet."""

@@ -1,4 +1,4 @@
-"""``langprog estimate``: what a compile would take and could show, before it is paid for."""
+"""``langprog estimate``: what a compile costs and could show, before anything is paid."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
     width: Annotated[int, Option(help="Examples in work at the same time.", min=1)] = 64,
     json_: Annotated[bool, Option("--json", help="One JSON object.")] = False,
 ) -> int:
-    """Say what compiling PROGRAM would take, and what its certificate could show.
+    """Estimate what compiling PROGRAM costs and what its certificate could show.
 
     Runs the program on at most 12 validation examples, twice. Exit code 1: not worth starting.
     """

@@ -21,6 +21,17 @@ from langprog.modules.vote import Vote
 from langprog.modules.words import dot, hash_words
 from langprog.runtime import request_logprobs
 
+__all__ = [
+    "Agreement",
+    "Checked",
+    "Learned",
+    "LogProbability",
+    "Rule",
+    "Signal",
+    "signal_from",
+    "token_features",
+]
+
 SignalName = Literal["logprob", "agreement", "check", "learned"]
 
 # Places between the least and the most certain token that a learned rule looks at.

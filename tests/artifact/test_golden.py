@@ -100,7 +100,7 @@ def everything() -> lp.Module:
         tiered=lp.Cascade(
             [lp.Predict("paint -> price: int"), lp.Predict("paint -> price: int")],
             tiers=[Tier(1, 0.75), Tier(0, None)],
-            signal=lp.Learned(rules, 64),
+            signal=lp.signals.Learned(rules, 64),
             check=lp.Predict("paint, price -> fair: bool"),
         ),
         simple=lp.Cascade.over(lp.Predict("price: int -> offer"), ["house/a", "house/b"]),

@@ -103,7 +103,9 @@ def several(draw: st.DrawFn, asked: lp.Module) -> lp.Module:
         return lp.Cascade([asked, asked], thresholds=[draw(SHARES)], signal=signal, check=judge)
     if kind == "learned":
         rule = Rule(draw(st.floats(-9, 9)), (), ((3, draw(SHARES)),))
-        return lp.Cascade([asked], signal=lp.Learned((rule,), 16), tiers=[[0, draw(SHARES)]])
+        return lp.Cascade(
+            [asked], signal=lp.signals.Learned((rule,), 16), tiers=[[0, draw(SHARES)]]
+        )
     center = ((draw(st.integers(0, 15)), 1.0),)
     router = lp.Router((center,), 16, ((draw(SHARES), draw(SHARES)),), (1.0, 2.0), draw(SHARES))
     return lp.Route([asked, lp.Vote(asked, k=3)], router=router)

@@ -58,7 +58,7 @@ def compiled(optimizer: FrugalCascade | Sequence, count: int = 300, **options):
 @pytest.mark.parametrize(
     "signal",
     [
-        lp.LogProbability(),
+        lp.signals.LogProbability(),
         "check",
         "learned",
     ],
