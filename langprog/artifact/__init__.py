@@ -7,11 +7,9 @@
 - ``own_types``, ``namespaces``: the user's types in a loaded program, and where they are.
 - ``proof``, ``samples``: the round trip. ``digest``, ``secrets``: what is signed, what is refused.
 - ``model_table``: prices, endpoints, and which models a loaded program may ask.
-- ``diff``: what changed between two artifacts.
 """
 
-from langprog.artifact.diff import ArtifactDiff, PredictorDiff, Words, diff_artifacts, word_diff
-from langprog.artifact.digest import canonical_json, digest_of
+from langprog.artifact.digest import digest_of
 from langprog.artifact.files import Artifact, load, read_artifact
 from langprog.artifact.model_table import models_in, with_models
 from langprog.artifact.nodes import program_to_json
@@ -21,12 +19,7 @@ from langprog.evaluation import looks_secret
 
 __all__ = [
     "Artifact",
-    "ArtifactDiff",
-    "PredictorDiff",
-    "Words",
-    "canonical_json",
     "check_writable",
-    "diff_artifacts",
     "digest_of",
     "load",
     "looks_secret",
@@ -37,5 +30,4 @@ __all__ = [
     "save",
     "save_program",
     "with_models",
-    "word_diff",
 ]

@@ -14,10 +14,8 @@ from langprog.artifact.classes import Classes, class_name, source_digest
 from langprog.artifact.own_types import ClassTypes
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import (
-    ROOT,
     Module,
     Node,
-    PredictNode,
     SameNode,
     UserNode,
     is_kind,
@@ -127,27 +125,11 @@ def _make_module(node: Node, parts: Mapping[str, Module], classes: Classes) -> M
     return cls.from_node(node, parts, ClassTypes(classes))
 
 
-def predict_nodes(node: Node, prefix: str = "") -> Iterator[tuple[str, PredictNode]]:
-    """Yield every predictor's node by its path, as ``program.predictors()`` names them."""
-    if isinstance(node, PredictNode):
-        yield prefix or "predict", node
-    for name, part in node.children().items():
-        yield from predict_nodes(part, f"{prefix}.{name}" if prefix else name)
-
-
 def model_names(node: Node) -> Iterator[str]:
     """Yield the name of every model in a program, as often as it comes."""
     yield from node.model_names()
     for part in node.children().values():
         yield from model_names(part)
-
-
-def settings_in(node: Node, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield what every module is set to beside its prompts, by path and name."""
-    for name, value in node.own_settings().items():
-        yield f"{prefix or ROOT}.{name}", value
-    for name, part in node.children().items():
-        yield from settings_in(part, f"{prefix}.{name}" if prefix else name)
 
 
 def user_classes(node: Node) -> Iterator[str]:

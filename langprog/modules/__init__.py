@@ -36,7 +36,7 @@ from langprog.modules.origin import Origin, origin_of, with_origin
 from langprog.modules.parallel import parallel
 from langprog.modules.parameter_data import own_parameter_from_data, own_parameters_to_data
 from langprog.modules.pipeline import Pipeline
-from langprog.modules.predict import Predict, PredictNode
+from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
 from langprog.modules.refine import Refine
 from langprog.modules.registry import is_kind, module_type
@@ -53,7 +53,7 @@ from langprog.modules.signals import (
     token_features,
 )
 from langprog.modules.trace import Recorder, RunUsage, TraceStep, record_trace, usage_of
-from langprog.modules.tree import ROOT, Parameter, ParameterKind, Tree
+from langprog.modules.tree import Parameter, ParameterKind, Tree
 from langprog.modules.vote import Tally, Vote, answer_key
 from langprog.modules.words import hash_words
 
@@ -76,9 +76,7 @@ __all__ = [
     "Part",
     "Pipeline",
     "Predict",
-    "PredictNode",
     "Prediction",
-    "ROOT",
     "Recorder",
     "Refine",
     "Route",

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from langprog.errors import (
-    CheckError,
     ContentFilterError,
     ContextWindowError,
     InputError,
@@ -24,7 +23,6 @@ from langprog.signature import FieldSpec
 SURVIVED = (
     TransportError,
     ParseError,
-    CheckError,
     ContextWindowError,
     ContentFilterError,
     TruncatedError,

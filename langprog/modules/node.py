@@ -51,22 +51,9 @@ class Node(Strict):
                 inside |= {at: item for at, item in items.items() if isinstance(item, Node)}
         return inside
 
-    def own_settings(self) -> dict[str, Any]:
-        """Return what the module is set to, without the modules inside, for a comparison."""
-        return {
-            name: value
-            for name, value in self.model_dump(exclude={"module"}).items()
-            if not _holds_nodes(getattr(self, name))
-        }
-
     def model_names(self) -> Iterator[str]:
         """Yield the names of the models that the module itself asks."""
         return iter(())
-
-
-def _holds_nodes(value: Any) -> bool:
-    inside = value if isinstance(value, list) else [value]
-    return any(isinstance(item, (Node, Part)) for item in inside)
 
 
 def read_node(value: Any) -> Node:
@@ -164,10 +151,6 @@ class SameNode(Node):
     module: Literal["same"]
     path: str
 
-    def own_settings(self) -> dict[str, Any]:
-        """Return nothing: it is set where it stands first."""
-        return {}
-
 
 class ParameterData(Strict):
     """A parameter that a user's module declares itself."""
@@ -202,11 +185,6 @@ class UserNode(Node):
             ArtifactError: A name comes twice.
         """
         return parts_by_name(self.parts)
-
-    def own_settings(self) -> dict[str, Any]:
-        """Return its plain attributes and its own parameters."""
-        own = {name: parameter.value for name, parameter in self.parameters.items()}
-        return {**self.settings, **own}
 
     def model_names(self) -> Iterator[str]:
         """Yield the models among its own parameters."""

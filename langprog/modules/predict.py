@@ -69,10 +69,6 @@ class PredictNode(Node):
     sampling: SamplingData
     checked_by: ClassData | None = None
 
-    def own_settings(self) -> dict[str, Any]:
-        """Return nothing: its prompts are compared in full."""
-        return {}
-
     def model_names(self) -> Iterator[str]:
         """Yield the name of its model, if it has one."""
         return iter(() if self.model is None else (self.model,))

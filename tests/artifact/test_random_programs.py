@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import create_model
 
 import langprog as lp
-from langprog.artifact import canonical_json, read_artifact, save_program
+from langprog.artifact import read_artifact, save_program
+from langprog.artifact.digest import canonical_json
 from langprog.artifact.proof import difference_of
 from langprog.modules import Rule
 from langprog.signature import FieldSpec, SignatureSpec

@@ -64,14 +64,6 @@ def encode(
     return Document(ids, weights)
 
 
-def prompt_ids(tokenizer: Tokenizer, messages: Sequence[tuple[str, str]]) -> list[int]:
-    """Return messages as the model reads them, up to where it answers."""
-    ids: list[int] = []
-    for role, content in messages:
-        ids += [_ROLES[role], *tokenizer.encode(content), END]
-    return [*ids, ASSISTANT]
-
-
 @dataclass(frozen=True)
 class Hardness:
     """How hard an associative document is."""
