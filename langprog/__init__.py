@@ -27,13 +27,9 @@ if TYPE_CHECKING:
     from langprog.lm import Request as Request
     from langprog.lm import Sampling as Sampling
     from langprog.lm import ScriptedLM as ScriptedLM
-    from langprog.modules import Agreement as Agreement
     from langprog.modules import BestOf as BestOf
     from langprog.modules import Cascade as Cascade
     from langprog.modules import ChainOfThought as ChainOfThought
-    from langprog.modules import Checked as Checked
-    from langprog.modules import Learned as Learned
-    from langprog.modules import LogProbability as LogProbability
     from langprog.modules import Module as Module
     from langprog.modules import Parameter as Parameter
     from langprog.modules import Pipeline as Pipeline
@@ -45,6 +41,7 @@ if TYPE_CHECKING:
     from langprog.modules import Vote as Vote
     from langprog.modules import parallel as parallel
     from langprog.modules import record_trace as record_trace
+    from langprog.modules import signals as signals
     from langprog.runtime import LM as LM
     from langprog.runtime import configure as configure
     from langprog.runtime import using as using
@@ -53,20 +50,17 @@ if TYPE_CHECKING:
     from langprog.signature import Signature as Signature
 
 _ROOM_OF = {
-    "Agreement": "modules",
     "BestOf": "modules",
     "Budget": "lm",
     "Cascade": "modules",
     "ChainOfThought": "modules",
-    "Checked": "modules",
     "Comparison": "evaluation",
     "Completion": "lm",
     "Example": "example",
     "Input": "signature",
     "LM": "runtime",
     "LangprogError": "errors",
-    "Learned": "modules",
-    "LogProbability": "modules",
+    "LogProbability": "modules",  # unlisted: lp.signals has it with the other signals
     "Message": "lm",
     "ModelRef": "lm",
     "Module": "modules",
@@ -94,26 +88,23 @@ _ROOM_OF = {
     "parallel": "modules",
     "record_trace": "modules",
     "save": "artifact",
+    "signals": "modules",
     "using": "runtime",
 }
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Agreement",
     "BestOf",
     "Budget",
     "Cascade",
     "ChainOfThought",
-    "Checked",
     "Comparison",
     "Completion",
     "Example",
     "Input",
     "LM",
     "LangprogError",
-    "Learned",
-    "LogProbability",
     "Message",
     "ModelRef",
     "Module",
@@ -141,6 +132,7 @@ __all__ = [
     "parallel",
     "record_trace",
     "save",
+    "signals",
     "using",
 ]
 

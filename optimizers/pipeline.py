@@ -15,7 +15,7 @@ from langprog import Module, using
 from langprog.errors import BudgetExceeded, InputError
 from langprog.evaluation import metric_name
 from langprog.lm import Cost, LanguageModel, Ledger, ModelRef, Recorded, keep_budgets, model_from
-from langprog.runtime import deciding_schemas
+from langprog.runtime import assume_schemas
 from optimizers.budget.forecast import ForecastInputs
 from optimizers.budget.plan import REPAIR_MARGIN, BudgetShare, plan_budget, subtract_spent
 from optimizers.evaluation.binding import KnownModels, bind_program, check_models
@@ -165,7 +165,7 @@ class _Compilation:
             await dialects.negotiate(
                 request.program, request.parts.train, searcher.signals(request.program)
             )
-            with deciding_schemas(dialects.schemas):
+            with assume_schemas(dialects.schemas):
                 return await self._search_and_certify()
 
     async def _search_and_certify(self) -> Compiled:

@@ -26,7 +26,7 @@ from langprog.artifact.nodes import (
     program_from_node,
     user_classes,
 )
-from langprog.artifact.reading import data_in, one_line
+from langprog.artifact.reading import one_line, read_object
 from langprog.errors import ArtifactError, ModelError
 from langprog.modules import UNKNOWN_KIND, Module, Origin, with_origin
 
@@ -136,13 +136,13 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
         ArtifactError: It is missing, damaged, tampered with, of a newer format or incomplete.
     """
     try:
-        return _read(Path(path))
+        return _read_file(Path(path))
     except ArtifactError as error:
         raise ArtifactError(one_line(str(error))) from None
 
 
-def _read(file: Path) -> Artifact:
-    data = data_in(file)
+def _read_file(file: Path) -> Artifact:
+    data = read_object(file)
     version = data["format"]
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ArtifactError(f"{file}: {version!r:.40} is no format version")

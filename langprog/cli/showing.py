@@ -23,19 +23,19 @@ def show(
     json_: Annotated[bool, typer.Option("--json", help="The whole file as JSON.")] = False,
 ) -> None:
     """Show the program, its prompts, its models and the evidence for it."""
-    found = read_artifact(artifact)
+    loaded = read_artifact(artifact)
     if json_:
-        write_json(found.data.model_dump(mode="json", by_alias=True))
+        write_json(loaded.data.model_dump(mode="json", by_alias=True))
         return
     terminal = Terminal()
-    terminal.say(f"{found.path}  {found.digest}")
-    terminal.say(f"format {found.format}, written by langprog {found.data.langprog}")
+    terminal.say(f"{loaded.path}  {loaded.digest}")
+    terminal.say(f"format {loaded.format}, written by langprog {loaded.data.langprog}")
     try:
-        _show_program(terminal, found.program())
+        _show_program(terminal, loaded.program())
     except ArtifactError as error:
         terminal.say(f"\n{error}")
-    _show_lineage(terminal, found)
-    _show_evidence(terminal, found)
+    _show_lineage(terminal, loaded)
+    _show_evidence(terminal, loaded)
 
 
 def _show_program(terminal: Terminal, program: Module) -> None:
@@ -49,12 +49,12 @@ def _show_program(terminal: Terminal, program: Module) -> None:
         if path in predictors:
             _show_predictor(terminal, predictors[path])
         else:
-            terminal.pairs({"kind": type(module).__name__, **_said(own)}.items())
+            terminal.pairs({"kind": type(module).__name__, **_parameter_lines(own)}.items())
 
 
-def _said(own: Mapping[str, Parameter]) -> dict[str, str]:
+def _parameter_lines(own: Mapping[str, Parameter]) -> dict[str, str]:
     """Return parameters in a line each; a router or a learned signal is cut off."""
-    lines = {name: json.dumps(one.value, default=str) for name, one in own.items()}
+    lines = {name: json.dumps(parameter.value, default=str) for name, parameter in own.items()}
     return {
         name: line if len(line) <= WIDEST else f"{line[:WIDEST]} ..."
         for name, line in lines.items()

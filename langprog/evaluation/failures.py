@@ -15,7 +15,6 @@ from langprog.errors import (
     AuthError,
     BadRequestError,
     BudgetExceeded,
-    CheckError,
     ContentFilterError,
     ContextWindowError,
     InputError,
@@ -30,9 +29,7 @@ from langprog.errors import (
 from langprog.evaluation.redaction import redacted
 from langprog.modules import TraceStep
 
-FailureKind = Literal[
-    "transport", "budget", "truncated", "parse", "check", "refused", "error", "judge"
-]
+FailureKind = Literal["transport", "budget", "truncated", "parse", "refused", "error", "judge"]
 
 # The first kind that fits counts; an LMError of no other kind is nobody's wrong answer either.
 _KINDS: tuple[tuple[type[Exception], FailureKind], ...] = (
@@ -40,7 +37,6 @@ _KINDS: tuple[tuple[type[Exception], FailureKind], ...] = (
     (BudgetExceeded, "budget"),
     (TruncatedError, "truncated"),
     (ParseError, "parse"),
-    (CheckError, "check"),
     (ContextWindowError, "refused"),
     (ContentFilterError, "refused"),
     (LMError, "transport"),
@@ -58,8 +54,8 @@ class Failure:
 
     Args:
         kind: ``transport``, ``budget``, ``truncated`` (cut off at the limit of tokens), ``parse``,
-            ``check``, ``refused`` (context window or content filter), ``error`` (the program's own
-            code raised) or ``judge`` (a model that the metric asks gave no verdict).
+            ``refused`` (context window or content filter), ``error`` (the program's own code
+            raised) or ``judge`` (a model that the metric asks gave no verdict).
         message: What happened; without keys and passwords.
         path: The predictor where it happened; empty where that is not known.
     """

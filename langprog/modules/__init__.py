@@ -12,7 +12,7 @@
 - ``prediction``, ``trace``: what a call returns, and what happened in it.
 """
 
-from langprog.modules.around import judged
+from langprog.modules.around import judge_answer
 from langprog.modules.base import Module
 from langprog.modules.best_of import BestOf
 from langprog.modules.cascade import Cascade, Tier
@@ -29,14 +29,14 @@ from langprog.modules.node import (
     Strict,
     Types,
     UserNode,
-    listed_parts,
-    named_parts,
+    parts_by_name,
+    parts_of_list,
 )
 from langprog.modules.origin import Origin, origin_of, with_origin
 from langprog.modules.parallel import parallel
 from langprog.modules.parameter_data import own_parameter_from_data, own_parameters_to_data
 from langprog.modules.pipeline import Pipeline
-from langprog.modules.predict import Predict, PredictNode
+from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
 from langprog.modules.refine import Refine
 from langprog.modules.registry import is_kind, module_type
@@ -53,9 +53,9 @@ from langprog.modules.signals import (
     token_features,
 )
 from langprog.modules.trace import Recorder, RunUsage, TraceStep, record_trace, usage_of
-from langprog.modules.tree import ROOT, Parameter, ParameterKind, Tree
+from langprog.modules.tree import Parameter, ParameterKind, Tree
 from langprog.modules.vote import Tally, Vote, answer_key
-from langprog.modules.words import hashed_words
+from langprog.modules.words import hash_words
 
 __all__ = [
     "Agreement",
@@ -76,9 +76,7 @@ __all__ = [
     "Part",
     "Pipeline",
     "Predict",
-    "PredictNode",
     "Prediction",
-    "ROOT",
     "Recorder",
     "Refine",
     "Route",
@@ -98,18 +96,18 @@ __all__ = [
     "UserNode",
     "Vote",
     "answer_key",
-    "hashed_words",
+    "hash_words",
     "hidden_modules",
     "is_kind",
-    "judged",
-    "listed_parts",
+    "judge_answer",
     "module_type",
-    "named_parts",
     "origin_of",
     "own_class_attributes",
     "own_parameter_from_data",
     "own_parameters_to_data",
     "parallel",
+    "parts_by_name",
+    "parts_of_list",
     "record_trace",
     "signal_from",
     "token_features",

@@ -51,22 +51,9 @@ class Node(Strict):
                 inside |= {at: item for at, item in items.items() if isinstance(item, Node)}
         return inside
 
-    def own_settings(self) -> dict[str, Any]:
-        """Return what the module is set to, without the modules inside, for a comparison."""
-        return {
-            name: value
-            for name, value in self.model_dump(exclude={"module"}).items()
-            if not _holds_nodes(getattr(self, name))
-        }
-
     def model_names(self) -> Iterator[str]:
         """Yield the names of the models that the module itself asks."""
         return iter(())
-
-
-def _holds_nodes(value: Any) -> bool:
-    inside = value if isinstance(value, list) else [value]
-    return any(isinstance(item, (Node, Part)) for item in inside)
 
 
 def read_node(value: Any) -> Node:
@@ -96,7 +83,7 @@ class Part(Strict):
     program: AnyNode
 
 
-def named_parts(listed: list[Part]) -> dict[str, Node]:
+def parts_by_name(listed: list[Part]) -> dict[str, Node]:
     """Return nodes by name.
 
     Raises:
@@ -108,7 +95,7 @@ def named_parts(listed: list[Part]) -> dict[str, Node]:
     return parts
 
 
-def listed_parts(parts: Mapping[str, Any], name: str) -> list[Any]:
+def parts_of_list(parts: Mapping[str, Any], name: str) -> list[Any]:
     """Return those of a module's parts that stand in its list ``name``, in their order."""
     return [part for key, part in parts.items() if key.startswith(f"{name}[")]
 
@@ -128,7 +115,7 @@ class ClassData(Strict):
 class Types(Protocol):
     """What an artifact knows of a signature's types beyond plain data."""
 
-    def checked_by(self, signature: SignatureSpec) -> dict[str, Any] | None:
+    def checking_class(self, signature: SignatureSpec) -> dict[str, Any] | None:
         """Return the class whose types check values with code, as data; ``None`` for none.
 
         Raises:
@@ -136,7 +123,9 @@ class Types(Protocol):
         """
         ...
 
-    def restored(self, signature: SignatureSpec, checked_by: ClassData | None) -> SignatureSpec:
+    def restore_types(
+        self, signature: SignatureSpec, checked_by: ClassData | None
+    ) -> SignatureSpec:
         """Return a signature that was read, with the types that the class declares.
 
         Raises:
@@ -161,10 +150,6 @@ class SameNode(Node):
 
     module: Literal["same"]
     path: str
-
-    def own_settings(self) -> dict[str, Any]:
-        """Return nothing: it is set where it stands first."""
-        return {}
 
 
 class ParameterData(Strict):
@@ -199,12 +184,7 @@ class UserNode(Node):
         Raises:
             ArtifactError: A name comes twice.
         """
-        return named_parts(self.parts)
-
-    def own_settings(self) -> dict[str, Any]:
-        """Return its plain attributes and its own parameters."""
-        own = {name: parameter.value for name, parameter in self.parameters.items()}
-        return {**self.settings, **own}
+        return parts_by_name(self.parts)
 
     def model_names(self) -> Iterator[str]:
         """Yield the models among its own parameters."""

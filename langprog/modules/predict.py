@@ -69,10 +69,6 @@ class PredictNode(Node):
     sampling: SamplingData
     checked_by: ClassData | None = None
 
-    def own_settings(self) -> dict[str, Any]:
-        """Return nothing: its prompts are compared in full."""
-        return {}
-
     def model_names(self) -> Iterator[str]:
         """Yield the name of its model, if it has one."""
         return iter(() if self.model is None else (self.model,))
@@ -135,7 +131,7 @@ class Predict(Module):
             spec = spec.with_instruction(instruction)
         self._set(
             signature=spec,
-            demos=_demos(spec, demos),
+            demos=_check_demos(spec, demos),
             model=None if model is None else model_from(model),
             adapter=None if adapter is None else check_adapter(adapter),
             sampling=Sampling(temperature=temperature, max_tokens=max_tokens).over(sampling),
@@ -201,7 +197,7 @@ class Predict(Module):
             if name == "instruction":
                 new._set(signature=new.signature.with_instruction(value))
             elif name == "demos":
-                new._set(demos=_demos(self.signature, value))
+                new._set(demos=_check_demos(self.signature, value))
             elif name == "adapter" and value is not None:
                 new._set(adapter=check_adapter(value))
             elif name == "model" and value is not None:
@@ -229,7 +225,7 @@ class Predict(Module):
             "adapter": adapter_to_data(self.adapter),
             "sampling": sampling_to_data(self.sampling),
         }
-        checked_by = types.checked_by(signature)
+        checked_by = types.checking_class(signature)
         return data if checked_by is None else {**data, "checked_by": checked_by}
 
     @classmethod
@@ -239,7 +235,7 @@ class Predict(Module):
             signature = SignatureSpec.from_json(node.signature)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ArtifactError(f"a signature cannot be read: {error}") from None
-        signature = types.restored(signature, node.checked_by)
+        signature = types.restore_types(signature, node.checked_by)
         return cls(
             signature,
             demos=[demo_from_data(signature, demo) for demo in node.demos],
@@ -256,7 +252,7 @@ class Predict(Module):
 
     async def aforward(self, **inputs: Any) -> Prediction:
         """Ask the model; one unreadable reply is sent back once."""
-        values = self.checked(inputs)
+        values = self.check_inputs(inputs)
         adapter = self._adapter()
         messages = adapter.render(self.signature, self.demos, values)
         completions: list[Completion] = []
@@ -287,7 +283,7 @@ class Predict(Module):
         try:
             completion = await ask(self.model, request)
         except BadRequestError as error:
-            raise _explained(error, request) from None
+            raise _explain_refusal(error, request) from None
         completions.append(completion)
         try:
             return read(completion)
@@ -326,7 +322,7 @@ class Predict(Module):
         )
         trace.add(step)
 
-    def checked(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def check_inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``inputs`` validated, in the signature's order.
 
         Raises:
@@ -352,7 +348,7 @@ class Predict(Module):
         return f"Predict({arrow!r}, demos={len(self.demos)}, model={model_name(self.model)!r})"
 
 
-def _explained(error: BadRequestError, request: Request) -> BadRequestError:
+def _explain_refusal(error: BadRequestError, request: Request) -> BadRequestError:
     """Return what an endpoint's refusal means for the user, where it is about the adapter."""
     if not request.tools or not _ABOUT_TOOLS.search(f"{error.said} {' '.join(error.params)}"):
         return error
@@ -366,10 +362,10 @@ def _explained(error: BadRequestError, request: Request) -> BadRequestError:
     )
 
 
-def _demos(
+def _check_demos(
     signature: SignatureSpec, demos: Sequence[Example | Mapping[str, Any]]
 ) -> tuple[Example, ...]:
-    found = []
+    examples = []
     for index, demo in enumerate(demos):
         example = demo if isinstance(demo, Example) else Example(**demo)
         if not any(name in example for name in signature.outputs):
@@ -377,5 +373,5 @@ def _demos(
                 f"demonstration {index} of {signature.name} has none of the outputs "
                 f"{', '.join(signature.outputs)}"
             )
-        found.append(example)
-    return tuple(found)
+        examples.append(example)
+    return tuple(examples)

@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from langprog.errors import LangprogError
 from langprog.lm import Completion, Message
-from langprog.runtime import ThreadContext, overlaid, overlay
+from langprog.runtime import ThreadContext, overlay, use_settings
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -149,7 +149,7 @@ recorder: ContextVar[Recorder | None] = ContextVar("langprog_recorder", default=
 
 
 @contextmanager
-def entered(inner: Recorder | None) -> Iterator[None]:
+def use_recorder(inner: Recorder | None) -> Iterator[None]:
     """Make ``inner`` the recorder of what is called inside the block."""
     token = recorder.set(inner)
     try:
@@ -170,7 +170,7 @@ def record_trace(paths: Mapping[int, str] | None = None) -> Iterator[Recorder]:
     """
     threads.install()
     outer = Recorder(paths or {})
-    with entered(outer):
+    with use_recorder(outer):
         try:
             yield outer
         finally:
@@ -178,7 +178,7 @@ def record_trace(paths: Mapping[int, str] | None = None) -> Iterator[Recorder]:
 
 
 @contextmanager
-def place() -> Iterator[Recorder]:
+def record_part() -> Iterator[Recorder]:
     """Record what is called inside as one part of the call around it, if there is any.
 
     The part's place among the steps is that of the block's start.
@@ -189,11 +189,11 @@ def place() -> Iterator[Recorder]:
             yield inner
     else:
         inner = outer.inner()
-        with entered(inner):
+        with use_recorder(inner):
             yield inner
 
 
-def _carried(function: Callable[P, T]) -> Callable[P, T] | None:
+def _carry_context(function: Callable[P, T]) -> Callable[P, T] | None:
     outer = recorder.get()
     if outer is None:
         return None
@@ -201,23 +201,23 @@ def _carried(function: Callable[P, T]) -> Callable[P, T] | None:
     inner, settings = outer.inner(), overlay()
 
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        with entered(inner), overlaid(settings):
+        with use_recorder(inner), use_settings(settings):
             return function(*args, **kwargs)
 
     return run
 
 
-def _cleared(function: Callable[P, T]) -> Callable[P, T]:
+def _clear_context(function: Callable[P, T]) -> Callable[P, T]:
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         if recorder.get() is None:
             return function(*args, **kwargs)
-        with entered(None), overlaid(None):
+        with use_recorder(None), use_settings(None):
             return function(*args, **kwargs)
 
     return run
 
 
-threads = ThreadContext(_carried, _cleared)
+threads = ThreadContext(_carry_context, _clear_context)
 
 
 def usage_of(steps: tuple[TraceStep, ...], latency: float) -> RunUsage:

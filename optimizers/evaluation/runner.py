@@ -9,7 +9,7 @@ from functools import partial
 from langprog import Example, Module
 from langprog.errors import BudgetExceeded
 from langprog.evaluation import Metric, Row, aevaluate
-from langprog.runtime import in_order
+from langprog.runtime import gather_in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ async def _all(jobs: Sequence[Job], metric: Metric, concurrency: int) -> list[li
         report = await aevaluate(program, job.examples, metric, concurrency=each)
         return list(report.rows)
 
-    results = await in_order([partial(one, job) for job in jobs], at_once)
+    results = await gather_in_order([partial(one, job) for job in jobs], at_once)
     for rows in results:
         for row in rows:
             if row.failure is not None and row.failure.kind == "budget":
