@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from langprog.evaluation import Score as Score
     from langprog.evaluation import compare as compare
     from langprog.evaluation import evaluate as evaluate
+    from langprog.evaluation import metric as metric
     from langprog.example import Example as Example
     from langprog.example import load_examples as load_examples
     from langprog.lm import Budget as Budget
@@ -85,6 +86,7 @@ _ROOM_OF = {
     "evaluate": "evaluation",
     "load": "artifact",
     "load_examples": "example",
+    "metric": "evaluation",
     "parallel": "modules",
     "record_trace": "modules",
     "save": "artifact",
@@ -129,6 +131,7 @@ __all__ = [
     "evaluate",
     "load",
     "load_examples",
+    "metric",
     "parallel",
     "record_trace",
     "save",

@@ -85,6 +85,7 @@ class Optimizer(ABC):
         seed: int = 0,
         progress: Progress | None = None,
         accept: Accept = "certified",
+        max_errors: int = 10,
     ) -> Compiled:
         """Search for a better program, and prove that it is one.
 
@@ -101,13 +102,17 @@ class Optimizer(ABC):
             progress: Whoever shows what happens.
             accept: ``certified``: without a detectable gain the input program comes back;
                 ``best``: the best candidate ships, marked uncertified where it is.
+            max_errors: On how many examples the metric may raise; such rows have no score. One
+                more, and the compile stops.
 
         Returns:
             The frozen program, its certificate, the report and the best candidate.
 
         Raises:
             InputError: Something handed over is wrong; the message says what.
-            MetricError: The metric failed on an example.
+            MetricError: The metric raised on too many examples, or gave a score outside its range.
+            ProgramError: All first runs of the program failed for one reason.
+            TransportError: No model could be reached.
             LMError: A model refuses to work at all (a wrong key, a bad request).
         """
         return run_sync(
@@ -122,6 +127,7 @@ class Optimizer(ABC):
                 seed=seed,
                 progress=progress,
                 accept=accept,
+                max_errors=max_errors,
             )
         )
 
@@ -139,6 +145,7 @@ class Optimizer(ABC):
         seed: int = 0,
         progress: Progress | None = None,
         accept: Accept = "certified",
+        max_errors: int = 10,
     ) -> Compiled:
         """Compile; the asynchronous form of :meth:`compile`."""
         request = CompileRequest.of(
@@ -150,6 +157,7 @@ class Optimizer(ABC):
             budget=budget,
             seed=seed,
             accept=accept,
+            max_errors=max_errors,
         )
         return await run_compile(self, request, run_dir, progress or Silent())
 
@@ -171,7 +179,9 @@ class Optimizer(ABC):
 
         Raises:
             InputError: Something handed over is wrong; the message says what.
-            MetricError: The metric failed on an example.
+            MetricError: The metric raised on too many examples, or gave a score outside its range.
+            ProgramError: All first runs of the program failed for one reason.
+            TransportError: No model could be reached.
             LMError: A model refuses to work at all (a wrong key, a bad request).
         """
         request = CompileRequest.of(

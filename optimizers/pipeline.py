@@ -13,13 +13,14 @@ from dataclasses import replace
 
 from langprog import Module, using
 from langprog.errors import BudgetExceeded, InputError
-from langprog.evaluation import metric_name
+from langprog.evaluation import MetricErrors, metric_name
 from langprog.lm import Cost, LanguageModel, Ledger, ModelRef, Recorded, keep_budgets, model_from
 from langprog.runtime import assume_schemas
 from optimizers.budget.forecast import ForecastInputs
 from optimizers.budget.plan import REPAIR_MARGIN, BudgetShare, plan_budget, subtract_spent
 from optimizers.evaluation.binding import KnownModels, bind_program, check_models
 from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.other_forms import try_other_forms
 from optimizers.evaluation.pareto import (
     FrontPoint,
     chosen,
@@ -27,6 +28,7 @@ from optimizers.evaluation.pareto import (
     pareto_front,
 )
 from optimizers.evaluation.scorer import Scorer
+from optimizers.evaluation.scoring import FailureLog, Scoring
 from optimizers.evaluation.shared_state import SharedStateCheck
 from optimizers.events import Estimated, Finished, Progress, Reporter, StageStarted
 from optimizers.identity import data_digest, describe_knobs, metric_digest
@@ -143,10 +145,15 @@ class _Compilation:
         self._watched = SharedStateCheck(request.program, self._reporter.warn_once)
         self._asked = KnownModels()
         self._wrapped: dict[int, tuple[LanguageModel, Recorded]] = {}
+        self._scoring = Scoring(
+            request.metric,
+            MetricErrors(request.max_errors, request.name_row),
+            FailureLog(self._try_other_forms),
+        )
         self._scorer = Scorer(
             request.program,
             request.parts.validation,
-            request.metric,
+            self._scoring,
             searcher.concurrency,
             priced=searcher.objective == "cost",
         )
@@ -182,6 +189,9 @@ class _Compilation:
             for point in pareto_front(self._points)
         ]
         self._watched.say_changed()
+        failed = self._scoring.failures.describe()
+        if failed:
+            self._reporter.note(failed)
         self._reporter.update_spend()
         self._reporter.emit(Finished(certificate.verdict, str(certificate)))
         asked = tally.settled, certified
@@ -212,6 +222,12 @@ class _Compilation:
                 f"resuming: {earlier.paid.calls} paid calls of {earlier.sessions} earlier "
                 f"session{'s' if earlier.sessions > 1 else ''} are in the journal"
             )
+        if self._journal.damaged:
+            self._reporter.note(
+                f"{self._journal.damaged} damaged lines of the journal were skipped: what they "
+                "held is called again",
+                warning=True,
+            )
         for note in parts.notes:
             self._reporter.note(note, warning=True)
         self._watched.say_hidden()
@@ -224,6 +240,13 @@ class _Compilation:
                 f"the budget pays for {self._plan.certified_rows} of "
                 f"{len(parts.holdout)} holdout examples"
             )
+
+    async def _try_other_forms(self, said: str) -> None:
+        parts = self._request.parts
+        help_ = await try_other_forms(
+            self._request.program, parts.train, parts.validation, self._scoring, said
+        )
+        self._reporter.warn_once(help_)
 
     def _estimate(self) -> None:
         """Say what is to be expected.
@@ -250,7 +273,7 @@ class _Compilation:
                 request.program,
                 request.parts.train,
                 request.parts.validation,
-                request.metric,
+                self._scoring,
                 request.seed,
                 self._searcher.concurrency,
             ),
@@ -289,7 +312,7 @@ class _Compilation:
                 request.program,
                 candidate.apply(request.program),
                 request.parts.holdout[:rows],
-                request.metric,
+                self._scoring,
                 accept=request.accept,
                 concurrency=self._searcher.concurrency,
                 search_dollars=tally.settled.dollars,

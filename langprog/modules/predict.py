@@ -14,6 +14,7 @@ from langprog.errors import (
     BadRequestError,
     BudgetExceeded,
     InputError,
+    LangprogError,
     LMError,
     ParseError,
 )
@@ -257,15 +258,16 @@ class Predict(Module):
         messages = adapter.render(self.signature, self.demos, values)
         completions: list[Completion] = []
         failure: str | None = "cancelled"
+        failed_with: type[LangprogError] | None = None
         outputs: dict[str, Any] = {}
         try:
             outputs = await self._answer(adapter, messages, completions)
             failure = None
         except (LMError, ParseError, BudgetExceeded) as error:
-            failure = str(error)
+            failure, failed_with = str(error), type(error)
             raise
         finally:
-            self._record(values, outputs, messages, completions, failure)
+            self._record(values, outputs, messages, completions, failure, failed_with)
         return Prediction(**outputs)
 
     async def _answer(
@@ -305,6 +307,7 @@ class Predict(Module):
         messages: tuple[Message, ...],
         completions: list[Completion],
         failure: str | None,
+        failed_with: type[LangprogError] | None,
     ) -> None:
         trace = recorder.get()
         if trace is None:
@@ -318,6 +321,7 @@ class Predict(Module):
             tuple(completions),
             repairs=max(0, len(completions) - 1),
             failure=failure,
+            failed_with=failed_with,
             listed=path is not None,
         )
         trace.add(step)

@@ -59,6 +59,7 @@ class TraceStep:
         completions: What the model answered; the last one is the one that was read.
         repairs: How often an unreadable reply was sent back (0 or 1).
         failure: Why there are no outputs, in words.
+        failed_with: The type of the error that it raised, if it raised one.
         listed: Whether the predictor is a part of the program that was called. One that is not
             (a global, or made in ``forward``) has the name of its signature as path.
     """
@@ -70,6 +71,7 @@ class TraceStep:
     completions: tuple[Completion, ...]
     repairs: int = 0
     failure: str | None = None
+    failed_with: type[LangprogError] | None = None
     listed: bool = True
 
     @property

@@ -10,6 +10,7 @@ from langprog import Example, Module
 from langprog.errors import BudgetExceeded
 from langprog.evaluation import Metric, Row, aevaluate
 from langprog.runtime import gather_in_order
+from optimizers.evaluation.scoring import Scoring, as_scoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,13 @@ class Job:
     examples: Sequence[Example]
 
 
-async def run_rows(jobs: Sequence[Job], metric: Metric, concurrency: int) -> list[tuple[Row, ...]]:
+async def run_rows(
+    jobs: Sequence[Job], metric: Metric | Scoring, concurrency: int
+) -> list[tuple[Row, ...]]:
     """Run every job and return its rows, jobs and rows in the order given.
 
-    Rows that were lost on the way (transport failures that outlived their retries) are tried a
-    second time at the end; those that are lost again keep their failure and have no score.
+    Rows without a score for no fault of the program (transport failures that outlived their
+    retries) are run a second time at the end; those that fail again have no score.
 
     Args:
         jobs: What to run.
@@ -34,19 +37,24 @@ async def run_rows(jobs: Sequence[Job], metric: Metric, concurrency: int) -> lis
     Raises:
         BudgetExceeded: The budget ended before every row was done; no partial results then, as
             which rows were done would depend on the order in which answers arrived.
+        ProgramError: No run of the compile has succeeded so far, and none is going to.
     """
-    results = await _all(jobs, metric, concurrency)
-    lost = [
+    scoring = as_scoring(metric)
+    results = await _run_all(jobs, scoring, concurrency)
+    missing = [
         (number, index)
         for number, rows in enumerate(results)
         for index, row in enumerate(rows)
-        if is_missing(row)
+        if is_missing(row) and row.failure is not None and row.failure.kind != "metric"
     ]
-    if not lost:
-        return [tuple(rows) for rows in results]
-    again = [Job(jobs[number].program, [jobs[number].examples[index]]) for number, index in lost]
-    for (number, index), rows in zip(lost, await _all(again, metric, concurrency), strict=True):
-        results[number][index] = replace(rows[0], index=index)
+    if missing:
+        again = [
+            Job(jobs[number].program, [jobs[number].examples[index]]) for number, index in missing
+        ]
+        repeated = await _run_all(again, scoring, concurrency)
+        for (number, index), rows in zip(missing, repeated, strict=True):
+            results[number][index] = replace(rows[0], index=index)
+    await scoring.failures.add([row for rows in results for row in rows])
     return [tuple(rows) for rows in results]
 
 
@@ -55,18 +63,24 @@ def is_missing(row: Row) -> bool:
     return row.score is None
 
 
-async def _all(jobs: Sequence[Job], metric: Metric, concurrency: int) -> list[list[Row]]:
+async def _run_all(jobs: Sequence[Job], scoring: Scoring, concurrency: int) -> list[list[Row]]:
     at_once = max(1, min(len(jobs), concurrency))
     each = max(1, concurrency // at_once)
 
-    async def one(job: Job) -> list[Row]:
+    async def run(job: Job) -> list[Row]:
         # A copy: what a program remembers reaches neither the one that was given nor other runs,
         # whose results would depend on what was run before them.
         program = job.program.with_parameters({})
-        report = await aevaluate(program, job.examples, metric, concurrency=each)
+        report = await aevaluate(
+            program,
+            job.examples,
+            scoring.metric,
+            concurrency=each,
+            max_errors=scoring.errors,
+        )
         return list(report.rows)
 
-    results = await gather_in_order([partial(one, job) for job in jobs], at_once)
+    results = await gather_in_order([partial(run, job) for job in jobs], at_once)
     for rows in results:
         for row in rows:
             if row.failure is not None and row.failure.kind == "budget":

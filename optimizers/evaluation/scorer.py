@@ -11,6 +11,7 @@ from langprog.evaluation import Metric, Row, mean_interval, quantile
 from langprog.lm import Cost
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.runner import Job, is_missing, run_rows
+from optimizers.evaluation.scoring import Scoring
 
 # More of a candidate's rows lost than this, and it cannot be compared with the others.
 MAX_MISSING = 0.05
@@ -83,7 +84,7 @@ class Scorer:
         self,
         program: Module,
         examples: Sequence[Example],
-        metric: Metric,
+        metric: Metric | Scoring,
         concurrency: int,
         *,
         priced: bool = False,

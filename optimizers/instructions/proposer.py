@@ -259,7 +259,7 @@ def mistakes_in(run: Run, path: str, rows: Iterable[Row]) -> list[str]:
     signature = run.program.predictors()[path].signature
     texts = []
     for row in rows:
-        if row.score is None or row.score.value >= 1.0:
+        if row.score is None or run.materials.metric.is_full(row.score.value):
             continue
         for step in row.trace:
             wrong = [

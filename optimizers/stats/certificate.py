@@ -16,6 +16,7 @@ from langprog.evaluation import Metric, Report, Row, compare, sign_flip_p
 from langprog.lm import Cost
 from optimizers.evaluation.runner import Job, run_rows
 from optimizers.evaluation.scorer import Estimate, average_cost
+from optimizers.evaluation.scoring import Scoring
 
 Verdict = Literal["certified", "uncertified", "original"]
 Accept = Literal["certified", "best"]
@@ -129,7 +130,7 @@ async def certify(
     program: Module,
     compiled: Module,
     holdout: Sequence[Example],
-    metric: Metric,
+    metric: Metric | Scoring,
     *,
     accept: Accept,
     concurrency: int,

@@ -57,6 +57,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "evaluate",
         "load",
         "load_examples",
+        "metric",
         "parallel",
         "record_trace",
         "save",
