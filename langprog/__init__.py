@@ -40,11 +40,20 @@ if TYPE_CHECKING:
     from langprog.modules import Predict as Predict
     from langprog.modules import Prediction as Prediction
     from langprog.modules import Refine as Refine
+    from langprog.modules import Retrieve as Retrieve
     from langprog.modules import Route as Route
     from langprog.modules import Router as Router
     from langprog.modules import Vote as Vote
     from langprog.modules import parallel as parallel
     from langprog.modules import record_trace as record_trace
+    from langprog.retrieval import BM25Retriever as BM25Retriever
+    from langprog.retrieval import Corpus as Corpus
+    from langprog.retrieval import EmbeddingRetriever as EmbeddingRetriever
+    from langprog.retrieval import FunctionRetriever as FunctionRetriever
+    from langprog.retrieval import HybridRetriever as HybridRetriever
+    from langprog.retrieval import Passage as Passage
+    from langprog.retrieval import Retriever as Retriever
+    from langprog.retrieval import load_corpus as load_corpus
     from langprog.runtime import LM as LM
     from langprog.runtime import configure as configure
     from langprog.runtime import using as using
@@ -54,6 +63,7 @@ if TYPE_CHECKING:
 
 _ROOM_OF = {
     "Agreement": "modules",
+    "BM25Retriever": "retrieval",
     "BestOf": "modules",
     "Budget": "lm",
     "Cascade": "modules",
@@ -61,7 +71,11 @@ _ROOM_OF = {
     "Checked": "modules",
     "Comparison": "evaluation",
     "Completion": "lm",
+    "Corpus": "retrieval",
+    "EmbeddingRetriever": "retrieval",
     "Example": "example",
+    "FunctionRetriever": "retrieval",
+    "HybridRetriever": "retrieval",
     "Input": "signature",
     "LM": "runtime",
     "LangprogError": "errors",
@@ -72,6 +86,7 @@ _ROOM_OF = {
     "Module": "modules",
     "Output": "signature",
     "Parameter": "modules",
+    "Passage": "retrieval",
     "Pipeline": "modules",
     "Predict": "modules",
     "Prediction": "modules",
@@ -79,6 +94,8 @@ _ROOM_OF = {
     "Refine": "modules",
     "Report": "evaluation",
     "Request": "lm",
+    "Retrieve": "modules",
+    "Retriever": "retrieval",
     "Route": "modules",
     "Router": "modules",
     "Sampling": "lm",
@@ -90,6 +107,7 @@ _ROOM_OF = {
     "configure": "runtime",
     "evaluate": "evaluation",
     "load": "artifact",
+    "load_corpus": "retrieval",
     "load_examples": "example",
     "parallel": "modules",
     "record_trace": "modules",
@@ -101,6 +119,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Agreement",
+    "BM25Retriever",
     "BestOf",
     "Budget",
     "Cascade",
@@ -108,7 +127,11 @@ __all__ = [
     "Checked",
     "Comparison",
     "Completion",
+    "Corpus",
+    "EmbeddingRetriever",
     "Example",
+    "FunctionRetriever",
+    "HybridRetriever",
     "Input",
     "LM",
     "LangprogError",
@@ -119,6 +142,7 @@ __all__ = [
     "Module",
     "Output",
     "Parameter",
+    "Passage",
     "Pipeline",
     "Predict",
     "Prediction",
@@ -126,6 +150,8 @@ __all__ = [
     "Refine",
     "Report",
     "Request",
+    "Retrieve",
+    "Retriever",
     "Route",
     "Router",
     "Sampling",
@@ -137,6 +163,7 @@ __all__ = [
     "configure",
     "evaluate",
     "load",
+    "load_corpus",
     "load_examples",
     "parallel",
     "record_trace",

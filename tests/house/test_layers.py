@@ -25,6 +25,7 @@ ROOMS = [
     "pocket",
     "adapters",
     "runtime",
+    "retrieval",
     "modules",
     "evaluation",
     "artifact",
@@ -39,6 +40,7 @@ PACKAGES = {
 # Heavy or optional: imported where they are first used.
 LATE = {
     "aiohttp",
+    "bm25s",
     "diskcache",
     "genai_prices",
     "litellm",
