@@ -12,7 +12,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -126,7 +126,7 @@ class Classes:
     allowed: Collection[str] = ()
     adapters: Sequence[Adapter] = ()
     user_code: tuple[str, ...] = ()
-    retrievers: HandedRetrievers = MappingProxyType({})
+    retrievers: HandedRetrievers = field(default_factory=lambda: MappingProxyType({}))
     proving: bool = False
 
     def __post_init__(self) -> None:

@@ -77,13 +77,15 @@ def described_retriever(
         given = _given(spec, handed)
         retriever = _held(spec, documents) if given is None else given
         described = spec_of(retriever, spec.name)
+    except ArtifactError:
+        raise
     except InputError as error:
         raise ArtifactError(f"the retriever {spec.name!r}: {error}") from None
     difference = spec.difference(described)
     if difference is not None:
         raise ArtifactError(
-            f"the retriever {spec.name!r} {difference}, which the artifact was written with: hand "
-            "over that one, or compile again"
+            f"the retriever {spec.name!r} is not the one that the artifact was written with, it "
+            f"{difference}: hand over that one, or compile again"
         )
     return retriever
 

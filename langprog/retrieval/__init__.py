@@ -1,7 +1,7 @@
 """Passages for a query, from a corpus of yours or from a service.
 
 - ``base``: :class:`Retriever`, what every retriever is derived from, and what an artifact keeps
-  of one; ``corpus``: documents, files of them, and their digest.
+  of one. ``passage``: what is found. ``corpus``: documents, their files and their digest.
 - ``bm25``: by shared words. ``embedding``: by vectors of any embedder. ``hybrid``: several as one.
   ``function``: any function. ``ranking``: the best of many scores.
 - ``asking``: the one place where a query meets a retriever; failures get their type there.
@@ -9,20 +9,13 @@
 """
 
 from langprog.retrieval.asking import passages_from
-from langprog.retrieval.base import (
-    MOST,
-    Passage,
-    Retriever,
-    RetrieverSpec,
-    check_count,
-    name_of,
-    spec_of,
-)
+from langprog.retrieval.base import Retriever, RetrieverSpec, name_of, spec_of
 from langprog.retrieval.bm25 import BM25Retriever
 from langprog.retrieval.corpus import Corpus, Document, load_corpus
 from langprog.retrieval.embedding import EmbeddingRetriever
 from langprog.retrieval.function import FunctionRetriever
 from langprog.retrieval.hybrid import HybridRetriever
+from langprog.retrieval.passage import MOST, Passage, check_count
 from langprog.retrieval.registry import (
     check_retriever,
     is_ready,

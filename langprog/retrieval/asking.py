@@ -6,11 +6,14 @@ import asyncio
 import inspect
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langprog.errors import ConnectError, LangprogError, ServerError, TimeoutError, TransportError
-from langprog.retrieval.base import Passage, Retriever, check_count, check_query, name_of
+from langprog.retrieval.passage import Passage, check_count, check_query
 from langprog.runtime import call_in_worker
+
+if TYPE_CHECKING:
+    from langprog.retrieval.base import Retriever
 
 
 async def passages_from(
@@ -51,15 +54,19 @@ async def _search(retriever: Retriever, query: str, k: int) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
+def _named(retriever: Retriever) -> str:
+    return f"the retriever {retriever.name or retriever.kind!r}"
+
+
 def _located(error: LangprogError, retriever: Retriever) -> LangprogError:
-    place = f"the retriever {name_of(retriever)!r}"
+    place = _named(retriever)
     if type(error) is not ServerError or place in str(error):
         return error
     return ServerError(f"{place} failed: {error}")
 
 
 def _failure(error: Exception, retriever: Retriever, timeout: float | None) -> TransportError:
-    place = f"the retriever {name_of(retriever)!r}"
+    place = _named(retriever)
     if isinstance(error, asyncio.TimeoutError):
         within = "" if timeout is None else f" within {timeout:g} seconds"
         return TimeoutError(f"{place} gave no answer{within}")
@@ -68,7 +75,7 @@ def _failure(error: Exception, retriever: Retriever, timeout: float | None) -> T
 
 
 def _checked(found: Any, k: int, retriever: Retriever) -> list[Passage]:
-    place = f"the retriever {name_of(retriever)!r}"
+    place = _named(retriever)
     if isinstance(found, (str, bytes)) or not isinstance(found, Sequence):
         raise ServerError(f"{place} gave a {type(found).__name__}, not a list of lp.Passage")
     for passage in found[:k]:

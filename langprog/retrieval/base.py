@@ -5,40 +5,19 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from langprog.errors import InputError
-from langprog.retrieval.corpus import Corpus, Document
-
-MOST = 10_000
-"""The most passages that may be asked for at once."""
+from langprog.retrieval.asking import passages_from
+from langprog.retrieval.corpus import Corpus
+from langprog.retrieval.passage import Passage
+from langprog.runtime import run_sync
 
 # Characters of a retriever's options as JSON: they are settings, not data.
 _LONGEST_OPTIONS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A document that was retrieved.
-
-    Args:
-        text: Its text.
-        score: How well it fits the query; the scale is the retriever's own.
-        id: Its id; empty where the retriever gives none.
-        metadata: What goes along with it.
-    """
-
-    text: str
-    score: float = 0.0
-    id: str = ""
-    metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-
-    @classmethod
-    def of(cls, document: Document, score: float) -> Passage:
-        """Return a document with its score."""
-        return cls(document.text, float(score), document.id, document.metadata)
+# Characters of what a corpus is known by in messages.
+_LONGEST_TOLD = 40
 
 
 class Retriever(ABC):
@@ -99,6 +78,19 @@ class Retriever(ABC):
             k: How many passages at most, 1 or more.
         """
 
+    def __call__(self, query: str, k: int = 3) -> list[Passage]:
+        """Search and wait for the passages, whether ``search`` is asynchronous or not.
+
+        Raises:
+            InputError: The query is empty, or ``k`` is not a number of passages.
+            TransportError: The search failed.
+        """
+        return run_sync(self.acall(query, k))
+
+    async def acall(self, query: str, k: int = 3) -> list[Passage]:
+        """Search; the asynchronous form of calling it."""
+        return await passages_from(self, query, k)
+
     @classmethod
     def from_corpus(cls, corpus: Corpus, options: Mapping[str, Any], name: str = "") -> Self:
         """Make one for a corpus, with the options of another one of the kind.
@@ -145,10 +137,15 @@ class RetrieverSpec:
         if self.kind != other.kind:
             return f"is of the kind {other.kind!r}, not {self.kind!r}"
         if self.corpus != other.corpus:
-            return f"searches another corpus ({other.corpus}, not {self.corpus})"
+            return f"searches another corpus ({_short(other.corpus)}, not {_short(self.corpus)})"
         if self.options != other.options:
             return f"has other options ({_told(other.options)}, not {_told(self.options)})"
         return None
+
+
+def _short(corpus: str | None) -> str:
+    told = str(corpus)
+    return told if len(told) <= _LONGEST_TOLD else f"{told[:_LONGEST_TOLD]}..."
 
 
 def _told(options: Mapping[str, Any]) -> str:
@@ -184,27 +181,3 @@ def spec_of(retriever: Retriever, name: str = "") -> RetrieverSpec:
         )
     called, known_by = name or name_of(retriever), retriever.corpus_digest
     return RetrieverSpec(called, retriever.kind, json.loads(text), known_by)
-
-
-def check_query(query: Any) -> str:
-    """Return ``query``.
-
-    Raises:
-        InputError: It is not a text, or has no text in it.
-    """
-    if not isinstance(query, str):
-        raise InputError(f"a retriever searches for a text, not a {type(query).__name__}")
-    if not query.strip():
-        raise InputError("the query of a retriever is empty: there is nothing to search for")
-    return query
-
-
-def check_count(k: Any, place: str = "k of a retriever") -> int:
-    """Return ``k``.
-
-    Raises:
-        InputError: It is not a number of passages.
-    """
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST:
-        raise InputError(f"{place} is a number of passages, 1 to {MOST:,}, not {k!r:.40}")
-    return k

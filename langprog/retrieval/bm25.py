@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 from langprog.errors import InputError
-from langprog.retrieval.base import Passage, Retriever, check_count, check_query
+from langprog.retrieval.base import Retriever
 from langprog.retrieval.corpus import Corpus, corpus_of
+from langprog.retrieval.passage import Passage, check_count, check_query
 from langprog.retrieval.ranking import passages
 
 # Scripts without blanks between words (Han, kana, Thai and their like): a word is a character.
@@ -31,7 +32,7 @@ class BM25Retriever(Retriever):
         capitals = lp.BM25Retriever(
             ["Paris is the capital of France.", "Rome is the capital of Italy."]
         )
-        assert capitals.search("Which city is the capital of Italy?", k=1)[0].id == "1"
+        assert capitals("Which city is the capital of Italy?", k=1)[0].id == "1"
 
     Follows: Okapi at TREC-3 (Robertson et al., 1994), in the form of Lucene and with the sparse
     scores of BM25S (Lù, 2024). Differs: no stop words and no stemming, so that it does the same in

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from langprog.errors import InputError, LangprogError, ServerError
-from langprog.retrieval.base import Passage, Retriever, check_count, check_query
+from langprog.retrieval.base import Retriever
 from langprog.retrieval.corpus import Corpus, corpus_of
+from langprog.retrieval.passage import Passage, check_count, check_query
 from langprog.retrieval.ranking import passages
 from langprog.runtime import call_in_worker, run_sync
 
@@ -34,7 +35,7 @@ class EmbeddingRetriever(Retriever):
             return [[text.count(letter) for letter in alphabet] for text in texts]
 
         animals = lp.EmbeddingRetriever(["zebra", "moose"], letters, embedder="letters")
-        assert animals.search("zebras", k=1)[0].text == "zebra"
+        assert animals("zebras", k=1)[0].text == "zebra"
 
     Args:
         corpus: The documents: a Corpus, or what makes one.

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from langprog.errors import InputError, ServerError
-from langprog.retrieval.base import Passage, Retriever, check_count, check_query
+from langprog.retrieval.base import Retriever
+from langprog.retrieval.passage import Passage, check_count, check_query
 
 Function = Callable[[str, int], Any]
 
@@ -23,7 +24,7 @@ class FunctionRetriever(Retriever):
             return [{"text": "Paris is the capital of France.", "id": "fr", "score": 1.0}][:k]
 
         capitals = lp.FunctionRetriever(search, corpus="capitals of 2024")
-        assert capitals.search("capital of France", k=3)[0].id == "fr"
+        assert capitals("capital of France", k=3)[0].id == "fr"
 
     Args:
         function: ``function(query, k)`` returns up to ``k`` passages, the best first: each a

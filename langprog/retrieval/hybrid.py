@@ -9,14 +9,9 @@ from typing import Any, ClassVar
 
 from langprog.errors import InputError
 from langprog.retrieval.asking import passages_from
-from langprog.retrieval.base import (
-    Passage,
-    Retriever,
-    check_count,
-    check_query,
-    spec_of,
-)
+from langprog.retrieval.base import Retriever, spec_of
 from langprog.retrieval.corpus import Corpus
+from langprog.retrieval.passage import Passage, check_count, check_query
 
 
 class HybridRetriever(Retriever):

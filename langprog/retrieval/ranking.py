@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from langprog.retrieval.base import Passage
 from langprog.retrieval.corpus import Document
+from langprog.retrieval.passage import Passage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
