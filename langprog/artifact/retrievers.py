@@ -107,5 +107,6 @@ def _held(spec: RetrieverSpec, documents: Sequence[Mapping[str, Any]] | None) ->
         return retriever_named(spec.kind)
     raise ArtifactError(
         f"the artifact needs your retriever {spec.name!r} (kind {spec.kind!r}, corpus "
-        f"{spec.corpus}): pass it, lp.load(path, retrievers={{{spec.name!r}: ...}})"
+        f"{spec.corpus}): pass it, lp.load(path, retrievers={{{spec.name!r}: ...}}) or "
+        f"--retriever {spec.name}=..."
     )
