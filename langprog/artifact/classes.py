@@ -117,7 +117,7 @@ class Classes:
         allowed: Modules (with what is inside them) that may be imported.
         adapters: The user's own adapters.
         user_code: The classes of the user's modules in the artifact, ``package.module:Class``.
-        retrievers: What searches for the program's queries, by the names that it has for them.
+        retrievers: The retrievers of the program's ``Retrieve`` modules, by name.
         proving: Whether a program is only compared with the one that it was saved from, so that
             a type that cannot be had may stay a rebuilt one.
     """

@@ -94,7 +94,7 @@ class Artifact:
             allow_modules: Modules that may be imported to find such classes.
             models: What to ask in the place of the models that it names, by name.
             adapters: The user's own adapters that it needs.
-            retrievers: What searches for its queries, as for :func:`load`.
+            retrievers: The retrievers of its ``Retrieve`` modules, as for :func:`load`.
 
         Raises:
             ArtifactError: A class, an adapter or a retriever is missing or changed, the data
@@ -230,10 +230,9 @@ def load(
             are told apart by their keys in the artifact, ``house/llama#1`` and ``#2``: each has
             to be named here, or the name, which then stands for all of them.
         adapters: The user's own adapters that it names and no installed package has.
-        retrievers: What searches for its queries, by the names that it has for them:
-            ``{"bm25": lp.BM25Retriever(corpus)}``, or the corpus alone where that is all that a
-            retriever of the kind is made from. Each must be of the kind, with the options and the
-            corpus, that were certified.
+        retrievers: The retrievers of its ``Retrieve`` modules, by name:
+            ``{"bm25": lp.BM25Retriever(corpus)}``, or just ``{"bm25": corpus}`` where the kind is
+            made from its corpus alone. Kind, options and corpus must be those that were certified.
 
     Raises:
         ArtifactError: The artifact is damaged, changed or too new; a class, a type, an adapter or

@@ -19,7 +19,7 @@ from langprog.adapters import Adapter
 from langprog.artifact.checking import code_in, declared_by, signature_digest, with_types_of
 from langprog.artifact.classes import Classes, class_name
 from langprog.artifact.namespaces import own_types, signatures_among, types_among
-from langprog.artifact.retrievers import described_retriever
+from langprog.artifact.retrievers import find_retriever
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import ClassData
 from langprog.retrieval import Retriever, RetrieverSpec
@@ -63,7 +63,7 @@ class ClassTypes:
         Raises:
             ArtifactError: It is missing, or is not what the artifact describes.
         """
-        return described_retriever(spec, documents, self.classes.retrievers)
+        return find_retriever(spec, documents, self.classes.retrievers)
 
     def restored(self, signature: SignatureSpec, checked_by: ClassData | None) -> SignatureSpec:
         """Return a signature that was read, with the types that the class declares.

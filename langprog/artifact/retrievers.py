@@ -1,4 +1,4 @@
-"""What searches for a loaded program's queries: handed over, and what was certified."""
+"""The retrievers of a loaded program: the ones that were certified, or a refusal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from langprog.retrieval import (
 )
 
 HandedRetrievers = Mapping[str, Retriever | Corpus | Callable[[str, int], Any]]
-"""What the caller of ``load`` hands over, by the names that the program has for it."""
+"""What the caller of ``load`` hands over, by name."""
 
 
 def retrievers_of(program: Module, *, handed: bool = False) -> dict[str, Retriever]:
@@ -27,7 +27,7 @@ def retrievers_of(program: Module, *, handed: bool = False) -> dict[str, Retriev
 
     Args:
         program: The program.
-        handed: Leave out those that its artifact holds whole.
+        handed: Leave out those whose corpus the artifact stores.
 
     Raises:
         ArtifactError: Two different ones have the same name.
@@ -47,10 +47,10 @@ def retrievers_of(program: Module, *, handed: bool = False) -> dict[str, Retriev
 
 
 def check_names_of(program: Module, handed: HandedRetrievers) -> None:
-    """Refuse a retriever that a program has no use for.
+    """Refuse a retriever that no module of a program uses.
 
     Raises:
-        ArtifactError: It has a name that the program does not know.
+        ArtifactError: The program has no retriever of that name.
     """
     names = retrievers_of(program)
     for name in handed:
@@ -60,7 +60,7 @@ def check_names_of(program: Module, handed: HandedRetrievers) -> None:
             )
 
 
-def described_retriever(
+def find_retriever(
     spec: RetrieverSpec, documents: Sequence[Mapping[str, Any]] | None, handed: HandedRetrievers
 ) -> Retriever:
     """Return the retriever that an artifact describes.
@@ -74,8 +74,8 @@ def described_retriever(
         ArtifactError: It is missing, or is not what the artifact describes.
     """
     try:
-        given = _given(spec, handed)
-        retriever = _held(spec, documents) if given is None else given
+        given = _take_handed(spec, handed)
+        retriever = _take_own(spec, documents) if given is None else given
         described = spec_of(retriever, spec.name)
     except ArtifactError:
         raise
@@ -90,7 +90,7 @@ def described_retriever(
     return retriever
 
 
-def _given(spec: RetrieverSpec, handed: HandedRetrievers) -> Retriever | None:
+def _take_handed(spec: RetrieverSpec, handed: HandedRetrievers) -> Retriever | None:
     given = handed.get(spec.name)
     if given is None:
         return None
@@ -99,7 +99,7 @@ def _given(spec: RetrieverSpec, handed: HandedRetrievers) -> Retriever | None:
     return check_retriever(given)
 
 
-def _held(spec: RetrieverSpec, documents: Sequence[Mapping[str, Any]] | None) -> Retriever:
+def _take_own(spec: RetrieverSpec, documents: Sequence[Mapping[str, Any]] | None) -> Retriever:
     """Return the retriever that the artifact or an installed package holds."""
     if documents is not None:
         return retriever_from(spec.kind, Corpus.from_json(documents), spec.options, spec.name)

@@ -140,11 +140,11 @@ def program_or_artifact(
     return found.program(
         allow_modules=allow_modules,
         models=asked.in_place_of(found.model_names),
-        retrievers=retrievers_named(retrievers),
+        retrievers=read_retrievers(retrievers),
     )
 
 
-def retrievers_named(options: list[str]) -> dict[str, Any]:
+def read_retrievers(options: list[str]) -> dict[str, Any]:
     """Return what ``--retriever`` hands over, by the names that the artifact has for it.
 
     Raises:

@@ -10,7 +10,7 @@ from pydantic_core import to_jsonable_python
 
 from langprog.artifact import read_artifact
 from langprog.cli.batch import inputs_of, run_batch
-from langprog.cli.loading import RETRIEVER_HELP, retrievers_named, writable
+from langprog.cli.loading import RETRIEVER_HELP, read_retrievers, writable
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal, write_json
 from langprog.errors import InputError
@@ -42,7 +42,7 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     found = read_artifact(artifact)
     asked = NamedModels.of(lm, model, base_url)
     models = asked.in_place_of(found.model_names)
-    handed = retrievers_named(retriever or [])
+    handed = read_retrievers(retriever or [])
     program = found.program(allow_modules=allow or [], models=models, retrievers=handed)
     asked.check_lm(program)
     with using(lm=asked.ambient):

@@ -88,13 +88,13 @@ class RetrieveNode(Node):
 class Retrieve(Module):
     r"""Look up passages for a query.
 
-    It asks no model. Its outputs are the passages' texts, and beside them their ids and scores:
-    ``passages``, ``passages_ids``, ``passages_scores``. A retriever that fails is a transport
-    failure, so that a row has no score; an empty list says that nothing fits the query.
+    It calls no model. Its outputs are the texts of the passages, their ids and their scores:
+    ``passages``, ``passages_ids`` and ``passages_scores``. A retriever that fails is a transport
+    failure: the row has no score. An empty list means that nothing fits the query.
 
-    A search tries other numbers of passages. An artifact keeps the retriever's kind, options and
-    the digest of its corpus; ``lp.load(path, retrievers={name: ...})`` gets the retriever, and
-    refuses another one.
+    A compile also searches ``k``. An artifact stores the kind and options of the retriever and
+    the digest of its corpus, not the corpus; the retriever is handed over when the program is
+    loaded, ``lp.load(path, retrievers={name: ...})``, and any other one is refused.
 
     Example::
 
@@ -120,17 +120,18 @@ class Retrieve(Module):
             one that an installed package provides.
         k: How many passages at most.
         query: The input field.
-        passages: The output field of the texts, ``list[str]``; ``_ids`` and ``_scores`` are
-            appended for the two others.
-        name: What it is handed over as when the program is loaded; left out, the retriever's own
+        passages: The output field of the texts, ``list[str]``; the other two add ``_ids`` and
+            ``_scores`` to its name.
+        name: The name under which ``lp.load`` takes the retriever; by default the retriever's own
             name, else its kind.
-        timeout: Seconds to wait for the retriever; ``None`` for as long as it takes.
-        keep_corpus: Whether an artifact holds the corpus itself, so that nothing has to be handed
-            over; for a small corpus, and a retriever that is made from it alone.
+        timeout: Seconds to wait for the retriever; ``None`` for no limit.
+        keep_corpus: Store the corpus in the artifact, so that nothing has to be handed over. Only
+            for a small corpus, and a retriever that is made from its corpus alone.
 
     Raises:
-        InputError: Something of this is not as said.
-        SignatureError: A field's name is not one.
+        InputError: The retriever, ``k`` or ``timeout`` is not what it should be, or the corpus
+            cannot be kept.
+        SignatureError: A field's name is not a name, or two fields have the same.
     """
 
     node: ClassVar[type[Node]] = RetrieveNode
@@ -157,15 +158,23 @@ class Retrieve(Module):
             )
         self.retriever = check_retriever(retriever)
         self.k = check_count(k, "k of a Retrieve")
-        self.query = query
-        self.passages = passages
         self.name = name or name_of(self.retriever)
-        self.timeout = _checked_timeout(timeout)
+        self.timeout = _check_timeout(timeout)
         self.keep_corpus = bool(keep_corpus)
         if keep_corpus:
-            _documents(self.retriever)
+            _documents_of(self.retriever)
         self._signature = _signature(query, passages)
-        spec_of(self.retriever)  # options that cannot be written are told of at once
+        spec_of(self.retriever)  # refuses options that no artifact can hold
+
+    @property
+    def query(self) -> str:
+        """The name of the input field."""
+        return next(iter(self._signature.inputs))
+
+    @property
+    def passages(self) -> str:
+        """The name of the output field that holds the texts."""
+        return next(iter(self._signature.outputs))
 
     def declared(self) -> SignatureSpec:
         """Return what goes in and out."""
@@ -180,9 +189,10 @@ class Retrieve(Module):
         return copy.copy(self)
 
     def own_parameters(self) -> dict[str, Parameter]:
-        """Return the number of passages; and what is searched, which nothing else replaces.
+        """Return the number of passages, and what describes the retriever.
 
-        The latter makes programs with different corpora different programs, to a journal as well.
+        The description cannot be set to anything else. It is here so that programs with different
+        corpora count as different programs, also in a compile's journal.
         """
         spec = spec_of(self.retriever, self.name)
         return {"k": Parameter("k", self.k), "retriever": Parameter("choice", spec.to_json())}
@@ -195,12 +205,12 @@ class Retrieve(Module):
         """
         others = dict(values)
         spec = spec_of(self.retriever, self.name)
-        wanted = others.pop("retriever", spec.to_json())
-        difference = RetrieverSpec(**wanted).difference(spec)
-        if difference is not None or wanted["name"] != self.name:
+        wanted = RetrieverSpec.from_json(others.pop("retriever", spec.to_json()))
+        difference = wanted.difference(spec)
+        if difference is not None:
             raise InputError(
-                f"the retriever {self.name!r} {difference or 'has another name'}: a Retrieve "
-                "keeps its retriever; make another Retrieve"
+                f"the retriever {self.name!r} {difference}: a Retrieve keeps its retriever; make "
+                "another Retrieve"
             )
         if "k" in others:
             others["k"] = check_count(others["k"], "k of a Retrieve")
@@ -229,7 +239,7 @@ class Retrieve(Module):
                 "artifact could not tell whether that changed: "
                 "lp.FunctionRetriever(function, corpus='wikipedia 2024-06-01')"
             )
-        documents = _documents(self.retriever) if self.keep_corpus else None
+        documents = _documents_of(self.retriever) if self.keep_corpus else None
         return {
             "module": "Retrieve",
             "retriever": {**spec.to_json(), "documents": documents},
@@ -244,6 +254,8 @@ class Retrieve(Module):
         """Make one from its node."""
         data = node.retriever
         documents = data.model_dump()["documents"]
+        if documents is not None:
+            _check_small(documents)  # before an index is built of it
         spec = RetrieverSpec(data.name, data.kind, data.options, data.corpus)
         return cls(
             types.retriever(spec, documents),
@@ -315,7 +327,7 @@ def _signature(query: str, passages: str) -> SignatureSpec:
     return SignatureSpec("Retrieve", "", fields)
 
 
-def _checked_timeout(value: Any) -> float | None:
+def _check_timeout(value: Any) -> float | None:
     if value is None:
         return None
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -324,7 +336,7 @@ def _checked_timeout(value: Any) -> float | None:
     return float(value)
 
 
-def _documents(retriever: Retriever) -> list[dict[str, Any]]:
+def _documents_of(retriever: Retriever) -> list[dict[str, Any]]:
     corpus = retriever.corpus
     if corpus is None or not type(retriever).from_corpus_alone:
         raise InputError(
@@ -332,10 +344,14 @@ def _documents(retriever: Retriever) -> list[dict[str, Any]]:
             f"{retriever.kind!r} is not"
         )
     documents = [document.to_json() for document in corpus]
+    _check_small(documents)
+    return documents
+
+
+def _check_small(documents: list[dict[str, Any]]) -> None:
     size = len(json.dumps(documents, ensure_ascii=False))
     if size > LARGEST_KEPT:
         raise InputError(
             f"keep_corpus=True is for a small corpus: this one takes {size:,} characters, and "
             f"{LARGEST_KEPT:,} is the most"
         )
-    return documents

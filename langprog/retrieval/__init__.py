@@ -1,9 +1,9 @@
-"""Passages for a query, from a corpus of yours or from a service.
+"""Passages for a query, from your own corpus or from a service.
 
 - ``base``: :class:`Retriever`, what every retriever is derived from, and what an artifact keeps
-  of one. ``passage``: what is found. ``corpus``: documents, their files and their digest.
-- ``bm25``: by shared words. ``embedding``: by vectors of any embedder. ``hybrid``: several as one.
-  ``function``: any function. ``ranking``: the best of many scores.
+  of one. ``passage``: what a search returns. ``corpus``: documents, their files and their digest.
+- ``bm25``: shared words. ``embedding``: vectors of any embedder. ``hybrid``: several retrievers as
+  one. ``function``: any function. ``ranking``: the best of many scores.
 - ``asking``: the one place where a query meets a retriever; failures get their type there.
 - ``registry``: retrievers by kind, those of installed packages among them.
 """

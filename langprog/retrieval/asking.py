@@ -39,12 +39,12 @@ async def passages_from(
     check_count(k)
     try:
         async with asyncio.timeout(timeout):
-            found = await _search(retriever, query, k)
+            result = await _search(retriever, query, k)
     except LangprogError as error:
-        raise _located(error, retriever) from error.__cause__
+        raise _with_place(error, retriever) from error.__cause__
     except Exception as error:
         raise _failure(error, retriever, timeout) from error
-    return _checked(found, k, retriever)
+    return _check_passages(result, k, retriever)
 
 
 async def _search(retriever: Retriever, query: str, k: int) -> Any:
@@ -54,19 +54,19 @@ async def _search(retriever: Retriever, query: str, k: int) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
-def _named(retriever: Retriever) -> str:
+def _place_of(retriever: Retriever) -> str:
     return f"the retriever {retriever.name or retriever.kind!r}"
 
 
-def _located(error: LangprogError, retriever: Retriever) -> LangprogError:
-    place = _named(retriever)
+def _with_place(error: LangprogError, retriever: Retriever) -> LangprogError:
+    place = _place_of(retriever)
     if type(error) is not ServerError or place in str(error):
         return error
     return ServerError(f"{place} failed: {error}")
 
 
 def _failure(error: Exception, retriever: Retriever, timeout: float | None) -> TransportError:
-    place = _named(retriever)
+    place = _place_of(retriever)
     if isinstance(error, asyncio.TimeoutError):
         within = "" if timeout is None else f" within {timeout:g} seconds"
         return TimeoutError(f"{place} gave no answer{within}")
@@ -74,18 +74,18 @@ def _failure(error: Exception, retriever: Retriever, timeout: float | None) -> T
     return (ConnectError if isinstance(error, ConnectionError) else ServerError)(told)
 
 
-def _checked(found: Any, k: int, retriever: Retriever) -> list[Passage]:
-    place = _named(retriever)
-    if isinstance(found, (str, bytes)) or not isinstance(found, Sequence):
-        raise ServerError(f"{place} gave a {type(found).__name__}, not a list of lp.Passage")
-    for passage in found[:k]:
+def _check_passages(result: Any, k: int, retriever: Retriever) -> list[Passage]:
+    place = _place_of(retriever)
+    if isinstance(result, (str, bytes)) or not isinstance(result, Sequence):
+        raise ServerError(f"{place} gave a {type(result).__name__}, not a list of lp.Passage")
+    for passage in result[:k]:
         if not isinstance(passage, Passage):
             raise ServerError(f"{place} gave a {type(passage).__name__} among its passages")
         if not isinstance(passage.text, str) or not isinstance(passage.id, str):
             raise ServerError(f"{place} gave a passage whose text or id is not a text")
         if not _is_number(passage.score):
             raise ServerError(f"{place} gave a passage the score {passage.score!r:.40}")
-    return list(found[:k])
+    return list(result[:k])
 
 
 def _is_number(score: Any) -> bool:

@@ -37,19 +37,19 @@ class Retriever(ABC):
                 hits = await client.search(query, limit=k)
                 return [lp.Passage(hit.text, hit.score, hit.id) for hit in hits]
 
-    What ``search`` raises counts as an outage (a transport failure, which is missing data): an
-    empty list says that nothing fits the query, and must never stand for a failure. A package
-    brings a kind by an entry point of the group ``langprog.retrievers``.
+    Whatever ``search`` raises counts as an outage: a transport failure, which is missing data. An
+    empty list means that nothing fits the query, so never return one for a failure. A package adds
+    a kind with an entry point of the group ``langprog.retrievers``.
     """
 
     kind: ClassVar[str] = ""
-    """What kind of retriever it is; an artifact has it, and an entry point has it as its name."""
+    """The kind of retriever: stored in artifacts, and the name of its entry point."""
 
     from_corpus_alone: ClassVar[bool] = False
     """Whether :meth:`from_corpus` can make one, so that an artifact may hold it whole."""
 
     name: str = ""
-    """What ``lp.load(path, retrievers={name: ...})`` calls it; the kind where it is empty."""
+    """Under which ``lp.load(path, retrievers={name: ...})`` takes it; the kind if it is empty."""
 
     @property
     def corpus(self) -> Corpus | None:
@@ -58,10 +58,10 @@ class Retriever(ABC):
 
     @property
     def corpus_digest(self) -> str | None:
-        """What tells its corpus from any other: a digest, or the words of whoever keeps it.
+        """What identifies the corpus: a digest, or a name and version that you give it.
 
-        An artifact keeps it and is loaded only with a retriever that says the same. With ``None``
-        a program runs, but is not written.
+        An artifact stores it, and loads only with a retriever that has the same. With ``None`` a
+        program runs but cannot be saved.
         """
         return None if self.corpus is None else self.corpus.digest
 
@@ -123,6 +123,20 @@ class RetrieverSpec:
     options: Mapping[str, Any]
     corpus: str | None
 
+    @classmethod
+    def from_json(cls, data: Any) -> RetrieverSpec:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            InputError: It is something else.
+        """
+        names = {"name", "kind", "options", "corpus"}
+        if not isinstance(data, Mapping) or data.keys() != names:
+            raise InputError(
+                f"a retriever is described by name, kind, options and corpus, not by {data!r:.60}"
+            )
+        return cls(**data)
+
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON data."""
         return {
@@ -134,12 +148,15 @@ class RetrieverSpec:
 
     def difference(self, other: RetrieverSpec) -> str | None:
         """Return how ``other`` is not what this one describes, in words; ``None`` if it is."""
+        if self.name != other.name:
+            return f"is called {other.name!r}, not {self.name!r}"
         if self.kind != other.kind:
             return f"is of the kind {other.kind!r}, not {self.kind!r}"
         if self.corpus != other.corpus:
             return f"searches another corpus ({_short(other.corpus)}, not {_short(self.corpus)})"
         if self.options != other.options:
-            return f"has other options ({_told(other.options)}, not {_told(self.options)})"
+            options = _describe_options(other.options), _describe_options(self.options)
+            return f"has other options ({options[0]}, not {options[1]})"
         return None
 
 
@@ -148,7 +165,7 @@ def _short(corpus: str | None) -> str:
     return told if len(told) <= _LONGEST_TOLD else f"{told[:_LONGEST_TOLD]}..."
 
 
-def _told(options: Mapping[str, Any]) -> str:
+def _describe_options(options: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value!r:.60}" for name, value in options.items()) or "none"
 
 

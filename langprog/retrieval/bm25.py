@@ -22,8 +22,8 @@ _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 class BM25Retriever(Retriever):
     """Ranks documents by the words that they share with the query; needs ``bm25s``.
 
-    Words are compared without regard to case; a document that shares no word with the query is
-    not found. The index is made at once and kept in memory.
+    Case does not matter. A document that shares no word with the query is never returned. The
+    index is built by the constructor and kept in memory.
 
     Example::
 
@@ -35,14 +35,14 @@ class BM25Retriever(Retriever):
         assert capitals("Which city is the capital of Italy?", k=1)[0].id == "1"
 
     Follows: Okapi at TREC-3 (Robertson et al., 1994), in the form of Lucene and with the sparse
-    scores of BM25S (Lù, 2024). Differs: no stop words and no stemming, so that it does the same in
-    every language; documents with equal scores stay in their order.
+    scores of BM25S (Lù, 2024). Differs: no stop words and no stemming, so it works alike in every
+    language; documents with equal scores stay in the order of the corpus.
 
     Args:
         corpus: The documents: a Corpus, or what makes one.
-        k1: How soon more of the same word stops counting, 0 or more.
-        b: How much long documents are held back, 0 to 1.
-        name: What it is handed over as when a program is loaded.
+        k1: How much repeated words add, 0 or more.
+        b: How much long documents are penalized, 0 to 1.
+        name: The name under which ``lp.load`` takes it.
 
     Raises:
         InputError: ``bm25s`` is not installed, an option is out of range, or no document has a
@@ -60,8 +60,8 @@ class BM25Retriever(Retriever):
         b: float = 0.75,
         name: str = "",
     ) -> None:
-        self._k1 = _checked(k1, "k1", math.inf)
-        self._b = _checked(b, "b", 1.0)
+        self._k1 = _check_option(k1, "k1", math.inf)
+        self._b = _check_option(b, "b", 1.0)
         self._corpus = corpus_of(corpus)
         self.name = name
         words = [_words(document.text) for document in self._corpus]
@@ -100,7 +100,7 @@ class BM25Retriever(Retriever):
         return [each for each in passages(self._corpus, scores, k) if each.score > 0]
 
 
-def _checked(value: Any, name: str, most: float) -> float:
+def _check_option(value: Any, name: str, most: float) -> float:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not 0 <= value <= most or math.isinf(value):
         limit = "0 or more" if math.isinf(most) else f"0 to {most:g}"

@@ -1,4 +1,4 @@
-"""What is searched: documents in a fixed order, and the digest by which they are known."""
+"""What is searched: documents in a fixed order, identified by a digest."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Corpus(Sequence[Document]):
         """The texts of the documents."""
         return [document.text for document in self._documents]
 
-    def named(self, id: str) -> Document:
+    def document(self, id: str) -> Document:
         """Return the document with an id.
 
         Raises:
@@ -174,7 +174,7 @@ def _documents(rows: Iterable[tuple[str, Any]], text: str, id: str) -> Iterator[
 
 def _document(row: Any, place: str, index: int, text: str, id: str) -> Document:
     if isinstance(row, str):
-        return Document(_checked_text(row, place), str(index))
+        return Document(_check_text(row, place), str(index))
     if not isinstance(row, Mapping):
         raise InputError(f"{place} is a {type(row).__name__}: give a text or a dict with a text")
     if text not in row:
@@ -189,20 +189,20 @@ def _document(row: Any, place: str, index: int, text: str, id: str) -> Document:
         raise InputError(f"{place} has the id {name!r:.80}: an id is a text or a whole number")
     metadata = {key: value for key, value in row.items() if key not in (text, id)}
     return Document(
-        _checked_text(row[text], place),
-        _encodable(name, place),
-        MappingProxyType(_plain(metadata, place)),
+        _check_text(row[text], place),
+        _check_encodable(name, place),
+        MappingProxyType(_plain_metadata(metadata, place)),
     )
 
 
-def _checked_text(value: Any, place: str) -> str:
+def _check_text(value: Any, place: str) -> str:
     if not isinstance(value, str) or not value.strip():
         told = "is empty" if isinstance(value, str) else f"is a {type(value).__name__}, not a text"
         raise InputError(f"{place}: its text {told}")
-    return _encodable(value, place)
+    return _check_encodable(value, place)
 
 
-def _encodable(value: str, place: str) -> str:
+def _check_encodable(value: str, place: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -210,10 +210,10 @@ def _encodable(value: str, place: str) -> str:
     return value
 
 
-def _plain(metadata: dict[str, Any], place: str) -> dict[str, Any]:
+def _plain_metadata(metadata: dict[str, Any], place: str) -> dict[str, Any]:
     try:
         text = json.dumps(metadata, allow_nan=False, ensure_ascii=False)
-        plain: dict[str, Any] = json.loads(_encodable(text, place))
+        plain: dict[str, Any] = json.loads(_check_encodable(text, place))
     except (TypeError, ValueError, RecursionError) as error:
         if isinstance(error, InputError):
             raise

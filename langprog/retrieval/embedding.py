@@ -23,8 +23,8 @@ Embedder = Callable[[list[str]], Any]
 class EmbeddingRetriever(Retriever):
     """Ranks documents by the cosine between their vectors and the query's; exact, with numpy.
 
-    The embedder is yours: its calls are counted in no budget. Documents are embedded at once, in
-    batches, unless their vectors are given.
+    The embedder is your own code, so no budget counts its calls. The constructor embeds the
+    documents in batches, unless their vectors are given.
 
     Example::
 
@@ -40,12 +40,12 @@ class EmbeddingRetriever(Retriever):
     Args:
         corpus: The documents: a Corpus, or what makes one.
         embed: Takes a list of texts and returns a vector for each; may be ``async``.
-        embedder: What tells the embedder from any other, such as a model's name and revision; an
-            artifact keeps it.
-        vectors: The documents' vectors, where they are known already: an array of shape
+        embedder: What identifies the embedder, such as the model's name and revision; an artifact
+            stores it.
+        vectors: The documents' vectors, if you have them already: an array of shape
             (documents, dimensions).
         batch: How many texts are embedded at once.
-        name: What it is handed over as when a program is loaded.
+        name: The name under which ``lp.load`` takes it.
 
     Raises:
         InputError: Vectors do not fit the corpus, are not finite, or an argument is wrong.
@@ -74,8 +74,8 @@ class EmbeddingRetriever(Retriever):
         self._embedder = embedder
         self.name = name
         if vectors is None:
-            vectors = _joined(embed, self._corpus.texts, batch)
-        self._vectors = _unit(vectors, len(self._corpus), "the documents of the corpus")
+            vectors = _embed_all(embed, self._corpus.texts, batch)
+        self._vectors = _unit_vectors(vectors, len(self._corpus), "the documents of the corpus")
 
     @property
     def corpus(self) -> Corpus:
@@ -95,7 +95,8 @@ class EmbeddingRetriever(Retriever):
         """
         check_query(query)
         check_count(k)
-        vector = _unit(await _embedded(self._embed, [query]), 1, "the query", ServerError)[0]
+        vectors = await _embed_texts(self._embed, [query])
+        vector = _unit_vectors(vectors, 1, "the query", ServerError)[0]
         if len(vector) != self._vectors.shape[1]:
             raise InputError(
                 f"the embedder {self._embedder!r} gives the query {len(vector)} dimensions, and "
@@ -104,21 +105,21 @@ class EmbeddingRetriever(Retriever):
         return passages(self._corpus, self._vectors @ vector, k)
 
 
-async def _embedded(embed: Embedder, texts: list[str]) -> Any:
+async def _embed_texts(embed: Embedder, texts: list[str]) -> Any:
     if inspect.iscoroutinefunction(embed):
         return await embed(texts)
     vectors = await call_in_worker(embed, texts)
     return await vectors if inspect.isawaitable(vectors) else vectors
 
 
-def _joined(embed: Embedder, texts: list[str], batch: int) -> Any:
+def _embed_all(embed: Embedder, texts: list[str], batch: int) -> Any:
     import numpy  # noqa: PLC0415 - programs without retrieval need no arrays
 
     parts: list[NDArray[Any]] = []
     for start in range(0, len(texts), batch):
         some = texts[start : start + batch]
         place = f"documents {start + 1} to {start + len(some)} of the corpus"
-        vectors = _array(run_sync(_embedded(embed, some)), len(some), place, InputError)
+        vectors = _as_array(run_sync(_embed_texts(embed, some)), len(some), place, InputError)
         if parts and vectors.shape[1] != parts[0].shape[1]:
             raise InputError(
                 f"the embedder gave {place} {vectors.shape[1]} dimensions, and those before them "
@@ -128,7 +129,7 @@ def _joined(embed: Embedder, texts: list[str], batch: int) -> Any:
     return numpy.concatenate(parts)
 
 
-def _array(vectors: Any, count: int, place: str, error: type[LangprogError]) -> NDArray[Any]:
+def _as_array(vectors: Any, count: int, place: str, error: type[LangprogError]) -> NDArray[Any]:
     import numpy  # noqa: PLC0415 - programs without retrieval need no arrays
 
     try:
@@ -141,7 +142,7 @@ def _array(vectors: Any, count: int, place: str, error: type[LangprogError]) -> 
     return array
 
 
-def _unit(
+def _unit_vectors(
     vectors: Any, count: int, place: str, error: type[LangprogError] = InputError
 ) -> NDArray[Any]:
     """Return vectors of length 1.
@@ -151,7 +152,7 @@ def _unit(
     """
     import numpy  # noqa: PLC0415 - programs without retrieval need no arrays
 
-    array = _array(vectors, count, place, error)
+    array = _as_array(vectors, count, place, error)
     lengths = numpy.linalg.norm(array.astype(numpy.float64), axis=1, keepdims=True)
     wrong = numpy.flatnonzero(~(numpy.isfinite(lengths[:, 0]) & (lengths[:, 0] > 0)))
     if len(wrong):

@@ -29,10 +29,10 @@ class FunctionRetriever(Retriever):
     Args:
         function: ``function(query, k)`` returns up to ``k`` passages, the best first: each a
             Passage, a text, or a dict with ``text`` and perhaps ``id``, ``score`` and more, which
-            is metadata; may be ``async``. What it raises counts as an outage.
-        corpus: What tells its corpus from any other, such as a name and a date. An artifact keeps
-            it; without one a program runs but is not written.
-        name: What it is handed over as when a program is loaded; the function's name if left out.
+            is metadata; may be ``async``. Whatever it raises counts as an outage.
+        corpus: What identifies the corpus that it searches, such as a name and a date. An artifact
+            stores it; without one a program runs but cannot be saved.
+        name: The name under which ``lp.load`` takes it; by default the function's name.
     """
 
     kind: ClassVar[str] = "function"
@@ -62,14 +62,14 @@ class FunctionRetriever(Retriever):
             ServerError: It returned something that is not a list of passages.
         """
         result = self._function(check_query(query), check_count(k))
-        return _awaited(result) if inspect.isawaitable(result) else _read(result)
+        return _read_later(result) if inspect.isawaitable(result) else _read_passages(result)
 
 
-async def _awaited(result: Awaitable[Any]) -> list[Passage]:
-    return _read(await result)
+async def _read_later(result: Awaitable[Any]) -> list[Passage]:
+    return _read_passages(await result)
 
 
-def _read(result: Any) -> list[Passage]:
+def _read_passages(result: Any) -> list[Passage]:
     if isinstance(result, (str, bytes, Mapping)) or not isinstance(result, Sequence):
         raise ServerError(
             f"it returned a {type(result).__name__}, not a list of passages; an empty list says "

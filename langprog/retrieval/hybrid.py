@@ -17,8 +17,8 @@ from langprog.retrieval.passage import Passage, check_count, check_query
 class HybridRetriever(Retriever):
     """Ranks what several retrievers find by the sum of 1 / (constant + rank).
 
-    All of them search the same corpus, and at the same time. Where one fails, the search fails:
-    the ranking of the others alone would be another one.
+    All of them search the same corpus, concurrently. If one fails, the search fails, since the
+    others alone would rank differently.
 
     Example::
 
@@ -30,9 +30,9 @@ class HybridRetriever(Retriever):
 
     Args:
         retrievers: Two or more, of the same corpus; a passage is known by its id.
-        depth: How many passages each is asked for; more where more are wanted.
-        constant: How little the first ranks stand out, 0 or more.
-        name: What it is handed over as when a program is loaded.
+        depth: How many passages each of them is asked for, and at least ``k``.
+        constant: Added to each rank, 0 or more; the larger, the less the first ranks count.
+        name: The name under which ``lp.load`` takes it.
 
     Raises:
         InputError: There are fewer than two, or they search different corpora.

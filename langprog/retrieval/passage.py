@@ -1,4 +1,4 @@
-"""What a search is for, and what it finds."""
+"""What a search is asked for, and what it returns."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def retriever_named(kind: str) -> Retriever:
     Raises:
         InputError: There is none, or it has to be made with arguments.
     """
-    provided = _provided(kind)
+    provided = _find_kind(kind)
     if provided is None:
         raise InputError(
             f"there is no retriever {kind!r:.60}; there are {', '.join(kinds())}: install the "
@@ -67,7 +67,7 @@ def retriever_from(kind: str, corpus: Corpus, options: Mapping[str, Any], name: 
     Raises:
         InputError: There is no such kind, or it is not made from its corpus alone.
     """
-    provided = _provided(kind)
+    provided = _find_kind(kind)
     if provided is None:
         raise InputError(
             f"{kind!r:.60} is not a kind of retriever here, where there are {', '.join(kinds())}: "
@@ -117,7 +117,7 @@ def kinds() -> list[str]:
     return [*RETRIEVERS, *sorted(others - RETRIEVERS.keys())]
 
 
-def _provided(kind: str) -> type[Retriever] | Retriever | None:
+def _find_kind(kind: str) -> type[Retriever] | Retriever | None:
     ours = RETRIEVERS.get(kind)
     if ours is not None:
         return ours
@@ -127,14 +127,14 @@ def _provided(kind: str) -> type[Retriever] | Retriever | None:
             f"two packages provide the retriever {kind!r}, {' and '.join(sorted(points))}: "
             "uninstall one of them"
         )
-    return next((_loaded(point) for point in points.values()), None)
+    return next((_load(point) for point in points.values()), None)
 
 
 def _points(kind: str) -> dict[str, EntryPoint]:
     return {point.value: point for point in entry_points(group=GROUP, name=kind)}
 
 
-def _loaded(point: EntryPoint) -> type[Retriever] | Retriever:
+def _load(point: EntryPoint) -> type[Retriever] | Retriever:
     value: Any = load_plugin(point, "the retriever", InputError)
     cls = value if isinstance(value, type) else type(value)
     if not issubclass(cls, Retriever) or cls.kind != point.name:

@@ -91,6 +91,7 @@ def test_a_small_corpus_is_kept_where_that_is_asked_for(tmp_path: Path) -> None:
         (lambda data: data.update(kind="embedding"), "is not made from its corpus alone"),
         (lambda data: data.update(kind="other"), "'other' is not a kind of retriever here"),
         (lambda data: data["documents"].append({"id": "x"}), "Field required"),
+        (lambda data: data["documents"][0].update(text="a b " * 250_001), "is for a small corpus"),
         (lambda data: data["documents"].append(data["documents"][0]), "has the id 'fr'"),
     ],
 )
@@ -148,9 +149,9 @@ class Loud(lp.Retrieve):
     """Somebody's own kind of it."""
 
     async def aforward(self, **inputs: Any) -> lp.Prediction:
-        found = await super().aforward(**inputs)
-        texts = [text.upper() for text in found.passages]
-        return lp.Prediction(**{**found, "passages": texts})
+        prediction = await super().aforward(**inputs)
+        texts = [text.upper() for text in prediction.passages]
+        return lp.Prediction(**{**prediction, "passages": texts})
 
 
 def test_another_corpus_is_a_difference_between_artifacts(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ CAPITAL = lp.BM25Retriever(CAPITALS, name="capitals")
 def answer(request: lp.Request) -> str:
     """Say the first word of the first passage."""
     passage = request.messages[-1].content.split("[[context]]")[1]
-    found = re.search(r"\w+", passage)
-    return f"[[answer]]\n{found[0] if found else 'unknown'}"
+    match = re.search(r"\w+", passage)
+    return f"[[answer]]\n{match[0] if match else 'unknown'}"
 
 
 def answering(k: int = 2) -> lp.Pipeline:
@@ -81,8 +81,8 @@ class Hops(lp.Module):
 
     def forward(self, question: str) -> Mapping[str, Any]:
         query = self.ask(question=question).query
-        found = lp.parallel(self.find[0], [{"query": query}, {"query": "Spain"}])
-        context = [text for each in found for text in each.passages]
+        results = lp.parallel(self.find[0], [{"query": query}, {"query": "Spain"}])
+        context = [text for each in results for text in each.passages]
         return self.answer(question=question, context=context)
 
 
@@ -191,6 +191,9 @@ def test_k_is_set_and_searched_and_the_retriever_stays() -> None:
     described = {**known["program.retriever"].value, "corpus": "another"}
     with pytest.raises(InputError, match="searches another corpus .*keeps its retriever"):
         program.with_parameters({"program.retriever": described})
+    for wrong in ("another", {**described, "more": 1}, None):
+        with pytest.raises(InputError, match="described by name, kind, options and corpus"):
+            program.with_parameters({"program.retriever": wrong})
     with pytest.raises(InputError, match="k of a Retrieve is a number of passages"):
         program.with_parameters({"program.k": 0})
     with pytest.raises(FrozenError):

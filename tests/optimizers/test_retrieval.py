@@ -29,8 +29,8 @@ def read_code(request: lp.Request) -> str:
     if "[[question]]" not in text:
         return "[[summary]]\nitems\n[[instruction]]\nFind the code."
     item = re.findall(r"code of (item\d+)\?", text)[-1]
-    found = re.search(rf"{item} has code (\w+)", text)
-    return f"[[code]]\n{found[1] if found else 'unknown'}"
+    match = re.search(rf"{item} has code (\w+)", text)
+    return f"[[code]]\n{match[1] if match else 'unknown'}"
 
 
 def right(example: lp.Example, prediction: lp.Prediction) -> bool:

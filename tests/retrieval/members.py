@@ -23,8 +23,8 @@ WORDS = sorted({word for text in CAPITALS.texts for word in re.findall(r"\w+", t
 
 def counts(texts: list[str]) -> list[list[float]]:
     """Embed texts by their words; the last dimension keeps a vector from being all zeros."""
-    found = [re.findall(r"\w+", text.lower()) for text in texts]
-    return [[*(float(words.count(word)) for word in WORDS), 0.1] for words in found]
+    split = [re.findall(r"\w+", text.lower()) for text in texts]
+    return [[*(float(words.count(word)) for word in WORDS), 0.1] for words in split]
 
 
 async def counts_later(texts: list[str]) -> list[list[float]]:

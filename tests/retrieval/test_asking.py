@@ -89,8 +89,8 @@ def test_an_empty_list_is_an_answer() -> None:
 
 def test_texts_and_dicts_are_passages_and_the_first_are_taken() -> None:
     given = ["a", {"text": "b", "id": 7, "score": 2, "title": "t"}, lp.Passage("c", 1.0, "c"), 7]
-    found = lp.FunctionRetriever(lambda query, k: given[:3])("x", k=2)
-    assert found == [lp.Passage("a"), lp.Passage("b", 2.0, "7", {"title": "t"})]
+    passages = lp.FunctionRetriever(lambda query, k: given[:3])("x", k=2)
+    assert passages == [lp.Passage("a"), lp.Passage("b", 2.0, "7", {"title": "t"})]
 
 
 def test_a_retriever_that_hangs_is_not_waited_for() -> None:

@@ -12,7 +12,7 @@ from langprog.errors import InputError
 
 def test_scores_are_those_of_the_formula() -> None:
     texts = ["the cat sat", "the dog and the cat and the cow", "a bird"]
-    found = lp.BM25Retriever(texts, k1=1.2, b=0.6)("cat bird", k=3)
+    passages = lp.BM25Retriever(texts, k1=1.2, b=0.6)("cat bird", k=3)
     lengths = [3, 8, 2]
 
     def weight(times: int, length: int, documents: int) -> float:
@@ -21,7 +21,7 @@ def test_scores_are_those_of_the_formula() -> None:
         return rarity * times / (times + 1.2 * longer)
 
     expected = {"0": weight(1, 3, 2), "1": weight(1, 8, 2), "2": weight(1, 2, 1)}
-    assert {each.id: each.score for each in found} == pytest.approx(expected, rel=1e-5)
+    assert {each.id: each.score for each in passages} == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_words_are_found_in_every_script(query: str, ids: list[str]) -> None:
 
 
 def test_equal_scores_stay_in_order() -> None:
-    found = lp.BM25Retriever(["same words"] * 9)("words", k=4)
-    assert [each.id for each in found] == ["0", "1", "2", "3"]
+    passages = lp.BM25Retriever(["same words"] * 9)("words", k=4)
+    assert [each.id for each in passages] == ["0", "1", "2", "3"]
 
 
 @pytest.mark.parametrize(

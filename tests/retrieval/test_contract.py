@@ -53,7 +53,7 @@ def test_more_than_there_are_is_all_there_are(make: Make) -> None:
 @members
 def test_every_passage_is_a_document_of_the_corpus(make: Make) -> None:
     for passage in make()("sail to Paris, Rome, Madrid and Tokyo", k=5):
-        document = CAPITALS.named(passage.id)
+        document = CAPITALS.document(passage.id)
         assert (passage.text, passage.metadata) == (document.text, document.metadata)
 
 
@@ -110,6 +110,6 @@ def test_a_program_is_saved_with_it_and_loaded_with_the_like_of_it(
 @given(query=st.text(min_size=1).filter(lambda text: text.strip()), k=st.integers(1, 7))
 def test_any_text_is_a_query(make: Make, query: str, k: int) -> None:
     retriever = make()
-    found = retriever(query, k=k)
-    assert len(found) <= k
-    assert found == retriever(query, k=k)
+    passages = retriever(query, k=k)
+    assert len(passages) <= k
+    assert passages == retriever(query, k=k)

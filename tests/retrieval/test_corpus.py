@@ -25,9 +25,9 @@ def test_other_fields_of_a_dict_are_metadata() -> None:
     corpus = lp.Corpus(
         [{"_id": 7, "body": "a", "title": "t", "tags": ("x",)}], text="body", id="_id"
     )
-    assert corpus.named("7").metadata == {"title": "t", "tags": ["x"]}
+    assert corpus.document("7").metadata == {"title": "t", "tags": ["x"]}
     with pytest.raises(InputError, match="no document '8'"):
-        corpus.named("8")
+        corpus.document("8")
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ def embed(texts: list[str]) -> list[list[float]]:
 
 
 def test_the_angle_decides_and_not_the_length() -> None:
-    found = lp.EmbeddingRetriever(TEXTS, embed, embedder="map")("query", k=3)
-    assert [each.text for each in found] == ["far east", "east", "north"]
-    assert [each.score for each in found] == pytest.approx(
+    passages = lp.EmbeddingRetriever(TEXTS, embed, embedder="map")("query", k=3)
+    assert [each.text for each in passages] == ["far east", "east", "north"]
+    assert [each.score for each in passages] == pytest.approx(
         [28 / (82**0.5 * 10**0.5), 3 / 10**0.5, 1 / 10**0.5], rel=1e-6
     )
 

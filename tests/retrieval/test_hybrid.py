@@ -14,16 +14,16 @@ Ranking = Callable[[str, int], list[lp.Passage]]
 
 def ranking(*ids: str) -> lp.Retriever:
     def search(query: str, k: int) -> list[lp.Passage]:
-        return [lp.Passage(CAPITALS.named(id).text, 1.0, id) for id in ids][:k]
+        return [lp.Passage(CAPITALS.document(id).text, 1.0, id) for id in ids][:k]
 
     return lp.FunctionRetriever(search, corpus=CAPITALS.digest)
 
 
 def test_ranks_are_summed() -> None:
     both = lp.HybridRetriever([ranking("fr", "it", "es"), ranking("it", "jp")], constant=60)
-    found = both("x", k=4)
-    assert [each.id for each in found] == ["it", "fr", "jp", "es"]
-    assert [each.score for each in found] == pytest.approx(
+    passages = both("x", k=4)
+    assert [each.id for each in passages] == ["it", "fr", "jp", "es"]
+    assert [each.score for each in passages] == pytest.approx(
         [1 / 62 + 1 / 61, 1 / 61, 1 / 62, 1 / 63]
     )
 
