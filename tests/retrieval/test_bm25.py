@@ -42,8 +42,10 @@ def test_words_are_found_in_every_script(query: str, ids: list[str]) -> None:
 
 
 def test_equal_scores_stay_in_order() -> None:
-    passages = lp.BM25Retriever(["same words"] * 9)("words", k=4)
-    assert [each.id for each in passages] == ["0", "1", "2", "3"]
+    retriever = lp.BM25Retriever(["same words", "other texts"] * 300)
+    for k in (1, 7, 299, 300, 600):
+        ids = [each.id for each in retriever("words", k=k)]
+        assert ids == [str(2 * place) for place in range(min(k, 300))]
 
 
 @pytest.mark.parametrize(
