@@ -44,6 +44,16 @@ def test_it_hands_a_corpus_or_a_retriever_over(
     assert json.loads(capsys.readouterr().out)["mean"] == 1.0
 
 
+def test_the_program_is_shown_with_it_and_the_option_named_without(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["show", "p.json", "--retriever", "capitals=corpus.jsonl"]) == 0
+    shown = capsys.readouterr().out
+    assert "Retrieve" in shown and '"kind": "bm25"' in shown
+    assert run(["show", "p.json"]) == 0
+    assert "or --retriever capitals=..." in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize(
     ("program", "options", "words"),
     [
