@@ -37,12 +37,21 @@ if TYPE_CHECKING:
     from langprog.modules import Predict as Predict
     from langprog.modules import Prediction as Prediction
     from langprog.modules import Refine as Refine
+    from langprog.modules import Retrieve as Retrieve
     from langprog.modules import Route as Route
     from langprog.modules import Router as Router
     from langprog.modules import Vote as Vote
     from langprog.modules import parallel as parallel
     from langprog.modules import record_trace as record_trace
     from langprog.modules import signals as signals
+    from langprog.retrieval import BM25Retriever as BM25Retriever
+    from langprog.retrieval import Corpus as Corpus
+    from langprog.retrieval import EmbeddingRetriever as EmbeddingRetriever
+    from langprog.retrieval import FunctionRetriever as FunctionRetriever
+    from langprog.retrieval import HybridRetriever as HybridRetriever
+    from langprog.retrieval import Passage as Passage
+    from langprog.retrieval import Retriever as Retriever
+    from langprog.retrieval import load_corpus as load_corpus
     from langprog.runtime import LM as LM
     from langprog.runtime import configure as configure
     from langprog.runtime import using as using
@@ -51,13 +60,18 @@ if TYPE_CHECKING:
     from langprog.signature import Signature as Signature
 
 _ROOM_OF = {
+    "BM25Retriever": "retrieval",
     "BestOf": "modules",
     "Budget": "lm",
     "Cascade": "modules",
     "ChainOfThought": "modules",
     "Comparison": "evaluation",
     "Completion": "lm",
+    "Corpus": "retrieval",
+    "EmbeddingRetriever": "retrieval",
     "Example": "example",
+    "FunctionRetriever": "retrieval",
+    "HybridRetriever": "retrieval",
     "Input": "signature",
     "LM": "runtime",
     "LangprogError": "errors",
@@ -67,6 +81,7 @@ _ROOM_OF = {
     "Module": "modules",
     "Output": "signature",
     "Parameter": "modules",
+    "Passage": "retrieval",
     "Pipeline": "modules",
     "Predict": "modules",
     "Prediction": "modules",
@@ -74,6 +89,8 @@ _ROOM_OF = {
     "Refine": "modules",
     "Report": "evaluation",
     "Request": "lm",
+    "Retrieve": "modules",
+    "Retriever": "retrieval",
     "Route": "modules",
     "Router": "modules",
     "Sampling": "lm",
@@ -85,6 +102,7 @@ _ROOM_OF = {
     "configure": "runtime",
     "evaluate": "evaluation",
     "load": "artifact",
+    "load_corpus": "retrieval",
     "load_examples": "example",
     "metric": "evaluation",
     "parallel": "modules",
@@ -97,13 +115,18 @@ _ROOM_OF = {
 __version__ = "0.1.0"
 
 __all__ = [
+    "BM25Retriever",
     "BestOf",
     "Budget",
     "Cascade",
     "ChainOfThought",
     "Comparison",
     "Completion",
+    "Corpus",
+    "EmbeddingRetriever",
     "Example",
+    "FunctionRetriever",
+    "HybridRetriever",
     "Input",
     "LM",
     "LangprogError",
@@ -112,6 +135,7 @@ __all__ = [
     "Module",
     "Output",
     "Parameter",
+    "Passage",
     "Pipeline",
     "Predict",
     "Prediction",
@@ -119,6 +143,8 @@ __all__ = [
     "Refine",
     "Report",
     "Request",
+    "Retrieve",
+    "Retriever",
     "Route",
     "Router",
     "Sampling",
@@ -130,6 +156,7 @@ __all__ = [
     "configure",
     "evaluate",
     "load",
+    "load_corpus",
     "load_examples",
     "metric",
     "parallel",

@@ -6,6 +6,7 @@
 - ``nodes``: programs as data. ``classes``, ``checking``: what the user's own code stays.
 - ``own_types``, ``namespaces``: the user's types in a loaded program, and where they are.
 - ``proof``, ``samples``: the round trip. ``digest``, ``secrets``: what is signed, what is refused.
+- ``retrievers``: what a loaded program's ``Retrieve`` modules ask.
 - ``model_table``: prices, endpoints, and which models a loaded program may ask.
 """
 

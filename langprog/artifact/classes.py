@@ -11,11 +11,11 @@ import hashlib
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from langprog.adapters import (
@@ -34,6 +34,7 @@ from langprog.artifact.namespaces import (
     things_in_module,
     things_it_imports,
 )
+from langprog.artifact.retrievers import HandedRetrievers
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import Module
 from langprog.signature import Signature
@@ -116,6 +117,7 @@ class Classes:
         allowed: Modules (with what is inside them) that may be imported.
         adapters: The user's own adapters.
         user_code: The classes of the user's modules in the artifact, ``package.module:Class``.
+        retrievers: The retrievers of the program's ``Retrieve`` modules, by name.
         proving: Whether a program is only compared with the one that it was saved from, so that
             a type that cannot be had may stay a rebuilt one.
     """
@@ -124,6 +126,7 @@ class Classes:
     allowed: Collection[str] = ()
     adapters: Sequence[Adapter] = ()
     user_code: tuple[str, ...] = ()
+    retrievers: HandedRetrievers = field(default_factory=lambda: MappingProxyType({}))
     proving: bool = False
 
     def __post_init__(self) -> None:
@@ -147,6 +150,10 @@ class Classes:
                 check_adapter(adapter)
         except InputError as error:
             raise ArtifactError(f"adapters=: {error}") from None
+        if not isinstance(self.retrievers, Mapping):
+            raise ArtifactError(
+                "retrievers= takes a dict of names: write retrievers={'bm25': ...}"
+            )
 
     def adapter(self, reference: str) -> str | Adapter:
         """Return the adapter that an artifact names: the one handed over, else an installed one.

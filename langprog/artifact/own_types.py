@@ -12,15 +12,17 @@ import dataclasses
 import itertools
 import json
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NoReturn, Optional
 
 from langprog.adapters import Adapter
 from langprog.artifact.checking import code_in, declaring_class, signature_digest, with_types_of
 from langprog.artifact.classes import Classes, class_name
 from langprog.artifact.namespaces import own_types, signatures_among, types_among
+from langprog.artifact.retrievers import find_retriever
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import ClassData
+from langprog.retrieval import Retriever, RetrieverSpec
 from langprog.signature import FieldSpec, Signature, SignatureSpec, type_to_json
 
 
@@ -52,6 +54,16 @@ class ClassTypes:
             ArtifactError: There is none.
         """
         return self.classes.adapter(reference)
+
+    def retriever(
+        self, spec: RetrieverSpec, documents: Sequence[Mapping[str, Any]] | None
+    ) -> Retriever:
+        """Return the retriever that an artifact describes.
+
+        Raises:
+            ArtifactError: It is missing, or is not what the artifact describes.
+        """
+        return find_retriever(spec, documents, self.classes.retrievers)
 
     def restore_types(
         self, signature: SignatureSpec, checked_by: ClassData | None

@@ -27,6 +27,7 @@ from langprog.artifact.model_table import (
 )
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.proof import difference_of
+from langprog.artifact.retrievers import retrievers_of
 from langprog.artifact.secrets import refuse_secrets
 from langprog.errors import ArtifactError, LangprogError
 from langprog.modules import Module, hidden_modules, origin_of
@@ -128,8 +129,9 @@ def make_content(
     """Return what the digest covers.
 
     Raises:
-        ArtifactError: Something is no plain JSON, or looks like a secret.
+        ArtifactError: Something is no plain JSON, looks like a secret, or has the name of another.
     """
+    retrievers_of(program)  # two of one name could not be told apart
     keys = model_keys(program)
     node = program_to_json(program.with_parameters(keys) if keys else program)
     content = {
@@ -216,7 +218,12 @@ def _replace_file(written: Path, target: Path) -> None:
 def _prove(program: Module, written: Path, canary: Sequence[Mapping[str, Any]]) -> None:
     # The very file that will be the artifact is loaded again, not the data in memory.
     try:
-        known = Classes(_templates(program), adapters=_adapters(program), proving=True)
+        known = Classes(
+            _templates(program),
+            adapters=_adapters(program),
+            retrievers=retrievers_of(program, handed=True),
+            proving=True,
+        )
         again = read_artifact(written).program_with(known)
         rows = [row.get("inputs", row) for row in canary]
         difference = difference_of(program, again, [row for row in rows if isinstance(row, dict)])

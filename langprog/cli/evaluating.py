@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from langprog.cli.loading import READY, load_metric, load_program_or_artifact, read_examples
+from langprog.cli.loading import (
+    READY,
+    RETRIEVER_HELP,
+    load_metric,
+    load_program_or_artifact,
+    read_examples,
+)
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels, uses_ambient_model
 from langprog.cli.terminal import Terminal, write_json
 from langprog.errors import LangprogError
@@ -27,6 +33,7 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
     allow: Annotated[
         list[str] | None, typer.Option(help="Module that may be imported for an artifact.")
     ] = None,
+    retriever: Annotated[list[str] | None, typer.Option(help=RETRIEVER_HELP)] = None,
     json_: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
 ) -> None:
     """Score PROGRAM on examples, with a 95 % interval.
@@ -34,7 +41,7 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
     Rows that were lost on the way are counted as lost, not as wrong.
     """
     asked = NamedModels.of(lm, model, base_url)
-    loaded = load_program_or_artifact(program, allow or [], asked)
+    loaded = load_program_or_artifact(program, allow or [], asked, retriever or [])
     if metric.partition(":")[0] in READY:
         asked.check_lm(loaded)
     elif lm is not None and not uses_ambient_model(loaded):

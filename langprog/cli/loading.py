@@ -16,7 +16,13 @@ from langprog.errors import InputError, LangprogError, SignatureError
 from langprog.evaluation import Metric, check_metric, contains, exact, f1, numeric
 from langprog.example import Example, load_examples
 from langprog.modules import Module, Predict
+from langprog.retrieval import load_corpus
 from langprog.signature import Signature
+
+RETRIEVER_HELP = (
+    "NAME=package.module:name, file.py:name or corpus.jsonl: what searches for the artifact's "
+    "queries; may be repeated."
+)
 
 READY = {"exact": exact, "contains": contains, "numeric": numeric, "f1": f1}
 
@@ -117,14 +123,47 @@ def load_program(reference: str) -> Module:
 
 
 def load_program_or_artifact(
-    reference: str, allow_modules: list[str], asked: NamedModels
+    reference: str, allow_modules: list[str], asked: NamedModels, retrievers: list[str]
 ) -> Module:
-    """Return the program of an artifact file, or one that is named, with the models asked for."""
+    """Return the program of an artifact file, or one that is named, with the models asked for.
+
+    Raises:
+        InputError: ``--retriever`` is given, but the program is not an artifact.
+    """
     if ":" in reference and not Path(reference).is_file():
+        if retrievers:
+            raise InputError(
+                f"--retriever is for an artifact, and {reference} has its retrievers already"
+            )
         return asked.apply_to(load_program(reference))
     artifact = read_artifact(reference)
-    models = asked.replacements_for(artifact.model_names)
-    return artifact.program(allow_modules=allow_modules, models=models)
+    return artifact.program(
+        allow_modules=allow_modules,
+        models=asked.replacements_for(artifact.model_names),
+        retrievers=read_retrievers(retrievers),
+    )
+
+
+def read_retrievers(options: list[str]) -> dict[str, Any]:
+    """Return what ``--retriever`` hands over, by the names that the artifact has for it.
+
+    Raises:
+        InputError: An option is not of the form NAME=..., its name comes twice, or there is no
+            such file, module or name.
+    """
+    handed: dict[str, Any] = {}
+    for option in options:
+        name, _, place = (part.strip() for part in option.partition("="))
+        if not name or not place:
+            raise InputError(
+                f"--retriever {option!r}: write NAME=package.module:name, NAME=file.py:name or "
+                "NAME=corpus.jsonl"
+            )
+        if name in handed:
+            raise InputError(f"--retriever: {name!r} is given twice")
+        is_file = ":" not in place or Path(place).is_file()
+        handed[name] = load_corpus(place) if is_file else load_object(place, "--retriever")
+    return handed
 
 
 def load_metric(reference: str) -> Metric:

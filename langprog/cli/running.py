@@ -10,7 +10,7 @@ from pydantic_core import to_jsonable_python
 
 from langprog.artifact import read_artifact
 from langprog.cli.batch import inputs_of, run_batch
-from langprog.cli.loading import check_writable
+from langprog.cli.loading import RETRIEVER_HELP, check_writable, read_retrievers
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal, write_json
 from langprog.errors import InputError
@@ -31,6 +31,7 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     allow: Annotated[
         list[str] | None, typer.Option(help="Module that may be imported for the artifact.")
     ] = None,
+    retriever: Annotated[list[str] | None, typer.Option(help=RETRIEVER_HELP)] = None,
 ) -> None:
     """Run ARTIFACT on one input, or on a file of any size.
 
@@ -41,7 +42,8 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     found = read_artifact(artifact)
     asked = NamedModels.of(lm, model, base_url)
     models = asked.replacements_for(found.model_names)
-    program = found.program(allow_modules=allow or [], models=models)
+    handed = read_retrievers(retriever or [])
+    program = found.program(allow_modules=allow or [], models=models, retrievers=handed)
     asked.check_lm(program)
     with using(lm=asked.ambient):
         if input_ is not None:

@@ -10,6 +10,7 @@ import typer
 
 from langprog.adapters import reference_of
 from langprog.artifact import Artifact, read_artifact
+from langprog.cli.loading import RETRIEVER_HELP, read_retrievers
 from langprog.cli.terminal import Terminal, json_visible, write_json
 from langprog.errors import ArtifactError
 from langprog.lm import model_name
@@ -20,6 +21,7 @@ WIDEST = 160
 
 def show(
     artifact: Annotated[str, typer.Argument(help="The artifact.")],
+    retriever: Annotated[list[str] | None, typer.Option(help=RETRIEVER_HELP)] = None,
     json_: Annotated[bool, typer.Option("--json", help="The whole file as JSON.")] = False,
 ) -> None:
     """Show the program, its prompts, its models and the evidence for it."""
@@ -27,11 +29,12 @@ def show(
     if json_:
         write_json(loaded.data.model_dump(mode="json", by_alias=True))
         return
+    retrievers = read_retrievers(retriever or [])
     terminal = Terminal()
     terminal.say(f"{loaded.path}  {loaded.digest}")
     terminal.say(f"format {loaded.format}, written by langprog {loaded.data.langprog}")
     try:
-        _show_program(terminal, loaded.program())
+        _show_program(terminal, loaded.program(retrievers=retrievers))
     except ArtifactError as error:
         terminal.say(f"\n{error}")
     _show_lineage(terminal, loaded)

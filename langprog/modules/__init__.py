@@ -8,6 +8,7 @@
 - ``vote``, ``best_of``, ``cascade``, ``route``, ``refine``: several samples, steps, models or
   rounds for one answer (``around``: what they share; ``signals``: how sure an answer is;
   ``words``: hashed words).
+- ``retrieve``: passages for a query, from ``langprog.retrieval``.
 - ``parallel``: many calls side by side out of synchronous code.
 - ``prediction``, ``trace``: what a call returns, and what happened in it.
 """
@@ -40,6 +41,7 @@ from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
 from langprog.modules.refine import Refine
 from langprog.modules.registry import is_kind, module_type
+from langprog.modules.retrieve import Retrieve
 from langprog.modules.route import Route, Router
 from langprog.modules.signals import (
     TOKEN_FEATURES,
@@ -79,6 +81,7 @@ __all__ = [
     "Prediction",
     "Recorder",
     "Refine",
+    "Retrieve",
     "Route",
     "Router",
     "Rule",

@@ -6,7 +6,7 @@ as plain JSON data, ``from_node`` makes the module from it. An artifact is a tre
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, SerializeAsAny
@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from langprog.adapters import Adapter
 from langprog.errors import ArtifactError
 from langprog.modules.registry import kinds, node_type
+from langprog.retrieval import Retriever, RetrieverSpec
 from langprog.signature import SignatureSpec
 
 # The type of pydantic's error where nobody knows a kind of module.
@@ -138,6 +139,20 @@ class Types(Protocol):
 
         Raises:
             ArtifactError: There is none.
+        """
+        ...
+
+    def retriever(
+        self, spec: RetrieverSpec, documents: Sequence[Mapping[str, Any]] | None
+    ) -> Retriever:
+        """Return the retriever that an artifact describes.
+
+        Args:
+            spec: What the artifact knows of it.
+            documents: Its corpus as data, where the artifact holds it.
+
+        Raises:
+            ArtifactError: It is missing, or is not what the artifact describes.
         """
         ...
 

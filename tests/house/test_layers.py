@@ -26,6 +26,7 @@ ROOMS = [
     "pocket",
     "adapters",
     "runtime",
+    "retrieval",
     "modules",
     "evaluation",
     "artifact",
@@ -48,6 +49,7 @@ BY_STRING = {
 # Heavy or optional: imported where they are first used.
 LATE = {
     "aiohttp",
+    "bm25s",
     "diskcache",
     "genai_prices",
     "litellm",
