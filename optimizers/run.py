@@ -18,6 +18,7 @@ from langprog.modules import Signal
 from optimizers.budget.forecast import ForecastInputs, StageForecast
 from optimizers.budget.plan import REPAIR_MARGIN, BudgetShare, take_share
 from optimizers.evaluation.candidate import Candidate, Values
+from optimizers.evaluation.context_fit import ContextFit
 from optimizers.evaluation.pareto import Objective
 from optimizers.evaluation.scorer import Scorer, ScoreRequest
 from optimizers.evaluation.scoring import Scoring
@@ -26,7 +27,7 @@ from optimizers.identity import derive_seed, random_stream
 from optimizers.journal import Journal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SearchInputs:
     """What does not change while a compile runs.
 
@@ -45,6 +46,11 @@ class SearchInputs:
     metric: Scoring
     seed: int
     concurrency: int
+
+    @cached_property
+    def context_fit(self) -> ContextFit:
+        """What is known of the demonstrations that fit into the models' context windows."""
+        return ContextFit(self.base, self.validation, self.metric)
 
 
 class ShareSpent(BudgetExceeded):
@@ -238,6 +244,19 @@ class Run:
             self.best, self._best_mean = candidate, estimate.mean
             self.log("best", self._evidence(candidate))
         self._reporter.emit(Tried(candidate.label, estimate, best=better or lighter))
+
+    async def fit(self, candidate: Candidate) -> Candidate:
+        """Return ``candidate``, with fewer demonstrations where all are too long for its model.
+
+        Costs a query of the program for each try, and none where the demonstrations are short.
+
+        Raises:
+            BudgetExceeded: There is not enough left for it.
+        """
+        fitted, said = await self.materials.context_fit.halve_until_it_fits(candidate)
+        if said:
+            self.note(said, warning=True)
+        return fitted
 
     # --- telling ------------------------------------------------------------------------------
 
