@@ -28,8 +28,8 @@ async def ask(model: str | ModelRef | None, request: Request) -> Completion:
     if isinstance(model, ModelRef) and model.sampling != asked.defaults:
         sampling = sampling.over(model.sampling)
     if settings.draw is not None:
-        # On top of the model's own defaults as well: a compile writes those into the program, which
-        # must draw the same samples.
+        # Includes the model's own defaults: a compile writes them into the program, which must
+        # then draw the same samples.
         usual = sampling.over(asked.defaults)
         sampling = settings.draw.over(usual)
         added = {"seed", "temperature"} if sampling.temperature != usual.temperature else {"seed"}

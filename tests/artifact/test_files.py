@@ -179,7 +179,7 @@ def nested(program: Any, times: int = 2) -> Any:
         ({"format": 99}, "upgrade langprog"),
         ({"format": "one"}, "no format version"),
         ({"program": "DELETE"}, "program: Field required"),
-        ({"program": {"module": "Oracle"}}, "'Oracle' is not a kind of module here"),
+        ({"program": {"module": "Oracle"}}, "'Oracle' is not a known kind of module"),
         ({"program": {"module": ["Vote"]}}, "program: a module is an object whose field"),
         ({"program": 7}, "program: a module is an object whose field"),
         ({"program": {"module": "same", "path": "x"}}, "the same as 'x', which is none"),
@@ -240,7 +240,7 @@ def test_wrong_files_say_what_is_wrong(
         (b"[1]", "no field 'format'"),
         (b'{"format": 1}', "'digest' is missing"),
         (b'{"format": 1, "program": {"mod', "is cut off"),
-        (b'{"format": 1, "digest": "x", "digest": "y"}', "'digest' comes twice"),
+        (b'{"format": 1, "digest": "x", "digest": "y"}', "'digest' appears twice"),
         (b'{"format": 1, "p": NaN, "digest": "x"}', "NaN is not a number"),
         (b'{"format": 1, "p": "\\ud800", "digest": "x"}', "was changed"),
         (b'{"format": true, "digest": "x"}', "no format version"),
@@ -307,7 +307,9 @@ def test_a_file_decides_no_part_of_a_request_that_is_langprogs_own(
     program = json.loads(path.read_text())["program"]
     program["sampling"]["extra"] = {"top_k": 3, name: "other"}
     rewritten(path, program=program)
-    with pytest.raises(ArtifactError, match=f"extra holds '{name}', which langprog sets itself"):
+    with pytest.raises(
+        ArtifactError, match=f"extra contains '{name}', which langprog sets itself"
+    ):
         lp.load(path)
 
 

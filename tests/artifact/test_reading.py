@@ -59,7 +59,7 @@ def written(folder: Path, content: bytes | str) -> Path:
         (START + b"[" + b"0," * (MOST_VALUES + 1) + b"0]}", "more than 500,000 values"),
         (START + b'"",' * (3 * MOST_VALUES), "more than 500,000 values"),
         (b'{"format": 1, "' + b"\x1b[31m\\n\\u202e" + b'": 0, "digest": "x"}', ""),
-        (b'{"format": 1, "a": 0, "a": 0}', "'a' comes twice"),
+        (b'{"format": 1, "a": 0, "a": 0}', "'a' appears twice"),
     ],
 )
 def test_bytes_that_are_no_artifact(tmp_path: Path, content: bytes, words: str) -> None:
