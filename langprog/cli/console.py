@@ -1,4 +1,4 @@
-"""Show a compile's progress: rich on a terminal, plain lines elsewhere, JSON for machines."""
+"""Showing a compile's progress: rich on a terminal, plain lines elsewhere, JSON for machines."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ Describe = Callable[[Any], Mapping[str, Any]]
 
 
 class Display(Protocol):
-    """Takes an optimizer's events; closed when the compile is over."""
+    """Shows an optimizer's events; closed when the compile ends."""
 
     def on(self, event: Any, /) -> None:
         """Show one event."""
         ...
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         ...
 
 
 def make_display(describe: Describe, *, as_json: bool) -> Display:
-    """Return what shows progress here.
+    """Return the display for this terminal.
 
     Args:
         describe: Turns an event into plain data with its kind under ``event``.
-        as_json: Whether a machine reads.
+        as_json: Whether to write JSON lines.
     """
     if as_json:
         return JSONLines(describe)
@@ -38,7 +38,7 @@ def make_display(describe: Describe, *, as_json: bool) -> Display:
 
 
 class JSONLines:
-    """One JSON object a line on standard output."""
+    """One JSON object per line on standard output."""
 
     def __init__(self, describe: Describe) -> None:
         self._describe = describe
@@ -52,7 +52,7 @@ class JSONLines:
 
 
 class Lines:
-    """A line for every stage, best candidate and remark; a few for long stages."""
+    """A line for every stage, best candidate and note; a few more for long stages."""
 
     def __init__(self, describe: Describe) -> None:
         self._describe = describe
@@ -60,7 +60,7 @@ class Lines:
         self._shown = -1
 
     def on(self, event: Any, /) -> None:
-        """Print one event, if it says something new."""
+        """Print one event if it is news."""
         data = self._describe(event)
         if data["event"] == "stage":
             self._shown = -1
@@ -79,7 +79,7 @@ class Lines:
 
 
 class Live:
-    """A bar for the stage that is on, lines above it for what stays."""
+    """A progress bar for the current stage, with lines above it."""
 
     def __init__(self, describe: Describe) -> None:
         self._describe = describe
@@ -102,7 +102,7 @@ class Live:
             self._terminal.say(line_of(data))
         else:
             if data["event"] == "stage":
-                # A task of its own: one that is reset loses what is shown beside it.
+                # A new task: resetting one would lose the fields shown next to it.
                 beside = self._progress.tasks[0].fields
                 self._progress.remove_task(self._task)
                 self._task = self._progress.add_task(data["stage"], total=data["total"], **beside)
@@ -111,12 +111,12 @@ class Live:
                 self._terminal.say(text)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._progress.stop()
 
 
 def line_of(data: Mapping[str, Any]) -> str:
-    """Return an event as one line of text; empty where it is not worth one."""
+    """Return an event as one line of text; empty if it is not worth one."""
     kind = data["event"]
     if kind == "stage":
         return f"{data['stage']}: {data['text']}"
@@ -135,17 +135,17 @@ def line_of(data: Mapping[str, Any]) -> str:
 
 
 def time_left(spent: Mapping[str, Any], expected: tuple[float, float] | None) -> str:
-    """Return how long a compile may still take, from how fast its calls went so far.
+    """Return how long a compile may still take, from the speed of its calls so far.
 
     Args:
-        spent: What was spent until now.
-        expected: Fewest and most calls that the whole compile was expected to take.
+        spent: The spending so far.
+        expected: Lower and upper estimate of the compile's total calls.
     """
-    asked = spent["calls"] + spent["reused"]
-    if expected is None or spent["calls"] < 20 or asked >= expected[1]:
+    done = spent["calls"] + spent["reused"]
+    if expected is None or spent["calls"] < 20 or done >= expected[1]:
         return ""
     each = spent["seconds"] / spent["calls"]
-    low, high = (max(0.0, calls - asked) * each for calls in expected)
+    low, high = (max(0.0, calls - done) * each for calls in expected)
     return f"{_clock(low)} to {_clock(high)} left"
 
 
@@ -155,7 +155,7 @@ def _clock(seconds: float) -> str:
 
 
 def spent_text(data: Mapping[str, Any]) -> str:
-    """Return what was paid, beside the caps."""
+    """Return the spending next to its caps."""
     calls = f"{data['calls']:,}"
     if data["cap_calls"] is not None:
         calls += f"/{data['cap_calls']:,}"

@@ -19,8 +19,8 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
     program: Annotated[str, typer.Argument(help="package.module:name or file.py:name")],
     train: Annotated[str, Option(help="Examples: JSONL, JSON, CSV or Parquet.")],
     metric: Annotated[str, Option(help="module:name, file.py:name, or exact, f1:field, ...")],
-    val: Annotated[str | None, Option(help="Examples that steer the search.")] = None,
-    holdout: Annotated[str | None, Option(help="Examples for the certificate alone.")] = None,
+    val: Annotated[str | None, Option(help="Validation examples, which guide the search.")] = None,
+    holdout: Annotated[str | None, Option(help="Examples for the certificate only.")] = None,
     optimizer: Annotated[str, Option(help="As for compile.")] = "mipro",
     auto: Annotated[str | None, Option(help="MIPRO's effort: light, medium or heavy.")] = None,
     models: Annotated[
@@ -30,12 +30,12 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
     lm: Annotated[str | None, Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
-    calls: Annotated[int | None, Option(help="Most requests sent.")] = None,
-    tokens: Annotated[int | None, Option(help="Most tokens.")] = None,
-    dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
-    seconds: Annotated[float | None, Option(help="Most seconds.")] = None,
-    seed: Annotated[int, Option(help="Decides everything random.")] = 0,
-    width: Annotated[int, Option(help="Examples in work at the same time.", min=1)] = 64,
+    calls: Annotated[int | None, Option(help="Maximum number of requests.")] = None,
+    tokens: Annotated[int | None, Option(help="Maximum number of tokens.")] = None,
+    dollars: Annotated[float | None, Option(help="Maximum dollars.")] = None,
+    seconds: Annotated[float | None, Option(help="Maximum seconds.")] = None,
+    seed: Annotated[int, Option(help="Seed for everything random.")] = 0,
+    width: Annotated[int, Option(help="Examples processed concurrently.", min=1)] = 64,
     json_: Annotated[bool, Option("--json", help="One JSON object.")] = False,
 ) -> int:
     """Estimate what compiling PROGRAM costs and what its certificate could show.
@@ -74,7 +74,7 @@ def _print_estimate(estimate: Any) -> None:
     for line in estimate.lines():
         terminal.say(line)
     paid = estimate.probe.asked
-    terminal.say(f"asked for this estimate: {paid.calls} calls")
+    terminal.say(f"calls made for this estimate: {paid.calls}")
     if estimate.refusal is not None:
         terminal.say(f"not worth starting: {estimate.refusal}")
 

@@ -1,9 +1,9 @@
-"""The model at work: reads a prompt, keeps what it computed, writes token after token. numpy only.
+"""Inference in numpy: reads a prompt, caches its state, generates token after token.
 
-A request's numbers must not depend on what else is asked. So the work is always cut the same way:
-everything before the last user message (the prefix) is computed by itself, then the rest, then one
-token at a time, one request at a time. A prefix that is kept from an earlier call is the very
-array that this call would compute.
+A request's results must not depend on other requests. So the work is always split the same way:
+everything before the last user message (the prefix) is computed separately, then the rest, then
+one token at a time, one request at a time. A cached prefix is bit for bit the array that this call
+would compute.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _Block:
 
 @dataclass
 class State:
-    """What a model keeps of the tokens it has read.
+    """A model's state after the tokens read so far.
 
     Args:
         keys: (layers, heads, head, room), rotated, transposed for products.
@@ -50,7 +50,7 @@ class State:
 
     @property
     def size(self) -> int:
-        """Bytes that it takes."""
+        """Its size in bytes."""
         return self.keys.nbytes + self.values.nbytes + self.tails.nbytes
 
     def grow(self, room: int) -> State:
@@ -95,7 +95,7 @@ class Network:
         return _Block(like, value, out, up, down, taps[0], taps[1])
 
     def empty(self, room: int) -> State:
-        """Return the state of a model that has read nothing."""
+        """Return the initial state."""
         s = self.shape
         keys = np.empty((s.layers, s.heads, s.head, room), np.float32)
         values = np.empty((s.layers, s.heads, room, s.head), np.float32)
@@ -179,10 +179,10 @@ def _rotate(x: Array, cos: Array, sin: Array) -> Array:
 
 
 class Prefixes:
-    """The states of prefixes read lately; the least recently used goes first.
+    """An LRU cache of the states of prefixes.
 
     Args:
-        room: Bytes that are kept at most (a token takes 6.4 kB at the small size).
+        room: Maximum size in bytes (a token takes 6.4 kB at the small size).
     """
 
     def __init__(self, room: int = 320 * 2**20) -> None:
@@ -191,7 +191,7 @@ class Prefixes:
         self._size = 0
 
     def state(self, network: Network, ids: tuple[int, ...]) -> tuple[State, bool]:
-        """Return the state after ``ids``, not to be written to, and whether it was kept."""
+        """Return the state after ``ids``, which is read-only, and whether it was cached."""
         known = self._kept.get(ids)
         if known is not None:
             self._kept.move_to_end(ids)

@@ -177,12 +177,12 @@ def nested(program: Any, times: int = 2) -> Any:
     ("changes", "words"),
     [
         ({"format": 99}, "upgrade langprog"),
-        ({"format": "one"}, "no format version"),
+        ({"format": "one"}, "not a format version"),
         ({"program": "DELETE"}, "program: Field required"),
         ({"program": {"module": "Oracle"}}, "'Oracle' is not a known kind of module"),
         ({"program": {"module": ["Vote"]}}, "program: a module is an object whose field"),
         ({"program": 7}, "program: a module is an object whose field"),
-        ({"program": {"module": "same", "path": "x"}}, "the same as 'x', which is none"),
+        ({"program": {"module": "same", "path": "x"}}, "refers to 'x', which does not exist"),
         ({"program": nested(7)}, "program.asks.asks.*a module is an object"),
         ({"program": nested({"module": "same", "path": ""}, 600)}, "nested too deeply"),
         ({"surprise": 1}, "surprise: Extra"),
@@ -243,7 +243,7 @@ def test_wrong_files_say_what_is_wrong(
         (b'{"format": 1, "digest": "x", "digest": "y"}', "'digest' appears twice"),
         (b'{"format": 1, "p": NaN, "digest": "x"}', "NaN is not a number"),
         (b'{"format": 1, "p": "\\ud800", "digest": "x"}', "was changed"),
-        (b'{"format": true, "digest": "x"}', "no format version"),
+        (b'{"format": true, "digest": "x"}', "not a format version"),
         (b'{"format": 1, "p": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "too deeply"),
     ],
 )
@@ -328,7 +328,7 @@ def test_what_cannot_be_built_is_refused(tmp_path: Path) -> None:
     program = json.loads(path.read_text())["program"]
     program["steps"][0]["name"] = "self"
     rewritten(path, program=program)
-    with pytest.raises(ArtifactError, match="cannot be made from what the artifact says of it"):
+    with pytest.raises(ArtifactError, match="cannot be built from its data in the artifact"):
         lp.load(path)
 
 

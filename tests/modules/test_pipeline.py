@@ -79,7 +79,7 @@ def test_wiring_mistakes_are_named() -> None:
         lp.Pipeline(one=lp.Predict("a -> b"), two=lp.Predict("x -> b"))
     with pytest.raises(SignatureError, match="in a cycle"):
         lp.Pipeline(one=lp.Predict("a -> b"), two=lp.Predict("b -> a"))
-    with pytest.raises(SignatureError, match="gives 'n'"):
+    with pytest.raises(SignatureError, match="provides 'n'"):
         lp.Pipeline(one=lp.Predict("a -> n: list[str]"), two=lp.Predict("n: int -> c"))
     with pytest.raises(SignatureError, match="at least one step"):
         lp.Pipeline()
