@@ -39,7 +39,7 @@ class Budgeted(Wrapper):
         super().__init__(inner)
         self._price = price_in(inner)
         self._in_force = in_force
-        self._said = False
+        self._warned = False
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request`` if every ledger can afford it.
@@ -113,8 +113,8 @@ class Budgeted(Wrapper):
         sampling = request.sampling.over(self.defaults)
         if sampling.max_tokens is not None:
             return request
-        if not self._said:
-            self._said = True
+        if not self._warned:
+            self._warned = True
             warnings.warn(
                 f"a budget in tokens or dollars needs a limit per reply: {self.name} is called "
                 f"with max_tokens={LARGEST_REPLY}; set max_tokens to choose another limit",

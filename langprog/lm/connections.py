@@ -36,12 +36,12 @@ class ConnectionBound:
         derived = 0 if self._files is None else max(1, self._files * 3 // 4)
         self.most = derived if given is None else given
         self._under_way = 0
-        self._told = self._files is None
+        self._warned = self._files is None
 
     def __enter__(self) -> None:
         self._under_way += 1
-        if self._under_way > self.most and not self._told:
-            self._told = True
+        if self._under_way > self.most and not self._warned:
+            self._warned = True
             warnings.warn(
                 f"{self._name}: more than {self.most} requests are in flight, and this process "
                 f"may open {self._files} files: the others wait for a connection (raise the limit "

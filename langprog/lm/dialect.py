@@ -122,12 +122,12 @@ class Negotiated(Wrapper):
         else:
             first = None
 
-        async def answer(asked: Request, careful: bool) -> Completion:
-            return await self._ask(asked, whole.n, careful)
+        async def answer(sent: Request, careful: bool) -> Completion:
+            return await self._ask(sent, whole.n, careful)
 
-        completion, asked = await self._settle(whole, answer, first)
+        completion, sent = await self._settle(whole, answer, first)
         self._adapt(whole)  # warns now about what is dropped from now on
-        return cut_at_stop(completion, whole, asked)
+        return cut_at_stop(completion, whole, sent)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Stream the answer; raises like ``complete``.
@@ -136,16 +136,16 @@ class Negotiated(Wrapper):
         """
         whole = request.with_defaults(self._defaults)
 
-        async def begin(asked: Request, careful: bool) -> _Started:
-            if whole.n > asked.n or whole.sampling.stop != asked.sampling.stop:
-                completion = await self._ask(asked, whole.n, careful)
-                deltas = replay_completion(cut_at_stop(completion, whole, asked))
+        async def begin(sent: Request, careful: bool) -> _Started:
+            if whole.n > sent.n or whole.sampling.stop != sent.sampling.stop:
+                completion = await self._ask(sent, whole.n, careful)
+                deltas = replay_completion(cut_at_stop(completion, whole, sent))
             else:
-                deltas = stream_completion(self.inner, asked)
+                deltas = stream_completion(self.inner, sent)
             return _Started(await anext(deltas), deltas)
 
         while True:
-            begun, asked = await self._settle(whole, begin, streamed=True)
+            begun, sent = await self._settle(whole, begin, streamed=True)
             try:
                 async with aclosing(begun.rest) as rest:
                     self._adapt(whole)
@@ -154,7 +154,7 @@ class Negotiated(Wrapper):
                         yield delta
             except BadRequestError as error:
                 # Too few completions show only at the end.
-                refusal = refusal_in(error, asked, streamed=True)
+                refusal = refusal_in(error, sent, streamed=True)
                 if refusal is None or refusal.setting is None:
                     raise
                 self._learn(refusal, whole)
@@ -178,23 +178,23 @@ class Negotiated(Wrapper):
             error: The rejection of ``whole`` itself, if it was already sent.
             streamed: Whether the caller wants a stream.
         """
-        asked = whole
+        sent = whole
         while True:
             if error is None:
                 turn = self._turns.get(asyncio.get_running_loop())
                 if turn is not None and turn.locked():
                     async with turn:  # another request is finding the cause
                         pass
-                asked = self._adapt(whole)
+                sent = self._adapt(whole)
                 try:
-                    return await answer(asked, False), asked
+                    return await answer(sent, False), sent
                 except BadRequestError as refused:
                     error = refused
-            if refusal_in(error, asked, streamed=streamed) is None:
+            if refusal_in(error, sent, streamed=streamed) is None:
                 raise error
             async with self._lock_for_loop():
-                if _is_same(self._adapt(whole), asked):
-                    return await self._probe(whole, asked, error, answer, streamed)
+                if _is_same(self._adapt(whole), sent):
+                    return await self._probe(whole, sent, error, answer, streamed)
             error = None
 
     def _lock_for_loop(self) -> asyncio.Lock:
@@ -207,25 +207,25 @@ class Negotiated(Wrapper):
     async def _probe(
         self,
         whole: Request,
-        asked: Request,
+        sent: Request,
         error: BadRequestError,
         answer: Answer[T],
         streamed: bool,
     ) -> tuple[T, Request]:
         guesses: list[Refusal] = []
         while True:
-            refusal = refusal_in(error, asked, streamed=streamed)
+            refusal = refusal_in(error, sent, streamed=streamed)
             if refusal is None:
                 raise error
             if refusal.setting is None:
-                result = await self._search(whole, asked, error, answer, guesses)
+                result = await self._search(whole, sent, error, answer, guesses)
                 if result is not None:
                     return result
             else:
                 guesses.append(refusal)
-            asked = self._adapt(whole, guesses)
+            sent = self._adapt(whole, guesses)
             try:
-                answered = await answer(asked, True)
+                answered = await answer(sent, True)
             except BadRequestError as again:
                 if again.said != error.said:
                     self._learn_all(guesses, whole, sure=True)
@@ -237,12 +237,12 @@ class Negotiated(Wrapper):
                 raise
             else:
                 await self._confirm(guesses, whole, answered)
-                return answered, asked
+                return answered, sent
 
     async def _search(
         self,
         whole: Request,
-        asked: Request,
+        sent: Request,
         error: BadRequestError,
         answer: Answer[T],
         guesses: list[Refusal],
@@ -253,7 +253,7 @@ class Negotiated(Wrapper):
             The answer that shows which setting it was; ``None`` if it was one of several, and the
             request has to be sent again with what is known now.
         """
-        held = [name for name in NAMED if name in _DOUBTFUL and uses_setting(asked, name)]
+        held = [name for name in NAMED if name in _DOUBTFUL and uses_setting(sent, name)]
         trials = [[name] for name in held] + [held[:many] for many in range(2, len(held) + 1)]
         for trial in trials if self._failed_searches < SEARCHES else []:
             tried = [*guesses, *map(Refusal, trial)]
@@ -285,13 +285,11 @@ class Negotiated(Wrapper):
             settings.add("response_format")
         return drop_settings(whole, settings)
 
-    async def _ask(self, asked: Request, n: int, careful: bool) -> Completion:
-        if asked.n == n:
-            return await self.inner.complete(asked)
+    async def _ask(self, sent: Request, n: int, careful: bool) -> Completion:
+        if sent.n == n:
+            return await self.inner.complete(sent)
         # Separate requests for every budget; with one seed they would all be the same.
-        parts = [
-            replace(asked, sampling=with_own_seed(asked.sampling, place)) for place in range(n)
-        ]
+        parts = [replace(sent, sampling=with_own_seed(sent.sampling, place)) for place in range(n)]
         first = [await self.inner.complete(parts.pop(0))] if careful else []
         tasks = [asyncio.create_task(self.inner.complete(part)) for part in parts]
         try:

@@ -84,10 +84,10 @@ def with_own_seed(sampling: Sampling, place: int) -> Sampling:
     return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + place)
 
 
-def cut_at_stop(completion: Completion, whole: Request, asked: Request) -> Completion:
+def cut_at_stop(completion: Completion, whole: Request, sent: Request) -> Completion:
     """Cut texts where the endpoint would have stopped if it supported ``stop``."""
     stops = [stop for stop in whole.sampling.stop if stop]
-    if asked.sampling.stop == whole.sampling.stop or not stops:
+    if sent.sampling.stop == whole.sampling.stop or not stops:
         return completion
     reasons = list(completion.finish_reasons or ("stop",) * len(completion.texts))
     texts = []

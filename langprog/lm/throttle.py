@@ -158,15 +158,15 @@ class Throttle(Wrapper):
 
     def _wake_next(self) -> None:
         with self._lock:
-            room = self.width - self._running
-            while room > 0 and self._waiting:
+            free = self.width - self._running
+            while free > 0 and self._waiting:
                 loop, turn = self._waiting.popleft()
                 # A cancelled waiter, or one whose loop was closed, uses up no turn.
                 if turn.done() or loop.is_closed():
                     continue
                 with suppress(RuntimeError):  # closed in the meantime
                     loop.call_soon_threadsafe(_wake, turn)
-                    room -= 1
+                    free -= 1
 
     def _slow_down(self, started: float) -> None:
         with self._lock:

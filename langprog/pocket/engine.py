@@ -37,8 +37,8 @@ class State:
     """A model's state after the tokens read so far.
 
     Args:
-        keys: (layers, heads, head, room), rotated, transposed for products.
-        values: (layers, heads, room, head).
+        keys: (layers, heads, head, capacity), rotated, transposed for products.
+        values: (layers, heads, capacity, head).
         tails: Inputs of both convolutions at the last positions, (layers, 2, kernel - 1, width).
         length: Tokens read.
     """
@@ -53,11 +53,11 @@ class State:
         """Its size in bytes."""
         return self.keys.nbytes + self.values.nbytes + self.tails.nbytes
 
-    def grow(self, room: int) -> State:
-        """Return a copy with space for ``room`` tokens."""
+    def grow(self, capacity: int) -> State:
+        """Return a copy with space for ``capacity`` tokens."""
         layers, heads, head, _ = self.keys.shape
-        keys = np.empty((layers, heads, head, room), np.float32)
-        values = np.empty((layers, heads, room, head), np.float32)
+        keys = np.empty((layers, heads, head, capacity), np.float32)
+        values = np.empty((layers, heads, capacity, head), np.float32)
         keys[..., : self.length] = self.keys[..., : self.length]
         values[:, :, : self.length] = self.values[:, :, : self.length]
         return State(keys, values, self.tails.copy(), self.length)
@@ -94,11 +94,11 @@ class Network:
         )
         return _Block(like, value, out, up, down, taps[0], taps[1])
 
-    def empty(self, room: int) -> State:
+    def empty(self, capacity: int) -> State:
         """Return the initial state."""
         s = self.shape
-        keys = np.empty((s.layers, s.heads, s.head, room), np.float32)
-        values = np.empty((s.layers, s.heads, room, s.head), np.float32)
+        keys = np.empty((s.layers, s.heads, s.head, capacity), np.float32)
+        values = np.empty((s.layers, s.heads, capacity, s.head), np.float32)
         return State(keys, values, np.zeros((s.layers, 2, s.kernel - 1, s.width), np.float32))
 
     def read(self, state: State, ids: Sequence[int]) -> Array:
@@ -182,11 +182,11 @@ class Prefixes:
     """An LRU cache of the states of prefixes.
 
     Args:
-        room: Maximum size in bytes (a token takes 6.4 kB at the small size).
+        capacity: Maximum size in bytes (a token takes 6.4 kB at the small size).
     """
 
-    def __init__(self, room: int = 320 * 2**20) -> None:
-        self._room = room
+    def __init__(self, capacity: int = 320 * 2**20) -> None:
+        self._capacity = capacity
         self._kept: OrderedDict[tuple[int, ...], State] = OrderedDict()
         self._size = 0
 
@@ -199,10 +199,10 @@ class Prefixes:
         state = network.empty(len(ids))
         if ids:
             network.read(state, ids)
-        if state.size <= self._room:
+        if state.size <= self._capacity:
             self._kept[ids] = state
             self._size += state.size
-        while self._size > self._room:
+        while self._size > self._capacity:
             _, old = self._kept.popitem(last=False)
             self._size -= old.size
         return state, False

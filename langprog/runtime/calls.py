@@ -23,14 +23,14 @@ async def ask(model: str | ModelRef | None, request: Request) -> Completion:
         ModelError: The model did not return a completion.
     """
     settings = current()
-    asked = model_named(model)
+    lm = model_named(model)
     sampling, optional = request.sampling.over(settings.sampling), request.optional
-    if isinstance(model, ModelRef) and model.sampling != asked.defaults:
+    if isinstance(model, ModelRef) and model.sampling != lm.defaults:
         sampling = sampling.over(model.sampling)
     if settings.draw is not None:
         # Includes the model's own defaults: a compile writes them into the program, which must
         # then draw the same samples.
-        usual = sampling.over(asked.defaults)
+        usual = sampling.over(lm.defaults)
         sampling = settings.draw.over(usual)
         added = {"seed", "temperature"} if sampling.temperature != usual.temperature else {"seed"}
         optional = optional | added
@@ -49,16 +49,16 @@ async def ask(model: str | ModelRef | None, request: Request) -> Completion:
             optional=optional,
         )
     if settings.ledgers:
-        asked = keep_budgets(asked, settings.ledgers[-1])
-    completion = await asked.complete(request)
+        lm = keep_budgets(lm, settings.ledgers[-1])
+    completion = await lm.complete(request)
     if not isinstance(completion, Completion):
         raise ModelError(
-            f"{asked.name}: complete() returned a {type(completion).__name__}; it must return "
+            f"{lm.name}: complete() returned a {type(completion).__name__}; it must return "
             "an lp.Completion(texts=(...,), model=self.name)"
         )
     if not completion.texts or not all(type(text) is str for text in completion.texts):
         raise ModelError(
-            f"{asked.name}: complete() returned a Completion without texts: texts must be a "
+            f"{lm.name}: complete() returned a Completion without texts: texts must be a "
             "tuple of one or more strings"
         )
     return completion
