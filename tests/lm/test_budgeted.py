@@ -136,5 +136,5 @@ def test_what_is_no_completion_is_said_in_words() -> None:
         async def complete(self, request: lp.Request) -> lp.Completion:
             return "harbor"  # type: ignore[return-value] # the mistake that is tested
 
-    with pytest.raises(ModelError, match=r"house/model: complete\(\) gave a str"):
+    with pytest.raises(ModelError, match=r"house/model: complete\(\) returned a str"):
         asyncio.run(triage(Wordy()).acall(ticket="my bill is wrong"))
