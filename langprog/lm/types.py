@@ -203,9 +203,11 @@ class Request:
         sampling = self.resolve(defaults)
         if sampling is self.sampling and not self.extra:
             return self
-        return self.put(sampling, extra=None, ledgers=self.ledgers, optional=self.optional)
+        return self.with_settings(
+            sampling, extra=None, ledgers=self.ledgers, optional=self.optional
+        )
 
-    def put(
+    def with_settings(
         self,
         sampling: Sampling,
         *,

@@ -41,7 +41,7 @@ async def ask(model: str | ModelRef | None, request: Request) -> Completion:
         and settings.ledgers == request.ledgers
         and not settings.logprobs
     ):
-        request = request.put(
+        request = request.with_settings(
             sampling,
             extra=request.extra,
             ledgers=settings.ledgers,
