@@ -1,13 +1,15 @@
 """Artifacts: a program as one JSON file that runs anywhere.
 
 - ``files``: read and load. ``writing``: save. ``format``: the file field by field.
-- ``migrations``: older formats, brought to the newest.
-- ``reading``: any file, in bounded time and memory. ``foreign``, ``costs``: what it may be.
-- ``nodes``: programs as data. ``classes``, ``checking``: what the user's own code stays.
-- ``own_types``, ``namespaces``: the user's types in a loaded program, and where they are.
-- ``proof``, ``samples``: the round trip. ``digest``, ``secrets``: what is signed, what is refused.
-- ``retrievers``: what a loaded program's ``Retrieve`` modules ask.
-- ``model_table``: prices, endpoints, and which models a loaded program may ask.
+- ``migrations``: upgrades from older formats.
+- ``reading``: reading any file in bounded time and memory. ``foreign``: recognizing other tools'
+  files. ``costs``: limits on patterns and samples.
+- ``nodes``: programs as data. ``classes``, ``checking``: the user's own classes and validators.
+- ``own_types``, ``namespaces``: the user's own types in a loaded program, and finding them.
+- ``proof``, ``samples``: checking the round trip. ``digest``, ``secrets``: canonical JSON, and
+  refusing secrets.
+- ``retrievers``: what a loaded program's ``Retrieve`` modules search.
+- ``model_table``: prices, endpoints, and which models a loaded program may call.
 """
 
 from langprog.artifact.digest import digest_of

@@ -1,8 +1,8 @@
-"""Types that check values with code of their own: validators cannot be data.
+"""Types with validators, which cannot be stored as data.
 
-A portable type keeps a validator's words but not its code, so a program that came back without it
-would take answers that the original refuses. The artifact therefore names the Signature class that
-declares such fields, and takes their types from it when it is loaded.
+A portable type keeps a validator's description but not its code, so a program restored without it
+would accept answers that the original rejects. The artifact therefore refers to the Signature
+class that declares such fields, and takes their types from it when it is loaded.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from langprog.artifact.classes import class_name, source_digest
 from langprog.errors import ArtifactError
 from langprog.signature import FieldSpec, Signature, SignatureSpec, type_to_json
 
-# Where rebuilt types have their stand-ins for validators, which only carry words.
+# The module with the placeholders for validators in rebuilt types, which only describe them.
 _STAND_INS = "langprog.signature.rebuilt"
 _KINDS = ("validators", "field_validators", "root_validators", "model_validators")
 
 
 def declaring_class(spec: SignatureSpec) -> type[Signature] | None:
-    """Return the class that declares the fields whose types check with code, if there are any.
+    """Return the class that declares the fields validated with code, if there are any.
 
     Raises:
         ArtifactError: There is code, but no Signature class declares it.
@@ -37,8 +37,8 @@ def declaring_class(spec: SignatureSpec) -> type[Signature] | None:
     if not candidates:
         names = ", ".join(_name(thing) for thing in code_in(coded[0].annotation))
         raise ArtifactError(
-            f"the field {coded[0].name!r} of {spec.name} is checked by code ({names}), which an "
-            "artifact cannot carry: declare the signature as an lp.Signature class"
+            f"the field {coded[0].name!r} of {spec.name} is validated by code ({names}), which "
+            "an artifact cannot store: declare the signature as an lp.Signature class"
         )
     return min(candidates, key=class_name)
 
@@ -58,14 +58,14 @@ def _subclasses(cls: type[Signature]) -> Iterator[type[Signature]]:
 
 
 def signature_digest(cls: type) -> str:
-    """Return the digest of the source of a Signature class and of the code in its types."""
+    """Return the digest of the source of a Signature class and of its validators."""
     assert issubclass(cls, Signature)
     code = {id(thing): thing for field in cls.spec.fields for thing in code_in(field.annotation)}
     return source_digest(cls, *sorted(code.values(), key=_name))
 
 
 def with_types_of(spec: SignatureSpec, cls: type[Signature]) -> SignatureSpec:
-    """Return ``spec`` with the types that ``cls`` declares, code and all.
+    """Return ``spec`` with the types that ``cls`` declares, including validators.
 
     Raises:
         ArtifactError: The class declares another type than the artifact has.
@@ -74,12 +74,12 @@ def with_types_of(spec: SignatureSpec, cls: type[Signature]) -> SignatureSpec:
     fields = []
     for field in spec.fields:
         original = declared.get(field.name)
-        if original is None:  # added since, as the reasoning of a ChainOfThought is
+        if original is None:  # added later, like the reasoning of a ChainOfThought
             fields.append(field)
         elif type_to_json(original.annotation) != type_to_json(field.annotation):
             raise ArtifactError(
-                f"{class_name(cls)}.{field.name} is of another type than in the artifact: "
-                "compile again, or load with the version that it was compiled with"
+                f"{class_name(cls)}.{field.name} has another type than in the artifact: compile "
+                "again, or load with the version that it was compiled with"
             )
         else:
             fields.append(dataclasses.replace(field, annotation=original.annotation))
@@ -90,7 +90,7 @@ def with_types_of(spec: SignatureSpec, cls: type[Signature]) -> SignatureSpec:
 
 
 def code_in(annotation: Any) -> list[Any]:
-    """Return the validators, and the classes that have some, in a type; by name."""
+    """Return the validators in a type, and classes that have some, sorted by name."""
     things = {id(thing): thing for thing in _code(annotation, set())}
     return sorted(things.values(), key=_name)
 
@@ -117,7 +117,7 @@ def _code_in_metadata(metadata: typing.Iterable[Any]) -> Iterator[Any]:
         if isinstance(item, FieldInfo):
             yield from _code_in_metadata(item.metadata)
             continue
-        func = getattr(item, "func", None)  # of pydantic's AfterValidator and its kin
+        func = getattr(item, "func", None)  # of pydantic's AfterValidator and the like
         if callable(func) and _is_own(func):
             yield func
 

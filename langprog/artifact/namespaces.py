@@ -1,4 +1,4 @@
-"""Where a class's own code could take types from: its module, its closures, its signatures."""
+"""Finding types that a class's code uses: in its module, its closures, its signatures."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from langprog.signature import Signature, SignatureSpec
 
 
 def is_own_type(thing: object) -> bool:
-    """Return whether ``thing`` is an Enum, a dataclass or a pydantic model (a class of it)."""
-    # Asked of its type: some objects in a namespace stand for others and wake up when looked at.
+    """Return whether ``thing`` is an Enum, dataclass or pydantic model class of the user's."""
+    # Checks its type: isinstance would trigger lazy proxy objects in a namespace.
     if not issubclass(type(thing), type):
         return False
     cls = typing.cast(type, thing)
@@ -28,7 +28,7 @@ def is_own_type(thing: object) -> bool:
 
 
 def own_types(annotation: Any) -> list[type]:
-    """Return the Enums, dataclasses and models in an annotation, without those inside them."""
+    """Return the Enums, dataclasses and models in an annotation, not those nested in them."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Literal:
         return []
@@ -39,7 +39,7 @@ def own_types(annotation: Any) -> list[type]:
 
 
 def all_own_types(annotations: Iterable[Any]) -> list[type]:
-    """Return the Enums, dataclasses and models in annotations and inside one another."""
+    """Return the Enums, dataclasses and models in annotations, including nested ones."""
     kept: dict[type, None] = {}
     left = list(annotations)
     while left:
@@ -57,7 +57,11 @@ def _members(cls: type) -> list[Any]:
         return []
     try:
         return list(typing.get_type_hints(cls).values())
-    except (NameError, TypeError, AttributeError):  # it could not be a field's type either
+    except (
+        NameError,
+        TypeError,
+        AttributeError,
+    ):  # then it is not usable as a field's type either
         return []
 
 
@@ -67,7 +71,7 @@ def things_in_module(module: ModuleType) -> Iterator[Any]:
 
 
 def things_it_imports(module: ModuleType) -> Iterator[Any]:
-    """Yield the same of the modules that a module imported by name."""
+    """Yield the same for modules that a module imports."""
     for value in list(vars(module).values()):
         if issubclass(type(value), ModuleType):
             yield from _filter_relevant(vars(value).values())
@@ -79,7 +83,7 @@ def _filter_relevant(values: Iterable[Any]) -> Iterator[Any]:
 
 
 def things_in_class(cls: type) -> Iterator[Any]:
-    """Yield what stands in a class and in the closures of its methods."""
+    """Yield the values in a class and in the closures of its methods."""
     for base in _user_bases(cls):
         for value in vars(base).values():
             yield value
@@ -87,7 +91,7 @@ def things_in_class(cls: type) -> Iterator[Any]:
 
 
 def modules_of(cls: type) -> list[ModuleType]:
-    """Return the modules in which a class and its bases were written."""
+    """Return the modules that define a class and its bases."""
     names = dict.fromkeys(base.__module__ for base in _user_bases(cls))
     return [sys.modules[name] for name in names if name in sys.modules]
 
@@ -117,7 +121,7 @@ def _cell_contents(cell: CellType) -> Iterator[Any]:
 
 
 def signatures_among(things: Iterable[Any]) -> Iterator[SignatureSpec]:
-    """Yield the values of the signatures among ``things``; those of programs are their own."""
+    """Yield the signatures among ``things``, including those of programs."""
     for thing in things:
         if type(thing) is SignatureSpec:
             yield thing
@@ -129,7 +133,7 @@ def signatures_among(things: Iterable[Any]) -> Iterator[SignatureSpec]:
 
 
 def types_among(things: Iterable[Any], name: str) -> list[type]:
-    """Return the Enums, dataclasses and models of a name: ``things``, and in their signatures."""
+    """Return the Enums, dataclasses and models of a name in ``things`` and their signatures."""
     things = list(things)
     specs = signatures_among(things)
     used = all_own_types(field.annotation for spec in specs for field in spec.fields)

@@ -1,8 +1,8 @@
 """Programs as data, and back.
 
-Every kind of module knows its own node, and carries its signatures in full, so it comes back
-without the user's source. A user's own class is named, with a digest of its source, and must be
-handed over or allowed.
+Every kind of module has its own node with full signatures, so it is restored without the user's
+source. A user's own class is stored as its name and a digest of its source, and must be passed or
+allowed.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from langprog.modules import (
     own_parameters_to_data,
 )
 
-# What went wrong when a module was made from its node or a class of the user's; nothing of it is
-# a bug of ours.
+# What building a module from its node or a user's class may raise.
 _MAKING = (
     ArithmeticError,
     AttributeError,
@@ -43,7 +42,7 @@ def program_to_json(program: Module) -> dict[str, Any]:
     """Return ``program`` as plain JSON data.
 
     Raises:
-        ArtifactError: It holds something that an artifact cannot carry.
+        ArtifactError: It contains something that an artifact cannot store.
     """
     return _node_of(program, "", {})
 
@@ -77,15 +76,15 @@ def program_from_node(node: Node, classes: Classes) -> Module:
 
     Args:
         node: The program as data.
-        classes: What may stand for the user's classes.
+        classes: The user's classes.
 
     Raises:
-        ArtifactError: A class is missing or changed, or the data describes no program.
+        ArtifactError: A class is missing or has changed, or the data is not a valid program.
     """
     program = _make_program(node, "", classes, {})
     try:
         program.named_modules()
-    except InputError as error:  # two parts of one path, say
+    except InputError as error:  # two parts with the same path, say
         raise ArtifactError(str(error)) from None
     return program
 
@@ -93,7 +92,9 @@ def program_from_node(node: Node, classes: Classes) -> Module:
 def _make_program(node: Node, prefix: str, classes: Classes, made: dict[str, Module]) -> Module:
     if isinstance(node, SameNode):
         if node.path not in made:
-            raise ArtifactError(f"{prefix} is said to be the same as {node.path!r}, which is none")
+            raise ArtifactError(
+                f"{prefix or 'the program'} refers to {node.path!r}, which does not exist"
+            )
         return made[node.path]
     parts = {
         name: _make_program(part, f"{prefix}.{name}" if prefix else name, classes, made)
@@ -112,8 +113,8 @@ def _make_program(node: Node, prefix: str, classes: Classes, made: dict[str, Mod
         raise ArtifactError(f"{place}{error}") from None
     except _MAKING as error:
         raise ArtifactError(
-            f"{prefix or 'the program'}, a {node.module} module, cannot be made from what the "
-            f"artifact says of it ({type(error).__name__}: {error})"
+            f"{prefix or 'the program'}, a {node.module} module, cannot be built from its data "
+            f"in the artifact ({type(error).__name__}: {error})"
         ) from None
     made[prefix or program.root_name()] = program
     return program
@@ -121,19 +122,19 @@ def _make_program(node: Node, prefix: str, classes: Classes, made: dict[str, Mod
 
 def _make_module(node: Node, parts: Mapping[str, Module], classes: Classes) -> Module:
     cls = module_type(node.module)
-    assert cls is not None  # or the node would not have been read
+    assert cls is not None  # otherwise the node would not have been parsed
     return cls.from_node(node, parts, ClassTypes(classes))
 
 
 def model_names(node: Node) -> Iterator[str]:
-    """Yield the name of every model in a program, as often as it comes."""
+    """Yield the name of every model in a program, with repetitions."""
     yield from node.model_names()
     for part in node.children().values():
         yield from model_names(part)
 
 
 def user_classes(node: Node) -> Iterator[str]:
-    """Yield the class of every module of the user's own, ``package.module:Class``."""
+    """Yield the class of every user-defined module, ``package.module:Class``."""
     if isinstance(node, UserNode):
         yield node.class_name
     for part in node.children().values():
@@ -169,6 +170,6 @@ def _instantiate(cls: type[Module], node: UserNode) -> Module:
         return cls()
     except _MAKING as error:
         raise ArtifactError(
-            f"{node.class_name} cannot be made without arguments ({error}): "
+            f"{node.class_name} cannot be created without arguments ({error}): "
             "pass an instance, lp.load(path, classes=[instance])"
         ) from None

@@ -1,9 +1,9 @@
-"""The user's own types in a loaded program: the real ones, or a refusal.
+"""The user's own types in a loaded program: the originals, or an error.
 
-An artifact describes an Enum, a dataclass or a model in full, so a type can be rebuilt from it.
-What is rebuilt looks the same to a model, but ``is``, ``match``, dict look-ups and methods tell it
-from the user's. So wherever code of the user's runs, or classes were handed over, a program gets
-the user's classes themselves, once they are shown to describe the very same type.
+An artifact describes an Enum, a dataclass or a model in full, so that the type can be rebuilt. To
+a language model the rebuilt type looks the same, but ``is``, ``match``, dict lookups and methods
+tell the difference. So if user code runs, or classes were passed, a program gets the user's own
+classes, provided that they describe the same types.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from langprog.signature import FieldSpec, Signature, SignatureSpec, type_to_json
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ClassTypes:
-    """What the user's classes say of a signature's types.
+    """Writes and restores a signature's types that involve the user's classes.
 
     Args:
-        classes: What may stand for them.
+        classes: The user's classes.
     """
 
     classes: Classes
 
     def checking_class(self, signature: SignatureSpec) -> dict[str, Any] | None:
-        """Return the class whose types check values with code, as data; ``None`` for none.
+        """Return a reference to the class whose types validate with code; ``None`` if none do.
 
         Raises:
             ArtifactError: There is code, but no Signature class declares it.
@@ -68,10 +68,10 @@ class ClassTypes:
     def restore_types(
         self, signature: SignatureSpec, checked_by: ClassData | None
     ) -> SignatureSpec:
-        """Return a signature that was read, with the types that the class declares.
+        """Return a signature with the user's own types.
 
         Raises:
-            ArtifactError: The class is missing or changed.
+            ArtifactError: A class is missing or has changed.
         """
         return with_own_types(signature, checked_by, self.classes)
 
@@ -79,15 +79,15 @@ class ClassTypes:
 def with_own_types(
     spec: SignatureSpec, checked_by: ClassData | None, classes: Classes
 ) -> SignatureSpec:
-    """Return a signature with the user's classes in the place of rebuilt ones.
+    """Return a signature with the user's classes in place of rebuilt ones.
 
     Args:
         spec: The signature as rebuilt from an artifact.
-        checked_by: The Signature class whose types check values with code of their own.
-        classes: What the caller of ``load`` hands over or allows.
+        checked_by: The Signature class whose types validate values with code.
+        classes: What the caller of ``load`` passes or allows.
 
     Raises:
-        ArtifactError: A class is needed and missing, has changed, or cannot be told from another.
+        ArtifactError: A class is missing, has changed, or is ambiguous.
     """
     done: frozenset[str] = frozenset()
     if checked_by is not None:
@@ -106,12 +106,12 @@ def with_own_types(
 
 
 def _check_handed(spec: SignatureSpec, classes: Classes) -> None:
-    """Refuse a Signature class of this name that declares other types than the artifact has."""
+    """Refuse a Signature class of this name whose types differ from the artifact's."""
     handed = [thing for thing in classes.signatures if thing.__name__ == spec.name]
     wrong = [name for cls in handed if (name := _first_difference(spec, cls)) is not None]
     if handed and len(wrong) == len(handed) and not classes.proving:
         raise ArtifactError(
-            f"{class_name(handed[0])}.{wrong[0]} is of another type than in the artifact: "
+            f"{class_name(handed[0])}.{wrong[0]} has another type than in the artifact: "
             "compile again, or load with the version that it was compiled with"
         )
 
@@ -138,9 +138,9 @@ def _with_own_types(field: FieldSpec, spec: SignatureSpec, classes: Classes) -> 
 
 
 def _declared_annotation(field: FieldSpec, spec: SignatureSpec, classes: Classes) -> Any:
-    """Return the annotation that a signature of the same name gives the field, where one does."""
+    """Return the field's annotation in a signature of the same name, if there is one."""
     groups = classes.groups()
-    # What was handed over and what the modules' own files hold must not contradict each other.
+    # The classes passed and those in the modules' own files must not contradict each other.
     nearest = [thing for things in itertools.islice(groups, 3) for thing in things]
     for things in itertools.chain([nearest], groups):
         annotations = [
@@ -158,7 +158,7 @@ def _declared_annotation(field: FieldSpec, spec: SignatureSpec, classes: Classes
 def _replace_types(
     annotation: Any, field: FieldSpec, spec: SignatureSpec, classes: Classes
 ) -> Any:
-    """Return ``annotation`` with the user's class wherever a rebuilt one stands."""
+    """Return ``annotation`` with the user's classes in place of rebuilt ones."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if not own_types(annotation):
         return annotation
@@ -186,9 +186,9 @@ def _own_type(rebuilt: type, field: FieldSpec, spec: SignatureSpec, classes: Cla
     if changed is not None:
         _refuse_changed(changed)
     raise ArtifactError(
-        f"the field {field.name!r} of {spec.name} is of your own type {rebuilt.__name__}, which "
-        "code of yours could tell from a copy: pass the class, "
-        f"lp.load(path, classes=[..., {rebuilt.__name__}]), or allow the module that has it, "
+        f"the field {field.name!r} of {spec.name} has your own type {rebuilt.__name__}, which "
+        "your code could tell from a copy: pass the class, "
+        f"lp.load(path, classes=[..., {rebuilt.__name__}]), or allow its module, "
         "lp.load(path, allow_modules=[...])"
     )
 
@@ -211,13 +211,13 @@ def _choose_only(
     both = {class_name(cls) for cls in (*own_types(first), *own_types(other))}
     names = " and ".join(sorted(both))
     raise ArtifactError(
-        f"{names} both fit the field {field.name!r} of {spec.name}, and an artifact tells types "
-        "apart by name: hand over one of them alone, or give them different names"
+        f"{names} both match the field {field.name!r} of {spec.name}, and an artifact tells types "
+        "apart by name: pass only one of them, or give them different names"
     )
 
 
 def _fits(candidate: Any, rebuilt: Any) -> bool:
-    # A type that checks with code would have been saved with the class that declares it.
+    # A type with validators would have been saved with the class that declares it.
     text = _text(candidate)
     return text is not None and text == _text(rebuilt) and not code_in(candidate)
 

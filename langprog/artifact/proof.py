@@ -1,4 +1,4 @@
-"""Two programs are the same when every prompt that they send is the same, byte for byte."""
+"""Comparing programs: they are equal if all their prompts are equal, byte for byte."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def difference_of(first: Module, second: Module, rows: Rows = ()) -> str | None:
-    """Return the first difference between two programs in words, or ``None``.
+    """Describe the first difference between two programs, or return ``None``.
 
-    Every predictor's prompts are compared for its demonstrations' inputs, for values made from its
-    types, and for ``rows`` where they have its inputs; in every adapter where it names none.
+    Every predictor's prompts are compared for its demonstrations' inputs, for sample values of its
+    types, and for ``rows`` that have its inputs; in every adapter if it names none.
 
     Args:
         first: A program.
-        second: What it became.
+        second: Its restored version.
         rows: Inputs by name.
     """
     left, right = first.predictors(), second.predictors()
@@ -40,7 +40,7 @@ def difference_of(first: Module, second: Module, rows: Rows = ()) -> str | None:
 
 
 def same_values(first: Module, second: Module) -> bool:
-    """Return whether all parameters have the same values (demonstrations: those in prompts)."""
+    """Return whether all parameters are equal (demonstrations are compared in prompts)."""
     left, right = first.parameters(), second.parameters()
     return list(left) == list(right) and all(_same_value(left[key], right[key]) for key in left)
 
@@ -48,7 +48,7 @@ def same_values(first: Module, second: Module) -> bool:
 def _same_value(first: Parameter, second: Parameter) -> bool:
     if first.kind != second.kind:
         return False
-    if first.kind == "model":  # an artifact has models by name
+    if first.kind == "model":  # an artifact stores models by name
         return model_name(first.value) == model_name(second.value)
     if first.kind == "adapter":
         return same_adapter(first.value, second.value)
@@ -69,7 +69,7 @@ def _predictor_difference(first: Predict, second: Predict, rows: Rows) -> str | 
         if adapter.tools(first.signature) != again.tools(second.signature):
             return f"the {name} adapter's tools"
         for values in _inputs(first, rows):
-            # Inputs are read back through the other's own types, which may be rebuilt ones.
+            # Each program parses inputs with its own types, which may be rebuilt ones.
             before = adapter.render(first.signature, first.demos, _validate_inputs(first, values))
             after = again.render(second.signature, second.demos, _validate_inputs(second, values))
             for message, changed in zip_longest(before, after):
@@ -92,7 +92,7 @@ def _validate_inputs(predictor: Predict, values: Mapping[str, Any]) -> dict[str,
 
 
 def _inputs(predictor: Predict, rows: Rows) -> Iterator[dict[str, Any]]:
-    """Yield inputs as plain data."""
+    """Yield inputs to compare, as plain data."""
     fields = predictor.signature.inputs
     samples = {name: sample_values(field) for name, field in fields.items()}
     for turn in range(max(map(len, samples.values()))):

@@ -1,4 +1,4 @@
-"""Values that fit a field, made from its type: inputs for prompts that nobody ever sent."""
+"""Sample values for a field, made from its type, for comparing prompts."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from langprog.signature import (
 _PLAIN: Mapping[type, Any] = MappingProxyType(
     {str: 'some "text" with [[marks]] and {braces}', int: 7, float: 0.5, bool: True}
 )
-# Values longer than this are not made.
+# Longer values are not made.
 _LONGEST = 100_000
 
 
 def sample_values(field: FieldSpec) -> tuple[Any, ...]:
-    """Return values of a field, as plain data; none where its limits are too special."""
+    """Return sample values of a field, as plain data; none if its limits are too unusual."""
     values = []
     for value in _values(field.shape):
         try:
@@ -74,7 +74,7 @@ def _value(shape: Shape) -> Any:
 
 
 def _move_within(value: Any, limits: Mapping[str, Any]) -> Any:
-    """Return ``value`` moved to where the simple limits want it."""
+    """Return ``value`` adjusted to simple limits."""
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, (int, float)):
@@ -83,7 +83,7 @@ def _move_within(value: Any, limits: Mapping[str, Any]) -> Any:
         except ArithmeticError:  # limits beyond what floats can hold
             return value
     least, most = limits.get("min_length", 0), limits.get("max_length", math.inf)
-    if least > _LONGEST:  # no prompt is so long, and no memory that large
+    if least > _LONGEST:  # longer than any prompt
         return value
     if isinstance(value, str):
         value = value.ljust(least, "x")

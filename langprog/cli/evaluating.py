@@ -27,18 +27,18 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
     lm: Annotated[str | None, typer.Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, typer.Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, typer.Option(help=BASE_URL_HELP)] = None,
-    calls: Annotated[int | None, typer.Option(help="Most requests sent.")] = None,
-    dollars: Annotated[float | None, typer.Option(help="Most dollars.")] = None,
-    width: Annotated[int, typer.Option(help="Examples in work at the same time.", min=1)] = 64,
+    calls: Annotated[int | None, typer.Option(help="Maximum number of requests.")] = None,
+    dollars: Annotated[float | None, typer.Option(help="Maximum dollars.")] = None,
+    width: Annotated[int, typer.Option(help="Examples processed concurrently.", min=1)] = 64,
     allow: Annotated[
-        list[str] | None, typer.Option(help="Module that may be imported for an artifact.")
+        list[str] | None, typer.Option(help="Module that an artifact may import; may be repeated.")
     ] = None,
     retriever: Annotated[list[str] | None, typer.Option(help=RETRIEVER_HELP)] = None,
     json_: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
 ) -> None:
     """Score PROGRAM on examples, with a 95 % interval.
 
-    Rows that were lost on the way are counted as lost, not as wrong.
+    Rows lost to transport failures count as missing, not as wrong.
     """
     asked = NamedModels.of(lm, model, base_url)
     loaded = load_program_or_artifact(program, allow or [], asked, retriever or [])
@@ -46,7 +46,8 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
         asked.check_lm(loaded)
     elif lm is not None and not uses_ambient_model(loaded):
         note = (
-            f"--lm {lm} is for the metric alone: every module names its model (--model NAME=...)"
+            f"--lm {lm} applies to the metric only: every module names its model "
+            "(--model NAME=...)"
         )
         Terminal(stderr=True).say(f"langprog: {note}")
     report = evaluate(

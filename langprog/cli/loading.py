@@ -1,4 +1,4 @@
-"""Find what a command line names: programs, metrics, data, models."""
+"""Loading what a command line names: programs, metrics, data, models."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ READY = {"exact": exact, "contains": contains, "numeric": numeric, "f1": f1}
 
 
 def load_object(reference: str, what: str) -> Any:
-    """Return what ``package.module:name`` or ``file.py:name`` stands for.
+    """Import the object behind ``package.module:name`` or ``file.py:name``.
 
     Raises:
-        InputError: There is no such file, module or name, or it does not import.
+        InputError: There is no such file, module or name, or it cannot be imported.
     """
     place, _, name = reference.rpartition(":")
     if not place or not name:
@@ -56,7 +56,7 @@ def _load_file(place: str, what: str) -> ModuleType:
         raise InputError(f"{what}: there is no file {place}")
     known = sys.modules.get(path.stem)
     if known is not None and known.__spec__ is not None and known.__spec__.origin == str(path):
-        return known  # a program and its metric are often in one file, which runs once
+        return known  # a program and its metric may share a file, which runs once
     if known is not None or path.stem in sys.stdlib_module_names:
         raise InputError(
             f"{what}: {place} would hide the Python module {path.stem!r}: rename the file"
@@ -65,13 +65,13 @@ def _load_file(place: str, what: str) -> ModuleType:
         sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise InputError(f"{what}: {place} is no Python file")
+        raise InputError(f"{what}: {place} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     # Signatures and artifacts look a class's module up by name.
     sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # whatever a user's file raises is one clear line
+    except (Exception, SystemExit) as error:  # a user's file may raise anything
         del sys.modules[path.stem]
         raise InputError(_import_failure(what, place, error)) from error
     return module
@@ -98,14 +98,14 @@ def _import_failure(what: str, place: str, error: BaseException) -> str:
         if Path(trace.tb_frame.f_code.co_filename).name == Path(place).name:
             line = f" at line {trace.tb_lineno}"
         trace = trace.tb_next
-    return f"{what}: {place} does not import{line}: {type(error).__name__}: {error}"
+    return f"{what}: {place} cannot be imported{line}: {type(error).__name__}: {error}"
 
 
 def load_program(reference: str) -> Module:
-    """Return a program: a module, a Module class without arguments, or a Signature.
+    """Load a program: a module, a Module class without arguments, or a Signature.
 
     Raises:
-        InputError: The name stands for something else.
+        InputError: The object is something else.
     """
     value = load_object(reference, "PROGRAM")
     if isinstance(value, type) and issubclass(value, Signature):
@@ -114,7 +114,7 @@ def load_program(reference: str) -> Module:
         try:
             value = value()
         except TypeError as error:
-            raise InputError(f"PROGRAM {reference}: cannot be made: {error}") from None
+            raise InputError(f"PROGRAM {reference} cannot be created: {error}") from None
     if isinstance(value, Module):
         return value
     raise InputError(
@@ -167,10 +167,10 @@ def read_retrievers(options: list[str]) -> dict[str, Any]:
 
 
 def load_metric(reference: str) -> Metric:
-    """Return a metric: a ready one (``exact``, ``f1:answer``) or one that is named.
+    """Load a metric: a built-in one (``exact``, ``f1:answer``) or one by name.
 
     Raises:
-        InputError: There is none of that name, or it cannot be called as a metric.
+        InputError: There is no such metric, or it cannot be called as one.
     """
     name, _, field = reference.partition(":")
     if name in READY:
@@ -187,7 +187,7 @@ def load_metric(reference: str) -> Metric:
 
 
 def read_examples(path: str, option: str, program: Module) -> list[Example]:
-    """Return the examples of a file, in the program's types; an error names the option."""
+    """Read a file's examples in the program's types; errors name the option."""
     try:
         return load_examples(path, program if _has_signature(program) else None)
     except LangprogError as error:
@@ -195,7 +195,7 @@ def read_examples(path: str, option: str, program: Module) -> list[Example]:
 
 
 def _has_signature(program: Module) -> bool:
-    """Return whether a program says what goes in and out; one of a user's own need not."""
+    """Return whether a program declares inputs and outputs; a user's own need not."""
     try:
         return bool(program.inputs)
     except SignatureError:
@@ -203,7 +203,7 @@ def _has_signature(program: Module) -> bool:
 
 
 def check_writable(path: str, option: str) -> Path:
-    """Return the path of a file that is to be written, checked before any work is done.
+    """Return an output file's path after checking, before any work, that it can be written.
 
     Raises:
         InputError: Its folder does not exist or cannot be written.

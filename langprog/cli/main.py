@@ -28,7 +28,7 @@ def run(arguments: list[str]) -> int:
     try:
         result = command.main(arguments, prog_name=NAME, standalone_mode=False)
         code = result if isinstance(result, int) else 0
-        # typer makes an exit code of Ctrl-C.
+        # typer turns Ctrl-C into an exit code.
         return _report_interrupt() if code == INTERRUPTED else code
     except typer.TyperException as error:
         return _report_error(f"{error.format_message()} (langprog --help)")
@@ -39,13 +39,13 @@ def run(arguments: list[str]) -> int:
     except LangprogError as error:
         return _report_error(str(error))
     except BrokenPipeError:
-        # The reader (head, less) has seen enough; nothing is left to say to it.
+        # The reader (head, less) has closed the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _report_error(f"{where}{error.strerror or error}")
-    except Exception as error:  # noqa: BLE001 - the last place where a bug can become one line
+    except Exception as error:  # noqa: BLE001 - the last place to turn a bug into one line
         if os.environ.get("LANGPROG_DEBUG"):
             Terminal(stderr=True).say(trace_of(error))
         return _report_error(
@@ -54,7 +54,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _report_interrupt() -> int:
-    return _report("interrupted; the same command goes on where this one stopped", INTERRUPTED)
+    return _report("interrupted; run the same command again to continue", INTERRUPTED)
 
 
 def _report_error(message: str) -> int:
@@ -62,7 +62,7 @@ def _report_error(message: str) -> int:
 
 
 def _report(message: str, code: int) -> int:
-    # Other white space is of those that steer: it is shown.
+    # Other whitespace may control the terminal, so it stays visible.
     line = re.sub(r"[ \t\r\n]+", " ", message).strip(" ")
     Terminal(stderr=True).say(f"langprog: {line}")
     return code

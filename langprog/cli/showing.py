@@ -1,4 +1,4 @@
-"""``langprog show``: what is in an artifact."""
+"""``langprog show``: the content of an artifact."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _show_program(terminal: Terminal, program: Module) -> None:
 
 
 def _parameter_lines(own: Mapping[str, Parameter]) -> dict[str, str]:
-    """Return parameters in a line each; a router or a learned signal is cut off."""
+    """Return one line per parameter; long ones (routers, learned signals) are cut off."""
     lines = {name: json.dumps(parameter.value, default=str) for name, parameter in own.items()}
     return {
         name: line if len(line) <= WIDEST else f"{line[:WIDEST]} ..."
@@ -94,7 +94,7 @@ def _show_evidence(terminal: Terminal, artifact: Artifact) -> None:
     evidence = artifact.evidence
     terminal.say()
     if evidence is None:
-        terminal.say("no evidence: this program was not compiled, or changed since")
+        terminal.say("no evidence: this program was not compiled, or has changed since")
         return
     certificate: dict[str, Any] = evidence.get("certificate") or {}
     terminal.say("certificate", bold=True)

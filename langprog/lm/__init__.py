@@ -1,17 +1,17 @@
-"""Language models: one contract, clients that reach endpoints, wrappers that add one idea each.
+"""Language models: one contract, clients for endpoints, wrappers that add one feature each.
 
-- ``types``: Request, Completion and the method between them; ``parts``: what messages hold beside
-  text; ``streaming``: a completion piece by piece; ``finish``: why one ended.
+- ``types``: Request, Completion and the LanguageModel protocol; ``parts``: message content other
+  than text; ``streaming``: completions in pieces; ``finish``: why a completion ended.
 - clients: ``openai_compatible``, ``litellm_client``, ``scripted``.
-- wrappers, from the outside in: ``recording``, ``cache``, ``retry``, ``dialect``, ``throttle``,
-  ``budgeted``, ``pricing``. They stack because each one is a language model itself.
-- ``capabilities``: what a model is known to be able to do.
-- ``budget``: caps, and ledgers of what is spent. ``price``, ``price_list``: what tokens
-  cost. ``server``: models behind an endpoint.
+- wrappers, outermost first: ``recording``, ``cache``, ``retry``, ``dialect``, ``throttle``,
+  ``budgeted``, ``pricing``. They stack because each one is itself a language model.
+- ``capabilities``: what a model is known to support.
+- ``budget``: caps, and ledgers of spending. ``price``, ``price_list``: what tokens cost.
+  ``server``: serves models over HTTP.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
-- ``model_ref``: a model as a program holds it, bound to the object that was handed over.
+- ``model_ref``: how a program refers to a model.
 
-The README beside this file shows how to ask a model directly and how to write one.
+The README in this folder shows how to call a model directly and how to write one.
 """
 
 from langprog.lm.budget import Budget, Ledger, Reservation, Spend

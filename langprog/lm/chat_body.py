@@ -1,7 +1,7 @@
-"""Read the body of a chat completion request, and say which member is wrong.
+"""Parse the body of a chat completion request, naming the member that is wrong.
 
-No member is passed over that could change the answer: what is not known here is handed to the
-model as ``extra``, and a model that cannot do it refuses the request.
+No member that could change the answer is ignored: unknown members go to the model as ``extra``,
+and a model that does not support them rejects the request.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from langprog.lm.chat_messages import BadBody, read_messages
 from langprog.lm.types import OWN_MEMBERS, Request, Sampling, Tool
 
 LARGEST_N = 128
-# Whatever they say, the answer is the same: who asks, what the provider keeps, how fast it is.
+# Members that do not change the answer: who asks, what the provider keeps, how fast it is.
 WITHOUT_EFFECT = frozenset(
     {
         "metadata",
@@ -29,7 +29,7 @@ WITHOUT_EFFECT = frozenset(
         "user",
     }
 )
-# What many clients send all the time, and what it then says is what holds anyway.
+# Defaults that many clients always send.
 NEUTRAL: Mapping[str, Any] = MappingProxyType(
     {
         "frequency_penalty": 0,
@@ -40,16 +40,16 @@ NEUTRAL: Mapping[str, Any] = MappingProxyType(
         "top_logprobs": 0,
     }
 )
-# The answer to these has a form that a completion of ours does not have.
+# These call for a reply format that our completions do not have.
 UNANSWERED = frozenset({"audio", "function_call", "functions", "modalities", "top_logprobs"})
 FORMATS = ("text", "json_object", "json_schema")
 
 
 def read_body(raw: bytes) -> dict[str, Any]:
-    """Read the JSON object.
+    """Parse the JSON object.
 
     Raises:
-        BadBody: There is none, or one of the settings of a stream is wrong.
+        BadBody: It is not a JSON object, or a stream setting is wrong.
     """
     try:
         body = json.loads(raw)
@@ -63,10 +63,10 @@ def read_body(raw: bytes) -> dict[str, Any]:
 
 
 def read_request(body: Mapping[str, Any]) -> Request:
-    """Read what is asked.
+    """Return the request that a body describes.
 
     Raises:
-        BadBody: A field is wrong.
+        BadBody: A member is wrong.
     """
     limit = _integer_member(body, "max_completion_tokens", 1)
     sampling = Sampling(

@@ -1,4 +1,4 @@
-"""A request without what an endpoint does not take, and its completion as if it had taken it."""
+"""Requests without settings that an endpoint rejects, and completions that make up for them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from langprog.lm.types import Completion, Message, Request, Sampling, Usage
 
 
 def drop_settings(request: Request, settings: Set[Setting]) -> Request:
-    """Return ``request`` as it is put to an endpoint that refuses ``settings``."""
+    """Return ``request`` for an endpoint that rejects ``settings``."""
     if not settings:
         return request
     sampling = request.sampling
@@ -42,7 +42,7 @@ def drop_settings(request: Request, settings: Set[Setting]) -> Request:
 
 
 def merge_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Return a prompt with the system's text at the head of the user's first message."""
+    """Return a prompt with the system text at the start of the first user message."""
     system = "\n\n".join(message.text for message in messages if message.role == "system")
     others = [message for message in messages if message.role != "system"]
     if not system and others:
@@ -60,7 +60,7 @@ def merge_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 def join_completions(completions: list[Completion]) -> Completion:
-    """Return several completions of one text each as one of several texts."""
+    """Return completions with one text each as one completion with several texts."""
     first = completions[0]
     dollars = [completion.dollars for completion in completions]
     logprobs = [completion.logprobs for completion in completions]
@@ -80,14 +80,14 @@ def join_completions(completions: list[Completion]) -> Completion:
 
 
 def with_own_seed(sampling: Sampling, place: int) -> Sampling:
-    """Return the sampling of one of several draws: a seed would make them all the same."""
+    """Return the sampling of one of several samples, which the same seed would make equal."""
     return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + place)
 
 
-def cut_at_stop(completion: Completion, whole: Request, asked: Request) -> Completion:
-    """Cut texts where the endpoint would have stopped, had it taken ``stop``."""
+def cut_at_stop(completion: Completion, whole: Request, sent: Request) -> Completion:
+    """Cut texts where the endpoint would have stopped if it supported ``stop``."""
     stops = [stop for stop in whole.sampling.stop if stop]
-    if asked.sampling.stop == whole.sampling.stop or not stops:
+    if sent.sampling.stop == whole.sampling.stop or not stops:
         return completion
     reasons = list(completion.finish_reasons or ("stop",) * len(completion.texts))
     texts = []
@@ -98,5 +98,5 @@ def cut_at_stop(completion: Completion, whole: Request, asked: Request) -> Compl
             reasons[place] = "stop"
     if tuple(texts) == completion.texts:
         return completion
-    # Which log-probabilities belong to what is left, nobody knows.
+    # It is unknown which log-probabilities belong to the rest.
     return replace(completion, texts=tuple(texts), finish_reasons=tuple(reasons), logprobs=None)

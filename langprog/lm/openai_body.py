@@ -11,11 +11,11 @@ from langprog.lm.types import Message, Request, Sampling
 
 
 def body_of(request: Request, sampling: Sampling) -> dict[str, Any]:
-    """Return the members of the body, but for the model's name.
+    """Return the members of the body, without the model's name.
 
     Args:
-        request: What is asked.
-        sampling: How it is drawn, the model's defaults and ``extra`` included.
+        request: The request.
+        sampling: Its sampling, including the model's defaults and ``extra``.
     """
     body: dict[str, Any] = {"messages": messages_of(request.messages)}
     settings = {
@@ -106,9 +106,9 @@ def _part(part: Part) -> Mapping[str, Any]:
             return {"type": "image_url", "image_url": {"url": part.address}}
         case Audio():
             if part.data is None:
-                raise InputError("a chat completion takes a sound as bytes, not as an address")
+                raise InputError("a chat completion takes audio as bytes, not as a URL")
             kind = part.media_type.rpartition("/")[2].removeprefix("x-")
-            kind = "mp3" if kind == "mpeg" else kind  # they are named by their short format
+            kind = "mp3" if kind == "mpeg" else kind  # the API uses the short name
             return {"type": "input_audio", "input_audio": {"data": part.base64, "format": kind}}
         case File():
             name = {"filename": part.name} if part.name else {}

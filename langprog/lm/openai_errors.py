@@ -1,4 +1,4 @@
-"""What an OpenAI-compatible endpoint's refusals mean."""
+"""Classifying the errors of OpenAI-compatible endpoints."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from langprog.errors import (
     TruncatedError,
 )
 
-# Of an error's body no more than this is read for its meaning.
+# Characters of an error's body that are analyzed.
 LONGEST_SAID = 20_000
-SHORTEST_SECRET = 8  # characters of a header that no message repeats
+SHORTEST_SECRET = 8  # characters of a header value that is masked in messages
 _LENGTH = (
     r"context[_ ]?(?:length|window|size|limit)|maximum context|too many tokens"
     r"|(?:prompt|input|request|message)s?(?: is| are)? too (?:long|large)"
@@ -40,31 +40,31 @@ FILTER = re.compile(
     r"content_filter|content_policy|content management policy|safety system|requires moderation"
     r"|flagged as potentially|responsible ?ai policy"
 )
-# A key or an account that is refused with 400 or 429.
+# A rejected key or account, reported with status 400 or 429.
 ACCOUNT = re.compile(
     r"insufficient_quota|api[_ ]key (?:not valid|expired|is invalid)|api_key_invalid"
     r"|(?:incorrect|invalid|missing) api[_ ]key|credit balance|insufficient (?:balance|credit)"
 )
-# A model that thought until nothing was left to answer with; some say so in a 400.
+# A model that spent all its tokens on reasoning; some endpoints report it with a 400.
 CUT_OFF = re.compile(r"could not finish the message because max_tokens")
-# Servers that run a model's own template answer 500 where the template refuses the messages.
+# Servers that apply a model's own template answer 500 if the template rejects the messages.
 TEMPLATE = re.compile(r"jinja|chat[ _]template|templateerror|raise_exception")
-_KEY = "check the key, and the account that it belongs to"
+_KEY = "check the key and its account"
 _WORDS = ("message", "msg", "detail", "reason", "description", "error_description")
 _DEEPER = ("raw", "error", "errors", "details")
 _PLACES = ("param", "loc", "field", "parameter", "path")
-# What quotes the request instead of saying something about it.
+# Members that quote the request instead of describing the error.
 _ECHOES = frozenset({"input", "ctx", "url", "request", "prompt", "messages", "headers"})
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """What an error's body says.
+    """The content of an error's body.
 
     Args:
-        line: It in one short line, for people.
-        words: It in full, in lower case, but for what it quotes of the request.
-        params: The parts of the request that it names as wrong, such as ``temperature``.
+        line: One short line for users.
+        words: The full text in lower case, without what it quotes from the request.
+        params: The request parameters that it blames, such as ``temperature``.
     """
 
     line: str
@@ -82,33 +82,32 @@ def error_of(
     address: str = "",
     inside: bool = False,
 ) -> LMError:
-    """Return the error that a reply with this status stands for.
+    """Return the error for a reply with this status.
 
     Args:
-        status: Of the reply.
-        headers: Of the reply.
-        body: Of the reply, or its beginning.
-        model: Name of the model that was asked.
-        secrets: What was sent of keys and headers; an endpoint may repeat it, the error's message
-            does not.
-        address: Where it was sent, as people may see it.
-        inside: Whether it stood inside a reply with status 200.
+        status: The reply's HTTP status.
+        headers: The reply's headers.
+        body: The reply's body, or its beginning.
+        model: The model's name.
+        secrets: Keys and header values that were sent; masked in the message.
+        address: The address, without secrets.
+        inside: Whether the error was inside a reply with status 200.
     """
     said = read_error(body)
     line = _redact(said.line, secrets)
-    told = "an error inside a reply with HTTP 200" if inside else f"HTTP {status}"
-    message = f"{model}: {told}: {line}" if line else f"{model}: {told}"
+    what = "an error inside a reply with HTTP 200" if inside else f"HTTP {status}"
+    message = f"{model}: {what}: {line}" if line else f"{model}: {what}"
     wait = retry_after(headers)
     if status == 429 and not ACCOUNT.search(said.words):
         return RateLimitError(message, model=model, retry_after=wait)
     if status in (401, 402, 403, 429):
-        # Some forbid a setting, or what the prompt holds, and not the caller.
+        # Some forbid a setting or the prompt's content, not the caller.
         if status == 403 and FILTER.search(said.words):
             return ContentFilterError(message, model=model)
         if status != 403 or "allowed to request" not in said.words:
             return AuthError(f"{message} ({_KEY})", model=model)
     if status == 404 and address:
-        message += f" (asked at {address}: check the base_url, and the model's name there)"
+        message += f" (sent to {address}: check the base_url and the model's name there)"
     if status in (408, 504):
         return TimeoutError(message, model=model, retry_after=wait)
     if status == 501 or (status == 500 and TEMPLATE.search(said.words)):
@@ -150,34 +149,34 @@ def _bad_request(
 def _redirect_message(model: str, status: int, place: str) -> str:
     where = f" to {_line(place.partition('?')[0])!r}" if place else ""
     return (
-        f"{model}: the endpoint redirects{where} (HTTP {status}), which is not followed: a prompt "
-        "and a key go only where base_url says; name the new address there"
+        f"{model}: the endpoint redirects{where} (HTTP {status}), which is not followed, because "
+        "prompts and keys go only to base_url: set base_url to the new address"
     )
 
 
 def error_line(body: str) -> str:
-    """Return what an error body says, in one short line."""
+    """Return one short line for an error body."""
     return read_error(body).line
 
 
 def read_error(body: str) -> ErrorBody:
-    """Return what the body of an error says."""
+    """Parse the body of an error."""
     try:
         data: Any = json.loads(body)
     except (ValueError, RecursionError):
         return ErrorBody(_line(body), body[:LONGEST_SAID].casefold())
     data = _parse_nested(data, 6)
     inside = data.get("error", data) if isinstance(data, dict) else data
-    told = list(dict.fromkeys(_messages(inside, 8))) or [str(inside)[:LONGEST_SAID]]
+    messages = list(dict.fromkeys(_messages(inside, 8))) or [str(inside)[:LONGEST_SAID]]
     code = inside.get("code") if isinstance(inside, dict) else None
-    start = [str(code)] if code and str(code) != told[0] else []
+    start = [str(code)] if code and str(code) != messages[0] else []
     words = "\n".join(_texts(data, 8))[:LONGEST_SAID].casefold()
     params = tuple(dict.fromkeys(_params(data, 8)))
-    return ErrorBody(_line(": ".join([*start, *told[:2]])), words, params)
+    return ErrorBody(_line(": ".join([*start, *messages[:2]])), words, params)
 
 
 def _parse_nested(data: Any, depth: int) -> Any:
-    """Return data with the JSON that a gateway put into its texts as data, too."""
+    """Return data in which JSON inside texts, as gateways nest it, is parsed as well."""
     if isinstance(data, str) and data[:1] in ("{", "[") and depth:
         try:
             return _parse_nested(json.loads(data), depth - 1)
@@ -246,7 +245,7 @@ def _lower_case_names(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that the Retry-After header asks for, as a number or a date."""
+    """Return the seconds of the Retry-After header, which holds a number or a date."""
     value = _lower_case_names(headers).get("retry-after", "")
     try:
         seconds = float(value)
@@ -260,5 +259,5 @@ def _seconds_until(date: str) -> float:
         moment = email.utils.parsedate_to_datetime(date)
     except (ValueError, OverflowError):
         return math.nan
-    # A date without a zone is in UTC, as HTTP says, not in this machine's time.
+    # HTTP dates without a zone are in UTC, not local time.
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - time.time()

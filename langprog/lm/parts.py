@@ -1,4 +1,4 @@
-"""What a message is made of where it is more than text."""
+"""The parts of a message that is more than text."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Bytes of a kind, or the address where the endpoint finds them.
+    """Bytes of a media type, or a URL from which the endpoint fetches them.
 
     Args:
-        data: The bytes; ``None`` where there is an address.
-        url: The address; ``None`` where there are bytes.
-        media_type: Such as ``image/png``; needed with bytes.
+        data: The bytes; ``None`` if there is a URL.
+        url: The URL; ``None`` if there are bytes.
+        media_type: Such as ``image/png``; required with bytes.
 
     Raises:
-        InputError: There are both, or neither; or the data are no bytes.
+        InputError: Both are given, or neither, or the data are not bytes.
     """
 
     data: bytes | None = None
@@ -37,23 +37,23 @@ class Media:
     def __post_init__(self) -> None:
         if (self.data is None) == (self.url is None):
             kind = type(self).__name__
-            raise InputError(f"a part {kind} has either data= or url=, not both and not neither")
+            raise InputError(f"a part {kind} takes exactly one of data= and url=")
         if self.data is not None and not isinstance(self.data, (bytes, bytearray)):
             raise InputError(
-                f"data= of a part {type(self).__name__} is a {type(self.data).__name__}: it takes "
-                "the bytes, pathlib.Path(name).read_bytes(); an address goes to url="
+                f"data= of a part {type(self).__name__} is a {type(self.data).__name__}, not "
+                "bytes: pass pathlib.Path(name).read_bytes(), or a URL as url="
             )
 
     @property
     def address(self) -> str:
-        """The address, or the bytes as a ``data:`` URL."""
+        """The URL, or the bytes as a ``data:`` URL."""
         if self.data is None:
             return self.url or ""
         return f"data:{self.media_type};base64,{self.base64}"
 
     @property
     def base64(self) -> str:
-        """The bytes in base 64."""
+        """The bytes in Base64."""
         return base64.b64encode(self.data or b"").decode("ascii")
 
 
@@ -66,7 +66,7 @@ class Image(Media):
 
 @dataclass(frozen=True, slots=True)
 class Audio(Media):
-    """A sound."""
+    """An audio clip."""
 
     media_type: str = "audio/wav"
 
@@ -76,7 +76,7 @@ class File(Media):
     """A document.
 
     Args:
-        name: Its file name, as the model may see it.
+        name: Its file name, which the model may see.
     """
 
     media_type: str = "application/pdf"
@@ -85,12 +85,12 @@ class File(Media):
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A model's wish to have a tool called; part of an assistant's message.
+    """A model's call of a tool; part of an assistant's message.
 
     Args:
-        id: Names the call, so that its result can be told apart from others.
+        id: Identifies the call, so that its result can be matched to it.
         name: The tool.
-        arguments: JSON text, as the model wrote it: it may be no valid JSON.
+        arguments: JSON text, as the model wrote it; may be invalid.
     """
 
     id: str
@@ -100,11 +100,11 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool call gave; part of a message with the role ``tool``.
+    """The result of a tool call; part of a message with the role ``tool``.
 
     Args:
         call_id: The ``id`` of the call.
-        text: The result, or what went wrong.
+        text: The result, or an error message.
     """
 
     call_id: str
@@ -113,11 +113,11 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """What a model thought before it answered; sent back where an endpoint wants it.
+    """The model's reasoning before its answer; sent back to endpoints that require it.
 
     Args:
-        text: The thoughts.
-        signature: The endpoint's proof that they are its own, where it gives one.
+        text: The reasoning.
+        signature: The endpoint's proof that the reasoning is its own, if it gives one.
     """
 
     text: str
@@ -131,16 +131,16 @@ PARTS: tuple[type[Part], ...] = (Text, Image, Audio, File, ToolCall, ToolResult,
 
 
 def text_of(content: Content) -> str:
-    """Return the text in a message's content, its other parts left out."""
+    """Return the text of a message's content, without its other parts."""
     if isinstance(content, str):
         return content
     return "".join(part.text for part in content if isinstance(part, Text))
 
 
 def identity_of(content: Content) -> Any:
-    """Return a message's content as JSON data that differs where the content does.
+    """Return JSON data that identifies a message's content.
 
-    Bytes stand as their digest, so that a key over many images stays short.
+    Bytes appear as their digest, so that a key over many images stays short.
     """
     return content if isinstance(content, str) else [_identity(part) for part in content]
 

@@ -1,4 +1,4 @@
-"""The most tokens that a prompt could take, whatever tokenizer reads it."""
+"""An upper bound on a prompt's tokens, whatever the tokenizer."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import json
 from langprog.lm.parts import Content, Image, Part, Reasoning, Text, ToolCall, ToolResult
 from langprog.lm.types import Request
 
-# No tokenizer in use gives more tokens than bytes; roles and separators come on top.
+# No tokenizer in use makes more tokens than bytes; roles and separators come on top.
 TOKENS_A_MESSAGE = 16
-# More than any endpoint was seen to take for one image; a file is known by its bytes, unless the
+# More than any endpoint was seen to count for one image. A file counts its bytes, unless the
 # endpoint fetches it.
 TOKENS_AN_IMAGE, TOKENS_A_FILE = 50_000, 200_000
 
 
 def most_tokens(request: Request) -> int:
-    """Return the most tokens that all of a request's prompt could take."""
+    """Return an upper bound on the tokens of a request's prompt."""
     prompt = sum(
         _most_tokens_of_content(message.content) + TOKENS_A_MESSAGE for message in request.messages
     )

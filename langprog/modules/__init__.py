@@ -1,15 +1,15 @@
-"""Programs: modules that are called, listed, changed by copy and frozen.
+"""Programs: modules that are called, listed, copied with changes and frozen.
 
-- ``base``: :class:`Module`, what a user subclasses (``tree``: parts, parameters, copies;
+- ``base``: :class:`Module`, which users subclass (``tree``: parts, parameters, copies;
   ``containers``: modules in lists, dicts and the like).
-- ``node``, ``registry``, ``parameter_data``: modules as data; each module's own file has its node.
-- ``predict``: :class:`Predict`, the only module that asks a model.
+- ``node``, ``registry``, ``parameter_data``: modules as data; each module's file has its node.
+- ``predict``: :class:`Predict`, the only module that calls a model.
 - ``chain_of_thought``, ``pipeline``: modules made of modules.
 - ``vote``, ``best_of``, ``cascade``, ``route``, ``refine``: several samples, steps, models or
-  rounds for one answer (``around``: what they share; ``signals``: how sure an answer is;
+  rounds for one answer (``around``: their base class; ``signals``: confidence in an answer;
   ``words``: hashed words).
 - ``retrieve``: passages for a query, from ``langprog.retrieval``.
-- ``parallel``: many calls side by side out of synchronous code.
+- ``parallel``: concurrent calls from synchronous code.
 - ``prediction``, ``trace``: what a call returns, and what happened in it.
 """
 

@@ -1,4 +1,4 @@
-"""Several answers and a judge that picks one."""
+"""Draw several answers and let a judge pick one."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class BestOfNode(Node):
 
     Args:
         module: Its kind.
-        generators: They take turns.
-        judge: Its first output is a truth value or a number.
-        k: Answers at most.
-        temperature: Used by predictors that say none themselves.
+        generators: The generators, which take turns.
+        judge: The judge; its first output is a bool or a number.
+        k: Maximum number of answers.
+        temperature: For predictors without a temperature.
     """
 
     module: Literal["BestOf"]
@@ -43,11 +43,11 @@ class BestOfNode(Node):
 
 
 class BestOf(Around):
-    """Ask one or several generators k times, and return the answer that a judge likes best.
+    """Call one or several generators k times and return the answer that a judge rates best.
 
-    A judge that gives a bool is asked answer by answer, and the first answer that it accepts is
-    returned: a later one could not win. One that gives a number sees all answers. An answer that
-    fails, or whose verdict does, is out.
+    A judge with a bool output sees one answer at a time, and the first answer that it accepts is
+    returned: a later one could not win. A judge with a numeric output sees all answers. Answers
+    that fail, or whose verdict fails, are dropped.
 
     Follows: Networks of Networks: Complexity Class Principles Applied to Compound AI Systems
     Design (Davis et al., 2024), K generators and a verifier. Differs: generators may be different
@@ -59,13 +59,13 @@ class BestOf(Around):
 
     Args:
         generators: A module, or several that take turns.
-        judge: A module whose first output is a bool or a number; it gets the inputs and outputs
-            that it has an input for.
-        k: Answers at most; as many as there are generators if left out, and at least 3 of one.
-        temperature: Used by predictors of the generators that say none themselves, or 0.
+        judge: A module whose first output is a bool or a number; it receives the inputs and
+            outputs that match its inputs.
+        k: Maximum number of answers; by default the number of generators, or 3 for a single one.
+        temperature: For the generators' predictors without a temperature, or with 0.
 
     Raises:
-        InputError: Something of this is not as said.
+        InputError: An argument is invalid.
     """
 
     node: ClassVar[type[Node]] = BestOfNode
@@ -91,7 +91,7 @@ class BestOf(Around):
         default = len(several) if len(several) > 1 else 3
         self.k = check_count(default if k is None else k, "k of a BestOf")
         if not (temperature > 0.0 and math.isfinite(temperature)):
-            raise InputError(f"temperature of a BestOf is above 0, not {temperature}")
+            raise InputError(f"temperature of a BestOf must be above 0, not {temperature}")
         self.temperature = float(temperature)
 
     @property
@@ -133,10 +133,10 @@ class BestOf(Around):
         return cls(generators, judge=parts["judge"], k=node.k, temperature=node.temperature)
 
     async def aforward(self, **inputs: Any) -> Prediction:
-        """Generate, judge, return the best; of equals the earliest."""
+        """Generate, judge, and return the best answer; in a tie, the earliest."""
         if self.k == 1:
             return await self.inner.acall(**inputs)
-        # The judge of a bool ends it at the first accepted answer, so they come one by one.
+        # With a bool, the first accepted answer ends the search, so draw one at a time.
         accepts = next(iter(self.judge.outputs.values())).annotation is bool
         wave = 1 if accepts else self.k
         judged: list[tuple[Prediction, float]] = []
@@ -161,7 +161,7 @@ class BestOf(Around):
         try:
             with sample_draw(number, self.temperature):
                 answer = await generator.acall(**inputs)
-            # Outside the draw: a verdict is wanted, not a sample of one.
+            # Outside the draw, so that the verdict itself is not sampled.
             return answer, await judge_answer(self.judge, inputs, answer)
         except SURVIVED as error:
             return error

@@ -1,4 +1,4 @@
-"""The one module that asks a language model."""
+"""The one module that calls a language model."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ _ABOUT_TOOLS = re.compile(r"tool|function")
 
 
 class PredictNode(Node):
-    """A predictor with everything that its prompts are made of.
+    """A predictor with everything that determines its prompts.
 
     Args:
         module: Its kind.
-        signature: Name, instruction and fields, with their types in full.
+        signature: Name, instruction and fields, with full types.
         demos: Demonstrations, by field name.
         model: The model's name; null for the ambient one.
         adapter: Name and version, ``chat@1``, or ``auto``; null for the ambient one.
         sampling: How completions are drawn.
-        checked_by: The Signature class whose types check values with code of their own; left out
-            where there is no such code.
+        checked_by: The Signature class whose types validate values with code; absent if there is
+            none.
     """
 
     module: Literal["Predict"]
@@ -76,32 +76,32 @@ class PredictNode(Node):
 
 
 class Predict(Module):
-    """Ask a model for the outputs of a signature.
+    """Call a model for the outputs of a signature.
 
-    Everything about it is a value: ``with_parameters`` returns a changed copy.
+    It is immutable: ``with_parameters`` returns a modified copy.
 
     Args:
         signature: A Signature class, a SignatureSpec or the short form ``"ticket -> team"``.
         instruction: Replaces the signature's instruction.
         demos: Worked examples shown to the model, in this order.
-        model: A model, which this predictor asks wherever it runs, or the name of one
-            (``"openai/gpt-4.1-mini"``), which is looked up with every call; the ambient one if
-            left out.
-        adapter: The form of prompts and replies: ``"chat"``, ``"json"``, ``"xml"``, ``"tools"``,
-            ``"auto"``, the name of an installed one, or an adapter (:mod:`langprog.adapters`); the
-            ambient one, ``"auto"`` by default, if left out.
+        model: A model, which this predictor then always uses, or a model's name
+            (``"openai/gpt-4.1-mini"``), which is looked up at each call; by default the ambient
+            model.
+        adapter: The format of prompts and replies: ``"chat"``, ``"json"``, ``"xml"``,
+            ``"tools"``, ``"auto"``, the name of an installed adapter, or an adapter object
+            (:mod:`langprog.adapters`); by default the ambient one, which is ``"auto"``.
         temperature: Shorthand for ``sampling``.
         max_tokens: Shorthand for ``sampling``.
-        sampling: Every setting of sampling.
+        sampling: All sampling settings.
 
     Raises:
-        SignatureError: The signature is wrong.
-        InputError: A demonstration lacks every output, or the adapter is unknown or none.
+        SignatureError: The signature is invalid.
+        InputError: A demonstration has no outputs, or the adapter is unknown or invalid.
         ModelError: The model is not a language model.
     """
 
     node: ClassVar[type[Node]] = PredictNode
-    signature: SignatureSpec  # type: ignore[misc]  # an instance's own, where a user's class declares one
+    signature: SignatureSpec  # type: ignore[misc]  # an instance attribute here, a class attribute in Module
     demos: tuple[Example, ...]
     model: str | ModelRef | None
     adapter: str | Adapter | None
@@ -146,8 +146,8 @@ class Predict(Module):
             object.__setattr__(self, name, value)
             return
         raise InputError(
-            f"a Predict is a value: {name} cannot be set; "
-            f"with_parameters({{...}}) returns a changed copy"
+            f"a Predict is immutable: {name} cannot be set; "
+            f"with_parameters({{...}}) returns a modified copy"
         )
 
     @property
@@ -170,11 +170,11 @@ class Predict(Module):
         return "predict"
 
     def children(self) -> dict[str, Module]:
-        """Return nothing: a predictor has no parts, and every call asks for them."""
+        """Return nothing: a predictor has no parts (overridden because every call needs this)."""
         return {}
 
     def with_children(self, children: Mapping[str, Module]) -> Self:
-        """Return a copy: there are no parts, and all that it has are values."""
+        """Return a copy: there are no parts, and all its values are immutable."""
         return copy.copy(self)
 
     def paths(self) -> dict[int, str]:
@@ -212,7 +212,7 @@ class Predict(Module):
     # --- as data --------------------------------------------------------------------------------
 
     def plain_settings(self) -> dict[str, Any]:
-        """Return nothing: all that it has are parameters."""
+        """Return nothing: it has only parameters."""
         return {}
 
     def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
@@ -248,11 +248,11 @@ class Predict(Module):
     # --- the call -------------------------------------------------------------------------------
 
     def render(self, inputs: Mapping[str, Any]) -> tuple[Message, ...]:
-        """Return the prompt for ``inputs``, as the model will see it."""
+        """Return the prompt for ``inputs``."""
         return self._adapter().render(self.signature, self.demos, inputs)
 
     async def aforward(self, **inputs: Any) -> Prediction:
-        """Ask the model; one unreadable reply is sent back once."""
+        """Call the model; an unreadable reply is sent back once."""
         values = self.check_inputs(inputs)
         adapter = self._adapter()
         messages = adapter.render(self.signature, self.demos, values)
@@ -295,7 +295,7 @@ class Predict(Module):
         try:
             completion = await ask(self.model, replace(request, messages=again))
         except BadRequestError:
-            # It refuses the second question; what was wrong with the first reply is the news.
+            # The endpoint rejects the repair prompt; report what was wrong with the first reply.
             raise unreadable from None
         completions.append(completion)
         return read(completion)
@@ -330,7 +330,7 @@ class Predict(Module):
         """Return ``inputs`` validated, in the signature's order.
 
         Raises:
-            InputError: One is missing, unknown or of the wrong type.
+            InputError: An input is missing, unknown or of the wrong type.
         """
         fields = self.signature.inputs
         if inputs.keys() != fields.keys():
@@ -353,11 +353,11 @@ class Predict(Module):
 
 
 def _explain_refusal(error: BadRequestError, request: Request) -> BadRequestError:
-    """Return what an endpoint's refusal means for the user, where it is about the adapter."""
+    """Add advice to an endpoint's error if it is about the adapter's tools."""
     if not request.tools or not _ABOUT_TOOLS.search(f"{error.said} {' '.join(error.params)}"):
         return error
     return BadRequestError(
-        f"{error}; this endpoint takes no tools as the adapter sends them: use adapter='json' or "
+        f"{error}; this endpoint does not accept the adapter's tools: use adapter='json' or "
         "adapter='chat'",
         model=error.model,
         charge=error.charge,

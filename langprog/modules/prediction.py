@@ -12,17 +12,17 @@ NOTHING_USED = RunUsage()
 
 
 class Prediction(Mapping[str, Any]):
-    """A program's outputs, typed as declared, with what the run took and what happened in it.
+    """A program's outputs, typed as declared, with the run's usage and trace.
 
     Example::
 
         prediction = program(ticket="my invoice is wrong")
         prediction.team          # an output, by name; prediction["team"] is the same
-        prediction.usage.calls   # what it took
+        prediction.usage.calls   # what the run used
         prediction.trace         # every predictor's call
 
     Args:
-        **values: Outputs by field name. A user's ``forward`` may build one, or return a dict.
+        **values: Outputs by field name. A user's ``forward`` may return one, or a dict.
     """
 
     __slots__ = ("_trace", "_usage", "_values")
@@ -41,7 +41,7 @@ class Prediction(Mapping[str, Any]):
         usage: RunUsage,
         trace: tuple[TraceStep, ...],
     ) -> Prediction:
-        """Return ``values`` with the run that they come from."""
+        """Return ``values`` with the usage and trace of their run."""
         prediction = cls.__new__(cls)
         own = values._values if isinstance(values, Prediction) else values
         _fill(prediction, dict(own), usage, trace)
@@ -49,7 +49,7 @@ class Prediction(Mapping[str, Any]):
 
     @property
     def usage(self) -> RunUsage:
-        """Calls, tokens, dollars and seconds that the run took."""
+        """Calls, tokens, dollars and seconds of the run."""
         return self._usage
 
     @property

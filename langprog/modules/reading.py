@@ -1,4 +1,4 @@
-"""What a completion stands for: the outputs of a signature, or an error of the right kind."""
+"""Reading a completion: the outputs of a signature, or an error of the right kind."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from langprog.signature import SignatureSpec
 
 
 class Reading:
-    """Reads the replies to one prompt; each once, whoever asks for it first.
+    """Reads the replies to one prompt, each of them once.
 
     Args:
-        adapter: The form in which the reply was asked for.
-        signature: Whose outputs are read.
+        adapter: The adapter that rendered the prompt.
+        signature: The signature with the outputs to read.
     """
 
     def __init__(self, adapter: Adapter, signature: SignatureSpec) -> None:
@@ -33,9 +33,9 @@ class Reading:
         """Return the outputs by name.
 
         Raises:
-            TruncatedError: The reply was cut off at the limit of tokens.
+            TruncatedError: The reply was cut off at the token limit.
             ContentFilterError: The provider refused the content.
-            ServerError: The endpoint broke off.
+            ServerError: The endpoint interrupted the reply.
             ParseError: The reply cannot be read as the outputs.
         """
         if self._known is None or not _is_same(self._known[0], completion):
@@ -74,7 +74,7 @@ def _broken_off(completion: Completion) -> LangprogError | None:
     if reason == "content_filter":
         return ContentFilterError(f"{name}: the content was refused", model=name)
     if reason == "error":
-        return ServerError(f"{name}: the endpoint broke the reply off", model=name)
+        return ServerError(f"{name}: the endpoint broke off the reply", model=name)
     return None
 
 
@@ -82,8 +82,8 @@ def _cut_off_message(completion: Completion) -> str:
     usage = completion.usage
     after = f" after {usage.completion_tokens} tokens" if usage.completion_tokens else ""
     thinking = any(completion.reasoning) or usage.reasoning_tokens > 0
-    spent = ", all of them spent on thinking" if thinking and not completion.text.strip() else ""
+    spent = ", all of them spent on reasoning" if thinking and not completion.text.strip() else ""
     return (
-        f"{completion.model}: the reply was cut off at the limit of tokens{after}{spent}: raise "
+        f"{completion.model}: the reply was cut off at the token limit{after}{spent}: raise "
         "max_tokens (of lp.LM or the predictor), or ask for a shorter reply"
     )

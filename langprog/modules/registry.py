@@ -1,13 +1,12 @@
-"""Which class a node's kind stands for: ours by name, others by entry point.
+"""Finding the class for a kind of node: built-in ones by name, others by entry point.
 
-A kind of module is a class with a node of its own (``node``). Ours are the public names of this
-package. A package of someone else's adds one in its ``pyproject.toml``, under the name that its
-node has as ``module``::
+A kind of module is a class with its own ``node``. Built-in ones are public names of this package.
+A third-party package adds one in its ``pyproject.toml``, under the name in its node's ``module``::
 
     [project.entry-points."langprog.modules"]
     Debate = "debating:Debate"
 
-It is imported when an artifact holds such a node, or such a module is written.
+It is imported when an artifact contains such a node, or when such a module is saved.
 """
 
 from __future__ import annotations
@@ -28,26 +27,26 @@ GROUP = "langprog.modules"
 
 
 def kinds() -> list[str]:
-    """Return every kind of module that there is, ours first; imports nothing."""
+    """Return all kinds of modules, built-in ones first; imports nothing."""
     ours = _own_kinds()
     return [*ours, *sorted({point.name for point in _entry_points()} - ours.keys())]
 
 
 def node_type(kind: str) -> type[Node] | None:
-    """Return the node of a kind of module; ``None`` where there is no such kind.
+    """Return the node type for a kind of module; ``None`` if the kind is unknown.
 
     Raises:
-        ArtifactError: The package that provides the kind cannot be imported, or does not fit.
+        ArtifactError: The package that provides the kind cannot be imported, or is invalid.
     """
     cls = module_type(kind)
     return None if cls is None else cls.node
 
 
 def module_type(kind: str) -> type[Module] | None:
-    """Return the class of a kind of module; ``None`` where there is no such kind.
+    """Return the class for a kind of module; ``None`` if the kind is unknown.
 
     Raises:
-        ArtifactError: The package that provides the kind cannot be imported, or does not fit.
+        ArtifactError: The package that provides the kind cannot be imported, or is invalid.
     """
     ours = _own_kinds().get(kind)
     if ours is not None:
@@ -62,17 +61,17 @@ def module_type(kind: str) -> type[Module] | None:
 
 
 def is_kind(cls: type[Module]) -> bool:
-    """Return whether a class is a kind of module; else an artifact has it as the user's own.
+    """Return whether a class is a kind of module; otherwise it is a user's own class.
 
     Raises:
-        ArtifactError: The package that provides the kind cannot be imported, or does not fit.
+        ArtifactError: The package that provides the kind cannot be imported, or is invalid.
     """
     node = vars(cls).get("node")
     return node is not None and module_type(kind_of(node)) is cls
 
 
 def kind_of(node: Any) -> str:
-    """Return the kind that a node's model says it has; empty where it says none."""
+    """Return the kind in a node type's ``module`` field; empty if there is none."""
     field = getattr(node, "model_fields", {}).get("module")
     named = () if field is None else get_args(field.annotation)
     return next((str(name) for name in named if len(named) == 1), "")

@@ -1,4 +1,4 @@
-"""Pick, for every input, the step that is expected to be worth it."""
+"""Pick the step for each input by its expected quality and cost."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ from langprog.modules.words import dot, hash_words
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """What is known of every step on every kind of input, as plain data.
+    """The expected quality and cost of every step on every kind of input, as plain data.
 
     Follows: Universal Model Routing for Efficient LLM Inference (Jitkrittum et al., 2025): inputs
-    in clusters, a model is its error in each of them, so that a new one needs no training.
+    fall into clusters, and a model is described by its error in each, so that a new one needs no
+    training.
     Differs: clusters of hashed words instead of embeddings, so that it runs anywhere.
 
     Args:
-        centers: Centers of the clusters, sparse: (place, weight) by place.
-        buckets: Places that words are hashed to.
+        centers: Sparse cluster centers: (index, weight), by index.
+        buckets: Size of the hash space for words.
         quality: Mean score by cluster and step.
-        cost: Mean dollars (or another unit) of an input by step.
+        cost: Mean dollars (or another unit) per input, by step.
         trade: Score that one unit of cost is worth.
     """
 
@@ -42,27 +43,27 @@ class Router:
 
     def __post_init__(self) -> None:
         if not self.centers or len(self.quality) != len(self.centers) or self.buckets < 1:
-            raise InputError("a Router needs clusters, and what is known of each of them")
+            raise InputError("a Router needs at least one cluster, and scores for each of them")
         if any(len(row) != len(self.cost) for row in self.quality):
-            raise InputError(f"a Router of {len(self.cost)} steps needs a score of each of them")
+            raise InputError(f"a Router of {len(self.cost)} steps needs a score for each of them")
 
     def cluster(self, inputs: Mapping[str, Any]) -> int:
-        """Return the cluster that inputs belong to: the center with the largest cosine."""
+        """Return the cluster of some inputs: the one whose center has the largest cosine."""
         words = hash_words(inputs, self.buckets)
         near = [dot(words, center) for center in self.centers]
         return near.index(max(near))
 
     def rank(self, inputs: Mapping[str, Any]) -> list[int]:
-        """Return the steps, the one that is worth most first; of equals the first."""
+        """Return the steps by expected worth, best first; ties keep their order."""
         quality = self.quality[self.cluster(inputs)]
         worth = [q - self.trade * c for q, c in zip(quality, self.cost, strict=True)]
         return sorted(range(len(worth)), key=lambda step: -worth[step])
 
     def with_step(self, quality: Sequence[float], cost: float) -> Router:
-        """Return a router that knows one step more.
+        """Return a router with one more step.
 
         Args:
-            quality: Its mean score in every cluster, on the inputs that stand for it.
+            quality: The step's mean score on each cluster's inputs.
             cost: Its mean cost.
         """
         if len(quality) != len(self.centers):
@@ -89,7 +90,7 @@ class Router:
         """Return a router from :meth:`to_json`.
 
         Raises:
-            InputError: It is none.
+            InputError: The data is invalid.
         """
         try:
             return cls(
@@ -103,17 +104,17 @@ class Router:
                 float(data["trade"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"this is no Router: {error}") from None
+            raise InputError(f"this is not a Router: {error}") from None
 
 
 class RouteNode(Node):
-    """Steps of which the input decides which one is asked.
+    """Steps, one of which is chosen for each input.
 
     Args:
         module: Its kind.
         steps: The steps.
-        router: What decides: clusters, and what is known of every step in them; null: the last
-            step answers everything.
+        router: Clusters, and the quality and cost of every step in them; null to always use the
+            last step.
     """
 
     module: Literal["Route"]
@@ -122,10 +123,10 @@ class RouteNode(Node):
 
 
 class Route(Around):
-    """Ask one step, picked by the input.
+    """Run one step, chosen by the input.
 
-    Until :class:`optimizers.ModelRouter` has found a router, the last step answers everything. A
-    step that fails on an input hands it to the next best.
+    Until :class:`optimizers.ModelRouter` has found a router, the last step is always used. If a
+    step fails on an input, the next best runs.
 
     Example::
 
@@ -133,10 +134,10 @@ class Route(Around):
 
     Args:
         steps: Modules with the same inputs and outputs.
-        router: What picks.
+        router: The router that picks a step.
 
     Raises:
-        InputError: Something of this is not as said.
+        InputError: An argument is invalid.
     """
 
     node: ClassVar[type[Node]] = RouteNode
@@ -158,12 +159,12 @@ class Route(Around):
         """Return a route between one program on several models.
 
         Args:
-            program: Its predictors that name a model keep it.
+            program: The program; its predictors that name a model keep it.
             models: Models, or their names.
             **options: As for Route.
 
         Raises:
-            InputError: No predictor of the program leaves its model open.
+            InputError: Every predictor of the program already names a model.
         """
         return cls([on_model(program, model) for model in models], **options)
 
@@ -186,7 +187,7 @@ class Route(Around):
         return new
 
     def calls_per_example(self) -> int:
-        """Return the calls of one step: of those that stand in for one another, one counts."""
+        """Return the calls of the most expensive step: steps are alternatives."""
         return max(step.calls_per_example() for step in self.steps)
 
     def alternative_steps(self) -> tuple[Module, ...]:
@@ -204,15 +205,15 @@ class Route(Around):
         return cls(parts_of_list(parts, "steps"), router=node.router)
 
     def with_step(self, step: Module, quality: Sequence[float], cost: float) -> Self:
-        """Return a copy with one step more, known from its results alone.
+        """Return a copy with one more step, described by its results.
 
         Args:
             step: The new step.
             quality: Its mean score in every cluster of the router.
-            cost: Its mean cost of an input.
+            cost: Its mean cost per input.
 
         Raises:
-            InputError: There is no router yet, or the scores are not one for every cluster.
+            InputError: There is no router yet, or not exactly one score per cluster.
         """
         if self.router is None:
             raise InputError("the Route has no router yet: optimizers.ModelRouter finds one")
@@ -229,7 +230,7 @@ class Route(Around):
         return known
 
     async def aforward(self, **inputs: Any) -> Prediction:
-        """Ask the step that the router picks, and the next best where it fails."""
+        """Run the step that the router picks, and the next best if it fails."""
         last = len(self.steps) - 1
         order = [last] if self.router is None else self.router.rank(inputs)
         failure: LangprogError | None = None

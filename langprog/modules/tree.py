@@ -1,4 +1,4 @@
-"""A program as a tree: its parts, what may be set on them, and changed copies of it."""
+"""A program as a tree: its parts, their parameters, and modified copies."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ ParameterKind = Literal[
     "instruction", "demos", "model", "sampling", "adapter", "k", "threshold", "choice"
 ]
 
-# Name of the root in parameter keys and paths where the program is a single built-in module.
+# Path of the root, as used in parameter keys if the program is a single built-in module.
 ROOT = "program"
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One thing that a compiler may set: what sort of thing it is, and its value now."""
+    """Something that a compiler may set: its kind and its current value."""
 
     kind: ParameterKind
     value: Any
 
 
 class Tree(ModuleBase):
-    """The part of every module that lists, copies and freezes."""
+    """The part of every module that lists, copies and freezes its tree."""
 
     _frozen: bool = False
 
@@ -42,12 +42,12 @@ class Tree(ModuleBase):
     def children(self) -> dict[str, Module]:
         """Return the modules directly inside, by name, in the order of the attributes.
 
-        Lists, tuples, dicts, dataclasses and what else is a container are opened, however deep:
+        Lists, tuples, dicts, dataclasses and other containers are searched at any depth:
         ``stages[0][1]``, ``tools[search]``, ``pair.left``.
 
         Raises:
-            InputError: Modules stand in a set, two have the same name, or a container holds
-                itself.
+            InputError: A set contains modules, two modules have the same name, or a container
+                contains itself.
         """
         parts: dict[str, Module] = {}
         for name, value in vars(self).items():
@@ -61,9 +61,9 @@ class Tree(ModuleBase):
         return parts
 
     def with_children(self, children: Mapping[str, Module]) -> Self:
-        """Return a copy whose modules directly inside are ``children`` (every name of them).
+        """Return a copy with other modules directly inside, given by name for every one of them.
 
-        Its lists, dicts, sets and dataclasses are copies, too, of the same types.
+        Its lists, dicts, sets and dataclasses are copied as well, and keep their types.
 
         Raises:
             InputError: A container with modules cannot be copied.
@@ -80,7 +80,7 @@ class Tree(ModuleBase):
         """Return every module of the tree by path, this one first; each object once.
 
         Raises:
-            InputError: A module holds itself, or as for :meth:`children`.
+            InputError: A module contains itself, or as for :meth:`children`.
         """
         named: dict[str, Module] = {}
         for path, module in self._walk("", {}):
@@ -90,13 +90,11 @@ class Tree(ModuleBase):
         return named
 
     def _walk(self, prefix: str, met: dict[int, bool]) -> Iterator[tuple[str, Module]]:
-        """Yield what was not met yet; ``met`` says of what was, whether this is inside it."""
+        """Yield unvisited modules; ``met`` says of visited ones whether this is inside them."""
         around = met.get(id(self))
         if around:
-            raise InputError(
-                f"the program holds itself: {prefix} is a module that {prefix} is a part of"
-            )
-        if around is not None:  # it was met, and so was everything inside it
+            raise InputError(f"the program contains itself: {prefix} is inside the same module")
+        if around is not None:  # visited, with everything inside it
             return
         met[id(self)] = True
         yield prefix or self.root_name(), cast("Module", self)
@@ -105,11 +103,11 @@ class Tree(ModuleBase):
         met[id(self)] = False
 
     def root_name(self) -> str:
-        """Return the path that this module has where it is the whole program."""
+        """Return this module's path when it is the whole program."""
         return ROOT
 
     def modules_of(self, cls: type[M]) -> dict[str, M]:
-        """Return the modules of the tree that are of a class, by path."""
+        """Return the modules of a class in the tree, by path."""
         modules = self.named_modules().items()
         return {path: module for path, module in modules if isinstance(module, cls)}
 
@@ -119,24 +117,24 @@ class Tree(ModuleBase):
 
     @property
     def predicts(self) -> bool:
-        """Whether this module itself is a predictor (asks a model with a signature)."""
+        """Whether this module itself is a predictor (calls a model with a signature)."""
         return False
 
     def paths(self) -> dict[int, str]:
-        """Return the path of every module of the tree by the module's id."""
+        """Return the path of every module in the tree, by the module's id."""
         return {id(module): path for path, module in self.named_modules().items()}
 
     # --- parameters ----------------------------------------------------------------------------
 
     def own_parameters(self) -> dict[str, Parameter]:
-        """Return what a compiler may set on this very module, by name."""
+        """Return what a compiler may set on this module itself, by name."""
         return {}
 
     def with_own_parameters(self, values: Mapping[str, Any]) -> Self:
-        """Return a copy with these parameters of its own: attributes of the same names.
+        """Return a copy with these own parameters, set as attributes of the same names.
 
         Raises:
-            InputError: There is no such parameter, or a value does not fit.
+            InputError: There is no such parameter, or a value is invalid.
         """
         new = self.with_children(self.children())
         known = self.own_parameters()
@@ -146,21 +144,21 @@ class Tree(ModuleBase):
             if name not in vars(self):
                 raise InputError(
                     f"{type(self).__name__} has the parameter {name!r} but no attribute of that "
-                    "name: write with_own_parameters, which returns a copy with other values"
+                    "name: implement with_own_parameters, which returns a copy with other values"
                 )
             vars(new)[name] = value
         return new
 
     def search_space(self) -> Mapping[str, Sequence[Any]]:
-        """Return values to choose from for parameters of this very module, by name.
+        """Return candidate values for this module's own parameters, by name.
 
-        A search tries them beside the value that there is now. Those of a predictor (instruction,
-        demonstrations, model) are not here: a search finds them itself.
+        A search tries them in addition to the current value. Those of a predictor (instruction,
+        demonstrations, model) are not listed: a search finds them itself.
         """
         return {}
 
     def value_label(self, name: str, value: Any) -> str:
-        """Return a few words for a value of :meth:`search_space`, for reports."""
+        """Return a short label for a value of :meth:`search_space`, for reports."""
         return f"{name}={value}"
 
     def parameters(self) -> dict[str, Parameter]:
@@ -172,13 +170,13 @@ class Tree(ModuleBase):
         }
 
     def with_parameters(self, values: Mapping[str, Any]) -> Self:
-        """Return a new program with these parameters; this one stays as it is.
+        """Return a new program with these parameters; this one is unchanged.
 
         Args:
-            values: New values by key, as ``parameters()`` names them; others are kept.
+            values: New values by key, as in ``parameters()``; others are kept.
 
         Raises:
-            InputError: A key is not among the program's parameters, or a value does not fit.
+            InputError: The program has no such parameter, or a value is invalid.
         """
         known = self.parameters()
         wanted: dict[str, dict[str, Any]] = {}
@@ -196,18 +194,18 @@ class Tree(ModuleBase):
     # --- copies --------------------------------------------------------------------------------
 
     def freeze(self) -> Self:
-        """Return a copy that nothing can be set on."""
+        """Return a copy that cannot be changed."""
         return self._rebuild({}, {}, freeze=True)
 
     @property
     def frozen(self) -> bool:
-        """Whether setting anything on the program raises."""
+        """Whether the program rejects changes."""
         return self._frozen
 
     def _rebuild(
         self, changes: Mapping[int, Mapping[str, Any]], done: dict[int, Any], *, freeze: bool
     ) -> Self:
-        # `done` keeps what hangs in two places, a module or a list, one object in the copy.
+        # `done` keeps an object that appears in two places one object in the copy.
         known = done.get(id(self))
         if known is not None:
             assert isinstance(known, type(self))
@@ -238,5 +236,7 @@ class Tree(ModuleBase):
 
     def __delattr__(self, name: str) -> None:
         if self._frozen:
-            raise FrozenError(f"the program is frozen: {type(self).__name__}.{name} stays")
+            raise FrozenError(
+                f"the program is frozen: {type(self).__name__}.{name} cannot be deleted"
+            )
         object.__delattr__(self, name)

@@ -1,4 +1,4 @@
-"""What :func:`langprog.LM` takes beside the name, checked before a model is made."""
+"""The options of :func:`langprog.LM`, checked before a model is built."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from langprog.lm import OWN_MEMBERS, Cache, Price, Sampling
 
 
 class LMOptions(TypedDict, total=False):
-    """Options by name; :func:`langprog.LM` says what each one means."""
+    """Options by name; documented in :func:`langprog.LM`."""
 
     temperature: float
     max_tokens: int
@@ -52,13 +52,13 @@ def _to_tuple(stop: Any) -> Any:
 def _check_unreserved(extra: dict[str, Any]) -> dict[str, Any]:
     taken = sorted(OWN_MEMBERS.intersection(extra))
     if taken:
-        raise ValueError(f"{taken[0]!r} is set by langprog itself; lp.LM has an option for it")
+        raise ValueError(f"{taken[0]!r} is set by langprog itself: use lp.LM's own option")
     return extra
 
 
 def _check_sendable(headers: dict[str, str]) -> dict[str, str]:
     if any(ord(char) < 32 or char == "\x7f" for pair in headers.items() for char in "".join(pair)):
-        raise ValueError("a header holds a control character, such as an end of line")
+        raise ValueError("a header contains a control character, such as a line break")
     return headers
 
 
@@ -66,7 +66,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class CheckedOptions(BaseModel):
-    """The same options with their types and bounds; what was not given has its default."""
+    """The same options with types, bounds and defaults."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -94,16 +94,16 @@ class CheckedOptions(BaseModel):
 
     @property
     def sampling(self) -> Sampling:
-        """How completions are drawn where a request says nothing."""
+        """Sampling for what a request leaves open."""
         names = [field.name for field in dataclasses.fields(Sampling)]
         return Sampling(**{name: getattr(self, name) for name in names})
 
 
 def check_options(options: LMOptions) -> CheckedOptions:
-    """Check options.
+    """Validate options.
 
     Raises:
-        ModelError: There is no such option, or its value does not fit.
+        ModelError: An option is unknown, or its value is invalid.
     """
     names = [field.alias or name for name, field in CheckedOptions.model_fields.items()]
     for name in options:
@@ -114,6 +114,6 @@ def check_options(options: LMOptions) -> CheckedOptions:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])
-        # A key, however wrong, is not for a message.
+        # Even a malformed key must not appear in a message.
         value = "..." if name in ("api_key", "headers") else f"{options.get(name)!r:.40}"
-        raise ModelError(f"lp.LM: {name}={value} does not fit: {first['msg']}") from None
+        raise ModelError(f"lp.LM: {name}={value} is invalid: {first['msg']}") from None

@@ -1,18 +1,18 @@
-"""What is in force goes along into the threads that a program's own code uses.
+"""Carrying the context into threads that a program's own code starts.
 
-A new thread starts with an empty context. So a predictor that ``forward`` calls in a thread of its
-own would pass the trace, the budget, the journal and the ambient model by, without a word. From
-inside the thread nobody can tell: a web server's threads call parts of a program, too, and look
-the same. Who hands work over can be told, and that is where it is done: once a program has been
-called, starting a thread and giving work to a pool of threads carry along what is in force at
-that place. Only langprog's own context variables go along; all others stay as Python leaves them.
+A new thread starts with an empty context. So a predictor that ``forward`` calls in its own thread
+would silently bypass the trace, the budget, the journal and the ambient model. This cannot be
+detected from inside the thread: a web server's threads also call parts of a program and look the
+same. It can be detected where the work is submitted: once a program has been called, starting a
+thread or submitting work to a thread pool carries the context along. Only langprog's own context
+variables are carried; all others behave as usual.
 
-A thread of a pool works for others as well, and may have been started inside a call that is over
-by now. So work that is given to a pool where nothing is in force runs with nothing in force.
+A pool's thread also works for others, and may have been started inside a call that has ended. So
+work submitted outside of any call runs with an empty context.
 
-Left alone is what carries its context by itself (``asyncio.to_thread``, tasks, ``call_soon`` and
-its kin), and what cannot be seen: a thread that was started outside of any call and takes its work
-from a queue. Such work has to bring its context: ``contextvars.copy_context().run`` does that.
+Not covered is what carries its own context (``asyncio.to_thread``, tasks, ``call_soon`` and the
+like), and what cannot be detected: a thread that was started outside of any call and takes its
+work from a queue. Such work has to carry its context: ``contextvars.copy_context().run`` does so.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 
 Function = Callable[..., Any]
 
-# Every way to give work to a ThreadPool, and its arguments that a thread of the pool will call.
+# The methods that submit work to a ThreadPool, and their callable keyword arguments.
 SUBMITTING = (
     *("apply", "apply_async", "map", "map_async", "starmap", "starmap_async"),
     *("imap", "imap_unordered"),
@@ -36,12 +36,12 @@ CALLED = frozenset({"func", "callback", "error_callback"})
 
 
 class ThreadContext:
-    """Makes threads see what is in force where they, or their work, come from.
+    """Gives threads the context of the code that starts them or submits their work.
 
     Args:
-        carried: Returns a function that calls its argument with what is in force here and now;
-            ``None`` where nothing is.
-        cleared: Returns a function that calls its argument with nothing in force.
+        carry: Wraps a function so that it runs in the current context; returns ``None`` if that
+            context is empty.
+        clear: Wraps a function so that it runs in an empty context.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ThreadContext:
         self._installed = False
 
     def install(self) -> None:
-        """Carry from now on, in the whole process; does nothing the second time."""
+        """Start carrying contexts, in the whole process; later calls do nothing."""
         if self._installed:
             return
         with self._lock:
@@ -63,7 +63,7 @@ class ThreadContext:
                 return
             from multiprocessing.pool import ThreadPool  # noqa: PLC0415 - slow to import
 
-            # Work for another interpreter goes there as bytes, and nothing is in force there.
+            # Work for another interpreter is pickled, and that interpreter has no context.
             apart = getattr(futures, "InterpreterPoolExecutor", None) or ()
             _replace(threading.Thread, "start", self._wrap_start)
             for name in ("start_new_thread", "start_new"):
@@ -78,8 +78,7 @@ class ThreadContext:
         def start(thread: threading.Thread) -> None:
             run = self._carry(thread.run)
             if run is not None:
-                # The thread's own, in front of its class's; gone once it runs, or the two would
-                # keep each other alive.
+                # Shadows the class's method; removed once it runs, to break the reference cycle.
                 vars(thread)["run"] = lambda: (vars(thread).pop("run"), run())
             original(thread)
 
@@ -110,7 +109,7 @@ class ThreadContext:
 
     def _wrap_for_pool(self, function: Any) -> Any:
         if not callable(function):
-            return function  # None, or something that the pool will refuse
+            return function  # None, or something that the pool rejects
         return self._carry(function) or self._clear(function)
 
 

@@ -170,7 +170,7 @@ def test_the_same_command_again_pays_nothing_and_gives_the_same_artifact(
         (COMPILE.replace("mine.py:program", "none.py:program"), "no file none.py"),
         (COMPILE.replace("mine.py:program", "mine.py:missing"), "no 'missing'"),
         (COMPILE.replace("mine.py:program", "mine.py:number"), "is a int"),
-        (COMPILE.replace("mine.py:program", "raises.py:program"), "does not import at line 2"),
+        (COMPILE.replace("mine.py:program", "raises.py:program"), "cannot be imported at line 2"),
         (COMPILE.replace("mine.py:program", "leaves.py:program"), "SystemExit: 0"),
         (COMPILE.replace("mine.py:program", "random.py:program"), "rename the file"),
         (COMPILE.replace("mine.py:program", "mine"), "package.module:name"),

@@ -88,7 +88,7 @@ def test_two_files_of_one_name_cannot_both_be_that_module(place: Path) -> None:
 def test_a_file_that_failed_leaves_no_half_module(place: Path) -> None:
     (place / "mine.py").write_text("known = 1\nunknown\n")
     for _ in range(2):
-        with pytest.raises(InputError, match="does not import at line 2: NameError"):
+        with pytest.raises(InputError, match="cannot be imported at line 2: NameError"):
             load_object("mine.py:known", "PROGRAM")
 
 
@@ -107,7 +107,7 @@ def test_what_a_file_raises_is_said(place: Path, text: str, words: str) -> None:
 
 
 def test_a_class_that_needs_arguments_is_refused(place: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot be made: .*depth"):
+    with pytest.raises(InputError, match=r"cannot be created: .*depth"):
         load_program("mine.py:Needy")
 
 

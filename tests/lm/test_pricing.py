@@ -130,7 +130,7 @@ def test_a_budget_reserves_the_bound_and_settles_for_what_it_was() -> None:
     for content, most in (("x" * 50, 20.0), ("x" * 200, 100.0)):
         request = Request((Message("user", content),), Sampling(max_tokens=20), ledgers=(ledger,))
         if most > 60.0:
-            with pytest.raises(Exception, match="could take 100 dollars"):
+            with pytest.raises(Exception, match="could cost up to 100 dollars"):
                 asyncio.run(model.complete(request))
         else:
             asyncio.run(model.complete(request))

@@ -115,7 +115,7 @@ def test_the_trace_says_why_it_went_on() -> None:
 
 def test_a_model_without_log_probabilities_is_named() -> None:
     cascade = lp.Cascade.over(ASK, [CHEAP, DEAR], thresholds=[0.5])
-    with pytest.raises(InputError, match=f"{CHEAP} gives no log-probabilities"):
+    with pytest.raises(InputError, match=f"{CHEAP} returns no log-probabilities"):
         asked(cascade, [model(CHEAP, "a"), model(DEAR, "b")])
 
 
@@ -135,12 +135,12 @@ def test_tiers_and_signal_are_parameters() -> None:
     [
         ({"thresholds": [0.5, 0.5]}, "takes 1 thresholds"),
         ({"tiers": [[2, None]]}, "steps from 0 to 1"),
-        ({"tiers": [[0, 0.5], [0, None]]}, "each once"),
+        ({"tiers": [[0, 0.5], [0, None]]}, "each at most once"),
         ({"tiers": [[0, None], [1, None]]}, "needs a threshold"),
-        ({"tiers": [[0, math.nan], [1, None]]}, "a threshold is a number"),
-        ({"signal": "hunch"}, "a signal is one of"),
+        ({"tiers": [[0, math.nan], [1, None]]}, "a threshold must be a number"),
+        ({"signal": "hunch"}, "a signal must be one of"),
         ({"signal": {"signal": "logprob", "quantile": 2}}, "from 0 to 1"),
-        ({"signal": {"signal": "logprob", "places": 2}}, "does not fit"),
+        ({"signal": {"signal": "logprob", "places": 2}}, "is invalid"),
     ],
 )
 def test_what_does_not_fit_is_said(options: Mapping[str, object], told: str) -> None:
@@ -149,7 +149,7 @@ def test_what_does_not_fit_is_said(options: Mapping[str, object], told: str) -> 
 
 
 def test_a_program_whose_models_are_fixed_has_no_cascade_over_models() -> None:
-    with pytest.raises(InputError, match="leaves its model open"):
+    with pytest.raises(InputError, match="already names a model"):
         lp.Cascade.over(lp.Predict("a -> b", model=CHEAP), [DEAR])
 
 

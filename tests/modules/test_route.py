@@ -68,7 +68,7 @@ def test_the_router_is_a_parameter_and_plain_data() -> None:
     assert route.parameters()["program.router"].value is None
     fitted = route.with_parameters({"program.router": router().to_json()})
     assert fitted.router == router()
-    with pytest.raises(InputError, match="no Router"):
+    with pytest.raises(InputError, match="not a Router"):
         route.with_parameters({"program.router": {"centers": 3}})
     with pytest.raises(InputError, match="knows 2 steps"):
         lp.Route.over(ASK, MODELS, router=router())

@@ -141,7 +141,7 @@ def test_a_parameter_without_an_attribute_says_what_to_write() -> None:
         def own_parameters(self) -> dict[str, lp.Parameter]:
             return {"tone": lp.Parameter("choice", self.style)}
 
-    with pytest.raises(InputError, match="write with_own_parameters"):
+    with pytest.raises(InputError, match="implement with_own_parameters"):
         Hidden().with_parameters({"program.tone": "x"})
 
 

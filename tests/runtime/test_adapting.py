@@ -99,7 +99,7 @@ def test_a_prompt_can_be_looked_at_without_a_model(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_wrong_option_is_named_as_it_was_written() -> None:
-    with pytest.raises(ModelError, match="lp.LM: schema='yes' does not fit"):
+    with pytest.raises(ModelError, match="lp.LM: schema='yes' is invalid"):
         lp.LM("test/m", base_url=AWAY, schema="yes")  # type: ignore[arg-type]  # under test
     with pytest.raises(ModelError, match="it has .*schema"):
         lp.LM("test/m", base_url=AWAY, schemas=True)  # type: ignore[call-arg]  # under test

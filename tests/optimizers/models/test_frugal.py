@@ -136,7 +136,7 @@ def test_a_missing_price_is_asked_for() -> None:
 
 def test_a_model_without_log_probabilities_ends_it_at_once() -> None:
     silent = lp.ScriptedLM(lambda _: "[[team]]\nbilling", name="scripted/dear")
-    with pytest.raises(ModelError, match="scripted/dear gives no log-probabilities"):
+    with pytest.raises(ModelError, match="scripted/dear returns no log-probabilities"):
         compiled(FrugalCascade(signal="logprob"), models=[model("cheap"), silent])
 
 
@@ -148,7 +148,7 @@ def test_a_program_without_a_cascade_is_told_how_to_get_one() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"signal": "hunch"}, "a signal is one of"),
+        ({"signal": "hunch"}, "a signal must be one of"),
         ({"cap": 0.0}, "cap is dollars"),
         ({"guarantee": (1.0, 0.1)}, "both between 0 and 1"),
     ],
