@@ -3,8 +3,8 @@
 Follows: DSPy: Compiling Declarative Language Model Calls into Self-Improving Pipelines
 (Khattab et al., 2023), BootstrapFewShot.
 Differs: rollouts run concurrently in rounds of fixed size; the second attempt at an example sees
-labelled demonstrations that never hold the example itself; a label takes the place of the traced
-value; the draw covers the labels.
+labelled demonstrations that never include the example itself; a label replaces the traced value;
+the draw covers the labels.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from dataclasses import dataclass
 from langprog.lm import LanguageModel, ModelRef, model_from
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, StageForecast
-from optimizers.demos.demo_sets import demo_set
-from optimizers.demos.demos import Pool, labelled
-from optimizers.demos.rollouts import rollout_queries, rollouts
+from optimizers.demos.demo_sets import draw_set
+from optimizers.demos.demos import Demonstrations, collect_labeled
+from optimizers.demos.rollouts import forecast_rollouts, run_rollouts
 from optimizers.evaluation.candidate import Candidate
 from optimizers.run import Run
 
-# Queries spent for every demonstration wanted, at most: a program that is right once in ten
-# tries is not worth learning from.
+# Most queries per wanted demonstration: a program that is right once in ten tries is not worth
+# learning from.
 PATIENCE = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class BootstrapFewShot(Optimizer):
-    """Show every predictor what it did in runs that went well, filled up with labelled examples.
+    """Show every predictor what it did in runs that went well, plus labelled examples.
 
     Args:
-        bootstrapped: Demonstrations from good runs, for each predictor, at most.
-        labeled: Labelled demonstrations beside them, at most.
-        threshold: Lowest score of a good run; ``None``: full marks, or the best quarter where
-            no run has full marks.
+        bootstrapped: Most demonstrations from good runs, for each predictor.
+        labeled: Most labelled demonstrations beside them.
+        threshold: Lowest score of a good run; ``None`` means full marks, or the best quarter
+            where no run has full marks.
         teacher: Model that does the runs; the program's own if left out.
-        concurrency: Examples in work at the same time.
+        concurrency: Number of examples processed at the same time.
     """
 
     bootstrapped: int = 4
@@ -50,32 +50,32 @@ class BootstrapFewShot(Optimizer):
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Return the teacher's runs."""
         wanted, most = 2 * self.bootstrapped, PATIENCE * self.bootstrapped
-        return (StageForecast("bootstrap", rollout_queries(facts, wanted, most)),)
+        return (StageForecast("bootstrap", forecast_rollouts(facts, wanted, most)),)
 
     async def search(self, run: Run) -> Candidate:
         """Run the teacher, then draw from its good runs."""
-        done = await rollouts(
+        rollouts = await run_rollouts(
             run,
             wanted=2 * self.bootstrapped,
             most=PATIENCE * self.bootstrapped,
             teacher=None if self.teacher is None else model_from(self.teacher, "teacher="),
             threshold=self.threshold,
         )
-        if not done.good:
+        if not rollouts.good:
             run.note("no run on the training examples was good enough to show", warning=True)
-        pool = Pool(labelled(run.program, run.train), done.traced(run.program))
-        values = {
-            f"{path}.demos": demos
-            for path in run.program.predictors()
-            if (
-                demos := demo_set(
-                    pool,
-                    path,
-                    run.program.predictors()[path].signature,
-                    bootstrapped=self.bootstrapped,
-                    labeled=self.labeled,
-                    rng=run.rng("demos", path),
-                )
+        demos = Demonstrations(
+            collect_labeled(run.program, run.train), rollouts.collect_demos(run.program)
+        )
+        values = {}
+        for path, predictor in run.program.predictors().items():
+            drawn = draw_set(
+                demos,
+                path,
+                predictor.signature,
+                bootstrapped=self.bootstrapped,
+                labeled=self.labeled,
+                rng=run.rng("demos", path),
             )
-        }
+            if drawn:
+                values[f"{path}.demos"] = drawn
         return run.candidate(values, f"{self.bootstrapped} demonstrations from good runs")

@@ -1,4 +1,4 @@
-"""Demonstrations from the labels alone: no model is asked.
+"""Demonstrations from the labels alone, without a model call.
 
 Follows: DSP (Khattab et al., 2022) and DSPy's LabeledFewShot.
 Differs: the draw covers the labels, is seeded, and works for predictors in the middle of a
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, StageForecast
-from optimizers.demos.demos import drawn, labelled
+from optimizers.demos.demos import collect_labeled, draw_demos
 from optimizers.evaluation.candidate import Candidate
 from optimizers.run import Run
 
@@ -21,24 +21,25 @@ class LabeledFewShot(Optimizer):
     """Show every predictor some labelled training examples.
 
     Args:
-        k: Demonstrations for each predictor.
-        concurrency: Examples in work at the same time.
+        k: Number of demonstrations for each predictor.
+        concurrency: Number of examples processed at the same time.
     """
 
     k: int = 8
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
-        """Return nothing: no model is asked."""
+        """Return nothing: this search makes no call."""
         return ()
 
     async def search(self, run: Run) -> Candidate:
         """Draw the demonstrations."""
-        shown = labelled(run.program, run.train)
+        labeled = collect_labeled(run.program, run.train)
         values = {}
         for path, predictor in run.program.predictors().items():
-            demos = drawn(shown[path], self.k, predictor.signature, run.rng("labelled", path))
-            if demos:
-                values[f"{path}.demos"] = tuple(one.demo for one in demos)
+            rng = run.rng("labelled", path)
+            drawn = draw_demos(labeled[path], self.k, predictor.signature, rng)
+            if drawn:
+                values[f"{path}.demos"] = tuple(item.demo for item in drawn)
             else:
-                run.note(f"no training example has the fields of {path}: it gets none to show")
+                run.note(f"{path} gets no demonstrations: no training example has its fields")
         return run.candidate(values, f"{self.k} labelled demonstrations")

@@ -19,13 +19,19 @@ from langprog.runtime import current
 from langprog.signature import SignatureSpec
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
-from optimizers.demos.demo_sets import distinct_sets, recipes
-from optimizers.demos.demos import Pool, Shown, labelled, labels_of
-from optimizers.demos.rollouts import rollout_queries, rollouts
+from optimizers.demos.demo_sets import draw_distinct_sets, list_set_specs
+from optimizers.demos.demos import (
+    Demonstrations,
+    SourcedDemo,
+    collect_labeled,
+    find_labels,
+)
+from optimizers.demos.rollouts import forecast_rollouts, run_rollouts
 from optimizers.evaluation.binding import Model
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.scorer import ScoreRequest
-from optimizers.instructions.proposer import Material, Proposing, proposals
+from optimizers.instructions.grounding import ProposerInputs
+from optimizers.instructions.proposer import Proposing, propose
 from optimizers.run import Run
 from optimizers.search.race import Race, Rules, race_work
 from optimizers.search.sizes import AUTO, FIRST_BLOCK, Auto, Sizes, sized
@@ -129,7 +135,7 @@ class MIPRO(Optimizer):
         return (
             StageForecast("prepare", Range(sizes.validation, sizes.validation)),
             StageForecast(
-                "bootstrap", rollout_queries(facts, sizes.rollouts // 2, sizes.rollouts)
+                "bootstrap", forecast_rollouts(facts, sizes.rollouts // 2, sizes.rollouts)
             ),
             StageForecast("propose", proposals=Range(0.8, 1.0).times(asks)),
             *race_work(self._rules(sizes), sizes.validation, 2 * facts.predictors),
@@ -152,7 +158,7 @@ class MIPRO(Optimizer):
             return run.start
         material = await self._material(run, sizes)
         texts = await self._proposals(run, sizes, material)
-        space = self._space(run, sizes, material.pool, texts)
+        space = self._space(run, sizes, material.demos, texts)
         run.log("space", {choice.key: len(choice.values) for choice in space.choices})
         if space.size > 1:
             await Race(run, space, self._rules(sizes)).finish()
@@ -176,30 +182,33 @@ class MIPRO(Optimizer):
             finalists=sizes.finalists if asked.finalists is None else asked.finalists,
         )
 
-    async def _material(self, run: Run, sizes: Sizes) -> Material:
+    async def _material(self, run: Run, sizes: Sizes) -> ProposerInputs:
         if self.instructions == 0 and self.demonstrating.sets == 0:
-            return Material(Pool({}, {}), ())  # models alone: nothing is to be learnt from runs
-        done = await rollouts(
+            # Models alone: there is nothing to learn from runs.
+            return ProposerInputs(Demonstrations({}, {}), ())
+        rollouts = await run_rollouts(
             run,
             wanted=sizes.rollouts // 2,
             most=sizes.rollouts,
             teacher=None if self.teacher is None else model_from(self.teacher, "teacher="),
             threshold=self.demonstrating.threshold,
         )
-        pool = Pool(labelled(run.program, run.train), done.traced(run.program))
-        return Material(pool, done.rows)
+        demos = Demonstrations(
+            collect_labeled(run.program, run.train), rollouts.collect_demos(run.program)
+        )
+        return ProposerInputs(demos, rollouts.rows)
 
     async def _proposals(
-        self, run: Run, sizes: Sizes, material: Material
+        self, run: Run, sizes: Sizes, material: ProposerInputs
     ) -> Mapping[str, Sequence[str]]:
         count = sizes.instructions if self.instructions is None else self.instructions
         predictors = len(run.program.predictors())
         if count == 0 or not run.affords(0, calls=2.2 * (count + 1) * predictors):
             return {}
-        return await proposals(run, self.proposing, material, count)
+        return await propose(run, self.proposing, material, count)
 
     def _space(
-        self, run: Run, sizes: Sizes, pool: Pool, texts: Mapping[str, Sequence[str]]
+        self, run: Run, sizes: Sizes, demos: Demonstrations, texts: Mapping[str, Sequence[str]]
     ) -> Space:
         sets = sizes.demo_sets if self.demonstrating.sets is None else self.demonstrating.sets
         choices = []
@@ -214,17 +223,17 @@ class MIPRO(Optimizer):
                 )
             )
             if sets:
-                found = distinct_sets(
-                    pool,
+                found = draw_distinct_sets(
+                    demos,
                     path,
                     signature,
-                    recipes(sets, self._most(signature, pool.labelled[path])),
+                    list_set_specs(sets, self._most(signature, demos.labeled[path])),
                     predictor.demos,
                     run.rng("demo sets", path),
                 )
                 choices.append(
                     Choice(
-                        f"{path}.demos", [demos for demos, _ in found], [name for _, name in found]
+                        f"{path}.demos", [each for each, _ in found], [name for _, name in found]
                     )
                 )
             choices.append(self._models(path, predictor.model))
@@ -237,8 +246,8 @@ class MIPRO(Optimizer):
         values = [now, *(model for other, model in others.items() if other != name)]
         return Choice(f"{path}.model", values, [str(value) for value in values])
 
-    def _most(self, signature: SignatureSpec, shown: Sequence[Shown]) -> int:
+    def _most(self, signature: SignatureSpec, shown: Sequence[SourcedDemo]) -> int:
         if self.demonstrating.most is not None:
             return self.demonstrating.most
-        labels = labels_of(signature, shown)
+        labels = find_labels(signature, shown)
         return max(FEWEST_SHOWN, min(MOST_SHOWN, 2 * max(labels.values(), default=0)))

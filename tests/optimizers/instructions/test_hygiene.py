@@ -4,13 +4,13 @@ import time
 
 import pytest
 
-from optimizers.instructions.hygiene import MARKER, SECRETS, Gate, Hygiene
+from optimizers.instructions.hygiene import MARKER, SECRETS, Hygiene, InstructionFilter
 
 TRAINING = ["my router has been blinking red since the storm last night and nothing works"]
 
 
-def gate(own: tuple[str, ...] = ("Route the ticket.",)) -> Gate:
-    return Gate(Hygiene(), TRAINING, own)
+def make_filter(own: tuple[str, ...] = ("Route the ticket.",)) -> InstructionFilter:
+    return InstructionFilter(Hygiene(), TRAINING, own)
 
 
 @pytest.mark.parametrize(
@@ -32,24 +32,24 @@ def gate(own: tuple[str, ...] = ("Route the ticket.",)) -> Gate:
     ],
 )
 def test_what_is_refused_and_why(instruction: str, reason: str) -> None:
-    refusal = gate().refusal(instruction)
+    refusal = make_filter().refuse(instruction)
     assert refusal is not None and reason in refusal
 
 
 def test_a_clean_instruction_enters_once() -> None:
-    one = gate()
-    assert one.refusal("Say which team owns the ticket.") is None
-    assert one.refusal("say which TEAM owns the ticket") == "the same as one that is in already"
+    checks = make_filter()
+    assert checks.refuse("Say which team owns the ticket.") is None
+    assert checks.refuse("say which TEAM owns the ticket") == "the same as an instruction already admitted"
 
 
 def test_a_task_about_scores_may_speak_of_scores() -> None:
-    one = gate(own=("Extract the score of the match.",))
-    assert one.refusal("Read the report and give the final score.") is None
+    checks = make_filter(own=("Extract the score of the match.",))
+    assert checks.refuse("Read the report and give the final score.") is None
 
 
 def test_words_of_the_programs_own_texts_are_no_copy() -> None:
     own = "my router has been blinking red since the storm"
-    assert gate(own=(own,)).refusal(f"{own.capitalize()}: decide the team.") is None
+    assert make_filter(own=(own,)).refuse(f"{own.capitalize()}: decide the team.") is None
 
 
 @pytest.mark.parametrize("part", ["a.", "eyJ-", "[[ ", " ", "sk-", "token: "])
