@@ -211,6 +211,9 @@ class _Compilation:
                 f"{parts.moved} examples were given twice and kept in one part", warning=True
             )
         self._watched.say_hidden()
+        frozen = self._order.program.frozen_parts()
+        if frozen:
+            self._reporter.note(f"frozen, so left as they are: {', '.join(frozen)}")
         self._foresee()
         few = explain_too_few(self._plan.certified_rows)
         if few is not None:

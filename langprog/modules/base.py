@@ -191,7 +191,7 @@ class Module(Tree):
         Private ones are kept only where they are a text, a number or a truth value: others are
         mostly what a program found out on the way.
         """
-        own = {*self.own_parameters(), "_frozen", ORIGIN}
+        own = {*self.own_parameters(), "_frozen", "_frozen_part", ORIGIN}
         return {
             name: value
             for name, value in sorted(vars(self).items())

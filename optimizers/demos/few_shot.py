@@ -17,7 +17,7 @@ from optimizers.budget.forecast import ForecastInputs, StageForecast
 from optimizers.demos.demo_sets import draw_set
 from optimizers.demos.demos import Demonstrations, collect_labeled
 from optimizers.demos.rollouts import forecast_rollouts, run_rollouts
-from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.run import Run
 
 # Most queries per wanted demonstration: a program that is right once in ten tries is not worth
@@ -67,7 +67,7 @@ class BootstrapFewShot(Optimizer):
             collect_labeled(run.program, run.train), rollouts.collect_demos(run.program)
         )
         values = {}
-        for path, predictor in run.program.predictors().items():
+        for path, predictor in tunable_predictors(run.program).items():
             drawn = draw_set(
                 demos,
                 path,

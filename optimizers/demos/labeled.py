@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, StageForecast
 from optimizers.demos.demos import collect_labeled, draw_demos
-from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.run import Run
 
 
@@ -35,7 +35,7 @@ class LabeledFewShot(Optimizer):
         """Draw the demonstrations."""
         labeled = collect_labeled(run.program, run.train)
         values = {}
-        for path, predictor in run.program.predictors().items():
+        for path, predictor in tunable_predictors(run.program).items():
             rng = run.rng("labelled", path)
             drawn = draw_demos(labeled[path], self.k, predictor.signature, rng)
             if drawn:

@@ -17,7 +17,7 @@ from optimizers.demos.demo_sets import DemoSetSpec, draw_set, list_set_specs
 from optimizers.demos.demos import Demonstrations, collect_labeled
 from optimizers.demos.few_shot import PATIENCE
 from optimizers.demos.rollouts import forecast_rollouts, run_rollouts
-from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.run import Run
 
 # Candidates scored per round; whether the budget allows another is checked between rounds.
@@ -115,6 +115,6 @@ class BootstrapRandomSearch(Optimizer):
                 labeled=spec.labeled,
                 rng=run.rng("set", number, path),
             )
-            for path, predictor in run.program.predictors().items()
+            for path, predictor in tunable_predictors(run.program).items()
         }
         return run.candidate(values, f"set {number}: {spec.label}")

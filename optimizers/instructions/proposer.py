@@ -26,6 +26,7 @@ from langprog.runtime import current, in_order
 from langprog.signature import SignatureSpec
 from optimizers.demos.demos import find_labels
 from optimizers.evaluation.binding import Model
+from optimizers.evaluation.candidate import tunable_predictors
 from optimizers.evaluation.wording import (
     MOST_MISTAKES,
     examples_text,
@@ -87,7 +88,7 @@ async def propose(
         BudgetExceeded: The budget ended first.
         AuthError, BadRequestError: The proposer's model refuses to work at all.
     """
-    predictors = run.program.predictors()
+    predictors = tunable_predictors(run.program)
     run.stage("propose", count * len(predictors), "new instructions")
     width = run.materials.concurrency
     summaries = await in_order(

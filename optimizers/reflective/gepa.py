@@ -22,7 +22,7 @@ from langprog.lm import LanguageModel, ModelRef
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
 from optimizers.demos.demos import Demonstrations, collect_labeled
-from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.evaluation.runner import Job, run_rows
 from optimizers.evaluation.scorer import ScoreRequest
 from optimizers.instructions.grounding import ProposerInputs, describe_mistakes
@@ -116,7 +116,7 @@ class _Bridge:
         """Run the package, and raise what ends the compile, even if the package swallowed it."""
         run = self._run
         self._batch = package.EvaluationBatch
-        predictors = run.program.predictors()
+        predictors = tunable_predictors(run.program)
         try:
             package.optimize(
                 seed_candidate={

@@ -28,7 +28,7 @@ from optimizers.demos.demos import (
 )
 from optimizers.demos.rollouts import forecast_rollouts, run_rollouts
 from optimizers.evaluation.binding import Model
-from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.evaluation.scorer import ScoreRequest
 from optimizers.instructions.grounding import ProposerInputs
 from optimizers.instructions.proposer import Proposing, propose
@@ -202,7 +202,7 @@ class MIPRO(Optimizer):
         self, run: Run, sizes: Sizes, material: ProposerInputs
     ) -> Mapping[str, Sequence[str]]:
         count = sizes.instructions if self.instructions is None else self.instructions
-        predictors = len(run.program.predictors())
+        predictors = len(tunable_predictors(run.program))
         if count == 0 or not run.affords(0, calls=2.2 * (count + 1) * predictors):
             return {}
         return await propose(run, self.proposing, material, count)
@@ -212,7 +212,7 @@ class MIPRO(Optimizer):
     ) -> Space:
         sets = sizes.demo_sets if self.demonstrating.sets is None else self.demonstrating.sets
         choices = []
-        for path, predictor in run.program.predictors().items():
+        for path, predictor in tunable_predictors(run.program).items():
             signature = predictor.signature
             instructions = [signature.instruction, *texts.get(path, ())]
             choices.append(
