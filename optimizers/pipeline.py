@@ -18,6 +18,7 @@ from langprog.lm import Cost, LanguageModel, Ledger, ModelRef, Recorded, keep_bu
 from langprog.runtime import deciding_schemas
 from optimizers.budget.forecast import ForecastInputs
 from optimizers.budget.plan import REPAIR_MARGIN, BudgetShare, plan_budget, subtract_spent
+from optimizers.demos.own_demos import describe_lost_demos
 from optimizers.evaluation.binding import KnownModels, bind_program, check_models
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.pareto import (
@@ -164,6 +165,9 @@ class _Compilation:
 
     async def _search_and_certify(self) -> Compiled:
         candidate, tally = await self._searched()
+        lost = describe_lost_demos(self._order.program, candidate)
+        if lost is not None:
+            self._reporter.note(lost)
         begun = self._journal.meter.read()
         certificate, pairs = await self._certified(candidate, tally)
         certified = self._journal.meter.read() - begun

@@ -177,6 +177,11 @@ class Module(Tree):
             part.calls_per_example() for part in self.children().values()
         )
 
+    @property
+    def retries(self) -> bool:
+        """Whether a later call of a part replaces an earlier one, as in a vote or a revision."""
+        return False
+
     def alternative_steps(self) -> tuple[Module, ...]:
         """Return the parts that stand in for one another: one of them gives the answer."""
         return ()

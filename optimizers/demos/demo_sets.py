@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from langprog import Example
 from langprog.signature import SignatureSpec
-from optimizers.demos.demos import Demonstrations, DemoSet, draw_demos
+from optimizers.demos.demos import Demonstrations, DemoSet, draw_demos, drop_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +58,31 @@ def draw_set(
     bootstrapped: int,
     labeled: int,
     rng: random.Random,
+    own: DemoSet = (),
 ) -> DemoSet:
     """Draw one set for the predictor at ``path``: from good runs first, then from labels.
 
-    Labels make up for good runs that are missing. No training example appears twice.
+    Labels make up for good runs that are missing. No training example gives both, and none of
+    ``own`` appears twice.
+
+    Args:
+        demos: What to draw from.
+        path: The predictor.
+        signature: Its signature.
+        bootstrapped: Most demonstrations from good runs.
+        labeled: Most labelled demonstrations beside them.
+        rng: Decides the draw.
+        own: Demonstrations that the set begins with; they count toward its size.
     """
-    runs = draw_demos(demos.traced.get(path, ()), bootstrapped, signature, rng)
+    size = max(0, bootstrapped + labeled - len(own))
+    traced = drop_known(demos.traced.get(path, ()), own, signature)
+    runs = draw_demos(traced, min(bootstrapped, size), signature, rng)
     used = {item.source for item in runs}
     unused = [item for item in demos.labeled.get(path, ()) if item.source not in used]
-    labels = draw_demos(unused, labeled + bootstrapped - len(runs), signature, rng)
+    labels = draw_demos(drop_known(unused, own, signature), size - len(runs), signature, rng)
     mixed = [item.demo for item in (*runs, *labels)]
     rng.shuffle(mixed)
-    return tuple(mixed)
+    return (*own, *mixed)
 
 
 def draw_distinct_sets(
@@ -79,8 +92,12 @@ def draw_distinct_sets(
     specs: Sequence[DemoSetSpec],
     now: Sequence[Example],
     rng: random.Random,
+    own: DemoSet = (),
 ) -> list[tuple[DemoSet, str]]:
-    """Return distinct sets with their labels; what the predictor shows ``now`` comes first."""
+    """Return distinct sets with their labels; what the predictor shows ``now`` comes first.
+
+    Arguments as for :func:`draw_set`.
+    """
     sets: dict[tuple[str, ...], tuple[DemoSet, str]] = {_key(now): (tuple(now), "as it is")}
     for spec in specs:
         drawn = draw_set(
@@ -90,6 +107,7 @@ def draw_distinct_sets(
             bootstrapped=spec.bootstrapped,
             labeled=spec.labeled,
             rng=rng,
+            own=own,
         )
         sets.setdefault(_key(drawn), (drawn, spec.label))
     return list(sets.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from langprog import Example, Module
 from langprog.artifact import looks_secret
@@ -14,6 +14,7 @@ from langprog.evaluation import Row
 from langprog.signature import FieldSpec, SignatureSpec, choices_of
 
 DemoSet = tuple[Example, ...]
+Turn = Literal["", "first", "middle", "last"]
 
 # A text output counts as a label where its values are short and each repeats this often.
 REPEATS = 3
@@ -22,10 +23,17 @@ SHORT = 40
 
 @dataclass(frozen=True, slots=True)
 class SourcedDemo:
-    """A demonstration and the digest of the training example that it comes from."""
+    """A demonstration and where it comes from.
+
+    Args:
+        demo: The demonstration.
+        source: Digest of the training example.
+        turn: ``first``, ``middle`` or ``last`` call in a loop; empty outside loops.
+    """
 
     demo: Example
     source: str
+    turn: Turn = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +62,8 @@ def collect_labeled(
     for path, predictor in program.predictors().items():
         for example in examples:
             demo = _project(predictor.signature, example)
-            if demo is not None and _has_no_secret(demo):
+            if demo is not None and has_no_secret(demo):
                 collected[path].append(SourcedDemo(demo, example.digest))
-    return {path: tuple(demos) for path, demos in collected.items()}
-
-
-def collect_traced(program: Module, rows: Iterable[Row]) -> dict[str, tuple[SourcedDemo, ...]]:
-    """Return, for every predictor, what it was given and answered in ``rows``.
-
-    Where the example has a field of the same name, its value replaces the answer. A predictor
-    that was called several times for one example gives one demonstration, the last: loops end
-    with their best.
-    """
-    predictors = program.predictors()
-    collected: dict[str, list[SourcedDemo]] = {path: [] for path in predictors}
-    for row in rows:
-        steps = {step.path: step for step in row.trace if step.listed and step.failure is None}
-        for path, step in steps.items():
-            if path in predictors:
-                values = {**step.inputs, **step.outputs}
-                values.update(_read_labels(predictors[path].signature.outputs, row.example))
-                demo = Example(**values)
-                if _has_no_secret(demo):
-                    collected[path].append(SourcedDemo(demo, row.example.digest))
     return {path: tuple(demos) for path, demos in collected.items()}
 
 
@@ -101,15 +88,15 @@ def select_passing(rows: Sequence[Row], threshold: float | None) -> list[Row]:
 def draw_demos(
     demos: Sequence[SourcedDemo], size: int, signature: SignatureSpec, rng: random.Random
 ) -> tuple[SourcedDemo, ...]:
-    """Draw ``size`` different demonstrations that cover the labels.
+    """Draw ``size`` different demonstrations that cover the labels and the turns of a loop.
 
-    Labels take turns, in an order that ``rng`` decides, until ``size`` demonstrations are drawn
-    or none are left. Where no output is a label, the draw is uniform.
+    Labels and turns alternate, in an order that ``rng`` decides, until ``size`` demonstrations
+    are drawn or none are left. Where there are neither, the draw is uniform.
     """
     groups: dict[tuple[str, ...], list[SourcedDemo]] = {}
     labels = find_labels(signature, demos)
     for sourced in _drop_repeats(demos):
-        key = tuple(str(sourced.demo.get(name)) for name in labels)
+        key = (*(str(sourced.demo.get(name)) for name in labels), sourced.turn)
         groups.setdefault(key, []).append(sourced)
     queues = [groups[key] for key in sorted(groups)]
     for queue in queues:
@@ -122,6 +109,18 @@ def draw_demos(
                 picked.append(queue.pop())
     rng.shuffle(picked)
     return tuple(picked)
+
+
+def drop_known(
+    demos: Sequence[SourcedDemo], known: DemoSet, signature: SignatureSpec
+) -> list[SourcedDemo]:
+    """Return ``demos`` without those that show the inputs of one of ``known``."""
+    shown = {_input_key(signature, demo) for demo in known}
+    return [item for item in demos if _input_key(signature, item.demo) not in shown]
+
+
+def _input_key(signature: SignatureSpec, demo: Example) -> tuple[str, ...]:
+    return tuple(str(demo.get(name)) for name in signature.inputs)
 
 
 def find_labels(signature: SignatureSpec, demos: Sequence[SourcedDemo]) -> dict[str, int]:
@@ -145,7 +144,7 @@ def find_labels(signature: SignatureSpec, demos: Sequence[SourcedDemo]) -> dict[
     return labels
 
 
-def _has_no_secret(demo: Example) -> bool:
+def has_no_secret(demo: Example) -> bool:
     # An artifact refuses to store a key or a password, so none is chosen as a demonstration.
     return not any(looks_secret(str(value)) for value in demo.values())
 
@@ -153,7 +152,7 @@ def _has_no_secret(demo: Example) -> bool:
 def _project(signature: SignatureSpec, example: Example) -> Example | None:
     if any(name not in example for name in signature.inputs):
         return None
-    outputs = _read_labels(signature.outputs, example)
+    outputs = read_labels(signature.outputs, example)
     # A model learns to leave out what its demonstrations leave out. Nobody labels reasoning.
     if not outputs or signature.outputs.keys() - outputs.keys() - {"reasoning"}:
         return None
@@ -164,7 +163,7 @@ def _project(signature: SignatureSpec, example: Example) -> Example | None:
     return Example(**inputs, **outputs)
 
 
-def _read_labels(outputs: Mapping[str, FieldSpec], example: Example) -> dict[str, Any]:
+def read_labels(outputs: Mapping[str, FieldSpec], example: Example) -> dict[str, Any]:
     values = {}
     for name, field in outputs.items():
         if name in example:

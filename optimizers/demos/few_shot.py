@@ -11,12 +11,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from langprog.lm import LanguageModel, ModelRef, model_from
+from langprog import Module
+from langprog.lm import LanguageModel, ModelRef
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, StageForecast
 from optimizers.demos.demo_sets import draw_set
 from optimizers.demos.demos import Demonstrations, collect_labeled
+from optimizers.demos.own_demos import keep_own_demos
 from optimizers.demos.rollouts import forecast_rollouts, run_rollouts
+from optimizers.demos.teacher import (
+    Teacher,
+    check_teacher,
+    check_teacher_inputs,
+    list_teacher_models,
+)
 from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.run import Run
 
@@ -34,18 +42,25 @@ class BootstrapFewShot(Optimizer):
         labeled: Most labelled demonstrations beside them.
         threshold: Lowest score of a good run; ``None`` means full marks, or the best quarter
             where no run has full marks.
-        teacher: Model that does the runs; the program's own if left out.
+        teacher: Model or program that does the runs; the program itself if left out.
+        keep_demos: Whether demonstrations that came with the program stay, first in every set.
+            ``None`` keeps those of a program that is not a compiled one.
         concurrency: Number of examples processed at the same time.
     """
 
     bootstrapped: int = 4
     labeled: int = 4
     threshold: float | None = None
-    teacher: str | ModelRef | LanguageModel | None = None
+    teacher: Teacher = None
+    keep_demos: bool | None = None
+
+    def check(self, program: Module) -> None:
+        """Refuse a teacher that the program cannot learn from."""
+        check_teacher(self.teacher, program)
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
-        """Return the teacher."""
-        return () if self.teacher is None else (self.teacher,)
+        """Return the teacher, or its models."""
+        return list_teacher_models(self.teacher)
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Return the teacher's runs."""
@@ -54,11 +69,13 @@ class BootstrapFewShot(Optimizer):
 
     async def search(self, run: Run) -> Candidate:
         """Run the teacher, then draw from its good runs."""
+        check_teacher_inputs(self.teacher, run.train)
+        own = keep_own_demos(run, self.keep_demos)
         rollouts = await run_rollouts(
             run,
             wanted=2 * self.bootstrapped,
             most=PATIENCE * self.bootstrapped,
-            teacher=None if self.teacher is None else model_from(self.teacher, "teacher="),
+            teacher=self.teacher,
             threshold=self.threshold,
         )
         if not rollouts.good:
@@ -75,6 +92,7 @@ class BootstrapFewShot(Optimizer):
                 bootstrapped=self.bootstrapped,
                 labeled=self.labeled,
                 rng=run.rng("demos", path),
+                own=own[path],
             )
             if drawn:
                 values[f"{path}.demos"] = drawn

@@ -10,13 +10,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from langprog.lm import LanguageModel, ModelRef, model_from
+from langprog import Module
+from langprog.lm import LanguageModel, ModelRef
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
 from optimizers.demos.demo_sets import DemoSetSpec, draw_set, list_set_specs
 from optimizers.demos.demos import Demonstrations, collect_labeled
 from optimizers.demos.few_shot import PATIENCE
+from optimizers.demos.own_demos import keep_own_demos
 from optimizers.demos.rollouts import forecast_rollouts, run_rollouts
+from optimizers.demos.teacher import (
+    Teacher,
+    check_teacher,
+    check_teacher_inputs,
+    list_teacher_models,
+)
 from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.run import Run
 
@@ -36,18 +44,25 @@ class BootstrapRandomSearch(Optimizer):
         sets: Number of sets to try beside the input program.
         most: Most demonstrations in a set, for each predictor.
         threshold: Lowest score of a good run; see BootstrapFewShot.
-        teacher: Model that does the runs; the program's own if left out.
+        teacher: Model or program that does the runs; the program itself if left out.
+        keep_demos: Whether demonstrations that came with the program stay, first in every set.
+            ``None`` keeps those of a program that is not a compiled one.
         concurrency: Number of examples processed at the same time.
     """
 
     sets: int = 12
     most: int = 16
     threshold: float | None = None
-    teacher: str | ModelRef | LanguageModel | None = None
+    teacher: Teacher = None
+    keep_demos: bool | None = None
+
+    def check(self, program: Module) -> None:
+        """Refuse a teacher that the program cannot learn from."""
+        check_teacher(self.teacher, program)
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
-        """Return the teacher."""
-        return () if self.teacher is None else (self.teacher,)
+        """Return the teacher, or its models."""
+        return list_teacher_models(self.teacher)
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Return the teacher's runs, and every set on all of validation."""
@@ -70,6 +85,7 @@ class BootstrapRandomSearch(Optimizer):
 
     async def search(self, run: Run) -> Candidate:
         """Score the input program, then one set after another."""
+        check_teacher_inputs(self.teacher, run.train)
         examples = self._limit_examples(run.queries_left())
         if not math.isinf(examples):
             run.scorer.narrow(int(examples))
@@ -78,7 +94,7 @@ class BootstrapRandomSearch(Optimizer):
             run,
             wanted=2 * self.most,
             most=int(min(PATIENCE * self.most, run.queries_left() / 4)),
-            teacher=None if self.teacher is None else model_from(self.teacher, "teacher="),
+            teacher=self.teacher,
             threshold=self.threshold,
         )
         demos = Demonstrations(
@@ -106,6 +122,7 @@ class BootstrapRandomSearch(Optimizer):
     def _make_candidate(
         self, run: Run, demos: Demonstrations, spec: DemoSetSpec, number: int
     ) -> Candidate:
+        own = keep_own_demos(run, self.keep_demos)
         values = {
             f"{path}.demos": draw_set(
                 demos,
@@ -114,6 +131,7 @@ class BootstrapRandomSearch(Optimizer):
                 bootstrapped=spec.bootstrapped,
                 labeled=spec.labeled,
                 rng=run.rng("set", number, path),
+                own=own[path],
             )
             for path, predictor in tunable_predictors(run.program).items()
         }

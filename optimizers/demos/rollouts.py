@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from langprog import Example, Module
 from langprog.evaluation import Row
 from optimizers.budget.forecast import ForecastInputs, Range
 from optimizers.demos.demos import (
+    DemoSet,
     SourcedDemo,
     collect_labeled,
-    collect_traced,
     draw_demos,
+    drop_known,
     select_passing,
 )
-from optimizers.evaluation.binding import Model
+from optimizers.demos.own_demos import keep_own_demos
+from optimizers.demos.teacher import Teacher, make_teaching_program
+from optimizers.demos.traces import collect_traced
+from optimizers.evaluation.candidate import tunable_predictors
 from optimizers.evaluation.runner import Job, run_rows
 from optimizers.run import Run
 
@@ -35,14 +38,16 @@ class Rollouts:
     Args:
         rows: Its first attempt at every example that was tried, in order.
         good: Attempts that the metric accepted, at most one per example.
+        teacher: The program that did the runs, where it is not the one that learns.
     """
 
     rows: tuple[Row, ...] = ()
     good: tuple[Row, ...] = field(default=())
+    teacher: Module | None = None
 
     def collect_demos(self, program: Module) -> dict[str, tuple[SourcedDemo, ...]]:
         """Return demonstrations of every predictor from the good attempts."""
-        return collect_traced(program, self.good)
+        return collect_traced(program, self.good, self.teacher)
 
 
 async def run_rollouts(
@@ -50,7 +55,7 @@ async def run_rollouts(
     *,
     wanted: int,
     most: int,
-    teacher: Model = None,
+    teacher: Teacher = None,
     threshold: float | None = None,
     hints: bool = True,
 ) -> Rollouts:
@@ -63,14 +68,16 @@ async def run_rollouts(
         run: The search that this is a part of.
         wanted: Number of good attempts to collect.
         most: Most queries to spend.
-        teacher: The model that teaches, or its name; ``None`` for the program's own.
+        teacher: The model or the program that teaches; ``None`` for the program itself.
         threshold: Lowest score that is good; see :func:`select_passing`.
         hints: Whether to try again with labelled examples.
 
     Raises:
         BudgetExceeded: The budget ended first.
     """
-    program = set_teacher(run.program, teacher)
+    program, own = make_teaching_program(run.program, teacher), keep_own_demos(run, None)
+    if isinstance(teacher, Module):
+        own = {path: predictor.demos for path, predictor in teacher.predictors().items()}
     order = list(run.train)
     run.rng("rollouts").shuffle(order)
     rows: list[Row] = []
@@ -91,12 +98,13 @@ async def run_rollouts(
         missed = [row.example for row in rows if row.example.digest not in kept]
         missed = missed[: max(0, most - spent)]
         if missed and run.affords(len(missed)):
-            jobs = _make_hinted_jobs(program, missed, run.train, run.rng("hints"))
+            jobs = _make_hinted_jobs(program, missed, run, own)
             second = await _run_attempts(run, jobs)
             good = select_passing([*good, *second], threshold)
             run.step("bootstrap", min(len(good), wanted), wanted)
     run.log("rollouts", {"tried": len(rows), "good": len(good)})
-    return Rollouts(tuple(rows), tuple(good))
+    taught = teacher if isinstance(teacher, Module) else None
+    return Rollouts(tuple(rows), tuple(good), taught)
 
 
 def forecast_rollouts(facts: ForecastInputs, wanted: float, most: float) -> Range:
@@ -116,13 +124,6 @@ def forecast_rollouts(facts: ForecastInputs, wanted: float, most: float) -> Rang
     return Range(max(1.0, 0.7 * total), max(1.0, min(most, 1.3 * total)))
 
 
-def set_teacher(program: Module, teacher: Model) -> Module:
-    """Return ``program`` with every predictor asking the model ``teacher``."""
-    if teacher is None:
-        return program
-    return program.with_parameters({f"{path}.model": teacher for path in program.predictors()})
-
-
 async def _run_attempts(run: Run, jobs: Sequence[Job]) -> list[Row]:
     results = await run_rows(jobs, run.materials.metric, run.materials.concurrency)
     run.settle()
@@ -130,18 +131,26 @@ async def _run_attempts(run: Run, jobs: Sequence[Job]) -> list[Row]:
 
 
 def _make_hinted_jobs(
-    program: Module, missed: Sequence[Example], train: Sequence[Example], rng: random.Random
+    program: Module, missed: Sequence[Example], run: Run, own: Mapping[str, DemoSet]
 ) -> list[Job]:
-    """Return one job per missed example: the program, shown labelled examples but that one."""
-    labeled = collect_labeled(program, train)
-    predictors = program.predictors()
+    """Return one job per missed example: the program, shown labelled examples but that one.
+
+    Args:
+        program: What does the runs.
+        missed: Examples that it got wrong.
+        run: The search, with the training examples.
+        own: Demonstrations that the hints come after, by predictor.
+    """
+    labeled = collect_labeled(program, run.train)
+    rng = run.rng("hints")
     jobs = []
     for example in missed:
         values = {}
-        for path, predictor in predictors.items():
+        for path, predictor in tunable_predictors(program).items():
             others = [item for item in labeled[path] if item.source != example.digest]
-            hints = draw_demos(others, HINTS, predictor.signature, rng)
+            unknown = drop_known(others, own[path], predictor.signature)
+            hints = draw_demos(unknown, HINTS, predictor.signature, rng)
             if hints:
-                values[f"{path}.demos"] = tuple(item.demo for item in hints)
+                values[f"{path}.demos"] = (*own[path], *(item.demo for item in hints))
         jobs.append(Job(program.with_parameters(values), [example]))
     return jobs

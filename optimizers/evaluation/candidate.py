@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from enum import Enum
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from langprog import Example, ModelRef, Module, Sampling
 
+M = TypeVar("M", bound=Module)
 Values = Mapping[str, Any]
 
 
@@ -84,6 +85,14 @@ def tunable_predictors(program: Module) -> dict[str, Any]:
     frozen = program.frozen_parts()
     predictors = program.predictors().items()
     return {path: predictor for path, predictor in predictors if path not in frozen}
+
+
+def tunable_modules(program: Module, kind: type[M]) -> dict[str, M]:
+    """Return the modules of a class that a search may change, by path."""
+    frozen = program.frozen_parts()
+    return {
+        path: module for path, module in program.modules_of(kind).items() if path not in frozen
+    }
 
 
 def parameter_to_json(value: Any) -> Any:

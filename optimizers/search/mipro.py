@@ -26,7 +26,14 @@ from optimizers.demos.demos import (
     collect_labeled,
     find_labels,
 )
+from optimizers.demos.own_demos import keep_own_demos
 from optimizers.demos.rollouts import forecast_rollouts, run_rollouts
+from optimizers.demos.teacher import (
+    Teacher,
+    check_teacher,
+    check_teacher_inputs,
+    list_teacher_models,
+)
 from optimizers.evaluation.binding import Model
 from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.evaluation.scorer import ScoreRequest
@@ -50,11 +57,13 @@ class Demonstrating:
         sets: Sets for each predictor; ``None`` leaves it to ``auto``, 0 searches none.
         most: Demonstrations in a set at most; ``None``: two for every label, 6 to 16.
         threshold: Lowest score of a good run; see BootstrapFewShot.
+        keep_demos: Whether demonstrations that came with the program stay; see BootstrapFewShot.
     """
 
     sets: int | None = None
     most: int | None = None
     threshold: float | None = None
+    keep_demos: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +95,8 @@ class MIPRO(Optimizer):
             cuts them down to what it pays for.
         models: Models that each predictor may use beside its own.
         instructions: Proposals for each predictor; ``None`` leaves it to ``auto``, 0: none.
-        teacher: Model that does the runs for demonstrations; the program's own if left out.
+        teacher: Model or program that does the runs for demonstrations; the program itself if
+            left out.
         proposing: How instructions are proposed.
         demonstrating: How sets of demonstrations are made.
         searching: How the choices are searched.
@@ -96,7 +106,7 @@ class MIPRO(Optimizer):
     auto: Auto = "light"
     models: Sequence[str | ModelRef | LanguageModel] = ()
     instructions: int | None = None
-    teacher: str | ModelRef | LanguageModel | None = None
+    teacher: Teacher = None
     proposing: Proposing = Proposing()
     demonstrating: Demonstrating = Demonstrating()
     searching: Searching = Searching()
@@ -109,13 +119,14 @@ class MIPRO(Optimizer):
             raise InputError(f"models is a list of models: models=[{self.models!r}]")
 
     def check(self, program: Module) -> None:
-        """Refuse a program whose modules offer what cannot be set on them."""
+        """Refuse a program whose modules offer what cannot be set on them, or a wrong teacher."""
         module_choices(program)
+        check_teacher(self.teacher, program)
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the models to choose from, the teacher and the proposer."""
-        more = (self.teacher, self.proposing.model)
-        return (*self.models, *(model for model in more if model is not None))
+        proposer = () if self.proposing.model is None else (self.proposing.model,)
+        return (*self.models, *list_teacher_models(self.teacher), *proposer)
 
     def models_offered(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the models to choose from."""
@@ -143,6 +154,7 @@ class MIPRO(Optimizer):
 
     async def search(self, run: Run) -> Candidate:
         """Score the baseline, learn from runs, propose, race."""
+        check_teacher_inputs(self.teacher, run.train)
         run.stage("prepare", 1, "the program as it is on validation")
         # A first block says what a query takes, on which all sizes depend where there is a cap.
         block = range(min(self.searching.first_block, run.scorer.size))
@@ -190,7 +202,7 @@ class MIPRO(Optimizer):
             run,
             wanted=sizes.rollouts // 2,
             most=sizes.rollouts,
-            teacher=None if self.teacher is None else model_from(self.teacher, "teacher="),
+            teacher=self.teacher,
             threshold=self.demonstrating.threshold,
         )
         demos = Demonstrations(
@@ -211,6 +223,7 @@ class MIPRO(Optimizer):
         self, run: Run, sizes: Sizes, demos: Demonstrations, texts: Mapping[str, Sequence[str]]
     ) -> Space:
         sets = sizes.demo_sets if self.demonstrating.sets is None else self.demonstrating.sets
+        own = keep_own_demos(run, self.demonstrating.keep_demos)
         choices = []
         for path, predictor in tunable_predictors(run.program).items():
             signature = predictor.signature
@@ -230,6 +243,7 @@ class MIPRO(Optimizer):
                     list_set_specs(sets, self._most(signature, demos.labeled[path])),
                     predictor.demos,
                     run.rng("demo sets", path),
+                    own[path],
                 )
                 choices.append(
                     Choice(

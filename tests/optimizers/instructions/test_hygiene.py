@@ -39,7 +39,10 @@ def test_what_is_refused_and_why(instruction: str, reason: str) -> None:
 def test_a_clean_instruction_enters_once() -> None:
     checks = make_filter()
     assert checks.refuse("Say which team owns the ticket.") is None
-    assert checks.refuse("say which TEAM owns the ticket") == "the same as an instruction already admitted"
+    assert (
+        checks.refuse("say which TEAM owns the ticket")
+        == "the same as an instruction already admitted"
+    )
 
 
 def test_a_task_about_scores_may_speak_of_scores() -> None:
