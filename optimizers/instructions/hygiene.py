@@ -1,8 +1,9 @@
 """The filter that every proposed instruction passes before anything is spent on it.
 
 An instruction that copies training text overfits and leaks data; one that holds a secret leaks
-more; one that mentions scores or the search is about the wrong thing; one that is too long costs
-money with every call of the program.
+more; one that holds what a model thought on the way is not an instruction; one that mentions
+scores or the search is about the wrong thing; one that is too long costs money with every call of
+the program.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from langprog.adapters import may_think
 from langprog.artifact import looks_secret
 
 WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
@@ -38,6 +40,19 @@ SHORTEST_TEXT = 4
 LAPS = 3
 LONG = 24
 VARIETY = 0.35
+
+# How a model begins to think aloud, or to chat, instead of instructing; after a quotation mark or
+# a colon it is what somebody says in an example.
+MONOLOGUE = re.compile(
+    r"\A\W*(?:ok(?:ay)?|al+ ?right|hm+|wait|well|sure|certainly|of course)\b"
+    r"(?=\s*[,.!:;?\u2026\u2014]|\s+-|\s+so\b|\s*\n)"
+    r"|(?:\A\s*|[.!?]\s+|\n\s*)(?:"
+    r"let me\b|let's (?:see|analy[sz]e|break)\b|my task is\b|first, i\b"
+    r"|i(?:['\u2019]ll| will)(?! (?:give|provide|show|send|present))\b"
+    r"|i (?:need to|should|have to|must|think|want to|am asked|was asked)\b"
+    r"|we (?:need to|should|have to|must|are asked)\b|the user (?:wants|asks|is asking) me\b)",
+    re.IGNORECASE,
+)
 
 SEARCH_TALK = (
     "accuracy",
@@ -96,12 +111,16 @@ class InstructionFilter:
         limits: How strict to be.
         training: Texts of the training examples, one string per field value.
         own: Texts of the program itself (instruction, names, descriptions). Their words belong to
-            the task, so a program about scores may mention scores.
+            the task, so a program about scores may mention scores. Its instruction may think
+            aloud, or hold tags, where the given one does.
     """
 
     def __init__(self, limits: Hygiene, training: Iterable[str], own: Iterable[str]) -> None:
         self._limits = limits
-        own_texts = [text.lower() for text in own]
+        given = list(own)
+        self._own_thinks = any(may_think(text) for text in given)
+        self._own_muses = any(MONOLOGUE.search(text) for text in given)
+        own_texts = [text.lower() for text in given]
         self._own_grams = {
             gram for text in own_texts for gram in self._list_grams(text, SHORTEST_TEXT)
         }
@@ -133,7 +152,14 @@ class InstructionFilter:
             return f"a fragment of {len(words)} words"
         if _repeats(words):
             return "repeats itself"
-        return self._check_contents(instruction)
+        return self._check_voice(instruction) or self._check_contents(instruction)
+
+    def _check_voice(self, instruction: str) -> str | None:
+        if not self._own_thinks and may_think(instruction):
+            return "holds the tags of a model's thinking"
+        if not self._own_muses and MONOLOGUE.search(instruction):
+            return "thinks aloud instead of instructing"
+        return None
 
     def _check_contents(self, instruction: str) -> str | None:
         if MARKER.search(instruction):

@@ -3,8 +3,8 @@
 Follows: Optimizing Instructions and Demonstrations for Multi-Stage Language Model Programs
 (Opsahl-Ong et al., 2024), the grounded proposer.
 Differs: each proposal sees its own examples, tip and sampling seed; some proposals start from
-mistakes instead; the user's source code is never sent; every proposal passes a filter before any
-call of the program is spent on it.
+mistakes instead; the user's source code is never sent; a proposal that was cut off is refused, and
+every other one passes a filter before any call of the program is spent on it.
 """
 
 from __future__ import annotations
@@ -13,19 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from langprog import Predict, Sampling
-from langprog.errors import (
-    ContentFilterError,
-    ContextWindowError,
-    ParseError,
-    TransportError,
-    TruncatedError,
-)
-from langprog.lm import LanguageModel, ModelRef, model_from
-from langprog.runtime import current, in_order
+from langprog.runtime import in_order
 from langprog.signature import SignatureSpec
 from optimizers.demos.demos import find_labels
-from optimizers.evaluation.binding import Model
 from optimizers.evaluation.candidate import tunable_predictors
 from optimizers.evaluation.wording import (
     MOST_MISTAKES,
@@ -34,8 +24,10 @@ from optimizers.evaluation.wording import (
     task_text,
     value_text,
 )
+from optimizers.instructions.asking import Proposal, Proposer, Proposing
 from optimizers.instructions.grounding import ProposerInputs, describe_mistakes, draw_examples
-from optimizers.instructions.hygiene import Hygiene, InstructionFilter
+from optimizers.instructions.hygiene import InstructionFilter
+from optimizers.instructions.refusals import Refusals
 from optimizers.instructions.signatures import (
     describe_data,
     drop_empty_inputs,
@@ -44,25 +36,6 @@ from optimizers.instructions.signatures import (
 )
 from optimizers.instructions.tips import TIPS
 from optimizers.run import Run
-
-
-@dataclass(frozen=True, kw_only=True)
-class Proposing:
-    """How instructions are proposed.
-
-    Args:
-        model: The model that proposes, or its name; the ambient one if left out.
-        temperature: Used for every proposal but the first, which is the model's most likely one.
-        max_tokens: Longest proposal, in tokens.
-        from_mistakes: Share of proposals that start from mistakes, where there are any.
-        hygiene: What is refused.
-    """
-
-    model: str | ModelRef | LanguageModel | None = None
-    temperature: float = 0.9
-    max_tokens: int = 400
-    from_mistakes: float = 0.25
-    hygiene: Hygiene = Hygiene()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,41 +64,44 @@ async def propose(
     predictors = tunable_predictors(run.program)
     run.stage("propose", count * len(predictors), "new instructions")
     width = run.materials.concurrency
+    proposer = Proposer(run, settings, count * len(predictors))
     summaries = await in_order(
-        [partial(_summarize, run, settings, path, inputs) for path in predictors], width
+        [partial(_summarize, run, proposer, path, inputs) for path in predictors], width
     )
+    proposer.adapt()
     requests = [
         request
         for path, summary in zip(predictors, summaries, strict=True)
         for request in _write_requests(run, settings, path, summary, inputs, count)
     ]
     answers = await in_order(
-        [partial(_request_proposal, run, settings, request) for request in requests], width
+        [partial(_request_proposal, proposer, settings, request) for request in requests], width
     )
     run.settle()
     filters = {path: make_filter(run, settings, path, inputs) for path in predictors}
     admitted: dict[str, list[str]] = {path: [] for path in predictors}
     for request, answer in zip(requests, answers, strict=True):
-        path = request.path
-        reason = "no readable answer" if answer is None else filters[path].refuse(answer)
-        if reason is None and answer is not None:
-            admitted[path].append(answer)
-        else:
-            run.log("refused", {"path": path, "reason": reason, "instruction": answer})
+        text = filters[request.path].filter(answer)
+        if text is not None:
+            admitted[request.path].append(text)
+    for checks in filters.values():
+        checks.refusals.say()
     run.step("propose", len(requests), len(requests))
     run.log("proposed", {path: list(texts) for path, texts in admitted.items()})
     return admitted
 
 
-async def _summarize(run: Run, settings: Proposing, path: str, inputs: ProposerInputs) -> str:
+async def _summarize(run: Run, proposer: Proposer, path: str, inputs: ProposerInputs) -> str:
     signature = run.program.predictors()[path].signature
     examples = draw_examples(run, path, inputs, "summary")
     if not examples:
         return ""
     values = {"examples": examples_text(signature, examples)}
     describe = describe_data()
-    answer = await _ask_proposer(run, settings, describe, values, "summary", path, temperature=0.0)
-    return answer or ""
+    answer = await proposer.ask(describe, values, "summary", path, temperature=0.0)
+    if answer.text is None:
+        run.note(f"no summary of the examples for {path}: {answer.error}")
+    return answer.text or ""
 
 
 def _write_requests(
@@ -162,11 +138,9 @@ def _write_requests(
 
 
 async def _request_proposal(
-    run: Run, settings: Proposing, request: _ProposalRequest
-) -> str | None:
-    return await _ask_proposer(
-        run,
-        settings,
+    proposer: Proposer, settings: Proposing, request: _ProposalRequest
+) -> Proposal:
+    return await proposer.ask(
         request.signature,
         request.values,
         request.number,
@@ -175,61 +149,20 @@ async def _request_proposal(
     )
 
 
-async def _ask_proposer(
-    run: Run,
-    settings: Proposing,
-    signature: SignatureSpec,
-    values: Mapping[str, str],
-    number: int | str,
-    path: str,
-    *,
-    temperature: float,
-) -> str | None:
-    """Return the only output of ``signature``; ``None`` if there is no usable answer."""
-    sampling = Sampling(
-        temperature=temperature,
-        max_tokens=settings.max_tokens,
-        seed=run.sampling_seed("propose", path, number),
-    )
-    model = _choose_model(run, settings)
-    predictor = Predict(signature, model=model, sampling=sampling, adapter="chat")
-    (output,) = signature.outputs
-    try:
-        prediction = await predictor.acall(**values)
-    except (
-        ParseError,
-        TransportError,
-        ContextWindowError,
-        ContentFilterError,
-        TruncatedError,
-    ) as error:
-        run.note(f"a proposal for {path} failed: {error}")
-        return None
-    return str(prediction[output]).strip()
-
-
-def _choose_model(run: Run, settings: Proposing) -> Model:
-    """Return the proposer: the model in the settings, the ambient one, or the program's first."""
-    if settings.model is not None:
-        return model_from(settings.model, "proposing.model")
-    if current().lm is not None:
-        return None
-    first: Model = next(iter(run.program.predictors().values())).model
-    return first
-
-
 async def propose_improvement(
     run: Run,
+    proposer: Proposer,
     settings: Proposing,
     path: str,
     current: str,
     mistakes: Sequence[str],
     number: int | str,
-) -> str | None:
-    """Ask for a better instruction than ``current``; ``None`` if there is no usable answer.
+) -> Proposal:
+    """Ask for a better instruction than ``current``.
 
     Args:
         run: The search that this is a part of.
+        proposer: Who is asked.
         settings: How to propose.
         path: The predictor.
         current: The instruction under which the mistakes were made.
@@ -241,23 +174,40 @@ async def propose_improvement(
         "current": current,
         "mistakes": "\n\n".join(mistakes[:MOST_MISTAKES]),
     }
-    answer = await _ask_proposer(
-        run,
-        settings,
-        improve_instruction(),
-        values,
-        number,
-        path,
-        temperature=settings.temperature,
-    )
+    form = improve_instruction()
+    answer = await proposer.ask(form, values, number, path, temperature=settings.temperature)
     run.settle()
+    proposer.adapt()
     return answer
+
+
+class ProposalFilter:
+    """Decides which proposals for one predictor are tried, and counts those that are not.
+
+    Args:
+        checks: What an instruction must pass.
+        refusals: Counts the others.
+    """
+
+    def __init__(self, checks: InstructionFilter, refusals: Refusals) -> None:
+        self._checks = checks
+        self.refusals = refusals
+
+    def filter(self, proposal: Proposal) -> str | None:
+        """Return the text of a proposal that is admitted, else ``None``."""
+        text = proposal.text
+        reason = proposal.problem if text is None else self._checks.refuse(text)
+        if reason is None:
+            self.refusals.admit()
+            return text
+        self.refusals.refuse(reason, text, proposal.error)
+        return None
 
 
 def make_filter(
     run: Run, settings: Proposing, path: str, inputs: ProposerInputs
-) -> InstructionFilter:
-    """Return the filter for new instructions of the predictor at ``path``."""
+) -> ProposalFilter:
+    """Return the filter for proposals for the predictor at ``path``."""
     signature = run.program.predictors()[path].signature
     demos = inputs.demos.labeled.get(path, ())
     labels = find_labels(signature, demos)
@@ -273,4 +223,4 @@ def make_filter(
     own += {value_text(item.demo[name]) for item in demos for name in labels if name in item.demo}
     checks = InstructionFilter(settings.hygiene, training, own)
     checks.refuse(signature.instruction)  # so that the present one counts as admitted
-    return checks
+    return ProposalFilter(checks, Refusals(run, path))

@@ -25,9 +25,13 @@ from optimizers.demos.demos import Demonstrations, collect_labeled
 from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.evaluation.runner import Job, run_rows
 from optimizers.evaluation.scorer import ScoreRequest
+from optimizers.instructions.asking import Proposer, Proposing
 from optimizers.instructions.grounding import ProposerInputs, describe_mistakes
-from optimizers.instructions.hygiene import InstructionFilter
-from optimizers.instructions.proposer import Proposing, make_filter, propose_improvement
+from optimizers.instructions.proposer import (
+    ProposalFilter,
+    make_filter,
+    propose_improvement,
+)
 from optimizers.run import Run
 
 T = TypeVar("T")
@@ -93,6 +97,7 @@ class GEPA(Optimizer):
             await asyncio.to_thread(bridge.evolve, package)
         finally:
             bridge.stop()
+            bridge.say_refusals()
         return run.best
 
 
@@ -106,7 +111,8 @@ class _Bridge:
         self._pending: Future[Any] | None = None
         self._ended: BaseException | None = None
         self._tries = 0
-        self._filters: dict[str, InstructionFilter] = {}
+        self._filters: dict[str, ProposalFilter] = {}
+        self._proposer = Proposer(run, knobs.proposing, knobs.rounds)
         self._batch: type[Any] | None = None
         self._inputs = ProposerInputs(
             Demonstrations(collect_labeled(run.program, run.train), {}), ()
@@ -136,6 +142,11 @@ class _Bridge:
                 raise
         if self._ended is not None:
             raise self._ended
+
+    def say_refusals(self) -> None:
+        """Write notes on predictors for which every proposal was refused."""
+        for proposals in self._filters.values():
+            proposals.refusals.say()
 
     def stop(self) -> None:
         """End the evolution, even while it waits for a result."""
@@ -234,16 +245,12 @@ class _Bridge:
             return now
         run, settings, number = self._run, self._knobs.proposing, self._tries
         answer = self._run_on_loop(
-            lambda: propose_improvement(run, settings, path, now, mistakes, number)
+            lambda: propose_improvement(run, self._proposer, settings, path, now, mistakes, number)
         )
-        checks = self._filters.get(path)
-        if checks is None:
-            checks = self._filters[path] = make_filter(run, settings, path, self._inputs)
-        reason = "no readable answer" if answer is None else checks.refuse(answer)
-        if reason is not None or answer is None:
-            run.log("refused", {"path": path, "reason": reason, "instruction": answer})
-            return now
-        return answer
+        proposals = self._filters.get(path)
+        if proposals is None:
+            proposals = self._filters[path] = make_filter(run, settings, path, self._inputs)
+        return proposals.filter(answer) or now
 
 
 def _limit_examples(queries: float) -> float:

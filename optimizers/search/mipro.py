@@ -37,8 +37,9 @@ from optimizers.demos.teacher import (
 from optimizers.evaluation.binding import Model
 from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.evaluation.scorer import ScoreRequest
+from optimizers.instructions.asking import Proposing
 from optimizers.instructions.grounding import ProposerInputs
-from optimizers.instructions.proposer import Proposing, propose
+from optimizers.instructions.proposer import propose
 from optimizers.run import Run
 from optimizers.search.race import Race, Rules, race_work
 from optimizers.search.sizes import AUTO, FIRST_BLOCK, Auto, Sizes, sized

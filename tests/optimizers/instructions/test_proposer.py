@@ -131,7 +131,11 @@ def test_a_proposer_that_fails_leaves_the_rest_working() -> None:
     result, _ = compiled(optimizer, reply)
     assert result.certificate.verdict == "certified"
     assert "predict.demos" in result.candidate.parameters
-    assert any("a proposal for predict failed" in note.text for note in result.report.notes)
+    (note,) = [note for note in result.report.notes if "proposals for predict" in note.text]
+    assert note.warning and note.text == (
+        "3 of 3 proposals for predict were refused, because: no answer came (3); "
+        "the first: the endpoint is down"
+    )
 
 
 def test_another_model_can_propose() -> None:
