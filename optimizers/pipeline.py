@@ -32,7 +32,8 @@ from optimizers.evaluation.shared_state import SharedStateCheck
 from optimizers.events import Estimated, Finished, Progress, Reporter, StageStarted
 from optimizers.identity import data_digest, describe_knobs, metric_digest
 from optimizers.journal import Journal
-from optimizers.models.dialects import Dialects, list_models
+from optimizers.models.dialects import Dialects, Question, list_models
+from optimizers.models.roles import ModelRoles
 from optimizers.preflight import (
     Preflight,
     Probe,
@@ -85,7 +86,7 @@ async def estimated(searcher: Searcher, order: CompileRequest) -> Preflight:
             order.program, order.parts.validation, order.metric, order.seed, searcher.concurrency
         )
         _, priced = estimate_cost_from_prompts(order.program, ())
-    return _preflight(searcher, order, probe.cost, priced=priced, probe=probe)
+        return _preflight(searcher, order, probe.cost, priced=priced, probe=probe)
 
 
 @contextmanager
@@ -122,7 +123,14 @@ def _preflight(
         count_alternatives(order.program),
     )
     works = searcher.forecast(facts)
-    return forecast(works, facts, divided, cost, priced=priced, probe=probe)
+    found = forecast(works, facts, divided, cost, priced=priced, probe=probe)
+    unpriced = _list_roles(searcher, order).describe_unpriced(order.budget)
+    return found if unpriced is None else replace(found, notes=(unpriced,))
+
+
+def _list_roles(searcher: Searcher, order: CompileRequest) -> ModelRoles:
+    needed, offered = searcher.models_needed(), searcher.models_offered()
+    return ModelRoles.of(order.program, needed, offered, order.metric)
 
 
 class _Compilation:
@@ -139,6 +147,7 @@ class _Compilation:
         self._reporter = Reporter(progress, order.budget, self._ledger, journal)
         self._watched = SharedStateCheck(order.program, self._reporter.warn_once)
         self._asked = KnownModels()
+        self._roles = _list_roles(searcher, order)
         self._wrapped: dict[int, tuple[LanguageModel, Recorded]] = {}
         self._scorer = Scorer(
             order.program,
@@ -156,7 +165,10 @@ class _Compilation:
                 list_models(order.program, searcher.models_needed()), self._journal, self._reporter
             ) as dialects,
         ):
+            self._roles.check_prices(order.budget)
             self._prepare()
+            question = Question.of(order.program, order.parts.train, logprobs=False)
+            await self._roles.check_keys(question)
             await dialects.negotiate(
                 order.program, order.parts.train, searcher.signals(order.program)
             )

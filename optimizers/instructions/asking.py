@@ -180,6 +180,12 @@ async def _read(
         return Proposal(None, "no answer came", str(error)), False
 
 
+def list_proposer_models(settings: Proposing) -> tuple[LanguageModel | ModelRef | str, ...]:
+    """Return the model that proposes, as far as it is not one of the program's."""
+    model = settings.model or current().lm
+    return () if model is None else (model,)
+
+
 def choose_proposer(run: Run, settings: Proposing) -> Model:
     """Return the proposer: the model in the settings, the ambient one, or the program's first."""
     if settings.model is not None:

@@ -25,7 +25,7 @@ from optimizers.demos.demos import Demonstrations, collect_labeled
 from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.evaluation.runner import Job, run_rows
 from optimizers.evaluation.scorer import ScoreRequest
-from optimizers.instructions.asking import Proposer, Proposing
+from optimizers.instructions.asking import Proposer, Proposing, list_proposer_models
 from optimizers.instructions.grounding import ProposerInputs, describe_mistakes
 from optimizers.instructions.proposer import (
     ProposalFilter,
@@ -64,8 +64,8 @@ class GEPA(Optimizer):
     proposing: Proposing = Proposing()
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
-        """Return the proposer, if one is named."""
-        return () if self.proposing.model is None else (self.proposing.model,)
+        """Return the proposer."""
+        return list_proposer_models(self.proposing)
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Return baseline, minibatches, and the accepted candidates on validation."""

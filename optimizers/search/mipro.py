@@ -37,7 +37,7 @@ from optimizers.demos.teacher import (
 from optimizers.evaluation.binding import Model
 from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.evaluation.scorer import ScoreRequest
-from optimizers.instructions.asking import Proposing
+from optimizers.instructions.asking import Proposing, list_proposer_models
 from optimizers.instructions.grounding import ProposerInputs
 from optimizers.instructions.proposer import propose
 from optimizers.run import Run
@@ -126,7 +126,7 @@ class MIPRO(Optimizer):
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the models to choose from, the teacher and the proposer."""
-        proposer = () if self.proposing.model is None else (self.proposing.model,)
+        proposer = () if self.instructions == 0 else list_proposer_models(self.proposing)
         return (*self.models, *list_teacher_models(self.teacher), *proposer)
 
     def models_offered(self) -> tuple[LanguageModel | ModelRef | str, ...]:

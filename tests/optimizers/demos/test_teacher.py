@@ -34,7 +34,7 @@ def test_a_whole_program_can_teach(make) -> None:
     teacher = lp.Predict(Triage, instruction="Teach: read the ticket.", model=model).freeze()
     result = compile_with(make(teacher))
     assert model.calls > 0
-    assert all(request.messages[0].content.startswith("Teach:") for request in model.requests[:5])
+    assert all(request.messages[0].content.startswith("Teach:") for request in model.requests[1:6])
     assert "Teach" not in result.program.predictors()["predict"].signature.instruction
     assert result.program.predictors()["predict"].model.name == "scripted/student"
 
@@ -64,9 +64,10 @@ def test_a_teacher_keeps_its_own_demonstrations_when_it_gets_hints() -> None:
     own = lp.Example(ticket="OWN: no invoice", team="billing")
     teacher = lp.Predict(Triage, model=model, demos=[own])
     compile_with(BootstrapFewShot(teacher=teacher))
-    shown = [len([m for m in each.messages if m.role == "assistant"]) for each in model.requests]
+    runs = model.requests[1:]  # the first one only asks whether the key is accepted
+    shown = [len([m for m in each.messages if m.role == "assistant"]) for each in runs]
     assert set(shown) == {1, 7}
-    assert all("OWN: no invoice" in each.messages[1].content for each in model.requests)
+    assert all("OWN: no invoice" in each.messages[1].content for each in runs)
 
 
 @pytest.mark.parametrize("make", MEMBERS.values(), ids=MEMBERS.keys())

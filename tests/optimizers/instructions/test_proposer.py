@@ -149,8 +149,10 @@ def test_another_model_can_propose() -> None:
         "Describe what the examples are about and how inputs and outputs are related.",
         "Write a clear instruction that makes a language model do this task well.",
         "Rewrite the instruction so that the mistakes do not happen again.",
+        "Read the ticket.",
     }
-    assert writer.calls == 4
+    # One more: whether its key is accepted is found out before the other model is paid.
+    assert writer.calls == 5 and writer.requests[0].sampling.max_tokens == 16
 
 
 def test_examples_of_one_answer_stand_together_in_the_order_of_the_signature() -> None:
