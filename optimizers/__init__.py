@@ -42,8 +42,8 @@ from optimizers.events import (
     Tried,
     event_to_json,
 )
+from optimizers.instructions.asking import Proposing
 from optimizers.instructions.hygiene import Hygiene
-from optimizers.instructions.proposer import Proposing
 from optimizers.models.frugal import FrugalCascade
 from optimizers.models.router import ModelRouter, with_model
 from optimizers.models.selector import LLMSelector

@@ -19,11 +19,12 @@ from langprog.lm import LanguageModel, ModelRef
 from langprog.modules import Signal
 from langprog.runtime import run_sync
 from optimizers.budget.forecast import ForecastInputs, StageForecast
+from optimizers.estimate import run_estimate
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.pareto import OBJECTIVES, Objective
 from optimizers.events import Progress, Silent
 from optimizers.identity import OPERATIONAL
-from optimizers.pipeline import run_compile, run_estimate
+from optimizers.pipeline import run_compile
 from optimizers.preflight import Preflight
 from optimizers.report.compiled import Compiled
 from optimizers.request import CompileRequest, Examples

@@ -22,7 +22,7 @@ from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast, cut_to_budget
 from optimizers.demos.pruning import DemoPruning
 from optimizers.evaluation.candidate import Candidate
-from optimizers.instructions.proposer import Proposing
+from optimizers.instructions.asking import Proposing
 from optimizers.models.selector import LLMSelector
 from optimizers.pipeline import run_search
 from optimizers.run import Run

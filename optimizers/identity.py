@@ -54,6 +54,9 @@ def program_digest(program: Module) -> str:
         known = key.rpartition(".")[0] in predictors
         if not known or parameter.kind not in ("instruction", "demos"):
             parts[key] = repr(model_name(value) if parameter.kind == "model" else value)
+    frozen = program.frozen_parts()
+    if frozen:  # the same program gives a search less to set
+        parts["frozen parts"] = list(frozen)
     return json_digest(parts)
 
 

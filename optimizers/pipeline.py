@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from langprog import Module, using
 from langprog.errors import BudgetExceeded, InputError
 from langprog.evaluation import MetricErrors, metric_name
-from langprog.lm import Cost, LanguageModel, Ledger, ModelRef, Recorded, keep_budgets, model_from
+from langprog.lm import Cost, LanguageModel, Ledger, Recorded, keep_budgets
 from langprog.runtime import assume_schemas
-from optimizers.budget.forecast import ForecastInputs
 from optimizers.budget.plan import REPAIR_MARGIN, BudgetShare, plan_budget, subtract_spent
-from optimizers.evaluation.binding import KnownModels, bind_program, check_models
+from optimizers.demos.own_demos import describe_lost_demos
+from optimizers.estimate import list_roles, make_preflight, with_checked_models
+from optimizers.evaluation.binding import KnownModels, bind_program
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.other_forms import try_other_forms
 from optimizers.evaluation.pareto import (
@@ -33,15 +34,9 @@ from optimizers.evaluation.shared_state import SharedStateCheck
 from optimizers.events import Estimated, Finished, Progress, Reporter, StageStarted
 from optimizers.identity import data_digest, describe_knobs, metric_digest
 from optimizers.journal import Journal
-from optimizers.models.dialects import Dialects, list_models
+from optimizers.models.dialects import Dialects, Question, list_models
 from optimizers.preflight import (
-    Preflight,
-    Probe,
-    count_alternatives,
     estimate_cost_from_prompts,
-    forecast,
-    grow_cost,
-    probe_program,
 )
 from optimizers.report.compiled import Compiled
 from optimizers.report.report import (
@@ -72,62 +67,10 @@ async def run_compile(
     """Search, certify, and return the result."""
     searcher.check(request.program)
     with (
-        _with_checked_models(searcher, request.program),
+        with_checked_models(searcher, request.program),
         closing(Journal(run_dir, request.identity(searcher))) as journal,
     ):
         return await _Compilation(searcher, request, journal, progress).run()
-
-
-async def run_estimate(searcher: Searcher, request: CompileRequest) -> Preflight:
-    """Run the program on a few validation examples, and say what a compile would take."""
-    searcher.check(request.program)
-    with _with_checked_models(searcher, request.program):
-        probe = await probe_program(
-            request.program,
-            request.parts.validation,
-            request.metric,
-            request.seed,
-            searcher.concurrency,
-        )
-        _, priced = estimate_cost_from_prompts(request.program, ())
-    return _make_preflight(searcher, request, probe.cost, priced=priced, probe=probe)
-
-
-@contextmanager
-def _with_checked_models(searcher: Searcher, program: Module) -> Iterator[None]:
-    """See to it, before anything is asked, that every model is one and can be found.
-
-    A name in the program may stand for an object that the search is offered.
-    """
-    needed = [model_from(model, "a model of the optimizer") for model in searcher.models_needed()]
-    offered = [model_from(model) for model in searcher.models_offered()]
-    handed = [model for model in offered if isinstance(model, ModelRef)]
-    with using(models=handed or None):
-        check_models(program, offered, needed)
-        yield
-
-
-def _make_preflight(
-    searcher: Searcher,
-    request: CompileRequest,
-    cost: Cost,
-    *,
-    priced: bool,
-    probe: Probe | None = None,
-) -> Preflight:
-    parts, predictors = request.parts, len(request.program.predictors())
-    divided = plan_budget(request.budget, len(parts.holdout), request.program.calls_per_example())
-    searched = divided.search - divided.reserve(cost + grow_cost(cost))
-    facts = ForecastInputs(
-        predictors,
-        len(parts.train),
-        len(parts.validation),
-        searched.count_of(cost),
-        None if probe is None else probe.right,
-        count_alternatives(request.program),
-    )
-    works = searcher.forecast(facts)
-    return forecast(works, facts, divided, cost, priced=priced, probe=probe)
 
 
 class _Compilation:
@@ -144,6 +87,7 @@ class _Compilation:
         self._reporter = Reporter(progress, request.budget, self._ledger, journal)
         self._watched = SharedStateCheck(request.program, self._reporter.warn_once)
         self._asked = KnownModels()
+        self._roles = list_roles(searcher, request)
         self._wrapped: dict[int, tuple[LanguageModel, Recorded]] = {}
         self._scoring = Scoring(
             request.metric,
@@ -168,7 +112,10 @@ class _Compilation:
                 self._reporter,
             ) as dialects,
         ):
+            self._roles.check_prices(request.budget)
             self._prepare()
+            question = Question.of(request.program, request.parts.train, logprobs=False)
+            await self._roles.check_keys(question)
             await dialects.negotiate(
                 request.program, request.parts.train, searcher.signals(request.program)
             )
@@ -177,6 +124,9 @@ class _Compilation:
 
     async def _search_and_certify(self) -> Compiled:
         candidate, tally = await self._search()
+        lost = describe_lost_demos(self._request.program, candidate)
+        if lost is not None:
+            self._reporter.note(lost)
         begun = self._journal.meter.read()
         certificate, pairs = await self._certify(candidate, tally)
         certified = self._journal.meter.read() - begun
@@ -231,6 +181,9 @@ class _Compilation:
         for note in parts.notes:
             self._reporter.note(note, warning=True)
         self._watched.say_hidden()
+        frozen = self._request.program.frozen_parts()
+        if frozen:
+            self._reporter.note(f"frozen, so left as they are: {', '.join(frozen)}")
         self._estimate()
         few = explain_too_few(self._plan.certified_rows)
         if few is not None:
@@ -256,7 +209,7 @@ class _Compilation:
         """
         request = self._request
         cost, priced = estimate_cost_from_prompts(request.program, request.parts.validation)
-        found = _make_preflight(self._searcher, request, cost, priced=priced)
+        found = make_preflight(self._searcher, request, cost, priced=priced)
         if found.refusal is not None:
             raise InputError(found.refusal)
         self._preflight = found

@@ -81,6 +81,7 @@ class Preflight:
         detectable: Smallest gain that it sees four times in five.
         probe: What was measured; ``None`` where nothing was run.
         refusal: Why this is not worth starting, or ``None``.
+        notes: What else to know: models without a price.
     """
 
     stages: tuple[StageCost, ...]
@@ -90,6 +91,7 @@ class Preflight:
     detectable: float
     probe: Probe | None = None
     refusal: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def calls(self) -> Range:
@@ -117,7 +119,7 @@ class Preflight:
         )
         if self.candidates.high:
             said.append(f"this buys {self.candidates} candidates")
-        return said
+        return [*said, *self.notes]
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""

@@ -76,6 +76,12 @@ class CompileRequest:
         """
         if not isinstance(program, Module) or not program.predictors():
             raise InputError("there is nothing to compile: the program has no predictor")
+        frozen = program.frozen_parts()
+        if all(key.rpartition(".")[0] in frozen for key in program.parameters()):
+            raise InputError(
+                f"there is nothing to compile: every part with a parameter is frozen "
+                f"({', '.join(frozen)}); build the program with a part that is not"
+            )
         if accept not in ACCEPTED:
             raise InputError(f"accept is 'certified' or 'best', not {accept!r}")
         check_metric(metric)

@@ -38,6 +38,11 @@ class Around(Module):
         """The module that determines inputs and outputs."""
 
     @property
+    def retries(self) -> bool:
+        """Whether a later call of a part replaces an earlier one: yes, one answer is returned."""
+        return True
+
+    @property
     def inputs(self) -> Mapping[str, FieldSpec]:
         """Input fields by name: those of the module inside."""
         return self.inner.inputs

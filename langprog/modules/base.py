@@ -175,6 +175,11 @@ class Module(Tree):
             part.calls_per_example() for part in self.children().values()
         )
 
+    @property
+    def retries(self) -> bool:
+        """Whether a later call of a part replaces an earlier one, as in a vote or a revision."""
+        return False
+
     def alternative_steps(self) -> tuple[Module, ...]:
         """Return parts that are alternatives: one of them gives the answer."""
         return ()
@@ -188,7 +193,7 @@ class Module(Tree):
 
         Private ones are kept only if they are text, a number or a bool: others are mostly caches.
         """
-        own = {*self.own_parameters(), "_frozen", ORIGIN}
+        own = {*self.own_parameters(), "_frozen", "_frozen_part", ORIGIN}
         return {
             name: value
             for name, value in sorted(vars(self).items())

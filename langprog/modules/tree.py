@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
@@ -36,6 +36,8 @@ class Tree(ModuleBase):
     """The part of every module that lists, copies and freezes its tree."""
 
     _frozen: bool = False
+    # Frozen on its own, not only together with the whole program.
+    _frozen_part: bool = False
 
     # --- the parts -----------------------------------------------------------------------------
 
@@ -189,13 +191,54 @@ class Tree(ModuleBase):
             wanted.setdefault(path, {})[name] = value
         modules = self.named_modules()
         changes = {id(modules[path]): own for path, own in wanted.items()}
-        return self._rebuild(changes, {}, freeze=self._frozen)
+        return self._rebuild(changes, {})
 
     # --- copies --------------------------------------------------------------------------------
 
-    def freeze(self) -> Self:
-        """Return a copy that cannot be changed."""
-        return self._rebuild({}, {}, freeze=True)
+    def freeze(self, *paths: str) -> Self:
+        """Return a frozen copy, or a copy in which only some parts are frozen.
+
+        No attribute of a frozen module can be set. A search still improves a program that is
+        frozen as a whole, as every compiled one is, but leaves frozen parts as they are::
+
+            program = Support().freeze("retriever", "judge")
+
+        A module that was frozen before it became a part is a frozen part as well.
+
+        Args:
+            *paths: Parts, as ``named_modules()`` names them, each with everything inside it; the
+                name of a list or dict stands for all its modules. Left out: the whole program.
+
+        Raises:
+            InputError: The program has no such part.
+        """
+        marked = set(self.frozen_parts())
+        modules = self.named_modules()
+        for path in paths:
+            inside = (f"{path}.", f"{path}[")
+            parts = [each for each in modules if each == path or each.startswith(inside)]
+            if not parts or path == self.root_name():
+                known = ", ".join(each for each in modules if modules[each] is not self)
+                raise InputError(
+                    f"the program has no part {path!r} to freeze; its parts are: {known or 'none'}"
+                )
+            marked.update(parts)
+        ids = {id(modules[path]) for path in marked}
+        return self._rebuild({}, {}, frozen_parts=ids, freeze=not paths)
+
+    def frozen_parts(self) -> tuple[str, ...]:
+        """Return the paths of the modules that a search leaves as they are.
+
+        Being frozen as a whole does not count, nor does having been a frozen part of another
+        program.
+        """
+        if self._frozen_part:
+            return ()
+        return tuple(
+            path
+            for path, module in self.named_modules().items()
+            if module._frozen_part or (module._frozen and not self._frozen)
+        )
 
     @property
     def frozen(self) -> bool:
@@ -203,7 +246,12 @@ class Tree(ModuleBase):
         return self._frozen
 
     def _rebuild(
-        self, changes: Mapping[int, Mapping[str, Any]], done: dict[int, Any], *, freeze: bool
+        self,
+        changes: Mapping[int, Mapping[str, Any]],
+        done: dict[int, Any],
+        *,
+        frozen_parts: Set[int] = frozenset(),
+        freeze: bool = False,
     ) -> Self:
         # `done` keeps an object that appears in two places one object in the copy.
         known = done.get(id(self))
@@ -211,7 +259,7 @@ class Tree(ModuleBase):
             assert isinstance(known, type(self))
             return known
         children = {
-            name: child._rebuild(changes, done, freeze=freeze)
+            name: child._rebuild(changes, done, frozen_parts=frozen_parts, freeze=freeze)
             for name, child in self.children().items()
         }
         if type(self).with_children is Tree.with_children:
@@ -221,7 +269,10 @@ class Tree(ModuleBase):
         if id(self) in changes:
             object.__setattr__(new, "_frozen", False)
             new = new.with_own_parameters(changes[id(self)])
-        object.__setattr__(new, "_frozen", freeze)
+        part = self._frozen_part or id(self) in frozen_parts
+        object.__setattr__(new, "_frozen", freeze or part or self._frozen)
+        if part:
+            object.__setattr__(new, "_frozen_part", True)
         keep_origin(self, new)
         done[id(self)] = new
         return new

@@ -1,1 +1,1 @@
-"""Demonstrations: from labels, from runs that the metric accepts, and sets of both."""
+"""Demonstrations from labels, from runs that the metric accepts, and sets of both."""

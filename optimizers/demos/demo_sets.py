@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 from langprog import Example
 from langprog.signature import SignatureSpec
-from optimizers.demos.demos import DemoSet, Pool, drawn
+from optimizers.demos.demos import Demonstrations, DemoSet, draw_demos, drop_known
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """How many demonstrations of which sort a set has."""
+class DemoSetSpec:
+    """How many demonstrations of each kind a set has."""
 
     bootstrapped: int
     labeled: int
 
     @property
     def label(self) -> str:
-        """The recipe in a few words."""
+        """A short description."""
         if not self.bootstrapped and not self.labeled:
             return "none"
         parts = []
@@ -31,67 +31,86 @@ class Recipe:
         return " + ".join(parts)
 
 
-def recipes(count: int, most: int) -> list[Recipe]:
-    """Return ``count`` recipes of up to ``most`` demonstrations, plain ones first.
+def list_set_specs(count: int, most: int) -> list[DemoSetSpec]:
+    """Return ``count`` specs for sets of up to ``most`` demonstrations, simple ones first.
 
     None at all, labels alone, good runs alone, both; then the same in other sizes, so that a
-    search can find out how many are worth their tokens.
+    search can learn how many are worth their tokens.
     """
     half = max(1, most // 2)
     cycle = [
-        Recipe(0, most),
-        Recipe(half, half),
-        Recipe(most, 0),
-        Recipe(0, half),
-        Recipe(half, 0),
-        Recipe(max(1, most // 4), most - max(1, most // 4)),
+        DemoSetSpec(0, most),
+        DemoSetSpec(half, half),
+        DemoSetSpec(most, 0),
+        DemoSetSpec(0, half),
+        DemoSetSpec(half, 0),
+        DemoSetSpec(max(1, most // 4), most - max(1, most // 4)),
     ]
-    return [Recipe(0, 0), *(cycle[index % len(cycle)] for index in range(max(0, count - 1)))]
+    rest = (cycle[index % len(cycle)] for index in range(max(0, count - 1)))
+    return [DemoSetSpec(0, 0), *rest]
 
 
-def demo_set(
-    pool: Pool,
+def draw_set(
+    demos: Demonstrations,
     path: str,
     signature: SignatureSpec,
     *,
     bootstrapped: int,
     labeled: int,
     rng: random.Random,
+    own: DemoSet = (),
 ) -> DemoSet:
     """Draw one set for the predictor at ``path``: from good runs first, then from labels.
 
-    What the good runs do not give, the labels fill up. No training example is shown twice.
+    Labels make up for good runs that are missing. No training example gives both, and none of
+    ``own`` appears twice.
+
+    Args:
+        demos: What to draw from.
+        path: The predictor.
+        signature: Its signature.
+        bootstrapped: Most demonstrations from good runs.
+        labeled: Most labelled demonstrations beside them.
+        rng: Decides the draw.
+        own: Demonstrations that the set begins with; they count toward its size.
     """
-    runs = drawn(pool.traced.get(path, ()), bootstrapped, signature, rng)
-    used = {one.source for one in runs}
-    rest = [one for one in pool.labelled.get(path, ()) if one.source not in used]
-    labels = drawn(rest, labeled + bootstrapped - len(runs), signature, rng)
-    mixed = [one.demo for one in (*runs, *labels)]
+    size = max(0, bootstrapped + labeled - len(own))
+    traced = drop_known(demos.traced.get(path, ()), own, signature)
+    runs = draw_demos(traced, min(bootstrapped, size), signature, rng)
+    used = {item.source for item in runs}
+    unused = [item for item in demos.labeled.get(path, ()) if item.source not in used]
+    labels = draw_demos(drop_known(unused, own, signature), size - len(runs), signature, rng)
+    mixed = [item.demo for item in (*runs, *labels)]
     rng.shuffle(mixed)
-    return tuple(mixed)
+    return (*own, *mixed)
 
 
-def distinct_sets(
-    pool: Pool,
+def draw_distinct_sets(
+    demos: Demonstrations,
     path: str,
     signature: SignatureSpec,
-    wanted: Sequence[Recipe],
+    specs: Sequence[DemoSetSpec],
     now: Sequence[Example],
     rng: random.Random,
+    own: DemoSet = (),
 ) -> list[tuple[DemoSet, str]]:
-    """Return sets with their labels: what the predictor shows ``now`` first, none twice."""
-    found: dict[tuple[str, ...], tuple[DemoSet, str]] = {_key(now): (tuple(now), "as it is")}
-    for recipe in wanted:
-        demos = demo_set(
-            pool,
+    """Return distinct sets with their labels; what the predictor shows ``now`` comes first.
+
+    Arguments as for :func:`draw_set`.
+    """
+    sets: dict[tuple[str, ...], tuple[DemoSet, str]] = {_key(now): (tuple(now), "as it is")}
+    for spec in specs:
+        drawn = draw_set(
+            demos,
             path,
             signature,
-            bootstrapped=recipe.bootstrapped,
-            labeled=recipe.labeled,
+            bootstrapped=spec.bootstrapped,
+            labeled=spec.labeled,
             rng=rng,
+            own=own,
         )
-        found.setdefault(_key(demos), (demos, recipe.label))
-    return list(found.values())
+        sets.setdefault(_key(drawn), (drawn, spec.label))
+    return list(sets.values())
 
 
 def _key(demos: Sequence[Example]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Taking out demonstrations that bring less than may be given up for a lower price."""
+"""Removes demonstrations that gain less quality than a lower price is worth."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from optimizers.run import Run
 
 @dataclass(frozen=True, kw_only=True)
 class DemoPruning(Optimizer):
-    """Give predictors the demonstrations of the input program back, as far as quality allows.
+    """Restore the input program's demonstrations, predictor by predictor, where quality allows.
 
     A part of Compiler, for cost and latency: a search for quality adds demonstrations that gain
     little, and every query pays for them.
 
     Args:
-        concurrency: Examples in work at the same time.
+        concurrency: Number of examples processed at the same time.
         objective: See :class:`Optimizer`.
         tolerance: See :class:`Optimizer`.
     """
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
-        """Return one trial for each predictor that shows more than it did."""
+        """Return one trial for each predictor that shows more than it used to."""
         most = facts.predictors * min(facts.validation, facts.queries)
         fewest = min(FIRST_RUNG, most)
         return (
@@ -35,21 +35,21 @@ class DemoPruning(Optimizer):
         )
 
     async def search(self, run: Run) -> Candidate:
-        """Try predictor after predictor, and return what is lightest."""
+        """Try one predictor after another, and return the lightest program."""
         now, base = run.start, run.materials.base
         await run.score_fully([now])
         shown = run.program.predictors()
         run.stage("final", len(shown), "the best with fewer demonstrations")
         for number, (path, predictor) in enumerate(base.predictors().items(), start=1):
             own = predictor.demos
-            if _length(shown[path].demos) > _length(own):
+            if _count_characters(shown[path].demos) > _count_characters(own):
                 label = f"{now.label}; {path} with its own demonstrations"
-                one = Candidate.of(base, {**now.parameters, f"{path}.demos": own}, label)
-                if await close(run, one, self.tolerance):
-                    now = one
+                lighter = Candidate.of(base, {**now.parameters, f"{path}.demos": own}, label)
+                if await close(run, lighter, self.tolerance):
+                    now = lighter
             run.step("final", number, len(shown))
         return now
 
 
-def _length(demos: Sequence[Example]) -> int:
+def _count_characters(demos: Sequence[Example]) -> int:
     return sum(len(str(value)) for demo in demos for value in demo.values())

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from enum import Enum
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from langprog import Example, ModelRef, Module, Sampling
 
+M = TypeVar("M", bound=Module)
 Values = Mapping[str, Any]
 
 
@@ -32,13 +33,15 @@ class Candidate:
     def of(cls, program: Module, values: Values, label: str = "") -> Candidate:
         """Return the candidate that sets ``values``, without those that ``program`` has already.
 
-        Two ways to the same program are so one candidate.
+        Two ways to the same program are so one candidate. Values of frozen parts are left out:
+        no search changes one.
         """
-        now = program.parameters()
+        now, frozen = program.parameters(), program.frozen_parts()
         changed = {
             key: values[key]
             for key in sorted(values)
-            if key not in now or now[key].value != values[key]
+            if (key not in now or now[key].value != values[key])
+            and key.rpartition(".")[0] not in frozen
         }
         if not changed:
             return cls()
@@ -75,6 +78,21 @@ class Candidate:
     def weight(self) -> tuple[int, int]:
         """How much it changes: parameters, then characters; of equals the lighter is better."""
         return len(self.parameters), len(json.dumps(self.to_json()))
+
+
+def tunable_predictors(program: Module) -> dict[str, Any]:
+    """Return the predictors that a search may change, by path: all that are not frozen."""
+    frozen = program.frozen_parts()
+    predictors = program.predictors().items()
+    return {path: predictor for path, predictor in predictors if path not in frozen}
+
+
+def tunable_modules(program: Module, kind: type[M]) -> dict[str, M]:
+    """Return the modules of a class that a search may change, by path."""
+    frozen = program.frozen_parts()
+    return {
+        path: module for path, module in program.modules_of(kind).items() if path not in frozen
+    }
 
 
 def parameter_to_json(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from optimizers.evaluation.runner import Job, run_rows
 from optimizers.evaluation.scoring import Scoring
 
 # Demonstrations of fewer characters fit wherever the bare prompt does.
-SHORT = 2_000
+SHORT = 500
 
 
 class ContextFit:
@@ -29,7 +30,8 @@ class ContextFit:
         self._program = program
         self._longest = max(examples, key=lambda example: len(str(example.to_dict())))
         self._scoring = scoring
-        self._fits = SHORT
+        self._fits: float = SHORT
+        self._too_long = math.inf
 
     async def halve_until_it_fits(self, candidate: Candidate) -> tuple[Candidate, str]:
         """Return a candidate that fits, and what was done to it in words, empty where nothing.
@@ -41,10 +43,14 @@ class ContextFit:
         shown = count_demos(program)
         said = ""
         while (length := measure_demos(program)) > self._fits:
-            (rows,) = await run_rows([Job(program, [self._longest])], self._scoring, 1)
-            if not is_too_long(rows[0]):
-                self._fits = length
-                break
+            if length < self._too_long:
+                (rows,) = await run_rows([Job(program, [self._longest])], self._scoring, 1)
+                if not is_too_long(rows[0]):
+                    self._fits = length
+                    break
+                self._too_long = length
+                # So small a window makes even short demonstrations worth a try.
+                self._fits = self._fits if self._fits > SHORT else 0.0
             candidate = self._halve(candidate, program)
             program = candidate.apply(self._program)
             said = (

@@ -23,7 +23,7 @@ from langprog.modules import (
 )
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
-from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.candidate import Candidate, tunable_modules
 from optimizers.evaluation.pareto import Objective
 from optimizers.models.choice import front, not_worse, spread
 from optimizers.models.observed import Observed, decision, observed, step_rows
@@ -113,7 +113,7 @@ class FrugalCascade(Optimizer):
 
     def check(self, program: Module) -> None:
         """Refuse a program without a cascade."""
-        if not program.modules_of(Cascade):
+        if not tunable_modules(program, Cascade):
             raise InputError(
                 "the program has no Cascade: wrap it, lp.Cascade.over(program, [cheap, dear])"
             )
@@ -129,7 +129,7 @@ class FrugalCascade(Optimizer):
 
     async def search(self, run: Run) -> Candidate:
         """Fit cascade after cascade."""
-        paths = list(run.program.modules_of(Cascade))
+        paths = list(tunable_modules(run.program, Cascade))
         self._see_size(run)
         if not math.isinf(run.queries_left()):
             run.scorer.narrow(self._examples(run, paths))
@@ -141,7 +141,7 @@ class FrugalCascade(Optimizer):
 
     def _examples(self, run: Run, paths: Sequence[str]) -> int:
         """Return how many validation examples the budget pays for."""
-        cascades = run.program.modules_of(Cascade)
+        cascades = tunable_modules(run.program, Cascade)
         queries = 0
         for path in paths:
             cascade = cascades[path]

@@ -13,7 +13,7 @@ from langprog.evaluation import Metric, Row
 from langprog.runtime import run_sync
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
-from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.candidate import Candidate, tunable_modules
 from optimizers.evaluation.pareto import Objective
 from optimizers.evaluation.runner import Job, run_rows
 from optimizers.evaluation.scorer import check_prices
@@ -80,14 +80,14 @@ class ModelRouter(Optimizer):
 
     def check(self, program: Module) -> None:
         """Refuse a program without a route."""
-        if not program.modules_of(Route):
+        if not tunable_modules(program, Route):
             raise InputError(
                 "the program has no Route: wrap it, lp.Route.over(program, [cheap, dear])"
             )
 
     async def search(self, run: Run) -> Candidate:
         """Fit route after route."""
-        paths = list(run.program.modules_of(Route))
+        paths = list(tunable_modules(run.program, Route))
         if not math.isinf(run.queries_left()):
             run.scorer.narrow(max(1, int(0.4 * run.queries_left() / len(paths))))
         found = run.start

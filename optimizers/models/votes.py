@@ -15,7 +15,7 @@ from langprog.modules import answer_key
 from langprog.runtime import sample_draw
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
-from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.candidate import Candidate, tunable_modules
 from optimizers.evaluation.scorer import average_cost
 from optimizers.models.judging import Verdicts, best_judged, judged_rows
 from optimizers.models.observed import step_rows
@@ -202,7 +202,7 @@ class _Voting:
 
 
 def _voting(program: Module) -> dict[str, _Voting]:
-    votes, judged = program.modules_of(Vote), program.modules_of(BestOf)
+    votes, judged = tunable_modules(program, Vote), tunable_modules(program, BestOf)
     both = {
         **{path: _Voting(each.temperature, each.on) for path, each in votes.items()},
         **{path: _Voting(each.temperature, judged=each) for path, each in judged.items()},

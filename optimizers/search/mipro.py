@@ -19,13 +19,27 @@ from langprog.runtime import current
 from langprog.signature import SignatureSpec
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
-from optimizers.demos.demo_sets import distinct_sets, recipes
-from optimizers.demos.demos import Pool, Shown, labelled, labels_of
-from optimizers.demos.rollouts import rollout_queries, rollouts
+from optimizers.demos.demo_sets import draw_distinct_sets, list_set_specs
+from optimizers.demos.demos import (
+    Demonstrations,
+    SourcedDemo,
+    collect_labeled,
+    find_labels,
+)
+from optimizers.demos.own_demos import keep_own_demos
+from optimizers.demos.rollouts import forecast_rollouts, run_rollouts
+from optimizers.demos.teacher import (
+    Teacher,
+    check_teacher,
+    check_teacher_inputs,
+    list_teacher_models,
+)
 from optimizers.evaluation.binding import Model
-from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.evaluation.scorer import ScoreRequest
-from optimizers.instructions.proposer import Material, Proposing, proposals
+from optimizers.instructions.asking import Proposing, list_proposer_models
+from optimizers.instructions.grounding import ProposerInputs
+from optimizers.instructions.proposer import propose
 from optimizers.run import Run
 from optimizers.search.race import Race, Rules, race_work
 from optimizers.search.sizes import AUTO, FIRST_BLOCK, Auto, Sizes, sized
@@ -44,11 +58,13 @@ class Demonstrating:
         sets: Sets for each predictor; ``None`` leaves it to ``auto``, 0 searches none.
         most: Demonstrations in a set at most; ``None``: two for every label, 6 to 16.
         threshold: Lowest score of a good run; see BootstrapFewShot.
+        keep_demos: Whether demonstrations that came with the program stay; see BootstrapFewShot.
     """
 
     sets: int | None = None
     most: int | None = None
     threshold: float | None = None
+    keep_demos: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +96,8 @@ class MIPRO(Optimizer):
             cuts them down to what it pays for.
         models: Models that each predictor may use beside its own.
         instructions: Proposals for each predictor; ``None`` leaves it to ``auto``, 0: none.
-        teacher: Model that does the runs for demonstrations; the program's own if left out.
+        teacher: Model or program that does the runs for demonstrations; the program itself if
+            left out.
         proposing: How instructions are proposed.
         demonstrating: How sets of demonstrations are made.
         searching: How the choices are searched.
@@ -90,7 +107,7 @@ class MIPRO(Optimizer):
     auto: Auto = "light"
     models: Sequence[str | ModelRef | LanguageModel] = ()
     instructions: int | None = None
-    teacher: str | ModelRef | LanguageModel | None = None
+    teacher: Teacher = None
     proposing: Proposing = Proposing()
     demonstrating: Demonstrating = Demonstrating()
     searching: Searching = Searching()
@@ -103,13 +120,14 @@ class MIPRO(Optimizer):
             raise InputError(f"models is a list of models: models=[{self.models!r}]")
 
     def check(self, program: Module) -> None:
-        """Refuse a program whose modules offer what cannot be set on them."""
+        """Refuse a program whose modules offer what cannot be set on them, or a wrong teacher."""
         module_choices(program)
+        check_teacher(self.teacher, program)
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the models to choose from, the teacher and the proposer."""
-        more = (self.teacher, self.proposing.model)
-        return (*self.models, *(model for model in more if model is not None))
+        proposer = () if self.instructions == 0 else list_proposer_models(self.proposing)
+        return (*self.models, *list_teacher_models(self.teacher), *proposer)
 
     def models_offered(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the models to choose from."""
@@ -129,7 +147,7 @@ class MIPRO(Optimizer):
         return (
             StageForecast("prepare", Range(sizes.validation, sizes.validation)),
             StageForecast(
-                "bootstrap", rollout_queries(facts, sizes.rollouts // 2, sizes.rollouts)
+                "bootstrap", forecast_rollouts(facts, sizes.rollouts // 2, sizes.rollouts)
             ),
             StageForecast("propose", proposals=Range(0.8, 1.0).times(asks)),
             *race_work(self._rules(sizes), sizes.validation, 2 * facts.predictors),
@@ -137,6 +155,7 @@ class MIPRO(Optimizer):
 
     async def search(self, run: Run) -> Candidate:
         """Score the baseline, learn from runs, propose, race."""
+        check_teacher_inputs(self.teacher, run.train)
         run.stage("prepare", 1, "the program as it is on validation")
         # A first block says what a query takes, on which all sizes depend where there is a cap.
         block = range(min(self.searching.first_block, run.scorer.size))
@@ -152,7 +171,7 @@ class MIPRO(Optimizer):
             return run.start
         material = await self._material(run, sizes)
         texts = await self._proposals(run, sizes, material)
-        space = self._space(run, sizes, material.pool, texts)
+        space = self._space(run, sizes, material.demos, texts)
         run.log("space", {choice.key: len(choice.values) for choice in space.choices})
         if space.size > 1:
             await Race(run, space, self._rules(sizes)).finish()
@@ -176,34 +195,38 @@ class MIPRO(Optimizer):
             finalists=sizes.finalists if asked.finalists is None else asked.finalists,
         )
 
-    async def _material(self, run: Run, sizes: Sizes) -> Material:
+    async def _material(self, run: Run, sizes: Sizes) -> ProposerInputs:
         if self.instructions == 0 and self.demonstrating.sets == 0:
-            return Material(Pool({}, {}), ())  # models alone: nothing is to be learnt from runs
-        done = await rollouts(
+            # Models alone: there is nothing to learn from runs.
+            return ProposerInputs(Demonstrations({}, {}), ())
+        rollouts = await run_rollouts(
             run,
             wanted=sizes.rollouts // 2,
             most=sizes.rollouts,
-            teacher=None if self.teacher is None else model_from(self.teacher, "teacher="),
+            teacher=self.teacher,
             threshold=self.demonstrating.threshold,
         )
-        pool = Pool(labelled(run.program, run.train), done.traced(run.program))
-        return Material(pool, done.rows)
+        demos = Demonstrations(
+            collect_labeled(run.program, run.train), rollouts.collect_demos(run.program)
+        )
+        return ProposerInputs(demos, rollouts.rows)
 
     async def _proposals(
-        self, run: Run, sizes: Sizes, material: Material
+        self, run: Run, sizes: Sizes, material: ProposerInputs
     ) -> Mapping[str, Sequence[str]]:
         count = sizes.instructions if self.instructions is None else self.instructions
-        predictors = len(run.program.predictors())
+        predictors = len(tunable_predictors(run.program))
         if count == 0 or not run.affords(0, calls=2.2 * (count + 1) * predictors):
             return {}
-        return await proposals(run, self.proposing, material, count)
+        return await propose(run, self.proposing, material, count)
 
     def _space(
-        self, run: Run, sizes: Sizes, pool: Pool, texts: Mapping[str, Sequence[str]]
+        self, run: Run, sizes: Sizes, demos: Demonstrations, texts: Mapping[str, Sequence[str]]
     ) -> Space:
         sets = sizes.demo_sets if self.demonstrating.sets is None else self.demonstrating.sets
+        own = keep_own_demos(run, self.demonstrating.keep_demos)
         choices = []
-        for path, predictor in run.program.predictors().items():
+        for path, predictor in tunable_predictors(run.program).items():
             signature = predictor.signature
             instructions = [signature.instruction, *texts.get(path, ())]
             choices.append(
@@ -214,17 +237,18 @@ class MIPRO(Optimizer):
                 )
             )
             if sets:
-                found = distinct_sets(
-                    pool,
+                found = draw_distinct_sets(
+                    demos,
                     path,
                     signature,
-                    recipes(sets, self._most(signature, pool.labelled[path])),
+                    list_set_specs(sets, self._most(signature, demos.labeled[path])),
                     predictor.demos,
                     run.rng("demo sets", path),
+                    own[path],
                 )
                 choices.append(
                     Choice(
-                        f"{path}.demos", [demos for demos, _ in found], [name for _, name in found]
+                        f"{path}.demos", [each for each, _ in found], [name for _, name in found]
                     )
                 )
             choices.append(self._models(path, predictor.model))
@@ -237,8 +261,8 @@ class MIPRO(Optimizer):
         values = [now, *(model for other, model in others.items() if other != name)]
         return Choice(f"{path}.model", values, [str(value) for value in values])
 
-    def _most(self, signature: SignatureSpec, shown: Sequence[Shown]) -> int:
+    def _most(self, signature: SignatureSpec, shown: Sequence[SourcedDemo]) -> int:
         if self.demonstrating.most is not None:
             return self.demonstrating.most
-        labels = labels_of(signature, shown)
+        labels = find_labels(signature, shown)
         return max(FEWEST_SHOWN, min(MOST_SHOWN, 2 * max(labels.values(), default=0)))

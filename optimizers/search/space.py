@@ -45,7 +45,10 @@ def module_choices(program: Module) -> list[Choice]:
             itself, or values that are no plain data.
     """
     choices = []
+    frozen = program.frozen_parts()
     for path, module in program.named_modules().items():
+        if path in frozen:
+            continue
         known = module.own_parameters()
         place = f"the search space of {path} ({type(module).__name__})"
         space = module.search_space()

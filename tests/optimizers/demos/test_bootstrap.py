@@ -10,8 +10,14 @@ from langprog.evaluation import Row, Score
 from langprog.lm import Request
 from langprog.modules import RunUsage
 from optimizers import BootstrapFewShot, LabeledFewShot, Optimizer
-from optimizers.demos.demo_sets import distinct_sets, recipes
-from optimizers.demos.demos import Pool, Shown, drawn, labelled, passing
+from optimizers.demos.demo_sets import draw_distinct_sets, list_set_specs
+from optimizers.demos.demos import (
+    Demonstrations,
+    SourcedDemo,
+    collect_labeled,
+    draw_demos,
+    select_passing,
+)
 from tests.optimizers.simulated import (
     TEAMS,
     Triage,
@@ -41,41 +47,41 @@ def compiled(optimizer: Optimizer, program: lp.Module, reply=None, metric=all_ri
 
 
 def test_labelled_demonstrations_reach_the_middle_of_a_pipeline() -> None:
-    shown = labelled(two_modules(), tickets(4))
+    shown = collect_labeled(two_modules(), tickets(4))
     assert shown["urgent"][0].demo.to_dict() == {
         "ticket": tickets(1)[0].ticket,
         "team": "billing",
         "urgent": True,
     }
     without_team = [example.without("team") for example in tickets(4)]
-    assert labelled(two_modules(), without_team)["urgent"] == ()
+    assert collect_labeled(two_modules(), without_team)["urgent"] == ()
 
 
 def test_a_demonstration_may_lack_reasoning_and_nothing_else() -> None:
     examples = [lp.Example(ticket=f"t{number}", team="billing") for number in range(3)]
     reasoned = lp.ChainOfThought("ticket -> team")
-    assert len(labelled(reasoned, examples)["predict"]) == 3
+    assert len(collect_labeled(reasoned, examples)["predict"]) == 3
     more = lp.ChainOfThought("ticket -> team, urgent: bool")
-    assert labelled(more, examples)["predict"] == ()
+    assert collect_labeled(more, examples)["predict"] == ()
 
 
 def test_a_draw_covers_the_labels_and_repeats_nothing() -> None:
-    shown = labelled(one_module(), [*tickets(40), *tickets(40)])["predict"]
+    shown = collect_labeled(one_module(), [*tickets(40), *tickets(40)])["predict"]
     for seed in range(5):
-        picked = drawn(shown, 6, SPEC, random.Random(seed))
-        assert Counter(one.demo.team for one in picked) == dict.fromkeys(TEAMS, 2)
-        assert len({one.source for one in picked}) == 6
-    assert len(drawn(shown, 1000, SPEC, random.Random(0))) == 40
+        picked = draw_demos(shown, 6, SPEC, random.Random(seed))
+        assert Counter(item.demo.team for item in picked) == dict.fromkeys(TEAMS, 2)
+        assert len({item.source for item in picked}) == 6
+    assert len(draw_demos(shown, 1000, SPEC, random.Random(0))) == 40
 
 
 def test_labels_that_the_type_does_not_name_are_covered_too() -> None:
     spec = lp.Predict("text -> kind").signature
     shown = [
-        Shown(lp.Example(text=str(number), kind="rare" if number % 10 == 0 else "usual"), "")
+        SourcedDemo(lp.Example(text=str(number), kind="rare" if number % 10 == 0 else "usual"), "")
         for number in range(40)
     ]
-    picked = drawn(shown, 4, spec, random.Random(0))
-    assert Counter(one.demo.kind for one in picked) == {"rare": 2, "usual": 2}
+    picked = draw_demos(shown, 4, spec, random.Random(0))
+    assert Counter(item.demo.kind for item in picked) == {"rare": 2, "usual": 2}
 
 
 @pytest.mark.parametrize(
@@ -89,20 +95,22 @@ def test_labels_that_the_type_does_not_name_are_covered_too() -> None:
     ],
 )
 def test_which_runs_are_good_enough(values, threshold, kept) -> None:
-    found = passing([row(value) for value in values], threshold, (0.0, 1.0))
-    assert [one.score.value for one in found if one.score is not None] == kept
+    chosen = select_passing([row(value) for value in values], threshold, (0.0, 1.0))
+    assert [passed.score.value for passed in chosen if passed.score is not None] == kept
 
 
 def test_a_row_without_an_example_that_looks_secret() -> None:
     hidden = lp.Example(ticket="my key is sk-abcdefghijklmnopqrstuvwx", team="billing")
-    shown = labelled(one_module(), [*tickets(3), hidden])["predict"]
+    shown = collect_labeled(one_module(), [*tickets(3), hidden])["predict"]
     assert len(shown) == 3
 
 
 def test_demo_sets_are_different_and_begin_with_what_there_is() -> None:
-    pool = Pool(labelled(one_module(), tickets(30)), {"predict": ()})
+    everything = Demonstrations(collect_labeled(one_module(), tickets(30)), {"predict": ()})
     now = (tickets(1, 500)[0].without("urgent"),)
-    sets = distinct_sets(pool, "predict", SPEC, recipes(6, 6), now, random.Random(1))
+    sets = draw_distinct_sets(
+        everything, "predict", SPEC, list_set_specs(6, 6), now, random.Random(1)
+    )
     assert sets[0][0] == now
     assert () in [demos for demos, _ in sets]
     assert len({demos for demos, _ in sets}) == len(sets)

@@ -5,7 +5,7 @@ from langprog.errors import ServerError
 from langprog.lm import Request
 from optimizers import MIPRO, Demonstrating, Hygiene, Proposing, Searching
 from optimizers.evaluation.wording import example_text, mistake_text, program_text, task_text
-from optimizers.instructions.proposer import by_answer
+from optimizers.instructions.grounding import group_by_answer
 from tests.optimizers.simulated import (
     GOOD,
     TEAMS,
@@ -108,9 +108,9 @@ def test_refused_proposals_are_logged_with_the_reason_and_never_tried() -> None:
         return always(0.5)(request)
 
     result, model = compiled(instructions_only(3), reply)
-    refused = [one["data"] for one in result.report.decisions if one["what"] == "refused"]
+    refused = [entry["data"] for entry in result.report.decisions if entry["what"] == "refused"]
     assert len(refused) == 3
-    assert all("speaks of the search" in one["reason"] for one in refused)
+    assert all("speaks of the search" in entry["reason"] for entry in refused)
     assert not result.candidate.parameters
     assert not any("accuracy" in request.messages[0].content for request in model.requests)
 
@@ -131,7 +131,11 @@ def test_a_proposer_that_fails_leaves_the_rest_working() -> None:
     result, _ = compiled(optimizer, reply)
     assert result.certificate.verdict == "certified"
     assert "predict.demos" in result.candidate.parameters
-    assert any("a proposal for predict failed" in note.text for note in result.report.notes)
+    (note,) = [note for note in result.report.notes if "proposals for predict" in note.text]
+    assert note.warning and note.text == (
+        "3 of 3 proposals for predict were refused, because: no answer came (3); "
+        "the first: the endpoint is down"
+    )
 
 
 def test_another_model_can_propose() -> None:
@@ -145,17 +149,19 @@ def test_another_model_can_propose() -> None:
         "Describe what the examples are about and how inputs and outputs are related.",
         "Write a clear instruction that makes a language model do this task well.",
         "Rewrite the instruction so that the mistakes do not happen again.",
+        "Read the ticket.",
     }
-    assert writer.calls == 4
+    # One more: whether its key is accepted is found out before the other model is paid.
+    assert writer.calls == 5 and writer.requests[0].sampling.max_tokens == 16
 
 
 def test_examples_of_one_answer_stand_together_in_the_order_of_the_signature() -> None:
     signature = one_module().signature
     examples = [lp.Example(ticket=str(n), team=TEAMS[n % 3]) for n in range(6)]
     examples.append(lp.Example(ticket="unlabelled"))
-    found = by_answer(signature, examples)
-    assert [one.get("team") for one in found] == [team for team in TEAMS for _ in "12"] + [None]
-    assert [one.ticket for one in found if one.get("team") == TEAMS[0]] == ["0", "3"]
+    chosen = group_by_answer(signature, examples)
+    assert [item.get("team") for item in chosen] == [team for team in TEAMS for _ in "12"] + [None]
+    assert [item.ticket for item in chosen if item.get("team") == TEAMS[0]] == ["0", "3"]
     free = lp.Predict("question -> answer").signature
     answers = [lp.Example(question="?", answer=text) for text in "bca"]
-    assert by_answer(free, answers) == answers
+    assert group_by_answer(free, answers) == answers
