@@ -136,7 +136,7 @@ KEY = "sk-proj-abcdefghijklmnop0123456789"
         ({"team.demos": [lp.Example(ticket=KEY, team="billing")]}, "demos"),
         ({"team.sampling": lp.Sampling(extra={"authorization": "anything"})}, "authorization"),
         ({"team.instruction": "Half a character: \ud83d"}, "cannot be written"),
-        ({"team.model": scripted("openai/http://elsewhere.example/v1")}, "may be an address"),
+        ({"team.model": scripted("openai/http://elsewhere.example/v1")}, "may contain an address"),
     ],
 )
 def test_what_no_artifact_can_hold_is_told_before_anything_is_asked(
@@ -152,7 +152,7 @@ def test_what_no_artifact_can_hold_is_told_before_anything_is_asked(
 
 def test_a_model_that_no_artifact_can_hold_is_not_offered() -> None:
     ambient, offered = scripted("ambient/model"), scripted("host/user@elsewhere.example")
-    with lp.using(lm=ambient), pytest.raises(ArtifactError, match="may be an address"):
+    with lp.using(lm=ambient), pytest.raises(ArtifactError, match="may contain an address"):
         LLMSelector(models=[ambient, offered]).compile(
             two_modules(), tickets(90), metric=all_right
         )
