@@ -51,11 +51,11 @@ def hedged_capital(values: Floats, margin: float, orders: int = 10) -> Rejected:
     return np.asarray(capital >= 1 / LEVEL)
 
 
-def recalculated_bets(values: Floats, margin: float) -> Rejected:
+def recalculated_bets(values: Floats, margin: float, level: float = LEVEL) -> Rejected:
     """Voracek and Orabona (2025), as the certificate has it, but for all scores."""
     samples, n = values.shape
     wealth, total, squares = np.zeros(samples), np.zeros(samples), np.zeros(samples)
-    goal = -np.log(LEVEL)
+    goal = -np.log(level)
     for place in range(n):
         spread = (0.5 + squares) / (1 + place)
         bet = np.sqrt(2 * np.maximum(goal - wealth, 0) / ((n - place) * spread))

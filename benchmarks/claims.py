@@ -2,9 +2,9 @@
 
 Usage: python -m benchmarks.claims [--samples 2000]
 
-Scores are drawn at the edge of each null hypothesis, where a false claim is likeliest. A line fails
-if the 99 % interval of its rate of false claims lies wholly above 5 %, or that of a bound's coverage
-wholly below 95 %. The recorded answers need the folder that LANGPROG_DATA names.
+Scores are drawn at the edge of each null hypothesis, where a false claim is likeliest. A line
+fails if the 99 % interval of its rate of false claims lies wholly above 5 %, or that of a bound's
+coverage wholly below 95 %. The recorded answers need the folder that LANGPROG_DATA names.
 """
 
 from __future__ import annotations
@@ -15,15 +15,30 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.claim_tests import NAIVE, VALID, Floats, Rejected, interval_of_rate
+from benchmarks.claim_tests import (
+    NAIVE,
+    VALID,
+    Floats,
+    Rejected,
+    interval_of_rate,
+    recalculated_bets,
+)
 from benchmarks.measured import machine, publish, table, versions
 from benchmarks.replay.recorded import SOURCES
 from benchmarks.tasks.folder import data_folder, missing
-from langprog.evaluation import PairedCosts, PairedScores, bound_mean, bound_share, check_claims
+from langprog.evaluation import (
+    PairedCosts,
+    PairedScores,
+    bound_mean,
+    bound_share,
+    check_claims,
+    mcnemar_p,
+)
 
 SIZES = (5, 10, 30, 59, 100, 200, 500)
 TOLERANCE = 0.05
@@ -34,7 +49,7 @@ Draw = Callable[[Rng, float, int, int], Floats]
 
 
 def right_or_wrong(rng: Rng, mean: float, samples: int, n: int) -> Floats:
-    """0/1 scores; 30 of 100 rows differ, which makes some 10 % of the fewest rows ties alone."""
+    """0/1 scores; 30 of 100 rows differ."""
     chance, untied = rng.random((samples, 1, n)), 0.3
     won = (untied + mean) / 2
     return np.where(chance < won, 1.0, np.where(chance < untied, -1.0, 0.0))
@@ -88,12 +103,14 @@ class Tests:
 
     seen: dict[Any, tuple[float, dict[float, float], float]] = field(default_factory=dict)
 
-    def __call__(self, differences: Floats, margins: tuple[float, ...]) -> Any:
+    def __call__(
+        self, differences: Floats, margins: tuple[float, ...], *, upper: bool = False
+    ) -> tuple[float, dict[float, float], float]:
         """Return the lower bound, the p-values and the upper bound, of (rows, n) differences."""
         rows, n = differences.shape
         key: Any = None
         if rows == 1 and np.isin(differences, (-1.0, 0.0, 1.0)).all():
-            key = (n, int((differences > 0).sum()), int((differences < 0).sum()), margins)
+            key = (n, int((differences > 0).sum()), int((differences < 0).sum()), margins, upper)
             if key in self.seen:
                 return self.seen[key]
         # Scores around the middle of their range, so that each difference can come about.
@@ -102,13 +119,20 @@ class Tests:
         names = np.tile(np.arange(n), rows).tolist()
         pairs = PairedScores(before.tolist(), after.tolist(), names)
         up = bound_mean(pairs, margins=margins)
-        result = up.bound, up.p_values, -bound_mean(pairs.swapped()).bound
+        top = -bound_mean(pairs.swapped()).bound if upper else 1.0
+        result = up.bound, up.p_values, top
         if key is not None:
             self.seen[key] = result
         return result
 
     def claims(self, values: Floats, margin: float) -> Rejected:
         """Return for every sample, (samples, n), whether a mean above the margin is claimed."""
+        if not np.isin(values, (-1.0, 0.0, 1.0)).all():
+            # What the certificate does, for many samples at once: see mean_difference.
+            return recalculated_bets(values, margin or 1e-4, 0.95 * 0.05)
+        if margin == 0.0:
+            counts = zip((values > 0).sum(1), (values < 0).sum(1), strict=True)
+            return np.array([mcnemar_p(int(won), int(lost)) <= 0.05 for won, lost in counts])
         return np.array([self(row[None], (margin,))[1][margin] <= 0.05 for row in values])
 
 
@@ -126,8 +150,15 @@ def verdict(false: int, covered: tuple[int, ...], count: int) -> str:
 
 
 def at_the_edge(tests: Tests, samples: int) -> list[tuple[str, ...]]:
-    """Measure false claims and coverage where nothing is gained, and where the tolerance is lost."""
-    head = ("scores", "claim", "clusters", "false claims", "lower bound holds", "upper bound holds")
+    """Measure false claims and coverage at no gain, and at a loss of the tolerance."""
+    head = (
+        "scores",
+        "claim",
+        "clusters",
+        "false claims",
+        "lower bound holds",
+        "upper bound holds",
+    )
     rows: list[tuple[str, ...]] = [(*head, "")]
     for name, draw in SHAPES.items():
         for claim, truth in (("better", 0.0), ("not worse", -TOLERANCE)):
@@ -135,12 +166,16 @@ def at_the_edge(tests: Tests, samples: int) -> list[tuple[str, ...]]:
                 rng = np.random.default_rng([SEED, n, int(-1000 * truth)])
                 false = low = high = 0
                 for differences in draw(rng, truth, samples, n):
-                    bottom, p_values, top = tests(differences, (0.0, -TOLERANCE))
+                    bottom, p_values, top = tests(
+                        differences, (0.0, -TOLERANCE), upper=claim == "better"
+                    )
                     false += p_values[0.0 if claim == "better" else -TOLERANCE] <= 0.05
                     low += bottom <= truth + 1e-9
                     high += top >= truth - 1e-9
                 held = verdict(false, (low, high), samples)
                 figures = tuple(rate(int(hits), samples) for hits in (false, low, high))
+                if claim != "better":
+                    figures = (*figures[:2], "-")
                 rows.append((name, claim, str(n), *figures, held))
         sys.stderr.write(f"{name}: {time.process_time():.0f} s\n")
     for n in SIZES:
@@ -177,11 +212,15 @@ def in_sequence(samples: int) -> list[tuple[str, ...]]:
                 false += bool(claims.tested[0].holds) if truth == -TOLERANCE else False
                 false += claims.finding == "better" or "cheaper" in claims.holding
             said = "costs as much, " + ("as good" if truth == 0 else f"{-truth:g} worse")
-            rows.append((objective, said, str(n), rate(int(false), samples), verdict(false, (), samples)))
+            rows.append(
+                (objective, said, str(n), rate(int(false), samples), verdict(false, (), samples))
+            )
     return rows
 
 
-def rows_needed(claims: Callable[[Floats], Rejected], draw: Draw, gain: float, samples: int) -> str:
+def rows_needed(
+    claims: Callable[[Floats], Rejected], draw: Draw, gain: float, samples: int
+) -> str:
     """Return the clusters at which a gain is claimed in 80 % of samples, to 5 % or so."""
     low, high = 4.0, 4.0
     while high < 20_000 and _power(claims, draw, gain, samples, round(high)) < 0.8:
@@ -217,10 +256,11 @@ def powers(tests: Tests, samples: int) -> list[tuple[str, ...]]:
         + ("false claims at the edge: the worst of all scores and sizes",)
     ]
     every: dict[str, Callable[[Floats, float], Rejected]] = {"chosen": tests.claims}
-    every |= {name: test for name, test in VALID.items() if name != "union of shares"} | NAIVE
+    every.update({name: test for name, test in VALID.items() if name != "union of shares"})
+    every.update(NAIVE)
     for name, test in every.items():
         needed = [
-            rows_needed(lambda values, test=test: test(values, 0.0), draw, gain, samples)  # type: ignore[misc]  # bound at once
+            rows_needed(_without_margin(test), draw, gain, samples)
             for draw in POWERED.values()
             for gain in gains
         ]
@@ -230,6 +270,12 @@ def powers(tests: Tests, samples: int) -> list[tuple[str, ...]]:
         rows.append((name, "no" if name in NAIVE else "yes", *needed, worst))
         sys.stderr.write(f"{name}: {time.process_time():.0f} s\n")
     return rows
+
+
+def _without_margin(
+    test: Callable[[Floats, float], Rejected],
+) -> Callable[[Floats], Rejected]:
+    return lambda values: test(values, 0.0)
 
 
 def worst_of(test: Callable[[Floats, float], Rejected], samples: int = 2000) -> float:
@@ -242,12 +288,19 @@ def worst_of(test: Callable[[Floats, float], Rejected], samples: int = 2000) -> 
     )
 
 
-def recorded(tests: Tests, samples: int) -> list[tuple[str, ...]]:
+def recorded(tests: Tests, folder: Path, samples: int) -> list[tuple[str, ...]]:
     """Measure claims about pairs of models on recorded answers, where the truth is known."""
     rows: list[tuple[str, ...]] = [
-        ("data", "rows", "test", "better: claimed", "falsely", "not worse by 0.05: claimed", "falsely")
+        (
+            "data",
+            "rows",
+            "test",
+            "better: claimed",
+            "falsely",
+            "not worse by 0.05: claimed",
+            "falsely",
+        )
     ]
-    folder = data_folder()
     for source in ("gsm8k", "math5", "llmrouter"):
         data = SOURCES[source](folder)
         names = permutations(range(len(data.models)), 2)
@@ -255,8 +308,9 @@ def recorded(tests: Tests, samples: int) -> list[tuple[str, ...]]:
         pairs = [data.score[two] - data.score[one] for one, two in names]
         pairs = [pair for pair in pairs if abs(pair.mean()) < 0.12]
         binary = all(np.isin(pair, (-1, 0, 1)).all() for pair in pairs)
-        every = {"chosen": tests.claims} | {
-            name: test for name, test in VALID.items() if binary or name != "union of shares"
+        every = {
+            "chosen": tests.claims,
+            **{name: test for name, test in VALID.items() if binary or name != "union of shares"},
         }
         for n in (30, 60, 100, 200):
             rng = np.random.default_rng([SEED, n])
@@ -292,7 +346,8 @@ def main(arguments: list[str]) -> None:
     edge = at_the_edge(tests, options.samples)
     sequence = in_sequence(options.samples)
     power = powers(tests, 300)
-    lines = recorded(tests, 15) if missing() is None else [(str(missing()),)]
+    folder = data_folder()
+    lines = [(missing(),)] if folder is None else recorded(tests, folder, 15)
     failed = sum(row[-1] == "FAILS" for row in [*edge, *sequence])
     publish(
         "claims",
@@ -304,12 +359,12 @@ def main(arguments: list[str]) -> None:
         f"{len(edge) + len(sequence) - 2} lines fail.\n\n{table(edge)}\n\n"
         f"## A whole sequence of claims\n\n{table(sequence)}\n\n"
         "## Rows that a gain needs\n\n"
-        "Clusters at which a true gain is claimed in 80 % of 300 samples. Scores of 0 and 1 differ "
-        f"in 30 % of rows.\n\n{table(power)}\n\n"
+        "Clusters at which a true gain is claimed in 80 % of 300 samples. Scores of 0 and 1 "
+        f"differ in 30 % of rows.\n\n{table(power)}\n\n"
         "## Recorded answers\n\n"
         "Pairs of models whose means differ by less than 0.12, 15 samples without replacement "
-        "each; the truth is the mean of all rows. Claims that are true, and claims that are false, "
-        f"as shares of the samples where they would be.\n\n{table(lines)}",
+        "each; the truth is the mean of all rows. Claims that are true, and claims that are "
+        f"false, as shares of the samples where they would be.\n\n{table(lines)}",
     )
 
 

@@ -47,6 +47,7 @@ LATE = {
     "dspy",
     "torch",
     "pyarrow",
+    "scipy",
 }
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 

@@ -9,7 +9,7 @@ import random
 import pytest
 
 import langprog as lp
-from langprog.evaluation.permutation import sign_flip_p
+from langprog.evaluation import sign_flip_p
 from optimizers import MIPRO, Foreseen, LabeledFewShot
 from optimizers.forecast import Span, Work, cut_to
 from optimizers.preflight import detectable, rendered_cost

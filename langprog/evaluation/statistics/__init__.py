@@ -16,7 +16,12 @@ from langprog.evaluation.statistics.claims import (
     attempt_level,
     check_claims,
 )
-from langprog.evaluation.statistics.intervals import mean, mean_interval, quantile, student_quantile
+from langprog.evaluation.statistics.intervals import (
+    mean,
+    mean_interval,
+    quantile,
+    student_quantile,
+)
 from langprog.evaluation.statistics.mean_difference import (
     LEVEL,
     MeanTest,

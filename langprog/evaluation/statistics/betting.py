@@ -61,7 +61,7 @@ def log_wealth(
     # Half the spread that the bets are sized by, per value still to come.
     spread = [v * (n - t) / 2 for t, v in enumerate(_variances(values))]
     wealth = numpy.zeros(len(against))
-    most = numpy.zeros(len(against))
+    most: NDArray[Any] = numpy.zeros(len(against))
     for value, size in zip(values, spread, strict=True):
         needed = numpy.maximum(goal - wealth, 0.0)
         bet = numpy.minimum(numpy.sqrt(needed / size), boldest)

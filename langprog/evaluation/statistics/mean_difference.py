@@ -60,8 +60,8 @@ def bound_mean(
     Test and bound are one family: a margin is rejected at ``level`` exactly where the bound lies
     at or above it, and a margin of zero exactly where the bound lies above zero.
 
-    Follows: McNemar (1947), Buehler (1957) and Tango (1998) for scores of 0 and 1; Waudby-Smith and
-    Ramdas (2024) and Voracek and Orabona (2025) for all others. Differs: see ``trinomial`` and
+    Follows: McNemar (1947), Buehler (1957) and Tango (1998) for scores of 0 and 1; Waudby-Smith
+    and Ramdas (2024) and Voracek and Orabona (2025) for all others. Differs: see ``trinomial`` and
     ``betting``.
 
     Args:
@@ -161,7 +161,9 @@ def _bets(
     targets = [target(SHARE * level)] * len(grid) + [target(s) for s in smaller] * len(inside)
     wealth = log_wealth(values, against, targets)
     p_values = [min(1.0, math.exp(-most) / SHARE) for most in wealth]
-    last = next((i for i, p in enumerate(p_values[: len(grid)]) if p > level * (1 + 1e-9)), len(grid))
+    last = next(
+        (i for i, p in enumerate(p_values[: len(grid)]) if p > level * (1 + 1e-9)), len(grid)
+    )
     bound = grid[last - 1] if last else -1.0
     result, start = [], len(grid)
     for place in asked:

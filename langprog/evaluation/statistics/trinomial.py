@@ -1,16 +1,17 @@
 """Exact bounds for pairs that are won, lost or tied.
 
-Follows: the McNemar test in its exact form (McNemar, 1947) for a difference of zero; Buehler (1957)
-for a bound that is exact under a fixed ordering of the outcomes; the score statistic of Tango
-(1998, Equivalence test and confidence interval for the difference in proportions for the
-paired-sample design) for that ordering. Differs: the score is corrected for continuity and for
-skewness (as in the expansion of Cornish and Fisher), without which few losses among many ties would
-count for too much; outcomes that the McNemar test rejects come first
-in the ordering, so that the bound is above zero exactly where the McNemar test rejects. The level
-holds for every number of pairs: probabilities are trinomial, and maximised over the share of pairs
-that are not tied (numerically, on a grid that is refined around its largest values). Where the
-McNemar test does not reject, only shares that the data allow are looked at, as Berger and Boos
-(1994) do, and what is set aside for this is added to the p-value.
+Follows: the exact form of the McNemar test (McNemar, 1947) for a difference of zero; Buehler
+(1957) for a bound that is exact under a fixed ordering of the outcomes; the score statistic of
+Tango (1998, Equivalence test and confidence interval for the difference in proportions for the
+paired-sample design) for that ordering.
+
+Differs: the score is corrected for continuity and skewness, as without this a few losses among
+many ties count for too much. Outcomes that the McNemar test rejects come first in the ordering, so
+that the bound is above zero exactly where the McNemar test rejects. Probabilities are trinomial
+and maximised over the share of pairs that are not tied (numerically, on a grid that is refined
+around its largest values), so the level holds for every number of pairs. Where the McNemar test
+does not reject, only shares that the data allow are looked at, as Berger and Boos (1994) do, and
+what is set aside for this is added to the p-value.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-GRID, REFINED, PEAKS = 48, 9, 3
+GRID, REFINED, PEAKS = 40, 9, 2
 # Share of the level that is set aside for shares of untied pairs that the data all but exclude.
 SET_ASIDE = 1e-3
 # Standard deviations around the mean that carry all but 1e-12 of a binomial's mass.
 REACH = 7.0
+FEW = 300
 BOUND_TOLERANCE = 1e-7
 
 
@@ -51,7 +53,7 @@ def coin_tail(wins: int, losses: int) -> float:
 
 
 def exact_p(outcome: Outcome, margin: float, level: float) -> float:
-    """Return the p-value of the hypothesis that the share won exceeds that lost by ``margin`` at most.
+    """Return the p-value of: the share won exceeds the share lost by ``margin`` at most.
 
     At a margin of zero this is the McNemar test. It is valid at every level, and agrees with
     :func:`exact_bound` at ``level``.
@@ -77,9 +79,12 @@ def exact_bound(outcome: Outcome, level: float) -> float:
     """
     optimize = importlib.import_module("scipy.optimize")
     extremes = _Extremes(outcome, level)
+    # Where those that the McNemar test rejects are unlikely at 0, they are more so below.
+    short = not extremes.rejected and extremes.chance_of_first(0.0) <= level
 
     def excess(margin: float) -> float:
-        return math.log(max(extremes.chance(margin), 1e-300) / level)
+        chance = extremes.chance_of_likely(margin) if short else extremes.chance(margin)
+        return math.log(max(chance, 1e-300) / level)
 
     low, high = (0.0, 1.0) if extremes.rejected else (-1.0, 0.0)
     if excess(high) <= 0:
@@ -104,11 +109,11 @@ class _Extremes:
         critical = NormalDist().inv_cdf(1 - level)
         limit = _score_limit(outcome, critical)
 
-        def mcnemar_rejects(won: NDArray[Any], lost: NDArray[Any]) -> NDArray[Any]:
+        def mcnemar_rejects(won: NDArray[Any], lost: NDArray[Any]) -> Any:
             tail = special.betainc(numpy.maximum(won, 1), lost + 1.0, 0.5)
             return (won > 0) & (tail <= level)
 
-        def beyond(won: NDArray[Any], lost: NDArray[Any]) -> NDArray[Any]:
+        def beyond(won: NDArray[Any], lost: NDArray[Any]) -> Any:
             return _score(won, lost, n, limit) >= critical - 1e-9
 
         self.n = n
@@ -130,9 +135,17 @@ class _Extremes:
         """Return a bound for the chance of these outcomes if the difference is ``margin``."""
         if self.rejected:
             return _largest_chance(self.ends, self.n, margin, (0.0, 1.0))
-        likely = _largest_chance(self.ends, self.n, margin, self.shares)
-        first = _largest_chance(self.first, self.n, margin, (0.0, 1.0))
-        return min(1.0, max(likely, first) + self.set_aside)
+        return max(self.chance_of_likely(margin), self.chance_of_first(margin))
+
+    def chance_of_likely(self, margin: float) -> float:
+        """Return the bound over the shares of untied pairs that the data allow."""
+        chance = _largest_chance(self.ends, self.n, margin, self.shares)
+        return min(1.0, chance + self.set_aside)
+
+    def chance_of_first(self, margin: float) -> float:
+        """Return the bound for the outcomes that the McNemar test rejects."""
+        chance = _largest_chance(self.first, self.n, margin, (0.0, 1.0))
+        return min(1.0, chance + self.set_aside)
 
 
 def _most_losses(holds: Any, n: int) -> NDArray[Any]:
@@ -145,7 +158,8 @@ def _most_losses(holds: Any, n: int) -> NDArray[Any]:
         fits = holds(wins, numpy.maximum(middle, 0))
         low = numpy.where((low < high) & fits, middle, low)
         high = numpy.where((low < high) & ~fits, middle - 1, high)
-    return numpy.maximum.accumulate(low)
+    ends: NDArray[Any] = numpy.maximum.accumulate(low)
+    return ends
 
 
 def _score(wins: Any, losses: Any, n: int, margin: float) -> Any:
@@ -190,7 +204,9 @@ def _largest_chance(
     def chances(places: NDArray[Any]) -> list[float]:
         # Little changes for many untied pairs, much for few: the grid is finer there.
         untied = least + (most - least) * places**2
-        return [_chance(ends, n, (s + margin) / 2, (s - margin) / 2) for s in untied]
+        # Of few pairs, all numbers of wins fit into an array; of many, those that are likely.
+        parts = [untied] if n <= FEW else numpy.split(untied, len(untied))
+        return [chance for part in parts for chance in _chances(ends, n, part, margin)]
 
     places = numpy.linspace(0.0, 1.0, GRID)
     values = chances(places)
@@ -212,27 +228,29 @@ def _peaks(values: Sequence[float]) -> list[int]:
     return sorted(peaks, key=values.__getitem__, reverse=True)[:PEAKS]
 
 
-def _chance(ends: NDArray[Any], n: int, won: float, lost: float) -> float:
-    """Return the chance of an outcome within ``ends``.
+def _chances(ends: NDArray[Any], n: int, untied: NDArray[Any], margin: float) -> list[float]:
+    """Return the chance of an outcome within ``ends`` for each share of untied pairs.
 
     Args:
         ends: For every number of wins the most losses.
         n: Pairs.
-        won: Chance of winning a pair.
-        lost: Chance of losing it.
+        untied: Shares of pairs that are won or lost.
+        margin: Share won minus share lost.
     """
     numpy = importlib.import_module("numpy")
     special = importlib.import_module("scipy.special")
-    won, lost = max(won, 0.0), max(lost, 0.0)
-    spread = REACH * math.sqrt(n * won * (1 - won)) + 2 * REACH
-    wins = numpy.arange(max(0, int(n * won - spread)), min(n, int(n * won + spread) + 1) + 1)
-    ways = special.gammaln(n + 1) - special.gammaln(wins + 1) - special.gammaln(n - wins + 1)
-    weight = numpy.exp(ways + special.xlogy(wins, won) + special.xlog1py(n - wins, -won))
-    others = n - wins
-    most = ends[wins]
-    share = min(1.0, lost / (1 - won)) if won < 1 else 0.0
+    won = numpy.clip((untied + margin) / 2, 0.0, 1.0)
+    lost = numpy.clip((untied - margin) / 2, 0.0, 1.0)
+    spread = REACH * numpy.sqrt(n * won * (1 - won)) + 2 * REACH
+    first = max(0, int((n * won - spread).min()))
+    wins = numpy.arange(first, min(n, int((n * won + spread).max()) + 1) + 1)
+    won, lost = won[:, None], lost[:, None]
+    others, most = n - wins, ends[wins]
+    ways = special.gammaln(n + 1) - special.gammaln(wins + 1) - special.gammaln(others + 1)
+    weight = numpy.exp(ways + special.xlogy(wins, won) + special.xlog1py(others, -won))
+    share = numpy.minimum(1.0, lost / numpy.maximum(1 - won, 1e-300))
     inside = special.betainc(
         numpy.maximum(others - most, 1), numpy.maximum(most, 0) + 1.0, 1 - share
     )
     inside = numpy.where(most >= others, 1.0, numpy.where(most < 0, 0.0, inside))
-    return float((weight * inside).sum())
+    return [float(total) for total in (weight * inside).sum(axis=1)]
