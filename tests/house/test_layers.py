@@ -58,6 +58,7 @@ LATE = {
     "dspy",
     "torch",
     "pyarrow",
+    "scipy",
 }
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 

@@ -9,7 +9,7 @@ import random
 import pytest
 
 import langprog as lp
-from langprog.evaluation.permutation import sign_flip_p
+from langprog.evaluation import sign_flip_p
 from optimizers import MIPRO, Estimated, LabeledFewShot
 from optimizers.budget.forecast import Range, StageForecast, cut_to_budget
 from optimizers.preflight import detectable, estimate_cost_from_prompts

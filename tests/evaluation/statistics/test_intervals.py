@@ -6,12 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from langprog.evaluation.statistics import (
-    mean_interval,
-    paired_interval,
-    quantile,
-    student_quantile,
-)
+from langprog.evaluation.statistics import mean_interval, quantile, student_quantile
 
 
 @pytest.mark.parametrize(
@@ -48,27 +43,6 @@ def test_the_interval_of_a_binary_mean_covers_it_whatever_it_is(n: int) -> None:
     assert 0.95 <= sum(covered) / len(covered) <= 0.97
 
 
-@pytest.mark.parametrize("n", [10, 30, 60])
-@pytest.mark.parametrize(
-    ("won", "lost"),
-    [(0.02, 0.02), (0.1, 0.1), (0.1, 0.02), (0.2, 0.05), (0.4, 0.1), (0.15, 0.0), (0.6, 0.05)],
-)
-def test_the_interval_of_a_paired_binary_difference_covers_it(
-    n: int, won: float, lost: float
-) -> None:
-    covered = 0.0
-    for wins in range(n + 1):
-        for losses in range(n + 1 - wins):
-            ties = n - wins - losses
-            low, high = paired_interval([1.0] * wins + [-1.0] * losses + [0.0] * ties, largest=1)
-            if low <= won - lost <= high:
-                ways = math.comb(n, wins) * math.comb(n - wins, losses)
-                covered += ways * won**wins * lost**losses * (1 - won - lost) ** ties
-    assert covered >= 0.945
-    if n * (won + lost) >= 12:  # where the data say something, the interval is not too wide
-        assert covered <= 0.97
-
-
 def simulated(
     interval: Callable[[list[float]], tuple[float, float]],
     draw: Callable[[random.Random], float],
@@ -98,38 +72,16 @@ def test_the_interval_of_a_graded_mean_covers_it(kind: str, n: int) -> None:
     assert simulated(mean_interval, draw, truth, n) >= 0.94
 
 
-CHANGES: dict[str, tuple[Callable[[random.Random], float], float]] = {
-    "spread": (lambda r: r.random() - r.random(), 0.0),
-    "seldom": (lambda r: 0.0 if r.random() < 0.9 else r.random(), 0.05),
-    "one way": (lambda r: r.betavariate(5, 1) - r.betavariate(0.5, 0.5), 5 / 6 - 0.5),
-}
-
-
-@pytest.mark.parametrize("kind", CHANGES)
-@pytest.mark.parametrize("n", [5, 20, 60])
-def test_the_interval_of_a_graded_difference_covers_it(kind: str, n: int) -> None:
-    draw, truth = CHANGES[kind]
-
-    def interval(values: list[float]) -> tuple[float, float]:
-        return paired_interval(values, largest=1.0)
-
-    assert simulated(interval, draw, truth, n) >= 0.935
-
-
 def test_intervals_do_not_close_when_all_values_are_equal() -> None:
     low, high = mean_interval([1.0] * 20)
     assert low < 0.95 and high == pytest.approx(1.0)
     low, high = mean_interval([0.5] * 20)
     assert low < 0.5 < high
-    low, high = paired_interval([0.0] * 20)
-    assert low < 0 < high
 
 
 def test_intervals_stay_within_what_is_possible() -> None:
     low, high = mean_interval([1.0])
     assert 0 <= low < high <= 1
-    assert paired_interval([1.0], largest=1.0)[1] <= 1.0
-    assert paired_interval([-1.0] * 3, largest=1.0)[0] >= -1.0
     assert mean_interval([7.0]) == (-math.inf, math.inf)  # one value, no bounds: nothing is known
 
 
@@ -139,9 +91,8 @@ def test_scores_beyond_one_get_students_interval() -> None:
 
 
 def test_nothing_has_no_interval() -> None:
-    for function in (mean_interval, paired_interval):
-        with pytest.raises(ValueError, match="no "):
-            function([])
+    with pytest.raises(ValueError, match="no "):
+        mean_interval([])
     with pytest.raises(ValueError, match="no values"):
         quantile([], 0.5)
 

@@ -1,4 +1,4 @@
-"""Intervals for scores: few rows, bounded values, paired programs.
+"""Intervals for the mean of scores: few rows, bounded values.
 
 For scores between 0 and 1 the intervals err on the wide side where there are few rows: a 95 %
 interval of ten or more binary scores holds the truth at least 92 % of the time whatever the truth
@@ -45,32 +45,6 @@ def _share(successes: float, n: int, confidence: float) -> tuple[float, float]:
     middle = (successes + z * z / 2) / trials
     half = z * math.sqrt(middle * (1 - middle) / trials)
     return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def paired_interval(
-    differences: Sequence[float], confidence: float = CONFIDENCE, *, largest: float | None = None
-) -> tuple[float, float]:
-    """Return an interval for the mean of paired differences.
-
-    Follows: Agresti and Min (2005), who add half a pair to each of the four cells of a paired
-    binary table. Differs: differences may have any size; the added half pairs that disagree have
-    the largest size possible, and the normal quantile is Student's.
-
-    Args:
-        differences: Second minus first, one for each pair.
-        confidence: How often the interval shall hold the truth.
-        largest: The largest difference that the scores allow: 1 for scores between 0 and 1. Where
-            it is not known, the largest one seen is taken, which is less safe for few rows.
-
-    Raises:
-        ValueError: There is no difference.
-    """
-    if not differences:
-        raise ValueError("no pairs: a mean of nothing has no interval")
-    size = max(abs(value) for value in differences) or 1.0 if largest is None else largest
-    pseudo = [(size, 0.5), (-size, 0.5), (0.0, 1.0)]
-    low, high = _weighted_t([*((value, 1.0) for value in differences), *pseudo], confidence)
-    return (low, high) if largest is None else (max(-largest, low), min(largest, high))
 
 
 def _weighted_t(pairs: Sequence[tuple[float, float]], confidence: float) -> tuple[float, float]:

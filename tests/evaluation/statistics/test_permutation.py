@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langprog.errors import InputError
-from langprog.evaluation import mcnemar_p, permutation, sign_flip_p
+from langprog.evaluation import mcnemar_p, sign_flip_p
+from langprog.evaluation.statistics import permutation
 
 
 def binomial_tail(wins: int, n: int) -> float:
