@@ -232,7 +232,7 @@ class _Compilation:
         found = _preflight(self._searcher, order, cost, priced=priced)
         if found.refusal is not None:
             raise InputError(found.refusal)
-        self._foreseen = found
+        self._estimate = found
         spans = found.calls, found.dollars, found.candidates
         calls, dollars, candidates = ((s.low, s.high) if s is not None else None for s in spans)
         assert calls is not None and candidates is not None
@@ -346,11 +346,11 @@ class _Compilation:
             notes=tuple(self._reporter.messages),
             decisions=self._journal.decisions,
             paid=self._reporter.paid(),
-            asked=self._journal.meter.read(),
+            requested=self._journal.meter.read(),
             sessions=self._journal.earlier.sessions + 1,
             diverged_at=self._journal.diverged_at,
             prompts=(collect_prompts(before), collect_prompts(after)),
-            foreseen=self._foreseen.to_json(),
+            estimate=self._estimate.to_json(),
             rows=tuple(list_compared_rows(before.input_names(), pairs)),
         )
         return Compiled(

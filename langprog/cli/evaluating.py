@@ -31,7 +31,7 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
 ) -> None:
     """Score PROGRAM on examples, with a 95 % interval.
 
-    Rows that were lost on the way are counted as lost, not as wrong.
+    Rows that got no answer (an outage, say) are counted as missing, not as wrong.
     """
     asked = NamedModels.of(lm, model, base_url)
     found = program_or_artifact(program, allow or [], asked)

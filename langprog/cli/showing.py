@@ -23,19 +23,19 @@ def show(
     json_: Annotated[bool, typer.Option("--json", help="The whole file as JSON.")] = False,
 ) -> None:
     """Show the program, its prompts, its models and the evidence for it."""
-    found = read_artifact(artifact)
+    stored = read_artifact(artifact)
     if json_:
-        write_json(found.data.model_dump(mode="json", by_alias=True))
+        write_json(stored.data.model_dump(mode="json", by_alias=True))
         return
     terminal = Terminal()
-    terminal.say(f"{found.path}  {found.digest}")
-    terminal.say(f"format {found.format}, written by langprog {found.data.langprog}")
+    terminal.say(f"{stored.path}  {stored.digest}")
+    terminal.say(f"format {stored.format}, written by langprog {stored.data.langprog}")
     try:
-        _show_program(terminal, found.program())
+        _show_program(terminal, stored.program())
     except ArtifactError as error:
         terminal.say(f"\n{error}")
-    _show_lineage(terminal, found)
-    _show_evidence(terminal, found)
+    _show_lineage(terminal, stored)
+    _show_evidence(terminal, stored)
 
 
 def _show_program(terminal: Terminal, program: Module) -> None:
@@ -49,12 +49,12 @@ def _show_program(terminal: Terminal, program: Module) -> None:
         if path in predictors:
             _show_predictor(terminal, predictors[path])
         else:
-            terminal.pairs({"kind": type(module).__name__, **_said(own)}.items())
+            terminal.pairs({"kind": type(module).__name__, **_describe_parameters(own)}.items())
 
 
-def _said(own: Mapping[str, Parameter]) -> dict[str, str]:
-    """Return parameters in a line each; a router or a learned signal is cut off."""
-    lines = {name: json.dumps(one.value, default=str) for name, one in own.items()}
+def _describe_parameters(own: Mapping[str, Parameter]) -> dict[str, str]:
+    """Return each parameter as one line; a long one, such as a router, is cut off."""
+    lines = {name: json.dumps(parameter.value, default=str) for name, parameter in own.items()}
     return {
         name: line if len(line) <= WIDEST else f"{line[:WIDEST]} ..."
         for name, line in lines.items()
@@ -70,8 +70,8 @@ def _show_predictor(terminal: Terminal, predictor: Predict) -> None:
     values = {
         "fields": f"{', '.join(signature.inputs)} -> {', '.join(signature.outputs)}",
         "instruction": signature.instruction,
-        "model": model_name(predictor.model) or "(the ambient one)",
-        "adapter": reference_of(predictor.adapter or "(the ambient one)"),
+        "model": model_name(predictor.model) or "(ambient)",
+        "adapter": reference_of(predictor.adapter or "(ambient)"),
     }
     terminal.pairs({**values, **demos}.items())
 
@@ -91,7 +91,7 @@ def _show_evidence(terminal: Terminal, artifact: Artifact) -> None:
     evidence = artifact.evidence
     terminal.say()
     if evidence is None:
-        terminal.say("no evidence: this program was not compiled, or changed since")
+        terminal.say("no evidence: this program was not compiled, or was changed since")
         return
     certificate: dict[str, Any] = evidence.get("certificate") or {}
     terminal.say("certificate", bold=True)

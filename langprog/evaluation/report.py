@@ -71,7 +71,7 @@ class Report:
 
     @property
     def n_missing(self) -> int:
-        """Rows without a score: lost on the way, never the program's fault."""
+        """Rows without a score: missing data, never the fault of the program."""
         return len(self.rows) - len(self.values)
 
     @property

@@ -129,10 +129,10 @@ def _certificate(certificate: Mapping[str, Any]) -> str:
 
 def _spend(report: Mapping[str, Any]) -> str:
     rows = []
-    for name, what in (("paid", report["paid"]), ("as if nothing were cached", report["asked"])):
+    for name, what in (("paid", report["paid"]), ("as if nothing were cached", report["requested"])):
         dollars = "unknown" if what["dollars"] is None else f"{what['dollars']:.4f}"
         rows.append((name, what["calls"], what["tokens"], dollars))
-    low, high = report["foreseen"]["calls"]
+    low, high = report["estimate"]["calls"]
     said = f"<p>{low:,.0f} to {high:,.0f} calls had been expected.</p>"
     return "<h2>Spend</h2>" + table(("", "calls", "tokens", "dollars"), rows) + said
 
@@ -205,7 +205,7 @@ def _rows(rows: Sequence[Mapping[str, Any]]) -> str:
         (
             Markup(f"<span class='{name}'>{name}</span>"),
             _listed(row["inputs"]),
-            _listed(row["wanted"]),
+            _listed(row["expected"]),
             _listed(row["before"]["outputs"]),
             float(row["before"]["score"]),
             _listed(row["after"]["outputs"]),

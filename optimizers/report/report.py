@@ -1,4 +1,4 @@
-"""How a compile went: trials, notes, spend, prompts before and after; as JSON or as one page."""
+"""How a compile went (trials, notes, spend, prompts before and after), as JSON or as a web page."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ Prompts = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class CompileReport:
-    """Everything about a compile that a person may want to look up.
+    """The record of a compile, for people to look things up in.
 
     Args:
         evidence: What the artifact says; the only part that is the same for every run.
-        candidate: The best that was found.
+        candidate: The best candidate, whether it ships or not.
         notes: Warnings and remarks, in order.
         decisions: The journal's decisions: trials, refusals, rounds.
         paid: What was paid, over all sessions of the compile.
-        asked: Distinct requests, as if nothing had been cached.
+        requested: Distinct requests, as if nothing had been cached.
         sessions: How often the compile was started.
-        diverged_at: First decision that a resumed run took otherwise than the run before it (the
-            metric or the program is random, or more budget was given), or ``None``.
+        diverged_at: First decision of a resumed run that differs from the run before it (the
+            metric or the program is random, or the budget grew); ``None`` if there is none.
         prompts: For every predictor its instruction and demonstrations, before and after.
-        foreseen: What the compile was expected to take.
-        rows: The holdout's rows, before and after; no artifact has them, as they are data.
+        estimate: What the compile was expected to take, as ``Preflight.to_json()`` gives it.
+        rows: The holdout's rows, before and after. They are data, so no artifact contains them.
     """
 
     evidence: Evidence
@@ -48,17 +48,17 @@ class CompileReport:
     notes: tuple[Message, ...]
     decisions: tuple[Mapping[str, Any], ...]
     paid: Cost
-    asked: Cost
+    requested: Cost
     sessions: int
     diverged_at: int | None
     prompts: tuple[Prompts, Prompts]
-    foreseen: Mapping[str, Any]
+    estimate: Mapping[str, Any]
     rows: tuple[Mapping[str, Any], ...]
 
     @property
     def trials(self) -> tuple[Mapping[str, Any], ...]:
         """What was tried, in order: candidates with their scores."""
-        return tuple(one["data"] for one in self.decisions if one["what"].endswith("trial"))
+        return tuple(each["data"] for each in self.decisions if each["what"].endswith("trial"))
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
@@ -71,13 +71,13 @@ class CompileReport:
                 "parameters": self.candidate.to_json(),
             },
             "notes": [{"text": note.text, "warning": note.warning} for note in self.notes],
-            "decisions": [dict(one) for one in self.decisions],
+            "decisions": [dict(decision) for decision in self.decisions],
             "paid": self.paid.to_json(),
-            "asked": self.asked.to_json(),
+            "requested": self.requested.to_json(),
             "sessions": self.sessions,
             "diverged_at": self.diverged_at,
             "prompts": {"before": before, "after": after},
-            "foreseen": dict(self.foreseen),
+            "estimate": dict(self.estimate),
             "rows": [dict(row) for row in self.rows],
         }
 
@@ -123,12 +123,12 @@ def list_compared_rows(
     """
     return [
         {
-            "inputs": _texts({k: v for k, v in one.example.items() if k in inputs}),
-            "wanted": _texts({k: v for k, v in one.example.items() if k not in inputs}),
-            "before": _outcome(one),
-            "after": _outcome(two),
+            "inputs": _texts({k: v for k, v in before.example.items() if k in inputs}),
+            "expected": _texts({k: v for k, v in before.example.items() if k not in inputs}),
+            "before": _outcome(before),
+            "after": _outcome(after),
         }
-        for one, two in pairs
+        for before, after in pairs
     ]
 
 
