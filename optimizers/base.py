@@ -21,7 +21,7 @@ from langprog.runtime import run_sync
 from optimizers.budget.forecast import ForecastInputs, StageForecast
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.pareto import OBJECTIVES, Objective
-from optimizers.events import Progress, Silent
+from optimizers.events import ProgressLike
 from optimizers.identity import OPERATIONAL
 from optimizers.pipeline import compiled, estimated
 from optimizers.preflight import Preflight
@@ -83,7 +83,7 @@ class Optimizer(ABC):
         budget: Budget | None = None,
         run_dir: str | os.PathLike[str] | None = None,
         seed: int = 0,
-        progress: Progress | None = None,
+        progress: ProgressLike | None = None,
         accept: Accept = "certified",
     ) -> Compiled:
         """Search for a better program, and prove that it is one.
@@ -98,7 +98,9 @@ class Optimizer(ABC):
                 flight when a compile was killed are not counted when it is resumed.
             run_dir: Folder of the journal; the same compile with the same folder resumes.
             seed: Every random decision derives from it.
-            progress: Whoever shows what happens.
+            progress: What is told of every event: an object with a method ``on(event)``, or a
+                function such as ``print``. By default the logger ``langprog`` (so that warnings
+                reach standard error), and in a notebook a bar as well.
             accept: ``certified``: without a detectable gain the input program comes back;
                 ``best``: the best candidate ships, marked uncertified where it is.
 
@@ -137,7 +139,7 @@ class Optimizer(ABC):
         budget: Budget | None = None,
         run_dir: str | os.PathLike[str] | None = None,
         seed: int = 0,
-        progress: Progress | None = None,
+        progress: ProgressLike | None = None,
         accept: Accept = "certified",
     ) -> Compiled:
         """Compile; the asynchronous form of :meth:`compile`."""
@@ -151,7 +153,7 @@ class Optimizer(ABC):
             seed=seed,
             accept=accept,
         )
-        return await compiled(self, order, run_dir, progress or Silent())
+        return await compiled(self, order, run_dir, progress)
 
     @final
     def estimate(

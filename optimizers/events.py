@@ -1,21 +1,23 @@
-"""What a compile tells while it works: a few kinds of event, handed to one method.
+"""What a compile reports while it works: a few kinds of event, in order.
 
-A renderer (rich, plain lines, JSON lines) implements :class:`Progress` and nothing else; an
-optimizer never prints. Events come from one thread, in order.
+A view (rich, plain lines, JSON lines, a notebook's bar) implements :class:`Progress` and nothing
+else; a function that takes an event will do as well. An optimizer never prints. As text, an event
+is a line for a person.
 
 Example::
 
-    class Lines:
-        def on(self, event):
-            if isinstance(event, Tried) and event.best:
-                print(f"best {event.score}")
+    def show(event):
+        if isinstance(event, Tried) and event.best:
+            print(f"best {event.score}")
 
-    MIPRO().compile(program, trainset, metric=metric, progress=Lines())
+    MIPRO().compile(program, trainset, metric=metric, progress=show)
 """
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
@@ -41,6 +43,9 @@ class StageStarted:
     total: int | None
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.text}"
+
 
 @dataclass(frozen=True, slots=True)
 class StageAdvanced:
@@ -55,6 +60,9 @@ class StageAdvanced:
     stage: Stage
     done: int
     total: int | None
+
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.done}" + ("" if self.total is None else f" of {self.total}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,10 @@ class Tried:
     score: Estimate
     best: bool
 
+    def __str__(self) -> str:
+        place = "best so far" if self.best else "tried"
+        return f"{place} {self.score} on {self.score.n}: {self.label}"
+
 
 @dataclass(frozen=True, slots=True)
 class SpendUpdated:
@@ -86,6 +98,15 @@ class SpendUpdated:
     paid: Cost
     budget: Budget
     reused: int = 0
+
+    def __str__(self) -> str:
+        paid, caps = self.paid, self.budget
+        calls = f"{paid.calls:,}" + ("" if caps.calls is None else f"/{caps.calls:,}")
+        if paid.known_dollars is None:
+            return f"{calls} calls"
+        return f"{calls} calls, ${paid.dollars:.4f}" + (
+            "" if caps.dollars is None else f"/{caps.dollars:g}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +127,9 @@ class Estimated:
     detectable: float
     lines: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -113,6 +137,9 @@ class Message:
 
     text: str
     warning: bool = False
+
+    def __str__(self) -> str:
+        return f"{'warning: ' if self.warning else ''}{self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,23 +154,22 @@ class Finished:
     verdict: str
     text: str
 
+    def __str__(self) -> str:
+        return self.text
+
 
 Event = StageStarted | StageAdvanced | Tried | SpendUpdated | Estimated | Message | Finished
 
 
 class Progress(Protocol):
-    """Whoever shows a compile's progress."""
+    """A view of a compile's progress."""
 
     def on(self, event: Event, /) -> None:
-        """Take one event; must be quick and must not raise."""
+        """Take one event; must be quick. An error that it raises does not end the compile."""
         ...
 
 
-class Silent:
-    """Shows nothing."""
-
-    def on(self, event: Event, /) -> None:
-        """Drop the event."""
+ProgressLike = Progress | Callable[[Event], Any]
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
@@ -166,7 +192,7 @@ class Reporter:
     """Passes a compile's events on, keeps its messages, and reads what was paid.
 
     Args:
-        progress: Whoever shows the events.
+        progress: The view of the events.
         budget: The caps that were asked for.
         ledger: What is paid in this session.
         journal: What earlier sessions of the same compile paid, and which prices are known.
@@ -181,17 +207,29 @@ class Reporter:
         self._earlier = journal.earlier.paid
         self._meter = journal.meter
         self._started = time.monotonic()
+        self._failed = False
         self.messages: list[Message] = []
 
     def emit(self, event: Event) -> None:
-        """Pass ``event`` on."""
-        self._progress.on(event)
+        """Pass ``event`` on; a view that raises is reported once and does not end the compile."""
+        try:
+            self._progress.on(event)
+        except Exception as error:  # noqa: BLE001 - a view of a user's may raise anything
+            self._report_view(error)
+
+    def _report_view(self, error: Exception) -> None:
+        if self._failed:
+            return
+        self._failed = True
+        text = f"the progress callback raised {type(error).__name__}: {error}; the compile goes on"
+        self.messages.append(Message(text, warning=True))
+        logging.getLogger("langprog").warning("%s", text, exc_info=error)
 
     def note(self, text: str, *, warning: bool = False) -> None:
         """Pass a message on, and keep it for the report."""
         message = Message(text, warning)
         self.messages.append(message)
-        self._progress.on(message)
+        self.emit(message)
 
     def warn_once(self, text: str) -> None:
         """Pass a warning on, unless the same one was given before."""
@@ -215,3 +253,27 @@ class Reporter:
         """Emit what was paid so far."""
         reused = self._ledger.uncached.calls - self._ledger.paid.calls
         self.emit(SpendUpdated(self.paid(), self._budget, reused))
+
+
+class StepCounter:
+    """Emits how far a stage is, about a hundred times over the whole of it.
+
+    Args:
+        reporter: Takes the events.
+        stage: The stage.
+        total: Steps of it.
+    """
+
+    def __init__(self, reporter: Reporter, stage: Stage, total: int) -> None:
+        self._reporter = reporter
+        self._stage = stage
+        self._total = total
+        self._done = 0
+
+    def advance(self) -> None:
+        """Count one step."""
+        before = 100 * self._done // max(1, self._total)
+        self._done += 1
+        if 100 * self._done // max(1, self._total) > before:
+            self._reporter.emit(StageAdvanced(self._stage, self._done, self._total))
+            self._reporter.update_spend()

@@ -10,11 +10,13 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 
 from langprog import Module, using
 from langprog.errors import BudgetExceeded, InputError
-from langprog.evaluation import metric_name
+from langprog.evaluation import Row, metric_name
 from langprog.lm import Cost, LanguageModel, Ledger, ModelRef, Recorded, keep_budgets, model_from
+from langprog.notebook import short_repr
 from langprog.runtime import deciding_schemas
 from optimizers.budget.forecast import ForecastInputs
 from optimizers.budget.plan import REPAIR_MARGIN, BudgetShare, plan_budget, subtract_spent
@@ -28,7 +30,15 @@ from optimizers.evaluation.pareto import (
 )
 from optimizers.evaluation.scorer import Scorer
 from optimizers.evaluation.shared_state import SharedStateCheck
-from optimizers.events import Estimated, Finished, Progress, Reporter, StageStarted
+from optimizers.events import (
+    Estimated,
+    Finished,
+    Progress,
+    ProgressLike,
+    Reporter,
+    StageStarted,
+    StepCounter,
+)
 from optimizers.identity import data_digest, describe_knobs, metric_digest
 from optimizers.journal import Journal
 from optimizers.models.dialects import Dialects, list_models
@@ -42,6 +52,8 @@ from optimizers.preflight import (
     probe_program,
 )
 from optimizers.report.compiled import Compiled
+from optimizers.report.failures import FailureTally
+from optimizers.report.progress import open_progress
 from optimizers.report.report import (
     CompileReport,
     collect_prompts,
@@ -65,15 +77,16 @@ async def compiled(
     searcher: Searcher,
     order: CompileRequest,
     run_dir: str | os.PathLike[str] | None,
-    progress: Progress,
+    progress: ProgressLike | None,
 ) -> Compiled:
     """Search, certify, and return the result."""
+    view = open_progress(progress)
     searcher.check(order.program)
     with (
         _checked_models(searcher, order.program),
         closing(Journal(run_dir, order.identity(searcher))) as journal,
     ):
-        return await _Compilation(searcher, order, journal, progress).run()
+        return await _Compilation(searcher, order, journal, view).run()
 
 
 async def estimated(searcher: Searcher, order: CompileRequest) -> Preflight:
@@ -137,6 +150,7 @@ class _Compilation:
         self._ledger = Ledger(subtract_spent(order.budget, earlier.paid, earlier.seconds))
         self._reporter = Reporter(progress, order.budget, self._ledger, journal)
         self._watched = SharedStateCheck(order.program, self._reporter.warn_once)
+        self._failures = FailureTally()
         self._asked = KnownModels()
         self._wrapped: dict[int, tuple[LanguageModel, Recorded]] = {}
         self._scorer = Scorer(
@@ -145,6 +159,7 @@ class _Compilation:
             order.metric,
             searcher.concurrency,
             priced=searcher.objective == "cost",
+            on_row=partial(self._failures.add, "validation"),
         )
 
     async def run(self) -> Compiled:
@@ -278,8 +293,14 @@ class _Compilation:
         order = self._order
         rows = self._affordable_rows(candidate, tally)
         self._reporter.emit(
-            StageStarted("certify", rows, f"both programs on {rows} held-out rows")
+            StageStarted("certify", 2 * rows, f"both programs on {rows} held-out rows")
         )
+        steps = StepCounter(self._reporter, "certify", 2 * rows)
+
+        def on_row(row: Row) -> None:
+            self._failures.add("holdout", row)
+            steps.advance()
+
         try:
             certificate, pairs = await certify(
                 order.program,
@@ -290,6 +311,7 @@ class _Compilation:
                 concurrency=self._searcher.concurrency,
                 search_dollars=tally.settled.dollars,
                 aim=Aim(self._searcher.objective, self._searcher.tolerance),
+                on_row=on_row,
             )
         except BudgetExceeded as error:
             certificate, pairs = (
@@ -352,6 +374,8 @@ class _Compilation:
             prompts=(collect_prompts(before), collect_prompts(after)),
             estimate=self._estimate.to_json(),
             rows=tuple(list_compared_rows(before.input_names(), pairs)),
+            program=short_repr(before, 400),
+            failures=tuple(self._failures.to_json()),
         )
         return Compiled(
             program=programs[0],

@@ -69,11 +69,7 @@ def _say(report: Report) -> None:
     median, slow = report.latency(0.5), report.latency(0.95)
     if median is not None and slow is not None:
         terminal.say(f"latency p50 {median * 1000:.0f} ms, p95 {slow * 1000:.0f} ms")
-    failures: dict[str, str] = {}
-    for row in report.rows:
-        if row.failure is not None:
-            failures.setdefault(row.failure.kind, row.failure.message)
-    for kind, message in failures.items():
+    for kind, message in report.first_failures.items():
         terminal.say(f"first {kind} failure: {message}")
 
 

@@ -21,6 +21,7 @@ from langprog.modules.node import AnyNode, Node, Types, listed_parts
 from langprog.modules.prediction import Prediction
 from langprog.modules.tree import Parameter
 from langprog.modules.vote import SIZES, with_count
+from langprog.notebook import shorten
 from langprog.runtime import drawing, in_order
 
 
@@ -167,4 +168,4 @@ class BestOf(Around):
             return error
 
     def __repr__(self) -> str:
-        return f"BestOf({self.generators!r}, judge={self.judge!r}, k={self.k})"
+        return shorten(f"BestOf({self.generators!r}, judge={self.judge!r}, k={self.k})")

@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from langprog.errors import LangprogError
 from langprog.lm import Completion, Message
+from langprog.notebook import list_short
 from langprog.runtime import ThreadContext, overlaid, overlay
 
 T = TypeVar("T")
@@ -76,6 +77,13 @@ class TraceStep:
     def text(self) -> str:
         """The completion that was read, as text."""
         return self.completions[-1].text if self.completions else ""
+
+    def __repr__(self) -> str:
+        ended = (
+            ("outputs", dict(self.outputs)) if self.failure is None else ("failure", self.failure)
+        )
+        parts = [("path", self.path), ("inputs", dict(self.inputs)), ended]
+        return f"TraceStep({list_short(parts)})"
 
 
 class Recorder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,22 +20,34 @@ class Job:
     examples: Sequence[Example]
 
 
-async def run_rows(jobs: Sequence[Job], metric: Metric, concurrency: int) -> list[tuple[Row, ...]]:
+OnRow = Callable[[Row], None]
+
+
+async def run_rows(
+    jobs: Sequence[Job], metric: Metric, concurrency: int, on_row: OnRow | None = None
+) -> list[tuple[Row, ...]]:
     """Run every job and return its rows, jobs and rows in the order given.
 
-    Rows that were lost on the way (transport failures that outlived their retries) are tried a
-    second time at the end; those that are lost again keep their failure and have no score.
+    Rows without a score (transport failures that outlived their retries) are tried a second time
+    at the end; those that fail again keep their failure and have no score.
 
     Args:
         jobs: What to run.
         metric: What scores a prediction.
         concurrency: Examples in work at the same time, over all jobs.
+        on_row: Called with each row once, when no further attempt is made at it; in the order in
+            which they end.
 
     Raises:
         BudgetExceeded: The budget ended before every row was done; no partial results then, as
             which rows were done would depend on the order in which answers arrived.
     """
-    results = await _all(jobs, metric, concurrency)
+
+    def on_first(row: Row) -> None:
+        if on_row is not None and not is_missing(row):
+            on_row(row)
+
+    results = await _all(jobs, metric, concurrency, on_first)
     lost = [
         (number, index)
         for number, rows in enumerate(results)
@@ -45,7 +57,8 @@ async def run_rows(jobs: Sequence[Job], metric: Metric, concurrency: int) -> lis
     if not lost:
         return [tuple(rows) for rows in results]
     again = [Job(jobs[number].program, [jobs[number].examples[index]]) for number, index in lost]
-    for (number, index), rows in zip(lost, await _all(again, metric, concurrency), strict=True):
+    retried = await _all(again, metric, concurrency, on_row)
+    for (number, index), rows in zip(lost, retried, strict=True):
         results[number][index] = replace(rows[0], index=index)
     return [tuple(rows) for rows in results]
 
@@ -55,7 +68,9 @@ def is_missing(row: Row) -> bool:
     return row.score is None
 
 
-async def _all(jobs: Sequence[Job], metric: Metric, concurrency: int) -> list[list[Row]]:
+async def _all(
+    jobs: Sequence[Job], metric: Metric, concurrency: int, on_row: OnRow | None
+) -> list[list[Row]]:
     at_once = max(1, min(len(jobs), concurrency))
     each = max(1, concurrency // at_once)
 
@@ -63,7 +78,7 @@ async def _all(jobs: Sequence[Job], metric: Metric, concurrency: int) -> list[li
         # A copy: what a program remembers reaches neither the one that was given nor other runs,
         # whose results would depend on what was run before them.
         program = job.program.with_parameters({})
-        report = await aevaluate(program, job.examples, metric, concurrency=each)
+        report = await aevaluate(program, job.examples, metric, concurrency=each, on_row=on_row)
         return list(report.rows)
 
     results = await in_order([partial(one, job) for job in jobs], at_once)

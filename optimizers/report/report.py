@@ -1,4 +1,4 @@
-"""How a compile went (trials, notes, spend, prompts before and after), as JSON or as a web page."""
+"""How a compile went: trials, notes, spend, prompts before and after; as JSON or a web page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,19 @@ from langprog import Module
 from langprog.errors import InputError
 from langprog.evaluation import Row, redacted
 from langprog.lm import Cost, model_name
+from langprog.notebook import render_card, shorten
 from langprog.runtime import current
 from optimizers.evaluation.candidate import Candidate, parameter_to_json
 from optimizers.evaluation.wording import value_text
 from optimizers.events import Message
-from optimizers.report.page import page
+from optimizers.report.page import render_page
 from optimizers.stats.evidence import Evidence
 
 Prompts = Mapping[str, Mapping[str, Any]]
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,10 @@ class CompileReport:
         prompts: For every predictor its instruction and demonstrations, before and after.
         estimate: What the compile was expected to take, as ``Preflight.to_json()`` gives it.
         rows: The holdout's rows, before and after. They are data, so no artifact contains them.
+        program: The input program, in a line.
+        failures: Rows of validation and holdout that failed, counted by part and kind, with the
+            first message of each.
+        date: When the compile ended, in UTC.
     """
 
     evidence: Evidence
@@ -54,6 +64,9 @@ class CompileReport:
     prompts: tuple[Prompts, Prompts]
     estimate: Mapping[str, Any]
     rows: tuple[Mapping[str, Any], ...]
+    program: str
+    failures: tuple[Mapping[str, Any], ...] = ()
+    date: str = field(default_factory=_now)
 
     @property
     def trials(self) -> tuple[Mapping[str, Any], ...]:
@@ -64,6 +77,8 @@ class CompileReport:
         """Return a JSON object."""
         before, after = self.prompts
         return {
+            "program": self.program,
+            "date": self.date,
             "evidence": self.evidence.to_json(),
             "candidate": {
                 "digest": self.candidate.digest,
@@ -78,8 +93,38 @@ class CompileReport:
             "diverged_at": self.diverged_at,
             "prompts": {"before": before, "after": after},
             "estimate": dict(self.estimate),
+            "failures": [dict(failure) for failure in self.failures],
             "rows": [dict(row) for row in self.rows],
         }
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what was compiled and how it went, as names with a line of text each."""
+        evidence = self.evidence
+        data = ", ".join(f"{size:,} {part}" for part, (size, _) in evidence.data.items())
+        dollars = self.paid.known_dollars
+        price = "" if dollars is None else f", ${dollars:.4f}"
+        failed = [f"{each['rows']} {each['kind']} ({each['part']})" for each in self.failures]
+        requested = f"{self.requested.calls:,.0f} requested"
+        facts = [
+            ("program", self.program),
+            ("optimizer", f"{evidence.optimizer}, seed {evidence.seed}"),
+            ("metric", evidence.metric),
+            ("data", data),
+            ("date", self.date),
+            ("paid", f"{self.paid.calls:,.0f} calls{price} ({requested})"),
+            ("trials", str(len(self.trials))),
+            ("failed rows", ", ".join(failed) or "none"),
+        ]
+        return facts + [("warning", note.text) for note in self.notes if note.warning]
+
+    def __repr__(self) -> str:
+        lines = "".join(f"\n  {name}: {shorten(text, 150)}" for name, text in self.facts())
+        return shorten(f"CompileReport({lines}\n)", 1500)
+
+    def _repr_html_(self) -> str:
+        return render_card(
+            "Compile report", self.facts(), note="report.save('report.html') writes all of it"
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the report, as a web page where ``path`` ends in ``.html``, else as JSON.
@@ -89,7 +134,8 @@ class CompileReport:
         """
         target = Path(path)
         data = self.to_json()
-        text = page(data) if target.suffix in (".html", ".htm") else json.dumps(data, indent=2)
+        as_page = target.suffix in (".html", ".htm")
+        text = render_page(data) if as_page else json.dumps(data, indent=2)
         try:
             _write(target, text + "\n")
         except OSError as error:
