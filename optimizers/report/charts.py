@@ -8,9 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optimizers.report.rendering import render
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 WIDTH, HEIGHT = 640, 280
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 40
@@ -89,7 +92,9 @@ class Plane:
         """Return a shape with its corners given as values."""
         return Mark(kind, tuple(self.place(x, y) for x, y in points), style, text)
 
-    def draw(self, marks: Iterable[Mark | str], title: str, *, pixels: int | None = None) -> str:
+    def draw(
+        self, marks: Iterable[Mark | str], title: str, *, pixels: int | None = None
+    ) -> Markup:
         """Return the chart with its axes.
 
         Args:

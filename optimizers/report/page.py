@@ -26,7 +26,7 @@ def render_page(report: Json) -> str:
     """
     decisions = report["decisions"]
     style, script = read_asset("report.css"), read_asset("report.js")
-    return render(
+    markup = render(
         "report.html",
         style=style,
         script=script,
@@ -45,6 +45,7 @@ def render_page(report: Json) -> str:
         trials=_select(decisions, "trial"),
         notes=[note["text"] for note in report["notes"] if not note["warning"]],
     )
+    return str(markup)
 
 
 def _select(decisions: Iterable[Json], what: str) -> list[Json]:

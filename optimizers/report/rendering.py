@@ -7,24 +7,25 @@ import hashlib
 import importlib
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 
-def render(name: str, **values: Any) -> str:
+def render(name: str, **values: Any) -> Markup:
     """Return a template with its values filled in, as markup that other templates take as it is.
 
     Args:
         name: A file in ``templates/``.
         **values: What the template mentions; one that is missing is an error, not an empty text.
     """
-    markup: str = _markup(_environment().get_template(name).render(**values))
-    return markup
+    return _mark(_environment().get_template(name).render(**values))
 
 
-def read_asset(name: str) -> str:
+def read_asset(name: str) -> Markup:
     """Return a style sheet or script of ours, to stand in the page as it is."""
-    markup: str = _markup(_read(name))
-    return markup
+    return _mark(_read(name))
 
 
 def content_hash(text: str) -> str:
@@ -48,8 +49,9 @@ def _environment() -> Any:
     return environment
 
 
-def _markup(text: str) -> Any:
-    return importlib.import_module("markupsafe").Markup(text)
+def _mark(text: str) -> Markup:
+    markup: Markup = importlib.import_module("markupsafe").Markup(text)
+    return markup
 
 
 def _read(name: str) -> str:
