@@ -96,7 +96,7 @@ class Example(Mapping[str, Any]):
         return (_rebuild, (self._values,))
 
     def __repr__(self) -> str:
-        return f"Example({list_short(self._values.items())})"
+        return f"Example({list_short(self._values.items(), 600)})"
 
     def _repr_html_(self) -> str:
         return render_card("Example", self._values.items())

@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
 from langprog import Budget
+from langprog.evaluation import redacted
 from langprog.lm import Cost, Ledger
 from optimizers.evaluation.scorer import Estimate
 from optimizers.journal import Journal
@@ -34,9 +35,9 @@ class StageStarted:
     """A stage begins.
 
     Args:
-        stage: Which of the stages, which every member takes from the same few.
-        total: Steps expected, or ``None`` where that is not known.
-        text: What is done, in words for a person.
+        stage: Which stage; all optimizers share the same few.
+        total: Steps expected, or ``None`` if unknown.
+        text: What happens in it, for people.
     """
 
     stage: Stage
@@ -49,12 +50,12 @@ class StageStarted:
 
 @dataclass(frozen=True, slots=True)
 class StageAdvanced:
-    """Work of a stage went on.
+    """A stage has advanced.
 
     Args:
-        stage: The stage that is on.
+        stage: The current stage.
         done: Steps done so far.
-        total: Steps expected, or ``None``; may differ from what was said at the start.
+        total: Steps expected, or ``None`` if unknown; may differ from the first estimate.
     """
 
     stage: Stage
@@ -86,13 +87,12 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class SpendUpdated:
-    """What was paid so far.
+    """What has been paid so far.
 
     Args:
-        paid: Calls, tokens and dollars; seconds since the compile began, those of killed runs of
-            it not counted.
+        paid: Calls, tokens and dollars over all sessions; seconds of this session.
         budget: The caps.
-        reused: Requests that the journal or a cache answered, so that nobody paid.
+        reused: Requests answered by the journal or a cache, and so not paid for.
     """
 
     paid: Cost
@@ -111,14 +111,14 @@ class SpendUpdated:
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """What the compile is expected to take, said before it asks for anything.
+    """What the compile is expected to take, reported before the first request.
 
     Args:
         calls: Fewest and most calls expected.
-        dollars: Fewest and most dollars expected, or ``None`` where a price is not known.
+        dollars: Fewest and most dollars expected, or ``None`` if a price is unknown.
         candidates: Fewest and most candidates tried.
-        detectable: Smallest gain that the holdout can show four times in five.
-        lines: The same in words.
+        detectable: Smallest gain that the holdout detects with 80 % power.
+        lines: The same as text.
     """
 
     calls: tuple[float, float]
@@ -133,7 +133,7 @@ class Estimated:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something a person should know; a warning where it may spoil the result."""
+    """A remark for people; a warning if it may affect the result."""
 
     text: str
     warning: bool = False
@@ -189,11 +189,11 @@ _KINDS = {
 
 
 class Reporter:
-    """Passes a compile's events on, keeps its messages, and reads what was paid.
+    """Passes on a compile's events, keeps its messages, and reads what was paid.
 
     Args:
         progress: The view of the events.
-        budget: The caps that were asked for.
+        budget: The caps that the user set.
         ledger: What is paid in this session.
         journal: What earlier sessions of the same compile paid, and which prices are known.
     """
@@ -221,7 +221,8 @@ class Reporter:
         if self._failed:
             return
         self._failed = True
-        text = f"the progress callback raised {type(error).__name__}: {error}; the compile goes on"
+        text = f"the progress callback raised {type(error).__name__}: {error}"
+        text = f"{redacted(text)}; the compile continues"
         self.messages.append(Message(text, warning=True))
         logging.getLogger("langprog").warning("%s", text, exc_info=error)
 
@@ -232,14 +233,14 @@ class Reporter:
         self.emit(message)
 
     def warn_once(self, text: str) -> None:
-        """Pass a warning on, unless the same one was given before."""
+        """Pass on a warning, unless it was given before."""
         if all(message.text != text for message in self.messages):
             self.note(text, warning=True)
 
     def paid(self) -> Cost:
         """Return what was paid so far, over all sessions."""
         spend = self._ledger.paid
-        # A ledger takes a call of unknown price for free; the meter knows that it was one.
+        # The ledger counts a call without a known price as free; the meter keeps it apart.
         unpriced = self._earlier.unpriced + self._meter.read().unpriced
         return Cost(
             spend.calls + self._earlier.calls,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -18,6 +18,7 @@ from langprog.notebook import render_card, shorten
 LONG = "long words " * 20_000
 HOSTILE = "</td></table></div><script>alert(1)</script><img src=x onerror='a()'>\"'&"
 SCREEN = 2000
+LABELS = tuple(f"label number {n}" for n in range(500))
 
 
 class Support(lp.Module):
@@ -66,6 +67,14 @@ def wide(fields: int = 300) -> lp.Predict:
     return lp.Predict(f"{names} -> team", demos=[lp.Example(team=LONG)] * 50)
 
 
+def labelled() -> lp.Predict:
+    class Intent(lp.Signature):
+        text: str = lp.Input(LONG)
+        intent: Literal[LABELS] = lp.Output()  # type: ignore[valid-type]  # made, not written
+
+    return lp.Predict(Intent)
+
+
 THINGS: dict[str, Callable[[], object]] = {
     "example": lambda: lp.Example(**{f"field_{n}": LONG for n in range(50)}),
     "examples": lambda: ExampleList(lp.Example(ticket=LONG, n=n) for n in range(5000)),
@@ -77,6 +86,9 @@ THINGS: dict[str, Callable[[], object]] = {
     "failed row": lambda: failed(1).rows[0],
     "predict": wide,
     "signature": lambda: wide().signature.with_instruction(LONG),
+    "fields": lambda: dict(labelled().inputs),
+    "labels": lambda: dict(labelled().outputs),
+    "parameters": lambda: wide().parameters(),
     "chain of thought": lambda: lp.ChainOfThought(wide().signature),
     "vote": lambda: lp.Vote(wide(), k=3),
     "own module": lambda: Support(200),

@@ -73,7 +73,7 @@ class Report:
 
     @cached_property
     def values(self) -> tuple[float, ...]:
-        """Scores of the rows that have one."""
+        """The scores, without the rows that have none."""
         return tuple(row.score.value for row in self.rows if row.score is not None)
 
     @property
@@ -88,7 +88,7 @@ class Report:
 
     @property
     def mean(self) -> float | None:
-        """Mean score; ``None`` where no row has one."""
+        """Mean score; ``None`` if no row has a score."""
         return mean(self.values) if self.values else None
 
     @property
@@ -127,7 +127,7 @@ class Report:
 
     @property
     def dollars(self) -> float | None:
-        """Price of the program as if nothing were cached; ``None`` where one is not known."""
+        """Price of the program as if nothing were cached; ``None`` if a price is unknown."""
         return _dollars(row.usage for row in self.rows)
 
     @property
@@ -137,7 +137,7 @@ class Report:
 
     @property
     def judge_dollars(self) -> float | None:
-        """Price of the metric as if nothing were cached; ``None`` where one is not known."""
+        """Price of the metric as if nothing were cached; ``None`` if a price is unknown."""
         return _dollars(row.judging for row in self.rows)
 
     def latency(self, share: float) -> float | None:

@@ -19,13 +19,13 @@ class Compiled:
     """A frozen program with the evidence for it.
 
     Args:
-        program: What ships: the compiled program, or the input program where no gain could be
+        program: What ships: the compiled program, or the input program if no gain could be
             detected. Frozen and callable.
-        candidate: The best that was found, whether it ships or not.
+        candidate: The best candidate, whether it ships or not.
         certificate: What the holdout says.
-        report: How it came to be.
-        front: Programs that nothing else beats in quality, price and latency, on validation; the
-            best quality first. None of them but ``program`` has a certificate.
+        report: The record of the compile.
+        front: The Pareto front of quality, price and latency on validation, best quality first.
+            Only ``program`` has a certificate.
     """
 
     program: Module

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,10 @@ def render_page(report: Json) -> str:
         script_hash=content_hash(script),
         optimizer=report["evidence"]["optimizer"]["name"],
         about=_about(report),
+        knobs=[
+            (name, json.dumps(value, ensure_ascii=False, default=str)[:MOST_CHARACTERS])
+            for name, value in report["evidence"]["optimizer"]["knobs"].items()
+        ],
         certificate=_certificate(report["evidence"]["certificate"]),
         failures=report["failures"],
         warnings=[note["text"] for note in report["notes"] if note["warning"]],
