@@ -50,7 +50,7 @@ def open_progress(progress: ProgressLike | None) -> Progress:
             f"progress is a {type(progress).__name__}: give an object with a method on(event), "
             "or a function that takes an event, such as print"
         )
-    if inspect.iscoroutinefunction(on):
+    if any(map(inspect.iscoroutinefunction, (on, type(on).__call__))):
         raise InputError(
             "progress is asynchronous: events come in order from inside the compile, so give a "
             "plain function that returns at once"

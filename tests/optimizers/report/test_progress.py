@@ -91,8 +91,12 @@ def test_what_takes_no_events_is_refused(wrong: Any) -> None:
 def test_an_asynchronous_view_is_refused() -> None:
     async def on(event: Event) -> None: ...
 
-    with pytest.raises(InputError, match="progress is asynchronous"):
-        run(progress=on)
+    class Callable:
+        async def __call__(self, event: Event) -> None: ...
+
+    for view in (on, Callable()):
+        with pytest.raises(InputError, match="progress is asynchronous"):
+            run(progress=view)
 
 
 class Broken:
