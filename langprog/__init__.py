@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from langprog.evaluation import Score as Score
     from langprog.evaluation import compare as compare
     from langprog.evaluation import evaluate as evaluate
+    from langprog.evaluation import metric as metric
     from langprog.example import Example as Example
     from langprog.example import load_examples as load_examples
     from langprog.lm import Budget as Budget
@@ -27,24 +28,30 @@ if TYPE_CHECKING:
     from langprog.lm import Request as Request
     from langprog.lm import Sampling as Sampling
     from langprog.lm import ScriptedLM as ScriptedLM
-    from langprog.modules import Agreement as Agreement
     from langprog.modules import BestOf as BestOf
     from langprog.modules import Cascade as Cascade
     from langprog.modules import ChainOfThought as ChainOfThought
-    from langprog.modules import Checked as Checked
-    from langprog.modules import Learned as Learned
-    from langprog.modules import LogProbability as LogProbability
     from langprog.modules import Module as Module
     from langprog.modules import Parameter as Parameter
     from langprog.modules import Pipeline as Pipeline
     from langprog.modules import Predict as Predict
     from langprog.modules import Prediction as Prediction
     from langprog.modules import Refine as Refine
+    from langprog.modules import Retrieve as Retrieve
     from langprog.modules import Route as Route
     from langprog.modules import Router as Router
     from langprog.modules import Vote as Vote
     from langprog.modules import parallel as parallel
     from langprog.modules import record_trace as record_trace
+    from langprog.modules import signals as signals
+    from langprog.retrieval import BM25Retriever as BM25Retriever
+    from langprog.retrieval import Corpus as Corpus
+    from langprog.retrieval import EmbeddingRetriever as EmbeddingRetriever
+    from langprog.retrieval import FunctionRetriever as FunctionRetriever
+    from langprog.retrieval import HybridRetriever as HybridRetriever
+    from langprog.retrieval import Passage as Passage
+    from langprog.retrieval import Retriever as Retriever
+    from langprog.retrieval import load_corpus as load_corpus
     from langprog.runtime import LM as LM
     from langprog.runtime import configure as configure
     from langprog.runtime import using as using
@@ -53,25 +60,28 @@ if TYPE_CHECKING:
     from langprog.signature import Signature as Signature
 
 _ROOM_OF = {
-    "Agreement": "modules",
+    "BM25Retriever": "retrieval",
     "BestOf": "modules",
     "Budget": "lm",
     "Cascade": "modules",
     "ChainOfThought": "modules",
-    "Checked": "modules",
     "Comparison": "evaluation",
     "Completion": "lm",
+    "Corpus": "retrieval",
+    "EmbeddingRetriever": "retrieval",
     "Example": "example",
+    "FunctionRetriever": "retrieval",
+    "HybridRetriever": "retrieval",
     "Input": "signature",
     "LM": "runtime",
     "LangprogError": "errors",
-    "Learned": "modules",
-    "LogProbability": "modules",
+    "LogProbability": "modules",  # unlisted: lp.signals has it with the other signals
     "Message": "lm",
     "ModelRef": "lm",
     "Module": "modules",
     "Output": "signature",
     "Parameter": "modules",
+    "Passage": "retrieval",
     "Pipeline": "modules",
     "Predict": "modules",
     "Prediction": "modules",
@@ -79,6 +89,8 @@ _ROOM_OF = {
     "Refine": "modules",
     "Report": "evaluation",
     "Request": "lm",
+    "Retrieve": "modules",
+    "Retriever": "retrieval",
     "Route": "modules",
     "Router": "modules",
     "Sampling": "lm",
@@ -90,35 +102,40 @@ _ROOM_OF = {
     "configure": "runtime",
     "evaluate": "evaluation",
     "load": "artifact",
+    "load_corpus": "retrieval",
     "load_examples": "example",
+    "metric": "evaluation",
     "parallel": "modules",
     "record_trace": "modules",
     "save": "artifact",
+    "signals": "modules",
     "using": "runtime",
 }
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Agreement",
+    "BM25Retriever",
     "BestOf",
     "Budget",
     "Cascade",
     "ChainOfThought",
-    "Checked",
     "Comparison",
     "Completion",
+    "Corpus",
+    "EmbeddingRetriever",
     "Example",
+    "FunctionRetriever",
+    "HybridRetriever",
     "Input",
     "LM",
     "LangprogError",
-    "Learned",
-    "LogProbability",
     "Message",
     "ModelRef",
     "Module",
     "Output",
     "Parameter",
+    "Passage",
     "Pipeline",
     "Predict",
     "Prediction",
@@ -126,6 +143,8 @@ __all__ = [
     "Refine",
     "Report",
     "Request",
+    "Retrieve",
+    "Retriever",
     "Route",
     "Router",
     "Sampling",
@@ -137,10 +156,13 @@ __all__ = [
     "configure",
     "evaluate",
     "load",
+    "load_corpus",
     "load_examples",
+    "metric",
     "parallel",
     "record_trace",
     "save",
+    "signals",
     "using",
 ]
 

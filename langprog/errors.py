@@ -21,7 +21,6 @@ The tree::
     │   ├── ContentFilterError  the provider refused the content
     │   └── TruncatedError      the reply was cut off at the limit of tokens
     ├── ParseError              a completion that cannot be read as the signature's outputs
-    ├── CheckError              a required check failed after its retries
     ├── BudgetExceeded          the next call would pass the hard cap
     └── FrozenError             a frozen program was written to
 """
@@ -35,7 +34,6 @@ __all__ = [
     "AuthError",
     "BadRequestError",
     "BudgetExceeded",
-    "CheckError",
     "ConnectError",
     "ContentFilterError",
     "ContextWindowError",
@@ -220,10 +218,6 @@ class ParseError(LangprogError):
     def __init__(self, message: str, *, text: str = "") -> None:
         super().__init__(message)
         self.text = text
-
-
-class CheckError(LangprogError):
-    """A required check failed after its retries."""
 
 
 class BudgetExceeded(LangprogError):

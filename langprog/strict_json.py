@@ -17,24 +17,27 @@ def strict_json(text: str) -> Any:
     """
     try:
         return json.loads(
-            text, object_pairs_hook=_once, parse_constant=refuse_constant, parse_float=_finite
+            text,
+            object_pairs_hook=_refuse_duplicates,
+            parse_constant=refuse_constant,
+            parse_float=_parse_finite,
         )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
                 raise ValueError(f"the field {name!r:.80} comes twice")
             seen.add(name)
-    return found
+    return fields
 
 
-def _finite(digits: str) -> float:
+def _parse_finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
         raise ValueError(f"{digits:.40} is larger than any number here")

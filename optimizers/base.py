@@ -23,9 +23,10 @@ from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.pareto import OBJECTIVES, Objective
 from optimizers.events import ProgressLike
 from optimizers.identity import OPERATIONAL
-from optimizers.pipeline import compiled, estimated
+from optimizers.pipeline import run_compile, run_estimate
 from optimizers.preflight import Preflight
 from optimizers.report.compiled import Compiled
+from optimizers.report.progress import open_progress
 from optimizers.request import CompileRequest, Examples
 from optimizers.run import Run
 from optimizers.stats.certificate import Accept
@@ -85,6 +86,7 @@ class Optimizer(ABC):
         seed: int = 0,
         progress: ProgressLike | None = None,
         accept: Accept = "certified",
+        max_errors: int = 10,
     ) -> Compiled:
         """Search for a better program, and prove that it is one.
 
@@ -103,13 +105,17 @@ class Optimizer(ABC):
                 reach standard error), and in a notebook a bar as well.
             accept: ``certified``: without a detectable gain the input program comes back;
                 ``best``: the best candidate ships, marked uncertified where it is.
+            max_errors: On how many examples the metric may raise; such rows have no score. One
+                more, and the compile stops.
 
         Returns:
             The frozen program, its certificate, the report and the best candidate.
 
         Raises:
             InputError: Something handed over is wrong; the message says what.
-            MetricError: The metric failed on an example.
+            MetricError: The metric raised on too many examples, or gave a score outside its range.
+            ProgramError: All first runs of the program failed for one reason.
+            TransportError: No model could be reached.
             LMError: A model refuses to work at all (a wrong key, a bad request).
         """
         return run_sync(
@@ -124,6 +130,7 @@ class Optimizer(ABC):
                 seed=seed,
                 progress=progress,
                 accept=accept,
+                max_errors=max_errors,
             )
         )
 
@@ -141,9 +148,10 @@ class Optimizer(ABC):
         seed: int = 0,
         progress: ProgressLike | None = None,
         accept: Accept = "certified",
+        max_errors: int = 10,
     ) -> Compiled:
         """Compile; the asynchronous form of :meth:`compile`."""
-        order = CompileRequest.of(
+        request = CompileRequest.of(
             program,
             trainset,
             metric,
@@ -152,8 +160,9 @@ class Optimizer(ABC):
             budget=budget,
             seed=seed,
             accept=accept,
+            max_errors=max_errors,
         )
-        return await compiled(self, order, run_dir, progress)
+        return await run_compile(self, request, run_dir, open_progress(progress))
 
     @final
     def estimate(
@@ -173,10 +182,12 @@ class Optimizer(ABC):
 
         Raises:
             InputError: Something handed over is wrong; the message says what.
-            MetricError: The metric failed on an example.
+            MetricError: The metric raised on too many examples, or gave a score outside its range.
+            ProgramError: All first runs of the program failed for one reason.
+            TransportError: No model could be reached.
             LMError: A model refuses to work at all (a wrong key, a bad request).
         """
-        order = CompileRequest.of(
+        request = CompileRequest.of(
             program,
             trainset,
             metric,
@@ -186,7 +197,7 @@ class Optimizer(ABC):
             seed=seed,
             accept="certified",
         )
-        return run_sync(estimated(self, order))
+        return run_sync(run_estimate(self, request))
 
     def check(self, program: Module) -> None:
         """Refuse a program that has nothing for this search to set; called before anything else.

@@ -12,7 +12,7 @@ from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, StageForecast
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.pareto import Objective
-from optimizers.pipeline import finished
+from optimizers.pipeline import run_search
 from optimizers.run import Run
 
 
@@ -80,5 +80,5 @@ class Chain(Optimizer):
         candidate = run.start
         for number, member in enumerate(self.members):
             part = run.child(f"{number}", candidate, 1.0 / (len(self.members) - number))
-            candidate = await finished(member, part)
+            candidate = await run_search(member, part)
         return candidate

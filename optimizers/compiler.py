@@ -24,7 +24,7 @@ from optimizers.demos.pruning import DemoPruning
 from optimizers.evaluation.candidate import Candidate
 from optimizers.instructions.proposer import Proposing
 from optimizers.models.selector import LLMSelector
-from optimizers.pipeline import finished
+from optimizers.pipeline import run_search
 from optimizers.run import Run
 from optimizers.search.mipro import MIPRO
 from optimizers.search.sizes import Auto
@@ -148,7 +148,7 @@ class Compiler(Optimizer):
             name = type(member).__name__.lower()
             part = run.child(name, start, 1 / (len(closing) - number))
             part.offer(best)  # what is to be close in quality, is to be close to this
-            start = await finished(member, part)
+            start = await run_search(member, part)
             best = part.best
         return best
 
@@ -157,7 +157,7 @@ class Compiler(Optimizer):
         count = self._count(run.queries_left())
         for number in range(count):
             share = FIRST if number + 1 < count else 1.0
-            found = await finished(self._round(number), run.child(f"{number}", best, share))
+            found = await run_search(self._round(number), run.child(f"{number}", best, share))
             run.log("round", {"number": number, "digest": found.digest, "label": found.label})
             idle = idle + 1 if found == best else 0
             if idle == PATIENCE:

@@ -255,26 +255,19 @@ class Reporter:
         reused = self._ledger.uncached.calls - self._ledger.paid.calls
         self.emit(SpendUpdated(self.paid(), self._budget, reused))
 
+    def start_stage(self, stage: Stage, total: int, text: str) -> Callable[[object], None]:
+        """Emit that a stage starts, and return what is to be called after each of its steps.
 
-class StepCounter:
-    """Emits how far a stage is, about a hundred times over the whole of it.
+        Its progress is emitted about a hundred times in all.
+        """
+        self.emit(StageStarted(stage, total, text))
+        done = 0
 
-    Args:
-        reporter: Takes the events.
-        stage: The stage.
-        total: Steps of it.
-    """
+        def advance(_: object) -> None:
+            nonlocal done
+            done += 1
+            if 100 * done // total > 100 * (done - 1) // total:
+                self.emit(StageAdvanced(stage, done, total))
+                self.update_spend()
 
-    def __init__(self, reporter: Reporter, stage: Stage, total: int) -> None:
-        self._reporter = reporter
-        self._stage = stage
-        self._total = total
-        self._done = 0
-
-    def advance(self) -> None:
-        """Count one step."""
-        before = 100 * self._done // max(1, self._total)
-        self._done += 1
-        if 100 * self._done // max(1, self._total) > before:
-            self._reporter.emit(StageAdvanced(self._stage, self._done, self._total))
-            self._reporter.update_spend()
+        return advance

@@ -10,18 +10,17 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from functools import partial
 
 from langprog import Module, using
 from langprog.errors import BudgetExceeded, InputError
-from langprog.evaluation import Row, metric_name
+from langprog.evaluation import MetricErrors, metric_name
 from langprog.lm import Cost, LanguageModel, Ledger, ModelRef, Recorded, keep_budgets, model_from
-from langprog.notebook import short_repr
-from langprog.runtime import deciding_schemas
+from langprog.runtime import assume_schemas
 from optimizers.budget.forecast import ForecastInputs
 from optimizers.budget.plan import REPAIR_MARGIN, BudgetShare, plan_budget, subtract_spent
 from optimizers.evaluation.binding import KnownModels, bind_program, check_models
 from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.other_forms import try_other_forms
 from optimizers.evaluation.pareto import (
     FrontPoint,
     chosen,
@@ -29,16 +28,9 @@ from optimizers.evaluation.pareto import (
     pareto_front,
 )
 from optimizers.evaluation.scorer import Scorer
+from optimizers.evaluation.scoring import FailureLog, Scoring
 from optimizers.evaluation.shared_state import SharedStateCheck
-from optimizers.events import (
-    Estimated,
-    Finished,
-    Progress,
-    ProgressLike,
-    Reporter,
-    StageStarted,
-    StepCounter,
-)
+from optimizers.events import Estimated, Finished, Progress, Reporter, StageStarted
 from optimizers.identity import data_digest, describe_knobs, metric_digest
 from optimizers.journal import Journal
 from optimizers.models.dialects import Dialects, list_models
@@ -52,8 +44,6 @@ from optimizers.preflight import (
     probe_program,
 )
 from optimizers.report.compiled import Compiled
-from optimizers.report.failures import FailureTally
-from optimizers.report.progress import open_progress
 from optimizers.report.report import (
     CompileReport,
     collect_prompts,
@@ -73,35 +63,38 @@ from optimizers.stats.certificate import (
 from optimizers.stats.evidence import Evidence
 
 
-async def compiled(
+async def run_compile(
     searcher: Searcher,
-    order: CompileRequest,
+    request: CompileRequest,
     run_dir: str | os.PathLike[str] | None,
-    progress: ProgressLike | None,
+    progress: Progress,
 ) -> Compiled:
     """Search, certify, and return the result."""
-    view = open_progress(progress)
-    searcher.check(order.program)
+    searcher.check(request.program)
     with (
-        _checked_models(searcher, order.program),
-        closing(Journal(run_dir, order.identity(searcher))) as journal,
+        _with_checked_models(searcher, request.program),
+        closing(Journal(run_dir, request.identity(searcher))) as journal,
     ):
-        return await _Compilation(searcher, order, journal, view).run()
+        return await _Compilation(searcher, request, journal, progress).run()
 
 
-async def estimated(searcher: Searcher, order: CompileRequest) -> Preflight:
+async def run_estimate(searcher: Searcher, request: CompileRequest) -> Preflight:
     """Run the program on a few validation examples, and say what a compile would take."""
-    searcher.check(order.program)
-    with _checked_models(searcher, order.program):
+    searcher.check(request.program)
+    with _with_checked_models(searcher, request.program):
         probe = await probe_program(
-            order.program, order.parts.validation, order.metric, order.seed, searcher.concurrency
+            request.program,
+            request.parts.validation,
+            request.metric,
+            request.seed,
+            searcher.concurrency,
         )
-        _, priced = estimate_cost_from_prompts(order.program, ())
-    return _preflight(searcher, order, probe.cost, priced=priced, probe=probe)
+        _, priced = estimate_cost_from_prompts(request.program, ())
+    return _make_preflight(searcher, request, probe.cost, priced=priced, probe=probe)
 
 
 @contextmanager
-def _checked_models(searcher: Searcher, program: Module) -> Iterator[None]:
+def _with_checked_models(searcher: Searcher, program: Module) -> Iterator[None]:
     """See to it, before anything is asked, that every model is one and can be found.
 
     A name in the program may stand for an object that the search is offered.
@@ -114,16 +107,16 @@ def _checked_models(searcher: Searcher, program: Module) -> Iterator[None]:
         yield
 
 
-def _preflight(
+def _make_preflight(
     searcher: Searcher,
-    order: CompileRequest,
+    request: CompileRequest,
     cost: Cost,
     *,
     priced: bool,
     probe: Probe | None = None,
 ) -> Preflight:
-    parts, predictors = order.parts, len(order.program.predictors())
-    divided = plan_budget(order.budget, len(parts.holdout), order.program.calls_per_example())
+    parts, predictors = request.parts, len(request.program.predictors())
+    divided = plan_budget(request.budget, len(parts.holdout), request.program.calls_per_example())
     searched = divided.search - divided.reserve(cost + grow_cost(cost))
     facts = ForecastInputs(
         predictors,
@@ -131,7 +124,7 @@ def _preflight(
         len(parts.validation),
         searched.count_of(cost),
         None if probe is None else probe.right,
-        count_alternatives(order.program),
+        count_alternatives(request.program),
     )
     works = searcher.forecast(facts)
     return forecast(works, facts, divided, cost, priced=priced, probe=probe)
@@ -139,51 +132,56 @@ def _preflight(
 
 class _Compilation:
     def __init__(
-        self, searcher: Searcher, order: CompileRequest, journal: Journal, progress: Progress
+        self, searcher: Searcher, request: CompileRequest, journal: Journal, progress: Progress
     ) -> None:
         self._searcher = searcher
-        self._order = order
+        self._request = request
         self._journal = journal
         earlier = journal.earlier
-        calls = order.program.calls_per_example()
-        self._plan = plan_budget(order.budget, len(order.parts.holdout), calls)
-        self._ledger = Ledger(subtract_spent(order.budget, earlier.paid, earlier.seconds))
-        self._reporter = Reporter(progress, order.budget, self._ledger, journal)
-        self._watched = SharedStateCheck(order.program, self._reporter.warn_once)
-        self._failures = FailureTally()
+        calls = request.program.calls_per_example()
+        self._plan = plan_budget(request.budget, len(request.parts.holdout), calls)
+        self._ledger = Ledger(subtract_spent(request.budget, earlier.paid, earlier.seconds))
+        self._reporter = Reporter(progress, request.budget, self._ledger, journal)
+        self._watched = SharedStateCheck(request.program, self._reporter.warn_once)
         self._asked = KnownModels()
         self._wrapped: dict[int, tuple[LanguageModel, Recorded]] = {}
+        self._scoring = Scoring(
+            request.metric,
+            MetricErrors(request.max_errors, request.name_row),
+            FailureLog(self._try_other_forms),
+        )
         self._scorer = Scorer(
-            order.program,
-            order.parts.validation,
-            order.metric,
+            request.program,
+            request.parts.validation,
+            self._scoring,
             searcher.concurrency,
             priced=searcher.objective == "cost",
-            on_row=partial(self._failures.add, "validation"),
         )
 
     async def run(self) -> Compiled:
-        order, searcher = self._order, self._searcher
+        request, searcher = self._request, self._searcher
         with (
-            using(budget=self._ledger, wrap=self._recorded, notice=self._reporter.warn_once),
+            using(budget=self._ledger, wrap=self._record, notice=self._reporter.warn_once),
             Dialects(
-                list_models(order.program, searcher.models_needed()), self._journal, self._reporter
+                list_models(request.program, searcher.models_needed()),
+                self._journal,
+                self._reporter,
             ) as dialects,
         ):
             self._prepare()
             await dialects.negotiate(
-                order.program, order.parts.train, searcher.signals(order.program)
+                request.program, request.parts.train, searcher.signals(request.program)
             )
-            with deciding_schemas(dialects.schemas):
+            with assume_schemas(dialects.schemas):
                 return await self._search_and_certify()
 
     async def _search_and_certify(self) -> Compiled:
-        candidate, tally = await self._searched()
+        candidate, tally = await self._search()
         begun = self._journal.meter.read()
-        certificate, pairs = await self._certified(candidate, tally)
+        certificate, pairs = await self._certify(candidate, tally)
         certified = self._journal.meter.read() - begun
         ships = certificate.verdict != "original"
-        program = self._order.program
+        program = self._request.program
         shipped = bind_program(candidate.apply(program) if ships else program)
         name = type(self._searcher).__name__
         front = [
@@ -191,12 +189,15 @@ class _Compilation:
             for point in pareto_front(self._points)
         ]
         self._watched.say_changed()
+        failed = self._scoring.failures.describe()
+        if failed:
+            self._reporter.note(failed)
         self._reporter.update_spend()
         self._reporter.emit(Finished(certificate.verdict, str(certificate)))
         asked = tally.settled, certified
         return self._result((shipped, front), candidate, certificate, asked, pairs)
 
-    def _recorded(self, model: LanguageModel) -> LanguageModel:
+    def _record(self, model: LanguageModel) -> LanguageModel:
         # One wrapper a model, so that equal requests in flight at once find each other.
         known = self._wrapped.get(id(model))
         if known is None:
@@ -207,7 +208,7 @@ class _Compilation:
         return known[1]
 
     def _prepare(self) -> None:
-        parts, earlier = self._order.parts, self._journal.earlier
+        parts, earlier = self._request.parts, self._journal.earlier
         self._reporter.emit(
             StageStarted(
                 "prepare",
@@ -221,12 +222,16 @@ class _Compilation:
                 f"resuming: {earlier.paid.calls} paid calls of {earlier.sessions} earlier "
                 f"session{'s' if earlier.sessions > 1 else ''} are in the journal"
             )
-        if parts.moved:
+        if self._journal.damaged:
             self._reporter.note(
-                f"{parts.moved} examples were given twice and kept in one part", warning=True
+                f"{self._journal.damaged} damaged lines of the journal were skipped: what they "
+                "held is called again",
+                warning=True,
             )
+        for note in parts.notes:
+            self._reporter.note(note, warning=True)
         self._watched.say_hidden()
-        self._foresee()
+        self._estimate()
         few = explain_too_few(self._plan.certified_rows)
         if few is not None:
             self._reporter.note(few, warning=True)
@@ -236,45 +241,52 @@ class _Compilation:
                 f"{len(parts.holdout)} holdout examples"
             )
 
-    def _foresee(self) -> None:
+    async def _try_other_forms(self, said: str) -> None:
+        parts = self._request.parts
+        help_ = await try_other_forms(
+            self._request.program, parts.train, parts.validation, self._scoring, said
+        )
+        self._reporter.warn_once(help_)
+
+    def _estimate(self) -> None:
         """Say what is to be expected.
 
         Raises:
             InputError: The budget is too small to try anything; nothing was asked yet.
         """
-        order = self._order
-        cost, priced = estimate_cost_from_prompts(order.program, order.parts.validation)
-        found = _preflight(self._searcher, order, cost, priced=priced)
+        request = self._request
+        cost, priced = estimate_cost_from_prompts(request.program, request.parts.validation)
+        found = _make_preflight(self._searcher, request, cost, priced=priced)
         if found.refusal is not None:
             raise InputError(found.refusal)
-        self._estimate = found
+        self._preflight = found
         spans = found.calls, found.dollars, found.candidates
         calls, dollars, candidates = ((s.low, s.high) if s is not None else None for s in spans)
         assert calls is not None and candidates is not None
         lines = tuple(found.lines())
         self._reporter.emit(Estimated(calls, dollars, candidates, found.detectable, lines))
 
-    async def _searched(self) -> tuple[Candidate, Tally]:
-        order, earlier = self._order, self._journal.earlier
+    async def _search(self) -> tuple[Candidate, Tally]:
+        request, earlier = self._request, self._journal.earlier
         run = Run(
             SearchInputs(
-                order.program,
-                order.parts.train,
-                order.parts.validation,
-                order.metric,
-                order.seed,
+                request.program,
+                request.parts.train,
+                request.parts.validation,
+                self._scoring,
+                request.seed,
                 self._searcher.concurrency,
             ),
             journal=self._journal,
             scorer=self._scorer,
             reporter=self._reporter,
-            share=BudgetShare(self._plan.search, self._kept),
+            share=BudgetShare(self._plan.search, self._reserve),
             start=Candidate(),
         )
         cap = Ledger(subtract_spent(self._plan.search_budget, earlier.paid, earlier.seconds))
         with using(budget=cap):
-            best = await finished(self._searcher, run)
-        self._points = collect_points(self._scorer, order.program)
+            best = await run_search(self._searcher, run)
+        self._points = collect_points(self._scorer, request.program)
         searcher = self._searcher
         candidate = best
         if not run.weighed:
@@ -283,40 +295,32 @@ class _Compilation:
             run.log("chosen", {"objective": searcher.objective, "digest": candidate.digest})
         return candidate, run.tally
 
-    def _kept(self) -> Cost:
+    def _reserve(self) -> Cost:
         """Return what the certificate needs, by the dearest candidate so far."""
         scorer = self._scorer
         pair = scorer.cost(Candidate()) + scorer.highest_cost if scorer.candidates else None
         return self._plan.reserve(pair)
 
-    async def _certified(self, candidate: Candidate, tally: Tally) -> tuple[Certificate, Pairs]:
-        order = self._order
+    async def _certify(self, candidate: Candidate, tally: Tally) -> tuple[Certificate, Pairs]:
+        request = self._request
         rows = self._affordable_rows(candidate, tally)
-        self._reporter.emit(
-            StageStarted("certify", 2 * rows, f"both programs on {rows} held-out rows")
-        )
-        steps = StepCounter(self._reporter, "certify", 2 * rows)
-
-        def on_row(row: Row) -> None:
-            self._failures.add("holdout", row)
-            steps.advance()
-
+        advance = self._reporter.start_stage("certify", 2 * rows, f"both programs on {rows} rows")
         try:
             certificate, pairs = await certify(
-                order.program,
-                candidate.apply(order.program),
-                order.parts.holdout[:rows],
-                order.metric,
-                accept=order.accept,
+                request.program,
+                candidate.apply(request.program),
+                request.parts.holdout[:rows],
+                self._scoring,
+                accept=request.accept,
                 concurrency=self._searcher.concurrency,
                 search_dollars=tally.settled.dollars,
                 aim=Aim(self._searcher.objective, self._searcher.tolerance),
-                on_row=on_row,
+                on_row=advance,
             )
         except BudgetExceeded as error:
             certificate, pairs = (
                 without_evidence(
-                    f"the budget ended before the certificate: {error}", order.accept
+                    f"the budget ended before the certificate: {error}", request.accept
                 ),
                 (),
             )
@@ -340,19 +344,19 @@ class _Compilation:
         asked: tuple[Cost, Cost],
         pairs: Pairs,
     ) -> Compiled:
-        order = self._order
+        request = self._request
         evidence = Evidence(
             optimizer=type(self._searcher).__name__,
             knobs=describe_knobs(self._searcher),
-            seed=order.seed,
-            metric=metric_name(order.metric),
-            metric_digest=metric_digest(order.metric),
+            seed=request.seed,
+            metric=metric_name(request.metric),
+            metric_digest=metric_digest(request.metric),
             data={
                 part: (len(examples), data_digest(examples))
                 for part, examples in (
-                    ("train", order.parts.train),
-                    ("validation", order.parts.validation),
-                    ("holdout", order.parts.holdout),
+                    ("train", request.parts.train),
+                    ("validation", request.parts.validation),
+                    ("holdout", request.parts.holdout),
                 )
             },
             candidate=candidate.digest,
@@ -361,7 +365,7 @@ class _Compilation:
             certified=asked[1],
             rows=digest_rows(pairs),
         )
-        before, after = order.program, candidate.apply(order.program)
+        before, after = request.program, candidate.apply(request.program)
         report = CompileReport(
             evidence=evidence,
             candidate=candidate,
@@ -372,10 +376,10 @@ class _Compilation:
             sessions=self._journal.earlier.sessions + 1,
             diverged_at=self._journal.diverged_at,
             prompts=(collect_prompts(before), collect_prompts(after)),
-            estimate=self._estimate.to_json(),
+            estimate=self._preflight.to_json(),
             rows=tuple(list_compared_rows(before.input_names(), pairs)),
-            program=short_repr(before, 400),
-            failures=tuple(self._failures.to_json()),
+            program=repr(before),
+            failures=self._scoring.failures.counts,
         )
         return Compiled(
             program=programs[0],
@@ -386,7 +390,7 @@ class _Compilation:
         )
 
 
-async def finished(searcher: Searcher, run: Run) -> Candidate:
+async def run_search(searcher: Searcher, run: Run) -> Candidate:
     """Search to the end, or to the end of the budget: then the best so far is taken."""
     try:
         return await searcher.search(run)

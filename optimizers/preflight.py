@@ -22,6 +22,7 @@ from optimizers.budget.forecast import ForecastInputs, Range, StageForecast, cut
 from optimizers.budget.plan import MAX_RESERVED, REPAIR_MARGIN, BudgetPlan
 from optimizers.evaluation.runner import Job, run_rows
 from optimizers.evaluation.scorer import Estimate, average_cost
+from optimizers.evaluation.scoring import Scoring, as_scoring
 from optimizers.identity import derive_seed
 
 # A rendered prompt has about so many characters a token, and a short answer so many tokens.
@@ -238,7 +239,11 @@ def _refusal(tried: Range, queries: float, cost: Cost) -> str | None:
 
 
 async def probe_program(
-    program: Module, examples: Sequence[Example], metric: Metric, seed: int, concurrency: int
+    program: Module,
+    examples: Sequence[Example],
+    metric: Metric | Scoring,
+    seed: int,
+    concurrency: int,
 ) -> Probe:
     """Run ``program`` twice on the first few of ``examples``.
 
@@ -266,7 +271,7 @@ async def probe_program(
     used = [row.usage for row in (*first, *second)]
     return Probe(
         score=Estimate.of(values or [0.0]),
-        right=sum(value >= 1.0 for value in values) / max(1, len(values)),
+        right=sum(as_scoring(metric).is_full(value) for value in values) / max(1, len(values)),
         steady=sum(one == two for one, two in pairs) / max(1, len(pairs)),
         variance=sum((value - mean) ** 2 for value in values) / max(1, len(values) - 1),
         cost=average_cost(first),

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from langprog import Budget, Example, Module
 from langprog.errors import ExampleError, InputError
-from langprog.evaluation import Metric, check_metric, metric_name
+from langprog.evaluation import (
+    Metric,
+    check_inputs,
+    check_metric,
+    metric_name,
+    name_example,
+    range_of,
+)
 from langprog.runtime import current
 from optimizers.identity import (
     data_digest,
@@ -17,15 +24,26 @@ from optimizers.identity import (
     metric_digest,
     program_digest,
 )
-from optimizers.split import Split, split
-from optimizers.stats.certificate import Accept
+from optimizers.split import Inputs, Split, split
+from optimizers.stats.certificate import ACCEPTED, Accept
 
 Examples = Iterable[Example | Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class CompileRequest:
-    """What a user asked for, checked."""
+    """What a user asked for, checked.
+
+    Args:
+        program: What to compile.
+        parts: The examples, divided.
+        metric: What scores a prediction.
+        budget: Caps on everything that is paid.
+        seed: Every random decision derives from it.
+        accept: What ships without a detectable gain.
+        max_errors: On how many examples the metric may raise.
+        names: How messages call an example, by its digest.
+    """
 
     program: Module
     parts: Split
@@ -33,9 +51,11 @@ class CompileRequest:
     budget: Budget
     seed: int
     accept: Accept
+    max_errors: int = 0
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - everything that compile takes is checked in one place
         cls,
         program: Module,
         trainset: Examples,
@@ -46,6 +66,7 @@ class CompileRequest:
         budget: Budget | None,
         seed: int,
         accept: Accept,
+        max_errors: int = 0,
     ) -> CompileRequest:
         """Check everything that can be checked before anything is spent.
 
@@ -55,16 +76,31 @@ class CompileRequest:
         """
         if not isinstance(program, Module) or not program.predictors():
             raise InputError("there is nothing to compile: the program has no predictor")
-        if accept not in ("certified", "best"):
+        if accept not in ACCEPTED:
             raise InputError(f"accept is 'certified' or 'best', not {accept!r}")
         check_metric(metric)
+        range_of(metric)
+        given = {"trainset": trainset, "valset": valset, "holdout": holdout}
+        checked = {
+            part: None if examples is None else _check_examples(program, part, examples)
+            for part, examples in given.items()
+        }
         parts = split(
-            _checked(program, "trainset", trainset),
-            None if valset is None else _checked(program, "valset", valset),
-            None if holdout is None else _checked(program, "holdout", holdout),
+            checked["trainset"] or (),
+            checked["valset"],
+            checked["holdout"],
             seed,
+            inputs=Inputs(program),
         )
-        return cls(program, parts, metric, budget or Budget(), seed, accept)
+        names: dict[str, str] = {}
+        for part, examples in checked.items():
+            for index, example in enumerate(examples or ()):
+                names.setdefault(example.digest, f"{part}[{index}]")
+        return cls(program, parts, metric, budget or Budget(), seed, accept, max_errors, names)
+
+    def name_row(self, index: int, example: Example) -> str:
+        """Return how messages call an example: by its place in the data that was given."""
+        return self.names.get(example.digest) or name_example(index, example)
 
     def identity(self, searcher: object) -> dict[str, str]:
         """Return what makes this compile this one, for the head of its journal."""
@@ -73,9 +109,9 @@ class CompileRequest:
         knobs = json_digest(describe_knobs(searcher))
         return {
             "program": program_digest(self.program),
-            "trainset": _part_identity(self.parts.train),
-            "valset": _part_identity(self.parts.validation),
-            "holdout": _part_identity(self.parts.holdout),
+            "trainset": _identify_part(self.parts.train),
+            "valset": _identify_part(self.parts.validation),
+            "holdout": _identify_part(self.parts.holdout),
             "metric": f"{name} {digest}",
             "optimizer": f"{type(searcher).__name__} {knobs}",
             "seed": str(self.seed),
@@ -83,13 +119,12 @@ class CompileRequest:
         }
 
 
-def _part_identity(examples: tuple[Example, ...]) -> str:
+def _identify_part(examples: tuple[Example, ...]) -> str:
     return f"{len(examples)} examples {data_digest(examples)}"
 
 
-def _checked(program: Module, part: str, examples: Examples) -> tuple[Example, ...]:
-    found = []
-    wanted = program.input_names()
+def _check_examples(program: Module, part: str, examples: Examples) -> tuple[Example, ...]:
+    checked = []
     for index, example in enumerate(examples):
         if not isinstance(example, Example):
             if not isinstance(example, Mapping):
@@ -97,11 +132,6 @@ def _checked(program: Module, part: str, examples: Examples) -> tuple[Example, .
                     f"{part}[{index}] is a {type(example).__name__}: give Example(...) or a dict"
                 )
             example = Example(**example)
-        missing = [name for name in wanted if name not in example]
-        if missing:
-            raise ExampleError(
-                f"{part}[{index}] lacks {', '.join(missing)}, which the program takes as input; "
-                f"it has {', '.join(example)}"
-            )
-        found.append(example)
-    return tuple(found)
+        checked.append(example)
+    check_inputs(program, checked, lambda index, _: f"{part}[{index}]")
+    return tuple(checked)

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 from langprog import Example, Module
 from langprog.errors import BudgetExceeded
-from langprog.evaluation import Metric
 from langprog.lm import Cost, LanguageModel, ModelRef
 from langprog.modules import Signal
 from optimizers.budget.forecast import ForecastInputs, StageForecast
@@ -21,6 +20,7 @@ from optimizers.budget.plan import REPAIR_MARGIN, BudgetShare, take_share
 from optimizers.evaluation.candidate import Candidate, Values
 from optimizers.evaluation.pareto import Objective
 from optimizers.evaluation.scorer import Scorer, ScoreRequest
+from optimizers.evaluation.scoring import Scoring
 from optimizers.events import Reporter, Stage, StageAdvanced, StageStarted, Tried
 from optimizers.identity import derive_seed, random_stream
 from optimizers.journal import Journal
@@ -34,7 +34,7 @@ class SearchInputs:
         base: The program that was given.
         train: Examples for demonstrations and proposals.
         validation: Examples that steer the choice.
-        metric: What scores a prediction.
+        metric: What scores a prediction, and what is known of it.
         seed: What every random decision derives from.
         concurrency: Examples in work at the same time.
     """
@@ -42,7 +42,7 @@ class SearchInputs:
     base: Module
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
-    metric: Metric
+    metric: Scoring
     seed: int
     concurrency: int
 

@@ -6,36 +6,29 @@
 - ``nodes``: programs as data. ``classes``, ``checking``: what the user's own code stays.
 - ``own_types``, ``namespaces``: the user's types in a loaded program, and where they are.
 - ``proof``, ``samples``: the round trip. ``digest``, ``secrets``: what is signed, what is refused.
+- ``retrievers``: what a loaded program's ``Retrieve`` modules ask.
 - ``model_table``: prices, endpoints, and which models a loaded program may ask.
-- ``diff``: what changed between two artifacts.
 """
 
-from langprog.artifact.diff import ArtifactDiff, PredictorDiff, Words, diff_artifacts, word_diff
-from langprog.artifact.digest import canonical, digest_of
+from langprog.artifact.digest import digest_of
 from langprog.artifact.files import Artifact, load, read_artifact
 from langprog.artifact.model_table import models_in, with_models
 from langprog.artifact.nodes import program_to_json
-from langprog.artifact.samples import sample_of
+from langprog.artifact.samples import sample_values
 from langprog.artifact.writing import check_writable, save, save_program
 from langprog.evaluation import looks_secret
 
 __all__ = [
     "Artifact",
-    "ArtifactDiff",
-    "PredictorDiff",
-    "Words",
-    "canonical",
     "check_writable",
-    "diff_artifacts",
     "digest_of",
     "load",
     "looks_secret",
     "models_in",
     "program_to_json",
     "read_artifact",
-    "sample_of",
+    "sample_values",
     "save",
     "save_program",
     "with_models",
-    "word_diff",
 ]

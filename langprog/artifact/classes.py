@@ -11,11 +11,11 @@ import hashlib
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from langprog.adapters import (
@@ -34,6 +34,7 @@ from langprog.artifact.namespaces import (
     things_in_module,
     things_it_imports,
 )
+from langprog.artifact.retrievers import HandedRetrievers
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import Module
 from langprog.signature import Signature
@@ -90,16 +91,16 @@ def _source(thing: Any) -> str:
     except (OSError, TypeError):
         parts = sorted(_functions(thing).items()) if isinstance(thing, type) else []
     try:  # a class in a notebook: its methods can still be found there
-        found = [f"{name}\n{inspect.cleandoc(inspect.getsource(part))}" for name, part in parts]
+        sources = [f"{name}\n{inspect.cleandoc(inspect.getsource(part))}" for name, part in parts]
     except (OSError, TypeError):
-        found = []
-    if not found:
+        sources = []
+    if not sources:
         name = getattr(thing, "__qualname__", repr(thing))
         raise ArtifactError(
             f"the source of {name} cannot be found, so an artifact could not tell whether it "
             "changed: define it in a file"
         )
-    return "\n".join(found)
+    return "\n".join(sources)
 
 
 def _functions(cls: type) -> dict[str, Any]:
@@ -116,6 +117,7 @@ class Classes:
         allowed: Modules (with what is inside them) that may be imported.
         adapters: The user's own adapters.
         user_code: The classes of the user's modules in the artifact, ``package.module:Class``.
+        retrievers: The retrievers of the program's ``Retrieve`` modules, by name.
         proving: Whether a program is only compared with the one that it was saved from, so that
             a type that cannot be had may stay a rebuilt one.
     """
@@ -124,6 +126,7 @@ class Classes:
     allowed: Collection[str] = ()
     adapters: Sequence[Adapter] = ()
     user_code: tuple[str, ...] = ()
+    retrievers: HandedRetrievers = field(default_factory=lambda: MappingProxyType({}))
     proving: bool = False
 
     def __post_init__(self) -> None:
@@ -147,6 +150,10 @@ class Classes:
                 check_adapter(adapter)
         except InputError as error:
             raise ArtifactError(f"adapters=: {error}") from None
+        if not isinstance(self.retrievers, Mapping):
+            raise ArtifactError(
+                "retrievers= takes a dict of names: write retrievers={'bm25': ...}"
+            )
 
     def adapter(self, reference: str) -> str | Adapter:
         """Return the adapter that an artifact names: the one handed over, else an installed one.
@@ -187,7 +194,7 @@ class Classes:
         yield [*self.handed, *all_own_types(filter(is_own_type, self.handed))]
         yield self._in_classes
         yield [thing for module in self._modules for thing in things_in_module(module)]
-        yield self._made
+        yield self._instances
         yield self._in_allowed
         yield [thing for module in self._modules for thing in things_it_imports(module)]
 
@@ -196,7 +203,7 @@ class Classes:
         handed = [_class_of(thing) for thing in self.handed if not is_own_type(thing)]
         paths = {cls.__qualname__ for cls in handed}
         others = [name for name in self.user_code if name.partition(":")[2] not in paths]
-        imported = [self._imported_quietly(name) for name in others]
+        imported = [self._try_import(name) for name in others]
         return [*handed, *(cls for cls in imported if cls is not None)]
 
     @cached_property
@@ -207,28 +214,28 @@ class Classes:
     def _modules(self) -> list[ModuleType]:
         return list(dict.fromkeys(each for cls in self._classes for each in modules_of(cls)))
 
-    def _imported_quietly(self, name: str) -> Any:
+    def _try_import(self, name: str) -> Any:
         if not self._allows(name.partition(":")[0]):
             return None
-        return self._imported(name, Module)
+        return self._import(name, Module)
 
     @cached_property
     def _in_allowed(self) -> list[Any]:
-        modules = [_module_named(name) for name in self.allowed]
+        modules = [_import_module(name) for name in self.allowed]
         return [thing for module in modules for thing in things_in_module(module)]
 
     @cached_property
-    def _made(self) -> list[Any]:
-        made = []
+    def _instances(self) -> list[Any]:
+        instances = []
         for name in self.user_code:
             handed = [each for each in self.handed if class_name(_class_of(each)) == name]
-            cls = next(iter(handed), None) or self._imported_quietly(name)
+            cls = next(iter(handed), None) or self._try_import(name)
             if _is_class(cls, Module):
                 try:
-                    made.append(cls())
+                    instances.append(cls())
                 except _FAILURES:  # said when the program itself is made
                     continue
-        return made
+        return instances
 
     def find(
         self, name: str, source: str, base: type, digest: Callable[[type], str] = source_digest
@@ -245,25 +252,25 @@ class Classes:
             ArtifactError: It is neither handed over nor allowed, or its source changed.
         """
         _, _, path = name.partition(":")
-        found = [thing for thing in self._of(base) if class_name(_class_of(thing)) == name]
-        if not found:  # the same class under another module's name, as when its file was run
-            found = [
+        things = [thing for thing in self._handed_of(base) if class_name(_class_of(thing)) == name]
+        if not things:  # the same class under another module's name, as when its file was run
+            things = [
                 thing
-                for thing in self._of(base)
+                for thing in self._handed_of(base)
                 if _class_of(thing).__qualname__ == path and digest(_class_of(thing)) == source
             ]
-        found = found or [self._imported(name, base)]
-        if digest(_class_of(found[0])) != source:
+        things = things or [self._import(name, base)]
+        if digest(_class_of(things[0])) != source:
             raise ArtifactError(
                 f"the source of {name} is not what it was when the artifact was written: "
                 "compile again, or load with the version that it was compiled with"
             )
-        return found
+        return things
 
-    def _of(self, base: type) -> Iterator[Handed]:
+    def _handed_of(self, base: type) -> Iterator[Handed]:
         return (thing for thing in self.handed if issubclass(_class_of(thing), base))
 
-    def _imported(self, name: str, base: type) -> Any:
+    def _import(self, name: str, base: type) -> Any:
         module, _, path = name.partition(":")
         if not self._allows(module):
             raise ArtifactError(
@@ -271,22 +278,20 @@ class Classes:
                 f"allow its import, lp.load(path, allow_modules=[{module!r}])"
             )
         try:
-            found: Any = functools.reduce(
-                getattr, path.split("."), importlib.import_module(module)
-            )
+            cls: Any = functools.reduce(getattr, path.split("."), importlib.import_module(module))
         except _FAILURES as error:
             raise ArtifactError(
                 f"the artifact's class {name} cannot be imported: {error}"
             ) from None
-        if not (isinstance(found, type) and issubclass(found, base)):
-            raise ArtifactError(f"{name} is no lp.{base.__name__}")
-        return found
+        if not _is_class(cls, base):
+            raise ArtifactError(f"{name} is not an lp.{base.__name__} class")
+        return cls
 
     def _allows(self, module: str) -> bool:
         return any(module == name or module.startswith(f"{name}.") for name in self.allowed)
 
 
-def _module_named(name: str) -> ModuleType:
+def _import_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except _FAILURES as error:

@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 
-def canonical(data: Any) -> str:
+def canonical_json(data: Any) -> str:
     """Return the one text of JSON data: no blanks, shortest numbers, letters as they are.
 
     Raises:
@@ -27,18 +27,18 @@ def digest_of(data: Any) -> str:
     """Return ``sha256:...`` over the canonical text.
 
     Raises:
-        ValueError: As :func:`canonical`, or a text holds half of a character.
+        ValueError: As :func:`canonical_json`, or a text holds half of a character.
     """
-    return "sha256:" + hashlib.sha256(canonical(data).encode()).hexdigest()
+    return "sha256:" + hashlib.sha256(canonical_json(data).encode()).hexdigest()
 
 
-def readable(data: Any) -> str:
+def indented_json(data: Any) -> str:
     """Return JSON as people and diffs read it: indented, with a newline at the end."""
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def ordered(data: Any) -> Any:
+def sort_keys(data: Any) -> Any:
     """Return JSON data with all keys sorted, for parts where their order has no meaning."""
     if isinstance(data, dict):
-        return {key: ordered(data[key]) for key in sorted(data)}
-    return [ordered(item) for item in data] if isinstance(data, list) else data
+        return {key: sort_keys(data[key]) for key in sorted(data)}
+    return [sort_keys(item) for item in data] if isinstance(data, list) else data

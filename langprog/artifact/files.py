@@ -26,7 +26,8 @@ from langprog.artifact.nodes import (
     program_from_node,
     user_classes,
 )
-from langprog.artifact.reading import data_in, one_line
+from langprog.artifact.reading import one_line, read_object
+from langprog.artifact.retrievers import HandedRetrievers, check_names_of
 from langprog.errors import ArtifactError, ModelError
 from langprog.modules import UNKNOWN_KIND, Module, Origin, with_origin
 
@@ -84,6 +85,7 @@ class Artifact:
         allow_modules: Collection[str] = (),
         models: Models = MappingProxyType({}),
         adapters: Sequence[Adapter] = (),
+        retrievers: HandedRetrievers = MappingProxyType({}),
     ) -> Module:
         """Return the program, frozen.
 
@@ -92,13 +94,15 @@ class Artifact:
             allow_modules: Modules that may be imported to find such classes.
             models: What to ask in the place of the models that it names, by name.
             adapters: The user's own adapters that it needs.
+            retrievers: The retrievers of its ``Retrieve`` modules, as for :func:`load`.
 
         Raises:
-            ArtifactError: A class or an adapter is missing or changed, the data describes no
-                program, or a model's name holds an address.
+            ArtifactError: A class, an adapter or a retriever is missing or changed, the data
+                describes no program, or a model's name holds an address.
             ModelError: It names no such model, or what is to be asked is none.
         """
-        return self.program_with(Classes(classes, allow_modules, adapters), models)
+        known = Classes(classes, allow_modules, adapters, retrievers=retrievers)
+        return self.program_with(known, models)
 
     def program_with(self, classes: Classes, models: Models = MappingProxyType({})) -> Module:
         """Return the program, frozen; as :meth:`program`, for what may stand for classes."""
@@ -106,6 +110,7 @@ class Artifact:
             user_code = tuple(dict.fromkeys(user_classes(self.data.program)))
             known = dataclasses.replace(classes, user_code=user_code)
             program = program_from_node(self.data.program, known)
+            check_names_of(program, classes.retrievers)
             program = with_recorded_models(
                 program, self.data.models, models, proving=classes.proving
             ).freeze()
@@ -136,13 +141,13 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
         ArtifactError: It is missing, damaged, tampered with, of a newer format or incomplete.
     """
     try:
-        return _read(Path(path))
+        return _read_file(Path(path))
     except ArtifactError as error:
         raise ArtifactError(one_line(str(error))) from None
 
 
-def _read(file: Path) -> Artifact:
-    data = data_in(file)
+def _read_file(file: Path) -> Artifact:
+    data = read_object(file)
     version = data["format"]
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ArtifactError(f"{file}: {version!r:.40} is no format version")
@@ -197,6 +202,7 @@ def load(
     allow_modules: Collection[str] = (),
     models: Models = MappingProxyType({}),
     adapters: Sequence[Adapter] = (),
+    retrievers: HandedRetrievers = MappingProxyType({}),
 ) -> Module:
     """Load a frozen program from its artifact, of whatever format; runs no code from the file.
 
@@ -224,10 +230,13 @@ def load(
             are told apart by their keys in the artifact, ``house/llama#1`` and ``#2``: each has
             to be named here, or the name, which then stands for all of them.
         adapters: The user's own adapters that it names and no installed package has.
+        retrievers: The retrievers of its ``Retrieve`` modules, by name:
+            ``{"bm25": lp.BM25Retriever(corpus)}``, or just ``{"bm25": corpus}`` where the kind is
+            made from its corpus alone. Kind, options and corpus must be those that were certified.
 
     Raises:
-        ArtifactError: The artifact is damaged, changed or too new, a class, a type or an adapter
-            is missing or has changed, or a model's name holds an address.
+        ArtifactError: The artifact is damaged, changed or too new; a class, a type, an adapter or
+            a retriever is missing or has changed; or a model's name holds an address.
         ModelError: ``models`` has a name that the artifact does not, or holds what is no model.
     """
-    return read_artifact(path).program(classes, allow_modules, models, adapters)
+    return read_artifact(path).program(classes, allow_modules, models, adapters, retrievers)

@@ -73,7 +73,7 @@ def model_keys(program: Module) -> dict[str, str]:
                 f"name, at {several[0].endpoint} and {several[1].endpoint}: hand over the model "
                 "itself, or give one of them another name"
             )
-        place = next(at for at, each in enumerate(several) if _same(each, model))
+        place = next(at for at, each in enumerate(several) if _is_same(each, model))
         keys[parameter] = _key(model.name, place)
     taken = sorted(known.keys() & set(keys.values()))
     if taken:
@@ -110,7 +110,7 @@ def _different_models(program: Module) -> dict[str, list[ModelRef]]:
         several = known.setdefault(str(model), [])
         if isinstance(model, str):
             continue
-        place = next((at for at, each in enumerate(several) if _same(each, model)), None)
+        place = next((at for at, each in enumerate(several) if _is_same(each, model)), None)
         if place is None:
             several.append(model)
         elif several[place].lm is None:
@@ -118,7 +118,7 @@ def _different_models(program: Module) -> dict[str, list[ModelRef]]:
     return known
 
 
-def _same(first: ModelRef, second: ModelRef) -> bool:
+def _is_same(first: ModelRef, second: ModelRef) -> bool:
     if first.lm is not None and second.lm is not None:
         # Their sampling is written into each predictor.
         return same_model(first.lm, second.lm, defaults=False)
@@ -196,7 +196,7 @@ def with_recorded_models(
     """
     _check_mapping(models)
     for key, line in table.items():
-        if key != line.name and not _numbered(key, line.name):
+        if key != line.name and not _is_numbered(key, line.name):
             raise ArtifactError(f"the line of the model {key!r:.120} names {line.name!r:.120}")
     named = {str(model) for _, model in models_in(program)}
     shared = {key: table[key].name for key in sorted(named & table.keys() - _names_in(table))}
@@ -209,16 +209,16 @@ def with_recorded_models(
     check_extra(program)
     for key in shared:
         if key in left and not proving:
-            raise _untold(key, table[key])
+            raise _ambiguous_model(key, table[key])
     places = {
-        key: _recorded(line)
+        key: _recorded_ref(line)
         for key, line in table.items()
         if key in left and (line.endpoint is not None or key in shared)
     }
     return with_models(program, {**places, **given})
 
 
-def _numbered(key: str, name: str) -> bool:
+def _is_numbered(key: str, name: str) -> bool:
     start, _, number = key.rpartition("#")
     return start == name and number.isdecimal()
 
@@ -227,7 +227,7 @@ def _names_in(table: Mapping[str, ModelData]) -> set[str]:
     return {key for key, line in table.items() if key == line.name}
 
 
-def _untold(key: str, line: ModelData) -> ArtifactError:
+def _ambiguous_model(key: str, line: ModelData) -> ArtifactError:
     return ArtifactError(
         f"the program asks different models named {line.name!r:.120}, and a name does not tell "
         f"them apart: say what to ask for {key!r:.130}, which answered at {line.endpoint!r:.120}, "
@@ -243,7 +243,7 @@ def _check_mapping(models: object) -> None:
         )
 
 
-def _recorded(line: ModelData) -> ModelRef:
+def _recorded_ref(line: ModelData) -> ModelRef:
     told: dict[str, Any] = {"schema": line.takes_schema, "refused": line.refused}
     return ModelRef(line.name, line.endpoint, price=_price(line), **told)
 

@@ -63,57 +63,57 @@ def _members(cls: type) -> list[Any]:
 
 def things_in_module(module: ModuleType) -> Iterator[Any]:
     """Yield the classes, signatures and programs in a module's namespace."""
-    return _telling(vars(module).values())
+    return _filter_relevant(vars(module).values())
 
 
 def things_it_imports(module: ModuleType) -> Iterator[Any]:
     """Yield the same of the modules that a module imported by name."""
     for value in list(vars(module).values()):
         if issubclass(type(value), ModuleType):
-            yield from _telling(vars(value).values())
+            yield from _filter_relevant(vars(value).values())
 
 
-def _telling(values: Iterable[Any]) -> Iterator[Any]:
+def _filter_relevant(values: Iterable[Any]) -> Iterator[Any]:
     kinds = (type, Module, SignatureSpec)
     return (value for value in list(values) if issubclass(type(value), kinds))
 
 
 def things_in_class(cls: type) -> Iterator[Any]:
     """Yield what stands in a class and in the closures of its methods."""
-    for base in _written(cls):
+    for base in _user_bases(cls):
         for value in vars(base).values():
             yield value
-            yield from _closed_over(value)
+            yield from _closure_contents(value)
 
 
 def modules_of(cls: type) -> list[ModuleType]:
     """Return the modules in which a class and its bases were written."""
-    names = dict.fromkeys(base.__module__ for base in _written(cls))
+    names = dict.fromkeys(base.__module__ for base in _user_bases(cls))
     return [sys.modules[name] for name in names if name in sys.modules]
 
 
-def _written(cls: type) -> list[type]:
+def _user_bases(cls: type) -> list[type]:
     ours = ("langprog", "builtins")
     return [base for base in cls.__mro__ if base.__module__.partition(".")[0] not in ours]
 
 
-def _closed_over(value: Any) -> Iterator[Any]:
+def _closure_contents(value: Any) -> Iterator[Any]:
     bound = type(value) in (classmethod, staticmethod)
     func = value.__func__ if bound else value
     if type(func) is not FunctionType:
         return
     for cell in func.__closure__ or ():
-        yield from _contents(cell)
+        yield from _cell_contents(cell)
 
 
-def _contents(cell: CellType) -> Iterator[Any]:
+def _cell_contents(cell: CellType) -> Iterator[Any]:
     try:
         content = cell.cell_contents
     except ValueError:  # not assigned yet
         return
     yield content
     if issubclass(type(content), ModuleType):
-        yield from _telling(vars(content).values())
+        yield from _filter_relevant(vars(content).values())
 
 
 def signatures_among(things: Iterable[Any]) -> Iterator[SignatureSpec]:

@@ -14,10 +14,8 @@ from langprog.artifact.classes import Classes, class_name, source_digest
 from langprog.artifact.own_types import ClassTypes
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import (
-    ROOT,
     Module,
     Node,
-    PredictNode,
     SameNode,
     UserNode,
     is_kind,
@@ -47,16 +45,16 @@ def program_to_json(program: Module) -> dict[str, Any]:
     Raises:
         ArtifactError: It holds something that an artifact cannot carry.
     """
-    return _data(program, "", {})
+    return _node_of(program, "", {})
 
 
-def _data(program: Module, prefix: str, seen: dict[int, str]) -> dict[str, Any]:
+def _node_of(program: Module, prefix: str, seen: dict[int, str]) -> dict[str, Any]:
     path = prefix or program.root_name()
     if id(program) in seen:
         return {"module": "same", "path": seen[id(program)]}
     seen[id(program)] = path
     parts = {
-        name: _data(part, f"{prefix}.{name}" if prefix else name, seen)
+        name: _node_of(part, f"{prefix}.{name}" if prefix else name, seen)
         for name, part in program.children().items()
     }
     if is_kind(type(program)):
@@ -84,7 +82,7 @@ def program_from_node(node: Node, classes: Classes) -> Module:
     Raises:
         ArtifactError: A class is missing or changed, or the data describes no program.
     """
-    program = _program(node, "", classes, {})
+    program = _make_program(node, "", classes, {})
     try:
         program.named_modules()
     except InputError as error:  # two parts of one path, say
@@ -92,20 +90,20 @@ def program_from_node(node: Node, classes: Classes) -> Module:
     return program
 
 
-def _program(node: Node, prefix: str, classes: Classes, made: dict[str, Module]) -> Module:
+def _make_program(node: Node, prefix: str, classes: Classes, made: dict[str, Module]) -> Module:
     if isinstance(node, SameNode):
         if node.path not in made:
             raise ArtifactError(f"{prefix} is said to be the same as {node.path!r}, which is none")
         return made[node.path]
     parts = {
-        name: _program(part, f"{prefix}.{name}" if prefix else name, classes, made)
+        name: _make_program(part, f"{prefix}.{name}" if prefix else name, classes, made)
         for name, part in node.children().items()
     }
     try:
         program = (
-            _user_from(node, parts, classes)
+            _make_user_module(node, parts, classes)
             if isinstance(node, UserNode)
-            else _module_from(node, parts, classes)
+            else _make_module(node, parts, classes)
         )
     except (ArtifactError, RecursionError):
         raise
@@ -121,18 +119,10 @@ def _program(node: Node, prefix: str, classes: Classes, made: dict[str, Module])
     return program
 
 
-def _module_from(node: Node, parts: Mapping[str, Module], classes: Classes) -> Module:
+def _make_module(node: Node, parts: Mapping[str, Module], classes: Classes) -> Module:
     cls = module_type(node.module)
     assert cls is not None  # or the node would not have been read
     return cls.from_node(node, parts, ClassTypes(classes))
-
-
-def predict_nodes(node: Node, prefix: str = "") -> Iterator[tuple[str, PredictNode]]:
-    """Yield every predictor's node by its path, as ``program.predictors()`` names them."""
-    if isinstance(node, PredictNode):
-        yield prefix or "predict", node
-    for name, part in node.children().items():
-        yield from predict_nodes(part, f"{prefix}.{name}" if prefix else name)
 
 
 def model_names(node: Node) -> Iterator[str]:
@@ -140,14 +130,6 @@ def model_names(node: Node) -> Iterator[str]:
     yield from node.model_names()
     for part in node.children().values():
         yield from model_names(part)
-
-
-def settings_in(node: Node, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield what every module is set to beside its prompts, by path and name."""
-    for name, value in node.own_settings().items():
-        yield f"{prefix or ROOT}.{name}", value
-    for name, part in node.children().items():
-        yield from settings_in(part, f"{prefix}.{name}" if prefix else name)
 
 
 def user_classes(node: Node) -> Iterator[str]:
@@ -158,7 +140,7 @@ def user_classes(node: Node) -> Iterator[str]:
         yield from user_classes(part)
 
 
-def _user_from(node: UserNode, parts: Mapping[str, Module], classes: Classes) -> Module:
+def _make_user_module(node: UserNode, parts: Mapping[str, Module], classes: Classes) -> Module:
     instances_or_classes = classes.find(node.class_name, node.source, Module)
     alike = [
         each
@@ -166,7 +148,7 @@ def _user_from(node: UserNode, parts: Mapping[str, Module], classes: Classes) ->
         if isinstance(each, Module) and each.plain_settings() == node.settings
     ]
     template = (alike or instances_or_classes)[0]
-    program = template if isinstance(template, Module) else _made(template, node)
+    program = template if isinstance(template, Module) else _instantiate(template, node)
     if program.children().keys() != parts.keys():
         raise ArtifactError(
             f"{node.class_name} has the parts {', '.join(program.children()) or 'none'}, "
@@ -182,7 +164,7 @@ def _user_from(node: UserNode, parts: Mapping[str, Module], classes: Classes) ->
     return program.with_own_parameters(values) if values else program
 
 
-def _made(cls: type[Module], node: UserNode) -> Module:
+def _instantiate(cls: type[Module], node: UserNode) -> Module:
     try:
         return cls()
     except _MAKING as error:

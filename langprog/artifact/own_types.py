@@ -12,15 +12,17 @@ import dataclasses
 import itertools
 import json
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NoReturn, Optional
 
 from langprog.adapters import Adapter
-from langprog.artifact.checking import code_in, declared_by, signature_digest, with_types_of
+from langprog.artifact.checking import code_in, declaring_class, signature_digest, with_types_of
 from langprog.artifact.classes import Classes, class_name
 from langprog.artifact.namespaces import own_types, signatures_among, types_among
+from langprog.artifact.retrievers import find_retriever
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import ClassData
+from langprog.retrieval import Retriever, RetrieverSpec
 from langprog.signature import FieldSpec, Signature, SignatureSpec, type_to_json
 
 
@@ -34,13 +36,13 @@ class ClassTypes:
 
     classes: Classes
 
-    def checked_by(self, signature: SignatureSpec) -> dict[str, Any] | None:
+    def checking_class(self, signature: SignatureSpec) -> dict[str, Any] | None:
         """Return the class whose types check values with code, as data; ``None`` for none.
 
         Raises:
             ArtifactError: There is code, but no Signature class declares it.
         """
-        cls = declared_by(signature)
+        cls = declaring_class(signature)
         if cls is None:
             return None
         return {"class": class_name(cls), "source": signature_digest(cls)}
@@ -53,7 +55,19 @@ class ClassTypes:
         """
         return self.classes.adapter(reference)
 
-    def restored(self, signature: SignatureSpec, checked_by: ClassData | None) -> SignatureSpec:
+    def retriever(
+        self, spec: RetrieverSpec, documents: Sequence[Mapping[str, Any]] | None
+    ) -> Retriever:
+        """Return the retriever that an artifact describes.
+
+        Raises:
+            ArtifactError: It is missing, or is not what the artifact describes.
+        """
+        return find_retriever(spec, documents, self.classes.retrievers)
+
+    def restore_types(
+        self, signature: SignatureSpec, checked_by: ClassData | None
+    ) -> SignatureSpec:
         """Return a signature that was read, with the types that the class declares.
 
         Raises:
@@ -114,16 +128,16 @@ def _first_difference(spec: SignatureSpec, cls: type[Signature]) -> str | None:
 def _with_own_types(field: FieldSpec, spec: SignatureSpec, classes: Classes) -> FieldSpec:
     if not own_types(field.annotation):
         return field
-    annotation = _declared(field, spec, classes)
+    annotation = _declared_annotation(field, spec, classes)
     if annotation is None:
-        annotation = _replaced(field.annotation, field, spec, classes)
+        annotation = _replace_types(field.annotation, field, spec, classes)
     changed = dataclasses.replace(field, annotation=annotation)
     if changed.line != field.line or changed.json_schema() != field.json_schema():
         _refuse_changed(own_types(annotation)[0])
     return changed
 
 
-def _declared(field: FieldSpec, spec: SignatureSpec, classes: Classes) -> Any:
+def _declared_annotation(field: FieldSpec, spec: SignatureSpec, classes: Classes) -> Any:
     """Return the annotation that a signature of the same name gives the field, where one does."""
     groups = classes.groups()
     # What was handed over and what the modules' own files hold must not contradict each other.
@@ -137,11 +151,13 @@ def _declared(field: FieldSpec, spec: SignatureSpec, classes: Classes) -> Any:
             if declared.name == field.name and _fits(declared.annotation, field.annotation)
         ]
         if annotations:
-            return _only(annotations, field, spec, classes)
+            return _choose_only(annotations, field, spec, classes)
     return None
 
 
-def _replaced(annotation: Any, field: FieldSpec, spec: SignatureSpec, classes: Classes) -> Any:
+def _replace_types(
+    annotation: Any, field: FieldSpec, spec: SignatureSpec, classes: Classes
+) -> Any:
     """Return ``annotation`` with the user's class wherever a rebuilt one stands."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if not own_types(annotation):
@@ -149,7 +165,7 @@ def _replaced(annotation: Any, field: FieldSpec, spec: SignatureSpec, classes: C
     if isinstance(annotation, type) and origin is None:
         return _own_type(annotation, field, spec, classes)
     parts = args[:1] if origin is Annotated else args
-    inside = [_replaced(part, field, spec, classes) for part in parts]
+    inside = [_replace_types(part, field, spec, classes) for part in parts]
     if origin is Annotated:
         return Annotated[(inside[0], *annotation.__metadata__)]
     if origin in (list, dict):
@@ -163,7 +179,7 @@ def _own_type(rebuilt: type, field: FieldSpec, spec: SignatureSpec, classes: Cla
         named = types_among(things, rebuilt.__name__)
         fitting = [cls for cls in named if _fits(cls, rebuilt)]
         if fitting:
-            return typing.cast(type, _only(fitting, field, spec, classes))
+            return typing.cast(type, _choose_only(fitting, field, spec, classes))
         changed = changed or next(iter(named), None)
     if classes.proving:
         return rebuilt
@@ -185,7 +201,7 @@ def _refuse_changed(cls: type) -> NoReturn:
     )
 
 
-def _only(
+def _choose_only(
     annotations: Sequence[Any], field: FieldSpec, spec: SignatureSpec, classes: Classes
 ) -> Any:
     first = annotations[0]

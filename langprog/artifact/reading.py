@@ -46,13 +46,13 @@ def one_line(text: str) -> str:
     return " ".join("".join(ch if ch.isprintable() else " " for ch in text).split())
 
 
-def data_in(file: Path) -> dict[str, Any]:
+def read_object(file: Path) -> dict[str, Any]:
     """Return the JSON object in a file that has a field ``format``.
 
     Raises:
         ArtifactError: There is none.
     """
-    content = _bytes_in(file)
+    content = _read_bytes(file)
     start = re.search(rb"\S", content)
     if start is None:
         raise ArtifactError(f"{file} is not an artifact: it is empty, not JSON")
@@ -83,7 +83,7 @@ def data_in(file: Path) -> dict[str, Any]:
     return data
 
 
-def _bytes_in(file: Path) -> bytes:
+def _read_bytes(file: Path) -> bytes:
     try:
         # Asked before it is opened: opening a pipe waits, and opening a device may do something.
         _check_kind(file, os.stat(file))
@@ -98,7 +98,7 @@ def _bytes_in(file: Path) -> bytes:
     except ValueError as error:  # a name that no file can have
         raise ArtifactError(f"{file} cannot be read: {error}") from None
     if len(content) > LARGEST:
-        raise _too_large(file)
+        raise _too_large_error(file)
     return content
 
 
@@ -111,10 +111,10 @@ def _check_kind(file: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise ArtifactError(f"{file} is a pipe, a socket or a device: name the artifact's file")
     if status.st_size > LARGEST:
-        raise _too_large(file)
+        raise _too_large_error(file)
 
 
-def _too_large(file: Path) -> ArtifactError:
+def _too_large_error(file: Path) -> ArtifactError:
     return ArtifactError(
         f"{file} is not an artifact: it is larger than {LARGEST // 2**20} MB, more than any "
         "program"
@@ -130,7 +130,7 @@ def _check_structure(file: Path, content: bytes) -> None:
     if b"\\" in content:
         content = content.replace(b"\\\\", b"").replace(b'\\"', b"")
     if content.count(b'"') > 8 * MOST_VALUES:  # twice a key and a text for each value
-        raise _too_many(file)
+        raise _too_many_error(file)
     bare = _STRING.sub(b"", content).translate(None, _OTHERS)
     brackets = bare.translate(None, b",")
     # Each value that is not too many opens at most one level and closes it.
@@ -140,10 +140,10 @@ def _check_structure(file: Path, content: bytes) -> None:
             f"{file} is not an artifact: it is nested too deeply (more than {DEEPEST} levels)"
         )
     if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > MOST_VALUES:
-        raise _too_many(file)
+        raise _too_many_error(file)
 
 
-def _too_many(file: Path) -> ArtifactError:
+def _too_many_error(file: Path) -> ArtifactError:
     return ArtifactError(
         f"{file} is not an artifact: it holds more than {MOST_VALUES:,} values, more than "
         "any program"

@@ -27,16 +27,16 @@ _PLAIN: Mapping[type, Any] = MappingProxyType(
 _LONGEST = 100_000
 
 
-def sample_of(field: FieldSpec) -> tuple[Any, ...]:
+def sample_values(field: FieldSpec) -> tuple[Any, ...]:
     """Return values of a field, as plain data; none where its limits are too special."""
-    found = []
+    values = []
     for value in _values(field.shape):
         try:
             field.validate(value)
         except InputError:
             continue
-        found.append(value)
-    return tuple(found)
+        values.append(value)
+    return tuple(values)
 
 
 def _values(shape: Shape) -> list[Any]:
@@ -44,7 +44,7 @@ def _values(shape: Shape) -> list[Any]:
         case Bounded():
             return [
                 *_values(shape.of),
-                *(_within(value, shape.limits) for value in _values(shape.of)),
+                *(_move_within(value, shape.limits) for value in _values(shape.of)),
             ]
         case Maybe():
             return [*_values(shape.of), None]
@@ -68,18 +68,18 @@ def _value(shape: Shape) -> Any:
         case Record():
             return {member.name: _value(member.shape) for member in shape.members}
         case Bounded():
-            return _within(_value(shape.of), shape.limits)
+            return _move_within(_value(shape.of), shape.limits)
         case _:
             return "anything"
 
 
-def _within(value: Any, limits: Mapping[str, Any]) -> Any:
+def _move_within(value: Any, limits: Mapping[str, Any]) -> Any:
     """Return ``value`` moved to where the simple limits want it."""
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, (int, float)):
         try:
-            return _number_within(value, limits)
+            return _move_number_within(value, limits)
         except ArithmeticError:  # limits beyond what floats can hold
             return value
     least, most = limits.get("min_length", 0), limits.get("max_length", math.inf)
@@ -94,7 +94,7 @@ def _within(value: Any, limits: Mapping[str, Any]) -> Any:
     return value
 
 
-def _number_within(value: float, limits: Mapping[str, Any]) -> float:
+def _move_number_within(value: float, limits: Mapping[str, Any]) -> float:
     step = limits.get("multiple_of", 1)
     low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
     if low is not None and high is not None:

@@ -12,9 +12,9 @@ from typing import Any
 
 import langprog
 from langprog.adapters import Adapter
-from langprog.artifact.checking import declared_by
+from langprog.artifact.checking import declaring_class
 from langprog.artifact.classes import Classes, Handed
-from langprog.artifact.digest import digest_of, ordered, readable
+from langprog.artifact.digest import digest_of, indented_json, sort_keys
 from langprog.artifact.files import read_artifact
 from langprog.artifact.format import FORMAT
 from langprog.artifact.model_table import (
@@ -27,6 +27,7 @@ from langprog.artifact.model_table import (
 )
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.proof import difference_of
+from langprog.artifact.retrievers import retrievers_of
 from langprog.artifact.secrets import refuse_secrets
 from langprog.errors import ArtifactError, LangprogError
 from langprog.modules import Module, hidden_modules, origin_of
@@ -65,7 +66,7 @@ def save_program(
             "have them: keep them in attributes of the module, in lists, dicts or dataclasses"
         )
     program = with_own_sampling(program)
-    text, digest = _text_of(content_of(program, evidence, canary, optimizer))
+    text, digest = _text_of(make_content(program, evidence, canary, optimizer))
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
@@ -73,7 +74,7 @@ def save_program(
     try:
         _write(handle, text, target)
         _prove(program, Path(name), canary)
-        _put(Path(name), target)
+        _replace_file(Path(name), target)
     finally:
         Path(name).unlink(missing_ok=True)
     return digest
@@ -107,7 +108,7 @@ def check_writable(program: Module) -> None:
             where a model's name should be.
     """
     program = with_own_sampling(program)
-    _text_of(content_of(program, None, (), None))
+    _text_of(make_content(program, None, (), None))
     check_names({str(model) for _, model in models_in(program)})
     check_extra(program)
 
@@ -119,7 +120,7 @@ def _check_place(target: Path) -> None:
         raise ArtifactError(f"{target} cannot be written: there is no folder {target.parent}")
 
 
-def content_of(
+def make_content(
     program: Module,
     evidence: Mapping[str, Any] | None,
     canary: Sequence[Mapping[str, Any]],
@@ -128,8 +129,9 @@ def content_of(
     """Return what the digest covers.
 
     Raises:
-        ArtifactError: Something is no plain JSON, or looks like a secret.
+        ArtifactError: Something is no plain JSON, looks like a secret, or has the name of another.
     """
+    retrievers_of(program)  # two of one name could not be told apart
     keys = model_keys(program)
     node = program_to_json(program.with_parameters(keys) if keys else program)
     content = {
@@ -145,7 +147,7 @@ def content_of(
         plain: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
         raise ArtifactError(f"the artifact would hold what is no plain JSON: {error}") from None
-    plain["evidence"] = ordered(plain["evidence"])
+    plain["evidence"] = sort_keys(plain["evidence"])
     refuse_secrets(plain)
     return plain
 
@@ -181,7 +183,7 @@ def _text_of(content: dict[str, Any]) -> tuple[str, str]:
         raise ArtifactError(
             f"the artifact would hold text that cannot be written: {error}"
         ) from None
-    return readable({**content, "digest": digest}), digest
+    return indented_json({**content, "digest": digest}), digest
 
 
 def _write(handle: int, text: str, target: Path) -> None:
@@ -200,7 +202,7 @@ def _mode(target: Path) -> int:
     return target.stat().st_mode & 0o777 if target.exists() else 0o644
 
 
-def _put(written: Path, target: Path) -> None:
+def _replace_file(written: Path, target: Path) -> None:
     try:
         os.replace(written, target)
         # Makes the rename itself survive a power cut.
@@ -216,7 +218,12 @@ def _put(written: Path, target: Path) -> None:
 def _prove(program: Module, written: Path, canary: Sequence[Mapping[str, Any]]) -> None:
     # The very file that will be the artifact is loaded again, not the data in memory.
     try:
-        known = Classes(_templates(program), adapters=_adapters(program), proving=True)
+        known = Classes(
+            _templates(program),
+            adapters=_adapters(program),
+            retrievers=retrievers_of(program, handed=True),
+            proving=True,
+        )
         again = read_artifact(written).program_with(known)
         rows = [row.get("inputs", row) for row in canary]
         difference = difference_of(program, again, [row for row in rows if isinstance(row, dict)])
@@ -231,18 +238,18 @@ def _prove(program: Module, written: Path, canary: Sequence[Mapping[str, Any]]) 
 
 def _templates(program: Module) -> list[Handed]:
     """Return what a caller of ``load`` would hand over: classes, where they need no arguments."""
-    found: list[Handed] = []
+    templates: list[Handed] = []
     for module in program.named_modules().values():
         cls = type(module)
         try:
             inspect.signature(cls).bind()
         except (TypeError, ValueError):
-            found.append(module)
+            templates.append(module)
         else:
-            found.append(cls)
+            templates.append(cls)
     predictors = list(program.predictors().values())
-    declared = (declared_by(predictor.signature) for predictor in predictors)
-    return [*found, *(cls for cls in declared if cls is not None), *predictors]
+    declared = (declaring_class(predictor.signature) for predictor in predictors)
+    return [*templates, *(cls for cls in declared if cls is not None), *predictors]
 
 
 def _adapters(program: Module) -> list[Adapter]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from langprog.cli.console import open_progress_view
-from langprog.cli.loading import examples_in, metric_named, program_named, writable
+from langprog.cli.loading import check_writable, load_metric, load_program, read_examples
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal
 from langprog.errors import InputError
@@ -146,16 +146,16 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
     The same command goes on where a killed one stopped, and pays for nothing twice.
     """
     what_ships = _check_accept(accept)
-    target = writable(out, "--out")
-    page = None if report is None else writable(report, "--report")
+    target = check_writable(out, "--out")
+    page = None if report is None else check_writable(report, "--report")
     asked = NamedModels.of(lm, model, base_url, others=models is not None)
-    declared = asked.apply_to(program_named(program))
+    declared = asked.apply_to(load_program(program))
     task = Task(
         declared,
-        metric_named(metric),
-        examples_in(train, "--train", declared),
-        None if val is None else examples_in(val, "--val", declared),
-        None if holdout is None else examples_in(holdout, "--holdout", declared),
+        load_metric(metric),
+        read_examples(train, "--train", declared),
+        None if val is None else read_examples(val, "--val", declared),
+        None if holdout is None else read_examples(holdout, "--holdout", declared),
         lm,
         seed,
         asked,

@@ -6,8 +6,14 @@ from typing import Annotated
 
 import typer
 
-from langprog.cli.loading import READY, examples_in, metric_named, program_or_artifact
-from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels, leaves_open
+from langprog.cli.loading import (
+    READY,
+    RETRIEVER_HELP,
+    load_metric,
+    load_program_or_artifact,
+    read_examples,
+)
+from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels, uses_ambient_model
 from langprog.cli.terminal import Terminal, write_json
 from langprog.errors import LangprogError
 from langprog.evaluation import Report, evaluate
@@ -27,6 +33,7 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
     allow: Annotated[
         list[str] | None, typer.Option(help="Module that may be imported for an artifact.")
     ] = None,
+    retriever: Annotated[list[str] | None, typer.Option(help=RETRIEVER_HELP)] = None,
     json_: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
 ) -> None:
     """Score PROGRAM on examples, with a 95 % interval.
@@ -34,18 +41,18 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
     Rows that got no answer (an outage, say) are counted as missing, not as wrong.
     """
     asked = NamedModels.of(lm, model, base_url)
-    found = program_or_artifact(program, allow or [], asked)
+    loaded = load_program_or_artifact(program, allow or [], asked, retriever or [])
     if metric.partition(":")[0] in READY:
-        asked.check_lm(found)
-    elif lm is not None and not leaves_open(found):
+        asked.check_lm(loaded)
+    elif lm is not None and not uses_ambient_model(loaded):
         note = (
             f"--lm {lm} is for the metric alone: every module names its model (--model NAME=...)"
         )
         Terminal(stderr=True).say(f"langprog: {note}")
     report = evaluate(
-        found,
-        examples_in(data, "--data", found),
-        metric_named(metric),
+        loaded,
+        read_examples(data, "--data", loaded),
+        load_metric(metric),
         concurrency=width,
         budget=Budget(calls=calls, dollars=dollars),
         lm=asked.ambient,
@@ -53,12 +60,12 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
     if json_:
         write_json(report.to_json())
     else:
-        _say(report)
+        _print_report(report)
     if report.n_scored == 0:
         raise LangprogError(f"no row could be scored: {_first_failure(report)}")
 
 
-def _say(report: Report) -> None:
+def _print_report(report: Report) -> None:
     terminal = Terminal()
     terminal.say(f"{report.metric}: {report}")
     dollars = "unknown" if report.dollars is None else f"${report.dollars:.4f}"

@@ -85,7 +85,7 @@ class NamedModels:
             return None
         return [self.at_address(name.strip()) for name in models.split(",") if name.strip()]
 
-    def in_place_of(self, names: Sequence[str]) -> dict[str, str | LanguageModel]:
+    def replacements_for(self, names: Sequence[str]) -> dict[str, str | LanguageModel]:
         """Return what to ask in the place of the models that a program names.
 
         Raises:
@@ -104,7 +104,7 @@ class NamedModels:
 
     def apply_to(self, program: Module) -> Module:
         """Return a program made in Python with what the command line says of its models."""
-        return with_models(program, self.in_place_of(names_in(program)))
+        return with_models(program, self.replacements_for(model_names(program)))
 
     def check_lm(self, program: Module) -> None:
         """Refuse an ``--lm`` that nothing in ``program`` would ask.
@@ -112,20 +112,20 @@ class NamedModels:
         Raises:
             InputError: Every module names its model.
         """
-        if self.lm is None or leaves_open(program):
+        if self.lm is None or uses_ambient_model(program):
             return
-        names = names_in(program)
+        names = model_names(program)
         raise InputError(
             f"--lm {self.lm} would not be asked: every module names its model "
             f"({', '.join(names)}); write --model {names[0]}={self.lm}"
         )
 
 
-def names_in(program: Module) -> list[str]:
+def model_names(program: Module) -> list[str]:
     """Return the names of the models that a program names."""
     return sorted({str(model) for _, model in models_in(program)})
 
 
-def leaves_open(program: Module) -> bool:
+def uses_ambient_model(program: Module) -> bool:
     """Return whether a predictor of a program asks the ambient model."""
     return any(predictor.model is None for predictor in program.predictors().values())

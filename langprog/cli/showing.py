@@ -10,6 +10,7 @@ import typer
 
 from langprog.adapters import reference_of
 from langprog.artifact import Artifact, read_artifact
+from langprog.cli.loading import RETRIEVER_HELP, read_retrievers
 from langprog.cli.terminal import Terminal, json_visible, write_json
 from langprog.errors import ArtifactError
 from langprog.lm import model_name
@@ -20,22 +21,24 @@ WIDEST = 160
 
 def show(
     artifact: Annotated[str, typer.Argument(help="The artifact.")],
+    retriever: Annotated[list[str] | None, typer.Option(help=RETRIEVER_HELP)] = None,
     json_: Annotated[bool, typer.Option("--json", help="The whole file as JSON.")] = False,
 ) -> None:
     """Show the program, its prompts, its models and the evidence for it."""
-    stored = read_artifact(artifact)
+    loaded = read_artifact(artifact)
     if json_:
-        write_json(stored.data.model_dump(mode="json", by_alias=True))
+        write_json(loaded.data.model_dump(mode="json", by_alias=True))
         return
+    retrievers = read_retrievers(retriever or [])
     terminal = Terminal()
-    terminal.say(f"{stored.path}  {stored.digest}")
-    terminal.say(f"format {stored.format}, written by langprog {stored.data.langprog}")
+    terminal.say(f"{loaded.path}  {loaded.digest}")
+    terminal.say(f"format {loaded.format}, written by langprog {loaded.data.langprog}")
     try:
-        _show_program(terminal, stored.program())
+        _show_program(terminal, loaded.program(retrievers=retrievers))
     except ArtifactError as error:
         terminal.say(f"\n{error}")
-    _show_lineage(terminal, stored)
-    _show_evidence(terminal, stored)
+    _show_lineage(terminal, loaded)
+    _show_evidence(terminal, loaded)
 
 
 def _show_program(terminal: Terminal, program: Module) -> None:
@@ -49,10 +52,10 @@ def _show_program(terminal: Terminal, program: Module) -> None:
         if path in predictors:
             _show_predictor(terminal, predictors[path])
         else:
-            terminal.pairs({"kind": type(module).__name__, **_describe_parameters(own)}.items())
+            terminal.pairs({"kind": type(module).__name__, **_parameter_lines(own)}.items())
 
 
-def _describe_parameters(own: Mapping[str, Parameter]) -> dict[str, str]:
+def _parameter_lines(own: Mapping[str, Parameter]) -> dict[str, str]:
     """Return each parameter as one line; a long one, such as a router, is cut off."""
     lines = {name: json.dumps(parameter.value, default=str) for name, parameter in own.items()}
     return {

@@ -8,11 +8,13 @@
 """
 
 from langprog.evaluation.compare import Comparison, compare
-from langprog.evaluation.evaluate import aevaluate, evaluate
+from langprog.evaluation.evaluate import aevaluate, check_inputs, evaluate
 from langprog.evaluation.failures import Failure, FailureKind
 from langprog.evaluation.judging import all_of, judged
+from langprog.evaluation.metric_errors import MetricErrors, name_example
 from langprog.evaluation.metrics import contains, exact, f1, numeric
 from langprog.evaluation.permutation import mcnemar_p, sign_flip_p
+from langprog.evaluation.ranges import Range, metric, range_of
 from langprog.evaluation.redaction import looks_secret, redacted
 from langprog.evaluation.report import Report, Row
 from langprog.evaluation.score import Metric, Score, as_score, check_metric, metric_name
@@ -28,12 +30,15 @@ __all__ = [
     "Failure",
     "FailureKind",
     "Metric",
+    "MetricErrors",
+    "Range",
     "Report",
     "Row",
     "Score",
     "aevaluate",
     "all_of",
     "as_score",
+    "check_inputs",
     "check_metric",
     "compare",
     "contains",
@@ -44,10 +49,13 @@ __all__ = [
     "looks_secret",
     "mcnemar_p",
     "mean_interval",
+    "metric",
     "metric_name",
+    "name_example",
     "numeric",
     "paired_interval",
     "quantile",
+    "range_of",
     "redacted",
     "sign_flip_p",
     "student_quantile",

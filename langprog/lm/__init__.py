@@ -27,7 +27,7 @@ from langprog.lm.litellm_client import LiteLLM
 from langprog.lm.model_ref import (
     IN_PROCESS,
     ModelRef,
-    checked_lm,
+    check_lm,
     model_from,
     model_name,
     public_address,
@@ -130,7 +130,7 @@ __all__ = [
     "Usage",
     "Wrapper",
     "capabilities_of",
-    "checked_lm",
+    "check_lm",
     "completion_from_json",
     "completion_to_json",
     "dialect_of",

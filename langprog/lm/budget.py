@@ -21,9 +21,9 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 from langprog.errors import BudgetExceeded, Charge, InputError
-from langprog.lm.types import Completion, LanguageModel
 
 # Of a dollar; a millionth of a token's price where a million tokens cost a dollar.
 DECIMALS = 12
@@ -88,11 +88,6 @@ class Spend:
         )
 
 
-def spend_of(completion: Completion) -> Spend:
-    """Return what one completion took."""
-    return Spend(1, completion.usage.total_tokens, completion.dollars or 0.0)
-
-
 class Reservation:
     """A place in a ledger, to be settled or released exactly once."""
 
@@ -100,14 +95,13 @@ class Reservation:
         self._ledger = ledger
         self._most = most
 
-    def settle(self, completion: Completion) -> None:
-        """Turn the reservation into what ``completion`` took.
+    def settle(self, spend: Spend) -> None:
+        """Replace the reservation with what the call actually cost.
 
-        Where the endpoint counted no tokens, that is all that was reserved: a cap must hold there,
-        too.
+        If the endpoint reported no tokens, the whole reservation is charged, so that the cap
+        still holds.
         """
-        counted = completion.usage.total_tokens > 0
-        self._ledger._close(self._most, spend_of(completion) if counted else self._most)
+        self._ledger._close(self._most, spend if spend.tokens > 0 else self._most)
 
     def close(self, charge: Charge) -> None:
         """Settle a call that failed.
@@ -138,8 +132,9 @@ class Ledger:
         self._started: float | None = None
         self._lock = threading.Lock()
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
-        # What reserves for models that do not do so themselves, by the model's id.
-        self.guards: dict[int, LanguageModel] = {}
+        # Wrappers that reserve for models that do not do so themselves, by the model's id. They
+        # are models: this file is below that type, which has ledgers in its requests.
+        self.guards: dict[int, Any] = {}
 
     @property
     def paid(self) -> Spend:
@@ -182,10 +177,10 @@ class Ledger:
             seconds=None if budget.seconds is None else max(0.0, budget.seconds - self.seconds),
         )
 
-    def note_cached(self, completion: Completion) -> None:
-        """Count a completion that nobody had to pay for."""
+    def note_cached(self, spend: Spend) -> None:
+        """Count a completion that came from a cache, at its original price."""
         with self._lock:
-            self._cached += spend_of(completion)
+            self._cached += spend
 
     async def reserve(self, most: Spend) -> Reservation:
         """Reserve the most that a call could take, waiting for calls under way if need be.
@@ -197,11 +192,11 @@ class Ledger:
         while True:
             with self._lock:
                 self._check_time()
-                if self._lacks(most, self._reserved) is None:
+                if self._lacking_resource(most, self._reserved) is None:
                     self._reserved += most
                     self._under_way += 1
                     return Reservation(self, most)
-                lacking = self._lacks(most)
+                lacking = self._lacking_resource(most)
                 if lacking is not None:
                     raise BudgetExceeded(self._refusal(lacking, most))
                 loop = asyncio.get_running_loop()
@@ -214,7 +209,7 @@ class Ledger:
         if limit is not None and self.seconds >= limit:
             raise BudgetExceeded(f"the budget of {limit:g} seconds is used up")
 
-    def _lacks(self, most: Spend, reserved: Spend = Spend()) -> str | None:
+    def _lacking_resource(self, most: Spend, reserved: Spend = Spend()) -> str | None:
         """Return the resource of which there is too little, if there is one."""
         budget, paid = self.budget, self._paid
         calls, tokens, dollars = budget.calls, budget.tokens, budget.dollars

@@ -125,7 +125,7 @@ class Budgeted(Wrapper):
         return replace(request, sampling=bounded)
 
     async def _reserve(self, request: Request, bounded: bool) -> list[Reservation]:
-        most = self._most(request) if bounded else Spend(calls=1)
+        most = self._largest_spend(request) if bounded else Spend(calls=1)
         reservations: list[Reservation] = []
         try:
             # One order for all, so that no two calls hold what the other one waits for.
@@ -136,12 +136,12 @@ class Budgeted(Wrapper):
             raise
         return reservations
 
-    def _most(self, request: Request) -> Spend:
+    def _largest_spend(self, request: Request) -> Spend:
         prompt = most_tokens(request)
         reply = request.sampling.over(self.defaults).max_tokens or LARGEST_REPLY
         reply *= request.n
         price = self._price or Price(0.0, 0.0)
-        dollars = price.most(prompt, reply, audio=has_audio(request))
+        dollars = price.upper_bound(prompt, reply, audio=has_audio(request))
         return Spend(calls=1, tokens=prompt + reply, dollars=dollars)
 
 
@@ -163,7 +163,7 @@ def _settle(reservations: list[Reservation], completion: Completion) -> None:
     if completion.cached:
         return _close(reservations, "nothing")
     while reservations:
-        reservations.pop().settle(completion)
+        reservations.pop().settle(completion.spend)
 
 
 def keep_budgets(model: LanguageModel, ledger: Ledger) -> LanguageModel:
@@ -176,4 +176,5 @@ def keep_budgets(model: LanguageModel, ledger: Ledger) -> LanguageModel:
     if any(isinstance(layer, Budgeted) for layer in layers_of(model)):
         return model
     # The wrapper keeps the model, so that its id stays taken as long as this knows it.
-    return ledger.guards.setdefault(id(model), Budgeted(model))
+    guard: LanguageModel = ledger.guards.setdefault(id(model), Budgeted(model))
+    return guard

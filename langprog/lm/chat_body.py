@@ -57,8 +57,8 @@ def read_body(raw: bytes) -> dict[str, Any]:
         raise BadBody("the body is not JSON") from None
     if not isinstance(body, dict):
         raise BadBody("the body must be a JSON object")
-    _typed(body, "stream", bool)
-    _typed(body, "stream_options", dict)
+    _typed_member(body, "stream", bool)
+    _typed_member(body, "stream_options", dict)
     return body
 
 
@@ -68,23 +68,23 @@ def read_request(body: Mapping[str, Any]) -> Request:
     Raises:
         BadBody: A field is wrong.
     """
-    limit = _whole(body, "max_completion_tokens", 1)
+    limit = _integer_member(body, "max_completion_tokens", 1)
     sampling = Sampling(
-        temperature=_number(body, "temperature", math.inf),
-        max_tokens=_whole(body, "max_tokens", 1) if limit is None else limit,
-        top_p=_number(body, "top_p", 1.0),
+        temperature=_number_member(body, "temperature", math.inf),
+        max_tokens=_integer_member(body, "max_tokens", 1) if limit is None else limit,
+        top_p=_number_member(body, "top_p", 1.0),
         stop=_stops(body.get("stop")),
-        seed=_whole(body, "seed", -math.inf),
-        reasoning_effort=_typed(body, "reasoning_effort", str),
+        seed=_integer_member(body, "seed", -math.inf),
+        reasoning_effort=_typed_member(body, "reasoning_effort", str),
         extra=_extra(body),
     )
-    tools = _tools(_typed(body, "tools", list))
+    tools = _tools(_typed_member(body, "tools", list))
     return Request(
         messages=read_messages(body.get("messages")),
         sampling=sampling,
-        n=_whole(body, "n", 1, LARGEST_N) or 1,
-        response_schema=_schema(_typed(body, "response_format", dict)),
-        logprobs=bool(_typed(body, "logprobs", bool)),
+        n=_integer_member(body, "n", 1, LARGEST_N) or 1,
+        response_schema=_schema(_typed_member(body, "response_format", dict)),
+        logprobs=bool(_typed_member(body, "logprobs", bool)),
         tools=tools,
         tool_choice=_tool_choice(body.get("tool_choice"), tools),
     )
@@ -139,7 +139,7 @@ def _tool_choice(data: Any, tools: tuple[Tool, ...]) -> str | None:
     )
 
 
-def _typed(body: Mapping[str, Any], key: str, kind: type) -> Any:
+def _typed_member(body: Mapping[str, Any], key: str, kind: type) -> Any:
     value = body.get(key)
     if value is not None and not isinstance(value, kind):
         word = {bool: "true or false", str: "a string", list: "a list"}.get(kind, "an object")
@@ -147,7 +147,7 @@ def _typed(body: Mapping[str, Any], key: str, kind: type) -> Any:
     return value
 
 
-def _number(body: Mapping[str, Any], key: str, most: float) -> float | None:
+def _number_member(body: Mapping[str, Any], key: str, most: float) -> float | None:
     value = body.get(key)
     if value is None:
         return None
@@ -162,7 +162,9 @@ def _number(body: Mapping[str, Any], key: str, most: float) -> float | None:
     raise BadBody(f"{key!r} must be a number {bound}", param=key)
 
 
-def _whole(body: Mapping[str, Any], key: str, least: float, most: float = math.inf) -> int | None:
+def _integer_member(
+    body: Mapping[str, Any], key: str, least: float, most: float = math.inf
+) -> int | None:
     value = body.get(key)
     if value is None:
         return None

@@ -87,7 +87,7 @@ class ReplyChunks:
         self._frame = _frame(model, "chat.completion.chunk")
         self._usage = usage
         self._choices: dict[int, _Sent] = {}
-        self._holds = False
+        self._paused = False
         self.ended = False
 
     def add(self, delta: Delta) -> Iterator[dict[str, Any]]:
@@ -98,11 +98,11 @@ class ReplyChunks:
         """
         match delta:
             case Restarted():
-                self._holds = bool(self._choices)
+                self._paused = bool(self._choices)
             case Completed():
                 yield from self._end(delta.completion)
                 self.ended = True
-            case _ if not self._holds:
+            case _ if not self._paused:
                 yield from self._piece(delta)
 
     def _piece(

@@ -12,7 +12,7 @@ from langprog.lm.types import Completion, Usage
 VERSION = 2
 
 
-def immutable(completion: Completion) -> Completion:
+def freeze_completion(completion: Completion) -> Completion:
     """Return ``completion`` with nothing inside that could be changed from outside."""
     logprobs = completion.logprobs
     parts = (

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from langprog.errors import BadRequestError, LangprogWarning, LMError, TransportError
-from langprog.lm.fallbacks import joined, reseeded, stopped, without
-from langprog.lm.refusals import NAMED, QUIET, Refusal, Setting, holds, refusal_in
+from langprog.lm.fallbacks import cut_at_stop, drop_settings, join_completions, with_own_seed
+from langprog.lm.refusals import NAMED, QUIET, Refusal, Setting, refusal_in, uses_setting
 from langprog.lm.streaming import Delta, Restarted, replay_completion, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request, Sampling
 from langprog.lm.wrapper import Wrapper, layers_of
@@ -30,7 +30,7 @@ SEARCHES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
+class _Started:
     """A stream whose first delta has come: it is not refused any more."""
 
     first: Delta
@@ -69,10 +69,10 @@ class Negotiated(Wrapper):
         self._schemas: set[str] = set()
         self._beside: dict[frozenset[str], frozenset[Setting]] = {}
         self._warned: set[Setting] = set()
-        self._vain = 0
+        self._failed_searches = 0
         self._turns: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
         self._lock = threading.Lock()
-        self._told: list[Learned] = []
+        self._listeners: list[Learned] = []
 
     @property
     def defaults(self) -> Sampling:
@@ -89,23 +89,23 @@ class Negotiated(Wrapper):
         with self._lock:
             more = frozenset(settings) - self._refused
             self._refused |= more
-            told = list(self._told)
+            told = list(self._listeners)
         if more:
             for tell in told:
                 tell(self._refused)
 
-    def tell(self, learned: Learned) -> None:
+    def subscribe(self, learned: Learned) -> None:
         """Call ``learned`` with all refused settings whenever one is found out.
 
         It is then for ``learned`` to say so; nobody is warned.
         """
         with self._lock:
-            self._told.append(learned)
+            self._listeners.append(learned)
 
-    def tell_no_more(self, learned: Learned) -> None:
-        """Undo :meth:`tell`."""
+    def unsubscribe(self, learned: Learned) -> None:
+        """Undo :meth:`subscribe`."""
         with self._lock:
-            self._told.remove(learned)
+            self._listeners.remove(learned)
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request``.
@@ -113,7 +113,7 @@ class Negotiated(Wrapper):
         Raises:
             BadRequestError: The endpoint refuses what cannot be left out.
         """
-        whole = request.resolved(self._defaults)
+        whole = request.with_defaults(self._defaults)
         if not (self._turns or self._refused):  # nothing was ever refused: the usual case
             try:
                 return await self.inner.complete(whole)
@@ -126,29 +126,29 @@ class Negotiated(Wrapper):
             return await self._ask(asked, whole.n, careful)
 
         completion, asked = await self._settle(whole, answer, first)
-        self._put(whole)  # so that what is left out from now on is said at once
-        return stopped(completion, whole, asked)
+        self._adapt(whole)  # so that what is left out from now on is said at once
+        return cut_at_stop(completion, whole, asked)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Answer ``request`` piece by piece; raises as ``complete``.
 
         Several completions, and a ``stop`` that the endpoint does not take, come whole.
         """
-        whole = request.resolved(self._defaults)
+        whole = request.with_defaults(self._defaults)
 
-        async def begin(asked: Request, careful: bool) -> _Begun:
+        async def begin(asked: Request, careful: bool) -> _Started:
             if whole.n > asked.n or whole.sampling.stop != asked.sampling.stop:
                 completion = await self._ask(asked, whole.n, careful)
-                deltas = replay_completion(stopped(completion, whole, asked))
+                deltas = replay_completion(cut_at_stop(completion, whole, asked))
             else:
                 deltas = stream_completion(self.inner, asked)
-            return _Begun(await anext(deltas), deltas)
+            return _Started(await anext(deltas), deltas)
 
         while True:
             begun, asked = await self._settle(whole, begin, streamed=True)
             try:
                 async with aclosing(begun.rest) as rest:
-                    self._put(whole)
+                    self._adapt(whole)
                     yield begun.first
                     async for delta in rest:
                         yield delta
@@ -185,26 +185,26 @@ class Negotiated(Wrapper):
                 if turn is not None and turn.locked():
                     async with turn:  # somebody finds out; what is sent now is refused as well
                         pass
-                asked = self._put(whole)
+                asked = self._adapt(whole)
                 try:
                     return await answer(asked, False), asked
                 except BadRequestError as refused:
                     error = refused
             if refusal_in(error, asked, streamed=streamed) is None:
                 raise error
-            async with self._turn():
-                if _same(self._put(whole), asked):
-                    return await self._find_out(whole, asked, error, answer, streamed)
+            async with self._lock_for_loop():
+                if _is_same(self._adapt(whole), asked):
+                    return await self._probe(whole, asked, error, answer, streamed)
             error = None
 
-    def _turn(self) -> asyncio.Lock:
+    def _lock_for_loop(self) -> asyncio.Lock:
         loop = asyncio.get_running_loop()
         with self._lock:
             for other in [other for other in self._turns if other.is_closed()]:
                 del self._turns[other]
             return self._turns.setdefault(loop, asyncio.Lock())
 
-    async def _find_out(
+    async def _probe(
         self,
         whole: Request,
         asked: Request,
@@ -223,7 +223,7 @@ class Negotiated(Wrapper):
                     return result
             else:
                 guesses.append(refusal)
-            asked = self._put(whole, guesses)
+            asked = self._adapt(whole, guesses)
             try:
                 answered = await answer(asked, True)
             except BadRequestError as again:
@@ -253,47 +253,49 @@ class Negotiated(Wrapper):
             The answer that shows which one it was; ``None`` where it was one of several: what is
             known then is put to the endpoint again.
         """
-        held = [name for name in NAMED if name in _DOUBTFUL and holds(asked, name)]
+        held = [name for name in NAMED if name in _DOUBTFUL and uses_setting(asked, name)]
         trials = [[name] for name in held] + [held[:many] for many in range(2, len(held) + 1)]
-        for trial in trials if self._vain < SEARCHES else []:
+        for trial in trials if self._failed_searches < SEARCHES else []:
             tried = [*guesses, *map(Refusal, trial)]
-            put = self._put(whole, tried)
+            put = self._adapt(whole, tried)
             try:
                 answered = await answer(put, True)
             except BadRequestError:
                 continue
-            self._vain = 0
+            self._failed_searches = 0
             await self._confirm([*guesses, tried[-1]], whole, answered)
             guesses.clear()
             if len(trial) == 1:
                 return answered, put
-            await _let_go(answered)
+            await _close_stream(answered)
             return None
-        self._vain += 1
+        self._failed_searches += 1
         raise error
 
-    def _put(self, whole: Request, guesses: Iterable[Refusal] = ()) -> Request:
+    def _adapt(self, whole: Request, guesses: Iterable[Refusal] = ()) -> Request:
         known = beside = frozenset[Setting]()
         if self._beside:
-            beside = self._beside.get(_shape(whole), beside)
-        if not self._told:
+            beside = self._beside.get(_settings_used(whole), beside)
+        if not self._listeners:
             known = self._refused
         self._warn((known | beside) - self._warned, whole)
         known = self._refused | beside
         settings = {*known, *(guess.setting for guess in guesses if guess.setting is not None)}
-        if self._schemas and _written(whole.response_schema) in self._schemas:
+        if self._schemas and _schema_text(whole.response_schema) in self._schemas:
             settings.add("response_format")
-        return without(whole, settings)
+        return drop_settings(whole, settings)
 
     async def _ask(self, asked: Request, n: int, careful: bool) -> Completion:
         if asked.n == n:
             return await self.inner.complete(asked)
         # Each a request of its own in every budget; a seed would make them all the same.
-        parts = [replace(asked, sampling=reseeded(asked.sampling, place)) for place in range(n)]
+        parts = [
+            replace(asked, sampling=with_own_seed(asked.sampling, place)) for place in range(n)
+        ]
         first = [await self.inner.complete(parts.pop(0))] if careful else []
         tasks = [asyncio.create_task(self.inner.complete(part)) for part in parts]
         try:
-            return joined([*first, *await asyncio.gather(*tasks)])
+            return join_completions([*first, *await asyncio.gather(*tasks)])
         finally:
             for task in tasks:
                 task.cancel()
@@ -303,7 +305,7 @@ class Negotiated(Wrapper):
         try:
             self._learn_all(guesses, whole)
         except BaseException:  # of those who are told
-            await _let_go(answered)
+            await _close_stream(answered)
             raise
 
     def _learn_all(self, guesses: list[Refusal], whole: Request, *, sure: bool = False) -> None:
@@ -316,9 +318,9 @@ class Negotiated(Wrapper):
         setting = refusal.setting
         assert setting is not None
         if refusal.one_schema:
-            self._schemas.add(_written(whole.response_schema))
+            self._schemas.add(_schema_text(whole.response_schema))
         elif refusal.together:
-            shape = _shape(whole)
+            shape = _settings_used(whole)
             self._beside[shape] = self._beside.get(shape, frozenset()) | {setting}
         else:
             self.refuse({setting})
@@ -326,7 +328,7 @@ class Negotiated(Wrapper):
     def _warn(self, settings: Set[Setting], whole: Request) -> None:
         for setting in sorted(settings - QUIET - whole.optional):
             renamed = setting == "max_tokens" and "max_completion_tokens" not in self._refused
-            if renamed or not holds(whole, setting):
+            if renamed or not uses_setting(whole, setting):
                 continue
             self._warned.add(setting)
             warnings.warn(
@@ -348,18 +350,18 @@ def dialect_of(model: LanguageModel) -> Negotiated | None:
     return next((layer for layer in layers_of(model) if isinstance(layer, Negotiated)), None)
 
 
-async def _let_go(answered: object) -> None:
-    if isinstance(answered, _Begun):
+async def _close_stream(answered: object) -> None:
+    if isinstance(answered, _Started):
         await answered.rest.aclose()
 
 
-def _shape(request: Request) -> frozenset[str]:
+def _settings_used(request: Request) -> frozenset[str]:
     """Return what a request makes use of, whatever its values are."""
     tools = {"tools"} if request.tools else set()
-    return frozenset({*(name for name in NAMED if holds(request, name)), *tools})
+    return frozenset({*(name for name in NAMED if uses_setting(request, name)), *tools})
 
 
-def _same(left: Request, right: Request) -> bool:
+def _is_same(left: Request, right: Request) -> bool:
     return (left, left.token_limit, left.stream_usage) == (
         right,
         right.token_limit,
@@ -367,5 +369,5 @@ def _same(left: Request, right: Request) -> bool:
     )
 
 
-def _written(schema: Mapping[str, Any] | None) -> str:
+def _schema_text(schema: Mapping[str, Any] | None) -> str:
     return json.dumps(schema, default=dict)

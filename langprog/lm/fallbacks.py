@@ -10,7 +10,7 @@ from langprog.lm.refusals import Setting
 from langprog.lm.types import Completion, Message, Request, Sampling, Usage
 
 
-def without(request: Request, settings: Set[Setting]) -> Request:
+def drop_settings(request: Request, settings: Set[Setting]) -> Request:
     """Return ``request`` as it is put to an endpoint that refuses ``settings``."""
     if not settings:
         return request
@@ -30,7 +30,7 @@ def without(request: Request, settings: Set[Setting]) -> Request:
     messages = request.messages
     return replace(
         request,
-        messages=without_system(messages) if "system" in settings else messages,
+        messages=merge_system(messages) if "system" in settings else messages,
         sampling=sampling,
         n=1 if "n" in settings else request.n,
         response_schema=None if "response_format" in settings else request.response_schema,
@@ -41,7 +41,7 @@ def without(request: Request, settings: Set[Setting]) -> Request:
     )
 
 
-def without_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+def merge_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     """Return a prompt with the system's text at the head of the user's first message."""
     system = "\n\n".join(message.text for message in messages if message.role == "system")
     others = [message for message in messages if message.role != "system"]
@@ -59,7 +59,7 @@ def without_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return (Message("user", system), *others)
 
 
-def joined(completions: list[Completion]) -> Completion:
+def join_completions(completions: list[Completion]) -> Completion:
     """Return several completions of one text each as one of several texts."""
     first = completions[0]
     dollars = [completion.dollars for completion in completions]
@@ -79,12 +79,12 @@ def joined(completions: list[Completion]) -> Completion:
     )
 
 
-def reseeded(sampling: Sampling, place: int) -> Sampling:
+def with_own_seed(sampling: Sampling, place: int) -> Sampling:
     """Return the sampling of one of several draws: a seed would make them all the same."""
     return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + place)
 
 
-def stopped(completion: Completion, whole: Request, asked: Request) -> Completion:
+def cut_at_stop(completion: Completion, whole: Request, asked: Request) -> Completion:
     """Cut texts where the endpoint would have stopped, had it taken ``stop``."""
     stops = [stop for stop in whole.sampling.stop if stop]
     if asked.sampling.stop == whole.sampling.stop or not stops:

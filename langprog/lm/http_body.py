@@ -37,11 +37,11 @@ async def read_whole(response: aiohttp.ClientResponse, most: int) -> bytes:
     if "Content-Encoding" in response.headers:
         pieces = [piece async for piece in _pieces(response, most)]
     else:
-        pieces = await _unpacked_pieces(response, most)
+        pieces = await _read_pieces(response, most)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-async def _unpacked_pieces(response: aiohttp.ClientResponse, most: int) -> list[bytes]:
+async def _read_pieces(response: aiohttp.ClientResponse, most: int) -> list[bytes]:
     # As _pieces, without its two generators: most replies are small and come as they are.
     pieces, size = [], 0
     while piece := await response.content.readany():
@@ -85,7 +85,7 @@ async def _pieces(response: aiohttp.ClientResponse, most: int) -> AsyncIterator[
     packed = response.headers.get("Content-Encoding", "identity").strip().lower()
     if packed not in ("identity", "", "gzip", "x-gzip", "deflate"):
         raise ReplyTooLarge(f"the reply is packed in a way that was not asked for ({packed:.20})")
-    unpack = None if packed in ("identity", "") else _Unpacking()
+    unpack = None if packed in ("identity", "") else _Decompressor()
     size = 0
     async for data in response.content.iter_any():
         for piece in (data,) if unpack is None else unpack.add(data):
@@ -94,18 +94,18 @@ async def _pieces(response: aiohttp.ClientResponse, most: int) -> AsyncIterator[
                 raise ReplyTooLarge(f"the reply is larger than {most // 2**20} MB")
             if piece:
                 yield piece
-    if unpack is not None and not unpack.ended:
+    if unpack is not None and not unpack.is_complete:
         raise ReplyTooLarge("the packed reply was cut off")
 
 
-class _Unpacking:
+class _Decompressor:
     """Unpacks what comes in, a small piece at a time."""
 
     def __init__(self) -> None:
         self._stream: zlib._Decompress | None = None
 
     @property
-    def ended(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the packed data is whole; nothing at all is, too."""
         return self._stream is None or self._stream.eof
 
@@ -113,18 +113,18 @@ class _Unpacking:
         try:
             while data:
                 if self._stream is None:
-                    self._stream = zlib.decompressobj(_window(data))
+                    self._stream = zlib.decompressobj(_window_bits(data))
                 elif self._stream.eof:
                     if not data.startswith(_GZIP):
                         return  # padding
-                    self._stream = zlib.decompressobj(_window(data))  # several stand in a row
+                    self._stream = zlib.decompressobj(_window_bits(data))  # several stand in a row
                 yield self._stream.decompress(data, _PIECE)
                 data = self._stream.unconsumed_tail or self._stream.unused_data
         except zlib.error:
             raise ReplyTooLarge("the reply cannot be unpacked") from None
 
 
-def _window(data: bytes) -> int:
+def _window_bits(data: bytes) -> int:
     # Some servers leave the frame out that "deflate" stands for.
     framed = data.startswith(_GZIP[:1]) or data[0] & 15 == zlib.DEFLATED
     return zlib.MAX_WBITS | 32 if framed else -zlib.MAX_WBITS

@@ -30,7 +30,7 @@ from langprog.errors import (
     TransportError,
 )
 from langprog.lm.openai_body import body_of, messages_of
-from langprog.lm.openai_errors import SHORTEST_SECRET, error_of, retry_after, said_in
+from langprog.lm.openai_errors import SHORTEST_SECRET, error_line, error_of, retry_after
 from langprog.lm.openai_reply import MISSHAPEN, read_completion
 from langprog.lm.openai_stream import Assembly
 from langprog.lm.parts import Reasoning
@@ -134,7 +134,7 @@ class LiteLLM:
         litellm = await self._library()
         arguments = self._arguments(request)
         started = time.perf_counter()
-        with self._translated(litellm):
+        with self._translate_errors(litellm):
             reply = await litellm.acompletion(**arguments)
         return read_completion(_json(reply), request, self.name, time.perf_counter() - started)
 
@@ -153,10 +153,10 @@ class LiteLLM:
             arguments["stream_options"] = {"include_usage": True}
         started = time.perf_counter()
         assembly = Assembly(request, self.name)
-        with self._translated(litellm):
+        with self._translate_errors(litellm):
             chunks = await litellm.acompletion(**arguments)
         try:
-            with self._translated(litellm):
+            with self._translate_errors(litellm):
                 async for chunk in chunks:
                     for delta in assembly.add(_json(chunk)):
                         yield delta
@@ -167,7 +167,7 @@ class LiteLLM:
             close = getattr(chunks, "aclose", None)
             if close is not None:
                 await close()
-        if not assembly.ended:
+        if not assembly.has_ended:
             raise ServerError(
                 f"{self.name}: the stream ended early", model=self.name, charge="everything"
             )
@@ -214,7 +214,7 @@ class LiteLLM:
                 )
 
     @contextmanager
-    def _translated(self, litellm: Any) -> Iterator[None]:
+    def _translate_errors(self, litellm: Any) -> Iterator[None]:
         """Raise litellm's errors in our terms."""
         named = ((getattr(litellm, name, None), ours) for name, ours in ERRORS)
         known = tuple((theirs, ours) for theirs, ours in named if theirs is not None)
@@ -222,35 +222,35 @@ class LiteLLM:
             yield
         except tuple(theirs for theirs, _ in known) as error:
             ours = next(ours for theirs, ours in known if isinstance(error, theirs))
-            raise self._ours(error, ours) from None
+            raise self._to_lm_error(error, ours) from None
         except builtins.TimeoutError:
             raise TimeoutError(
                 f"{self.name}: no answer in {self._timeout:g} s", model=self.name
             ) from None
 
-    def _ours(self, error: Exception, ours: type[LMError]) -> LMError:
-        line = said_in(self._hidden(str(error)))
+    def _to_lm_error(self, error: Exception, ours: type[LMError]) -> LMError:
+        line = error_line(self._redact(str(error)))
         message = f"{self.name}: {type(error).__name__} from litellm: {line}"
-        headers, body = _headers(error), self._hidden(_body(error))
+        headers, body = _headers(error), self._redact(_body(error))
         if ours in (BadRequestError, RateLimitError):
             # litellm is not always right about what an endpoint's text means.
             status = 400 if ours is BadRequestError else 429
             read = error_of(status, headers, body, self.name)
             ours = type(read)
             if isinstance(read, BadRequestError):
-                params = _unsupported(body) or read.params
+                params = _unsupported_settings(body) or read.params
                 said = f"{message}\n{read.said}".casefold()
                 return BadRequestError(message, model=self.name, said=said, params=params)
         if not issubclass(ours, TransportError):
             return ours(message, model=self.name)
         wait = retry_after(headers)
-        if issubclass(ours, (ConnectError, ServerError)) and _unreached(error):
+        if issubclass(ours, (ConnectError, ServerError)) and _failed_to_connect(error):
             return ConnectError(message, model=self.name, charge="nothing")
         # What litellm calls a failed connection may be a reply that it could not read.
         charge: Charge | None = "everything" if ours is ConnectError else None
         return ours(message, model=self.name, retry_after=wait, charge=charge)
 
-    def _hidden(self, text: str) -> str:
+    def _redact(self, text: str) -> str:
         """Take out what may be a key: some errors quote it, also one from the environment."""
         if self._key:
             text = text.replace(self._key, "***")
@@ -321,13 +321,13 @@ def _body(error: Exception) -> str:
     return inside
 
 
-def _unsupported(said: str) -> tuple[str, ...]:
+def _unsupported_settings(said: str) -> tuple[str, ...]:
     """Return the settings that litellm itself says a provider does not have."""
     listed = re.search(r"does not support parameters: ?\[([^\]]{0,2000})\]", said)
     return tuple(re.findall(r"['\"](\w{1,80})['\"]", listed[1])) if listed else ()
 
 
-def _unreached(error: BaseException) -> bool:
+def _failed_to_connect(error: BaseException) -> bool:
     """Return whether there was no connection at all, so that nothing was sent."""
     cause: BaseException | None = error
     for _ in range(12):

@@ -53,7 +53,7 @@ class ModelRef:
     def __post_init__(self) -> None:
         _check_name(self.name)
         if self.lm is not None:
-            checked_lm(self.lm, "lm=")
+            check_lm(self.lm, "lm=")
 
     @classmethod
     def of(cls, lm: LanguageModel) -> ModelRef:
@@ -62,7 +62,7 @@ class ModelRef:
         Raises:
             ModelError: It lacks something that a language model has.
         """
-        checked_lm(lm)
+        check_lm(lm)
         # A model of lp.LM has its price, or none; of others only a list may know one.
         priced = any(isinstance(layer, Priced) for layer in layers_of(lm))
         listed = not priced and lm.endpoint != IN_PROCESS
@@ -98,7 +98,7 @@ def model_from(value: object, place: str = "model=") -> str | ModelRef:
     if isinstance(value, str):
         _check_name(value, place)
         return value
-    return ModelRef.of(checked_lm(value, place))
+    return ModelRef.of(check_lm(value, place))
 
 
 def model_name(model: str | ModelRef | LanguageModel | None) -> str | None:
@@ -106,7 +106,7 @@ def model_name(model: str | ModelRef | LanguageModel | None) -> str | None:
     return model if model is None or isinstance(model, str) else model.name
 
 
-def checked_lm(value: object, place: str = "model=") -> LanguageModel:
+def check_lm(value: object, place: str = "model=") -> LanguageModel:
     """Return a language model that was handed over, checked before anything is asked.
 
     Raises:

@@ -62,22 +62,22 @@ def _tool_choice(choice: str) -> str | dict[str, Any]:
 
 def messages_of(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
     """Return a prompt as the ``messages`` of a body."""
-    found: list[dict[str, Any]] = []
+    converted: list[dict[str, Any]] = []
     for message in messages:
         if isinstance(message.content, str):
-            found.append({"role": message.role, "content": message.content})
+            converted.append({"role": message.role, "content": message.content})
         elif message.role == "tool":
-            found += [
+            converted += [
                 {"role": "tool", "tool_call_id": part.call_id, "content": part.text}
                 for part in message.content
                 if isinstance(part, ToolResult)
             ]
         elif message.role == "assistant":
-            found.append(_assistant(message))
+            converted.append(_assistant(message))
         else:
             parts = [_part(part) for part in message.content]
-            found.append({"role": message.role, "content": [part for part in parts if part]})
-    return found
+            converted.append({"role": message.role, "content": [part for part in parts if part]})
+    return converted
 
 
 def _assistant(message: Message) -> dict[str, Any]:

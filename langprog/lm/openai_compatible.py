@@ -98,11 +98,11 @@ class OpenAICompatible:
         self._own_secrets = (*own, *_secrets_in([*self._headers.values(), *asked]))
         self._timeout = timeout
         self._connections = ConnectionBound(name, connections)
-        self._failures = _Failures(name, self._base, timeout)
+        self._errors = _ErrorTranslator(name, self._base, timeout)
         self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
         # Holds the sessions from outside: as a part of the garbage that they were in together with
         # a client, they would complain of being open before anybody could close them.
-        weakref.finalize(self, _let_go, self._sessions).atexit = False
+        weakref.finalize(self, _close_sessions, self._sessions).atexit = False
 
     async def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
@@ -110,7 +110,7 @@ class OpenAICompatible:
         if kept is None or kept[0].closed:
             for other in [other for other in list(self._sessions) if other.is_closed()]:
                 self._sessions.pop(other, None)
-            opened = _opened(self._headers, self._timeout, self._connections.most)
+            opened = _open_session(self._headers, self._timeout, self._connections.most)
             kept = self._sessions[loop] = (await anext(opened), opened)
         return kept[0]
 
@@ -128,8 +128,8 @@ class OpenAICompatible:
         """
         started = time.perf_counter()
         body = self._body(request)
-        with self._failures, self._connections:
-            async with await self._sent(body, request) as response:
+        with self._errors, self._connections:
+            async with await self._start_post(body, request) as response:
                 if response.status != 200:
                     raise await self._refusal(response, request)
                 raw = await read_whole(response, LARGEST_REPLY)
@@ -158,7 +158,7 @@ class OpenAICompatible:
         started = time.perf_counter()
         assembly = Assembly(request, self.name, self._secrets(request))
         finished = False
-        async with self._answered(body, request) as response:
+        async with self._post(body, request) as response:
             if "json" in response.headers.get("Content-Type", ""):  # it answers whole
                 text = (await read_whole(response, LARGEST_REPLY)).decode("utf-8", "replace")
                 async for delta in replay_completion(self._read(text, request, started)):
@@ -172,24 +172,24 @@ class OpenAICompatible:
                 if data:
                     for delta in assembly.add(data):
                         yield delta
-        if not (finished or assembly.ended):
+        if not (finished or assembly.has_ended):
             raise ServerError(
                 f"{self.name}: the stream ended early", model=self.name, charge="everything"
             )
         yield Completed(assembly.completion(time.perf_counter() - started))
 
     @asynccontextmanager
-    async def _answered(
+    async def _post(
         self, body: Mapping[str, Any], request: Request
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a body; yield the response where its status is 200."""
-        with self._failures, self._connections:
-            async with await self._sent(body, request) as response:
+        with self._errors, self._connections:
+            async with await self._start_post(body, request) as response:
                 if response.status != 200:
                     raise await self._refusal(response, request)
                 yield response
 
-    async def _sent(
+    async def _start_post(
         self, body: Mapping[str, Any], request: Request
     ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         """Return what sends a body; entered inside ``_failures`` and ``_connections``."""
@@ -217,7 +217,7 @@ class OpenAICompatible:
             await kept[1].aclose()
 
 
-class _Failures:
+class _ErrorTranslator:
     """Raises errors of ours in the place of aiohttp's; one serves all calls of a client."""
 
     def __init__(self, name: str, base: str, timeout: float) -> None:
@@ -229,10 +229,10 @@ class _Failures:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, place: object
     ) -> None:
-        if error is not None and (ours := self._as_ours(error)) is not None:
+        if error is not None and (ours := self._to_lm_error(error)) is not None:
             raise ours from None
 
-    def _as_ours(self, error: BaseException) -> LMError | None:
+    def _to_lm_error(self, error: BaseException) -> LMError | None:
         """Return the error of ours that one of aiohttp's stands for; ``None`` for any other."""
         import aiohttp  # noqa: PLC0415 - a quarter of a second that embedded models do not need
 
@@ -267,7 +267,7 @@ def _key_header(key: str, *, azure: bool) -> dict[str, str]:
     return {"api-key": key} if azure else {"Authorization": f"Bearer {key}"}
 
 
-def _let_go(sessions: dict[asyncio.AbstractEventLoop, _Session]) -> None:
+def _close_sessions(sessions: dict[asyncio.AbstractEventLoop, _Session]) -> None:
     """Close the sessions of a client that is gone, each on its own loop when that runs next."""
     for loop, (session, _) in sessions.items():
         if not loop.is_closed():
@@ -279,7 +279,7 @@ def _close_soon(loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession)
     loop.create_task(session.close())
 
 
-async def _opened(
+async def _open_session(
     headers: Mapping[str, str], timeout: float, connections: int
 ) -> AsyncGenerator[aiohttp.ClientSession, None]:
     """Hold a session open.

@@ -58,7 +58,7 @@ _ECHOES = frozenset({"input", "ctx", "url", "request", "prompt", "messages", "he
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ErrorBody:
     """What an error's body says.
 
     Args:
@@ -95,7 +95,7 @@ def error_of(
         inside: Whether it stood inside a reply with status 200.
     """
     said = read_error(body)
-    line = _hidden(said.line, secrets)
+    line = _redact(said.line, secrets)
     told = "an error inside a reply with HTTP 200" if inside else f"HTTP {status}"
     message = f"{model}: {told}: {line}" if line else f"{model}: {told}"
     wait = retry_after(headers)
@@ -116,18 +116,18 @@ def error_of(
     if status >= 500 or status < 300:
         return ServerError(message, model=model, retry_after=wait)
     if status < 400:
-        place = _hidden(_named(headers).get("location", ""), secrets)
-        return BadRequestError(_moved(model, status, place), model=model)
-    return _refused(status, message, model, said)
+        place = _redact(_lower_case_names(headers).get("location", ""), secrets)
+        return BadRequestError(_redirect_message(model, status, place), model=model)
+    return _refusal_error(status, message, model, said)
 
 
-def _hidden(text: str, secrets: Sequence[str]) -> str:
+def _redact(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "***")
     return text
 
 
-def _refused(status: int, message: str, model: str, said: Said) -> LMError:
+def _refusal_error(status: int, message: str, model: str, said: ErrorBody) -> LMError:
     if ACCOUNT.search(said.words):
         return AuthError(f"{message} ({_KEY})", model=model)
     if CUT_OFF.search(said.words):
@@ -140,14 +140,14 @@ def _refused(status: int, message: str, model: str, said: Said) -> LMError:
 
 
 def _bad_request(
-    message: str, model: str, said: Said, charge: Charge = "nothing"
+    message: str, model: str, said: ErrorBody, charge: Charge = "nothing"
 ) -> BadRequestError:
     return BadRequestError(
         message, model=model, charge=charge, said=said.words, params=said.params
     )
 
 
-def _moved(model: str, status: int, place: str) -> str:
+def _redirect_message(model: str, status: int, place: str) -> str:
     where = f" to {_line(place.partition('?')[0])!r}" if place else ""
     return (
         f"{model}: the endpoint redirects{where} (HTTP {status}), which is not followed: a prompt "
@@ -155,52 +155,52 @@ def _moved(model: str, status: int, place: str) -> str:
     )
 
 
-def said_in(body: str) -> str:
+def error_line(body: str) -> str:
     """Return what an error body says, in one short line."""
     return read_error(body).line
 
 
-def read_error(body: str) -> Said:
+def read_error(body: str) -> ErrorBody:
     """Return what the body of an error says."""
     try:
         data: Any = json.loads(body)
     except (ValueError, RecursionError):
-        return Said(_line(body), body[:LONGEST_SAID].casefold())
-    data = _unfolded(data, 6)
+        return ErrorBody(_line(body), body[:LONGEST_SAID].casefold())
+    data = _parse_nested(data, 6)
     inside = data.get("error", data) if isinstance(data, dict) else data
     told = list(dict.fromkeys(_messages(inside, 8))) or [str(inside)[:LONGEST_SAID]]
     code = inside.get("code") if isinstance(inside, dict) else None
     start = [str(code)] if code and str(code) != told[0] else []
-    words = "\n".join(_said(data, 8))[:LONGEST_SAID].casefold()
+    words = "\n".join(_texts(data, 8))[:LONGEST_SAID].casefold()
     params = tuple(dict.fromkeys(_params(data, 8)))
-    return Said(_line(": ".join([*start, *told[:2]])), words, params)
+    return ErrorBody(_line(": ".join([*start, *told[:2]])), words, params)
 
 
-def _unfolded(data: Any, depth: int) -> Any:
+def _parse_nested(data: Any, depth: int) -> Any:
     """Return data with the JSON that a gateway put into its texts as data, too."""
     if isinstance(data, str) and data[:1] in ("{", "[") and depth:
         try:
-            return _unfolded(json.loads(data), depth - 1)
+            return _parse_nested(json.loads(data), depth - 1)
         except (ValueError, RecursionError):
             return data
     if isinstance(data, list) and depth:
-        return [_unfolded(item, depth - 1) for item in data[:50]]
+        return [_parse_nested(item, depth - 1) for item in data[:50]]
     if isinstance(data, dict) and depth:
-        return {key: _unfolded(value, depth - 1) for key, value in list(data.items())[:50]}
+        return {key: _parse_nested(value, depth - 1) for key, value in list(data.items())[:50]}
     return data
 
 
-def _said(data: Any, depth: int) -> Iterator[str]:
+def _texts(data: Any, depth: int) -> Iterator[str]:
     if isinstance(data, str):
         yield data
     elif isinstance(data, list) and depth:
         for item in data:
-            yield from _said(item, depth - 1)
+            yield from _texts(item, depth - 1)
     elif isinstance(data, dict) and depth:
         for key, value in data.items():
             if key not in _ECHOES:
                 yield f'"{key}"'
-                yield from _said(value, depth - 1)
+                yield from _texts(value, depth - 1)
 
 
 def _messages(data: Any, depth: int) -> Iterator[str]:
@@ -241,13 +241,13 @@ def _line(text: str) -> str:
     return text if len(text) <= 300 else text[:297] + "..."
 
 
-def _named(headers: Mapping[str, str]) -> dict[str, str]:
+def _lower_case_names(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.casefold(): value.strip() for name, value in headers.items()}
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that the Retry-After header asks for, as a number or a date."""
-    value = _named(headers).get("retry-after", "")
+    value = _lower_case_names(headers).get("retry-after", "")
     try:
         seconds = float(value)
     except ValueError:

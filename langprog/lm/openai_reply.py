@@ -42,12 +42,12 @@ def read_completion(
     try:
         data = json.loads(text)
         raise_error_in(data, name, secrets)
-        choices = _in_order(data["choices"])
+        choices = _sort_choices(data["choices"])
         messages = [choice["message"] for choice in choices]
         reasons = tuple(map(reason_of, choices))
         usage = read_usage(data.get("usage") or {})
         silent = all(choice.get("finish_reason") in SILENT for choice in choices)
-        if incomplete(data) or (silent and at_limit(request, usage)):
+        if is_incomplete(data) or (silent and is_at_limit(request, usage)):
             reasons = tuple("length" for _ in reasons)
         texts = tuple(map(text_in, messages, reasons))
         calls = tuple(tool_calls_in(message.get("tool_calls")) for message in messages)
@@ -65,7 +65,7 @@ def read_completion(
         if not texts:
             raise TypeError("there is no choice")
     except MISSHAPEN:
-        raise _no_completion(name) from None
+        raise _not_a_completion(name) from None
     return check_completion(completion, request)
 
 
@@ -139,7 +139,7 @@ def _errors_of(choices: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
                 yield part.get("error")
 
 
-def _in_order(choices: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+def _sort_choices(choices: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     """Return choices by their own numbers: some servers send first what was ready first."""
     numbers = [choice.get("index") for choice in choices]
     if sorted(numbers, key=str) != list(range(len(choices))):  # some number none of them
@@ -147,12 +147,12 @@ def _in_order(choices: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any
     return sorted(choices, key=lambda choice: int(choice["index"]))
 
 
-def incomplete(data: Mapping[str, Any]) -> bool:
+def is_incomplete(data: Mapping[str, Any]) -> bool:
     """Return whether a body or an event says of itself that it was cut off."""
     return data.get("status") == "incomplete" or bool(data.get("incomplete_details"))
 
 
-def _no_completion(name: str) -> ServerError:
+def _not_a_completion(name: str) -> ServerError:
     return ServerError(f"{name}: the reply is not a completion", model=name, charge="everything")
 
 
@@ -233,10 +233,10 @@ def reasoning_in(message: Mapping[str, Any]) -> str:
     if not isinstance(content, list):
         return ""
     thoughts = [part["thinking"] for part in content if part["type"] == "thinking"]
-    return "".join(map(_thought, thoughts))
+    return "".join(map(_thought_text, thoughts))
 
 
-def _thought(thought: Any) -> str:
+def _thought_text(thought: Any) -> str:
     return thought if isinstance(thought, str) else "".join(str(part["text"]) for part in thought)
 
 
@@ -287,7 +287,7 @@ def is_refusal(message: Mapping[str, Any]) -> bool:
     return inside or bool(message.get("refusal"))
 
 
-def at_limit(request: Request, usage: Usage) -> bool:
+def is_at_limit(request: Request, usage: Usage) -> bool:
     """Return whether a reply is as long as was asked for at most: then it was cut off there.
 
     Only where the endpoint says nothing of why it ended.

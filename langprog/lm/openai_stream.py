@@ -13,10 +13,10 @@ from langprog.lm.openai_reply import (
     MISSHAPEN,
     SILENT,
     arguments_in,
-    at_limit,
     check_completion,
     finish_of,
-    incomplete,
+    is_at_limit,
+    is_incomplete,
     is_refusal,
     raise_error_in,
     read_usage,
@@ -50,7 +50,7 @@ class _Choice:
     refused: bool = False
 
     @property
-    def begun(self) -> bool:
+    def has_begun(self) -> bool:
         """Whether anything of it has come."""
         return bool(self.reason or self.texts or self.thoughts or self.calls or self.refused)
 
@@ -82,9 +82,9 @@ class Assembly:
         self._cut_off = False
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether every completion that came has said why it ended."""
-        begun = [choice for choice in self._choices if choice.begun]
+        begun = [choice for choice in self._choices if choice.has_begun]
         return bool(begun) and all(choice.reason is not None for choice in begun)
 
     def add(self, data: str) -> list[Delta]:
@@ -98,7 +98,7 @@ class Assembly:
             raise_error_in(event, self._name, self._secrets)
             if event.get("usage"):
                 self._usage = read_usage(event["usage"])
-            self._cut_off = self._cut_off or incomplete(event)
+            self._cut_off = self._cut_off or is_incomplete(event)
             return [
                 delta for choice in event.get("choices") or () for delta in self._choice(choice)
             ]
@@ -138,7 +138,7 @@ class Assembly:
             ServerError: The endpoint broke off.
             ContentFilterError: The provider refused the content.
         """
-        choices = [choice for choice in self._choices if choice.begun]
+        choices = [choice for choice in self._choices if choice.has_begun]
         calls = tuple(map(_calls, choices))
         if not choices or any(not call.name for several in calls for call in several):
             raise ServerError(
@@ -147,7 +147,7 @@ class Assembly:
                 charge="everything",
             )
         silent = all(choice.reason is None for choice in choices)
-        if self._cut_off or (silent and at_limit(self._request, self._usage)):
+        if self._cut_off or (silent and is_at_limit(self._request, self._usage)):
             for choice in choices:
                 choice.reason = "length"
         reasoning = tuple("".join(choice.thoughts) for choice in choices)

@@ -68,7 +68,9 @@ class Price:
         prompt += cached * cached_rate + written * written_rate
         return (prompt + usage.completion_tokens * price.output) / MILLION + price.request
 
-    def most(self, prompt_tokens: int, completion_tokens: int, *, audio: bool = False) -> float:
+    def upper_bound(
+        self, prompt_tokens: int, completion_tokens: int, *, audio: bool = False
+    ) -> float:
         """Return the most that a call of up to so many tokens can cost; arguments as ``of``."""
         reached = [price for start, price in self.tiers if prompt_tokens > start]
         return max(
@@ -106,7 +108,7 @@ class Period:
     since: date | None = None
     hours: tuple[time, time] | None = None
 
-    def holds(self, moment: datetime) -> bool:
+    def applies(self, moment: datetime) -> bool:
         """Return whether the price holds at a moment in UTC."""
         if self.since is not None:
             return moment.date() >= self.since
@@ -136,25 +138,27 @@ class ChangingPrice(Price):
         """Return the dollars that a call costs at ``moment``, now if left out."""
         return self.at(moment or datetime.now(UTC)).of(usage, audio=audio)
 
-    def most(self, prompt_tokens: int, completion_tokens: int, *, audio: bool = False) -> float:
+    def upper_bound(
+        self, prompt_tokens: int, completion_tokens: int, *, audio: bool = False
+    ) -> float:
         """Return the most that a call of up to so many tokens can cost, now or later."""
         return max(
-            period.price.most(prompt_tokens, completion_tokens, audio=audio)
-            for period in still_possible(self.periods, datetime.now(UTC))
+            period.price.upper_bound(prompt_tokens, completion_tokens, audio=audio)
+            for period in remaining_periods(self.periods, datetime.now(UTC))
         )
 
     def at(self, moment: datetime) -> Price:
         """Return the price at a moment in UTC."""
-        holding = [period.price for period in self.periods if period.holds(moment)]
+        holding = [period.price for period in self.periods if period.applies(moment)]
         return holding[-1] if holding else self.periods[0].price
 
 
-def still_possible(periods: tuple[Period, ...], moment: datetime) -> tuple[Period, ...]:
+def remaining_periods(periods: tuple[Period, ...], moment: datetime) -> tuple[Period, ...]:
     """Return the periods that can hold at ``moment`` or later: what is over is left out."""
-    return periods[max(_lasting(periods, moment), default=0) :]
+    return periods[max(_permanent_periods(periods, moment), default=0) :]
 
 
-def _lasting(periods: tuple[Period, ...], moment: datetime) -> Iterator[int]:
+def _permanent_periods(periods: tuple[Period, ...], moment: datetime) -> Iterator[int]:
     for place, period in enumerate(periods):
-        if period.hours is None and period.holds(moment):  # it never ends again
+        if period.hours is None and period.applies(moment):  # it never ends again
             yield place

@@ -14,7 +14,7 @@ from importlib import metadata
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from langprog.lm.price import ChangingPrice, Period, Price, still_possible
+from langprog.lm.price import ChangingPrice, Period, Price, remaining_periods
 
 if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
@@ -53,7 +53,7 @@ def price_of(name: str) -> Price | None:
     provider, _, model = name.partition("/")
     if provider in LOCAL:
         return Price(0.0, 0.0, source="local")
-    return _listed(PROVIDER_NAMES.get(provider, provider), model) if model else None
+    return _find_price(PROVIDER_NAMES.get(provider, provider), model) if model else None
 
 
 @lru_cache(maxsize=1)
@@ -80,7 +80,7 @@ def _list() -> DataSnapshot:
 
 
 @lru_cache(maxsize=1024)
-def _listed(provider: str, model: str) -> Price | None:
+def _find_price(provider: str, model: str) -> Price | None:
     prices = _list()
     # By its very name: the package would also take one provider for another like it.
     known = next((entry for entry in prices.providers if entry.id == provider), None)
@@ -91,15 +91,15 @@ def _listed(provider: str, model: str) -> Price | None:
         return _price(entry.prices)
     periods = [_period(condition) for condition in entry.prices]
     whole = tuple(period for period in periods if period is not None)
-    return _changing(whole) if len(whole) == len(periods) else None
+    return _changing_price(whole) if len(whole) == len(periods) else None
 
 
-def _changing(periods: tuple[Period, ...]) -> Price | None:
+def _changing_price(periods: tuple[Period, ...]) -> Price | None:
     now = datetime.now(UTC)
-    left = still_possible(periods, now)
+    left = remaining_periods(periods, now)
     if len(left) <= 1:
         return left[0].price if left else None
-    today = [period.price for period in left if period.since is None or period.holds(now)]
+    today = [period.price for period in left if period.since is None or period.applies(now)]
     dearest = max(today or [left[0].price], key=lambda price: price.input + price.output)
     values = {part.name: getattr(dearest, part.name) for part in fields(Price)}
     return ChangingPrice(**values, periods=left)

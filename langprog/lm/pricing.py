@@ -28,17 +28,17 @@ class Priced(Wrapper):
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request``, with its price."""
-        return self._priced(await self.inner.complete(request), request)
+        return self._add_price(await self.inner.complete(request), request)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Answer ``request`` piece by piece; the whole at the end has its price."""
         async with aclosing(stream_completion(self.inner, request)) as deltas:
             async for delta in deltas:
                 if isinstance(delta, Completed):
-                    delta = Completed(self._priced(delta.completion, request))
+                    delta = Completed(self._add_price(delta.completion, request))
                 yield delta
 
-    def _priced(self, completion: Completion, request: Request) -> Completion:
+    def _add_price(self, completion: Completion, request: Request) -> Completion:
         if self.price is None or not completion.usage.total_tokens:
             return completion
         dollars = self.price.of(completion.usage, audio=has_audio(request))

@@ -16,7 +16,9 @@ TOKENS_AN_IMAGE, TOKENS_A_FILE = 50_000, 200_000
 
 def most_tokens(request: Request) -> int:
     """Return the most tokens that all of a request's prompt could take."""
-    prompt = sum(_most_tokens(message.content) + TOKENS_A_MESSAGE for message in request.messages)
+    prompt = sum(
+        _most_tokens_of_content(message.content) + TOKENS_A_MESSAGE for message in request.messages
+    )
     if request.response_schema is not None:
         prompt += len(json.dumps(request.response_schema, default=dict))
     for tool in request.tools:
@@ -25,13 +27,13 @@ def most_tokens(request: Request) -> int:
     return prompt
 
 
-def _most_tokens(content: Content) -> int:
+def _most_tokens_of_content(content: Content) -> int:
     if isinstance(content, str):
         return len(content.encode(errors="surrogatepass"))
-    return sum(_most_tokens_of(part) for part in content)
+    return sum(_most_tokens_of_part(part) for part in content)
 
 
-def _most_tokens_of(part: Part) -> int:
+def _most_tokens_of_part(part: Part) -> int:
     match part:
         case Text() | Reasoning() | ToolResult():
             return len(part.text.encode(errors="surrogatepass"))

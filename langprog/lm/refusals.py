@@ -190,9 +190,11 @@ def refusal_in(
     if _ELSEWHERE.search(said):
         return None
     present = [
-        name for name in NAMED if (streamed or name != "stream_options") and holds(request, name)
+        name
+        for name in NAMED
+        if (streamed or name != "stream_options") and uses_setting(request, name)
     ]
-    placed, foreign = _placed(error, said, request)
+    placed, foreign = _settings_at_places(error, said, request)
     if placed:
         named = [name for name in present if name in placed]
     elif foreign:
@@ -204,19 +206,19 @@ def refusal_in(
     value = value or "supported values are" in said
     unsupported = UNSUPPORTED.search(said) is not None and not value
     for name in named:
-        refusal = _about(name, said, unsupported, bool(placed) and not value, request)
+        refusal = _refusal_of(name, said, unsupported, bool(placed) and not value, request)
         if refusal is not None:
             return refusal
     generic = not (named or placed or value) and _GENERIC.search(said) is not None
     return Refusal(None) if generic else None
 
 
-def _about(
+def _refusal_of(
     name: Setting, said: str, unsupported: bool, placed: bool, request: Request
 ) -> Refusal | None:
     if name in _LIMITS:
         renamed = name == "max_tokens" and re.search(r"(?:use|instead)[^.]{0,20}\bmax_comp", said)
-        kept = name == "max_completion_tokens" and capped(request)
+        kept = name == "max_completion_tokens" and counts_on_bound(request)
         return Refusal(name, sure=True) if renamed or (unsupported and not kept) else None
     if name == "system" and _WELCOME.search(said):
         return None
@@ -230,14 +232,16 @@ def _about(
     return None
 
 
-def _placed(error: BadRequestError, said: str, request: Request) -> tuple[set[Setting], bool]:
+def _settings_at_places(
+    error: BadRequestError, said: str, request: Request
+) -> tuple[set[Setting], bool]:
     """Return the settings at the places that an error names, and whether it names another one."""
     settings: set[Setting] = set()
     foreign = False
-    extra = {_plain(name) for name in (request.sampling.extra or {})}
+    extra = {_plain_name(name) for name in (request.sampling.extra or {})}
     told = [match[1] for pattern in _NAMING for match in pattern.finditer(said)]
     for place in (*error.params, *told):
-        parts = [_plain(part) for part in re.findall(r"[\w-]{1,80}", place.casefold())]
+        parts = [_plain_name(part) for part in re.findall(r"[\w-]{1,80}", place.casefold())]
         known = next((_PLACES[part] for part in parts if part in _PLACES), None)
         if "messages" in parts and NAMED["system"].search(said):
             settings.add("system")
@@ -250,17 +254,17 @@ def _placed(error: BadRequestError, said: str, request: Request) -> tuple[set[Se
     return settings, foreign
 
 
-def _plain(name: str) -> str:
+def _plain_name(name: str) -> str:
     return name.replace("_", "").replace("-", "").casefold()
 
 
-def capped(request: Request) -> bool:
+def counts_on_bound(request: Request) -> bool:
     """Return whether a budget counts on a bound for the reply."""
     budgets = [ledger.budget for ledger in request.payers]
     return any(budget.tokens is not None or budget.dollars is not None for budget in budgets)
 
 
-def holds(request: Request, setting: str) -> bool:
+def uses_setting(request: Request, setting: str) -> bool:
     """Return whether a request makes use of a setting."""
     sampling = request.sampling
     match setting:
@@ -278,7 +282,7 @@ def holds(request: Request, setting: str) -> bool:
             return request.stream_usage
         case "max_tokens" | "max_completion_tokens":
             # Under a cap a budget adds a bound where the request has none.
-            limited = sampling.max_tokens is not None or capped(request)
+            limited = sampling.max_tokens is not None or counts_on_bound(request)
             return limited and request.token_limit == setting
         case "stop":
             return bool(sampling.stop)

@@ -65,7 +65,7 @@ class Retry(Wrapper):
             try:
                 completion = await self.inner.complete(request)
             except TransportError as error:
-                await self._before_next(attempt, error, request)
+                await self._wait_or_raise(attempt, error, request)
                 attempt += 1
             else:
                 self._unreached = 0
@@ -86,7 +86,7 @@ class Retry(Wrapper):
                         begun = True
                         yield delta
             except TransportError as error:
-                await self._before_next(attempt, error, request)
+                await self._wait_or_raise(attempt, error, request)
                 attempt += 1
                 if begun:
                     yield Restarted(str(error))
@@ -94,7 +94,7 @@ class Retry(Wrapper):
                 self._unreached = 0
                 return
 
-    async def _before_next(self, attempt: int, error: TransportError, request: Request) -> None:
+    async def _wait_or_raise(self, attempt: int, error: TransportError, request: Request) -> None:
         """Wait before the next attempt, or raise ``error`` where there is none."""
         with self._lock:
             dead = self._unreached >= self._attempts
@@ -102,12 +102,12 @@ class Retry(Wrapper):
             self._unreached = self._unreached + 1 if unreached else 0
         if attempt + 1 >= self._attempts or (dead and unreached):
             raise error
-        wait = self._wait(attempt, error)
+        wait = self._delay(attempt, error)
         if max(wait, error.retry_after or 0.0) > _seconds_left(request):
             raise error
         await self._sleep(wait)
 
-    def _wait(self, attempt: int, error: TransportError) -> float:
+    def _delay(self, attempt: int, error: TransportError) -> float:
         # Jitter spreads out callers that failed together; it decides nothing but the moment.
         if error.retry_after is not None:
             asked = max(0.0, error.retry_after)

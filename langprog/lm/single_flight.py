@@ -12,11 +12,11 @@ from langprog.errors import BudgetExceeded, InputError, TransportError
 T = TypeVar("T")
 
 
-class _Flight(Generic[T]):
+class _Call(Generic[T]):
     def __init__(self, place: tuple[str, int]) -> None:
         self.place = place
         self.task: asyncio.Task[T] | None = None
-        self.passengers = 0
+        self.waiters = 0
 
 
 class SingleFlight(Generic[T]):
@@ -30,7 +30,7 @@ class SingleFlight(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._flights: dict[tuple[str, int], _Flight[T]] = {}
+        self._calls: dict[tuple[str, int], _Call[T]] = {}
         self._lock = threading.Lock()
 
     async def run(self, key: str, work: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
@@ -42,7 +42,7 @@ class SingleFlight(Generic[T]):
         """
         patient = True
         while True:
-            flight, mine = self._board(key, work)
+            flight, mine = self._join(key, work)
             assert flight.task is not None
             try:
                 return await asyncio.shield(flight.task), mine
@@ -56,32 +56,32 @@ class SingleFlight(Generic[T]):
             finally:
                 self._leave(flight)
 
-    def _board(self, key: str, work: Callable[[], Awaitable[T]]) -> tuple[_Flight[T], bool]:
+    def _join(self, key: str, work: Callable[[], Awaitable[T]]) -> tuple[_Call[T], bool]:
         loop = asyncio.get_running_loop()
         place = (key, id(loop))
         with self._lock:
-            flight = self._flights.get(place)
+            flight = self._calls.get(place)
             # A loop that ended without a word may have left its flights, and its id, behind.
             mine = flight is None or flight.task is None or flight.task.get_loop() is not loop
             if flight is None or mine:
-                flight = self._flights[place] = _Flight(place)
-                flight.task = loop.create_task(self._fly(flight, work))
-            flight.passengers += 1
+                flight = self._calls[place] = _Call(place)
+                flight.task = loop.create_task(self._run(flight, work))
+            flight.waiters += 1
         return flight, mine
 
-    def _leave(self, flight: _Flight[T]) -> None:
-        flight.passengers -= 1
-        if flight.passengers == 0 and flight.task is not None and not flight.task.done():
-            self._land(flight)
+    def _leave(self, flight: _Call[T]) -> None:
+        flight.waiters -= 1
+        if flight.waiters == 0 and flight.task is not None and not flight.task.done():
+            self._remove(flight)
             flight.task.cancel()
 
-    async def _fly(self, flight: _Flight[T], work: Callable[[], Awaitable[T]]) -> T:
+    async def _run(self, flight: _Call[T], work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await work()
         finally:
-            self._land(flight)
+            self._remove(flight)
 
-    def _land(self, flight: _Flight[T]) -> None:
+    def _remove(self, flight: _Call[T]) -> None:
         with self._lock:
-            if self._flights.get(flight.place) is flight:
-                del self._flights[flight.place]
+            if self._calls.get(flight.place) is flight:
+                del self._calls[flight.place]

@@ -60,7 +60,7 @@ class Throttle(Wrapper):
         self._clock, self._sleep = clock, sleep
         self._running = 0
         self._cut_at = float("-inf")
-        self._minute: deque[_Started] = deque()
+        self._minute: deque[_RecentRequest] = deque()
         self._tokens = 0
         self._finished = self._finished_tokens = 0
         self._waiting: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = deque()
@@ -106,14 +106,14 @@ class Throttle(Wrapper):
             self._running -= 1
         self._wake_next()
 
-    async def _enter(self, request: Request) -> _Started:
+    async def _enter(self, request: Request) -> _RecentRequest:
         turn: asyncio.Future[None] | None = None
         try:
             while True:
                 with self._lock:
                     pause = 0.0
                     if self._running < self.width:
-                        start = _Started(self._clock(), self._estimate(request))
+                        start = _RecentRequest(self._clock(), self._estimate(request))
                         pause = self._pause(start)
                         if pause <= 0.0:
                             self._count(start)
@@ -138,19 +138,19 @@ class Throttle(Wrapper):
             return self._finished_tokens // self._finished
         return sum(len(message.text) for message in request.messages)
 
-    def _pause(self, start: _Started) -> float:
+    def _pause(self, start: _RecentRequest) -> float:
         if self._rpm is None and self._tpm is None:
             return 0.0
         minute = self._minute
         while minute and minute[0].at <= start.at - MINUTE:
-            self._tokens -= minute.popleft().leave()
+            self._tokens -= minute.popleft().expire()
         full = self._rpm is not None and len(minute) >= self._rpm
         # A request that is over the limit all by itself has to start at some time.
         if self._tpm is not None and minute:
             full = full or self._tokens + start.tokens > self._tpm
         return minute[0].at + MINUTE - start.at if full else 0.0
 
-    def _count(self, start: _Started) -> None:
+    def _count(self, start: _RecentRequest) -> None:
         self._running += 1
         if self._rpm is not None or self._tpm is not None:
             self._minute.append(start)
@@ -175,7 +175,7 @@ class Throttle(Wrapper):
                 self._width = max(1.0, (self._running if open_ended else self._width) / 2)
                 self._cut_at = self._clock()
 
-    def _speed_up(self, start: _Started, tokens: int) -> None:
+    def _speed_up(self, start: _RecentRequest, tokens: int) -> None:
         with self._lock:
             self._width = min(self._most, self._width + 1.0 / self._width)
             if self._tpm is not None:
@@ -184,7 +184,7 @@ class Throttle(Wrapper):
                 self._tokens += start.correct(tokens)
 
 
-class _Started:
+class _RecentRequest:
     """A request that counts for the minute after its start."""
 
     __slots__ = ("_counts", "at", "tokens")
@@ -200,7 +200,7 @@ class _Started:
         more, self.tokens = tokens - self.tokens, tokens
         return more
 
-    def leave(self) -> int:
+    def expire(self) -> int:
         """The minute is over; return what it takes from the sum."""
         self._counts = False
         return self.tokens

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from langprog.errors import InputError
+from langprog.lm.budget import Ledger, Spend
 from langprog.lm.finish import FINISH_REASONS, FinishReason, finish_reason_of
 from langprog.lm.parts import PARTS, Content, ToolCall, text_of
 
-if TYPE_CHECKING:
-    from langprog.lm.budget import Ledger
-
-    Accept = Callable[["Completion"], object]
-
+Accept = Callable[["Completion"], object]
 Role = Literal["system", "user", "assistant", "tool"]
 # Set from a request alone; what a user puts into ``extra`` under these names is refused.
 OWN_MEMBERS = frozenset(
@@ -201,7 +198,7 @@ class Request:
         """Return the same request, paid by ``ledgers``."""
         return replace(self, ledgers=tuple(ledgers))
 
-    def resolved(self, defaults: Sampling) -> Request:
+    def with_defaults(self, defaults: Sampling) -> Request:
         """Return the same request with its sampling in full: see :meth:`resolve`."""
         sampling = self.resolve(defaults)
         if sampling is self.sampling and not self.extra:
@@ -336,6 +333,11 @@ class Completion:
     def first_tool_calls(self) -> tuple[ToolCall, ...]:
         """The tools that the model wants called with the first completion."""
         return self.tool_calls[0] if self.tool_calls else ()
+
+    @property
+    def spend(self) -> Spend:
+        """What the request cost: one call, its tokens and its dollars (0 if not known)."""
+        return Spend(1, self.usage.total_tokens, self.dollars or 0.0)
 
     @property
     def whole(self) -> bool:

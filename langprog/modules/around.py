@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from langprog.errors import (
-    CheckError,
     ContentFilterError,
     ContextWindowError,
     InputError,
@@ -24,7 +23,6 @@ from langprog.signature import FieldSpec
 SURVIVED = (
     TransportError,
     ParseError,
-    CheckError,
     ContextWindowError,
     ContentFilterError,
     TruncatedError,
@@ -54,7 +52,7 @@ class Around(Module):
         return self.inner.input_names()
 
 
-def checked_module(value: Any, place: str) -> Module:
+def check_module(value: Any, place: str) -> Module:
     """Return ``value``.
 
     Raises:
@@ -65,7 +63,7 @@ def checked_module(value: Any, place: str) -> Module:
     return value
 
 
-def checked_count(value: Any, place: str) -> int:
+def check_count(value: Any, place: str) -> int:
     """Return ``value``.
 
     Raises:
@@ -76,7 +74,7 @@ def checked_count(value: Any, place: str) -> int:
     return value
 
 
-def verdict_fits(judge: Module, place: str) -> None:
+def check_verdict(judge: Module, place: str) -> None:
     """See to it that a judge's first output is a truth value or a number.
 
     Raises:
@@ -90,7 +88,7 @@ def verdict_fits(judge: Module, place: str) -> None:
         )
 
 
-async def judged(judge: Module, inputs: Mapping[str, Any], answer: Prediction) -> float:
+async def judge_answer(judge: Module, inputs: Mapping[str, Any], answer: Prediction) -> float:
     """Return a judge's verdict on an answer, as a number.
 
     Args:

@@ -123,7 +123,7 @@ class Module(Tree):
         Raises:
             SignatureError: The module does not say what goes in and out.
         """
-        return self.declared().inputs
+        return self.declared_signature().inputs
 
     @property
     def outputs(self) -> Mapping[str, FieldSpec]:
@@ -132,7 +132,7 @@ class Module(Tree):
         Raises:
             SignatureError: The module does not say what goes in and out.
         """
-        return self.declared().outputs
+        return self.declared_signature().outputs
 
     def input_names(self) -> tuple[str, ...]:
         """Return the names of what goes in: as declared, else the parameters of ``forward``.
@@ -140,18 +140,18 @@ class Module(Tree):
         Raises:
             SignatureError: ``forward`` takes ``**inputs`` and nothing is declared.
         """
-        written = type(self).aforward if self._writes("aforward") else type(self).forward
-        if type(self).signature is not None or not self._writes(written.__name__):
+        written = type(self).aforward if self._overrides("aforward") else type(self).forward
+        if type(self).signature is not None or not self._overrides(written.__name__):
             return tuple(self.inputs)
         parameters = list(inspect.signature(written).parameters.values())[1:]
         if any(p.kind is p.VAR_KEYWORD for p in parameters):
             return tuple(self.inputs)
         return tuple(p.name for p in parameters if p.default is p.empty)
 
-    def _writes(self, name: str) -> bool:
+    def _overrides(self, name: str) -> bool:
         return getattr(type(self), name) is not getattr(Module, name)
 
-    def declared(self) -> SignatureSpec:
+    def declared_signature(self) -> SignatureSpec:
         """Return the signature that the class declares.
 
         Raises:

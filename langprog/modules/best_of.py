@@ -11,18 +11,18 @@ from langprog.errors import InputError, LangprogError
 from langprog.modules.around import (
     SURVIVED,
     Around,
-    checked_count,
-    checked_module,
-    judged,
-    verdict_fits,
+    check_count,
+    check_module,
+    check_verdict,
+    judge_answer,
 )
 from langprog.modules.base import Module
-from langprog.modules.node import AnyNode, Node, Types, listed_parts
+from langprog.modules.node import AnyNode, Node, Types, parts_of_list
 from langprog.modules.prediction import Prediction
 from langprog.modules.tree import Parameter
 from langprog.modules.vote import SIZES, with_count
 from langprog.notebook import shorten
-from langprog.runtime import drawing, in_order
+from langprog.runtime import gather_in_order, sample_draw
 
 
 class BestOfNode(Node):
@@ -86,11 +86,11 @@ class BestOf(Around):
         several = [generators] if isinstance(generators, Module) else list(generators)
         if not several:
             raise InputError("a BestOf needs at least one generator")
-        self.generators = [checked_module(one, "a generator of a BestOf") for one in several]
-        self.judge = checked_module(judge, "the judge of a BestOf")
-        verdict_fits(judge, "the judge of a BestOf")
+        self.generators = [check_module(each, "a generator of a BestOf") for each in several]
+        self.judge = check_module(judge, "the judge of a BestOf")
+        check_verdict(judge, "the judge of a BestOf")
         default = len(several) if len(several) > 1 else 3
-        self.k = checked_count(default if k is None else k, "k of a BestOf")
+        self.k = check_count(default if k is None else k, "k of a BestOf")
         if not (temperature > 0.0 and math.isfinite(temperature)):
             raise InputError(f"temperature of a BestOf is above 0, not {temperature}")
         self.temperature = float(temperature)
@@ -121,7 +121,7 @@ class BestOf(Around):
         """Return it as plain JSON data."""
         return {
             "module": "BestOf",
-            "generators": listed_parts(parts, "generators"),
+            "generators": parts_of_list(parts, "generators"),
             "judge": parts["judge"],
             "k": self.k,
             "temperature": self.temperature,
@@ -130,7 +130,7 @@ class BestOf(Around):
     @classmethod
     def from_node(cls, node: BestOfNode, parts: Mapping[str, Module], types: Types) -> Self:
         """Make one from its node."""
-        generators = listed_parts(parts, "generators")
+        generators = parts_of_list(parts, "generators")
         return cls(generators, judge=parts["judge"], k=node.k, temperature=node.temperature)
 
     async def aforward(self, **inputs: Any) -> Prediction:
@@ -140,30 +140,30 @@ class BestOf(Around):
         # The judge of a bool ends it at the first accepted answer, so they come one by one.
         accepts = next(iter(self.judge.outputs.values())).annotation is bool
         wave = 1 if accepts else self.k
-        found: list[tuple[Prediction, float]] = []
+        judged: list[tuple[Prediction, float]] = []
         failures: list[LangprogError] = []
         for first in range(0, self.k, wave):
             works = [partial(self._draw, number, inputs) for number in range(first, first + wave)]
-            for one in await in_order(works, wave):
-                if isinstance(one, LangprogError):
-                    failures.append(one)
+            for outcome in await gather_in_order(works, wave):
+                if isinstance(outcome, LangprogError):
+                    failures.append(outcome)
                 else:
-                    found.append(one)
-            if accepts and found and found[-1][1] > 0:
+                    judged.append(outcome)
+            if accepts and judged and judged[-1][1] > 0:
                 break
-        if not found:
+        if not judged:
             raise failures[0]
-        return max(found, key=lambda one: one[1])[0]
+        return max(judged, key=lambda pair: pair[1])[0]
 
     async def _draw(
         self, number: int, inputs: Mapping[str, Any]
     ) -> tuple[Prediction, float] | LangprogError:
         generator = self.generators[number % len(self.generators)]
         try:
-            with drawing(number, self.temperature):
+            with sample_draw(number, self.temperature):
                 answer = await generator.acall(**inputs)
             # Outside the draw: a verdict is wanted, not a sample of one.
-            return answer, await judged(self.judge, inputs, answer)
+            return answer, await judge_answer(self.judge, inputs, answer)
         except SURVIVED as error:
             return error
 

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, LangprogError
 from langprog.lm import LanguageModel, ModelRef, model_from
-from langprog.modules.around import SURVIVED, Around, checked_module, verdict_fits
+from langprog.modules.around import SURVIVED, Around, check_module, check_verdict
 from langprog.modules.base import Module
-from langprog.modules.node import AnyNode, Node, Types, listed_parts
+from langprog.modules.node import AnyNode, Node, Types, parts_of_list
 from langprog.modules.prediction import Prediction
 from langprog.modules.signals import Signal, signal_from
 from langprog.modules.trace import TraceStep, recorder
@@ -101,11 +101,11 @@ class Cascade(Around):
     ) -> None:
         if isinstance(steps, Module) or not steps:
             raise InputError("a Cascade takes a list of one or more modules")
-        self.steps = [checked_module(step, "a step of a Cascade") for step in steps]
+        self.steps = [check_module(step, "a step of a Cascade") for step in steps]
         self.signal = signal_from(signal)
         self.check = check
         if check is not None:
-            verdict_fits(checked_module(check, "check of a Cascade"), "check of a Cascade")
+            check_verdict(check_module(check, "check of a Cascade"), "check of a Cascade")
         if thresholds is not None and tiers is not None:
             raise InputError("a Cascade takes thresholds or tiers, not both")
         if thresholds is not None:
@@ -191,7 +191,7 @@ class Cascade(Around):
         """Return it as plain JSON data."""
         return {
             "module": "Cascade",
-            "steps": listed_parts(parts, "steps"),
+            "steps": parts_of_list(parts, "steps"),
             "tiers": [tier.to_json() for tier in self.tiers],
             "signal": self.signal.to_json(),
             "check": parts.get("check"),
@@ -200,7 +200,7 @@ class Cascade(Around):
     @classmethod
     def from_node(cls, node: CascadeNode, parts: Mapping[str, Module], types: Types) -> Self:
         """Make one from its node."""
-        steps = listed_parts(parts, "steps")
+        steps = parts_of_list(parts, "steps")
         return cls(steps, tiers=node.tiers, signal=node.signal, check=parts.get("check"))
 
     async def aforward(self, **inputs: Any) -> Prediction:
@@ -251,17 +251,21 @@ def on_model(program: Module, model: str | ModelRef | LanguageModel) -> Module:
     """
     taken = model_from(model, "a model of over(...)")
     parameters = program.parameters().items()
-    open_ones = [key for key, one in parameters if one.kind == "model" and one.value is None]
-    if not open_ones:
+    open_keys = [
+        key
+        for key, parameter in parameters
+        if parameter.kind == "model" and parameter.value is None
+    ]
+    if not open_keys:
         raise InputError(
             f"no predictor of {type(program).__name__} leaves its model open, so {taken} would "
             "not be asked"
         )
-    return program.with_parameters(dict.fromkeys(open_ones, taken))
+    return program.with_parameters(dict.fromkeys(open_keys, taken))
 
 
 def _tiers(values: Sequence[Any], steps: int) -> tuple[Tier, ...]:
-    tiers = tuple(one if isinstance(one, Tier) else Tier(*one) for one in values)
+    tiers = tuple(value if isinstance(value, Tier) else Tier(*value) for value in values)
     places = [tier.step for tier in tiers]
     if not tiers or len(set(places)) < len(places) or not set(places) <= set(range(steps)):
         raise InputError(f"tiers are steps from 0 to {steps - 1}, each once, not {places}")

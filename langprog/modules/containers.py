@@ -119,7 +119,7 @@ def _fields(value: Any) -> dict[str, Any]:
 # --- copies ----------------------------------------------------------------------------------
 
 
-def rebuilt(value: Any, place: str, children: Mapping[str, Module], done: dict[int, Any]) -> Any:
+def rebuild(value: Any, place: str, children: Mapping[str, Module], done: dict[int, Any]) -> Any:
     """Return a copy of a value with other modules, and with containers of its own.
 
     Args:
@@ -142,22 +142,22 @@ def rebuilt(value: Any, place: str, children: Mapping[str, Module], done: dict[i
         done[id(value)] = value.copy()
         return done[id(value)]
     if isinstance(value, (tuple, MappingProxyType)):
-        return _rebuilt_whole(value, place, children, done)
+        return _rebuild_whole(value, place, children, done)
     if isinstance(value, (list, deque, dict, set, bytearray, Random)) or _has_fields(value):
-        return _rebuilt_in_place(value, place, children, done)
+        return _rebuild_in_place(value, place, children, done)
     return value
 
 
-def _rebuilt_in_place(
+def _rebuild_in_place(
     value: Any, place: str, children: Mapping[str, Module], done: dict[int, Any]
 ) -> Any:
-    new = done[id(value)] = _shallow(value, place)
+    new = done[id(value)] = _copy_shallow(value, place)
     changed = False
     filled = new is not value and not _is_flat(value)
     for step, key, item in _places(value) if filled else ():
-        other = rebuilt(item, f"{place}{step}", children, done)
+        other = rebuild(item, f"{place}{step}", children, done)
         if other is not item:
-            _put(new, key, other)
+            _set_item(new, key, other)
             changed = True
     if not changed and _is_frozen(value):
         new = done[id(value)] = value
@@ -169,7 +169,7 @@ def _is_frozen(value: Any) -> bool:
     return parameters is not None and bool(parameters.frozen)
 
 
-def _rebuilt_whole(
+def _rebuild_whole(
     value: Any, place: str, children: Mapping[str, Module], done: dict[int, Any]
 ) -> Any:
     """Rebuild what cannot be filled later; it stays itself where nothing in it is new."""
@@ -177,7 +177,7 @@ def _rebuilt_whole(
     if _is_flat(value):
         return value
     items = {
-        key: rebuilt(item, f"{place}{step}", children, done) for step, key, item in _places(value)
+        key: rebuild(item, f"{place}{step}", children, done) for step, key, item in _places(value)
     }
     if all(items[key] is item for _, key, item in _places(value)):
         return value
@@ -206,7 +206,7 @@ def _places(value: Any) -> Iterator[tuple[str, Any, Any]]:
         yield from ((f".{name}", name, item) for name, item in _fields(value).items())
 
 
-def _put(new: Any, key: Any, item: Any) -> None:
+def _set_item(new: Any, key: Any, item: Any) -> None:
     # Past what a subclass does when it is written to: it did that with the original.
     if isinstance(new, list):
         list.__setitem__(new, key, item)
@@ -220,7 +220,7 @@ def _put(new: Any, key: Any, item: Any) -> None:
         object.__setattr__(new, key, item)
 
 
-def _shallow(value: Any, place: str) -> Any:
+def _copy_shallow(value: Any, place: str) -> Any:
     """Return a copy of a container, or itself where its class allows none and it has no modules.
 
     Raises:
@@ -258,7 +258,7 @@ def hidden_modules(program: Module) -> list[str]:
         left = iter(range(MOST))
         own = {**own_class_attributes(type(module)), **vars(module)}
         for name, value in own.items():
-            if any(id(each) not in listed for each in _deep(value, DEEPEST, set(), left)):
+            if any(id(each) not in listed for each in _walk_deep(value, DEEPEST, set(), left)):
                 where = name if path == program.root_name() else f"{path}.{name}"
                 places.append(f"{where} (a {type(value).__name__})")
     return places
@@ -273,18 +273,18 @@ def own_class_attributes(cls: type) -> dict[str, Any]:
     return {name: value for name, value in own.items() if not name.startswith("__")}
 
 
-def _deep(value: Any, depth: int, seen: set[int], left: Iterator[int]) -> Iterator[Module]:
+def _walk_deep(value: Any, depth: int, seen: set[int], left: Iterator[int]) -> Iterator[Module]:
     if isinstance(value, ModuleBase):
         yield cast("Module", value)
         return
     if type(value) in _ATOMS or id(value) in seen or next(left, None) is None:
         return
     seen.add(id(value))
-    for item in _inside(value) if depth else ():
-        yield from _deep(item, depth - 1, seen, left)
+    for item in _contents(value) if depth else ():
+        yield from _walk_deep(item, depth - 1, seen, left)
 
 
-def _inside(value: Any) -> Iterator[Any]:
+def _contents(value: Any) -> Iterator[Any]:
     if isinstance(value, (dict, MappingProxyType)):
         yield from value.keys()
         yield from value.values()

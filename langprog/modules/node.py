@@ -6,7 +6,7 @@ as plain JSON data, ``from_node`` makes the module from it. An artifact is a tre
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, SerializeAsAny
@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from langprog.adapters import Adapter
 from langprog.errors import ArtifactError
 from langprog.modules.registry import kinds, node_type
+from langprog.retrieval import Retriever, RetrieverSpec
 from langprog.signature import SignatureSpec
 
 # The type of pydantic's error where nobody knows a kind of module.
@@ -51,22 +52,9 @@ class Node(Strict):
                 inside |= {at: item for at, item in items.items() if isinstance(item, Node)}
         return inside
 
-    def own_settings(self) -> dict[str, Any]:
-        """Return what the module is set to, without the modules inside, for a comparison."""
-        return {
-            name: value
-            for name, value in self.model_dump(exclude={"module"}).items()
-            if not _holds_nodes(getattr(self, name))
-        }
-
     def model_names(self) -> Iterator[str]:
         """Yield the names of the models that the module itself asks."""
         return iter(())
-
-
-def _holds_nodes(value: Any) -> bool:
-    inside = value if isinstance(value, list) else [value]
-    return any(isinstance(item, (Node, Part)) for item in inside)
 
 
 def read_node(value: Any) -> Node:
@@ -96,7 +84,7 @@ class Part(Strict):
     program: AnyNode
 
 
-def named_parts(listed: list[Part]) -> dict[str, Node]:
+def parts_by_name(listed: list[Part]) -> dict[str, Node]:
     """Return nodes by name.
 
     Raises:
@@ -108,7 +96,7 @@ def named_parts(listed: list[Part]) -> dict[str, Node]:
     return parts
 
 
-def listed_parts(parts: Mapping[str, Any], name: str) -> list[Any]:
+def parts_of_list(parts: Mapping[str, Any], name: str) -> list[Any]:
     """Return those of a module's parts that stand in its list ``name``, in their order."""
     return [part for key, part in parts.items() if key.startswith(f"{name}[")]
 
@@ -128,7 +116,7 @@ class ClassData(Strict):
 class Types(Protocol):
     """What an artifact knows of a signature's types beyond plain data."""
 
-    def checked_by(self, signature: SignatureSpec) -> dict[str, Any] | None:
+    def checking_class(self, signature: SignatureSpec) -> dict[str, Any] | None:
         """Return the class whose types check values with code, as data; ``None`` for none.
 
         Raises:
@@ -136,7 +124,9 @@ class Types(Protocol):
         """
         ...
 
-    def restored(self, signature: SignatureSpec, checked_by: ClassData | None) -> SignatureSpec:
+    def restore_types(
+        self, signature: SignatureSpec, checked_by: ClassData | None
+    ) -> SignatureSpec:
         """Return a signature that was read, with the types that the class declares.
 
         Raises:
@@ -152,6 +142,20 @@ class Types(Protocol):
         """
         ...
 
+    def retriever(
+        self, spec: RetrieverSpec, documents: Sequence[Mapping[str, Any]] | None
+    ) -> Retriever:
+        """Return the retriever that an artifact describes.
+
+        Args:
+            spec: What the artifact knows of it.
+            documents: Its corpus as data, where the artifact holds it.
+
+        Raises:
+            ArtifactError: It is missing, or is not what the artifact describes.
+        """
+        ...
+
 
 # --- nodes that belong to no module of ours --------------------------------------------------
 
@@ -161,10 +165,6 @@ class SameNode(Node):
 
     module: Literal["same"]
     path: str
-
-    def own_settings(self) -> dict[str, Any]:
-        """Return nothing: it is set where it stands first."""
-        return {}
 
 
 class ParameterData(Strict):
@@ -199,12 +199,7 @@ class UserNode(Node):
         Raises:
             ArtifactError: A name comes twice.
         """
-        return named_parts(self.parts)
-
-    def own_settings(self) -> dict[str, Any]:
-        """Return its plain attributes and its own parameters."""
-        own = {name: parameter.value for name, parameter in self.parameters.items()}
-        return {**self.settings, **own}
+        return parts_by_name(self.parts)
 
     def model_names(self) -> Iterator[str]:
         """Yield the models among its own parameters."""

@@ -11,8 +11,8 @@ from typing import Any, TypeVar, overload
 from langprog.errors import InputError
 from langprog.modules.base import Module
 from langprog.modules.prediction import Prediction
-from langprog.modules.trace import place
-from langprog.runtime import call_in_worker, in_order, run_sync
+from langprog.modules.trace import record_part
+from langprog.runtime import call_in_worker, gather_in_order, run_sync
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -59,7 +59,7 @@ def parallel(function: Any, items: Iterable[Any], *, width: int = 8) -> list[Any
     if isinstance(width, bool) or not isinstance(width, int) or width < 1:
         raise InputError(f"parallel(width={width!r}): must be a whole number, 1 or more")
     works = [_work(function, index, item) for index, item in enumerate(items)]
-    return run_sync(in_order(works, width))
+    return run_sync(gather_in_order(works, width))
 
 
 def _work(function: Any, index: int, item: Any) -> Callable[[], Any]:
@@ -73,7 +73,7 @@ def _work(function: Any, index: int, item: Any) -> Callable[[], Any]:
 
 
 async def _call(function: Callable[[Any], Any], item: Any) -> Any:
-    with place() as inner:
+    with record_part() as inner:
         if inspect.iscoroutinefunction(function):
             return await function(item)
         running = asyncio.ensure_future(call_in_worker(function, item))

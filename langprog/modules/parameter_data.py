@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langprog.adapters import Adapter, check_unclaimed, versioned_reference
 from langprog.errors import ArtifactError, InputError
 from langprog.example import Example
 from langprog.lm import LanguageModel, ModelRef, Sampling
+from langprog.modules.base import Module
 from langprog.modules.node import ParameterData, Strict, Types
 from langprog.signature import SignatureSpec
-
-if TYPE_CHECKING:
-    from langprog.modules.base import Module
 
 
 class SamplingData(Strict):

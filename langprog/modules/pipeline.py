@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, SignatureError
 from langprog.modules.base import Module
-from langprog.modules.node import Node, Part, Types, named_parts
+from langprog.modules.node import Node, Part, Types, parts_by_name
 from langprog.modules.prediction import Prediction
 from langprog.notebook import list_short
 from langprog.signature import FieldSpec, choices_of
@@ -27,7 +27,7 @@ class PipelineNode(Node):
         Raises:
             ArtifactError: A name comes twice.
         """
-        return named_parts(self.steps)
+        return parts_by_name(self.steps)
 
 
 class Pipeline(Module):
@@ -67,7 +67,7 @@ class Pipeline(Module):
             name: tuple(dict.fromkeys(givers[field] for field in step.inputs if field in givers))
             for name, step in steps.items()
         }
-        self._order = _order(self._waits)
+        self._order = _sort_steps(self._waits)
         self._inputs = _open_inputs(steps, givers)
         self._outputs = {
             field: spec for name in self._order for field, spec in steps[name].outputs.items()
@@ -130,17 +130,17 @@ class Pipeline(Module):
         if all(self._waits[later] for later in self._order[1:]) and _is_chain(
             self._order, self._waits
         ):
-            return await self._in_a_row(inputs)
-        return await self._at_once(inputs)
+            return await self._run_in_sequence(inputs)
+        return await self._run_concurrently(inputs)
 
-    async def _in_a_row(self, inputs: Mapping[str, Any]) -> Prediction:
+    async def _run_in_sequence(self, inputs: Mapping[str, Any]) -> Prediction:
         known = dict(inputs)
         for name in self._order:
             step = self._steps[name]
             known.update(await step.acall(**{field: known[field] for field in step.inputs}))
         return Prediction(**{field: known[field] for field in self._outputs})
 
-    async def _at_once(self, inputs: Mapping[str, Any]) -> Prediction:
+    async def _run_concurrently(self, inputs: Mapping[str, Any]) -> Prediction:
         known = dict(inputs)
         tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -191,7 +191,7 @@ def _givers(steps: Mapping[str, Module]) -> dict[str, str]:
     return givers
 
 
-def _order(waits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+def _sort_steps(waits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     order: list[str] = []
     left = dict(waits)
     while left:
@@ -219,7 +219,7 @@ def _open_inputs(steps: Mapping[str, Module], givers: Mapping[str, str]) -> dict
             if field in givers:
                 giver = givers[field]
                 given = steps[giver].outputs[field]
-                if not _fits(given, spec):
+                if not _is_compatible(given, spec):
                     raise SignatureError(
                         f"step {giver!r} gives {field!r} as {given.type_phrase or 'text'}, "
                         f"but step {name!r} takes it as {spec.type_phrase or 'text'}"
@@ -234,7 +234,7 @@ def _open_inputs(steps: Mapping[str, Module], givers: Mapping[str, str]) -> dict
     return inputs
 
 
-def _fits(given: FieldSpec, taken: FieldSpec) -> bool:
+def _is_compatible(given: FieldSpec, taken: FieldSpec) -> bool:
     if given.annotation == taken.annotation:
         return True
     choices = choices_of(given.annotation)

@@ -14,6 +14,7 @@ from langprog.errors import (
     BadRequestError,
     BudgetExceeded,
     InputError,
+    LangprogError,
     LMError,
     ParseError,
 )
@@ -69,10 +70,6 @@ class PredictNode(Node):
     adapter: str | None
     sampling: SamplingData
     checked_by: ClassData | None = None
-
-    def own_settings(self) -> dict[str, Any]:
-        """Return nothing: its prompts are compared in full."""
-        return {}
 
     def model_names(self) -> Iterator[str]:
         """Yield the name of its model, if it has one."""
@@ -136,7 +133,7 @@ class Predict(Module):
             spec = spec.with_instruction(instruction)
         self._set(
             signature=spec,
-            demos=_demos(spec, demos),
+            demos=_check_demos(spec, demos),
             model=None if model is None else model_from(model),
             adapter=None if adapter is None else check_adapter(adapter),
             sampling=Sampling(temperature=temperature, max_tokens=max_tokens).over(sampling),
@@ -202,7 +199,7 @@ class Predict(Module):
             if name == "instruction":
                 new._set(signature=new.signature.with_instruction(value))
             elif name == "demos":
-                new._set(demos=_demos(self.signature, value))
+                new._set(demos=_check_demos(self.signature, value))
             elif name == "adapter" and value is not None:
                 new._set(adapter=check_adapter(value))
             elif name == "model" and value is not None:
@@ -230,7 +227,7 @@ class Predict(Module):
             "adapter": adapter_to_data(self.adapter),
             "sampling": sampling_to_data(self.sampling),
         }
-        checked_by = types.checked_by(signature)
+        checked_by = types.checking_class(signature)
         return data if checked_by is None else {**data, "checked_by": checked_by}
 
     @classmethod
@@ -240,7 +237,7 @@ class Predict(Module):
             signature = SignatureSpec.from_json(node.signature)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ArtifactError(f"a signature cannot be read: {error}") from None
-        signature = types.restored(signature, node.checked_by)
+        signature = types.restore_types(signature, node.checked_by)
         return cls(
             signature,
             demos=[demo_from_data(signature, demo) for demo in node.demos],
@@ -257,20 +254,21 @@ class Predict(Module):
 
     async def aforward(self, **inputs: Any) -> Prediction:
         """Ask the model; one unreadable reply is sent back once."""
-        values = self.checked(inputs)
+        values = self.check_inputs(inputs)
         adapter = self._adapter()
         messages = adapter.render(self.signature, self.demos, values)
         completions: list[Completion] = []
         failure: str | None = "cancelled"
+        failed_with: type[LangprogError] | None = None
         outputs: dict[str, Any] = {}
         try:
             outputs = await self._answer(adapter, messages, completions)
             failure = None
         except (LMError, ParseError, BudgetExceeded) as error:
-            failure = str(error)
+            failure, failed_with = str(error), type(error)
             raise
         finally:
-            self._record(values, outputs, messages, completions, failure)
+            self._record(values, outputs, messages, completions, failure, failed_with)
         return Prediction(**outputs)
 
     async def _answer(
@@ -288,7 +286,7 @@ class Predict(Module):
         try:
             completion = await ask(self.model, request)
         except BadRequestError as error:
-            raise _explained(error, request) from None
+            raise _explain_refusal(error, request) from None
         completions.append(completion)
         try:
             return read(completion)
@@ -310,6 +308,7 @@ class Predict(Module):
         messages: tuple[Message, ...],
         completions: list[Completion],
         failure: str | None,
+        failed_with: type[LangprogError] | None,
     ) -> None:
         trace = recorder.get()
         if trace is None:
@@ -323,11 +322,12 @@ class Predict(Module):
             tuple(completions),
             repairs=max(0, len(completions) - 1),
             failure=failure,
+            failed_with=failed_with,
             listed=path is not None,
         )
         trace.add(step)
 
-    def checked(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def check_inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``inputs`` validated, in the signature's order.
 
         Raises:
@@ -354,7 +354,7 @@ class Predict(Module):
         return f"Predict({shorten(arrow, 200)!r}, demos={len(self.demos)}, model={model!r})"
 
 
-def _explained(error: BadRequestError, request: Request) -> BadRequestError:
+def _explain_refusal(error: BadRequestError, request: Request) -> BadRequestError:
     """Return what an endpoint's refusal means for the user, where it is about the adapter."""
     if not request.tools or not _ABOUT_TOOLS.search(f"{error.said} {' '.join(error.params)}"):
         return error
@@ -368,10 +368,10 @@ def _explained(error: BadRequestError, request: Request) -> BadRequestError:
     )
 
 
-def _demos(
+def _check_demos(
     signature: SignatureSpec, demos: Sequence[Example | Mapping[str, Any]]
 ) -> tuple[Example, ...]:
-    found = []
+    examples = []
     for index, demo in enumerate(demos):
         example = demo if isinstance(demo, Example) else Example(**demo)
         if not any(name in example for name in signature.outputs):
@@ -379,5 +379,5 @@ def _demos(
                 f"demonstration {index} of {signature.name} has none of the outputs "
                 f"{', '.join(signature.outputs)}"
             )
-        found.append(example)
-    return tuple(found)
+        examples.append(example)
+    return tuple(examples)

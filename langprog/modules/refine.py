@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, SignatureError
-from langprog.modules.around import SURVIVED, Around, checked_module, verdict_fits
+from langprog.modules.around import SURVIVED, Around, check_module, check_verdict
 from langprog.modules.base import Module
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.predict import Predict
@@ -98,11 +98,13 @@ class Refine(Around):
         threshold: float = 1.0,
         reviser: Module | None = None,
     ) -> None:
-        self.module = checked_module(module, "what a Refine asks")
-        self.judge = checked_module(judge, "the judge of a Refine")
-        verdict_fits(judge, "the judge of a Refine")
-        self.reviser = _reviser(module) if reviser is None else _checked_reviser(reviser, module)
-        self.rounds = _checked_rounds(rounds)
+        self.module = check_module(module, "what a Refine asks")
+        self.judge = check_module(judge, "the judge of a Refine")
+        check_verdict(judge, "the judge of a Refine")
+        self.reviser = (
+            _make_reviser(module) if reviser is None else _check_reviser(reviser, module)
+        )
+        self.rounds = _check_rounds(rounds)
         if not math.isfinite(threshold):
             raise InputError(f"threshold of a Refine is a number, not {threshold}")
         self.threshold = float(threshold)
@@ -120,7 +122,7 @@ class Refine(Around):
         """Return a copy with so many rounds."""
         return super().with_own_parameters(
             {
-                name: _checked_rounds(value) if name == "rounds" else value
+                name: _check_rounds(value) if name == "rounds" else value
                 for name, value in values.items()
             }
         )
@@ -133,7 +135,7 @@ class Refine(Around):
         """Return the calls of all rounds, as if no answer were accepted early."""
         if not self.rounds:
             return self.module.calls_per_example()
-        judged = self.rounds + (0 if self._accepts() else 1)
+        judged = self.rounds + (0 if self._judges_with_bool() else 1)
         return (
             self.module.calls_per_example()
             + self.rounds * self.reviser.calls_per_example()
@@ -167,26 +169,26 @@ class Refine(Around):
         answer = best = await self.module.acall(**inputs)
         highest = -math.inf
         for left in range(self.rounds, -1, -1):
-            if not left and (self._accepts() or not self.rounds):
+            if not left and (self._judges_with_bool() or not self.rounds):
                 return answer  # no verdict could change what is returned
             try:
-                verdict, feedback = await self._judged(inputs, answer)
+                verdict, feedback = await self._judge(inputs, answer)
                 if verdict >= highest:
                     best, highest = answer, verdict
                 if verdict >= self.threshold or not left:
                     return best
                 answer = await self.reviser.acall(
-                    **inputs, **{PREVIOUS: _written(answer), FEEDBACK: feedback}
+                    **inputs, **{PREVIOUS: _as_text(answer), FEEDBACK: feedback}
                 )
             except SURVIVED:
                 return best  # what there was before stands
         return best
 
-    def _accepts(self) -> bool:
+    def _judges_with_bool(self) -> bool:
         # Of answers that are refused alike the last is returned, and it needs no verdict for that.
         return next(iter(self.judge.outputs.values())).annotation is bool
 
-    async def _judged(self, inputs: Mapping[str, Any], answer: Prediction) -> tuple[float, str]:
+    async def _judge(self, inputs: Mapping[str, Any], answer: Prediction) -> tuple[float, str]:
         known = {**inputs, **answer}
         missing = [name for name in self.judge.input_names() if name not in known]
         if missing:
@@ -197,19 +199,19 @@ class Refine(Around):
         said = await self.judge.acall(**{name: known[name] for name in self.judge.input_names()})
         verdict, *words = said.items()
         # A judge without words still says how the answer was found.
-        return float(verdict[1]), _written(dict(words or [verdict]))
+        return float(verdict[1]), _as_text(dict(words or [verdict]))
 
     def __repr__(self) -> str:
         return shorten(f"Refine({self.module!r}, judge={self.judge!r}, rounds={self.rounds})")
 
 
-def _checked_rounds(value: Any) -> int:
+def _check_rounds(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise InputError(f"rounds of a Refine is a number, 0 or more, not {value!r}")
     return value
 
 
-def _reviser(module: Module) -> Predict:
+def _make_reviser(module: Module) -> Predict:
     """Return a predictor with the fields of a module, and the two for another answer."""
     predictors = list(module.predictors().values())
     only = predictors[0] if len(predictors) == 1 else None
@@ -236,8 +238,8 @@ def _with_feedback(signature: SignatureSpec) -> SignatureSpec:
     return signature.with_instruction(f"{signature.instruction}\n\n{AGAIN}".strip())
 
 
-def _checked_reviser(reviser: Module, module: Module) -> Module:
-    checked_module(reviser, "the reviser of a Refine")
+def _check_reviser(reviser: Module, module: Module) -> Module:
+    check_module(reviser, "the reviser of a Refine")
     wanted = {*module.inputs, PREVIOUS, FEEDBACK}
     if set(reviser.inputs) != wanted or list(reviser.outputs) != list(module.outputs):
         raise InputError(
@@ -248,5 +250,5 @@ def _checked_reviser(reviser: Module, module: Module) -> Module:
     return reviser
 
 
-def _written(values: Mapping[str, Any]) -> str:
+def _as_text(values: Mapping[str, Any]) -> str:
     return "\n".join(f"{name}: {value}" for name, value in values.items())

@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, LangprogError
 from langprog.lm import LanguageModel, ModelRef
-from langprog.modules.around import SURVIVED, Around, checked_module
+from langprog.modules.around import SURVIVED, Around, check_module
 from langprog.modules.base import Module
 from langprog.modules.cascade import on_model
-from langprog.modules.node import AnyNode, Node, Types, listed_parts
+from langprog.modules.node import AnyNode, Node, Types, parts_of_list
 from langprog.modules.prediction import Prediction
 from langprog.modules.trace import TraceStep, recorder
 from langprog.modules.tree import Parameter
-from langprog.modules.words import dot, hashed_words
+from langprog.modules.words import dot, hash_words
 from langprog.notebook import shorten
 
 
@@ -49,11 +49,11 @@ class Router:
 
     def cluster(self, inputs: Mapping[str, Any]) -> int:
         """Return the cluster that inputs belong to: the center with the largest cosine."""
-        words = hashed_words(inputs, self.buckets)
+        words = hash_words(inputs, self.buckets)
         near = [dot(words, center) for center in self.centers]
         return near.index(max(near))
 
-    def ranked(self, inputs: Mapping[str, Any]) -> list[int]:
+    def rank(self, inputs: Mapping[str, Any]) -> list[int]:
         """Return the steps, the one that is worth most first; of equals the first."""
         quality = self.quality[self.cluster(inputs)]
         worth = [q - self.trade * c for q, c in zip(quality, self.cost, strict=True)]
@@ -78,7 +78,7 @@ class Router:
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {
-            "centers": [[list(one) for one in center] for center in self.centers],
+            "centers": [[list(entry) for entry in center] for center in self.centers],
             "buckets": self.buckets,
             "quality": [list(row) for row in self.quality],
             "cost": list(self.cost),
@@ -149,8 +149,8 @@ class Route(Around):
     ) -> None:
         if isinstance(steps, Module) or not steps:
             raise InputError("a Route takes a list of one or more modules")
-        self.steps = [checked_module(step, "a step of a Route") for step in steps]
-        self.router = self._fitting(router)
+        self.steps = [check_module(step, "a step of a Route") for step in steps]
+        self.router = self._check_router(router)
 
     @classmethod
     def over(
@@ -183,7 +183,7 @@ class Route(Around):
         if values.keys() != {"router"}:
             raise InputError("a Route has only the parameter router")
         new = self.with_children(self.children())
-        vars(new)["router"] = self._fitting(values["router"])
+        vars(new)["router"] = self._check_router(values["router"])
         return new
 
     def calls_per_example(self) -> int:
@@ -197,12 +197,12 @@ class Route(Around):
     def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
         """Return it as plain JSON data."""
         router = None if self.router is None else self.router.to_json()
-        return {"module": "Route", "steps": listed_parts(parts, "steps"), "router": router}
+        return {"module": "Route", "steps": parts_of_list(parts, "steps"), "router": router}
 
     @classmethod
     def from_node(cls, node: RouteNode, parts: Mapping[str, Module], types: Types) -> Self:
         """Make one from its node."""
-        return cls(listed_parts(parts, "steps"), router=node.router)
+        return cls(parts_of_list(parts, "steps"), router=node.router)
 
     def with_step(self, step: Module, quality: Sequence[float], cost: float) -> Self:
         """Return a copy with one step more, known from its results alone.
@@ -219,20 +219,20 @@ class Route(Around):
             raise InputError("the Route has no router yet: optimizers.ModelRouter finds one")
         return type(self)([*self.steps, step], router=self.router.with_step(quality, cost))
 
-    def _fitting(self, router: Router | Mapping[str, Any] | None) -> Router | None:
+    def _check_router(self, router: Router | Mapping[str, Any] | None) -> Router | None:
         if router is None:
             return None
-        found = router if isinstance(router, Router) else Router.from_json(router)
-        if len(found.cost) != len(self.steps):
+        known = router if isinstance(router, Router) else Router.from_json(router)
+        if len(known.cost) != len(self.steps):
             raise InputError(
-                f"the router knows {len(found.cost)} steps, but the Route has {len(self.steps)}"
+                f"the router knows {len(known.cost)} steps, but the Route has {len(self.steps)}"
             )
-        return found
+        return known
 
     async def aforward(self, **inputs: Any) -> Prediction:
         """Ask the step that the router picks, and the next best where it fails."""
         last = len(self.steps) - 1
-        order = [last] if self.router is None else self.router.ranked(inputs)
+        order = [last] if self.router is None else self.router.rank(inputs)
         failure: LangprogError | None = None
         for step in order:
             self._record(step, inputs)

@@ -13,13 +13,24 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
 from langprog.errors import InputError, ModelError
-from langprog.modules.around import checked_count, judged
+from langprog.modules.around import check_count, judge_answer
 from langprog.modules.base import Module
 from langprog.modules.prediction import Prediction
 from langprog.modules.trace import TraceStep
 from langprog.modules.vote import Vote
-from langprog.modules.words import dot, hashed_words
-from langprog.runtime import asking_logprobs
+from langprog.modules.words import dot, hash_words
+from langprog.runtime import request_logprobs
+
+__all__ = [
+    "Agreement",
+    "Checked",
+    "Learned",
+    "LogProbability",
+    "Rule",
+    "Signal",
+    "signal_from",
+    "token_features",
+]
 
 SignalName = Literal["logprob", "agreement", "check", "learned"]
 
@@ -59,7 +70,7 @@ class Signal(ABC):
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
-        return {"signal": self.name, **_listed(asdict(self))}  # type: ignore[call-overload]  # every member is a dataclass
+        return {"signal": self.name, **_to_lists(asdict(self))}  # type: ignore[call-overload]  # every member is a dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +96,7 @@ class LogProbability(Signal):
         self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
     ) -> tuple[Prediction, float]:
         """Ask, and read the log-probabilities."""
-        with asking_logprobs():
+        with request_logprobs():
             answer = await step.acall(**inputs)
         return answer, math.exp(_quantile(_token_logprobs(answer.trace), self.quantile))
 
@@ -109,7 +120,7 @@ class Agreement(Signal):
     temperature: float = 0.7
 
     def __post_init__(self) -> None:
-        if checked_count(self.k, "k of an Agreement") < 2:
+        if check_count(self.k, "k of an Agreement") < 2:
             raise InputError(f"k of an Agreement is 2 or more, not {self.k}")
         if not _is_number(self.temperature) or not 0.0 < self.temperature < math.inf:
             raise InputError(f"temperature of an Agreement is above 0, not {self.temperature!r}")
@@ -138,7 +149,7 @@ class Checked(Signal):
                 'signal="check" needs a judge: Cascade(..., check=lp.Predict("... -> ok: bool"))'
             )
         answer = await step.acall(**inputs)
-        return answer, await judged(check, inputs, answer)
+        return answer, await judge_answer(check, inputs, answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +211,12 @@ class Learned(Signal):
             )
         rule = self.rules[place]
         if rule.logprobs:
-            with asking_logprobs():
+            with request_logprobs():
                 answer = await step.acall(**inputs)
         else:
             answer = await step.acall(**inputs)
         features = token_features(answer.trace, logprobs=rule.logprobs) if rule.tokens else []
-        words = hashed_words({**inputs, **answer}, self.buckets) if self.buckets else {}
+        words = hash_words({**inputs, **answer}, self.buckets) if self.buckets else {}
         return answer, rule.chance(features, words)
 
     def is_ready(self, steps: int) -> bool:
@@ -231,7 +242,7 @@ def signal_from(value: Any) -> Signal:
     if isinstance(value, Signal):
         return value
     members: dict[str, type[Signal]] = {
-        one.name: one for one in (LogProbability, Agreement, Checked, Learned)
+        kind.name: kind for kind in (LogProbability, Agreement, Checked, Learned)
     }
     settings: dict[str, Any] = {"signal": value} if isinstance(value, str) else dict(value)
     member = members.get(str(settings.pop("signal", "")))
@@ -260,16 +271,19 @@ def token_features(steps: Sequence[TraceStep], *, logprobs: bool = True) -> list
     Raises:
         ModelError: A model gave no log-probabilities, though they are looked at.
     """
-    said = sum(step.completions[-1].usage.completion_tokens for step in steps if step.completions)
+    length = sum(
+        step.completions[-1].usage.completion_tokens for step in steps if step.completions
+    )
     if not logprobs:
-        return [*[0.0] * (TOKEN_FEATURES - 1), math.log1p(said)]
-    found = _token_logprobs(steps)
-    quantiles = [_quantile(found, place) for place in QUANTILES]
-    return [*quantiles, math.fsum(found) / len(found), math.log1p(said)]
+        return [*[0.0] * (TOKEN_FEATURES - 1), math.log1p(length)]
+    logprobs_read = _token_logprobs(steps)
+    quantiles = [_quantile(logprobs_read, place) for place in QUANTILES]
+    mean = math.fsum(logprobs_read) / len(logprobs_read)
+    return [*quantiles, mean, math.log1p(length)]
 
 
 def _token_logprobs(steps: Sequence[TraceStep]) -> list[float]:
-    found: list[float] = []
+    logprobs: list[float] = []
     for step in steps:
         if not step.completions:
             continue
@@ -279,17 +293,17 @@ def _token_logprobs(steps: Sequence[TraceStep]) -> list[float]:
                 f"{read.model} gives no log-probabilities: take signal='agreement' or "
                 "signal='check'"
             )
-        found.extend(read.logprobs[0])
-    if not found:
-        raise InputError("no model was asked, so there are no log-probabilities to look at")
-    return sorted(found)
+        logprobs.extend(read.logprobs[0])
+    if not logprobs:
+        raise InputError("no model was called, so there are no log-probabilities to read")
+    return sorted(logprobs)
 
 
 def _quantile(ordered: Sequence[float], place: float) -> float:
     return ordered[min(len(ordered) - 1, int(place * len(ordered)))]
 
 
-def _listed(value: Any) -> Any:
+def _to_lists(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _listed(part) for name, part in value.items()}
-    return [_listed(part) for part in value] if isinstance(value, (list, tuple)) else value
+        return {name: _to_lists(part) for name, part in value.items()}
+    return [_to_lists(part) for part in value] if isinstance(value, (list, tuple)) else value

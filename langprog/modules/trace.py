@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 from langprog.errors import LangprogError
 from langprog.lm import Completion, Message
 from langprog.notebook import list_short
-from langprog.runtime import ThreadContext, overlaid, overlay
+from langprog.runtime import ThreadContext, overlay, use_settings
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -60,6 +60,7 @@ class TraceStep:
         completions: What the model answered; the last one is the one that was read.
         repairs: How often an unreadable reply was sent back (0 or 1).
         failure: Why there are no outputs, in words.
+        failed_with: The type of the error that it raised, if it raised one.
         listed: Whether the predictor is a part of the program that was called. One that is not
             (a global, or made in ``forward``) has the name of its signature as path.
     """
@@ -71,6 +72,7 @@ class TraceStep:
     completions: tuple[Completion, ...]
     repairs: int = 0
     failure: str | None = None
+    failed_with: type[LangprogError] | None = None
     listed: bool = True
 
     @property
@@ -157,7 +159,7 @@ recorder: ContextVar[Recorder | None] = ContextVar("langprog_recorder", default=
 
 
 @contextmanager
-def entered(inner: Recorder | None) -> Iterator[None]:
+def use_recorder(inner: Recorder | None) -> Iterator[None]:
     """Make ``inner`` the recorder of what is called inside the block."""
     token = recorder.set(inner)
     try:
@@ -178,7 +180,7 @@ def record_trace(paths: Mapping[int, str] | None = None) -> Iterator[Recorder]:
     """
     threads.install()
     outer = Recorder(paths or {})
-    with entered(outer):
+    with use_recorder(outer):
         try:
             yield outer
         finally:
@@ -186,7 +188,7 @@ def record_trace(paths: Mapping[int, str] | None = None) -> Iterator[Recorder]:
 
 
 @contextmanager
-def place() -> Iterator[Recorder]:
+def record_part() -> Iterator[Recorder]:
     """Record what is called inside as one part of the call around it, if there is any.
 
     The part's place among the steps is that of the block's start.
@@ -197,11 +199,11 @@ def place() -> Iterator[Recorder]:
             yield inner
     else:
         inner = outer.inner()
-        with entered(inner):
+        with use_recorder(inner):
             yield inner
 
 
-def _carried(function: Callable[P, T]) -> Callable[P, T] | None:
+def _carry_context(function: Callable[P, T]) -> Callable[P, T] | None:
     outer = recorder.get()
     if outer is None:
         return None
@@ -209,23 +211,23 @@ def _carried(function: Callable[P, T]) -> Callable[P, T] | None:
     inner, settings = outer.inner(), overlay()
 
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        with entered(inner), overlaid(settings):
+        with use_recorder(inner), use_settings(settings):
             return function(*args, **kwargs)
 
     return run
 
 
-def _cleared(function: Callable[P, T]) -> Callable[P, T]:
+def _clear_context(function: Callable[P, T]) -> Callable[P, T]:
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         if recorder.get() is None:
             return function(*args, **kwargs)
-        with entered(None), overlaid(None):
+        with use_recorder(None), use_settings(None):
             return function(*args, **kwargs)
 
     return run
 
 
-threads = ThreadContext(_carried, _cleared)
+threads = ThreadContext(_carry_context, _clear_context)
 
 
 def usage_of(steps: tuple[TraceStep, ...], latency: float) -> RunUsage:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 from langprog.errors import FrozenError, InputError
-from langprog.modules.containers import ModuleBase, modules_in, rebuilt
+from langprog.modules.containers import ModuleBase, modules_in, rebuild
 from langprog.modules.origin import keep_origin
 from langprog.notebook import list_short
 
@@ -72,12 +72,12 @@ class Tree(ModuleBase):
         Raises:
             InputError: A container with modules cannot be copied.
         """
-        return self._copied(children, {})
+        return self._copy(children, {})
 
-    def _copied(self, children: Mapping[str, Module], done: dict[int, Any]) -> Self:
+    def _copy(self, children: Mapping[str, Module], done: dict[int, Any]) -> Self:
         new = copy.copy(self)
         for name, value in vars(self).items():
-            vars(new)[name] = rebuilt(value, name, children, done)
+            vars(new)[name] = rebuild(value, name, children, done)
         return new
 
     def named_modules(self) -> dict[str, Module]:
@@ -195,20 +195,20 @@ class Tree(ModuleBase):
             wanted.setdefault(path, {})[name] = value
         modules = self.named_modules()
         changes = {id(modules[path]): own for path, own in wanted.items()}
-        return self._rebuilt(changes, {}, freeze=self._frozen)
+        return self._rebuild(changes, {}, freeze=self._frozen)
 
     # --- copies --------------------------------------------------------------------------------
 
     def freeze(self) -> Self:
         """Return a copy that nothing can be set on."""
-        return self._rebuilt({}, {}, freeze=True)
+        return self._rebuild({}, {}, freeze=True)
 
     @property
     def frozen(self) -> bool:
         """Whether setting anything on the program raises."""
         return self._frozen
 
-    def _rebuilt(
+    def _rebuild(
         self, changes: Mapping[int, Mapping[str, Any]], done: dict[int, Any], *, freeze: bool
     ) -> Self:
         # `done` keeps what hangs in two places, a module or a list, one object in the copy.
@@ -217,11 +217,11 @@ class Tree(ModuleBase):
             assert isinstance(known, type(self))
             return known
         children = {
-            name: child._rebuilt(changes, done, freeze=freeze)
+            name: child._rebuild(changes, done, freeze=freeze)
             for name, child in self.children().items()
         }
         if type(self).with_children is Tree.with_children:
-            new = self._copied(children, done)
+            new = self._copy(children, done)
         else:
             new = self.with_children(children)
         if id(self) in changes:

@@ -13,17 +13,17 @@ from langprog.errors import InputError, LangprogError, SignatureError
 from langprog.modules.around import (
     SURVIVED,
     Around,
-    checked_count,
-    checked_module,
-    judged,
-    verdict_fits,
+    check_count,
+    check_module,
+    check_verdict,
+    judge_answer,
 )
 from langprog.modules.base import Module
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.prediction import Prediction
 from langprog.modules.tree import Parameter
 from langprog.notebook import shorten
-from langprog.runtime import drawing, in_order
+from langprog.runtime import gather_in_order, sample_draw
 
 M = TypeVar("M", bound=Module)
 
@@ -116,15 +116,15 @@ class Vote(Around):
         on: Sequence[str] = (),
         keep: Module | None = None,
     ) -> None:
-        self.module = checked_module(module, "what a Vote asks")
-        self.k = checked_count(k, "k of a Vote")
+        self.module = check_module(module, "what a Vote asks")
+        self.k = check_count(k, "k of a Vote")
         if not (temperature > 0.0 and math.isfinite(temperature)):
             raise InputError(f"temperature of a Vote is above 0, not {temperature}")
         self.temperature = float(temperature)
         self.on = [on] if isinstance(on, str) else list(on)
         self.keep = keep
         if keep is not None:
-            verdict_fits(checked_module(keep, "keep of a Vote"), "keep of a Vote")
+            check_verdict(check_module(keep, "keep of a Vote"), "keep of a Vote")
 
     @property
     def inner(self) -> Module:
@@ -191,32 +191,32 @@ class Vote(Around):
         failures: list[LangprogError] = []
         asked = 0
         while asked < self.k:
-            wave = needed(_votes(drawn, self.on), self.k - asked) if early else self.k
+            wave = samples_needed(_votes(drawn, self.on), self.k - asked) if early else self.k
             if not wave:
                 break
             works = [partial(self._draw, number, inputs) for number in range(asked, asked + wave)]
-            for found in await in_order(works, wave):
-                if isinstance(found, LangprogError):
-                    failures.append(found)
+            for outcome in await gather_in_order(works, wave):
+                if isinstance(outcome, LangprogError):
+                    failures.append(outcome)
                 else:
-                    drawn.append(found)
+                    drawn.append(outcome)
             asked += wave
         if not drawn:
             raise failures[0]
         kept = [answer for answer, good in drawn if good] or [answer for answer, _ in drawn]
-        votes = Counter(answer_key(one, self.on) for one in kept)
+        votes = Counter(answer_key(answer, self.on) for answer in kept)
         top, count = votes.most_common(1)[0]
-        winner = next(one for one in kept if answer_key(one, self.on) == top)
+        winner = next(answer for answer in kept if answer_key(answer, self.on) == top)
         return Tally(winner, count / len(kept), len(kept))
 
     async def _draw(
         self, number: int, inputs: Mapping[str, Any]
     ) -> tuple[Prediction, bool] | LangprogError:
         try:
-            with drawing(number, self.temperature):
+            with sample_draw(number, self.temperature):
                 answer = await self.module.acall(**inputs)
             # Outside the draw: a verdict is wanted, not a sample of one.
-            return answer, self.keep is None or await judged(self.keep, inputs, answer) > 0
+            return answer, self.keep is None or await judge_answer(self.keep, inputs, answer) > 0
         except SURVIVED as error:
             return error
 
@@ -229,7 +229,7 @@ def with_count(module: M, values: Mapping[str, Any]) -> M:
     if values.keys() != {"k"}:
         raise InputError(f"a {type(module).__name__} has only the parameter k")
     new = module.with_children(module.children())
-    vars(new)["k"] = checked_count(values["k"], f"k of a {type(module).__name__}")
+    vars(new)["k"] = check_count(values["k"], f"k of a {type(module).__name__}")
     return new
 
 
@@ -237,7 +237,7 @@ def _votes(drawn: Sequence[tuple[Prediction, bool]], on: Sequence[str]) -> Count
     return Counter(answer_key(answer, on) for answer, good in drawn if good)
 
 
-def needed(votes: Counter[str], left: int) -> int:
+def samples_needed(votes: Counter[str], left: int) -> int:
     """Return how many more samples can decide a vote at the earliest; 0 where it is decided.
 
     Example: 5 samples in all, none drawn: 3; 3 drawn and 2 of them equal, 2 left: 1.
@@ -270,8 +270,8 @@ def answer_key(answer: Mapping[str, Any], on: Sequence[str]) -> str:
         raise SignatureError(
             f"the vote is on {', '.join(missing)}, but the outputs are {', '.join(answer)}"
         )
-    return repr([_same(answer[name]) for name in names])
+    return repr([_normalize(answer[name]) for name in names])
 
 
-def _same(value: Any) -> Any:
+def _normalize(value: Any) -> Any:
     return " ".join(value.split()).casefold() if isinstance(value, str) else value

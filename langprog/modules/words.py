@@ -12,7 +12,7 @@ from typing import Any
 _WORD = re.compile(r"\w+")
 
 
-def hashed_words(values: Mapping[str, Any], buckets: int) -> dict[int, float]:
+def hash_words(values: Mapping[str, Any], buckets: int) -> dict[int, float]:
     """Return words and pairs of words of some fields as a sparse vector of length 1.
 
     Args:

@@ -7,6 +7,6 @@ beside this one answer requests. See README.md for what it can and cannot do.
 from __future__ import annotations
 
 from langprog.pocket.client import PocketLM
-from langprog.pocket.models import SIZES, Size, size_named
+from langprog.pocket.models import SIZES, Size, find_size
 
-__all__ = ["PocketLM", "SIZES", "Size", "size_named"]
+__all__ = ["PocketLM", "SIZES", "Size", "find_size"]

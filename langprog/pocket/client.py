@@ -10,7 +10,7 @@ from functools import cache
 from langprog.errors import BadRequestError, ContextWindowError
 from langprog.lm import Completion, Content, Part, Request, Sampling, Text, Usage
 from langprog.pocket.generate import Settings
-from langprog.pocket.models import Size, runner, size_named
+from langprog.pocket.models import Size, find_size, load_runner
 
 _DEFAULTS = Sampling(temperature=0.0, max_tokens=256)
 
@@ -33,7 +33,7 @@ class PocketLM:
     """
 
     def __init__(self, size: str = "small", defaults: Sampling | None = None) -> None:
-        self._size = size_named(size)
+        self._size = find_size(size)
         self._defaults = (defaults or Sampling()).over(_DEFAULTS)
 
     @property
@@ -83,7 +83,9 @@ class PocketLM:
     def _answer(self, request: Request, settings: Settings) -> Completion:
         messages = [(m.role, m.text) for m in request.messages]
         try:
-            prompt, drawn, kept = runner(self._size.name).answer(messages, settings, request.n)
+            prompt, drawn, kept = load_runner(self._size.name).answer(
+                messages, settings, request.n
+            )
         except ContextWindowError as error:
             raise ContextWindowError(f"{self.name}: {error}", model=self.name) from error
         made = sum(len(d.logprobs) for d in drawn)
@@ -97,7 +99,7 @@ class PocketLM:
 
     def _settings(self, request: Request) -> Settings:
         sampling = request.sampling.over(self._defaults)
-        problem = _unknown(request, sampling)
+        problem = _unsupported(request, sampling)
         if not request.messages:
             problem = "a request needs at least one message"
         elif request.n < 1:
@@ -128,7 +130,7 @@ class PocketLM:
         """Nothing is held open."""
 
 
-def _unknown(request: Request, sampling: Sampling) -> str | None:
+def _unsupported(request: Request, sampling: Sampling) -> str | None:
     """Return what a request asks for that an embedded model does not have, in words."""
     parts = [part for message in request.messages for part in _parts(message.content)]
     other = next((type(part).__name__ for part in parts if not isinstance(part, Text)), None)

@@ -53,7 +53,7 @@ class State:
         """Bytes that it takes."""
         return self.keys.nbytes + self.values.nbytes + self.tails.nbytes
 
-    def grown(self, room: int) -> State:
+    def grow(self, room: int) -> State:
         """Return a copy with space for ``room`` tokens."""
         layers, heads, head, _ = self.keys.shape
         keys = np.empty((layers, heads, head, room), np.float32)
@@ -192,10 +192,10 @@ class Prefixes:
 
     def state(self, network: Network, ids: tuple[int, ...]) -> tuple[State, bool]:
         """Return the state after ``ids``, not to be written to, and whether it was kept."""
-        found = self._kept.get(ids)
-        if found is not None:
+        known = self._kept.get(ids)
+        if known is not None:
             self._kept.move_to_end(ids)
-            return found, True
+            return known, True
         state = network.empty(len(ids))
         if ids:
             network.read(state, ids)

@@ -81,17 +81,17 @@ class Generator:
             )
         prefix, kept = self.prefixes.state(self.network, prompt.prefix)
         limit = min(settings.max_tokens, context - prompt.length)
-        state = prefix.grown(prompt.length)
+        state = prefix.grow(prompt.length)
         last = self.network.read(state, prompt.rest)[-1]
         drawn = []
         for i in range(n):
-            rng = _generator(prompt, settings, i) if settings.temperature > 0 else None
+            rng = _make_generator(prompt, settings, i) if settings.temperature > 0 else None
             drawn.append(
-                self._continue(state.grown(prompt.length + limit), last, settings, limit, rng)
+                self._complete(state.grow(prompt.length + limit), last, settings, limit, rng)
             )
         return drawn, len(prompt.prefix) if kept else 0
 
-    def _continue(
+    def _complete(
         self,
         state: State,
         last: NDArray[np.float32],
@@ -119,7 +119,7 @@ def _stop_at(text: str, stop: Sequence[str]) -> int | None:
     return min((text.find(s) for s in stop if s in text), default=None)
 
 
-def _generator(prompt: Prompt, settings: Settings, index: int) -> np.random.Generator:
+def _make_generator(prompt: Prompt, settings: Settings, index: int) -> np.random.Generator:
     """Return random numbers that depend on the seed, the prompt and the index alone."""
     if settings.seed is None:
         return np.random.default_rng(secrets.randbits(128))

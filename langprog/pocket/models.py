@@ -42,7 +42,7 @@ SIZES = {
 }
 
 
-def size_named(name: str) -> Size:
+def find_size(name: str) -> Size:
     """Return the size called ``name``, with or without ``pocket/`` before it.
 
     Raises:
@@ -91,11 +91,11 @@ class Runner:
 
 
 @cache
-def runner(name: str) -> Runner:
+def load_runner(name: str) -> Runner:
     """Load a size, once a process.
 
     Raises:
         ModelError: There is no such size, or its files are missing or damaged.
     """
-    size = size_named(name)
+    size = find_size(name)
     return Runner(FOLDER / f"{size.name}.safetensors", FOLDER / "tokenizer.json")

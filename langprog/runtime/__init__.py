@@ -17,18 +17,18 @@ from langprog.runtime.adapting import adapter_for, resolve_adapter
 from langprog.runtime.addresses import may_hold_address, portable_address
 from langprog.runtime.calls import ask
 from langprog.runtime.models import LM, cache_folder, keeps_to_schemas
-from langprog.runtime.overlay import Settings, overlaid, overlay
+from langprog.runtime.overlay import Settings, overlay, use_settings
 from langprog.runtime.providers import Provider
-from langprog.runtime.rounds import in_order
+from langprog.runtime.rounds import gather_in_order
 from langprog.runtime.settings import (
-    asking_logprobs,
+    assume_schemas,
     configure,
     current,
-    deciding_schemas,
-    drawing,
     give_notice,
     model_in_force,
     model_named,
+    request_logprobs,
+    sample_draw,
     using,
 )
 from langprog.runtime.sync import call_in_worker, run_sync
@@ -41,23 +41,23 @@ __all__ = [
     "ThreadContext",
     "adapter_for",
     "ask",
-    "asking_logprobs",
+    "assume_schemas",
     "cache_folder",
     "call_in_worker",
     "configure",
     "current",
-    "deciding_schemas",
-    "drawing",
+    "gather_in_order",
     "give_notice",
-    "in_order",
     "keeps_to_schemas",
     "may_hold_address",
     "model_in_force",
     "model_named",
-    "overlaid",
     "overlay",
     "portable_address",
+    "request_logprobs",
     "resolve_adapter",
     "run_sync",
+    "sample_draw",
+    "use_settings",
     "using",
 ]

@@ -50,11 +50,11 @@ def ollama_url(text: str) -> str:
     host, given = _host_and_port(place)
     path = f"/{path}".rstrip("/") if slash else ""
     path = path if path.endswith("/v1") else f"{path}/v1"
-    return f"{scheme}://{_reached(host)}:{given or port}{path}"
+    return f"{scheme}://{_reachable_host(host)}:{given or port}{path}"
 
 
 def _host_and_port(place: str) -> tuple[str, str]:
-    if _address(place.strip("[]")) is not None:  # an IPv6 address is full of colons
+    if _parse_ip(place.strip("[]")) is not None:  # an IPv6 address is full of colons
         return place.strip("[]"), ""
     host, colon, port = place.rpartition(":")
     if not colon:
@@ -63,8 +63,8 @@ def _host_and_port(place: str) -> tuple[str, str]:
     return host.strip("[]"), port if port.isdecimal() and 0 < int(port) < 65536 else ""
 
 
-def _reached(host: str) -> str:
-    address = _address(host)
+def _reachable_host(host: str) -> str:
+    address = _parse_ip(host)
     if not host:
         return "127.0.0.1"
     if address is None:
@@ -74,7 +74,7 @@ def _reached(host: str) -> str:
     return host if address.version == 4 else f"[{host}]"
 
 
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _parse_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -96,7 +96,7 @@ def is_loopback(endpoint: str) -> bool:
         host = urlsplit(endpoint).hostname or ""
     except ValueError:
         return False
-    address = _address(host)
+    address = _parse_ip(host)
     if address is None:
         return host == "localhost" or host.endswith(".localhost")
     return address.is_loopback or address.is_unspecified

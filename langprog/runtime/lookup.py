@@ -25,7 +25,7 @@ class NamedModels:
         Raises:
             ModelError: The name has no provider, or the key is missing.
         """
-        key = (name, *_surroundings(name))
+        key = (name, *_environment_of(name))
         with self._lock:
             model = self._made.get(key)
         if model is None:
@@ -40,7 +40,7 @@ class NamedModels:
             return list(self._made.values())
 
 
-def _surroundings(name: str) -> tuple[str, ...]:
+def _environment_of(name: str) -> tuple[str, ...]:
     """Return what of the environment decides where ``LM(name)`` goes."""
     provider = provider_named(name)
     if provider is None:
@@ -58,7 +58,7 @@ def check_place(ref: ModelRef) -> None:
     Raises:
         ModelError: It would go elsewhere; says what to do.
     """
-    if ref.endpoint is None or _is_named_here(ref.name) or _goes_there(ref.name, ref.endpoint):
+    if ref.endpoint is None or _is_named_here(ref.name) or _goes_to(ref.name, ref.endpoint):
         return
     raise ModelError(
         f"the model {ref.name} answered at {ref.endpoint!r:.200}, and nothing here says where it "
@@ -68,7 +68,7 @@ def check_place(ref: ModelRef) -> None:
     )
 
 
-def _goes_there(name: str, endpoint: str) -> bool:
+def _goes_to(name: str, endpoint: str) -> bool:
     provider = name.partition("/")[0]
     if provider == "pocket":
         return endpoint == IN_PROCESS
@@ -82,6 +82,6 @@ def _is_named_here(name: str) -> bool:
     provider = name.partition("/")[0]
     known = provider_named(name)
     if known is not None:
-        return known.named_here
+        return known.has_own_address
     prefix = provider.upper().replace("-", "_")
     return any(os.environ.get(f"{prefix}_{end}") for end in ("API_BASE", "BASE_URL"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
 from typing import Unpack
@@ -27,8 +26,8 @@ from langprog.lm import (
     price_of,
 )
 from langprog.runtime.addresses import may_hold_address
-from langprog.runtime.options import CheckedOptions, LMOptions, checked_options
-from langprog.runtime.overlay import paying
+from langprog.runtime.options import CheckedOptions, LMOptions, check_options
+from langprog.runtime.overlay import ledgers_in_force
 from langprog.runtime.providers import provider_named
 
 
@@ -69,7 +68,7 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
         ModelError: The name has no provider, an option is unknown or does not fit, or the key is
             missing.
     """
-    given = checked_options(options)
+    given = check_options(options)
     if not isinstance(name, str):
         raise ModelError(f"the name of a model is a text, provider/model, not {name!r:.40}")
     provider, _, rest = name.partition("/")
@@ -79,23 +78,23 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
             "such as pocket/small, openai/gpt-4.1-mini or ollama/llama3.2"
         )
     if provider == "pocket" and given.base_url is None:
-        return _embedded(name, given)
-    return _remote(name, given)
+        return _make_embedded(name, given)
+    return _make_remote(name, given)
 
 
-def _embedded(name: str, options: CheckedOptions) -> LanguageModel:
-    # The engine needs numpy, so it is imported only where an embedded model is asked for.
-    pocket = importlib.import_module("langprog.pocket")
-    client = pocket.PocketLM(name, defaults=options.sampling)
+def _make_embedded(name: str, options: CheckedOptions) -> LanguageModel:
+    from langprog.pocket import PocketLM  # noqa: PLC0415 - the engine imports numpy
+
+    client = PocketLM(name, defaults=options.sampling)
     nominal = Price(client.size.input_price, client.size.output_price, source="nominal")
-    priced = Priced(_declared(client, options.takes_schema), options.price or nominal)
-    return _cached(Budgeted(priced, in_force=paying), options.cache, in_process=True)
+    priced = Priced(_with_capabilities(client, options.takes_schema), options.price or nominal)
+    return _with_cache(Budgeted(priced, in_force=ledgers_in_force), options.cache, in_process=True)
 
 
-def _remote(name: str, options: CheckedOptions) -> LanguageModel:
-    client = _declared(_client(name, options), _takes_schema(name, options))
+def _make_remote(name: str, options: CheckedOptions) -> LanguageModel:
+    client = _with_capabilities(_make_client(name, options), _takes_schema(name, options))
     priced = Priced(client, options.price or _list_price(name, options))
-    paid = Budgeted(priced, in_force=paying)
+    paid = Budgeted(priced, in_force=ledgers_in_force)
     throttled = Throttle(
         paid,
         width=options.width,
@@ -103,7 +102,7 @@ def _remote(name: str, options: CheckedOptions) -> LanguageModel:
         tpm=options.tpm,
     )
     retried = Retry(Negotiated(throttled, options.sampling), attempts=options.attempts)
-    return _cached(retried, options.cache, in_process=False)
+    return _with_cache(retried, options.cache, in_process=False)
 
 
 def _list_price(name: str, options: CheckedOptions) -> Price | None:
@@ -126,11 +125,11 @@ def _takes_schema(name: str, options: CheckedOptions) -> bool | None:
     return True if options.base_url is None and keeps_to_schemas(name) else None
 
 
-def _declared(client: LanguageModel, schema: bool | None) -> LanguageModel:
+def _with_capabilities(client: LanguageModel, schema: bool | None) -> LanguageModel:
     return client if schema is None else Declared(client, Capabilities(schema=schema))
 
 
-def _client(name: str, options: CheckedOptions) -> LanguageModel:
+def _make_client(name: str, options: CheckedOptions) -> LanguageModel:
     provider, _, rest = name.partition("/")
     known = provider_named(name)
     base_url = options.base_url
@@ -170,7 +169,7 @@ def _client(name: str, options: CheckedOptions) -> LanguageModel:
         raise
 
 
-def _cached(
+def _with_cache(
     model: LanguageModel, cache: bool | str | Path | Cache, *, in_process: bool
 ) -> LanguageModel:
     if cache is False:

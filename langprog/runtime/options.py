@@ -45,18 +45,18 @@ class LMOptions(TypedDict, total=False):
     schema: bool
 
 
-def _several(stop: Any) -> Any:
+def _to_tuple(stop: Any) -> Any:
     return (stop,) if isinstance(stop, str) else tuple(stop) if isinstance(stop, list) else stop
 
 
-def _free(extra: dict[str, Any]) -> dict[str, Any]:
+def _check_unreserved(extra: dict[str, Any]) -> dict[str, Any]:
     taken = sorted(OWN_MEMBERS.intersection(extra))
     if taken:
         raise ValueError(f"{taken[0]!r} is set by langprog itself; lp.LM has an option for it")
     return extra
 
 
-def _sendable(headers: dict[str, str]) -> dict[str, str]:
+def _check_sendable(headers: dict[str, str]) -> dict[str, str]:
     if any(ord(char) < 32 or char == "\x7f" for pair in headers.items() for char in "".join(pair)):
         raise ValueError("a header holds a control character, such as an end of line")
     return headers
@@ -73,14 +73,14 @@ class CheckedOptions(BaseModel):
     temperature: Annotated[float, Field(ge=0)] | None = None
     max_tokens: Count | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    stop: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    stop: Annotated[tuple[str, ...], BeforeValidator(_to_tuple)] = ()
     seed: int | None = None
     reasoning_effort: Annotated[str, Field(min_length=1)] | None = None
-    extra: Annotated[dict[str, JsonValue], AfterValidator(_free)] | None = None
+    extra: Annotated[dict[str, JsonValue], AfterValidator(_check_unreserved)] | None = None
     base_url: str | None = None
     api_key: str | None = Field(default=None, repr=False)
     api_version: str | None = None
-    headers: Annotated[dict[str, str], AfterValidator(_sendable)] | None = Field(
+    headers: Annotated[dict[str, str], AfterValidator(_check_sendable)] | None = Field(
         default=None, repr=False
     )
     timeout: Annotated[float, Field(gt=0)] = 60.0
@@ -99,7 +99,7 @@ class CheckedOptions(BaseModel):
         return Sampling(**{name: getattr(self, name) for name in names})
 
 
-def checked_options(options: LMOptions) -> CheckedOptions:
+def check_options(options: LMOptions) -> CheckedOptions:
     """Check options.
 
     Raises:

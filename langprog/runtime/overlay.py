@@ -55,14 +55,14 @@ def overlay() -> Settings | None:
     return _overlay.get()
 
 
-def paying() -> tuple[Ledger, ...]:
+def ledgers_in_force() -> tuple[Ledger, ...]:
     """Return the ledgers that every call made here is charged to."""
     settings = _overlay.get()
     return () if settings is None else settings.ledgers
 
 
 @contextmanager
-def overlaid(settings: Settings | None) -> Iterator[None]:
+def use_settings(settings: Settings | None) -> Iterator[None]:
     """Put settings in force inside: new ones, or those of another thread (:func:`overlay`)."""
     token = _overlay.set(settings)
     try:

@@ -42,7 +42,7 @@ class Provider:
         return self.read_url(named) if named else self.base_url
 
     @property
-    def named_here(self) -> bool:
+    def has_own_address(self) -> bool:
         """Whether the environment names its address; a key alone says not where it is to go."""
         return bool(self.url_variable and os.environ.get(self.url_variable))
 
@@ -78,11 +78,11 @@ def provider_named(model: str) -> Provider | None:
         ModelError: A package's entry point does not load, or is not a provider.
     """
     provider = model.partition("/")[0]
-    return PROVIDERS.get(provider) or _installed(provider)
+    return PROVIDERS.get(provider) or _installed_provider(provider)
 
 
 @lru_cache(maxsize=256)
-def _installed(provider: str) -> Provider | None:
+def _installed_provider(provider: str) -> Provider | None:
     for point in entry_points(group=GROUP):
         if point.name == provider:
             value = load_plugin(point, "the provider", ModelError)

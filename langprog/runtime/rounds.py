@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def in_order(works: Iterable[Callable[[], Coroutine[Any, Any, T]]], at_once: int) -> list[T]:
+async def gather_in_order(
+    works: Iterable[Callable[[], Coroutine[Any, Any, T]]], at_once: int
+) -> list[T]:
     """Do every work, ``at_once`` at a time, and return the results in the order given.
 
     Where one fails, none is started any more, and the others are cancelled and waited for, so
@@ -22,7 +24,7 @@ async def in_order(works: Iterable[Callable[[], Coroutine[Any, Any, T]]], at_onc
     gate = asyncio.Semaphore(max(1, at_once))
     failed = False
 
-    async def one(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def run_work(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         nonlocal failed
         async with gate:
             if failed:  # the gate opens before the failure arrives below
@@ -33,7 +35,7 @@ async def in_order(works: Iterable[Callable[[], Coroutine[Any, Any, T]]], at_onc
                 failed = True
                 raise
 
-    tasks = [asyncio.create_task(one(work)) for work in works]
+    tasks = [asyncio.create_task(run_work(work)) for work in works]
     try:
         return await asyncio.gather(*tasks)
     finally:

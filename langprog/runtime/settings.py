@@ -18,13 +18,13 @@ from langprog.lm import (
     Ledger,
     ModelRef,
     Sampling,
-    checked_lm,
+    check_lm,
     public_address,
     same_model,
 )
 from langprog.runtime.draws import Draw
 from langprog.runtime.lookup import NamedModels, check_place
-from langprog.runtime.overlay import Models, Notice, Settings, Wrap, overlaid, overlay
+from langprog.runtime.overlay import Models, Notice, Settings, Wrap, overlay, use_settings
 
 
 class _Changes(TypedDict, total=False):
@@ -93,7 +93,7 @@ def model_in_force(model: str | ModelRef | None = None) -> LanguageModel:
     ambient = settings.lm
     if ambient is not None and ambient.name == name:
         if handed is not None and not same_model(handed, ambient):
-            raise ModelError(f"models= and lm= {_two_models(name, handed, ambient)}")
+            raise ModelError(f"models= and lm= {_two_models_message(name, handed, ambient)}")
         return handed or ambient
     if handed is not None:
         return handed
@@ -102,7 +102,7 @@ def model_in_force(model: str | ModelRef | None = None) -> LanguageModel:
     return _process.models.get(name)
 
 
-def _two_models(name: str, first: LanguageModel, second: LanguageModel) -> str:
+def _two_models_message(name: str, first: LanguageModel, second: LanguageModel) -> str:
     return (
         f"hold two different models named {name!r} ({public_address(first.endpoint)} and "
         f"{public_address(second.endpoint)}), and a name can stand for one alone: hand each to "
@@ -110,12 +110,12 @@ def _two_models(name: str, first: LanguageModel, second: LanguageModel) -> str:
     )
 
 
-def _as_model(model: LanguageModel | ModelRef | str, place: str) -> LanguageModel:
+def _to_model(model: LanguageModel | ModelRef | str, place: str) -> LanguageModel:
     if isinstance(model, str):
         return _process.models.get(model)
     if isinstance(model, ModelRef):
         return model_in_force(model)
-    return checked_lm(model, place)
+    return check_lm(model, place)
 
 
 def _by_name(models: Iterable[LanguageModel | ModelRef | str]) -> dict[str, LanguageModel]:
@@ -125,10 +125,10 @@ def _by_name(models: Iterable[LanguageModel | ModelRef | str]) -> dict[str, Lang
         )
     named: dict[str, LanguageModel] = {}
     for model in models:
-        made = _as_model(model, "a model of models=")
+        made = _to_model(model, "a model of models=")
         earlier = named.setdefault(made.name, made)
         if earlier is not made:
-            raise ModelError(f"models= {_two_models(made.name, earlier, made)}")
+            raise ModelError(f"models= {_two_models_message(made.name, earlier, made)}")
     if not named:
         raise InputError("models= is empty: name at least one model, or leave it out")
     return named
@@ -197,10 +197,10 @@ def using(
         ledger = budget if isinstance(budget, Ledger) else Ledger(budget)
         changes["ledgers"] = (*now.ledgers, ledger)
     if wrap is not None:
-        changes["wrap"] = _around(wrap, now.wrap)
+        changes["wrap"] = _compose(wrap, now.wrap)
     if notice is not None:
         changes["notice"] = notice
-    with overlaid(replace(now, **changes)):
+    with use_settings(replace(now, **changes)):
         yield current()
 
 
@@ -214,7 +214,7 @@ def give_notice(text: str) -> None:
 
 
 @contextmanager
-def drawing(number: int, temperature: float) -> Iterator[None]:
+def sample_draw(number: int, temperature: float) -> Iterator[None]:
     """Make what is called inside sample number ``number`` of several.
 
     Args:
@@ -222,30 +222,30 @@ def drawing(number: int, temperature: float) -> Iterator[None]:
         temperature: How freely predictors sample that say nothing themselves, or 0.
     """
     now = current()
-    with overlaid(replace(now, draw=Draw.inside(now.draw, number, temperature))):
+    with use_settings(replace(now, draw=Draw.inside(now.draw, number, temperature))):
         yield
 
 
 @contextmanager
-def asking_logprobs() -> Iterator[None]:
+def request_logprobs() -> Iterator[None]:
     """Ask for log-probabilities with every completion inside."""
-    with overlaid(replace(current(), logprobs=True)):
+    with use_settings(replace(current(), logprobs=True)):
         yield
 
 
 @contextmanager
-def deciding_schemas(found: Mapping[tuple[str, str], bool]) -> Iterator[None]:
-    """Take it as known inside which models keep to a response schema.
+def assume_schemas(known: Mapping[tuple[str, str], bool]) -> Iterator[None]:
+    """Use these findings, inside the block, on which models honor a response schema.
 
     Args:
-        found: Whether they do, by the model's name and endpoint.
+        known: Whether each does, by the model's name and endpoint.
     """
     now = current()
-    with overlaid(replace(now, schemas=MappingProxyType({**now.schemas, **found}))):
+    with use_settings(replace(now, schemas=MappingProxyType({**now.schemas, **known}))):
         yield
 
 
-def _around(outer: Wrap, inner: Wrap | None) -> Wrap:
+def _compose(outer: Wrap, inner: Wrap | None) -> Wrap:
     if inner is None:
         return outer
     return lambda model: outer(inner(model))
@@ -260,7 +260,7 @@ def _changes(
 ) -> _Changes:
     changes = _Changes()
     if lm is not None:
-        changes["lm"] = _as_model(lm, "lm=")
+        changes["lm"] = _to_model(lm, "lm=")
     if adapter is not None:
         changes["adapter"] = check_adapter(adapter)
     if sampling is not None:

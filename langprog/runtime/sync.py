@@ -62,10 +62,10 @@ class _Main:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         if time.monotonic() - self._used > STALE:
             self._wait(asyncio.sleep(0))
-        task = self._created(work)
+        task = self._create_task(work)
         ours = _signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if ours:
-            _signal.signal(signal.SIGINT, lambda number, frame: self._interrupted(task))
+            _signal.signal(signal.SIGINT, lambda number, frame: self._handle_interrupt(task))
         try:
             self._take_first_step()
             return task.result() if task.done() and self._is_idle() else self._wait(task)
@@ -83,7 +83,7 @@ class _Main:
             if stopped:  # whatever the work made of it, and also where it was too late to stop it
                 raise KeyboardInterrupt from None
 
-    def _created(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def _create_task(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         # Whoever makes a task schedules its first step with this: it is kept instead.
         vars(self._loop)["call_soon"] = self._keep
         try:
@@ -122,7 +122,7 @@ class _Main:
         finally:
             self._used = time.monotonic()
 
-    def _interrupted(self, task: asyncio.Task[Any]) -> None:
+    def _handle_interrupt(self, task: asyncio.Task[Any]) -> None:
         """Take Ctrl-C: the first one asks the work to stop, the next one does not ask.
 
         As asyncio.run does: an exception in the middle of any step of any task would leave the
@@ -135,7 +135,7 @@ class _Main:
         self._loop.call_soon_threadsafe(lambda: None)  # wakes the loop from its wait
 
     def close(self) -> None:
-        self._loop.run_until_complete(_tidied(self._loop))
+        self._loop.run_until_complete(_shut_down(self._loop))
         self._loop.close()
 
 
@@ -175,7 +175,7 @@ class _Background:
             raise
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(_tidied(self._loop), self._loop).result(timeout=5)
+        asyncio.run_coroutine_threadsafe(_shut_down(self._loop), self._loop).result(timeout=5)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
         if not self._loop.is_running():
@@ -186,7 +186,7 @@ async def _asyncgen_hooks() -> Any:
     return sys.get_asyncgen_hooks()  # those of the loop that runs this
 
 
-async def _tidied(loop: asyncio.AbstractEventLoop) -> None:
+async def _shut_down(loop: asyncio.AbstractEventLoop) -> None:
     """Let go of everything that a loop still holds, so that nothing is said about it at exit."""
     # Models keep their connections in asynchronous generators, which this ends.
     await loop.shutdown_asyncgens()
@@ -199,7 +199,7 @@ async def _tidied(loop: asyncio.AbstractEventLoop) -> None:
             await asyncio.wait(late, timeout=CLOSING)
 
 
-class _Door:
+class _Runners:
     """The loops and the workers, made on first use and anew after a fork."""
 
     def __init__(self) -> None:
@@ -209,7 +209,7 @@ class _Door:
         self._background: _Background | None = None
         self._workers: ThreadPoolExecutor | None = None
 
-    def _here(self) -> None:
+    def _reset_after_fork(self) -> None:
         # Called with the lock held.
         if self._pid == os.getpid():
             return
@@ -224,36 +224,38 @@ class _Door:
         if main is not None and self._pid == os.getpid():
             return main
         with self._lock:
-            self._here()
+            self._reset_after_fork()
             self._main = self._main or _Main()
             return self._main
 
     def background(self) -> _Background:
         with self._lock:
-            self._here()
+            self._reset_after_fork()
             self._background = self._background or _Background()
             return self._background
 
     def workers(self) -> ThreadPoolExecutor:
         with self._lock:
-            self._here()
+            self._reset_after_fork()
             if self._workers is None:
                 self._workers = ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="langprog")
             return self._workers
 
     def owns(self, loop: asyncio.AbstractEventLoop) -> bool:
-        return any(one is not None and one.owns(loop) for one in (self._main, self._background))
+        return any(
+            runner is not None and runner.owns(loop) for runner in (self._main, self._background)
+        )
 
     def close(self) -> None:
         """Close connections and end the loops, so that nothing is left open at exit."""
         if self._pid != os.getpid():
             return
-        for one in (self._main, self._background):
-            if one is not None:
-                one.close()
+        for runner in (self._main, self._background):
+            if runner is not None:
+                runner.close()
 
 
-_door = _Door()
+_runners = _Runners()
 
 
 def run_sync(work: Coroutine[Any, Any, T]) -> T:
@@ -265,18 +267,18 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
         LangprogError: Called from asynchronous code of a program, where it would wait for itself.
     """
     running = asyncio._get_running_loop()
-    if running is not None and _door.owns(running):
+    if running is not None and _runners.owns(running):
         work.close()
         raise LangprogError(
             "a program was called synchronously inside `async def aforward`; "
             "write `await program.acall(...)` there (asyncio.gather for several)"
         )
     if running is None and threading.current_thread() is threading.main_thread():
-        return _door.main().run(work)
-    return _door.background().run(work)
+        return _runners.main().run(work)
+    return _runners.background().run(work)
 
 
-def _ended(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def _call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call ``function``; a StopIteration of its own would leave whoever awaits it waiting."""
     try:
         return function(*args, **kwargs)
@@ -287,7 +289,7 @@ def _ended(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 async def call_in_worker(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a user's synchronous ``function`` in a worker thread, with the caller's settings."""
-    call = partial(copy_context().run, partial(_ended, function, *args, **kwargs))
+    call = partial(copy_context().run, partial(_call, function, *args, **kwargs))
     loop = asyncio.get_running_loop()
     # From an empty context, so that a thread that is kept does not keep this call's context.
-    return await Context().run(loop.run_in_executor, _door.workers(), call)
+    return await Context().run(loop.run_in_executor, _runners.workers(), call)

@@ -28,7 +28,7 @@ from typing import Any
 Function = Callable[..., Any]
 
 # Every way to give work to a ThreadPool, and its arguments that a thread of the pool will call.
-GIVING_WORK = (
+SUBMITTING = (
     *("apply", "apply_async", "map", "map_async", "starmap", "starmap_async"),
     *("imap", "imap_unordered"),
 )
@@ -46,11 +46,11 @@ class ThreadContext:
 
     def __init__(
         self,
-        carried: Callable[[Function], Function | None],
-        cleared: Callable[[Function], Function],
+        carry: Callable[[Function], Function | None],
+        clear: Callable[[Function], Function],
     ) -> None:
-        self._carried = carried
-        self._cleared = cleared
+        self._carry = carry
+        self._clear = clear
         self._lock = threading.Lock()
         self._installed = False
 
@@ -65,18 +65,18 @@ class ThreadContext:
 
             # Work for another interpreter goes there as bytes, and nothing is in force there.
             apart = getattr(futures, "InterpreterPoolExecutor", None) or ()
-            _replace(threading.Thread, "start", self._starting)
+            _replace(threading.Thread, "start", self._wrap_start)
             for name in ("start_new_thread", "start_new"):
-                _replace(_thread, name, self._starting_bare)
-            _replace(futures.ThreadPoolExecutor, "submit", self._giving_work, apart=apart)
-            _replace(futures.Future, "add_done_callback", self._giving_work)
-            for name in GIVING_WORK:
-                _replace(ThreadPool, name, self._giving_work, called=CALLED)
+                _replace(_thread, name, self._wrap_bare_start)
+            _replace(futures.ThreadPoolExecutor, "submit", self._wrap_submit, apart=apart)
+            _replace(futures.Future, "add_done_callback", self._wrap_submit)
+            for name in SUBMITTING:
+                _replace(ThreadPool, name, self._wrap_submit, called=CALLED)
             self._installed = True
 
-    def _starting(self, original: Function) -> Function:
+    def _wrap_start(self, original: Function) -> Function:
         def start(thread: threading.Thread) -> None:
-            run = self._carried(thread.run)
+            run = self._carry(thread.run)
             if run is not None:
                 # The thread's own, in front of its class's; gone once it runs, or the two would
                 # keep each other alive.
@@ -85,14 +85,14 @@ class ThreadContext:
 
         return start
 
-    def _starting_bare(self, original: Function) -> Function:
+    def _wrap_bare_start(self, original: Function) -> Function:
         def start(function: Any, *args: Any) -> Any:
-            carried = self._carried(function) if callable(function) else None
-            return original(carried or function, *args)
+            carry = self._carry(function) if callable(function) else None
+            return original(carry or function, *args)
 
         return start
 
-    def _giving_work(
+    def _wrap_submit(
         self,
         original: Function,
         *,
@@ -103,15 +103,15 @@ class ThreadContext:
             if isinstance(owner, apart):
                 return original(owner, *args, **kwargs)
             for name in called & kwargs.keys():
-                kwargs[name] = self._for_a_pool(kwargs[name])
-            return original(owner, *map(self._for_a_pool, args[:1]), *args[1:], **kwargs)
+                kwargs[name] = self._wrap_for_pool(kwargs[name])
+            return original(owner, *map(self._wrap_for_pool, args[:1]), *args[1:], **kwargs)
 
         return give
 
-    def _for_a_pool(self, function: Any) -> Any:
+    def _wrap_for_pool(self, function: Any) -> Any:
         if not callable(function):
             return function  # None, or something that the pool will refuse
-        return self._carried(function) or self._cleared(function)
+        return self._carry(function) or self._clear(function)
 
 
 def _replace(

@@ -10,7 +10,7 @@ from typing import Any
 from langprog import Example, Module
 from langprog.artifact import looks_secret
 from langprog.errors import InputError
-from langprog.evaluation import Row
+from langprog.evaluation import Range, Row
 from langprog.signature import FieldSpec, SignatureSpec, choices_of
 
 DemoSet = tuple[Example, ...]
@@ -77,21 +77,23 @@ def traced(program: Module, rows: Iterable[Row]) -> dict[str, tuple[Shown, ...]]
     return {path: tuple(shown) for path, shown in found.items()}
 
 
-def passing(rows: Sequence[Row], threshold: float | None) -> list[Row]:
+def passing(rows: Sequence[Row], threshold: float | None, range: Range) -> list[Row]:
     """Return the rows whose score is good enough to learn from.
 
     Args:
         rows: Rows with and without a score.
-        threshold: Lowest score that is; ``None``: full marks (1.0) where any row has them, else
-            the best quarter of the rows above zero.
+        threshold: Lowest score that is; ``None``: the best score where any row has it, else the
+            best quarter of the rows above the worst.
+        range: The worst and the best score.
     """
     scored = [row for row in rows if row.score is not None and row.prediction is not None]
     values = sorted((_value(row) for row in scored), reverse=True)
     if threshold is None:
-        if not values or values[0] <= 0.0:
+        low, high = range
+        if not values or values[0] <= low:
             return []
-        threshold = 1.0 if values[0] >= 1.0 else values[(len(values) - 1) // 4]
-        threshold = max(threshold, min(value for value in values if value > 0.0))
+        threshold = high if values[0] >= high else values[(len(values) - 1) // 4]
+        threshold = max(threshold, min(value for value in values if value > low))
     return [row for row in scored if _value(row) >= threshold]
 
 

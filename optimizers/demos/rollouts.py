@@ -79,7 +79,7 @@ async def rollouts(
         new = await _attempts(run, [Job(program, batch)])
         rows.extend(new)
         spent += len(batch)
-        good = passing(rows, threshold)
+        good = passing(rows, threshold, run.materials.metric.range)
         run.step("bootstrap", min(len(good), wanted), wanted)
     if hints and len(good) < wanted:
         kept = {row.example.digest for row in good}
@@ -88,7 +88,7 @@ async def rollouts(
         if missed and run.affords(len(missed)):
             jobs = _hinted(program, missed, run.train, run.rng("hints"))
             second = await _attempts(run, jobs)
-            good = passing([*good, *second], threshold)
+            good = passing([*good, *second], threshold, run.materials.metric.range)
             run.step("bootstrap", min(len(good), wanted), wanted)
     run.log("rollouts", {"tried": len(rows), "good": len(good)})
     return Rollouts(tuple(rows), tuple(good))

@@ -52,8 +52,6 @@ def check_models(
     """
     known: dict[str, LanguageModel] = {}
     asked = KnownModels()
-    if current().lm is not None:
-        asked.add(model_in_force())
     for predictor in program.predictors().values():
         if predictor.model is not None or current().lm is not None:
             asked.add(model_in_force(predictor.model))

@@ -9,7 +9,8 @@ from functools import partial
 from langprog import Example, Module
 from langprog.errors import BudgetExceeded
 from langprog.evaluation import Metric, Row, aevaluate
-from langprog.runtime import in_order
+from langprog.runtime import gather_in_order
+from optimizers.evaluation.scoring import Scoring, as_scoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,15 @@ OnRow = Callable[[Row], None]
 
 
 async def run_rows(
-    jobs: Sequence[Job], metric: Metric, concurrency: int, on_row: OnRow | None = None
+    jobs: Sequence[Job],
+    metric: Metric | Scoring,
+    concurrency: int,
+    on_row: OnRow | None = None,
 ) -> list[tuple[Row, ...]]:
     """Run every job and return its rows, jobs and rows in the order given.
 
-    Rows without a score (transport failures that outlived their retries) are tried a second time
-    at the end; those that fail again keep their failure and have no score.
+    Rows without a score for no fault of the program (transport failures that outlived their
+    retries) are run a second time at the end; those that fail again have no score.
 
     Args:
         jobs: What to run.
@@ -41,25 +45,29 @@ async def run_rows(
     Raises:
         BudgetExceeded: The budget ended before every row was done; no partial results then, as
             which rows were done would depend on the order in which answers arrived.
+        ProgramError: No run of the compile has succeeded so far, and none is going to.
     """
+    scoring = as_scoring(metric)
 
     def on_first(row: Row) -> None:
-        if on_row is not None and not is_missing(row):
+        if on_row is not None and not _is_retried(row):
             on_row(row)
 
-    results = await _all(jobs, metric, concurrency, on_first)
-    lost = [
+    results = await _run_all(jobs, scoring, concurrency, on_first)
+    missing = [
         (number, index)
         for number, rows in enumerate(results)
         for index, row in enumerate(rows)
-        if is_missing(row)
+        if _is_retried(row)
     ]
-    if not lost:
-        return [tuple(rows) for rows in results]
-    again = [Job(jobs[number].program, [jobs[number].examples[index]]) for number, index in lost]
-    retried = await _all(again, metric, concurrency, on_row)
-    for (number, index), rows in zip(lost, retried, strict=True):
-        results[number][index] = replace(rows[0], index=index)
+    if missing:
+        again = [
+            Job(jobs[number].program, [jobs[number].examples[index]]) for number, index in missing
+        ]
+        repeated = await _run_all(again, scoring, concurrency, on_row)
+        for (number, index), rows in zip(missing, repeated, strict=True):
+            results[number][index] = replace(rows[0], index=index)
+    await scoring.failures.add([row for rows in results for row in rows])
     return [tuple(rows) for rows in results]
 
 
@@ -68,20 +76,31 @@ def is_missing(row: Row) -> bool:
     return row.score is None
 
 
-async def _all(
-    jobs: Sequence[Job], metric: Metric, concurrency: int, on_row: OnRow | None
+def _is_retried(row: Row) -> bool:
+    return is_missing(row) and row.failure is not None and row.failure.kind != "metric"
+
+
+async def _run_all(
+    jobs: Sequence[Job], scoring: Scoring, concurrency: int, on_row: OnRow | None
 ) -> list[list[Row]]:
     at_once = max(1, min(len(jobs), concurrency))
     each = max(1, concurrency // at_once)
 
-    async def one(job: Job) -> list[Row]:
+    async def run(job: Job) -> list[Row]:
         # A copy: what a program remembers reaches neither the one that was given nor other runs,
         # whose results would depend on what was run before them.
         program = job.program.with_parameters({})
-        report = await aevaluate(program, job.examples, metric, concurrency=each, on_row=on_row)
+        report = await aevaluate(
+            program,
+            job.examples,
+            scoring.metric,
+            concurrency=each,
+            on_row=on_row,
+            max_errors=scoring.errors,
+        )
         return list(report.rows)
 
-    results = await in_order([partial(one, job) for job in jobs], at_once)
+    results = await gather_in_order([partial(run, job) for job in jobs], at_once)
     for rows in results:
         for row in rows:
             if row.failure is not None and row.failure.kind == "budget":

@@ -10,7 +10,8 @@ from langprog.errors import ModelError
 from langprog.evaluation import Metric, Row, mean_interval, quantile
 from langprog.lm import Cost
 from optimizers.evaluation.candidate import Candidate
-from optimizers.evaluation.runner import Job, OnRow, is_missing, run_rows
+from optimizers.evaluation.runner import Job, is_missing, run_rows
+from optimizers.evaluation.scoring import Scoring
 
 # More of a candidate's rows lost than this, and it cannot be compared with the others.
 MAX_MISSING = 0.05
@@ -77,21 +78,18 @@ class Scorer:
         metric: What scores a prediction.
         concurrency: Examples in work at the same time.
         priced: Whether every answer needs a price, as cost is what counts.
-        on_row: Called with every row that is run.
     """
 
     def __init__(
         self,
         program: Module,
         examples: Sequence[Example],
-        metric: Metric,
+        metric: Metric | Scoring,
         concurrency: int,
         *,
         priced: bool = False,
-        on_row: OnRow | None = None,
     ) -> None:
         self._priced = priced
-        self._on_row = on_row
         self._program = program
         self._examples = examples
         self._metric = metric
@@ -131,7 +129,7 @@ class Scorer:
             Job(candidate.apply(self._program), [self._examples[one] for one in indices])
             for candidate, indices in wanted
         ]
-        results = await run_rows(jobs, self._metric, self._concurrency, self._on_row)
+        results = await run_rows(jobs, self._metric, self._concurrency)
         for (candidate, indices), rows in zip(wanted, results, strict=True):
             if self._priced:
                 check_prices(rows)

@@ -23,7 +23,7 @@ from langprog.errors import (
 )
 from langprog.evaluation import Row
 from langprog.lm import LanguageModel, ModelRef, model_from
-from langprog.runtime import current, in_order
+from langprog.runtime import current, gather_in_order
 from langprog.signature import SignatureSpec, choices_of
 from optimizers.demos.demos import Pool, Shown, drawn, labels_of
 from optimizers.evaluation.binding import Model
@@ -107,7 +107,7 @@ async def proposals(
     predictors = run.program.predictors()
     run.stage("propose", count * len(predictors), "new instructions")
     width = run.materials.concurrency
-    summaries = await in_order(
+    summaries = await gather_in_order(
         [partial(_summary, run, settings, path, material) for path in predictors], width
     )
     asks = [
@@ -115,7 +115,7 @@ async def proposals(
         for path, summary in zip(predictors, summaries, strict=True)
         for ask in _asks(run, settings, path, summary, material, count)
     ]
-    answers = await in_order([partial(_answer, run, settings, ask) for ask in asks], width)
+    answers = await gather_in_order([partial(_answer, run, settings, ask) for ask in asks], width)
     run.settle()
     gates = {path: gate_for(run, settings, path, material) for path in predictors}
     admitted: dict[str, list[str]] = {path: [] for path in predictors}
@@ -259,7 +259,7 @@ def mistakes_in(run: Run, path: str, rows: Iterable[Row]) -> list[str]:
     signature = run.program.predictors()[path].signature
     texts = []
     for row in rows:
-        if row.score is None or row.score.value >= 1.0:
+        if row.score is None or run.materials.metric.is_full(row.score.value):
             continue
         for step in row.trace:
             wrong = [

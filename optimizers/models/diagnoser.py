@@ -12,7 +12,7 @@ from typing import Any
 
 from langprog import Predict
 from langprog.evaluation import Row
-from langprog.runtime import in_order
+from langprog.runtime import gather_in_order
 from langprog.signature import signature_of
 from optimizers.evaluation.binding import Model
 from optimizers.evaluation.candidate import Candidate
@@ -65,7 +65,7 @@ class Diagnoser:
             return float(said.right)
 
         works = [partial(verdict, row) for row in rows]
-        found = await in_order(works, run.materials.concurrency)
+        found = await gather_in_order(works, run.materials.concurrency)
         run.settle()
         return found
 

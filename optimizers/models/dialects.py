@@ -79,12 +79,12 @@ class Dialects:
     def __enter__(self) -> Dialects:
         for layer, learn in zip(self._layers, self._learning, strict=True):
             layer.refuse(self._journal.refused(_key(layer)))
-            layer.tell(learn)
+            layer.subscribe(learn)
         return self
 
     def __exit__(self, *error: object) -> None:
         for layer, learn in zip(self._layers, self._learning, strict=True):
-            layer.tell_no_more(learn)
+            layer.unsubscribe(learn)
 
     def _learn(self, layer: Negotiated, refused: frozenset[Setting]) -> None:
         if id(layer) not in self._asked:  # else it is said and kept once all is known
@@ -209,7 +209,7 @@ class Question:
             for example in examples[:1]:
                 if not all(name in example for name in predictor.inputs):
                     continue
-                values = predictor.checked({name: example[name] for name in predictor.inputs})
+                values = predictor.check_inputs({name: example[name] for name in predictor.inputs})
                 automatic = (predictor.adapter or current().adapter) == AUTO
                 return cls(
                     predictor.render(values),

@@ -12,7 +12,7 @@ from langprog.errors import InputError
 from langprog.evaluation import Row
 from langprog.lm import Cost
 from langprog.modules import answer_key
-from langprog.runtime import drawing
+from langprog.runtime import sample_draw
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
 from optimizers.evaluation.candidate import Candidate
@@ -136,7 +136,7 @@ class VoteSize(Optimizer):
         self, run: Run, one: Candidate, examples: Sequence[Example], number: int
     ) -> Sequence[Row]:
         # The same draws as the vote's own, so that its requests are in the journal already.
-        with drawing(number, _temperature(run, one)):
+        with sample_draw(number, _temperature(run, one)):
             (rows,) = await step_rows(run, [one], examples, priced=self.cap is not None)
         return rows
 

@@ -89,7 +89,10 @@ class GEPA(Optimizer):
         run.scorer.narrow(int(min(run.scorer.size, _examples(run.queries_left()))))
         run.stage("prepare", 1, "the program as it is on validation")
         await run.score_fully([run.start])
-        if min(run.scorer.values(run.start).values(), default=0.0) >= 1.0:
+        if (
+            min(run.scorer.values(run.start).values(), default=0.0)
+            >= run.materials.metric.range[1]
+        ):
             run.note("the program as it is has full marks on every validation example")
             return run.start
         run.stage("search", self.rounds, "instructions evolve from mistakes")

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from langprog.lm import Cost, model_name
 from langprog.notebook import render_card, shorten
 from langprog.runtime import current
 from optimizers.evaluation.candidate import Candidate, parameter_to_json
+from optimizers.evaluation.scoring import FailureCount
 from optimizers.evaluation.wording import value_text
 from optimizers.events import Message
 from optimizers.report.page import render_page
@@ -48,8 +49,7 @@ class CompileReport:
         estimate: What the compile was expected to take, as ``Preflight.to_json()`` gives it.
         rows: The holdout's rows, before and after. They are data, so no artifact contains them.
         program: The input program, in a line.
-        failures: Rows of validation and holdout that failed, counted by part and kind, with the
-            first message of each.
+        failures: Runs of the program that failed, counted by kind, with the first message of each.
         date: When the compile ended, in UTC.
     """
 
@@ -65,7 +65,7 @@ class CompileReport:
     estimate: Mapping[str, Any]
     rows: tuple[Mapping[str, Any], ...]
     program: str
-    failures: tuple[Mapping[str, Any], ...] = ()
+    failures: tuple[FailureCount, ...] = ()
     date: str = field(default_factory=_now)
 
     @property
@@ -93,7 +93,7 @@ class CompileReport:
             "diverged_at": self.diverged_at,
             "prompts": {"before": before, "after": after},
             "estimate": dict(self.estimate),
-            "failures": [dict(failure) for failure in self.failures],
+            "failures": [asdict(failure) for failure in self.failures],
             "rows": [dict(row) for row in self.rows],
         }
 
@@ -103,7 +103,7 @@ class CompileReport:
         data = ", ".join(f"{size:,} {part}" for part, (size, _) in evidence.data.items())
         dollars = self.paid.known_dollars
         price = "" if dollars is None else f", ${dollars:.4f}"
-        failed = [f"{each['rows']} {each['kind']} ({each['part']})" for each in self.failures]
+        failed = [f"{each.count:,} {each.kind}" for each in self.failures]
         requested = f"{self.requested.calls:,.0f} requested"
         facts = [
             ("program", self.program),
@@ -113,7 +113,7 @@ class CompileReport:
             ("date", self.date),
             ("paid", f"{self.paid.calls:,.0f} calls{price} ({requested})"),
             ("trials", str(len(self.trials))),
-            ("failed rows", ", ".join(failed) or "none"),
+            ("failed runs", ", ".join(failed) or "none"),
         ]
         return facts + [("warning", note.text) for note in self.notes if note.warning]
 

@@ -147,7 +147,7 @@ class MIPRO(Optimizer):
         if not run.scorer.complete(run.start):
             run.note("the program as it is could not be scored: too many rows lost", warning=True)
             return run.start
-        if min(run.scorer.values(run.start).values()) >= 1.0:
+        if run.materials.metric.is_full(min(run.scorer.values(run.start).values())):
             run.note("the program as it is has full marks on every validation example")
             return run.start
         material = await self._material(run, sizes)

@@ -17,6 +17,7 @@ from langprog.lm import Cost
 from langprog.notebook import render_card, shorten
 from optimizers.evaluation.runner import Job, OnRow, run_rows
 from optimizers.evaluation.scorer import Estimate, average_cost
+from optimizers.evaluation.scoring import Scoring
 
 Verdict = Literal["certified", "uncertified", "original"]
 Accept = Literal["certified", "best"]
@@ -150,7 +151,7 @@ async def certify(  # noqa: PLR0913 - called in one place, its options by name
     program: Module,
     compiled: Module,
     holdout: Sequence[Example],
-    metric: Metric,
+    metric: Metric | Scoring,
     *,
     accept: Accept,
     concurrency: int,

@@ -157,7 +157,7 @@ def resigned(path: Path, data: dict[str, Any]) -> None:
     ("name", "words"),
     [
         ("no_such_module:X", "cannot be imported"),
-        ("json:JSONDecoder", r"is no lp.Module"),
+        ("json:JSONDecoder", r"is not an lp.Module class"),
         ("json:Nothing", "cannot be imported"),
     ],
 )

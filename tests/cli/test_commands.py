@@ -176,7 +176,7 @@ def test_the_same_command_again_pays_nothing_and_gives_the_same_artifact(
         (COMPILE.replace("mine.py:program", "mine"), "package.module:name"),
         (COMPILE.replace("mine.py:program", "no.such.module:x"), "no module no.such.module"),
         (COMPILE.replace("mine.py:metric", "mine.py:wrong"), "metric(example, prediction)"),
-        (COMPILE.replace("mine.py:metric", "mine.py:broken"), "example 1"),
+        (COMPILE.replace("mine.py:metric", "mine.py:broken"), "trainset["),
         (COMPILE.replace("mine.py:metric", "nothing"), "METRIC 'nothing'"),
         (COMPILE.replace("openai/scripted", "gpt"), "no provider"),
         (COMPILE.replace("openai/scripted", "pocket/gigantic"), "pocket/gigantic"),

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ ROOMS = [
     "pocket",
     "adapters",
     "runtime",
+    "retrieval",
     "modules",
     "evaluation",
     "artifact",
@@ -48,6 +50,7 @@ BY_STRING = {
 # Heavy or optional: imported where they are first used.
 LATE = {
     "aiohttp",
+    "bm25s",
     "diskcache",
     "genai_prices",
     "jinja2",
@@ -151,6 +154,29 @@ def test_rooms_stay_small(path: Path) -> None:
 
 def test_the_root_of_the_optimizers_stays_small() -> None:
     assert len(list((ROOT / "optimizers").glob("*.py"))) <= 12
+
+
+def run_time_imports(node: ast.AST) -> Iterator[str]:
+    """Modules that are imported when the code runs, at the top or later."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(child, ast.ImportFrom) and child.module:
+            yield child.module
+        yield from run_time_imports(child)
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if (ROOT / "langprog" / room).is_dir()])
+def test_files_of_a_room_import_one_another_one_way(room: str) -> None:
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in sources(f"langprog/{room}")
+    }
+    graph = {
+        name: set(run_time_imports(ast.parse(path.read_text()))) & (files.keys() - {name})
+        for name, path in files.items()
+    }
+    list(TopologicalSorter(graph).static_order())  # raises CycleError
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:

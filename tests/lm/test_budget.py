@@ -304,7 +304,7 @@ def test_dollars_add_up_to_the_cap_exactly() -> None:
         ledger = Ledger(Budget(dollars=0.3))
         for _ in range(3):
             reservation = await ledger.reserve(Spend(1, 10, 0.1))
-            reservation.settle(Completion(("x",), "m", Usage(5, 5), dollars=0.1))
+            reservation.settle(Completion(("x",), "m", Usage(5, 5), dollars=0.1).spend)
         assert ledger.paid.dollars <= 0.3
         with pytest.raises(BudgetExceeded, match="0.3 dollars"):
             await ledger.reserve(Spend(1, 1, 0.000001))

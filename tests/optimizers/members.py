@@ -94,6 +94,6 @@ def fitting(optimizer: Optimizer, program: lp.Module) -> lp.Module:
         steps = [lp.Cascade.over(one, [better]).steps[0], one]
         if isinstance(optimizer, ModelRouter):
             return lp.Route(steps)
-        return lp.Cascade(steps, signal=lp.Agreement(k=2))
+        return lp.Cascade(steps, signal=lp.signals.Agreement(k=2))
 
     return program.with_children({name: around(one) for name, one in program.children().items()})

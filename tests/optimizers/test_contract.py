@@ -13,7 +13,7 @@ import pytest
 
 import langprog as lp
 from langprog.artifact import models_in, read_artifact
-from langprog.errors import ExampleError, FrozenError, InputError, MetricError
+from langprog.errors import FrozenError, InputError, MetricError
 from langprog.lm import Request
 from optimizers import (
     Event,
@@ -306,7 +306,7 @@ def test_the_search_never_looks_at_the_holdout(member: str) -> None:
 def test_bad_input_is_refused_before_anything_is_asked(member: str) -> None:
     model = lp.ScriptedLM(answers())
     optimizer = MEMBERS[member]()
-    with pytest.raises(ExampleError, match=r"trainset\[1\] lacks ticket"):
+    with pytest.raises(InputError, match=r"trainset\[1\] has no field 'ticket'"):
         compiled(optimizer, model=model, trainset=[*tickets(1), lp.Example(team="billing")])
     with pytest.raises(MetricError):
         compiled(optimizer, model=model, metric=lambda only: 1.0)

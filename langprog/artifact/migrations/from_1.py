@@ -40,13 +40,13 @@ def _node(node: Any) -> Any:
         return node
     # What a user's signature, demonstrations and settings hold is no module, whatever it is like.
     if node.get("module") == "Predict":
-        return _changed(node, adapter=_adapter, sampling=_sampling)
+        return _change(node, adapter=_adapter, sampling=_sampling)
     if node.get("module") == "user":
-        return _changed(node, parameters=_parameters, parts=_node)
+        return _change(node, parameters=_parameters, parts=_node)
     return {key: _node(value) for key, value in node.items()}
 
 
-def _changed(node: dict[str, Any], **changes: Callable[[Any], Any]) -> dict[str, Any]:
+def _change(node: dict[str, Any], **changes: Callable[[Any], Any]) -> dict[str, Any]:
     return {key: changes[key](value) if key in changes else value for key, value in node.items()}
 
 

@@ -20,7 +20,7 @@ from optimizers import (
 from optimizers.budget.plan import plan_budget, subtract_spent
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.scorer import ScoreRequest
-from optimizers.pipeline import finished
+from optimizers.pipeline import run_search
 from optimizers.run import Run
 from tests.optimizers.simulated import (
     all_right,
@@ -147,7 +147,7 @@ def test_a_part_that_took_more_than_its_share_in_whole_rounds_is_not_cut_off() -
 
     class Whole(MIPRO):
         async def search(self, run: Run) -> Candidate:
-            await finished(Part(), run.child("part", run.start, 0.1))
+            await run_search(Part(), run.child("part", run.start, 0.1))
             calls[0] = run.asked().calls
             assert run.tally.settled.calls == 8 and not run.tally.cut
             await run.score([ScoreRequest(run.start, range(49))])

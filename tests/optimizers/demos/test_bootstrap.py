@@ -89,7 +89,7 @@ def test_labels_that_the_type_does_not_name_are_covered_too() -> None:
     ],
 )
 def test_which_runs_are_good_enough(values, threshold, kept) -> None:
-    found = passing([row(value) for value in values], threshold)
+    found = passing([row(value) for value in values], threshold, (0.0, 1.0))
     assert [one.score.value for one in found if one.score is not None] == kept
 
 

@@ -58,7 +58,7 @@ def compiled(optimizer: FrugalCascade | Chain, count: int = 300, **options):
 @pytest.mark.parametrize(
     "signal",
     [
-        lp.LogProbability(),
+        lp.signals.LogProbability(),
         "check",
         "learned",
     ],

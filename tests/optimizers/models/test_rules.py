@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from langprog.modules import hashed_words
+from langprog.modules import hash_words
 from optimizers.models.rules import Answered, fitted_rule
 
 
@@ -25,7 +25,7 @@ def test_a_rule_tells_right_from_wrong_on_new_answers() -> None:
     rule = fitted_rule(answers(400, rng), 64)
 
     def chance(one: Answered) -> float:
-        return rule.chance(one.tokens, hashed_words(one.values, 64))
+        return rule.chance(one.tokens, hash_words(one.values, 64))
 
     fresh = answers(400, rng)
     right = [chance(one) for one in fresh if one.score == 1.0]

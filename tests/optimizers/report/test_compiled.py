@@ -10,7 +10,6 @@ import pytest
 
 import langprog as lp
 from optimizers import MIPRO, Compiled, LabeledFewShot
-from optimizers.report.failures import FailureTally
 from tests.optimizers.simulated import all_right, answers, tickets, two_modules
 
 LONG = "long words " * 5000
@@ -78,21 +77,3 @@ def test_a_card_of_hostile_texts_has_no_markup_of_theirs() -> None:
     for thing in (result, result.report, result.certificate):
         assert "script" not in Tags(thing._repr_html_()).tags
     assert re.search("&lt;script&gt;", result.report._repr_html_())
-
-
-def test_failed_rows_are_counted_by_part_and_kind() -> None:
-    class Typed(lp.Signature):
-        ticket: str = lp.Input()
-        hours: int = lp.Output()
-
-    model = lp.ScriptedLM(lambda request: f"[[hours]]\n{request.messages[-1].content[-1]}")
-    rows = [lp.Example(ticket=f"ticket {end}") for end in "12ab"]
-    with lp.using(lm=model):
-        report = lp.evaluate(lp.Predict(Typed), rows, lambda example, done: 1.0)
-    tally = FailureTally()
-    for row in report.rows:
-        tally.add("validation", row)
-    (failure,) = tally.to_json()
-    assert (failure["part"], failure["kind"], failure["rows"]) == ("validation", "parse", 2)
-    assert failure["missing"] is False
-    assert failure["message"] == report.first_failures["parse"]
