@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from langprog.errors import ExampleError, FrozenError, InputError
+from langprog.notebook import list_short, render_card, shorten
 from langprog.strict_json import strict_json
 
 _ATOMS = frozenset({str, int, float, bool, type(None)})
@@ -95,7 +96,25 @@ class Example(Mapping[str, Any]):
         return (_rebuild, (self._values,))
 
     def __repr__(self) -> str:
-        return f"Example({', '.join(f'{key}={value!r}' for key, value in self._values.items())})"
+        return f"Example({list_short(self._values.items(), 600)})"
+
+    def _repr_html_(self) -> str:
+        return render_card("Example", self._values.items())
+
+
+class ExampleList(list[Example]):
+    """A list of examples that shows a screen of them, however many there are."""
+
+    def __repr__(self) -> str:
+        shown = "".join(f"\n  {shorten(repr(example), 250)}," for example in self[:3])
+        more = f"\n  ... {len(self) - 3:,} more" if len(self) > 3 else ""
+        return f"[{shown}{more}\n]" if self else "[]"
+
+    def _repr_html_(self) -> str:
+        names = tuple(dict.fromkeys(name for example in self[:10] for name in example))
+        rows = [[example.to_dict().get(name, "") for name in names] for example in self[:10]]
+        note = f"the first 10 of {len(self):,}" if len(self) > 10 else ""
+        return render_card(f"{len(self):,} examples", heads=names, rows=rows, note=note)
 
 
 def _rebuild(values: dict[str, Any]) -> Example:
@@ -125,6 +144,8 @@ def _sha256(values: Mapping[str, Any]) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=repr)
+    if isinstance(value, Mapping):  # an example, a prediction: their reprs are cut off
+        return {type(value).__name__: dict(value)}
     try:
         return to_jsonable_python(value)
     except (PydanticSerializationError, ValueError):
@@ -200,7 +221,7 @@ def load_examples(
     Raises:
         ExampleError: The file is missing or empty, or a row is wrong; names file, line and field.
     """
-    examples = list(iterate_examples(path, signature, fields=fields))
+    examples = ExampleList(iterate_examples(path, signature, fields=fields))
     if not examples:
         raise ExampleError(f"{path}: there are no rows in it")
     return examples

@@ -22,11 +22,12 @@ from optimizers.budget.forecast import ForecastInputs, StageForecast
 from optimizers.estimate import run_estimate
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.pareto import OBJECTIVES, Objective
-from optimizers.events import Progress, Silent
+from optimizers.events import ProgressLike
 from optimizers.identity import OPERATIONAL
 from optimizers.pipeline import run_compile
 from optimizers.preflight import Preflight
 from optimizers.report.compiled import Compiled
+from optimizers.report.progress import open_progress
 from optimizers.request import CompileRequest, Examples
 from optimizers.run import Run
 from optimizers.stats.certificate import Accept
@@ -84,7 +85,7 @@ class Optimizer(ABC):
         budget: Budget | None = None,
         run_dir: str | os.PathLike[str] | None = None,
         seed: int = 0,
-        progress: Progress | None = None,
+        progress: ProgressLike | None = None,
         accept: Accept = "certified",
         max_errors: int = 10,
     ) -> Compiled:
@@ -100,7 +101,9 @@ class Optimizer(ABC):
                 flight when a compile was killed are not counted when it is resumed.
             run_dir: Folder of the journal; the same compile with the same folder resumes.
             seed: Every random decision derives from it.
-            progress: Whoever shows what happens.
+            progress: What is told of every event: an object with a method ``on(event)``, or a
+                function such as ``print``. By default the logger ``langprog`` (so that warnings
+                reach standard error), and in a notebook a bar as well.
             accept: ``certified``: without a detectable gain the input program comes back;
                 ``best``: the best candidate ships, marked uncertified where it is.
             max_errors: On how many examples the metric may raise; such rows have no score. One
@@ -144,7 +147,7 @@ class Optimizer(ABC):
         budget: Budget | None = None,
         run_dir: str | os.PathLike[str] | None = None,
         seed: int = 0,
-        progress: Progress | None = None,
+        progress: ProgressLike | None = None,
         accept: Accept = "certified",
         max_errors: int = 10,
     ) -> Compiled:
@@ -160,7 +163,7 @@ class Optimizer(ABC):
             accept=accept,
             max_errors=max_errors,
         )
-        return await run_compile(self, request, run_dir, progress or Silent())
+        return await run_compile(self, request, run_dir, open_progress(progress))
 
     @final
     def estimate(

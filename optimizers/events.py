@@ -1,25 +1,28 @@
-"""What a compile tells while it works: a few kinds of event, handed to one method.
+"""What a compile reports while it works: a few kinds of event, in order.
 
-A renderer (rich, plain lines, JSON lines) implements :class:`Progress` and nothing else; an
-optimizer never prints. Events come from one thread, in order.
+A view (rich, plain lines, JSON lines, a notebook's bar) implements :class:`Progress` and nothing
+else; a function that takes an event will do as well. An optimizer never prints. As text, an event
+is a line for a person.
 
 Example::
 
-    class Lines:
-        def on(self, event):
-            if isinstance(event, Tried) and event.best:
-                print(f"best {event.score}")
+    def show(event):
+        if isinstance(event, Tried) and event.best:
+            print(f"best {event.score}")
 
-    MIPRO().compile(program, trainset, metric=metric, progress=Lines())
+    MIPRO().compile(program, trainset, metric=metric, progress=show)
 """
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
 from langprog import Budget
+from langprog.evaluation import redacted
 from langprog.lm import Cost, Ledger
 from optimizers.evaluation.scorer import Estimate
 from optimizers.journal import Journal
@@ -32,29 +35,35 @@ class StageStarted:
     """A stage begins.
 
     Args:
-        stage: Which of the stages, which every member takes from the same few.
-        total: Steps expected, or ``None`` where that is not known.
-        text: What is done, in words for a person.
+        stage: Which stage; all optimizers share the same few.
+        total: Steps expected, or ``None`` if unknown.
+        text: What happens in it, for people.
     """
 
     stage: Stage
     total: int | None
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.text}"
+
 
 @dataclass(frozen=True, slots=True)
 class StageAdvanced:
-    """Work of a stage went on.
+    """A stage has advanced.
 
     Args:
-        stage: The stage that is on.
+        stage: The current stage.
         done: Steps done so far.
-        total: Steps expected, or ``None``; may differ from what was said at the start.
+        total: Steps expected, or ``None`` if unknown; may differ from the first estimate.
     """
 
     stage: Stage
     done: int
     total: int | None
+
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.done}" + ("" if self.total is None else f" of {self.total}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,33 +80,45 @@ class Tried:
     score: Estimate
     best: bool
 
+    def __str__(self) -> str:
+        place = "best so far" if self.best else "tried"
+        return f"{place} {self.score} on {self.score.n}: {self.label}"
+
 
 @dataclass(frozen=True, slots=True)
 class SpendUpdated:
-    """What was paid so far.
+    """What has been paid so far.
 
     Args:
-        paid: Calls, tokens and dollars; seconds since the compile began, those of killed runs of
-            it not counted.
+        paid: Calls, tokens and dollars over all sessions; seconds of this session.
         budget: The caps.
-        reused: Requests that the journal or a cache answered, so that nobody paid.
+        reused: Requests answered by the journal or a cache, and so not paid for.
     """
 
     paid: Cost
     budget: Budget
     reused: int = 0
 
+    def __str__(self) -> str:
+        paid, caps = self.paid, self.budget
+        calls = f"{paid.calls:,}" + ("" if caps.calls is None else f"/{caps.calls:,}")
+        if paid.known_dollars is None:
+            return f"{calls} calls"
+        return f"{calls} calls, ${paid.dollars:.4f}" + (
+            "" if caps.dollars is None else f"/{caps.dollars:g}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """What the compile is expected to take, said before it asks for anything.
+    """What the compile is expected to take, reported before the first request.
 
     Args:
         calls: Fewest and most calls expected.
-        dollars: Fewest and most dollars expected, or ``None`` where a price is not known.
+        dollars: Fewest and most dollars expected, or ``None`` if a price is unknown.
         candidates: Fewest and most candidates tried.
-        detectable: Smallest gain that the holdout can show four times in five.
-        lines: The same in words.
+        detectable: Smallest gain that the holdout detects with 80 % power.
+        lines: The same as text.
     """
 
     calls: tuple[float, float]
@@ -106,13 +127,19 @@ class Estimated:
     detectable: float
     lines: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something a person should know; a warning where it may spoil the result."""
+    """A remark for people; a warning if it may affect the result."""
 
     text: str
     warning: bool = False
+
+    def __str__(self) -> str:
+        return f"{'warning: ' if self.warning else ''}{self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,23 +154,22 @@ class Finished:
     verdict: str
     text: str
 
+    def __str__(self) -> str:
+        return self.text
+
 
 Event = StageStarted | StageAdvanced | Tried | SpendUpdated | Estimated | Message | Finished
 
 
 class Progress(Protocol):
-    """Whoever shows a compile's progress."""
+    """A view of a compile's progress."""
 
     def on(self, event: Event, /) -> None:
-        """Take one event; must be quick and must not raise."""
+        """Take one event; must be quick. An error that it raises does not end the compile."""
         ...
 
 
-class Silent:
-    """Shows nothing."""
-
-    def on(self, event: Event, /) -> None:
-        """Drop the event."""
+ProgressLike = Progress | Callable[[Event], Any]
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
@@ -163,11 +189,11 @@ _KINDS = {
 
 
 class Reporter:
-    """Passes a compile's events on, keeps its messages, and reads what was paid.
+    """Passes on a compile's events, keeps its messages, and reads what was paid.
 
     Args:
-        progress: Whoever shows the events.
-        budget: The caps that were asked for.
+        progress: The view of the events.
+        budget: The caps that the user set.
         ledger: What is paid in this session.
         journal: What earlier sessions of the same compile paid, and which prices are known.
     """
@@ -181,27 +207,40 @@ class Reporter:
         self._earlier = journal.earlier.paid
         self._meter = journal.meter
         self._started = time.monotonic()
+        self._failed = False
         self.messages: list[Message] = []
 
     def emit(self, event: Event) -> None:
-        """Pass ``event`` on."""
-        self._progress.on(event)
+        """Pass ``event`` on; a view that raises is reported once and does not end the compile."""
+        try:
+            self._progress.on(event)
+        except Exception as error:  # noqa: BLE001 - a view of a user's may raise anything
+            self._report_view(error)
+
+    def _report_view(self, error: Exception) -> None:
+        if self._failed:
+            return
+        self._failed = True
+        text = f"the progress callback raised {type(error).__name__}: {error}"
+        text = f"{redacted(text)}; the compile continues"
+        self.messages.append(Message(text, warning=True))
+        logging.getLogger("langprog").warning("%s", text, exc_info=error)
 
     def note(self, text: str, *, warning: bool = False) -> None:
         """Pass a message on, and keep it for the report."""
         message = Message(text, warning)
         self.messages.append(message)
-        self._progress.on(message)
+        self.emit(message)
 
     def warn_once(self, text: str) -> None:
-        """Pass a warning on, unless the same one was given before."""
+        """Pass on a warning, unless it was given before."""
         if all(message.text != text for message in self.messages):
             self.note(text, warning=True)
 
     def paid(self) -> Cost:
         """Return what was paid so far, over all sessions."""
         spend = self._ledger.paid
-        # A ledger takes a call of unknown price for free; the meter knows that it was one.
+        # The ledger counts a call without a known price as free; the meter keeps it apart.
         unpriced = self._earlier.unpriced + self._meter.read().unpriced
         return Cost(
             spend.calls + self._earlier.calls,
@@ -215,3 +254,20 @@ class Reporter:
         """Emit what was paid so far."""
         reused = self._ledger.uncached.calls - self._ledger.paid.calls
         self.emit(SpendUpdated(self.paid(), self._budget, reused))
+
+    def start_stage(self, stage: Stage, total: int, text: str) -> Callable[[object], None]:
+        """Emit that a stage starts, and return what is to be called after each of its steps.
+
+        Its progress is emitted about a hundred times in all.
+        """
+        self.emit(StageStarted(stage, total, text))
+        done = 0
+
+        def advance(_: object) -> None:
+            nonlocal done
+            done += 1
+            if 100 * done // total > 100 * (done - 1) // total:
+                self.emit(StageAdvanced(stage, done, total))
+                self.update_spend()
+
+        return advance

@@ -50,6 +50,8 @@ def program_digest(program: Module) -> str:
         value = parameter.value
         if parameter.kind == "adapter" and value is not None:
             value = reference_of(value)
+        if parameter.kind == "demos":  # the repr of an example is cut off
+            value = [demo.digest if isinstance(demo, Example) else demo for demo in value]
         # Those of predictors are in the digests of signature and demonstrations.
         known = key.rpartition(".")[0] in predictors
         if not known or parameter.kind not in ("instruction", "demos"):

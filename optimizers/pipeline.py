@@ -257,9 +257,7 @@ class _Compilation:
     async def _certify(self, candidate: Candidate, tally: Tally) -> tuple[Certificate, Pairs]:
         request = self._request
         rows = self._affordable_rows(candidate, tally)
-        self._reporter.emit(
-            StageStarted("certify", rows, f"both programs on {rows} held-out rows")
-        )
+        advance = self._reporter.start_stage("certify", 2 * rows, f"both programs on {rows} rows")
         try:
             certificate, pairs = await certify(
                 request.program,
@@ -270,6 +268,7 @@ class _Compilation:
                 concurrency=self._searcher.concurrency,
                 search_dollars=tally.settled.dollars,
                 aim=Aim(self._searcher.objective, self._searcher.tolerance),
+                on_row=advance,
             )
         except BudgetExceeded as error:
             certificate, pairs = (
@@ -326,12 +325,14 @@ class _Compilation:
             notes=tuple(self._reporter.messages),
             decisions=self._journal.decisions,
             paid=self._reporter.paid(),
-            asked=self._journal.meter.read(),
+            requested=self._journal.meter.read(),
             sessions=self._journal.earlier.sessions + 1,
             diverged_at=self._journal.diverged_at,
             prompts=(collect_prompts(before), collect_prompts(after)),
-            foreseen=self._preflight.to_json(),
+            estimate=self._preflight.to_json(),
             rows=tuple(list_compared_rows(before.input_names(), pairs)),
+            program=repr(before),
+            failures=self._scoring.failures.counts,
         )
         return Compiled(
             program=programs[0],

@@ -16,6 +16,7 @@ from langprog import Module, Sampling
 from langprog.evaluation import Metric, Row, student_quantile
 from langprog.example import Example
 from langprog.lm import Cost, price_in
+from langprog.notebook import render_card, shorten
 from langprog.runtime import current, model_named
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast, cut_to_budget
 from optimizers.budget.plan import MAX_RESERVED, REPAIR_MARGIN, BudgetPlan
@@ -120,6 +121,22 @@ class Preflight:
         if self.candidates.high:
             said.append(f"this buys {self.candidates} candidates")
         return [*said, *self.notes]
+
+    def __repr__(self) -> str:
+        said = [*self.lines(), *([f"refused: {self.refusal}"] if self.refusal else [])]
+        return shorten(f"Preflight({''.join(f'{chr(10)}  {line}' for line in said)}\n)")
+
+    def _repr_html_(self) -> str:
+        stages = [
+            (each.stage, each.calls, _money(each.dollars).removeprefix(", ") or "unknown")
+            for each in self.stages
+        ]
+        return render_card(
+            self.refusal or "What a compile would take",
+            [("", line) for line in self.lines()],
+            heads=("stage", "calls", "dollars"),
+            rows=stages,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""

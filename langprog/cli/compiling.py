@@ -235,6 +235,6 @@ def say_result(compiled: Compiled, target: Path) -> None:
             f"[{certificate.low:+.3f}, {certificate.high:+.3f}], p = {certificate.p_value:.2g}"
         )
     terminal.say(f"{certificate.verdict}: {certificate.reason}")
-    paid, asked = compiled.report.paid, compiled.report.asked
-    terminal.say(f"paid calls      {paid.calls:,} (distinct requests asked: {asked.calls:,})")
+    paid, requested = compiled.report.paid, compiled.report.requested
+    terminal.say(f"paid calls      {paid.calls:,} (distinct requests: {requested.calls:,})")
     terminal.say(f"artifact        {target}")

@@ -9,7 +9,7 @@ from langprog.cli.terminal import Terminal, write_json
 from optimizers import (
     Estimated,
     Event,
-    Message,
+    Finished,
     SpendUpdated,
     StageAdvanced,
     StageStarted,
@@ -19,22 +19,22 @@ from optimizers import (
 
 
 class ProgressView(Protocol):
-    """Takes an optimizer's events; closed when the compile is over."""
+    """A view of an optimizer's events, to be closed when the compile is over."""
 
     def on(self, event: Event, /) -> None:
         """Show one event."""
         ...
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         ...
 
 
 def open_progress_view(*, as_json: bool) -> ProgressView:
-    """Return what shows progress here.
+    """Return the view of a compile's progress that suits where the output goes.
 
     Args:
-        as_json: Whether a machine reads.
+        as_json: Whether a machine reads it.
     """
     if as_json:
         return JSONLines()
@@ -53,14 +53,14 @@ class JSONLines:
 
 
 class Lines:
-    """A line for every stage, best candidate and message; a few for long stages."""
+    """One line per stage, best candidate and message, and a few more during long stages."""
 
     def __init__(self) -> None:
         self._terminal = Terminal(stderr=True)
         self._shown = -1
 
     def on(self, event: Event, /) -> None:
-        """Print one event, if it says something new."""
+        """Print one event, if it is news."""
         if isinstance(event, StageStarted):
             self._shown = -1
         if isinstance(event, StageAdvanced):
@@ -77,7 +77,7 @@ class Lines:
 
 
 class Live:
-    """A bar for the current stage, lines above it for what stays."""
+    """A bar for the current stage, with lasting lines above it."""
 
     def __init__(self) -> None:
         self._terminal = Terminal(stderr=True, wrap=True)
@@ -92,7 +92,7 @@ class Live:
             self._progress.update(self._task, completed=event.done, total=event.total)
         elif isinstance(event, SpendUpdated):
             left = describe_time_left(event, self._expected)
-            self._progress.update(self._task, spent=describe_spend(event), left=left)
+            self._progress.update(self._task, spent=str(event), left=left)
         else:
             if isinstance(event, Estimated):
                 self._expected = event.calls
@@ -106,23 +106,19 @@ class Live:
                 self._terminal.say(text)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._progress.stop()
 
 
 def describe_event(event: Event) -> str:
-    """Return an event as lines of text; empty where it is not worth one."""
-    if isinstance(event, StageStarted):
-        return f"{event.stage}: {event.text}"
-    if isinstance(event, StageAdvanced):
-        return f"  {event.done} of {event.total}"
-    if isinstance(event, Tried) and event.best:
-        return f"  best so far {event.score} on {event.score.n}: {event.label}"
-    if isinstance(event, Estimated):
-        return "\n".join(f"  {line}" for line in event.lines)
-    if isinstance(event, Message):
-        return f"{'warning: ' if event.warning else ''}{event.text}"
-    return ""
+    """Return an event as lines of text; empty where it does not deserve one."""
+    if isinstance(event, (SpendUpdated, Finished)) or (
+        isinstance(event, Tried) and not event.best
+    ):
+        return ""
+    if isinstance(event, (StageAdvanced, Tried, Estimated)):
+        return "\n".join(f"  {line}" for line in str(event).splitlines())
+    return str(event)
 
 
 def describe_time_left(event: SpendUpdated, expected: tuple[float, float] | None) -> str:
@@ -144,16 +140,3 @@ def describe_time_left(event: SpendUpdated, expected: tuple[float, float] | None
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"
-
-
-def describe_spend(event: SpendUpdated) -> str:
-    """Return what was paid, beside the caps."""
-    paid, caps = event.paid, event.budget
-    calls = f"{paid.calls:,}"
-    if caps.calls is not None:
-        calls += f"/{caps.calls:,}"
-    parts = [f"{calls} calls"]
-    if paid.known_dollars is not None:
-        cap = "" if caps.dollars is None else f"/{caps.dollars:g}"
-        parts.append(f"${paid.dollars:.4f}{cap}")
-    return ", ".join(parts)

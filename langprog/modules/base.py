@@ -17,6 +17,7 @@ from langprog.modules.origin import ORIGIN
 from langprog.modules.prediction import Prediction
 from langprog.modules.trace import Recorder, recorder, threads, usage_of
 from langprog.modules.tree import Tree
+from langprog.notebook import list_short
 from langprog.runtime import call_in_worker, run_sync
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
 
@@ -163,6 +164,13 @@ class Module(Tree):
             f"{type(self).__name__} does not declare its inputs and outputs: "
             'give the class an attribute such as signature = "ticket -> team"'
         )
+
+    def __repr__(self) -> str:
+        try:
+            parts = self.children()
+        except InputError:  # a tree that cannot be listed has a name all the same
+            parts = {}
+        return f"{type(self).__name__}({list_short(parts.items())})"
 
     # --- what a compiler and an artifact have to know -------------------------------------------
 

@@ -21,6 +21,7 @@ from langprog.modules.node import AnyNode, Node, Types, parts_of_list
 from langprog.modules.prediction import Prediction
 from langprog.modules.tree import Parameter
 from langprog.modules.vote import SIZES, with_count
+from langprog.notebook import shorten
 from langprog.runtime import gather_in_order, sample_draw
 
 
@@ -167,4 +168,4 @@ class BestOf(Around):
             return error
 
     def __repr__(self) -> str:
-        return f"BestOf({self.generators!r}, judge={self.judge!r}, k={self.k})"
+        return shorten(f"BestOf({self.generators!r}, judge={self.judge!r}, k={self.k})")

@@ -16,6 +16,7 @@ from langprog.modules.prediction import Prediction
 from langprog.modules.signals import Signal, signal_from
 from langprog.modules.trace import TraceStep, recorder
 from langprog.modules.tree import Parameter
+from langprog.notebook import shorten
 
 # Thresholds that a search tries for all steps in order.
 THRESHOLDS = (0.5, 0.75, 0.9)
@@ -237,7 +238,8 @@ class Cascade(Around):
             trace.add(TraceStep(path, inputs, outputs, (), ()))
 
     def __repr__(self) -> str:
-        return f"Cascade({self.steps!r}, tiers={[tier.to_json() for tier in self.tiers]})"
+        tiers = [tier.to_json() for tier in self.tiers]
+        return shorten(f"Cascade({self.steps!r}, tiers={tiers})")
 
 
 def on_model(program: Module, model: str | ModelRef | LanguageModel) -> Module:

@@ -11,6 +11,7 @@ from langprog.errors import InputError, SignatureError
 from langprog.modules.base import Module
 from langprog.modules.node import Node, Part, Types, parts_by_name
 from langprog.modules.prediction import Prediction
+from langprog.notebook import list_short
 from langprog.signature import FieldSpec, choices_of
 
 
@@ -174,7 +175,7 @@ class Pipeline(Module):
         return cls(**parts)
 
     def __repr__(self) -> str:
-        return f"Pipeline({', '.join(f'{name}={step!r}' for name, step in self._steps.items())})"
+        return f"Pipeline({list_short(self._steps.items())})"
 
 
 def _givers(steps: Mapping[str, Module]) -> dict[str, str]:

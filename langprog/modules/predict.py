@@ -42,6 +42,7 @@ from langprog.modules.prediction import Prediction
 from langprog.modules.reading import Reading
 from langprog.modules.trace import TraceStep, recorder
 from langprog.modules.tree import Parameter
+from langprog.notebook import shorten
 from langprog.runtime import adapter_for, ask
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
 
@@ -349,7 +350,8 @@ class Predict(Module):
 
     def __repr__(self) -> str:
         arrow = f"{', '.join(self.inputs)} -> {', '.join(self.outputs)}"
-        return f"Predict({arrow!r}, demos={len(self.demos)}, model={model_name(self.model)!r})"
+        model = model_name(self.model)
+        return f"Predict({shorten(arrow, 200)!r}, demos={len(self.demos)}, model={model!r})"
 
 
 def _explain_refusal(error: BadRequestError, request: Request) -> BadRequestError:

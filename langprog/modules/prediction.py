@@ -7,6 +7,7 @@ from typing import Any
 
 from langprog.errors import FrozenError
 from langprog.modules.trace import RunUsage, TraceStep
+from langprog.notebook import list_short, render_card
 
 NOTHING_USED = RunUsage()
 
@@ -94,8 +95,15 @@ class Prediction(Mapping[str, Any]):
         return (Prediction.of, (self._values, self._usage, self._trace))
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{name}={value!r}" for name, value in self._values.items())
-        return f"Prediction({inside})"
+        return f"Prediction({list_short(self._values.items())})"
+
+    def _repr_html_(self) -> str:
+        usage = self._usage
+        taken = [f"{usage.calls} calls", f"{usage.total_tokens:,} tokens"]
+        if usage.dollars:
+            taken.append(f"${usage.dollars:.6f}")
+        note = ", ".join([*taken, f"{usage.latency:.2f} s"]) if usage.calls else ""
+        return render_card("Prediction", self._values.items(), note=note)
 
 
 def _fill(

@@ -13,6 +13,7 @@ from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
 from langprog.modules.tree import Parameter
+from langprog.notebook import shorten
 from langprog.signature import FieldSpec, SignatureSpec
 
 # Additional inputs of the second and later answers.
@@ -201,7 +202,7 @@ class Refine(Around):
         return float(verdict[1]), _as_text(dict(words or [verdict]))
 
     def __repr__(self) -> str:
-        return f"Refine({self.module!r}, judge={self.judge!r}, rounds={self.rounds})"
+        return shorten(f"Refine({self.module!r}, judge={self.judge!r}, rounds={self.rounds})")
 
 
 def _check_rounds(value: Any) -> int:

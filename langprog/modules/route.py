@@ -16,6 +16,7 @@ from langprog.modules.prediction import Prediction
 from langprog.modules.trace import TraceStep, recorder
 from langprog.modules.tree import Parameter
 from langprog.modules.words import dot, hash_words
+from langprog.notebook import shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,4 +251,4 @@ class Route(Around):
             trace.add(TraceStep(path, inputs, {"step": step}, (), ()))
 
     def __repr__(self) -> str:
-        return f"Route({self.steps!r})"
+        return shorten(f"Route({self.steps!r})")

@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from langprog.errors import LangprogError
 from langprog.lm import Completion, Message
+from langprog.notebook import list_short
 from langprog.runtime import ThreadContext, overlay, use_settings
 
 T = TypeVar("T")
@@ -78,6 +79,13 @@ class TraceStep:
     def text(self) -> str:
         """The text of the completion that was used."""
         return self.completions[-1].text if self.completions else ""
+
+    def __repr__(self) -> str:
+        ended = (
+            ("outputs", dict(self.outputs)) if self.failure is None else ("failure", self.failure)
+        )
+        parts = [("path", self.path), ("inputs", dict(self.inputs)), ended]
+        return f"TraceStep({list_short(parts)})"
 
 
 class Recorder:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 from langprog.errors import FrozenError, InputError
 from langprog.modules.containers import ModuleBase, modules_in, rebuild
 from langprog.modules.origin import keep_origin
+from langprog.notebook import list_short
 
 if TYPE_CHECKING:
     from langprog.modules.base import Module
@@ -30,6 +31,9 @@ class Parameter:
 
     kind: ParameterKind
     value: Any
+
+    def __repr__(self) -> str:
+        return f"Parameter({list_short([('kind', self.kind), ('value', self.value)])})"
 
 
 class Tree(ModuleBase):

@@ -22,6 +22,7 @@ from langprog.modules.base import Module
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.prediction import Prediction
 from langprog.modules.tree import Parameter
+from langprog.notebook import shorten
 from langprog.runtime import gather_in_order, sample_draw
 
 M = TypeVar("M", bound=Module)
@@ -222,7 +223,7 @@ class Vote(Around):
             return error
 
     def __repr__(self) -> str:
-        return f"Vote({self.module!r}, k={self.k})"
+        return shorten(f"Vote({self.module!r}, k={self.k})")
 
 
 def with_count(module: M, values: Mapping[str, Any]) -> M:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from langprog import Example, ModelRef, Module, Sampling
+from langprog.notebook import shorten
 
 M = TypeVar("M", bound=Module)
 Values = Mapping[str, Any]
@@ -73,6 +74,10 @@ class Candidate:
     def to_json(self) -> dict[str, Any]:
         """Return the parameters as a JSON object."""
         return {key: parameter_to_json(value) for key, value in self.parameters.items()}
+
+    def __repr__(self) -> str:
+        names = shorten(", ".join(self.parameters), 400) or "nothing"
+        return f"Candidate({shorten(self.label, 200)!r}, sets {names})"
 
     @property
     def weight(self) -> tuple[int, int]:

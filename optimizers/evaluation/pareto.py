@@ -14,6 +14,7 @@ from typing import Any, Literal
 from langprog import Module
 from langprog.artifact import save_program
 from langprog.lm import Cost
+from langprog.notebook import shorten
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.scorer import Estimate, Scorer
 
@@ -65,6 +66,12 @@ class FrontPoint:
             "dollars_a_thousand": self.dollars_a_thousand,
             "latency": {"p50": half, "p95": most},
         }
+
+    def __repr__(self) -> str:
+        return (
+            f"FrontPoint({shorten(self.candidate.label, 200)!r}, quality={self.quality}, "
+            f"${self.dollars_a_thousand:.4f} per 1,000 queries, {self.latency[0]:.2f} s)"
+        )
 
     def beats(self, other: FrontPoint) -> bool:
         """Return whether it is no worse in anything, and better in something."""

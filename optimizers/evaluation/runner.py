@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -21,8 +21,14 @@ class Job:
     examples: Sequence[Example]
 
 
+OnRow = Callable[[Row], None]
+
+
 async def run_rows(
-    jobs: Sequence[Job], metric: Metric | Scoring, concurrency: int
+    jobs: Sequence[Job],
+    metric: Metric | Scoring,
+    concurrency: int,
+    on_row: OnRow | None = None,
 ) -> list[tuple[Row, ...]]:
     """Run every job and return its rows, jobs and rows in the order given.
 
@@ -33,6 +39,8 @@ async def run_rows(
         jobs: What to run.
         metric: What scores a prediction.
         concurrency: Examples in work at the same time, over all jobs.
+        on_row: Called with each row once, when no further attempt is made at it; in the order in
+            which they end.
 
     Raises:
         BudgetExceeded: The budget ended before every row was done; no partial results then, as
@@ -40,18 +48,23 @@ async def run_rows(
         ProgramError: No run of the compile has succeeded so far, and none is going to.
     """
     scoring = as_scoring(metric)
-    results = await _run_all(jobs, scoring, concurrency)
+
+    def on_first(row: Row) -> None:
+        if on_row is not None and not _is_retried(row):
+            on_row(row)
+
+    results = await _run_all(jobs, scoring, concurrency, on_first)
     missing = [
         (number, index)
         for number, rows in enumerate(results)
         for index, row in enumerate(rows)
-        if is_missing(row) and row.failure is not None and row.failure.kind != "metric"
+        if _is_retried(row)
     ]
     if missing:
         again = [
             Job(jobs[number].program, [jobs[number].examples[index]]) for number, index in missing
         ]
-        repeated = await _run_all(again, scoring, concurrency)
+        repeated = await _run_all(again, scoring, concurrency, on_row)
         for (number, index), rows in zip(missing, repeated, strict=True):
             results[number][index] = replace(rows[0], index=index)
     await scoring.failures.add([row for rows in results for row in rows])
@@ -63,7 +76,13 @@ def is_missing(row: Row) -> bool:
     return row.score is None
 
 
-async def _run_all(jobs: Sequence[Job], scoring: Scoring, concurrency: int) -> list[list[Row]]:
+def _is_retried(row: Row) -> bool:
+    return is_missing(row) and row.failure is not None and row.failure.kind != "metric"
+
+
+async def _run_all(
+    jobs: Sequence[Job], scoring: Scoring, concurrency: int, on_row: OnRow | None
+) -> list[list[Row]]:
     at_once = max(1, min(len(jobs), concurrency))
     each = max(1, concurrency // at_once)
 
@@ -76,6 +95,7 @@ async def _run_all(jobs: Sequence[Job], scoring: Scoring, concurrency: int) -> l
             job.examples,
             scoring.metric,
             concurrency=each,
+            on_row=on_row,
             max_errors=scoring.errors,
         )
         return list(report.rows)

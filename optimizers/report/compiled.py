@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from langprog import Module
 from langprog.artifact import save_program
+from langprog.notebook import render_card, short_repr, shorten
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.pareto import FrontPoint
 from optimizers.report.report import CompileReport
@@ -18,13 +19,13 @@ class Compiled:
     """A frozen program with the evidence for it.
 
     Args:
-        program: What ships: the compiled program, or the input program where no gain could be
+        program: What ships: the compiled program, or the input program if no gain could be
             detected. Frozen and callable.
-        candidate: The best that was found, whether it ships or not.
+        candidate: The best candidate, whether it ships or not.
         certificate: What the holdout says.
-        report: How it came to be.
-        front: Programs that nothing else beats in quality, price and latency, on validation; the
-            best quality first. None of them but ``program`` has a certificate.
+        report: The record of the compile.
+        front: The Pareto front of quality, price and latency on validation, best quality first.
+            Only ``program`` has a certificate.
     """
 
     program: Module
@@ -32,6 +33,38 @@ class Compiled:
     certificate: Certificate
     report: CompileReport
     front: tuple[FrontPoint, ...] = ()
+
+    def __repr__(self) -> str:
+        parts = (
+            str(self.certificate),
+            f"program: {short_repr(self.program, 400)}",
+            f"best candidate: {shorten(self.candidate.label, 200)}",
+            f"Pareto front: {len(self.front)}",
+            f"paid: {self.report.paid.calls:,.0f} calls",
+        )
+        return shorten(f"Compiled({''.join(f'{chr(10)}  {part}' for part in parts)}\n)", 1500)
+
+    def _repr_html_(self) -> str:
+        front = [
+            (
+                shorten(point.candidate.label, 120),
+                str(point.quality),
+                f"{point.dollars_a_thousand:.4f}",
+                f"{point.latency[0]:.2f} s",
+            )
+            for point in self.front[:10]
+        ]
+        return render_card(
+            f"Compiled: {self.certificate.verdict}",
+            [
+                ("program", self.program),
+                *self.certificate.facts(),
+                ("candidate", self.candidate.label),
+            ],
+            heads=("front", "quality on validation", "dollars per 1,000", "median latency"),
+            rows=front,
+            note="compiled.report.save('report.html') writes the whole report",
+        )
 
     def save(self, path: str | os.PathLike[str]) -> str:
         """Write the artifact: the program with its evidence.

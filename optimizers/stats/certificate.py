@@ -14,7 +14,8 @@ from typing import Any, Literal
 from langprog import Example, Module
 from langprog.evaluation import Metric, Report, Row, compare, sign_flip_p
 from langprog.lm import Cost
-from optimizers.evaluation.runner import Job, run_rows
+from langprog.notebook import render_card, shorten
+from optimizers.evaluation.runner import Job, OnRow, run_rows
 from optimizers.evaluation.scorer import Estimate, average_cost
 from optimizers.evaluation.scoring import Scoring
 
@@ -114,6 +115,26 @@ class Certificate:
             f"p = {self.p_value:.2g}. {self.reason}"
         )
 
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what the holdout says as names with a line of text each."""
+        facts = [("verdict", self.verdict), ("reason", self.reason)]
+        if self.before is None or self.after is None:
+            return facts
+        gain = f"{self.difference:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+        return [
+            *facts,
+            ("before", str(self.before)),
+            ("after", str(self.after)),
+            ("difference", f"{gain}, p = {self.p_value:.2g}"),
+            ("examples", f"{self.wins} better, {self.losses} worse, {self.ties} the same"),
+        ]
+
+    def __repr__(self) -> str:
+        return shorten(f"Certificate({self})")
+
+    def _repr_html_(self) -> str:
+        return render_card("Certificate", self.facts())
+
 
 def explain_too_few(rows: int) -> str | None:
     """Return what to say where no result on ``rows`` examples could pass the test."""
@@ -126,7 +147,7 @@ def explain_too_few(rows: int) -> str | None:
     )
 
 
-async def certify(
+async def certify(  # noqa: PLR0913 - called in one place, its options by name
     program: Module,
     compiled: Module,
     holdout: Sequence[Example],
@@ -136,6 +157,7 @@ async def certify(
     concurrency: int,
     search_dollars: float | None = None,
     aim: Aim = Aim(),
+    on_row: OnRow | None = None,
 ) -> tuple[Certificate, Pairs]:
     """Run both programs on the holdout and compare them.
 
@@ -148,6 +170,7 @@ async def certify(
         concurrency: Examples in work at the same time.
         search_dollars: What the search asked for, for the break-even number of queries.
         aim: What is to be shown.
+        on_row: Called with every row of either program when it is done.
 
     Returns:
         The certificate, and the rows before and after that it rests on.
@@ -156,7 +179,7 @@ async def certify(
     if few is not None:
         return without_evidence(few, accept), ()
     jobs = [Job(program, holdout), Job(compiled, holdout)]
-    before, after = await run_rows(jobs, metric, concurrency)
+    before, after = await run_rows(jobs, metric, concurrency, on_row)
     pairs = [
         (one, two)
         for one, two in zip(before, after, strict=True)

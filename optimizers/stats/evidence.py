@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langprog.lm import Cost
+from langprog.notebook import list_short
 from optimizers.stats.certificate import Certificate
 
 
@@ -41,6 +42,15 @@ class Evidence:
     searched: Cost
     certified: Cost
     rows: Sequence[tuple[str, float, float]] = ()
+
+    def __repr__(self) -> str:
+        parts = [
+            ("optimizer", self.optimizer),
+            ("metric", self.metric),
+            ("data", dict(self.data)),
+            ("certificate", self.certificate),
+        ]
+        return f"Evidence({list_short(parts)})"
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""

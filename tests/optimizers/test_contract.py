@@ -198,10 +198,10 @@ def test_the_forecast_holds_what_the_compile_takes(member: str) -> None:
         found = optimizer.estimate(program, tickets(240), metric=all_right)
     assert found.probe is not None and found.probe.asked.calls <= 48
     result = compiled(MEMBERS[member](), trainset=tickets(240))
-    taken = result.report.asked.calls
+    taken = result.report.requested.calls
     assert found.calls.low / 1.5 <= taken <= found.calls.high * 1.5
     assert found.calls.middle / 1.5 <= taken <= found.calls.middle * 1.5
-    low, high = result.report.foreseen["calls"]
+    low, high = result.report.estimate["calls"]
     assert low / 1.5 <= taken <= high * 1.5
 
 

@@ -104,4 +104,4 @@ def test_every_compile_says_what_it_expects_before_it_asks() -> None:
     calls, event = next(one for one in said if isinstance(one[1], Estimated))
     assert calls == 0 and event.calls[0] <= result.report.paid.calls <= event.calls[1]
     assert any("holdout" in line for line in event.lines)
-    assert json.dumps(result.report.to_json()["foreseen"])
+    assert json.dumps(result.report.to_json()["estimate"])

@@ -126,8 +126,8 @@ def test_after_its_rounds_the_flagship_assigns_models_with_a_share_of_its_own() 
     said = [one["what"] for one in result.report.decisions]
     assert "llmselector.trial" in said
     assert assignment(result) == {"team": "cheap", "urgent": "dear"}
-    low, high = result.report.foreseen["calls"]
-    assert low / 1.5 <= result.report.asked.calls <= 1.5 * high
+    low, high = result.report.estimate["calls"]
+    assert low / 1.5 <= result.report.requested.calls <= 1.5 * high
 
 
 def test_for_cost_the_flagship_takes_out_demonstrations_that_bring_little() -> None:
