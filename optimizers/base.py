@@ -88,6 +88,8 @@ class Optimizer(ABC):
         progress: ProgressLike | None = None,
         accept: Accept = "certified",
         max_errors: int = 10,
+        must_pass: Examples | None = None,
+        repeats: int = 1,
     ) -> Compiled:
         """Search for a better program, and prove that it is one.
 
@@ -108,6 +110,10 @@ class Optimizer(ABC):
                 ``best``: the best candidate ships, marked uncertified where it is.
             max_errors: On how many examples the metric may raise; such rows have no score. One
                 more, and the compile stops.
+            must_pass: Examples on which the compiled program must have full marks to be
+                certified; they take no part in the search.
+            repeats: Runs of each holdout example, with other sampling seeds: the certificate
+                then also says how often all of them pass.
 
         Returns:
             The frozen program, its certificate, the report and the best candidate.
@@ -132,6 +138,8 @@ class Optimizer(ABC):
                 progress=progress,
                 accept=accept,
                 max_errors=max_errors,
+                must_pass=must_pass,
+                repeats=repeats,
             )
         )
 
@@ -150,6 +158,8 @@ class Optimizer(ABC):
         progress: ProgressLike | None = None,
         accept: Accept = "certified",
         max_errors: int = 10,
+        must_pass: Examples | None = None,
+        repeats: int = 1,
     ) -> Compiled:
         """Compile; the asynchronous form of :meth:`compile`."""
         request = CompileRequest.of(
@@ -162,6 +172,8 @@ class Optimizer(ABC):
             seed=seed,
             accept=accept,
             max_errors=max_errors,
+            must_pass=must_pass,
+            repeats=repeats,
         )
         return await run_compile(self, request, run_dir, open_progress(progress))
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from langprog import Module, using
 from langprog.lm import Cost, ModelRef, model_from
 from optimizers.budget.forecast import ForecastInputs
-from optimizers.budget.plan import plan_budget
 from optimizers.evaluation.binding import check_models
 from optimizers.models.roles import ModelRoles
 from optimizers.preflight import (
@@ -76,7 +75,7 @@ def make_preflight(
         probe: What was measured, if anything was.
     """
     parts, predictors = request.parts, len(request.program.predictors())
-    plan = plan_budget(request.budget, len(parts.holdout), request.program.calls_per_example())
+    plan = request.plan()
     search = plan.search - plan.reserve(cost + grow_cost(cost))
     inputs = ForecastInputs(
         predictors,

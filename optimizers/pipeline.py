@@ -16,7 +16,7 @@ from langprog.errors import BudgetExceeded, InputError
 from langprog.evaluation import MetricErrors, metric_name
 from langprog.lm import Cost, LanguageModel, Ledger, Recorded, keep_budgets
 from langprog.runtime import assume_schemas
-from optimizers.budget.plan import REPAIR_MARGIN, BudgetShare, plan_budget, subtract_spent
+from optimizers.budget.plan import REPAIR_MARGIN, BudgetShare, subtract_spent
 from optimizers.demos.own_demos import describe_lost_demos
 from optimizers.estimate import list_roles, make_preflight, with_checked_models
 from optimizers.evaluation.binding import KnownModels, bind_program
@@ -32,7 +32,7 @@ from optimizers.evaluation.scorer import Scorer
 from optimizers.evaluation.scoring import FailureLog, Scoring
 from optimizers.evaluation.shared_state import SharedStateCheck
 from optimizers.events import Estimated, Finished, Progress, Reporter, StageStarted
-from optimizers.identity import data_digest, describe_knobs, metric_digest
+from optimizers.identity import data_digest, describe_knobs, metric_digest, program_digest
 from optimizers.journal import Journal
 from optimizers.models.dialects import Dialects, Question, list_models
 from optimizers.preflight import (
@@ -47,14 +47,9 @@ from optimizers.report.report import (
 )
 from optimizers.request import CompileRequest
 from optimizers.run import Run, Searcher, SearchInputs, ShareSpent, Tally
-from optimizers.stats.certificate import (
-    Aim,
-    Certificate,
-    Pairs,
-    certify,
-    explain_too_few,
-    without_evidence,
-)
+from optimizers.stats.attempts import Attempts
+from optimizers.stats.certificate import Certificate, Pairs, without_evidence
+from optimizers.stats.certify import Holdout, Terms, certify
 from optimizers.stats.evidence import Evidence
 
 
@@ -70,7 +65,8 @@ async def run_compile(
         with_checked_models(searcher, request.program),
         closing(Journal(run_dir, request.identity(searcher))) as journal,
     ):
-        return await _Compilation(searcher, request, journal, progress).run()
+        compilation = _Compilation(searcher, request, journal, progress)
+        return await compilation.run(Attempts(run_dir))
 
 
 class _Compilation:
@@ -81,14 +77,20 @@ class _Compilation:
         self._request = request
         self._journal = journal
         earlier = journal.earlier
-        calls = request.program.calls_per_example()
-        self._plan = plan_budget(request.budget, len(request.parts.holdout), calls)
+        self._plan = request.plan()
         self._ledger = Ledger(subtract_spent(request.budget, earlier.paid, earlier.seconds))
         self._reporter = Reporter(progress, request.budget, self._ledger, journal)
         self._watched = SharedStateCheck(request.program, self._reporter.warn_once)
         self._asked = KnownModels()
         self._roles = list_roles(searcher, request)
         self._wrapped: dict[int, tuple[LanguageModel, Recorded]] = {}
+        self._terms = Terms(
+            searcher.objective,
+            searcher.tolerance,
+            request.accept,
+            repeats=request.repeats,
+            seed=request.seed,
+        )
         self._scoring = Scoring(
             request.metric,
             MetricErrors(request.max_errors, request.name_row),
@@ -102,8 +104,9 @@ class _Compilation:
             priced=searcher.objective == "cost",
         )
 
-    async def run(self) -> Compiled:
+    async def run(self, attempts: Attempts) -> Compiled:
         request, searcher = self._request, self._searcher
+        self._attempts = attempts
         with (
             using(budget=self._ledger, wrap=self._record, notice=self._reporter.warn_once),
             Dialects(
@@ -185,7 +188,10 @@ class _Compilation:
         if frozen:
             self._reporter.note(f"frozen, so left as they are: {', '.join(frozen)}")
         self._estimate()
-        few = explain_too_few(self._plan.certified_rows)
+        keys = {
+            self._request.inputs.key(each) for each in parts.holdout[: self._plan.certified_rows]
+        }
+        few = self._terms.explain_too_few(len(keys), self._scoring.range)
         if few is not None:
             self._reporter.note(few, warning=True)
         elif self._plan.certified_rows < len(parts.holdout):
@@ -257,32 +263,40 @@ class _Compilation:
     async def _certify(self, candidate: Candidate, tally: Tally) -> tuple[Certificate, Pairs]:
         request = self._request
         rows = self._affordable_rows(candidate, tally)
-        advance = self._reporter.start_stage("certify", 2 * rows, f"both programs on {rows} rows")
+        holdout = request.parts.holdout[:rows]
+        keys = [request.inputs.key(example) for example in holdout]
+        compiled = candidate.apply(request.program)
+        # The program as it is ships anyway: that is no attempt to show a gain.
+        tried = compiled is not request.program
+        attempt = self._attempts.register(keys, program_digest(compiled)) if tried else 1
+        terms = replace(self._terms, attempt=attempt)
+        if attempt > 1:
+            self._reporter.note(
+                f"attempt {attempt} on this holdout: a claim now needs p <= {terms.level:.2g}"
+            )
+        steps = 2 * rows * terms.repeats
+        advance = self._reporter.start_stage("certify", steps, f"both programs on {rows} rows")
         try:
             certificate, pairs = await certify(
                 request.program,
-                candidate.apply(request.program),
-                request.parts.holdout[:rows],
+                compiled,
+                Holdout(holdout, keys, request.must_pass),
                 self._scoring,
-                accept=request.accept,
+                terms,
                 concurrency=self._searcher.concurrency,
-                search_dollars=tally.settled.dollars,
-                aim=Aim(self._searcher.objective, self._searcher.tolerance),
+                search=tally.settled,
                 on_row=advance,
             )
         except BudgetExceeded as error:
-            certificate, pairs = (
-                without_evidence(
-                    f"the budget ended before the certificate: {error}", request.accept
-                ),
-                (),
-            )
+            reason = f"the budget ended before the certificate: {error}"
+            certificate, pairs = without_evidence(reason, request.accept, attempt), ()
         self._journal.decide("certificate", certificate.to_json())
         return certificate, pairs
 
     def _affordable_rows(self, candidate: Candidate, tally: Tally) -> int:
         plan = self._plan
         pair = self._scorer.cost(Candidate()) + self._scorer.cost(candidate)
+        pair *= self._request.repeats
         # A search that was cut off has used up its part, however far its last round came.
         left = plan.whole - plan.search if tally.cut else plan.whole - tally.settled
         covered = left.count_of(pair * REPAIR_MARGIN)

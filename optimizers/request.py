@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langprog import Budget, Example, Module
@@ -17,6 +18,7 @@ from langprog.evaluation import (
     range_of,
 )
 from langprog.runtime import current
+from optimizers.budget.plan import REPAIR_MARGIN, BudgetPlan, plan_budget
 from optimizers.identity import (
     data_digest,
     describe_knobs,
@@ -42,6 +44,8 @@ class CompileRequest:
         seed: Every random decision derives from it.
         accept: What ships without a detectable gain.
         max_errors: On how many examples the metric may raise.
+        must_pass: Examples on which the compiled program must have full marks.
+        repeats: Runs of each holdout example.
         names: How messages call an example, by its digest.
     """
 
@@ -52,6 +56,8 @@ class CompileRequest:
     seed: int
     accept: Accept
     max_errors: int = 0
+    must_pass: tuple[Example, ...] = ()
+    repeats: int = 1
     names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -67,6 +73,8 @@ class CompileRequest:
         seed: int,
         accept: Accept,
         max_errors: int = 0,
+        must_pass: Examples | None = None,
+        repeats: int = 1,
     ) -> CompileRequest:
         """Check everything that can be checked before anything is spent.
 
@@ -84,9 +92,18 @@ class CompileRequest:
             )
         if accept not in ACCEPTED:
             raise InputError(f"accept is 'certified' or 'best', not {accept!r}")
+        if repeats < 1:
+            raise InputError(f"repeats is 1 or more, not {repeats}")
+        if max_errors < 0:
+            raise InputError(f"max_errors is 0 or more, not {max_errors}")
         check_metric(metric)
         range_of(metric)
-        given = {"trainset": trainset, "valset": valset, "holdout": holdout}
+        given = {
+            "trainset": trainset,
+            "valset": valset,
+            "holdout": holdout,
+            "must_pass": must_pass,
+        }
         checked = {
             part: None if examples is None else _check_examples(program, part, examples)
             for part, examples in given.items()
@@ -102,7 +119,32 @@ class CompileRequest:
         for part, examples in checked.items():
             for index, example in enumerate(examples or ()):
                 names.setdefault(example.digest, f"{part}[{index}]")
-        return cls(program, parts, metric, budget or Budget(), seed, accept, max_errors, names)
+        return cls(
+            program,
+            parts,
+            metric,
+            budget or Budget(),
+            seed,
+            accept,
+            max_errors=max_errors,
+            must_pass=checked["must_pass"] or (),
+            repeats=repeats,
+            names=names,
+        )
+
+    @property
+    def inputs(self) -> Inputs:
+        """What tells which examples are the same to the program."""
+        return Inputs(self.program)
+
+    def plan(self) -> BudgetPlan:
+        """Return how the budget is divided between search and certificate."""
+        calls = self.program.calls_per_example()
+        budget = self.budget
+        if budget.calls is not None and self.must_pass:
+            kept = math.ceil(len(self.must_pass) * calls * REPAIR_MARGIN)
+            budget = replace(budget, calls=max(0, budget.calls - kept))
+        return plan_budget(budget, len(self.parts.holdout), calls * self.repeats)
 
     def name_row(self, index: int, example: Example) -> str:
         """Return how messages call an example: by its place in the data that was given."""

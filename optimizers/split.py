@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from langprog import Example, Module
-from langprog.errors import InputError, LangprogError
+from langprog.errors import InputError
+from langprog.evaluation import InputKeys
 from optimizers.evaluation.labels import find_label_fields, label_of
 from optimizers.identity import random_stream
 
@@ -51,11 +52,7 @@ class Inputs:
     """
 
     def __init__(self, program: Module) -> None:
-        self._names = program.input_names()
-        try:
-            self._fields = program.inputs
-        except LangprogError:  # a user's module may leave open what its inputs are
-            self._fields = {}
+        self._keys = InputKeys(program)
         self._program = program
         self._demos = [
             demo for predictor in program.predictors().values() for demo in predictor.demos
@@ -63,18 +60,11 @@ class Inputs:
 
     def key(self, example: Example) -> str:
         """Return the same text for examples with the same inputs, as the program reads them."""
-        values = {name: example[name] for name in self._names if name in example}
-        for name, value in values.items():
-            if name in self._fields:
-                try:
-                    values[name] = self._fields[name].validate(value)
-                except InputError:
-                    continue
-        return Example(**values).digest
+        return self._keys.of(example)
 
     def is_shown(self, example: Example) -> bool:
         """Return whether a demonstration of the program has all inputs of ``example``."""
-        values = {name: example[name] for name in self._names if name in example}
+        values = {name: example[name] for name in self._keys.names if name in example}
         return bool(values) and any(
             all(_is_in(demo, name, value) for name, value in values.items())
             for demo in self._demos

@@ -52,6 +52,11 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "evaluate_program",
             "Score PROGRAM on examples, with a 95 % interval.",
         ),
+        "compare": CommandRef(
+            "langprog.cli.comparing",
+            "compare_two",
+            "Compare PROGRAM with BASELINE on the same examples; exit code 1 if it is worse.",
+        ),
         "run": CommandRef(
             "langprog.cli.running",
             "run_artifact",

@@ -7,9 +7,11 @@
 - ``redaction``: what a secret looks like.
 """
 
+from langprog.evaluation.clusters import InputKeys
 from langprog.evaluation.compare import Comparison, compare
 from langprog.evaluation.evaluate import aevaluate, check_inputs, evaluate
 from langprog.evaluation.failures import Failure, FailureKind
+from langprog.evaluation.gates import ProgramComparison, assert_not_worse, compare_programs
 from langprog.evaluation.judging import all_of, judged
 from langprog.evaluation.metric_errors import MetricErrors, name_example
 from langprog.evaluation.metrics import contains, exact, f1, numeric
@@ -51,12 +53,14 @@ __all__ = [
     "Failure",
     "FailureKind",
     "Finding",
+    "InputKeys",
     "MeanTest",
     "Metric",
     "MetricErrors",
     "Objective",
     "PairedCosts",
     "PairedScores",
+    "ProgramComparison",
     "Range",
     "Report",
     "Row",
@@ -67,6 +71,7 @@ __all__ = [
     "aevaluate",
     "all_of",
     "as_score",
+    "assert_not_worse",
     "attempt_level",
     "bound_mean",
     "bound_share",
@@ -74,6 +79,7 @@ __all__ = [
     "check_inputs",
     "check_metric",
     "compare",
+    "compare_programs",
     "compare_sets",
     "contains",
     "evaluate",

@@ -103,7 +103,7 @@ def _certificate(certificate: Json) -> dict[str, Any]:
     card["facts"] = [
         ("difference", f"{certificate['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"),
         ("p (one-sided)", f"{certificate['p_value']:.3g}"),
-        ("holdout examples", f"{certificate['n']} ({certificate['lost']} without a score)"),
+        ("holdout examples", f"{certificate['n']} ({certificate['missing']} without a score)"),
         (
             "better, worse, same",
             f"{certificate['wins']}, {certificate['losses']}, {certificate['ties']}",
@@ -204,7 +204,7 @@ def _compared(rows: Sequence[Json]) -> dict[str, Any]:
             {
                 "change": change,
                 "inputs": _cut(row["inputs"]),
-                "expected": _cut(row["expected"]),
+                "expected": _cut(row["wanted"]),
                 "before": _cut(row["before"]["outputs"]),
                 "score_before": float(row["before"]["score"]),
                 "after": _cut(row["after"]["outputs"]),

@@ -170,7 +170,7 @@ def list_compared_rows(
     return [
         {
             "inputs": _texts({k: v for k, v in before.example.items() if k in inputs}),
-            "expected": _texts({k: v for k, v in before.example.items() if k not in inputs}),
+            "wanted": _texts({k: v for k, v in before.example.items() if k not in inputs}),
             "before": _outcome(before),
             "after": _outcome(after),
         }

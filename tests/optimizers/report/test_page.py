@@ -215,7 +215,7 @@ def test_no_text_of_a_report_becomes_markup(report: dict[str, Any]) -> None:
     data["prompts"]["before"] |= {HOSTILE: copy.deepcopy(data["prompts"]["before"]["team"])}
     data["prompts"]["after"] |= {HOSTILE: copy.deepcopy(data["prompts"]["after"]["team"])}
     for row in data["rows"]:
-        for part in (row["inputs"], row["expected"], row["before"]["outputs"]):
+        for part in (row["inputs"], row["wanted"], row["before"]["outputs"]):
             part[HOSTILE] = HOSTILE
     harmless = Page(render_page(replace_texts(data, "harmless")))
     attacked = Page(render_page(replace_texts(data, HOSTILE)))

@@ -1,0 +1,400 @@
+"""Running both programs on the holdout, and testing what may be claimed.
+
+Both programs answer the same holdout examples, which nothing before has looked at. The objective
+fixes the claims and their order before anything is run. As one candidate alone is tested, no
+correction for the many that the search looked at is needed; further attempts on the same holdout
+get a lower level each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from langprog import Example, Module
+from langprog.evaluation import (
+    Claim,
+    Claims,
+    Objective,
+    PairedCosts,
+    PairedScores,
+    Range,
+    Row,
+    attempt_level,
+    check_claims,
+    fewest_clusters,
+    pass_hat,
+    split_variance,
+)
+from langprog.lm import Cost
+from optimizers.evaluation.runner import Job, OnRow, is_missing, run_rows
+from optimizers.evaluation.scorer import Estimate, average_cost
+from optimizers.evaluation.scoring import Scoring
+from optimizers.identity import derive_seed
+from optimizers.stats.certificate import (
+    Accept,
+    Certificate,
+    Pairs,
+    Repeats,
+    Verdict,
+    without_evidence,
+)
+
+# Fewer clusters cannot show anything, so the programs are not even run on them.
+MIN_CLUSTERS = 5
+# With more of the holdout missing than this, the rest is no fair sample of it.
+MAX_MISSING = 0.1
+WORSE_LEVEL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a certificate has to show, fixed before the holdout is run.
+
+    Args:
+        objective: ``quality``: better; ``cost`` or ``latency``: not worse by more than
+            ``tolerance``, then cheaper or quicker.
+        tolerance: Mean score that may be given up, on the metric's own scale.
+        accept: ``certified``: only a proven candidate ships; ``best``: what was found ships.
+        attempt: Which attempt on this holdout it is, from 1.
+        repeats: Runs of each example.
+        seed: The seeds of repeated runs derive from it.
+    """
+
+    objective: Objective = "quality"
+    tolerance: float = 0.0
+    accept: Accept = "certified"
+    attempt: int = 1
+    repeats: int = 1
+    seed: int = 0
+
+    @property
+    def level(self) -> float:
+        """Chance of a false claim that this attempt has."""
+        return attempt_level(self.attempt)
+
+    def fewest_clusters(self, range: Range) -> int:
+        """Return on how many clusters the claims can succeed at the least."""
+        if self.objective == "quality":
+            return fewest_clusters("better", level=self.level)
+        width = range[1] - range[0]
+        share = min(self.tolerance / width, 1 - 1e-9)
+        return max(
+            fewest_clusters("not worse", tolerance=share, level=self.level),
+            fewest_clusters("cheaper", level=self.level),
+        )
+
+    def explain_too_few(self, clusters: int, range: Range) -> str | None:
+        """Return what to say where no result on so few clusters could be certified."""
+        fewest = self.fewest_clusters(range)
+        if clusters >= fewest:
+            return None
+        if self.objective == "quality":
+            return (
+                f"only {clusters} holdout examples with inputs of their own can be used: even if "
+                "the compiled program won every one, that could not be told from luck (at least "
+                f"{fewest} are needed, 30 or more to see an ordinary gain); give more examples, "
+                "or a larger budget"
+            )
+        return (
+            f"only {clusters} holdout examples with inputs of their own can be used: even without "
+            f"any loss on them, that could not be told from luck (at least {fewest} are needed "
+            f"to show that no more than {self.tolerance:g} is lost); give more examples, a larger "
+            "budget or a larger tolerance"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """What the certificate rests on.
+
+    Args:
+        examples: Examples that nothing before has looked at.
+        clusters: For each the cluster that it belongs to.
+        must_pass: Examples on which the compiled program must have full marks.
+    """
+
+    examples: Sequence[Example]
+    clusters: Sequence[str]
+    must_pass: Sequence[Example] = ()
+
+
+async def certify(
+    program: Module,
+    compiled: Module,
+    holdout: Holdout,
+    scoring: Scoring,
+    terms: Terms,
+    *,
+    concurrency: int,
+    search: Cost | None = None,
+    on_row: OnRow | None = None,
+) -> tuple[Certificate, Pairs]:
+    """Run both programs on the holdout and test what may be claimed.
+
+    Args:
+        program: The input program.
+        compiled: What the search found.
+        holdout: The examples.
+        scoring: Scores predictions.
+        terms: What is to be shown.
+        concurrency: Examples in work at the same time.
+        search: What the search cost, for the break-even number of queries.
+        on_row: Called with every row of either program when it is done.
+
+    Returns:
+        The certificate, and the rows before and after that it rests on.
+    """
+    accept, attempt = terms.accept, terms.attempt
+    clusters = len(set(holdout.clusters))
+    if clusters < MIN_CLUSTERS:
+        few = terms.explain_too_few(clusters, scoring.range) or ""
+        return without_evidence(few, accept, attempt), ()
+    before, after = await _run_repeats(
+        program, compiled, holdout, scoring, terms, concurrency, on_row
+    )
+    pairs = [
+        (first, second)
+        for first, second in zip(before, after, strict=True)
+        if not is_missing(first) and not is_missing(second)
+    ]
+    missing = len(before) - len(pairs)
+    names = list(holdout.clusters) * terms.repeats
+    kept = [
+        name
+        for name, first, second in zip(names, before, after, strict=True)
+        if not is_missing(first) and not is_missing(second)
+    ]
+    if missing > MAX_MISSING * len(before) or len(set(kept)) < MIN_CLUSTERS:
+        reason = (
+            f"{missing} of {len(before)} runs on the holdout have no score"
+            f"{_first_failure([*before, *after])}; "
+            "run the same command with the same run_dir again to finish"
+        )
+        return without_evidence(reason, accept, attempt), pairs
+    if all(row.prediction is None for _, row in pairs):
+        reason = f"every run of the compiled program failed{_first_failure(after)}"
+        return replace(without_evidence(reason, accept, attempt), verdict="original"), pairs
+    failed = await _run_must_pass(compiled, holdout.must_pass, scoring, concurrency)
+    certificate = _make_certificate(pairs, kept, scoring, terms, failed, program is compiled)
+    return (
+        replace(
+            certificate,
+            missing=missing,
+            rows=len(pairs) // terms.repeats,
+            must_pass=(len(holdout.must_pass), failed),
+            repeats=_measure_repeats(pairs, len(holdout.examples), terms, scoring, missing),
+            break_even=_break_even(certificate, search),
+        ),
+        pairs[: len(holdout.examples)],
+    )
+
+
+async def _run_repeats(
+    program: Module,
+    compiled: Module,
+    holdout: Holdout,
+    scoring: Scoring,
+    terms: Terms,
+    concurrency: int,
+    on_row: OnRow | None,
+) -> tuple[list[Row], list[Row]]:
+    """Return the rows of both programs, run side by side, one repeat after the other."""
+    before: list[Row] = []
+    after: list[Row] = []
+    for number in range(terms.repeats):
+        jobs = [
+            Job(_reseed(each, terms.seed, number), holdout.examples)
+            for each in (program, compiled)
+        ]
+        first, second = await run_rows(jobs, scoring, concurrency, on_row)
+        before += first
+        after += second
+    return before, after
+
+
+def _reseed(program: Module, seed: int, number: int) -> Module:
+    """Return a program that samples anew in repeat ``number``; itself in the first."""
+    if number == 0:
+        return program
+    return program.with_parameters(
+        {
+            f"{path}.sampling": replace(
+                predictor.sampling, seed=derive_seed(seed, "repeat", number, path)
+            )
+            for path, predictor in program.predictors().items()
+        }
+    )
+
+
+async def _run_must_pass(
+    compiled: Module, examples: Sequence[Example], scoring: Scoring, concurrency: int
+) -> tuple[str, ...]:
+    """Return what the compiled program failed on among examples that must pass."""
+    if not examples:
+        return ()
+    (rows,) = await run_rows([Job(compiled, examples)], scoring, concurrency)
+    return tuple(
+        scoring.errors.name_row(row.index, row.example)
+        for row in rows
+        if row.score is None or not scoring.is_full(row.score.value)
+    )
+
+
+def _make_certificate(
+    pairs: Pairs,
+    clusters: Sequence[str],
+    scoring: Scoring,
+    terms: Terms,
+    failed: Sequence[str],
+    same: bool,
+) -> Certificate:
+    before, after = [first for first, _ in pairs], [second for _, second in pairs]
+    scores = PairedScores(
+        [_value(row) for row in before], [_value(row) for row in after], clusters, scoring.range
+    )
+    claims = check_claims(
+        scores,
+        objective=terms.objective,
+        tolerance=terms.tolerance if terms.objective != "quality" else 0.0,
+        dollars=PairedCosts(
+            [row.usage.dollars for row in before], [row.usage.dollars for row in after], clusters
+        ),
+        seconds=PairedCosts(
+            [_seconds(row) for row in before], [_seconds(row) for row in after], clusters
+        ),
+        level=terms.level,
+        worse_level=WORSE_LEVEL,
+    )
+    costs = average_cost(before), average_cost(after)
+    verdict, reason = _decide(claims, terms, failed, same, costs)
+    return Certificate(
+        verdict=verdict,
+        reason=reason,
+        finding=claims.finding,
+        before=Estimate.of(_average(before, clusters)),
+        after=Estimate.of(_average(after, clusters)),
+        difference=claims.difference,
+        low=claims.low,
+        high=claims.high,
+        p_value=claims.primary.p_value,
+        level=terms.level,
+        attempt=terms.attempt,
+        claims=claims.tested,
+        n=claims.n,
+        wins=claims.wins,
+        losses=claims.losses,
+        ties=claims.ties,
+        cost_before=costs[0],
+        cost_after=costs[1],
+    )
+
+
+def _decide(
+    claims: Claims, terms: Terms, failed: Sequence[str], same: bool, costs: tuple[Cost, Cost]
+) -> tuple[Verdict, str]:
+    wanted = {
+        "quality": "better",
+        "cost": "not worse and cheaper",
+        "latency": "not worse and quicker",
+    }[terms.objective]
+    proven = claims.finding == wanted
+    if proven and not failed:
+        return "certified", _describe_proof(claims, terms)
+    if same:
+        what = {"quality": "better", "cost": "cheaper", "latency": "quicker"}[terms.objective]
+        return "original", f"The search found nothing {what} than the program as it is."
+    if claims.finding == "worse":
+        return "original", "The compiled program is worse, so the program stays as it is."
+    if failed:
+        reason = (
+            f"The compiled program fails on {len(failed)} of the examples that must pass "
+            f"({', '.join(failed[:3])}{', ...' if len(failed) > 3 else ''})"
+        )
+    else:
+        reason = _describe_doubt(claims, terms, costs)
+    if terms.accept == "best":
+        return "uncertified", f"{reason}; shipped because the best was asked for."
+    return "original", f"{reason}, so the program stays as it is."
+
+
+def _describe_proof(claims: Claims, terms: Terms) -> str:
+    sure = f"({1 - terms.level:.3g} confidence)".replace("0.", "").replace(" ", " % ", 1)
+    if terms.objective == "quality":
+        return f"The gain is larger than chance explains: at least {claims.low:+.3f} {sure}."
+    share = next(claim for claim in claims.tested if claim.name in ("cheaper", "quicker"))
+    return (
+        f"It is not worse by more than {terms.tolerance:g} (at least {claims.low:+.3f}), and "
+        f"{share.name} on most queries (at least {share.bound:.0%}), both {sure}."
+    )
+
+
+def _describe_doubt(claims: Claims, terms: Terms, costs: tuple[Cost, Cost]) -> str:
+    if terms.objective == "quality":
+        return "No gain could be detected"
+    failed: Claim = next(claim for claim in claims.tested if not claim.holds)
+    if failed.name == "not worse":
+        return (
+            f"It could not be shown to be not worse by more than {terms.tolerance:g} (it may lose "
+            f"{max(0.0, -claims.low):.3f})"
+        )
+    what = "cheaper" if terms.objective == "cost" else "quicker"
+    before, after = costs
+    more = ""
+    if terms.objective == "cost" and after.dollars > before.dollars:
+        more = ": it costs more"
+    elif terms.objective == "cost" and before.dollars == 0:
+        more = ": neither has a price"
+    return f"It could not be shown to be {what} on most queries{more}"
+
+
+def _average(rows: Sequence[Row], clusters: Sequence[str]) -> list[float]:
+    """Return the mean score of every cluster."""
+    members: dict[str, list[float]] = {}
+    for name, row in zip(clusters, rows, strict=True):
+        members.setdefault(name, []).append(_value(row))
+    return [math.fsum(values) / len(values) for values in members.values()]
+
+
+def _measure_repeats(
+    pairs: Pairs, examples: int, terms: Terms, scoring: Scoring, missing: int
+) -> Repeats | None:
+    count = terms.repeats
+    if count < 2 or missing:
+        return None
+    runs = [
+        [pairs[place + number * examples] for number in range(count)] for place in range(examples)
+    ]
+    passed = [
+        [[scoring.is_full(_value(pair[which])) for pair in row] for row in runs]
+        for which in (0, 1)
+    ]
+    spread = split_variance([[_value(second) for _, second in row] for row in runs])
+    return Repeats(
+        count, pass_hat(passed[0], count), pass_hat(passed[1], count), spread.share_within
+    )
+
+
+def _value(row: Row) -> float:
+    assert row.score is not None
+    return row.score.value
+
+
+def _seconds(row: Row) -> float:
+    return sum(completion.latency for step in row.trace for completion in step.completions)
+
+
+def _first_failure(rows: Sequence[Row]) -> str:
+    for row in rows:
+        if row.failure is not None:
+            return f" ({row.failure.kind}: {row.failure.message})"
+    return ""
+
+
+def _break_even(certificate: Certificate, search: Cost | None) -> float | None:
+    before, after = certificate.cost_before, certificate.cost_after
+    if search is None or before is None or after is None or search.unpriced:
+        return None
+    saved = before.dollars - after.dollars
+    return search.dollars / saved if search.dollars > 0 and saved > 0 else None

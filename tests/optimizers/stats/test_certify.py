@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+import langprog as lp
+from langprog.lm import Completion, Usage
+from optimizers.evaluation.scoring import Scoring
+from optimizers.stats.certificate import Certificate
+from optimizers.stats.certify import Holdout, Terms, certify
+
+# What a model does on row n: its answer, dollars and seconds.
+Rule = Callable[[int], tuple[float, float, float]]
+
+PROGRAM = lp.Predict("x -> y: float")
+QUALITY = Terms()
+
+
+def rows(count: int, times: int = 1) -> tuple[list[lp.Example], list[str]]:
+    examples = [lp.Example(x=f"row {n}.", y=1.0) for n in range(count)] * times
+    return examples, [example.x for example in examples]
+
+
+def answer_score(example: lp.Example, prediction: lp.Prediction) -> float:
+    return float(prediction.y)
+
+
+def model(name: str, rule: Rule) -> lp.ScriptedLM:
+    def reply(request: lp.Request) -> Completion:
+        number = int(str(request.messages[-1].content).rpartition("row ")[2].partition(".")[0])
+        score, dollars, seconds = rule(number)
+        text = f"[[y]]\n{score}"
+        return Completion((text,), name, Usage(5, 5), dollars=dollars, latency=seconds)
+
+    return lp.ScriptedLM(reply, name=name)
+
+
+def examine(
+    before: Rule,
+    after: Rule,
+    count: int,
+    terms: Terms = QUALITY,
+    *,
+    times: int = 1,
+    must_pass: int = 0,
+    score_range: tuple[float, float] = (0, 1),
+) -> Certificate:
+    first, second = model("m/before", before), model("m/after", after)
+    examples, clusters = rows(count, times)
+    metric = lp.metric(range=score_range)(lambda e, p: answer_score(e, p))
+    required, _ = rows(must_pass)
+    with lp.using(lm=first, models=[second]):
+        certificate, _ = asyncio.run(
+            certify(
+                PROGRAM,
+                PROGRAM.with_parameters({"predict.model": second}),
+                Holdout(examples, clusters, required),
+                Scoring(metric),
+                terms,
+                concurrency=8,
+            )
+        )
+    return certificate
+
+
+def always(score: float, dollars: float = 0.01, seconds: float = 1.0) -> Rule:
+    return lambda number: (score, dollars, seconds)
+
+
+def test_a_large_gain_is_better() -> None:
+    found = examine(always(0), always(1), 30)
+    assert (found.verdict, found.finding) == ("certified", "better")
+    assert found.low > 0 and found.n == found.rows == 30 and found.level == 0.04
+    assert "at least" in found.reason and "96 % confidence" in found.reason
+    assert "p = " in str(found)
+
+
+def test_a_loss_is_worse_and_never_ships() -> None:
+    for accept in ("certified", "best"):
+        found = examine(always(1), always(0), 30, Terms(accept=accept))
+        assert (found.verdict, found.finding) == ("original", "worse")
+        assert "worse" in found.reason
+
+
+def test_what_cannot_be_told_ships_only_where_the_best_was_asked_for() -> None:
+    tied = examine(always(1), always(1), 30)
+    assert (tied.verdict, tied.finding) == ("original", "cannot tell")
+    best = examine(always(1), always(1), 30, Terms(accept="best"))
+    assert (best.verdict, best.finding) == ("uncertified", "cannot tell")
+
+
+def test_a_tie_is_no_win_for_not_worse() -> None:
+    cheap = always(1, 0.001)
+    terms = Terms("cost", 0.05)
+    assert terms.fewest_clusters((0, 1)) == 63
+    assert examine(always(1), cheap, 62, terms).verdict == "original"
+    found = examine(always(1), cheap, 63, terms)
+    assert (found.verdict, found.finding) == ("certified", "not worse and cheaper")
+    assert found.low >= -0.05 and "cheaper on most queries" in found.reason
+
+
+def test_a_wider_range_needs_as_many_for_the_same_share_of_it() -> None:
+    terms = Terms("cost", 0.2)
+    assert terms.fewest_clusters((1, 5)) == Terms("cost", 0.05).fewest_clusters((0, 1))
+    found = examine(always(5), always(5, 0.001), 63, terms, score_range=(1, 5))
+    assert found.verdict == "certified" and found.low >= -0.2
+
+
+def test_as_good_but_not_cheaper_is_not_what_was_asked_for() -> None:
+    for after in (always(1, 0.01), always(1, 0.02), lambda n: (1, 0.005 if n % 2 else 0.02, 1)):
+        found = examine(always(1), after, 100, Terms("cost", 0.05))
+        assert found.verdict == "original" and "cheaper" in found.reason
+    assert "it costs more" in examine(always(0), always(1, 1.0), 100, Terms("cost", 0.05)).reason
+
+
+def test_free_programs_are_not_cheaper() -> None:
+    found = examine(always(1, 0.0, 1.0), always(1, 0.0, 0.1), 100, Terms("cost", 0.05))
+    assert found.verdict == "original" and "neither has a price" in found.reason
+
+
+def test_quicker_is_about_most_queries_and_not_about_a_few_slow_ones() -> None:
+    def rarely_slow(number: int) -> tuple[float, float, float]:
+        return 1, 0.01, 500.0 if number % 10 == 0 else 1.0
+
+    terms = Terms("latency", 0.05)
+    # Its total is a hundredth, but on nine queries of ten it is slower.
+    assert examine(rarely_slow, always(1, 0.01, 1.1), 100, terms).verdict == "original"
+    assert examine(always(1), always(1, 0.01, 0.9), 100, terms).verdict == "certified"
+
+
+def test_copies_count_as_one_observation() -> None:
+    assert examine(always(0), always(1), 4, times=10).verdict == "original"
+    found = examine(always(0), always(1), 6, times=10)
+    assert found.verdict == "certified" and (found.n, found.rows) == (6, 60)
+    assert "60 holdout examples with 6 distinct inputs" in str(found)
+
+
+def test_every_cluster_weighs_the_same() -> None:
+    # One input that wins stands there 50 times, ten that lose once each.
+    examples = [lp.Example(x="row 0.", y=1.0)] * 50
+    examples += [lp.Example(x=f"row {n}.", y=1.0) for n in range(1, 11)]
+
+    def rule(win: float, lose: float) -> Rule:
+        return lambda number: (win if number == 0 else lose, 0.01, 1.0)
+
+    second = model("m/after", rule(1, 0))
+    with lp.using(lm=model("m/before", rule(0, 1)), models=[second]):
+        found, _ = asyncio.run(
+            certify(
+                PROGRAM,
+                PROGRAM.with_parameters({"predict.model": second}),
+                Holdout(examples, [example.x for example in examples]),
+                Scoring(answer_score),
+                Terms(),
+                concurrency=8,
+            )
+        )
+    assert found.difference == pytest.approx((1 - 10) / 11)
+    assert (found.wins, found.losses, found.n) == (1, 10, 11)
+
+
+def test_a_later_attempt_needs_more() -> None:
+    levels = [Terms(attempt=number).level for number in range(1, 40)]
+    assert levels[0] == 0.04 and sum(levels) < 0.05 and levels == sorted(levels, reverse=True)
+    first = examine(always(0), lambda n: (float(n < 6), 0.01, 1.0), 30)
+    second = examine(always(0), lambda n: (float(n < 6), 0.01, 1.0), 30, Terms(attempt=2))
+    assert first.verdict == "certified" and second.verdict == "original"
+    assert second.p_value == pytest.approx(first.p_value, rel=0.5)
+
+
+def test_an_example_that_must_pass_and_does_not_costs_the_certificate() -> None:
+    def fails_on_two(number: int) -> tuple[float, float, float]:
+        return float(number != 2), 0.01, 1.0
+
+    found = examine(always(0), fails_on_two, 30, must_pass=5)
+    assert found.finding == "better" and found.verdict == "original"
+    assert found.must_pass[0] == 5 and len(found.must_pass[1]) == 1
+    assert "must pass" in found.reason and "row 2." in found.reason
+    assert examine(always(0), always(1), 30, must_pass=5).verdict == "certified"
+
+
+def test_repeats_tell_chance_from_examples() -> None:
+    seen: dict[int, int] = {}
+
+    def flickers(number: int) -> tuple[float, float, float]:
+        seen[number] = seen.get(number, 0) + 1
+        return float(number % 2 == 0 or seen[number] % 2 == 0), 0.01, 1.0
+
+    found = examine(always(0), flickers, 20, Terms(repeats=2))
+    assert found.repeats is not None and found.repeats.count == 2
+    assert found.repeats.passed_after == 0.5 and found.repeats.passed_before == 0.0
+    assert 0 < found.repeats.within <= 1
+    assert found.n == found.rows == 20 and found.after is not None
+    assert found.after.mean == pytest.approx(0.75)
+    assert "all of 2 runs pass on 0% of the examples before, on 50% after" in str(found.repeats)
+
+
+def test_too_few_are_said_before_and_not_run_below_five() -> None:
+    lm = model("m/one", always(0))
+    assert Terms().explain_too_few(5, (0, 1)) is None
+    assert "at least 5" in (Terms().explain_too_few(4, (0, 1)) or "")
+    assert "at least 63" in (Terms("cost", 0.05).explain_too_few(62, (0, 1)) or "")
+    with lp.using(lm=lm):
+        found, pairs = asyncio.run(
+            certify(
+                PROGRAM, PROGRAM, Holdout(*rows(4)), Scoring(answer_score), Terms(), concurrency=1
+            )
+        )
+    assert found.verdict == "original" and lm.calls == 0 and not pairs
+
+
+def test_a_certificate_is_plain_json() -> None:
+    found = examine(always(0), always(1), 30, Terms(repeats=2), must_pass=2)
+    data = json.loads(json.dumps(found.to_json()))
+    assert data["finding"] == "better" and data["claims"][0]["name"] == "better"
+    assert data["must_pass"] == {"examples": 2, "failed": []}
+    assert data["ratios"]["dollars"] == pytest.approx(1.0)
+    assert replace(found, verdict="original") != found
