@@ -5,27 +5,46 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/installed
+INSTALLED := $(VENV)/installed
+DEVELOPING := $(VENV)/installed-dev
+PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint package clean
 
-demo: $(STAMP)
+demo: $(INSTALLED)
 	$(BIN)/langprog demo
 
-test: $(STAMP)
-	$(BIN)/python -m pytest -q
+test: $(DEVELOPING)
+	$(BIN)/python -m pytest -q --ignore=tests/house
 
-lint: $(STAMP)
+# tests/house holds rules for the tree: layers, sizes, words.
+lint: $(DEVELOPING)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/house
 
-$(STAMP): pyproject.toml
+# Wheel and sdist, each installed into an empty environment and run there.
+package: $(DEVELOPING)
+	rm -rf build dist
+	$(BIN)/python -m build --outdir dist
+	for archive in dist/*.whl dist/*.tar.gz; do \
+		rm -rf build/empty && $(PYTHON) -m venv build/empty && \
+		build/empty/bin/python $(PIP) $$archive && \
+		(cd build && empty/bin/langprog --version && empty/bin/python ../tests/installed.py) \
+		|| exit 1; \
+	done
+
+$(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "langprog needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@touch $(STAMP)
+	$(BIN)/python $(PIP) -e .
+	@touch $(INSTALLED)
+
+$(DEVELOPING): $(INSTALLED)
+	$(BIN)/python $(PIP) -e '.[dev]'
+	@touch $(DEVELOPING)
 
 clean:
 	rm -rf $(VENV) langprog-demo build dist

@@ -14,7 +14,7 @@ import pytest
 
 import langprog as lp
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 MODELS = (ROOT / "langprog" / "lm" / "README.md").read_text()
 PYTHON = re.findall(r"```python\n(.*?)```", README + MODELS, re.DOTALL)
