@@ -9,50 +9,102 @@ import typer
 from pydantic_core import to_jsonable_python
 
 from langprog.artifact import read_artifact
-from langprog.cli.batch import inputs_of, run_batch
+from langprog.batch import Batch, BatchDone, ProgramInputs, check_order, run_batch
+from langprog.cli.counting import batch_shower
 from langprog.cli.loading import writable
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal, write_json
 from langprog.errors import InputError
+from langprog.lm import Budget
 from langprog.runtime import run_sync, using
+
+Option = typer.Option
 
 
 def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     artifact: Annotated[str, typer.Argument(help="The artifact.")],
-    input_: Annotated[
-        str | None, typer.Option("--input", help="The inputs as a JSON object.")
+    input_: Annotated[str | None, Option("--input", help="The inputs as a JSON object.")] = None,
+    batch: Annotated[str | None, Option(help="Rows: JSONL, CSV, TSV or Parquet.")] = None,
+    out: Annotated[str | None, Option(help="Where a batch's results go, in any of these.")] = None,
+    format_: Annotated[
+        str | None,
+        Option("--format", help="Format of IN, and of an OUT whose suffix says none."),
     ] = None,
-    batch: Annotated[str | None, typer.Option(help="JSONL with one input a line.")] = None,
-    out: Annotated[str | None, typer.Option(help="Where a batch's results go.")] = None,
-    lm: Annotated[str | None, typer.Option(help=LM_HELP)] = None,
-    model: Annotated[list[str] | None, typer.Option(help=MODEL_HELP)] = None,
-    base_url: Annotated[str | None, typer.Option(help=BASE_URL_HELP)] = None,
-    width: Annotated[int, typer.Option(help="Rows in work at the same time.", min=1)] = 64,
+    keep: Annotated[
+        str | None, Option(help="Columns that pass through, A,B,...; id does so anyway.")
+    ] = None,
+    order: Annotated[
+        str, Option(help="arrival: as rows are done; input: as they are in IN.")
+    ] = "arrival",
+    retry_failed: Annotated[
+        bool,
+        Option(
+            "--retry-failed", help="Ask all failed rows again, not only those that never arrived."
+        ),
+    ] = False,
+    lm: Annotated[str | None, Option(help=LM_HELP)] = None,
+    model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
+    base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
+    calls: Annotated[int | None, Option(help="Most requests that a batch sends.")] = None,
+    dollars: Annotated[float | None, Option(help="Most dollars that a batch pays.")] = None,
+    width: Annotated[int, Option(help="Rows in work at the same time.", min=1)] = 64,
     allow: Annotated[
-        list[str] | None, typer.Option(help="Module that may be imported for the artifact.")
+        list[str] | None, Option(help="Module that may be imported for the artifact.")
     ] = None,
-) -> None:
+) -> int:
     """Run ARTIFACT on one input, or on a file of any size.
 
-    Every row in gives one row out, a result or a failure; a killed batch goes on where it stopped.
+    Every row in gives one row out, a result or a failure. The same command goes on where a batch
+    stopped, and asks rows again that failed for the endpoint's fault. Exit code 1: rows failed.
     """
     if (input_ is None) == (batch is None):
         raise InputError("give either --input JSON, or --batch IN together with --out OUT")
-    found = read_artifact(artifact)
+    loaded = read_artifact(artifact)
     asked = NamedModels.of(lm, model, base_url)
-    models = asked.in_place_of(found.model_names)
-    program = found.program(allow_modules=allow or [], models=models)
+    models = asked.in_place_of(loaded.model_names)
+    program = loaded.program(allow_modules=allow or [], models=models)
     asked.check_lm(program)
     with using(lm=asked.ambient):
         if input_ is not None:
-            prediction = program(**inputs_of(input_, program, "--input"))
+            prediction = program(**ProgramInputs(program).read(input_, "--input"))
             write_json(to_jsonable_python(prediction.to_dict()))
-            return
+            return 0
         if batch is None or out is None:
             raise InputError("--batch IN needs --out OUT")
-        source, target = Path(batch), writable(out, "--out")
-        run = f"{found.digest} {lm}{asked.description}"
-        done = run_sync(run_batch(program, source, target, width, run))
-    known = f", {done.found} were there already" if done.found else ""
-    said = f"{done.written} rows written{known}, {done.failed} failed"
-    Terminal(stderr=True).say(said)
+        task = Batch(
+            program,
+            Path(batch),
+            writable(out, "--out"),
+            f"{loaded.digest} {lm}{asked.description}",
+            width=width,
+            format=format_,
+            keep=tuple(name.strip() for name in (keep or "").split(",") if name.strip()),
+            order=check_order(order),
+            retry_failed=retry_failed,
+            budget=Budget(calls=calls, dollars=dollars),
+        )
+        show = batch_shower()
+        try:
+            done = run_sync(run_batch(task, show.on))
+        finally:
+            show.close()
+    _say(done, out)
+    return 1 if done.failed or done.stopped else 0
+
+
+def _say(done: BatchDone, out: str) -> None:
+    terminal = Terminal(stderr=True)
+    earlier = f", {done.earlier:,} were there already" if done.earlier else ""
+    cost = f", ${done.dollars:.4f}" if done.dollars else ""
+    terminal.say(f"{done.written:,} rows written{earlier}, {done.failed:,} failed{cost}")
+    for kind, message in done.first.items():
+        if message not in done.stopped:
+            terminal.say(f"first {kind} failure: {message}")
+    if done.stopped:
+        terminal.say(f"langprog: stopped: {done.stopped}")
+        place = f" (so far the results are in {done.unfinished})" if done.unfinished else ""
+        terminal.say(f"the same command goes on{place}")
+    elif done.again:
+        terminal.say(f"the same command asks {done.again:,} of them again")
+    if done.failed > done.again:
+        terminal.say(f"--retry-failed asks every failed row of {out} again")

@@ -9,7 +9,7 @@
 
 from langprog.evaluation.compare import Comparison, compare
 from langprog.evaluation.evaluate import aevaluate, evaluate
-from langprog.evaluation.failures import Failure, FailureKind
+from langprog.evaluation.failures import Failure, FailureKind, failure_of, stops
 from langprog.evaluation.judging import all_of, judged
 from langprog.evaluation.metrics import contains, exact, f1, numeric
 from langprog.evaluation.permutation import mcnemar_p, sign_flip_p
@@ -40,6 +40,7 @@ __all__ = [
     "evaluate",
     "exact",
     "f1",
+    "failure_of",
     "judged",
     "looks_secret",
     "mcnemar_p",
@@ -50,5 +51,6 @@ __all__ = [
     "quantile",
     "redacted",
     "sign_flip_p",
+    "stops",
     "student_quantile",
 ]

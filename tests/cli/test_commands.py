@@ -246,15 +246,15 @@ def test_every_row_in_gives_one_row_out(place: Path) -> None:
     text[5] = '{"subject": "no ticket"}'
     text[6] = "not json"
     (place / "in.jsonl").write_text("\n".join(text) + "\n")
-    assert run(command) == 0
+    assert run([*command, "--order", "input"]) == 1
     rows = results(place)
-    assert len(rows) == 12
+    assert [row["row"] for row in rows] == [*range(1, 13)]
     assert ["failure" in row for row in rows] == [i in (5, 6) for i in range(12)]
     assert rows[0]["outputs"] == {"team": "billing"}
 
 
 def test_a_batch_goes_on_behind_a_torn_line(place: Path) -> None:
-    command = batch(place, 9)
+    command = [*batch(place, 9), "--order", "input"]
     assert run(command) == 0
     whole = (place / "o.jsonl").read_bytes()
     lines = whole.splitlines(keepends=True)
@@ -302,7 +302,7 @@ def test_rows_that_are_no_text_are_rows_too(place: Path) -> None:
         b"7",
     ]
     (place / "in.jsonl").write_bytes(b"\n".join(rows) + b"\n")
-    assert run(command) == 0
+    assert run([*command, "--order", "input"]) == 1
     found = results(place)
     assert ["outputs" in row for row in found] == [True, False, False, False]
     assert "not UTF-8" in found[1]["failure"]["message"]

@@ -10,6 +10,7 @@ import optimizers
 ROOMS = [
     "adapters",
     "artifact",
+    "batch",
     "cli",
     "evaluation",
     "lm",
