@@ -88,7 +88,7 @@ def finish(target: Target, results: ResultFile, outputs: tuple[str, ...], order:
     """
     records = partial(_in_order, results) if order == "input" else results.records
     if not target.is_jsonl:
-        write_table(target.path, target.format, records, [*target.keep, *outputs])
+        write_table(target.path, target.format, records, target.keep, outputs)
         results.path.unlink()
     elif order == "input" and not _is_ordered(results):
         write_whole(target.path, map(line_of, records()))

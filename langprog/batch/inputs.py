@@ -113,6 +113,6 @@ def plain(values: Mapping[str, Any]) -> Any:
         ValueError: One has no JSON form.
     """
     try:
-        return to_jsonable_python(values, inf_nan_mode="strings")
+        return to_jsonable_python(values)
     except PydanticSerializationError as error:
         raise ValueError(f"a value has no JSON form: {error}") from None

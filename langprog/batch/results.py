@@ -8,6 +8,7 @@ so that a killed run loses what was under way and nothing else.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from array import array
@@ -99,6 +100,7 @@ class ResultFile:
     ) -> None:
         self.path, self._shown, self._retry = path, shown, retry
         self.copied = copied
+        self._broken: OSError | None = None
         self._fd = _opened(path, shown)
         try:
             self.earlier = self._scan()
@@ -186,7 +188,13 @@ class ResultFile:
         Raises:
             OSError: The disk is full, say.
         """
-        _write_all(self._fd, [b"".join(map(line_of, records))])
+        if self._broken is not None:
+            raise self._broken  # or the line would go on where another one broke off
+        try:
+            _write_all(self._fd, [b"".join(map(line_of, records))])
+        except OSError as error:
+            self._broken = error
+            raise
 
     def sync(self) -> None:
         """Wait until what was written outlives a power failure."""
@@ -232,11 +240,23 @@ def failure_kind(record: Mapping[str, Any]) -> str | None:
 
 def line_of(record: Mapping[str, Any]) -> bytes:
     """Return a record as a line, readable but for half characters of a reply."""
-    text = json.dumps(record, ensure_ascii=False)
+    try:
+        text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return line_of(_finite(record))
     try:
         return f"{text}\n".encode()
     except UnicodeEncodeError:
         return f"{json.dumps(record)}\n".encode()
+
+
+def _finite(value: Any) -> Any:
+    """Return JSON data with a text in the place of each number that JSON does not have."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"nan": "NaN", "inf": "Infinity"}.get(str(value), "-Infinity")
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list) else value
 
 
 def _may_be_damaged(line: bytes) -> bool:

@@ -41,24 +41,28 @@ def check_columns(kept: Iterable[str], outputs: Iterable[str]) -> None:
             )
 
 
-def write_table(path: Path, form: Format, records: Records, columns: list[str]) -> None:
+def write_table(
+    path: Path, form: Format, records: Records, kept: Iterable[str], outputs: Iterable[str]
+) -> None:
     """Write records as a table.
 
     Args:
         path: The file; it is replaced.
         form: csv, tsv or parquet.
         records: Gives the records, any number of times.
-        columns: Columns that are there whatever the records hold: what passes through, outputs.
+        kept: Columns that pass through; those that no record has are left out.
+        outputs: Outputs that are there whatever the records hold.
 
     Raises:
         InputError: pyarrow is not installed.
         OSError: It cannot be written; the file is as it was.
     """
+    present: dict[str, None] = {}
+    answered = dict.fromkeys(outputs)
     for record in records():
-        for name in record.get("outputs", ()):
-            if name not in columns:
-                columns = [*columns, name]
-    names = [*FIRST, *columns, *LAST]
+        present.update(dict.fromkeys(record))
+        answered.update(dict.fromkeys(record.get("outputs", ())))
+    names = [*FIRST, *(name for name in kept if name in present), *answered, *LAST]
     if form == "parquet":
         _write_parquet(path, records, names)
     else:
