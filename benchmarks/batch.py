@@ -33,6 +33,8 @@ from langprog.lm import OpenAICompatible
 
 WIDTH = 64
 MOST_MEMORY = 300
+# Different ones among the rows that repeat.
+QUESTIONS = 2000
 # Tokens that a server keeps of prompts; vLLM on one large GPU keeps some hundred thousand.
 KEPT_TOKENS = 100_000
 PRODUCTS, REVIEWS = 1000, 20_000
@@ -55,12 +57,19 @@ class Ran:
     said: str
 
 
-def write_rows(path: Path, rows: int) -> None:
-    """Write rows, each with a number of its own, in an order that shares little."""
+def write_rows(path: Path, rows: int, questions: int | None = None) -> None:
+    """Write rows in an order that shares little.
+
+    Args:
+        path: The file.
+        rows: How many.
+        questions: Different ones; as many as rows if left out.
+    """
     with path.open("w", encoding="utf-8") as file:
         for number in range(rows):
-            topic = (number * 7919) % 1009
-            question = f"About topic {topic}: what is to be said of case {number}?"
+            case = number % (questions or rows)
+            topic = (case * 7919) % 1009
+            question = f"About topic {topic}: what is to be said of case {case}?"
             file.write(json.dumps({"id": number, "question": question}) + "\n")
 
 
@@ -235,14 +244,16 @@ def prefix_rows() -> Iterator[tuple[str, str]]:
 # --- the whole -----------------------------------------------------------------------------------
 
 
-def large_row(name: str, folder: Path, rows: int, kills: int, *, cache: str) -> tuple[str, ...]:
+def large_row(
+    folder: Path, rows: int, kills: int, *, cache: str, questions: int | None = None
+) -> tuple[str, ...]:
     """Run a batch of ``rows`` rows with kills; return its figures."""
-    write_rows(folder / "in.jsonl", rows)
+    write_rows(folder / "in.jsonl", rows, questions)
     (folder / "out.jsonl").unlink(missing_ok=True)
     size = (folder / "in.jsonl").stat().st_size * 2
     runs = []
     with canned_endpoint() as url:
-        rng = random.Random(name)
+        rng = random.Random(rows)
         for number in range(kills + 1):
             part = int(size / (kills + 1) * rng.uniform(0.5, 1.0)) if number < kills else 0
             runs.append(run_once(folder, url, cache=cache, kill_at=part))
@@ -250,11 +261,12 @@ def large_row(name: str, folder: Path, rows: int, kills: int, *, cache: str) -> 
     wrong = checked(folder, rows)
     memory = max(ran.memory for ran in runs)
     return (
-        name,
+        "off" if cache == "off" else "on",
         f"{rows:,}",
+        f"{questions or rows:,}",
         str(sum(ran.code < 0 for ran in runs)),
         wrong or "every row once",
-        f"{asked - rows:,} of at most {kills * WIDTH}",
+        f"{asked - (questions or rows):,} of at most {kills * WIDTH}",
         f"{memory:.0f} MB",
         f"{sum(ran.seconds for ran in runs):,.0f} s",
     )
@@ -292,6 +304,7 @@ def main(arguments: list[str]) -> None:
     """Measure and publish."""
     parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.batch")
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--repeated", type=int, default=1_000_000, help="rows that repeat")
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--calls", type=int, default=20_000, help="of each round")
@@ -300,7 +313,16 @@ def main(arguments: list[str]) -> None:
     default = Path(tempfile.gettempdir()) / f"langprog-batch-{options.rows}.json"
     kept = Checkpoint(options.checkpoint or default)
     large: list[tuple[str, ...]] = [
-        ("cache", "rows", "kills", "output", "requests sent again", "most memory", "time")
+        (
+            "cache",
+            "rows",
+            "questions",
+            "kills",
+            "output",
+            "requests sent again",
+            "most memory",
+            "time",
+        )
     ]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -310,9 +332,16 @@ def main(arguments: list[str]) -> None:
             place = "off" if cache == "off" else str(folder / "cache")
 
             def run(cache: str = cache, place: str = place) -> tuple[str, ...]:
-                return large_row(cache, folder, options.rows, options.kills, cache=place)
+                return large_row(folder, options.rows, options.kills, cache=place)
 
             large.append(tuple(kept.measured(cache, run)))
+        repeated = kept.measured(
+            "repeated",
+            lambda: large_row(
+                folder, options.repeated, options.kills, cache="off", questions=QUESTIONS
+            ),
+        )
+        large.append(tuple(repeated))
         rates = kept.measured(
             "rates", lambda: measure_rates(folder, options.rounds, options.calls)
         )
@@ -333,10 +362,10 @@ def _report(
     prefixes = [("order", "prompt tokens that a server still has"), *map(tuple, shares)]
     return (
         "# Batches\n\n"
-        f"`python -m benchmarks.batch --rows {options.rows} --kills {options.kills} --rounds "
-        f"{options.rounds} --calls {options.calls}`; {machine()}; "
-        f"{versions('langprog', 'aiohttp')}; `langprog run --batch` on a canned endpoint on "
-        f"loopback, width {WIDTH}.\n\n"
+        f"`python -m benchmarks.batch --rows {options.rows} --repeated {options.repeated} "
+        f"--kills {options.kills} --rounds {options.rounds} --calls {options.calls}`; "
+        f"{machine()}; {versions('langprog', 'aiohttp')}; `langprog run --batch` on a canned "
+        f"endpoint on loopback, width {WIDTH}.\n\n"
         f"{table(large)}\n\n"
         f"Memory is the most that any of the processes had; below {MOST_MEMORY} MB is the aim. "
         "A killed run (kill -9) goes on with the same command; what was under way is asked "

@@ -61,7 +61,7 @@ class Lines:
         now = time.monotonic()
         if self._due is None:
             self._due = now + FIRST_LINE
-        if now >= self._due:
+        if now >= self._due and progress.done != progress.total:
             self._due = now + NEXT_LINE
             self._terminal.say(line_of(progress))
 

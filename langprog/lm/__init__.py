@@ -8,6 +8,7 @@
 - ``capabilities``: what a model is known to be able to do.
 - ``budget``: caps, and ledgers of what is spent. ``price``, ``price_list``: what tokens
   cost. ``server``: models behind an endpoint.
+- ``secrecy``: keys and tokens, out of what is kept or shown. ``admission``: what a server takes.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
 - ``model_ref``: a model as a program holds it, bound to the object that was handed over.
 
@@ -29,7 +30,6 @@ from langprog.lm.model_ref import (
     checked_lm,
     model_from,
     model_name,
-    public_address,
     same_model,
 )
 from langprog.lm.openai_compatible import OpenAICompatible
@@ -51,6 +51,7 @@ from langprog.lm.recording import CallMemo, Recorded
 from langprog.lm.refusals import Setting
 from langprog.lm.retry import Retry
 from langprog.lm.scripted import ScriptedLM
+from langprog.lm.secrecy import public_address
 from langprog.lm.server import Server
 from langprog.lm.streaming import (
     Completed,
