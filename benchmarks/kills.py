@@ -64,7 +64,7 @@ def report_of(text: str) -> Any:
 
 EVALUATION = ("eval", "a.json", "--data", "in.jsonl", "--metric", "exact:answer", "--json")
 BATCH = ("run", "a.json", "--batch", "in.jsonl", "--out")
-# Each with the part of the kills that it gets: a half of those of batches.
+# Each with what its kills are divided by: the two kinds of batch share theirs.
 KILLED: Mapping[Command, int] = MappingProxyType(
     {
         Command("eval", EVALUATION, "cache", lambda folder, said: report_of(said)): 1,
