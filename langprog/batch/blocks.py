@@ -46,6 +46,15 @@ class Group:
     problem: str = ""
 
 
+@dataclass(slots=True)
+class _First:
+    """A group at the beginning, which grows as long as rows ask the same."""
+
+    text: str
+    rows: list[Row]
+    problem: str
+
+
 class Blocks:
     """Reads a source block by block.
 
@@ -89,7 +98,7 @@ class Blocks:
         """
         if self.ended:
             return None
-        first: list[Group] = []
+        first: dict[str, _First] = {}
         sort = ExternalSort()
         begins = self.read == 0
         for number, row in self._rows:
@@ -97,8 +106,12 @@ class Blocks:
             text, problem, kept, key = self._asked(row)
             if self._is_done(number, key):
                 continue
-            if begins and len(first) < FIRST:
-                first.append(Group(text, ((number, key, kept),), problem))
+            name = text or f"!{number}"
+            same = first.get(name)
+            if begins and same is None and len(first) < FIRST:
+                first[name] = _First(text, [(number, key, kept)], problem)
+            elif same is not None and len(same.rows) < TOGETHER:
+                same.rows.append((number, key, kept))
             else:
                 # What cannot be asked comes last, or it would look as if most rows failed.
                 sort.add([problem != "", text, number, key, kept, problem], len(text) + _BESIDE)
@@ -109,7 +122,8 @@ class Blocks:
         if self._sort is not None:
             self._sort.close()
         self._sort = sort
-        return _chained(first, sort)
+        groups = [Group(each.text, tuple(each.rows), each.problem) for each in first.values()]
+        return _chained(groups, sort)
 
     def _end(self) -> None:
         self.ended = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -26,6 +27,8 @@ from langprog.runtime import using
 Order = Literal["arrival", "input"]
 # Seconds between two reports of progress, and after which results outlive a power failure.
 _TOLD, _SYNCED = 0.1, 1.0
+# Groups of rows that wait for an answer that is under way.
+_FOLLOWERS = 256
 # Rows that a key is refused for before the run ends, where none was answered.
 _REFUSALS = 8
 
@@ -120,7 +123,9 @@ async def run_batch(batch: Batch, on_progress: OnProgress | None = None) -> Batc
     named = None if batch.format is None else format_named(batch.format)
     form = named or format_of(batch.source, "--batch")
     source = Source(batch.source, form, (*inputs.names, *keep))
-    target = Target(batch.target, format_of(batch.target, "--out", named=named), keep)
+    # A link stays one: the file that it points to is replaced.
+    place = Path(os.path.realpath(batch.target))
+    target = Target(place, format_of(batch.target, "--out", named=named), keep)
     source.check((*inputs.required, *batch.keep))
     check_target(target, source, inputs.outputs)
     results = prepare(target, _again(batch))
@@ -161,6 +166,9 @@ class _Run:
         # Answers that further rows may share: those of the first rows, and the latest one.
         self._shared: dict[str, asyncio.Future[Outcome]] = {}
         self._latest: tuple[str, asyncio.Future[Outcome]] | None = None
+        self._followers: asyncio.Queue[tuple[Group, asyncio.Future[Outcome]] | None] = (
+            asyncio.Queue(_FOLLOWERS)
+        )
         self._doubtful: list[tuple[Group, Outcome]] | None = []
         self._priced = True
         self._started = self._told = self._synced = 0.0
@@ -174,7 +182,9 @@ class _Run:
             self._groups = first or iter(())
             self._started = self._synced = time.monotonic()
             with using(budget=self._ledger):
-                workers = [asyncio.create_task(self._work()) for _ in range(self.batch.width)]
+                workers += [asyncio.create_task(self._work()) for _ in range(self.batch.width)]
+                ending = asyncio.create_task(self._end(tuple(workers)))
+                workers += [ending, asyncio.create_task(self._follow())]
                 await asyncio.gather(*workers)
             self._settle_doubts(end=True)
             return ""
@@ -189,8 +199,23 @@ class _Run:
 
     async def _work(self) -> None:
         while (group := await self._next()) is not None:
-            outcome = await self._outcome(group)
-            self._note(group, outcome)
+            shared = self._shared_by(group)
+            if shared is None:
+                self._note(group, await self._outcome(group))
+            elif shared.done():
+                self._note(group, shared.result())
+            else:
+                await self._followers.put((group, shared))
+
+    async def _follow(self) -> None:
+        """Write rows that wait for the answer to others, so that no worker has to wait."""
+        while (waiting := await self._followers.get()) is not None:
+            group, shared = waiting
+            self._note(group, await asyncio.shield(shared))
+
+    async def _end(self, workers: tuple[asyncio.Task[None], ...]) -> None:
+        await asyncio.gather(*workers)
+        await self._followers.put(None)
 
     async def _next(self) -> Group | None:
         async with self._feed:
@@ -203,14 +228,18 @@ class _Run:
                     return None
                 self._groups = block
 
-    async def _outcome(self, group: Group) -> Outcome:
+    def _shared_by(self, group: Group) -> asyncio.Future[Outcome] | None:
+        """Return the answer to the same question, where that was asked lately."""
         if group.problem:
-            return Outcome(kind="input", message=group.problem)
+            return None
         shared = self._shared.get(group.text)
         if shared is None and self._latest is not None and self._latest[0] == group.text:
             shared = self._latest[1]
-        if shared is not None:
-            return await asyncio.shield(shared)
+        return shared
+
+    async def _outcome(self, group: Group) -> Outcome:
+        if group.problem:
+            return Outcome(kind="input", message=group.problem)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._latest = group.text, future
         if len(self._shared) < FIRST:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from langprog.batch.formats import Format
-from langprog.batch.results import ResultFile, line_of, write_whole
+from langprog.batch.results import ResultFile, line_of, remove_unfinished, write_whole
 from langprog.batch.sorting import ExternalSort
 from langprog.batch.sources import Source, parquet_library
 from langprog.batch.tables import check_columns, records_of, write_table
@@ -59,6 +59,8 @@ def check_target(target: Target, source: Source, outputs: tuple[str, ...]) -> No
     for path in (target.path, target.appended):
         if path.exists() and path.samefile(source.path):
             raise InputError(f"--out: {path} is the file given as --batch: name another one")
+        if path.exists() and not path.is_file():
+            raise InputError(f"--out: {path} is not a plain file: name one")
     if not target.is_jsonl:
         check_columns(target.keep, outputs)
     if target.format == "parquet":
@@ -77,7 +79,11 @@ def prepare(target: Target, retry: Callable[[str], bool]) -> ResultFile:
     if copied:
         # Read in full before the file is made: what is no table of results stays alone.
         write_whole(appended, map(line_of, records_of(target.as_source(), target.keep)))
-    return ResultFile(appended, target.path, retry, copied=copied)
+    results = ResultFile(appended, target.path, retry, copied=copied)
+    # Whoever holds the lock knows that nobody writes these any more.
+    for path in {target.path, appended}:
+        remove_unfinished(path)
+    return results
 
 
 def finish(target: Target, results: ResultFile, outputs: tuple[str, ...], order: str) -> None:

@@ -290,6 +290,13 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.new")
 
 
+def remove_unfinished(path: Path) -> None:
+    """Remove what processes that were killed left of new versions of a file."""
+    for left in path.parent.iterdir():
+        if left.name.startswith(f".{path.name}.") and left.name.endswith(".new"):
+            left.unlink(missing_ok=True)
+
+
 def write_whole(path: Path, lines: Iterable[bytes]) -> None:
     """Write a file in one step: it is there in full, or as it was before.
 
@@ -300,6 +307,8 @@ def write_whole(path: Path, lines: Iterable[bytes]) -> None:
     try:
         fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         try:
+            if path.exists():
+                os.chmod(beside, path.stat().st_mode & 0o777)
             _write_all(fd, lines)
             os.fsync(fd)
         finally:

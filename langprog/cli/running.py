@@ -45,8 +45,8 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     lm: Annotated[str | None, Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
-    calls: Annotated[int | None, Option(help="Most requests that a batch sends.")] = None,
-    dollars: Annotated[float | None, Option(help="Most dollars that a batch pays.")] = None,
+    calls: Annotated[int | None, Option(help="Most requests sent.")] = None,
+    dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
     width: Annotated[int, Option(help="Rows in work at the same time.", min=1)] = 64,
     allow: Annotated[
         list[str] | None, Option(help="Module that may be imported for the artifact.")
@@ -59,14 +59,20 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     """
     if (input_ is None) == (batch is None):
         raise InputError("give either --input JSON, or --batch IN together with --out OUT")
+    if input_ is not None:
+        for option, value in (("out", out), ("format", format_), ("keep", keep)):
+            if value is not None:
+                raise InputError(f"--{option} is for --batch, not for --input")
     loaded = read_artifact(artifact)
     asked = NamedModels.of(lm, model, base_url)
     models = asked.in_place_of(loaded.model_names)
     program = loaded.program(allow_modules=allow or [], models=models)
     asked.check_lm(program)
+    budget = Budget(calls=calls, dollars=dollars)
     with using(lm=asked.ambient):
         if input_ is not None:
-            prediction = program(**ProgramInputs(program).read(input_, "--input"))
+            with using(budget=budget):
+                prediction = program(**ProgramInputs(program).read(input_, "--input"))
             write_json(to_jsonable_python(prediction.to_dict()))
             return 0
         if batch is None or out is None:
@@ -81,7 +87,7 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
             keep=tuple(name.strip() for name in (keep or "").split(",") if name.strip()),
             order=check_order(order),
             retry_failed=retry_failed,
-            budget=Budget(calls=calls, dollars=dollars),
+            budget=budget,
         )
         show = batch_shower()
         try:

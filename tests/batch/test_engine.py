@@ -264,6 +264,33 @@ def test_a_slow_row_holds_nobody_up(place: Place, width: int) -> None:
     assert not others or place.results[-1]["row"] == 2
 
 
+def test_rows_that_wait_for_a_slow_one_hold_nobody_up_either(place: Place) -> None:
+    gate = asyncio.Event()
+
+    class Slow(lp.ScriptedLM):
+        async def complete(self, request: lp.Request) -> lp.Completion:
+            if question_in(request) == "b slow":
+                await gate.wait()
+            return await super().complete(request)
+
+    place.model = Slow(place._answer, name="test/model")
+    questions = ["b slow"] * 3000 + [f"c {number}" for number in range(200)]
+    place.rows(*questions)
+
+    async def work() -> None:
+        batch = Batch(place.program, place.source, place.target, "one", width=2)
+        with lp.using(lm=place.model):
+            task = asyncio.create_task(run_batch(batch))
+            while not task.done() and written(place) < 200:
+                await asyncio.sleep(0)
+            assert set(place.answers) == {*range(3001, 3201)}
+            gate.set()
+            await task
+
+    asyncio.run(asyncio.wait_for(work(), 60))
+    assert len(place.results) == 3200 and place.asked.count("b slow") == 1
+
+
 def written(place: Place) -> int:
     return place.target.read_bytes().count(b"\n") if place.target.exists() else 0
 

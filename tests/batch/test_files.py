@@ -359,6 +359,24 @@ def test_an_output_keeps_its_permissions(place: Place) -> None:
     assert place.target.stat().st_mode & 0o777 == 0o640
 
 
+def test_a_link_stays_a_link_and_leftovers_go(place: Place) -> None:
+    real = place.folder / "real.jsonl"
+    place.target.symlink_to(real)
+    (place.folder / ".real.jsonl.123.new").write_text("left by a process that was killed")
+    place.rows("b", "a")
+    place.run(order="input")
+    assert place.target.is_symlink() and len(real.read_text().splitlines()) == 2
+    names = sorted(path.name for path in place.folder.iterdir())
+    assert names == ["in.jsonl", "out.jsonl", "real.jsonl"]
+
+
+def test_what_is_not_a_plain_file_is_refused(place: Place) -> None:
+    place.rows("a")
+    place.target = Path("/dev/null")
+    with pytest.raises(InputError, match="not a plain file"):
+        place.run(format="jsonl")
+
+
 def test_an_output_that_is_being_written_is_refused(place: Place) -> None:
     whole = whole_output(place)
     holder = ResultFile(place.target, place.target, lambda kind: False)
