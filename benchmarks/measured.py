@@ -117,8 +117,8 @@ def publish(name: str, text: str, *, keep: str = "") -> None:
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.md"
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    _, found, rest = before.partition(keep) if keep else ("", "", "")
-    kept = f"\n{found}{rest}" if found else ""
+    start = before.find(keep) if keep else -1
+    kept = f"\n{before[start:]}" if start >= 0 else ""
     path.write_text(f"{text}\n{kept}", encoding="utf-8")
 
 

@@ -77,7 +77,7 @@ def prepare(target: Target, retry: Callable[[str], bool]) -> ResultFile:
     begun = appended.exists() and appended.stat().st_size > 0
     copied = not target.is_jsonl and target.path.exists() and not begun
     if copied:
-        # Read in full before the file is made: what is no table of results stays alone.
+        # Read in full before the file is made: a file of something else is left alone.
         write_whole(appended, map(line_of, records_of(target.as_source(), target.keep)))
     results = ResultFile(appended, target.path, retry, copied=copied)
     # Whoever holds the lock knows that nobody writes these any more.

@@ -133,7 +133,7 @@ class ResultFile:
         """Yield each line with its number and record; ``None`` where it was damaged.
 
         Raises:
-            InputError: A line is none of ours, nor what became of one.
+            InputError: A line is not one of ours, nor the remains of one.
         """
         with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):

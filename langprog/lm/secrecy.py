@@ -59,7 +59,7 @@ def credentials_in(values: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def is_distinct(credential: str) -> bool:
-    """Return whether a credential is none of the words that a reply may hold by itself.
+    """Return whether a credential is distinct enough that no reply holds it by chance.
 
     Servers without keys are given ``none``, ``not-needed``, ``anything``.
     """

@@ -137,7 +137,7 @@ def test_words_that_stand_for_no_key_change_no_reply(key: str) -> None:
     assert asyncio.run(run()) == f"it is {key}."
 
 
-def test_a_header_that_is_no_credential_changes_no_reply() -> None:
+def test_a_header_that_is_not_a_credential_changes_no_reply() -> None:
     async def run() -> str:
         title = "my application number 1"
         async with client(says(good(choice(title))), headers={"X-Title": title}) as (model, _):
