@@ -337,9 +337,7 @@ def main(arguments: list[str]) -> None:
             large.append(tuple(kept.measured(cache, run)))
         repeated = kept.measured(
             "repeated",
-            lambda: large_row(
-                folder, options.repeated, options.kills, cache="off", questions=QUESTIONS
-            ),
+            lambda: large_row(folder, options.repeated, 0, cache="off", questions=QUESTIONS),
         )
         large.append(tuple(repeated))
         rates = kept.measured(

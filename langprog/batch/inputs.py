@@ -16,6 +16,9 @@ from langprog.modules import Module
 from langprog.signature import FieldSpec
 from langprog.strict_json import strict_json
 
+# Made once: json.dumps makes an encoder with each call that has options.
+_TEXT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 @dataclass(frozen=True)
 class ProgramInputs:
@@ -66,7 +69,7 @@ class ProgramInputs:
             ValueError: A value has no JSON form.
         """
         chosen = {name: values[name] for name in self.names if name in values}
-        return json.dumps(plain(chosen), ensure_ascii=False, separators=(",", ":"))
+        return _TEXT.encode(plain(chosen))
 
     def values_of(self, text: str, *, textual: bool) -> dict[str, Any]:
         """Return the inputs that a text of :meth:`text_of` stands for.

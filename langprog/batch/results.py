@@ -30,6 +30,7 @@ KEY_LENGTH = 16
 RESERVED = ("key", "row", "outputs", "failure")
 _BLOCK = 4096
 _MOST_ROWS = 2**48
+_LINE = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 class DoneRows:
@@ -241,7 +242,7 @@ def failure_kind(record: Mapping[str, Any]) -> str | None:
 def line_of(record: Mapping[str, Any]) -> bytes:
     """Return a record as a line, readable but for half characters of a reply."""
     try:
-        text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+        text = _LINE.encode(record)
     except ValueError:
         return line_of(_finite(record))
     try:

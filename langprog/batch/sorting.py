@@ -12,6 +12,7 @@ from typing import IO, Any
 # What is sorted in memory; of Python's objects it takes some three times the bytes of its text.
 MOST_ROWS = 50_000
 MOST_BYTES = 16 * 2**20
+_LINE = json.JSONEncoder(separators=(",", ":"))
 
 
 class ExternalSort:
@@ -52,7 +53,7 @@ class ExternalSort:
         self._runs.append(run)
         self._rows.sort()
         for row in self._rows:
-            run.write(json.dumps(row, separators=(",", ":")).encode())
+            run.write(_LINE.encode(row).encode())
             run.write(b"\n")
         run.seek(0)
         self._rows, self._size = [], 0
