@@ -1,6 +1,8 @@
 # Two commands do everything on a machine with python3 >= 3.11 and make:
 #   make demo   installs, then runs the whole journey on the embedded model
 #   make test   installs, then runs the tests
+# and one is for every night:
+#   make nightly   artifacts that were changed (other ones each night), and kills at random moments
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +11,10 @@ INSTALLED := $(VENV)/installed
 DEVELOPING := $(VENV)/installed-dev
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint package clean
+MUTANTS ?= 100000
+NIGHT := $(shell date -u +%Y%m%d)
+
+.PHONY: demo test lint package nightly clean
 
 demo: $(INSTALLED)
 	$(BIN)/langprog demo
@@ -34,6 +39,10 @@ package: $(DEVELOPING)
 		(cd build && empty/bin/langprog --version && empty/bin/python ../tests/installed.py) \
 		|| exit 1; \
 	done
+
+nightly: $(DEVELOPING)
+	$(BIN)/python -m benchmarks.fuzz_artifacts --night --seed $(NIGHT) --mutants $(MUTANTS)
+	$(BIN)/python -m benchmarks.kills
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

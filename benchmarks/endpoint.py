@@ -10,6 +10,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -49,10 +50,21 @@ async def _serve(latency: float) -> None:
     )
     reply = head.encode() + body
 
+    asked = 0
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
         try:
             while True:
                 request = await reader.readuntil(b"\r\n\r\n")
+                if request.startswith(b"GET"):
+                    number = str(asked)
+                    length = len(number)
+                    writer.write(
+                        f"HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n{number}".encode()
+                    )
+                    break
+                asked += 1
                 length = 0
                 for line in request.split(b"\r\n"):
                     if line.lower().startswith(b"content-length:"):
@@ -63,7 +75,8 @@ async def _serve(latency: float) -> None:
                 writer.write(reply)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+            pass
+        writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=BACKLOG)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
@@ -74,7 +87,7 @@ async def _serve(latency: float) -> None:
 
 @contextmanager
 def canned_endpoint(latency: float = 0.0) -> Iterator[str]:
-    """Run the endpoint in another process; yields its base URL.
+    """Run the endpoint in another process; yields its base URL. :func:`requests_to` counts.
 
     Args:
         latency: Seconds from a request to its reply.
@@ -90,6 +103,12 @@ def canned_endpoint(latency: float = 0.0) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+
+
+def requests_to(url: str) -> int:
+    """Return how many completions an endpoint was asked for."""
+    with urllib.request.urlopen(url) as reply:
+        return int(reply.read())
 
 
 if __name__ == "__main__":

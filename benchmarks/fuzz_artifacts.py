@@ -4,7 +4,8 @@ Usage: python -m benchmarks.fuzz_artifacts [--mutants 1000000] [--seed 0] [--wor
 
 A mutant either loads and renders its prompts, or raises an ArtifactError of one clean line (on
 use: any error of langprog's). The run goes on where it was stopped: what is done stands in the
-checkpoint. ``--show N`` judges the mutant N alone and prints it.
+checkpoint. ``--show N`` judges the mutant N alone and prints it. ``--night`` is for every night
+(``make nightly``): a seed of its own, and what came of it goes to results/fuzz_nights.csv.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from typing import Any
 
 from benchmarks.fuzz_judge import LONGEST, Watch, judged, learn, peak_memory
 from benchmarks.fuzz_mutants import mutant, originals
-from benchmarks.measured import machine, publish, table, versions
+from benchmarks.measured import RESULTS, machine, publish, table, versions
 
 CHUNK = 500
+NIGHTS = "seed,mutants,troubles,megabytes"
 _CHUNKS_OF_A_PROCESS = 20
 
 
@@ -184,6 +186,21 @@ def _report(tally: Tally, seed: int) -> str:
     return "\n".join([text, "", *told[:50]]).rstrip()
 
 
+def _end_night(tally: Tally, seed: int) -> int:
+    """Add a night to those before it; returns 1 where a mutant did what none may."""
+    path = RESULTS / "fuzz_nights.csv"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else [NIGHTS]
+    kept = [line for line in lines if line.split(",")[0] != str(seed)]
+    night = [seed, tally.outcomes.total(), len(tally.troubles), round(tally.memory)]
+    kept.append(",".join(map(str, night)))
+    path.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    total = sum(int(line.split(",")[1]) for line in kept[1:])
+    for number, words in sorted(tally.troubles.items()):
+        sys.stdout.write(f"mutant {number} of seed {seed}: {words}\n")
+    sys.stdout.write(f"{night[1]:,} mutants, {night[2]} troubles; {total:,} in all nights\n")
+    return int(bool(tally.troubles))
+
+
 def _show(seed: int, number: int) -> None:
     watch = Watch()
     learn(watch)
@@ -203,6 +220,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--checkpoint", type=Path, help="by default in the temporary folder")
     parser.add_argument("--show", type=int, help="judge this mutant alone")
     parser.add_argument("--report", action="store_true", help="publish what the checkpoint has")
+    parser.add_argument("--night", action="store_true", help="add to the nights; 1 for trouble")
     parser.add_argument("--chunks", type=int, nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--size", type=int, default=CHUNK, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -216,6 +234,8 @@ def main(arguments: list[str]) -> None:
     run = Run(options.seed, options.mutants, options.checkpoint or default)
     if not options.report:
         run.start(options.workers)
+    if options.night:
+        sys.exit(_end_night(run.tally, options.seed))
     publish("fuzz_artifacts", _report(run.tally, options.seed))
 
 

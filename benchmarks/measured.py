@@ -105,8 +105,33 @@ def table(rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join(lines)
 
 
-def publish(name: str, text: str) -> None:
-    """Print a result and keep it in ``benchmarks/results``."""
+def publish(name: str, text: str, *, keep: str = "") -> None:
+    """Print a result and keep it in ``benchmarks/results``.
+
+    Args:
+        name: The file, without its suffix.
+        text: What it says.
+        keep: A heading of the file; what stands from there on stays.
+    """
     sys.stdout.write(text + "\n")
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.md").write_text(text + "\n", encoding="utf-8")
+    path = RESULTS / f"{name}.md"
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    start = before.find(keep) if keep else -1
+    kept = f"\n{before[start:]}" if start >= 0 else ""
+    path.write_text(f"{text}\n{kept}", encoding="utf-8")
+
+
+def publish_section(name: str, heading: str, text: str) -> None:
+    """Print a result and keep it at the end of a file that another measurement begins.
+
+    Args:
+        name: The file, without its suffix.
+        heading: The heading that the section has.
+        text: What it says.
+    """
+    path = RESULTS / f"{name}.md"
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    section = f"{heading}\n\n{text}\n"
+    sys.stdout.write(section)
+    path.write_text(f"{before.partition(heading)[0].rstrip()}\n\n{section}", encoding="utf-8")

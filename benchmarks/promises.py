@@ -51,6 +51,8 @@ CALLS, TOKENS_A_CALL, DOLLARS_A_CALL = (300, 2500), 250, 0.0003
 WITHIN = 1.5
 WIDTHS = (1, 4, 16, 64)
 KILL_AFTER = (1, 250)
+# The section that benchmarks.kills writes.
+COMMANDS = "## Evaluations and batches that are killed"
 
 
 @dataclass
@@ -283,6 +285,7 @@ def main(arguments: list[str]) -> None:
         "another number of examples in work, with no cache but its journal; then it is let "
         "finish. A request whose answer was under way at a kill may be sent again.\n\n"
         f"{table(kills)}",
+        keep=COMMANDS,
     )
 
 

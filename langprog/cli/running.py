@@ -9,52 +9,110 @@ import typer
 from pydantic_core import to_jsonable_python
 
 from langprog.artifact import read_artifact
-from langprog.cli.batch import inputs_of, run_batch
+from langprog.batch import Batch, BatchDone, ProgramInputs, check_order, run_batch
+from langprog.cli.counting import batch_shower
 from langprog.cli.loading import RETRIEVER_HELP, check_writable, read_retrievers
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal, write_json
 from langprog.errors import InputError
+from langprog.lm import Budget
 from langprog.runtime import run_sync, using
+
+Option = typer.Option
 
 
 def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     artifact: Annotated[str, typer.Argument(help="The artifact.")],
-    input_: Annotated[
-        str | None, typer.Option("--input", help="The inputs as a JSON object.")
+    input_: Annotated[str | None, Option("--input", help="The inputs as a JSON object.")] = None,
+    batch: Annotated[str | None, Option(help="Rows: JSONL, CSV, TSV or Parquet.")] = None,
+    out: Annotated[str | None, Option(help="Where a batch's results go, in any of these.")] = None,
+    format_: Annotated[
+        str | None,
+        Option("--format", help="Format of IN, and of an OUT whose suffix says none."),
     ] = None,
-    batch: Annotated[str | None, typer.Option(help="JSONL with one input a line.")] = None,
-    out: Annotated[str | None, typer.Option(help="Where a batch's results go.")] = None,
-    lm: Annotated[str | None, typer.Option(help=LM_HELP)] = None,
-    model: Annotated[list[str] | None, typer.Option(help=MODEL_HELP)] = None,
-    base_url: Annotated[str | None, typer.Option(help=BASE_URL_HELP)] = None,
-    width: Annotated[int, typer.Option(help="Rows in work at the same time.", min=1)] = 64,
+    keep: Annotated[
+        str | None, Option(help="Columns that pass through, A,B,...; id does so anyway.")
+    ] = None,
+    order: Annotated[
+        str, Option(help="arrival: as rows are done; input: as they are in IN.")
+    ] = "arrival",
+    retry_failed: Annotated[
+        bool,
+        Option(
+            "--retry-failed", help="Ask all failed rows again, not only those that never arrived."
+        ),
+    ] = False,
+    lm: Annotated[str | None, Option(help=LM_HELP)] = None,
+    model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
+    base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
+    calls: Annotated[int | None, Option(help="Most requests sent.")] = None,
+    dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
+    width: Annotated[int, Option(help="Rows in work at the same time.", min=1)] = 64,
     allow: Annotated[
-        list[str] | None, typer.Option(help="Module that may be imported for the artifact.")
+        list[str] | None, Option(help="Module that may be imported for the artifact.")
     ] = None,
-    retriever: Annotated[list[str] | None, typer.Option(help=RETRIEVER_HELP)] = None,
-) -> None:
+    retriever: Annotated[list[str] | None, Option(help=RETRIEVER_HELP)] = None,
+) -> int:
     """Run ARTIFACT on one input, or on a file of any size.
 
-    Every row in gives one row out, a result or a failure; a killed batch goes on where it stopped.
+    Every row in gives one row out, a result or a failure. The same command goes on where a batch
+    stopped, and asks rows again that failed for the endpoint's fault. Exit code 1: rows failed.
     """
     if (input_ is None) == (batch is None):
         raise InputError("give either --input JSON, or --batch IN together with --out OUT")
-    found = read_artifact(artifact)
+    if input_ is not None:
+        for option, value in (("out", out), ("format", format_), ("keep", keep)):
+            if value is not None:
+                raise InputError(f"--{option} is for --batch, not for --input")
+    loaded = read_artifact(artifact)
     asked = NamedModels.of(lm, model, base_url)
-    models = asked.replacements_for(found.model_names)
+    models = asked.replacements_for(loaded.model_names)
     handed = read_retrievers(retriever or [])
-    program = found.program(allow_modules=allow or [], models=models, retrievers=handed)
+    program = loaded.program(allow_modules=allow or [], models=models, retrievers=handed)
     asked.check_lm(program)
+    budget = Budget(calls=calls, dollars=dollars)
     with using(lm=asked.ambient):
         if input_ is not None:
-            prediction = program(**inputs_of(input_, program, "--input"))
+            with using(budget=budget):
+                prediction = program(**ProgramInputs(program).read(input_, "--input"))
             write_json(to_jsonable_python(prediction.to_dict()))
-            return
+            return 0
         if batch is None or out is None:
             raise InputError("--batch IN needs --out OUT")
-        source, target = Path(batch), check_writable(out, "--out")
-        run = f"{found.digest} {lm}{asked.description}"
-        done = run_sync(run_batch(program, source, target, width, run))
-    known = f", {done.found} were there already" if done.found else ""
-    said = f"{done.written} rows written{known}, {done.failed} failed"
-    Terminal(stderr=True).say(said)
+        task = Batch(
+            program,
+            Path(batch),
+            check_writable(out, "--out"),
+            f"{loaded.digest} {lm}{asked.description}",
+            width=width,
+            format=format_,
+            keep=tuple(name.strip() for name in (keep or "").split(",") if name.strip()),
+            order=check_order(order),
+            retry_failed=retry_failed,
+            budget=budget,
+        )
+        show = batch_shower()
+        try:
+            done = run_sync(run_batch(task, show.on))
+        finally:
+            show.close()
+    _say(done, out)
+    return 1 if done.failed or done.stopped else 0
+
+
+def _say(done: BatchDone, out: str) -> None:
+    terminal = Terminal(stderr=True)
+    earlier = f", {done.earlier:,} were there already" if done.earlier else ""
+    cost = f", ${done.dollars:.4f}" if done.dollars else ""
+    terminal.say(f"{done.written:,} rows written{earlier}, {done.failed:,} failed{cost}")
+    for kind, message in done.first.items():
+        if message not in done.stopped:
+            terminal.say(f"first {kind} failure: {message}")
+    if done.stopped:
+        terminal.say(f"langprog: stopped: {done.stopped}")
+        place = f" (so far the results are in {done.unfinished})" if done.unfinished else ""
+        terminal.say(f"the same command goes on{place}")
+    elif done.again:
+        terminal.say(f"the same command asks {done.again:,} of them again")
+    if done.failed > done.again:
+        terminal.say(f"--retry-failed asks every failed row of {out} again")

@@ -18,23 +18,47 @@ def serve(
     models: Annotated[list[str], typer.Argument(help="Models, such as pocket/small.")],
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    queue: Annotated[
+        int, typer.Option(help="Requests under way or waiting; more are answered 429.", min=1)
+    ] = 256,
+    drain: Annotated[
+        float, typer.Option(help="Seconds for requests under way once it is to end.", min=0)
+    ] = 30.0,
 ) -> None:
     """Serve MODELS behind an OpenAI-compatible endpoint.
 
     Until interrupted; the first line printed is the base URL, for --base-url, OPENAI_BASE_URL or
-    base_url= of lp.LM. Ask for a model by the name that it has here.
+    base_url= of lp.LM. Ask for a model by the name that it has here. On Ctrl-C or SIGTERM requests
+    under way are answered first; a second one ends it at once.
     """
-    asyncio.run(_serve({name: LM(name, cache=False) for name in models}, host, port))
+    served = {name: LM(name, cache=False) for name in models}
+    asyncio.run(_serve(served, Server(served, host=host, port=port, most=queue, drain=drain)))
 
 
-async def _serve(models: dict[str, LanguageModel], host: str, port: int) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # not on every system
-            loop.add_signal_handler(number, stopped.set)
-    async with Server(models, host=host, port=port) as server:
-        terminal = Terminal()
-        terminal.say(server.base_url)
-        terminal.say(f"serving {', '.join(models)}; any key will do; Ctrl-C stops")
-        await stopped.wait()
+async def _serve(models: dict[str, LanguageModel], server: Server) -> None:
+    signals = _Signals()
+    terminal = Terminal()
+    await server.__aenter__()
+    terminal.say(server.base_url)
+    terminal.say(f"serving {', '.join(models)}; any key will do; Ctrl-C stops")
+    await signals.first.wait()
+    closing = asyncio.create_task(server.__aexit__())
+    at_once = asyncio.create_task(signals.second.wait())
+    await asyncio.wait([closing, at_once], return_when=asyncio.FIRST_COMPLETED)
+    for task in (closing, at_once):
+        task.cancel()
+    await asyncio.gather(closing, at_once, return_exceptions=True)
+
+
+class _Signals:
+    """Hears SIGINT and SIGTERM: the first one asks to end, the second one does not ask."""
+
+    def __init__(self) -> None:
+        self.first, self.second = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):  # not on every system
+                loop.add_signal_handler(number, self._heard)
+
+    def _heard(self) -> None:
+        (self.second if self.first.is_set() else self.first).set()

@@ -105,16 +105,17 @@ class Terminal:
             table.add_row(*row)
         self._screen.print(table)
 
-    def bar(self, *beside: str) -> Progress:
+    def bar(self, *beside: str, width: int = 40) -> Progress:
         """Return a bar that is drawn in the last line, with texts beside it.
 
         Args:
             *beside: Names of the fields that a task of the bar has, each a text.
+            width: Columns of the bar itself.
         """
         texts = [TextColumn(f"{{task.fields[{name}]}}", markup=False) for name in beside]
         return Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(),
+            BarColumn(width),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             *texts,

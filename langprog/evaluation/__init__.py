@@ -10,7 +10,7 @@
 from langprog.evaluation.clusters import InputKeys
 from langprog.evaluation.compare import Comparison, compare
 from langprog.evaluation.evaluate import aevaluate, check_inputs, evaluate
-from langprog.evaluation.failures import Failure, FailureKind
+from langprog.evaluation.failures import Failure, FailureKind, describe_failure, find_stop
 from langprog.evaluation.gates import ProgramComparison, assert_not_worse, compare_programs
 from langprog.evaluation.judging import all_of, judged
 from langprog.evaluation.metric_errors import MetricErrors, name_example
@@ -82,10 +82,12 @@ __all__ = [
     "compare_programs",
     "compare_sets",
     "contains",
+    "describe_failure",
     "evaluate",
     "exact",
     "f1",
     "fewest_clusters",
+    "find_stop",
     "judged",
     "looks_secret",
     "mcnemar_p",

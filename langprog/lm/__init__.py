@@ -8,6 +8,8 @@
 - ``capabilities``: what a model is known to support.
 - ``budget``: caps, and ledgers of spending. ``price``, ``price_list``: what tokens cost.
   ``server``: serves models over HTTP.
+- ``secrecy``: keeping keys and tokens out of what is stored or shown. ``admission``: the limits of
+  a server.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
 - ``model_ref``: how a program refers to a model.
 
@@ -30,7 +32,6 @@ from langprog.lm.model_ref import (
     check_lm,
     model_from,
     model_name,
-    public_address,
     same_model,
 )
 from langprog.lm.openai_compatible import OpenAICompatible
@@ -52,6 +53,7 @@ from langprog.lm.recording import CallMemo, Recorded
 from langprog.lm.refusals import Setting
 from langprog.lm.retry import Retry
 from langprog.lm.scripted import ScriptedLM
+from langprog.lm.secrecy import public_address
 from langprog.lm.server import Server
 from langprog.lm.streaming import (
     Completed,

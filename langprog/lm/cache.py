@@ -10,6 +10,8 @@ import asyncio
 import json
 import os
 import threading
+import warnings
+import zlib
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -17,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from langprog.errors import InputError, LangprogError
+from langprog.errors import InputError, LangprogError, LangprogWarning, ModelError
 from langprog.lm.codec import completion_from_json, completion_to_json, freeze_completion
 from langprog.lm.keys import request_key
 from langprog.lm.single_flight import SingleFlight
@@ -47,10 +49,12 @@ class MemoryCache:
 
     Args:
         size: How many are kept.
+        room: How many characters of text they have together, at most, to keep memory flat.
     """
 
-    def __init__(self, size: int = 100_000) -> None:
-        self._size = size
+    def __init__(self, size: int = 100_000, *, room: int = 32 * 2**20) -> None:
+        self._size, self._room = size, room
+        self._used = 0
         self._kept: OrderedDict[str, Completion] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -66,9 +70,21 @@ class MemoryCache:
         """Keep ``completion``; the one used least recently makes room."""
         completion = freeze_completion(completion)
         with self._lock:
+            earlier = self._kept.pop(key, None)
+            self._used -= 0 if earlier is None else _room_of(earlier)
             self._kept[key] = completion
-            if len(self._kept) > self._size:
-                self._kept.popitem(last=False)
+            self._used += _room_of(completion)
+            while len(self._kept) > self._size or (self._used > self._room and self._kept):
+                self._used -= _room_of(self._kept.popitem(last=False)[1])
+
+
+# What a completion takes beside its texts, in characters, about.
+_BESIDE = 1000
+
+
+def _room_of(completion: Completion) -> int:
+    texts = sum(map(len, completion.texts)) + sum(map(len, completion.reasoning))
+    return _BESIDE + texts + 8 * sum(map(len, completion.logprobs or ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +98,8 @@ class Cleared:
 class DiskCache:
     """Keeps completions in a folder, for any number of processes.
 
+    A damaged store is passed by with a warning: nothing is kept, and everything is asked.
+
     Args:
         folder: Made where it does not exist, on first use.
         size: Bytes kept at most; those stored first make room.
@@ -92,37 +110,48 @@ class DiskCache:
         self.folder = Path(os.path.expandvars(Path(folder).expanduser()))
         self._size = size
         self._opened: TextStore | None = None
+        self._damaged = False
         self._lock = threading.Lock()
 
-    def _store(self) -> TextStore:
+    def _store(self) -> TextStore | None:
         opened = self._opened
-        if opened is not None:
+        if opened is not None or self._damaged:
             return opened
         with self._lock:
-            if self._opened is None:
+            if self._opened is None and not self._damaged:
                 self._opened = self._open()
+                self._damaged = self._opened is None
             return self._opened
 
-    def _open(self) -> TextStore:
+    def _open(self) -> TextStore | None:
         # Loads diskcache and sqlite, which programs without a disk cache need not.
-        from langprog.lm.text_store import TextStore  # noqa: PLC0415 - imports diskcache, sqlite
+        from langprog.lm.text_store import DamagedStore, TextStore  # noqa: PLC0415 - imports sqlite
 
+        opened: TextStore | None = None
         try:
             opened = TextStore(self.folder, self._size)
         except OSError as error:
-            raise InputError(
+            raise ModelError(
                 f"the cache folder {self.folder} cannot be used ({error}): set LANGPROG_CACHE to "
                 "a folder that can be written, or pass cache=False to lp.LM"
             ) from None
+        except DamagedStore as error:
+            warnings.warn(
+                f"the cache in {self.folder} is damaged ({error}) and is not used: remove the "
+                "folder, or set LANGPROG_CACHE to another one",
+                LangprogWarning,
+                stacklevel=4,
+            )
         return opened
 
     def get(self, key: str) -> Completion | None:
         """Return the completion of that key; a damaged entry counts as none.
 
         Raises:
-            InputError: The folder cannot be used at all.
+            ModelError: The folder cannot be used at all.
         """
-        text = self._store().get(key)
+        store = self._store()
+        text = None if store is None else store.get(key)
         return None if text is None else _completion_in(text)
 
     def put(self, key: str, completion: Completion) -> None:
@@ -131,7 +160,9 @@ class DiskCache:
 
     def put_texts(self, texts: Mapping[str, str]) -> None:
         """Keep completions that are JSON text already, by key, in one write; else as ``put``."""
-        self._store().put_all(texts)
+        store = self._store()
+        if store is not None:
+            store.put_all(texts)
 
     def clear(self) -> Cleared | None:
         """Remove every completion; other processes that have the folder open find none, too.
@@ -149,7 +180,8 @@ class DiskCache:
 
         try:
             size = size_of(self.folder)
-            return None if size is None else Cleared(self._store().clear(), size)
+            opened = None if size is None else self._store()
+            return None if size is None or opened is None else Cleared(opened.clear(), size)
         except OSError as error:
             raise InputError(
                 f"the cache folder {self.folder} was not cleared: {error.strerror or error}"
@@ -161,14 +193,24 @@ class DiskCache:
             if self._opened is not None:
                 self._opened.close()
                 self._opened = None
+            self._damaged = False
 
 
 def _text_of(completion: Completion) -> str:
     # In ASCII: a text cut off inside an escape can hold half a character, which UTF-8 cannot.
-    return json.dumps(completion_to_json(completion))
+    text = json.dumps(completion_to_json(completion))
+    return f"{text}\n{zlib.crc32(text.encode()):08x}"
 
 
 def _completion_in(text: str) -> Completion | None:
+    """Return the completion of a text; ``None`` where the text is damaged.
+
+    Behind the JSON stands its checksum: a bit that a disk turned over can leave JSON that says
+    something else. Texts from before there was one have none.
+    """
+    text, _, checksum = text.partition("\n")
+    if checksum and checksum != f"{zlib.crc32(text.encode('utf-8', 'replace')):08x}":
+        return None
     try:
         return completion_from_json(json.loads(text))
     except (ValueError, RecursionError):

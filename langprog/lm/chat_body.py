@@ -16,6 +16,8 @@ from langprog.lm.chat_messages import BadBody, read_messages
 from langprog.lm.types import OWN_MEMBERS, Request, Sampling, Tool
 
 LARGEST_N = 128
+# Each is looked for after each token; OpenAI takes four.
+MOST_STOPS, LONGEST_STOPS = 64, 4096
 # Members that do not change the answer: who asks, what the provider keeps, how fast it is.
 WITHOUT_EFFECT = frozenset(
     {
@@ -179,6 +181,11 @@ def _stops(data: Any) -> tuple[str, ...]:
     stops = [data] if isinstance(data, str) else [] if data is None else data
     if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
         raise BadBody("'stop' must be a string or a list of strings", param="stop")
+    if len(stops) > MOST_STOPS or sum(map(len, stops)) > LONGEST_STOPS:
+        raise BadBody(
+            f"'stop' must be at most {MOST_STOPS} strings, {LONGEST_STOPS:,} characters together",
+            param="stop",
+        )
     return tuple(stops)
 
 

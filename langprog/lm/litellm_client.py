@@ -34,6 +34,7 @@ from langprog.lm.openai_errors import SHORTEST_SECRET, error_line, error_of, ret
 from langprog.lm.openai_reply import MISSHAPEN, read_completion
 from langprog.lm.openai_stream import Assembly
 from langprog.lm.parts import Reasoning
+from langprog.lm.secrecy import credentials_in, is_distinct, without_secrets
 from langprog.lm.streaming import Completed, Delta, replay_completion
 from langprog.lm.types import Completion, Message, Request, Sampling
 
@@ -136,7 +137,10 @@ class LiteLLM:
         started = time.perf_counter()
         with self._translate_errors(litellm):
             reply = await litellm.acompletion(**arguments)
-        return read_completion(_json(reply), request, self.name, time.perf_counter() - started)
+        completion = read_completion(
+            _json(reply), request, self.name, time.perf_counter() - started
+        )
+        return without_secrets(completion, self._credentials())
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Stream the answer; the completion comes last. Raises like ``complete``.
@@ -171,7 +175,8 @@ class LiteLLM:
             raise ServerError(
                 f"{self.name}: the stream ended early", model=self.name, charge="everything"
             )
-        yield Completed(assembly.completion(time.perf_counter() - started))
+        completion = assembly.completion(time.perf_counter() - started)
+        yield Completed(without_secrets(completion, self._credentials()))
 
     def _arguments(self, request: Request) -> dict[str, Any]:
         sampling = request.resolve(self.defaults)
@@ -261,6 +266,12 @@ class LiteLLM:
             if len(value) >= SHORTEST_SECRET and name.endswith(SECRET_NAMES):
                 text = text.replace(value, "***")
         return SECRET.sub("***", text)
+
+    def _credentials(self) -> tuple[str, ...]:
+        """Return what no reply may repeat, also keys from the environment."""
+        named = [value for name, value in os.environ.items() if name.endswith(SECRET_NAMES)]
+        own = (self._key, *credentials_in(self._headers), *named)
+        return tuple(filter(is_distinct, own))
 
     async def aclose(self) -> None:
         """Do nothing: litellm manages its own connections."""

@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from langprog.errors import ModelError
 from langprog.lm.litellm_client import LiteLLM
@@ -14,6 +13,7 @@ from langprog.lm.openai_compatible import OpenAICompatible
 from langprog.lm.price import Price
 from langprog.lm.price_list import price_of
 from langprog.lm.pricing import Priced, price_in
+from langprog.lm.secrecy import public_address
 from langprog.lm.types import LanguageModel, Sampling
 from langprog.lm.wrapper import Wrapper, layers_of
 
@@ -149,18 +149,6 @@ def same_model(first: LanguageModel, second: LanguageModel, *, defaults: bool = 
         and price_in(first) == price_in(second)
         and (not defaults or first.defaults == second.defaults)
     )
-
-
-def public_address(endpoint: str) -> str:
-    """Return an endpoint without user name, password and query."""
-    if "://" not in endpoint:
-        return endpoint.rpartition("@")[2]
-    try:
-        parts = urlsplit(endpoint)
-    except ValueError:
-        return ""
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", parts.fragment))
 
 
 def _is_known_by_place(model: LanguageModel) -> bool:

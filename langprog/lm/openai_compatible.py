@@ -29,6 +29,13 @@ from langprog.lm.openai_body import body_of
 from langprog.lm.openai_errors import SHORTEST_SECRET, error_of
 from langprog.lm.openai_reply import read_completion
 from langprog.lm.openai_stream import Assembly, data_of
+from langprog.lm.secrecy import (
+    credentials_in,
+    is_distinct,
+    public_address,
+    tokens_in_path,
+    without_secrets,
+)
 from langprog.lm.streaming import Completed, Delta, replay_completion
 from langprog.lm.types import Completion, Request, Sampling
 
@@ -83,7 +90,9 @@ class OpenAICompatible:
         self._base = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
         # One name may be used for several models of a server; they must not share answers.
         alias = "" if self._model in (name, rest) else f"#{self._model}"
-        self.endpoint = self._base + alias
+        # What is kept and shown; a token in the path stays with the requests.
+        self._shown = public_address(self._base)
+        self.endpoint = self._shown + alias
         self.defaults = defaults
         version = f"api-version={api_version}" if api_version else ""
         self._query = "&".join(part for part in (parts.query, version) if part)
@@ -92,12 +101,14 @@ class OpenAICompatible:
             raise ModelError(f"the api_key of {name} contains a character that no key can have")
         azure = (parts.hostname or "").endswith(AZURE_HOSTS)
         self._headers = {**_key_header(self._key, azure=azure), **(headers or {})}
-        query = [value for _, value in parse_qsl(self._query)]
-        keys = filter(None, [self._key])
-        self._own_secrets = (*keys, *_secrets_in([*self._headers.values(), *query]))
+        asked = dict(parse_qsl(self._query))
+        own = tuple(filter(None, [self._key, *tokens_in_path(parts.path)]))
+        self._own_secrets = (*own, *_secrets_in([*self._headers.values(), *asked.values()]))
+        named = credentials_in({**self._headers, **asked})
+        self._credentials = tuple(filter(is_distinct, dict.fromkeys((*own, *named))))
         self._timeout = timeout
         self._connections = ConnectionBound(name, connections)
-        self._errors = _ErrorTranslator(name, self._base, timeout)
+        self._errors = _ErrorTranslator(name, self._shown, timeout)
         self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
         # Keeps the sessions reachable: collected together with the client, they would warn about
         # being unclosed before anything could close them.
@@ -139,11 +150,18 @@ class OpenAICompatible:
         if text.startswith("<"):
             raise ServerError(
                 f"{self.name}: the reply is a web page, not a completion; the base_url "
-                f"{self._base} is not an OpenAI-compatible endpoint (most end in /v1)",
+                f"{self._shown} is not an OpenAI-compatible endpoint (most end in /v1)",
                 model=self.name,
                 charge="everything",
             )
-        return read_completion(text, request, self.name, latency, secrets=self._secrets(request))
+        secrets = self._secrets(request)
+        completion = read_completion(text, request, self.name, latency, secrets=secrets)
+        return self._without_secrets(completion, request)
+
+    def _without_secrets(self, completion: Completion, request: Request) -> Completion:
+        """Return a completion without credentials that the endpoint repeats."""
+        own = filter(is_distinct, credentials_in(request.headers)) if request.headers else ()
+        return without_secrets(completion, (*self._credentials, *own))
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Stream the answer; the completion comes last.
@@ -175,7 +193,8 @@ class OpenAICompatible:
             raise ServerError(
                 f"{self.name}: the stream ended early", model=self.name, charge="everything"
             )
-        yield Completed(assembly.completion(time.perf_counter() - started))
+        completion = assembly.completion(time.perf_counter() - started)
+        yield Completed(self._without_secrets(completion, request))
 
     @asynccontextmanager
     async def _post(
@@ -200,7 +219,7 @@ class OpenAICompatible:
         headers = dict(response.headers)
         secrets = self._secrets(request)
         return error_of(
-            response.status, headers, said, self.name, secrets=secrets, address=self._base
+            response.status, headers, said, self.name, secrets=secrets, address=self._shown
         )
 
     def _secrets(self, request: Request) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from langprog.errors import (
     TransportError,
     TruncatedError,
 )
+from langprog.lm.admission import Admission
 from langprog.lm.chat_body import read_body, read_request
 from langprog.lm.chat_messages import BadBody
 from langprog.lm.chat_reply import ReplyChunks, completion_body
@@ -34,22 +35,27 @@ if TYPE_CHECKING:
 
 # Room for the images and documents of a prompt.
 LARGEST_BODY = 32 * 2**20
+MOST_BYTES = 8 * LARGEST_BODY
+MOST_REQUESTS = 256
+# Seconds that requests under way have left once the server closes.
+DRAIN = 30.0
 
 
 class _Endpoint:
     """The handlers; each answers with the error object of what it could not do."""
 
-    def __init__(self, models: Mapping[str, LanguageModel]) -> None:
-        self._models = models
+    def __init__(self, models: Mapping[str, LanguageModel], admission: Admission) -> None:
+        self._models, self._admission = models, admission
 
     async def completions(self, request: web.Request) -> web.StreamResponse:
         try:
-            body = read_body(await request.read())
-            model = _model(self._models, body)
-            asked = read_request(body)
-            if body.get("stream"):
-                return await _stream(request, body, stream_completion(model, asked))
-            return _json(completion_body(body["model"], await model.complete(asked)))
+            async with self._admission.entered(request) as raw:
+                body = read_body(raw)
+                model = _model(self._models, body)
+                asked = read_request(body)
+                if body.get("stream"):
+                    return await _stream(request, body, stream_completion(model, asked))
+                return _json(completion_body(body["model"], await model.complete(asked)))
         except LangprogError as error:
             return _refused(error)
 
@@ -65,11 +71,14 @@ class _Endpoint:
         return _json({"status": "ok"})
 
 
-def application(models: Mapping[str, LanguageModel]) -> web.Application:
+def application(
+    models: Mapping[str, LanguageModel], *, most: int = MOST_REQUESTS
+) -> web.Application:
     """Return the endpoint as an aiohttp application.
 
     Args:
         models: What is served, by the name that requests use.
+        most: Requests under way or waiting at most; further ones are answered 429.
     """
     from aiohttp import web  # noqa: PLC0415 - only a server needs it
 
@@ -82,7 +91,7 @@ def application(models: Mapping[str, LanguageModel]) -> web.Application:
         except web.HTTPClientError as error:
             return _refused(BadBody(error.reason, status=error.status))
 
-    endpoint = _Endpoint(models)
+    endpoint = _Endpoint(models, Admission(most, MOST_BYTES))
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[telling])
     for prefix in ("/v1", ""):
         app.router.add_post(f"{prefix}/chat/completions", endpoint.completions)
@@ -95,10 +104,15 @@ def application(models: Mapping[str, LanguageModel]) -> web.Application:
 class Server:
     """A running endpoint; an asynchronous context manager.
 
+    What a client asked for ends when the client leaves. On leaving the context no connection is
+    taken any more, and requests under way are answered.
+
     Args:
         models: What is served, by the name that requests use.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
+        most: Requests under way or waiting at most; further ones are answered 429.
+        drain: Seconds that requests under way have left once it closes; then they are cancelled.
 
     Example::
 
@@ -107,11 +121,19 @@ class Server:
     """
 
     def __init__(
-        self, models: Mapping[str, LanguageModel], *, host: str = "127.0.0.1", port: int = 0
+        self,
+        models: Mapping[str, LanguageModel],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        most: int = MOST_REQUESTS,
+        drain: float = DRAIN,
     ) -> None:
         if not models:
             raise InputError("a server needs at least one model")
-        self._models = dict(models)
+        if most < 1:
+            raise InputError(f"most={most}: must be 1 or more")
+        self._models, self._most, self._drain = dict(models), most, drain
         self._host, self._wanted = host, port
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -125,7 +147,12 @@ class Server:
     async def __aenter__(self) -> Server:
         from aiohttp import web  # noqa: PLC0415 - only a server needs it
 
-        runner = web.AppRunner(application(self._models), access_log=None)
+        runner = web.AppRunner(
+            application(self._models, most=self._most),
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=self._drain,
+        )
         await runner.setup()
         site = web.TCPSite(runner, self._host, self._wanted)
         try:

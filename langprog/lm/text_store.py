@@ -18,7 +18,17 @@ import diskcache
 LARGEST_TEXT = 2**30
 # Seconds that a write waits for other processes; losing a cached completion does no harm.
 BUSY = 5.0
+# What diskcache raises where a database that can be read holds what it does not expect.
+_DAMAGE = (ValueError, TypeError, KeyError, AttributeError, AssertionError, ArithmeticError)
 FILES = ("cache.db", "cache.db-wal", "cache.db-shm", "cache.db-journal")
+
+
+# What sqlite says of a file or a folder that the user may not write; anything else is damage.
+_UNUSABLE = ("unable to open", "readonly")
+
+
+class DamagedStore(Exception):
+    """What is in the folder cannot be read as a store; the message says why."""
 
 
 class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no types
@@ -48,7 +58,8 @@ class TextStore:
         size: Maximum size in bytes; the oldest texts are evicted first.
 
     Raises:
-        OSError: The folder cannot be created or written, or holds something else.
+        OSError: The folder cannot be created or written.
+        DamagedStore: The folder holds something else, or a damaged store.
     """
 
     def __init__(self, folder: Path, size: int) -> None:
@@ -63,13 +74,17 @@ class TextStore:
                 eviction_policy="least-recently-stored",
             )
         except sqlite3.Error as error:
-            raise OSError(str(error)) from error
+            if any(word in str(error) for word in _UNUSABLE):
+                raise OSError(str(error)) from error
+            raise DamagedStore(str(error)) from error
+        except _DAMAGE as error:
+            raise DamagedStore(f"{type(error).__name__}: {error}") from error
 
     def get(self, key: str) -> str | None:
         """Return the text for ``key``; ``None`` if it is missing or cannot be read."""
         try:
             text = self._cache.get(key)
-        except (OSError, ValueError, sqlite3.Error, diskcache.Timeout):
+        except (OSError, sqlite3.Error, diskcache.Timeout, *_DAMAGE):
             return None
         return text if isinstance(text, str) else None
 
@@ -79,7 +94,7 @@ class TextStore:
             with self._cache.transact():
                 for key, text in texts.items():
                     self._cache.set(key, text)
-        except (OSError, sqlite3.Error, diskcache.Timeout):
+        except (OSError, sqlite3.Error, diskcache.Timeout, *_DAMAGE):
             return
 
     def clear(self) -> int:
@@ -90,7 +105,7 @@ class TextStore:
         """
         try:
             return int(self._cache.clear())
-        except sqlite3.Error as error:
+        except (sqlite3.Error, *_DAMAGE) as error:
             raise OSError(str(error)) from error
         except diskcache.Timeout as error:
             raise OSError("another process keeps writing to it: try again") from error

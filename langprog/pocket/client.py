@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -68,7 +69,13 @@ class PocketLM:
         settings = self._settings(request)
         started = time.perf_counter()
         loop = asyncio.get_running_loop()
-        completion = await loop.run_in_executor(_worker(), self._answer, request, settings)
+        left = threading.Event()
+        try:
+            completion = await loop.run_in_executor(
+                _worker(), self._answer, request, settings, left
+            )
+        finally:
+            left.set()  # a caller that was cancelled takes its work along
         dollars = self._price(completion.usage)
         return Completion(
             completion.texts,
@@ -80,12 +87,11 @@ class PocketLM:
             time.perf_counter() - started,
         )
 
-    def _answer(self, request: Request, settings: Settings) -> Completion:
+    def _answer(self, request: Request, settings: Settings, left: threading.Event) -> Completion:
         messages = [(m.role, m.text) for m in request.messages]
         try:
-            prompt, drawn, kept = load_runner(self._size.name).answer(
-                messages, settings, request.n
-            )
+            model = load_runner(self._size.name)
+            prompt, drawn, kept = model.answer(messages, settings, request.n, left)
         except ContextWindowError as error:
             raise ContextWindowError(f"{self.name}: {error}", model=self.name) from error
         made = sum(len(d.logprobs) for d in drawn)

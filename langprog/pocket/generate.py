@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,24 @@ class Drawn:
     logprobs: tuple[float, ...]
 
 
+class Abandoned(Exception):
+    """Nobody waits for the answer any more."""
+
+
+def check_length(tokenizer: Tokenizer, messages: Sequence[tuple[str, str]], context: int) -> None:
+    """Refuse a prompt that cannot fit, whatever its tokens are, before any are made of it.
+
+    Raises:
+        ContextWindowError: It has too many characters, or too many messages.
+    """
+    characters = sum(len(text) for _, text in messages)
+    if characters > context * tokenizer.longest_token or 2 * len(messages) > context:
+        raise ContextWindowError(
+            f"the prompt has {len(messages):,} messages of {characters:,} characters together, "
+            f"which cannot fit in the {context - 1} tokens that this model reads"
+        )
+
+
 def prompt_of(tokenizer: Tokenizer, messages: Sequence[tuple[str, str]]) -> Prompt:
     """Return (role, content) pairs as token ids."""
     parts = [(_MARKS[role], *tokenizer.encode(text), END) for role, text in messages]
@@ -67,11 +86,20 @@ class Generator:
         self.network, self.tokenizer = network, tokenizer
         self.prefixes = prefixes or Prefixes()
 
-    def draw(self, prompt: Prompt, settings: Settings, n: int = 1) -> tuple[list[Drawn], int]:
+    def draw(
+        self, prompt: Prompt, settings: Settings, n: int = 1, left: threading.Event | None = None
+    ) -> tuple[list[Drawn], int]:
         """Return ``n`` completions and how many prompt tokens were cached.
+
+        Args:
+            prompt: What is answered.
+            settings: How.
+            n: Completions.
+            left: Set, by another thread, once nobody waits for the answer any more.
 
         Raises:
             ContextWindowError: The prompt leaves no room for an answer.
+            Abandoned: Nobody waits any more.
         """
         context = self.network.shape.context
         if prompt.length >= context:
@@ -87,7 +115,7 @@ class Generator:
         for i in range(n):
             rng = _make_generator(prompt, settings, i) if settings.temperature > 0 else None
             drawn.append(
-                self._complete(state.grow(prompt.length + limit), last, settings, limit, rng)
+                self._complete(state.grow(prompt.length + limit), last, settings, rng, left)
             )
         return drawn, len(prompt.prefix) if kept else 0
 
@@ -96,12 +124,15 @@ class Generator:
         state: State,
         last: NDArray[np.float32],
         settings: Settings,
-        limit: int,
         rng: np.random.Generator | None,
+        left: threading.Event | None,
     ) -> Drawn:
         ids: list[int] = []
         logprobs: list[float] = []
+        limit = min(settings.max_tokens, self.network.shape.context - state.length)
         while len(ids) < limit:
+            if left is not None and left.is_set():
+                raise Abandoned
             if ids:
                 last = self.network.read(state, ids[-1:])[-1]
             token, logprob = _choose(self.network.logits(last), settings, rng)

@@ -14,7 +14,14 @@ from threadpoolctl import ThreadpoolController
 from langprog.errors import ModelError
 from langprog.pocket.config import Shape
 from langprog.pocket.engine import Network
-from langprog.pocket.generate import Drawn, Generator, Prompt, Settings, prompt_of
+from langprog.pocket.generate import (
+    Drawn,
+    Generator,
+    Prompt,
+    Settings,
+    check_length,
+    prompt_of,
+)
 from langprog.pocket.tokenizer import Tokenizer
 from langprog.pocket.weights import read
 
@@ -76,17 +83,29 @@ class Runner:
         return self._generator
 
     def answer(
-        self, messages: Sequence[tuple[str, str]], settings: Settings, n: int
+        self,
+        messages: Sequence[tuple[str, str]],
+        settings: Settings,
+        n: int,
+        left: threading.Event | None = None,
     ) -> tuple[Prompt, list[Drawn], int]:
         """Return the tokenized prompt, ``n`` completions, and the number of cached prompt tokens.
 
+        Args:
+            messages: Roles and texts.
+            settings: How completions are drawn.
+            n: Completions.
+            left: Set once nobody waits for the answer any more.
+
         Raises:
             ContextWindowError: The prompt leaves no room for an answer.
+            Abandoned: Nobody waits any more.
         """
+        check_length(self.tokenizer, messages, self._generator.network.shape.context)
         with self._lock, self._threads.limit(limits=1, user_api="blas"):
             # One BLAS thread: more are slower at these sizes, and change the order of sums.
             prompt = prompt_of(self.tokenizer, messages)
-            drawn, kept = self._generator.draw(prompt, settings, n)
+            drawn, kept = self._generator.draw(prompt, settings, n, left)
         return prompt, drawn, kept
 
 

@@ -61,6 +61,8 @@ FORMATS = (
     ', "',
     " -> ",
 )
+# Longer words are spelt anew each time, so that no client fills the memory with them.
+LONGEST_KEPT = 64
 CLOSING = ".,;:!?)]}%"
 OPENING = "([{$#"
 TIGHT = "\"'-_/\\@&*+=<>|~^`"
@@ -167,26 +169,32 @@ class Tokenizer:
                 () if low == word else (UPPER,) if len(word) > 1 and word.isupper() else (CAPITAL,)
             )
             known = mark + self._spell(low)
-            if len(self._cache) < 50_000:
+            if len(self._cache) < 50_000 and len(word) <= LONGEST_KEPT:
                 self._cache[word] = known
         return known
 
     def _spell(self, word: str) -> tuple[int, ...]:
         if word in self._ids:
             return (self._ids[word],)
-        for cut in range(len(word) - 1, 2, -1):  # a known word with an ending
+        # A known word and an ending, which is no longer than the longest one.
+        for cut in range(len(word) - 1, max(2, len(word) - self._longest - 1), -1):
             if word[:cut] in self._ids and word[cut:] in self._joined:
                 return (self._ids[word[:cut]], self._joined[word[cut:]])
         start = next(c for c in (3, 2, 1) if word[:c] in self._ids)
         return (self._ids[word[:start]], *self._continue(word[start:]))
 
     def _continue(self, rest: str) -> Iterable[int]:
-        while rest:
-            cut = next(
-                c for c in range(min(self._longest, len(rest)), 0, -1) if rest[:c] in self._joined
-            )
-            yield self._joined[rest[:cut]]
-            rest = rest[cut:]
+        start = 0
+        while start < len(rest):
+            ends = range(min(start + self._longest, len(rest)), start, -1)
+            end = next(end for end in ends if rest[start:end] in self._joined)
+            yield self._joined[rest[start:end]]
+            start = end
+
+    @property
+    def longest_token(self) -> int:
+        """The most characters of a text that one token can stand for."""
+        return max(map(len, self._texts)) + 1  # and a space that is implied
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ``ids``, without role marks and padding."""

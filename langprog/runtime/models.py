@@ -30,6 +30,9 @@ from langprog.runtime.options import CheckedOptions, LMOptions, check_options
 from langprog.runtime.overlay import ledgers_in_force
 from langprog.runtime.providers import provider_named
 
+# What LANGPROG_CACHE says where no completion is to be kept; a folder of that name is ./off.
+NO_CACHE = "off"
+
 
 def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
     """Build a language model from its name, with cache, retries, throttle, budget and price.
@@ -52,7 +55,8 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
             ``reasoning_effort``, ``extra`` (additional body members): sampling for what a request
             leaves open. ``base_url``, ``api_key``, ``api_version`` (Azure), ``headers`` (never
             stored), ``timeout`` (seconds, default 60): the endpoint. ``cache``: ``True`` for the
-            user's cache folder (for an embedded model: memory), ``False``, a folder, or a Cache.
+            user's cache folder (for an embedded model: memory; with ``LANGPROG_CACHE=off``: none),
+            ``False``, a folder, or a Cache.
             ``price``: an ``lp.Price``, dollars per million tokens; genai-prices' if left out.
             ``width``: maximum concurrent requests of all callers together; by default only the
             callers limit them (``evaluate(concurrency=)``) until the endpoint first answers 429,
@@ -172,7 +176,7 @@ def _make_client(name: str, options: CheckedOptions) -> LanguageModel:
 def _with_cache(
     model: LanguageModel, cache: bool | str | Path | Cache, *, in_process: bool
 ) -> LanguageModel:
-    if cache is False:
+    if cache is False or (cache is True and os.environ.get("LANGPROG_CACHE") == NO_CACHE):
         return model
     if cache is True:
         return Cached(model, MemoryCache() if in_process else DiskCache(cache_folder()))

@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+import pytest
+
+from benchmarks import fuzz_artifacts
+from benchmarks.fuzz_artifacts import Tally
 from benchmarks.fuzz_mutants import mutant, originals
 from langprog.artifact import read_artifact
 from langprog.artifact.format import FORMAT
@@ -117,3 +122,17 @@ def test_a_run_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     )
     assert said_by(script, checkpoint, "8").split() == ["0", "8", "2"]
     assert said_by(script, checkpoint, "12").split() == ["2", "12", "3"]
+
+
+def test_nights_add_up_and_trouble_is_an_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fuzz_artifacts, "RESULTS", tmp_path)
+    good = Tally(Counter({"rendered": 4, "ArtifactError": 6}), {}, 70.4)
+    bad = Tally(Counter({"rendered": 5}), {3: "hang: it hung"}, 80.0)
+    assert fuzz_artifacts._end_night(good, 1) == 0
+    assert fuzz_artifacts._end_night(bad, 2) == 1
+    assert fuzz_artifacts._end_night(good, 1) == 0  # the same night again counts once
+    assert "mutant 3 of seed 2: hang: it hung" in capsys.readouterr().out
+    lines = (tmp_path / "fuzz_nights.csv").read_text().splitlines()
+    assert lines == ["seed,mutants,troubles,megabytes", "2,5,1,80", "1,10,0,70"]

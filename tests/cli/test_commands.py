@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import langprog as lp
 from langprog.artifact import digest_of, save_program
 from langprog.artifact.format import FORMAT
 from langprog.cli.main import run
+from langprog.errors import LangprogError
 
 PROGRAM = """
 import langprog as lp
@@ -247,15 +251,15 @@ def test_every_row_in_gives_one_row_out(place: Path) -> None:
     text[5] = '{"subject": "no ticket"}'
     text[6] = "not json"
     (place / "in.jsonl").write_text("\n".join(text) + "\n")
-    assert run(command) == 0
+    assert run([*command, "--order", "input"]) == 1
     rows = results(place)
-    assert len(rows) == 12
+    assert [row["row"] for row in rows] == [*range(1, 13)]
     assert ["failure" in row for row in rows] == [i in (5, 6) for i in range(12)]
     assert rows[0]["outputs"] == {"team": "billing"}
 
 
 def test_a_batch_goes_on_behind_a_torn_line(place: Path) -> None:
-    command = batch(place, 9)
+    command = [*batch(place, 9), "--order", "input"]
     assert run(command) == 0
     whole = (place / "o.jsonl").read_bytes()
     lines = whole.splitlines(keepends=True)
@@ -303,7 +307,7 @@ def test_rows_that_are_no_text_are_rows_too(place: Path) -> None:
         b"7",
     ]
     (place / "in.jsonl").write_bytes(b"\n".join(rows) + b"\n")
-    assert run(command) == 0
+    assert run([*command, "--order", "input"]) == 1
     found = results(place)
     assert ["outputs" in row for row in found] == [True, False, False, False]
     assert "not UTF-8" in found[1]["failure"]["message"]
@@ -317,6 +321,55 @@ def test_a_batch_refuses_results_of_another_file(
     (place / "in.jsonl").write_text('{"ticket": "another"}\n')
     assert run(["run", "a.json", "--batch", "in.jsonl", "--out", "o.jsonl"]) == 2
     assert "row 1 is not the result of this program on row 1" in capsys.readouterr().err
+
+
+def test_serve_answers_what_is_under_way_before_it_ends(
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scripted_endpoint: Callable[[lp.ScriptedLM], str],
+) -> None:
+    asked, release = threading.Event(), threading.Event()
+
+    def slow(request: lp.Request) -> str:
+        asked.set()
+        return "[[team]]\nbilling"
+
+    class Slow(lp.ScriptedLM):
+        async def complete(self, request: lp.Request) -> lp.Completion:
+            completion = await super().complete(request)
+            await asyncio.to_thread(release.wait, 20)
+            return completion
+
+    behind = scripted_endpoint(Slow(slow, name="openai/scripted"))
+    monkeypatch.setenv("OPENAI_BASE_URL", behind)
+    for signals in (1, 2):
+        asked.clear()
+        release.clear()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "langprog", "lm", "serve", "openai/scripted", "--port", "0"],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ},
+        )
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        lm = lp.LM("openai/scripted", base_url=url, cache=False, attempts=1)
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(lambda: lp.Predict("ticket -> team", model=lm)(ticket="wifi"))  # noqa: B023 - it ends in this round
+            assert asked.wait(20)
+            process.send_signal(signal.SIGTERM)
+            if signals == 1:
+                release.set()
+                assert answer.result(20).team == "billing"
+            else:
+                while process.poll() is None:  # the first one may still be on its way
+                    process.send_signal(signal.SIGTERM)
+                with pytest.raises(LangprogError):
+                    answer.result(20)
+                release.set()
+            # One more signal than two finds no handler any more.
+            assert process.wait(timeout=20) in (0, -signal.SIGTERM * (signals - 1))
+        process.stdout.close()
 
 
 def test_serve_answers_until_it_is_stopped(place: Path) -> None:

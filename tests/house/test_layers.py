@@ -26,6 +26,8 @@ ROOMS = [
     "modules",
     "evaluation",
     "artifact",
+    "batch",
+    "pytest_plugin",
     "cli",
 ]
 PACKAGES = {
@@ -184,7 +186,7 @@ def test_exceptions_are_caught_broadly_in_known_places_alone() -> None:
         "langprog/evaluation/evaluate.py",  # a failed example becomes a recorded failure
         "langprog/evaluation/metric_calls.py",  # handed to the row that waits
         "langprog/cli/main.py",  # a bug becomes one line
-        "langprog/cli/batch.py",  # a failed row becomes a written failure
+        "langprog/batch/engine.py",  # a failed row becomes a written failure
         "optimizers/events.py",  # a view that fails does not end a compile
         "langprog/runtime/sync.py",  # handed to the waiting thread
         "benchmarks/fuzz_judge.py",  # an error that no file may cause is what it looks for

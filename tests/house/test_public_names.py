@@ -11,6 +11,7 @@ import optimizers
 ROOMS = [
     "adapters",
     "artifact",
+    "batch",
     "cli",
     "evaluation",
     "lm",

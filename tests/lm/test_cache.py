@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import random
 import sqlite3
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from langprog.errors import InputError, ParseError
+from langprog.errors import LangprogWarning, ModelError, ParseError
 from langprog.lm import (
     Budget,
     Cache,
@@ -210,12 +211,91 @@ def test_a_damaged_entry_is_a_miss_and_is_replaced(tmp_path: Path, text: str) ->
     disk.close()
 
 
-def test_a_folder_that_is_no_cache_is_refused_in_one_sentence(tmp_path: Path) -> None:
+def test_a_bit_that_was_turned_over_is_a_miss_and_not_another_answer(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path)
+    cache.put("k", replace(FULL, texts=("four",)))
+    with sqlite3.connect(tmp_path / "cache.db") as database:
+        database.execute("UPDATE Cache SET value = replace(value, 'four', 'five')")
+    database.close()
+    assert cache.get("k") is None
+    cache.close()
+
+
+def test_an_entry_without_a_checksum_is_still_served(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path)
+    cache.put("k", FULL)
+    store_row(tmp_path, "value = substr(value, 1, instr(value, char(10)) - 1)")
+    completion = cache.get("k")
+    assert completion is not None and completion.texts == FULL.texts
+    cache.close()
+
+
+def test_a_folder_that_cannot_be_used_is_refused_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    (tmp_path / "cache.db").write_text("no database at all, but long enough to be taken for one")
-    for folder in (tmp_path / "file", tmp_path):
-        with pytest.raises(InputError, match="LANGPROG_CACHE"):
+    (tmp_path / "folder" / "cache.db").mkdir(parents=True)
+    for folder in (tmp_path / "file", tmp_path / "folder"):
+        with pytest.raises(ModelError, match="LANGPROG_CACHE"):
             DiskCache(folder).get("k")
+
+
+def test_a_file_that_is_not_a_cache_is_passed_by_with_one_warning(tmp_path: Path) -> None:
+    text = "no database at all, but long enough to be taken for one"
+    (tmp_path / "cache.db").write_text(text)
+    cache = DiskCache(tmp_path)
+    with pytest.warns(LangprogWarning, match="damaged") as heard:
+        assert cache.get("k") is None
+        cache.put("k", FULL)
+        assert cache.get("k") is None
+    assert len(heard) == 1 and str(tmp_path) in str(heard[0].message)
+    assert (tmp_path / "cache.db").read_text() == text
+
+
+def damaged(whole: bytes, seed: int) -> bytes:
+    """Return a database with bytes changed, zeroed or cut off."""
+    rng, data = random.Random(seed), bytearray(whole)
+    if seed % 3 == 0:
+        for _ in range(rng.choice([1, 20, 400, 5000])):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+    elif seed % 3 == 1:
+        start = rng.randrange(len(data))
+        length = len(data[start : start + 4096 * rng.randrange(1, 4)])
+        data[start : start + length] = bytes(length)
+    else:
+        del data[rng.randrange(len(data)) :]
+    return bytes(data)
+
+
+@pytest.mark.filterwarnings("ignore:the cache in")
+def test_a_damaged_store_never_raises(tmp_path: Path) -> None:
+    cache = DiskCache(tmp_path / "whole")
+    for number in range(100):
+        cache.put(f"k{number}", FULL)
+    cache.close()
+    whole = (tmp_path / "whole" / "cache.db").read_bytes()
+    used = 0
+    for seed in range(60):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        (folder / "cache.db").write_bytes(damaged(whole, seed))
+        cache = DiskCache(folder)
+        before = [cache.get(f"k{number}") for number in range(0, 100, 9)]
+        cache.put("new", FULL)
+        after = cache.get("new")
+        for completion in (*before, after):
+            assert completion is None or isinstance(completion, Completion)
+        used += after is not None
+        cache.close()
+    assert 0 < used < 60, "some are usable and some are not, or this shows little"
+
+
+def test_a_memory_cache_is_bounded_by_its_text() -> None:
+    small = MemoryCache(room=100_000)
+    for number in range(100):
+        small.put(str(number), replace(FULL, texts=("x" * 10_000,)))
+    kept = [number for number in range(100) if small.get(str(number)) is not None]
+    assert kept == list(range(100 - len(kept), 100)) and 5 < len(kept) < 10
+    small.put("99", FULL)
+    assert small.get("98") is not None
 
 
 WRITER = """

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from typing import Any
 
 import pytest
 
 from langprog.errors import BadRequestError, ContextWindowError, ModelError
 from langprog.lm import Completion, LanguageModel, Message, Request, Sampling
-from langprog.pocket import SIZES, PocketLM
+from langprog.pocket import SIZES, PocketLM, generate
+from langprog.pocket.models import runner
+from langprog.pocket.tokenizer import Tokenizer
 
 HEAD = Message(
     "system",
@@ -112,3 +116,51 @@ def test_the_event_loop_stays_free() -> None:
         return turns
 
     assert asyncio.run(run()) > 3
+
+
+def test_a_caller_that_leaves_stops_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, tokens = threading.Event(), 0
+    choose = generate._choose
+
+    def slow(*given: Any) -> tuple[int, float]:
+        nonlocal tokens
+        tokens += 1
+        begun.set()
+        # Never the end, so that nothing but the caller's leaving stops it.
+        return 1000, choose(*given)[1]
+
+    monkeypatch.setattr(generate, "_choose", slow)
+    long = Request((Message("user", "tell a story"),), Sampling(max_tokens=900), n=100)
+
+    async def run() -> None:
+        lm = PocketLM("pocket/small")
+        running, waiting = (asyncio.create_task(lm.complete(long)) for _ in range(2))
+        await asyncio.to_thread(begun.wait)
+        for task in (waiting, running):
+            task.cancel()
+        await asyncio.gather(running, waiting, return_exceptions=True)
+        monkeypatch.setattr(generate, "_choose", choose)
+        assert (await lm.complete(_request("the wifi is slow"))).text
+
+    asyncio.run(run())
+    assert tokens < 900, "it went on after the caller had left"
+
+
+def test_a_prompt_that_cannot_fit_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*given: Any) -> list[int]:
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr(Tokenizer, "encode", refuse)
+    for messages in ([Message("user", "a" * 10**6)], [Message("user", "")] * 5000):
+        with pytest.raises(ContextWindowError, match="cannot fit"):
+            _ask(Request(tuple(messages)))
+
+
+def test_a_long_word_takes_linear_time_and_no_memory() -> None:
+    tokenizer = runner("small").tokenizer
+    before = len(tokenizer._cache)
+    ids = tokenizer.encode("abcdefghij" * 20_000)
+    assert tokenizer.decode(ids) == "abcdefghij" * 20_000
+    assert len(tokenizer._cache) == before

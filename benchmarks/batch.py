@@ -1,0 +1,382 @@
+"""A batch of a million rows: memory, throughput, kills; and how much of a prompt its order shares.
+
+Usage: python -m benchmarks.batch [--rows 1000000] [--kills 3] [--rounds 3]
+
+The endpoint is a canned one in a process of its own, which counts what it is asked by the number
+that stands in each row. A batch is the command line in a process of its own. The raw client is the
+same number of requests through ``OpenAICompatible``, with nothing around it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import langprog as lp
+from benchmarks.endpoint import canned_endpoint, requests_to
+from benchmarks.measured import Figure, machine, publish, ratio, table, versions
+from langprog.artifact import save_program
+from langprog.batch import ProgramInputs
+from langprog.lm import OpenAICompatible
+
+WIDTH = 64
+MOST_MEMORY = 300
+# Different ones among the rows that repeat.
+QUESTIONS = 2000
+# Tokens that a server keeps of prompts; vLLM on one large GPU keeps some hundred thousand.
+KEPT_TOKENS = 100_000
+PRODUCTS, REVIEWS = 1000, 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What one process of a batch did.
+
+    Args:
+        code: Its exit code.
+        seconds: From its start to its end.
+        memory: The most memory that it had, in MB.
+        said: What it wrote to standard error.
+    """
+
+    code: int
+    seconds: float
+    memory: float
+    said: str
+
+
+def write_rows(path: Path, rows: int, questions: int | None = None) -> None:
+    """Write rows in an order that shares little.
+
+    Args:
+        path: The file.
+        rows: How many.
+        questions: Different ones; as many as rows if left out.
+    """
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(rows):
+            case = number % (questions or rows)
+            topic = (case * 7919) % 1009
+            question = f"About topic {topic}: what is to be said of case {case}?"
+            file.write(json.dumps({"id": number, "question": question}) + "\n")
+
+
+def run_once(folder: Path, url: str, *, cache: str, kill_at: int = 0) -> Ran:
+    """Run the batch of a folder; kill it once its output has ``kill_at`` lines more than now."""
+    out = folder / "out.jsonl"
+    environment = {
+        **os.environ,
+        "OPENAI_BASE_URL": url,
+        "OPENAI_API_KEY": "none",
+        "LANGPROG_CACHE": cache,
+    }
+    command = [sys.executable, "-m", "langprog", "run", "a.json", "--width", str(WIDTH)]
+    command += ["--batch", "in.jsonl", "--out", "out.jsonl"]
+    started = time.monotonic()
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    before = out.stat().st_size if out.exists() else 0
+    memory = 0.0
+    while process.poll() is None:
+        memory = max(memory, _peak(process.pid))
+        grown = (out.stat().st_size if out.exists() else 0) - before
+        if kill_at and grown > kill_at:
+            process.kill()
+        time.sleep(0.05)
+    assert process.stderr is not None
+    said = process.stderr.read()
+    return Ran(process.returncode, time.monotonic() - started, memory, said)
+
+
+def _peak(process: int) -> float:
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    except OSError:
+        return 0.0
+    for line in status.splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def checked(folder: Path, rows: int) -> str:
+    """Return what is wrong with the output, in words; empty where every row is there once."""
+    seen = bytearray(rows)
+    with (folder / "out.jsonl").open(encoding="utf-8") as file:
+        for line in file:
+            record = json.loads(line)
+            if "outputs" not in record or record["row"] != record["id"] + 1:
+                return f"row {record['row']} has no outputs, or not its own id"
+            seen[record["id"]] += 1
+    counts = Counter(seen)
+    return "" if counts == {1: rows} else f"rows by how often they are there: {dict(counts)}"
+
+
+async def raw_rate(url: str, calls: int) -> float:
+    """Return requests a second of the client alone."""
+    client = OpenAICompatible("openai/canned", base_url=url, api_key="none")
+    program = lp.Predict("question -> answer")
+    numbers = iter(range(calls))
+
+    async def work() -> None:
+        for number in numbers:
+            prompt = program.render({"question": f"About topic 1: what of case {number}?"})
+            await client.complete(lp.Request(prompt))
+
+    with lp.using(adapter="chat"):
+        started = time.perf_counter()
+        await asyncio.gather(*(work() for _ in range(WIDTH)))
+        seconds = time.perf_counter() - started
+    await client.aclose()
+    return calls / seconds
+
+
+def batch_rate(folder: Path, url: str, rows: int) -> float:
+    """Return rows a second of a whole batch, from the start of its process to its end."""
+    write_rows(folder / "in.jsonl", rows)
+    (folder / "out.jsonl").unlink(missing_ok=True)
+    ran = run_once(folder, url, cache="off")
+    if ran.code:
+        raise RuntimeError(ran.said)
+    return rows / ran.seconds
+
+
+# --- prefixes ------------------------------------------------------------------------------------
+
+
+class TokenTrie:
+    """The prompts that a server keeps: a trie of tokens, the least recently used leaf goes first.
+
+    Follows: RadixAttention (SGLang). Differs: one token a node, so that hits are exact.
+
+    Args:
+        most: Tokens that are kept at most.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._next = 1
+        self._children: dict[int, dict[str, int]] = {0: {}}
+        self._above: dict[int, tuple[int, str]] = {}
+        self._leaves: OrderedDict[int, None] = OrderedDict()
+
+    def add(self, tokens: Sequence[str]) -> int:
+        """Keep a prompt; returns how many of its first tokens were there."""
+        node, hits = 0, 0
+        for token in tokens:
+            below = self._children[node].get(token)
+            if below is None:
+                below = self._next
+                self._next += 1
+                self._children[node][token] = below
+                self._children[below] = {}
+                self._above[below] = (node, token)
+                self._leaves.pop(node, None)
+            else:
+                hits += 1
+            node = below
+        self._leaves[node] = None
+        self._leaves.move_to_end(node)
+        while len(self._above) > self._most:
+            self._evict()
+        return hits
+
+    def _evict(self) -> None:
+        leaf, _ = self._leaves.popitem(last=False)
+        above, token = self._above.pop(leaf)
+        del self._children[leaf]
+        del self._children[above][token]
+        if above and not self._children[above]:
+            self._leaves[above] = None
+            self._leaves.move_to_end(above, last=False)
+
+
+def reviews() -> list[dict[str, str]]:
+    """Return a table as a join makes it: a text of a product beside each review of it."""
+    rng = random.Random(0)
+    words = [f"word{number}" for number in range(3000)]
+    products = [" ".join(rng.choices(words, k=120)) for _ in range(PRODUCTS)]
+    rows = []
+    for _ in range(REVIEWS):
+        review = " ".join(rng.choices(words, k=30))
+        rows.append({"product": rng.choice(products), "review": review})
+    return rows
+
+
+def share_kept(prompts: Iterable[str]) -> float:
+    """Return the share of tokens that a server finds among those it keeps."""
+    trie, hits, total = TokenTrie(KEPT_TOKENS), 0, 0
+    for prompt in prompts:
+        tokens = prompt.split()
+        hits += trie.add(tokens)
+        total += len(tokens)
+    return hits / total
+
+
+def prefix_rows() -> Iterator[tuple[str, str]]:
+    """Yield the share of prompt tokens kept, in input order and in the batch's."""
+    program = lp.Predict("product, review -> verdict")
+    with lp.using(adapter="chat"):
+        inputs = ProgramInputs(program)
+
+        def prompt(row: dict[str, Any]) -> str:
+            return "\n".join(message.text for message in program.render(row))
+
+        rows = reviews()
+        yield "rows in input order", f"{share_kept(map(prompt, rows)):.1%}"
+        ordered = sorted(rows, key=inputs.text_of)
+        yield "rows in the batch's order", f"{share_kept(map(prompt, ordered)):.1%}"
+
+
+# --- the whole -----------------------------------------------------------------------------------
+
+
+def large_row(
+    folder: Path, rows: int, kills: int, *, cache: str, questions: int | None = None
+) -> tuple[str, ...]:
+    """Run a batch of ``rows`` rows with kills; return its figures."""
+    write_rows(folder / "in.jsonl", rows, questions)
+    (folder / "out.jsonl").unlink(missing_ok=True)
+    size = (folder / "in.jsonl").stat().st_size * 2
+    runs = []
+    with canned_endpoint() as url:
+        rng = random.Random(rows)
+        for number in range(kills + 1):
+            part = int(size / (kills + 1) * rng.uniform(0.5, 1.0)) if number < kills else 0
+            runs.append(run_once(folder, url, cache=cache, kill_at=part))
+        asked = requests_to(url)
+    wrong = checked(folder, rows)
+    memory = max(ran.memory for ran in runs)
+    return (
+        "off" if cache == "off" else "on",
+        f"{rows:,}",
+        f"{questions or rows:,}",
+        str(sum(ran.code < 0 for ran in runs)),
+        wrong or "every row once",
+        f"{asked - (questions or rows):,} of at most {kills * WIDTH}",
+        f"{memory:.0f} MB",
+        f"{sum(ran.seconds for ran in runs):,.0f} s",
+    )
+
+
+class Checkpoint:
+    """Measurements by name, kept in a file, so that a run goes on where it was stopped."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._kept: dict[str, Any] = {}
+        if path.exists():
+            self._kept = json.loads(path.read_text(encoding="utf-8"))
+
+    def measured(self, name: str, measure: Callable[[], Any]) -> Any:
+        """Return a measurement, made now where it is not there yet."""
+        if name not in self._kept:
+            self._kept[name] = measure()
+            self._path.write_text(json.dumps(self._kept), encoding="utf-8")
+            sys.stderr.write(f"{name}: {self._kept[name]}\n")
+        return self._kept[name]
+
+
+def measure_rates(folder: Path, rounds: int, calls: int) -> dict[str, list[float]]:
+    """Measure the client alone and a batch in turns."""
+    rates: dict[str, list[float]] = {"raw": [], "batch": []}
+    with canned_endpoint() as url:
+        for _ in range(rounds):
+            rates["raw"].append(asyncio.run(raw_rate(url, calls)))
+            rates["batch"].append(batch_rate(folder, url, calls))
+    return rates
+
+
+def main(arguments: list[str]) -> None:
+    """Measure and publish."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.batch")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--repeated", type=int, default=1_000_000, help="rows that repeat")
+    parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--calls", type=int, default=20_000, help="of each round")
+    parser.add_argument("--checkpoint", type=Path, help="by default in the temporary folder")
+    options = parser.parse_args(arguments)
+    default = Path(tempfile.gettempdir()) / f"langprog-batch-{options.rows}.json"
+    kept = Checkpoint(options.checkpoint or default)
+    large: list[tuple[str, ...]] = [
+        (
+            "cache",
+            "rows",
+            "questions",
+            "kills",
+            "output",
+            "requests sent again",
+            "most memory",
+            "time",
+        )
+    ]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        program = lp.Predict("question -> answer", model="openai/canned", adapter="chat")
+        save_program(program, folder / "a.json")
+        for cache in ("off", "on"):
+            place = "off" if cache == "off" else str(folder / "cache")
+
+            def run(cache: str = cache, place: str = place) -> tuple[str, ...]:
+                return large_row(folder, options.rows, options.kills, cache=place)
+
+            large.append(tuple(kept.measured(cache, run)))
+        repeated = kept.measured(
+            "repeated",
+            lambda: large_row(folder, options.repeated, 0, cache="off", questions=QUESTIONS),
+        )
+        large.append(tuple(repeated))
+        rates = kept.measured(
+            "rates", lambda: measure_rates(folder, options.rounds, options.calls)
+        )
+    shares = kept.measured("prefixes", lambda: list(prefix_rows()))
+    publish("batch", _report(options, large, rates, shares))
+
+
+def _report(
+    options: argparse.Namespace,
+    large: list[tuple[str, ...]],
+    rates: dict[str, list[float]],
+    shares: list[tuple[str, str]],
+) -> str:
+    raw = Figure("requests of the client alone", tuple(rates["raw"]), "a second")
+    rows = Figure("rows of a batch", tuple(rates["batch"]), "a second")
+    figures = (raw, rows, ratio("batch / client alone", rows, raw))
+    measured = [("figure", "median [95 % interval]"), *((f.name, str(f)) for f in figures)]
+    prefixes = [("order", "prompt tokens that a server still has"), *map(tuple, shares)]
+    return (
+        "# Batches\n\n"
+        f"`python -m benchmarks.batch --rows {options.rows} --repeated {options.repeated} "
+        f"--kills {options.kills} --rounds {options.rounds} --calls {options.calls}`; "
+        f"{machine()}; {versions('langprog', 'aiohttp')}; `langprog run --batch` on a canned "
+        f"endpoint on loopback, width {WIDTH}.\n\n"
+        f"{table(large)}\n\n"
+        f"Memory is the most that any of the processes had; below {MOST_MEMORY} MB is the aim. "
+        "A killed run (kill -9) goes on with the same command; what was under way is asked "
+        "again, and the endpoint counts all that it is asked.\n\n"
+        f"{table(measured)}\n\n"
+        f"A batch of {options.calls:,} rows, from the start of its process to its end: reading, "
+        "sorting, prompts, parsing and writing are in it. The aim is 0.8.\n\n"
+        f"{table(prefixes)}\n\n"
+        f"**Simulated** table of {REVIEWS:,} reviews of {PRODUCTS:,} products, as a join makes "
+        f"it; a trie of tokens (words) that keeps {KEPT_TOKENS:,} and lets go of the least "
+        "recently used. Follows: Optimizing LLM Queries in Relational Data Analytics Workloads."
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

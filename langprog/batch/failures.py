@@ -1,0 +1,68 @@
+"""What an error makes of a row: a failure in the output, or the end of the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from langprog.errors import (
+    AuthError,
+    BadRequestError,
+    BudgetExceeded,
+    InputError,
+    ModelError,
+)
+from langprog.evaluation import describe_failure, find_stop, redacted
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a question.
+
+    Args:
+        outputs: The program's outputs as JSON data; ``None`` where it failed.
+        kind: The kind of the failure; empty where there is none.
+        message: What happened, without keys and passwords.
+        error: An ``AuthError``, whose meaning depends on what else happens.
+    """
+
+    outputs: dict[str, Any] | None = None
+    kind: str = ""
+    message: str = ""
+    error: Exception | None = None
+
+    def record(self, number: int, key: str, kept: dict[str, Any]) -> dict[str, Any]:
+        """Return the line of the output for one row."""
+        result: dict[str, Any] = {"key": key, "row": number, **kept}
+        if self.kind:
+            result["failure"] = {"kind": self.kind, "message": self.message}
+        else:
+            result["outputs"] = self.outputs
+        return result
+
+
+def outcome_of(error: Exception) -> Outcome:
+    """Return what an error means for its row.
+
+    Raises:
+        ModelError: No row could be asked: a model that is unknown, or has no key or price.
+        BudgetExceeded: What may be spent is spent.
+    """
+    stopping = find_stop(error, ())
+    if isinstance(stopping, ModelError):
+        raise stopping
+    if isinstance(stopping, AuthError):
+        return Outcome(kind="auth", message=redacted(str(stopping)), error=stopping)
+    if isinstance(stopping, BadRequestError):
+        return Outcome(kind="refused", message=redacted(str(stopping)))
+    if isinstance(error, InputError):
+        return Outcome(kind="input", message=redacted(str(error)))
+    failure = describe_failure(error, ())
+    if failure.kind == "budget":
+        raise BudgetExceeded(failure.message)
+    return Outcome(kind=failure.kind, message=failure.message)
+
+
+def asked_again(kind: str) -> bool:
+    """Return whether a failure of that kind is asked again by the same command."""
+    return kind in ("transport", "auth")

@@ -1,0 +1,121 @@
+"""What a program takes of a row, and in what order its prompts show it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from langprog.batch.sources import missing_from
+from langprog.errors import InputError, SignatureError
+from langprog.modules import Module
+from langprog.signature import FieldSpec
+from langprog.strict_json import strict_json
+
+# Made once: json.dumps makes an encoder with each call that has options.
+_TEXT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True)
+class ProgramInputs:
+    """The inputs of a program.
+
+    Args:
+        program: The program.
+    """
+
+    program: Module
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The inputs that every row must have."""
+        return self.program.input_names()
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All inputs, in the order in which the first predictor's prompt shows them."""
+        names = self.required
+        for predictor in self.program.predictors().values():
+            shown = [name for name in predictor.inputs if name in names]
+            if shown:
+                return (*shown, *(name for name in names if name not in shown))
+        return names
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs, as far as the program declares them."""
+        try:
+            return tuple(self.program.outputs)
+        except SignatureError:
+            return ()
+
+    @cached_property
+    def _fields(self) -> Mapping[str, FieldSpec]:
+        try:
+            return self.program.inputs
+        except SignatureError:
+            return {}
+
+    def text_of(self, values: Mapping[str, Any]) -> str:
+        """Return a row's inputs as JSON text; rows that are equal here are the same question.
+
+        Sorted, such texts bring prompts together that begin in the same way.
+
+        Raises:
+            ValueError: A value has no JSON form.
+        """
+        chosen = {name: values[name] for name in self.names if name in values}
+        return _TEXT.encode(plain(chosen))
+
+    def values_of(self, text: str, *, textual: bool) -> dict[str, Any]:
+        """Return the inputs that a text of :meth:`text_of` stands for.
+
+        Args:
+            text: The text.
+            textual: Whether its values are cells of a table, to be read as the declared types.
+
+        Raises:
+            InputError: A cell does not fit its field.
+        """
+        values: dict[str, Any] = json.loads(text)
+        if textual:
+            for name, field in self._fields.items():
+                if isinstance(values.get(name), str):
+                    values[name] = field.from_text(values[name])
+        return values
+
+    def read(self, text: str, place: str) -> dict[str, Any]:
+        """Return inputs from a JSON object that a user wrote; other fields are left out.
+
+        Raises:
+            InputError: It is not such an object, or lacks an input.
+        """
+        try:
+            data = strict_json(text)
+        except json.JSONDecodeError as error:
+            raise InputError(f"{place}: not JSON: {error.msg} at column {error.colno}") from None
+        except ValueError as error:
+            raise InputError(f"{place}: not JSON that can be read: {error}") from None
+        if not isinstance(data, dict):
+            raise InputError(f"{place}: must be a JSON object with the program's inputs")
+        lacks = missing_from(data, self.required)
+        if lacks:
+            names = ", ".join(self.names)
+            raise InputError(f"{place}: {lacks}; the inputs are {names}")
+        return {name: data[name] for name in self.names if name in data}
+
+
+def plain(values: Mapping[str, Any]) -> Any:
+    """Return values as JSON data.
+
+    Raises:
+        ValueError: One has no JSON form.
+    """
+    try:
+        return to_jsonable_python(values)
+    except PydanticSerializationError as error:
+        raise ValueError(f"a value has no JSON form: {error}") from None

@@ -1,0 +1,94 @@
+"""Show how far a batch is: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Protocol
+
+from langprog.batch import BatchProgress
+from langprog.cli.terminal import Terminal
+
+# Seconds from the first result to the first line, and between lines.
+FIRST_LINE, NEXT_LINE = 10.0, 30.0
+
+
+class BatchShower(Protocol):
+    """Takes a batch's progress; closed when the batch is over."""
+
+    def on(self, progress: BatchProgress, /) -> None:
+        """Show how far it is."""
+        ...
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        ...
+
+
+def batch_shower() -> BatchShower:
+    """Return what shows a batch's progress here."""
+    return Bar() if sys.stderr.isatty() else Lines()
+
+
+class Bar:
+    """A bar in the last line."""
+
+    def __init__(self) -> None:
+        self._bar = Terminal(stderr=True, wrap=True).bar("beside", width=12)
+        self._task = self._bar.add_task("rows", total=None, beside="")
+        self._bar.start()
+
+    def on(self, progress: BatchProgress, /) -> None:
+        """Move the bar."""
+        self._bar.update(
+            self._task, completed=progress.done, total=progress.total, beside=beside(progress)
+        )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+
+class Lines:
+    """A line after ten seconds, and then every half a minute."""
+
+    def __init__(self) -> None:
+        self._terminal = Terminal(stderr=True)
+        self._due: float | None = None
+
+    def on(self, progress: BatchProgress, /) -> None:
+        """Write a line, if it is time for one."""
+        now = time.monotonic()
+        if self._due is None:
+            self._due = now + FIRST_LINE
+        if now >= self._due and progress.done != progress.total:
+            self._due = now + NEXT_LINE
+            self._terminal.say(line_of(progress))
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def line_of(progress: BatchProgress) -> str:
+    """Return how far a batch is as one line of less than 80 columns."""
+    total = "" if progress.total is None else f" of {progress.total:,}"
+    return f"  {progress.done:,}{total} rows, {beside(progress)}"
+
+
+def beside(progress: BatchProgress) -> str:
+    """Return rows a second, dollars, time left and failures."""
+    parts = [f"{progress.rate:,.0f} rows/s"]
+    if progress.dollars:
+        parts.append(f"${progress.dollars:.2f}")
+    if progress.seconds_left is not None:
+        parts.append(f"{clock(progress.seconds_left)} left")
+    if progress.failed:
+        parts.append(f"{progress.failed:,} failed")
+    return ", ".join(parts)
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as hours, minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
