@@ -95,8 +95,12 @@ def test_the_input_program_is_left_as_it_is(member: str) -> None:
 def test_a_gain_is_found_and_certified(member: str) -> None:
     result = compiled(MEMBERS[member](), trainset=tickets(240))
     certificate = result.certificate
-    assert certificate.verdict == "certified"
-    assert certificate.difference > 0 and certificate.low > 0 and certificate.p_value <= 0.05
+    assert certificate.difference > 0 and certificate.low > 0 and certificate.p_value <= 0.04
+    if MEMBERS[member]().objective == "cost":
+        # Not worse is shown; cheaper cannot be, where no model has a price.
+        assert certificate.claims[0].holds and "neither has a price" in certificate.reason
+    else:
+        assert (certificate.verdict, certificate.finding) == ("certified", "better")
     assert certificate.n == 72
     assert certificate.wins + certificate.losses + certificate.ties == certificate.n
 
