@@ -251,7 +251,7 @@ def test_the_report_is_one_page_and_plain_json(tmp_path: Path) -> None:
     result.report.save(tmp_path / "report.html")
     result.report.save(tmp_path / "report.json")
     page = (tmp_path / "report.html").read_text()
-    assert "<script src" not in page and "http" not in page
+    assert "<script src" not in page and "http:" not in page and "https:" not in page
     assert result.certificate.verdict in page
     data = json.loads((tmp_path / "report.json").read_text())
     assert data["prompts"]["before"]["team"]["instruction"] == "Read the ticket."
