@@ -113,7 +113,9 @@ class Artifact:
             check_names_of(program, classes.retrievers)
             program = with_recorded_models(
                 program, self.data.models, models, proving=classes.proving
-            ).freeze()
+            )
+            parts = self.data.frozen_parts
+            program = (program.freeze(*parts) if parts else program).freeze()
             return with_origin(program, self.origin)
         except ArtifactError as error:
             raise ArtifactError(one_line(f"{self.path}: {error}")) from None

@@ -68,6 +68,7 @@ class ArtifactData(Strict):
         lineage: The artifacts that it was made from, newest first; empty if there are none.
         evidence: A compile's evidence; null without one.
         canary: Rows that show whether the models still answer as before.
+        frozen_parts: Paths of the parts that no search changes; left out if there are none.
         digest: ``sha256:...`` over the rest of the file as written, in its original format.
     """
 
@@ -78,4 +79,5 @@ class ArtifactData(Strict):
     lineage: list[ParentData]
     evidence: dict[str, Any] | None = None
     canary: list[dict[str, Any]] = []
+    frozen_parts: list[str] = []
     digest: str

@@ -143,6 +143,8 @@ def make_content(
         "evidence": None if evidence is None else dict(evidence),
         "canary": [dict(row) for row in canary],
     }
+    if frozen := program.frozen_parts():
+        content["frozen_parts"] = list(frozen)
     try:
         plain: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:

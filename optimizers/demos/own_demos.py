@@ -35,5 +35,5 @@ def describe_lost_demos(program: Module, candidate: Candidate) -> str | None:
         return None
     return (
         f"demonstrations that came with the program were replaced: {', '.join(lost.values())}; "
-        "keep_demos=True keeps them"
+        "see keep_demos"
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from langprog import Example, Module
 from langprog.evaluation import Row
@@ -22,7 +21,8 @@ def collect_traced(
 
     Every call of a loop gives a demonstration. Where calls replace one another (equal inputs, or a
     module that retries, such as a vote), only the last counts. Where the example has a field of
-    the same name as an output, its value replaces the answer.
+    the same name as an output, its value replaces the answer of the last call: nobody has labelled
+    the calls before it.
 
     Args:
         program: Whose predictors the demonstrations are for.
@@ -108,17 +108,12 @@ def _make_demos(
             for name, value in {**step.inputs, **step.outputs}.items()
             if name in fields
         }
-        last = number == len(steps) - 1
-        values.update(labels if last else _keep_open(labels, values))
+        if number == len(steps) - 1:
+            values.update(labels)
         demos.append(
             SourcedDemo(Example(**values), example.digest, _name_turn(number, len(steps)))
         )
     return demos
-
-
-def _keep_open(labels: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    # Before the last call a loop need not know the answer; to fill it in would teach guessing.
-    return {name: value for name, value in labels.items() if values.get(name)}
 
 
 def _name_turn(number: int, count: int) -> Turn:

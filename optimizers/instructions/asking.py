@@ -209,12 +209,15 @@ def _shows_reasoning(completion: Completion) -> bool:
 
 
 def _is_still_thinking(steps: tuple[TraceStep, ...]) -> bool:
-    """Return whether the last reply ends inside its reasoning."""
+    """Return whether the last reply ends inside its reasoning, or before it says anything."""
+    if not steps or not steps[-1].completions:
+        return False
+    completion = steps[-1].completions[-1]
     try:
-        answer_in(steps[-1].text if steps else "")
+        answer = answer_in(completion.text)
     except ParseError:
         return True
-    return False
+    return not answer.strip() and _shows_reasoning(completion)
 
 
 def _is_at_limit(steps: tuple[TraceStep, ...], most: int | None) -> bool:

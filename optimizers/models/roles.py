@@ -68,7 +68,7 @@ class ModelRoles:
             _list_models(program),
             [model_from(model) for model in needed],
             [model_from(model) for model in offered],
-            [model for judge in judges for model in _list_models(judge)],
+            [model for judge in judges for model in _list_models(judge) if _is_known(model)],
         )
 
     def unpriced(self) -> dict[str, str]:
@@ -143,6 +143,15 @@ def _list_models(program: Module) -> list[Model]:
     if current().lm is None:  # nothing to stand for a model that is not named
         models = [model for model in models if model is not None]
     return list(dict.fromkeys(models))
+
+
+def _is_known(model: Model) -> bool:
+    # A program that a metric holds need not be one that it asks.
+    try:
+        unwrap(model)
+    except ModelError:
+        return False
+    return True
 
 
 def _caps_dollars(budget: Budget) -> bool:

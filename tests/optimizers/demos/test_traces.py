@@ -63,11 +63,11 @@ def test_a_draw_from_a_loop_covers_its_beginning_and_its_end(size: int) -> None:
         assert {item.turn for item in drawn} == {"first", "middle", "last"}
 
 
-def test_a_label_replaces_the_answers_of_a_loop_but_not_what_it_left_open() -> None:
+def test_a_label_replaces_the_last_answer_of_a_loop_alone() -> None:
     program = Agent()
     rows = [run(program, act, lp.Example(question="q?", answer="yes"))]
     demos = [item.demo for item in collect_traced(program, rows)["step"]]
-    assert [demo.answer for demo in demos] == ["", "yes", "yes"]
+    assert [demo.answer for demo in demos] == ["", "none yet", "yes"]
     assert [demo.action for demo in demos] == ["search", "open", "answer"]
 
 

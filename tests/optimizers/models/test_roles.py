@@ -134,6 +134,17 @@ def test_a_dollar_budget_around_the_compile_counts_as_well() -> None:
         optimizer.compile(one_module(), tickets(120), metric=right_team)
 
 
+def test_a_metric_may_hold_a_program_whose_model_nobody_can_ask(monkeypatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    unused = lp.Predict("a -> b", model="openai/gpt-of-nobody")
+
+    def metric(example: lp.Example, prediction: lp.Prediction, other=unused) -> bool:
+        return right_team(example, prediction)
+
+    with lp.using(lm=scripted("task")):
+        LabeledFewShot().compile(one_module(), tickets(60), metric=metric)
+
+
 def test_without_a_dollar_budget_no_price_is_needed() -> None:
     optimizer = BootstrapFewShot(teacher=scripted("other"))
     with lp.using(lm=scripted("task")):
