@@ -25,18 +25,23 @@ from benchmarks.measured import machine, mean_interval, publish, table, versions
 from benchmarks.replay.recorded import SOURCES, Floats, Recorded
 from benchmarks.tasks.folder import data_folder, missing
 from langprog.modules import TOKEN_FEATURES, hashed_words
-from optimizers.models.choice import not_worse
 from optimizers.models.clusters import (
-    Routing,
-    always,
-    best_route,
-    fitted_router,
-    routed,
-    trades,
+    EvaluatedRouter,
+    evaluate_router,
+    fit_router,
+    list_trades,
+    make_constant_router,
+    pick_router_under_cap,
 )
-from optimizers.models.observed import Observed
-from optimizers.models.rules import Answered, fitted_rule
-from optimizers.models.tiers import Plan, best_under, planned, plans
+from optimizers.models.rules import LabeledAnswer, fit_rule
+from optimizers.models.step_results import StepResults
+from optimizers.models.tiers import (
+    EvaluatedCascade,
+    enumerate_cascades,
+    evaluate_tiers,
+    pick_cascade_under_cap,
+)
+from optimizers.models.tradeoffs import pick_cheapest_close
 
 # Caps on the mean cost, as shares of the dollars of the model that is best on train.
 CAPS = (0.1, 0.25, 0.5, 1.0)
@@ -86,23 +91,25 @@ def one_split(source: str, folder: Path, seed: int) -> Outcome:
     seen = _seen(data, pool, parts)
     chosen, told = seen.rows(parts.choice), seen.rows(parts.test)
     found: Outcome = {}
-    orders = plans(chosen)
+    orders = enumerate_cascades(chosen)
     routers = _routings(data, seen, parts)
     place = pool.index(best)
     inputs = [{"q": data.questions[row]} for row in parts.choice]
-    alone = routed(always(chosen.best, chosen.steps), inputs, chosen)
-    single_best = planned(chosen, ((chosen.best, None),))
+    alone = evaluate_router(make_constant_router(chosen.best, chosen.steps), inputs, chosen)
+    single_best = evaluate_tiers(chosen, ((chosen.best, None),))
     for cap in CAPS:
         name = f"{cap:.0%}"
-        plan = best_under(orders, chosen, cap * whole)
-        routing = best_route(routers, chosen, cap * whole)
+        plan = pick_cascade_under_cap(orders, chosen, cap * whole)
+        routing = pick_router_under_cap(routers, chosen, cap * whole)
         single = _single_under(chosen, cap * whole)
         found["best single model", name] = _of(told, single)
         found["cascade", name] = _plan(told, plan)
         found["route", name] = _routed(data, told, parts, routing)
     floor = "as good for less"
-    found["cascade", floor] = _plan(told, not_worse(orders, single_best, TOLERANCE))
-    found["route", floor] = _routed(data, told, parts, not_worse(routers, alone, TOLERANCE))
+    found["cascade", floor] = _plan(told, pick_cheapest_close(orders, single_best, TOLERANCE))
+    found["route", floor] = _routed(
+        data, told, parts, pick_cheapest_close(routers, alone, TOLERANCE)
+    )
     found["best single model", floor] = _of(told, place)
     found[f"vote of the {VOTERS} cheapest", floor] = _vote(data, pool, parts.test)
     found["oracle", floor] = _oracle(told)
@@ -126,61 +133,63 @@ def _pool(data: Recorded, known: Sequence[int]) -> list[int]:
     return sorted([*front, *others][:MOST_MODELS])
 
 
-def _seen(data: Recorded, pool: Sequence[int], parts: Parts) -> Observed:
+def _seen(data: Recorded, pool: Sequence[int], parts: Parts) -> StepResults:
     """Return all rows, with how sure a scorer is that was trained on the train rows alone."""
     sure = np.zeros((len(pool), data.size))
     for place, model in enumerate(pool):
         answers = [_answered(data, model, row) for row in range(data.size)]
-        rule = fitted_rule([answers[row] for row in parts.train], BUCKETS)
+        rule = fit_rule([answers[row] for row in parts.train], BUCKETS)
         sure[place] = [
             rule.chance(one.tokens if rule.tokens else (), hashed_words(one.values, BUCKETS))
             for one in answers
         ]
-    return Observed(data.score[list(pool)], data.cost[list(pool)], sure)
+    return StepResults(data.score[list(pool)], data.cost[list(pool)], sure)
 
 
-def _answered(data: Recorded, model: int, row: int) -> Answered:
+def _answered(data: Recorded, model: int, row: int) -> LabeledAnswer:
     values = {"question": data.questions[row], "answer": data.answers[model][row]}
     tokens = [0.0] * (TOKEN_FEATURES - 1) + [float(data.length[model, row])]
-    return Answered(values, tokens, float(data.score[model, row]))
+    return LabeledAnswer(values, tokens, float(data.score[model, row]))
 
 
-def _routings(data: Recorded, seen: Observed, parts: Parts) -> list[Routing]:
+def _routings(data: Recorded, seen: StepResults, parts: Parts) -> list[EvaluatedRouter]:
     train, inputs = seen.rows(parts.train), [{"q": data.questions[row]} for row in parts.train]
     others = [{"q": data.questions[row]} for row in parts.choice]
     chosen = seen.rows(parts.choice)
     counts = [count for count in CLUSTERS if count == 1 or 10 * count <= len(inputs)]
     return [
-        routed(replace(router, trade=trade), others, chosen)
-        for router in (fitted_router(inputs, train, count, 0) for count in counts)
-        for trade in trades(train)
+        evaluate_router(replace(router, trade=trade), others, chosen)
+        for router in (fit_router(inputs, train, count, 0) for count in counts)
+        for trade in list_trades(train)
     ]
 
 
-def _single_under(chosen: Observed, cap: float) -> int | None:
+def _single_under(chosen: StepResults, cap: float) -> int | None:
     within = [step for step in range(chosen.steps) if chosen.cost[step].mean() <= cap * (1 + 1e-9)]
     return max(within, key=lambda step: float(chosen.score[step].mean())) if within else None
 
 
-def _of(told: Observed, step: int | None) -> tuple[float, float]:
+def _of(told: StepResults, step: int | None) -> tuple[float, float]:
     if step is None:
         return (float("nan"), float("nan"))
     return float(told.score[step].mean()), float(told.cost[step].mean())
 
 
-def _plan(told: Observed, plan: Plan | None) -> tuple[float, float]:
+def _plan(told: StepResults, plan: EvaluatedCascade | None) -> tuple[float, float]:
     if plan is None:
         return (float("nan"), float("nan"))
-    real = planned(told, plan.tiers)
+    real = evaluate_tiers(told, plan.tiers)
     return real.quality, real.cost
 
 
 def _routed(
-    data: Recorded, told: Observed, parts: Parts, routing: Routing | None
+    data: Recorded, told: StepResults, parts: Parts, routing: EvaluatedRouter | None
 ) -> tuple[float, float]:
     if routing is None:
         return (float("nan"), float("nan"))
-    real = routed(routing.router, [{"q": data.questions[row]} for row in parts.test], told)
+    real = evaluate_router(
+        routing.router, [{"q": data.questions[row]} for row in parts.test], told
+    )
     return real.quality, real.cost
 
 
@@ -198,7 +207,7 @@ def _vote(data: Recorded, pool: Sequence[int], rows: Sequence[int]) -> tuple[flo
     return right / len(rows), cost
 
 
-def _oracle(told: Observed) -> tuple[float, float]:
+def _oracle(told: StepResults) -> tuple[float, float]:
     """Return what asking the cheapest model that is right would come to."""
     score, cost = told.score.max(axis=0), np.zeros(told.size)
     for row in range(told.size):

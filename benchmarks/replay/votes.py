@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks.measured import machine, mean_interval, publish, table, versions
 from benchmarks.tasks.folder import data_folder, missing
-from optimizers.models.vote_fit import Mixture, Votes, best_size, fitted
+from optimizers.models.vote_fit import Mixture, VoteCounts, choose_size, fit_mixture
 
 SIZES = tuple(range(1, 42, 2))
 OFFERED = (1, 3, 5, 9, 15, 21, 41)
@@ -135,15 +135,15 @@ def one_split(folder: Path, part: str, place: int, seed: int) -> dict[str, Any]:
     order = rng.sample(range(len(pool.said)), len(pool.said))
     known, others = order[:ITEMS], order[ITEMS:]
     drawn = [[rng.choice(pool.said[row]) for _ in range(DRAWS)] for row in known]
-    items = [Votes.of(answers) for answers in drawn]
+    items = [VoteCounts.of(answers) for answers in drawn]
     actual = {k: _actual(pool, others, k, rng) for k in SIZES}
-    mixture = fitted(items)
+    mixture = fit_mixture(items)
     predicted: Mapping[str, Callable[[int], float]] = {
         "two difficulties, many answers": mixture.accuracy,
         "two difficulties, right or wrong": _binary(mixture).accuracy,
         "plug-in": partial(_plug_in, drawn, random.Random(seed)),
     }
-    chosen = best_size(items, OFFERED, seed=seed)
+    chosen = choose_size(items, OFFERED, seed=seed)
     best = max(OFFERED, key=lambda k: (actual[k], -k))
     return {
         "actual": actual,

@@ -102,7 +102,7 @@ def test_a_cap_on_the_mean_price_of_a_query() -> None:
 def test_a_cap_that_nothing_keeps_leaves_the_program_as_it_is() -> None:
     result = compiled(FrugalCascade(cap=0.00001))
     assert result.candidate.parameters == {}
-    assert any("costs at most" in note.text for note in result.report.notes)
+    assert any("costs more than" in note.text for note in result.report.notes)
 
 
 def test_a_guarantee_is_shown_on_validation() -> None:
@@ -113,7 +113,7 @@ def test_a_guarantee_is_shown_on_validation() -> None:
 
 
 def test_a_guarantee_that_the_data_cannot_support_is_refused() -> None:
-    with pytest.raises(InputError, match="takes at least 299 validation examples"):
+    with pytest.raises(InputError, match="needs at least 299 validation examples"):
         compiled(FrugalCascade(guarantee=(0.99, 0.05)))
     result = compiled(FrugalCascade(guarantee=(0.97, 0.05)), 400)
     assert result.candidate.parameters == {}

@@ -99,7 +99,7 @@ def test_a_judge_whose_inputs_nobody_knows_is_left_alone() -> None:
 
     result = compiled(Inner(), model(1.0, (0.6, 0.6)), VoteSize(), accept="best")
     assert result.candidate.parameters == {}
-    assert any("was not probed" in note.text for note in result.report.notes)
+    assert any("was not tested" in note.text for note in result.report.notes)
 
 
 def test_it_resumes_free_keeps_its_budget_and_does_not_depend_on_width(tmp_path: Path) -> None:
