@@ -324,9 +324,8 @@ def _pick_guaranteed(
     run.log("guarantee", {"target": target, "delta": delta, "p_value": p_value, "n": results.size})
     if tiers is None:
         run.note(
-            f"no cascade of these steps reaches {target} on {results.size} examples with the "
-            f"certainty asked for (p = {p_value:.3g}, at most {delta} is needed): the program "
-            "stays as it is",
+            f"no cascade of these steps is shown to reach {target} on {results.size} examples "
+            f"(p = {p_value:.3g}, at most {delta} is needed): the program stays as it is",
             warning=True,
         )
         return None

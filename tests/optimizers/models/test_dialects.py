@@ -62,7 +62,7 @@ def test_what_an_endpoint_refuses_is_said_once_and_nothing_is_paid_for_it() -> N
         )
         assert sorted(seen.refused) == ["seed", "system", "temperature"]
         assert compiled.report.paid.calls == len(seen.answered)
-    notes = [note.text for note in compiled.report.notes if "takes no" in note.text]
+    notes = [note.text for note in compiled.report.notes if "refuses" in note.text]
     assert notes == ["sim/m refuses seed, system, temperature: it is called without"]
 
 
