@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from langprog import Module
-from langprog.errors import InputError
+from langprog.knobs import takes_instance, takes_one_of, takes_whole
 from langprog.lm import LanguageModel, ModelRef
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast, cut_to_budget
@@ -27,7 +27,7 @@ from optimizers.models.selector import LLMSelector
 from optimizers.pipeline import finished
 from optimizers.run import Run
 from optimizers.search.mipro import MIPRO
-from optimizers.search.sizes import Auto
+from optimizers.search.sizes import AUTO, Auto
 
 # Share of the budget for the first round; each later round gets the same share of the rest.
 FIRST_SHARE = 0.6
@@ -54,14 +54,12 @@ class Compiler(Optimizer):
     """
 
     models: Sequence[str | ModelRef | LanguageModel] = ()
-    rounds: int = 6
-    auto: Auto = "light"
-    proposing: Proposing = Proposing()
+    rounds: int = field(default=6, metadata=takes_whole(1, 10_000))
+    auto: Auto = field(default="light", metadata=takes_one_of(tuple(AUTO)))
+    proposing: Proposing = field(default=Proposing(), metadata=takes_instance(Proposing))
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.rounds < 1:
-            raise InputError(f"rounds is 1 or more, not {self.rounds}")
         self._make_round()  # checks the knobs that it passes on
 
     def _make_round(self, number: int = 0) -> MIPRO:

@@ -16,10 +16,13 @@ Example::
 from __future__ import annotations
 
 import time
+import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
 from langprog import Budget
+from langprog.errors import InputError, LangprogWarning
 from langprog.lm import Cost, Ledger
 from optimizers.evaluation.scorer import Estimate
 from optimizers.journal import Journal
@@ -144,6 +147,49 @@ class Silent:
 
     def on(self, event: Event, /) -> None:
         """Drop the event."""
+
+
+class Guarded:
+    """Passes events on; what only shows progress cannot end a compile.
+
+    Args:
+        show: Takes an event.
+    """
+
+    def __init__(self, show: Callable[[Event], object]) -> None:
+        self._show = show
+        self._warned = False
+
+    def on(self, event: Event, /) -> None:
+        """Pass ``event`` on; the first error is warned about, later ones are not."""
+        try:
+            self._show(event)
+        except Exception as error:  # noqa: BLE001 - code of the user's own, which may raise anything
+            if not self._warned:
+                self._warned = True
+                warnings.warn(
+                    f"the progress raised {type(error).__name__}: {error}; the compile goes on, "
+                    "and later errors of the progress are not shown",
+                    LangprogWarning,
+                    stacklevel=2,
+                )
+
+
+def guard_progress(progress: Progress | Callable[[Event], object] | None) -> Progress:
+    """Return a progress that never raises, from an object with ``on`` or a function of an event.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if progress is None:
+        return Silent()
+    show = getattr(progress, "on", progress)
+    if not callable(show):
+        raise InputError(
+            f"progress={progress!r:.60}: pass a function that takes an event, or an object with "
+            "a method on(event)"
+        )
+    return Guarded(show)
 
 
 def event_to_json(event: Event) -> dict[str, Any]:

@@ -9,8 +9,9 @@ value; the draw covers the labels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from langprog.knobs import MOST_NUMBER, takes_number, takes_whole
 from langprog.lm import LanguageModel, ModelRef, model_from
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, StageForecast
@@ -38,9 +39,9 @@ class BootstrapFewShot(Optimizer):
         concurrency: Examples in work at the same time.
     """
 
-    bootstrapped: int = 4
-    labeled: int = 4
-    threshold: float | None = None
+    bootstrapped: int = field(default=4, metadata=takes_whole(0, 10_000))
+    labeled: int = field(default=4, metadata=takes_whole(0, 10_000))
+    threshold: float | None = field(default=None, metadata=takes_number(-MOST_NUMBER))
     teacher: str | ModelRef | LanguageModel | None = None
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:

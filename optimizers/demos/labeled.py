@@ -7,8 +7,9 @@ pipeline where the examples have their fields.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from langprog.knobs import takes_whole
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, StageForecast
 from optimizers.demos.demos import drawn, labelled
@@ -25,7 +26,7 @@ class LabeledFewShot(Optimizer):
         concurrency: Examples in work at the same time.
     """
 
-    k: int = 8
+    k: int = field(default=8, metadata=takes_whole(1, 10_000))
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Return nothing: no model is asked."""

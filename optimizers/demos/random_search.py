@@ -8,8 +8,9 @@ never the set that the demonstrations come from; the program as it is takes part
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from langprog.knobs import MOST_NUMBER, takes_number, takes_whole
 from langprog.lm import LanguageModel, ModelRef, model_from
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
@@ -41,9 +42,9 @@ class BootstrapRandomSearch(Optimizer):
         concurrency: Examples in work at the same time.
     """
 
-    sets: int = 12
-    most: int = 16
-    threshold: float | None = None
+    sets: int = field(default=12, metadata=takes_whole(1, 10_000))
+    most: int = field(default=16, metadata=takes_whole(1, 10_000))
+    threshold: float | None = field(default=None, metadata=takes_number(-MOST_NUMBER))
     teacher: str | ModelRef | LanguageModel | None = None
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:

@@ -10,7 +10,7 @@ call of the program is spent on it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from langprog import Example, Predict, Sampling
@@ -22,6 +22,7 @@ from langprog.errors import (
     TruncatedError,
 )
 from langprog.evaluation import Row
+from langprog.knobs import MOST_TOKENS, check_knobs, takes_instance, takes_number, takes_whole
 from langprog.lm import LanguageModel, ModelRef, model_from
 from langprog.runtime import current, in_order
 from langprog.signature import SignatureSpec, choices_of
@@ -60,10 +61,13 @@ class Proposing:
     """
 
     model: str | ModelRef | LanguageModel | None = None
-    temperature: float = 0.9
-    max_tokens: int = 400
-    from_mistakes: float = 0.25
-    hygiene: Hygiene = Hygiene()
+    temperature: float = field(default=0.9, metadata=takes_number(0, 100))
+    max_tokens: int = field(default=400, metadata=takes_whole(1, MOST_TOKENS))
+    from_mistakes: float = field(default=0.25, metadata=takes_number(0, 1))
+    hygiene: Hygiene = field(default=Hygiene(), metadata=takes_instance(Hygiene))
+
+    def __post_init__(self) -> None:
+        check_knobs(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +244,8 @@ def by_answer(signature: SignatureSpec, examples: Sequence[Example]) -> list[Exa
     examples stay as they are.
     """
     ranks: dict[str, dict[str, int]] = {}
-    for name, field in signature.outputs.items():
-        choices = choices_of(field.annotation)
+    for name, output in signature.outputs.items():
+        choices = choices_of(output.annotation)
         if choices is not None:
             ranks[name] = {value_text(one): rank for rank, one in enumerate(choices.values())}
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
 from langprog import Cascade, Example, Module
 from langprog.errors import InputError
 from langprog.evaluation import Row
+from langprog.knobs import takes_flag, takes_items, takes_number, takes_one_of
 from langprog.modules import (
     Agreement,
     Checked,
@@ -24,7 +25,7 @@ from langprog.modules import (
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
 from optimizers.evaluation.candidate import Candidate
-from optimizers.evaluation.pareto import Objective
+from optimizers.evaluation.pareto import OBJECTIVES, Objective
 from optimizers.models.rules import LabeledAnswer, fit_rule
 from optimizers.models.step_results import StepResults, collect_results, find_decision, run_steps
 from optimizers.models.tiers import (
@@ -81,24 +82,18 @@ class FrugalCascade(Optimizer):
     """
 
     signal: str | Signal | None = None
-    cap: float | None = None
-    guarantee: tuple[float, float] | None = None
-    words: bool = True
-    tokens: bool = True
-    objective: Objective = "cost"
+    cap: float | None = field(default=None, metadata=takes_number(0, above=True))
+    guarantee: tuple[float, float] | None = field(
+        default=None, metadata=takes_items(takes_number(0, 1, above=True, below=True), 2)
+    )
+    words: bool = field(default=True, metadata=takes_flag())
+    tokens: bool = field(default=True, metadata=takes_flag())
+    objective: Objective = field(default="cost", metadata=takes_one_of(OBJECTIVES))
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.signal is not None:
             signal_from(self.signal)
-        if self.cap is not None and self.cap <= 0:
-            raise InputError(f"cap is dollars of a query, above 0, not {self.cap}")
-        if self.guarantee is not None:
-            target, delta = self.guarantee
-            if not (0 < target < 1 and 0 < delta < 1):
-                raise InputError(
-                    f"guarantee is (target, delta), both between 0 and 1, not {target, delta}"
-                )
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Forecast every step on every example, and the cascades that are run in full."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langprog import Example, Module, Route, Router
 from langprog.errors import InputError
 from langprog.evaluation import Metric, Row
+from langprog.knobs import takes_items, takes_number, takes_one_of, takes_whole
 from langprog.runtime import run_sync
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
 from optimizers.evaluation.candidate import Candidate
-from optimizers.evaluation.pareto import Objective
+from optimizers.evaluation.pareto import OBJECTIVES, Objective
 from optimizers.evaluation.runner import Job, run_rows
 from optimizers.evaluation.scorer import check_prices
 from optimizers.models.clusters import (
@@ -57,16 +58,9 @@ class ModelRouter(Optimizer):
         tolerance: See :class:`Optimizer`.
     """
 
-    clusters: Sequence[int] = CLUSTERS
-    cap: float | None = None
-    objective: Objective = "cost"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.clusters or min(self.clusters) < 1:
-            raise InputError(f"clusters are numbers from 1 on, not {self.clusters!r}")
-        if self.cap is not None and self.cap <= 0:
-            raise InputError(f"cap is dollars of a query, above 0, not {self.cap}")
+    clusters: Sequence[int] = field(default=CLUSTERS, metadata=takes_items(takes_whole(1, 10_000)))
+    cap: float | None = field(default=None, metadata=takes_number(0, above=True))
+    objective: Objective = field(default="cost", metadata=takes_one_of(OBJECTIVES))
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Forecast every step on every example; routers are then evaluated offline."""

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 from langprog.errors import InputError
+from langprog.knobs import takes_number, takes_whole
 from langprog.lm import LanguageModel, ModelRef, model_from, model_name
 from langprog.runtime import current
 from optimizers.base import Optimizer
@@ -45,9 +46,9 @@ class LLMSelector(Optimizer):
     """
 
     models: Sequence[str | ModelRef | LanguageModel] = ()
-    rounds: int = 2
-    exhaustive: int = 4
-    blend: float = 0.0
+    rounds: int = field(default=2, metadata=takes_whole(1, 10_000))
+    exhaustive: int = field(default=4, metadata=takes_whole(0))
+    blend: float = field(default=0.0, metadata=takes_number(0, 1))
     diagnoser: str | ModelRef | LanguageModel | None = None
 
     def __post_init__(self) -> None:
@@ -57,8 +58,6 @@ class LLMSelector(Optimizer):
                 "models is a list of one model or more to choose from: "
                 'models=["pocket/small", "pocket/medium"], on the command line --models A,B'
             )
-        if not 0.0 <= self.blend <= 1.0:
-            raise InputError(f"blend is a weight from 0 to 1, not {self.blend}")
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the models to choose from, and the diagnoser."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from langprog import BestOf, Example, Module, Vote
 from langprog.errors import InputError
 from langprog.evaluation import Row
+from langprog.knobs import takes_items, takes_number, takes_whole
 from langprog.lm import Cost
 from langprog.modules import answer_key
 from langprog.runtime import drawing
@@ -50,22 +51,18 @@ class VoteSize(Optimizer):
         tolerance: See :class:`Optimizer`.
     """
 
-    samples: int = 240
-    draws: int = 3
-    sizes: Sequence[int] = SIZES
-    cap: float | None = None
+    samples: int = field(default=240, metadata=takes_whole(20))
+    draws: int = field(default=3, metadata=takes_whole(2, 10_000))
+    sizes: Sequence[int] = field(default=SIZES, metadata=takes_items(takes_whole(1, MOST_SAMPLES)))
+    cap: float | None = field(default=None, metadata=takes_number(0, above=True))
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.draws < 2 or self.samples < 10 * self.draws:
+        if self.samples < 10 * self.draws:
             raise InputError(
-                "draws is 2 or more and samples at least 10 times as many, not "
-                f"{self.draws} and {self.samples}"
+                f"VoteSize(samples={self.samples}, draws={self.draws}): samples has to be at "
+                "least 10 times draws"
             )
-        if not self.sizes or not all(1 <= k <= MOST_SAMPLES for k in self.sizes):
-            raise InputError(f"sizes are from 1 to {MOST_SAMPLES}, not {self.sizes!r}")
-        if self.cap is not None and self.cap <= 0:
-            raise InputError(f"cap is dollars of a query, above 0, not {self.cap}")
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Forecast the samples, and the chosen sizes on all of validation."""

@@ -10,10 +10,18 @@ blocks of validation, and the sampler sees shrunk means instead of raw ones.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from langprog import Module
 from langprog.errors import InputError
+from langprog.knobs import (
+    MOST_NUMBER,
+    check_knobs,
+    takes_instance,
+    takes_number,
+    takes_one_of,
+    takes_whole,
+)
 from langprog.lm import LanguageModel, ModelRef, model_from, model_name
 from langprog.runtime import current
 from langprog.signature import SignatureSpec
@@ -46,9 +54,12 @@ class Demonstrating:
         threshold: Lowest score of a run that may become a demonstration; see BootstrapFewShot.
     """
 
-    sets: int | None = None
-    most: int | None = None
-    threshold: float | None = None
+    sets: int | None = field(default=None, metadata=takes_whole(0, 10_000))
+    most: int | None = field(default=None, metadata=takes_whole(1, 10_000))
+    threshold: float | None = field(default=None, metadata=takes_number(-MOST_NUMBER))
+
+    def __post_init__(self) -> None:
+        check_knobs(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +73,13 @@ class Searching:
         finalists: Points scored on all of validation; ``None`` leaves it to ``auto``.
     """
 
-    trials: int | None = None
-    round: int = 4
-    first_block: int = FIRST_BLOCK
-    finalists: int | None = None
+    trials: int | None = field(default=None, metadata=takes_whole(1))
+    round: int = field(default=4, metadata=takes_whole(1, 10_000))
+    first_block: int = field(default=FIRST_BLOCK, metadata=takes_whole(1))
+    finalists: int | None = field(default=None, metadata=takes_whole(1, 10_000))
+
+    def __post_init__(self) -> None:
+        check_knobs(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,18 +101,18 @@ class MIPRO(Optimizer):
         concurrency: Examples in work at the same time.
     """
 
-    auto: Auto = "light"
+    auto: Auto = field(default="light", metadata=takes_one_of(tuple(AUTO)))
     models: Sequence[str | ModelRef | LanguageModel] = ()
-    instructions: int | None = None
+    instructions: int | None = field(default=None, metadata=takes_whole(0, 10_000))
     teacher: str | ModelRef | LanguageModel | None = None
-    proposing: Proposing = Proposing()
-    demonstrating: Demonstrating = Demonstrating()
-    searching: Searching = Searching()
+    proposing: Proposing = field(default=Proposing(), metadata=takes_instance(Proposing))
+    demonstrating: Demonstrating = field(
+        default=Demonstrating(), metadata=takes_instance(Demonstrating)
+    )
+    searching: Searching = field(default=Searching(), metadata=takes_instance(Searching))
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.auto not in AUTO:
-            raise InputError(f"auto is one of {', '.join(AUTO)}, not {self.auto!r}")
         if isinstance(self.models, str):
             raise InputError(f"models is a list of models: models=[{self.models!r}]")
 

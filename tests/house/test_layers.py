@@ -17,6 +17,7 @@ from langprog.artifact import save_program
 ROOT = Path(__file__).parents[2]
 ROOMS = [
     "errors",
+    "knobs",
     "strict_json",
     "plugins",
     "example",

@@ -149,8 +149,8 @@ def test_a_program_without_a_cascade_is_told_how_to_get_one() -> None:
     ("options", "told"),
     [
         ({"signal": "hunch"}, "a signal is one of"),
-        ({"cap": 0.0}, "cap is dollars"),
-        ({"guarantee": (1.0, 0.1)}, "both between 0 and 1"),
+        ({"cap": 0.0}, "cap has to be a number above 0"),
+        ({"guarantee": (1.0, 0.1)}, "a list of 2 values, each a number above 0, below 1"),
     ],
 )
 def test_what_does_not_fit_is_said(options: dict[str, object], told: str) -> None:
