@@ -36,7 +36,7 @@ from optimizers.models.tiers import (
     find_guaranteed,
     pick_cascade_under_cap,
 )
-from optimizers.models.tradeoffs import find_front, pick_cheapest_close, thin_out
+from optimizers.models.tradeoffs import list_front, pick_cheapest_close, thin_out
 from optimizers.run import Run
 
 # Share of the budget for running every step on its own.
@@ -178,7 +178,7 @@ class FrugalCascade(Optimizer):
         run.stage("search", None, f"orders and thresholds of {steps.path}")
         cascades = enumerate_cascades(results)
         best = self._pick(run, cascades, results, trained)
-        front = find_front(cascades)
+        front = list_front(cascades)
         shown = dict.fromkeys([*([] if best is None else [best]), *thin_out(front, SHOWN)])
         candidates = {cascade: steps.candidate(cascade, signal) for cascade in shown}
         run.log("cascade", {"path": steps.path, "front": [asdict(cascade) for cascade in front]})
@@ -313,7 +313,7 @@ def _pick_guaranteed(
     run: Run, results: StepResults, trained: StepResults, guarantee: tuple[float, float]
 ) -> EvaluatedCascade | None:
     target, delta = guarantee
-    front = sorted(find_front(enumerate_cascades(trained)), key=lambda cascade: -cascade.cost)
+    front = sorted(list_front(enumerate_cascades(trained)), key=lambda cascade: -cascade.cost)
     order = [cascade.tiers for cascade in front]
     tiers, p_value = find_guaranteed(order, results, target, delta)
     run.log("guarantee", {"target": target, "delta": delta, "p_value": p_value, "n": results.size})

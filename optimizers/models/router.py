@@ -29,7 +29,7 @@ from optimizers.models.clusters import (
     pick_router_under_cap,
 )
 from optimizers.models.step_results import StepResults, collect_results, run_steps
-from optimizers.models.tradeoffs import find_front, pick_cheapest_close, thin_out
+from optimizers.models.tradeoffs import list_front, pick_cheapest_close, thin_out
 from optimizers.run import Run
 
 CLUSTERS = (1, 2, 4, 8, 16)
@@ -104,7 +104,7 @@ class ModelRouter(Optimizer):
             for trade in list_trades(trained)
         ]
         best = self._pick(run, routers, results, others)
-        front = find_front(routers)
+        front = list_front(routers)
         shown = [*([] if best is None else [best]), *thin_out(front, SHOWN)]
         candidates = [self._candidate(run, path, router, fixed) for router in shown]
         run.log("route", {"path": path, "front": [_to_json(router) for router in front]})

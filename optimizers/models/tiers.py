@@ -133,38 +133,20 @@ def p_value_below(score: Floats, target: float) -> float:
 
     Exact for scores of 0 and 1; for other scores from 0 to 1 the Hoeffding-Bentkus bound.
     """
+    from scipy import special  # noqa: PLC0415 - a cascade without a guarantee does not need it
+
     n, mean = len(score), float(score.mean())
-    right = math.ceil(n * mean - 1e-9)
     exact = set(np.unique(score)) <= {0.0, 1.0}
-    tail = _at_least(right if exact else math.floor(n * mean + 1e-9), n, target)
+    right = math.ceil(n * mean - 1e-9) if exact else math.floor(n * mean + 1e-9)
+    # P(Binomial(n, target) >= right)
+    tail = 1.0 if right <= 0 else float(special.bdtrc(right - 1, n, target))
     if exact:
         return tail
-    hoeffding = math.exp(-n * _divergence(mean, target)) if mean > target else 1.0
+    divergence = special.rel_entr(mean, target) + special.rel_entr(1 - mean, 1 - target)
+    hoeffding = math.exp(-n * float(divergence)) if mean > target else 1.0
     return min(1.0, hoeffding, math.e * tail)
 
 
 def fewest_for(target: float, delta: float) -> int:
     """Return the fewest examples that show ``target``, with all of them right."""
     return math.ceil(math.log(delta) / math.log(target)) if target < 1.0 else 10**9
-
-
-def _at_least(right: int, n: int, chance: float) -> float:
-    """Return P(Binomial(n, chance) >= right)."""
-    if right <= 0:
-        return 1.0
-    logs = [
-        math.lgamma(n + 1)
-        - math.lgamma(k + 1)
-        - math.lgamma(n - k + 1)
-        + k * math.log(chance)
-        + (n - k) * math.log1p(-chance)
-        for k in range(right, n + 1)
-    ]
-    top = max(logs)
-    return min(1.0, math.exp(top) * math.fsum(math.exp(one - top) for one in logs))
-
-
-def _divergence(a: float, b: float) -> float:
-    """Return the divergence of Bernoulli(a) from Bernoulli(b), in nats."""
-    first = a * math.log(a / b) if a > 0 else 0.0
-    return first + ((1 - a) * math.log((1 - a) / (1 - b)) if a < 1 else 0.0)

@@ -8,6 +8,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from optimizers.evaluation.pareto import find_front
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -42,13 +44,16 @@ E = TypeVar("E", bound=HasPairedError)
 MARGIN = 1.645 + 0.842
 
 
-def find_front(options: Iterable[T]) -> list[T]:
-    """Return the options that no other one beats in quality and cost, the cheapest first."""
-    front: list[T] = []
-    for option in sorted(options, key=lambda each: (each.cost, -each.quality)):
-        if not front or option.quality > front[-1].quality:
-            front.append(option)
-    return front
+def list_front(options: Iterable[T]) -> list[T]:
+    """Return the options that no other one beats in quality and cost, the cheapest first.
+
+    Of options with the same quality and cost only the first is returned.
+    """
+    distinct: dict[tuple[float, float], T] = {}
+    for option in options:
+        distinct.setdefault((option.cost, -option.quality), option)
+    front = find_front(list(distinct), lambda losses: losses)
+    return [distinct[losses] for losses in sorted(front)]
 
 
 def pick_under_cap(

@@ -56,6 +56,7 @@ LATE = {
     "dspy",
     "torch",
     "pyarrow",
+    "scipy",
 }
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 
@@ -178,6 +179,7 @@ def test_exceptions_are_caught_broadly_in_known_places_alone() -> None:
         "langprog/cli/main.py",  # a bug becomes one line
         "langprog/cli/batch.py",  # a failed row becomes a written failure
         "langprog/runtime/sync.py",  # handed to the waiting thread
+        "optimizers/events.py",  # an error of what shows progress becomes a warning
         "benchmarks/fuzz_judge.py",  # an error that no file may cause is what it looks for
     }
     found = {named(path) for path in ALL if any(broad(path))}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ from optimizers.models.tiers import (
     pick_cascade_under_cap,
     simulate,
 )
-from optimizers.models.tradeoffs import find_front, pick_cheapest_close, thin_out
+from optimizers.models.tradeoffs import list_front, pick_cheapest_close, thin_out
 
 
 def seen(n: int = 400, seed: int = 0) -> StepResults:
@@ -62,7 +64,7 @@ def test_a_cascade_beats_every_single_step_at_a_fraction_of_the_price() -> None:
 
 def test_the_front_holds_what_nothing_beats() -> None:
     cascades = enumerate_cascades(seen())
-    front = find_front(cascades)
+    front = list_front(cascades)
     assert front == sorted(front, key=lambda each: each.cost)
     for plan in cascades:
         assert any(other.quality >= plan.quality and other.cost <= plan.cost for other in front)
@@ -105,6 +107,20 @@ def test_the_exact_test_is_one(n: int, right: int, target: float) -> None:
         )
 
 
+@pytest.mark.parametrize(("right", "n", "target"), [(0, 9, 0.4), (5, 9, 0.4), (38, 40, 0.9)])
+def test_the_exact_test_sums_the_binomial_tail(right: int, n: int, target: float) -> None:
+    tail = sum(math.comb(n, k) * target**k * (1 - target) ** (n - k) for k in range(right, n + 1))
+    score = np.array([1.0] * right + [0.0] * (n - right))
+    assert p_value_below(score, target) == pytest.approx(tail)
+
+
+def test_a_graded_score_is_bounded_and_perfect_scores_are_shown() -> None:
+    graded = np.full(40, 0.95)
+    assert 0.0 < p_value_below(graded, 0.7) < 0.01
+    assert p_value_below(graded, 0.96) == 1.0
+    assert p_value_below(np.array([0.5, 1.0]), 0.9) == 1.0
+
+
 def test_known_values_of_the_exact_test() -> None:
     assert p_value_below(np.ones(10), 0.5) == pytest.approx(0.5**10)
     assert p_value_below(np.array([1.0, 0.0]), 0.5) == pytest.approx(0.75)
@@ -117,7 +133,7 @@ def test_a_guarantee_is_wrong_as_rarely_as_it_says(graded: bool) -> None:
     truth = seen(100_000, seed=99)
     order = [
         plan.tiers
-        for plan in sorted(find_front(enumerate_cascades(seen(300))), key=lambda each: -each.cost)
+        for plan in sorted(list_front(enumerate_cascades(seen(300))), key=lambda each: -each.cost)
     ]
     quality = {tiers: evaluate_tiers(truth, tiers).quality for tiers in order}
     wrong = claims = 0
