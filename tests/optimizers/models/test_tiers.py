@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimizers.models.step_results import StepResults
@@ -94,6 +94,7 @@ def test_a_plan_that_looks_better_by_luck_is_not_taken() -> None:
     assert taken is not None and len(taken.tiers) == 1
 
 
+@settings(deadline=None)  # the first call imports scipy
 @given(st.integers(1, 60), st.integers(0, 60), st.floats(0.05, 0.95))
 def test_the_exact_test_is_one(n: int, right: int, target: float) -> None:
     right = min(right, n)
