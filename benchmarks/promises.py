@@ -279,12 +279,12 @@ def main(arguments: list[str]) -> None:
         f"--first {options.first}`; {machine()}; {versions('langprog', 'gepa', 'optuna')}; "
         "programs of one and two modules in turns; the cap is drawn anew for each compile, "
         f"for {CALLS[0]:,} to {CALLS[1]:,} calls, or for what these take on average. Spent is "
-        "what the model counted, repairs included. Spent / estimated is 1 inside the estimated range, "
-        "below 1 under its low end and above 1 over its high end.\n\n"
+        "what the model counted, repairs included. Spent / estimated is 1 inside the estimated "
+        "range, below 1 under its low end and above 1 over its high end.\n\n"
         f"{table(caps)}\n\n"
         "Each compile is killed (kill -9) after a random number of answers, and resumed with "
-        "another number of examples in work, with no cache but its journal; after the last kill it "
-        "runs to its end. A request whose answer was in flight at a kill may be sent again.\n\n"
+        "another number of examples in work, with no cache but its journal; after the last kill "
+        "it runs to its end. A request whose answer was in flight at a kill may be sent again.\n\n"
         f"{table(kills)}",
     )
 
