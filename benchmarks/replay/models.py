@@ -315,8 +315,8 @@ def main(arguments: list[str]) -> None:
         "best on train and choice. A cap is on the mean dollars; a choice under a cap may turn "
         "out slightly above it on other questions. The scorer sees the words of question and "
         f"answer, and the answer's length. The {MOST_MODELS} models of a pool are those that "
-        "nothing beats in quality and cost, then the best of the others. No answer was sampled twice, and no "
-        "log-probability was recorded, so those signals could not be replayed.\n\n"
+        "nothing beats in quality and cost, then the best of the others. No answer was sampled "
+        "twice, and no log-probability was recorded, so those signals could not be replayed.\n\n"
         + "\n\n".join(sections),
     )
 

@@ -23,6 +23,7 @@ from optimizers.evaluation.scorer import ScoreRequest
 from optimizers.models.diagnoser import Diagnoser
 from optimizers.models.tradeoffs import standard_error
 from optimizers.run import Run
+from optimizers.search.halving import list_rungs, take_affordable
 
 # Examples of the first rung, after which the better half of the models goes on.
 FIRST_RUNG = 24
@@ -66,8 +67,8 @@ async def score_if_close(run: Run, candidate: Candidate, tolerance: float) -> bo
         tolerance: Mean score that may be given up.
     """
     size = run.scorer.size
-    for rung in dict.fromkeys((min(FIRST_RUNG, size), size)):
-        if not run.affords(max(0, rung - len(run.scorer.values(candidate)))):
+    for rung in list_rungs(FIRST_RUNG, size):
+        if not take_affordable(run, [candidate], rung):
             return False
         await run.score([ScoreRequest(candidate, range(rung))])
         if is_clearly_worse(run, candidate, run.best, rung, tolerance):
@@ -146,8 +147,9 @@ class CoordinateAscent:
         candidates = {model: self._assign(path, model) for model in standing}
         size = self.run.scorer.size
         worth: dict[Model, float] = {}
-        for rung in dict.fromkeys((min(FIRST_RUNG, size), size)):
-            standing = self._take_affordable(standing, candidates, rung)
+        for rung in list_rungs(FIRST_RUNG, size):
+            in_order = [candidates[model] for model in standing]
+            standing = standing[: len(take_affordable(self.run, in_order, rung, fewest=1))]
             await self.run.score(
                 [ScoreRequest(candidates[model], range(rung)) for model in standing]
             )
@@ -163,16 +165,6 @@ class CoordinateAscent:
             self.run.offer(candidates[model])
             self.run.log_trial(candidates[model])
         return max(standing, key=lambda model: worth[model])
-
-    def _take_affordable(
-        self, standing: list[Model], candidates: Mapping[Model, Candidate], rung: int
-    ) -> list[Model]:
-        scorer = self.run.scorer
-        while len(standing) > 1 and not self.run.affords(
-            sum(max(0, rung - len(scorer.values(candidates[model]))) for model in standing)
-        ):
-            standing = standing[:-1]
-        return standing
 
     def _halve(
         self,

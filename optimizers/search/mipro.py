@@ -4,7 +4,7 @@ Follows: Optimizing Instructions and Demonstrations for Multi-Stage Language Mod
 (Opsahl-Ong et al., 2024), MIPRO.
 Differs: the model of each predictor is a third choice beside instruction and demonstrations; all
 demonstration sets draw on the same rollouts; proposals pass a filter; candidates race on the same
-blocks of validation, and the sampler sees shrunk means instead of raw ones.
+blocks of validation, and the sampler sees paired means instead of raw ones.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class MIPRO(Optimizer):
                 "bootstrap", rollout_queries(facts, sizes.rollouts // 2, sizes.rollouts)
             ),
             StageForecast("propose", proposals=Range(0.8, 1.0).times(asks)),
-            *forecast_race(self._race_size(sizes), sizes.validation, 2 * facts.predictors),
+            *forecast_race(self._race_size(sizes), sizes.validation),
         )
 
     async def search(self, run: Run) -> Candidate:

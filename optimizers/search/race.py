@@ -2,14 +2,13 @@
 
 Follows: asynchronous successive halving (Li et al., 2020) for promotions, with the minibatches and
 full evaluations of MIPRO as rungs.
-Differs: blocks are nested and shared, so that scores are paired; candidates are promoted by shrunk
-means, so that a lucky block does not decide; rounds are synchronous, so that the order in which
-answers arrive does not either.
+Differs: blocks are nested and shared, so that scores are paired; rounds are synchronous, so that
+the order in which answers arrive does not decide.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from optimizers.budget.forecast import Range, StageForecast
@@ -17,8 +16,8 @@ from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.scorer import ScoreRequest
 from optimizers.run import Run
 from optimizers.search.additive import explain_variance, recombine
+from optimizers.search.halving import list_rungs, take_affordable
 from optimizers.search.sampler import suggest
-from optimizers.search.shrinkage import shrink_means
 from optimizers.search.space import Assignment, SearchSpace
 
 GROWTH = 3
@@ -43,17 +42,9 @@ class RaceSize:
     finalists: int
 
 
-def forecast_race(
-    size: RaceSize, validation: int, choices: int
-) -> tuple[StageForecast, StageForecast]:
-    """Forecast what a race over ``validation`` examples takes.
-
-    Args:
-        size: Its size.
-        validation: Number of validation examples.
-        choices: Number of parameters that are searched; the winner is tried without each of them.
-    """
-    rungs = _list_rungs(size.first_block, validation)
+def forecast_race(size: RaceSize, validation: int) -> tuple[StageForecast, StageForecast]:
+    """Forecast what a race over ``validation`` examples takes."""
+    rungs = list_rungs(size.first_block, validation, GROWTH)
     steps = [after - before for before, after in zip(rungs, rungs[1:], strict=False)]
     promoted = sum(size.trials // GROWTH ** (rung + 1) * step for rung, step in enumerate(steps))
     first = size.trials * rungs[0]
@@ -64,7 +55,7 @@ def forecast_race(
             Range(0.9 * first + 0.4 * promoted, first + promoted),
             candidates=Range(0.5 * size.trials, size.trials),
         ),
-        StageForecast("final", Range(0.5 * finals, finals + choices * validation)),
+        StageForecast("final", Range(0.5 * finals, finals)),
     )
 
 
@@ -94,7 +85,7 @@ class Race:
 
     async def finish(self) -> None:
         """Race until trials or budget are used up, then score the finalists fully."""
-        self._rungs = _list_rungs(self.size.first_block, self.run.scorer.size)
+        self._rungs = list_rungs(self.size.first_block, self.run.scorer.size, GROWTH)
         self._seen.add(self.space.baseline)
         done = 0
         total = min(self.size.trials, self.space.size - 1)
@@ -115,7 +106,6 @@ class Race:
         await self._score_finalists()
         if self._entrants:
             self.run.log("importance", explain_variance(self.space, self._estimate_all()))
-        await self._prune()
 
     # --- points ---------------------------------------------------------------------------------
 
@@ -195,58 +185,16 @@ class Race:
             # Where nothing is above the baseline, only the best is scored.
             if number == 0 or mean > base
         ][: self.size.finalists]
-        size = self.run.scorer.size
-        while finalists and not self.run.affords(
-            sum(size - self._count_scored(entrant.candidate) for entrant in finalists)
-        ):
-            finalists.pop()
+        affordable = take_affordable(
+            self.run, [entrant.candidate for entrant in finalists], self.run.scorer.size
+        )
+        finalists = finalists[: len(affordable)]
         self.run.stage("final", len(finalists), "the best on all of validation")
-        await self.run.score_fully([entrant.candidate for entrant in finalists])
+        await self.run.score_fully(affordable)
         self.run.step("final", len(finalists), len(finalists))
         for entrant in finalists:
             entrant.rung = len(self._rungs) - 1
         self._log(finalists)
-
-    async def _prune(self) -> None:
-        """Remove from the winner what adds nothing, as far as the rest of the budget goes.
-
-        A search that changes several things at once also picks up some that merely did no harm.
-        """
-        best = self.run.best
-        points = {entrant.candidate: entrant.point for entrant in self._entrants}
-        if best not in points:
-            return
-        point = points[best]
-        changed = [place for place, index in enumerate(point) if index]
-        if len(changed) < 2:
-            return
-        singles = [self._revert(point, [place]) for place in changed]
-        await self._score_fully(singles)
-        mean = self.run.scorer.estimate(best).mean
-        idle = [
-            place
-            for place, single in zip(changed, singles, strict=True)
-            if self.run.scorer.complete(single) and self.run.scorer.estimate(single).mean >= mean
-        ]
-        if 1 < len(idle) < len(changed):
-            await self._score_fully([self._revert(point, idle)])
-
-    def _revert(self, point: Assignment, places: Sequence[int]) -> Candidate:
-        simpler = tuple(0 if place in places else index for place, index in enumerate(point))
-        return self.run.candidate(self.space.values(simpler), self.space.label(simpler))
-
-    async def _score_fully(self, candidates: Sequence[Candidate]) -> None:
-        size = self.run.scorer.size
-        affordable = list(candidates)
-        while affordable and not self.run.affords(
-            sum(size - self._count_scored(candidate) for candidate in affordable)
-        ):
-            affordable.pop()
-        await self.run.score_fully(affordable)
-        for candidate in affordable:
-            if self.run.scorer.complete(candidate):
-                estimate = self.run.scorer.estimate(candidate)
-                self.run.log("pruned", {"label": candidate.label, **estimate.to_json()})
 
     async def _score(self, entrants: Sequence[_Entrant], rung: int) -> None:
         block = range(self._rungs[rung])
@@ -270,13 +218,11 @@ class Race:
     # --- estimates ------------------------------------------------------------------------------
 
     def _estimate_all(self) -> dict[Assignment, float]:
-        if not self._entrants:
-            return {}
-        means = shrink_means(
-            self.run.scorer.values(self.run.start),
-            [self.run.scorer.values(entrant.candidate) for entrant in self._entrants],
-        )
-        return {entrant.point: mean for entrant, mean in zip(self._entrants, means, strict=True)}
+        baseline = self.run.scorer.values(self.run.start)
+        return {
+            entrant.point: estimate_paired(baseline, self.run.scorer.values(entrant.candidate))
+            for entrant in self._entrants
+        }
 
     def _baseline_mean(self) -> float:
         return self.run.scorer.estimate(self.run.start).mean
@@ -287,9 +233,6 @@ class Race:
         entrants = sorted(self._entrants, key=lambda entrant: -means[entrant.point])
         return [(entrant, means[entrant.point]) for entrant in entrants]
 
-    def _count_scored(self, candidate: Candidate) -> int:
-        return len(self.run.scorer.values(candidate))
-
     def _log(self, entrants: Sequence[_Entrant]) -> None:
         means = self._estimate_all()
         for entrant in entrants:
@@ -297,13 +240,18 @@ class Race:
                 self.run.log_trial(
                     entrant.candidate,
                     point=dict(self.space.to_json(entrant.point)),
-                    shrunken=means[entrant.point],
+                    paired_mean=means[entrant.point],
                 )
 
 
-def _list_rungs(first: int, size: int) -> list[int]:
-    """Return how many examples each rung has met: ``first``, three times as many, ..., all."""
-    rungs = [min(first, size)]
-    while rungs[-1] < size:
-        rungs.append(min(size, rungs[-1] * GROWTH))
-    return rungs
+def estimate_paired(baseline: Mapping[int, float], scores: Mapping[int, float]) -> float:
+    """Estimate a candidate's mean as the baseline's plus the difference on common examples.
+
+    Args:
+        baseline: Scores of the input program by example.
+        scores: Scores of the candidate by example; at least one example is common.
+    """
+    differences = [
+        scores[index] - baseline[index] for index in sorted(scores) if index in baseline
+    ]
+    return sum(baseline.values()) / len(baseline) + sum(differences) / len(differences)

@@ -10,8 +10,7 @@ from typing import Literal
 
 Auto = Literal["light", "medium", "heavy"]
 
-# Small, so that more points are tried: shrinking pulls a lucky block back, and the next block
-# checks it.
+# Small, so that more points are tried; the next block shows whether the first was luck.
 FIRST_BLOCK = 12
 # With fewer examples than this, a finalist's score means little.
 FEWEST_EXAMPLES = 20

@@ -25,7 +25,6 @@ from tests.optimizers.simulated import (
     all_right,
     always,
     answers,
-    field,
     one_module,
     right_team,
     team_of,
@@ -196,23 +195,6 @@ def test_a_sequence_begins_where_the_member_before_ended() -> None:
         Chain()
 
 
-def test_what_adds_nothing_is_taken_out_of_the_winner() -> None:
-    # Only demonstrations help this model; whatever instruction came along is dropped again.
-    def reply(request: Request) -> str:
-        system, last = request.messages[0].content, request.messages[-1].content
-        if system.startswith(("Describe", "Write", "Rewrite")):
-            return answers()(request)
-        shown = sum(message.role == "assistant" for message in request.messages)
-        ticket = field(last, "ticket")
-        right = unit(ticket) < (0.9 if shown else 0.2)
-        return f"[[team]]\n{team_of(ticket) if right else 'nobody'}"
-
-    for seed in range(3):
-        with lp.using(lm=lp.ScriptedLM(reply)):
-            result = quick().compile(one_module(), tickets(120), metric=right_team, seed=seed)
-        assert set(result.candidate.parameters) == {"predict.demos"}
-
-
 def test_a_program_with_full_marks_is_left_alone() -> None:
     model = lp.ScriptedLM(answers(base=1.0))
     with lp.using(lm=model):
@@ -223,7 +205,7 @@ def test_a_program_with_full_marks_is_left_alone() -> None:
 
 
 def test_wrong_knobs_are_refused_when_they_are_given() -> None:
-    with pytest.raises(InputError, match="light, medium, heavy"):
+    with pytest.raises(InputError, match="'light', 'medium', 'heavy'"):
         MIPRO(auto="enormous")  # type: ignore[arg-type]  # the point of the test
     with pytest.raises(InputError, match="list of models"):
         MIPRO(models="pocket/small")

@@ -4,9 +4,9 @@ import random
 from collections import Counter
 
 from optimizers.identity import derive_seed, random_stream
-from optimizers.search.race import _list_rungs
+from optimizers.search.halving import list_rungs
+from optimizers.search.race import estimate_paired
 from optimizers.search.sampler import suggest
-from optimizers.search.shrinkage import shrink_means
 from optimizers.search.space import Choice, SearchSpace
 
 SPACE = SearchSpace((Choice("a", list("wxyz")), Choice("b", [0, 1, 2])))
@@ -41,21 +41,19 @@ def test_suggestions_lean_toward_what_did_well() -> None:
     assert sum(point[0] == 5 for point in near) > len(near) / 4
 
 
-def test_a_lucky_block_is_pulled_back_more_than_a_long_record() -> None:
-    baseline = {index: float(index % 2) for index in range(120)}
-    lucky = dict.fromkeys(range(6), 1.0)
-    proven = {index: 1.0 if index % 5 else 0.0 for index in range(120)}
-    others = [{index: float(index % 2) for index in range(20)} for _ in range(4)]
-    few, many, *rest = shrink_means(baseline, [lucky, proven, *others])
-    kept_of_lucky, kept_of_proven = (few - 0.5) / 0.5, (many - 0.5) / 0.3
-    assert kept_of_lucky < 0.7 < 0.9 < kept_of_proven
-    assert many > few
-    assert all(abs(mean - 0.5) < 0.1 for mean in rest)
+def test_an_estimate_is_paired_with_the_baseline_on_the_same_examples() -> None:
+    baseline = {0: 1.0, 1: 0.0, 2: 0.0, 3: 0.0}
+    # One of two right, where the baseline has one of two as well: no better than it.
+    assert estimate_paired(baseline, {0: 0.0, 1: 1.0}) == 0.25
+    assert estimate_paired(baseline, {2: 1.0, 3: 1.0}) == 1.25
+    assert estimate_paired(baseline, {0: 1.0, 7: 1.0}) == 0.25  # 7 has no baseline
 
 
 def test_rungs_grow_to_the_whole() -> None:
-    assert _list_rungs(20, 150) == [20, 60, 150]
-    assert _list_rungs(20, 12) == [12]
+    assert list_rungs(20, 150, 3) == [20, 60, 150]
+    assert list_rungs(20, 12, 3) == [12]
+    assert list_rungs(20, 150) == [20, 150]
+    assert list_rungs(20, 20) == [20]
 
 
 def test_streams_are_named_and_stable() -> None:
