@@ -207,6 +207,25 @@ def check_knobs(knobs: Any, error: type[InputError] = InputError) -> None:
             check_value(kind.__name__, name, value, rule, optional=optional, error=error)
 
 
+def check_argument(
+    owner: str, name: str, value: Any, takes: Mapping[str, Rule], *, optional: bool = False
+) -> None:
+    """Check an argument of a class that is not a dataclass.
+
+    Args:
+        owner: The class or function that takes it.
+        name: The argument.
+        value: Its value.
+        takes: What it may be: ``takes_whole(...)``, ``takes_number(...)`` and so on.
+        optional: Whether ``None`` is taken, too.
+
+    Raises:
+        InputError: The value breaks the rule.
+    """
+    if not (optional and value is None):
+        check_value(owner, name, value, takes[KNOB], optional=optional)
+
+
 def check_value(
     owner: str,
     name: str,

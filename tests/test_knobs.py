@@ -23,6 +23,7 @@ from langprog.knobs import (
     takes_number,
     takes_whole,
 )
+from langprog.lm import Retry, Throttle
 from optimizers import GEPA, MIPRO, Compiler, LabeledFewShot, Searching
 
 ROOMS = (
@@ -226,6 +227,26 @@ def test_a_rule_of_a_subclass_counts() -> None:
         Longer(4)
     with pytest.raises(InputError, match="a number from 0 to 1 or None"):
         Longer(share=2)
+
+
+@pytest.mark.parametrize("value", [0, -1, math.nan, math.inf, 2.5, "3", True, 10**30])
+def test_wrappers_check_their_numbers_in_the_same_way(value: Any) -> None:
+    inner = lp.ScriptedLM(lambda request: "x")
+    for name in ("width", "rpm", "tpm"):
+        with pytest.raises(InputError, match=rf"Throttle\({name}=.*whole number from 1"):
+            Throttle(inner, **{name: value})
+    with pytest.raises(InputError, match=r"Retry\(attempts=.*whole number from 1"):
+        Retry(inner, attempts=value)
+    if value not in (0, 2.5):
+        with pytest.raises(InputError, match=r"Retry\(first_wait=.*a number from 0"):
+            Retry(inner, first_wait=value)
+
+
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf, "3", True])
+def test_options_of_a_model_are_numbers_in_a_range(value: Any) -> None:
+    for name in ("temperature", "max_tokens", "top_p", "timeout", "width", "rpm", "attempts"):
+        with pytest.raises(ModelError, match=name):
+            lp.LM("vllm/m", **{name: value})
 
 
 def test_a_long_value_is_cut() -> None:
