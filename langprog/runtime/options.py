@@ -68,7 +68,7 @@ Count = Annotated[int, Field(ge=1)]
 class CheckedOptions(BaseModel):
     """The same options with types, bounds and defaults."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
     temperature: Annotated[float, Field(ge=0)] | None = None
     max_tokens: Count | None = None
