@@ -8,11 +8,12 @@ from typing import Any
 
 from langprog.adapters.base import Adapter, collected, head_of, shown
 from langprog.adapters.json_reader import Ambiguous, CutOff
+from langprog.adapters.key_names import by_name
 from langprog.adapters.leftovers import without_tokens
 from langprog.adapters.loose_json import Found, loose_json
 from langprog.adapters.sentences import named_in
 from langprog.adapters.thinking import Thinking, may_think
-from langprog.adapters.values import by_name, fitted, from_data, json_text
+from langprog.adapters.values import fitted, from_data, json_text
 from langprog.errors import ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message

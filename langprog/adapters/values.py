@@ -9,32 +9,38 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from langprog.adapters.json_reader import Ambiguous, CutOff, Unquoted
+from langprog.adapters.key_names import by_name, folded
 from langprog.adapters.loose_json import Found, loose_json
 from langprog.adapters.scalars import (
     Mismatch,
-    chosen,
+    chosen_from,
     decoded,
+    formatted,
     is_null,
     mismatch,
     number,
     truth,
     unfenced,
 )
+from langprog.adapters.unions import Containers, union_from_json, union_from_text
 from langprog.errors import InputError, ParseError
 from langprog.signature import (
     REQUIRED,
     Anything,
     Choice,
     FieldSpec,
+    Fixed,
+    Formatted,
     Listing,
     Mapped,
     Maybe,
     Member,
+    OneOf,
     Plain,
     Record,
     Shape,
@@ -47,7 +53,6 @@ _BULLET = re.compile(r"(?:[-*\u2022]|\d+[.)])[ \t]+(\S.*)")
 _BULLETED = re.compile(r"^[ \t]*+(?:[-*\u2022]|\d++[.)])[ \t]++\S", re.MULTILINE)
 _NUMERIC = re.compile(r"-?(?:0|[1-9]\d*+)(\.\d++)?+([eE][+-]?\d++)?", re.ASCII)
 _PADDED = re.compile(r"[+-]?0\d")
-_KEY_SEPARATORS = re.compile(r"[\s_-]+")
 _WRITER = json.JSONEncoder(ensure_ascii=False)
 _WORDS: Mapping[str, Any] = MappingProxyType(
     {"true": True, "false": False, "none": None, "null": None}
@@ -87,7 +92,9 @@ def _reads_back(field: FieldSpec, text: str) -> bool:
         return text == text.strip() and (not text or text[0] not in '"`' or decoded(text) == text)
     try:
         again = _from_text(shape, text)
-    except Mismatch:
+        if field.special:
+            return bool(field.plain(again) == text)
+    except (Mismatch, InputError):
         return False
     # A choice is known by its text, whatever type stands behind it.
     plain = getattr(again, "value", again)
@@ -138,10 +145,14 @@ def _from_text(shape: Shape, text: str) -> Any:
             if kind is str:
                 return plain
             return truth(plain) if kind is bool else number(kind, plain)
-        case Choice(choices=choices):
-            return chosen(choices, decoded(text))
+        case Choice() as choice:
+            return chosen_from(choice, decoded(text))
         case Maybe(of=of):
             return None if _says_null(of, text) else _from_text(of, text)
+        case Formatted(type=kind):
+            return formatted(kind, decoded(text))
+        case OneOf() as union:
+            return union_from_text(union, text, _CONTAINERS)
         case whole:
             return _container(whole, text)
 
@@ -150,16 +161,19 @@ def _says_null(of: Shape, text: str) -> bool:
     inner = without_limits(of)
     if isinstance(inner, Choice) and (text in inner.choices or text.strip() in inner.choices):
         return False
-    return is_null(text, blank=inner != _TEXT)
+    takes_text = inner == _TEXT or (isinstance(inner, OneOf) and _TEXT in inner.of)
+    return is_null(text, blank=not takes_text)
 
 
 def _container(shape: Shape, text: str) -> Any:
     body = unfenced(text.strip())
+    if isinstance(shape, (Listing, Fixed)):
+        body = _bracketed(shape, body)
     if isinstance(shape, Listing) and body[:1] != "[":
         items = _bullets(shape, body)
         if items is not None:
             return items
-    kind: type = list if isinstance(shape, Listing) else dict
+    kind: type = list if isinstance(shape, (Listing, Fixed)) else dict
     try:
         found = loose_json(body, kind, closed=isinstance(shape, Record))
     except CutOff as error:
@@ -171,9 +185,16 @@ def _container(shape: Shape, text: str) -> Any:
     return _from_json(shape, found.value)
 
 
+def _bracketed(shape: Listing | Fixed, text: str) -> str:
+    """Return a list in the brackets that Python has for a tuple or a set in those of JSON."""
+    kind = shape.type if isinstance(shape, Listing) else tuple
+    begin, end = {tuple: "()", set: "{}"}.get(kind, "[]")
+    return f"[{text[1:-1]}]" if text[:1] == begin and text[-1:] == end else text
+
+
 def _bullets(shape: Listing, text: str) -> list[Any] | None:
     # A list of plain values, one a line, each behind a dash or a number.
-    if isinstance(without_limits(shape.of), (Listing, Mapped, Record, Anything)):
+    if isinstance(without_limits(shape.of), (Listing, Fixed, Mapped, Record, Anything)):
         return None
     texts: list[str] = []
     for line in filter(None, map(str.strip, text.splitlines())):
@@ -224,19 +245,28 @@ def _from_json(shape: Shape, value: Any) -> Any:
     if isinstance(bare, Plain):  # by far the most frequent
         return _plain(bare.type, value)
     match bare:
-        case Choice(choices=choices):
-            return _choice(choices, value)
+        case Choice() as choice:
+            return _choice(choice, value)
         case Maybe(of=of):
             nothing = isinstance(value, str) and _says_null(of, value)
             return None if value is None or nothing else _from_json(of, value)
         case Anything():
             return _anything(value)
+        case Formatted(type=kind):
+            if isinstance(value, str):
+                return formatted(kind, value)
+        case OneOf() as union:
+            return union_from_json(union, value, _CONTAINERS)
     if isinstance(value, str) and type(value) is not Unquoted:
         return _container(bare, value)
     if isinstance(bare, Listing) and isinstance(value, list):
         return _listed(bare.of, value)
     if isinstance(bare, Mapped) and isinstance(value, dict):
         return _mapped(bare, value)
+    if isinstance(bare, Fixed) and isinstance(value, list) and len(value) == len(bare.of):
+        return [_inside(str(at), of, item) for at, (of, item) in enumerate(zip(bare.of, value))]
+    if isinstance(bare, Record) and isinstance(value, list) and issubclass(bare.type, tuple):
+        value = dict(zip([member.name for member in bare.members], value))
     if isinstance(bare, Record) and isinstance(value, dict):
         return _record(bare, value)
     raise mismatch(json.dumps(value, ensure_ascii=False), phrase(shape))
@@ -286,10 +316,11 @@ def _plain(kind: type, value: Any) -> Any:
     return number(kind, value) if isinstance(value, str) else value
 
 
-def _choice(choices: Mapping[str, Any], value: Any) -> Any:
+def _choice(choice: Choice, value: Any) -> Any:
     if isinstance(value, (list, dict)):
-        raise mismatch(json.dumps(value, ensure_ascii=False), f"one of: {', '.join(choices)}")
-    return chosen(choices, value if isinstance(value, str) else _written(value))
+        wanted = f"one of: {', '.join(choice.choices)}"
+        raise mismatch(json.dumps(value, ensure_ascii=False), wanted)
+    return chosen_from(choice, value if isinstance(value, str) else _written(value))
 
 
 def _written(value: bool | None) -> str:
@@ -309,13 +340,13 @@ def _mapped(shape: Mapped, value: dict[str, Any]) -> dict[Any, Any]:
 def _record(shape: Record, value: dict[str, Any]) -> dict[str, Any]:
     members = {member.name: member for member in shape.members}
     named = by_name(members, value)
-    absent = {_folded(name): name for name in members if name not in named}
+    absent = {folded(name): name for name in members if name not in named}
     entries: dict[str, Any] = {}
     for name, item in named.items():
         member = members.get(name)
         if member is None:
-            if absent and _folded(name) in absent:
-                meant = absent[_folded(name)]
+            if absent and folded(name) in absent:
+                meant = absent[folded(name)]
                 raise Mismatch(f"cannot be read: several of its keys may mean {meant!r}")
             entries[name] = _anything(item)
         elif not _left_out(member, item):
@@ -339,7 +370,7 @@ def _left_out(member: Member, value: Any) -> bool:
 
 def _names_choice(shape: Choice, text: str) -> bool:
     try:
-        chosen(shape.choices, text)
+        chosen_from(shape, text)
     except Mismatch:
         return False
     return True
@@ -358,25 +389,4 @@ def _anything(value: Any) -> Any:
     return _WORDS[value.casefold()] if value.casefold() in _WORDS else str(value)
 
 
-def by_name(names: Collection[str], found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return ``found`` under these names, where only one key can be meant.
-
-    Keys may differ from the names in case, blanks, ``_`` and ``-``.
-    """
-    missing = [name for name in names if name not in found]
-    if not missing:
-        return found
-    folded: dict[str, list[str]] = {}
-    for key in found:
-        if key not in names:
-            folded.setdefault(_folded(key), []).append(key)
-    renamed = {}
-    for name in missing:
-        alike = folded.get(_folded(name), [])
-        if len(alike) == 1 and sum(_folded(other) == _folded(name) for other in names) == 1:
-            renamed[alike[0]] = name
-    return {renamed.get(key, key): value for key, value in found.items()}
-
-
-def _folded(key: str) -> str:
-    return _KEY_SEPARATORS.sub("", key.casefold())
+_CONTAINERS = Containers(_container, _from_json, _record)

@@ -15,7 +15,16 @@ from langprog.adapters.values import decode, encode
 from langprog.errors import ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message
-from langprog.signature import Choice, FieldSpec, Maybe, Plain, SignatureSpec, without_limits
+from langprog.signature import (
+    Choice,
+    FieldSpec,
+    Formatted,
+    Maybe,
+    OneOf,
+    Plain,
+    SignatureSpec,
+    without_limits,
+)
 
 Names = tuple[str, ...]
 
@@ -353,6 +362,8 @@ def _complete(field: FieldSpec, body: str) -> bool:
     if isinstance(shape, Choice):
         begun = [label for label in shape.choices if label.casefold().startswith(body.casefold())]
         return len(begun) == 1
+    if isinstance(shape, (Formatted, OneOf)):
+        return False
     return body.endswith(("]", "}"))
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from langprog.errors import InputError
+from langprog.media import Audio, File, Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,72 +14,6 @@ class Text:
     """A piece of text."""
 
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Media:
-    """Bytes of a kind, or the address where the endpoint finds them.
-
-    Args:
-        data: The bytes; ``None`` where there is an address.
-        url: The address; ``None`` where there are bytes.
-        media_type: Such as ``image/png``; needed with bytes.
-
-    Raises:
-        InputError: There are both, or neither; or the data are no bytes.
-    """
-
-    data: bytes | None = None
-    url: str | None = None
-    media_type: str = ""
-
-    def __post_init__(self) -> None:
-        if (self.data is None) == (self.url is None):
-            kind = type(self).__name__
-            raise InputError(f"a part {kind} has either data= or url=, not both and not neither")
-        if self.data is not None and not isinstance(self.data, (bytes, bytearray)):
-            raise InputError(
-                f"data= of a part {type(self).__name__} is a {type(self.data).__name__}: it takes "
-                "the bytes, pathlib.Path(name).read_bytes(); an address goes to url="
-            )
-
-    @property
-    def address(self) -> str:
-        """The address, or the bytes as a ``data:`` URL."""
-        if self.data is None:
-            return self.url or ""
-        return f"data:{self.media_type};base64,{self.base64}"
-
-    @property
-    def base64(self) -> str:
-        """The bytes in base 64."""
-        return base64.b64encode(self.data or b"").decode("ascii")
-
-
-@dataclass(frozen=True, slots=True)
-class Image(Media):
-    """An image."""
-
-    media_type: str = "image/png"
-
-
-@dataclass(frozen=True, slots=True)
-class Audio(Media):
-    """A sound."""
-
-    media_type: str = "audio/wav"
-
-
-@dataclass(frozen=True, slots=True)
-class File(Media):
-    """A document.
-
-    Args:
-        name: Its file name, as the model may see it.
-    """
-
-    media_type: str = "application/pdf"
-    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

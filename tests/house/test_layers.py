@@ -19,6 +19,7 @@ ROOMS = [
     "errors",
     "strict_json",
     "plugins",
+    "media",
     "example",
     "signature",
     "lm",
@@ -45,6 +46,7 @@ LATE = {
     "numpy",
     "optuna",
     "dspy",
+    "narwhals",
     "torch",
     "pyarrow",
 }
