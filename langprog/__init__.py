@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from langprog.lm import Request as Request
     from langprog.lm import Sampling as Sampling
     from langprog.lm import ScriptedLM as ScriptedLM
+    from langprog.media import Audio as Audio
+    from langprog.media import File as File
+    from langprog.media import History as History
+    from langprog.media import Image as Image
     from langprog.modules import Agreement as Agreement
     from langprog.modules import BestOf as BestOf
     from langprog.modules import Cascade as Cascade
@@ -51,9 +55,11 @@ if TYPE_CHECKING:
     from langprog.signature import Input as Input
     from langprog.signature import Output as Output
     from langprog.signature import Signature as Signature
+    from langprog.signature import describe as describe
 
 _ROOM_OF = {
     "Agreement": "modules",
+    "Audio": "media",
     "BestOf": "modules",
     "Budget": "lm",
     "Cascade": "modules",
@@ -62,6 +68,9 @@ _ROOM_OF = {
     "Comparison": "evaluation",
     "Completion": "lm",
     "Example": "example",
+    "File": "media",
+    "History": "media",
+    "Image": "media",
     "Input": "signature",
     "LM": "runtime",
     "LangprogError": "errors",
@@ -88,6 +97,7 @@ _ROOM_OF = {
     "Vote": "modules",
     "compare": "evaluation",
     "configure": "runtime",
+    "describe": "signature",
     "evaluate": "evaluation",
     "load": "artifact",
     "load_examples": "example",
@@ -97,10 +107,35 @@ _ROOM_OF = {
     "using": "runtime",
 }
 
+# Names of DSPy, and what there is here instead.
+_ELSEWHERE = {
+    "Assert": "write lp.Refine or raise in the module's own code",
+    "BootstrapFewShot": "write `from optimizers import BootstrapFewShot`",
+    "COPRO": "write `from optimizers import Compiler`",
+    "ChatAdapter": 'write adapter="chat"',
+    "Evaluate": "write lp.evaluate(program, data, metric)",
+    "GEPA": "write `from optimizers import GEPA`",
+    "InputField": 'write lp.Input("what it means")',
+    "JSONAdapter": 'write adapter="json"',
+    "LabeledFewShot": "write `from optimizers import LabeledFewShot`",
+    "MIPROv2": "write `from optimizers import MIPRO`",
+    "MultiChainComparison": "write lp.Vote or lp.BestOf",
+    "OutputField": 'write lp.Output("what it means")',
+    "Parallel": "write lp.parallel(...)",
+    "SIMBA": "write `from optimizers import Compiler`",
+    "Suggest": "write lp.Refine",
+    "TypedPredictor": "write lp.Predict: every predictor is typed",
+    "XMLAdapter": 'write adapter="xml"',
+    "context": "write lp.using(lm=...)",
+    "majority": "write lp.Vote",
+    "settings": "write lp.configure(lm=...) or lp.using(lm=...)",
+}
+
 __version__ = "0.1.0"
 
 __all__ = [
     "Agreement",
+    "Audio",
     "BestOf",
     "Budget",
     "Cascade",
@@ -109,6 +144,9 @@ __all__ = [
     "Comparison",
     "Completion",
     "Example",
+    "File",
+    "History",
+    "Image",
     "Input",
     "LM",
     "LangprogError",
@@ -135,6 +173,7 @@ __all__ = [
     "Vote",
     "compare",
     "configure",
+    "describe",
     "evaluate",
     "load",
     "load_examples",
@@ -148,7 +187,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     room = _ROOM_OF.get(name)
     if room is None:
-        raise AttributeError(f"module 'langprog' has no attribute {name!r}")
+        hint = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+        raise AttributeError(f"module 'langprog' has no attribute {name!r}{hint}")
     value = getattr(importlib.import_module(f"langprog.{room}"), name)
     globals()[name] = value
     return value

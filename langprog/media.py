@@ -389,6 +389,11 @@ def _turn(turn: Any, number: int) -> Turn:
         )
     if not isinstance(content, str):
         content = _content(content, number)
+        if role == "assistant" and any(isinstance(piece, Media) for piece in content):
+            raise InputError(
+                f"turn {number} of a History: an assistant says text alone; images, sounds and "
+                "files are the user's"
+            )
     return MappingProxyType({"role": role, "content": content})
 
 

@@ -21,6 +21,7 @@ from langprog.adapters.leftovers import (
 from langprog.adapters.scalars import unfenced
 from langprog.adapters.sentences import named_in
 from langprog.adapters.thinking import Thinking, check_count, may_think
+from langprog.adapters.turns import asked
 from langprog.adapters.values import decode, encode, fitted
 from langprog.errors import ParseError
 from langprog.example import Example
@@ -128,8 +129,7 @@ class ChatAdapter(Adapter):
         Raises:
             InputError: A value does not fit its field.
         """
-        call = Message("user", _writer(signature)(signature.inputs, inputs))
-        return (*_static(signature, tuple(demos)), call)
+        return (*_static(signature, tuple(demos)), *asked(signature, inputs, _writer(signature)))
 
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.

@@ -17,13 +17,13 @@ def by_name(names: Collection[str], found: Mapping[str, Any]) -> Mapping[str, An
     missing = [name for name in names if name not in found]
     if not missing:
         return found
-    folded: dict[str, list[str]] = {}
+    alike_keys: dict[str, list[str]] = {}
     for key in found:
         if key not in names:
-            folded.setdefault(folded(key), []).append(key)
+            alike_keys.setdefault(folded(key), []).append(key)
     renamed = {}
     for name in missing:
-        alike = folded.get(folded(name), [])
+        alike = alike_keys.get(folded(name), [])
         if len(alike) == 1 and sum(folded(other) == folded(name) for other in names) == 1:
             renamed[alike[0]] = name
     return {renamed.get(key, key): value for key, value in found.items()}

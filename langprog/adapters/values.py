@@ -29,9 +29,11 @@ from langprog.adapters.scalars import (
 )
 from langprog.adapters.unions import Containers, union_from_json, union_from_text
 from langprog.errors import InputError, ParseError
+from langprog.media import Media
 from langprog.signature import (
     REQUIRED,
     Anything,
+    Attachment,
     Choice,
     FieldSpec,
     Fixed,
@@ -69,8 +71,36 @@ def encode(field: FieldSpec, value: Any) -> str:
     Raises:
         InputError: It does not fit the field.
     """
-    data = field.plain(value)
+    data = prompt_data(field, value)
     return data if isinstance(data, str) and _reads_back(field, data) else json_text(data)
+
+
+def prompt_data(field: FieldSpec, value: Any) -> Any:
+    """Return ``value`` as the plain data that is written into a prompt.
+
+    Raises:
+        InputError: It does not fit the field, or is no text: an image, or turns of a conversation.
+    """
+    if field.is_history:
+        raise InputError(_ASKED.format(name=field.name, kind="History"))
+    return (
+        field.write(value, lambda media: _address(field, media))
+        if field.special
+        else field.plain(value)
+    )
+
+
+_ASKED = (
+    "{name!r} is an lp.{kind}, which is not sent as text: an adapter that takes it writes its "
+    "inputs with langprog.adapters.asked"
+)
+
+
+def _address(field: FieldSpec, media: Media) -> str:
+    # Bytes would become base 64, which no model reads in a text and everybody pays for.
+    if media.data is not None:
+        raise InputError(_ASKED.format(name=field.name, kind=type(media).__name__))
+    return media.url or ""
 
 
 def json_text(data: Any) -> str:
@@ -153,6 +183,8 @@ def _from_text(shape: Shape, text: str) -> Any:
             return formatted(kind, decoded(text))
         case OneOf() as union:
             return union_from_text(union, text, _CONTAINERS)
+        case Attachment():
+            return text.strip()
         case whole:
             return _container(whole, text)
 
@@ -257,6 +289,8 @@ def _from_json(shape: Shape, value: Any) -> Any:
                 return formatted(kind, value)
         case OneOf() as union:
             return union_from_json(union, value, _CONTAINERS)
+        case Attachment():
+            return value
     if isinstance(value, str) and type(value) is not Unquoted:
         return _container(bare, value)
     if isinstance(bare, Listing) and isinstance(value, list):

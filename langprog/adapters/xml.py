@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from langprog.adapters.base import Adapter, collected, head_of, shown
 from langprog.adapters.chat import ChatAdapter
 from langprog.adapters.thinking import Thinking, check_count, may_think
+from langprog.adapters.turns import asked
 from langprog.adapters.values import decode, encode
 from langprog.errors import ParseError
 from langprog.example import Example
@@ -84,8 +85,7 @@ class XMLAdapter(Adapter):
         Raises:
             InputError: A value does not fit its field.
         """
-        call = Message("user", _writer(signature)(signature.inputs, inputs))
-        return (*_static(signature, tuple(demos)), call)
+        return (*_static(signature, tuple(demos)), *asked(signature, inputs, _writer(signature)))
 
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.

@@ -191,7 +191,7 @@ def inputs_of(text: str | bytes, program: Module, place: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise InputError(f"{place}: must be a JSON object with the program's inputs")
     names = program.input_names()
-    lacking = [name for name in names if name not in data]
+    lacking = [name for name in names if name not in data and program.needs_input(name)]
     if lacking:
         raise InputError(f"{place}: lacks {lacking[0]!r}; the inputs are {', '.join(names)}")
-    return {name: data[name] for name in names}
+    return {name: data[name] for name in names if name in data}

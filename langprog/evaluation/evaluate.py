@@ -5,22 +5,31 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from langprog.errors import BadRequestError, InputError, MetricError, SignatureError
+from langprog.errors import BadRequestError, InputError, MetricError
 from langprog.evaluation.advice import advice_on
 from langprog.evaluation.failures import Failure, failure_of, judge_failure, stops
 from langprog.evaluation.metric_calls import MetricCalls
 from langprog.evaluation.redaction import redacted
 from langprog.evaluation.report import Report, Row
-from langprog.evaluation.score import Metric, Score, as_score, check_metric, metric_name
-from langprog.example import Example
+from langprog.evaluation.score import (
+    Metric,
+    Score,
+    as_score,
+    check_metric,
+    metric_name,
+    with_two_arguments,
+)
+from langprog.evaluation.typing_rows import TypedRows
+from langprog.example import Example, Rows, examples_of
 from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module, Prediction, RunUsage, record_trace, usage_of
 from langprog.runtime import give_notice, run_sync, using
 
-Data = Iterable[Example | Mapping[str, Any]]
+Data = Rows
 OnRow = Callable[[Row], None]
 _Call = Callable[[Example, Prediction], Awaitable[Any]]
 
@@ -42,8 +51,11 @@ def evaluate(
 
     Args:
         program: The program.
-        data: The examples; the program's inputs are taken from them by name.
+        data: The examples, as a list of examples or dicts or as a DataFrame; the program's inputs
+            are taken from them by name. Values are typed by the program's signature, so that a
+            ``"7"`` from a CSV file equals an int output.
         metric: ``metric(example, prediction)``, giving a number, a bool or a Score; may be async.
+            Metrics written for DSPy are taken as they are.
         concurrency: Examples in work at the same time, and the number that decides how many
             requests are under way: a model's ``width`` lowers it only where it was given, or
             after the endpoint answered 429.
@@ -91,16 +103,21 @@ async def aevaluate(
     if concurrency < 1:
         raise InputError(f"concurrency={concurrency}: must be 1 or more")
     check_metric(metric)
-    examples = _examples(data)
+    examples = examples_of(data)
+    if not examples:
+        raise InputError("there are no examples to evaluate on")
+    typed = TypedRows(program)
     names = program.input_names()
-    _check_inputs(program, examples, names)
+    _check_inputs(typed, examples, names)
     rows: list[Row | None] = [None] * len(examples)
     places = iter(range(len(examples)))
-    call = metric if inspect.iscoroutinefunction(metric) else MetricCalls(metric)
+    called = with_two_arguments(metric)
+    call = called if inspect.iscoroutinefunction(called) else MetricCalls(called)
+    work = _Work(program, typed, call, names, on_row)
     with using(lm=lm, budget=budget):
         # A few workers share the places, so that large data does not mean as many tasks.
         workers = [
-            asyncio.create_task(_work(program, examples, call, names, places, rows, on_row))
+            asyncio.create_task(work.run(examples, places, rows))
             for _ in range(min(concurrency, len(examples)))
         ]
         try:
@@ -124,25 +141,37 @@ def _say_unlisted(rows: Sequence[Row]) -> None:
         )
 
 
-async def _work(
-    program: Module,
-    data: Sequence[Example],
-    metric: _Call,
-    names: tuple[str, ...],
-    places: Iterator[int],
-    rows: list[Row | None],
-    on_row: OnRow | None,
-) -> None:
-    for place in places:
-        row = rows[place] = await _row(program, place, data[place], metric, names)
-        if on_row is not None:
-            on_row(row)
+@dataclass(frozen=True)
+class _Work:
+    """What is done with every example.
+
+    Args:
+        program: The program.
+        typed: Gives the values of an example their types.
+        metric: Scores a prediction.
+        names: The program's inputs.
+        on_row: Told of each row.
+    """
+
+    program: Module
+    typed: TypedRows
+    metric: _Call
+    names: tuple[str, ...]
+    on_row: OnRow | None
+
+    async def run(
+        self, data: Sequence[Example], places: Iterator[int], rows: list[Row | None]
+    ) -> None:
+        """Run the program on the examples at these places."""
+        for place in places:
+            row = rows[place] = await _row(self, place, data[place])
+            if self.on_row is not None:
+                self.on_row(row)
 
 
-async def _row(
-    program: Module, index: int, example: Example, metric: _Call, names: tuple[str, ...]
-) -> Row:
-    inputs = {name: example[name] for name in names}
+async def _row(work: _Work, index: int, example: Example) -> Row:
+    program, typed = work.program, work.typed.of(example)
+    inputs = {name: typed[name] for name in work.names if name in typed}
     started = time.perf_counter()
     prediction: Prediction | None = None
     failure: Failure | None = None
@@ -160,18 +189,18 @@ async def _row(
         score = None if failure.missing else Score(0.0, failure.message)
         return Row(index, example, None, score, failure, usage, steps)
     assert prediction is not None
-    return await _scored(index, example, prediction, metric, usage)
+    return await _scored(work, index, example, prediction, usage)
 
 
 async def _scored(
-    index: int, example: Example, prediction: Prediction, metric: _Call, usage: RunUsage
+    work: _Work, index: int, example: Example, prediction: Prediction, usage: RunUsage
 ) -> Row:
     started = time.perf_counter()
     score: Score | None = None
     failure: Failure | None = None
     with record_trace() as judge:  # the metric's calls are kept apart from the program's own
         try:
-            score = await _score(metric, example, prediction)
+            score = await _score(work.metric, work.typed.of(example), prediction)
         except Exception as error:
             # A judge that gave no verdict says nothing about the program.
             failure = judge_failure(error)
@@ -210,36 +239,16 @@ def _named(index: int, example: Example) -> str:
 # --- the data ------------------------------------------------------------------------------------
 
 
-def _examples(data: Data) -> Sequence[Example]:
-    if isinstance(data, (str, bytes, Mapping)) or not isinstance(data, Iterable):
-        raise InputError(
-            f"the data is a {type(data).__name__}: give a list of examples "
-            "(lp.load_examples(path) reads a file)"
-        )
-    examples = []
-    for index, row in enumerate(data):
-        if not isinstance(row, Mapping):
-            raise InputError(f"example {index + 1} is a {type(row).__name__}, not an lp.Example")
-        examples.append(row if isinstance(row, Example) else Example(**row))
-    if not examples:
-        raise InputError("there are no examples to evaluate on")
-    return examples
-
-
-def _check_inputs(program: Module, examples: Sequence[Example], names: tuple[str, ...]) -> None:
-    try:
-        fields = program.inputs
-    except SignatureError:  # a user's module may leave open what its inputs are
-        fields = {}
+def _check_inputs(typed: TypedRows, examples: Sequence[Example], names: tuple[str, ...]) -> None:
     for index, example in enumerate(examples):
         for name in names:
-            if name not in example:
+            if name in example:
+                try:
+                    typed.check(name, example[name])
+                except InputError as error:
+                    raise InputError(f"{_named(index, example)}: {error}") from None
+            elif typed.needs(name):
                 raise InputError(
                     f"example {index + 1} has no field {name!r} that the program needs; "
                     f"it has {', '.join(example) or 'none'}"
                 )
-            if name in fields:
-                try:
-                    fields[name].validate(example[name])
-                except InputError as error:
-                    raise InputError(f"{_named(index, example)}: {error}") from None

@@ -187,13 +187,14 @@ class Refine(Around):
 
     async def _judged(self, inputs: Mapping[str, Any], answer: Prediction) -> tuple[float, str]:
         known = {**inputs, **answer}
-        missing = [name for name in self.judge.input_names() if name not in known]
+        names = self.judge.input_names()
+        missing = [n for n in names if n not in known and self.judge.needs_input(n)]
         if missing:
             raise SignatureError(
                 f"the judge of a Refine takes {', '.join(missing)}, but there is only "
                 f"{', '.join(known)}"
             )
-        said = await self.judge.acall(**{name: known[name] for name in self.judge.input_names()})
+        said = await self.judge.acall(**{name: known[name] for name in names if name in known})
         verdict, *words = said.items()
         # A judge without words still says how the answer was found.
         return float(verdict[1]), _written(dict(words or [verdict]))

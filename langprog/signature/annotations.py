@@ -95,12 +95,7 @@ def read_shape(annotation: Any, name: str, around: Around) -> Shape:
     if isinstance(annotation, typing.NewType):
         return read_shape(behind(annotation), name, around)
     if is_alias(annotation):
-        return _enclosed(
-            annotation,
-            name,
-            around,
-            lambda inner: read_shape(_meant(annotation, name), name, inner),
-        )
+        return _alias(annotation, name, around)
     inner = optional_of(annotation)
     if inner is not None:
         return _maybe(read_shape(inner, name, around), name)
@@ -114,6 +109,13 @@ def read_shape(annotation: Any, name: str, around: Around) -> Shape:
     if not isinstance(annotation, type):
         raise _unknown(annotation, name)
     return _class(annotation, name, around)
+
+
+def _alias(annotation: Any, name: str, around: Around) -> Shape:
+    meant = _meant(annotation, name)
+    if isinstance(meant, type):  # it has a name of its own
+        return read_shape(meant, name, around)
+    return _enclosed(annotation, name, around, lambda inner: read_shape(meant, name, inner))
 
 
 def _meant(annotation: Any, name: str) -> Any:

@@ -72,6 +72,11 @@ class SignatureSpec:
         return MappingProxyType({f.name: f for f in self.fields if f.role == "output"})
 
     @cached_property
+    def asks_in_text(self) -> bool:
+        """Whether all inputs are written as text: none is, or holds, an image or a conversation."""
+        return not any(field.holds_media or field.is_history for field in self.inputs.values())
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the signature's canonical JSON."""
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))

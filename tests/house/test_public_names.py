@@ -23,6 +23,7 @@ ROOMS = [
 def test_public_names_are_pinned_sorted_and_there() -> None:
     assert langprog.__all__ == [
         "Agreement",
+        "Audio",
         "BestOf",
         "Budget",
         "Cascade",
@@ -31,6 +32,9 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "Comparison",
         "Completion",
         "Example",
+        "File",
+        "History",
+        "Image",
         "Input",
         "LM",
         "LangprogError",
@@ -57,6 +61,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "Vote",
         "compare",
         "configure",
+        "describe",
         "evaluate",
         "load",
         "load_examples",

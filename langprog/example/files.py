@@ -1,158 +1,36 @@
-"""Examples: what goes in and what should come out, as frozen values; and files of them."""
+"""Files of examples: JSONL, JSON, CSV, TSV and Parquet."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
+import importlib
+import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic_core import PydanticSerializationError, to_jsonable_python
-
-from langprog.errors import ExampleError, FrozenError, InputError
+from langprog.errors import ExampleError, InputError
+from langprog.example.rows import Rows, example_from, is_rows, rows_in
+from langprog.example.value import Example
 from langprog.strict_json import strict_json
 
-_ATOMS = frozenset({str, int, float, bool, type(None)})
-
-
-class Example(Mapping[str, Any]):
-    """One example: fields by name, frozen.
-
-    The program's signature says which fields are inputs; an example does not. Lists, dicts and
-    sets are copied on the way in and on the way out, so nobody can change an example that others
-    hold. Two examples are equal when their fields are, as plain data.
-
-    Example::
-
-        Example(ticket="my invoice is wrong", team="billing").team
-    """
-
-    __slots__ = ("_digest", "_values")
-
-    _values: dict[str, Any]
-    _digest: str
-
-    def __init__(self, /, **values: Any) -> None:
-        kept = {name: _copied(value) for name, value in values.items()}
-        object.__setattr__(self, "_values", kept)
-        object.__setattr__(self, "_digest", "")
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the canonical JSON of the values.
-
-        Raises:
-            ExampleError: A value cannot be told from another one.
-        """
-        if not self._digest:
-            object.__setattr__(self, "_digest", _sha256(self._values))
-        return self._digest
-
-    def with_(self, /, **values: Any) -> Example:
-        """Return a copy with these fields added or replaced."""
-        return Example(**{**self._values, **values})
-
-    def without(self, *names: str) -> Example:
-        """Return a copy without these fields."""
-        return Example(**{key: value for key, value in self._values.items() if key not in names})
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a new dict."""
-        return {name: _copied(value) for name, value in self._values.items()}
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name not in self._values:
-            known = "" if name.startswith("_") else f"; it has {', '.join(self._values) or 'none'}"
-            raise AttributeError(f"the example has no field {name!r}{known}")
-        return _copied(self._values[name])
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise FrozenError(f"an example cannot be changed (tried to set {name!r}); use with_()")
-
-    def __delattr__(self, name: str) -> None:
-        raise FrozenError(f"an example cannot be changed (tried to delete {name!r})")
-
-    def __getitem__(self, name: str) -> Any:
-        return _copied(self._values[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Example):
-            return NotImplemented
-        return self is other or self.digest == other.digest
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild, (self._values,))
-
-    def __repr__(self) -> str:
-        return f"Example({', '.join(f'{key}={value!r}' for key, value in self._values.items())})"
-
-
-def _rebuild(values: dict[str, Any]) -> Example:
-    return Example(**values)
-
-
-def _copied(value: Any) -> Any:
-    kind = type(value)
-    if kind in _ATOMS:
-        return value
-    if kind is list:
-        return [_copied(item) for item in value]
-    if kind is dict:
-        return {key: _copied(item) for key, item in value.items()}
-    return set(value) if kind is set else value
-
-
-def _sha256(values: Mapping[str, Any]) -> str:
-    try:
-        text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=_plain)
-    except TypeError as error:  # keys that JSON does not have, or that have no order
-        raise ExampleError(f"the example {list(values)} has no digest: {error}") from None
-    # Half a surrogate pair is no UTF-8, but must not keep an example from being compared.
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (set, frozenset)):
-        return sorted(value, key=repr)
-    try:
-        return to_jsonable_python(value)
-    except (PydanticSerializationError, ValueError):
-        shown: object = type(value).__repr__
-        if shown is object.__repr__:  # it names an address, not a value
-            raise ExampleError(
-                f"an example holds a {type(value).__name__}, which cannot be told from another "
-                "one: give it plain data, a dataclass or a pydantic model"
-            ) from None
-        return repr(value)
-
-
-def dataset_digest(examples: Iterable[Example]) -> str:
-    """Return the SHA-256 over the examples' digests, in their order."""
-    total = hashlib.sha256()
-    for example in examples:
-        total.update(example.digest.encode())
-    return total.hexdigest()
-
-
-# --- files -------------------------------------------------------------------------------------
+# Characters of a cell; Python's own limit of 131,072 is less than a document has.
+_LONGEST_CELL = 2**31 - 1
+_QUOTED = re.compile(r'"[^"]*+"')
 
 
 class Field(Protocol):
     """What reading a file needs to know of a field."""
 
-    def validate(self, value: Any) -> Any:
-        """Return ``value`` as the field's type."""
+    @property
+    def required(self) -> bool:
+        """Whether every row must have it."""
+        ...
+
+    def typed(self, value: Any) -> Any:
+        """Return what ``value``, as it stands in a row, is as the field's type."""
         ...
 
     def from_text(self, text: str) -> Any:
@@ -179,17 +57,18 @@ Row = tuple[str, Mapping[str, Any], bool]
 
 
 def load_examples(
-    path: str | Path,
+    path: str | Path | Rows,
     signature: Fields | type[Fields] | None = None,
     *,
     fields: Mapping[str, str] | None = None,
 ) -> list[Example]:
-    """Read examples from a JSONL, JSON, CSV or Parquet file.
+    """Read examples from a JSONL, JSON, CSV, TSV or Parquet file, or from rows in memory.
 
     Args:
-        path: The file; its ending says what it is.
-        signature: A signature or a program: every row must have its inputs, and what it names is
-            checked and turned into the declared types. In CSV, where everything is text, an empty
+        path: The file; its ending says what it is. Or rows: a DataFrame (of pandas, Polars,
+            PyArrow or another library that narwhals knows), a list of dicts, or examples of DSPy.
+        signature: A signature or a program: every row must have its inputs (but for those that
+            may be left out), and what it names is checked and turned into the declared types. In CSV, where everything is text, an empty
             cell of an optional field is None, and lists and objects are JSON. Other columns, and
             outputs that a row leaves out, are no errors.
         fields: Names in the file -> names in the examples; others are kept as they are.
@@ -207,7 +86,7 @@ def load_examples(
 
 
 def iterate_examples(
-    path: str | Path,
+    path: str | Path | Rows,
     signature: Fields | type[Fields] | None = None,
     *,
     fields: Mapping[str, str] | None = None,
@@ -217,21 +96,33 @@ def iterate_examples(
     Raises:
         ExampleError: As for :func:`load_examples`, when the row in question is reached.
     """
+    if isinstance(signature, str):
+        raise ExampleError("load_examples takes a Signature class, signature_of(...) or a program")
+    names = dict(fields or {})
+    for place, row, textual in _rows_of(path):
+        values = _renamed(row, names, place)
+        if signature is not None:
+            values = _typed(values, signature, place, textual)
+        yield example_from(values, place)
+
+
+def _rows_of(path: str | Path | Rows) -> Iterator[Row]:
+    if not isinstance(path, (str, Path)):
+        if not is_rows(path):
+            raise ExampleError(
+                f"load_examples takes the path of a file or rows, not {type(path).__name__}"
+            )
+        for number, row in enumerate(rows_in(path), start=1):
+            yield f"row {number}", example_from(row, f"row {number}"), False
+        return
     file = Path(path)
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
         raise ExampleError(f"{file}: the ending says no known format; use {', '.join(_READERS)}")
     if not file.is_file():
         raise ExampleError(f"{file}: there is no such file")
-    if isinstance(signature, str):
-        raise ExampleError("load_examples takes a Signature class, signature_of(...) or a program")
-    names = dict(fields or {})
     try:
-        for place, row, textual in reader(file):
-            values = _renamed(row, names, place)
-            if signature is not None:
-                values = _typed(values, signature, place, textual)
-            yield Example(**values)
+        yield from reader(file)
     except OSError as error:
         raise ExampleError(f"{file}: cannot be read: {error.strerror or error}") from None
 
@@ -251,15 +142,15 @@ def _typed(
 ) -> dict[str, Any]:
     inputs: Any = signature.inputs
     outputs: Any = signature.outputs
-    for name in inputs:
-        if name not in values:
+    for name, field in inputs.items():
+        if name not in values and field.required:
             raise ExampleError(
                 f"{place}: lacks the input {name!r}; it has {', '.join(values) or 'no fields'}"
             )
     for name, field in {**inputs, **outputs}.items():
         if name in values:
             try:
-                read = field.from_text if textual else field.validate
+                read = field.from_text if textual else field.typed
                 values[name] = read(values[name])
             except InputError as error:
                 raise ExampleError(f"{place}: {error}") from None
@@ -321,20 +212,32 @@ def _object(row: Any, place: str) -> Mapping[str, Any]:
 
 
 def _csv(file: Path) -> Iterator[Row]:
+    return _table(file, "")
+
+
+def _tsv(file: Path) -> Iterator[Row]:
+    return _table(file, "\t")
+
+
+def _table(file: Path, separator: str) -> Iterator[Row]:
+    """Yield the rows of a table; ``separator`` is found out from its header where it is empty."""
     with file.open("rb") as raw:
         lines = (
             _decoded(line, f"{file}:{n}").removeprefix("\ufeff" if n == 1 else "")
             for n, line in enumerate(raw, start=1)
         )
-        reader = csv.reader(lines, strict=True)
+        first = next(lines, "")
+        if first[:4].lower() == "sep=" and len(first.strip()) == 5:  # a spreadsheet says it itself
+            separator, first = first[4], next(lines, "")
+        # A limit of the whole process: it is raised alone, never lowered, as others may read now.
+        csv.field_size_limit(max(_LONGEST_CELL, csv.field_size_limit()))
+        reader = csv.reader(
+            itertools.chain([first], lines), strict=True, delimiter=separator or _separator(first)
+        )
         line = 1
         try:
             header = [name.strip() for name in next(reader, [])]
-            for name in header:
-                if not name:
-                    raise ExampleError(f"{file}:1: a column has no name")
-                if header.count(name) > 1:
-                    raise ExampleError(f"{file}:1: the column {name!r} comes twice")
+            _check_header(header, file)
             line = reader.line_num + 1
             for row in reader:
                 place, line = f"{file}:{line}", reader.line_num + 1
@@ -349,9 +252,25 @@ def _csv(file: Path) -> Iterator[Row]:
             raise ExampleError(f"{file}:{line}: not CSV: {error}") from None
 
 
+def _check_header(header: Iterable[str], file: Path) -> None:
+    names: set[str] = set()
+    for name in header:
+        if not name:
+            raise ExampleError(f"{file}:1: a column has no name")
+        if name in names:
+            raise ExampleError(f"{file}:1: the column {name!r} comes twice")
+        names.add(name)
+
+
+def _separator(header: str) -> str:
+    # Where a comma is the decimal point, spreadsheets part columns with a semicolon.
+    bare = _QUOTED.sub("", header)
+    return next((sign for sign in ",;\t" if sign in bare), ",")
+
+
 def _parquet(file: Path) -> Iterator[Row]:
     try:
-        import pyarrow.parquet as parquet  # noqa: PLC0415 - an extra, needed for this format alone
+        parquet = importlib.import_module("pyarrow.parquet")
     except ImportError:
         raise ExampleError(
             f"{file}: reading Parquet needs pyarrow: pip install 'langprog[parquet]'"
@@ -367,4 +286,10 @@ def _parquet(file: Path) -> Iterator[Row]:
         raise ExampleError(f"{file}: not a Parquet file: {error}") from None
 
 
-_READERS = {".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".parquet": _parquet}
+_READERS = {
+    ".jsonl": _jsonl,
+    ".json": _json,
+    ".csv": _csv,
+    ".tsv": _tsv,
+    ".parquet": _parquet,
+}
