@@ -6,8 +6,8 @@
 - ``registry``: adapters by name and version, those of installed packages among them.
 - ``conformity``: whether a reply kept to a schema.
 - ``turns``: what is asked, as messages: images and earlier turns are no text.
-- ``values``: values as text and back; ``scalars``: the plain ones among them; ``unions``: which
-  type of a union is meant; ``key_names``: keys of objects.
+- ``values``: values as text and back; ``scalars`` and ``json_scalars``: the single ones among
+  them; ``unions``: which type of a union is meant; ``key_names``: keys of objects.
 - ``loose_json``: the JSON in a reply; ``json_reader``: JSON with its punctuation forgiven.
 - ``thinking``, ``leftovers``, ``sentences``: what a model writes around an answer.
 """

@@ -138,7 +138,7 @@ def shown(
     Raises:
         InputError: A value does not fit its field; the message says which demonstration.
     """
-    messages = []
+    messages: list[Message] = []
     for number, demo in enumerate(demos, start=1):
         try:
             messages.extend(asked(signature, demo, write))

@@ -70,8 +70,8 @@ def _asked_before(
     if unknown:
         known = ", ".join((*fields, *signature.outputs))
         raise InputError(
-            f"it has {unknown[0]!r}, which is not a field of {signature.name} ({known}); a message "
-            'is written {"role": "user", "content": "..."}'
+            f"it has {unknown[0]!r}, which is not a field of {signature.name} ({known}); a "
+            'message is written {"role": "user", "content": "..."}'
         )
     if not any(name in turn for name in fields):
         return []

@@ -113,29 +113,30 @@ def union_from_json(union: OneOf, value: Any, containers: Containers) -> Any:
     Raises:
         Mismatch: It says none.
     """
-    parts = [without_limits(part) for part in union.of]
     if isinstance(value, dict):
         return _object(union, value, containers)
-    if isinstance(value, list):
-        for part in parts:
-            if isinstance(part, (Listing, Fixed)):
-                return containers.from_json(part, value)
-    if isinstance(value, bool) and Plain(bool) in parts:
-        return value
-    if value is None or isinstance(value, bool):
-        for part in parts:
-            if isinstance(part, Choice) and json.dumps(value) in part.choices:
-                return part.choices[json.dumps(value)]
     if type(value) is str:
         return _quoted(union, value, containers)
     if isinstance(value, str):
-        try:
-            return _scalar(union, value)
-        except Mismatch:
-            if _TEXT in parts:
-                return str(value)
-            raise
+        return _unquoted(union, value)
+    for part in map(without_limits, union.of):
+        if isinstance(value, list) and isinstance(part, (Listing, Fixed)):
+            return containers.from_json(part, value)
+        if isinstance(value, bool) and part == Plain(bool):
+            return value
+        if isinstance(part, Choice) and not isinstance(value, list):
+            if json.dumps(value) in part.choices:  # true, false or null
+                return part.choices[json.dumps(value)]
     raise mismatch(json.dumps(value, ensure_ascii=False), phrase(union))
+
+
+def _unquoted(union: OneOf, word: str) -> Any:
+    try:
+        return _scalar(union, word)
+    except Mismatch:
+        if _TEXT in map(without_limits, union.of):
+            return str(word)
+        raise
 
 
 def _quoted(union: OneOf, text: str, containers: Containers) -> Any:

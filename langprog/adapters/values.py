@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from langprog.adapters.json_reader import Ambiguous, CutOff, Unquoted
+from langprog.adapters.json_scalars import anything_from, choice_from, plain_from
 from langprog.adapters.key_names import by_name, folded
 from langprog.adapters.loose_json import Found, loose_json
 from langprog.adapters.scalars import (
@@ -53,12 +53,7 @@ from langprog.signature import (
 
 _BULLET = re.compile(r"(?:[-*\u2022]|\d+[.)])[ \t]+(\S.*)")
 _BULLETED = re.compile(r"^[ \t]*+(?:[-*\u2022]|\d++[.)])[ \t]++\S", re.MULTILINE)
-_NUMERIC = re.compile(r"-?(?:0|[1-9]\d*+)(\.\d++)?+([eE][+-]?\d++)?", re.ASCII)
-_PADDED = re.compile(r"[+-]?0\d")
 _WRITER = json.JSONEncoder(ensure_ascii=False)
-_WORDS: Mapping[str, Any] = MappingProxyType(
-    {"true": True, "false": False, "none": None, "null": None}
-)
 _TEXT = Plain(str)
 
 
@@ -83,11 +78,9 @@ def prompt_data(field: FieldSpec, value: Any) -> Any:
     """
     if field.is_history:
         raise InputError(_ASKED.format(name=field.name, kind="History"))
-    return (
-        field.write(value, lambda media: _address(field, media))
-        if field.special
-        else field.plain(value)
-    )
+    if not field.special:
+        return field.plain(value)
+    return field.write(value, lambda media: _address(field, media))
 
 
 _ASKED = (
@@ -129,11 +122,6 @@ def _reads_back(field: FieldSpec, text: str) -> bool:
     # A choice is known by its text, whatever type stands behind it.
     plain = getattr(again, "value", again)
     return type(plain) is str and bool(plain == text)
-
-
-_KINDS: Mapping[type, str] = MappingProxyType(
-    {str: "a text", bool: "true or false", int: "an integer", float: "a number"}
-)
 
 
 # --- reading a text ------------------------------------------------------------------------------
@@ -220,8 +208,9 @@ def _container(shape: Shape, text: str) -> Any:
 def _bracketed(shape: Listing | Fixed, text: str) -> str:
     """Return a list in the brackets that Python has for a tuple or a set in those of JSON."""
     kind = shape.type if isinstance(shape, Listing) else tuple
-    begin, end = {tuple: "()", set: "{}"}.get(kind, "[]")
-    return f"[{text[1:-1]}]" if text[:1] == begin and text[-1:] == end else text
+    brackets: Mapping[Any, str] = {tuple: "()", set: "{}"}
+    written = text[:1] + text[-1:] == brackets.get(kind)
+    return f"[{text[1:-1]}]" if written else text
 
 
 def _bullets(shape: Listing, text: str) -> list[Any] | None:
@@ -275,34 +264,42 @@ def _from_json(shape: Shape, value: Any) -> Any:
     """
     bare = without_limits(shape)
     if isinstance(bare, Plain):  # by far the most frequent
-        return _plain(bare.type, value)
+        return plain_from(bare.type, value)
     match bare:
         case Choice() as choice:
-            return _choice(choice, value)
+            return choice_from(choice, value)
         case Maybe(of=of):
             nothing = isinstance(value, str) and _says_null(of, value)
             return None if value is None or nothing else _from_json(of, value)
         case Anything():
-            return _anything(value)
-        case Formatted(type=kind):
-            if isinstance(value, str):
-                return formatted(kind, value)
+            return anything_from(value)
         case OneOf() as union:
             return union_from_json(union, value, _CONTAINERS)
+        case Formatted(type=kind) if isinstance(value, str):
+            return formatted(kind, value)
         case Attachment():
             return value
     if isinstance(value, str) and type(value) is not Unquoted:
         return _container(bare, value)
-    if isinstance(bare, Listing) and isinstance(value, list):
-        return _listed(bare.of, value)
-    if isinstance(bare, Mapped) and isinstance(value, dict):
-        return _mapped(bare, value)
-    if isinstance(bare, Fixed) and isinstance(value, list) and len(value) == len(bare.of):
-        return [_inside(str(at), of, item) for at, (of, item) in enumerate(zip(bare.of, value))]
-    if isinstance(bare, Record) and isinstance(value, list) and issubclass(bare.type, tuple):
-        value = dict(zip([member.name for member in bare.members], value))
-    if isinstance(bare, Record) and isinstance(value, dict):
-        return _record(bare, value)
+    return _parts(shape, bare, value)
+
+
+def _parts(shape: Shape, bare: Shape, value: Any) -> Any:
+    """Return a list or an object with its parts read."""
+    match bare:
+        case Listing(of=of) if isinstance(value, list):
+            return _listed(of, value)
+        case Fixed(of=parts) if isinstance(value, list) and len(value) == len(parts):
+            places = zip(parts, value, strict=True)
+            return [_inside(str(at), of, item) for at, (of, item) in enumerate(places)]
+        case Mapped() if isinstance(value, dict):
+            return _mapped(bare, value)
+        case Record() if isinstance(value, dict):
+            return _record(bare, value)
+        case Record(type=cls, members=members) if isinstance(value, list):
+            if issubclass(cls, tuple) and len(value) <= len(members):  # as Python writes it
+                names = [member.name for member in members[: len(value)]]
+                return _record(bare, dict(zip(names, value, strict=True)))
     raise mismatch(json.dumps(value, ensure_ascii=False), phrase(shape))
 
 
@@ -313,7 +310,7 @@ def _listed(shape: Shape, items: list[Any]) -> list[Any]:
     values: list[Any] = []
     try:
         for item in items:
-            values.append(_plain(bare.type, item))
+            values.append(plain_from(bare.type, item))
     except Mismatch as error:
         error.path.insert(0, str(len(values)))
         raise
@@ -326,39 +323,6 @@ def _inside(where: str, shape: Shape, value: Any) -> Any:
     except Mismatch as error:
         error.path.insert(0, where)
         raise
-
-
-def _plain(kind: type, value: Any) -> Any:
-    if isinstance(value, (list, dict)):
-        # Said here and at once: the validator would first look at every other item.
-        raise mismatch(json.dumps(value, ensure_ascii=False), _KINDS[kind])
-    if kind is str:
-        if isinstance(value, bool):
-            return _written(value)
-        # Without quotes, it says that there is no text.
-        absent = type(value) is Unquoted and is_null(value, blank=False)
-        return None if absent else str(value) if isinstance(value, str) else value
-    if kind is bool:
-        if type(value) is Unquoted and value in ("0", "1"):
-            return value == "1"
-        return truth(value) if isinstance(value, str) else value
-    wanted = _KINDS[kind]
-    if isinstance(value, bool):  # Python takes them for 1 and 0
-        raise mismatch(_written(value), wanted)
-    if type(value) is Unquoted and _PADDED.match(value):  # perhaps the rest of another one
-        raise mismatch(value, wanted)
-    return number(kind, value) if isinstance(value, str) else value
-
-
-def _choice(choice: Choice, value: Any) -> Any:
-    if isinstance(value, (list, dict)):
-        wanted = f"one of: {', '.join(choice.choices)}"
-        raise mismatch(json.dumps(value, ensure_ascii=False), wanted)
-    return chosen_from(choice, value if isinstance(value, str) else _written(value))
-
-
-def _written(value: bool | None) -> str:
-    return json.dumps(value)
 
 
 def _mapped(shape: Mapped, value: dict[str, Any]) -> dict[Any, Any]:
@@ -382,7 +346,7 @@ def _record(shape: Record, value: dict[str, Any]) -> dict[str, Any]:
             if absent and folded(name) in absent:
                 meant = absent[folded(name)]
                 raise Mismatch(f"cannot be read: several of its keys may mean {meant!r}")
-            entries[name] = _anything(item)
+            entries[name] = anything_from(item)
         elif not _left_out(member, item):
             entries[name] = _inside(name, member.shape, item)
     return entries
@@ -408,19 +372,6 @@ def _names_choice(shape: Choice, text: str) -> bool:
     except Mismatch:
         return False
     return True
-
-
-def _anything(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_anything(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _anything(item) for name, item in value.items()}
-    if type(value) is not Unquoted:
-        return value
-    numeric = _NUMERIC.fullmatch(value)
-    if numeric is not None:
-        return number(float if numeric[1] or numeric[2] else int, value)
-    return _WORDS[value.casefold()] if value.casefold() in _WORDS else str(value)
 
 
 _CONTAINERS = Containers(_container, _from_json, _record)

@@ -1,9 +1,9 @@
 """The user's own types in a loaded program: the real ones, or a refusal.
 
-An artifact describes an Enum, a dataclass or a model in full, so a type can be rebuilt from it.
-What is rebuilt looks the same to a model, but ``is``, ``match``, dict look-ups and methods tell it
-from the user's. So wherever code of the user's runs, or classes were handed over, a program gets
-the user's classes themselves, once they are shown to describe the very same type.
+An artifact describes an Enum, a dataclass, a model or the like in full, so a type can be rebuilt
+from it. What is rebuilt looks the same to a model, but ``is``, ``match``, dict look-ups and
+methods tell it from the user's. So wherever code of the user's runs, or classes were handed over, a
+program gets the user's classes themselves, once they are shown to describe the very same type.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import types
 import typing
 from collections.abc import Sequence
-from typing import Annotated, Any, NoReturn, Optional
+from typing import Annotated, Any, NoReturn
 
 from langprog.adapters import Adapter
 from langprog.artifact.checking import code_in, declared_by, signature_digest, with_types_of
@@ -21,7 +22,14 @@ from langprog.artifact.classes import Classes, class_name
 from langprog.artifact.namespaces import own_types, signatures_among, types_among
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import ClassData
-from langprog.signature import FieldSpec, Signature, SignatureSpec, type_to_json
+from langprog.signature import (
+    FieldSpec,
+    Signature,
+    SignatureSpec,
+    Unavailable,
+    factory_name,
+    type_to_json,
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,6 +83,7 @@ def with_own_types(
     Raises:
         ArtifactError: A class is needed and missing, has changed, or cannot be told from another.
     """
+    spec = _with_factories(spec, classes)
     done: frozenset[str] = frozenset()
     if checked_by is not None:
         name, source = checked_by.class_name, checked_by.source
@@ -89,6 +98,28 @@ def with_own_types(
         for field in spec.fields
     )
     return dataclasses.replace(spec, fields=fields)
+
+
+def _with_factories(spec: SignatureSpec, classes: Classes) -> SignatureSpec:
+    """Return a signature with the functions that make defaults, where they can be had."""
+    if not any(isinstance(field.default_factory, Unavailable) for field in spec.fields):
+        return spec
+    declared = {
+        (field.name, factory_name(field.default_factory)): field.default_factory
+        for things in classes.groups()
+        for other in signatures_among(things)
+        if other.name == spec.name
+        for field in other.fields
+        if field.default_factory is not None
+    }
+    fields = []
+    for field in spec.fields:
+        if isinstance(field.default_factory, Unavailable):
+            key = (field.name, field.default_factory.name)
+            factory = declared.get(key, field.default_factory)
+            field = dataclasses.replace(field, default_factory=factory)
+        fields.append(field)
+    return dataclasses.replace(spec, fields=tuple(fields))
 
 
 def _check_handed(spec: SignatureSpec, classes: Classes) -> None:
@@ -152,9 +183,11 @@ def _replaced(annotation: Any, field: FieldSpec, spec: SignatureSpec, classes: C
     inside = [_replaced(part, field, spec, classes) for part in parts]
     if origin is Annotated:
         return Annotated[(inside[0], *annotation.__metadata__)]
-    if origin in (list, dict):
+    if origin in (list, dict, tuple, set, frozenset):
         return origin[tuple(inside)]
-    return Optional[inside[0] if inside[1] is type(None) else inside[1]]  # noqa: UP045 - built from values
+    if origin in (typing.Union, types.UnionType):
+        return typing.Union[tuple(inside)]  # noqa: UP007 - built from values
+    return annotation
 
 
 def _own_type(rebuilt: type, field: FieldSpec, spec: SignatureSpec, classes: Classes) -> type:

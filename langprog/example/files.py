@@ -67,10 +67,10 @@ def load_examples(
     Args:
         path: The file; its ending says what it is. Or rows: a DataFrame (of pandas, Polars,
             PyArrow or another library that narwhals knows), a list of dicts, or examples of DSPy.
-        signature: A signature or a program: every row must have its inputs (but for those that
-            may be left out), and what it names is checked and turned into the declared types. In CSV, where everything is text, an empty
-            cell of an optional field is None, and lists and objects are JSON. Other columns, and
-            outputs that a row leaves out, are no errors.
+        signature: A signature or a program: every row must have its inputs, but for those that
+            may be left out, and what it names is checked and turned into the declared types. In
+            CSV, where everything is text, an empty cell of an optional field is None, and lists
+            and objects are JSON. Other columns, and outputs that a row leaves out, are no errors.
         fields: Names in the file -> names in the examples; others are kept as they are.
 
     Returns:

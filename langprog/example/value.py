@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from langprog.errors import ExampleError, FrozenError
@@ -130,16 +132,41 @@ def _copied(value: Any) -> Any:
 
 def _sha256(values: Mapping[str, Any]) -> str:
     try:
-        text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=_plain)
-    except TypeError as error:  # keys that JSON does not have, or that have no order
+        try:
+            text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=_plain)
+        except TypeError:  # keys that JSON does not have, such as dates
+            text = json.dumps(
+                _with_text_keys(values), sort_keys=True, ensure_ascii=False, default=_plain
+            )
+    except TypeError as error:  # keys that have no order
         raise ExampleError(f"the example {list(values)} has no digest: {error}") from None
     # Half a surrogate pair is no UTF-8, but must not keep an example from being compared.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def _with_text_keys(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        named = {_key(key): _with_text_keys(item) for key, item in value.items()}
+        if len(named) < len(value):
+            raise TypeError("two of its keys are written alike")
+        return named
+    if isinstance(value, (list, tuple)):
+        return [_with_text_keys(item) for item in value]
+    return value
+
+
+def _key(key: Any) -> Any:
+    if key is None or isinstance(key, (str, int, float)):
+        return key
+    plain = _plain(key)
+    return plain if isinstance(plain, (str, int, float)) else repr(plain)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=repr)
+    if _holds_set(value):  # in another order in each process, where pydantic writes it
+        return _members(value)
     try:
         return to_jsonable_python(value)
     except (PydanticSerializationError, ValueError):
@@ -150,6 +177,24 @@ def _plain(value: Any) -> Any:
                 "one: give it plain data, a dataclass or a pydantic model"
             ) from None
         return repr(value)
+
+
+def _members(value: Any) -> Mapping[str, Any] | None:
+    """Return the members of a model or a dataclass, or ``None``."""
+    if isinstance(value, BaseModel):
+        return dict(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+    return None
+
+
+def _holds_set(value: Any) -> bool:
+    if isinstance(value, (set, frozenset)):
+        return True
+    inside = value if isinstance(value, Mapping) else _members(value)
+    if inside is not None:
+        return any(_holds_set(item) for item in inside.values())
+    return isinstance(value, (list, tuple)) and any(_holds_set(item) for item in value)
 
 
 def dataset_digest(examples: Iterable[Example]) -> str:

@@ -6,7 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from langprog.media import Audio, File, Image
+from langprog.media import Audio as Audio
+from langprog.media import File as File
+from langprog.media import Image as Image
 
 
 @dataclass(frozen=True, slots=True)

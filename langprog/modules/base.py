@@ -72,7 +72,7 @@ class Module(Tree):
         """Do the work asynchronously; by default ``forward`` in a worker thread."""
         return await call_in_worker(self.forward, **inputs)
 
-    def __call__(self, *values: Any, **inputs: Any) -> Prediction:
+    def __call__(self, *positional: Any, **inputs: Any) -> Prediction:
         """Run the program and wait for its result; inputs are given by name.
 
         Raises:
@@ -81,11 +81,11 @@ class Module(Tree):
             ParseError: A model's reply cannot be read as the outputs.
             BudgetExceeded: A budget does not allow the next call.
         """
-        return run_sync(self.acall(*values, **inputs))
+        return run_sync(self.acall(*positional, **inputs))
 
-    async def acall(self, *values: Any, **inputs: Any) -> Prediction:
+    async def acall(self, *positional: Any, **inputs: Any) -> Prediction:
         """Run the program; the asynchronous form of calling it."""
-        if values:
+        if positional:
             raise InputError(self._by_name())
         outer = recorder.get()
         if outer is None:

@@ -14,11 +14,13 @@
 from langprog.signature.declaration import Signature, signature_of
 from langprog.signature.fields import RESERVED, FieldSpec, whole_text
 from langprog.signature.formats import read_formatted
+from langprog.signature.json_parts import Unavailable
 from langprog.signature.marks import Input, Output, describe
 from langprog.signature.phrases import choice_text, phrase
 from langprog.signature.plain_reader import Unfit, built, record_meant
-from langprog.signature.portable import type_to_json
+from langprog.signature.portable import factory_name, type_to_json
 from langprog.signature.rebuilt import type_from_json
+from langprog.signature.records import is_named_tuple, is_typed_dict
 from langprog.signature.shapes import (
     FORMATTED,
     REQUIRED,
@@ -39,7 +41,9 @@ from langprog.signature.shapes import (
     Plain,
     Record,
     Shape,
+    behind,
     choices_of,
+    is_alias,
     optional_of,
     parts_of,
     without_limits,
@@ -73,11 +77,17 @@ __all__ = [
     "Shape",
     "Signature",
     "SignatureSpec",
+    "Unavailable",
     "Unfit",
+    "behind",
     "built",
     "choice_text",
     "choices_of",
     "describe",
+    "factory_name",
+    "is_alias",
+    "is_named_tuple",
+    "is_typed_dict",
     "optional_of",
     "parts_of",
     "phrase",

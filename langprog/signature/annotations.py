@@ -37,7 +37,6 @@ from langprog.signature.shapes import (
     behind,
     choices_of,
     is_alias,
-    optional_of,
     parts_of,
     without_limits,
 )
@@ -96,9 +95,6 @@ def read_shape(annotation: Any, name: str, around: Around) -> Shape:
         return read_shape(behind(annotation), name, around)
     if is_alias(annotation):
         return _alias(annotation, name, around)
-    inner = optional_of(annotation)
-    if inner is not None:
-        return _maybe(read_shape(inner, name, around), name)
     choices = choices_of(annotation)
     if choices is not None:
         return _choice(annotation, choices, name)
@@ -243,13 +239,15 @@ def _mapped(args: tuple[Any, ...], name: str, around: Around) -> Shape:
     )
     if not texts and bare not in (Plain(str), Plain(int)) and not isinstance(bare, Formatted):
         raise SignatureError(
-            f"field {name!r}: the keys of a dict can be str, int, choices, dates and the like"
+            f"field {name!r}: the keys of a dict can be str, int or choices, or dates and the like"
         )
     return Mapped(keys, of)
 
 
 def _union(args: tuple[Any, ...], name: str, around: Around) -> Shape:
     inside = [arg for arg in args if arg is not type(None)]
+    if len(inside) == 1:
+        return _maybe(read_shape(inside[0], name, around), name)
     parts = [_inside(arg, name, around) for arg in inside]
     optional = len(inside) < len(args) or any(isinstance(part, Maybe) for part in parts)
     shape = one_of([part.of if isinstance(part, Maybe) else part for part in parts])

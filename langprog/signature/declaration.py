@@ -144,7 +144,7 @@ def _hint(given: Any) -> str:
         return f": write lp.{role.capitalize()}({told}) for dspy.{role.capitalize()}Field(...)"
     if isinstance(given, FieldInfo):
         return ": write lp.Input(...) or lp.Output(...) for pydantic's Field(...)"
-    return f" (not {given!r:.40}: a default is written lp.Input(default=...))"
+    return f" (not {given!r:.40}: a field has no default but in lp.Input(default=...))"
 
 
 def _is_class_variable(annotation: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The JSON of a type while it is read: digests of its parts, and the types that hold themselves."""
+"""The JSON of a type while it is read: digests of its parts, and types that hold themselves."""
 
 from __future__ import annotations
 

@@ -102,10 +102,9 @@ class FieldSpec:
             raise SignatureError(f"the description of field {name!r} must be text")
         for constraint in self.constraints:
             if constraint not in CONSTRAINTS:
-                hint = hint_for(constraint, self.role)
                 raise SignatureError(
-                    f"field {name!r} has the unknown constraint {constraint!r}"
-                    + (hint or f"; known are {', '.join(CONSTRAINTS)}")
+                    f"field {name!r} has the unknown constraint {constraint!r}; "
+                    f"known are {', '.join(CONSTRAINTS)}{hint_for(constraint, self.role)}"
                 )
         object.__setattr__(self, "constraints", dict(self.constraints))
         if isinstance(self.shape, Bounded) or self.special:
@@ -198,7 +197,7 @@ class FieldSpec:
 
     @property
     def required(self) -> bool:
-        """Whether a call must give it: an Optional input, or one with a default, may be left out."""
+        """Whether a call must give it: Optional inputs, and those with a default, need not be."""
         if self.default is not REQUIRED or self.default_factory is not None:
             return False
         return not isinstance(without_limits(self.shape), Maybe)

@@ -93,7 +93,7 @@ def describe(labels: Mapping[Any, str]) -> Labels:
 
     It stands in a type, at any depth, or beside a field's description::
 
-        Team = Annotated[Literal["billing", "network"], lp.describe({"billing": "invoices, cards"})]
+        Team = Annotated[Literal["billing", "network"], lp.describe({"billing": "invoices"})]
 
         team: Literal["billing", "network"] = lp.Output(
             "who owns it", lp.describe({"network": "routers and signal"})
@@ -119,7 +119,7 @@ def describe(labels: Mapping[Any, str]) -> Labels:
 def hint_for(constraint: str, role: str) -> str:
     """Return what to write instead of a word of another library, if it is one."""
     hint = _ELSEWHERE.get(constraint, "").format(role=role.capitalize())
-    return f": {hint}" if hint else ""
+    return f"; {hint}" if hint else ""
 
 
 def _words(
@@ -128,7 +128,7 @@ def _words(
     if isinstance(description, Labels):
         if labels is not None:
             raise SignatureError(f"lp.{role} takes lp.describe(...) once")
-        description, labels = "", description
+        return "", description
     if labels is not None and not isinstance(labels, Labels):
         raise SignatureError(
             f"lp.{role}: beside the description stands lp.describe({{...}}), not "

@@ -75,6 +75,17 @@ class PlainWriter:
                 return value.value if isinstance(value, Enum) else value
             case Maybe(of=of):
                 return None if value is None else self.write(of, value)
+            case Record() as record:
+                return self._record(record, value)
+            case OneOf() as union:
+                return self._one_of(union, value)
+            case Attachment():
+                return self._media(value)
+            case bare:
+                return self._several(bare, value)
+
+    def _several(self, shape: Shape, value: Any) -> Any:
+        match shape:
             case Listing(of=of, type=kind):
                 items = [self.write(of, item) for item in value]
                 # Sets have another order in each process, and a prompt shall not.
@@ -86,16 +97,9 @@ class PlainWriter:
                     str(self.write(keys, name)): self.write(of, item)
                     for name, item in value.items()
                 }
-            case Record() as record:
-                return self._record(record, value)
-            case OneOf() as union:
-                return self._one_of(union, value)
-            case Attachment():
-                return self._media(value)
             case Conversation():
                 return value.to_plain()
-            case _:
-                return to_jsonable_python(value)
+        return to_jsonable_python(value)
 
     def _record(self, record: Record, value: Any) -> dict[str, Any]:
         plain = {}

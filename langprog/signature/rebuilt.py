@@ -227,7 +227,6 @@ def _again(described: Description) -> Any:
 
 
 def _dict(described: Description) -> Any:
-    data = described.data
     keys, of = _part(described, "keys"), _part(described, "of")
     return dict[keys, of]  # type: ignore[valid-type]  # built from values
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
 import typing_extensions
@@ -199,17 +198,3 @@ def _record_rules(cls: type) -> tuple[str, ...]:
 def _decorators(cls: type, kind: str) -> list[Any]:
     known = getattr(cls, "__pydantic_decorators__", None)
     return [] if known is None else list(getattr(known, kind).values())
-
-
-def hints_of(cls: type) -> Iterator[Any]:
-    """Yield the types of the members of a record as they are written, marks and all."""
-    if (infos := _infos(cls)) is not None:
-        for info in infos.values():
-            yield (
-                Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
-            )
-    else:
-        for hint in _hints(cls).values():
-            while get_origin(hint) in (typing.Required, typing.NotRequired):
-                hint = get_args(hint)[0]
-            yield hint

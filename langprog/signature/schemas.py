@@ -200,7 +200,7 @@ def _limited(schema: dict[str, Any], limits: Mapping[str, Any]) -> dict[str, Any
         first, *others = schema["anyOf"]
         return {"anyOf": [_limited(first, limits), *others]}
     limited = dict(schema)
-    kind = schema.get("type")
+    kind = str(schema.get("type", ""))
     for key, value in limits.items():
         if key == "pattern" or (key in _NUMBERS and kind != "string"):
             limited[_NUMBERS[key]] = value

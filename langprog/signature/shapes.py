@@ -284,7 +284,7 @@ def unaliased(annotation: Any) -> Any:
 
 
 # ``type X = ...`` of Python 3.12 on, and its forerunner, which may be a class of its own.
-_ALIASES = tuple(
+_ALIASES: tuple[Any, ...] = tuple(
     {typing_extensions.TypeAliasType, getattr(typing, "TypeAliasType", None)} - {None}
 )
 
@@ -312,7 +312,7 @@ def _value(alias: Any) -> Any:
     if not isinstance(alias, _ALIASES):
         return alias.__value__
     # It may be written as text, as one that holds itself has to be before Python 3.12.
-    module = sys.modules.get(alias.__module__)
+    module = sys.modules.get(str(alias.__module__))
     asked = type("Asked", (), {"__annotations__": {"value": alias.__value__}})
     names = {**(vars(module) if module else {}), alias.__name__: alias}
     return typing_extensions.get_type_hints(asked, names, include_extras=True)["value"]

@@ -73,7 +73,7 @@ class SignatureSpec:
 
     @cached_property
     def asks_in_text(self) -> bool:
-        """Whether all inputs are written as text: none is, or holds, an image or a conversation."""
+        """Whether all inputs are written as text: none is an image, a file or a conversation."""
         return not any(field.holds_media or field.is_history for field in self.inputs.values())
 
     @cached_property

@@ -68,18 +68,19 @@ def _typed_dict(cls: Any, known: Known) -> Any:
         return cls
     if cls in known:
         return known[cls]
-    qualifiers = (typing_extensions.Required, typing_extensions.NotRequired)
+    qualifiers: tuple[Any, ...] = (typing_extensions.Required, typing_extensions.NotRequired)
     hints, keys = {}, {}
     for key, hint in typing_extensions.get_type_hints(
         cls, localns={cls.__name__: cls}, include_extras=True
     ).items():
         needed = key in cls.__required_keys__
         while get_origin(hint) in qualifiers:
-            needed = get_origin(hint) is typing_extensions.Required
+            needed = get_origin(hint) is qualifiers[0]
             hint = get_args(hint)[0]
         hints[key] = hint
         keys[key] = qualifiers[0 if needed else 1][Any]
-    made: Any = typing_extensions.TypedDict(cls.__name__, keys)  # type: ignore[operator]  # built from values
+    make: Any = typing_extensions.TypedDict
+    made = make(cls.__name__, keys)
     made.__module__ = cls.__module__
     known[cls] = made
     # Put in afterwards: it may hold itself.
