@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -166,7 +167,7 @@ def _scalar(union: OneOf, text: str) -> Any:
             return part.choices[text]
     for kind in (bool, int, float):
         if Plain(kind) in parts:
-            value = _plain(kind, text, exact)
+            value = _plain(kind, text, exact, parts)
             if value is not None:
                 return value
     for part in parts:
@@ -180,11 +181,15 @@ def _scalar(union: OneOf, text: str) -> Any:
     raise mismatch(text, phrase(union))
 
 
-def _plain(kind: type, text: str, exact: bool) -> Any:
+def _plain(kind: type, text: str, exact: bool, parts: Sequence[Shape]) -> Any:
     if kind is bool:
         return _truth(text, exact)
     # Thousands and the like are forgiven where there is no text that it could be.
     if exact and not (_INTEGER if kind is int else _NUMBER).fullmatch(text):
+        return None
+    # 5.0 is an integer, but not where another type is nearer to it.
+    pointed = kind is int and not text.replace(",", "").strip().lstrip("+-").isdigit()
+    if pointed and (Plain(float) in parts or Formatted(Decimal) in parts):
         return None
     try:
         return number(kind, text)
@@ -227,7 +232,7 @@ def _meant(union: OneOf, value: dict[str, Any]) -> tuple[Record, dict[str, Any]]
     tags = tags_of(union)
     tagged = records_by_label(union)
     key = tags.tag if tags.tag in value else _alike(tags.tag, value)
-    if key is not None and isinstance(value[key], (str, bool)):
+    if key is not None and not isinstance(value[key], (list, dict)):
         said = value[key] if isinstance(value[key], str) else json.dumps(value[key])
         record = chosen(tagged, said)
         if not tags.labels:

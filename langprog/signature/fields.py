@@ -169,8 +169,9 @@ class FieldSpec:
         try:
             return TypeAdapter(annotation, config=finite)
         except (SchemaError, PydanticUserError, TypeError) as error:
-            told = str(error).splitlines()
-            raise SignatureError(f"field {self.name!r} cannot be checked: {told[-1]}") from None
+            # pydantic's own words come first, those of its core last.
+            told = str(error).splitlines()[0 if isinstance(error, PydanticUserError) else -1]
+            raise SignatureError(f"field {self.name!r} cannot be checked: {told}") from None
 
     @cached_property
     def exact(self) -> type | None:

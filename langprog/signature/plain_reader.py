@@ -30,6 +30,7 @@ from langprog.signature.shapes import (
     Plain,
     Record,
     Shape,
+    label_of,
     without_limits,
 )
 from langprog.signature.unions import any_typed_dict, record_fitting, records_by_label, tags_of
@@ -221,7 +222,7 @@ def record_meant(
         return (records[0] if records else None), value
     if tags.tag in value:
         label = value[tags.tag]
-        record = tagged.get(str(getattr(label, "value", label)))
+        record = tagged.get(label_of(label))
         if record is None:
             raise Unfit(f"has {tags.tag}={label!r:.40}, but it can be {', '.join(tagged)}")
         rest = {key: item for key, item in value.items() if key != tags.tag}

@@ -256,9 +256,9 @@ def choices_of(annotation: Any) -> dict[str, Any] | None:
     """Return text -> value for a Literal or an Enum, else ``None``."""
     annotation = unaliased(annotation)
     if get_origin(annotation) is Literal:
-        return {_label(value): value for value in get_args(annotation)}
+        return {label_of(value): value for value in get_args(annotation)}
     if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return {_label(member.value): member for member in annotation}
+        return {label_of(member.value): member for member in annotation}
     return None
 
 
@@ -318,8 +318,8 @@ def _value(alias: Any) -> Any:
     return typing_extensions.get_type_hints(asked, names, include_extras=True)["value"]
 
 
-def _label(value: Any) -> str:
-    # As the value stands in a prompt and in JSON: true, not True.
+def label_of(value: Any) -> str:
+    """Return a choice as it stands in a prompt and in JSON: true, not True."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value.value) if isinstance(value, Enum) else str(value)

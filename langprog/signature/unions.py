@@ -46,7 +46,9 @@ def one_of(parts: Sequence[Shape]) -> Shape:
     """Return a union of types, unions among them taken apart."""
     flat: list[Shape] = []
     for part in parts:
-        flat.extend(part.of if isinstance(part, OneOf) else [part])
+        for each in part.of if isinstance(part, OneOf) else [part]:
+            if each not in flat:  # of two names for the same type
+                flat.append(each)
     return flat[0] if len(flat) == 1 else OneOf(tuple(flat))
 
 

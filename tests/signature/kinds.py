@@ -9,14 +9,14 @@ import string
 import typing
 import uuid
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NotRequired, Optional, TypedDict, Union
+from typing import Annotated, Any, Literal, NotRequired, Optional, Union
 
 import pydantic
 import typing_extensions
 from hypothesis import strategies as st
 
 from langprog.errors import SignatureError
-from langprog.signature import FieldSpec, SignatureSpec, choices_of
+from langprog.signature import FieldSpec, SignatureSpec
 
 # A type with values of it, as plain JSON data or as themselves.
 Typed = tuple[Any, st.SearchStrategy[Any]]
@@ -141,9 +141,17 @@ def enums(draw: st.DrawFn) -> Typed:
 
 
 def optional(of: Typed) -> Typed:
-    if (choices_of(of[0]) or {}).get("null") is not None:  # such a choice is refused
-        return of
-    return Optional[of[0]], st.none() | of[1]  # noqa: UP045 - built from values
+    made = Optional[of[0]]  # noqa: UP045 - built from values
+    return (made, st.none() | of[1]) if can_be_a_field(made) else of
+
+
+def can_be_a_field(annotation: Any) -> bool:
+    """Whether it is taken: a choice may read like null, two types may look alike in JSON."""
+    try:
+        FieldSpec("f", "input", annotation)
+    except SignatureError:
+        return False
+    return True
 
 
 @st.composite
@@ -180,7 +188,8 @@ def typed_dicts(draw: st.DrawFn, inner: st.SearchStrategy[Typed]) -> Typed:
             kinds[name], needed[name] = annotation, strategy
         else:
             kinds[name], free[name] = NotRequired[annotation], strategy
-    made: Any = TypedDict("Made", kinds)  # type: ignore[misc]  # built from values
+    # Inside a dataclass pydantic takes no other kind before Python 3.12.
+    made: Any = typing_extensions.TypedDict("Made", kinds)  # type: ignore[misc]  # built from values
     return made, st.fixed_dictionaries(needed, optional=free)
 
 
@@ -206,11 +215,7 @@ def aliased(draw: st.DrawFn, inner: st.SearchStrategy[Typed]) -> Typed:
 def unions(draw: st.DrawFn, inner: st.SearchStrategy[Typed]) -> Typed:
     several = draw(st.lists(inner, min_size=2, max_size=3))
     made = Union[tuple(of[0] for of in several)]  # noqa: UP007 - built from values
-    try:
-        FieldSpec("f", "input", made)
-    except SignatureError:  # some look the same in JSON
-        return several[0]
-    return made, st.one_of([of[1] for of in several])
+    return (made, st.one_of([of[1] for of in several])) if can_be_a_field(made) else several[0]
 
 
 def named_records(name: str, inner: st.SearchStrategy[Typed]) -> st.SearchStrategy[Typed]:
