@@ -102,7 +102,8 @@ class PlainReader:
             return type(value)(self._inside(str(at), of(at), v) for at, v in enumerate(value))
         if not isinstance(value, (list, tuple)):
             return value
-        return [self._inside(str(at), of(at), item) for at, item in enumerate(value)]
+        items = [self._inside(str(at), of(at), item) for at, item in enumerate(value)]
+        return tuple(items) if isinstance(value, tuple) else items  # a set may hold it
 
     def _inside(self, where: str, shape: Shape, value: Any) -> Any:
         try:
