@@ -115,7 +115,9 @@ def chosen_from(choice: Choice, text: str) -> Any:
         return chosen(choice.choices, text)
     except Mismatch as error:
         refused = error
-    others = {name: choice.choices[label] for label, name in choice.names.items()}
+    others: dict[str, Any] = {}
+    if choice.names and choice.enum is not None:
+        others.update(choice.enum.__members__)  # second names of members among them
     for label in {**choice.names, **choice.told}:
         others[choice_text(choice, label)] = choice.choices[label]
     bare = text.strip(_DECORATION)

@@ -53,7 +53,11 @@ def asked(
                     earlier += told(turn, number)
             except InputError as error:
                 raise InputError(f"turn {number} of {name!r}: {error}") from None
-    return (*earlier, Message("user", _content(fields, values, write)))
+    if fields:
+        return (*earlier, Message("user", _content(fields, values, write)))
+    if not earlier:
+        raise InputError(f"{signature.name} is asked nothing: its conversation has no turns")
+    return tuple(earlier)
 
 
 def _is_answered(signature: SignatureSpec, turn: Turn) -> bool:

@@ -187,13 +187,13 @@ def _says_null(of: Shape, text: str) -> bool:
 
 def _container(shape: Shape, text: str) -> Any:
     body = unfenced(text.strip())
-    if isinstance(shape, (Listing, Fixed)):
-        body = _bracketed(shape, body)
+    body = _bracketed(shape, body)
     if isinstance(shape, Listing) and body[:1] != "[":
         items = _bullets(shape, body)
         if items is not None:
             return items
-    kind: type = list if isinstance(shape, (Listing, Fixed)) else dict
+    listed = isinstance(shape, (Listing, Fixed)) or (_is_tuple(shape) and body[:1] == "[")
+    kind: type = list if listed else dict
     try:
         found = loose_json(body, kind, closed=isinstance(shape, Record))
     except CutOff as error:
@@ -205,9 +205,16 @@ def _container(shape: Shape, text: str) -> Any:
     return _from_json(shape, found.value)
 
 
-def _bracketed(shape: Listing | Fixed, text: str) -> str:
+def _is_tuple(shape: Shape) -> bool:
+    return isinstance(shape, Record) and issubclass(shape.type, tuple)
+
+
+def _bracketed(shape: Shape, text: str) -> str:
     """Return a list in the brackets that Python has for a tuple or a set in those of JSON."""
-    kind = shape.type if isinstance(shape, Listing) else tuple
+    if isinstance(shape, Listing):
+        kind: Any = shape.type
+    else:
+        kind = tuple if isinstance(shape, Fixed) or _is_tuple(shape) else None
     brackets: Mapping[Any, str] = {tuple: "()", set: "{}"}
     written = text[:1] + text[-1:] == brackets.get(kind)
     return f"[{text[1:-1]}]" if written else text
@@ -296,8 +303,8 @@ def _parts(shape: Shape, bare: Shape, value: Any) -> Any:
             return _mapped(bare, value)
         case Record() if isinstance(value, dict):
             return _record(bare, value)
-        case Record(type=cls, members=members) if isinstance(value, list):
-            if issubclass(cls, tuple) and len(value) <= len(members):  # as Python writes it
+        case Record(members=members) if isinstance(value, list):
+            if _is_tuple(bare) and len(value) <= len(members):  # as Python writes it
                 names = [member.name for member in members[: len(value)]]
                 return _record(bare, dict(zip(names, value, strict=True)))
     raise mismatch(json.dumps(value, ensure_ascii=False), phrase(shape))

@@ -21,7 +21,7 @@ class DSPyExample:
     def __init__(self, **values: Any) -> None:
         self._store = values
 
-    def toDict(self) -> dict[str, Any]:  # noqa: N802 - its name in DSPy
+    def toDict(self) -> dict[str, Any]:
         return {**self._store, "dspy_uuid": "1"}
 
 

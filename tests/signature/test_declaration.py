@@ -225,7 +225,7 @@ IN, OUT = (str, lp.Input()), (str, lp.Output())
         ({"_a": IN, "b": OUT}, "'_a' is no field name"),
         (
             {"a": (int, lp.Input(desc="x")), "b": OUT},
-            "field 'a' has the unknown constraint 'desc'; known are ge.*the description comes first",
+            "unknown constraint 'desc'; known are ge.*the description comes first",
         ),
         (
             {"a": (str, lp.Input(ge=1)), "b": OUT},

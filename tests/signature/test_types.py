@@ -75,7 +75,7 @@ class Tree(BaseModel):
 
 
 class Add(BaseModel):
-    left: Union[Add, Circle]
+    left: Add | Circle
 
 
 class Aliased(BaseModel):
@@ -103,7 +103,7 @@ def field(annotation: Any, role: Any = "output", **options: Any) -> FieldSpec:
         (tuple[int, ...], "JSON list of integer"),
         (frozenset[str], "JSON list of text, each once"),
         (Union[int, Literal["unknown"]], "integer, or one of: unknown"),
-        (Optional[Union[int, str]], "integer, or text, or null"),
+        (Optional[int | str], "integer, or text, or null"),
         (
             Union[Cat, Dog],
             'JSON object: {"kind": one of: cat (may be left out), "lives": integer}, or '
@@ -161,7 +161,7 @@ def test_recursive_schemas_have_their_definitions_at_the_root() -> None:
         q: str = lp.Input()
         tree: Tree = lp.Output()
         other: list[Tree] = lp.Output()
-        sum: Union[Add, Circle] = lp.Output()
+        sum: Add | Circle = lp.Output()
 
     schema = Grow.json_schema()
     assert schema["properties"]["tree"] == {"$ref": "#/$defs/Tree"}
@@ -306,7 +306,7 @@ def test_wrong_descriptions_are_refused(make: Any, said: str) -> None:
         make()
 
 
-# --- inputs that may be left out -------------------------------------------------------------------
+# --- inputs that may be left out -----------------------------------------------------------------
 
 
 def test_defaults_are_checked_and_not_shared() -> None:
@@ -337,7 +337,7 @@ def test_wrong_defaults_are_refused(make: Any, said: str) -> None:
         make()
 
 
-# --- order and further fields ----------------------------------------------------------------------
+# --- order and further fields --------------------------------------------------------------------
 
 
 def test_fields_are_put_in_another_order() -> None:
@@ -376,7 +376,7 @@ def test_a_field_is_added_by_name() -> None:
         Ask.with_field("x", str)
 
 
-# --- names of other libraries ----------------------------------------------------------------------
+# --- names of other libraries --------------------------------------------------------------------
 
 
 def test_words_of_another_library_are_explained() -> None:
