@@ -2,8 +2,8 @@
 
 An artifact describes an Enum, a dataclass, a model or the like in full, so a type can be rebuilt
 from it. What is rebuilt looks the same to a model, but ``is``, ``match``, dict look-ups and
-methods tell it from the user's. So wherever code of the user's runs, or classes were handed over, a
-program gets the user's classes themselves, once they are shown to describe the very same type.
+methods tell it from the user's. So wherever code of the user's runs, or classes were handed over,
+a program gets the user's classes themselves, once they are shown to describe the very same type.
 """
 
 from __future__ import annotations

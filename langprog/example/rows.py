@@ -13,12 +13,14 @@ from langprog.example.value import Example
 # A DataFrame, or rows one by one: each a dict, an Example, or an example of DSPy.
 Rows = Any
 # Every library's DataFrame has one of these, and nothing else that holds rows does.
-_FRAMES = (
-    "__dataframe__",
-    "__narwhals_dataframe__",
-    "__narwhals_lazyframe__",
-    "__arrow_c_stream__",
-    "collect_schema",
+_FRAMES = frozenset(
+    {
+        "__dataframe__",
+        "__narwhals_dataframe__",
+        "__narwhals_lazyframe__",
+        "__arrow_c_stream__",
+        "collect_schema",
+    }
 )
 
 
@@ -94,7 +96,7 @@ def rows_in(data: Rows) -> Iterator[Any]:
 
 
 def _is_frame(data: Any) -> bool:
-    return any(hasattr(type(data), name) for name in _FRAMES)
+    return not _FRAMES.isdisjoint(dir(type(data)))
 
 
 def _rows_of_frame(data: Any) -> Iterator[dict[Any, Any]]:

@@ -29,7 +29,7 @@ def is_named_tuple(annotation: Any) -> bool:
     return (
         isinstance(annotation, type)
         and issubclass(annotation, tuple)
-        and hasattr(annotation, "_fields")
+        and "_fields" in dir(annotation)
     )
 
 

@@ -293,7 +293,7 @@ def is_alias(annotation: Any) -> bool:
     """Return whether a type is an alias with a name of its own, perhaps with parameters."""
     if isinstance(annotation, type):
         return False
-    own = hasattr(type(annotation), "__value__")  # made from an artifact
+    own = "__value__" in dir(type(annotation))  # made from an artifact
     return own or isinstance(annotation, _ALIASES) or isinstance(get_origin(annotation), _ALIASES)
 
 

@@ -142,7 +142,7 @@ def _generic(name: str, inside: list[ast.expr]) -> Any:
     if name == "Union":
         return Union[tuple(args)]  # noqa: UP007 - built from values
     if name in ("set", "Set", "frozenset") and len(args) == 1:
-        return (frozenset if name == "frozenset" else set)[args[0]]  # type: ignore[index]  # built from values
+        return (frozenset if name == "frozenset" else set)[args[0]]
     if name == "Optional" and len(args) == 1:
         return Optional[args[0]]  # noqa: UP045 - built from values
     if name in ("list", "List") and len(args) == 1:

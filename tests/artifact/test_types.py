@@ -48,7 +48,7 @@ class Level(IntEnum):
 
 class Tree(BaseModel):
     name: str
-    at: Optional[Point] = None  # noqa: UP045 - one of the ways to write it
+    at: Optional[Point] = None
     parts: list[Tree] = []
 
 
@@ -60,7 +60,7 @@ class Add(BaseModel):
 @dataclass
 class Link:
     at: Decimal
-    after: Optional[Link] = None  # noqa: UP045 - one of the ways to write it
+    after: Optional[Link] = None
 
 
 class Aliased(BaseModel):

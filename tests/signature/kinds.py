@@ -86,7 +86,7 @@ class Node(pydantic.BaseModel):
 @dataclasses.dataclass
 class Link:
     at: int
-    after: Optional[Link] = None  # noqa: UP045 - one of the ways to write it
+    after: Optional[Link] = None
 
 
 class Leaf(pydantic.BaseModel):
@@ -141,7 +141,7 @@ def enums(draw: st.DrawFn) -> Typed:
 
 
 def optional(of: Typed) -> Typed:
-    made = Optional[of[0]]  # noqa: UP045 - built from values
+    made = Optional[of[0]]
     return (made, st.none() | of[1]) if can_be_a_field(made) else of
 
 
@@ -214,7 +214,7 @@ def aliased(draw: st.DrawFn, inner: st.SearchStrategy[Typed]) -> Typed:
 @st.composite
 def unions(draw: st.DrawFn, inner: st.SearchStrategy[Typed]) -> Typed:
     several = draw(st.lists(inner, min_size=2, max_size=3))
-    made = Union[tuple(of[0] for of in several)]  # noqa: UP007 - built from values
+    made = Union[tuple(of[0] for of in several)]
     return (made, st.one_of([of[1] for of in several])) if can_be_a_field(made) else several[0]
 
 
