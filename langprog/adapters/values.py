@@ -76,10 +76,10 @@ def prompt_data(field: FieldSpec, value: Any) -> Any:
     Raises:
         InputError: It does not fit the field, or is no text: an image, or turns of a conversation.
     """
-    if field.is_history:
-        raise InputError(_ASKED.format(name=field.name, kind="History"))
     if not field.special:
         return field.plain(value)
+    if field.is_history:
+        raise InputError(_ASKED.format(name=field.name, kind="History"))
     return field.write(value, lambda media: _address(field, media))
 
 

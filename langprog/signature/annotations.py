@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
+import pathlib
 import types
 import typing
-from collections.abc import Callable
+from collections import abc
+from collections.abc import Callable, Mapping
 from enum import Enum, Flag
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -18,6 +21,7 @@ from langprog.signature.records import is_named_tuple, is_typed_dict, record_of
 from langprog.signature.shapes import (
     FORMATTED,
     PLAIN,
+    REQUIRED,
     Again,
     Anything,
     Attachment,
@@ -45,6 +49,22 @@ from langprog.signature.unions import check_union, one_of
 # What is being read around a type, with the places inside where each of them comes again.
 Around = dict[Any, list[Again]]
 _LISTS = (list, tuple, set, frozenset)
+# Types that say less than a reply has to, or nothing of what a model could write.
+_INSTEAD: Mapping[Any, str] = types.MappingProxyType(
+    {
+        abc.Sequence: "list[...]",
+        abc.MutableSequence: "list[...]",
+        abc.Collection: "list[...]",
+        abc.Iterable: "list[...]",
+        collections.deque: "list[...]",
+        abc.Set: "set[...]",
+        abc.MutableSet: "set[...]",
+        abc.Mapping: "dict[...]",
+        abc.MutableMapping: "dict[...]",
+        bytes: "lp.Image, lp.Audio or lp.File, or as str",
+        pathlib.Path: "lp.File where the model reads the file, or as str",
+    }
+)
 
 
 def shape_of(annotation: Any, name: str) -> Shape:
@@ -68,6 +88,10 @@ def shape_of(annotation: Any, name: str) -> Shape:
 
 def _unknown(annotation: Any, name: str) -> SignatureError:
     shown = annotation.__name__ if isinstance(annotation, type) else annotation
+    kind = get_origin(annotation) or annotation
+    instead = None if type(kind).__hash__ is None else _INSTEAD.get(kind)
+    if instead is not None:
+        return SignatureError(f"field {name!r} has the type {shown}: declare it as {instead}")
     return SignatureError(
         f"field {name!r} has the type {shown}; a field can be str, int, float, bool, Literal, "
         "Enum, date, datetime, time, timedelta, Decimal, UUID, Optional, Union, list, tuple, set, "
@@ -166,6 +190,11 @@ def _enclosed(
             f"field {name!r}: {called} is nothing but itself; a type must hold itself inside a "
             "list, an object or the like"
         )
+    if not _ends(shape):
+        raise SignatureError(
+            f"field {name!r}: {called} holds itself with no end: give a member of it a default, "
+            "or make it Optional"
+        )
     for again in places:
         again.target.append(shape)
     return Named(_name(annotation), annotation, shape)
@@ -173,6 +202,22 @@ def _enclosed(
 
 def _name(annotation: Any) -> str:
     return str(getattr(annotation, "__name__", annotation))
+
+
+def _ends(shape: Shape) -> bool:
+    """Return whether a type has values: it need not hold itself again and again."""
+    match shape:
+        case Again():
+            return False
+        case Bounded() | Named():
+            return _ends(shape.of)
+        case Fixed(of=parts):
+            return all(map(_ends, parts))
+        case OneOf(of=parts):
+            return any(map(_ends, parts))
+        case Record(members=members):
+            return all(_ends(m.shape) for m in members if m.default is REQUIRED)
+    return True
 
 
 def _is_bare(shape: Shape, again: Again) -> bool:

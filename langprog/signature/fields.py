@@ -189,7 +189,7 @@ class FieldSpec:
         """Whether its values are, or hold, images, sounds or files."""
         return any(isinstance(part, Attachment) for part in parts_of(self.shape))
 
-    @property
+    @cached_property
     def is_history(self) -> bool:
         """Whether its values are turns of a conversation, which prompts have as messages."""
         return Conversation() in (self.shape, getattr(self.shape, "of", None))

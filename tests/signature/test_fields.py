@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, Flag
 from typing import Any, Literal, Optional
@@ -38,6 +39,10 @@ class Color2(Enum):
 
 class Hidden(BaseModel):
     name: str = Field(validation_alias=AliasPath("names", 0))
+
+
+class Endless(BaseModel):
+    inside: Endless
 
 
 class Names(RootModel[list[str]]):
@@ -196,6 +201,10 @@ def test_cells_that_do_not_fit(spec: FieldSpec, text: str) -> None:
         (Hidden, "field 'f.name' has the alias AliasPath.*, which is not a name"),
         (Image, "no model answers with an image"),
         (Names, "field 'f' has the type Names"),
+        (Sequence[str], r"declare it as list\[...\]"),
+        (Mapping[str, int], r"declare it as dict\[...\]"),
+        (bytes, "declare it as lp.Image, lp.Audio or lp.File"),
+        (Endless, "Endless holds itself with no end"),
         (Lost, "a type of Lost cannot be resolved: name 'Nowhere'"),
         ("str", "field 'f' has the type str"),
         (None, "field 'f' has the type None"),
