@@ -25,7 +25,7 @@ from langprog.signature import (
     is_alias,
     is_named_tuple,
     is_typed_dict,
-    type_to_json,
+    same_type,
 )
 
 # Where rebuilt types have their stand-ins for validators, which only carry words.
@@ -85,7 +85,7 @@ def with_types_of(spec: SignatureSpec, cls: type[Signature]) -> SignatureSpec:
         original = declared.get(field.name)
         if original is None:  # added since, as the reasoning of a ChainOfThought is
             fields.append(field)
-        elif type_to_json(original.annotation) != type_to_json(field.annotation):
+        elif not same_type(original.annotation, field.annotation):
             raise ArtifactError(
                 f"{class_name(cls)}.{field.name} is of another type than in the artifact: "
                 "compile again, or load with the version that it was compiled with"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import types
 import typing
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ from langprog.signature import (
     SignatureSpec,
     Unavailable,
     factory_name,
-    type_to_json,
+    same_type,
 )
 
 
@@ -137,7 +136,7 @@ def _first_difference(spec: SignatureSpec, cls: type[Signature]) -> str | None:
     declared = {field.name: field for field in cls.spec.fields}
     for field in spec.fields:
         other = declared.get(field.name)
-        if other is not None and _text(other.annotation) != _text(field.annotation):
+        if other is not None and not _alike(other.annotation, field.annotation):
             return field.name
     return None
 
@@ -235,12 +234,11 @@ def _only(
 
 def _fits(candidate: Any, rebuilt: Any) -> bool:
     # A type that checks with code would have been saved with the class that declares it.
-    text = _text(candidate)
-    return text is not None and text == _text(rebuilt) and not code_in(candidate)
+    return _alike(candidate, rebuilt) and not code_in(candidate)
 
 
-def _text(annotation: Any) -> str | None:
+def _alike(one: Any, other: Any) -> bool:
     try:
-        return json.dumps(type_to_json(annotation), sort_keys=True)
+        return same_type(one, other)
     except (InputError, TypeError, ValueError, AttributeError, RecursionError):
-        return None
+        return False

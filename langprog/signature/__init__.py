@@ -18,7 +18,7 @@ from langprog.signature.json_parts import Unavailable
 from langprog.signature.marks import Input, Output, describe
 from langprog.signature.phrases import choice_text, phrase
 from langprog.signature.plain_reader import Unfit, built, record_meant
-from langprog.signature.portable import factory_name, type_to_json
+from langprog.signature.portable import factory_name, same_type, type_to_json
 from langprog.signature.rebuilt import type_from_json
 from langprog.signature.records import is_named_tuple, is_typed_dict
 from langprog.signature.shapes import (
@@ -93,6 +93,7 @@ __all__ = [
     "phrase",
     "read_formatted",
     "record_meant",
+    "same_type",
     "records_by_label",
     "signature_of",
     "tags_of",

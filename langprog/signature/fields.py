@@ -319,11 +319,12 @@ class FieldSpec:
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the field's values."""
-        definitions = Definitions()
+        definitions = Definitions(self.wording)
         return definitions.beside(self.schema_within(definitions))
 
     def schema_within(self, definitions: Definitions) -> dict[str, Any]:
         """Return the JSON schema of the field's values, as a part of a larger one."""
+        definitions.wording = self.wording
         schema = schema_of(self.shape, definitions)
         return {**schema, "description": self.description} if self.description else schema
 

@@ -34,7 +34,8 @@ from langprog.signature.shapes import (
 )
 from langprog.signature.unions import tags_of
 
-# 2 has the names of numbered choices and says what is in a dict, where that says something.
+# 2 has the names of numbered choices, descriptions of the members of dataclasses, and what is in
+# a dict, where that says something.
 WORDING = 2
 
 _LIMITS: Mapping[str, str] = MappingProxyType(
@@ -84,6 +85,7 @@ class _Words:
     """
 
     def __init__(self, wording: int) -> None:
+        self._wording = wording
         self._new = wording >= 2
 
     def phrase(self, shape: Shape) -> str:
@@ -169,7 +171,8 @@ class _Words:
     def _member(self, member: Member) -> str:
         limits = _conditions(member.shape) if isinstance(member.shape, Bounded) else []
         free = [] if member.default is REQUIRED else ["may be left out"]
-        told = [member.description] if member.description else []
+        shown = member.description and self._wording >= member.worded
+        told = [member.description] if shown else []
         shape = member.shape.of if isinstance(member.shape, Bounded) else member.shape
         return f'"{member.name}": {self._inner(shape)}' + _brackets([*limits, *free, *told])
 

@@ -124,6 +124,23 @@ def type_to_json(annotation: Any, name: str = "value") -> Any:
     return _shape_to_json(shape_of(annotation, name))
 
 
+def same_type(one: Any, other: Any) -> bool:
+    """Return whether two types are the same, but for words that earlier versions did not keep.
+
+    Those are compared where they stand in a prompt.
+
+    Raises:
+        SignatureError: One is none that a field can have.
+    """
+    return bool(_without_told(type_to_json(one)) == _without_told(type_to_json(other)))
+
+
+def _without_told(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _without_told(item) for key, item in data.items() if key != "told"}
+    return [_without_told(item) for item in data] if isinstance(data, list) else data
+
+
 def _shape_to_json(shape: Shape) -> Any:
     match shape:
         case Plain():
@@ -206,7 +223,8 @@ def _record_to_json(shape: Record) -> dict[str, Any]:
 def _member_to_json(member: Member) -> dict[str, Any]:
     data: dict[str, Any] = {"name": member.name, "type": _shape_to_json(member.shape)}
     if member.description:
-        data["description"] = member.description
+        # What earlier versions did not show has another name, which they pass over.
+        data["description" if member.worded == 1 else "told"] = member.description
     if member.attribute:
         data["attribute"] = member.attribute
     if member.default is ABSENT:

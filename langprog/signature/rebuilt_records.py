@@ -168,7 +168,7 @@ def _member(
     described: Description, type_of: TypeOf, item: Mapping[str, Any], alias: str = ""
 ) -> tuple[Any, Any]:
     annotation = type_of(item["type"])
-    told = item.get("description", "")
+    told = item.get("description", item.get("told", ""))
     if not isinstance(told, str):
         raise SignatureError(f"the description of member {shown(item['name'])} must be text")
     given = {"description": told} if told else {}

@@ -127,8 +127,9 @@ def _dataclass_members(cls: type, name: str, read: Read) -> tuple[Member, ...]:
         plain = REQUIRED if item.default is dataclasses.MISSING else item.default
         if isinstance(plain, FieldInfo):
             raise SignatureError(f"field {where!r}: use a pydantic dataclass for Field(...)")
-        shape = read(hints[item.name], where)
-        members.append(Member(item.name, shape, "", default_of(factory, plain, where)))
+        hint = hints[item.name]
+        shape, default = read(hint, where), default_of(factory, plain, where)
+        members.append(Member(item.name, shape, _described(hint), default, worded=2))
     return tuple(members)
 
 

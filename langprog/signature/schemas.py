@@ -58,9 +58,14 @@ _LENGTHS: Mapping[str, str] = MappingProxyType(
 
 
 class Definitions:
-    """The types of a schema that hold themselves; they stand beside it, under ``$defs``."""
+    """The types of a schema that hold themselves; they stand beside it, under ``$defs``.
 
-    def __init__(self) -> None:
+    Args:
+        wording: The number of the words that describe members.
+    """
+
+    def __init__(self, wording: int) -> None:
+        self.wording = wording
         self.schemas: dict[str, dict[str, Any]] = {}
         self._names: dict[Any, str] = {}
 
@@ -169,10 +174,12 @@ def _dict(shape: Mapped, definitions: Definitions) -> dict[str, Any]:
 def _record(
     shape: Record, definitions: Definitions, tag: str = "", label: str = ""
 ) -> dict[str, Any]:
-    properties = {tag: {"type": "string", "enum": [label]}} if label else {}
-    properties |= {
-        m.name: _described(schema_of(m.shape, definitions), m.description) for m in shape.members
-    }
+    properties: dict[str, Any] = {}
+    if label:
+        properties[tag] = {"type": "string", "enum": [label]}
+    for m in shape.members:
+        told = m.description if definitions.wording >= m.worded else ""
+        properties[m.name] = _described(schema_of(m.shape, definitions), told)
     required = [m.name for m in shape.members if m.default is REQUIRED]
     return object_schema(properties, [tag, *required] if label else required)
 

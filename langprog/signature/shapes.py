@@ -138,6 +138,7 @@ class Member:
         default: :data:`REQUIRED` where it must be given; :data:`ABSENT` where a TypedDict may
             have no such key.
         attribute: Its name in Python, where that is another.
+        worded: The number of the wording from which on its description is shown.
     """
 
     name: str
@@ -145,6 +146,7 @@ class Member:
     description: str = ""
     default: Any = PydanticUndefined
     attribute: str = ""
+    worded: int = 1
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from langprog.errors import SignatureError
 from langprog.signature.fields import FieldSpec
 from langprog.signature.marks import Marked
+from langprog.signature.phrases import WORDING
 from langprog.signature.portable import field_to_json
 from langprog.signature.rebuilt import field_from_json
 from langprog.signature.schemas import Definitions, object_schema
@@ -173,7 +174,7 @@ class SignatureSpec:
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON schema of an object with exactly the outputs."""
-        definitions = Definitions()
+        definitions = Definitions(WORDING)
         fields = {n: field.schema_within(definitions) for n, field in self.outputs.items()}
         return definitions.beside(object_schema(fields, self.outputs))
 

@@ -59,8 +59,13 @@ class Add(BaseModel):
 
 @dataclass
 class Link:
-    at: Decimal
+    at: Annotated[Decimal, Field(description="in metres")]
     after: Optional[Link] = None
+
+
+@dataclass
+class Stay:
+    days: Annotated[int, Field(description="how many")]
 
 
 class Aliased(BaseModel):
@@ -202,17 +207,22 @@ def test_defaults_come_back_but_no_code_does(tmp_path: Path) -> None:
 
 def test_prompts_of_earlier_artifacts_keep_their_words(tmp_path: Path) -> None:
     spec = signature(Level).with_field("rooms", lp.Output(), dict[str, Circle])
+    spec = spec.with_field("stay", lp.Output(), Stay)
     path = saved(lp.Predict(spec), tmp_path)
     text = path.read_text()
-    assert text.count('"wording"') == 2
+    assert text.count('"wording"') == 3
     data = json.loads(text)
-    for field in data["program"]["signature"]["fields"]:
-        field.pop("wording", None)  # as an earlier version wrote it
+    for field in data["program"]["signature"]["fields"]:  # as an earlier version wrote it
+        field.pop("wording", None)
+    del data["program"]["signature"]["fields"][-1]["type"]["fields"][0]["told"]
     resealed(data, path)
-    for loaded in (lp.load(path), lp.load(path, classes=[Level, Circle])):
+    for loaded in (lp.load(path), lp.load(path, classes=[Level, Circle, Stay])):
         (predictor,) = loaded.predictors().values()
         head = predictor.render({"q": "x"})[0].text
-        assert "- value (one of: 1, 2)\n- rooms (JSON object)" in head
+        assert "- value (one of: 1, 2)\n- rooms (JSON object)\n" in head
+        assert '- stay (JSON object: {"days": integer})' in head
+        schema = json.dumps(predictor.signature.json_schema())
+        assert "how many" not in schema
         save_program(loaded, tmp_path / "again.json")
         assert '"wording"' not in (tmp_path / "again.json").read_text()
 
