@@ -275,7 +275,10 @@ class FieldSpec:
         if type(checked) is self.exact:
             return checked
         if self.special:
-            return PlainWriter(media).write(self.shape, checked)
+            try:
+                return PlainWriter(media).write(self.shape, checked)
+            except RecursionError:
+                raise InputError(f"{self.name!r} does not fit: it is nested too deeply") from None
         return self.adapter.dump_python(checked, mode="json", round_trip=True)
 
     def from_text(self, text: str) -> Any:

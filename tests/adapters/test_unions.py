@@ -9,13 +9,16 @@ from enum import Enum, IntEnum
 from typing import Annotated, Any, Literal, NamedTuple, Optional, TypedDict, Union
 
 import pytest
+import typing_extensions
 from pydantic import BaseModel
 
 import langprog as lp
 from langprog.adapters import adapter_named
-from langprog.errors import ParseError
+from langprog.errors import InputError, ParseError
 from langprog.signature import FieldSpec, SignatureSpec
 from tests.adapters.replies import said
+
+JSON = typing_extensions.TypeAliasType("JSON", "list[JSON] | str")
 
 
 class Cat(BaseModel):
@@ -206,3 +209,15 @@ def test_json_tells_texts_from_numbers(annotation: Any, text: str, value: Any) -
 def test_what_is_no_value_is_refused(annotation: Any, text: str, reason: str) -> None:
     with pytest.raises(ParseError, match=reason):
         read(annotation, text)
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    deep = "[" * 300 + "]" * 300
+    for adapter in ("chat", "json"):
+        with pytest.raises(ParseError, match="nested too deeply|cannot be read|no JSON object"):
+            read(JSON, deep, adapter)
+    value: Any = []
+    for _ in range(5000):
+        value = [value]
+    with pytest.raises(InputError, match="nested too deeply"):
+        FieldSpec("f", "input", JSON).plain(value)

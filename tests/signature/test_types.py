@@ -132,8 +132,8 @@ def field(annotation: Any, role: Any = "output", **options: Any) -> FieldSpec:
         ),
         (
             Stay,
-            'JSON object: {"when": date, as 2024-01-31 (arrival), "rooms": JSON object (each value '
-            'JSON object: {"kind": one of: cat (may be left out), "lives": integer})}',
+            'JSON object: {"when": date, as 2024-01-31 (arrival), "rooms": JSON object (each '
+            'value JSON object: {"kind": one of: cat (may be left out), "lives": integer})}',
         ),
         (Annotated[Decimal, Field(ge=0, decimal_places=2)], None),
         (Annotated[datetime.date, Field(ge=datetime.date(2020, 1, 1))], None),
