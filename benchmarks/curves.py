@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
+from markupsafe import Markup
+
 from benchmarks.measured import RESULTS
-from optimizers.page.charts import HEIGHT, WIDTH, Axis, Plane
+from optimizers.report.charts import HEIGHT, WIDTH, Axis, Plane
 
 COLOURS = ("#2f7dd1", "#15803d", "#9333ea", "#d97706", "#dc2626", "#0891b2", "#be185d", "#65a30d")
 LINE = 13  # from one line of the legend to the next
@@ -75,20 +78,20 @@ def curves(name: str, outcomes: Sequence[Mapping[str, Any]]) -> str:
     marks = []
     for number, (one, line) in enumerate(groups.items()):
         colour = COLOURS[number % len(COLOURS)]
+        corners = " ".join(f"{x},{y}" for x, y in (plane.place(*point) for point in sorted(line)))
         marks.append(
-            f"<polyline points='{plane.path(sorted(line))}' fill='none' stroke='{colour}' "
-            "stroke-width='2'/>"
+            f"<polyline points='{corners}' fill='none' stroke='{colour}' stroke-width='2'/>"
         )
         for point in line:
             x, y = plane.place(*point)
             marks.append(f"<circle cx='{x}' cy='{y}' r='4' fill='{colour}'/>")
         marks.append(
             f"<text x='{WIDTH - 20}' y='{top + LINE * number}' text-anchor='end' "
-            f"fill='{colour}'>{one}</text>"
+            f"fill='{colour}'>{escape(one)}</text>"
         )
-    drawn = plane.drawn(marks, f"accuracy by paid calls: {name}")
+    drawn = str(plane.draw(map(Markup, marks), f"accuracy by paid calls: {name}", pixels=900))
     drawn = drawn.replace("<svg ", "<svg xmlns='http://www.w3.org/2000/svg' ", 1)
-    drawn = drawn.replace("aria-label", "width='900' aria-label", 1).replace(">", f">{STYLE}", 1)
+    drawn = drawn.replace(">", f">{STYLE}", 1)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.svg").write_text(drawn + "\n", encoding="utf-8")
     return f"![accuracy by paid calls]({name}.svg)"

@@ -18,7 +18,7 @@ from typing import Any
 import langprog as lp
 from benchmarks import fuzz_mutants
 from langprog.adapters import ADAPTERS, adapter_named
-from langprog.artifact import sample_of
+from langprog.artifact import sample_values
 from langprog.errors import ArtifactError
 
 _MOST_SAMPLES = 9
@@ -199,7 +199,7 @@ def _render(program: lp.Module) -> None:
         signature = predictor.signature
         for name in [predictor.adapter] if predictor.adapter else ADAPTERS:
             adapter_named(name).response_schema(signature)
-        samples = {name: sample_of(field) for name, field in signature.inputs.items()}
+        samples = {name: sample_values(field) for name, field in signature.inputs.items()}
         if all(samples.values()):
             with lp.using(adapter="chat"):
                 predictor.render({name: values[0] for name, values in samples.items()})
@@ -215,7 +215,7 @@ def _call(program: lp.Module) -> None:
         for predictor in program.predictors().values()
         for field in predictor.signature.fields
     ]
-    samples = {field.name: next(iter(sample_of(field)), None) for field in fields}
+    samples = {field.name: next(iter(sample_values(field)), None) for field in fields}
     answers = {field.name: samples[field.name] for field in fields if field.role == "output"}
     model = lp.ScriptedLM(lambda request: json.dumps(answers), name="scripted/fuzz")
     keys = [key for key, each in program.parameters().items() if each.kind == "model"]

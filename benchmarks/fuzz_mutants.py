@@ -132,7 +132,7 @@ def _programs() -> Iterator[lp.Module]:
     yield lp.BestOf([plain, lp.Vote(plain, k=2)], judge=judge, k=2)
     for signal in ("logprob", "agreement", "check"):
         yield lp.Cascade([plain, plain], thresholds=[0.5], signal=signal, check=judge)
-    learned = lp.Learned((Rule(0.5, (), ((3, 0.25),)),), 16)
+    learned = lp.signals.Learned((Rule(0.5, (), ((3, 0.25),)),), 16)
     yield lp.Cascade([plain], signal=learned, tiers=[[0, 0.5]])
     router = lp.Router((((1, 1.0),),), 16, ((0.5, 0.25),), (1.0, 2.0), 0.5)
     yield lp.Route([plain, lp.ChainOfThought("question -> answer")], router=router)

@@ -31,7 +31,7 @@ from benchmarks.measured import Figure, machine, publish, table, versions
 from benchmarks.tasks.episodes import REAL, real_episodes
 from benchmarks.tasks.folder import data_folder, missing
 from langprog.pocket import SIZES
-from langprog.pocket.models import FOLDER, runner
+from langprog.pocket.models import FOLDER, load_runner
 from langprog.pocket.training.evaluate import (
     CELLS,
     FORMS,
@@ -41,7 +41,7 @@ from langprog.pocket.training.evaluate import (
     cell,
     outside,
     proposals,
-    voted,
+    vote,
 )
 from langprog.signature import FieldSpec, SignatureSpec
 
@@ -163,7 +163,7 @@ def _kept(job: Job) -> list[Result]:
 
 def _done(job: Job) -> list[Result]:
     size, name, count = job.size, job.name, job.count
-    model = runner(size)
+    model = load_runner(size)
     kind, _, rest = name.partition(":")
     if name == "outside":
         return list(outside(model))
@@ -172,7 +172,7 @@ def _done(job: Job) -> list[Result]:
     if (kind, rest) in FORMS:
         return [cell(model, rest, CELLS[rest], count, kind)]
     if kind == "votes":
-        return voted(model, rest, CELLS[rest], min(count, MOST_VOTED))
+        return vote(model, rest, CELLS[rest], min(count, MOST_VOTED))
     if kind == "real":
         folder = data_folder()
         assert folder is not None
@@ -182,7 +182,7 @@ def _done(job: Job) -> list[Result]:
 
 
 def _proposed(size: str, count: int) -> list[Result]:
-    pairs = list(proposals(runner(size), count))
+    pairs = list(proposals(load_runner(size), count))
     better = sum(proposed >= vague + 0.2 for vague, proposed in pairs)
     return [Result(PROPOSALS, better, len(pairs))]
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from langprog.evaluation import Score as Score
     from langprog.evaluation import compare as compare
     from langprog.evaluation import evaluate as evaluate
+    from langprog.evaluation import metric as metric
     from langprog.example import Example as Example
     from langprog.example import load_examples as load_examples
     from langprog.lm import Budget as Budget
@@ -31,24 +32,30 @@ if TYPE_CHECKING:
     from langprog.media import File as File
     from langprog.media import History as History
     from langprog.media import Image as Image
-    from langprog.modules import Agreement as Agreement
     from langprog.modules import BestOf as BestOf
     from langprog.modules import Cascade as Cascade
     from langprog.modules import ChainOfThought as ChainOfThought
-    from langprog.modules import Checked as Checked
-    from langprog.modules import Learned as Learned
-    from langprog.modules import LogProbability as LogProbability
     from langprog.modules import Module as Module
     from langprog.modules import Parameter as Parameter
     from langprog.modules import Pipeline as Pipeline
     from langprog.modules import Predict as Predict
     from langprog.modules import Prediction as Prediction
     from langprog.modules import Refine as Refine
+    from langprog.modules import Retrieve as Retrieve
     from langprog.modules import Route as Route
     from langprog.modules import Router as Router
     from langprog.modules import Vote as Vote
     from langprog.modules import parallel as parallel
     from langprog.modules import record_trace as record_trace
+    from langprog.modules import signals as signals
+    from langprog.retrieval import BM25Retriever as BM25Retriever
+    from langprog.retrieval import Corpus as Corpus
+    from langprog.retrieval import EmbeddingRetriever as EmbeddingRetriever
+    from langprog.retrieval import FunctionRetriever as FunctionRetriever
+    from langprog.retrieval import HybridRetriever as HybridRetriever
+    from langprog.retrieval import Passage as Passage
+    from langprog.retrieval import Retriever as Retriever
+    from langprog.retrieval import load_corpus as load_corpus
     from langprog.runtime import LM as LM
     from langprog.runtime import configure as configure
     from langprog.runtime import using as using
@@ -58,29 +65,32 @@ if TYPE_CHECKING:
     from langprog.signature import describe as describe
 
 _ROOM_OF = {
-    "Agreement": "modules",
     "Audio": "media",
+    "BM25Retriever": "retrieval",
     "BestOf": "modules",
     "Budget": "lm",
     "Cascade": "modules",
     "ChainOfThought": "modules",
-    "Checked": "modules",
     "Comparison": "evaluation",
     "Completion": "lm",
+    "Corpus": "retrieval",
+    "EmbeddingRetriever": "retrieval",
     "Example": "example",
     "File": "media",
+    "FunctionRetriever": "retrieval",
     "History": "media",
+    "HybridRetriever": "retrieval",
     "Image": "media",
     "Input": "signature",
     "LM": "runtime",
     "LangprogError": "errors",
-    "Learned": "modules",
     "LogProbability": "modules",
     "Message": "lm",
     "ModelRef": "lm",
     "Module": "modules",
     "Output": "signature",
     "Parameter": "modules",
+    "Passage": "retrieval",
     "Pipeline": "modules",
     "Predict": "modules",
     "Prediction": "modules",
@@ -88,6 +98,8 @@ _ROOM_OF = {
     "Refine": "modules",
     "Report": "evaluation",
     "Request": "lm",
+    "Retrieve": "modules",
+    "Retriever": "retrieval",
     "Route": "modules",
     "Router": "modules",
     "Sampling": "lm",
@@ -100,10 +112,13 @@ _ROOM_OF = {
     "describe": "signature",
     "evaluate": "evaluation",
     "load": "artifact",
+    "load_corpus": "retrieval",
     "load_examples": "example",
+    "metric": "evaluation",
     "parallel": "modules",
     "record_trace": "modules",
     "save": "artifact",
+    "signals": "modules",
     "using": "runtime",
 }
 
@@ -134,29 +149,32 @@ _ELSEWHERE = {
 __version__ = "0.1.0"
 
 __all__ = [
-    "Agreement",
     "Audio",
+    "BM25Retriever",
     "BestOf",
     "Budget",
     "Cascade",
     "ChainOfThought",
-    "Checked",
     "Comparison",
     "Completion",
+    "Corpus",
+    "EmbeddingRetriever",
     "Example",
     "File",
+    "FunctionRetriever",
     "History",
+    "HybridRetriever",
     "Image",
     "Input",
     "LM",
     "LangprogError",
-    "Learned",
     "LogProbability",
     "Message",
     "ModelRef",
     "Module",
     "Output",
     "Parameter",
+    "Passage",
     "Pipeline",
     "Predict",
     "Prediction",
@@ -164,6 +182,8 @@ __all__ = [
     "Refine",
     "Report",
     "Request",
+    "Retrieve",
+    "Retriever",
     "Route",
     "Router",
     "Sampling",
@@ -176,10 +196,13 @@ __all__ = [
     "describe",
     "evaluate",
     "load",
+    "load_corpus",
     "load_examples",
+    "metric",
     "parallel",
     "record_trace",
     "save",
+    "signals",
     "using",
 ]
 

@@ -3,27 +3,26 @@
 The tree::
 
     LangprogError
-    ├── InputError              something that the user handed over is wrong (also a ValueError)
+    ├── InputError              the user passed something wrong (also a ValueError)
     │   ├── SignatureError      a signature, a field or the wiring of a pipeline
     │   ├── ExampleError        a row of a data file, or an example that lacks a field
     │   ├── ModelError          a model name, a missing key or a missing price
     │   ├── MetricError         a metric that raises or returns something that is not a score
-    │   └── ArtifactError       an artifact that is damaged, too new or incomplete
-    ├── LMError                 a language model did not give a usable completion
-    │   ├── TransportError      worth trying again; never the program's fault
+    │   └── ArtifactError       a damaged, too new or incomplete artifact
+    ├── LMError                 a language model gave no usable completion
+    │   ├── TransportError      worth retrying; never the program's fault
     │   │   ├── RateLimitError  429; carries ``retry_after``
     │   │   ├── ServerError     5xx, or a reply that is not a completion (cut off, wrong type)
     │   │   ├── ConnectError    refused, reset, unreachable
     │   │   └── TimeoutError    no answer in time
     │   ├── AuthError           401, 403
-    │   ├── BadRequestError     400, 404, 422: the request itself is refused
-    │   ├── ContextWindowError  the prompt is longer than the model reads
+    │   ├── BadRequestError     400, 404, 422: the endpoint rejects the request itself
+    │   ├── ContextWindowError  the prompt exceeds the model's context
     │   ├── ContentFilterError  the provider refused the content
-    │   └── TruncatedError      the reply was cut off at the limit of tokens
+    │   └── TruncatedError      the reply was cut off at the token limit
     ├── ParseError              a completion that cannot be read as the signature's outputs
-    ├── CheckError              a required check failed after its retries
-    ├── BudgetExceeded          the next call would pass the hard cap
-    └── FrozenError             a frozen program was written to
+    ├── BudgetExceeded          the next call would exceed a budget's hard cap
+    └── FrozenError             an attempt to change a frozen program
 """
 
 from __future__ import annotations
@@ -35,7 +34,6 @@ __all__ = [
     "AuthError",
     "BadRequestError",
     "BudgetExceeded",
-    "CheckError",
     "ConnectError",
     "ContentFilterError",
     "ContextWindowError",
@@ -62,11 +60,11 @@ class LangprogError(Exception):
 
 
 class LangprogWarning(UserWarning):
-    """Something was done in another way than asked for, such as a setting that was left out."""
+    """Something was not done as requested, such as a setting that had to be dropped."""
 
 
 class InputError(LangprogError, ValueError):
-    """Something handed over is wrong; the message says what, where and what to do."""
+    """An argument or input is wrong; the message says what, where and what to do."""
 
 
 class SignatureError(InputError):
@@ -78,7 +76,7 @@ class ExampleError(InputError):
 
 
 class ModelError(InputError):
-    """A model name is unknown, a key is missing or a price is not known."""
+    """A model name is unknown, or a key or price is missing."""
 
 
 class MetricError(InputError):
@@ -86,22 +84,22 @@ class MetricError(InputError):
 
 
 class ArtifactError(InputError):
-    """An artifact is damaged, of a newer format, or lacks something that it needs."""
+    """An artifact is damaged, too new, or lacks something it needs."""
 
 
-# What a failed call counts as: nothing (refused, or it never arrived), one call, or all that it
-# could have cost.
+# What a failed call counts as in a budget: nothing (rejected, or it never arrived), one call, or
+# everything it could have cost.
 Charge = Literal["nothing", "call", "everything"]
 
 
 class LMError(LangprogError):
-    """A language model did not give a usable completion.
+    """A language model gave no usable completion.
 
     Args:
-        message: What happened; must hold no key and no header.
-        model: Name of the model that was asked.
-        charge: What the call counts as in a budget: ``nothing`` where the endpoint refused it or
-            never saw it, ``call``, or ``everything`` where it may have been answered and billed.
+        message: What happened; must not contain keys or headers.
+        model: The model's name.
+        charge: What the call counts as in a budget: ``nothing`` if the endpoint rejected it or
+            never saw it, ``call``, or ``everything`` if it may have been answered and billed.
     """
 
     usual_charge: ClassVar[Charge] = "nothing"
@@ -113,12 +111,12 @@ class LMError(LangprogError):
 
 
 class TransportError(LMError):
-    """The request failed on the way: worth trying again, and never a wrong answer.
+    """The request failed in transit: worth retrying, and never a wrong answer.
 
     Args:
         message: What happened.
-        model: Name of the model that was asked.
-        retry_after: Seconds that the server asked to wait, where it said so.
+        model: The model's name.
+        retry_after: Seconds that the server asked the client to wait, if it did.
         charge: As for LMError.
     """
 
@@ -151,7 +149,7 @@ class ConnectError(TransportError):
 
 
 class TimeoutError(TransportError):
-    """No complete answer came in time; it may be made, and billed, all the same."""
+    """No complete answer in time; the endpoint may still produce and bill one."""
 
     usual_charge: ClassVar[Charge] = "everything"
 
@@ -161,14 +159,14 @@ class AuthError(LMError):
 
 
 class BadRequestError(LMError):
-    """The endpoint refuses the request itself (400, 404, 422).
+    """The endpoint rejects the request itself (400, 404, 422).
 
     Args:
         message: What happened.
-        model: Name of the model that was asked.
+        model: The model's name.
         charge: As for LMError.
-        said: All that the endpoint said, in lower case.
-        params: The parts of the request that it named as wrong.
+        said: The endpoint's full error text, in lower case.
+        params: The request parameters that it blames.
     """
 
     def __init__(
@@ -186,7 +184,7 @@ class BadRequestError(LMError):
 
 
 class ContextWindowError(LMError):
-    """The prompt is longer than the model reads."""
+    """The prompt exceeds the model's context window."""
 
 
 class ContentFilterError(LMError):
@@ -194,12 +192,12 @@ class ContentFilterError(LMError):
 
 
 class TruncatedError(LMError):
-    """The reply was cut off at the limit of tokens, so it is no answer.
+    """The reply was cut off at the token limit, so it is not an answer.
 
     Args:
         message: What happened.
-        model: Name of the model that was asked.
-        text: What came before the cut.
+        model: The model's name.
+        text: The reply up to the cut.
     """
 
     usual_charge: ClassVar[Charge] = "everything"
@@ -213,7 +211,7 @@ class ParseError(LangprogError):
     """A completion cannot be read as the signature's outputs.
 
     Args:
-        message: What is wrong, in words that a model can act on.
+        message: What is wrong, phrased so that a model can act on it.
         text: The completion that could not be read.
     """
 
@@ -222,13 +220,9 @@ class ParseError(LangprogError):
         self.text = text
 
 
-class CheckError(LangprogError):
-    """A required check failed after its retries."""
-
-
 class BudgetExceeded(LangprogError):
-    """The next call would pass the hard cap of a budget."""
+    """The next call would exceed the hard cap of a budget."""
 
 
 class FrozenError(LangprogError, AttributeError):
-    """A frozen program was written to."""
+    """An attempt to change a frozen program."""

@@ -1,4 +1,4 @@
-"""What installed packages bring by entry points."""
+"""Loading what installed packages provide through entry points."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from langprog.errors import LangprogError
 
-# What a package's own code may raise when it is imported or used for the first time.
+# What a package's code may raise when it is imported or first used.
 _FAILURES = (
     ArithmeticError,
     AttributeError,
@@ -28,13 +28,13 @@ def load_plugin(
     error: type[LangprogError],
     make: Callable[[Any], Any] | None = None,
 ) -> Any:
-    """Import what an entry point names.
+    """Import the object behind an entry point.
 
     Args:
         point: The entry point.
-        kind: What it brings, for the error: ``the adapter``.
-        error: Raised where that fails.
-        make: Makes the result of what was imported; its failures count as those of the import.
+        kind: What it provides, for the error message: ``the adapter``.
+        error: The type of error to raise if loading fails.
+        make: Builds the result from the imported object; its failures count as import failures.
     """
     try:
         loaded = point.load()
@@ -42,5 +42,5 @@ def load_plugin(
     except _FAILURES as failure:
         raise error(
             f"{kind} {point.name!r} ({point.value}) cannot be loaded "
-            f"({type(failure).__name__}: {failure}): install that package anew, or uninstall it"
+            f"({type(failure).__name__}: {failure}): reinstall that package, or uninstall it"
         ) from None

@@ -1,4 +1,4 @@
-"""JSON that is relied on: read more strictly than Python does, which overlooks what is unclear."""
+"""Strict JSON parsing: rejects duplicate fields and non-finite numbers, which Python accepts."""
 
 from __future__ import annotations
 
@@ -8,33 +8,36 @@ from typing import Any, NoReturn
 
 
 def strict_json(text: str) -> Any:
-    """Return what a JSON text says.
+    """Parse a JSON text.
 
     Raises:
         json.JSONDecodeError: It is not JSON.
-        ValueError: A field comes twice, a number is not finite or too long, or it is nested too
-            deeply.
+        ValueError: A field appears twice, a number is not finite or too long, or the nesting is
+            too deep.
     """
     try:
         return json.loads(
-            text, object_pairs_hook=_once, parse_constant=refuse_constant, parse_float=_finite
+            text,
+            object_pairs_hook=_refuse_duplicates,
+            parse_constant=refuse_constant,
+            parse_float=_parse_finite,
         )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise ValueError(f"the field {name!r:.80} comes twice")
+                raise ValueError(f"the field {name!r:.80} appears twice")
             seen.add(name)
-    return found
+    return fields
 
 
-def _finite(digits: str) -> float:
+def _parse_finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
         raise ValueError(f"{digits:.40} is larger than any number here")
@@ -42,5 +45,5 @@ def _finite(digits: str) -> float:
 
 
 def refuse_constant(word: str) -> NoReturn:
-    """Refuse ``NaN`` and ``Infinity``, which Python reads and JSON does not have."""
+    """Reject ``NaN`` and ``Infinity``, which Python reads but JSON does not define."""
     raise ValueError(f"{word} is not a number in JSON")

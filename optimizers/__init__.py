@@ -1,22 +1,20 @@
 """Optimizers: one contract, one member a file.
 
 ``Optimizer.compile(program, trainset, *, metric, ...)`` is the same for every member; a member is
-a frozen dataclass of knobs with one method, ``search``. What surrounds every search (split,
-journal, budget, holdout, certificate) is in ``compilation``; what a search may use is in ``run``.
+a frozen dataclass of knobs with one method, ``search``. What surrounds every search is in
+``pipeline``, what a search may use is in ``run``.
 
-- ``bootstrap/``: demonstrations from labels and from good runs.
-- ``instructions/``: proposals for instructions, and the gate that they pass.
-- ``bayesian/``: MIPRO: instructions, demonstrations and models, searched together.
-- ``models/``: which model each module asks: assignments, cascades, routes, votes.
+- ``base``: the contract. ``compiler``: the default member. ``chain``: one member after another.
+- ``request``, ``split``, ``preflight``, ``pipeline``: a compile from its checks to its result.
+- ``journal``, ``identity``: what makes a compile resume and decide the same. ``events``: progress.
+- ``budget/``: dividing a budget, metering requests, forecasting them.
+- ``evaluation/``: candidates, their scores on validation, the Pareto front.
+- ``demos/``: demonstrations from labels and from good runs.
+- ``instructions/``: proposals for instructions, and the filter that they pass.
+- ``search/``: MIPRO: instructions, demonstrations and models, searched together.
 - ``reflective/``: GEPA: instructions evolve from mistakes.
-- ``compiler``: the flagship: rounds of all of this, without a knob.
-- ``sequence``: one member after another.
-- ``candidate``, ``space``, ``scoring``, ``rows``, ``rounds``: what searches are made of.
-- ``journal``, ``meter``, ``allowance``: what makes them resume, choose the same, and stop in time.
-- ``front``: what nothing else beats in quality, price and latency.
-- ``certificate``, ``evidence``, ``report``, ``compiled``: what comes out.
-- ``forecast``, ``preflight``: what a compile will take and can show, said before it starts.
-- ``progress``: what a compile tells while it works.
+- ``models/``: which model each module calls: assignments, cascades, routes, votes.
+- ``stats/``: the certificate and its evidence. ``report/``: what a compile returns.
 """
 
 from __future__ import annotations
@@ -25,37 +23,37 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from optimizers.base import Optimizer
-from optimizers.bayesian.mipro import MIPRO, Demonstrating, Searching
-from optimizers.bootstrap.few_shot import BootstrapFewShot
-from optimizers.bootstrap.labeled import LabeledFewShot
-from optimizers.bootstrap.random_search import BootstrapRandomSearch
-from optimizers.candidate import Candidate
-from optimizers.certificate import Certificate
-from optimizers.compiled import Compiled
+from optimizers.chain import Chain
 from optimizers.compiler import Compiler
-from optimizers.front import FrontPoint, Objective
+from optimizers.demos.few_shot import BootstrapFewShot
+from optimizers.demos.labeled import LabeledFewShot
+from optimizers.demos.random_search import BootstrapRandomSearch
+from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.pareto import FrontPoint, Objective
+from optimizers.events import (
+    Estimated,
+    Event,
+    Finished,
+    Message,
+    Progress,
+    SpendUpdated,
+    StageAdvanced,
+    StageStarted,
+    Tried,
+    event_to_json,
+)
+from optimizers.instructions.asking import Proposing
 from optimizers.instructions.hygiene import Hygiene
-from optimizers.instructions.proposer import Proposing
 from optimizers.models.frugal import FrugalCascade
 from optimizers.models.router import ModelRouter, with_model
 from optimizers.models.selector import LLMSelector
 from optimizers.models.votes import VoteSize
-from optimizers.preflight import Preflight
-from optimizers.progress import (
-    BestSoFar,
-    Event,
-    Finished,
-    Foreseen,
-    Noted,
-    Progress,
-    Spent,
-    StageStarted,
-    Stepped,
-    event_to_json,
-)
+from optimizers.preflight import Preflight, StageCost
 from optimizers.reflective.gepa import GEPA
-from optimizers.report import CompileReport
-from optimizers.sequence import Sequence
+from optimizers.report.compiled import Compiled
+from optimizers.report.report import CompileReport
+from optimizers.search.mipro import MIPRO, Demonstrating, Searching
+from optimizers.stats.certificate import ACCEPTED, Accept, Certificate
 
 # Members by the name that a command line uses.
 MEMBERS: Mapping[str, type[Optimizer]] = MappingProxyType(
@@ -74,7 +72,9 @@ MEMBERS: Mapping[str, type[Optimizer]] = MappingProxyType(
 )
 
 __all__ = [
-    "BestSoFar",
+    "ACCEPTED",
+    "Accept",
+    "Tried",
     "BootstrapFewShot",
     "BootstrapRandomSearch",
     "Candidate",
@@ -85,7 +85,7 @@ __all__ = [
     "Demonstrating",
     "Event",
     "Finished",
-    "Foreseen",
+    "Estimated",
     "FrontPoint",
     "FrugalCascade",
     "GEPA",
@@ -95,17 +95,18 @@ __all__ = [
     "MEMBERS",
     "MIPRO",
     "ModelRouter",
-    "Noted",
+    "Message",
     "Objective",
     "Optimizer",
     "Preflight",
     "Progress",
     "Proposing",
     "Searching",
-    "Sequence",
-    "Spent",
+    "Chain",
+    "SpendUpdated",
     "StageStarted",
-    "Stepped",
+    "StageAdvanced",
+    "StageCost",
     "VoteSize",
     "event_to_json",
     "with_model",

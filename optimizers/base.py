@@ -18,17 +18,19 @@ from langprog.evaluation import Metric
 from langprog.lm import LanguageModel, ModelRef
 from langprog.modules import Signal
 from langprog.runtime import run_sync
-from optimizers.candidate import Candidate
-from optimizers.certificate import Accept
-from optimizers.compilation import compiled, estimated
-from optimizers.compiled import Compiled
-from optimizers.fingerprint import OPERATIONAL
-from optimizers.forecast import Facts, Work
-from optimizers.front import OBJECTIVES, Objective
-from optimizers.order import Examples, Order
+from optimizers.budget.forecast import ForecastInputs, StageForecast
+from optimizers.estimate import run_estimate
+from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.pareto import OBJECTIVES, Objective
+from optimizers.events import ProgressLike
+from optimizers.identity import OPERATIONAL
+from optimizers.pipeline import run_compile
 from optimizers.preflight import Preflight
-from optimizers.progress import Progress, Silent
+from optimizers.report.compiled import Compiled
+from optimizers.report.progress import open_progress
+from optimizers.request import CompileRequest, Examples
 from optimizers.run import Run
+from optimizers.stats.certificate import Accept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,7 @@ class Optimizer(ABC):
         """
 
     @abstractmethod
-    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+    def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Return what a search is expected to take, stage by stage; nothing is asked for it."""
 
     @final
@@ -83,8 +85,9 @@ class Optimizer(ABC):
         budget: Budget | None = None,
         run_dir: str | os.PathLike[str] | None = None,
         seed: int = 0,
-        progress: Progress | None = None,
+        progress: ProgressLike | None = None,
         accept: Accept = "certified",
+        max_errors: int = 10,
     ) -> Compiled:
         """Search for a better program, and prove that it is one.
 
@@ -98,16 +101,22 @@ class Optimizer(ABC):
                 flight when a compile was killed are not counted when it is resumed.
             run_dir: Folder of the journal; the same compile with the same folder resumes.
             seed: Every random decision derives from it.
-            progress: Whoever shows what happens.
+            progress: What is told of every event: an object with a method ``on(event)``, or a
+                function such as ``print``. By default the logger ``langprog`` (so that warnings
+                reach standard error), and in a notebook a bar as well.
             accept: ``certified``: without a detectable gain the input program comes back;
                 ``best``: the best candidate ships, marked uncertified where it is.
+            max_errors: On how many examples the metric may raise; such rows have no score. One
+                more, and the compile stops.
 
         Returns:
             The frozen program, its certificate, the report and the best candidate.
 
         Raises:
             InputError: Something handed over is wrong; the message says what.
-            MetricError: The metric failed on an example.
+            MetricError: The metric raised on too many examples, or gave a score outside its range.
+            ProgramError: All first runs of the program failed for one reason.
+            TransportError: No model could be reached.
             LMError: A model refuses to work at all (a wrong key, a bad request).
         """
         return run_sync(
@@ -122,6 +131,7 @@ class Optimizer(ABC):
                 seed=seed,
                 progress=progress,
                 accept=accept,
+                max_errors=max_errors,
             )
         )
 
@@ -137,11 +147,12 @@ class Optimizer(ABC):
         budget: Budget | None = None,
         run_dir: str | os.PathLike[str] | None = None,
         seed: int = 0,
-        progress: Progress | None = None,
+        progress: ProgressLike | None = None,
         accept: Accept = "certified",
+        max_errors: int = 10,
     ) -> Compiled:
         """Compile; the asynchronous form of :meth:`compile`."""
-        order = Order.of(
+        request = CompileRequest.of(
             program,
             trainset,
             metric,
@@ -150,8 +161,9 @@ class Optimizer(ABC):
             budget=budget,
             seed=seed,
             accept=accept,
+            max_errors=max_errors,
         )
-        return await compiled(self, order, run_dir, progress or Silent())
+        return await run_compile(self, request, run_dir, open_progress(progress))
 
     @final
     def estimate(
@@ -171,10 +183,12 @@ class Optimizer(ABC):
 
         Raises:
             InputError: Something handed over is wrong; the message says what.
-            MetricError: The metric failed on an example.
+            MetricError: The metric raised on too many examples, or gave a score outside its range.
+            ProgramError: All first runs of the program failed for one reason.
+            TransportError: No model could be reached.
             LMError: A model refuses to work at all (a wrong key, a bad request).
         """
-        order = Order.of(
+        request = CompileRequest.of(
             program,
             trainset,
             metric,
@@ -184,7 +198,7 @@ class Optimizer(ABC):
             seed=seed,
             accept="certified",
         )
-        return run_sync(estimated(self, order))
+        return run_sync(run_estimate(self, request))
 
     def check(self, program: Module) -> None:
         """Refuse a program that has nothing for this search to set; called before anything else.

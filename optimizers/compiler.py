@@ -19,15 +19,15 @@ from langprog import Module
 from langprog.errors import InputError
 from langprog.lm import LanguageModel, ModelRef
 from optimizers.base import Optimizer
-from optimizers.bayesian.mipro import MIPRO
-from optimizers.bayesian.plan import Auto
-from optimizers.candidate import Candidate
-from optimizers.compilation import finished
-from optimizers.forecast import Facts, Span, Work, cut_to
-from optimizers.instructions.proposer import Proposing
-from optimizers.lighter import Lighter
+from optimizers.budget.forecast import ForecastInputs, Range, StageForecast, cut_to_budget
+from optimizers.demos.pruning import DemoPruning
+from optimizers.evaluation.candidate import Candidate
+from optimizers.instructions.asking import Proposing
 from optimizers.models.selector import LLMSelector
+from optimizers.pipeline import run_search
 from optimizers.run import Run
+from optimizers.search.mipro import MIPRO
+from optimizers.search.sizes import Auto
 
 # The first round gets this share of the budget; each later one the same share of what is left.
 FIRST = 0.6
@@ -89,7 +89,7 @@ class Compiler(Optimizer):
 
     def _closing(self) -> tuple[Optimizer, ...]:
         """Return what follows the rounds."""
-        lighter = Lighter(
+        lighter = DemoPruning(
             objective=self.objective, tolerance=self.tolerance, concurrency=self.concurrency
         )
         found: list[Optimizer] = [] if self.objective == "quality" else [lighter]
@@ -104,7 +104,7 @@ class Compiler(Optimizer):
             )
         return tuple(found)
 
-    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+    def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Return the first round, the later ones as far as they come, and what follows."""
         closing = self._closing()
         if not closing:
@@ -112,21 +112,21 @@ class Compiler(Optimizer):
         part = replace(facts, queries=facts.queries * CLOSING / len(closing))
         last = [work for member in closing for work in member.forecast(part)]
         share = facts.queries * (1 - CLOSING)
-        rounds = cut_to(self._rounds(replace(facts, queries=share)), share)
+        rounds = cut_to_budget(self._rounds(replace(facts, queries=share)), share)
         # What the closing begins with was scored in the rounds.
         return (*rounds, *(work for work in last if work.stage != "prepare"))
 
-    def _rounds(self, facts: Facts) -> tuple[Work, ...]:
+    def _rounds(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         count = self._count(facts.queries)
         share = FIRST if count > 1 else 1.0
         first = self._round().forecast(replace(facts, queries=facts.queries * share))
-        later = Span(0.0, float(count - 1))
+        later = Range(0.0, float(count - 1))
         more = [
-            Work(
+            StageForecast(
                 one.stage,
-                Span(one.queries.low * later.low, one.queries.high * later.high),
-                Span(one.proposals.low * later.low, one.proposals.high * later.high),
-                Span(one.candidates.low * later.low, one.candidates.high * later.high),
+                Range(one.queries.low * later.low, one.queries.high * later.high),
+                Range(one.proposals.low * later.low, one.proposals.high * later.high),
+                Range(one.candidates.low * later.low, one.candidates.high * later.high),
             )
             for one in first
             if one.stage != "prepare" and count > 1
@@ -148,7 +148,7 @@ class Compiler(Optimizer):
             name = type(member).__name__.lower()
             part = run.child(name, start, 1 / (len(closing) - number))
             part.offer(best)  # what is to be close in quality, is to be close to this
-            start = await finished(member, part)
+            start = await run_search(member, part)
             best = part.best
         return best
 
@@ -157,7 +157,7 @@ class Compiler(Optimizer):
         count = self._count(run.queries_left())
         for number in range(count):
             share = FIRST if number + 1 < count else 1.0
-            found = await finished(self._round(number), run.child(f"{number}", best, share))
+            found = await run_search(self._round(number), run.child(f"{number}", best, share))
             run.log("round", {"number": number, "digest": found.digest, "label": found.label})
             idle = idle + 1 if found == best else 0
             if idle == PATIENCE:

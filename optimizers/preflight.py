@@ -15,14 +15,15 @@ from typing import Any
 from langprog import Module, Sampling
 from langprog.evaluation import Metric, Row, student_quantile
 from langprog.example import Example
-from langprog.lm import price_in
+from langprog.lm import Cost, price_in
+from langprog.notebook import render_card, shorten
 from langprog.runtime import current, model_named
-from optimizers.allowance import MOST_RESERVED, SPARE, Plan
-from optimizers.forecast import Facts, Span, Work, cut_to
-from optimizers.meter import Metered
-from optimizers.rows import Job, run_rows
-from optimizers.scoring import Estimate, QueryCost
-from optimizers.streams import derived_seed
+from optimizers.budget.forecast import ForecastInputs, Range, StageForecast, cut_to_budget
+from optimizers.budget.plan import MAX_RESERVED, REPAIR_MARGIN, BudgetPlan
+from optimizers.evaluation.runner import Job, run_rows
+from optimizers.evaluation.scorer import Estimate, average_cost
+from optimizers.evaluation.scoring import Scoring, as_scoring
+from optimizers.identity import derive_seed
 
 # A rendered prompt has about so many characters a token, and a short answer so many tokens.
 CHARACTERS_A_TOKEN, REPLY_TOKENS = 4.0, 24.0
@@ -44,8 +45,8 @@ class StageCost:
     """Calls and dollars that one stage is expected to take; no dollars where no price is known."""
 
     stage: str
-    calls: Span
-    dollars: Span | None
+    calls: Range
+    dollars: Range | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ class Probe:
     right: float
     steady: float
     variance: float
-    cost: QueryCost
-    asked: Metered
+    cost: Cost
+    asked: Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +82,25 @@ class Preflight:
         detectable: Smallest gain that it sees four times in five.
         probe: What was measured; ``None`` where nothing was run.
         refusal: Why this is not worth starting, or ``None``.
+        notes: What else to know: models without a price.
     """
 
     stages: tuple[StageCost, ...]
-    cost: QueryCost
-    candidates: Span
+    cost: Cost
+    candidates: Range
     holdout: int
     detectable: float
     probe: Probe | None = None
     refusal: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
-    def calls(self) -> Span:
+    def calls(self) -> Range:
         """Calls in all."""
         return _total([one.calls for one in self.stages])
 
     @property
-    def dollars(self) -> Span | None:
+    def dollars(self) -> Range | None:
         """Dollars in all, or ``None`` where a price is not known."""
         known = [one.dollars for one in self.stages if one.dollars is not None]
         return _total(known) if len(known) == len(self.stages) else None
@@ -117,7 +120,23 @@ class Preflight:
         )
         if self.candidates.high:
             said.append(f"this buys {self.candidates} candidates")
-        return said
+        return [*said, *self.notes]
+
+    def __repr__(self) -> str:
+        said = [*self.lines(), *([f"refused: {self.refusal}"] if self.refusal else [])]
+        return shorten(f"Preflight({''.join(f'{chr(10)}  {line}' for line in said)}\n)")
+
+    def _repr_html_(self) -> str:
+        stages = [
+            (each.stage, each.calls, _money(each.dollars).removeprefix(", ") or "unknown")
+            for each in self.stages
+        ]
+        return render_card(
+            self.refusal or "What a compile would take",
+            [("", line) for line in self.lines()],
+            heads=("stage", "calls", "dollars"),
+            rows=stages,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
@@ -149,10 +168,10 @@ class Preflight:
 
 
 def forecast(
-    given: Sequence[Work],
-    facts: Facts,
-    plan: Plan,
-    cost: QueryCost,
+    given: Sequence[StageForecast],
+    facts: ForecastInputs,
+    plan: BudgetPlan,
+    cost: Cost,
     *,
     priced: bool,
     probe: Probe | None = None,
@@ -169,7 +188,7 @@ def forecast(
     """
     reused = REUSED if facts.predictors > 1 else 1.0
     stages = []
-    works = cut_to(given, facts.queries)
+    works = cut_to_budget(given, facts.queries)
     for work in works:
         calls = work.queries.times(cost.calls * reused, cost.calls).plus(work.proposals)
         one = cost.dollars / max(cost.calls, 1.0)
@@ -177,10 +196,10 @@ def forecast(
             StageCost(work.stage, calls, calls.times(one, one * GROWTH[1]) if priced else None)
         )
     rows = plan.certified_rows
-    certified = Span(1.6 * rows * cost.calls, 2 * rows * cost.calls)
+    certified = Range(1.6 * rows * cost.calls, 2 * rows * cost.calls)
     each = rows * cost.dollars
     stages.append(
-        StageCost("certify", certified, Span(each, each * (1 + GROWTH[1])) if priced else None)
+        StageCost("certify", certified, Range(each, each * (1 + GROWTH[1])) if priced else None)
     )
     variance = 0.25 if probe is None else max(SMALLEST_VARIANCE, probe.variance)
     tried = _total([work.candidates for work in works])
@@ -210,10 +229,10 @@ def detectable(rows: int, variance: float) -> float:
     return (one + two) * math.sqrt(2 * variance * (1 - PAIRED) / rows)
 
 
-def _refusal(tried: Span, queries: float, cost: QueryCost) -> str | None:
+def _refusal(tried: Range, queries: float, cost: Cost) -> str | None:
     if tried.high >= 1:
         return None
-    needed = math.ceil(FEWEST_QUERIES * cost.calls * SPARE / (1 - MOST_RESERVED))
+    needed = math.ceil(FEWEST_QUERIES * cost.calls * REPAIR_MARGIN / (1 - MAX_RESERVED))
     return (
         f"the budget buys no candidate: its part for the search pays for {math.floor(queries)} "
         "runs of the program, too few to compare anything with the program as it is; give about "
@@ -221,8 +240,12 @@ def _refusal(tried: Span, queries: float, cost: QueryCost) -> str | None:
     )
 
 
-async def probed(
-    program: Module, examples: Sequence[Example], metric: Metric, seed: int, concurrency: int
+async def probe_program(
+    program: Module,
+    examples: Sequence[Example],
+    metric: Metric | Scoring,
+    seed: int,
+    concurrency: int,
 ) -> Probe:
     """Run ``program`` twice on the first few of ``examples``.
 
@@ -235,7 +258,7 @@ async def probed(
     paths = program.predictors()
     again = program.with_parameters(
         {
-            f"{path}.sampling": Sampling(seed=derived_seed(seed, "probe", path)).over(one.sampling)
+            f"{path}.sampling": Sampling(seed=derive_seed(seed, "probe", path)).over(one.sampling)
             for path, one in paths.items()
         }
     )
@@ -248,32 +271,32 @@ async def probed(
     ]
     mean = sum(values) / len(values) if values else 0.0
     used = [row.usage for row in (*first, *second)]
-    dollars = [one.dollars for one in used]
     return Probe(
         score=Estimate.of(values or [0.0]),
-        right=sum(value >= 1.0 for value in values) / max(1, len(values)),
+        right=sum(as_scoring(metric).is_full(value) for value in values) / max(1, len(values)),
         steady=sum(one == two for one, two in pairs) / max(1, len(pairs)),
         variance=sum((value - mean) ** 2 for value in values) / max(1, len(values) - 1),
-        cost=QueryCost.of(first),
-        asked=Metered(
-            sum(one.calls for one in used),
-            sum(one.total_tokens for one in used),
-            None if None in dollars else sum(one or 0.0 for one in dollars),
+        cost=average_cost(first),
+        asked=Cost(
+            sum(usage.calls for usage in used),
+            sum(usage.total_tokens for usage in used),
+            sum(usage.dollars or 0.0 for usage in used),
+            unpriced=sum(usage.calls for usage in used if usage.dollars is None),
         ),
     )
 
 
-def alternatives(program: Module) -> int:
+def count_alternatives(program: Module) -> int:
     """Return how many steps of a program stand in for one another, in all."""
     return sum(len(each.alternative_steps()) for each in program.named_modules().values())
 
 
-def grown(cost: QueryCost) -> QueryCost:
+def grow_cost(cost: Cost) -> Cost:
     """Return what a query may take with what a search adds to its prompts; ``cost`` without."""
-    return QueryCost(cost.calls, cost.tokens * GROWTH[1], cost.dollars * GROWTH[1])
+    return Cost(cost.calls, cost.tokens * GROWTH[1], cost.dollars * GROWTH[1])
 
 
-def rendered_cost(program: Module, examples: Sequence[Example]) -> tuple[QueryCost, bool]:
+def estimate_cost_from_prompts(program: Module, examples: Sequence[Example]) -> tuple[Cost, bool]:
     """Return what a query takes, guessed from prompts alone, and whether its price is known."""
     tokens = dollars = 0.0
     known = True
@@ -290,7 +313,7 @@ def rendered_cost(program: Module, examples: Sequence[Example]) -> tuple[QueryCo
     count = len(program.predictors())
     calls = program.calls_per_example()
     # Of the predictors that stand in for one another nobody knows yet which are asked.
-    return QueryCost(float(calls), tokens * calls / count, dollars * calls / count), known
+    return Cost(float(calls), tokens * calls / count, dollars * calls / count), known
 
 
 def _characters(predictor: Any, examples: Sequence[Example]) -> float:
@@ -309,16 +332,16 @@ def _value(row: Row) -> float:
     return row.score.value
 
 
-def _total(spans: Sequence[Span]) -> Span:
-    total = Span()
+def _total(spans: Sequence[Range]) -> Range:
+    total = Range()
     for one in spans:
         total = total.plus(one)
     return total
 
 
-def _ends(span: Span) -> list[float]:
+def _ends(span: Range) -> list[float]:
     return list(span.ends)
 
 
-def _money(dollars: Span | None) -> str:
+def _money(dollars: Range | None) -> str:
     return "" if dollars is None else ", ${:.4f} to ${:.4f}".format(*dollars.ends)

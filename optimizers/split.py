@@ -1,39 +1,88 @@
 """Train, validation and holdout: who sees which examples.
 
 Demonstrations and proposals come from train, the search is steered by validation, the holdout is
-kept by the compile itself and used once, after the search.
+kept by the compile itself and used once, after the search. Examples that the program cannot tell
+apart form a cluster, and a cluster lies in one part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from langprog import Example
-from langprog.errors import InputError
-from optimizers.streams import stream
+from langprog import Example, Module
+from langprog.errors import InputError, LangprogError
+from optimizers.evaluation.labels import find_label_fields, label_of
+from optimizers.identity import random_stream
 
-# Parts of a trainset, where it is all there is; where a valset or a holdout is given, the parts
+# Shares of a trainset, where it is all there is; where a valset or a holdout is given, the parts
 # that are still wanted keep their proportions to one another.
 TRAIN, VALIDATION, HOLDOUT = 0.3, 0.4, 0.3
-SMALLEST = 2
+MIN_CLUSTERS = 2
+LONG_TEXT = 20
+MIN_PER_STRATUM = 4
+
+Cluster = tuple[Example, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Three parts without a common example.
+    """Three parts that share no inputs.
 
     Args:
         train: For demonstrations and proposals.
         validation: For choosing among candidates.
-        holdout: For the certificate alone.
-        moved: Examples that were given in two parts and kept in only one of them.
+        holdout: For the certificate alone; examples of a cluster stand together.
+        notes: What was moved, left out or is missing, in words.
     """
 
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     holdout: tuple[Example, ...]
-    moved: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class Inputs:
+    """Tells which examples are the same to a program, and which ones its demonstrations show.
+
+    Args:
+        program: The program.
+    """
+
+    def __init__(self, program: Module) -> None:
+        self._names = program.input_names()
+        try:
+            self._fields = program.inputs
+        except LangprogError:  # a user's module may leave open what its inputs are
+            self._fields = {}
+        self._program = program
+        self._demos = [
+            demo for predictor in program.predictors().values() for demo in predictor.demos
+        ]
+
+    def key(self, example: Example) -> str:
+        """Return the same text for examples with the same inputs, as the program reads them."""
+        values = {name: example[name] for name in self._names if name in example}
+        for name, value in values.items():
+            if name in self._fields:
+                try:
+                    values[name] = self._fields[name].validate(value)
+                except InputError:
+                    continue
+        return Example(**values).digest
+
+    def is_shown(self, example: Example) -> bool:
+        """Return whether a demonstration of the program has all inputs of ``example``."""
+        values = {name: example[name] for name in self._names if name in example}
+        return bool(values) and any(
+            all(_is_in(demo, name, value) for name, value in values.items())
+            for demo in self._demos
+        )
+
+    def label_fields(self, examples: Sequence[Example]) -> tuple[str, ...]:
+        """Return the fields by whose values ``examples`` fall into classes."""
+        return find_label_fields(self._program, examples)
 
 
 def split(
@@ -41,67 +90,200 @@ def split(
     valset: Sequence[Example] | None,
     holdout: Sequence[Example] | None,
     seed: int,
+    *,
+    inputs: Inputs,
 ) -> Split:
-    """Divide the examples.
+    """Divide the examples by their inputs.
 
-    Equal examples stay together, so that none is on both sides of a border. An example of the
-    holdout that was handed over as train or validation as well is taken out there.
+    Labels (fields of few values that the program answers) are divided evenly. Inputs of a given
+    holdout are taken out of the other parts, those of a given valset out of train. What the
+    program's own demonstrations show is kept out of validation and holdout.
 
     Args:
         trainset: Divided into the parts that are not given.
         valset: The validation part, where the user has one.
         holdout: The holdout, where the user has one.
         seed: Decides who goes where.
+        inputs: Tells which examples are the same to the program.
 
     Raises:
         InputError: There are too few examples for the parts.
     """
+    given = {"trainset": trainset, "valset": valset, "holdout": holdout}
+    clusters = {name: _cluster(part or (), inputs) for name, part in given.items()}
+    notes = _describe_copies(clusters)
+    if holdout is not None:
+        _take_out(clusters, "valset", ("holdout",), notes)
+    _take_out(clusters, "trainset", ("holdout", "valset"), notes)
+    shown = _pull_shown(clusters, inputs, notes)
     shares = [("train", TRAIN)]
     if valset is None:
         shares.append(("validation", VALIDATION))
     if holdout is None:
         shares.append(("holdout", HOLDOUT))
-    parts = _divided(trainset, shares, seed)
-    held = parts["holdout"] if holdout is None else _mixed(holdout, seed, "holdout")
-    validation = parts["validation"] if valset is None else _mixed(valset, seed, "validation")
-    secret = {example.digest for example in held}
-    kept_validation = tuple(one for one in validation if one.digest not in secret)
-    steering = secret | {example.digest for example in kept_validation}
-    train = tuple(one for one in parts["train"] if one.digest not in steering)
-    moved = len(validation) - len(kept_validation) + len(parts["train"]) - len(train)
-    result = Split(train, kept_validation, held, moved)
-    for name in ("train", "validation", "holdout"):
-        part: tuple[Example, ...] = getattr(result, name)
-        if len(part) < SMALLEST:
-            raise InputError(
-                f"too few examples: {len(trainset)} in the trainset leave {len(part)} for {name}; "
-                "give more (a few dozen make a compile worth while, a few hundred a good one)"
-            )
-    return result
+    fields = inputs.label_fields(trainset)
+    parts = _divide(clusters["trainset"], shares, fields, seed)
+    # What the program shows may be learned from, but proves nothing.
+    parts["train"] += shown
+    if valset is not None:
+        parts["validation"] = _shuffle(clusters["valset"], seed, "validation")
+    if holdout is not None:
+        parts["holdout"] = _shuffle(clusters["holdout"], seed, "holdout")
+    _check_sizes(parts, given, notes)
+    flat = {
+        name: tuple(row for cluster in part for row in cluster) for name, part in parts.items()
+    }
+    everything = [row for part in flat.values() for row in part]
+    notes += _describe_missing_labels(everything, flat["holdout"], fields)
+    return Split(flat["train"], flat["validation"], flat["holdout"], tuple(notes))
 
 
-def _mixed(examples: Sequence[Example], seed: int, name: str) -> tuple[Example, ...]:
-    """Return a part that was given in an order of its own: a file may be sorted by label."""
-    order = sorted(examples, key=lambda example: example.digest)
-    stream(seed, "order", name).shuffle(order)
-    return tuple(order)
-
-
-def _divided(
-    examples: Sequence[Example], shares: Sequence[tuple[str, float]], seed: int
-) -> dict[str, tuple[Example, ...]]:
+def _cluster(examples: Iterable[Example], inputs: Inputs) -> dict[str, Cluster]:
     groups: dict[str, list[Example]] = {}
     for example in examples:
-        groups.setdefault(example.digest, []).append(example)
+        groups.setdefault(inputs.key(example), []).append(example)
+    return {
+        key: tuple(sorted(group, key=lambda example: example.digest))
+        for key, group in groups.items()
+    }
+
+
+def _describe_copies(clusters: Mapping[str, Mapping[str, Cluster]]) -> list[str]:
+    notes = []
+    for name, groups in clusters.items():
+        rows = sum(map(len, groups.values()))
+        if rows > len(groups):
+            notes.append(
+                f"the {rows} examples of the {name} have {len(groups)} distinct inputs: equal "
+                "inputs stay in one part and count as one observation"
+            )
+    return notes
+
+
+def _take_out(
+    clusters: dict[str, dict[str, Cluster]], name: str, others: Sequence[str], notes: list[str]
+) -> None:
+    for other in others:
+        common = clusters[name].keys() & clusters[other].keys()
+        if not common:
+            continue
+        rows = sum(len(clusters[name].pop(key)) for key in sorted(common))
+        notes.append(
+            f"{rows} examples of the {name} have the same inputs as examples of the {other} and "
+            f"were left out of the {name}"
+        )
+
+
+def _pull_shown(
+    clusters: dict[str, dict[str, Cluster]], inputs: Inputs, notes: list[str]
+) -> list[Cluster]:
+    """Take out what the program's demonstrations show; return those of the trainset."""
+    own: list[Cluster] = []
+    for name, groups in clusters.items():
+        shown = sorted(key for key, group in groups.items() if inputs.is_shown(group[0]))
+        pulled = [groups.pop(key) for key in shown]
+        if not pulled:
+            continue
+        where = "are used for training alone" if name == "trainset" else "were left out"
+        notes.append(
+            f"{sum(map(len, pulled))} examples of the {name} are demonstrations of the program "
+            f"already, so they prove nothing: they {where}"
+        )
+        if name == "trainset":
+            own = pulled
+    return own
+
+
+def _shuffle(clusters: Mapping[str, Cluster], seed: int, name: str) -> list[Cluster]:
+    """Return a part that was given in an order of its own: a file may be sorted by label."""
+    order = sorted(clusters)
+    random_stream(seed, "order", name).shuffle(order)
+    return [clusters[key] for key in order]
+
+
+def _divide(
+    clusters: Mapping[str, Cluster],
+    shares: Sequence[tuple[str, float]],
+    fields: Sequence[str],
+    seed: int,
+) -> dict[str, list[Cluster]]:
+    """Divide clusters so that each label is spread evenly over the parts, and over each part."""
     # Sorted first, so that the order of the file does not decide who goes where.
-    order = sorted(groups)
-    stream(seed, "split").shuffle(order)
+    order = sorted(clusters)
+    rng = random_stream(seed, "split")
+    rng.shuffle(order)
+    joint = _choose_strata(clusters, fields)
+    strata: dict[str, list[str]] = {}
+    for key in order:
+        strata.setdefault(label_of(clusters[key][0], joint), []).append(key)
+    places: dict[str, float] = {}
+    for label in sorted(strata):
+        start = rng.random()
+        for number, key in enumerate(strata[label]):
+            places[key] = (number + start) / len(strata[label])
+    order = sorted(order, key=lambda key: (places[key], key))
     whole = sum(share for _, share in shares)
-    parts: dict[str, tuple[Example, ...]] = {}
-    begun, taken = 0, 0.0
+    parts: dict[str, list[Cluster]] = {}
+    begin, taken = 0, 0.0
     for name, share in shares:
         taken += share
         end = round(len(order) * taken / whole)
-        parts[name] = tuple(one for digest in order[begun:end] for one in groups[digest])
-        begun = end
+        keys = order[begin:end]
+        # Within a part the order is random: a budget may pay for its beginning only.
+        random_stream(seed, "order", name).shuffle(keys)
+        parts[name] = [clusters[key] for key in keys]
+        begin = end
     return parts
+
+
+def _choose_strata(clusters: Mapping[str, Cluster], fields: Sequence[str]) -> Sequence[str]:
+    """Return the fields whose joint values leave a few clusters for each; the first else."""
+    labels = {label_of(group[0], fields) for group in clusters.values()}
+    return fields if len(labels) * MIN_PER_STRATUM <= len(clusters) else fields[:1]
+
+
+def _check_sizes(
+    parts: Mapping[str, Sequence[Cluster]],
+    given: Mapping[str, Sequence[Example] | None],
+    notes: Sequence[str],
+) -> None:
+    names = {"train": "trainset", "validation": "valset", "holdout": "holdout"}
+    for name, argument in names.items():
+        if len(parts[name]) >= MIN_CLUSTERS:
+            continue
+        own = given[argument]
+        source, rows = ("trainset", given["trainset"]) if own is None else (argument, own)
+        said = f" ({'; '.join(notes)})" if notes else ""
+        raise InputError(
+            f"too few examples: {len(rows or ())} in the {source} leave {len(parts[name])} with "
+            f"inputs of their own for {name}{said}; give more (6 are the fewest, a few dozen make "
+            "a compile worth while, a few hundred a good one)"
+        )
+
+
+def _describe_missing_labels(
+    examples: Sequence[Example], holdout: Sequence[Example], fields: Sequence[str]
+) -> list[str]:
+    notes = []
+    for field in fields:
+        counts = Counter(label_of(example, [field]) for example in examples)
+        present = {label_of(example, [field]) for example in holdout}
+        missing = sorted(counts.keys() - present)
+        if missing:
+            listed = ", ".join(
+                f"{field}={label!r} ({counts[label]} of {len(examples)})" for label in missing[:5]
+            )
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            notes.append(
+                f"the holdout has no example with the label {listed}{more}: the certificate says "
+                "nothing about that class"
+            )
+    return notes
+
+
+def _is_in(demo: Example, name: str, value: object) -> bool:
+    if name in demo:
+        return bool(demo[name] == value)
+    # A program may hand its inputs on under other names; a short text may be there by chance.
+    long = isinstance(value, str) and len(value) >= LONG_TEXT
+    return long and value in demo.values()

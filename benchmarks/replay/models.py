@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.measured import machine, mean_interval, publish, table, versions
 from benchmarks.replay.recorded import SOURCES, Floats, Recorded
 from benchmarks.tasks.folder import data_folder, missing
-from langprog.modules import TOKEN_FEATURES, hashed_words
+from langprog.modules import TOKEN_FEATURES, hash_words
 from optimizers.models.choice import not_worse
 from optimizers.models.clusters import (
     Routing,
@@ -133,7 +133,7 @@ def _seen(data: Recorded, pool: Sequence[int], parts: Parts) -> Observed:
         answers = [_answered(data, model, row) for row in range(data.size)]
         rule = fitted_rule([answers[row] for row in parts.train], BUCKETS)
         sure[place] = [
-            rule.chance(one.tokens if rule.tokens else (), hashed_words(one.values, BUCKETS))
+            rule.chance(one.tokens if rule.tokens else (), hash_words(one.values, BUCKETS))
             for one in answers
         ]
     return Observed(data.score[list(pool)], data.cost[list(pool)], sure)

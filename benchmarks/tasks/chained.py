@@ -90,8 +90,8 @@ def chained(name: str, seed: int, *, known: int, test: int) -> Chained:
     rows = [
         _row(rng, owners, owner, level)
         for owner, level in zip(
-            classify.balanced(rng, owners.groups, shown + known + test),
-            classify.balanced(rng, levels.groups, shown + known + test),
+            classify.draw_groups(rng, owners.groups, shown + known + test),
+            classify.draw_groups(rng, levels.groups, shown + known + test),
             strict=True,
         )
     ]

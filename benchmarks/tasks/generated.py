@@ -67,7 +67,7 @@ def _labelled(rng: random.Random, count: int, *, cues: bool) -> Task:
     program = lp.Predict(_signature("Label", f"Give the {task.target}.", (task.source,), output))
     rows = [
         {task.source: classify.draw_row(rng, task, group)[0], task.target: group.label}
-        for group in classify.balanced(rng, task.groups, _ALL)
+        for group in classify.draw_groups(rng, task.groups, _ALL)
     ]
     return _task("cues" if cues else f"labels, {count}", program, rows, (task.target,))
 
@@ -105,8 +105,8 @@ def _two_steps(rng: random.Random) -> Task:
         ),
     )
     rows = []
-    owners = classify.balanced(rng, first.groups, _ALL)
-    for owner, one in zip(owners, classify.balanced(rng, second.groups, _ALL), strict=True):
+    owners = classify.draw_groups(rng, first.groups, _ALL)
+    for owner, one in zip(owners, classify.draw_groups(rng, second.groups, _ALL), strict=True):
         cues = [one.cue] if one.cue else []
         text = message(rng, first.style, [rng.choice(owner.topics)], cues)
         rows.append({"text": text, "team": owner.label, "level": one.label})

@@ -27,7 +27,7 @@ from langprog.adapters.registry import (
     same_adapter,
     versioned_reference,
 )
-from langprog.adapters.thinking import answer_in
+from langprog.adapters.thinking import answer_in, may_think
 from langprog.adapters.turns import asked
 from langprog.adapters.values import decode, encode, from_data, json_text
 from langprog.adapters.xml import XMLAdapter
@@ -52,6 +52,7 @@ __all__ = [
     "from_data",
     "head_of",
     "json_text",
+    "may_think",
     "object_in",
     "reference_of",
     "same_adapter",

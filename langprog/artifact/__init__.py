@@ -1,41 +1,36 @@
 """Artifacts: a program as one JSON file that runs anywhere.
 
 - ``files``: read and load. ``writing``: save. ``format``: the file field by field.
-- ``migrations``: older formats, brought to the newest.
-- ``reading``: any file, in bounded time and memory. ``foreign``, ``costs``: what it may be.
-- ``nodes``: programs as data. ``classes``, ``checking``: what the user's own code stays.
-- ``own_types``, ``namespaces``: the user's types in a loaded program, and where they are.
-- ``proof``, ``samples``: the round trip. ``digest``, ``secrets``: what is signed, what is refused.
-- ``model_table``: prices, endpoints, and which models a loaded program may ask.
-- ``diff``: what changed between two artifacts.
+- ``migrations``: upgrades from older formats.
+- ``reading``: reading any file in bounded time and memory. ``foreign``: recognizing other tools'
+  files. ``costs``: limits on patterns and samples.
+- ``nodes``: programs as data. ``classes``, ``checking``: the user's own classes and validators.
+- ``own_types``, ``namespaces``: the user's own types in a loaded program, and finding them.
+- ``proof``, ``samples``: checking the round trip. ``digest``, ``secrets``: canonical JSON, and
+  refusing secrets.
+- ``retrievers``: what a loaded program's ``Retrieve`` modules search.
+- ``model_table``: prices, endpoints, and which models a loaded program may call.
 """
 
-from langprog.artifact.diff import ArtifactDiff, PredictorDiff, Words, diff_artifacts, word_diff
-from langprog.artifact.digest import canonical, digest_of
+from langprog.artifact.digest import digest_of
 from langprog.artifact.files import Artifact, load, read_artifact
 from langprog.artifact.model_table import models_in, with_models
 from langprog.artifact.nodes import program_to_json
-from langprog.artifact.samples import sample_of
+from langprog.artifact.samples import sample_values
 from langprog.artifact.writing import check_writable, save, save_program
 from langprog.evaluation import looks_secret
 
 __all__ = [
     "Artifact",
-    "ArtifactDiff",
-    "PredictorDiff",
-    "Words",
-    "canonical",
     "check_writable",
-    "diff_artifacts",
     "digest_of",
     "load",
     "looks_secret",
     "models_in",
     "program_to_json",
     "read_artifact",
-    "sample_of",
+    "sample_values",
     "save",
     "save_program",
     "with_models",
-    "word_diff",
 ]

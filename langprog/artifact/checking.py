@@ -1,8 +1,8 @@
-"""Types that check values with code of their own: validators cannot be data.
+"""Types with validators, which cannot be stored as data.
 
-A portable type keeps a validator's words but not its code, so a program that came back without it
-would take answers that the original refuses. The artifact therefore names the Signature class that
-declares such fields, and takes their types from it when it is loaded.
+A portable type keeps a validator's description but not its code, so a program restored without it
+would accept answers that the original rejects. The artifact therefore refers to the Signature
+class that declares such fields, and takes their types from it when it is loaded.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from langprog.signature import (
     same_type,
 )
 
-# Where rebuilt types have their stand-ins for validators, which only carry words.
+# The module with the placeholders for validators in rebuilt types, which only describe them.
 _STAND_INS = "langprog.signature.rebuilt_records"
 _KINDS = ("validators", "field_validators", "root_validators", "model_validators")
 
 
-def declared_by(spec: SignatureSpec) -> type[Signature] | None:
-    """Return the class that declares the fields whose types check with code, if there are any.
+def declaring_class(spec: SignatureSpec) -> type[Signature] | None:
+    """Return the class that declares the fields validated with code, if there are any.
 
     Raises:
         ArtifactError: There is code, but no Signature class declares it.
@@ -42,17 +42,17 @@ def declared_by(spec: SignatureSpec) -> type[Signature] | None:
     coded = [field for field in spec.fields if code_in(field.annotation)]
     if not coded:
         return None
-    found = [cls for cls in _subclasses(Signature) if _declares(cls, spec.name, coded)]
-    if not found:
+    candidates = [cls for cls in _subclasses(Signature) if _is_declared_in(cls, spec.name, coded)]
+    if not candidates:
         names = ", ".join(_name(thing) for thing in code_in(coded[0].annotation))
         raise ArtifactError(
-            f"the field {coded[0].name!r} of {spec.name} is checked by code ({names}), which an "
-            "artifact cannot carry: declare the signature as an lp.Signature class"
+            f"the field {coded[0].name!r} of {spec.name} is validated by code ({names}), which "
+            "an artifact cannot store: declare the signature as an lp.Signature class"
         )
-    return min(found, key=class_name)
+    return min(candidates, key=class_name)
 
 
-def _declares(cls: type[Signature], name: str, coded: list[FieldSpec]) -> bool:
+def _is_declared_in(cls: type[Signature], name: str, coded: list[FieldSpec]) -> bool:
     declared = {field.name: field for field in cls.spec.fields}
     return cls.__name__ == name and all(
         field.name in declared and declared[field.name].annotation == field.annotation
@@ -67,14 +67,14 @@ def _subclasses(cls: type[Signature]) -> Iterator[type[Signature]]:
 
 
 def signature_digest(cls: type) -> str:
-    """Return the digest of the source of a Signature class and of the code in its types."""
+    """Return the digest of the source of a Signature class and of its validators."""
     assert issubclass(cls, Signature)
-    found = {id(thing): thing for field in cls.spec.fields for thing in code_in(field.annotation)}
-    return source_digest(cls, *sorted(found.values(), key=_name))
+    code = {id(thing): thing for field in cls.spec.fields for thing in code_in(field.annotation)}
+    return source_digest(cls, *sorted(code.values(), key=_name))
 
 
 def with_types_of(spec: SignatureSpec, cls: type[Signature]) -> SignatureSpec:
-    """Return ``spec`` with the types that ``cls`` declares, code and all.
+    """Return ``spec`` with the types that ``cls`` declares, including validators.
 
     Raises:
         ArtifactError: The class declares another type than the artifact has.
@@ -83,12 +83,12 @@ def with_types_of(spec: SignatureSpec, cls: type[Signature]) -> SignatureSpec:
     fields = []
     for field in spec.fields:
         original = declared.get(field.name)
-        if original is None:  # added since, as the reasoning of a ChainOfThought is
+        if original is None:  # added later, like the reasoning of a ChainOfThought
             fields.append(field)
         elif not same_type(original.annotation, field.annotation):
             raise ArtifactError(
-                f"{class_name(cls)}.{field.name} is of another type than in the artifact: "
-                "compile again, or load with the version that it was compiled with"
+                f"{class_name(cls)}.{field.name} has another type than in the artifact: compile "
+                "again, or load with the version that it was compiled with"
             )
         else:
             fields.append(dataclasses.replace(field, annotation=original.annotation))
@@ -99,9 +99,9 @@ def with_types_of(spec: SignatureSpec, cls: type[Signature]) -> SignatureSpec:
 
 
 def code_in(annotation: Any) -> list[Any]:
-    """Return the validators, and the classes that have some, in a type; by name."""
-    found = {id(thing): thing for thing in _code(annotation, set())}
-    return sorted(found.values(), key=_name)
+    """Return the validators in a type, and classes that have some, sorted by name."""
+    things = {id(thing): thing for thing in _code(annotation, set())}
+    return sorted(things.values(), key=_name)
 
 
 def _name(thing: Any) -> str:
@@ -118,7 +118,7 @@ def _code(annotation: Any, seen: set[Any]) -> Iterator[Any]:
     if origin is typing.Literal:
         return
     if origin is Annotated:
-        yield from _marked(annotation.__metadata__)
+        yield from _code_in_metadata(annotation.__metadata__)
     for inner in typing.get_args(annotation)[: 1 if origin is Annotated else None]:
         yield from _code(inner, seen)
     if isinstance(annotation, type) and annotation not in seen:
@@ -126,30 +126,33 @@ def _code(annotation: Any, seen: set[Any]) -> Iterator[Any]:
         yield from _code_of_class(annotation, seen)
 
 
-def _marked(metadata: typing.Iterable[Any]) -> Iterator[Any]:
+def _code_in_metadata(metadata: typing.Iterable[Any]) -> Iterator[Any]:
     for item in metadata:
         if isinstance(item, FieldInfo):
-            yield from _marked(item.metadata)
+            yield from _code_in_metadata(item.metadata)
             continue
-        func = getattr(item, "func", None)  # of pydantic's AfterValidator and its kin
-        if callable(func) and _own(func):
+        func = getattr(item, "func", None)  # of pydantic's AfterValidator and the like
+        if callable(func) and _is_own(func):
             yield func
 
 
 def _code_of_class(cls: type, seen: set[Any]) -> Iterator[Any]:
     decorators = getattr(cls, "__pydantic_decorators__", None)
     funcs = [
-        one.func for kind in _KINDS if decorators for one in getattr(decorators, kind).values()
+        decorator.func
+        for kind in _KINDS
+        if decorators
+        for decorator in getattr(decorators, kind).values()
     ]
     if dataclasses.is_dataclass(cls) and "__post_init__" in dir(cls):
         funcs.append(cls.__post_init__)  # type: ignore[attr-defined]  # just looked up
-    if any(_own(getattr(func, "__func__", func)) for func in funcs):
+    if any(_is_own(getattr(func, "__func__", func)) for func in funcs):
         yield cls
     infos = cls.model_fields if issubclass(cls, BaseModel) else None
     infos = getattr(cls, "__pydantic_fields__", None) if infos is None else infos
     if infos is not None:
         for info in infos.values():
-            yield from _marked(info.metadata)
+            yield from _code_in_metadata(info.metadata)
             yield from _code(info.annotation, seen)
     elif dataclasses.is_dataclass(cls) or is_typed_dict(cls) or is_named_tuple(cls):
         names = {cls.__name__: cls}
@@ -157,5 +160,5 @@ def _code_of_class(cls: type, seen: set[Any]) -> Iterator[Any]:
             yield from _code(hint, seen)
 
 
-def _own(func: Any) -> bool:
+def _is_own(func: Any) -> bool:
     return getattr(func, "__module__", None) != _STAND_INS

@@ -1,7 +1,7 @@
-"""The user's own classes: named in an artifact with a digest of their source, never held by it.
+"""The user's own classes: an artifact refers to them by name, with a digest of their source.
 
-They come back only where the caller hands them over or allows their module to be imported, and
-only while their source is what it was. The types that their signatures use come with them.
+They are restored only if the caller passes them or allows their module to be imported, and only
+if their source is unchanged. The types in their signatures come with them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import hashlib
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from langprog.adapters import (
@@ -34,13 +34,14 @@ from langprog.artifact.namespaces import (
     things_in_module,
     things_it_imports,
 )
+from langprog.artifact.retrievers import HandedRetrievers
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import Module
 from langprog.signature import Signature
 
 Handed = type[Module] | Module | type[Signature] | type[Any]
 
-# What goes wrong when code of the user's runs; nothing of it is a bug of ours.
+# What the user's own code may raise.
 _FAILURES = (
     ArithmeticError,
     AssertionError,
@@ -57,7 +58,7 @@ _FAILURES = (
 
 
 def class_name(cls: type) -> str:
-    """Return ``package.module:Class``; a script that runs as main by the name of its file."""
+    """Return ``package.module:Class``; for a script run as main, with the name of its file."""
     return f"{_module_name(cls.__module__)}:{cls.__qualname__}"
 
 
@@ -73,10 +74,10 @@ def _module_name(name: str) -> str:
 
 
 def source_digest(*things: Any) -> str:
-    """Return the digest of the source of classes or functions, so that a change is noticed.
+    """Return the digest of the source of classes or functions, to detect changes.
 
     Raises:
-        ArtifactError: A source cannot be found.
+        ArtifactError: The source is not available.
     """
     text = "\n".join(_source(thing) for thing in things)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
@@ -89,17 +90,17 @@ def _source(thing: Any) -> str:
         return inspect.cleandoc(inspect.getsource(thing))
     except (OSError, TypeError):
         parts = sorted(_functions(thing).items()) if isinstance(thing, type) else []
-    try:  # a class in a notebook: its methods can still be found there
-        found = [f"{name}\n{inspect.cleandoc(inspect.getsource(part))}" for name, part in parts]
+    try:  # a class in a notebook, where its methods can still be found
+        sources = [f"{name}\n{inspect.cleandoc(inspect.getsource(part))}" for name, part in parts]
     except (OSError, TypeError):
-        found = []
-    if not found:
+        sources = []
+    if not sources:
         name = getattr(thing, "__qualname__", repr(thing))
         raise ArtifactError(
-            f"the source of {name} cannot be found, so an artifact could not tell whether it "
-            "changed: define it in a file"
+            f"the source of {name} cannot be found, so changes to it could not be detected: "
+            "define it in a file"
         )
-    return "\n".join(found)
+    return "\n".join(sources)
 
 
 def _functions(cls: type) -> dict[str, Any]:
@@ -108,22 +109,24 @@ def _functions(cls: type) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Classes:
-    """What the caller of ``load`` hands over or allows.
+    """What the caller of ``load`` passes or allows.
 
     Args:
-        handed: Module classes, instances to take over, Signature classes, and the Enums,
-            dataclasses and models that signatures use.
-        allowed: Modules (with what is inside them) that may be imported.
+        handed: Module classes, module instances, Signature classes, and the Enums, dataclasses and
+            models in signatures.
+        allowed: Modules (including submodules) that may be imported.
         adapters: The user's own adapters.
-        user_code: The classes of the user's modules in the artifact, ``package.module:Class``.
-        proving: Whether a program is only compared with the one that it was saved from, so that
-            a type that cannot be had may stay a rebuilt one.
+        user_code: The user's module classes in the artifact, ``package.module:Class``.
+        retrievers: The retrievers of the program's ``Retrieve`` modules, by name.
+        proving: Whether the program is only compared with its original, so that types that are
+            not available may be rebuilt ones.
     """
 
     handed: Sequence[Handed] = ()
     allowed: Collection[str] = ()
     adapters: Sequence[Adapter] = ()
     user_code: tuple[str, ...] = ()
+    retrievers: HandedRetrievers = field(default_factory=lambda: MappingProxyType({}))
     proving: bool = False
 
     def __post_init__(self) -> None:
@@ -148,12 +151,16 @@ class Classes:
                 check_adapter(adapter)
         except InputError as error:
             raise ArtifactError(f"adapters=: {error}") from None
+        if not isinstance(self.retrievers, Mapping):
+            raise ArtifactError(
+                "retrievers= takes a dict of names: write retrievers={'bm25': ...}"
+            )
 
     def adapter(self, reference: str) -> str | Adapter:
-        """Return the adapter that an artifact names: the one handed over, else an installed one.
+        """Return the adapter for a reference in an artifact: one passed, else an installed one.
 
         Raises:
-            ArtifactError: There is none of that name and version.
+            ArtifactError: There is no adapter of that name and version.
         """
         for adapter in self.adapters:
             if versioned_reference(adapter) == versioned_reference(reference):
@@ -162,17 +169,17 @@ class Classes:
             return reference if reference == AUTO else reference_of(adapter_named(reference))
         except InputError as error:
             raise ArtifactError(
-                f"{error}; one that the artifact needs is passed to lp.load(path, adapters=[...])"
+                f"{error}; pass your own adapters with lp.load(path, adapters=[...])"
             ) from None
 
     @property
     def decide_types(self) -> bool:
-        """Whether rebuilt types are not enough: code runs that could tell, or types were given."""
+        """Whether rebuilt types do not suffice: user code runs, or types were passed."""
         return bool(self.handed or self.allowed or self.user_code)
 
     @property
     def signatures(self) -> list[type[Signature]]:
-        """The Signature classes that were handed over."""
+        """The Signature classes that were passed."""
         return [
             thing
             for thing in self.handed
@@ -180,15 +187,15 @@ class Classes:
         ]
 
     def groups(self) -> Iterator[list[Any]]:
-        """Yield what may hold the user's types, the nearest first.
+        """Yield groups of objects that may contain the user's types, nearest first.
 
-        What was handed over; what the code of the modules can see; what is in the allowed
-        modules; and the modules themselves, made anew to see what is in them.
+        These are the objects passed, what the modules' code can see, new instances of the modules,
+        and the contents of the allowed modules.
         """
         yield [*self.handed, *all_own_types(filter(is_own_type, self.handed))]
         yield self._in_classes
         yield [thing for module in self._modules for thing in things_in_module(module)]
-        yield self._made
+        yield self._instances
         yield self._in_allowed
         yield [thing for module in self._modules for thing in things_it_imports(module)]
 
@@ -197,7 +204,7 @@ class Classes:
         handed = [_class_of(thing) for thing in self.handed if not is_own_type(thing)]
         paths = {cls.__qualname__ for cls in handed}
         others = [name for name in self.user_code if name.partition(":")[2] not in paths]
-        imported = [self._imported_quietly(name) for name in others]
+        imported = [self._try_import(name) for name in others]
         return [*handed, *(cls for cls in imported if cls is not None)]
 
     @cached_property
@@ -208,63 +215,63 @@ class Classes:
     def _modules(self) -> list[ModuleType]:
         return list(dict.fromkeys(each for cls in self._classes for each in modules_of(cls)))
 
-    def _imported_quietly(self, name: str) -> Any:
+    def _try_import(self, name: str) -> Any:
         if not self._allows(name.partition(":")[0]):
             return None
-        return self._imported(name, Module)
+        return self._import(name, Module)
 
     @cached_property
     def _in_allowed(self) -> list[Any]:
-        modules = [_module_named(name) for name in self.allowed]
+        modules = [_import_module(name) for name in self.allowed]
         return [thing for module in modules for thing in things_in_module(module)]
 
     @cached_property
-    def _made(self) -> list[Any]:
-        made = []
+    def _instances(self) -> list[Any]:
+        instances = []
         for name in self.user_code:
             handed = [each for each in self.handed if class_name(_class_of(each)) == name]
-            cls = next(iter(handed), None) or self._imported_quietly(name)
+            cls = next(iter(handed), None) or self._try_import(name)
             if _is_class(cls, Module):
                 try:
-                    made.append(cls())
-                except _FAILURES:  # said when the program itself is made
+                    instances.append(cls())
+                except _FAILURES:  # reported when the program itself is built
                     continue
-        return made
+        return instances
 
     def find(
         self, name: str, source: str, base: type, digest: Callable[[type], str] = source_digest
     ) -> list[Any]:
-        """Return what stands for a class: the class, or instances of it.
+        """Return a class by name: the class itself, or instances of it.
 
         Args:
             name: ``package.module:Class``.
-            source: The digest that its source must have.
-            base: What it must be derived from.
-            digest: What gives the digest of a class's source.
+            source: The expected digest of its source.
+            base: Its required base class.
+            digest: Computes the digest of a class's source.
 
         Raises:
-            ArtifactError: It is neither handed over nor allowed, or its source changed.
+            ArtifactError: It is neither passed nor allowed, or its source has changed.
         """
         _, _, path = name.partition(":")
-        found = [thing for thing in self._of(base) if class_name(_class_of(thing)) == name]
-        if not found:  # the same class under another module's name, as when its file was run
-            found = [
+        things = [thing for thing in self._handed_of(base) if class_name(_class_of(thing)) == name]
+        if not things:  # the same class in another module, as when its file is run
+            things = [
                 thing
-                for thing in self._of(base)
+                for thing in self._handed_of(base)
                 if _class_of(thing).__qualname__ == path and digest(_class_of(thing)) == source
             ]
-        found = found or [self._imported(name, base)]
-        if digest(_class_of(found[0])) != source:
+        things = things or [self._import(name, base)]
+        if digest(_class_of(things[0])) != source:
             raise ArtifactError(
-                f"the source of {name} is not what it was when the artifact was written: "
+                f"the source of {name} has changed since the artifact was written: "
                 "compile again, or load with the version that it was compiled with"
             )
-        return found
+        return things
 
-    def _of(self, base: type) -> Iterator[Handed]:
+    def _handed_of(self, base: type) -> Iterator[Handed]:
         return (thing for thing in self.handed if issubclass(_class_of(thing), base))
 
-    def _imported(self, name: str, base: type) -> Any:
+    def _import(self, name: str, base: type) -> Any:
         module, _, path = name.partition(":")
         if not self._allows(module):
             raise ArtifactError(
@@ -272,22 +279,20 @@ class Classes:
                 f"allow its import, lp.load(path, allow_modules=[{module!r}])"
             )
         try:
-            found: Any = functools.reduce(
-                getattr, path.split("."), importlib.import_module(module)
-            )
+            cls: Any = functools.reduce(getattr, path.split("."), importlib.import_module(module))
         except _FAILURES as error:
             raise ArtifactError(
                 f"the artifact's class {name} cannot be imported: {error}"
             ) from None
-        if not (isinstance(found, type) and issubclass(found, base)):
-            raise ArtifactError(f"{name} is no lp.{base.__name__}")
-        return found
+        if not _is_class(cls, base):
+            raise ArtifactError(f"{name} is not an lp.{base.__name__} class")
+        return cls
 
     def _allows(self, module: str) -> bool:
         return any(module == name or module.startswith(f"{name}.") for name in self.allowed)
 
 
-def _module_named(name: str) -> ModuleType:
+def _import_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except _FAILURES as error:

@@ -1,4 +1,4 @@
-"""What a file would cost that is short itself: patterns once compiled, samples once asked for."""
+"""Limits on small files with large costs: patterns when compiled, samples when drawn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from langprog.errors import ArtifactError
 
-# About 30 bytes each. A single expression of more than 10 MB is refused where it is compiled.
+# About 30 bytes each. A single expression of more than 10 MB is refused when it is compiled.
 MOST = 30_000_000
 MOST_SAMPLES = 10_000
 _LARGEST = 300_000
@@ -18,21 +18,20 @@ _SET = re.compile(r"\[\^?\]?(?:[^\]\\]|\\.)*+\]?")
 
 
 def check_costs(data: Any) -> None:
-    """Refuse JSON of a program whose patterns or samples are too many for any machine or purse.
+    """Refuse a program whose patterns or samples would be unreasonably expensive.
 
     Raises:
-        ArtifactError: They are.
+        ArtifactError: They would.
     """
     most = max(_counts(data), default=0)
     if most > MOST_SAMPLES:
         raise ArtifactError(
-            f"the program asks for more than {MOST_SAMPLES:,} samples of one answer: "
+            f"the program draws more than {MOST_SAMPLES:,} samples for one answer: "
             "lower k, and compile again"
         )
     if sum(min(weight(text), _LARGEST) for text in _patterns(data)) > MOST:
         raise ArtifactError(
-            "the patterns in the program would take more than a gigabyte: it was not written by "
-            "langprog"
+            "the patterns in the program would need over a gigabyte: langprog did not write it"
         )
 
 
@@ -43,7 +42,7 @@ def _patterns(data: Any) -> Iterator[str]:
 
 
 def _counts(data: Any) -> Iterator[int]:
-    # Of modules and of their signals; a user's own settings may have any k.
+    # Only in modules and signals; a user's own settings may have any k.
     for part in _objects(data):
         if isinstance(part.get("k"), int) and ("module" in part or "signal" in part):
             yield part["k"]
@@ -61,7 +60,7 @@ def _objects(data: Any) -> Iterator[dict[str, Any]]:
 
 
 def weight(pattern: str) -> int:
-    """Return about how large an expression is once its repetitions are written out."""
+    """Return the approximate size of an expression with its repetitions expanded."""
     sums, last, place = [0], 0, 0
     while place < len(pattern):
         repeat = _REPEAT.match(pattern, place)

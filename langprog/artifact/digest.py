@@ -1,7 +1,7 @@
-"""JSON that has one text: what is written, what is signed, and how it is read back.
+"""Canonical JSON, digests, and the readable form.
 
-The order of keys counts. Where it has no meaning the writer sorts them; where it has (a dict in a
-demonstration stands in the prompt in its order) the digest covers it.
+The order of keys counts. The writer sorts keys if their order has no meaning; if it has one (a
+dict in a demonstration appears in the prompt in its order), the digest covers it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import json
 from typing import Any
 
 
-def canonical(data: Any) -> str:
-    """Return the one text of JSON data: no blanks, shortest numbers, letters as they are.
+def canonical_json(data: Any) -> str:
+    """Return canonical JSON: no whitespace, shortest numbers, no escaped letters.
 
     Raises:
         ValueError: A number is not finite, or the nesting is too deep.
@@ -27,18 +27,18 @@ def digest_of(data: Any) -> str:
     """Return ``sha256:...`` over the canonical text.
 
     Raises:
-        ValueError: As :func:`canonical`, or a text holds half of a character.
+        ValueError: As :func:`canonical_json`, or a text contains half of a character.
     """
-    return "sha256:" + hashlib.sha256(canonical(data).encode()).hexdigest()
+    return "sha256:" + hashlib.sha256(canonical_json(data).encode()).hexdigest()
 
 
-def readable(data: Any) -> str:
-    """Return JSON as people and diffs read it: indented, with a newline at the end."""
+def indented_json(data: Any) -> str:
+    """Return indented JSON for people and diffs, with a final newline."""
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def ordered(data: Any) -> Any:
-    """Return JSON data with all keys sorted, for parts where their order has no meaning."""
+def sort_keys(data: Any) -> Any:
+    """Return JSON data with all keys sorted."""
     if isinstance(data, dict):
-        return {key: ordered(data[key]) for key in sorted(data)}
-    return [ordered(item) for item in data] if isinstance(data, list) else data
+        return {key: sort_keys(data[key]) for key in sorted(data)}
+    return [sort_keys(item) for item in data] if isinstance(data, list) else data

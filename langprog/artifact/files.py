@@ -1,4 +1,4 @@
-"""Read an artifact, and trust nothing in it."""
+"""Reading artifacts, without trusting anything in them."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ from langprog.artifact.nodes import (
     program_from_node,
     user_classes,
 )
-from langprog.artifact.reading import data_in, one_line
+from langprog.artifact.reading import one_line, read_object
+from langprog.artifact.retrievers import HandedRetrievers, check_names_of
 from langprog.errors import ArtifactError, ModelError
 from langprog.modules import UNKNOWN_KIND, Module, Origin, with_origin
 
-# What building a program from wrong data raises; InputError is told apart before.
+# What building a program from invalid data raises; InputError is handled before.
 UNBUILDABLE = (
     ArithmeticError,
     AssertionError,
@@ -50,10 +51,10 @@ class Artifact:
     """An artifact that was read and checked.
 
     Args:
-        path: Where it was read.
-        data: The file, field by field, in the newest format.
-        format: The format that the file has.
-        origin: What is noted on the program that is loaded from it.
+        path: Its file.
+        data: The content, in the newest format.
+        format: The file's own format.
+        origin: The origin to set on the program loaded from it.
     """
 
     path: Path
@@ -63,7 +64,7 @@ class Artifact:
 
     @property
     def digest(self) -> str:
-        """``sha256:...`` over everything in the file but the digest itself."""
+        """``sha256:...`` over everything in the file except the digest itself."""
         return self.data.digest
 
     @property
@@ -73,7 +74,7 @@ class Artifact:
 
     @property
     def model_names(self) -> tuple[str, ...]:
-        """The names of the models that its program asks, sorted."""
+        """The names of the models that its program calls, sorted."""
         table = self.data.models
         keys = model_names(self.data.program)
         return tuple(sorted({table[key].name if key in table else key for key in keys}))
@@ -84,28 +85,32 @@ class Artifact:
         allow_modules: Collection[str] = (),
         models: Models = MappingProxyType({}),
         adapters: Sequence[Adapter] = (),
+        retrievers: HandedRetrievers = MappingProxyType({}),
     ) -> Module:
         """Return the program, frozen.
 
         Args:
             classes: The user's own classes that it needs, as for :func:`load`.
             allow_modules: Modules that may be imported to find such classes.
-            models: What to ask in the place of the models that it names, by name.
+            models: Replacements for the models that it names, by name.
             adapters: The user's own adapters that it needs.
+            retrievers: The retrievers of its ``Retrieve`` modules, as for :func:`load`.
 
         Raises:
-            ArtifactError: A class or an adapter is missing or changed, the data describes no
-                program, or a model's name holds an address.
-            ModelError: It names no such model, or what is to be asked is none.
+            ArtifactError: A class, an adapter or a retriever is missing or has changed, the data
+                does not describe a program, or a model's name contains an address.
+            ModelError: The program names no such model, or a replacement is not a model.
         """
-        return self.program_with(Classes(classes, allow_modules, adapters), models)
+        known = Classes(classes, allow_modules, adapters, retrievers=retrievers)
+        return self.program_with(known, models)
 
     def program_with(self, classes: Classes, models: Models = MappingProxyType({})) -> Module:
-        """Return the program, frozen; as :meth:`program`, for what may stand for classes."""
+        """Return the program, frozen; like :meth:`program`, with prepared classes."""
         try:
             user_code = tuple(dict.fromkeys(user_classes(self.data.program)))
             known = dataclasses.replace(classes, user_code=user_code)
             program = program_from_node(self.data.program, known)
+            check_names_of(program, classes.retrievers)
             program = with_recorded_models(
                 program, self.data.models, models, proving=classes.proving
             ).freeze()
@@ -121,31 +126,29 @@ class Artifact:
                 one_line(f"{self.path}: the program is nested too deeply")
             ) from None
         except UNBUILDABLE as error:
-            told = one_line(f"{type(error).__name__}: {error}")
+            cause = one_line(f"{type(error).__name__}: {error}")
             raise ArtifactError(
-                one_line(
-                    f"{self.path} describes no program that can be built ({told}): compile again"
-                )
+                one_line(f"{self.path} does not describe a valid program ({cause}): compile again")
             ) from error
 
 
 def read_artifact(path: str | os.PathLike[str]) -> Artifact:
-    """Read an artifact and check it; runs no code from it.
+    """Read and check an artifact; runs no code from it.
 
     Raises:
         ArtifactError: It is missing, damaged, tampered with, of a newer format or incomplete.
     """
     try:
-        return _read(Path(path))
+        return _read_file(Path(path))
     except ArtifactError as error:
         raise ArtifactError(one_line(str(error))) from None
 
 
-def _read(file: Path) -> Artifact:
-    data = data_in(file)
+def _read_file(file: Path) -> Artifact:
+    data = read_object(file)
     version = data["format"]
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise ArtifactError(f"{file}: {version!r:.40} is no format version")
+        raise ArtifactError(f"{file}: {version!r:.40} is not a format version")
     if version > FORMAT:
         raise ArtifactError(
             f"{file} has format {version}, this langprog reads up to {FORMAT}: "
@@ -182,11 +185,11 @@ def _check_digest(file: Path, data: Mapping[str, Any]) -> None:
         )
     try:
         digest = digest_of({key: value for key, value in data.items() if key != "digest"})
-    except ValueError:  # text that cannot even be written
+    except ValueError:  # text that cannot be encoded
         digest = ""
     if stated != digest:
         raise ArtifactError(
-            f"{file} was changed after it was written (its digest does not fit): "
+            f"{file} was changed after it was written (its digest does not match): "
             "restore it, or compile again"
         )
 
@@ -197,37 +200,39 @@ def load(
     allow_modules: Collection[str] = (),
     models: Models = MappingProxyType({}),
     adapters: Sequence[Adapter] = (),
+    retrievers: HandedRetrievers = MappingProxyType({}),
 ) -> Module:
-    """Load a frozen program from its artifact, of whatever format; runs no code from the file.
+    """Load a frozen program from an artifact of any format; runs no code from the file.
 
-    Where code of the user's runs in the program, or something is handed over or allowed, values
-    are of the user's own Enums, dataclasses and models, which must describe the very types that
-    the artifact was written with. A program of built-in modules alone also loads with nothing
-    handed over: its values are then of types rebuilt from the artifact, which hold the same data
-    but are not the user's (``value.team is Team.BILLING`` is false, and there are no methods).
+    If the program contains user code, or classes are passed or allowed, values have the user's own
+    Enums, dataclasses and models as types, which must match those in the artifact. A program of
+    built-in modules also loads without them: its values then have types rebuilt from the artifact,
+    with the same data but a different identity (``value.team is Team.BILLING`` is false, and there
+    are no methods).
 
     Args:
         path: The artifact.
-        classes: The user's own classes that it needs: module classes, or instances to take over
-            where a class cannot be made without arguments; Signature classes; and Enums,
-            dataclasses and models. The types in the signatures of a module that is handed over
-            are found through it: in its file, in its closures, and in the module itself, which
-            may be made once more for that.
-        allow_modules: Modules, with what is inside them, that may be imported to find such
-            classes; types are looked for in the namespaces of those that are named here.
-        models: What to ask in the place of the models that it names:
-            ``{"house/llama": lp.LM("house/llama", base_url="http://...")}``, or another name. A
-            model that is not replaced is found by its name, but where the artifact says that it
-            answered elsewhere than that name goes, and nothing here names the place, a call is
-            refused: a file never decides where a prompt or a key goes. The sampling that was
-            certified stays, whatever defaults the new model has. Different models of one name
-            are told apart by their keys in the artifact, ``house/llama#1`` and ``#2``: each has
-            to be named here, or the name, which then stands for all of them.
-        adapters: The user's own adapters that it names and no installed package has.
+        classes: The user's own classes that it needs: module classes, or instances if a class
+            needs arguments; Signature classes; and Enums, dataclasses and models. The types in the
+            signatures of a module class are found through it: in its file, in its closures, and in
+            an instance of it, which may be created for that purpose.
+        allow_modules: Modules, including submodules, that may be imported to find such classes;
+            types are searched in the namespaces of the modules listed here.
+        models: Replacements for the models that it names:
+            ``{"house/llama": lp.LM("house/llama", base_url="http://...")}``, or another name.
+            Other models are looked up by name. If such a name would use another endpoint than the
+            one in the artifact, and the user has not set an endpoint, calls are refused: a file
+            never decides where prompts and keys go. The certified sampling stays, whatever the new
+            model's defaults. Different models of the same name have the keys ``house/llama#1`` and
+            ``#2`` in the artifact: replace each of them, or the name for all of them.
+        adapters: The user's own adapters that it names, if no installed package has them.
+        retrievers: The retrievers of its ``Retrieve`` modules, by name:
+            ``{"bm25": lp.BM25Retriever(corpus)}``, or just ``{"bm25": corpus}`` where the kind is
+            made from its corpus alone. Kind, options and corpus must be those that were certified.
 
     Raises:
-        ArtifactError: The artifact is damaged, changed or too new, a class, a type or an adapter
-            is missing or has changed, or a model's name holds an address.
-        ModelError: ``models`` has a name that the artifact does not, or holds what is no model.
+        ArtifactError: The artifact is damaged, changed or too new, a class, a type, an adapter
+            or a retriever is missing or has changed, or a model's name contains an address.
+        ModelError: ``models`` has a name that the artifact lacks, or a value that is not a model.
     """
-    return read_artifact(path).program(classes, allow_modules, models, adapters)
+    return read_artifact(path).program(classes, allow_modules, models, adapters, retrievers)

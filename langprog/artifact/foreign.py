@@ -1,4 +1,4 @@
-"""Files of other tools that are handed over in the place of an artifact: recognized and named."""
+"""Recognizing files of other tools that are passed in place of an artifact."""
 
 from __future__ import annotations
 
@@ -7,33 +7,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-_AGAIN = "declare the program with lp.Predict and its kin, and compile it"
+_AGAIN = "declare the program with lp.Predict and other modules, and compile it"
 DSPY_STATE = f"a DSPy state, not an artifact of langprog: {_AGAIN}"
 DSPY_PROGRAM = f"the folder of a saved DSPy program, not an artifact of langprog: {_AGAIN}"
 OPENAI_ROWS = (
-    "a file of OpenAI requests or conversations, line by line, not an artifact: name the file "
-    "that a compile wrote"
+    "a file of OpenAI requests or conversations, not an artifact: name the file that a compile "
+    "wrote"
 )
 OPENAI_REPLY = (
-    "a request or a reply of OpenAI's interface, not an artifact: name the file that a compile "
-    "wrote"
+    "a request or a reply of OpenAI's API, not an artifact: name the file that a compile wrote"
 )
 GEPA = f"a result or a candidate of GEPA (texts by component), not an artifact: {_AGAIN}"
 
-# What dspy.Predict keeps of itself.
+# The members of a saved dspy.Predict.
 _DSPY_PREDICTOR = frozenset({"demos", "traces", "train"})
 _OPENAI_ROW = ("messages", "custom_id", "prompt")
 _LONGEST_LINE = 2**20
 
 
 def foreign_folder(folder: Path) -> str | None:
-    """Return what a folder is, where it is known; else ``None``."""
+    """Describe a folder if it is recognized, else return ``None``."""
     parts = (folder / "metadata.json", folder / "program.pkl")
     return DSPY_PROGRAM if all(part.is_file() for part in parts) else None
 
 
 def foreign_data(data: Any) -> str | None:
-    """Return what JSON data is, where it is known; else ``None``."""
+    """Describe JSON data if it is recognized, else return ``None``."""
     if isinstance(data, list):
         return GEPA if data and all(map(_is_candidate, data)) else None
     if not isinstance(data, Mapping):
@@ -63,7 +62,7 @@ def _is_candidate(data: Any) -> bool:
 
 
 def foreign_text(text: str) -> str | None:
-    """Return what a text that is not JSON is, where its first line says it; else ``None``."""
+    """Describe a text that is not JSON if its first line is recognized, else return ``None``."""
     line = text[:_LONGEST_LINE].lstrip().partition("\n")[0]
     try:
         row = json.loads(line)

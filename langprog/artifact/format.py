@@ -1,8 +1,7 @@
-"""The artifact file, field by field.
+"""The fields of the artifact file.
 
-The program is a tree of nodes; which fields a node has, the file of its module says. Whoever
-changes what is written raises ``FORMAT``, keeps the old golden files, and adds a step to
-``migrations``.
+The program is a tree of nodes, each defined in its module's file. To change what is written, raise
+``FORMAT``, keep the old golden files, and add a step to ``migrations``.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ class ModelData(Strict):
     """A model that the program names, as it was when the artifact was written.
 
     Args:
-        name: ``provider/model``, which is the key of the line, too; where several models have one
-            name, the keys are ``name#1``, ``name#2``.
-        endpoint: Where requests went; ``loopback`` for this very machine, null where not known.
-        input: Dollars per million prompt tokens; null where not known.
+        name: ``provider/model``, which is also its key in the table; if several models have the
+            same name, the keys are ``name#1``, ``name#2``.
+        endpoint: Its endpoint; ``loopback`` for the machine itself, null if unknown.
+        input: Dollars per million prompt tokens; null if unknown.
         output: Dollars per million completion tokens.
-        cached_input: Dollars per million prompt tokens that the endpoint had in its own cache.
-        price_source: The price list and its date, or ``given`` by the user; null where not known.
-        takes_schema: Whether it keeps to a response schema (``schema`` in the file); null where
-            nobody said.
-        refused: Settings that its endpoint is known to refuse, sorted.
+        cached_input: Dollars per million prompt tokens read from the endpoint's own cache.
+        price_source: The price list and its date, or ``given`` by the user; null if unknown.
+        takes_schema: Whether it honors a response schema (``schema`` in the file); null if
+            unknown.
+        refused: Settings that its endpoint is known to reject, sorted.
     """
 
     name: str
@@ -47,9 +46,9 @@ class ParentData(Strict):
 
     Args:
         digest: Its digest.
-        how: ``compiled`` by an optimizer, ``edited`` by hand, or ``saved`` again as it was.
-        optimizer: The optimizer's name; null where there was none.
-        langprog: The version of langprog that made the next one of it.
+        how: ``compiled`` by an optimizer, ``edited`` by hand, or ``saved`` again unchanged.
+        optimizer: The optimizer's name; null if there was none.
+        langprog: The version of langprog that made the next artifact from it.
     """
 
     digest: str
@@ -65,11 +64,11 @@ class ArtifactData(Strict):
         format: Its format, the newest.
         langprog: The version that wrote it.
         program: The program as a tree of nodes.
-        models: Every model that it names, by the name that predictors have for it.
-        lineage: What it was made from, the newest first; empty where it was made from no artifact.
-        evidence: What a compile found out about it; null without one.
-        canary: Rows that show whether the models still answer as they did.
-        digest: ``sha256:...`` over the rest of the file as it was written, whatever its format.
+        models: Every model that it names, by the name in its predictors.
+        lineage: The artifacts that it was made from, newest first; empty if there are none.
+        evidence: A compile's evidence; null without one.
+        canary: Rows that show whether the models still answer as before.
+        digest: ``sha256:...`` over the rest of the file as written, in its original format.
     """
 
     format: int

@@ -1,4 +1,4 @@
-"""The models of a program in its artifact: what they cost, where they were, how they sample."""
+"""The models of a program in its artifact: prices, endpoints and sampling."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from langprog.lm import (
 from langprog.modules import Module
 from langprog.runtime import LM, keeps_to_schemas, may_hold_address, portable_address
 
-# Members of a body by which a gateway may be told where to send a request, or what came of it.
+# Body members that may tell a gateway where to send a request or its result.
 _PLACE = re.compile(r"(?:^|_)(?:api_base|url|uri|urls|host|endpoint|proxy|webhook|callback)$")
 
 Models = Mapping[str, str | ModelRef | LanguageModel]
 
 
 def models_in(program: Module) -> Iterator[tuple[str, str | ModelRef]]:
-    """Yield every model that a program names, with the parameter that does, predictor or not."""
+    """Yield every model that a program names, with the key of its parameter."""
     for key, parameter in program.parameters().items():
         value = parameter.value
         known = isinstance(value, (str, ModelRef, LanguageModel)) and value != ""
@@ -40,9 +40,9 @@ def models_in(program: Module) -> Iterator[tuple[str, str | ModelRef]]:
 
 
 def with_own_sampling(program: Module) -> Module:
-    """Return ``program`` with the defaults of its models written into its predictors.
+    """Return ``program`` with its models' sampling defaults written into its predictors.
 
-    An artifact's models are made anew, without the defaults that the present ones have.
+    Models are rebuilt when an artifact is loaded, without the present ones' defaults.
     """
     values = {}
     for path, predictor in program.predictors().items():
@@ -54,12 +54,12 @@ def with_own_sampling(program: Module) -> Module:
 
 
 def model_keys(program: Module) -> dict[str, str]:
-    """Return the keys of models that share their name with another one, by the parameter's.
+    """Return the keys of models that share their name with another one, by parameter key.
 
-    A program names every other model by its name, which is its key.
+    The key of any other model is its name.
 
     Raises:
-        ArtifactError: It cannot be said which of several models is meant.
+        ArtifactError: It is ambiguous which of several models is meant.
     """
     known = _different_models(program)
     keys = {}
@@ -69,26 +69,26 @@ def model_keys(program: Module) -> dict[str, str]:
             continue
         if isinstance(model, str):
             raise ArtifactError(
-                f"{parameter} names {model!r}, and the program holds two different models of that "
-                f"name, at {several[0].endpoint} and {several[1].endpoint}: hand over the model "
-                "itself, or give one of them another name"
+                f"{parameter} names {model!r}, and the program has two different models of that "
+                f"name, at {several[0].endpoint} and {several[1].endpoint}: pass the model "
+                "itself, or rename one of them"
             )
-        place = next(at for at, each in enumerate(several) if _same(each, model))
+        place = next(at for at, each in enumerate(several) if _is_same(each, model))
         keys[parameter] = _key(model.name, place)
     taken = sorted(known.keys() & set(keys.values()))
     if taken:
         raise ArtifactError(
-            f"the program holds two different models named {taken[0].rpartition('#')[0]!r}, and "
-            f"one named {taken[0]!r}, as an artifact would call one of the two: rename it"
+            f"the program has two different models named {taken[0].rpartition('#')[0]!r}, and one "
+            f"named {taken[0]!r}, which is an artifact's key for one of the two: rename it"
         )
     return keys
 
 
 def model_table(program: Module) -> dict[str, dict[str, Any]]:
-    """Return what is known of every model of a program, by name.
+    """Return what is known about every model of a program, by name.
 
-    Where several have one name, their keys are ``name#1``, ``name#2``. What the table says comes
-    from the models that the program holds, wherever it is called.
+    If several have the same name, their keys are ``name#1``, ``name#2``. The table depends only on
+    the models in the program, not on the settings in force.
     """
     table = {}
     for name, several in sorted(_different_models(program).items()):
@@ -104,13 +104,13 @@ def _key(name: str, place: int) -> str:
 
 
 def _different_models(program: Module) -> dict[str, list[ModelRef]]:
-    """Return the models that a program holds by name; none where there is a name alone."""
+    """Return a program's model objects by name; an empty list for a plain name."""
     known: dict[str, list[ModelRef]] = {}
     for _, model in models_in(program):
         several = known.setdefault(str(model), [])
         if isinstance(model, str):
             continue
-        place = next((at for at, each in enumerate(several) if _same(each, model)), None)
+        place = next((at for at, each in enumerate(several) if _is_same(each, model)), None)
         if place is None:
             several.append(model)
         elif several[place].lm is None:
@@ -118,9 +118,9 @@ def _different_models(program: Module) -> dict[str, list[ModelRef]]:
     return known
 
 
-def _same(first: ModelRef, second: ModelRef) -> bool:
+def _is_same(first: ModelRef, second: ModelRef) -> bool:
     if first.lm is not None and second.lm is not None:
-        # Their sampling is written into each predictor.
+        # Their sampling is stored in each predictor.
         return same_model(first.lm, second.lm, defaults=False)
     return portable_address(first.endpoint) == portable_address(second.endpoint)
 
@@ -129,7 +129,7 @@ def _by_name(name: str) -> ModelRef:
     if name.startswith("pocket/"):
         try:
             return ModelRef.of(LM(name, cache=False))
-        except ModelError:  # no such size here; the program can be written all the same
+        except ModelError:  # an unknown size, which can be saved nonetheless
             pass
     return ModelRef(name, price=price_of(name), schema=keeps_to_schemas(name) or None)
 
@@ -154,14 +154,14 @@ def _line(ref: ModelRef) -> dict[str, Any]:
 
 
 def with_models(program: Module, models: Models) -> Module:
-    """Return ``program`` with models put in the place of those that it names.
+    """Return ``program`` with models replaced by name.
 
     Args:
         program: A program.
-        models: What to ask instead, by name.
+        models: The replacements, by name.
 
     Raises:
-        ModelError: The program names no such model, or what is to be asked is none.
+        ModelError: The program names no such model, or a replacement is not a model.
     """
     _check_mapping(models)
     named = list(models_in(program))
@@ -180,24 +180,24 @@ def with_models(program: Module, models: Models) -> Module:
 def with_recorded_models(
     program: Module, table: Mapping[str, ModelData], models: Models, *, proving: bool = False
 ) -> Module:
-    """Return the program of an artifact with the models that it may ask.
+    """Return an artifact's program with the models that it may call.
 
     Args:
-        program: The program, its models by name.
-        table: What the artifact says of them.
-        models: What the user says, by name, which stands for all models of that name, or by key.
-        proving: Whether the program is only compared, and nothing asked.
+        program: The program, with models by name.
+        table: The artifact's model table.
+        models: The user's replacements, by name (for all models of that name) or by key.
+        proving: Whether the program is only compared, not run.
 
     Raises:
-        ArtifactError: A name that the user said nothing of holds an address, as may a member of
-            ``extra``; a price is none; a line of the table is of another model; or of several
-            models with one name the user did not say which is which.
+        ArtifactError: A name that the user did not replace, or a member of ``extra``, may contain
+            an address; a price is invalid; an entry of the table is for another model; or several
+            models share a name and the user did not replace each of them.
         ModelError: As for :func:`with_models`.
     """
     _check_mapping(models)
     for key, line in table.items():
-        if key != line.name and not _numbered(key, line.name):
-            raise ArtifactError(f"the line of the model {key!r:.120} names {line.name!r:.120}")
+        if key != line.name and not _is_numbered(key, line.name):
+            raise ArtifactError(f"the entry for the model {key!r:.120} names {line.name!r:.120}")
     named = {str(model) for _, model in models_in(program)}
     shared = {key: table[key].name for key in sorted(named & table.keys() - _names_in(table))}
     given = {
@@ -209,16 +209,16 @@ def with_recorded_models(
     check_extra(program)
     for key in shared:
         if key in left and not proving:
-            raise _untold(key, table[key])
+            raise _ambiguous_model(key, table[key])
     places = {
-        key: _recorded(line)
+        key: _recorded_ref(line)
         for key, line in table.items()
         if key in left and (line.endpoint is not None or key in shared)
     }
     return with_models(program, {**places, **given})
 
 
-def _numbered(key: str, name: str) -> bool:
+def _is_numbered(key: str, name: str) -> bool:
     start, _, number = key.rpartition("#")
     return start == name and number.isdecimal()
 
@@ -227,10 +227,10 @@ def _names_in(table: Mapping[str, ModelData]) -> set[str]:
     return {key for key, line in table.items() if key == line.name}
 
 
-def _untold(key: str, line: ModelData) -> ArtifactError:
+def _ambiguous_model(key: str, line: ModelData) -> ArtifactError:
     return ArtifactError(
-        f"the program asks different models named {line.name!r:.120}, and a name does not tell "
-        f"them apart: say what to ask for {key!r:.130}, which answered at {line.endpoint!r:.120}, "
+        f"the program uses different models named {line.name!r:.120}, and the name does not tell "
+        f"them apart: pass a model for {key!r:.130}, which was at {line.endpoint!r:.120}, "
         f"lp.load(path, models={{{key!r:.130}: lp.LM(...)}})"
     )
 
@@ -238,14 +238,14 @@ def _untold(key: str, line: ModelData) -> ArtifactError:
 def _check_mapping(models: object) -> None:
     if not isinstance(models, Mapping):
         raise ModelError(
-            f"models= is a {type(models).__name__}: it says what to ask by name, "
+            f"models= is a {type(models).__name__}: it takes a dict of models by name, "
             "models={'openai/m': lp.LM(...)}"
         )
 
 
-def _recorded(line: ModelData) -> ModelRef:
-    told: dict[str, Any] = {"schema": line.takes_schema, "refused": line.refused}
-    return ModelRef(line.name, line.endpoint, price=_price(line), **told)
+def _recorded_ref(line: ModelData) -> ModelRef:
+    known: dict[str, Any] = {"schema": line.takes_schema, "refused": line.refused}
+    return ModelRef(line.name, line.endpoint, price=_price(line), **known)
 
 
 def _price(line: ModelData) -> Price | None:
@@ -259,22 +259,22 @@ def _price(line: ModelData) -> Price | None:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """See to it that a model's name is a name and no address.
+    """Check that model names contain no addresses.
 
     Raises:
-        ArtifactError: One is an address, or holds what no name has.
+        ArtifactError: One may contain an address.
     """
     for name in names:
         if may_hold_address(name):
             raise ArtifactError(
-                f"the model name {name!r:.120} holds what may be an address, and an artifact does "
-                "not decide where prompts go: say what to ask instead, "
+                f"the model name {name!r:.120} may contain an address, and an artifact does not "
+                "decide where prompts go: pass a replacement, "
                 f"lp.load(path, models={{{name!r:.120}: ...}})"
             )
 
 
 def check_extra(program: Module) -> None:
-    """See to it that no member of ``extra`` tells a gateway where to send a prompt.
+    """Check that no member of ``extra`` tells a gateway where to send a prompt.
 
     Raises:
         ArtifactError: One may.
@@ -283,8 +283,8 @@ def check_extra(program: Module) -> None:
         name = _address_in(predictor.sampling.extra or {})
         if name is not None:
             raise ArtifactError(
-                f"extra of {path} holds {name!r:.80}, which may be an address, and an artifact "
-                "does not decide where prompts go: give it to lp.LM where the program runs"
+                f"extra of {path} contains {name!r:.80}, which may be an address, and an artifact "
+                "does not decide where prompts go: pass it to lp.LM where the program runs"
             )
 
 

@@ -1,4 +1,4 @@
-"""Where a class's own code could take types from: its module, its closures, its signatures."""
+"""Finding types that a class's code uses: in its module, its closures, its signatures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def is_own_type(thing: object) -> bool:
 
     That is an Enum, a dataclass, a pydantic model, a TypedDict or a NamedTuple.
     """
-    # Asked of its type: some objects in a namespace stand for others and wake up when looked at.
+    # Checks its type: isinstance would trigger lazy proxy objects in a namespace.
     if not issubclass(type(thing), type):
         return False
     cls = typing.cast(type, thing)
@@ -40,7 +40,7 @@ def is_own_type(thing: object) -> bool:
 
 
 def own_types(annotation: Any) -> list[type]:
-    """Return the Enums, dataclasses and models in an annotation, without those inside them."""
+    """Return the Enums, dataclasses and models in an annotation, not those nested in them."""
     return list(_own_types(annotation, ()))
 
 
@@ -58,7 +58,7 @@ def _own_types(annotation: Any, around: tuple[Any, ...]) -> Iterator[type]:
 
 
 def all_own_types(annotations: Iterable[Any]) -> list[type]:
-    """Return the Enums, dataclasses and models in annotations and inside one another."""
+    """Return the Enums, dataclasses and models in annotations, including nested ones."""
     kept: dict[type, None] = {}
     left = list(annotations)
     while left:
@@ -76,67 +76,71 @@ def _members(cls: type) -> list[Any]:
         return []
     try:
         return list(typing.get_type_hints(cls).values())
-    except (NameError, TypeError, AttributeError):  # it could not be a field's type either
+    except (
+        NameError,
+        TypeError,
+        AttributeError,
+    ):  # then it is not usable as a field's type either
         return []
 
 
 def things_in_module(module: ModuleType) -> Iterator[Any]:
     """Yield the classes, signatures and programs in a module's namespace."""
-    return _telling(vars(module).values())
+    return _filter_relevant(vars(module).values())
 
 
 def things_it_imports(module: ModuleType) -> Iterator[Any]:
-    """Yield the same of the modules that a module imported by name."""
+    """Yield the same for modules that a module imports."""
     for value in list(vars(module).values()):
         if issubclass(type(value), ModuleType):
-            yield from _telling(vars(value).values())
+            yield from _filter_relevant(vars(value).values())
 
 
-def _telling(values: Iterable[Any]) -> Iterator[Any]:
+def _filter_relevant(values: Iterable[Any]) -> Iterator[Any]:
     kinds = (type, Module, SignatureSpec)
     return (value for value in list(values) if issubclass(type(value), kinds))
 
 
 def things_in_class(cls: type) -> Iterator[Any]:
-    """Yield what stands in a class and in the closures of its methods."""
-    for base in _written(cls):
+    """Yield the values in a class and in the closures of its methods."""
+    for base in _user_bases(cls):
         for value in vars(base).values():
             yield value
-            yield from _closed_over(value)
+            yield from _closure_contents(value)
 
 
 def modules_of(cls: type) -> list[ModuleType]:
-    """Return the modules in which a class and its bases were written."""
-    names = dict.fromkeys(base.__module__ for base in _written(cls))
+    """Return the modules that define a class and its bases."""
+    names = dict.fromkeys(base.__module__ for base in _user_bases(cls))
     return [sys.modules[name] for name in names if name in sys.modules]
 
 
-def _written(cls: type) -> list[type]:
+def _user_bases(cls: type) -> list[type]:
     ours = ("langprog", "builtins")
     return [base for base in cls.__mro__ if base.__module__.partition(".")[0] not in ours]
 
 
-def _closed_over(value: Any) -> Iterator[Any]:
+def _closure_contents(value: Any) -> Iterator[Any]:
     bound = type(value) in (classmethod, staticmethod)
     func = value.__func__ if bound else value
     if type(func) is not FunctionType:
         return
     for cell in func.__closure__ or ():
-        yield from _contents(cell)
+        yield from _cell_contents(cell)
 
 
-def _contents(cell: CellType) -> Iterator[Any]:
+def _cell_contents(cell: CellType) -> Iterator[Any]:
     try:
         content = cell.cell_contents
     except ValueError:  # not assigned yet
         return
     yield content
     if issubclass(type(content), ModuleType):
-        yield from _telling(vars(content).values())
+        yield from _filter_relevant(vars(content).values())
 
 
 def signatures_among(things: Iterable[Any]) -> Iterator[SignatureSpec]:
-    """Yield the values of the signatures among ``things``; those of programs are their own."""
+    """Yield the signatures among ``things``, including those of programs."""
     for thing in things:
         if type(thing) is SignatureSpec:
             yield thing
@@ -148,7 +152,7 @@ def signatures_among(things: Iterable[Any]) -> Iterator[SignatureSpec]:
 
 
 def types_among(things: Iterable[Any], name: str) -> list[type]:
-    """Return the Enums, dataclasses and models of a name: ``things``, and in their signatures."""
+    """Return the Enums, dataclasses and models of a name in ``things`` and their signatures."""
     things = list(things)
     specs = signatures_among(things)
     used = all_own_types(field.annotation for spec in specs for field in spec.fields)

@@ -1,8 +1,8 @@
 """Programs as data, and back.
 
-Every kind of module knows its own node, and carries its signatures in full, so it comes back
-without the user's source. A user's own class is named, with a digest of its source, and must be
-handed over or allowed.
+Every kind of module has its own node with full signatures, so it is restored without the user's
+source. A user's own class is stored as its name and a digest of its source, and must be passed or
+allowed.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from langprog.artifact.classes import Classes, class_name, source_digest
 from langprog.artifact.own_types import ClassTypes
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import (
-    ROOT,
     Module,
     Node,
-    PredictNode,
     SameNode,
     UserNode,
     is_kind,
@@ -26,8 +24,7 @@ from langprog.modules import (
     own_parameters_to_data,
 )
 
-# What went wrong when a module was made from its node or a class of the user's; nothing of it is
-# a bug of ours.
+# What building a module from its node or a user's class may raise.
 _MAKING = (
     ArithmeticError,
     AttributeError,
@@ -45,18 +42,18 @@ def program_to_json(program: Module) -> dict[str, Any]:
     """Return ``program`` as plain JSON data.
 
     Raises:
-        ArtifactError: It holds something that an artifact cannot carry.
+        ArtifactError: It contains something that an artifact cannot store.
     """
-    return _data(program, "", {})
+    return _node_of(program, "", {})
 
 
-def _data(program: Module, prefix: str, seen: dict[int, str]) -> dict[str, Any]:
+def _node_of(program: Module, prefix: str, seen: dict[int, str]) -> dict[str, Any]:
     path = prefix or program.root_name()
     if id(program) in seen:
         return {"module": "same", "path": seen[id(program)]}
     seen[id(program)] = path
     parts = {
-        name: _data(part, f"{prefix}.{name}" if prefix else name, seen)
+        name: _node_of(part, f"{prefix}.{name}" if prefix else name, seen)
         for name, part in program.children().items()
     }
     if is_kind(type(program)):
@@ -79,33 +76,35 @@ def program_from_node(node: Node, classes: Classes) -> Module:
 
     Args:
         node: The program as data.
-        classes: What may stand for the user's classes.
+        classes: The user's classes.
 
     Raises:
-        ArtifactError: A class is missing or changed, or the data describes no program.
+        ArtifactError: A class is missing or has changed, or the data is not a valid program.
     """
-    program = _program(node, "", classes, {})
+    program = _make_program(node, "", classes, {})
     try:
         program.named_modules()
-    except InputError as error:  # two parts of one path, say
+    except InputError as error:  # two parts with the same path, say
         raise ArtifactError(str(error)) from None
     return program
 
 
-def _program(node: Node, prefix: str, classes: Classes, made: dict[str, Module]) -> Module:
+def _make_program(node: Node, prefix: str, classes: Classes, made: dict[str, Module]) -> Module:
     if isinstance(node, SameNode):
         if node.path not in made:
-            raise ArtifactError(f"{prefix} is said to be the same as {node.path!r}, which is none")
+            raise ArtifactError(
+                f"{prefix or 'the program'} refers to {node.path!r}, which does not exist"
+            )
         return made[node.path]
     parts = {
-        name: _program(part, f"{prefix}.{name}" if prefix else name, classes, made)
+        name: _make_program(part, f"{prefix}.{name}" if prefix else name, classes, made)
         for name, part in node.children().items()
     }
     try:
         program = (
-            _user_from(node, parts, classes)
+            _make_user_module(node, parts, classes)
             if isinstance(node, UserNode)
-            else _module_from(node, parts, classes)
+            else _make_module(node, parts, classes)
         )
     except (ArtifactError, RecursionError):
         raise
@@ -114,51 +113,35 @@ def _program(node: Node, prefix: str, classes: Classes, made: dict[str, Module])
         raise ArtifactError(f"{place}{error}") from None
     except _MAKING as error:
         raise ArtifactError(
-            f"{prefix or 'the program'}, a {node.module} module, cannot be made from what the "
-            f"artifact says of it ({type(error).__name__}: {error})"
+            f"{prefix or 'the program'}, a {node.module} module, cannot be built from its data "
+            f"in the artifact ({type(error).__name__}: {error})"
         ) from None
     made[prefix or program.root_name()] = program
     return program
 
 
-def _module_from(node: Node, parts: Mapping[str, Module], classes: Classes) -> Module:
+def _make_module(node: Node, parts: Mapping[str, Module], classes: Classes) -> Module:
     cls = module_type(node.module)
-    assert cls is not None  # or the node would not have been read
+    assert cls is not None  # otherwise the node would not have been parsed
     return cls.from_node(node, parts, ClassTypes(classes))
 
 
-def predict_nodes(node: Node, prefix: str = "") -> Iterator[tuple[str, PredictNode]]:
-    """Yield every predictor's node by its path, as ``program.predictors()`` names them."""
-    if isinstance(node, PredictNode):
-        yield prefix or "predict", node
-    for name, part in node.children().items():
-        yield from predict_nodes(part, f"{prefix}.{name}" if prefix else name)
-
-
 def model_names(node: Node) -> Iterator[str]:
-    """Yield the name of every model in a program, as often as it comes."""
+    """Yield the name of every model in a program, with repetitions."""
     yield from node.model_names()
     for part in node.children().values():
         yield from model_names(part)
 
 
-def settings_in(node: Node, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield what every module is set to beside its prompts, by path and name."""
-    for name, value in node.own_settings().items():
-        yield f"{prefix or ROOT}.{name}", value
-    for name, part in node.children().items():
-        yield from settings_in(part, f"{prefix}.{name}" if prefix else name)
-
-
 def user_classes(node: Node) -> Iterator[str]:
-    """Yield the class of every module of the user's own, ``package.module:Class``."""
+    """Yield the class of every user-defined module, ``package.module:Class``."""
     if isinstance(node, UserNode):
         yield node.class_name
     for part in node.children().values():
         yield from user_classes(part)
 
 
-def _user_from(node: UserNode, parts: Mapping[str, Module], classes: Classes) -> Module:
+def _make_user_module(node: UserNode, parts: Mapping[str, Module], classes: Classes) -> Module:
     instances_or_classes = classes.find(node.class_name, node.source, Module)
     alike = [
         each
@@ -166,7 +149,7 @@ def _user_from(node: UserNode, parts: Mapping[str, Module], classes: Classes) ->
         if isinstance(each, Module) and each.plain_settings() == node.settings
     ]
     template = (alike or instances_or_classes)[0]
-    program = template if isinstance(template, Module) else _made(template, node)
+    program = template if isinstance(template, Module) else _instantiate(template, node)
     if program.children().keys() != parts.keys():
         raise ArtifactError(
             f"{node.class_name} has the parts {', '.join(program.children()) or 'none'}, "
@@ -182,11 +165,11 @@ def _user_from(node: UserNode, parts: Mapping[str, Module], classes: Classes) ->
     return program.with_own_parameters(values) if values else program
 
 
-def _made(cls: type[Module], node: UserNode) -> Module:
+def _instantiate(cls: type[Module], node: UserNode) -> Module:
     try:
         return cls()
     except _MAKING as error:
         raise ArtifactError(
-            f"{node.class_name} cannot be made without arguments ({error}): "
+            f"{node.class_name} cannot be created without arguments ({error}): "
             "pass an instance, lp.load(path, classes=[instance])"
         ) from None

@@ -1,9 +1,9 @@
-"""The user's own types in a loaded program: the real ones, or a refusal.
+"""The user's own types in a loaded program: the originals, or an error.
 
-An artifact describes an Enum, a dataclass, a model or the like in full, so a type can be rebuilt
-from it. What is rebuilt looks the same to a model, but ``is``, ``match``, dict look-ups and
-methods tell it from the user's. So wherever code of the user's runs, or classes were handed over,
-a program gets the user's classes themselves, once they are shown to describe the very same type.
+An artifact describes an Enum, a dataclass, a model or the like in full, so that the type can be
+rebuilt. To a language model the rebuilt type looks the same, but ``is``, ``match``, dict lookups
+and methods tell the difference. So if user code runs, or classes were passed, a program gets the
+user's own classes, provided that they describe the same types.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ import dataclasses
 import itertools
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NoReturn
 
 from langprog.adapters import Adapter
-from langprog.artifact.checking import code_in, declared_by, signature_digest, with_types_of
+from langprog.artifact.checking import code_in, declaring_class, signature_digest, with_types_of
 from langprog.artifact.classes import Classes, class_name
 from langprog.artifact.namespaces import own_types, signatures_among, types_among
+from langprog.artifact.retrievers import find_retriever
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import ClassData
+from langprog.retrieval import Retriever, RetrieverSpec
 from langprog.signature import (
     FieldSpec,
     Signature,
@@ -33,21 +35,21 @@ from langprog.signature import (
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ClassTypes:
-    """What the user's classes say of a signature's types.
+    """Writes and restores a signature's types that involve the user's classes.
 
     Args:
-        classes: What may stand for them.
+        classes: The user's classes.
     """
 
     classes: Classes
 
-    def checked_by(self, signature: SignatureSpec) -> dict[str, Any] | None:
-        """Return the class whose types check values with code, as data; ``None`` for none.
+    def checking_class(self, signature: SignatureSpec) -> dict[str, Any] | None:
+        """Return a reference to the class whose types validate with code; ``None`` if none do.
 
         Raises:
             ArtifactError: There is code, but no Signature class declares it.
         """
-        cls = declared_by(signature)
+        cls = declaring_class(signature)
         if cls is None:
             return None
         return {"class": class_name(cls), "source": signature_digest(cls)}
@@ -60,11 +62,23 @@ class ClassTypes:
         """
         return self.classes.adapter(reference)
 
-    def restored(self, signature: SignatureSpec, checked_by: ClassData | None) -> SignatureSpec:
-        """Return a signature that was read, with the types that the class declares.
+    def retriever(
+        self, spec: RetrieverSpec, documents: Sequence[Mapping[str, Any]] | None
+    ) -> Retriever:
+        """Return the retriever that an artifact describes.
 
         Raises:
-            ArtifactError: The class is missing or changed.
+            ArtifactError: It is missing, or is not what the artifact describes.
+        """
+        return find_retriever(spec, documents, self.classes.retrievers)
+
+    def restore_types(
+        self, signature: SignatureSpec, checked_by: ClassData | None
+    ) -> SignatureSpec:
+        """Return a signature with the user's own types.
+
+        Raises:
+            ArtifactError: A class is missing or has changed.
         """
         return with_own_types(signature, checked_by, self.classes)
 
@@ -72,15 +86,15 @@ class ClassTypes:
 def with_own_types(
     spec: SignatureSpec, checked_by: ClassData | None, classes: Classes
 ) -> SignatureSpec:
-    """Return a signature with the user's classes in the place of rebuilt ones.
+    """Return a signature with the user's classes in place of rebuilt ones.
 
     Args:
         spec: The signature as rebuilt from an artifact.
-        checked_by: The Signature class whose types check values with code of their own.
-        classes: What the caller of ``load`` hands over or allows.
+        checked_by: The Signature class whose types validate values with code.
+        classes: What the caller of ``load`` passes or allows.
 
     Raises:
-        ArtifactError: A class is needed and missing, has changed, or cannot be told from another.
+        ArtifactError: A class is missing, has changed, or is ambiguous.
     """
     spec = _with_factories(spec, classes)
     done: frozenset[str] = frozenset()
@@ -122,12 +136,12 @@ def _with_factories(spec: SignatureSpec, classes: Classes) -> SignatureSpec:
 
 
 def _check_handed(spec: SignatureSpec, classes: Classes) -> None:
-    """Refuse a Signature class of this name that declares other types than the artifact has."""
+    """Refuse a Signature class of this name whose types differ from the artifact's."""
     handed = [thing for thing in classes.signatures if thing.__name__ == spec.name]
     wrong = [name for cls in handed if (name := _first_difference(spec, cls)) is not None]
     if handed and len(wrong) == len(handed) and not classes.proving:
         raise ArtifactError(
-            f"{class_name(handed[0])}.{wrong[0]} is of another type than in the artifact: "
+            f"{class_name(handed[0])}.{wrong[0]} has another type than in the artifact: "
             "compile again, or load with the version that it was compiled with"
         )
 
@@ -144,19 +158,19 @@ def _first_difference(spec: SignatureSpec, cls: type[Signature]) -> str | None:
 def _with_own_types(field: FieldSpec, spec: SignatureSpec, classes: Classes) -> FieldSpec:
     if not own_types(field.annotation):
         return field
-    annotation = _declared(field, spec, classes)
+    annotation = _declared_annotation(field, spec, classes)
     if annotation is None:
-        annotation = _replaced(field.annotation, field, spec, classes)
+        annotation = _replace_types(field.annotation, field, spec, classes)
     changed = dataclasses.replace(field, annotation=annotation)
     if changed.line != field.line or changed.json_schema() != field.json_schema():
         _refuse_changed(own_types(annotation)[0])
     return changed
 
 
-def _declared(field: FieldSpec, spec: SignatureSpec, classes: Classes) -> Any:
-    """Return the annotation that a signature of the same name gives the field, where one does."""
+def _declared_annotation(field: FieldSpec, spec: SignatureSpec, classes: Classes) -> Any:
+    """Return the field's annotation in a signature of the same name, if there is one."""
     groups = classes.groups()
-    # What was handed over and what the modules' own files hold must not contradict each other.
+    # The classes passed and those in the modules' own files must not contradict each other.
     nearest = [thing for things in itertools.islice(groups, 3) for thing in things]
     for things in itertools.chain([nearest], groups):
         annotations = [
@@ -167,19 +181,21 @@ def _declared(field: FieldSpec, spec: SignatureSpec, classes: Classes) -> Any:
             if declared.name == field.name and _fits(declared.annotation, field.annotation)
         ]
         if annotations:
-            return _only(annotations, field, spec, classes)
+            return _choose_only(annotations, field, spec, classes)
     return None
 
 
-def _replaced(annotation: Any, field: FieldSpec, spec: SignatureSpec, classes: Classes) -> Any:
-    """Return ``annotation`` with the user's class wherever a rebuilt one stands."""
+def _replace_types(
+    annotation: Any, field: FieldSpec, spec: SignatureSpec, classes: Classes
+) -> Any:
+    """Return ``annotation`` with the user's classes in place of rebuilt ones."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if not own_types(annotation):
         return annotation
     if isinstance(annotation, type) and origin is None:
         return _own_type(annotation, field, spec, classes)
     parts = args[:1] if origin is Annotated else args
-    inside = [_replaced(part, field, spec, classes) for part in parts]
+    inside = [_replace_types(part, field, spec, classes) for part in parts]
     if origin is Annotated:
         return Annotated[(inside[0], *annotation.__metadata__)]
     if origin in (list, dict, tuple, set, frozenset):
@@ -195,16 +211,16 @@ def _own_type(rebuilt: type, field: FieldSpec, spec: SignatureSpec, classes: Cla
         named = types_among(things, rebuilt.__name__)
         fitting = [cls for cls in named if _fits(cls, rebuilt)]
         if fitting:
-            return typing.cast(type, _only(fitting, field, spec, classes))
+            return typing.cast(type, _choose_only(fitting, field, spec, classes))
         changed = changed or next(iter(named), None)
     if classes.proving:
         return rebuilt
     if changed is not None:
         _refuse_changed(changed)
     raise ArtifactError(
-        f"the field {field.name!r} of {spec.name} is of your own type {rebuilt.__name__}, which "
-        "code of yours could tell from a copy: pass the class, "
-        f"lp.load(path, classes=[..., {rebuilt.__name__}]), or allow the module that has it, "
+        f"the field {field.name!r} of {spec.name} has your own type {rebuilt.__name__}, which "
+        "your code could tell from a copy: pass the class, "
+        f"lp.load(path, classes=[..., {rebuilt.__name__}]), or allow its module, "
         "lp.load(path, allow_modules=[...])"
     )
 
@@ -217,7 +233,7 @@ def _refuse_changed(cls: type) -> NoReturn:
     )
 
 
-def _only(
+def _choose_only(
     annotations: Sequence[Any], field: FieldSpec, spec: SignatureSpec, classes: Classes
 ) -> Any:
     first = annotations[0]
@@ -227,13 +243,13 @@ def _only(
     both = {class_name(cls) for cls in (*own_types(first), *own_types(other))}
     names = " and ".join(sorted(both))
     raise ArtifactError(
-        f"{names} both fit the field {field.name!r} of {spec.name}, and an artifact tells types "
-        "apart by name: hand over one of them alone, or give them different names"
+        f"{names} both match the field {field.name!r} of {spec.name}, and an artifact tells types "
+        "apart by name: pass only one of them, or give them different names"
     )
 
 
 def _fits(candidate: Any, rebuilt: Any) -> bool:
-    # A type that checks with code would have been saved with the class that declares it.
+    # A type with validators would have been saved with the class that declares it.
     return _alike(candidate, rebuilt) and not code_in(candidate)
 
 

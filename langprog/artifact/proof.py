@@ -1,4 +1,4 @@
-"""Two programs are the same when every prompt that they send is the same, byte for byte."""
+"""Comparing programs: they are equal if all their prompts are equal, byte for byte."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from langprog.adapters import ADAPTERS, AUTO, Adapter, adapter_named, same_adapter
 from langprog.artifact.nodes import program_to_json
-from langprog.artifact.samples import sample_of
+from langprog.artifact.samples import sample_values
 from langprog.errors import InputError
 from langprog.lm import model_name
 from langprog.modules import Module, Parameter, Predict
@@ -16,65 +16,65 @@ from langprog.modules import Module, Parameter, Predict
 Rows = Sequence[Mapping[str, Any]]
 
 
-def difference_of(one: Module, other: Module, rows: Rows = ()) -> str | None:
-    """Return the first difference between two programs in words, or ``None``.
+def difference_of(first: Module, second: Module, rows: Rows = ()) -> str | None:
+    """Describe the first difference between two programs, or return ``None``.
 
-    Every predictor's prompts are compared for its demonstrations' inputs, for values made from its
-    types, and for ``rows`` where they have its inputs; in every adapter where it names none.
+    Every predictor's prompts are compared for its demonstrations' inputs, for sample values of its
+    types, and for ``rows`` that have its inputs; in every adapter if it names none.
 
     Args:
-        one: A program.
-        other: What it became.
+        first: A program.
+        second: Its restored version.
         rows: Inputs by name.
     """
-    left, right = one.predictors(), other.predictors()
+    left, right = first.predictors(), second.predictors()
     if list(left) != list(right):
         return f"predictors {', '.join(left)} against {', '.join(right)}"
     for path, predictor in left.items():
-        found = _difference(predictor, right[path], rows)
-        if found is not None:
-            return f"{found} of {path}"
-    if not same_values(one, other):
+        difference = _predictor_difference(predictor, right[path], rows)
+        if difference is not None:
+            return f"{difference} of {path}"
+    if not same_values(first, second):
         return "its parameters"
-    return None if program_to_json(one) == program_to_json(other) else "its structure"
+    return None if program_to_json(first) == program_to_json(second) else "its structure"
 
 
-def same_values(one: Module, other: Module) -> bool:
-    """Return whether all parameters have the same values (demonstrations: those in prompts)."""
-    left, right = one.parameters(), other.parameters()
+def same_values(first: Module, second: Module) -> bool:
+    """Return whether all parameters are equal (demonstrations are compared in prompts)."""
+    left, right = first.parameters(), second.parameters()
     return list(left) == list(right) and all(_same_value(left[key], right[key]) for key in left)
 
 
 def _same_value(first: Parameter, second: Parameter) -> bool:
     if first.kind != second.kind:
         return False
-    if first.kind == "model":  # an artifact has models by name
+    if first.kind == "model":  # an artifact stores models by name
         return model_name(first.value) == model_name(second.value)
     if first.kind == "adapter":
         return same_adapter(first.value, second.value)
     return bool(first.kind == "demos" or first.value == second.value)
 
 
-def _difference(one: Predict, other: Predict, rows: Rows) -> str | None:
-    if model_name(one.model) != model_name(other.model):
+def _predictor_difference(first: Predict, second: Predict, rows: Rows) -> str | None:
+    if model_name(first.model) != model_name(second.model):
         return "the model"
-    if not same_adapter(one.adapter, other.adapter):
+    if not same_adapter(first.adapter, second.adapter):
         return "the adapter"
-    if one.sampling != other.sampling:
+    if first.sampling != second.sampling:
         return "the sampling"
-    for adapter, again in zip(_adapters(one), _adapters(other), strict=True):
+    for adapter, again in zip(_adapters(first), _adapters(second), strict=True):
         name = adapter.name
-        if adapter.response_schema(one.signature) != again.response_schema(other.signature):
+        if adapter.response_schema(first.signature) != again.response_schema(second.signature):
             return f"the {name} reply's schema"
-        if adapter.tools(one.signature) != again.tools(other.signature):
+        if adapter.tools(first.signature) != again.tools(second.signature):
             return f"the {name} adapter's tools"
-        for values in _inputs(one, rows):
-            # Inputs are read back through the other's own types, which may be rebuilt ones.
-            before = adapter.render(one.signature, one.demos, _read(one, values))
-            after = again.render(other.signature, other.demos, _read(other, values))
-            for first, second in zip_longest(before, after):
-                if first != second:
-                    role = "missing" if first is None else first.role
+        for values in _inputs(first, rows):
+            # Each program parses inputs with its own types, which may be rebuilt ones.
+            before = adapter.render(first.signature, first.demos, _validate_inputs(first, values))
+            after = again.render(second.signature, second.demos, _validate_inputs(second, values))
+            for message, changed in zip_longest(before, after):
+                if message != changed:
+                    role = "missing" if message is None else message.role
                     return f"the {name} prompt ({role} message)"
     return None
 
@@ -86,17 +86,17 @@ def _adapters(predictor: Predict) -> Iterable[Adapter]:
     return [adapter_named(adapter) if isinstance(adapter, str) else adapter]
 
 
-def _read(predictor: Predict, values: Mapping[str, Any]) -> dict[str, Any]:
+def _validate_inputs(predictor: Predict, values: Mapping[str, Any]) -> dict[str, Any]:
     fields = predictor.signature.inputs
     return {name: fields[name].validate(value) for name, value in values.items()}
 
 
 def _inputs(predictor: Predict, rows: Rows) -> Iterator[dict[str, Any]]:
-    """Yield inputs as plain data."""
+    """Yield inputs to compare, as plain data."""
     fields = predictor.signature.inputs
-    samples = {name: sample_of(field) for name, field in fields.items()}
+    samples = {name: sample_values(field) for name, field in fields.items()}
     for turn in range(max(map(len, samples.values()))):
-        yield {name: found[turn % len(found)] for name, found in samples.items() if found}
+        yield {name: made[turn % len(made)] for name, made in samples.items() if made}
     for row in [*predictor.demos, *rows]:
         try:
             yield {name: field.plain(row[name]) for name, field in fields.items() if name in row}

@@ -1,4 +1,4 @@
-"""Values that fit a field, made from its type: inputs for prompts that nobody ever sent."""
+"""Sample values for a field, made from its type, for comparing prompts."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ _FORMATTED: Mapping[str, str] = MappingProxyType(
         "UUID": "12345678-1234-5678-1234-567812345678",
     }
 )
-# Values longer than this are not made.
+# Longer values are not made.
 _LONGEST = 100_000
 
 
-def sample_of(field: FieldSpec) -> tuple[Any, ...]:
-    """Return values of a field, as plain data; none where its limits are too special."""
-    found = []
+def sample_values(field: FieldSpec) -> tuple[Any, ...]:
+    """Return sample values of a field, as plain data; none if its limits are too unusual."""
+    values = []
     for value in _values(field.shape):
         try:
             field.validate(value)
         except InputError:
             continue
-        found.append(value)
-    return tuple(found)
+        values.append(value)
+    return tuple(values)
 
 
 class _Endless(Exception):
@@ -67,7 +67,7 @@ def _values(shape: Shape) -> list[Any]:
         case Bounded():
             return [
                 *_values(shape.of),
-                *(_within(value, shape.limits) for value in _values(shape.of)),
+                *(_move_within(value, shape.limits) for value in _values(shape.of)),
             ]
         case Maybe():
             return [*_values(shape.of), None]
@@ -109,7 +109,7 @@ def _value(shape: Shape) -> Any:
         case Record():
             return _record(shape)
         case Bounded():
-            return _within(_value(shape.of), shape.limits)
+            return _move_within(_value(shape.of), shape.limits)
         case _:
             return _other(shape)
 
@@ -151,17 +151,17 @@ def _record(shape: Record) -> dict[str, Any]:
     return values
 
 
-def _within(value: Any, limits: Mapping[str, Any]) -> Any:
-    """Return ``value`` moved to where the simple limits want it."""
+def _move_within(value: Any, limits: Mapping[str, Any]) -> Any:
+    """Return ``value`` adjusted to simple limits."""
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, (int, float)):
         try:
-            return _number_within(value, limits)
+            return _move_number_within(value, limits)
         except ArithmeticError:  # limits beyond what floats can hold
             return value
     least, most = limits.get("min_length", 0), limits.get("max_length", math.inf)
-    if least > _LONGEST:  # no prompt is so long, and no memory that large
+    if least > _LONGEST:  # longer than any prompt
         return value
     if isinstance(value, str):
         value = value.ljust(least, "x")
@@ -172,7 +172,7 @@ def _within(value: Any, limits: Mapping[str, Any]) -> Any:
     return value
 
 
-def _number_within(value: float, limits: Mapping[str, Any]) -> float:
+def _move_number_within(value: float, limits: Mapping[str, Any]) -> float:
     step = limits.get("multiple_of", 1)
     low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
     if low is not None and high is not None:

@@ -1,4 +1,4 @@
-"""Refuse to write what looks like a secret."""
+"""Refusing to write what looks like a secret."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from langprog.errors import ArtifactError
 from langprog.evaluation import looks_secret
 
-# Under these names any text is one, whatever it looks like.
+# Under these names, any text counts as a secret.
 _NAMES = frozenset({"api_key", "apikey", "authorization", "access_token", "secret_key"})
 
 
@@ -16,18 +16,18 @@ def refuse_secrets(data: Any) -> None:
     """Check that nothing in ``data`` looks like a secret.
 
     Raises:
-        ArtifactError: Something does; names the place, never the value.
+        ArtifactError: Something does; the message names the place, never the value.
     """
     for place, text, name in _texts(data, "", ""):
         if looks_secret(text) or (name in _NAMES and text):
             raise ArtifactError(
-                f"{place} looks like it holds a key, a token or a password, which an artifact "
-                "must not carry: take it out and save again"
+                f"{place} looks like a key, a token or a password, which an artifact must not "
+                "contain: remove it and save again"
             )
 
 
 def _texts(data: Any, place: str, name: str) -> Iterator[tuple[str, str, str]]:
-    """Yield every text with where it stands and the key it stands under."""
+    """Yield every text with its place and its key."""
     if isinstance(data, str):
         yield place or "the artifact", data, name
     elif isinstance(data, dict):

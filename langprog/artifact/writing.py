@@ -1,4 +1,4 @@
-"""Write an artifact, once it is proven that it comes back the same."""
+"""Writing artifacts, after checking that they load as the same program."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 import langprog
 from langprog.adapters import Adapter
-from langprog.artifact.checking import declared_by
+from langprog.artifact.checking import declaring_class
 from langprog.artifact.classes import Classes, Handed
-from langprog.artifact.digest import digest_of, ordered, readable
+from langprog.artifact.digest import digest_of, indented_json, sort_keys
 from langprog.artifact.files import read_artifact
 from langprog.artifact.format import FORMAT
 from langprog.artifact.model_table import (
@@ -27,6 +27,7 @@ from langprog.artifact.model_table import (
 )
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.proof import difference_of
+from langprog.artifact.retrievers import retrievers_of
 from langprog.artifact.secrets import refuse_secrets
 from langprog.errors import ArtifactError, LangprogError
 from langprog.modules import Module, hidden_modules, origin_of
@@ -41,31 +42,30 @@ def save_program(
     canary: Sequence[Mapping[str, Any]] = (),
     optimizer: str | None = None,
 ) -> str:
-    """Write ``program`` to an artifact, atomically, once it is proven to come back the same.
+    """Write ``program`` to an artifact, atomically, after checking the round trip.
 
     Args:
-        program: Any program; a user's own classes are written by name.
-        path: The file; replaced only when the new one is complete and proven.
-        evidence: What a compile found out about it; plain JSON data.
-        canary: Rows that later show whether the models still answer as they did.
-        optimizer: The name of the optimizer that it comes from, for the lineage of the program;
-            ``None`` without a compile.
+        program: Any program; a user's own classes are stored by name.
+        path: The file; replaced only when the new one is complete and checked.
+        evidence: A compile's evidence; plain JSON data.
+        canary: Rows that later show whether the models still answer as before.
+        optimizer: The optimizer's name, for the lineage; ``None`` without a compile.
 
     Returns:
         The artifact's digest.
 
     Raises:
-        ArtifactError: Something cannot be written, looks like a secret, or does not come back.
+        ArtifactError: Something cannot be stored, looks like a secret, or loads differently.
     """
-    target = Path(os.path.realpath(path))  # a link stays one
+    target = Path(os.path.realpath(path))  # keep a symbolic link
     _check_place(target)
     for place in hidden_modules(program):
         give_notice(
-            f"{place} holds modules that are not a part of the program, so the artifact does not "
-            "have them: keep them in attributes of the module, in lists, dicts or dataclasses"
+            f"{place} contains modules that are not part of the program, so the artifact lacks "
+            "them: keep them in attributes of the module, in lists, dicts or dataclasses"
         )
     program = with_own_sampling(program)
-    text, digest = _text_of(content_of(program, evidence, canary, optimizer))
+    text, digest = _text_of(make_content(program, evidence, canary, optimizer))
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
@@ -73,41 +73,41 @@ def save_program(
     try:
         _write(handle, text, target)
         _prove(program, Path(name), canary)
-        _put(Path(name), target)
+        _replace_file(Path(name), target)
     finally:
         Path(name).unlink(missing_ok=True)
     return digest
 
 
 def save(program: Module, path: str | os.PathLike[str]) -> str:
-    """Write a program as an artifact, for programs that were edited by hand or never compiled.
+    """Save a program that was edited by hand or never compiled.
 
-    The artifact has no evidence: a certificate is of the very program that was compiled, whose
-    result has a ``save`` of its own. Where the program was loaded from an artifact, the new one
-    names it in its lineage, as ``edited`` where the program is another one now.
+    The artifact has no evidence: a certificate holds only for the compiled program, whose result
+    has its own ``save``. If the program was loaded from an artifact, the new artifact's lineage
+    names it, as ``edited`` if the program has changed.
 
     Args:
-        program: Any program; a user's own classes are written by name.
-        path: The file; replaced only when the new one is complete and proven.
+        program: Any program; a user's own classes are stored by name.
+        path: The file; replaced only when the new one is complete and checked.
 
     Returns:
         The artifact's digest.
 
     Raises:
-        ArtifactError: Something cannot be written, looks like a secret, or does not come back.
+        ArtifactError: Something cannot be stored, looks like a secret, or loads differently.
     """
     return save_program(program, path)
 
 
 def check_writable(program: Module) -> None:
-    """Check that an artifact can hold a program, before anything is spent on it.
+    """Check that an artifact can store a program, before anything is spent on it.
 
     Raises:
-        ArtifactError: Something in it cannot be written, looks like a secret, or is an address
-            where a model's name should be.
+        ArtifactError: Something in it cannot be stored, looks like a secret, or is an address in
+            place of a model's name.
     """
     program = with_own_sampling(program)
-    _text_of(content_of(program, None, (), None))
+    _text_of(make_content(program, None, (), None))
     check_names({str(model) for _, model in models_in(program)})
     check_extra(program)
 
@@ -119,17 +119,19 @@ def _check_place(target: Path) -> None:
         raise ArtifactError(f"{target} cannot be written: there is no folder {target.parent}")
 
 
-def content_of(
+def make_content(
     program: Module,
     evidence: Mapping[str, Any] | None,
     canary: Sequence[Mapping[str, Any]],
     optimizer: str | None,
 ) -> dict[str, Any]:
-    """Return what the digest covers.
+    """Return the content that the digest covers.
 
     Raises:
-        ArtifactError: Something is no plain JSON, or looks like a secret.
+        ArtifactError: Something is not plain JSON, or looks like a secret, or has
+            the name of another.
     """
+    retrievers_of(program)  # two of one name could not be told apart
     keys = model_keys(program)
     node = program_to_json(program.with_parameters(keys) if keys else program)
     content = {
@@ -144,8 +146,10 @@ def content_of(
     try:
         plain: dict[str, Any] = json.loads(json.dumps(content, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
-        raise ArtifactError(f"the artifact would hold what is no plain JSON: {error}") from None
-    plain["evidence"] = ordered(plain["evidence"])
+        raise ArtifactError(
+            f"the artifact would contain data that is not plain JSON: {error}"
+        ) from None
+    plain["evidence"] = sort_keys(plain["evidence"])
     refuse_secrets(plain)
     return plain
 
@@ -153,7 +157,7 @@ def content_of(
 def _lineage(
     program: Module, node: Mapping[str, Any], optimizer: str | None
 ) -> list[Mapping[str, Any]]:
-    """Return what a program was made from, the newest first."""
+    """Return the artifacts that a program was made from, newest first."""
     origin = origin_of(program)
     if origin is None:
         return []
@@ -170,18 +174,18 @@ def _lineage(
 def _digest(node: Mapping[str, Any]) -> str:
     try:
         return digest_of(node)
-    except (TypeError, ValueError):  # what cannot be written is told of where it is written
+    except (TypeError, ValueError):  # reported when it is written
         return ""
 
 
 def _text_of(content: dict[str, Any]) -> tuple[str, str]:
     try:
         digest = digest_of(content)
-    except ValueError as error:  # half of a character, mostly
+    except ValueError as error:  # usually half of a character
         raise ArtifactError(
-            f"the artifact would hold text that cannot be written: {error}"
+            f"the artifact would contain text that cannot be written: {error}"
         ) from None
-    return readable({**content, "digest": digest}), digest
+    return indented_json({**content, "digest": digest}), digest
 
 
 def _write(handle: int, text: str, target: Path) -> None:
@@ -196,11 +200,11 @@ def _write(handle: int, text: str, target: Path) -> None:
 
 
 def _mode(target: Path) -> int:
-    # As the file that is replaced; else what others need to run it, and no more.
+    # That of the replaced file; else readable by others, so that they can run it.
     return target.stat().st_mode & 0o777 if target.exists() else 0o644
 
 
-def _put(written: Path, target: Path) -> None:
+def _replace_file(written: Path, target: Path) -> None:
     try:
         os.replace(written, target)
         # Makes the rename itself survive a power cut.
@@ -214,35 +218,40 @@ def _put(written: Path, target: Path) -> None:
 
 
 def _prove(program: Module, written: Path, canary: Sequence[Mapping[str, Any]]) -> None:
-    # The very file that will be the artifact is loaded again, not the data in memory.
+    # Loads the file that will become the artifact, not the data in memory.
     try:
-        known = Classes(_templates(program), adapters=_adapters(program), proving=True)
+        known = Classes(
+            _templates(program),
+            adapters=_adapters(program),
+            retrievers=retrievers_of(program, handed=True),
+            proving=True,
+        )
         again = read_artifact(written).program_with(known)
         rows = [row.get("inputs", row) for row in canary]
         difference = difference_of(program, again, [row for row in rows if isinstance(row, dict)])
     except LangprogError as error:
-        told = str(error).removeprefix(f"{written}: ")
-        raise ArtifactError(f"the program does not come back from its artifact: {told}") from None
+        cause = str(error).removeprefix(f"{written}: ")
+        raise ArtifactError(f"the program does not load from its artifact: {cause}") from None
     if difference is not None:
         raise ArtifactError(
-            f"the program comes back different from its artifact ({difference}); nothing was saved"
+            f"the program loads differently from its artifact ({difference}); nothing was saved"
         )
 
 
 def _templates(program: Module) -> list[Handed]:
-    """Return what a caller of ``load`` would hand over: classes, where they need no arguments."""
-    found: list[Handed] = []
+    """Return what ``load`` would need: classes, or instances of those that need arguments."""
+    templates: list[Handed] = []
     for module in program.named_modules().values():
         cls = type(module)
         try:
             inspect.signature(cls).bind()
         except (TypeError, ValueError):
-            found.append(module)
+            templates.append(module)
         else:
-            found.append(cls)
+            templates.append(cls)
     predictors = list(program.predictors().values())
-    declared = (declared_by(predictor.signature) for predictor in predictors)
-    return [*found, *(cls for cls in declared if cls is not None), *predictors]
+    declared = (declaring_class(predictor.signature) for predictor in predictors)
+    return [*templates, *(cls for cls in declared if cls is not None), *predictors]
 
 
 def _adapters(program: Module) -> list[Adapter]:

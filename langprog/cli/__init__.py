@@ -1,9 +1,10 @@
 """The command line: ``langprog demo|compile|eval|run|show|cache clear|lm serve``.
 
 - ``main``: the entry point; the one place that turns errors into one line and an exit code.
-- ``commands``: what there is, imported when called; one file a command.
-- ``loading`` finds programs, metrics and data, ``console`` shows progress.
-- ``terminal``: where every command writes, so that no text of others steers a terminal.
+- ``commands``: the commands, imported when called; one file per command.
+- ``loading`` finds programs, metrics and data, ``models`` reads model options, ``console`` shows
+  progress.
+- ``terminal``: the only way to write, so that foreign text cannot control a terminal.
 """
 
 from langprog.cli.main import main

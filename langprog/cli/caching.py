@@ -1,4 +1,4 @@
-"""``langprog cache clear``: forget the completions that were kept."""
+"""``langprog cache clear``: empty the completion cache."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from langprog.runtime import cache_folder
 def clear() -> None:
     """Remove every cached completion of this user.
 
-    From the folder that LANGPROG_CACHE names, else the usual one; other files are left alone.
+    The folder is LANGPROG_CACHE, else the default one; other files are left alone.
     """
     cache = DiskCache(cache_folder())
     cleared = cache.clear()

@@ -1,4 +1,4 @@
-"""What commands there are; each is imported when it is asked for, so that ``--help`` is quick."""
+"""The commands; each is imported only when it is called, so that ``--help`` stays quick."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+
+import langprog
+from langprog.cli.terminal import Terminal
 
 NAME = "langprog"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a command is written, and its help in one line."""
+class CommandRef:
+    """Where a command is defined, and its one line of help."""
 
     module: str
     function: str
@@ -27,44 +30,44 @@ class Place:
         return getattr(importlib.import_module(self.module), self.function)
 
 
-COMMANDS: Mapping[str, Place] = MappingProxyType(
+COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
     {
-        "demo": Place(
+        "demo": CommandRef(
             "langprog.cli.demo",
             "demo",
             "Compile a two-module ticket program on the embedded model, and run the artifact.",
         ),
-        "compile": Place(
+        "compile": CommandRef(
             "langprog.cli.compiling",
             "compile_program",
             "Compile PROGRAM against a metric and write the artifact.",
         ),
-        "estimate": Place(
+        "estimate": CommandRef(
             "langprog.cli.estimating",
             "estimate_compile",
-            "Say what compiling PROGRAM would take, and what its certificate could show.",
+            "Estimate what compiling PROGRAM costs and what its certificate could show.",
         ),
-        "eval": Place(
+        "eval": CommandRef(
             "langprog.cli.evaluating",
             "evaluate_program",
             "Score PROGRAM on examples, with a 95 % interval.",
         ),
-        "run": Place(
+        "run": CommandRef(
             "langprog.cli.running",
             "run_artifact",
             "Run ARTIFACT on one input, or on a file of any size.",
         ),
-        "show": Place(
+        "show": CommandRef(
             "langprog.cli.showing",
             "show",
             "Show the program, its prompts, its models and the evidence for it.",
         ),
-        "cache clear": Place(
+        "cache clear": CommandRef(
             "langprog.cli.caching",
             "clear",
             "Remove every cached completion of this user.",
         ),
-        "lm serve": Place(
+        "lm serve": CommandRef(
             "langprog.cli.serving",
             "serve",
             "Serve MODELS behind an OpenAI-compatible endpoint.",
@@ -73,43 +76,62 @@ COMMANDS: Mapping[str, Place] = MappingProxyType(
 )
 
 
-class LateGroup(TyperGroup):
-    """Lists commands by their one line of help; imports the one that is called."""
+class LazyGroup(TyperGroup):
+    """Lists commands by their one line of help; imports only the one that is called."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Return the command that ``args`` ask for, imported by now."""
+        """Import and return the command that ``args`` name."""
         name, command, rest = super().resolve_command(ctx, args)
         path = name if self.name == NAME else f"{self.name} {name}"
         place = COMMANDS.get(path or "")
-        return name, command if place is None else _whole(name, place), rest
+        return name, command if place is None else _load_command(name, place), rest
 
 
-def _whole(name: str | None, place: Place) -> Any:
+def _load_command(name: str | None, place: CommandRef) -> Any:
     alone = typer.Typer(add_completion=False)
     alone.command(name)(place.load())
     return typer.main.get_command(alone)
 
 
-def application() -> typer.Typer:
+def make_application() -> typer.Typer:
     """Return the command line as one typer application."""
     app = typer.Typer(
         name=NAME,
-        cls=LateGroup,
-        help="Declare language programs, compile them against a metric, run the frozen artifact.",
+        cls=LazyGroup,
         add_completion=False,
         pretty_exceptions_enable=False,
     )
+    app.callback(
+        help="Declare language programs, compile them against a metric, run the frozen artifact."
+    )(_global_options)
     groups = {
-        "cache": typer.Typer(name="cache", cls=LateGroup, help="Completions that were kept."),
-        "lm": typer.Typer(name="lm", cls=LateGroup, help="Language models."),
+        "cache": typer.Typer(name="cache", cls=LazyGroup, help="The completion cache."),
+        "lm": typer.Typer(name="lm", cls=LazyGroup, help="Language models."),
     }
     for path, place in COMMANDS.items():
         above, _, name = path.rpartition(" ")
-        (groups[above] if above else app).command(name, help=place.help)(_not_yet)
+        (groups[above] if above else app).command(name, help=place.help)(_placeholder)
     for group in groups.values():
         app.add_typer(group)
     return app
 
 
-def _not_yet() -> None:
-    """Stand in a list of commands for one that is not imported."""
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        Terminal().say(f"{NAME} {langprog.__version__}")
+        raise typer.Exit
+
+
+def _global_options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options of the command line itself; ``--version`` acts in its callback."""
+
+
+def _placeholder() -> None:
+    """Stand in for a command that is not imported yet."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from langprog.cli.console import shower
-from langprog.cli.loading import examples_in, metric_named, program_named, writable
+from langprog.cli.console import open_progress_view
+from langprog.cli.loading import check_writable, load_metric, load_program, read_examples
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal
 from langprog.errors import InputError
@@ -20,6 +19,14 @@ from langprog.example import Example
 from langprog.lm import Budget, LanguageModel
 from langprog.modules import Module
 from langprog.runtime import using
+from optimizers import ACCEPTED, MEMBERS, Accept, Compiled, Optimizer, Preflight
+from optimizers.identity import (
+    data_digest,
+    describe_knobs,
+    json_digest,
+    metric_digest,
+    program_digest,
+)
 
 Option = typer.Option
 
@@ -41,37 +48,35 @@ class Task:
     def _ambient(self) -> str | LanguageModel | None:
         return None if self.lm is None else self.asked.at_address(self.lm)
 
-    def run_dir(self, parent: Path, member: Any) -> Path:
+    def run_dir(self, parent: Path, member: Optimizer) -> Path:
         """Return the journal's folder: the same for the same compile, another for another one.
 
         It is named by content, so that a compile goes on after a kill, and starts anew once the
         program, the metric or the data were edited.
         """
-        digests = importlib.import_module("optimizers.fingerprint")
         content = [
-            digests.program_digest(self.program),
-            digests.metric_digest(self.metric),
+            program_digest(self.program),
+            metric_digest(self.metric),
             [
-                None if part is None else digests.data_digest(part)
+                None if part is None else data_digest(part)
                 for part in (self.trainset, self.valset, self.holdout)
             ],
-            [type(member).__name__, digests.knobs_of(member)],
+            [type(member).__name__, describe_knobs(member)],
             [self.lm, self.seed, *filter(None, [self.asked.description])],
         ]
-        return parent / str(digests.json_digest(content))
+        return parent / json_digest(content)
 
     def compile(
         self,
-        member: Any,
+        member: Optimizer,
         run_dir: Path,
         *,
         budget: Budget | None = None,
-        accept: str = "certified",
+        accept: Accept = "certified",
         as_json: bool = False,
-    ) -> Any:
+    ) -> Compiled:
         """Compile with an optimizer, and show what happens."""
-        optimizers = importlib.import_module("optimizers")
-        show = shower(optimizers.event_to_json, as_json=as_json)
+        view = open_progress_view(as_json=as_json)
         try:
             with using(lm=self._ambient):
                 return member.compile(
@@ -83,13 +88,13 @@ class Task:
                     budget=budget,
                     run_dir=run_dir,
                     seed=self.seed,
-                    progress=show,
+                    progress=view,
                     accept=accept,
                 )
         finally:
-            show.close()
+            view.close()
 
-    def estimate(self, member: Any, budget: Budget) -> Any:
+    def estimate(self, member: Optimizer, budget: Budget) -> Preflight:
         """Return what a compile would take."""
         with using(lm=self._ambient):
             return member.estimate(
@@ -140,18 +145,17 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
 
     The same command goes on where a killed one stopped, and pays for nothing twice.
     """
-    if accept not in ("certified", "best"):
-        raise InputError(f"--accept {accept!r}: write certified or best")
-    target = writable(out, "--out")
-    page = None if report is None else writable(report, "--report")
+    what_ships = _check_accept(accept)
+    target = check_writable(out, "--out")
+    page = None if report is None else check_writable(report, "--report")
     asked = NamedModels.of(lm, model, base_url, others=models is not None)
-    declared = asked.apply_to(program_named(program))
+    declared = asked.apply_to(load_program(program))
     task = Task(
         declared,
-        metric_named(metric),
-        examples_in(train, "--train", declared),
-        None if val is None else examples_in(val, "--val", declared),
-        None if holdout is None else examples_in(holdout, "--holdout", declared),
+        load_metric(metric),
+        read_examples(train, "--train", declared),
+        None if val is None else read_examples(val, "--val", declared),
+        None if holdout is None else read_examples(holdout, "--holdout", declared),
         lm,
         seed,
         asked,
@@ -163,7 +167,7 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
         member,
         Path(run_dir) if run_dir else task.run_dir(target.with_suffix(".run"), member),
         budget=Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds),
-        accept=accept,
+        accept=what_ships,
         as_json=json_,
     )
     _keep(compiled, target, page)
@@ -171,7 +175,14 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
         say_result(compiled, target)
 
 
-def _keep(compiled: Any, target: Path, page: Path | None) -> None:
+def _check_accept(accept: str) -> Accept:
+    for known in ACCEPTED:
+        if accept == known:
+            return known
+    raise InputError(f"--accept {accept!r}: write {' or '.join(ACCEPTED)}")
+
+
+def _keep(compiled: Compiled, target: Path, page: Path | None) -> None:
     compiled.save(target)
     if page is not None:
         compiled.report.save(page)
@@ -184,16 +195,14 @@ def optimizer_named(
     auto: str | None = None,
     models: Sequence[str | LanguageModel] | None = None,
     objective: str | None = None,
-) -> Any:
+) -> Optimizer:
     """Return an optimizer by the name that the command line uses.
 
     Raises:
         InputError: There is none, or an option is not its.
     """
-    # langprog runs without the optimizers; only this command and the demo need them.
-    members = importlib.import_module("optimizers").MEMBERS
-    if name not in members:
-        raise InputError(f"--optimizer {name!r}: there are {', '.join(members)}")
+    if name not in MEMBERS:
+        raise InputError(f"--optimizer {name!r}: there are {', '.join(MEMBERS)}")
     knobs: dict[str, Any] = {"concurrency": width}
     if auto is not None:
         knobs["auto"] = auto
@@ -202,19 +211,19 @@ def optimizer_named(
     if models is not None:
         knobs["models"] = tuple(models)
     for knob in knobs:
-        having = [one for one, member in members.items() if _has(member, knob)]
+        having = [other for other, member in MEMBERS.items() if _has(member, knob)]
         if name not in having:
             raise InputError(
                 f"the optimizer {name} has no --{knob}; these have: {', '.join(having)}"
             )
-    return members[name](**knobs)
+    return MEMBERS[name](**knobs)
 
 
-def _has(member: type, knob: str) -> bool:
-    return any(one.name == knob and one.init for one in fields(member))
+def _has(member: type[Optimizer], knob: str) -> bool:
+    return any(field.name == knob and field.init for field in fields(member))
 
 
-def say_result(compiled: Any, target: Path) -> None:
+def say_result(compiled: Compiled, target: Path) -> None:
     """Print what a compile found and where it is."""
     terminal = Terminal()
     certificate = compiled.certificate
@@ -226,6 +235,6 @@ def say_result(compiled: Any, target: Path) -> None:
             f"[{certificate.low:+.3f}, {certificate.high:+.3f}], p = {certificate.p_value:.2g}"
         )
     terminal.say(f"{certificate.verdict}: {certificate.reason}")
-    paid, asked = compiled.report.paid, compiled.report.asked
-    terminal.say(f"paid calls      {paid.calls:,} (distinct requests asked: {asked.calls:,})")
+    paid, requested = compiled.report.paid, compiled.report.requested
+    terminal.say(f"paid calls      {paid.calls:,} (distinct requests: {requested.calls:,})")
     terminal.say(f"artifact        {target}")

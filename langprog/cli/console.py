@@ -3,74 +3,72 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from langprog.cli.terminal import Terminal, write_json
+from optimizers import (
+    Estimated,
+    Event,
+    Finished,
+    SpendUpdated,
+    StageAdvanced,
+    StageStarted,
+    Tried,
+    event_to_json,
+)
 
-Describe = Callable[[Any], Mapping[str, Any]]
 
+class ProgressView(Protocol):
+    """A view of an optimizer's events, to be closed when the compile is over."""
 
-class Shower(Protocol):
-    """Takes an optimizer's events; closed when the compile is over."""
-
-    def on(self, event: Any, /) -> None:
+    def on(self, event: Event, /) -> None:
         """Show one event."""
         ...
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         ...
 
 
-def shower(describe: Describe, *, as_json: bool) -> Shower:
-    """Return what shows progress here.
+def open_progress_view(*, as_json: bool) -> ProgressView:
+    """Return the view of a compile's progress that suits where the output goes.
 
     Args:
-        describe: Turns an event into plain data with its kind under ``event``.
-        as_json: Whether a machine reads.
+        as_json: Whether a machine reads it.
     """
     if as_json:
-        return JSONLines(describe)
-    if sys.stderr.isatty():
-        return Live(describe)
-    return Lines(describe)
+        return JSONLines()
+    return Live() if sys.stderr.isatty() else Lines()
 
 
 class JSONLines:
     """One JSON object a line on standard output."""
 
-    def __init__(self, describe: Describe) -> None:
-        self._describe = describe
-
-    def on(self, event: Any, /) -> None:
+    def on(self, event: Event, /) -> None:
         """Print one event."""
-        write_json(self._describe(event))
+        write_json(event_to_json(event))
 
     def close(self) -> None:
         """Do nothing."""
 
 
 class Lines:
-    """A line for every stage, best candidate and remark; a few for long stages."""
+    """One line per stage, best candidate and message, and a few more during long stages."""
 
-    def __init__(self, describe: Describe) -> None:
-        self._describe = describe
+    def __init__(self) -> None:
         self._terminal = Terminal(stderr=True)
         self._shown = -1
 
-    def on(self, event: Any, /) -> None:
-        """Print one event, if it says something new."""
-        data = self._describe(event)
-        if data["event"] == "stage":
+    def on(self, event: Event, /) -> None:
+        """Print one event, if it is news."""
+        if isinstance(event, StageStarted):
             self._shown = -1
-        if data["event"] == "step":
-            total = data["total"] or 0
-            quarter = data["done"] * 4 // total if total else -1
+        if isinstance(event, StageAdvanced):
+            quarter = event.done * 4 // event.total if event.total else -1
             if quarter <= self._shown or quarter in (0, 4):
                 return
             self._shown = quarter
-        text = line_of(data)
+        text = describe_event(event)
         if text:
             self._terminal.say(text)
 
@@ -79,88 +77,66 @@ class Lines:
 
 
 class Live:
-    """A bar for the stage that is on, lines above it for what stays."""
+    """A bar for the current stage, with lasting lines above it."""
 
-    def __init__(self, describe: Describe) -> None:
-        self._describe = describe
+    def __init__(self) -> None:
         self._terminal = Terminal(stderr=True, wrap=True)
         self._progress = self._terminal.bar("spent", "left")
         self._task = self._progress.add_task("", total=None, spent="", left="")
         self._expected: tuple[float, float] | None = None
         self._progress.start()
 
-    def on(self, event: Any, /) -> None:
+    def on(self, event: Event, /) -> None:
         """Show one event."""
-        data = self._describe(event)
-        if data["event"] == "step":
-            self._progress.update(self._task, completed=data["done"], total=data["total"])
-        elif data["event"] == "spent":
-            left = time_left(data, self._expected)
-            self._progress.update(self._task, spent=spent_text(data), left=left)
-        elif data["event"] == "foreseen":
-            self._expected = data["calls"]
-            self._terminal.say(line_of(data))
+        if isinstance(event, StageAdvanced):
+            self._progress.update(self._task, completed=event.done, total=event.total)
+        elif isinstance(event, SpendUpdated):
+            left = describe_time_left(event, self._expected)
+            self._progress.update(self._task, spent=str(event), left=left)
         else:
-            if data["event"] == "stage":
-                # A task of its own: one that is reset loses what is shown beside it.
+            if isinstance(event, Estimated):
+                self._expected = event.calls
+            if isinstance(event, StageStarted):
+                # A new task, because resetting one loses what is shown beside it.
                 beside = self._progress.tasks[0].fields
                 self._progress.remove_task(self._task)
-                self._task = self._progress.add_task(data["stage"], total=data["total"], **beside)
-            text = line_of(data)
+                self._task = self._progress.add_task(event.stage, total=event.total, **beside)
+            text = describe_event(event)
             if text:
                 self._terminal.say(text)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._progress.stop()
 
 
-def line_of(data: Mapping[str, Any]) -> str:
-    """Return an event as one line of text; empty where it is not worth one."""
-    kind = data["event"]
-    if kind == "stage":
-        return f"{data['stage']}: {data['text']}"
-    if kind == "step":
-        return f"  {data['done']} of {data['total']}"
-    if kind == "best":
-        return (
-            f"  best so far {data['mean']:.3f} [{data['low']:.3f}, {data['high']:.3f}] "
-            f"on {data['n']}: {data['label']}"
-        )
-    if kind == "foreseen":
-        return "\n".join(f"  {line}" for line in data["lines"])
-    if kind == "note":
-        return f"{'warning: ' if data['warning'] else ''}{data['text']}"
-    return ""
+def describe_event(event: Event) -> str:
+    """Return an event as lines of text; empty where it does not deserve one."""
+    if isinstance(event, (SpendUpdated, Finished)) or (
+        isinstance(event, Tried) and not event.best
+    ):
+        return ""
+    if isinstance(event, (StageAdvanced, Tried, Estimated)):
+        return "\n".join(f"  {line}" for line in str(event).splitlines())
+    return str(event)
 
 
-def time_left(spent: Mapping[str, Any], expected: tuple[float, float] | None) -> str:
+def describe_time_left(event: SpendUpdated, expected: tuple[float, float] | None) -> str:
     """Return how long a compile may still take, from how fast its calls went so far.
 
     Args:
-        spent: What was spent until now.
+        event: What was spent until now.
         expected: Fewest and most calls that the whole compile was expected to take.
     """
-    asked = spent["calls"] + spent["reused"]
-    if expected is None or spent["calls"] < 20 or asked >= expected[1]:
+    paid = event.paid
+    requested = paid.calls + event.reused
+    if expected is None or paid.calls < 20 or requested >= expected[1]:
         return ""
-    each = spent["seconds"] / spent["calls"]
-    low, high = (max(0.0, calls - asked) * each for calls in expected)
+    each = paid.seconds / paid.calls
+    low, high = (max(0.0, calls - requested) * each for calls in expected)
     return f"{_clock(low)} to {_clock(high)} left"
 
 
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"
-
-
-def spent_text(data: Mapping[str, Any]) -> str:
-    """Return what was paid, beside the caps."""
-    calls = f"{data['calls']:,}"
-    if data["cap_calls"] is not None:
-        calls += f"/{data['cap_calls']:,}"
-    parts = [f"{calls} calls"]
-    if data["dollars"] is not None:
-        cap = "" if data["cap_dollars"] is None else f"/{data['cap_dollars']:g}"
-        parts.append(f"${data['dollars']:.4f}{cap}")
-    return ", ".join(parts)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import shlex
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from langprog.cli.compiling import Task, optimizer_named, say_result
-from langprog.cli.loading import named
 from langprog.cli.terminal import Terminal
 from langprog.errors import InputError, LangprogError
 from langprog.example import load_examples
+from programs import tickets
 
 PROGRAM = "programs.tickets:triage"
 # A local server's calls have no price, so they are capped by number.
@@ -48,13 +48,11 @@ def demo(
     except OSError as error:
         raise InputError(f"--out: {out} cannot be made: {error.strerror}") from None
     artifact, report = folder / "triage.json", folder / "triage.html"
-    tickets = importlib.import_module(PROGRAM.partition(":")[0])
-    parts = {name: tickets.records(name) for name in ("train", "validation", "holdout", "new")}
+    parts = {name: tickets.records(name) for name in tickets.PARTS}
     train, validation, holdout = (
         load_examples(parts[name]) for name in ("train", "validation", "holdout")
     )
-    program = named(PROGRAM, "PROGRAM")
-    task = Task(program, tickets.metric, train, validation, holdout, lm, seed)
+    task = Task(tickets.triage, tickets.metric, train, validation, holdout, lm, seed)
     started = time.perf_counter()
     _introduce(terminal, task)
     member = optimizer_named("mipro", width=64, auto="light")
@@ -111,7 +109,7 @@ def _run_fresh(terminal: Terminal, artifact: Path, new: Path, results: Path) -> 
         terminal.say(f"    -> {', '.join(f'{k}={v}' for k, v in outputs.items())}")
 
 
-def _say_next(terminal: Terminal, parts: dict[str, Path], artifact: Path) -> None:
+def _say_next(terminal: Terminal, parts: Mapping[tickets.Part, Path], artifact: Path) -> None:
     langprog = _command()
     train, validation, holdout = (
         _short(parts[name]) for name in ("train", "validation", "holdout")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from langprog.cli.compiling import Task, optimizer_named
-from langprog.cli.loading import examples_in, metric_named, program_named
+from langprog.cli.loading import load_metric, load_program, read_examples
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal, write_json
 from langprog.lm import Budget
+from optimizers import Preflight, StageCost
 
 Option = typer.Option
 
@@ -38,48 +39,48 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
     width: Annotated[int, Option(help="Examples in work at the same time.", min=1)] = 64,
     json_: Annotated[bool, Option("--json", help="One JSON object.")] = False,
 ) -> int:
-    """Say what compiling PROGRAM would take, and what its certificate could show.
+    """Estimate what compiling PROGRAM costs and what its certificate could show.
 
     Runs the program on at most 12 validation examples, twice. Exit code 1: not worth starting.
     """
     asked = NamedModels.of(lm, model, base_url, others=models is not None)
-    declared = asked.apply_to(program_named(program))
+    declared = asked.apply_to(load_program(program))
     task = Task(
         declared,
-        metric_named(metric),
-        examples_in(train, "--train", declared),
-        None if val is None else examples_in(val, "--val", declared),
-        None if holdout is None else examples_in(holdout, "--holdout", declared),
+        load_metric(metric),
+        read_examples(train, "--train", declared),
+        None if val is None else read_examples(val, "--val", declared),
+        None if holdout is None else read_examples(holdout, "--holdout", declared),
         lm,
         seed,
         asked,
     )
-    found = task.estimate(
+    estimate = task.estimate(
         optimizer_named(
             optimizer, width=width, auto=auto, models=asked.from_list(models), objective=objective
         ),
         Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds),
     )
     if json_:
-        write_json(found.to_json())
+        write_json(estimate.to_json())
     else:
-        _say(found)
-    return 1 if found.refusal is not None else 0
+        _print_estimate(estimate)
+    return 1 if estimate.refusal is not None else 0
 
 
-def _say(found: Any) -> None:
+def _print_estimate(estimate: Preflight) -> None:
     terminal = Terminal()
-    rows = [(stage.stage, str(stage.calls), _dollars(stage)) for stage in found.stages]
+    rows = [(stage.stage, str(stage.calls), _dollars(stage)) for stage in estimate.stages]
     terminal.table(("stage", "calls", "dollars"), rows)
-    for line in found.lines():
+    for line in estimate.lines():
         terminal.say(line)
-    paid = found.probe.asked
-    terminal.say(f"asked for this estimate: {paid.calls} calls")
-    if found.refusal is not None:
-        terminal.say(f"not worth starting: {found.refusal}")
+    if estimate.probe is not None:
+        terminal.say(f"this estimate itself took {estimate.probe.asked.calls} calls")
+    if estimate.refusal is not None:
+        terminal.say(f"not worth starting: {estimate.refusal}")
 
 
-def _dollars(stage: Any) -> str:
+def _dollars(stage: StageCost) -> str:
     if stage.dollars is None:
         return "unknown"
     return "{:.4f} to {:.4f}".format(*stage.dollars.ends)

@@ -6,8 +6,14 @@ from typing import Annotated
 
 import typer
 
-from langprog.cli.loading import READY, examples_in, metric_named, program_or_artifact
-from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels, leaves_open
+from langprog.cli.loading import (
+    READY,
+    RETRIEVER_HELP,
+    load_metric,
+    load_program_or_artifact,
+    read_examples,
+)
+from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels, uses_ambient_model
 from langprog.cli.terminal import Terminal, write_json
 from langprog.errors import LangprogError
 from langprog.evaluation import Report, evaluate
@@ -21,31 +27,33 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
     lm: Annotated[str | None, typer.Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, typer.Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, typer.Option(help=BASE_URL_HELP)] = None,
-    calls: Annotated[int | None, typer.Option(help="Most requests sent.")] = None,
-    dollars: Annotated[float | None, typer.Option(help="Most dollars.")] = None,
-    width: Annotated[int, typer.Option(help="Examples in work at the same time.", min=1)] = 64,
+    calls: Annotated[int | None, typer.Option(help="Maximum number of requests.")] = None,
+    dollars: Annotated[float | None, typer.Option(help="Maximum dollars.")] = None,
+    width: Annotated[int, typer.Option(help="Examples processed concurrently.", min=1)] = 64,
     allow: Annotated[
-        list[str] | None, typer.Option(help="Module that may be imported for an artifact.")
+        list[str] | None, typer.Option(help="Module that an artifact may import; may be repeated.")
     ] = None,
+    retriever: Annotated[list[str] | None, typer.Option(help=RETRIEVER_HELP)] = None,
     json_: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
 ) -> None:
     """Score PROGRAM on examples, with a 95 % interval.
 
-    Rows that were lost on the way are counted as lost, not as wrong.
+    Rows lost to transport failures count as missing, not as wrong.
     """
     asked = NamedModels.of(lm, model, base_url)
-    found = program_or_artifact(program, allow or [], asked)
+    loaded = load_program_or_artifact(program, allow or [], asked, retriever or [])
     if metric.partition(":")[0] in READY:
-        asked.check_lm(found)
-    elif lm is not None and not leaves_open(found):
+        asked.check_lm(loaded)
+    elif lm is not None and not uses_ambient_model(loaded):
         note = (
-            f"--lm {lm} is for the metric alone: every module names its model (--model NAME=...)"
+            f"--lm {lm} applies to the metric only: every module names its model "
+            "(--model NAME=...)"
         )
         Terminal(stderr=True).say(f"langprog: {note}")
     report = evaluate(
-        found,
-        examples_in(data, "--data", found),
-        metric_named(metric),
+        loaded,
+        read_examples(data, "--data", loaded),
+        load_metric(metric),
         concurrency=width,
         budget=Budget(calls=calls, dollars=dollars),
         lm=asked.ambient,
@@ -53,12 +61,12 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
     if json_:
         write_json(report.to_json())
     else:
-        _say(report)
+        _print_report(report)
     if report.n_scored == 0:
         raise LangprogError(f"no row could be scored: {_first_failure(report)}")
 
 
-def _say(report: Report) -> None:
+def _print_report(report: Report) -> None:
     terminal = Terminal()
     terminal.say(f"{report.metric}: {report}")
     dollars = "unknown" if report.dollars is None else f"${report.dollars:.4f}"

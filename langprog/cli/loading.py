@@ -1,4 +1,4 @@
-"""Find what a command line names: programs, metrics, data, models."""
+"""Loading what a command line names: programs, metrics, data, models."""
 
 from __future__ import annotations
 
@@ -16,41 +16,47 @@ from langprog.errors import InputError, LangprogError, SignatureError
 from langprog.evaluation import Metric, check_metric, contains, exact, f1, numeric
 from langprog.example import Example, load_examples
 from langprog.modules import Module, Predict
+from langprog.retrieval import load_corpus
 from langprog.signature import Signature
+
+RETRIEVER_HELP = (
+    "NAME=package.module:name, file.py:name or corpus.jsonl: what searches for the artifact's "
+    "queries; may be repeated."
+)
 
 READY = {"exact": exact, "contains": contains, "numeric": numeric, "f1": f1}
 
 
-def named(reference: str, what: str) -> Any:
-    """Return what ``package.module:name`` or ``file.py:name`` stands for.
+def load_object(reference: str, what: str) -> Any:
+    """Import the object behind ``package.module:name`` or ``file.py:name``.
 
     Raises:
-        InputError: There is no such file, module or name, or it does not import.
+        InputError: There is no such file, module or name, or it cannot be imported.
     """
     place, _, name = reference.rpartition(":")
     if not place or not name:
         raise InputError(
             f"{what} {reference!r}: write package.module:name or path/to/file.py:name"
         )
-    module = _file(place, what) if place.endswith(".py") else _module(place, what)
-    found: Any = module
+    module = _load_file(place, what) if place.endswith(".py") else _load_module(place, what)
+    value: Any = module
     for part in name.split("."):
-        if part not in vars(found):
+        if part not in vars(value):
             known = [key for key in vars(module) if not key.startswith("_")]
             raise InputError(
                 f"{what}: {place} has no {name!r}; it has {', '.join(known[:12]) or 'nothing'}"
             )
-        found = vars(found)[part]
-    return found
+        value = vars(value)[part]
+    return value
 
 
-def _file(place: str, what: str) -> ModuleType:
+def _load_file(place: str, what: str) -> ModuleType:
     path = Path(place).resolve()
     if not path.is_file():
         raise InputError(f"{what}: there is no file {place}")
     known = sys.modules.get(path.stem)
     if known is not None and known.__spec__ is not None and known.__spec__.origin == str(path):
-        return known  # a program and its metric are often in one file, which runs once
+        return known  # a program and its metric may share a file, which runs once
     if known is not None or path.stem in sys.stdlib_module_names:
         raise InputError(
             f"{what}: {place} would hide the Python module {path.stem!r}: rename the file"
@@ -59,19 +65,19 @@ def _file(place: str, what: str) -> ModuleType:
         sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise InputError(f"{what}: {place} is no Python file")
+        raise InputError(f"{what}: {place} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     # Signatures and artifacts look a class's module up by name.
     sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # whatever a user's file raises is one clear line
+    except (Exception, SystemExit) as error:  # a user's file may raise anything
         del sys.modules[path.stem]
-        raise InputError(_does_not_import(what, place, error)) from error
+        raise InputError(_import_failure(what, place, error)) from error
     return module
 
 
-def _module(place: str, what: str) -> ModuleType:
+def _load_module(place: str, what: str) -> ModuleType:
     here = os.getcwd()
     if here not in sys.path:
         sys.path.insert(0, here)
@@ -80,89 +86,124 @@ def _module(place: str, what: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name and (place == error.name or place.startswith(f"{error.name}.")):
             raise InputError(f"{what}: there is no module {place}") from None
-        raise InputError(_does_not_import(what, place, error)) from error
+        raise InputError(_import_failure(what, place, error)) from error
     except (Exception, SystemExit) as error:  # as for files
-        raise InputError(_does_not_import(what, place, error)) from error
+        raise InputError(_import_failure(what, place, error)) from error
 
 
-def _does_not_import(what: str, place: str, error: BaseException) -> str:
+def _import_failure(what: str, place: str, error: BaseException) -> str:
     line = ""
     trace = error.__traceback__
     while trace is not None:
         if Path(trace.tb_frame.f_code.co_filename).name == Path(place).name:
             line = f" at line {trace.tb_lineno}"
         trace = trace.tb_next
-    return f"{what}: {place} does not import{line}: {type(error).__name__}: {error}"
+    return f"{what}: {place} cannot be imported{line}: {type(error).__name__}: {error}"
 
 
-def program_named(reference: str) -> Module:
-    """Return a program: a module, a Module class without arguments, or a Signature.
+def load_program(reference: str) -> Module:
+    """Load a program: a module, a Module class without arguments, or a Signature.
 
     Raises:
-        InputError: The name stands for something else.
+        InputError: The object is something else.
     """
-    found = named(reference, "PROGRAM")
-    if isinstance(found, type) and issubclass(found, Signature):
-        return Predict(found)
-    if isinstance(found, type) and issubclass(found, Module):
+    value = load_object(reference, "PROGRAM")
+    if isinstance(value, type) and issubclass(value, Signature):
+        return Predict(value)
+    if isinstance(value, type) and issubclass(value, Module):
         try:
-            found = found()
+            value = value()
         except TypeError as error:
-            raise InputError(f"PROGRAM {reference}: cannot be made: {error}") from None
-    if isinstance(found, Module):
-        return found
+            raise InputError(f"PROGRAM {reference} cannot be created: {error}") from None
+    if isinstance(value, Module):
+        return value
     raise InputError(
-        f"PROGRAM {reference} is a {type(found).__name__}: it must be a langprog program"
+        f"PROGRAM {reference} is a {type(value).__name__}: it must be a langprog program"
     )
 
 
-def program_or_artifact(reference: str, allow_modules: list[str], asked: NamedModels) -> Module:
-    """Return the program of an artifact file, or one that is named, with the models asked for."""
-    if ":" in reference and not Path(reference).is_file():
-        return asked.apply_to(program_named(reference))
-    found = read_artifact(reference)
-    models = asked.in_place_of(found.model_names)
-    return found.program(allow_modules=allow_modules, models=models)
-
-
-def metric_named(reference: str) -> Metric:
-    """Return a metric: a ready one (``exact``, ``f1:answer``) or one that is named.
+def load_program_or_artifact(
+    reference: str, allow_modules: list[str], asked: NamedModels, retrievers: list[str]
+) -> Module:
+    """Return the program of an artifact file, or one that is named, with the models asked for.
 
     Raises:
-        InputError: There is none of that name, or it cannot be called as a metric.
+        InputError: ``--retriever`` is given, but the program is not an artifact.
+    """
+    if ":" in reference and not Path(reference).is_file():
+        if retrievers:
+            raise InputError(
+                f"--retriever is for an artifact, and {reference} has its retrievers already"
+            )
+        return asked.apply_to(load_program(reference))
+    artifact = read_artifact(reference)
+    return artifact.program(
+        allow_modules=allow_modules,
+        models=asked.replacements_for(artifact.model_names),
+        retrievers=read_retrievers(retrievers),
+    )
+
+
+def read_retrievers(options: list[str]) -> dict[str, Any]:
+    """Return what ``--retriever`` hands over, by the names that the artifact has for it.
+
+    Raises:
+        InputError: An option is not of the form NAME=..., its name comes twice, or there is no
+            such file, module or name.
+    """
+    handed: dict[str, Any] = {}
+    for option in options:
+        name, _, place = (part.strip() for part in option.partition("="))
+        if not name or not place:
+            raise InputError(
+                f"--retriever {option!r}: write NAME=package.module:name, NAME=file.py:name or "
+                "NAME=corpus.jsonl"
+            )
+        if name in handed:
+            raise InputError(f"--retriever: {name!r} is given twice")
+        is_file = ":" not in place or Path(place).is_file()
+        handed[name] = load_corpus(place) if is_file else load_object(place, "--retriever")
+    return handed
+
+
+def load_metric(reference: str) -> Metric:
+    """Load a metric: a built-in one (``exact``, ``f1:answer``) or one by name.
+
+    Raises:
+        InputError: There is no such metric, or it cannot be called as one.
     """
     name, _, field = reference.partition(":")
     if name in READY:
         return READY[name](field or None)
-    found = named(reference, "METRIC") if ":" in reference else None
-    if found is None:
+    value = load_object(reference, "METRIC") if ":" in reference else None
+    if value is None:
         raise InputError(
             f"METRIC {reference!r}: write module:name, file.py:name or one of "
             f"{', '.join(READY)} (with :field)"
         )
-    check_metric(found)
-    metric: Metric = found
+    check_metric(value)
+    metric: Metric = value
     return metric
 
 
-def examples_in(path: str, option: str, program: Module) -> list[Example]:
-    """Return the examples of a file, in the program's types; an error names the option."""
+def read_examples(path: str, option: str, program: Module) -> list[Example]:
+    """Read a file's examples in the program's types; errors name the option."""
     try:
-        return load_examples(path, program if _declares(program) else None)
+        return load_examples(path, program if _has_signature(program) else None)
     except LangprogError as error:
         raise type(error)(f"{option}: {error}") from None
 
 
-def _declares(program: Module) -> bool:
-    """Return whether a program says what goes in and out; one of a user's own need not."""
+def _has_signature(program: Module) -> bool:
+    """Return whether a program declares inputs and outputs; a user's own need not."""
     try:
         return bool(program.inputs)
     except SignatureError:
         return False
 
 
-def writable(path: str, option: str) -> Path:
-    """Return the path of a file that is to be written, checked before any work is done.
+def check_writable(path: str, option: str) -> Path:
+    """Return an output file's path after checking, before any work, that it can be written.
 
     Raises:
         InputError: Its folder does not exist or cannot be written.

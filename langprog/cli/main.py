@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from langprog.cli.commands import NAME, application
+from langprog.cli.commands import NAME, make_application
 from langprog.cli.terminal import Terminal, guard_process, trace_of
 from langprog.errors import LangprogError
 
@@ -24,45 +24,45 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code; bad input is one line, no traceback."""
-    command = typer.main.get_command(application())
+    command = typer.main.get_command(make_application())
     try:
         result = command.main(arguments, prog_name=NAME, standalone_mode=False)
         code = result if isinstance(result, int) else 0
-        # typer makes an exit code of Ctrl-C.
-        return _interrupted() if code == INTERRUPTED else code
+        # typer turns Ctrl-C into an exit code.
+        return _report_interrupt() if code == INTERRUPTED else code
     except typer.TyperException as error:
-        return _refused(f"{error.format_message()} (langprog --help)")
+        return _report_error(f"{error.format_message()} (langprog --help)")
     except (KeyboardInterrupt, typer.Abort):
-        return _interrupted()
+        return _report_interrupt()
     except typer.Exit as error:
         return int(error.exit_code)
     except LangprogError as error:
-        return _refused(str(error))
+        return _report_error(str(error))
     except BrokenPipeError:
-        # The reader (head, less) has seen enough; nothing is left to say to it.
+        # The reader (head, less) has closed the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _refused(f"{where}{error.strerror or error}")
-    except Exception as error:  # noqa: BLE001 - the last place where a bug can become one line
+        return _report_error(f"{where}{error.strerror or error}")
+    except Exception as error:  # noqa: BLE001 - the last place to turn a bug into one line
         if os.environ.get("LANGPROG_DEBUG"):
             Terminal(stderr=True).say(trace_of(error))
-        return _refused(
+        return _report_error(
             f"unexpected {type(error).__name__}: {error} (LANGPROG_DEBUG=1 shows where)"
         )
 
 
-def _interrupted() -> int:
-    return _said("interrupted; the same command goes on where this one stopped", INTERRUPTED)
+def _report_interrupt() -> int:
+    return _report("interrupted; run the same command again to continue", INTERRUPTED)
 
 
-def _refused(message: str) -> int:
-    return _said(message, 2)
+def _report_error(message: str) -> int:
+    return _report(message, 2)
 
 
-def _said(message: str, code: int) -> int:
-    # Other white space is of those that steer: it is shown.
+def _report(message: str, code: int) -> int:
+    # Other whitespace may control the terminal, so it stays visible.
     line = re.sub(r"[ \t\r\n]+", " ", message).strip(" ")
     Terminal(stderr=True).say(f"langprog: {line}")
     return code

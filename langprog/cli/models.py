@@ -1,4 +1,4 @@
-"""What a command line says of models: ``--lm``, ``--model``, ``--base-url``."""
+"""The model options of a command line: ``--lm``, ``--model``, ``--base-url``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from langprog.lm import LanguageModel
 from langprog.modules import Module
 from langprog.runtime import LM, portable_address
 
-LM_HELP = "Model of modules that name none, provider/model."
-MODEL_HELP = "NAME=provider/model: ask this model where the program names NAME; may be repeated."
+LM_HELP = "Model for modules that name none, provider/model."
+MODEL_HELP = "NAME=provider/model: use this model for NAME in the program; may be repeated."
 BASE_URL_HELP = (
-    "Address of the models that --lm, --model and --models name, or else of all that the program "
-    "names; keys come from the environment."
+    "Address of the models in --lm, --model and --models, or else of all models in the program; "
+    "keys come from the environment."
 )
 
 
@@ -24,10 +24,10 @@ class NamedModels:
     """The models that a command line names.
 
     Args:
-        lm: Model of modules that name none.
-        replaced: What to ask in the place of a model that the program names, by name.
-        base_url: Where they answer.
-        others: Whether the command line names models in other options, too.
+        lm: Model for modules that name none.
+        replaced: Replacements for models in the program, by name.
+        base_url: Their address.
+        others: Whether other options name models as well.
     """
 
     lm: str | None = None
@@ -47,16 +47,16 @@ class NamedModels:
         """Read the options.
 
         Raises:
-            InputError: A ``--model`` is not of the form NAME=provider/model, or its name comes
-                twice.
+            InputError: A ``--model`` does not have the form NAME=provider/model, or its name
+                appears twice.
         """
         replaced: dict[str, str] = {}
         for option in model or ():
             name, _, new = (part.strip() for part in option.partition("="))
             if not name or not new:
                 raise InputError(
-                    f"--model {option!r}: write NAME=provider/model, with the NAME that the "
-                    "program has (langprog show)"
+                    f"--model {option!r}: write NAME=provider/model, with a NAME from the "
+                    "program (langprog show)"
                 )
             if replaced.setdefault(name, new) != new:
                 raise InputError(
@@ -66,27 +66,27 @@ class NamedModels:
 
     @property
     def ambient(self) -> str | LanguageModel | None:
-        """Model of modules that name none, at its address."""
+        """The model for modules that name none, at its address."""
         return None if self.lm is None else self.at_address(self.lm)
 
     @property
     def description(self) -> str:
-        """What makes a run another one than without ``--model`` and ``--base-url``; else empty."""
+        """The part of a run's identity from ``--model`` and ``--base-url``; may be empty."""
         place = [] if self.base_url is None else [f"at {portable_address(self.base_url)}"]
         return "".join(f" {text}" for text in [*map("=".join, self.replaced.items()), *place])
 
     def at_address(self, name: str) -> str | LanguageModel:
-        """Return a model by name, at ``--base-url`` where there is one."""
+        """Return a model by name, at ``--base-url`` if given."""
         return name if self.base_url is None else LM(name, base_url=self.base_url)
 
     def from_list(self, models: str | None) -> list[str | LanguageModel] | None:
-        """Return the models of a list, A,B,..., at their address."""
+        """Return the models in a list, A,B,..., at their address."""
         if models is None:
             return None
         return [self.at_address(name.strip()) for name in models.split(",") if name.strip()]
 
-    def in_place_of(self, names: Sequence[str]) -> dict[str, str | LanguageModel]:
-        """Return what to ask in the place of the models that a program names.
+    def replacements_for(self, names: Sequence[str]) -> dict[str, str | LanguageModel]:
+        """Return replacements for the models in a program, by name.
 
         Raises:
             InputError: ``--base-url`` would apply to nothing.
@@ -103,29 +103,29 @@ class NamedModels:
         return {name: self.at_address(name) for name in remote}
 
     def apply_to(self, program: Module) -> Module:
-        """Return a program made in Python with what the command line says of its models."""
-        return with_models(program, self.in_place_of(names_in(program)))
+        """Return a program with the command line's models."""
+        return with_models(program, self.replacements_for(model_names(program)))
 
     def check_lm(self, program: Module) -> None:
-        """Refuse an ``--lm`` that nothing in ``program`` would ask.
+        """Refuse an ``--lm`` that nothing in ``program`` would use.
 
         Raises:
             InputError: Every module names its model.
         """
-        if self.lm is None or leaves_open(program):
+        if self.lm is None or uses_ambient_model(program):
             return
-        names = names_in(program)
+        names = model_names(program)
         raise InputError(
-            f"--lm {self.lm} would not be asked: every module names its model "
+            f"--lm {self.lm} would not be used: every module names its model "
             f"({', '.join(names)}); write --model {names[0]}={self.lm}"
         )
 
 
-def names_in(program: Module) -> list[str]:
-    """Return the names of the models that a program names."""
+def model_names(program: Module) -> list[str]:
+    """Return the names of the models in a program."""
     return sorted({str(model) for _, model in models_in(program)})
 
 
-def leaves_open(program: Module) -> bool:
-    """Return whether a predictor of a program asks the ambient model."""
+def uses_ambient_model(program: Module) -> bool:
+    """Return whether a predictor of a program uses the ambient model."""
     return any(predictor.model is None for predictor in program.predictors().values())

@@ -10,7 +10,7 @@ from pydantic_core import to_jsonable_python
 
 from langprog.artifact import read_artifact
 from langprog.cli.batch import inputs_of, run_batch
-from langprog.cli.loading import writable
+from langprog.cli.loading import RETRIEVER_HELP, check_writable, read_retrievers
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal, write_json
 from langprog.errors import InputError
@@ -31,6 +31,7 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     allow: Annotated[
         list[str] | None, typer.Option(help="Module that may be imported for the artifact.")
     ] = None,
+    retriever: Annotated[list[str] | None, typer.Option(help=RETRIEVER_HELP)] = None,
 ) -> None:
     """Run ARTIFACT on one input, or on a file of any size.
 
@@ -40,8 +41,9 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
         raise InputError("give either --input JSON, or --batch IN together with --out OUT")
     found = read_artifact(artifact)
     asked = NamedModels.of(lm, model, base_url)
-    models = asked.in_place_of(found.model_names)
-    program = found.program(allow_modules=allow or [], models=models)
+    models = asked.replacements_for(found.model_names)
+    handed = read_retrievers(retriever or [])
+    program = found.program(allow_modules=allow or [], models=models, retrievers=handed)
     asked.check_lm(program)
     with using(lm=asked.ambient):
         if input_ is not None:
@@ -50,7 +52,7 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
             return
         if batch is None or out is None:
             raise InputError("--batch IN needs --out OUT")
-        source, target = Path(batch), writable(out, "--out")
+        source, target = Path(batch), check_writable(out, "--out")
         run = f"{found.digest} {lm}{asked.description}"
         done = run_sync(run_batch(program, source, target, width, run))
     known = f", {done.found} were there already" if done.found else ""

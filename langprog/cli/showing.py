@@ -1,4 +1,4 @@
-"""``langprog show``: what is in an artifact."""
+"""``langprog show``: the content of an artifact."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from langprog.adapters import reference_of
 from langprog.artifact import Artifact, read_artifact
+from langprog.cli.loading import RETRIEVER_HELP, read_retrievers
 from langprog.cli.terminal import Terminal, json_visible, write_json
 from langprog.errors import ArtifactError
 from langprog.lm import model_name
@@ -20,22 +21,24 @@ WIDEST = 160
 
 def show(
     artifact: Annotated[str, typer.Argument(help="The artifact.")],
+    retriever: Annotated[list[str] | None, typer.Option(help=RETRIEVER_HELP)] = None,
     json_: Annotated[bool, typer.Option("--json", help="The whole file as JSON.")] = False,
 ) -> None:
     """Show the program, its prompts, its models and the evidence for it."""
-    found = read_artifact(artifact)
+    loaded = read_artifact(artifact)
     if json_:
-        write_json(found.data.model_dump(mode="json", by_alias=True))
+        write_json(loaded.data.model_dump(mode="json", by_alias=True))
         return
+    retrievers = read_retrievers(retriever or [])
     terminal = Terminal()
-    terminal.say(f"{found.path}  {found.digest}")
-    terminal.say(f"format {found.format}, written by langprog {found.data.langprog}")
+    terminal.say(f"{loaded.path}  {loaded.digest}")
+    terminal.say(f"format {loaded.format}, written by langprog {loaded.data.langprog}")
     try:
-        _show_program(terminal, found.program())
+        _show_program(terminal, loaded.program(retrievers=retrievers))
     except ArtifactError as error:
         terminal.say(f"\n{error}")
-    _show_lineage(terminal, found)
-    _show_evidence(terminal, found)
+    _show_lineage(terminal, loaded)
+    _show_evidence(terminal, loaded)
 
 
 def _show_program(terminal: Terminal, program: Module) -> None:
@@ -49,12 +52,12 @@ def _show_program(terminal: Terminal, program: Module) -> None:
         if path in predictors:
             _show_predictor(terminal, predictors[path])
         else:
-            terminal.pairs({"kind": type(module).__name__, **_said(own)}.items())
+            terminal.pairs({"kind": type(module).__name__, **_parameter_lines(own)}.items())
 
 
-def _said(own: Mapping[str, Parameter]) -> dict[str, str]:
-    """Return parameters in a line each; a router or a learned signal is cut off."""
-    lines = {name: json.dumps(one.value, default=str) for name, one in own.items()}
+def _parameter_lines(own: Mapping[str, Parameter]) -> dict[str, str]:
+    """Return one line per parameter; long ones (routers, learned signals) are cut off."""
+    lines = {name: json.dumps(parameter.value, default=str) for name, parameter in own.items()}
     return {
         name: line if len(line) <= WIDEST else f"{line[:WIDEST]} ..."
         for name, line in lines.items()
@@ -91,7 +94,7 @@ def _show_evidence(terminal: Terminal, artifact: Artifact) -> None:
     evidence = artifact.evidence
     terminal.say()
     if evidence is None:
-        terminal.say("no evidence: this program was not compiled, or changed since")
+        terminal.say("no evidence: this program was not compiled, or has changed since")
         return
     certificate: dict[str, Any] = evidence.get("certificate") or {}
     terminal.say("certificate", bold=True)

@@ -3,52 +3,97 @@
 - ``evaluate``: :func:`evaluate`. ``failures``: what is a failure, and whose.
 - ``report``: rows and what they say together. ``compare``: two programs on the same examples.
 - ``score``: what a metric is. ``metrics``: ready ones. ``judging``: metrics made of others.
-- ``statistics``: intervals. ``permutation``: exact tests.
+- ``statistics``: tests and intervals.
 - ``redaction``: what a secret looks like.
 """
 
 from langprog.evaluation.compare import Comparison, compare
-from langprog.evaluation.evaluate import aevaluate, evaluate
+from langprog.evaluation.evaluate import aevaluate, check_inputs, evaluate
 from langprog.evaluation.failures import Failure, FailureKind
 from langprog.evaluation.judging import all_of, judged
+from langprog.evaluation.metric_errors import MetricErrors, name_example
 from langprog.evaluation.metrics import contains, exact, f1, numeric
-from langprog.evaluation.permutation import mcnemar_p, sign_flip_p
+from langprog.evaluation.ranges import Range, metric, range_of
 from langprog.evaluation.redaction import looks_secret, redacted
 from langprog.evaluation.report import Report, Row
 from langprog.evaluation.score import Metric, Score, as_score, check_metric, metric_name
 from langprog.evaluation.statistics import (
+    Claim,
+    Claims,
+    Finding,
+    MeanTest,
+    Objective,
+    PairedCosts,
+    PairedScores,
+    SetComparison,
+    ShareTest,
+    Spread,
+    attempt_level,
+    bound_mean,
+    bound_share,
+    check_claims,
+    compare_sets,
+    fewest_clusters,
+    mcnemar_p,
     mean_interval,
-    paired_interval,
+    paired_mean_interval,
+    pass_hat,
     quantile,
+    sign_flip_p,
+    split_variance,
     student_quantile,
 )
 
 __all__ = [
+    "Claim",
+    "Claims",
     "Comparison",
     "Failure",
     "FailureKind",
+    "Finding",
+    "MeanTest",
     "Metric",
+    "MetricErrors",
+    "Objective",
+    "PairedCosts",
+    "PairedScores",
+    "Range",
     "Report",
     "Row",
     "Score",
+    "SetComparison",
+    "ShareTest",
+    "Spread",
     "aevaluate",
     "all_of",
     "as_score",
+    "attempt_level",
+    "bound_mean",
+    "bound_share",
+    "check_claims",
+    "check_inputs",
     "check_metric",
     "compare",
+    "compare_sets",
     "contains",
     "evaluate",
     "exact",
     "f1",
+    "fewest_clusters",
     "judged",
     "looks_secret",
     "mcnemar_p",
     "mean_interval",
+    "metric",
     "metric_name",
+    "name_example",
     "numeric",
-    "paired_interval",
+    "paired_mean_interval",
+    "pass_hat",
     "quantile",
+    "range_of",
     "redacted",
     "sign_flip_p",
+    "split_variance",
     "student_quantile",
 ]

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from langprog.errors import InputError
-from langprog.evaluation.permutation import sign_flip_p
 from langprog.evaluation.report import Report
-from langprog.evaluation.statistics import mean, paired_interval
+from langprog.evaluation.statistics import LEVEL, PairedScores, bound_mean
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """The second report against the first, on the rows that both have a score for.
 
+    Rows about the same example form one cluster, and clusters are what is counted and averaged.
+
     Args:
         difference: Mean of second minus first.
-        interval: Its 95 % interval.
-        p_value: Chance of a difference this large, up or down, if there were none.
-        p_greater: Chance of a gain this large if there were none (one-sided).
-        n: Pairs.
-        wins: Pairs where the second is better.
-        losses: Pairs where the first is better.
-        ties: Pairs that are equal.
+        interval: Its 95 % interval. It leaves out zero exactly where ``p_value`` is 0.05 or less.
+        p_value: P-value of the hypothesis that there is no difference, up or down.
+        p_greater: P-value of the hypothesis that the second is not better (one-sided).
+        n: Clusters.
+        wins: Clusters where the second is better.
+        losses: Clusters where the first is better.
+        ties: Clusters that are equal.
         missing: Examples left out, as at least one of their rows has no score.
     """
 
@@ -46,21 +47,62 @@ class Comparison:
         low, high = self.interval
         left_out = f" ({self.missing} without a score left out)" if self.missing else ""
         return (
-            f"{self.difference:+.3f} [{low:+.3f}, {high:+.3f}] on {self.n} pairs{left_out}, "
+            f"{self.difference:+.3f} [{low:+.3f}, {high:+.3f}] on {self.n} examples{left_out}, "
             f"{self.wins} won, {self.losses} lost, p = {self.p_value:.2g}"
         )
 
 
-def compare(first: Report, second: Report) -> Comparison:
+def compare(
+    first: Report,
+    second: Report,
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    score_range: tuple[float, float] = (0.0, 1.0),
+) -> Comparison:
     """Compare two reports, paired by example.
+
+    Interval and p-values hold for every number of examples and every distribution of scores within
+    the range; they are those of :func:`langprog.evaluation.bound_mean`.
 
     Args:
         first: The report to compare with.
         second: The report that is compared.
+        clusters: What each row belongs to; by default, rows with equal examples belong together.
+        score_range: The lowest and the highest score that the metric can give.
 
     Raises:
-        InputError: The reports are not about the same examples or metric, or share no scored row.
+        InputError: The reports are not about the same examples or metric, share no scored row, or
+            have scores outside the range.
     """
+    kept = _scored_in_both(first, second)
+    if clusters is not None and len(clusters) != len(first.rows):
+        raise InputError(f"{len(clusters)} clusters for {len(first.rows)} rows: give one a row")
+    pairs = PairedScores(
+        [before for _, before, _ in kept],
+        [after for _, _, after in kept],
+        [
+            first.rows[place].example.digest if clusters is None else clusters[place]
+            for place, _, _ in kept
+        ],
+        score_range,
+    )
+    up = bound_mean(pairs, level=LEVEL / 2)
+    down = bound_mean(pairs.swapped(), level=LEVEL / 2)
+    return Comparison(
+        difference=pairs.difference,
+        interval=(up.bound, -down.bound),
+        p_value=min(1.0, 2 * min(up.p_values[0.0], down.p_values[0.0])),
+        p_greater=bound_mean(pairs, level=LEVEL).p_values[0.0],
+        n=pairs.n,
+        wins=pairs.wins,
+        losses=pairs.losses,
+        ties=pairs.ties,
+        missing=len(first.rows) - len(kept),
+    )
+
+
+def _scored_in_both(first: Report, second: Report) -> list[tuple[int, float, float]]:
+    """Return place and both scores of every row that has them."""
     if first.metric and second.metric and first.metric != second.metric:
         raise InputError(
             f"the reports are scored by {first.metric} and {second.metric}: "
@@ -71,33 +113,15 @@ def compare(first: Report, second: Report) -> Comparison:
             f"the reports have {len(first.rows)} and {len(second.rows)} rows: "
             "compare programs on the same examples"
         )
-    pairs = []
-    for one, two in zip(first.rows, second.rows, strict=True):
-        if one.example != two.example:
+    kept = []
+    for place, (before, after) in enumerate(zip(first.rows, second.rows, strict=True)):
+        if before.example != after.example:
             raise InputError(
-                f"row {one.index} of the reports is not the same example: "
+                f"row {before.index} of the reports is not the same example: "
                 "compare programs on the same examples in the same order"
             )
-        if one.score is not None and two.score is not None:
-            pairs.append((one.score.value, two.score.value))
-    if not pairs:
+        if before.score is not None and after.score is not None:
+            kept.append((place, before.score.value, after.score.value))
+    if not kept:
         raise InputError("the reports share no row that has a score in both")
-    differences = [_difference(before, after) for before, after in pairs]
-    bounded = all(0.0 <= value <= 1.0 for pair in pairs for value in pair)
-    return Comparison(
-        difference=mean(differences),
-        interval=paired_interval(differences, largest=1.0 if bounded else None),
-        p_value=sign_flip_p(differences, two_sided=True),
-        p_greater=sign_flip_p(differences),
-        n=len(differences),
-        wins=sum(value > 0 for value in differences),
-        losses=sum(value < 0 for value in differences),
-        ties=sum(value == 0 for value in differences),
-        missing=len(first.rows) - len(pairs),
-    )
-
-
-def _difference(before: float, after: float) -> float:
-    # Two ways to add up the same score may differ in the last digit; that is no win.
-    same = math.isclose(before, after, rel_tol=1e-12, abs_tol=1e-12)
-    return 0.0 if same else after - before
+    return kept

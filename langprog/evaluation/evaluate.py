@@ -6,14 +6,21 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from langprog.errors import BadRequestError, InputError, MetricError
+from langprog.errors import BadRequestError, InputError
 from langprog.evaluation.advice import advice_on
-from langprog.evaluation.failures import Failure, failure_of, judge_failure, stops
+from langprog.evaluation.failures import (
+    Failure,
+    describe_failure,
+    describe_judge_failure,
+    find_caught_failure,
+    find_stop,
+)
 from langprog.evaluation.metric_calls import MetricCalls
-from langprog.evaluation.redaction import redacted
+from langprog.evaluation.metric_errors import MetricErrors, NameRow, name_example
+from langprog.evaluation.ranges import Range, clip_to_range, range_of
 from langprog.evaluation.report import Report, Row
 from langprog.evaluation.score import (
     Metric,
@@ -42,6 +49,7 @@ def evaluate(
     concurrency: int = 64,
     budget: Budget | Ledger | None = None,
     lm: LanguageModel | str | None = None,
+    max_errors: int = 0,
 ) -> Report:
     """Run ``program`` on every example and score it.
 
@@ -61,16 +69,27 @@ def evaluate(
             after the endpoint answered 429.
         budget: A hard cap on all calls made here.
         lm: Model of the predictors that name none.
+        max_errors: On how many examples the metric may raise before the evaluation stops; such
+            a row has no score.
 
     Raises:
         InputError: There are no examples, or one lacks an input or does not fit it.
-        MetricError: The metric cannot be called, or it raised; names the example.
+        MetricError: The metric cannot be called, raised, or gave a score outside its range; names
+            the example.
         ModelError: A model's name, key or price is not known.
         AuthError: The endpoint does not accept the key.
         BadRequestError: The endpoint refuses the requests as such.
     """
     return run_sync(
-        aevaluate(program, data, metric, concurrency=concurrency, budget=budget, lm=lm)
+        aevaluate(
+            program,
+            data,
+            metric,
+            concurrency=concurrency,
+            budget=budget,
+            lm=lm,
+            max_errors=max_errors,
+        )
     )
 
 
@@ -82,6 +101,7 @@ async def aevaluate(
     concurrency: int = 64,
     budget: Budget | Ledger | None = None,
     lm: LanguageModel | str | None = None,
+    max_errors: int | MetricErrors = 0,
     on_row: OnRow | None = None,
 ) -> Report:
     """Run ``program`` on every example and score it; the asynchronous form of :func:`evaluate`.
@@ -93,6 +113,7 @@ async def aevaluate(
         concurrency: As for :func:`evaluate`.
         budget: As for :func:`evaluate`.
         lm: As for :func:`evaluate`.
+        max_errors: As for :func:`evaluate`, or what several evaluations share.
         on_row: Told of each row when it is done, in the order in which rows are done.
     """
     if not isinstance(program, Module):
@@ -106,14 +127,14 @@ async def aevaluate(
     examples = examples_of(data)
     if not examples:
         raise InputError("there are no examples to evaluate on")
-    typed = TypedRows(program)
     names = program.input_names()
-    _check_inputs(typed, examples, names)
+    errors = max_errors if isinstance(max_errors, MetricErrors) else MetricErrors(max_errors)
+    check_inputs(program, examples, errors.name_row)
     rows: list[Row | None] = [None] * len(examples)
     places = iter(range(len(examples)))
     called = with_two_arguments(metric)
     call = called if inspect.iscoroutinefunction(called) else MetricCalls(called)
-    work = _Work(program, typed, call, names, on_row)
+    work = _Work(program, TypedRows(program), call, range_of(metric), names, errors, on_row)
     with using(lm=lm, budget=budget):
         # A few workers share the places, so that large data does not mean as many tasks.
         workers = [
@@ -127,11 +148,11 @@ async def aevaluate(
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
         done = tuple(row for row in rows if row is not None)
-        _say_unlisted(done)
+        _report_unlisted(done)
         return Report(done, metric_name(metric), advice_on(program, done))
 
 
-def _say_unlisted(rows: Sequence[Row]) -> None:
+def _report_unlisted(rows: Sequence[Row]) -> None:
     """Say which predictors were called that a search would pass by."""
     for name in dict.fromkeys(step.path for row in rows for step in row.trace if not step.listed):
         give_notice(
@@ -149,14 +170,18 @@ class _Work:
         program: The program.
         typed: Gives the values of an example their types.
         metric: Scores a prediction.
+        range: Where the metric's scores lie.
         names: The program's inputs.
+        errors: Decides what an error of the metric means, and names examples.
         on_row: Told of each row.
     """
 
     program: Module
     typed: TypedRows
     metric: _Call
+    range: Range
     names: tuple[str, ...]
+    errors: MetricErrors
     on_row: OnRow | None
 
     async def run(
@@ -164,12 +189,12 @@ class _Work:
     ) -> None:
         """Run the program on the examples at these places."""
         for place in places:
-            row = rows[place] = await _row(self, place, data[place])
+            row = rows[place] = await _run_row(self, place, data[place])
             if self.on_row is not None:
                 self.on_row(row)
 
 
-async def _row(work: _Work, index: int, example: Example) -> Row:
+async def _run_row(work: _Work, index: int, example: Example) -> Row:
     program, typed = work.program, work.typed.of(example)
     inputs = {name: typed[name] for name in work.names if name in typed}
     started = time.perf_counter()
@@ -179,20 +204,23 @@ async def _row(work: _Work, index: int, example: Example) -> Row:
         try:
             prediction = await program.acall(**inputs)
         except Exception as error:  # a failed example is a row, not the end
-            stop = stops(error, trace.steps())
+            stop = find_stop(error, trace.steps())
             if stop is not None:
-                raise _located(stop, index, example) from error
-            failure = failure_of(error, trace.steps())
+                raise _locate(stop, work.errors.name_row(index, example)) from error
+            failure = describe_failure(error, trace.steps())
     steps = trace.steps()
+    if failure is None:
+        failure = find_caught_failure(steps)
+        prediction = None if failure is not None else prediction
     usage = usage_of(steps, time.perf_counter() - started)
     if failure is not None:
-        score = None if failure.missing else Score(0.0, failure.message)
+        score = None if failure.missing else Score(work.range[0], failure.message)
         return Row(index, example, None, score, failure, usage, steps)
     assert prediction is not None
-    return await _scored(work, index, example, prediction, usage)
+    return await _score_row(work, index, example, prediction, usage)
 
 
-async def _scored(
+async def _score_row(
     work: _Work, index: int, example: Example, prediction: Prediction, usage: RunUsage
 ) -> Row:
     started = time.perf_counter()
@@ -200,55 +228,51 @@ async def _scored(
     failure: Failure | None = None
     with record_trace() as judge:  # the metric's calls are kept apart from the program's own
         try:
-            score = await _score(work.metric, work.typed.of(example), prediction)
-        except Exception as error:
+            score = await _score(work, work.typed.of(example), prediction)
+        except Exception as error:  # noqa: BLE001 - the row has no score, or the run stops
             # A judge that gave no verdict says nothing about the program.
-            failure = judge_failure(error)
-            if failure is None:
-                raise _metric_error(error, index, example) from error
+            failure = describe_judge_failure(error) or work.errors.add(index, example, error)
+    if failure is None:
+        failure = find_caught_failure(judge.steps(), by="the metric")
+        score = None if failure is not None else score
     judging = usage_of(judge.steps(), time.perf_counter() - started)
     return Row(index, example, prediction, score, failure, usage, prediction.trace, judging)
 
 
-async def _score(metric: _Call, example: Example, prediction: Prediction) -> Score:
-    result = await metric(example, prediction)
+async def _score(work: _Work, example: Example, prediction: Prediction) -> Score:
+    result = await work.metric(example, prediction)
     # A metric may be no coroutine function and give something to await all the same.
-    return as_score(await result if inspect.isawaitable(result) else result)
+    score = as_score(await result if inspect.isawaitable(result) else result)
+    return replace(score, value=clip_to_range(score.value, work.range))
 
 
-def _metric_error(error: Exception, index: int, example: Example) -> MetricError:
-    what = str(error) if isinstance(error, MetricError) else f"{type(error).__name__}: {error}"
-    return MetricError(redacted(f"the metric failed on {_named(index, example)}: {what}"))
-
-
-def _located(error: Exception, index: int, example: Example) -> Exception:
-    place = f"{_named(index, example)}: {error}"
+def _locate(error: Exception, place: str) -> Exception:
     if isinstance(error, BadRequestError):
-        return type(error)(place, model=error.model)
-    return type(error)(place) if type(error) is InputError else error
-
-
-def _named(index: int, example: Example) -> str:
-    for name, value in example.items():
-        shown = str(value)
-        shown = shown if len(shown) <= 40 else shown[:37] + "..."
-        return redacted(f"example {index + 1} ({name}={shown!r})")
-    return f"example {index + 1}"
+        return type(error)(f"{place}: {error}", model=error.model)
+    return type(error)(f"{place}: {error}") if type(error) is InputError else error
 
 
 # --- the data ------------------------------------------------------------------------------------
 
 
-def _check_inputs(typed: TypedRows, examples: Sequence[Example], names: tuple[str, ...]) -> None:
+def check_inputs(
+    program: Module, examples: Sequence[Example], name_row: NameRow = name_example
+) -> None:
+    """Check that every example has the inputs that a program takes, before anything is paid.
+
+    Raises:
+        InputError: One lacks an input, or has one of the wrong type; names the example.
+    """
+    typed, names = TypedRows(program), program.input_names()
     for index, example in enumerate(examples):
         for name in names:
             if name in example:
                 try:
                     typed.check(name, example[name])
                 except InputError as error:
-                    raise InputError(f"{_named(index, example)}: {error}") from None
+                    raise InputError(f"{name_row(index, example)}: {error}") from None
             elif typed.needs(name):
                 raise InputError(
-                    f"example {index + 1} has no field {name!r} that the program needs; "
+                    f"{name_row(index, example)} has no field {name!r} that the program needs; "
                     f"it has {', '.join(example) or 'none'}"
                 )

@@ -15,7 +15,6 @@ from langprog.errors import (
     AuthError,
     BadRequestError,
     BudgetExceeded,
-    CheckError,
     ContentFilterError,
     ContextWindowError,
     InputError,
@@ -31,7 +30,7 @@ from langprog.evaluation.redaction import redacted
 from langprog.modules import TraceStep
 
 FailureKind = Literal[
-    "transport", "budget", "truncated", "parse", "check", "refused", "error", "judge"
+    "transport", "budget", "truncated", "parse", "refused", "error", "judge", "metric"
 ]
 
 # The first kind that fits counts; an LMError of no other kind is nobody's wrong answer either.
@@ -40,12 +39,11 @@ _KINDS: tuple[tuple[type[Exception], FailureKind], ...] = (
     (BudgetExceeded, "budget"),
     (TruncatedError, "truncated"),
     (ParseError, "parse"),
-    (CheckError, "check"),
     (ContextWindowError, "refused"),
     (ContentFilterError, "refused"),
     (LMError, "transport"),
 )
-_MISSING: frozenset[FailureKind] = frozenset({"transport", "budget"})
+_MISSING: frozenset[FailureKind] = frozenset({"transport", "budget", "metric"})
 _STOPS = (AuthError, BadRequestError, ModelError, MetricError, SignatureError)
 
 
@@ -53,13 +51,14 @@ _STOPS = (AuthError, BadRequestError, ModelError, MetricError, SignatureError)
 class Failure:
     """Why an example has no prediction, or its prediction no score.
 
-    ``transport``, ``budget`` and ``judge`` are nobody's wrong answer: such a row has no score. The
-    others are the program's own, and score 0.
+    ``transport``, ``budget``, ``judge`` and ``metric`` are nobody's wrong answer: such a row has
+    no score. The others are the program's own, and get the worst score there is.
 
     Args:
         kind: ``transport``, ``budget``, ``truncated`` (cut off at the limit of tokens), ``parse``,
-            ``check``, ``refused`` (context window or content filter), ``error`` (the program's own
-            code raised) or ``judge`` (a model that the metric asks gave no verdict).
+            ``refused`` (context window or content filter), ``error`` (the program's own code
+            raised) or ``judge`` (a model that the metric asks gave no verdict)
+            or ``metric`` (the metric's own code raised).
         message: What happened; without keys and passwords.
         path: The predictor where it happened; empty where that is not known.
     """
@@ -74,7 +73,7 @@ class Failure:
         return self.kind in _MISSING
 
 
-def stops(error: Exception, steps: tuple[TraceStep, ...]) -> Exception | None:
+def find_stop(error: Exception, steps: tuple[TraceStep, ...]) -> Exception | None:
     """Return the error that no further row could avoid, where ``error`` is or hides one.
 
     Args:
@@ -91,7 +90,7 @@ def stops(error: Exception, steps: tuple[TraceStep, ...]) -> Exception | None:
     return None
 
 
-def failure_of(error: Exception, steps: tuple[TraceStep, ...]) -> Failure:
+def describe_failure(error: Exception, steps: tuple[TraceStep, ...]) -> Failure:
     """Return what kind of failure ``error`` is.
 
     A failure on the way that the program's code wraps, or that comes in an exception group, is
@@ -109,7 +108,7 @@ def failure_of(error: Exception, steps: tuple[TraceStep, ...]) -> Failure:
     return Failure(kind, redacted(str(error)), failed[-1] if failed else "")
 
 
-def judge_failure(error: Exception) -> Failure | None:
+def describe_judge_failure(error: Exception) -> Failure | None:
     """Return the failure where ``error``, raised by a metric, comes from a model that it asked.
 
     Raises:
@@ -124,6 +123,40 @@ def judge_failure(error: Exception) -> Failure | None:
             kind = kind if kind in _MISSING else "judge"
             return Failure(kind, redacted(f"the metric's model failed: {one}"))
     return None
+
+
+def find_caught_failure(steps: tuple[TraceStep, ...], by: str = "the program") -> Failure | None:
+    """Return what says that a result is no answer, though whoever called the models caught it.
+
+    An outage or a spent budget behind a ``try`` is still missing data. A call that was made again,
+    with the same inputs, and then answered is none.
+
+    Args:
+        steps: The predictors' calls.
+        by: Who caught it, for the message.
+
+    Raises:
+        AuthError: An endpoint did not accept the key; the same for other errors that no further
+            row could avoid.
+    """
+    for number, step in enumerate(steps):
+        if step.failed_with is None or _was_repeated(step, steps[number + 1 :]):
+            continue
+        message = redacted(f"{by} caught a failed call of {step.path!r}: {step.failure}")
+        if issubclass(step.failed_with, (AuthError, ModelError)):
+            raise step.failed_with(message)
+        kind = next((kind for known, kind in _KINDS if issubclass(step.failed_with, known)), None)
+        if kind in _MISSING:
+            assert kind is not None
+            return Failure(kind, message, step.path)
+    return None
+
+
+def _was_repeated(failed: TraceStep, later: tuple[TraceStep, ...]) -> bool:
+    return any(
+        step.failure is None and step.path == failed.path and step.inputs == failed.inputs
+        for step in later
+    )
 
 
 def _kind_of(error: BaseException) -> FailureKind | None:

@@ -1,4 +1,4 @@
-"""What an evaluation found: a row for every example, and what the rows say together."""
+"""The result of an evaluation: a row for every example, and what the rows say together."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ from langprog.evaluation.score import Score
 from langprog.evaluation.statistics import mean, mean_interval, quantile
 from langprog.example import Example
 from langprog.modules import Prediction, RunUsage, TraceStep
+from langprog.notebook import list_short, render_card, short_repr, shorten
+
+# Rows that a card in a notebook shows: those with the lowest scores.
+SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,18 @@ class Row:
     trace: tuple[TraceStep, ...] = ()
     judging: RunUsage = RunUsage()
 
+    def __repr__(self) -> str:
+        ended = (
+            ("prediction", self.prediction) if self.failure is None else ("failure", self.failure)
+        )
+        score = None if self.score is None else self.score.value
+        parts = [("index", self.index), ("example", self.example), ended, ("score", score)]
+        return f"Row({list_short(parts)})"
+
 
 @dataclass(frozen=True)
 class Report:
-    """What an evaluation found.
+    """The result of an evaluation.
 
     Args:
         rows: One for each example, in the data's order.
@@ -61,7 +73,7 @@ class Report:
 
     @cached_property
     def values(self) -> tuple[float, ...]:
-        """Scores of the rows that have one."""
+        """The scores, without the rows that have none."""
         return tuple(row.score.value for row in self.rows if row.score is not None)
 
     @property
@@ -71,12 +83,12 @@ class Report:
 
     @property
     def n_missing(self) -> int:
-        """Rows without a score: lost on the way, never the program's fault."""
+        """Rows without a score: missing data, never the fault of the program."""
         return len(self.rows) - len(self.values)
 
     @property
     def mean(self) -> float | None:
-        """Mean score; ``None`` where no row has one."""
+        """Mean score; ``None`` if no row has a score."""
         return mean(self.values) if self.values else None
 
     @property
@@ -88,6 +100,15 @@ class Report:
     def failures_by_kind(self) -> dict[str, int]:
         """How many rows failed, by kind."""
         return dict(Counter(row.failure.kind for row in self.rows if row.failure is not None))
+
+    @property
+    def first_failures(self) -> dict[str, str]:
+        """The message of the first failure of each kind."""
+        first: dict[str, str] = {}
+        for row in self.rows:
+            if row.failure is not None:
+                first.setdefault(row.failure.kind, row.failure.message)
+        return first
 
     @property
     def calls(self) -> int:
@@ -106,7 +127,7 @@ class Report:
 
     @property
     def dollars(self) -> float | None:
-        """Price of the program as if nothing were cached; ``None`` where one is not known."""
+        """Price of the program as if nothing were cached; ``None`` if a price is unknown."""
         return _dollars(row.usage for row in self.rows)
 
     @property
@@ -116,7 +137,7 @@ class Report:
 
     @property
     def judge_dollars(self) -> float | None:
-        """Price of the metric as if nothing were cached; ``None`` where one is not known."""
+        """Price of the metric as if nothing were cached; ``None`` if a price is unknown."""
         return _dollars(row.judging for row in self.rows)
 
     def latency(self, share: float) -> float | None:
@@ -140,6 +161,7 @@ class Report:
             "scored": self.n_scored,
             "missing": self.n_missing,
             "failures": self.failures_by_kind,
+            "first_failures": self.first_failures,
             "calls": self.calls,
             "cached_calls": self.cached_calls,
             "tokens": self.tokens,
@@ -162,9 +184,41 @@ class Report:
             parts.append(f"failures: {failures}")
         return ", ".join(parts) + self._advised
 
+    def __repr__(self) -> str:
+        failures = "".join(
+            f"\n  first {kind}: {shorten(message, 200)}"
+            for kind, message in self.first_failures.items()
+        )
+        name = f"{self.metric}: " if self.metric else ""
+        return shorten(f"Report({name}{self}{failures})")
+
+    def _repr_html_(self) -> str:
+        counts, first = self.failures_by_kind, self.first_failures
+        dollars = "unknown" if self.dollars is None else f"${self.dollars:.4f}"
+        facts = [
+            ("mean", str(self)),
+            *((f"{count} {kind}", first[kind]) for kind, count in counts.items()),
+            ("calls", f"{self.calls:,} ({self.cached_calls:,} cached), {dollars}"),
+        ]
+        # Sorting keeps the order of equals, so of as many failures the first are shown.
+        lowest = sorted(self.rows, key=lambda row: -1.0 if row.score is None else row.score.value)
+        return render_card(
+            f"Evaluation by {self.metric}" if self.metric else "Evaluation",
+            facts,
+            heads=("row", "example", "prediction", "score"),
+            rows=[_cells(row) for row in lowest[:SHOWN]],
+            note=f"the {SHOWN} lowest of {len(self.rows)} rows" if len(self.rows) > SHOWN else "",
+        )
+
     @property
     def _advised(self) -> str:
         return f"; {self.advice}" if self.advice else ""
+
+
+def _cells(row: Row) -> tuple[object, ...]:
+    ended = row.prediction if row.failure is None else f"{row.failure.kind}: {row.failure.message}"
+    score = "missing" if row.score is None else f"{row.score.value:.3g}"
+    return row.index, short_repr(row.example), ended, score
 
 
 def _dollars(usages: Iterable[RunUsage]) -> float | None:

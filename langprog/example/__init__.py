@@ -6,10 +6,11 @@
 
 from langprog.example.files import Field, Fields, iterate_examples, load_examples
 from langprog.example.rows import Rows, example_from, examples_of
-from langprog.example.value import Example, dataset_digest
+from langprog.example.value import Example, ExampleList, dataset_digest
 
 __all__ = [
     "Example",
+    "ExampleList",
     "Field",
     "Fields",
     "Rows",

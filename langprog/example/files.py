@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from langprog.errors import ExampleError, InputError
 from langprog.example.rows import Rows, example_from, is_rows, rows_in
-from langprog.example.value import Example
+from langprog.example.value import Example, ExampleList
 from langprog.strict_json import strict_json
 
 # Characters of a cell; Python's own limit of 131,072 is less than a document has.
@@ -79,7 +79,7 @@ def load_examples(
     Raises:
         ExampleError: The file is missing or empty, or a row is wrong; names file, line and field.
     """
-    examples = list(iterate_examples(path, signature, fields=fields))
+    examples = ExampleList(iterate_examples(path, signature, fields=fields))
     if not examples:
         raise ExampleError(f"{path}: there are no rows in it")
     return examples

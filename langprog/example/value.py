@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from langprog.errors import ExampleError, FrozenError
+from langprog.notebook import list_short, render_card, shorten
 
 # What other libraries have on an example, and what there is here instead.
 _ELSEWHERE: Mapping[str, str] = MappingProxyType(
@@ -112,7 +113,25 @@ class Example(Mapping[str, Any]):
         return (_rebuild, (self._values,))
 
     def __repr__(self) -> str:
-        return f"Example({', '.join(f'{key}={value!r}' for key, value in self._values.items())})"
+        return f"Example({list_short(self._values.items(), 600)})"
+
+    def _repr_html_(self) -> str:
+        return render_card("Example", self._values.items())
+
+
+class ExampleList(list[Example]):
+    """A list of examples that shows a screen of them, however many there are."""
+
+    def __repr__(self) -> str:
+        shown = "".join(f"\n  {shorten(repr(example), 250)}," for example in self[:3])
+        more = f"\n  ... {len(self) - 3:,} more" if len(self) > 3 else ""
+        return f"[{shown}{more}\n]" if self else "[]"
+
+    def _repr_html_(self) -> str:
+        names = tuple(dict.fromkeys(name for example in self[:10] for name in example))
+        rows = [[example.to_dict().get(name, "") for name in names] for example in self[:10]]
+        note = f"the first 10 of {len(self):,}" if len(self) > 10 else ""
+        return render_card(f"{len(self):,} examples", heads=names, rows=rows, note=note)
 
 
 def _rebuild(values: dict[str, Any]) -> Example:
@@ -165,6 +184,8 @@ def _key(key: Any) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=repr)
+    if isinstance(value, Mapping):  # an example, a prediction: their reprs are cut off
+        return {type(value).__name__: dict(value)}
     if _holds_set(value):  # in another order in each process, where pydantic writes it
         return _members(value)
     try:

@@ -1,17 +1,17 @@
-"""Language models: one contract, clients that reach endpoints, wrappers that add one idea each.
+"""Language models: one contract, clients for endpoints, wrappers that add one feature each.
 
-- ``types``: Request, Completion and the method between them; ``parts``: what messages hold beside
-  text; ``streaming``: a completion piece by piece; ``finish``: why one ended.
+- ``types``: Request, Completion and the LanguageModel protocol; ``parts``: message content other
+  than text; ``streaming``: completions in pieces; ``finish``: why a completion ended.
 - clients: ``openai_compatible``, ``litellm_client``, ``scripted``.
-- wrappers, from the outside in: ``recording``, ``cache``, ``retry``, ``dialect``, ``throttle``,
-  ``budgeted``, ``pricing``. They stack because each one is a language model itself.
-- ``capabilities``: what a model is known to be able to do.
-- ``budget``: caps, and ledgers of what is spent. ``price``, ``price_list``: what tokens
-  cost. ``server``: models behind an endpoint.
+- wrappers, outermost first: ``recording``, ``cache``, ``retry``, ``dialect``, ``throttle``,
+  ``budgeted``, ``pricing``. They stack because each one is itself a language model.
+- ``capabilities``: what a model is known to support.
+- ``budget``: caps, and ledgers of spending. ``price``, ``price_list``: what tokens cost.
+  ``server``: serves models over HTTP.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
-- ``model_ref``: a model as a program holds it, bound to the object that was handed over.
+- ``model_ref``: how a program refers to a model.
 
-The README beside this file shows how to ask a model directly and how to write one.
+The README in this folder shows how to call a model directly and how to write one.
 """
 
 from langprog.lm.budget import Budget, Ledger, Reservation, Spend
@@ -19,6 +19,7 @@ from langprog.lm.budgeted import Budgeted, keep_budgets
 from langprog.lm.cache import Cache, Cached, Cleared, DiskCache, MemoryCache
 from langprog.lm.capabilities import Capabilities, Declared, capabilities_of
 from langprog.lm.codec import completion_from_json, completion_to_json
+from langprog.lm.cost import Cost
 from langprog.lm.dialect import Negotiated, dialect_of
 from langprog.lm.finish import FinishReason, finish_reason_of
 from langprog.lm.keys import request_key
@@ -26,7 +27,7 @@ from langprog.lm.litellm_client import LiteLLM
 from langprog.lm.model_ref import (
     IN_PROCESS,
     ModelRef,
-    checked_lm,
+    check_lm,
     model_from,
     model_name,
     public_address,
@@ -87,6 +88,7 @@ __all__ = [
     "Completed",
     "Completion",
     "Content",
+    "Cost",
     "Declared",
     "Delta",
     "DiskCache",
@@ -128,7 +130,7 @@ __all__ = [
     "Usage",
     "Wrapper",
     "capabilities_of",
-    "checked_lm",
+    "check_lm",
     "completion_from_json",
     "completion_to_json",
     "dialect_of",

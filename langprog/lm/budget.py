@@ -1,16 +1,16 @@
-"""A hard cap on what is spent, kept by reserving before each call.
+"""A hard cap on spending, enforced by a reservation before each call.
 
-A call first reserves the most that it could take, and settles for what it took. So the cap holds
-at any concurrency: two calls can never both take the last dollar. Where only calls that are still
-under way stand in the way of the next one, it waits for them to settle instead of giving up.
+A call first reserves the most it could cost and later settles for what it did cost, so the cap
+holds at any concurrency: two calls can never both spend the last dollar. If a call would fit once
+the calls in flight have settled, it waits for them instead of failing.
 
-What is guaranteed: calls are counted here, so their cap holds whatever an endpoint does. Tokens
-and dollars are what the endpoint reports: their caps hold as far as it honours ``max_tokens`` and
-makes no more tokens of a prompt than it has bytes (and a few for each message; what is reserved
-for images and sounds is a guess). A reply without a count is charged with all that was reserved,
-and so is a call that may have been answered and billed though no answer came: one that timed out,
-broke off or was cancelled. A call that the endpoint refused (429, a bad request, a wrong key), or
-that never reached it, is not paid and does not count.
+Guarantees: calls are counted here, so their cap holds whatever an endpoint does. Tokens and
+dollars come from the endpoint's own counts; their caps hold as long as it honors ``max_tokens``
+and makes no more tokens from a prompt than the prompt has bytes (plus a few per message; images
+and audio are reserved by an estimate). A reply without a token count is charged the full
+reservation, and so is a call that may have been answered and billed although no answer arrived:
+one that timed out, broke off or was cancelled. A call that the endpoint rejected (429, a bad
+request, a wrong key), or that never reached it, costs nothing.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 from langprog.errors import BudgetExceeded, Charge, InputError
-from langprog.lm.types import Completion, LanguageModel
 
-# Of a dollar; a millionth of a token's price where a million tokens cost a dollar.
+# Decimal places of a dollar that are kept: a millionth of a token at $1 per million tokens.
 DECIMALS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The most that may be spent; ``None`` leaves a resource open.
+    """The most that may be spent; ``None`` means no limit.
 
     Args:
-        calls: Requests sent, retries among them; refused ones do not count.
-        tokens: Prompt and completion tokens together. Under a cap on tokens or dollars a request
-            that names no ``max_tokens`` is sent with 4096; a warning says so once for a model.
-        dollars: Price of all calls together; models whose price is not known are refused.
-        seconds: Time from the first use; no call starts later.
+        calls: Requests sent, including retries; rejected ones do not count.
+        tokens: Prompt plus completion tokens. Under a cap on tokens or dollars, a request without
+            ``max_tokens`` is sent with 4096, with one warning per model.
+        dollars: Price of all calls; models without a known price are refused.
+        seconds: Time since the first use; no call starts later.
 
     Raises:
-        InputError: A cap is negative, or no number.
+        InputError: A cap is negative or not a number.
     """
 
     calls: int | None = None
@@ -65,8 +65,8 @@ class Budget:
 class Spend:
     """What was spent: requests, tokens and dollars.
 
-    Sums of dollars are kept to ``DECIMALS``, so that what is added and taken away again leaves
-    nothing, and three times 0.1 is 0.3.
+    Dollars are rounded to ``DECIMALS`` places, so that adding and subtracting the same amount
+    leaves nothing, and three times 0.1 is 0.3.
     """
 
     calls: int = 0
@@ -88,45 +88,39 @@ class Spend:
         )
 
 
-def spend_of(completion: Completion) -> Spend:
-    """Return what one completion took."""
-    return Spend(1, completion.usage.total_tokens, completion.dollars or 0.0)
-
-
 class Reservation:
-    """A place in a ledger, to be settled or released exactly once."""
+    """Money set aside in a ledger, to be settled or released exactly once."""
 
     def __init__(self, ledger: Ledger, most: Spend) -> None:
         self._ledger = ledger
         self._most = most
 
-    def settle(self, completion: Completion) -> None:
-        """Turn the reservation into what ``completion`` took.
+    def settle(self, spend: Spend) -> None:
+        """Replace the reservation with what the call actually cost.
 
-        Where the endpoint counted no tokens, that is all that was reserved: a cap must hold there,
-        too.
+        If the endpoint reported no tokens, the whole reservation is charged, so that the cap
+        still holds.
         """
-        counted = completion.usage.total_tokens > 0
-        self._ledger._close(self._most, spend_of(completion) if counted else self._most)
+        self._ledger._close(self._most, spend if spend.tokens > 0 else self._most)
 
     def close(self, charge: Charge) -> None:
         """Settle a call that failed.
 
         Args:
-            charge: ``nothing`` gives everything back, ``call`` keeps the call without tokens,
-                ``everything`` keeps all that was reserved.
+            charge: ``nothing`` releases the reservation, ``call`` charges one call without tokens,
+                ``everything`` charges the full reservation.
         """
         taken = {"nothing": Spend(), "call": Spend(calls=1), "everything": self._most}
         self._ledger._close(self._most, taken[charge])
 
 
 class Ledger:
-    """What is spent under a budget; shared by tasks, threads and event loops.
+    """Spending under a budget; shared by tasks, threads and event loops.
 
     Args:
-        budget: The caps; none by default, which only counts.
+        budget: The caps; without any, the ledger only counts.
 
-    Two accounts are kept: ``paid``, and ``uncached``, as if nothing had been cached.
+    It keeps two totals: ``paid``, and ``uncached``, which counts cached completions as well.
     """
 
     def __init__(self, budget: Budget = Budget()) -> None:
@@ -138,24 +132,25 @@ class Ledger:
         self._started: float | None = None
         self._lock = threading.Lock()
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
-        # What reserves for models that do not do so themselves, by the model's id.
-        self.guards: dict[int, LanguageModel] = {}
+        # Wrappers that reserve for models that do not do so themselves, by the model's id. They
+        # are models: this file is below that type, which has ledgers in its requests.
+        self.guards: dict[int, Any] = {}
 
     @property
     def paid(self) -> Spend:
-        """What was really sent and billed."""
+        """What was actually sent and billed."""
         with self._lock:
             return self._paid
 
     @property
     def uncached(self) -> Spend:
-        """What it would have been without any cache or journal."""
+        """What would have been paid without caches and journals."""
         with self._lock:
             return self._paid + self._cached
 
     @property
     def reserved(self) -> Spend:
-        """What calls under way could still take at most."""
+        """The most that the calls in flight could still cost."""
         with self._lock:
             return self._reserved
 
@@ -165,7 +160,7 @@ class Ledger:
         return 0.0 if self._started is None else time.monotonic() - self._started
 
     def start(self) -> None:
-        """Start the clock, if it is not running yet."""
+        """Start the clock unless it is running."""
         with self._lock:
             if self._started is None:
                 self._started = time.monotonic()
@@ -182,26 +177,26 @@ class Ledger:
             seconds=None if budget.seconds is None else max(0.0, budget.seconds - self.seconds),
         )
 
-    def note_cached(self, completion: Completion) -> None:
-        """Count a completion that nobody had to pay for."""
+    def note_cached(self, spend: Spend) -> None:
+        """Count a completion that came from a cache, at its original price."""
         with self._lock:
-            self._cached += spend_of(completion)
+            self._cached += spend
 
     async def reserve(self, most: Spend) -> Reservation:
-        """Reserve the most that a call could take, waiting for calls under way if need be.
+        """Reserve the most that a call could cost, waiting for calls in flight if necessary.
 
         Raises:
-            BudgetExceeded: Even with nothing under way the call would not fit.
+            BudgetExceeded: The call would not fit even with nothing in flight.
         """
         self.start()
         while True:
             with self._lock:
                 self._check_time()
-                if self._lacks(most, self._reserved) is None:
+                if self._lacking_resource(most, self._reserved) is None:
                     self._reserved += most
                     self._under_way += 1
                     return Reservation(self, most)
-                lacking = self._lacks(most)
+                lacking = self._lacking_resource(most)
                 if lacking is not None:
                     raise BudgetExceeded(self._refusal(lacking, most))
                 loop = asyncio.get_running_loop()
@@ -214,8 +209,8 @@ class Ledger:
         if limit is not None and self.seconds >= limit:
             raise BudgetExceeded(f"the budget of {limit:g} seconds is used up")
 
-    def _lacks(self, most: Spend, reserved: Spend = Spend()) -> str | None:
-        """Return the resource of which there is too little, if there is one."""
+    def _lacking_resource(self, most: Spend, reserved: Spend = Spend()) -> str | None:
+        """Return the first resource that does not suffice, if any."""
         budget, paid = self.budget, self._paid
         calls, tokens, dollars = budget.calls, budget.tokens, budget.dollars
         if calls is not None and paid.calls + reserved.calls + most.calls > calls:
@@ -232,19 +227,20 @@ class Ledger:
         if resource == "calls" or spent >= cap:
             return f"the budget of {cap:.15g} {resource} is used up"
         return (
-            f"the next call could take {wanted:.4g} {resource}, too much for the budget of "
-            f"{cap:.15g} {resource}, of which {spent:.4g} are spent: raise it, or lower max_tokens"
+            f"the next call could cost up to {wanted:.4g} {resource}, which the budget of "
+            f"{cap:.15g} {resource} ({spent:.4g} spent) does not cover: raise it, or lower "
+            "max_tokens"
         )
 
     def _close(self, most: Spend, taken: Spend) -> None:
         with self._lock:
             self._under_way -= 1
-            # With nothing under way nothing is reserved, whatever rounding left over.
+            # With nothing in flight nothing is reserved, whatever rounding left over.
             self._reserved = self._reserved - most if self._under_way else Spend()
             self._paid += taken
             waiting, self._waiting = self._waiting, []
         for loop, settled in waiting:
-            with suppress(RuntimeError):  # a loop that was closed has nobody waiting any more
+            with suppress(RuntimeError):  # nobody waits on a closed loop
                 loop.call_soon_threadsafe(_wake, settled)
 
 

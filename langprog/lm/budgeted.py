@@ -1,4 +1,4 @@
-"""The wrapper that keeps a request to the budgets of those who pay for it."""
+"""The wrapper that enforces the budgets of a request's ledgers."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from langprog.lm.streaming import Completed, Delta, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request
 from langprog.lm.wrapper import Wrapper, layers_of
 
-# Sent as max_tokens where a cap on tokens or dollars needs a bound and the request has none.
+# Sent as max_tokens if a cap on tokens or dollars needs a bound and the request has none.
 LARGEST_REPLY = 4096
-# What is reserved for the call that this runs in.
+# The reservations of the call around this code.
 _reserved: ContextVar[list[Reservation] | None] = ContextVar("reserved", default=None)
 
 
 class Budgeted(Wrapper):
-    """Reserves in every ledger of a request before it is sent, and settles afterwards.
+    """Reserves in every ledger of a request before sending it, and settles afterwards.
 
-    Belongs directly around what sends requests, inside retries, so that each one is counted.
+    Wrap it directly around the client, inside retries, so that every attempt is counted.
 
     Args:
-        inner: The model; where there is a ``Priced`` in it, its price bounds the dollars.
-        in_force: Gives the ledgers that pay for a request that names none.
+        inner: The model; if it contains a ``Priced``, that price bounds the dollars.
+        in_force: Returns the ledgers that pay for a request that names none.
     """
 
     def __init__(
@@ -39,14 +39,14 @@ class Budgeted(Wrapper):
         super().__init__(inner)
         self._price = price_in(inner)
         self._in_force = in_force
-        self._said = False
+        self._warned = False
 
     async def complete(self, request: Request) -> Completion:
-        """Answer ``request`` if every ledger agrees.
+        """Answer ``request`` if every ledger can afford it.
 
         Raises:
-            BudgetExceeded: A ledger cannot take the call.
-            ModelError: A ledger caps dollars and the model's price is not known.
+            BudgetExceeded: A ledger cannot afford the call.
+            ModelError: A ledger caps dollars and the model has no known price.
         """
         request = self._with_payers(request)
         if not request.ledgers:
@@ -64,9 +64,9 @@ class Budgeted(Wrapper):
         return completion
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Answer ``request`` piece by piece if every ledger agrees; raises as ``complete``.
+        """Stream the answer if every ledger can afford it; raises like ``complete``.
 
-        A stream that is left before its end is charged with all that was reserved.
+        A stream that is abandoned before its end is charged the full reservation.
         """
         request, reservations = await self._open(self._with_payers(request))
         try:
@@ -86,8 +86,8 @@ class Budgeted(Wrapper):
         return request.with_ledgers(ledgers) if ledgers else request
 
     async def _open(self, request: Request) -> tuple[Request, list[Reservation]]:
-        # What a model of a user's own asks in its turn pays for itself, each attempt of it. Two
-        # reservations for one call would count it twice, and could wait for one another.
+        # If a user's own model calls further models, each of those calls pays for itself. A second
+        # reservation for the same call would count it twice, and the two could deadlock.
         outer = _reserved.get()
         if outer and request.ledgers:
             _close(outer, "nothing")
@@ -104,20 +104,20 @@ class Budgeted(Wrapper):
         capped = any(ledger.budget.dollars is not None for ledger in request.payers)
         if capped and self._price is None:
             raise ModelError(
-                f"the price of {self.name} is not known, so a budget in dollars cannot be "
-                "kept: pass price=lp.Price(input=..., output=...) to lp.LM, or wrap a model of "
-                "your own in langprog.lm.Priced(model, lp.Price(...))"
+                f"{self.name} has no known price, so a budget in dollars cannot be enforced: pass "
+                "price=lp.Price(input=..., output=...) to lp.LM, or wrap your own model in "
+                "langprog.lm.Priced(model, lp.Price(...))"
             )
 
     def _with_bound(self, request: Request) -> Request:
         sampling = request.sampling.over(self.defaults)
         if sampling.max_tokens is not None:
             return request
-        if not self._said:
-            self._said = True
+        if not self._warned:
+            self._warned = True
             warnings.warn(
-                f"a budget in tokens or dollars needs a bound for each reply: {self.name} is "
-                f"asked with max_tokens={LARGEST_REPLY}; set max_tokens to choose another",
+                f"a budget in tokens or dollars needs a limit per reply: {self.name} is called "
+                f"with max_tokens={LARGEST_REPLY}; set max_tokens to choose another limit",
                 LangprogWarning,
                 stacklevel=2,
             )
@@ -125,10 +125,10 @@ class Budgeted(Wrapper):
         return replace(request, sampling=bounded)
 
     async def _reserve(self, request: Request, bounded: bool) -> list[Reservation]:
-        most = self._most(request) if bounded else Spend(calls=1)
+        most = self._largest_spend(request) if bounded else Spend(calls=1)
         reservations: list[Reservation] = []
         try:
-            # One order for all, so that no two calls hold what the other one waits for.
+            # The same order everywhere, so that two calls never wait for each other.
             for ledger in sorted(request.payers, key=id):
                 reservations.append(await ledger.reserve(most))
         except BaseException:
@@ -136,20 +136,20 @@ class Budgeted(Wrapper):
             raise
         return reservations
 
-    def _most(self, request: Request) -> Spend:
+    def _largest_spend(self, request: Request) -> Spend:
         prompt = most_tokens(request)
         reply = request.sampling.over(self.defaults).max_tokens or LARGEST_REPLY
         reply *= request.n
         price = self._price or Price(0.0, 0.0)
-        dollars = price.most(prompt, reply, audio=has_audio(request))
+        dollars = price.upper_bound(prompt, reply, audio=has_audio(request))
         return Spend(calls=1, tokens=prompt + reply, dollars=dollars)
 
 
 def _charge_of(error: BaseException) -> Charge:
     if isinstance(error, LMError):
         return error.charge
-    # A model that cannot be used at all (no key, no library) sent nothing; of anything else, such
-    # as a cancellation, nobody knows what the endpoint will bill.
+    # A model that cannot be used at all (no key, no library) sent nothing. After anything else,
+    # such as a cancellation, the endpoint may still bill the call.
     return "nothing" if isinstance(error, InputError) else "everything"
 
 
@@ -159,21 +159,22 @@ def _close(reservations: list[Reservation], charge: Charge) -> None:
 
 
 def _settle(reservations: list[Reservation], completion: Completion) -> None:
-    # A model of a user's own may have had the answer; what it asked for it has paid already.
+    # A user's own model may have answered from a cache; its own calls are already paid.
     if completion.cached:
         return _close(reservations, "nothing")
     while reservations:
-        reservations.pop().settle(completion)
+        reservations.pop().settle(completion.spend)
 
 
 def keep_budgets(model: LanguageModel, ledger: Ledger) -> LanguageModel:
-    """Return a model that reserves before it sends: ``model`` itself where it does so.
+    """Return a model that reserves before it sends: ``model`` itself if it already does.
 
     Args:
-        model: A model, maybe a user's own.
-        ledger: Who pays; it keeps the wrapper, so that what is said once is said once.
+        model: A model, possibly a user's own.
+        ledger: The ledger that pays; it keeps the wrapper, so that each warning appears once.
     """
     if any(isinstance(layer, Budgeted) for layer in layers_of(model)):
         return model
-    # The wrapper keeps the model, so that its id stays taken as long as this knows it.
-    return ledger.guards.setdefault(id(model), Budgeted(model))
+    # The wrapper keeps the model alive, so its id cannot be reused while this entry exists.
+    guard: LanguageModel = ledger.guards.setdefault(id(model), Budgeted(model))
+    return guard

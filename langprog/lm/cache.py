@@ -7,7 +7,6 @@ cache that somebody else can write to runs no code (CVE-2025-69872 is about disk
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import os
 import threading
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from langprog.errors import InputError, LangprogError
-from langprog.lm.codec import completion_from_json, completion_to_json, immutable
+from langprog.lm.codec import completion_from_json, completion_to_json, freeze_completion
 from langprog.lm.keys import request_key
 from langprog.lm.single_flight import SingleFlight
 from langprog.lm.streaming import Completed, Delta, replay_completion, stream_completion
@@ -65,7 +64,7 @@ class MemoryCache:
 
     def put(self, key: str, completion: Completion) -> None:
         """Keep ``completion``; the one used least recently makes room."""
-        completion = immutable(completion)
+        completion = freeze_completion(completion)
         with self._lock:
             self._kept[key] = completion
             if len(self._kept) > self._size:
@@ -106,9 +105,10 @@ class DiskCache:
 
     def _open(self) -> TextStore:
         # Loads diskcache and sqlite, which programs without a disk cache need not.
-        store = importlib.import_module("langprog.lm.text_store")
+        from langprog.lm.text_store import TextStore  # noqa: PLC0415 - imports diskcache, sqlite
+
         try:
-            opened: TextStore = store.TextStore(self.folder, self._size)
+            opened = TextStore(self.folder, self._size)
         except OSError as error:
             raise InputError(
                 f"the cache folder {self.folder} cannot be used ({error}): set LANGPROG_CACHE to "
@@ -145,9 +145,10 @@ class DiskCache:
         Raises:
             InputError: The folder is no cache of langprog's, or cannot be written.
         """
-        store = importlib.import_module("langprog.lm.text_store")
+        from langprog.lm.text_store import size_of  # noqa: PLC0415 - imports diskcache, sqlite
+
         try:
-            size: int | None = store.size_of(self.folder)
+            size = size_of(self.folder)
             return None if size is None else Cleared(self._store().clear(), size)
         except OSError as error:
             raise InputError(
@@ -284,5 +285,5 @@ def usable(completion: Completion, request: Request) -> bool:
 def reused(completion: Completion, request: Request) -> Completion:
     """Return a completion that was paid for earlier, and tell those who would have paid."""
     for ledger in request.payers:
-        ledger.note_cached(completion)
+        ledger.note_cached(completion.spend)
     return replace(completion, cached=True)

@@ -1,4 +1,4 @@
-"""What a model can do, as far as its user or its provider has said."""
+"""What a model supports, as declared by its user or its provider."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from langprog.lm.wrapper import Wrapper
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a model is known to be able to do.
+    """What a model is known to support.
 
     Args:
-        schema: Whether it keeps to a response schema; ``None`` where nobody has said.
+        schema: Whether it honors a response schema; ``None`` if unknown.
     """
 
     schema: bool | None = None
@@ -23,11 +23,11 @@ _UNKNOWN = Capabilities()
 
 
 class Declared(Wrapper):
-    """Says what the model inside can do; a model of your own is wrapped in it by hand.
+    """Declares what the model inside supports; wrap your own model in it.
 
     Args:
         inner: The model.
-        capabilities: What it can do.
+        capabilities: What it supports.
     """
 
     def __init__(self, inner: LanguageModel, capabilities: Capabilities) -> None:
@@ -36,8 +36,8 @@ class Declared(Wrapper):
 
 
 def capabilities_of(model: LanguageModel) -> Capabilities:
-    """Return what has been said about a model, through the wrappers around it."""
-    while isinstance(model, Wrapper):  # on the path of every call, so without layers_of
+    """Return a model's declared capabilities, looking through its wrappers."""
+    while isinstance(model, Wrapper):  # on every call's path, hence not layers_of
         if isinstance(model, Declared):
             return model.capabilities
         model = model.inner

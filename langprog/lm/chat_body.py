@@ -1,7 +1,7 @@
-"""Read the body of a chat completion request, and say which member is wrong.
+"""Parse the body of a chat completion request, naming the member that is wrong.
 
-No member is passed over that could change the answer: what is not known here is handed to the
-model as ``extra``, and a model that cannot do it refuses the request.
+No member that could change the answer is ignored: unknown members go to the model as ``extra``,
+and a model that does not support them rejects the request.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from langprog.lm.chat_messages import BadBody, read_messages
 from langprog.lm.types import OWN_MEMBERS, Request, Sampling, Tool
 
 LARGEST_N = 128
-# Whatever they say, the answer is the same: who asks, what the provider keeps, how fast it is.
+# Members that do not change the answer: who asks, what the provider keeps, how fast it is.
 WITHOUT_EFFECT = frozenset(
     {
         "metadata",
@@ -29,7 +29,7 @@ WITHOUT_EFFECT = frozenset(
         "user",
     }
 )
-# What many clients send all the time, and what it then says is what holds anyway.
+# Defaults that many clients always send.
 NEUTRAL: Mapping[str, Any] = MappingProxyType(
     {
         "frequency_penalty": 0,
@@ -40,16 +40,16 @@ NEUTRAL: Mapping[str, Any] = MappingProxyType(
         "top_logprobs": 0,
     }
 )
-# The answer to these has a form that a completion of ours does not have.
+# These call for a reply format that our completions do not have.
 UNANSWERED = frozenset({"audio", "function_call", "functions", "modalities", "top_logprobs"})
 FORMATS = ("text", "json_object", "json_schema")
 
 
 def read_body(raw: bytes) -> dict[str, Any]:
-    """Read the JSON object.
+    """Parse the JSON object.
 
     Raises:
-        BadBody: There is none, or one of the settings of a stream is wrong.
+        BadBody: It is not a JSON object, or a stream setting is wrong.
     """
     try:
         body = json.loads(raw)
@@ -57,34 +57,34 @@ def read_body(raw: bytes) -> dict[str, Any]:
         raise BadBody("the body is not JSON") from None
     if not isinstance(body, dict):
         raise BadBody("the body must be a JSON object")
-    _typed(body, "stream", bool)
-    _typed(body, "stream_options", dict)
+    _typed_member(body, "stream", bool)
+    _typed_member(body, "stream_options", dict)
     return body
 
 
 def read_request(body: Mapping[str, Any]) -> Request:
-    """Read what is asked.
+    """Return the request that a body describes.
 
     Raises:
-        BadBody: A field is wrong.
+        BadBody: A member is wrong.
     """
-    limit = _whole(body, "max_completion_tokens", 1)
+    limit = _integer_member(body, "max_completion_tokens", 1)
     sampling = Sampling(
-        temperature=_number(body, "temperature", math.inf),
-        max_tokens=_whole(body, "max_tokens", 1) if limit is None else limit,
-        top_p=_number(body, "top_p", 1.0),
+        temperature=_number_member(body, "temperature", math.inf),
+        max_tokens=_integer_member(body, "max_tokens", 1) if limit is None else limit,
+        top_p=_number_member(body, "top_p", 1.0),
         stop=_stops(body.get("stop")),
-        seed=_whole(body, "seed", -math.inf),
-        reasoning_effort=_typed(body, "reasoning_effort", str),
+        seed=_integer_member(body, "seed", -math.inf),
+        reasoning_effort=_typed_member(body, "reasoning_effort", str),
         extra=_extra(body),
     )
-    tools = _tools(_typed(body, "tools", list))
+    tools = _tools(_typed_member(body, "tools", list))
     return Request(
         messages=read_messages(body.get("messages")),
         sampling=sampling,
-        n=_whole(body, "n", 1, LARGEST_N) or 1,
-        response_schema=_schema(_typed(body, "response_format", dict)),
-        logprobs=bool(_typed(body, "logprobs", bool)),
+        n=_integer_member(body, "n", 1, LARGEST_N) or 1,
+        response_schema=_schema(_typed_member(body, "response_format", dict)),
+        logprobs=bool(_typed_member(body, "logprobs", bool)),
         tools=tools,
         tool_choice=_tool_choice(body.get("tool_choice"), tools),
     )
@@ -139,7 +139,7 @@ def _tool_choice(data: Any, tools: tuple[Tool, ...]) -> str | None:
     )
 
 
-def _typed(body: Mapping[str, Any], key: str, kind: type) -> Any:
+def _typed_member(body: Mapping[str, Any], key: str, kind: type) -> Any:
     value = body.get(key)
     if value is not None and not isinstance(value, kind):
         word = {bool: "true or false", str: "a string", list: "a list"}.get(kind, "an object")
@@ -147,7 +147,7 @@ def _typed(body: Mapping[str, Any], key: str, kind: type) -> Any:
     return value
 
 
-def _number(body: Mapping[str, Any], key: str, most: float) -> float | None:
+def _number_member(body: Mapping[str, Any], key: str, most: float) -> float | None:
     value = body.get(key)
     if value is None:
         return None
@@ -162,7 +162,9 @@ def _number(body: Mapping[str, Any], key: str, most: float) -> float | None:
     raise BadBody(f"{key!r} must be a number {bound}", param=key)
 
 
-def _whole(body: Mapping[str, Any], key: str, least: float, most: float = math.inf) -> int | None:
+def _integer_member(
+    body: Mapping[str, Any], key: str, least: float, most: float = math.inf
+) -> int | None:
     value = body.get(key)
     if value is None:
         return None

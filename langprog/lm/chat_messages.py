@@ -1,4 +1,4 @@
-"""Read the messages of a chat completion request, and say which one is wrong."""
+"""Parse the messages of a chat completion request, naming the one that is wrong."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ ROLES: Mapping[str, Role] = MappingProxyType(
         "tool": "tool",
     }
 )
-# The short formats of sounds whose media type is another word.
+# Audio formats whose media type has another name.
 AUDIO_TYPES: Mapping[str, str] = MappingProxyType({"mp3": "audio/mpeg"})
 
 
 class BadBody(LangprogError):
-    """A request that is no chat completion request.
+    """The request is not a valid chat completion request.
 
     Args:
         message: What is wrong.
@@ -54,10 +54,10 @@ class BadBody(LangprogError):
 
 
 def read_messages(data: Any) -> tuple[Message, ...]:
-    """Read the member ``messages``.
+    """Parse the member ``messages``.
 
     Raises:
-        BadBody: One of them is no message, or holds what cannot be handed to a model.
+        BadBody: A message is invalid, or contains something that models do not take.
     """
     if not isinstance(data, list) or not data:
         raise BadBody("'messages' must be a list with at least one message", param="messages")
@@ -71,7 +71,7 @@ def _message(item: Any, place: str) -> Message:
     if role == "tool":
         return Message("tool", (_tool_result(item, place),))
     if item.get("name"):
-        raise BadBody(f"'{place}.name' is not supported here: say it in the content", param=place)
+        raise BadBody(f"'{place}.name' is not supported here: put it in the content", param=place)
     if role == "assistant":
         return Message("assistant", _assistant(item, place))
     return Message(ROLES[role], _content(item.get("content"), place))
@@ -93,7 +93,7 @@ def _assistant(item: Mapping[str, Any], place: str) -> Content:
     if not isinstance(thoughts, str):
         raise BadBody(f"'{place}.reasoning_content' must be a string", param=place)
     content = item.get("content")
-    if content is None:  # only beside tool calls or a refusal may it be left out
+    if content is None:  # may be missing only next to tool calls or a refusal
         content = item.get("refusal") or ("" if calls else None)
     text = _text(content, place)
     if not calls and not thoughts:
@@ -166,7 +166,7 @@ def _image(data: Mapping[str, Any], place: str) -> Image:
 def _audio(data: Mapping[str, Any], place: str) -> Audio:
     kind = data.get("format")
     if not isinstance(kind, str) or not kind.isalnum():
-        raise BadBody(f"'{place}': a sound needs a 'format' such as 'wav'", param=place)
+        raise BadBody(f"'{place}': audio needs a 'format' such as 'wav'", param=place)
     sound = _bytes(data.get("data"), place)
     return Audio(sound, media_type=AUDIO_TYPES.get(kind, f"audio/{kind}"))
 
@@ -177,7 +177,9 @@ def _file(data: Mapping[str, Any], place: str) -> File:
     if not isinstance(name, str):
         raise BadBody(f"'{place}': 'filename' must be a string", param=place)
     if not isinstance(content, str):
-        raise BadBody(f"'{place}': a file needs 'file_data'; no ids are known here", param=place)
+        raise BadBody(
+            f"'{place}': a file needs 'file_data'; file ids are not supported here", param=place
+        )
     if ":" in content[:20]:
         return File(**_source(content, place), name=name)
     kind = mimetypes.guess_type(name)[0] or "application/pdf"
@@ -185,7 +187,7 @@ def _file(data: Mapping[str, Any], place: str) -> File:
 
 
 def _source(address: Any, place: str) -> dict[str, Any]:
-    """Return where the bytes of a part come from, as the arguments of a Media."""
+    """Return a part's URL or bytes, as arguments of a Media."""
     if isinstance(address, str) and address.startswith(("https://", "http://")):
         return {"url": address}
     head, comma, body = address.partition(",") if isinstance(address, str) else ("", "", "")
@@ -202,4 +204,4 @@ def _bytes(text: Any, place: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (ValueError, TypeError):
-        raise BadBody(f"'{place}': the data of a part must be base 64", param=place) from None
+        raise BadBody(f"'{place}': the data of a part must be Base64", param=place) from None

@@ -1,4 +1,4 @@
-"""Completions in the form of an OpenAI-compatible endpoint's replies, whole and in pieces."""
+"""Completions as replies of an OpenAI-compatible endpoint, whole and streamed."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _Piece = TextDelta | ReasoningDelta | ToolCallDelta
 
 
 def completion_body(model: str, completion: Completion) -> dict[str, Any]:
-    """Return a whole reply.
+    """Return a complete reply.
 
     Args:
         model: The model's name, as the client wrote it.
-        completion: What it answered.
+        completion: The model's answer.
 
     Raises:
-        ServerError: The completion was broken off.
+        ServerError: The completion was interrupted.
     """
     choices = [
         {
@@ -72,11 +72,11 @@ class _Sent:
 
 
 class ReplyChunks:
-    """Makes the chunks of a streamed reply out of deltas.
+    """Turns deltas into the chunks of a streamed reply.
 
-    What was sent cannot be taken back. So after :class:`Restarted` nothing is sent until the
-    whole is there: if it goes on from what was sent, the rest follows; else the stream ends with
-    an error.
+    What was sent cannot be taken back. So after :class:`Restarted`, nothing is sent until the
+    completion is there: if it continues what was sent, the rest follows; otherwise the stream
+    ends with an error.
 
     Args:
         model: The model's name, as the client wrote it.
@@ -87,22 +87,22 @@ class ReplyChunks:
         self._frame = _frame(model, "chat.completion.chunk")
         self._usage = usage
         self._choices: dict[int, _Sent] = {}
-        self._holds = False
+        self._paused = False
         self.ended = False
 
     def add(self, delta: Delta) -> Iterator[dict[str, Any]]:
-        """Yield the chunks that a delta adds.
+        """Yield the chunks for a delta.
 
         Raises:
-            ServerError: The completion does not go on from what was sent, or was broken off.
+            ServerError: The completion does not continue what was sent, or was interrupted.
         """
         match delta:
             case Restarted():
-                self._holds = bool(self._choices)
+                self._paused = bool(self._choices)
             case Completed():
                 yield from self._end(delta.completion)
                 self.ended = True
-            case _ if not self._holds:
+            case _ if not self._paused:
                 yield from self._piece(delta)
 
     def _piece(
@@ -140,7 +140,7 @@ class ReplyChunks:
             yield {**self._frame, "choices": [], "usage": _usage(completion)}
 
     def _rest(self, completion: Completion, index: int) -> Iterator[_Piece]:
-        """Yield what is still to be sent of a choice."""
+        """Yield the part of a choice that was not sent yet."""
         sent = self._choices.get(index)
         thoughts, text = _thoughts(completion, index), completion.texts[index]
         more = thoughts if sent is None else _tail("".join(sent.thoughts), thoughts)
@@ -184,8 +184,8 @@ def _tail(sent: str, whole: str) -> str:
 
 def _another_answer() -> ServerError:
     return ServerError(
-        "the model had to be asked again in the middle of its answer, and the new one differs "
-        "from what was sent: ask again"
+        "the request had to be retried in the middle of the answer, and the new answer differs "
+        "from what was already sent: send the request again"
     )
 
 
@@ -201,7 +201,7 @@ def _frame(model: str, kind: str) -> dict[str, Any]:
 def _reason(completion: Completion, index: int) -> str:
     reason = completion.finish_reasons[index] if completion.finish_reasons else "stop"
     if reason == "error":
-        raise ServerError("the model broke its answer off")
+        raise ServerError("the model broke off its answer")
     return "tool_calls" if reason == "stop" and _calls(completion, index) else reason
 
 

@@ -1,4 +1,4 @@
-"""Completions as plain JSON, for caches and journals; nothing is ever pickled."""
+"""Completions as plain JSON, for caches and journals; nothing is pickled."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from langprog.lm.types import Completion, Usage
 VERSION = 2
 
 
-def immutable(completion: Completion) -> Completion:
-    """Return ``completion`` with nothing inside that could be changed from outside."""
+def freeze_completion(completion: Completion) -> Completion:
+    """Return ``completion`` with tuples in place of lists, so that nothing in it can change."""
     logprobs = completion.logprobs
     parts = (
         completion.texts,
@@ -23,7 +23,7 @@ def immutable(completion: Completion) -> Completion:
         *completion.tool_calls,
         *(() if logprobs is None else logprobs),
     )
-    # A model that a user wrote may answer with lists; ours do not, so this is usually all.
+    # Only a user's own model may answer with lists.
     if all(type(part) is tuple for part in parts) and type(logprobs) in (tuple, type(None)):
         return completion
     return replace(
@@ -61,10 +61,10 @@ def completion_to_json(completion: Completion) -> dict[str, Any]:
 
 
 def completion_from_json(data: Mapping[str, Any]) -> Completion:
-    """Rebuild what :func:`completion_to_json` gave, marked as cached.
+    """Return the completion that :func:`completion_to_json` wrote, marked as cached.
 
     Raises:
-        ValueError: The data is not a completion, or of a version that this one does not know.
+        ValueError: The data is not a completion, or has an unknown version.
     """
     try:
         if data["version"] != VERSION:
@@ -73,7 +73,7 @@ def completion_from_json(data: Mapping[str, Any]) -> Completion:
         dollars = data["dollars"]
         texts, reasons = _texts(data["texts"]), _texts(data["finish"])
         if not texts or not isinstance(data["model"], str):
-            raise ValueError("no completion: texts or model are missing")
+            raise ValueError("not a completion: texts or model are missing")
         return Completion(
             texts=texts,
             model=data["model"],
@@ -92,10 +92,10 @@ def completion_from_json(data: Mapping[str, Any]) -> Completion:
             reasoning=_texts(data.get("reasoning", [])),
         )
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ValueError(f"no completion: {error!r}") from None
+        raise ValueError(f"not a completion: {error!r}") from None
 
 
 def _texts(data: Any) -> tuple[str, ...]:
     if not isinstance(data, list) or not all(isinstance(text, str) for text in data):
-        raise TypeError("no list of texts")
+        raise TypeError("not a list of texts")
     return tuple(data)

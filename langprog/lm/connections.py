@@ -1,4 +1,4 @@
-"""How many connections a client may hold open: as many as the process has files for."""
+"""How many connections a client may open: bounded by the process's open-file limit."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from langprog.errors import LangprogWarning
 
 
 def open_files() -> int | None:
-    """Return how many files and sockets this process may have open; ``None`` for no bound."""
+    """Return how many files and sockets this process may open; ``None`` if unlimited."""
     try:
         resource = importlib.import_module("resource")
-    except ImportError:  # Windows, where sockets are not counted
+    except ImportError:  # Windows, where sockets do not count
         return None
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return None if soft == resource.RLIM_INFINITY else int(soft)
 
 
 class ConnectionBound:
-    """Keeps a client from opening more sockets than its process may, and says so where that bites.
+    """Keeps a client from opening more sockets than its process may, with one warning.
 
-    A request that finds no connection free waits for one. Without a bound it would fail, and so
-    would whatever else the process opens.
+    A request waits if no connection is free. Without a bound it would fail, and so would anything
+    else that the process opens.
 
     Args:
         name: The model's name.
-        given: Connections at most, as the user says; ``None`` for three quarters of the files
-            that the process may open, 0 for no bound.
+        given: The user's limit on connections; ``None`` for three quarters of the process's
+            open-file limit, 0 for no limit.
     """
 
     def __init__(self, name: str, given: int | None = None) -> None:
@@ -36,16 +36,16 @@ class ConnectionBound:
         derived = 0 if self._files is None else max(1, self._files * 3 // 4)
         self.most = derived if given is None else given
         self._under_way = 0
-        self._told = self._files is None
+        self._warned = self._files is None
 
     def __enter__(self) -> None:
         self._under_way += 1
-        if self._under_way > self.most and not self._told:
-            self._told = True
+        if self._under_way > self.most and not self._warned:
+            self._warned = True
             warnings.warn(
-                f"{self._name}: more than {self.most} requests are under way, and this process "
-                f"may open {self._files} files: the others wait for a connection (raise the "
-                "limit with ulimit -n, or lower width= or concurrency=)",
+                f"{self._name}: more than {self.most} requests are in flight, and this process "
+                f"may open {self._files} files: the others wait for a connection (raise the limit "
+                "with ulimit -n, or lower width= or concurrency=)",
                 LangprogWarning,
                 stacklevel=2,
             )

@@ -1,6 +1,6 @@
-"""What an endpoint does not take is found out from its refusals, and left out from then on.
+"""The wrapper that learns which settings an endpoint rejects, and drops them from then on.
 
-No list of models says who takes a temperature: the endpoint itself does, once.
+There is no list of models that take a temperature: the endpoint's own answer decides.
 """
 
 from __future__ import annotations
@@ -15,51 +15,51 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from langprog.errors import BadRequestError, LangprogWarning, LMError, TransportError
-from langprog.lm.fallbacks import joined, reseeded, stopped, without
-from langprog.lm.refusals import NAMED, QUIET, Refusal, Setting, holds, refusal_in
+from langprog.lm.fallbacks import cut_at_stop, drop_settings, join_completions, with_own_seed
+from langprog.lm.refusals import NAMED, QUIET, Refusal, Setting, refusal_in, uses_setting
 from langprog.lm.streaming import Delta, Restarted, replay_completion, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request, Sampling
 from langprog.lm.wrapper import Wrapper, layers_of
 
 Learned = Callable[[frozenset[Setting]], None]
 T = TypeVar("T")
-# Answers a request; carefully where a part of it alone may show that it is refused.
+# Answers a request; if careful, one part first, which may show that it is rejected.
 Answer = Callable[[Request, bool], Awaitable[T]]
-# After so many searches that led nowhere an endpoint's vague refusals are the user's errors.
+# After this many fruitless searches, an endpoint's vague rejections count as the user's errors.
 SEARCHES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
-    """A stream whose first delta has come: it is not refused any more."""
+class _Started:
+    """A stream whose first delta has arrived: it was not rejected."""
 
     first: Delta
     rest: AsyncGenerator[Delta, None]
 
 
 class Negotiated(Wrapper):
-    """Asks an endpoint again without an optional setting that it refuses, and remembers that.
+    """Repeats a request without an optional setting that the endpoint rejects, and remembers it.
 
-    It sits inside what retries and caches, and outside of what reserves money: a refusal takes no
-    attempt, and keys are those of what was asked for in the first place. What is left out:
+    It belongs inside retries and caches, and outside budgets: a rejection uses no attempt, and
+    cache keys are those of the original request. What is dropped:
 
     - ``temperature``, ``seed``, ``top_p``, ``stop`` (the text is then cut here),
-      ``reasoning_effort``, ``tool_choice``: with a warning, once, where a user set it.
+      ``reasoning_effort``, ``tool_choice``: with one warning if the user set it.
     - ``logprobs``, ``response_format``, ``stream_options``.
-    - ``n``: completions are asked for one at a time. ``system``: its text goes into the first
-      message of the user. ``max_tokens`` is sent as ``max_completion_tokens``; it is left out
-      only where no budget counts on it.
+    - ``n``: completions are requested one at a time. ``system``: its text moves to the first user
+      message. ``max_tokens`` is sent as ``max_completion_tokens``, and dropped only if no budget
+      relies on it.
 
-    A value that is out of range is the user's error, and so is all else that the endpoint refuses.
-    A setting counts as refused once leaving it out has made a difference; one that is refused
-    only beside something else, in requests with the same settings.
+    A value out of range is the user's error, and so is anything else that the endpoint rejects. A
+    setting counts as rejected once dropping it has helped; a setting that is rejected only in
+    combination is dropped only from requests with the same settings.
 
-    Of many requests at once the first that is refused finds out what is wrong; the others wait
-    for it, so that each of them is refused once and not once for every setting.
+    Among concurrent requests, the first one rejected finds the cause while the others wait, so
+    that each of them is rejected once and not once per setting.
 
     Args:
         inner: The model, without sampling defaults of its own.
-        defaults: Sampling where a request says nothing.
+        defaults: Sampling for what a request leaves open.
     """
 
     def __init__(self, inner: LanguageModel, defaults: Sampling = Sampling()) -> None:
@@ -69,52 +69,52 @@ class Negotiated(Wrapper):
         self._schemas: set[str] = set()
         self._beside: dict[frozenset[str], frozenset[Setting]] = {}
         self._warned: set[Setting] = set()
-        self._vain = 0
+        self._failed_searches = 0
         self._turns: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
         self._lock = threading.Lock()
-        self._told: list[Learned] = []
+        self._listeners: list[Learned] = []
 
     @property
     def defaults(self) -> Sampling:
-        """Sampling used where a request says nothing."""
+        """Sampling for what a request leaves open."""
         return self._defaults
 
     @property
     def refused(self) -> frozenset[Setting]:
-        """The settings that the endpoint is known to refuse."""
+        """The settings that the endpoint is known to reject."""
         return self._refused
 
     def refuse(self, settings: Iterable[Setting]) -> None:
-        """Take it as known that the endpoint refuses these settings."""
+        """Record that the endpoint rejects these settings."""
         with self._lock:
             more = frozenset(settings) - self._refused
             self._refused |= more
-            told = list(self._told)
+            listeners = list(self._listeners)
         if more:
-            for tell in told:
-                tell(self._refused)
+            for notify in listeners:
+                notify(self._refused)
 
-    def tell(self, learned: Learned) -> None:
-        """Call ``learned`` with all refused settings whenever one is found out.
+    def subscribe(self, learned: Learned) -> None:
+        """Call ``learned`` with all rejected settings whenever a new one is found.
 
-        It is then for ``learned`` to say so; nobody is warned.
+        Reporting it is then up to ``learned``; no warning is issued.
         """
         with self._lock:
-            self._told.append(learned)
+            self._listeners.append(learned)
 
-    def tell_no_more(self, learned: Learned) -> None:
-        """Undo :meth:`tell`."""
+    def unsubscribe(self, learned: Learned) -> None:
+        """Undo :meth:`subscribe`."""
         with self._lock:
-            self._told.remove(learned)
+            self._listeners.remove(learned)
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request``.
 
         Raises:
-            BadRequestError: The endpoint refuses what cannot be left out.
+            BadRequestError: The endpoint rejects something that cannot be dropped.
         """
-        whole = request.resolved(self._defaults)
-        if not (self._turns or self._refused):  # nothing was ever refused: the usual case
+        whole = request.with_defaults(self._defaults)
+        if not (self._turns or self._refused):  # nothing was rejected so far: the usual case
             try:
                 return await self.inner.complete(whole)
             except BadRequestError as error:
@@ -122,39 +122,39 @@ class Negotiated(Wrapper):
         else:
             first = None
 
-        async def answer(asked: Request, careful: bool) -> Completion:
-            return await self._ask(asked, whole.n, careful)
+        async def answer(sent: Request, careful: bool) -> Completion:
+            return await self._ask(sent, whole.n, careful)
 
-        completion, asked = await self._settle(whole, answer, first)
-        self._put(whole)  # so that what is left out from now on is said at once
-        return stopped(completion, whole, asked)
+        completion, sent = await self._settle(whole, answer, first)
+        self._adapt(whole)  # warns now about what is dropped from now on
+        return cut_at_stop(completion, whole, sent)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Answer ``request`` piece by piece; raises as ``complete``.
+        """Stream the answer; raises like ``complete``.
 
-        Several completions, and a ``stop`` that the endpoint does not take, come whole.
+        Several completions, or a ``stop`` that the endpoint rejects, come as a whole.
         """
-        whole = request.resolved(self._defaults)
+        whole = request.with_defaults(self._defaults)
 
-        async def begin(asked: Request, careful: bool) -> _Begun:
-            if whole.n > asked.n or whole.sampling.stop != asked.sampling.stop:
-                completion = await self._ask(asked, whole.n, careful)
-                deltas = replay_completion(stopped(completion, whole, asked))
+        async def begin(sent: Request, careful: bool) -> _Started:
+            if whole.n > sent.n or whole.sampling.stop != sent.sampling.stop:
+                completion = await self._ask(sent, whole.n, careful)
+                deltas = replay_completion(cut_at_stop(completion, whole, sent))
             else:
-                deltas = stream_completion(self.inner, asked)
-            return _Begun(await anext(deltas), deltas)
+                deltas = stream_completion(self.inner, sent)
+            return _Started(await anext(deltas), deltas)
 
         while True:
-            begun, asked = await self._settle(whole, begin, streamed=True)
+            begun, sent = await self._settle(whole, begin, streamed=True)
             try:
                 async with aclosing(begun.rest) as rest:
-                    self._put(whole)
+                    self._adapt(whole)
                     yield begun.first
                     async for delta in rest:
                         yield delta
             except BadRequestError as error:
-                # That there are too few completions shows only at the end.
-                refusal = refusal_in(error, asked, streamed=True)
+                # Too few completions show only at the end.
+                refusal = refusal_in(error, sent, streamed=True)
                 if refusal is None or refusal.setting is None:
                     raise
                 self._learn(refusal, whole)
@@ -170,130 +170,130 @@ class Negotiated(Wrapper):
         *,
         streamed: bool = False,
     ) -> tuple[T, Request]:
-        """Return the answer to ``whole``, and as what it was asked for in the end.
+        """Return the answer to ``whole``, and the request that was finally sent.
 
         Args:
-            whole: What is wanted.
+            whole: The original request.
             answer: Answers a request.
-            error: The refusal of ``whole`` as it is, where that was asked already.
-            streamed: Whether a stream is wanted.
+            error: The rejection of ``whole`` itself, if it was already sent.
+            streamed: Whether the caller wants a stream.
         """
-        asked = whole
+        sent = whole
         while True:
             if error is None:
                 turn = self._turns.get(asyncio.get_running_loop())
                 if turn is not None and turn.locked():
-                    async with turn:  # somebody finds out; what is sent now is refused as well
+                    async with turn:  # another request is finding the cause
                         pass
-                asked = self._put(whole)
+                sent = self._adapt(whole)
                 try:
-                    return await answer(asked, False), asked
+                    return await answer(sent, False), sent
                 except BadRequestError as refused:
                     error = refused
-            if refusal_in(error, asked, streamed=streamed) is None:
+            if refusal_in(error, sent, streamed=streamed) is None:
                 raise error
-            async with self._turn():
-                if _same(self._put(whole), asked):
-                    return await self._find_out(whole, asked, error, answer, streamed)
+            async with self._lock_for_loop():
+                if _is_same(self._adapt(whole), sent):
+                    return await self._probe(whole, sent, error, answer, streamed)
             error = None
 
-    def _turn(self) -> asyncio.Lock:
+    def _lock_for_loop(self) -> asyncio.Lock:
         loop = asyncio.get_running_loop()
         with self._lock:
             for other in [other for other in self._turns if other.is_closed()]:
                 del self._turns[other]
             return self._turns.setdefault(loop, asyncio.Lock())
 
-    async def _find_out(
+    async def _probe(
         self,
         whole: Request,
-        asked: Request,
+        sent: Request,
         error: BadRequestError,
         answer: Answer[T],
         streamed: bool,
     ) -> tuple[T, Request]:
         guesses: list[Refusal] = []
         while True:
-            refusal = refusal_in(error, asked, streamed=streamed)
+            refusal = refusal_in(error, sent, streamed=streamed)
             if refusal is None:
                 raise error
             if refusal.setting is None:
-                result = await self._search(whole, asked, error, answer, guesses)
+                result = await self._search(whole, sent, error, answer, guesses)
                 if result is not None:
                     return result
             else:
                 guesses.append(refusal)
-            asked = self._put(whole, guesses)
+            sent = self._adapt(whole, guesses)
             try:
-                answered = await answer(asked, True)
+                answered = await answer(sent, True)
             except BadRequestError as again:
                 if again.said != error.said:
                     self._learn_all(guesses, whole, sure=True)
                 error = again
             except TransportError:
-                raise  # nobody knows what the endpoint thinks of it
+                raise  # says nothing about the setting
             except LMError:
                 self._learn_all(guesses, whole, sure=True)
                 raise
             else:
                 await self._confirm(guesses, whole, answered)
-                return answered, asked
+                return answered, sent
 
     async def _search(
         self,
         whole: Request,
-        asked: Request,
+        sent: Request,
         error: BadRequestError,
         answer: Answer[T],
         guesses: list[Refusal],
     ) -> tuple[T, Request] | None:
-        """Try settings one by one, then more and more of them.
+        """Drop settings one by one, then more and more of them.
 
         Returns:
-            The answer that shows which one it was; ``None`` where it was one of several: what is
-            known then is put to the endpoint again.
+            The answer that shows which setting it was; ``None`` if it was one of several, and the
+            request has to be sent again with what is known now.
         """
-        held = [name for name in NAMED if name in _DOUBTFUL and holds(asked, name)]
+        held = [name for name in NAMED if name in _DOUBTFUL and uses_setting(sent, name)]
         trials = [[name] for name in held] + [held[:many] for many in range(2, len(held) + 1)]
-        for trial in trials if self._vain < SEARCHES else []:
+        for trial in trials if self._failed_searches < SEARCHES else []:
             tried = [*guesses, *map(Refusal, trial)]
-            put = self._put(whole, tried)
+            adapted = self._adapt(whole, tried)
             try:
-                answered = await answer(put, True)
+                answered = await answer(adapted, True)
             except BadRequestError:
                 continue
-            self._vain = 0
+            self._failed_searches = 0
             await self._confirm([*guesses, tried[-1]], whole, answered)
             guesses.clear()
             if len(trial) == 1:
-                return answered, put
-            await _let_go(answered)
+                return answered, adapted
+            await _close_stream(answered)
             return None
-        self._vain += 1
+        self._failed_searches += 1
         raise error
 
-    def _put(self, whole: Request, guesses: Iterable[Refusal] = ()) -> Request:
+    def _adapt(self, whole: Request, guesses: Iterable[Refusal] = ()) -> Request:
         known = beside = frozenset[Setting]()
         if self._beside:
-            beside = self._beside.get(_shape(whole), beside)
-        if not self._told:
+            beside = self._beside.get(_settings_used(whole), beside)
+        if not self._listeners:
             known = self._refused
         self._warn((known | beside) - self._warned, whole)
         known = self._refused | beside
         settings = {*known, *(guess.setting for guess in guesses if guess.setting is not None)}
-        if self._schemas and _written(whole.response_schema) in self._schemas:
+        if self._schemas and _schema_text(whole.response_schema) in self._schemas:
             settings.add("response_format")
-        return without(whole, settings)
+        return drop_settings(whole, settings)
 
-    async def _ask(self, asked: Request, n: int, careful: bool) -> Completion:
-        if asked.n == n:
-            return await self.inner.complete(asked)
-        # Each a request of its own in every budget; a seed would make them all the same.
-        parts = [replace(asked, sampling=reseeded(asked.sampling, place)) for place in range(n)]
+    async def _ask(self, sent: Request, n: int, careful: bool) -> Completion:
+        if sent.n == n:
+            return await self.inner.complete(sent)
+        # Separate requests for every budget; with one seed they would all be the same.
+        parts = [replace(sent, sampling=with_own_seed(sent.sampling, place)) for place in range(n)]
         first = [await self.inner.complete(parts.pop(0))] if careful else []
         tasks = [asyncio.create_task(self.inner.complete(part)) for part in parts]
         try:
-            return joined([*first, *await asyncio.gather(*tasks)])
+            return join_completions([*first, *await asyncio.gather(*tasks)])
         finally:
             for task in tasks:
                 task.cancel()
@@ -302,12 +302,12 @@ class Negotiated(Wrapper):
     async def _confirm(self, guesses: list[Refusal], whole: Request, answered: object) -> None:
         try:
             self._learn_all(guesses, whole)
-        except BaseException:  # of those who are told
-            await _let_go(answered)
+        except BaseException:  # raised by a listener
+            await _close_stream(answered)
             raise
 
     def _learn_all(self, guesses: list[Refusal], whole: Request, *, sure: bool = False) -> None:
-        """Take guesses as true; ``sure``: only what the endpoint said outright."""
+        """Record guesses; ``sure``: only those that the endpoint stated explicitly."""
         for guess in guesses:
             if guess.sure or not sure:
                 self._learn(guess, whole)
@@ -316,9 +316,9 @@ class Negotiated(Wrapper):
         setting = refusal.setting
         assert setting is not None
         if refusal.one_schema:
-            self._schemas.add(_written(whole.response_schema))
+            self._schemas.add(_schema_text(whole.response_schema))
         elif refusal.together:
-            shape = _shape(whole)
+            shape = _settings_used(whole)
             self._beside[shape] = self._beside.get(shape, frozenset()) | {setting}
         else:
             self.refuse({setting})
@@ -326,11 +326,11 @@ class Negotiated(Wrapper):
     def _warn(self, settings: Set[Setting], whole: Request) -> None:
         for setting in sorted(settings - QUIET - whole.optional):
             renamed = setting == "max_tokens" and "max_completion_tokens" not in self._refused
-            if renamed or not holds(whole, setting):
+            if renamed or not uses_setting(whole, setting):
                 continue
             self._warned.add(setting)
             warnings.warn(
-                f"{self.name} does not take {setting}: it is asked without it from now on",
+                f"{self.name} does not accept {setting}: it is left out from now on",
                 LangprogWarning,
                 stacklevel=2,
             )
@@ -344,22 +344,22 @@ _DOUBTFUL: frozenset[str] = frozenset(NAMED) - {
 
 
 def dialect_of(model: LanguageModel) -> Negotiated | None:
-    """Return the layer of a model that knows its endpoint's dialect, if it has one."""
+    """Return the wrapper in a model that knows its endpoint's dialect, if any."""
     return next((layer for layer in layers_of(model) if isinstance(layer, Negotiated)), None)
 
 
-async def _let_go(answered: object) -> None:
-    if isinstance(answered, _Begun):
+async def _close_stream(answered: object) -> None:
+    if isinstance(answered, _Started):
         await answered.rest.aclose()
 
 
-def _shape(request: Request) -> frozenset[str]:
-    """Return what a request makes use of, whatever its values are."""
+def _settings_used(request: Request) -> frozenset[str]:
+    """Return the settings that a request uses, whatever their values."""
     tools = {"tools"} if request.tools else set()
-    return frozenset({*(name for name in NAMED if holds(request, name)), *tools})
+    return frozenset({*(name for name in NAMED if uses_setting(request, name)), *tools})
 
 
-def _same(left: Request, right: Request) -> bool:
+def _is_same(left: Request, right: Request) -> bool:
     return (left, left.token_limit, left.stream_usage) == (
         right,
         right.token_limit,
@@ -367,5 +367,5 @@ def _same(left: Request, right: Request) -> bool:
     )
 
 
-def _written(schema: Mapping[str, Any] | None) -> str:
+def _schema_text(schema: Mapping[str, Any] | None) -> str:
     return json.dumps(schema, default=dict)

@@ -1,4 +1,4 @@
-"""A request without what an endpoint does not take, and its completion as if it had taken it."""
+"""Requests without settings that an endpoint rejects, and completions that make up for them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from langprog.lm.refusals import Setting
 from langprog.lm.types import Completion, Message, Request, Sampling, Usage
 
 
-def without(request: Request, settings: Set[Setting]) -> Request:
-    """Return ``request`` as it is put to an endpoint that refuses ``settings``."""
+def drop_settings(request: Request, settings: Set[Setting]) -> Request:
+    """Return ``request`` for an endpoint that rejects ``settings``."""
     if not settings:
         return request
     sampling = request.sampling
@@ -30,7 +30,7 @@ def without(request: Request, settings: Set[Setting]) -> Request:
     messages = request.messages
     return replace(
         request,
-        messages=without_system(messages) if "system" in settings else messages,
+        messages=merge_system(messages) if "system" in settings else messages,
         sampling=sampling,
         n=1 if "n" in settings else request.n,
         response_schema=None if "response_format" in settings else request.response_schema,
@@ -41,8 +41,8 @@ def without(request: Request, settings: Set[Setting]) -> Request:
     )
 
 
-def without_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Return a prompt with the system's text at the head of the user's first message."""
+def merge_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return a prompt with the system text at the start of the first user message."""
     system = "\n\n".join(message.text for message in messages if message.role == "system")
     others = [message for message in messages if message.role != "system"]
     if not system and others:
@@ -59,8 +59,8 @@ def without_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return (Message("user", system), *others)
 
 
-def joined(completions: list[Completion]) -> Completion:
-    """Return several completions of one text each as one of several texts."""
+def join_completions(completions: list[Completion]) -> Completion:
+    """Return completions with one text each as one completion with several texts."""
     first = completions[0]
     dollars = [completion.dollars for completion in completions]
     logprobs = [completion.logprobs for completion in completions]
@@ -79,15 +79,15 @@ def joined(completions: list[Completion]) -> Completion:
     )
 
 
-def reseeded(sampling: Sampling, place: int) -> Sampling:
-    """Return the sampling of one of several draws: a seed would make them all the same."""
+def with_own_seed(sampling: Sampling, place: int) -> Sampling:
+    """Return the sampling of one of several samples, which the same seed would make equal."""
     return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + place)
 
 
-def stopped(completion: Completion, whole: Request, asked: Request) -> Completion:
-    """Cut texts where the endpoint would have stopped, had it taken ``stop``."""
+def cut_at_stop(completion: Completion, whole: Request, sent: Request) -> Completion:
+    """Cut texts where the endpoint would have stopped if it supported ``stop``."""
     stops = [stop for stop in whole.sampling.stop if stop]
-    if asked.sampling.stop == whole.sampling.stop or not stops:
+    if sent.sampling.stop == whole.sampling.stop or not stops:
         return completion
     reasons = list(completion.finish_reasons or ("stop",) * len(completion.texts))
     texts = []
@@ -98,5 +98,5 @@ def stopped(completion: Completion, whole: Request, asked: Request) -> Completio
             reasons[place] = "stop"
     if tuple(texts) == completion.texts:
         return completion
-    # Which log-probabilities belong to what is left, nobody knows.
+    # It is unknown which log-probabilities belong to the rest.
     return replace(completion, texts=tuple(texts), finish_reasons=tuple(reasons), logprobs=None)

@@ -1,4 +1,4 @@
-"""Why a completion ended: the words of many endpoints, and the few that we use."""
+"""Why a completion ended: the values of many endpoints, mapped to our five."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _KNOWN: Mapping[str, FinishReason] = MappingProxyType(
         "language": "content_filter",
         "spii": "content_filter",
         "error_toxic": "content_filter",
-        # What ended of these is not known to be whole.
+        # Not known to be complete.
         "other": "error",
         "pause_turn": "error",
         "too_many_tool_calls": "error",
@@ -55,10 +55,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], FinishReason], ...] = (
 
 
 def finish_reason_of(word: object) -> FinishReason:
-    """Return which of the five reasons an endpoint's word stands for.
+    """Return our finish reason for an endpoint's value.
 
     Args:
-        word: What the endpoint says, in any case; ``None`` where it says nothing.
+        word: The endpoint's value, in any case; ``None`` if it gave none.
     """
     if isinstance(word, str) and word in FINISH_REASONS:
         return word  # type: ignore[return-value]  # it is one of them

@@ -1,4 +1,4 @@
-"""The bodies of HTTP replies, read under a bound that holds for what they unpack to."""
+"""Reading the bodies of HTTP replies, with a limit on their decompressed size."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import aiohttp
 
-# No completion of any model comes near; what is larger would only fill the memory.
+# Far above any model's completion; anything larger would only fill memory.
 LARGEST_REPLY = 32 * 2**20
-# What an error says stands at its beginning.
+# An error's message is at its beginning.
 LARGEST_ERROR = 2**20
 _PIECE = 2**16
 _GZIP = b"\x1f\x8b"
 
 
 class ReplyTooLarge(Exception):
-    """A body is larger than its bound, or is not packed as it says; the text is for people."""
+    """A body exceeds its limit or is not compressed as declared; the message is for users."""
 
 
 async def read_whole(response: aiohttp.ClientResponse, most: int) -> bytes:
-    """Return a body, unpacked.
+    """Return a decompressed body.
 
     Args:
-        response: The reply; made by a session that does not unpack by itself.
-        most: Bytes of the unpacked body at most.
+        response: The reply, from a session without automatic decompression.
+        most: Maximum size of the decompressed body in bytes.
 
     Raises:
-        ReplyTooLarge: It is larger, or broken.
+        ReplyTooLarge: It is larger, or damaged.
     """
     if response.content_length is not None and response.content_length > most:
         raise ReplyTooLarge(f"the reply is larger than {most // 2**20} MB")
     if "Content-Encoding" in response.headers:
         pieces = [piece async for piece in _pieces(response, most)]
     else:
-        pieces = await _unpacked_pieces(response, most)
+        pieces = await _read_pieces(response, most)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-async def _unpacked_pieces(response: aiohttp.ClientResponse, most: int) -> list[bytes]:
-    # As _pieces, without its two generators: most replies are small and come as they are.
+async def _read_pieces(response: aiohttp.ClientResponse, most: int) -> list[bytes]:
+    # Like _pieces without its generators: most replies are small and not compressed.
     pieces, size = [], 0
     while piece := await response.content.readany():
         size += len(piece)
@@ -53,7 +53,7 @@ async def _unpacked_pieces(response: aiohttp.ClientResponse, most: int) -> list[
 
 
 async def read_start(response: aiohttp.ClientResponse, most: int) -> bytes:
-    """Return the beginning of a body, unpacked: about ``most`` bytes, whatever follows."""
+    """Return the start of a decompressed body: about ``most`` bytes."""
     import aiohttp  # noqa: PLC0415 - a quarter of a second that embedded models do not need
 
     pieces: list[bytes] = []
@@ -64,10 +64,10 @@ async def read_start(response: aiohttp.ClientResponse, most: int) -> bytes:
 
 
 async def read_lines(response: aiohttp.ClientResponse, most: int) -> AsyncIterator[bytes]:
-    """Yield the lines of a body as they come, without their ends; arguments as above.
+    """Yield the lines of a body as they arrive, without line ends; arguments as above.
 
     Raises:
-        ReplyTooLarge: The body is larger, or broken.
+        ReplyTooLarge: The body is larger, or damaged.
     """
     begun: list[bytes] = []
     async for piece in _pieces(response, most):
@@ -84,8 +84,8 @@ async def read_lines(response: aiohttp.ClientResponse, most: int) -> AsyncIterat
 async def _pieces(response: aiohttp.ClientResponse, most: int) -> AsyncIterator[bytes]:
     packed = response.headers.get("Content-Encoding", "identity").strip().lower()
     if packed not in ("identity", "", "gzip", "x-gzip", "deflate"):
-        raise ReplyTooLarge(f"the reply is packed in a way that was not asked for ({packed:.20})")
-    unpack = None if packed in ("identity", "") else _Unpacking()
+        raise ReplyTooLarge(f"the reply has a compression that was not requested ({packed:.20})")
+    unpack = None if packed in ("identity", "") else _Decompressor()
     size = 0
     async for data in response.content.iter_any():
         for piece in (data,) if unpack is None else unpack.add(data):
@@ -94,37 +94,37 @@ async def _pieces(response: aiohttp.ClientResponse, most: int) -> AsyncIterator[
                 raise ReplyTooLarge(f"the reply is larger than {most // 2**20} MB")
             if piece:
                 yield piece
-    if unpack is not None and not unpack.ended:
-        raise ReplyTooLarge("the packed reply was cut off")
+    if unpack is not None and not unpack.is_complete:
+        raise ReplyTooLarge("the compressed reply was cut off")
 
 
-class _Unpacking:
-    """Unpacks what comes in, a small piece at a time."""
+class _Decompressor:
+    """Decompresses data as it arrives, a small piece at a time."""
 
     def __init__(self) -> None:
         self._stream: zlib._Decompress | None = None
 
     @property
-    def ended(self) -> bool:
-        """Whether the packed data is whole; nothing at all is, too."""
+    def is_complete(self) -> bool:
+        """Whether the compressed data is complete; no data counts as complete."""
         return self._stream is None or self._stream.eof
 
     def add(self, data: bytes) -> Iterator[bytes]:
         try:
             while data:
                 if self._stream is None:
-                    self._stream = zlib.decompressobj(_window(data))
+                    self._stream = zlib.decompressobj(_window_bits(data))
                 elif self._stream.eof:
                     if not data.startswith(_GZIP):
                         return  # padding
-                    self._stream = zlib.decompressobj(_window(data))  # several stand in a row
+                    self._stream = zlib.decompressobj(_window_bits(data))  # another member follows
                 yield self._stream.decompress(data, _PIECE)
                 data = self._stream.unconsumed_tail or self._stream.unused_data
         except zlib.error:
-            raise ReplyTooLarge("the reply cannot be unpacked") from None
+            raise ReplyTooLarge("the reply cannot be decompressed") from None
 
 
-def _window(data: bytes) -> int:
-    # Some servers leave the frame out that "deflate" stands for.
+def _window_bits(data: bytes) -> int:
+    # Some servers send "deflate" without the zlib header.
     framed = data.startswith(_GZIP[:1]) or data[0] & 15 == zlib.DEFLATED
     return zlib.MAX_WBITS | 32 if framed else -zlib.MAX_WBITS

@@ -1,4 +1,4 @@
-"""The key of a request: equal keys mean that the very same thing is asked in the same place."""
+"""Cache keys: equal keys mean the same request to the same endpoint."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ VERSION = 2
 def request_key(model: LanguageModel, request: Request) -> str:
     """Return the SHA-256 over endpoint, model, settings and the full prompt.
 
-    It is the key of what was asked, whatever of it the endpoint's dialect makes us leave out: two
-    draws of one prompt stay two where the endpoint takes no seed.
+    The key is that of the original request, whatever the endpoint's dialect drops from it: two
+    samples of one prompt have two keys even if the endpoint ignores seeds.
 
     Args:
-        model: Who is asked; its endpoint and name count, so two servers never share an answer.
-        request: What is asked; its ledgers and headers do not count.
+        model: The model; its endpoint and name count, so two servers never share an answer.
+        request: The request; its ledgers and headers do not count.
     """
     asked = [
         VERSION,
@@ -34,14 +34,14 @@ def request_key(model: LanguageModel, request: Request) -> str:
         request.tool_choice,
         [[message.role, identity_of(message.content)] for message in request.messages],
     ]
-    # A schema's order counts: it is the order in which its fields are written.
+    # The order of a schema counts: it is the order in which fields are generated.
     text = json.dumps(asked, separators=(",", ":"), ensure_ascii=True, default=dict)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _settings(sampling: Sampling) -> list[Any]:
     extra = sampling.extra or {}
-    # 0 and 0.0 ask for the same.
+    # 0 and 0.0 are the same setting.
     temperature, top_p = (
         None if value is None else float(value) for value in (sampling.temperature, sampling.top_p)
     )

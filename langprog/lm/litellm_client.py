@@ -1,4 +1,4 @@
-"""Every other provider, through litellm."""
+"""The client for all other providers, through litellm."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from langprog.errors import (
     TransportError,
 )
 from langprog.lm.openai_body import body_of, messages_of
-from langprog.lm.openai_errors import SHORTEST_SECRET, error_of, retry_after, said_in
+from langprog.lm.openai_errors import SHORTEST_SECRET, error_line, error_of, retry_after
 from langprog.lm.openai_reply import MISSHAPEN, read_completion
 from langprog.lm.openai_stream import Assembly
 from langprog.lm.parts import Reasoning
 from langprog.lm.streaming import Completed, Delta, replay_completion
 from langprog.lm.types import Completion, Message, Request, Sampling
 
-# litellm's exceptions by name, the more special ones first: some derive from others.
+# litellm's exceptions by name, subclasses before their bases.
 ERRORS: tuple[tuple[str, type[LMError]], ...] = (
     ("ContextWindowExceededError", ContextWindowError),
     ("ContentPolicyViolationError", ContentFilterError),
@@ -59,7 +59,7 @@ SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIALS")
 SECRET = re.compile(r"\b(?:sk|gsk|xai|key|AIza|hf|Bearer)[-_ :=]*[\w.\-]{12,}", re.IGNORECASE)
 
 
-# Members of the body that litellm takes as its own arguments and puts in each provider's terms.
+# Body members that litellm takes as arguments and translates for each provider.
 MEMBERS = frozenset(
     {
         "audio",
@@ -80,7 +80,7 @@ MEMBERS = frozenset(
         "web_search_options",
     }
 )
-# litellm puts what else it is given into their bodies; into those of others through extra_body.
+# For these, litellm adds unknown arguments to the body; for others it needs extra_body.
 TAKING_ARGUMENTS = frozenset({"anthropic"})
 UNREACHED = frozenset(
     {"ClientConnectorError", "ConnectError", "ConnectionRefusedError", "gaierror"}
@@ -88,15 +88,15 @@ UNREACHED = frozenset(
 
 
 class LiteLLM:
-    """A model that litellm reaches; litellm is imported when the first request is sent.
+    """A model reached through litellm, which is imported with the first request.
 
     Args:
         name: ``provider/model`` as litellm knows it.
-        defaults: Sampling where a request says nothing.
+        defaults: Sampling for what a request leaves open.
         timeout: Seconds for a whole call.
-        api_key: The provider's key; litellm takes it from the environment if left out.
-        api_version: As Azure wants it.
-        headers: Further HTTP headers of every call; never stored.
+        api_key: The provider's key; by default litellm reads it from the environment.
+        api_version: As Azure requires it.
+        headers: Additional HTTP headers of every call; never stored.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class LiteLLM:
 
     async def _library(self) -> Any:
         if self._loaded is None:
-            # Takes seconds, which the other tasks of the event loop need not wait.
+            # Takes seconds; in a thread, so that the event loop's other tasks go on.
             self._loaded = await asyncio.to_thread(_load, self.name)
         return self._loaded
 
@@ -128,20 +128,20 @@ class LiteLLM:
         """Answer ``request``.
 
         Raises:
-            LMError: litellm's own errors, told apart in our terms.
-            ModelError: litellm is not installed, or keeps a member of ``extra`` to itself.
+            LMError: Translated from litellm's errors.
+            ModelError: litellm is not installed, or reserves a member of ``extra``.
         """
         litellm = await self._library()
         arguments = self._arguments(request)
         started = time.perf_counter()
-        with self._translated(litellm):
+        with self._translate_errors(litellm):
             reply = await litellm.acompletion(**arguments)
         return read_completion(_json(reply), request, self.name, time.perf_counter() - started)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Answer ``request`` piece by piece; the whole comes last. Raises as ``complete``.
+        """Stream the answer; the completion comes last. Raises like ``complete``.
 
-        Several completions come whole: litellm loses the ends of all but the first one.
+        Several completions come as a whole: litellm loses the ends of all but the first.
         """
         if request.n > 1:
             async for delta in replay_completion(await self.complete(request)):
@@ -153,21 +153,21 @@ class LiteLLM:
             arguments["stream_options"] = {"include_usage": True}
         started = time.perf_counter()
         assembly = Assembly(request, self.name)
-        with self._translated(litellm):
+        with self._translate_errors(litellm):
             chunks = await litellm.acompletion(**arguments)
         try:
-            with self._translated(litellm):
+            with self._translate_errors(litellm):
                 async for chunk in chunks:
                     for delta in assembly.add(_json(chunk)):
                         yield delta
         except TransportError as error:
-            error.charge = "everything"  # it had begun to answer
+            error.charge = "everything"  # the answer had begun
             raise
         finally:
             close = getattr(chunks, "aclose", None)
             if close is not None:
                 await close()
-        if not assembly.ended:
+        if not assembly.has_ended:
             raise ServerError(
                 f"{self.name}: the stream ended early", model=self.name, charge="everything"
             )
@@ -180,8 +180,8 @@ class LiteLLM:
             "model": self.name,
             "messages": [part for message in request.messages for part in _messages(message)],
             "timeout": self._timeout,
-            # Each request is sent once and with all that was asked for: what sends it again, and
-            # what leaves out a setting, counts it and says so.
+            # Send each request once, with all its settings: retries and dropped settings are
+            # handled by our own wrappers, which count and report them.
             "num_retries": 0,
             "max_retries": 0,
             "drop_params": False,
@@ -203,55 +203,55 @@ class LiteLLM:
         return {**arguments, **extra}
 
     def _check(self, extra: Mapping[str, Any]) -> None:
-        # An argument of litellm's could send prompt and key to another host.
+        # Some of litellm's arguments could send prompt and key to another host.
         kept = set(importlib.import_module("litellm.types.utils").all_litellm_params)
         kept |= set(inspect.signature(self._loaded.acompletion).parameters)
         for name in extra:
             if name in kept or name.startswith("_"):
                 raise ModelError(
-                    f"{self.name}: litellm keeps {name!r} to itself, so it cannot be sent with "
-                    "extra: leave it out"
+                    f"{self.name}: litellm uses {name!r} itself, so it cannot be sent with extra: "
+                    "leave it out"
                 )
 
     @contextmanager
-    def _translated(self, litellm: Any) -> Iterator[None]:
-        """Raise litellm's errors in our terms."""
+    def _translate_errors(self, litellm: Any) -> Iterator[None]:
+        """Raise our errors in place of litellm's."""
         named = ((getattr(litellm, name, None), ours) for name, ours in ERRORS)
         known = tuple((theirs, ours) for theirs, ours in named if theirs is not None)
         try:
             yield
         except tuple(theirs for theirs, _ in known) as error:
             ours = next(ours for theirs, ours in known if isinstance(error, theirs))
-            raise self._ours(error, ours) from None
+            raise self._to_lm_error(error, ours) from None
         except builtins.TimeoutError:
             raise TimeoutError(
                 f"{self.name}: no answer in {self._timeout:g} s", model=self.name
             ) from None
 
-    def _ours(self, error: Exception, ours: type[LMError]) -> LMError:
-        line = said_in(self._hidden(str(error)))
+    def _to_lm_error(self, error: Exception, ours: type[LMError]) -> LMError:
+        line = error_line(self._redact(str(error)))
         message = f"{self.name}: {type(error).__name__} from litellm: {line}"
-        headers, body = _headers(error), self._hidden(_body(error))
+        headers, body = _headers(error), self._redact(_body(error))
         if ours in (BadRequestError, RateLimitError):
-            # litellm is not always right about what an endpoint's text means.
+            # litellm does not always classify an endpoint's text correctly.
             status = 400 if ours is BadRequestError else 429
             read = error_of(status, headers, body, self.name)
             ours = type(read)
             if isinstance(read, BadRequestError):
-                params = _unsupported(body) or read.params
+                params = _unsupported_settings(body) or read.params
                 said = f"{message}\n{read.said}".casefold()
                 return BadRequestError(message, model=self.name, said=said, params=params)
         if not issubclass(ours, TransportError):
             return ours(message, model=self.name)
         wait = retry_after(headers)
-        if issubclass(ours, (ConnectError, ServerError)) and _unreached(error):
+        if issubclass(ours, (ConnectError, ServerError)) and _failed_to_connect(error):
             return ConnectError(message, model=self.name, charge="nothing")
-        # What litellm calls a failed connection may be a reply that it could not read.
+        # litellm also reports unreadable replies as failed connections.
         charge: Charge | None = "everything" if ours is ConnectError else None
         return ours(message, model=self.name, retry_after=wait, charge=charge)
 
-    def _hidden(self, text: str) -> str:
-        """Take out what may be a key: some errors quote it, also one from the environment."""
+    def _redact(self, text: str) -> str:
+        """Mask what may be a key, also one from the environment: some errors quote it."""
         if self._key:
             text = text.replace(self._key, "***")
         for value in self._headers.values():
@@ -263,11 +263,11 @@ class LiteLLM:
         return SECRET.sub("***", text)
 
     async def aclose(self) -> None:
-        """Do nothing: litellm keeps its own connections."""
+        """Do nothing: litellm manages its own connections."""
 
 
 def _load(name: str) -> Any:
-    # litellm would fetch its price list over the network when it is imported; ours is its own.
+    # Otherwise litellm fetches a price list over the network on import.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     try:
         litellm = importlib.import_module("litellm")
@@ -276,12 +276,12 @@ def _load(name: str) -> Any:
             f"{name} is reached through litellm, which is not installed: "
             "pip install 'langprog[litellm]', or pass base_url= for an OpenAI-compatible endpoint"
         ) from None
-    vars(litellm)["suppress_debug_info"] = True  # it prints advice to standard output
+    vars(litellm)["suppress_debug_info"] = True  # or it prints advice to standard output
     return litellm
 
 
 def _json(reply: Any) -> str:
-    """Return a reply or a chunk as its JSON text; an empty one where it is none."""
+    """Return the JSON text of a reply or chunk; empty if it is invalid."""
     try:
         return json.dumps(reply.model_dump(warnings=False), default=str)
     except MISSHAPEN:
@@ -289,7 +289,7 @@ def _json(reply: Any) -> str:
 
 
 def _messages(message: Message) -> list[dict[str, Any]]:
-    """Return a message in OpenAI's form, with what litellm has its own names for."""
+    """Return a message in OpenAI's format, with litellm's own names where they differ."""
     messages = messages_of((message,))
     for said in messages:
         parts = said["content"]
@@ -309,7 +309,7 @@ def _messages(message: Message) -> list[dict[str, Any]]:
 
 
 def _body(error: Exception) -> str:
-    """Return what an endpoint said, as JSON where it is known: litellm puts words around it."""
+    """Return the endpoint's error body, as JSON if possible, without litellm's own words."""
     text, body = str(error), getattr(error, "body", None)
     if isinstance(body, Mapping):
         return json.dumps({"error": dict(body)}, default=str)
@@ -321,14 +321,14 @@ def _body(error: Exception) -> str:
     return inside
 
 
-def _unsupported(said: str) -> tuple[str, ...]:
-    """Return the settings that litellm itself says a provider does not have."""
+def _unsupported_settings(said: str) -> tuple[str, ...]:
+    """Return the settings that litellm itself reports as unsupported."""
     listed = re.search(r"does not support parameters: ?\[([^\]]{0,2000})\]", said)
     return tuple(re.findall(r"['\"](\w{1,80})['\"]", listed[1])) if listed else ()
 
 
-def _unreached(error: BaseException) -> bool:
-    """Return whether there was no connection at all, so that nothing was sent."""
+def _failed_to_connect(error: BaseException) -> bool:
+    """Return whether no connection was made, so that nothing was sent."""
     cause: BaseException | None = error
     for _ in range(12):
         if cause is None:

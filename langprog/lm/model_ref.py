@@ -1,4 +1,4 @@
-"""A model as a program holds it: a name, bound to the very object that was handed over."""
+"""References to models, as programs hold them: a name, bound to the object that was passed."""
 
 from __future__ import annotations
 
@@ -22,24 +22,23 @@ IN_PROCESS = "in-process"
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:
-    """A model that a program was handed: which one, where, with which defaults.
+    """A reference to a model: its name, its endpoint and its defaults.
 
-    Two of them are equal where name, endpoint and defaults are. Copies keep the object, a pickle
-    leaves it behind: what comes out of one is looked up by its name, as in an artifact.
+    References are equal if name, endpoint and defaults are. Copies keep the model object, pickles
+    do not: an unpickled reference is looked up by name, as in an artifact.
 
     Args:
         name: ``provider/model``.
-        endpoint: Where it answers (a URL without secrets, or ``in-process``); ``None`` where that
-            is not known.
+        endpoint: Its endpoint (a URL without secrets, or ``in-process``); ``None`` if unknown.
         sampling: The model's own defaults.
-        price: Dollars per million tokens; ``None`` where it is not known.
-        lm: The object that is asked; ``None`` where only its name is known.
-        schema: Whether an artifact or a compile found that it keeps to a response schema.
-        refused: Settings that an artifact says its endpoint refuses. Both are only kept for the
-            next artifact: what is asked without an object finds them out itself.
+        price: Dollars per million tokens; ``None`` if unknown.
+        lm: The model object; ``None`` if only the name is known.
+        schema: Whether an artifact or a compile found that it honors a response schema.
+        refused: Settings that its endpoint rejects according to an artifact. Like ``schema``, it
+            is kept only for the next artifact: calls find this out themselves.
 
     Raises:
-        ModelError: The name is not a text, or empty; or the object is not a language model.
+        ModelError: The name is not a non-empty text, or the object is not a language model.
     """
 
     name: str
@@ -53,17 +52,17 @@ class ModelRef:
     def __post_init__(self) -> None:
         _check_name(self.name)
         if self.lm is not None:
-            checked_lm(self.lm, "lm=")
+            check_lm(self.lm, "lm=")
 
     @classmethod
     def of(cls, lm: LanguageModel) -> ModelRef:
-        """Return a reference to this very object.
+        """Return a reference to this object.
 
         Raises:
-            ModelError: It lacks something that a language model has.
+            ModelError: It is not a complete language model.
         """
-        checked_lm(lm)
-        # A model of lp.LM has its price, or none; of others only a list may know one.
+        check_lm(lm)
+        # Models of lp.LM carry their price or none; for others only a price list may know it.
         priced = any(isinstance(layer, Priced) for layer in layers_of(lm))
         listed = not priced and lm.endpoint != IN_PROCESS
         price = price_of(lm.name) if listed else price_in(lm)
@@ -76,29 +75,29 @@ class ModelRef:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        told = self.schema, self.refused
-        return type(self), (self.name, self.endpoint, self.sampling, self.price, None, *told)
+        values = (self.name, self.endpoint, self.sampling, self.price, None)
+        return type(self), (*values, self.schema, self.refused)
 
     def __str__(self) -> str:
         return self.name
 
 
 def model_from(value: object, place: str = "model=") -> str | ModelRef:
-    """Return a model as a program holds it: a name stays a name, an object is bound.
+    """Return a model as programs hold it: a name stays a name, an object becomes a ModelRef.
 
     Args:
         value: A name, a ModelRef or a language model.
-        place: Where it was handed over, for the message.
+        place: Where it was passed, for the error message.
 
     Raises:
-        ModelError: It is none of them, or a language model that lacks something.
+        ModelError: It is something else, or an incomplete language model.
     """
     if isinstance(value, ModelRef):
         return value
     if isinstance(value, str):
         _check_name(value, place)
         return value
-    return ModelRef.of(checked_lm(value, place))
+    return ModelRef.of(check_lm(value, place))
 
 
 def model_name(model: str | ModelRef | LanguageModel | None) -> str | None:
@@ -106,44 +105,43 @@ def model_name(model: str | ModelRef | LanguageModel | None) -> str | None:
     return model if model is None or isinstance(model, str) else model.name
 
 
-def checked_lm(value: object, place: str = "model=") -> LanguageModel:
-    """Return a language model that was handed over, checked before anything is asked.
+def check_lm(value: object, place: str = "model=") -> LanguageModel:
+    """Return ``value`` if it is a complete language model.
 
     Raises:
-        ModelError: It lacks something, or is not a language model at all.
+        ModelError: It is not.
     """
     if isinstance(value, type):
         raise ModelError(
-            f"{place} is the class {value.__name__}: hand over an instance of it, "
-            f"{value.__name__}(...)"
+            f"{place} is the class {value.__name__}: pass an instance, {value.__name__}(...)"
         )
     lacking = [words for name, there, words in _NEEDED if not there(getattr(value, name, None))]
     if not lacking:
-        return value  # type: ignore[return-value]  # everything of a LanguageModel was just seen
+        return value  # type: ignore[return-value]  # all members of a LanguageModel are there
     kind = type(value).__name__
     if len(lacking) == len(_NEEDED):
         raise ModelError(
-            f"{place} is a {kind}: give a name such as 'openai/gpt-4.1-mini', or a model such as "
+            f"{place} is a {kind}: pass a name such as 'openai/gpt-4.1-mini', or a model such as "
             "lp.LM('openai/gpt-4.1-mini')"
         )
     raise ModelError(
-        f"{place} is a {kind}, which is not a language model yet, for it lacks "
-        f"{', '.join(lacking)}: derive it from langprog.lm.Wrapper, which has all of it from the "
-        "model inside, or write what is lacking"
+        f"{place} is a {kind}, which is not a complete language model: it lacks "
+        f"{', '.join(lacking)}; derive it from langprog.lm.Wrapper, which has all of them, or "
+        "add what is missing"
     )
 
 
 def same_model(first: LanguageModel, second: LanguageModel, *, defaults: bool = True) -> bool:
-    """Return whether two objects stand for one model: the same place, price and defaults.
+    """Return whether two objects are the same model: same endpoint, price and defaults.
 
     Args:
         first: A model.
         second: A model.
-        defaults: Whether their own sampling counts.
+        defaults: Whether to compare their default sampling.
     """
     if first is second:
         return True
-    # Of an object of a user's own only the object itself says which model it is.
+    # Two objects of a user's own class may differ in ways that we cannot see.
     return (
         (first.name, first.endpoint) == (second.name, second.endpoint)
         and _is_known_by_place(first)
@@ -154,7 +152,7 @@ def same_model(first: LanguageModel, second: LanguageModel, *, defaults: bool = 
 
 
 def public_address(endpoint: str) -> str:
-    """Return an endpoint without user, password and query."""
+    """Return an endpoint without user name, password and query."""
     if "://" not in endpoint:
         return endpoint.rpartition("@")[2]
     try:
@@ -192,10 +190,10 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-# What a language model has, how to see that it is there, and what it is called in a message.
+# The members of a language model: name, check, and description for error messages.
 _NEEDED: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("name", _is_text, "name (a text)"),
-    ("endpoint", _is_text, f"endpoint (a text: where it answers, or {IN_PROCESS!r})"),
+    ("endpoint", _is_text, f"endpoint (a text: its URL, or {IN_PROCESS!r})"),
     ("defaults", lambda value: isinstance(value, Sampling), "defaults (an lp.Sampling)"),
     ("complete", _is_async, "async complete(request)"),
     ("aclose", _is_async, "async aclose()"),

@@ -11,11 +11,11 @@ from langprog.lm.types import Message, Request, Sampling
 
 
 def body_of(request: Request, sampling: Sampling) -> dict[str, Any]:
-    """Return the members of the body, but for the model's name.
+    """Return the members of the body, without the model's name.
 
     Args:
-        request: What is asked.
-        sampling: How it is drawn, the model's defaults and ``extra`` included.
+        request: The request.
+        sampling: Its sampling, including the model's defaults and ``extra``.
     """
     body: dict[str, Any] = {"messages": messages_of(request.messages)}
     settings = {
@@ -62,22 +62,22 @@ def _tool_choice(choice: str) -> str | dict[str, Any]:
 
 def messages_of(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
     """Return a prompt as the ``messages`` of a body."""
-    found: list[dict[str, Any]] = []
+    converted: list[dict[str, Any]] = []
     for message in messages:
         if isinstance(message.content, str):
-            found.append({"role": message.role, "content": message.content})
+            converted.append({"role": message.role, "content": message.content})
         elif message.role == "tool":
-            found += [
+            converted += [
                 {"role": "tool", "tool_call_id": part.call_id, "content": part.text}
                 for part in message.content
                 if isinstance(part, ToolResult)
             ]
         elif message.role == "assistant":
-            found.append(_assistant(message))
+            converted.append(_assistant(message))
         else:
             parts = [_part(part) for part in message.content]
-            found.append({"role": message.role, "content": [part for part in parts if part]})
-    return found
+            converted.append({"role": message.role, "content": [part for part in parts if part]})
+    return converted
 
 
 def _assistant(message: Message) -> dict[str, Any]:
@@ -106,9 +106,9 @@ def _part(part: Part) -> Mapping[str, Any]:
             return {"type": "image_url", "image_url": {"url": part.address}}
         case Audio():
             if part.data is None:
-                raise InputError("a chat completion takes a sound as bytes, not as an address")
+                raise InputError("a chat completion takes audio as bytes, not as a URL")
             kind = part.media_type.rpartition("/")[2].removeprefix("x-")
-            kind = "mp3" if kind == "mpeg" else kind  # they are named by their short format
+            kind = "mp3" if kind == "mpeg" else kind  # the API uses the short name
             return {"type": "input_audio", "input_audio": {"data": part.base64, "format": kind}}
         case File():
             name = {"filename": part.name} if part.name else {}

@@ -1,7 +1,7 @@
 """The client for OpenAI-compatible endpoints: OpenAI, vLLM, SGLang, Ollama, llama.cpp and others.
 
-One HTTP session for each event loop, kept alive between calls and closed with its loop; nothing
-between the request and the socket but aiohttp.
+One HTTP session per event loop, kept alive between calls and closed with its loop, directly on
+aiohttp.
 """
 
 from __future__ import annotations
@@ -37,31 +37,30 @@ if TYPE_CHECKING:
 
     _Session = tuple[aiohttp.ClientSession, AsyncGenerator[aiohttp.ClientSession, None]]
 
-# Hosts under which Azure serves models; it takes a key in a header of its own.
+# Azure's hosts, which take the key in a header of their own.
 AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 
 
 class OpenAICompatible:
     """A model behind an OpenAI-compatible ``/chat/completions``.
 
-    Redirects are not followed: prompt and key go where ``base_url`` says and nowhere else.
+    Redirects are not followed: prompts and keys go only to ``base_url``.
 
     Args:
         name: ``provider/model``, as programs and artifacts name it.
-        base_url: The endpoint, up to and with ``/v1``.
-        model: The model's name at the endpoint; ``name`` without its provider if left out.
-        api_key: Sent as a bearer token (to Azure as ``api-key``); left out where the endpoint
-            needs none.
-        defaults: Sampling where a request says nothing.
+        base_url: The endpoint, up to and including ``/v1``.
+        model: The model's name at the endpoint; defaults to ``name`` without its provider.
+        api_key: Sent as a bearer token (to Azure as ``api-key``); optional.
+        defaults: Sampling for what a request leaves open.
         timeout: Seconds for a whole call.
-        headers: Further HTTP headers of every call; never stored.
-        api_version: Added to the address as ``api-version``, as Azure wants it.
-        connections: Connections at most, 0 for no bound. Left out: three quarters of the files
-            that the process may open, with a warning once requests have to wait for one. How
-            many requests are under way is for callers and a throttle to say.
+        headers: Additional HTTP headers of every call; never stored.
+        api_version: Added to the URL as ``api-version``, as Azure requires it.
+        connections: Maximum number of connections, 0 for no limit. Defaults to three quarters of
+            the process's open-file limit, with a warning once requests have to wait for a
+            connection. The number of requests in flight is up to callers and a throttle.
 
     Raises:
-        ModelError: The URL is none, or carries a user name or a password; or the key is none.
+        ModelError: The URL is invalid or contains a user name or password, or the key is invalid.
     """
 
     def __init__(  # noqa: PLR0913 - an endpoint has that many settings
@@ -82,7 +81,7 @@ class OpenAICompatible:
         rest = name.partition("/")[2]
         self._model = model or rest or name
         self._base = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
-        # One name may stand for several models of a server; they must not share answers.
+        # One name may be used for several models of a server; they must not share answers.
         alias = "" if self._model in (name, rest) else f"#{self._model}"
         self.endpoint = self._base + alias
         self.defaults = defaults
@@ -90,19 +89,19 @@ class OpenAICompatible:
         self._query = "&".join(part for part in (parts.query, version) if part)
         self._key = (api_key or "").strip()
         if not (self._key.isascii() and self._key.isprintable()):
-            raise ModelError(f"the api_key of {name} holds a character that no key can have")
+            raise ModelError(f"the api_key of {name} contains a character that no key can have")
         azure = (parts.hostname or "").endswith(AZURE_HOSTS)
         self._headers = {**_key_header(self._key, azure=azure), **(headers or {})}
-        asked = [value for _, value in parse_qsl(self._query)]
-        own = filter(None, [self._key])
-        self._own_secrets = (*own, *_secrets_in([*self._headers.values(), *asked]))
+        query = [value for _, value in parse_qsl(self._query)]
+        keys = filter(None, [self._key])
+        self._own_secrets = (*keys, *_secrets_in([*self._headers.values(), *query]))
         self._timeout = timeout
         self._connections = ConnectionBound(name, connections)
-        self._failures = _Failures(name, self._base, timeout)
+        self._errors = _ErrorTranslator(name, self._base, timeout)
         self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
-        # Holds the sessions from outside: as a part of the garbage that they were in together with
-        # a client, they would complain of being open before anybody could close them.
-        weakref.finalize(self, _let_go, self._sessions).atexit = False
+        # Keeps the sessions reachable: collected together with the client, they would warn about
+        # being unclosed before anything could close them.
+        weakref.finalize(self, _close_sessions, self._sessions).atexit = False
 
     async def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
@@ -110,7 +109,7 @@ class OpenAICompatible:
         if kept is None or kept[0].closed:
             for other in [other for other in list(self._sessions) if other.is_closed()]:
                 self._sessions.pop(other, None)
-            opened = _opened(self._headers, self._timeout, self._connections.most)
+            opened = _open_session(self._headers, self._timeout, self._connections.most)
             kept = self._sessions[loop] = (await anext(opened), opened)
         return kept[0]
 
@@ -121,15 +120,15 @@ class OpenAICompatible:
         return {"model": self._model, **body_of(request, request.resolve(self.defaults))}
 
     async def complete(self, request: Request) -> Completion:
-        """Answer ``request``; sends exactly one, so that what counts requests counts them all.
+        """Answer ``request`` with exactly one HTTP request, so that wrappers can count them.
 
         Raises:
             LMError: One of its subclasses; a reply that is not a completion is a ServerError.
         """
         started = time.perf_counter()
         body = self._body(request)
-        with self._failures, self._connections:
-            async with await self._sent(body, request) as response:
+        with self._errors, self._connections:
+            async with await self._start_post(body, request) as response:
                 if response.status != 200:
                     raise await self._refusal(response, request)
                 raw = await read_whole(response, LARGEST_REPLY)
@@ -139,18 +138,18 @@ class OpenAICompatible:
         latency = time.perf_counter() - started
         if text.startswith("<"):
             raise ServerError(
-                f"{self.name}: the reply is not a completion but a page; the base_url "
-                f"{self._base} is not that of an OpenAI-compatible endpoint (most end in /v1)",
+                f"{self.name}: the reply is a web page, not a completion; the base_url "
+                f"{self._base} is not an OpenAI-compatible endpoint (most end in /v1)",
                 model=self.name,
                 charge="everything",
             )
         return read_completion(text, request, self.name, latency, secrets=self._secrets(request))
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Answer ``request`` piece by piece; the whole comes last.
+        """Stream the answer; the completion comes last.
 
         Raises:
-            LMError: As for ``complete``; also where the stream ends before it is complete.
+            LMError: As for ``complete``; also if the stream ends before it is complete.
         """
         body = {**self._body(request), "stream": True}
         if request.stream_usage:
@@ -158,8 +157,8 @@ class OpenAICompatible:
         started = time.perf_counter()
         assembly = Assembly(request, self.name, self._secrets(request))
         finished = False
-        async with self._answered(body, request) as response:
-            if "json" in response.headers.get("Content-Type", ""):  # it answers whole
+        async with self._post(body, request) as response:
+            if "json" in response.headers.get("Content-Type", ""):  # not a stream
                 text = (await read_whole(response, LARGEST_REPLY)).decode("utf-8", "replace")
                 async for delta in replay_completion(self._read(text, request, started)):
                     yield delta
@@ -172,27 +171,27 @@ class OpenAICompatible:
                 if data:
                     for delta in assembly.add(data):
                         yield delta
-        if not (finished or assembly.ended):
+        if not (finished or assembly.has_ended):
             raise ServerError(
                 f"{self.name}: the stream ended early", model=self.name, charge="everything"
             )
         yield Completed(assembly.completion(time.perf_counter() - started))
 
     @asynccontextmanager
-    async def _answered(
+    async def _post(
         self, body: Mapping[str, Any], request: Request
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a body; yield the response where its status is 200."""
-        with self._failures, self._connections:
-            async with await self._sent(body, request) as response:
+        """Send a body and yield the response if its status is 200."""
+        with self._errors, self._connections:
+            async with await self._start_post(body, request) as response:
                 if response.status != 200:
                     raise await self._refusal(response, request)
                 yield response
 
-    async def _sent(
+    async def _start_post(
         self, body: Mapping[str, Any], request: Request
     ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        """Return what sends a body; entered inside ``_failures`` and ``_connections``."""
+        """Return the context of a POST; enter it inside ``_errors`` and ``_connections``."""
         session = await self._session()
         return session.post(self._url(), json=body, headers=request.headers, allow_redirects=False)
 
@@ -205,7 +204,7 @@ class OpenAICompatible:
         )
 
     def _secrets(self, request: Request) -> tuple[str, ...]:
-        """Return what no message may repeat: the key, headers and the query of the address."""
+        """Return what messages must not contain: the key, header values and the URL's query."""
         if not request.headers:
             return self._own_secrets
         return (*self._own_secrets, *_secrets_in(request.headers.values()))
@@ -217,8 +216,8 @@ class OpenAICompatible:
             await kept[1].aclose()
 
 
-class _Failures:
-    """Raises errors of ours in the place of aiohttp's; one serves all calls of a client."""
+class _ErrorTranslator:
+    """Raises our errors in place of aiohttp's; one instance serves all calls of a client."""
 
     def __init__(self, name: str, base: str, timeout: float) -> None:
         self._name, self._base, self._timeout = name, base, timeout
@@ -229,11 +228,11 @@ class _Failures:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, place: object
     ) -> None:
-        if error is not None and (ours := self._as_ours(error)) is not None:
+        if error is not None and (ours := self._to_lm_error(error)) is not None:
             raise ours from None
 
-    def _as_ours(self, error: BaseException) -> LMError | None:
-        """Return the error of ours that one of aiohttp's stands for; ``None`` for any other."""
+    def _to_lm_error(self, error: BaseException) -> LMError | None:
+        """Return our error for one of aiohttp's; ``None`` for any other."""
         import aiohttp  # noqa: PLC0415 - a quarter of a second that embedded models do not need
 
         if isinstance(error, builtins.TimeoutError):
@@ -244,7 +243,7 @@ class _Failures:
             what = error if isinstance(error, ReplyTooLarge) else "the reply was cut off"
             return ServerError(f"{self._name}: {what}", model=self._name, charge="everything")
         if isinstance(error, (aiohttp.ClientError, OSError)):
-            # Without a connection nothing was sent; one that broke may have been of use.
+            # Without a connection nothing was sent; a broken one may have delivered the request.
             unreached = isinstance(error, aiohttp.ClientConnectorError)
             return ConnectError(
                 f"{self._name}: {self._base} cannot be reached ({type(error).__name__}): "
@@ -256,7 +255,7 @@ class _Failures:
 
 
 def _secrets_in(values: Collection[str]) -> tuple[str, ...]:
-    # The last word of a header is the token of "Bearer token"; short ones are no secret.
+    # The last word covers the token of "Bearer token"; short values are not secrets.
     words = [*values, *(value.split()[-1] for value in values if value.strip())]
     return tuple(word for word in words if len(word) >= SHORTEST_SECRET)
 
@@ -267,11 +266,11 @@ def _key_header(key: str, *, azure: bool) -> dict[str, str]:
     return {"api-key": key} if azure else {"Authorization": f"Bearer {key}"}
 
 
-def _let_go(sessions: dict[asyncio.AbstractEventLoop, _Session]) -> None:
-    """Close the sessions of a client that is gone, each on its own loop when that runs next."""
+def _close_sessions(sessions: dict[asyncio.AbstractEventLoop, _Session]) -> None:
+    """Close the sessions of a deleted client, each on its own loop when that runs next."""
     for loop, (session, _) in sessions.items():
         if not loop.is_closed():
-            with suppress(RuntimeError):  # it was closed this very moment, and its sessions too
+            with suppress(RuntimeError):  # closed in the meantime, and its sessions with it
                 loop.call_soon_threadsafe(_close_soon, loop, session)
 
 
@@ -279,13 +278,13 @@ def _close_soon(loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession)
     loop.create_task(session.close())
 
 
-async def _opened(
+async def _open_session(
     headers: Mapping[str, str], timeout: float, connections: int
 ) -> AsyncGenerator[aiohttp.ClientSession, None]:
     """Hold a session open.
 
-    A generator, because an event loop that ends closes those that are still open on it, and one
-    that nobody holds any more, too: no socket is left behind, on whichever loop it was made.
+    A generator, because an event loop closes its open generators when it ends, and unreferenced
+    ones as well: no socket is left behind on any loop.
     """
     import aiohttp  # noqa: PLC0415 - a quarter of a second that embedded models do not need
 
@@ -293,7 +292,7 @@ async def _opened(
         headers={"Accept-Encoding": "gzip, deflate", **headers},
         connector=aiohttp.TCPConnector(limit=connections, ttl_dns_cache=300),
         timeout=aiohttp.ClientTimeout(total=timeout),
-        auto_decompress=False,  # it is done under a bound: a small reply may unpack to gigabytes
+        auto_decompress=False,  # done with a size limit: a small reply may expand to gigabytes
     )
     try:
         yield session
@@ -304,12 +303,14 @@ async def _opened(
 def _parts(name: str, base_url: str) -> SplitResult:
     try:
         parts = urlsplit(base_url)
-        # The port is read here to be checked: it is a number only when it is asked for.
+        # Reading the port validates it.
         good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         parts, good = SplitResult("", "", "", "", ""), False
     if "@" in parts.netloc:
-        raise ModelError(f"the base_url of {name} holds a user name or password: use api_key=")
+        raise ModelError(f"the base_url of {name} contains a user name or password: use api_key=")
     if not good:
-        raise ModelError(f"the base_url of {name} is no http(s) URL; write http://host:port/v1")
+        raise ModelError(
+            f"the base_url of {name} is not an http(s) URL; write http://host:port/v1"
+        )
     return parts

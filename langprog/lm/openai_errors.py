@@ -1,4 +1,4 @@
-"""What an OpenAI-compatible endpoint's refusals mean."""
+"""Classifying the errors of OpenAI-compatible endpoints."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from langprog.errors import (
     TruncatedError,
 )
 
-# Of an error's body no more than this is read for its meaning.
+# Characters of an error's body that are analyzed.
 LONGEST_SAID = 20_000
-SHORTEST_SECRET = 8  # characters of a header that no message repeats
+SHORTEST_SECRET = 8  # characters of a header value that is masked in messages
 _LENGTH = (
     r"context[_ ]?(?:length|window|size|limit)|maximum context|too many tokens"
     r"|(?:prompt|input|request|message)s?(?: is| are)? too (?:long|large)"
@@ -40,31 +40,31 @@ FILTER = re.compile(
     r"content_filter|content_policy|content management policy|safety system|requires moderation"
     r"|flagged as potentially|responsible ?ai policy"
 )
-# A key or an account that is refused with 400 or 429.
+# A rejected key or account, reported with status 400 or 429.
 ACCOUNT = re.compile(
     r"insufficient_quota|api[_ ]key (?:not valid|expired|is invalid)|api_key_invalid"
     r"|(?:incorrect|invalid|missing) api[_ ]key|credit balance|insufficient (?:balance|credit)"
 )
-# A model that thought until nothing was left to answer with; some say so in a 400.
+# A model that spent all its tokens on reasoning; some endpoints report it with a 400.
 CUT_OFF = re.compile(r"could not finish the message because max_tokens")
-# Servers that run a model's own template answer 500 where the template refuses the messages.
+# Servers that apply a model's own template answer 500 if the template rejects the messages.
 TEMPLATE = re.compile(r"jinja|chat[ _]template|templateerror|raise_exception")
-_KEY = "check the key, and the account that it belongs to"
+_KEY = "check the key and its account"
 _WORDS = ("message", "msg", "detail", "reason", "description", "error_description")
 _DEEPER = ("raw", "error", "errors", "details")
 _PLACES = ("param", "loc", "field", "parameter", "path")
-# What quotes the request instead of saying something about it.
+# Members that quote the request instead of describing the error.
 _ECHOES = frozenset({"input", "ctx", "url", "request", "prompt", "messages", "headers"})
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What an error's body says.
+class ErrorBody:
+    """The content of an error's body.
 
     Args:
-        line: It in one short line, for people.
-        words: It in full, in lower case, but for what it quotes of the request.
-        params: The parts of the request that it names as wrong, such as ``temperature``.
+        line: One short line for users.
+        words: The full text in lower case, without what it quotes from the request.
+        params: The request parameters that it blames, such as ``temperature``.
     """
 
     line: str
@@ -82,33 +82,32 @@ def error_of(
     address: str = "",
     inside: bool = False,
 ) -> LMError:
-    """Return the error that a reply with this status stands for.
+    """Return the error for a reply with this status.
 
     Args:
-        status: Of the reply.
-        headers: Of the reply.
-        body: Of the reply, or its beginning.
-        model: Name of the model that was asked.
-        secrets: What was sent of keys and headers; an endpoint may repeat it, the error's message
-            does not.
-        address: Where it was sent, as people may see it.
-        inside: Whether it stood inside a reply with status 200.
+        status: The reply's HTTP status.
+        headers: The reply's headers.
+        body: The reply's body, or its beginning.
+        model: The model's name.
+        secrets: Keys and header values that were sent; masked in the message.
+        address: The address, without secrets.
+        inside: Whether the error was inside a reply with status 200.
     """
     said = read_error(body)
-    line = _hidden(said.line, secrets)
-    told = "an error inside a reply with HTTP 200" if inside else f"HTTP {status}"
-    message = f"{model}: {told}: {line}" if line else f"{model}: {told}"
+    line = _redact(said.line, secrets)
+    what = "an error inside a reply with HTTP 200" if inside else f"HTTP {status}"
+    message = f"{model}: {what}: {line}" if line else f"{model}: {what}"
     wait = retry_after(headers)
     if status == 429 and not ACCOUNT.search(said.words):
         return RateLimitError(message, model=model, retry_after=wait)
     if status in (401, 402, 403, 429):
-        # Some forbid a setting, or what the prompt holds, and not the caller.
+        # Some forbid a setting or the prompt's content, not the caller.
         if status == 403 and FILTER.search(said.words):
             return ContentFilterError(message, model=model)
         if status != 403 or "allowed to request" not in said.words:
             return AuthError(f"{message} ({_KEY})", model=model)
     if status == 404 and address:
-        message += f" (asked at {address}: check the base_url, and the model's name there)"
+        message += f" (sent to {address}: check the base_url and the model's name there)"
     if status in (408, 504):
         return TimeoutError(message, model=model, retry_after=wait)
     if status == 501 or (status == 500 and TEMPLATE.search(said.words)):
@@ -116,18 +115,18 @@ def error_of(
     if status >= 500 or status < 300:
         return ServerError(message, model=model, retry_after=wait)
     if status < 400:
-        place = _hidden(_named(headers).get("location", ""), secrets)
-        return BadRequestError(_moved(model, status, place), model=model)
-    return _refused(status, message, model, said)
+        place = _redact(_lower_case_names(headers).get("location", ""), secrets)
+        return BadRequestError(_redirect_message(model, status, place), model=model)
+    return _refusal_error(status, message, model, said)
 
 
-def _hidden(text: str, secrets: Sequence[str]) -> str:
+def _redact(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "***")
     return text
 
 
-def _refused(status: int, message: str, model: str, said: Said) -> LMError:
+def _refusal_error(status: int, message: str, model: str, said: ErrorBody) -> LMError:
     if ACCOUNT.search(said.words):
         return AuthError(f"{message} ({_KEY})", model=model)
     if CUT_OFF.search(said.words):
@@ -140,67 +139,67 @@ def _refused(status: int, message: str, model: str, said: Said) -> LMError:
 
 
 def _bad_request(
-    message: str, model: str, said: Said, charge: Charge = "nothing"
+    message: str, model: str, said: ErrorBody, charge: Charge = "nothing"
 ) -> BadRequestError:
     return BadRequestError(
         message, model=model, charge=charge, said=said.words, params=said.params
     )
 
 
-def _moved(model: str, status: int, place: str) -> str:
+def _redirect_message(model: str, status: int, place: str) -> str:
     where = f" to {_line(place.partition('?')[0])!r}" if place else ""
     return (
-        f"{model}: the endpoint redirects{where} (HTTP {status}), which is not followed: a prompt "
-        "and a key go only where base_url says; name the new address there"
+        f"{model}: the endpoint redirects{where} (HTTP {status}), which is not followed, because "
+        "prompts and keys go only to base_url: set base_url to the new address"
     )
 
 
-def said_in(body: str) -> str:
-    """Return what an error body says, in one short line."""
+def error_line(body: str) -> str:
+    """Return one short line for an error body."""
     return read_error(body).line
 
 
-def read_error(body: str) -> Said:
-    """Return what the body of an error says."""
+def read_error(body: str) -> ErrorBody:
+    """Parse the body of an error."""
     try:
         data: Any = json.loads(body)
     except (ValueError, RecursionError):
-        return Said(_line(body), body[:LONGEST_SAID].casefold())
-    data = _unfolded(data, 6)
+        return ErrorBody(_line(body), body[:LONGEST_SAID].casefold())
+    data = _parse_nested(data, 6)
     inside = data.get("error", data) if isinstance(data, dict) else data
-    told = list(dict.fromkeys(_messages(inside, 8))) or [str(inside)[:LONGEST_SAID]]
+    messages = list(dict.fromkeys(_messages(inside, 8))) or [str(inside)[:LONGEST_SAID]]
     code = inside.get("code") if isinstance(inside, dict) else None
-    start = [str(code)] if code and str(code) != told[0] else []
-    words = "\n".join(_said(data, 8))[:LONGEST_SAID].casefold()
+    start = [str(code)] if code and str(code) != messages[0] else []
+    words = "\n".join(_texts(data, 8))[:LONGEST_SAID].casefold()
     params = tuple(dict.fromkeys(_params(data, 8)))
-    return Said(_line(": ".join([*start, *told[:2]])), words, params)
+    return ErrorBody(_line(": ".join([*start, *messages[:2]])), words, params)
 
 
-def _unfolded(data: Any, depth: int) -> Any:
-    """Return data with the JSON that a gateway put into its texts as data, too."""
+def _parse_nested(data: Any, depth: int) -> Any:
+    """Return data in which JSON inside texts, as gateways nest it, is parsed as well."""
     if isinstance(data, str) and data[:1] in ("{", "[") and depth:
         try:
-            return _unfolded(json.loads(data), depth - 1)
+            return _parse_nested(json.loads(data), depth - 1)
         except (ValueError, RecursionError):
             return data
     if isinstance(data, list) and depth:
-        return [_unfolded(item, depth - 1) for item in data[:50]]
+        return [_parse_nested(item, depth - 1) for item in data[:50]]
     if isinstance(data, dict) and depth:
-        return {key: _unfolded(value, depth - 1) for key, value in list(data.items())[:50]}
+        return {key: _parse_nested(value, depth - 1) for key, value in list(data.items())[:50]}
     return data
 
 
-def _said(data: Any, depth: int) -> Iterator[str]:
+def _texts(data: Any, depth: int) -> Iterator[str]:
     if isinstance(data, str):
         yield data
     elif isinstance(data, list) and depth:
         for item in data:
-            yield from _said(item, depth - 1)
+            yield from _texts(item, depth - 1)
     elif isinstance(data, dict) and depth:
         for key, value in data.items():
             if key not in _ECHOES:
                 yield f'"{key}"'
-                yield from _said(value, depth - 1)
+                yield from _texts(value, depth - 1)
 
 
 def _messages(data: Any, depth: int) -> Iterator[str]:
@@ -241,13 +240,13 @@ def _line(text: str) -> str:
     return text if len(text) <= 300 else text[:297] + "..."
 
 
-def _named(headers: Mapping[str, str]) -> dict[str, str]:
+def _lower_case_names(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.casefold(): value.strip() for name, value in headers.items()}
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that the Retry-After header asks for, as a number or a date."""
-    value = _named(headers).get("retry-after", "")
+    """Return the seconds of the Retry-After header, which holds a number or a date."""
+    value = _lower_case_names(headers).get("retry-after", "")
     try:
         seconds = float(value)
     except ValueError:
@@ -260,5 +259,5 @@ def _seconds_until(date: str) -> float:
         moment = email.utils.parsedate_to_datetime(date)
     except (ValueError, OverflowError):
         return math.nan
-    # A date without a zone is in UTC, as HTTP says, not in this machine's time.
+    # HTTP dates without a zone are in UTC, not local time.
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - time.time()

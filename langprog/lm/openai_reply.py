@@ -1,4 +1,4 @@
-"""What an OpenAI-compatible endpoint's replies hold. What is not a completion is a ServerError."""
+"""Parsing the replies of OpenAI-compatible endpoints; anything else is a ServerError."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from langprog.lm.openai_errors import error_of
 from langprog.lm.parts import ToolCall
 from langprog.lm.types import Completion, Request, Usage
 
-# What reading data of any shape can meet.
+# What reading malformed data can raise.
 MISSHAPEN = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
-# No single reply of any model comes near so many tokens.
+# Far above any single reply.
 MOST_TOKENS = 10**9
-# Says nothing of why a completion ended.
+# Values that do not say why a completion ended.
 SILENT = (None, "", "null")
 _SAYS = frozenset({"message", "detail", "errors"})
 
@@ -25,29 +25,29 @@ _SAYS = frozenset({"message", "detail", "errors"})
 def read_completion(
     text: str, request: Request, name: str, latency: float, *, secrets: Sequence[str] = ()
 ) -> Completion:
-    """Read the body of a reply with status 200.
+    """Parse the body of a reply with status 200.
 
     Args:
         text: The body.
-        request: What was asked.
+        request: The request.
         name: The model's name.
         latency: Seconds that the call took.
-        secrets: What was sent of keys and headers; no error repeats it.
+        secrets: Keys and header values that were sent; masked in errors.
 
     Raises:
-        ServerError: The body is not a completion; or, where it holds an error, that error.
+        ServerError: The body is not a completion; if it contains an error, that error.
         ContentFilterError: The provider refused the content.
-        BadRequestError: There are fewer completions than asked for.
+        BadRequestError: There are fewer completions than requested.
     """
     try:
         data = json.loads(text)
         raise_error_in(data, name, secrets)
-        choices = _in_order(data["choices"])
+        choices = _sort_choices(data["choices"])
         messages = [choice["message"] for choice in choices]
         reasons = tuple(map(reason_of, choices))
         usage = read_usage(data.get("usage") or {})
         silent = all(choice.get("finish_reason") in SILENT for choice in choices)
-        if incomplete(data) or (silent and at_limit(request, usage)):
+        if is_incomplete(data) or (silent and is_at_limit(request, usage)):
             reasons = tuple("length" for _ in reasons)
         texts = tuple(map(text_in, messages, reasons))
         calls = tuple(tool_calls_in(message.get("tool_calls")) for message in messages)
@@ -65,7 +65,7 @@ def read_completion(
         if not texts:
             raise TypeError("there is no choice")
     except MISSHAPEN:
-        raise _no_completion(name) from None
+        raise _not_a_completion(name) from None
     return check_completion(completion, request)
 
 
@@ -73,14 +73,14 @@ def check_completion(completion: Completion, request: Request) -> Completion:
     """Return ``completion`` if it answers ``request``.
 
     Raises:
-        ServerError: The endpoint broke off.
+        ServerError: The endpoint interrupted the reply.
         ContentFilterError: The provider refused the content.
-        BadRequestError: There are fewer completions than asked for.
+        BadRequestError: There are fewer completions than requested.
     """
     name, reasons = completion.model, completion.finish_reasons
     if "error" in reasons:
         raise ServerError(
-            f"{name}: the endpoint broke the reply off", model=name, charge="everything"
+            f"{name}: the endpoint broke off the reply", model=name, charge="everything"
         )
     if all(reason == "content_filter" for reason in reasons):
         raise ContentFilterError(
@@ -88,13 +88,13 @@ def check_completion(completion: Completion, request: Request) -> Completion:
         )
     if len(completion.texts) < request.n:
         raise BadRequestError(
-            f"{name}: the endpoint gives {len(completion.texts)} completion(s) where "
-            f"n={request.n} are asked for: ask for one at a time",
+            f"{name}: the endpoint returned {len(completion.texts)} completion(s) for "
+            f"n={request.n}: request one at a time",
             model=name,
             charge="everything",
             params=("n",),
         )
-    if len(completion.texts) > request.n:  # n is a bound for those who read the texts
+    if len(completion.texts) > request.n:  # callers rely on n as an upper bound
         return replace(
             completion,
             texts=completion.texts[: request.n],
@@ -107,14 +107,14 @@ def check_completion(completion: Completion, request: Request) -> Completion:
 
 
 def raise_error_in(data: Mapping[str, Any], name: str, secrets: Sequence[str]) -> None:
-    """Raise the error that a body or an event with status 200 holds, if it holds one.
+    """Raise the error in a body or event with status 200, if there is one.
 
     Raises:
-        LMError: What it holds.
+        LMError: That error.
     """
     choices = data.get("choices")
     inside = list(_errors_of(choices)) if isinstance(choices, list) else []
-    # Without choices it may be an error through and through.
+    # Without choices, the whole body may be an error.
     bare = choices is None and (
         data.get("object") == "error"
         or data.get("type") == "error"
@@ -127,7 +127,7 @@ def raise_error_in(data: Mapping[str, Any], name: str, secrets: Sequence[str]) -
         body = json.dumps({"error": error})
         failed = error_of(_status(error), {}, body, name, secrets=secrets, inside=True)
         if isinstance(failed, ServerError):
-            failed.charge = "everything"  # it had begun to answer
+            failed.charge = "everything"  # the answer had begun
         raise failed
 
 
@@ -139,37 +139,38 @@ def _errors_of(choices: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
                 yield part.get("error")
 
 
-def _in_order(choices: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Return choices by their own numbers: some servers send first what was ready first."""
+def _sort_choices(choices: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Sort choices by index: some servers send them in the order of completion."""
     numbers = [choice.get("index") for choice in choices]
-    if sorted(numbers, key=str) != list(range(len(choices))):  # some number none of them
+    if sorted(numbers, key=str) != list(range(len(choices))):  # some servers do not number them
         return choices
     return sorted(choices, key=lambda choice: int(choice["index"]))
 
 
-def incomplete(data: Mapping[str, Any]) -> bool:
-    """Return whether a body or an event says of itself that it was cut off."""
+def is_incomplete(data: Mapping[str, Any]) -> bool:
+    """Return whether a body or event declares itself cut off."""
     return data.get("status") == "incomplete" or bool(data.get("incomplete_details"))
 
 
-def _no_completion(name: str) -> ServerError:
+def _not_a_completion(name: str) -> ServerError:
     return ServerError(f"{name}: the reply is not a completion", model=name, charge="everything")
 
 
 def read_usage(data: Mapping[str, Any]) -> Usage:
-    """Read the count of tokens; what is left out is 0.
+    """Parse the token counts; missing ones are 0.
 
     Raises:
-        ValueError: A count cannot be one (others of ``MISSHAPEN`` for other shapes).
+        ValueError: A count is invalid (other errors of ``MISSHAPEN`` for malformed data).
     """
     prompt = data.get("prompt_tokens_details") or {}
     reply = data.get("completion_tokens_details") or {}
-    asked, said = _count(data.get("prompt_tokens")), _count(data.get("completion_tokens"))
-    # Some count what was thought in the total alone.
+    sent = _count(data.get("prompt_tokens"))
+    received = _count(data.get("completion_tokens"))
+    # Some include reasoning only in the total.
     total = _count(data.get("total_tokens"))
     return Usage(
-        asked,
-        max(said, total - asked),
+        sent,
+        max(received, total - sent),
         _count(prompt.get("cached_tokens")),
         _count(reply.get("reasoning_tokens")),
         _count(prompt.get("cache_write_tokens")),
@@ -181,13 +182,13 @@ def _count(value: Any) -> int:
         return 0
     number = int(value) if not isinstance(value, str) or len(value) < 20 else -1
     if isinstance(value, bool) or not 0 <= number <= MOST_TOKENS or number != float(value):
-        raise ValueError("a count of tokens that cannot be")
+        raise ValueError("an invalid token count")
     return number
 
 
 def _status(error: Any) -> int:
-    told = error if isinstance(error, Mapping) else {}
-    for code in (told.get(name) for name in ("code", "status", "status_code")):
+    members = error if isinstance(error, Mapping) else {}
+    for code in (members.get(name) for name in ("code", "status", "status_code")):
         if isinstance(code, str) and code.isdecimal() and len(code) == 3:
             code = int(code)
         if isinstance(code, int) and 400 <= code < 600:
@@ -196,11 +197,11 @@ def _status(error: Any) -> int:
 
 
 def text_in(message: Mapping[str, Any], reason: FinishReason) -> str:
-    """Return the text of a message that ended for a reason."""
+    """Return the text of a message, given why it ended."""
     content = message.get("content")
     if isinstance(content, str):
         return content
-    # A message of nothing but tool calls or thoughts may lack it; so may one that was cut off.
+    # It may be missing next to tool calls or reasoning, and after a cut.
     if "content" not in message and reason == "stop" and not reasoning_in(message):
         raise KeyError("content")
     return text_of_content(content)
@@ -217,14 +218,14 @@ def text_of_content(content: Any) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        # Others are thoughts, which `reasoning_in` reads.
+        # Other parts are reasoning; see `reasoning_in`.
         texts = [part for part in content if part["type"] in ("text", "output_text")]
         return "".join(part["text"] for part in texts)
     raise TypeError("content is not a text")
 
 
 def reasoning_in(message: Mapping[str, Any]) -> str:
-    """Return what a message says of the model's thinking, under any of the usual names."""
+    """Return the reasoning in a message, under any of the usual names."""
     for name in ("reasoning_content", "reasoning", "thinking"):
         thoughts = message.get(name)
         if isinstance(thoughts, str) and thoughts:
@@ -233,10 +234,10 @@ def reasoning_in(message: Mapping[str, Any]) -> str:
     if not isinstance(content, list):
         return ""
     thoughts = [part["thinking"] for part in content if part["type"] == "thinking"]
-    return "".join(map(_thought, thoughts))
+    return "".join(map(_thought_text, thoughts))
 
 
-def _thought(thought: Any) -> str:
+def _thought_text(thought: Any) -> str:
     return thought if isinstance(thought, str) else "".join(str(part["text"]) for part in thought)
 
 
@@ -254,7 +255,7 @@ def tool_calls_in(data: Any) -> tuple[ToolCall, ...]:
 
 
 def arguments_in(function: Mapping[str, Any]) -> str:
-    """Return the arguments of a called function as text; some servers send them as data."""
+    """Return a function call's arguments as text; some servers send them as data."""
     arguments = function.get("arguments")
     if arguments is None or isinstance(arguments, str):
         return arguments or ""
@@ -271,26 +272,26 @@ def reason_of(choice: Mapping[str, Any]) -> FinishReason:
 
 
 def finish_of(choice: Mapping[str, Any]) -> FinishReason:
-    """Return why a choice ended, as the endpoint says it, or the provider behind a gateway."""
+    """Return why a choice ended, according to the endpoint or the provider behind a gateway."""
     reason = finish_reason_of(choice.get("finish_reason"))
     if reason != "stop":
         return reason
-    # A gateway may translate what it does not know to "stop".
+    # A gateway may translate unknown reasons to "stop".
     native = finish_reason_of(choice.get("native_finish_reason"))
     return native if native in ("length", "content_filter", "error") else reason
 
 
 def is_refusal(message: Mapping[str, Any]) -> bool:
-    """Return whether a message, or a piece of one, holds the words of a refusal."""
+    """Return whether a message, or a piece of one, contains a refusal."""
     content = message.get("content")
     inside = isinstance(content, list) and any(part["type"] == "refusal" for part in content)
     return inside or bool(message.get("refusal"))
 
 
-def at_limit(request: Request, usage: Usage) -> bool:
-    """Return whether a reply is as long as was asked for at most: then it was cut off there.
+def is_at_limit(request: Request, usage: Usage) -> bool:
+    """Return whether a reply has reached ``max_tokens``, so that it was cut off.
 
-    Only where the endpoint says nothing of why it ended.
+    Only meaningful if the endpoint does not say why it ended.
     """
     limit = request.sampling.max_tokens
     return limit is not None and request.n == 1 and usage.completion_tokens >= limit

@@ -1,4 +1,4 @@
-"""The events of an OpenAI-compatible stream, put together."""
+"""Assembling the events of an OpenAI-compatible stream."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from langprog.lm.openai_reply import (
     MISSHAPEN,
     SILENT,
     arguments_in,
-    at_limit,
     check_completion,
     finish_of,
-    incomplete,
+    is_at_limit,
+    is_incomplete,
     is_refusal,
     raise_error_in,
     read_usage,
@@ -27,7 +27,7 @@ from langprog.lm.parts import ToolCall
 from langprog.lm.streaming import Delta, ReasoningDelta, TextDelta, ToolCallDelta
 from langprog.lm.types import Completion, Request, Usage
 
-# Texts, tool calls and completions of one stream; more than any endpoint sends.
+# Tool calls of one stream; more than any endpoint sends.
 MOST_CALLS = 1_000
 
 
@@ -44,33 +44,33 @@ class _Choice:
     thoughts: list[str] = field(default_factory=list)
     calls: dict[int, _Call] = field(default_factory=dict)
     logprobs: list[float] = field(default_factory=list)
-    # Where a call goes on, by the index that the endpoint gives it.
+    # The call to continue, by the endpoint's index.
     places: dict[int, int] = field(default_factory=dict)
     reason: FinishReason | None = None
     refused: bool = False
 
     @property
-    def begun(self) -> bool:
-        """Whether anything of it has come."""
+    def has_begun(self) -> bool:
+        """Whether anything of it has arrived."""
         return bool(self.reason or self.texts or self.thoughts or self.calls or self.refused)
 
 
 def data_of(line: str) -> str:
-    """Return what a line of a stream holds; nothing where it is a comment or a name."""
+    """Return the data of a stream's line; empty for comments and event names."""
     line = line.strip()
     if line.startswith("data:"):
         return line[5:].strip()
-    # An endpoint that fails before its first event may answer with nothing but an error.
+    # An endpoint that fails before its first event may send a bare error.
     return line if line.startswith("{") else ""
 
 
 class Assembly:
-    """A completion under way.
+    """A completion in progress.
 
     Args:
-        request: What was asked.
+        request: The request.
         name: The model's name.
-        secrets: What was sent of keys and headers; no error repeats it.
+        secrets: Keys and header values that were sent; masked in errors.
     """
 
     def __init__(self, request: Request, name: str, secrets: Sequence[str] = ()) -> None:
@@ -82,29 +82,30 @@ class Assembly:
         self._cut_off = False
 
     @property
-    def ended(self) -> bool:
-        """Whether every completion that came has said why it ended."""
-        begun = [choice for choice in self._choices if choice.begun]
+    def has_ended(self) -> bool:
+        """Whether every completion that has begun has a finish reason."""
+        begun = [choice for choice in self._choices if choice.has_begun]
         return bool(begun) and all(choice.reason is not None for choice in begun)
 
     def add(self, data: str) -> list[Delta]:
-        """Take in one event; return what it adds.
+        """Process one event and return its deltas.
 
         Raises:
-            ServerError: The event is none of a completion; or, where it holds an error, that one.
+            ServerError: The event does not belong to a completion; if it contains an error, that
+                error.
         """
         try:
             event = json.loads(data)
             raise_error_in(event, self._name, self._secrets)
             if event.get("usage"):
                 self._usage = read_usage(event["usage"])
-            self._cut_off = self._cut_off or incomplete(event)
+            self._cut_off = self._cut_off or is_incomplete(event)
             return [
                 delta for choice in event.get("choices") or () for delta in self._choice(choice)
             ]
         except MISSHAPEN:
             raise ServerError(
-                f"{self._name}: the stream holds no completion",
+                f"{self._name}: the stream contains no completion",
                 model=self._name,
                 charge="everything",
             ) from None
@@ -132,22 +133,22 @@ class Assembly:
             choice.reason = finish_of(data)
 
     def completion(self, latency: float) -> Completion:
-        """Return the whole.
+        """Return the assembled completion.
 
         Raises:
-            ServerError: The endpoint broke off.
+            ServerError: The endpoint interrupted the reply.
             ContentFilterError: The provider refused the content.
         """
-        choices = [choice for choice in self._choices if choice.begun]
+        choices = [choice for choice in self._choices if choice.has_begun]
         calls = tuple(map(_calls, choices))
         if not choices or any(not call.name for several in calls for call in several):
             raise ServerError(
-                f"{self._name}: the stream holds no completion",
+                f"{self._name}: the stream contains no completion",
                 model=self._name,
                 charge="everything",
             )
         silent = all(choice.reason is None for choice in choices)
-        if self._cut_off or (silent and at_limit(self._request, self._usage)):
+        if self._cut_off or (silent and is_at_limit(self._request, self._usage)):
             for choice in choices:
                 choice.reason = "length"
         reasoning = tuple("".join(choice.thoughts) for choice in choices)
@@ -174,17 +175,17 @@ def _calls(choice: _Choice) -> tuple[ToolCall, ...]:
 
 def _call_delta(choice: _Choice, data: Mapping[str, Any], place: int, index: int) -> ToolCallDelta:
     if not 0 <= place < MOST_CALLS:
-        raise ValueError("a tool call at an odd place")
+        raise ValueError("a tool call with an invalid index")
     id, function = str(data.get("id") or ""), data.get("function") or {}
     name, arguments = function.get("name") or "", arguments_in(function)
     known = choice.calls.get(choice.places.get(place, place))
-    # Some give every call the same index; a name of its own beside another id begins a new one.
+    # Some give every call the same index; a name with another id begins a new one.
     if known is None or (name and id and known.id not in ("", id)):
         choice.places[place] = place if known is None else len(choice.calls)
     place = choice.places[place]
     call = choice.calls.setdefault(place, _Call())
     call.id = call.id or id
-    call.name = call.name or name + ""  # or a TypeError: it is not a text
+    call.name = call.name or name + ""  # raises TypeError if it is not a text
     call.arguments.append(arguments)
     return ToolCallDelta(place, id, name, arguments, index)
 

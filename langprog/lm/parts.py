@@ -1,4 +1,4 @@
-"""What a message is made of where it is more than text."""
+"""The parts of a message that is more than text."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A model's wish to have a tool called; part of an assistant's message.
+    """A model's call of a tool; part of an assistant's message.
 
     Args:
-        id: Names the call, so that its result can be told apart from others.
+        id: Identifies the call, so that its result can be matched to it.
         name: The tool.
-        arguments: JSON text, as the model wrote it: it may be no valid JSON.
+        arguments: JSON text, as the model wrote it; may be invalid.
     """
 
     id: str
@@ -35,11 +35,11 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool call gave; part of a message with the role ``tool``.
+    """The result of a tool call; part of a message with the role ``tool``.
 
     Args:
         call_id: The ``id`` of the call.
-        text: The result, or what went wrong.
+        text: The result, or an error message.
     """
 
     call_id: str
@@ -48,11 +48,11 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """What a model thought before it answered; sent back where an endpoint wants it.
+    """The model's reasoning before its answer; sent back to endpoints that require it.
 
     Args:
-        text: The thoughts.
-        signature: The endpoint's proof that they are its own, where it gives one.
+        text: The reasoning.
+        signature: The endpoint's proof that the reasoning is its own, if it gives one.
     """
 
     text: str
@@ -66,16 +66,16 @@ PARTS: tuple[type[Part], ...] = (Text, Image, Audio, File, ToolCall, ToolResult,
 
 
 def text_of(content: Content) -> str:
-    """Return the text in a message's content, its other parts left out."""
+    """Return the text of a message's content, without its other parts."""
     if isinstance(content, str):
         return content
     return "".join(part.text for part in content if isinstance(part, Text))
 
 
 def identity_of(content: Content) -> Any:
-    """Return a message's content as JSON data that differs where the content does.
+    """Return JSON data that identifies a message's content.
 
-    Bytes stand as their digest, so that a key over many images stays short.
+    Bytes appear as their digest, so that a key over many images stays short.
     """
     return content if isinstance(content, str) else [_identity(part) for part in content]
 

@@ -15,25 +15,25 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A price list's line.
+    """One entry of a price list.
 
     Args:
         input: Dollars per million prompt tokens.
-        output: Dollars per million completion tokens, those of thinking among them.
-        cached_input: Dollars per million prompt tokens that the endpoint had in its own cache;
-            as ``input`` where it is left out.
-        cache_write: Dollars per million prompt tokens that the endpoint put into its own cache; as
-            ``input`` where it is left out.
-        audio_input: Dollars per million prompt tokens of a call that holds sounds; as ``input``
-            where it is left out. Endpoints do not say which tokens were sound, so all of the
-            prompt is charged with it: at most too much.
-        request: Dollars of every request, on top of its tokens.
-        tiers: Other prices for longer prompts: ``(tokens, price)`` in rising order. A prompt of
-            more tokens than that is charged with that price in whole, its reply as well.
-        source: Where the price is from.
+        output: Dollars per million completion tokens, including reasoning.
+        cached_input: Dollars per million prompt tokens read from the endpoint's own cache;
+            defaults to ``input``.
+        cache_write: Dollars per million prompt tokens written to the endpoint's own cache;
+            defaults to ``input``.
+        audio_input: Dollars per million prompt tokens of a call with audio; defaults to
+            ``input``. Endpoints do not report which tokens were audio, so the whole prompt is
+            charged at this rate: never too little.
+        request: Dollars per request, on top of its tokens.
+        tiers: Prices for longer prompts: ``(tokens, price)`` in rising order. A prompt with more
+            tokens than that is charged at that price in full, and so is its reply.
+        source: Where the price comes from.
 
     Raises:
-        ModelError: A price is negative, or no number.
+        ModelError: A price is negative or not a number.
     """
 
     input: float
@@ -58,7 +58,7 @@ class Price:
 
         Args:
             usage: Its tokens.
-            audio: Whether its prompt holds sounds.
+            audio: Whether its prompt contains audio.
         """
         price = self._tier(usage.prompt_tokens)
         cached = min(usage.cached_prompt_tokens, usage.prompt_tokens)
@@ -68,8 +68,10 @@ class Price:
         prompt += cached * cached_rate + written * written_rate
         return (prompt + usage.completion_tokens * price.output) / MILLION + price.request
 
-    def most(self, prompt_tokens: int, completion_tokens: int, *, audio: bool = False) -> float:
-        """Return the most that a call of up to so many tokens can cost; arguments as ``of``."""
+    def upper_bound(
+        self, prompt_tokens: int, completion_tokens: int, *, audio: bool = False
+    ) -> float:
+        """Return the most dollars that a call with at most these tokens can cost."""
         reached = [price for start, price in self.tiers if prompt_tokens > start]
         return max(
             (prompt_tokens * max(price._rates(audio)) + completion_tokens * price.output) / MILLION
@@ -82,7 +84,7 @@ class Price:
         return reached[-1] if reached else self
 
     def _rates(self, audio: bool) -> tuple[float, float, float]:
-        """Return what tokens of the prompt cost: fresh, cached, and put into the cache."""
+        """Return the rates of prompt tokens: fresh, cached, and written to the cache."""
         cached = self.input if self.cached_input is None else self.cached_input
         written = self.input if self.cache_write is None else self.cache_write
         if audio and self.audio_input is not None:
@@ -93,21 +95,21 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A price, and when it holds.
+    """A price, and when it applies.
 
     Args:
         price: The price.
         since: The first day, in UTC; ``None`` for all days.
-        hours: From when until when on each day, in UTC, over midnight where the end is earlier;
-            ``None`` for the whole day.
+        hours: Start and end on each day, in UTC; spans midnight if the end is earlier. ``None``
+            for the whole day.
     """
 
     price: Price
     since: date | None = None
     hours: tuple[time, time] | None = None
 
-    def holds(self, moment: datetime) -> bool:
-        """Return whether the price holds at a moment in UTC."""
+    def applies(self, moment: datetime) -> bool:
+        """Return whether the price applies at a moment in UTC."""
         if self.since is not None:
             return moment.date() >= self.since
         if self.hours is None:
@@ -122,39 +124,41 @@ class Period:
 class ChangingPrice(Price):
     """A price that depends on the day or the hour.
 
-    What a call costs is known when it is answered; until then it is bounded by the dearest price
-    that may come. ``input`` and the others are those of the dearest hour of the day on which
-    the list was read.
+    The cost of a call is known when it is answered; until then it is bounded by the most
+    expensive price that may still apply. ``input`` and the other fields are those of the most
+    expensive hour of the day on which the list was read.
 
     Args:
-        periods: Prices and when they hold; of several that hold it is the last.
+        periods: Prices and when they apply; the last one that applies counts.
     """
 
     periods: tuple[Period, ...] = ()
 
     def of(self, usage: Usage, *, audio: bool = False, moment: datetime | None = None) -> float:
-        """Return the dollars that a call costs at ``moment``, now if left out."""
+        """Return the dollars that a call costs at ``moment`` (default: now)."""
         return self.at(moment or datetime.now(UTC)).of(usage, audio=audio)
 
-    def most(self, prompt_tokens: int, completion_tokens: int, *, audio: bool = False) -> float:
-        """Return the most that a call of up to so many tokens can cost, now or later."""
+    def upper_bound(
+        self, prompt_tokens: int, completion_tokens: int, *, audio: bool = False
+    ) -> float:
+        """Return the most dollars that a call with at most these tokens can cost from now on."""
         return max(
-            period.price.most(prompt_tokens, completion_tokens, audio=audio)
-            for period in still_possible(self.periods, datetime.now(UTC))
+            period.price.upper_bound(prompt_tokens, completion_tokens, audio=audio)
+            for period in remaining_periods(self.periods, datetime.now(UTC))
         )
 
     def at(self, moment: datetime) -> Price:
         """Return the price at a moment in UTC."""
-        holding = [period.price for period in self.periods if period.holds(moment)]
+        holding = [period.price for period in self.periods if period.applies(moment)]
         return holding[-1] if holding else self.periods[0].price
 
 
-def still_possible(periods: tuple[Period, ...], moment: datetime) -> tuple[Period, ...]:
-    """Return the periods that can hold at ``moment`` or later: what is over is left out."""
-    return periods[max(_lasting(periods, moment), default=0) :]
+def remaining_periods(periods: tuple[Period, ...], moment: datetime) -> tuple[Period, ...]:
+    """Return the periods that can apply at ``moment`` or later, without those that are over."""
+    return periods[max(_permanent_periods(periods, moment), default=0) :]
 
 
-def _lasting(periods: tuple[Period, ...], moment: datetime) -> Iterator[int]:
+def _permanent_periods(periods: tuple[Period, ...], moment: datetime) -> Iterator[int]:
     for place, period in enumerate(periods):
-        if period.hours is None and period.holds(moment):  # it never ends again
+        if period.hours is None and period.applies(moment):  # open-ended
             yield place

@@ -1,7 +1,7 @@
-"""Prices that everybody pays, from the package genai-prices.
+"""List prices, from the package genai-prices.
 
-Only what the package brings along is read: prices never change while a program runs, and nothing
-is fetched. The package is imported when the first price is looked up.
+Only the data inside the package is read: prices never change while a program runs, and nothing is
+fetched. The package is imported when the first price is looked up.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from importlib import metadata
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from langprog.lm.price import ChangingPrice, Period, Price, still_possible
+from langprog.lm.price import ChangingPrice, Period, Price, remaining_periods
 
 if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
     from genai_prices.types import ConditionalPrice, ModelPrice
 
-# Runs on the user's own machine; nobody bills the tokens.
+# Runs on the user's own machine, where tokens are not billed.
 LOCAL = frozenset({"llamacpp", "ollama", "sglang", "vllm"})
-# The package's names of providers, where they are not those that stand before a model's name.
+# The package's provider names, where they differ from the prefixes of model names.
 PROVIDER_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "azure_ai": "azure",
@@ -38,14 +38,14 @@ PROVIDER_NAMES: Mapping[str, str] = MappingProxyType(
         "xai": "x-ai",
     }
 )
-# Billed on top of the rest, and in no count of tokens that we read.
+# Billed separately, and not part of any token count that we read.
 UNCOUNTED = ("output_citation_mtok",)
 
 
 def price_of(name: str) -> Price | None:
-    """Return the list price of a model by name, else ``None``: an unknown model is never free.
+    """Return the list price of a model by name, or ``None``: an unknown model is never free.
 
-    Where a model is listed as free, nothing is known of it either: that is so for some users only.
+    A model listed as free counts as unknown too: it is free for some users only.
 
     Args:
         name: ``provider/model``.
@@ -53,12 +53,12 @@ def price_of(name: str) -> Price | None:
     provider, _, model = name.partition("/")
     if provider in LOCAL:
         return Price(0.0, 0.0, source="local")
-    return _listed(PROVIDER_NAMES.get(provider, provider), model) if model else None
+    return _find_price(PROVIDER_NAMES.get(provider, provider), model) if model else None
 
 
 @lru_cache(maxsize=1)
 def price_source() -> str:
-    """Return which price list this is: the package, its version and its newest change so far."""
+    """Return the package, its version and the date of its latest price change so far."""
     today = datetime.now(UTC).date()
     starts = (
         getattr(condition.constraint, "start_date", None)
@@ -80,9 +80,9 @@ def _list() -> DataSnapshot:
 
 
 @lru_cache(maxsize=1024)
-def _listed(provider: str, model: str) -> Price | None:
+def _find_price(provider: str, model: str) -> Price | None:
     prices = _list()
-    # By its very name: the package would also take one provider for another like it.
+    # By exact name: the package would also match similar provider names.
     known = next((entry for entry in prices.providers if entry.id == provider), None)
     entry = known and known.find_model(model, all_providers=prices.providers)
     if not entry:
@@ -91,17 +91,17 @@ def _listed(provider: str, model: str) -> Price | None:
         return _price(entry.prices)
     periods = [_period(condition) for condition in entry.prices]
     whole = tuple(period for period in periods if period is not None)
-    return _changing(whole) if len(whole) == len(periods) else None
+    return _changing_price(whole) if len(whole) == len(periods) else None
 
 
-def _changing(periods: tuple[Period, ...]) -> Price | None:
+def _changing_price(periods: tuple[Period, ...]) -> Price | None:
     now = datetime.now(UTC)
-    left = still_possible(periods, now)
+    left = remaining_periods(periods, now)
     if len(left) <= 1:
         return left[0].price if left else None
-    today = [period.price for period in left if period.since is None or period.holds(now)]
-    dearest = max(today or [left[0].price], key=lambda price: price.input + price.output)
-    values = {part.name: getattr(dearest, part.name) for part in fields(Price)}
+    today = [period.price for period in left if period.since is None or period.applies(now)]
+    highest = max(today or [left[0].price], key=lambda price: price.input + price.output)
+    values = {part.name: getattr(highest, part.name) for part in fields(Price)}
     return ChangingPrice(**values, periods=left)
 
 
@@ -150,7 +150,7 @@ def _line(
 
 
 def _rate(value: Any, tokens: int) -> float | None:
-    """Return what is paid with prompts of so many tokens."""
+    """Return the rate that applies to a prompt of ``tokens`` tokens."""
     if value is None:
         return None
     reached = [tier.price for tier in getattr(value, "tiers", ()) if tokens > tier.start]

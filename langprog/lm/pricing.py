@@ -1,4 +1,4 @@
-"""Completions with a price on them."""
+"""The wrapper that prices completions."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from langprog.lm.wrapper import Wrapper, layers_of
 
 
 class Priced(Wrapper):
-    """Puts a price on every completion that says how many tokens it took.
+    """Adds dollars to every completion that reports its tokens.
 
     Args:
         inner: The model.
-        price: Its price, or ``None`` where none is known: then a completion has no dollars, and a
-            budget in dollars refuses the call rather than take it for free.
+        price: Its price, or ``None`` if unknown: completions then have no dollars, and a budget
+            in dollars refuses the call rather than count it as free.
     """
 
     def __init__(self, inner: LanguageModel, price: Price | None) -> None:
@@ -27,18 +27,18 @@ class Priced(Wrapper):
         self.price = price
 
     async def complete(self, request: Request) -> Completion:
-        """Answer ``request``, with its price."""
-        return self._priced(await self.inner.complete(request), request)
+        """Answer ``request`` and price the completion."""
+        return self._add_price(await self.inner.complete(request), request)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Answer ``request`` piece by piece; the whole at the end has its price."""
+        """Stream the answer; the final completion is priced."""
         async with aclosing(stream_completion(self.inner, request)) as deltas:
             async for delta in deltas:
                 if isinstance(delta, Completed):
-                    delta = Completed(self._priced(delta.completion, request))
+                    delta = Completed(self._add_price(delta.completion, request))
                 yield delta
 
-    def _priced(self, completion: Completion, request: Request) -> Completion:
+    def _add_price(self, completion: Completion, request: Request) -> Completion:
         if self.price is None or not completion.usage.total_tokens:
             return completion
         dollars = self.price.of(completion.usage, audio=has_audio(request))
@@ -46,7 +46,7 @@ class Priced(Wrapper):
 
 
 def has_audio(request: Request) -> bool:
-    """Return whether a prompt holds sounds, which some endpoints charge more for."""
+    """Return whether a prompt contains audio, for which some endpoints charge more."""
     return any(
         isinstance(part, Audio)
         for message in request.messages
@@ -56,5 +56,5 @@ def has_audio(request: Request) -> bool:
 
 
 def price_in(model: LanguageModel) -> Price | None:
-    """Return the price that a model's answers are marked with, else ``None``."""
+    """Return the price that a model applies to its completions, or ``None``."""
     return next((layer.price for layer in layers_of(model) if isinstance(layer, Priced)), None)

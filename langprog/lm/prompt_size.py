@@ -1,4 +1,4 @@
-"""The most tokens that a prompt could take, whatever tokenizer reads it."""
+"""An upper bound on a prompt's tokens, whatever the tokenizer."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import json
 from langprog.lm.parts import Content, Image, Part, Reasoning, Text, ToolCall, ToolResult
 from langprog.lm.types import Request
 
-# No tokenizer in use gives more tokens than bytes; roles and separators come on top.
+# No tokenizer in use makes more tokens than bytes; roles and separators come on top.
 TOKENS_A_MESSAGE = 16
-# More than any endpoint was seen to take for one image; a file is known by its bytes, unless the
+# More than any endpoint was seen to count for one image. A file counts its bytes, unless the
 # endpoint fetches it.
 TOKENS_AN_IMAGE, TOKENS_A_FILE = 50_000, 200_000
 
 
 def most_tokens(request: Request) -> int:
-    """Return the most tokens that all of a request's prompt could take."""
-    prompt = sum(_most_tokens(message.content) + TOKENS_A_MESSAGE for message in request.messages)
+    """Return an upper bound on the tokens of a request's prompt."""
+    prompt = sum(
+        _most_tokens_of_content(message.content) + TOKENS_A_MESSAGE for message in request.messages
+    )
     if request.response_schema is not None:
         prompt += len(json.dumps(request.response_schema, default=dict))
     for tool in request.tools:
@@ -25,13 +27,13 @@ def most_tokens(request: Request) -> int:
     return prompt
 
 
-def _most_tokens(content: Content) -> int:
+def _most_tokens_of_content(content: Content) -> int:
     if isinstance(content, str):
         return len(content.encode(errors="surrogatepass"))
-    return sum(_most_tokens_of(part) for part in content)
+    return sum(_most_tokens_of_part(part) for part in content)
 
 
-def _most_tokens_of(part: Part) -> int:
+def _most_tokens_of_part(part: Part) -> int:
     match part:
         case Text() | Reasoning() | ToolResult():
             return len(part.text.encode(errors="surrogatepass"))

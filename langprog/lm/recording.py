@@ -1,4 +1,4 @@
-"""Answer from a memo before anything else: how a journal replays a compile."""
+"""The wrapper that answers from a memo first: how a journal replays a compile."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ class CallMemo(Protocol):
     """Remembers completions by request key."""
 
     def get(self, key: str) -> Completion | None:
-        """Return the completion of that key, or ``None``."""
+        """Return the completion for ``key``, or ``None``."""
         ...
 
     def put(self, key: str, completion: Completion) -> None:
-        """Keep a completion that was just paid for."""
+        """Store a completion that was just paid for."""
         ...
 
 
 class Recorded(Wrapper):
-    """Answers from a memo, and puts there what it had to ask.
+    """Answers from a memo, and stores new completions in it.
 
     Args:
         inner: The model.
-        memo: Where completions are kept; asked before any cache.
+        memo: Stores completions; looked up before any cache.
     """
 
     def __init__(self, inner: LanguageModel, memo: CallMemo) -> None:
@@ -40,7 +40,7 @@ class Recorded(Wrapper):
         self._flights = SingleFlight[Completion]()
 
     async def complete(self, request: Request) -> Completion:
-        """Answer ``request``; identical ones at the same time are asked once."""
+        """Answer ``request``; identical concurrent requests are sent once."""
         key = request_key(self.inner, request)
         known = self._memo.get(key)
         if known is None:
@@ -56,7 +56,7 @@ class Recorded(Wrapper):
         return reused(known, request)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Answer ``request`` piece by piece, from the memo where it is there."""
+        """Stream the answer, from the memo if possible."""
         key = request_key(self.inner, request)
         known = self._memo.get(key)
         if known is None:

@@ -1,4 +1,4 @@
-"""Which optional setting of a request an endpoint's refusal is about."""
+"""Finding the optional setting that an endpoint's error is about."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ Setting = Literal[
     "max_tokens",
     "max_completion_tokens",
 ]
-# How endpoints name a setting in words. The order is that in which settings are tried where an
-# endpoint names none: what is seldom taken comes first.
+# How endpoints name a setting in text. If an endpoint names none, settings are tried in this
+# order: rarely supported ones first.
 NAMED: Mapping[Setting, re.Pattern[str]] = MappingProxyType(
     {
         "logprobs": re.compile(r"log[ _-]?prob"),
@@ -61,7 +61,7 @@ NAMED: Mapping[Setting, re.Pattern[str]] = MappingProxyType(
         "max_completion_tokens": re.compile(r"max_completion_tokens"),
     }
 )
-# The same names as places of a request: without underscores, as some endpoints write them.
+# The same settings as request members, without underscores, as some endpoints write them.
 _PLACES: Mapping[str, Setting] = MappingProxyType(
     {
         **{name.replace("_", ""): name for name in NAMED},
@@ -77,7 +77,7 @@ _PLACES: Mapping[str, Setting] = MappingProxyType(
         "toplogprobs": "logprobs",
     }
 )
-# Words for "not this setting at all"; a value out of range is the user's error.
+# Phrases for "not this setting at all"; a value out of range is the user's error.
 UNSUPPORTED = re.compile(
     r"unsupported|not (?:yet )?implemented|(?:not|n't|no longer)(?: \w+)? (?:support|take|accept)"
     r"|un(?:known|recogni[sz]ed|expected)|not (?:permitted|allowed|available|enabled)"
@@ -87,7 +87,7 @@ UNSUPPORTED = re.compile(
     r"|only (?:be )?(?:set to )?1\b|no endpoints? found|requires --jinja|not a valid field"
     r"|only one (?:completion|candidate|choice)|only user and assistant roles"
 )
-# Words that speak of an argument, and need not say of which one.
+# Phrases about an argument that need not name it.
 _GENERIC = re.compile(
     r"(?:un(?:known|recogni[sz]ed|expected|supported)|extra|additional|invalid|illegal) "
     r"(?:request )?(?:input|field|param|arg|key\b|option|propert|keyword|setting)"
@@ -107,37 +107,37 @@ _RANGE = re.compile(
     r"|valid (?:integer|number|float|string|value)|_type\b|_parsing\b|expected an? |one of\b"
     r"|invalid (?:value|type)|supported (?:\w+ )?values|_(?:above|below)_m|\bmax allowed"
 )
-# Refused beside something else that the request holds; alone it may be taken.
+# Rejected only in combination with something else in the request.
 _TOGETHER = re.compile(
     r"(?:can(?:not|'t)|not|n't)(?: both)? (?:be |supported )?(?:\w+ ){0,2}"
     r"(?:combined|together|both|with (?:tool|stream|function|response|thinking|grammar))"
     r"|both be|but not both|when (?:using |streaming|thinking|tool|\w+ is (?:en|set))"
     r"|\bwith tools|mode does not support|with (?:streaming|thinking|greedy)"
 )
-# What a setting is refused beside is not itself what is refused.
+# The other part of such a combination, which is not what is rejected.
 _BESIDE = re.compile(r"\b(?:when|while|if) [^.\n]{1,80}|\b\w{1,20} mode (?=does)")
-# A schema that is refused for what it holds says nothing about other schemas.
+# A schema rejected for its content says nothing about other schemas.
 ONE_SCHEMA = re.compile(
     r"schema for response_format|in context=|keyword|(?:invalid|unrecognized|bad|malformed)"
     r" (?:json[ _])?(?:response[ _])?schema|schema (?:conversion|is|has|must|contains|of type|too)"
     r"|schema\.\w|properties"
 )
-# Refusals of what tools hold, whatever their parameters are called; a system message that is
-# welcome.
+# Errors about a tool's own schema, whatever its parameters are called; and messages that allow a
+# system message.
 _ELSEWHERE = re.compile(
     r"""(?:schema|parameters) (?:for|of) (?:the )?(?:function|tool)|function ['"`]\w{1,64}['"`]:"""
 )
 _WELCOME = re.compile(r"optional\)? system")
-# These are left out without a word: nothing of what the user asked for is lost.
+# Dropped without a warning: nothing that the user asked for is lost.
 QUIET: frozenset[str] = frozenset(
     {"logprobs", "response_format", "n", "system", "stream_options", "max_completion_tokens"}
 )
-# Places of a request that are no settings.
+# Request members that are not settings.
 _OTHERS = frozenset({"messages", "tools", "functions", "model"})
 _LIMITS: frozenset[str] = frozenset({"max_tokens", "max_completion_tokens"})
 
 
-# How the text of an error names a part of the request.
+# How an error's text names a member of the request.
 _NAMING = (
     re.compile(r"""['"]loc['"]: ?[(\[]([^)\]]{1,200})[)\]]"""),
     re.compile(
@@ -149,7 +149,7 @@ _NAMING = (
         r"|unknown parameter|unexpected keyword argument|body ->):? ([\w.\[\]]{1,80})"
     ),
 )
-# What is named as a way out is not what is wrong.
+# Suggested alternatives are not what is wrong.
 _HINTS = re.compile(
     r"did you mean [^?]{0,80}|(?<!not )\b(?:supported|allowed|valid|known|accepted|available) "
     r"(?:param|arg|field|key|option|propert)\w{0,10}(?: are| is)?:? [^\n]{0,1000}"
@@ -158,13 +158,13 @@ _HINTS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What an endpoint does not take.
+    """A setting that an endpoint rejects.
 
     Args:
-        setting: The setting; ``None`` where it says that there is one, and not which.
-        sure: Whether it says so outright; else it is a guess, which an answer has to confirm.
-        together: Whether it is taken without something else that the request holds.
-        one_schema: Whether it is about what this one schema holds.
+        setting: The setting; ``None`` if the endpoint does not say which.
+        sure: Whether the endpoint says so explicitly; otherwise a guess to be confirmed.
+        together: Whether it is rejected only in combination with something else.
+        one_schema: Whether the error is about the content of this schema only.
     """
 
     setting: Setting | None
@@ -176,23 +176,25 @@ class Refusal:
 def refusal_in(
     error: BadRequestError, request: Request, *, streamed: bool = False
 ) -> Refusal | None:
-    """Return which optional setting of ``request`` a refusal is about.
+    """Return the optional setting of ``request`` that an error is about.
 
     Args:
-        error: The refusal.
-        request: What was asked, as the endpoint saw it.
-        streamed: Whether it was asked for as a stream.
+        error: The error.
+        request: The request as sent.
+        streamed: Whether it was a stream.
 
     Returns:
-        ``None`` where it is about none: then it is the user's error.
+        ``None`` if it is about none of them: then it is the user's error.
     """
     said = _HINTS.sub(" ", error.said[:LONGEST_SAID])
     if _ELSEWHERE.search(said):
         return None
     present = [
-        name for name in NAMED if (streamed or name != "stream_options") and holds(request, name)
+        name
+        for name in NAMED
+        if (streamed or name != "stream_options") and uses_setting(request, name)
     ]
-    placed, foreign = _placed(error, said, request)
+    placed, foreign = _settings_at_places(error, said, request)
     if placed:
         named = [name for name in present if name in placed]
     elif foreign:
@@ -204,19 +206,19 @@ def refusal_in(
     value = value or "supported values are" in said
     unsupported = UNSUPPORTED.search(said) is not None and not value
     for name in named:
-        refusal = _about(name, said, unsupported, bool(placed) and not value, request)
+        refusal = _refusal_of(name, said, unsupported, bool(placed) and not value, request)
         if refusal is not None:
             return refusal
     generic = not (named or placed or value) and _GENERIC.search(said) is not None
     return Refusal(None) if generic else None
 
 
-def _about(
+def _refusal_of(
     name: Setting, said: str, unsupported: bool, placed: bool, request: Request
 ) -> Refusal | None:
     if name in _LIMITS:
         renamed = name == "max_tokens" and re.search(r"(?:use|instead)[^.]{0,20}\bmax_comp", said)
-        kept = name == "max_completion_tokens" and capped(request)
+        kept = name == "max_completion_tokens" and counts_on_bound(request)
         return Refusal(name, sure=True) if renamed or (unsupported and not kept) else None
     if name == "system" and _WELCOME.search(said):
         return None
@@ -230,14 +232,16 @@ def _about(
     return None
 
 
-def _placed(error: BadRequestError, said: str, request: Request) -> tuple[set[Setting], bool]:
-    """Return the settings at the places that an error names, and whether it names another one."""
+def _settings_at_places(
+    error: BadRequestError, said: str, request: Request
+) -> tuple[set[Setting], bool]:
+    """Return the settings that an error names, and whether it names another member."""
     settings: set[Setting] = set()
     foreign = False
-    extra = {_plain(name) for name in (request.sampling.extra or {})}
-    told = [match[1] for pattern in _NAMING for match in pattern.finditer(said)]
-    for place in (*error.params, *told):
-        parts = [_plain(part) for part in re.findall(r"[\w-]{1,80}", place.casefold())]
+    extra = {_plain_name(name) for name in (request.sampling.extra or {})}
+    places = [match[1] for pattern in _NAMING for match in pattern.finditer(said)]
+    for place in (*error.params, *places):
+        parts = [_plain_name(part) for part in re.findall(r"[\w-]{1,80}", place.casefold())]
         known = next((_PLACES[part] for part in parts if part in _PLACES), None)
         if "messages" in parts and NAMED["system"].search(said):
             settings.add("system")
@@ -245,23 +249,23 @@ def _placed(error: BadRequestError, said: str, request: Request) -> tuple[set[Se
             foreign = True
         elif known is not None:
             settings.add(known)
-        # A place outside of the text may be no more than a word such as `validation_error`.
-        foreign = foreign or (known is None and place in told)
+        # A place outside the text may be just a word such as `validation_error`.
+        foreign = foreign or (known is None and place in places)
     return settings, foreign
 
 
-def _plain(name: str) -> str:
+def _plain_name(name: str) -> str:
     return name.replace("_", "").replace("-", "").casefold()
 
 
-def capped(request: Request) -> bool:
-    """Return whether a budget counts on a bound for the reply."""
+def counts_on_bound(request: Request) -> bool:
+    """Return whether a budget relies on a limit on the reply."""
     budgets = [ledger.budget for ledger in request.payers]
     return any(budget.tokens is not None or budget.dollars is not None for budget in budgets)
 
 
-def holds(request: Request, setting: str) -> bool:
-    """Return whether a request makes use of a setting."""
+def uses_setting(request: Request, setting: str) -> bool:
+    """Return whether a request uses a setting."""
     sampling = request.sampling
     match setting:
         case "logprobs":
@@ -277,8 +281,8 @@ def holds(request: Request, setting: str) -> bool:
         case "stream_options":
             return request.stream_usage
         case "max_tokens" | "max_completion_tokens":
-            # Under a cap a budget adds a bound where the request has none.
-            limited = sampling.max_tokens is not None or capped(request)
+            # Under a cap, the budget adds a limit if the request has none.
+            limited = sampling.max_tokens is not None or counts_on_bound(request)
             return limited and request.token_limit == setting
         case "stop":
             return bool(sampling.stop)

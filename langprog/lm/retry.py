@@ -1,4 +1,4 @@
-"""Send again what failed on the way."""
+"""The wrapper that retries transport errors."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class Retry(Wrapper):
-    """Sends a request again after a transport error, later each time.
+    """Retries a request after a transport error, with growing delays.
 
-    Waits as long as the endpoint asked (Retry-After) and a little more, so that callers which
-    were refused together come back apart; otherwise ``first_wait * 2**k`` seconds with full
-    jitter. It never waits longer than ``longest_wait``, nor past the end of a budget's seconds.
-    Other errors pass through at once.
+    It waits as long as the endpoint asked (Retry-After) plus a little, so that callers refused
+    together do not return together; otherwise ``first_wait * 2**k`` seconds with full jitter. It
+    never waits longer than ``longest_wait``, nor past a budget's seconds. Other errors pass
+    through immediately.
 
-    An endpoint that took no connection for as many attempts in a row as one request has is dead:
-    until it answers again, each further request is sent once and fails at once.
+    An endpoint is dead once it has refused as many connections in a row as a request has
+    attempts. Until it answers again, each further request is tried only once.
 
     Args:
         inner: The model.
-        attempts: How often a request is sent at most.
-        first_wait: Seconds before the second attempt, on average half of it.
-        longest_wait: Seconds that are waited at most; also for Retry-After.
-        sleep: How to wait; for tests.
+        attempts: Maximum number of times a request is sent.
+        first_wait: Upper bound in seconds on the first delay; half of it on average.
+        longest_wait: Upper bound in seconds on every delay, including Retry-After.
+        sleep: Replaces ``asyncio.sleep`` in tests.
     """
 
     def __init__(
@@ -51,31 +51,31 @@ class Retry(Wrapper):
         self._sleep = sleep
         self._unreached = 0
         self._lock = threading.Lock()
-        # Its own, so that a user who seeds the module's random numbers draws the same ones.
+        # Its own generator: a user who seeds ``random`` must get the same numbers with retries.
         self._jitter = random.Random()
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request``.
 
         Raises:
-            TransportError: The last attempt failed on the way, too.
+            TransportError: The last attempt failed as well.
         """
         attempt = 0
         while True:
             try:
                 completion = await self.inner.complete(request)
             except TransportError as error:
-                await self._before_next(attempt, error, request)
+                await self._wait_or_raise(attempt, error, request)
                 attempt += 1
             else:
                 self._unreached = 0
                 return completion
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Answer ``request`` piece by piece; says ``Restarted`` where pieces are void.
+        """Stream the answer; yields ``Restarted`` when earlier deltas are void.
 
         Raises:
-            TransportError: The last attempt failed on the way, too.
+            TransportError: The last attempt failed as well.
         """
         attempt = 0
         while True:
@@ -86,7 +86,7 @@ class Retry(Wrapper):
                         begun = True
                         yield delta
             except TransportError as error:
-                await self._before_next(attempt, error, request)
+                await self._wait_or_raise(attempt, error, request)
                 attempt += 1
                 if begun:
                     yield Restarted(str(error))
@@ -94,21 +94,21 @@ class Retry(Wrapper):
                 self._unreached = 0
                 return
 
-    async def _before_next(self, attempt: int, error: TransportError, request: Request) -> None:
-        """Wait before the next attempt, or raise ``error`` where there is none."""
+    async def _wait_or_raise(self, attempt: int, error: TransportError, request: Request) -> None:
+        """Wait for the next attempt, or raise ``error`` if there is none."""
         with self._lock:
             dead = self._unreached >= self._attempts
             unreached = isinstance(error, ConnectError) and error.charge == "nothing"
             self._unreached = self._unreached + 1 if unreached else 0
         if attempt + 1 >= self._attempts or (dead and unreached):
             raise error
-        wait = self._wait(attempt, error)
+        wait = self._delay(attempt, error)
         if max(wait, error.retry_after or 0.0) > _seconds_left(request):
             raise error
         await self._sleep(wait)
 
-    def _wait(self, attempt: int, error: TransportError) -> float:
-        # Jitter spreads out callers that failed together; it decides nothing but the moment.
+    def _delay(self, attempt: int, error: TransportError) -> float:
+        # Jitter spreads out callers that failed together; it affects only the timing.
         if error.retry_after is not None:
             asked = max(0.0, error.retry_after)
             return float(min(asked + self._jitter.uniform(0.0, asked / 10), self._longest_wait))

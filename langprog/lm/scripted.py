@@ -1,4 +1,4 @@
-"""A model that answers from a script: for tests, the project's own and its users'."""
+"""A model that answers from a script, for tests."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class ScriptedLM:
     """A language model that answers from a script, in this process.
 
     Args:
-        script: Replies in their order, or a function of the request. A reply is a text, several
-            texts (for ``n`` > 1), a Completion (with tool calls, thoughts or log-probabilities) or
-            an exception to raise. Streams give the same replies in pieces.
+        script: Replies in order, or a function of the request. A reply is a text, several texts
+            (for ``n`` > 1), a Completion (with tool calls, reasoning or log-probabilities) or an
+            exception to raise. Streams yield the same replies in pieces.
         name: ``provider/model``.
         dollars: Price of each call; 0 by default.
-        defaults: Sampling where a request says nothing.
+        defaults: Sampling for what a request leaves open.
     """
 
     endpoint = "in-process"
@@ -43,14 +43,14 @@ class ScriptedLM:
 
     @property
     def calls(self) -> int:
-        """How many requests came in."""
+        """Number of requests received."""
         return len(self.requests)
 
     async def complete(self, request: Request) -> Completion:
         """Answer with the script's next reply.
 
         Raises:
-            ModelError: The script has no reply left, or one that does not answer the request.
+            ModelError: The script has no reply left, or the reply does not fit the request.
             Exception: The reply is an exception.
         """
         with self._lock:
@@ -61,7 +61,9 @@ class ScriptedLM:
         elif index < len(self._script):
             reply = self._script[index]
         else:
-            raise ModelError(f"{self.name} has {len(self._script)} replies and was asked for more")
+            raise ModelError(
+                f"{self.name} has {len(self._script)} replies, and one more was requested"
+            )
         if isinstance(reply, Exception):
             raise reply
         if isinstance(reply, Completion):
@@ -88,4 +90,4 @@ class ScriptedLM:
         return tuple(reply)
 
     async def aclose(self) -> None:
-        """Do nothing: there is no connection."""
+        """Do nothing: there are no connections."""

@@ -1,4 +1,4 @@
-"""One call for any number of identical ones that are under way at the same time."""
+"""One call for any number of identical concurrent ones."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from langprog.errors import BudgetExceeded, InputError, TransportError
 T = TypeVar("T")
 
 
-class _Flight(Generic[T]):
+class _Call(Generic[T]):
     def __init__(self, place: tuple[str, int]) -> None:
         self.place = place
         self.task: asyncio.Task[T] | None = None
-        self.passengers = 0
+        self.waiters = 0
 
 
 class SingleFlight(Generic[T]):
-    """Runs the work of one key once at a time, for all who ask meanwhile.
+    """Runs the work for a key once at a time, for all concurrent callers.
 
-    The work belongs to no caller: one that is cancelled does not take it from the others, and it
-    is cancelled itself only when nobody waits for it any more. A failure is not kept, and what
-    failed for reasons of the caller who started it is nobody else's failure: after a refusal by
-    that caller's budget the others ask again, one of them for all; after a failure on the way
-    they do so once. Event loops do not share work; each runs its own.
+    The work belongs to no caller: cancelling one caller does not affect the others, and the work
+    itself is cancelled only when no caller is left. Failures are not kept, and a failure caused by
+    the caller that started the work does not reach the others: if that caller's budget refused the
+    call, one of the others starts it again for all; after a transport error they retry once. Each
+    event loop runs its own work.
     """
 
     def __init__(self) -> None:
-        self._flights: dict[tuple[str, int], _Flight[T]] = {}
+        self._calls: dict[tuple[str, int], _Call[T]] = {}
         self._lock = threading.Lock()
 
     async def run(self, key: str, work: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
-        """Return the result, and whether this caller was the one that started the work.
+        """Return the result, and whether this caller started the work.
 
         Args:
-            key: Equal keys stand for the same work.
-            work: What to run if nobody does so already.
+            key: Equal keys mean the same work.
+            work: What to run if it is not already running.
         """
         patient = True
         while True:
-            flight, mine = self._board(key, work)
-            assert flight.task is not None
+            call, mine = self._join(key, work)
+            assert call.task is not None
             try:
-                return await asyncio.shield(flight.task), mine
+                return await asyncio.shield(call.task), mine
             except TransportError:
                 if mine or not patient:
                     raise
@@ -54,34 +54,34 @@ class SingleFlight(Generic[T]):
                 if mine:
                     raise
             finally:
-                self._leave(flight)
+                self._leave(call)
 
-    def _board(self, key: str, work: Callable[[], Awaitable[T]]) -> tuple[_Flight[T], bool]:
+    def _join(self, key: str, work: Callable[[], Awaitable[T]]) -> tuple[_Call[T], bool]:
         loop = asyncio.get_running_loop()
         place = (key, id(loop))
         with self._lock:
-            flight = self._flights.get(place)
-            # A loop that ended without a word may have left its flights, and its id, behind.
-            mine = flight is None or flight.task is None or flight.task.get_loop() is not loop
-            if flight is None or mine:
-                flight = self._flights[place] = _Flight(place)
-                flight.task = loop.create_task(self._fly(flight, work))
-            flight.passengers += 1
-        return flight, mine
+            call = self._calls.get(place)
+            # A loop that was dropped may have left calls behind under an id that is now reused.
+            mine = call is None or call.task is None or call.task.get_loop() is not loop
+            if call is None or mine:
+                call = self._calls[place] = _Call(place)
+                call.task = loop.create_task(self._run(call, work))
+            call.waiters += 1
+        return call, mine
 
-    def _leave(self, flight: _Flight[T]) -> None:
-        flight.passengers -= 1
-        if flight.passengers == 0 and flight.task is not None and not flight.task.done():
-            self._land(flight)
-            flight.task.cancel()
+    def _leave(self, call: _Call[T]) -> None:
+        call.waiters -= 1
+        if call.waiters == 0 and call.task is not None and not call.task.done():
+            self._remove(call)
+            call.task.cancel()
 
-    async def _fly(self, flight: _Flight[T], work: Callable[[], Awaitable[T]]) -> T:
+    async def _run(self, call: _Call[T], work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await work()
         finally:
-            self._land(flight)
+            self._remove(call)
 
-    def _land(self, flight: _Flight[T]) -> None:
+    def _remove(self, call: _Call[T]) -> None:
         with self._lock:
-            if self._flights.get(flight.place) is flight:
-                del self._flights[flight.place]
+            if self._calls.get(call.place) is call:
+                del self._calls[call.place]

@@ -1,7 +1,7 @@
-"""A completion piece by piece.
+"""Streams: completions in pieces.
 
-The pieces are provisional: after :class:`Restarted` those before it count for nothing, and only
-the completion at the end is what a caller may keep.
+Deltas are provisional: after :class:`Restarted`, earlier ones are void, and only the completion at
+the end is final.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from langprog.lm.types import Completion, LanguageModel, Request
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """More of a text.
+    """A piece of a text.
 
     Args:
-        text: What is added.
+        text: The text to append.
         index: Which of ``n`` completions it belongs to.
     """
 
@@ -28,7 +28,7 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta:
-    """More of what the model thinks; arguments as for :class:`TextDelta`."""
+    """A piece of the model's reasoning; arguments as for :class:`TextDelta`."""
 
     text: str
     index: int = 0
@@ -36,13 +36,13 @@ class ReasoningDelta:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
-    """More of a tool call.
+    """A piece of a tool call.
 
     Args:
         place: Which of the completion's tool calls.
-        id: The call's id; empty where it was said before.
-        name: The tool; empty where it was said before.
-        arguments: What is added to the arguments' JSON text.
+        id: The call's id; empty if already sent.
+        name: The tool; empty if already sent.
+        arguments: The text to append to the arguments' JSON.
         index: Which of ``n`` completions it belongs to.
     """
 
@@ -55,10 +55,10 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """The request is sent again: everything before this counts for nothing.
+    """The request is sent again: all earlier deltas are void.
 
     Args:
-        reason: What went wrong, in words.
+        reason: What went wrong.
     """
 
     reason: str
@@ -69,7 +69,7 @@ class Completed:
     """The end of a stream.
 
     Args:
-        completion: The whole of it, as ``complete`` would have returned it.
+        completion: The full completion, as ``complete`` would have returned it.
     """
 
     completion: Completion
@@ -79,7 +79,7 @@ Delta = TextDelta | ReasoningDelta | ToolCallDelta | Restarted | Completed
 
 
 async def replay_completion(completion: Completion) -> AsyncGenerator[Delta, None]:
-    """Yield a completion that is there already as the deltas of a stream."""
+    """Yield a finished completion as the deltas of a stream."""
     for index, thought in enumerate(completion.reasoning):
         if thought:
             yield ReasoningDelta(thought, index)
@@ -95,10 +95,10 @@ async def replay_completion(completion: Completion) -> AsyncGenerator[Delta, Non
 async def stream_completion(model: LanguageModel, request: Request) -> AsyncGenerator[Delta, None]:
     """Yield the deltas of a model's answer; the last one is :class:`Completed`.
 
-    A model without a ``stream`` of its own answers whole.
+    If a model has no ``stream``, its complete answer is replayed.
 
     Raises:
-        LMError: As for ``complete``; deltas that came before count for nothing.
+        LMError: As for ``complete``; earlier deltas are then void.
         BudgetExceeded: As for ``complete``.
         ServerError: The deltas end without the completion.
     """
@@ -113,7 +113,7 @@ async def stream_completion(model: LanguageModel, request: Request) -> AsyncGene
             if isinstance(delta, Completed):
                 return
     finally:
-        # An iterator of a user's own may have nothing to let go of.
+        # A user's own iterator may have no ``aclose``.
         if isinstance(deltas, AsyncGenerator):
             await deltas.aclose()
     raise ServerError(

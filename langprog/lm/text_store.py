@@ -1,6 +1,6 @@
-"""A folder of texts by key, for any number of processes: diskcache, without its pickles.
+"""Texts by key in a folder shared by any number of processes: diskcache, without its pickles.
 
-Imported when a disk cache is first used, because diskcache and sqlite take their time to load.
+Imported when a disk cache is first used, because diskcache and sqlite are slow to import.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Any
 
 import diskcache
 
-# A text is kept in the database itself, never in a file beside it that a row would have to name.
+# Texts are stored in the database itself, never in separate files that a row would have to name.
 LARGEST_TEXT = 2**30
-# Seconds that a write waits for other processes; a completion that is not kept is no harm.
+# Seconds that a write waits for other processes; losing a cached completion does no harm.
 BUSY = 5.0
 FILES = ("cache.db", "cache.db-wal", "cache.db-shm", "cache.db-journal")
 
 
 class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no types
-    """Stores text and reads nothing but text, so that no pickle is ever loaded."""
+    """Stores and reads only text, so that no pickle is ever loaded."""
 
     def store(self, value: Any, read: bool, key: Any = None) -> Any:
-        """Return the columns of a text."""
+        """Return the columns for a text."""
         return super().store(str(value), read, key=key)
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:
-        """Return the text of a row; a row that holds anything else counts as none."""
+        """Return the text of a row; anything else counts as missing."""
         return value if isinstance(value, str) and filename is None else None
 
     def get(self, key: Any, raw: bool) -> Any:
@@ -37,22 +37,22 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no type
         return str(key) if raw else ""
 
     def remove(self, file_path: str) -> None:
-        """Remove nothing: a row that names a file was not written here, and the file neither."""
+        """Do nothing: neither the file nor the row that names it was written here."""
 
 
 class TextStore:
     """Texts by key.
 
     Args:
-        folder: Made where it does not exist.
-        size: Bytes kept at most; those stored first make room.
+        folder: Created if it does not exist.
+        size: Maximum size in bytes; the oldest texts are evicted first.
 
     Raises:
-        OSError: The folder cannot be made or written, or what is there is no such store.
+        OSError: The folder cannot be created or written, or holds something else.
     """
 
     def __init__(self, folder: Path, size: int) -> None:
-        # Evicting by age of storing, not of use, keeps reading free of writes and of locks.
+        # Evicting by time of storage, not of use, keeps reads free of writes and locks.
         try:
             self._cache = diskcache.Cache(
                 str(folder),
@@ -66,7 +66,7 @@ class TextStore:
             raise OSError(str(error)) from error
 
     def get(self, key: str) -> str | None:
-        """Return the text of that key; ``None`` where there is none or it cannot be read."""
+        """Return the text for ``key``; ``None`` if it is missing or cannot be read."""
         try:
             text = self._cache.get(key)
         except (OSError, ValueError, sqlite3.Error, diskcache.Timeout):
@@ -74,7 +74,7 @@ class TextStore:
         return text if isinstance(text, str) else None
 
     def put_all(self, texts: Mapping[str, str]) -> None:
-        """Keep texts by key; where the disk is full or stays busy, they are simply not kept."""
+        """Store texts by key; if the disk is full or stays busy, they are dropped."""
         try:
             with self._cache.transact():
                 for key, text in texts.items():
@@ -83,10 +83,10 @@ class TextStore:
             return
 
     def clear(self) -> int:
-        """Remove every text and return how many; who has the folder open, too, finds none.
+        """Remove every text, also for other processes, and return how many there were.
 
         Raises:
-            OSError: The folder cannot be written, or others keep it busy.
+            OSError: The folder cannot be written, or other processes keep it busy.
         """
         try:
             return int(self._cache.clear())
@@ -101,12 +101,12 @@ class TextStore:
 
 
 def size_of(folder: Path) -> int | None:
-    """Return the bytes of the texts kept in a folder; ``None`` where there is no store.
+    """Return the size in bytes of the texts in a folder; ``None`` if there is no store.
 
-    Nothing is written, and nothing but a store of this module passes.
+    Writes nothing, and accepts only stores written by this module.
 
     Raises:
-        OSError: What is there is something else, or more than a store.
+        OSError: The folder holds something other than a store, or other files as well.
     """
     if folder.is_symlink():
         raise OSError(f"it is a link to {folder.readlink()}; name the folder itself")
@@ -115,12 +115,12 @@ def size_of(folder: Path) -> int | None:
     files = {path.name: path for path in sorted(folder.iterdir())}
     for name, path in files.items():
         if name not in FILES:
-            raise OSError(f"it holds {name!r}, which is no file of a cache")
+            raise OSError(f"it holds {name!r}, which is not a cache file")
         if not stat.S_ISREG(path.lstat().st_mode):
-            raise OSError(f"{name} in it is no plain file")
+            raise OSError(f"{name} in it is not a regular file")
     if FILES[0] not in files:
         return None
-    # Where nobody writes, reading is to leave no file behind, and needs no lock.
+    # Without writers, reading needs no lock and must leave no files behind.
     quiet = FILES[1] not in files
     uri = f"{files[FILES[0]].absolute().as_uri()}?mode=ro&immutable={int(quiet)}"
     try:
@@ -131,7 +131,7 @@ def size_of(folder: Path) -> int | None:
 
 
 def _size_in(database: sqlite3.Connection) -> int:
-    # No other user of diskcache keeps texts this large in the database.
+    # No other user of diskcache stores texts this large in the database.
     mark = "SELECT value FROM Settings WHERE key = 'disk_min_file_size'"
     if database.execute(mark).fetchone() != (LARGEST_TEXT,):
         raise OSError(f"{FILES[0]} in it was made by another program")

@@ -1,4 +1,4 @@
-"""Hold back requests: so many at once, so many a minute, fewer when the endpoint complains."""
+"""The wrapper that limits concurrency and rates, and adapts to 429s."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ MINUTE = 60.0
 
 
 class Throttle(Wrapper):
-    """Adapts the number of requests under way to what the endpoint takes.
+    """Adapts the number of concurrent requests to what the endpoint accepts.
 
-    Follows: additive increase, multiplicative decrease (Chiu and Jain, 1989). Differs: one 429
-    halves the width only if the last cut is older than the request that met it, so that a burst
-    of refusals for one and the same overload counts once.
+    Follows: additive increase, multiplicative decrease (Chiu and Jain, 1989). Differs: a 429
+    halves the width only if its request started after the last cut, so that a burst of 429s from
+    one overload counts once.
 
     Args:
         inner: The model.
-        width: Requests under way at most; the adaptive width never passes it. ``None``: as many
-            as there are, until the endpoint first complains.
-        rpm: Requests a minute at most.
-        tpm: Tokens a minute at most. A request counts from its start with what an average one
-            took so far (the first ones: with the bytes of their prompt), and is corrected when
-            its usage is known.
-        clock: Seconds; for tests.
-        sleep: How to wait; for tests.
+        width: Maximum number of concurrent requests, also for the adaptive width. ``None``: no
+            limit until the first 429.
+        rpm: Maximum requests per minute.
+        tpm: Maximum tokens per minute. A request counts from its start with the average so far
+            (the first ones with the characters of their prompt), and is corrected once its usage
+            is known.
+        clock: Replaces the clock in tests; returns seconds.
+        sleep: Replaces ``asyncio.sleep`` in tests.
 
     Raises:
         InputError: A limit is below 1.
@@ -60,7 +60,7 @@ class Throttle(Wrapper):
         self._clock, self._sleep = clock, sleep
         self._running = 0
         self._cut_at = float("-inf")
-        self._minute: deque[_Started] = deque()
+        self._minute: deque[_RecentRequest] = deque()
         self._tokens = 0
         self._finished = self._finished_tokens = 0
         self._waiting: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = deque()
@@ -68,12 +68,12 @@ class Throttle(Wrapper):
 
     @property
     def width(self) -> float:
-        """Requests under way at most, now; ``inf`` where nothing bounds them yet."""
-        # Infinity has no whole part: `inf // 1` is not a number, and compares like none.
+        """The current limit on concurrent requests; ``inf`` if there is none yet."""
+        # `inf // 1` is NaN.
         return max(1.0, self._width if math.isinf(self._width) else self._width // 1)
 
     async def complete(self, request: Request) -> Completion:
-        """Answer ``request`` when its turn has come."""
+        """Answer ``request`` when its turn comes."""
         start = await self._enter(request)
         try:
             completion = await self.inner.complete(request)
@@ -87,7 +87,7 @@ class Throttle(Wrapper):
             self._leave()
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Answer ``request`` piece by piece when its turn has come."""
+        """Stream the answer when its turn comes."""
         start = await self._enter(request)
         try:
             async with aclosing(stream_completion(self.inner, request)) as deltas:
@@ -106,14 +106,14 @@ class Throttle(Wrapper):
             self._running -= 1
         self._wake_next()
 
-    async def _enter(self, request: Request) -> _Started:
+    async def _enter(self, request: Request) -> _RecentRequest:
         turn: asyncio.Future[None] | None = None
         try:
             while True:
                 with self._lock:
                     pause = 0.0
                     if self._running < self.width:
-                        start = _Started(self._clock(), self._estimate(request))
+                        start = _RecentRequest(self._clock(), self._estimate(request))
                         pause = self._pause(start)
                         if pause <= 0.0:
                             self._count(start)
@@ -127,7 +127,7 @@ class Throttle(Wrapper):
                 elif turn is not None:
                     await turn
         except asyncio.CancelledError:
-            # The turn that this one was given, or would have been, belongs to the next in line.
+            # Its turn, granted or not, goes to the next in line.
             self._wake_next()
             raise
 
@@ -138,19 +138,19 @@ class Throttle(Wrapper):
             return self._finished_tokens // self._finished
         return sum(len(message.text) for message in request.messages)
 
-    def _pause(self, start: _Started) -> float:
+    def _pause(self, start: _RecentRequest) -> float:
         if self._rpm is None and self._tpm is None:
             return 0.0
         minute = self._minute
         while minute and minute[0].at <= start.at - MINUTE:
-            self._tokens -= minute.popleft().leave()
+            self._tokens -= minute.popleft().expire()
         full = self._rpm is not None and len(minute) >= self._rpm
-        # A request that is over the limit all by itself has to start at some time.
+        # A request that exceeds the limit on its own has to start eventually.
         if self._tpm is not None and minute:
             full = full or self._tokens + start.tokens > self._tpm
         return minute[0].at + MINUTE - start.at if full else 0.0
 
-    def _count(self, start: _Started) -> None:
+    def _count(self, start: _RecentRequest) -> None:
         self._running += 1
         if self._rpm is not None or self._tpm is not None:
             self._minute.append(start)
@@ -158,15 +158,15 @@ class Throttle(Wrapper):
 
     def _wake_next(self) -> None:
         with self._lock:
-            room = self.width - self._running
-            while room > 0 and self._waiting:
+            free = self.width - self._running
+            while free > 0 and self._waiting:
                 loop, turn = self._waiting.popleft()
-                # A cancelled waiter, or one whose loop has ended, takes nobody's turn.
+                # A cancelled waiter, or one whose loop was closed, uses up no turn.
                 if turn.done() or loop.is_closed():
                     continue
-                with suppress(RuntimeError):  # the loop was closed this very moment
+                with suppress(RuntimeError):  # closed in the meantime
                     loop.call_soon_threadsafe(_wake, turn)
-                    room -= 1
+                    free -= 1
 
     def _slow_down(self, started: float) -> None:
         with self._lock:
@@ -175,7 +175,7 @@ class Throttle(Wrapper):
                 self._width = max(1.0, (self._running if open_ended else self._width) / 2)
                 self._cut_at = self._clock()
 
-    def _speed_up(self, start: _Started, tokens: int) -> None:
+    def _speed_up(self, start: _RecentRequest, tokens: int) -> None:
         with self._lock:
             self._width = min(self._most, self._width + 1.0 / self._width)
             if self._tpm is not None:
@@ -184,8 +184,8 @@ class Throttle(Wrapper):
                 self._tokens += start.correct(tokens)
 
 
-class _Started:
-    """A request that counts for the minute after its start."""
+class _RecentRequest:
+    """A request that counts toward the limits for a minute after its start."""
 
     __slots__ = ("_counts", "at", "tokens")
 
@@ -194,14 +194,14 @@ class _Started:
         self._counts = True
 
     def correct(self, tokens: int) -> int:
-        """Put the truth in the estimate's place; return what that adds to the minute's sum."""
+        """Replace the estimate with the actual tokens; return the difference."""
         if not self._counts:
             return 0
         more, self.tokens = tokens - self.tokens, tokens
         return more
 
-    def leave(self) -> int:
-        """The minute is over; return what it takes from the sum."""
+    def expire(self) -> int:
+        """Stop counting; return the tokens to subtract."""
         self._counts = False
         return self.tokens
 

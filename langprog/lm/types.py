@@ -1,22 +1,19 @@
-"""What a language model is asked, what it answers, and the one method between the two."""
+"""Requests, completions, and the protocol of a language model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from langprog.errors import InputError
+from langprog.lm.budget import Ledger, Spend
 from langprog.lm.finish import FINISH_REASONS, FinishReason, finish_reason_of
 from langprog.lm.parts import PARTS, Content, ToolCall, text_of
 
-if TYPE_CHECKING:
-    from langprog.lm.budget import Ledger
-
-    Accept = Callable[["Completion"], object]
-
+Accept = Callable[["Completion"], object]
 Role = Literal["system", "user", "assistant", "tool"]
-# Set from a request alone; what a user puts into ``extra`` under these names is refused.
+# Body members that langprog sets from the request; ``extra`` must not contain them.
 OWN_MEMBERS = frozenset(
     {
         "logprobs",
@@ -44,7 +41,7 @@ class Message:
     """One message of a prompt.
 
     Args:
-        role: Who speaks; ``tool`` for the results of tool calls.
+        role: The speaker; ``tool`` for the results of tool calls.
         content: Text, or a tuple of parts (:mod:`langprog.lm.parts`).
 
     Raises:
@@ -67,18 +64,18 @@ class Message:
 
     @property
     def text(self) -> str:
-        """The text of the content; its other parts left out."""
+        """The text of the content, without its other parts."""
         return text_of(self.content)
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function that a model may ask to have called.
+    """A function that a model may call.
 
     Args:
         name: Its name.
         description: What it does and when to use it.
-        parameters: The JSON schema of its arguments, an object.
+        parameters: The JSON schema of its arguments (of type object).
     """
 
     name: str
@@ -95,14 +92,14 @@ class Sampling:
     A program stores a Sampling for every predictor, so it is part of the artifact.
 
     Args:
-        temperature: 0 and up.
-        max_tokens: The longest reply, in tokens; thinking counts where the endpoint counts it.
-        top_p: Above 0 to 1.
+        temperature: 0 or more.
+        max_tokens: The longest reply, in tokens; includes thinking if the endpoint counts it.
+        top_p: Above 0, at most 1.
         stop: Texts that end the reply.
-        seed: Makes draws repeatable where the endpoint can.
-        reasoning_effort: ``low``, ``medium``, ``high`` or another word that the endpoint knows.
-        extra: Further members of the request's body, plain JSON, for what only some endpoints
-            have (``{"top_k": 20}``).
+        seed: Makes samples repeatable if the endpoint supports it.
+        reasoning_effort: ``low``, ``medium``, ``high`` or another value that the endpoint knows.
+        extra: Additional members of the request's body, plain JSON, for endpoint-specific
+            settings (``{"top_k": 20}``).
 
     Raises:
         InputError: A member of ``extra`` is one that langprog sets itself.
@@ -121,7 +118,7 @@ class Sampling:
             _check_extra(self.extra)
 
     def over(self, other: Sampling) -> Sampling:
-        """Return these settings, with ``other``'s wherever this one says nothing."""
+        """Return these settings, with unset ones taken from ``other``."""
         if other == _UNSET:
             return self
         return Sampling(
@@ -141,36 +138,36 @@ _UNSET = Sampling()
 
 
 def _check_extra(extra: Mapping[str, Any]) -> None:
-    # They would bypass budgets, the dialect and what reads the reply.
+    # They would bypass budgets, dialects and the parsing of replies.
     taken = sorted(OWN_MEMBERS.intersection(extra))
     if taken:
         raise InputError(
-            f"extra holds {taken[0]!r}, which langprog sets itself: use the setting of that name"
+            f"extra contains {taken[0]!r}, which langprog sets itself: use its own setting instead"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Everything that decides a completion.
+    """Everything that determines a completion.
 
     Args:
-        messages: The prompt; what stays the same across calls comes first.
+        messages: The prompt; parts that are the same in every call come first.
         sampling: How the completion is drawn.
-        n: Number of completions wanted from this one prompt.
-        response_schema: A JSON schema that the reply should follow, where the endpoint can.
-        logprobs: Whether log-probabilities of the chosen tokens are wanted.
-        ledgers: Who pays; not part of what is asked (ignored by ``==`` and by the cache key).
-        tools: What the model may ask to have called.
+        n: Number of completions to draw from this prompt.
+        response_schema: A JSON schema that the reply should follow, if the endpoint supports it.
+        logprobs: Whether to return log-probabilities of the chosen tokens.
+        ledgers: The ledgers that pay; ignored by ``==`` and by the cache key.
+        tools: The tools that the model may call.
         tool_choice: ``auto``, ``none``, ``required`` or a tool's name; ``None`` leaves it to the
             endpoint.
-        extra: Further members of the body, plain JSON, on top of the sampling's.
-        headers: Further HTTP headers; never stored, and not part of the cache key.
-        accept: Raises an error of ours where a completion is none that its reader can use: such
-            a one is not served again from a cache. Not part of what is asked.
-        optional: Settings that the library added itself (``temperature``, ``seed``): an endpoint
-            that refuses one is asked without it, and nobody is warned.
-        token_limit: The name under which this endpoint takes ``max_tokens``.
-        stream_usage: Whether this endpoint says at the end of a stream what it took.
+        extra: Additional members of the body, plain JSON, on top of the sampling's.
+        headers: Additional HTTP headers; never stored, and not part of the cache key.
+        accept: Raises a langprog error if the caller cannot use a completion; such a completion
+            is never served from a cache. Not part of the cache key.
+        optional: Settings that the library added itself (``temperature``, ``seed``); if an
+            endpoint rejects one, it is dropped without a warning.
+        token_limit: The name by which this endpoint knows ``max_tokens``.
+        stream_usage: Whether this endpoint reports usage at the end of a stream.
     """
 
     messages: tuple[Message, ...]
@@ -194,21 +191,23 @@ class Request:
 
     @property
     def payers(self) -> tuple[Ledger, ...]:
-        """The ledgers, each of them once."""
+        """The ledgers, without duplicates."""
         return tuple(dict.fromkeys(self.ledgers))
 
     def with_ledgers(self, ledgers: Sequence[Ledger]) -> Request:
-        """Return the same request, paid by ``ledgers``."""
+        """Return the same request, charged to ``ledgers``."""
         return replace(self, ledgers=tuple(ledgers))
 
-    def resolved(self, defaults: Sampling) -> Request:
-        """Return the same request with its sampling in full: see :meth:`resolve`."""
+    def with_defaults(self, defaults: Sampling) -> Request:
+        """Return the same request with its sampling filled in; see :meth:`resolve`."""
         sampling = self.resolve(defaults)
         if sampling is self.sampling and not self.extra:
             return self
-        return self.put(sampling, extra=None, ledgers=self.ledgers, optional=self.optional)
+        return self.with_settings(
+            sampling, extra=None, ledgers=self.ledgers, optional=self.optional
+        )
 
-    def put(
+    def with_settings(
         self,
         sampling: Sampling,
         *,
@@ -217,16 +216,16 @@ class Request:
         logprobs: bool = False,
         optional: frozenset[str],
     ) -> Request:
-        """Return the same prompt as it is put to a model.
+        """Return the same prompt with the settings of one call.
 
         Args:
             sampling: How the completion is drawn.
             extra: Members of the body on top of the sampling's.
-            ledgers: Who pays.
-            logprobs: Whether log-probabilities are wanted by others than the request itself.
+            ledgers: The ledgers that pay.
+            logprobs: Whether someone other than the request needs log-probabilities.
             optional: Settings that the library added itself.
         """
-        # Spelled out: every request passes here, and `replace` takes several times as long.
+        # Spelled out because every request passes here and `replace` is several times slower.
         return Request(
             self.messages,
             sampling,
@@ -245,7 +244,7 @@ class Request:
         )
 
     def resolve(self, defaults: Sampling) -> Sampling:
-        """Return how the completion is drawn, with a model's defaults and this request's extra."""
+        """Return the sampling with the model's defaults and this request's extra filled in."""
         sampling = self.sampling.over(defaults)
         if not self.extra:
             return sampling
@@ -257,12 +256,12 @@ class Usage:
     """Tokens of one or more calls, as the endpoint counted them.
 
     Args:
-        prompt_tokens: Tokens of the prompt, cached ones among them.
-        completion_tokens: Tokens of the reply, those of its thinking among them.
-        cached_prompt_tokens: Tokens of the prompt that the endpoint had in its own cache.
-        reasoning_tokens: Tokens of the reply that were thought and not said.
-        cache_write_tokens: Tokens of the prompt that the endpoint put into its own cache, for
-            which some charge more.
+        prompt_tokens: Prompt tokens, including cached ones.
+        completion_tokens: Reply tokens, including reasoning.
+        cached_prompt_tokens: Prompt tokens read from the endpoint's own cache.
+        reasoning_tokens: Reply tokens spent on reasoning.
+        cache_write_tokens: Prompt tokens written to the endpoint's own cache, for which some
+            endpoints charge more.
     """
 
     prompt_tokens: int = 0
@@ -288,21 +287,20 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model answered.
+    """A model's answer.
 
     Args:
         texts: ``n`` completions.
         model: The model's name, as the program knows it (``provider/model``).
-        usage: Tokens that the request took.
-        finish_reasons: Why each text ended: ``stop``, ``length`` (it was cut off), ``tool_calls``,
-            ``content_filter`` or ``error``. Other words of endpoints become one of these.
-        logprobs: For each text the log-probability of every chosen token, where asked for.
-        dollars: What the request cost, or ``None`` where no price is known.
-        latency: Seconds from request to full answer (of the original call when cached).
+        usage: Tokens that the request used.
+        finish_reasons: Why each text ended: ``stop``, ``length`` (cut off), ``tool_calls``,
+            ``content_filter`` or ``error``. Other values of endpoints are mapped to these.
+        logprobs: For each text, the log-probability of every chosen token, if requested.
+        dollars: What the request cost; ``None`` without a known price.
+        latency: Seconds from request to full answer (of the original call if cached).
         cached: Whether this answer was paid for earlier.
-        tool_calls: For each text the tools that the model wants called; empty where it wants none
-            with any of them.
-        reasoning: For each text what the model thought before; empty where nothing is known.
+        tool_calls: For each text, the tool calls; empty if there are none at all.
+        reasoning: For each text, the model's reasoning; empty if none is known.
     """
 
     texts: tuple[str, ...]
@@ -317,7 +315,7 @@ class Completion:
     reasoning: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        # A model of a user's own may hand on the words of its endpoint.
+        # A user's own model may pass on its endpoint's own values.
         if not FINISH_REASONS.issuperset(self.finish_reasons):
             words = tuple(finish_reason_of(word) for word in self.finish_reasons)
             object.__setattr__(self, "finish_reasons", words)
@@ -329,17 +327,22 @@ class Completion:
 
     @property
     def finish_reason(self) -> FinishReason:
-        """Why the first completion ended; ``stop`` where nothing is said."""
+        """Why the first completion ended; ``stop`` if unknown."""
         return finish_reason_of(self.finish_reasons[0]) if self.finish_reasons else "stop"
 
     @property
     def first_tool_calls(self) -> tuple[ToolCall, ...]:
-        """The tools that the model wants called with the first completion."""
+        """The tool calls of the first completion."""
         return self.tool_calls[0] if self.tool_calls else ()
 
     @property
+    def spend(self) -> Spend:
+        """What the request cost: one call, its tokens and its dollars (0 if not known)."""
+        return Spend(1, self.usage.total_tokens, self.dollars or 0.0)
+
+    @property
     def whole(self) -> bool:
-        """Whether every text ended by itself: none was cut off, filtered or broken off."""
+        """Whether every text ended normally: not cut off, filtered or interrupted."""
         return not _CUT.intersection(self.finish_reasons)
 
 
@@ -348,11 +351,11 @@ _CUT = frozenset({"length", "content_filter", "error"})
 
 @runtime_checkable
 class LanguageModel(Protocol):
-    """Anything that answers a Request; clients and wrappers share this shape, so they stack."""
+    """Anything that answers a Request; clients and wrappers share this protocol, so they stack."""
 
     @property
     def name(self) -> str:
-        """``provider/model``, as it stands in programs, artifacts and reports."""
+        """``provider/model``, as programs, artifacts and reports name it."""
         ...
 
     @property
@@ -362,18 +365,18 @@ class LanguageModel(Protocol):
 
     @property
     def defaults(self) -> Sampling:
-        """Sampling used where a request says nothing; part of what is asked."""
+        """Sampling for what a request leaves open; part of the cache key."""
         ...
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request``.
 
         Raises:
-            LMError: One of its subclasses, told apart by what a caller should do.
-            BudgetExceeded: One of ``request.ledgers`` cannot take the call.
+            LMError: One of its subclasses, by what a caller should do about it.
+            BudgetExceeded: One of ``request.ledgers`` cannot afford the call.
         """
         ...
 
     async def aclose(self) -> None:
-        """Give back connections; the model can be used again afterwards."""
+        """Close connections; the model can be used again afterwards."""
         ...

@@ -1,4 +1,4 @@
-"""What every wrapper shares: it looks like the model inside it."""
+"""The base class of wrappers: a model that looks like the model inside it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from langprog.lm.types import Completion, LanguageModel, Request, Sampling
 
 
 class Wrapper:
-    """A language model around another one; a subclass adds one idea.
+    """A language model around another one; a subclass adds one feature.
 
-    Override ``complete``, and ``stream`` where the idea is about streams as well::
+    Override ``complete``, and ``stream`` too if the feature concerns streams::
 
         class Logged(Wrapper):
             async def complete(self, request):
@@ -44,9 +44,10 @@ class Wrapper:
         return await self.inner.complete(request)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Answer ``request`` piece by piece.
+        """Stream the answer to ``request``.
 
-        A subclass that changes ``complete`` alone keeps its idea: its answers come whole.
+        If a subclass overrides only ``complete``, the answer comes as a whole, so that the
+        feature still applies.
         """
         if type(self).complete is Wrapper.complete:
             deltas = stream_completion(self.inner, request)
@@ -62,7 +63,7 @@ class Wrapper:
 
 
 def layers_of(model: LanguageModel) -> Iterator[LanguageModel]:
-    """Yield a model and what it is wrapped around, from the outside in."""
+    """Yield a model and the models it wraps, outermost first."""
     yield model
     while isinstance(model, Wrapper):
         model = model.inner

@@ -1,18 +1,19 @@
-"""Programs: modules that are called, listed, changed by copy and frozen.
+"""Programs: modules that are called, listed, copied with changes and frozen.
 
-- ``base``: :class:`Module`, what a user subclasses (``tree``: parts, parameters, copies;
+- ``base``: :class:`Module`, which users subclass (``tree``: parts, parameters, copies;
   ``containers``: modules in lists, dicts and the like).
-- ``node``, ``registry``, ``parameter_data``: modules as data; each module's own file has its node.
-- ``predict``: :class:`Predict`, the only module that asks a model.
+- ``node``, ``registry``, ``parameter_data``: modules as data; each module's file has its node.
+- ``predict``: :class:`Predict`, the only module that calls a model.
 - ``chain_of_thought``, ``pipeline``: modules made of modules.
 - ``vote``, ``best_of``, ``cascade``, ``route``, ``refine``: several samples, steps, models or
-  rounds for one answer (``around``: what they share; ``signals``: how sure an answer is;
+  rounds for one answer (``around``: their base class; ``signals``: confidence in an answer;
   ``words``: hashed words).
-- ``parallel``: many calls side by side out of synchronous code.
+- ``retrieve``: passages for a query, from ``langprog.retrieval``.
+- ``parallel``: concurrent calls from synchronous code.
 - ``prediction``, ``trace``: what a call returns, and what happened in it.
 """
 
-from langprog.modules.around import judged
+from langprog.modules.around import judge_answer
 from langprog.modules.base import Module
 from langprog.modules.best_of import BestOf
 from langprog.modules.cascade import Cascade, Tier
@@ -29,17 +30,18 @@ from langprog.modules.node import (
     Strict,
     Types,
     UserNode,
-    listed_parts,
-    named_parts,
+    parts_by_name,
+    parts_of_list,
 )
 from langprog.modules.origin import Origin, origin_of, with_origin
 from langprog.modules.parallel import parallel
 from langprog.modules.parameter_data import own_parameter_from_data, own_parameters_to_data
 from langprog.modules.pipeline import Pipeline
-from langprog.modules.predict import Predict, PredictNode
+from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
 from langprog.modules.refine import Refine
 from langprog.modules.registry import is_kind, module_type
+from langprog.modules.retrieve import Retrieve
 from langprog.modules.route import Route, Router
 from langprog.modules.signals import (
     TOKEN_FEATURES,
@@ -53,9 +55,9 @@ from langprog.modules.signals import (
     token_features,
 )
 from langprog.modules.trace import Recorder, RunUsage, TraceStep, record_trace, usage_of
-from langprog.modules.tree import ROOT, Parameter, ParameterKind, Tree
+from langprog.modules.tree import Parameter, ParameterKind, Tree
 from langprog.modules.vote import Tally, Vote, answer_key
-from langprog.modules.words import hashed_words
+from langprog.modules.words import hash_words
 
 __all__ = [
     "Agreement",
@@ -76,11 +78,10 @@ __all__ = [
     "Part",
     "Pipeline",
     "Predict",
-    "PredictNode",
     "Prediction",
-    "ROOT",
     "Recorder",
     "Refine",
+    "Retrieve",
     "Route",
     "Router",
     "Rule",
@@ -98,18 +99,18 @@ __all__ = [
     "UserNode",
     "Vote",
     "answer_key",
-    "hashed_words",
+    "hash_words",
     "hidden_modules",
     "is_kind",
-    "judged",
-    "listed_parts",
+    "judge_answer",
     "module_type",
-    "named_parts",
     "origin_of",
     "own_class_attributes",
     "own_parameter_from_data",
     "own_parameters_to_data",
     "parallel",
+    "parts_by_name",
+    "parts_of_list",
     "record_trace",
     "signal_from",
     "token_features",

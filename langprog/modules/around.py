@@ -1,4 +1,4 @@
-"""A module that answers what the module inside it answers, in another way."""
+"""The base class of modules with the inputs and outputs of a module inside them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from langprog.errors import (
-    CheckError,
     ContentFilterError,
     ContextWindowError,
     InputError,
@@ -20,11 +19,10 @@ from langprog.modules.base import Module
 from langprog.modules.prediction import Prediction
 from langprog.signature import FieldSpec
 
-# What one model or one sample may do wrong while another one does not.
+# Failures of one model or sample after which another one is tried.
 SURVIVED = (
     TransportError,
     ParseError,
-    CheckError,
     ContextWindowError,
     ContentFilterError,
     TruncatedError,
@@ -37,7 +35,12 @@ class Around(Module):
     @property
     @abstractmethod
     def inner(self) -> Module:
-        """The module whose inputs and outputs these are."""
+        """The module that determines inputs and outputs."""
+
+    @property
+    def retries(self) -> bool:
+        """Whether a later call of a part replaces an earlier one: yes, one answer is returned."""
+        return True
 
     @property
     def inputs(self) -> Mapping[str, FieldSpec]:
@@ -50,64 +53,64 @@ class Around(Module):
         return self.inner.outputs
 
     def input_names(self) -> tuple[str, ...]:
-        """Return the names of what goes in: those of the module inside."""
+        """Return the names of the inputs: those of the module inside."""
         return self.inner.input_names()
 
 
-def checked_module(value: Any, place: str) -> Module:
-    """Return ``value``.
+def check_module(value: Any, place: str) -> Module:
+    """Return ``value`` if it is a module.
 
     Raises:
-        InputError: It is no module.
+        InputError: It is not.
     """
     if not isinstance(value, Module):
         raise InputError(f"{place} is a {type(value).__name__}, not a module")
     return value
 
 
-def checked_count(value: Any, place: str) -> int:
-    """Return ``value``.
+def check_count(value: Any, place: str) -> int:
+    """Return ``value`` if it is a valid number of samples.
 
     Raises:
-        InputError: It is not a number of samples.
+        InputError: It is not.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"{place} is a number of samples, 1 or more, not {value!r}")
+        raise InputError(f"{place} must be a number of samples, 1 or more, not {value!r}")
     return value
 
 
-def verdict_fits(judge: Module, place: str) -> None:
-    """See to it that a judge's first output is a truth value or a number.
+def check_verdict(judge: Module, place: str) -> None:
+    """Check that a judge's first output is a bool or a number.
 
     Raises:
-        InputError: It is something else.
+        InputError: It is not.
     """
     first = next(iter(judge.outputs.values()))
     if first.annotation not in (bool, int, float):
         raise InputError(
-            f"{place} gives {first.name!r} as {first.type_phrase or 'text'}: its first output has "
-            "to be a bool or a number"
+            f"{place} returns {first.name!r} as {first.type_phrase or 'text'}: its first output "
+            "must be a bool or a number"
         )
 
 
-async def judged(judge: Module, inputs: Mapping[str, Any], answer: Prediction) -> float:
+async def judge_answer(judge: Module, inputs: Mapping[str, Any], answer: Prediction) -> float:
     """Return a judge's verdict on an answer, as a number.
 
     Args:
-        judge: A module whose first output is a truth value or a number; it gets those of the
-            inputs and outputs that it has an input for.
-        inputs: What the program was given.
-        answer: What it answered.
+        judge: A module whose first output is a bool or a number; it receives the inputs and
+            outputs that match its own inputs.
+        inputs: The program's inputs.
+        answer: The program's answer.
 
     Raises:
-        SignatureError: The judge wants an input that there is not.
+        SignatureError: The judge has an input that is not available.
     """
     known = {**inputs, **answer}
     wanted = judge.input_names()
     missing = [name for name in wanted if name not in known and judge.needs_input(name)]
     if missing:
         raise SignatureError(
-            f"the judge takes {', '.join(missing)}, but there is only {', '.join(known)}"
+            f"the judge takes {', '.join(missing)}, but available are only {', '.join(known)}"
         )
     verdict = await judge.acall(**{name: known[name] for name in wanted if name in known})
     return float(next(iter(verdict.values())))

@@ -1,9 +1,8 @@
-"""A program: a tree of modules that is called, listed, changed by copy and frozen.
+"""The base class of programs: trees of modules that are called, listed, copied and frozen.
 
 A user subclasses :class:`Module` and writes ``forward`` or ``async aforward``; the built-in
-modules implement ``aforward`` alone. An optimizer sees a program through two methods:
-``parameters()`` lists everything that may be set, ``with_parameters({...})`` returns a new
-program.
+modules implement only ``aforward``. An optimizer uses two methods of a program: ``parameters()``
+lists everything that may be set, ``with_parameters({...})`` returns a new program.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from langprog.modules.origin import ORIGIN
 from langprog.modules.prediction import Prediction
 from langprog.modules.trace import Recorder, recorder, threads, usage_of
 from langprog.modules.tree import Tree
+from langprog.notebook import list_short
 from langprog.runtime import call_in_worker, run_sync
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Module(Tree):
     """Base class of every program and of every part of one.
 
-    Subclass it, make the parts in ``__init__``, and wire them in ``forward`` (plain Python) or
+    Subclass it, create the parts in ``__init__``, and wire them in ``forward`` (plain Python) or
     ``aforward`` (asynchronous Python)::
 
         class Support(lp.Module):
@@ -41,12 +41,11 @@ class Module(Tree):
                 team = self.team(ticket=ticket).team
                 return self.reply(ticket=ticket, team=team)
 
-    A class attribute ``signature`` (``"ticket -> reply"`` or a Signature) says what goes in and
-    out; it is needed only where the module is a step of a Pipeline.
+    A class attribute ``signature`` (``"ticket -> reply"`` or a Signature) declares inputs and
+    outputs; only a step of a Pipeline needs it.
 
-    Predictors are found in attributes, however deep lists, tuples, dicts and dataclasses nest.
-    What else may be tried by a search is declared by :meth:`own_parameters` and
-    :meth:`search_space`::
+    Predictors are found in attributes, inside lists, tuples, dicts and dataclasses at any depth.
+    Declare other parameters for a search with :meth:`own_parameters` and :meth:`search_space`::
 
         def own_parameters(self):
             return {"style": lp.Parameter("choice", self.style)}
@@ -57,19 +56,19 @@ class Module(Tree):
 
     signature: ClassVar[Any] = None
 
-    # The data form of a kind of module that artifacts know; a user's own class has none.
+    # The node type of a kind of module that artifacts know; a user's own class has none.
     node: ClassVar[type[Node] | None] = None
 
     # --- calling -------------------------------------------------------------------------------
 
     def forward(self, **inputs: Any) -> Prediction | Mapping[str, Any]:
-        """Do the work; to be written by a subclass, unless it writes ``aforward``."""
+        """Do the work; a subclass implements this or ``aforward``."""
         raise NotImplementedError(
             f"{type(self).__name__} has neither `def forward` nor `async def aforward`"
         )
 
     async def aforward(self, **inputs: Any) -> Prediction | Mapping[str, Any]:
-        """Do the work asynchronously; by default ``forward`` in a worker thread."""
+        """Do the work asynchronously; by default, run ``forward`` in a worker thread."""
         return await call_in_worker(self.forward, **inputs)
 
     def __call__(self, *positional: Any, **inputs: Any) -> Prediction:
@@ -77,14 +76,14 @@ class Module(Tree):
 
         Raises:
             InputError: An input is missing, unknown or of the wrong type.
-            LMError: A model did not answer.
+            LMError: A model gave no usable completion.
             ParseError: A model's reply cannot be read as the outputs.
-            BudgetExceeded: A budget does not allow the next call.
+            BudgetExceeded: A budget cannot afford the next call.
         """
         return run_sync(self.acall(*positional, **inputs))
 
     async def acall(self, *positional: Any, **inputs: Any) -> Prediction:
-        """Run the program; the asynchronous form of calling it."""
+        """Run the program; the asynchronous version of calling it."""
         if positional:
             raise InputError(self._by_name())
         outer = recorder.get()
@@ -101,7 +100,7 @@ class Module(Tree):
         try:
             values = await self.aforward(**inputs)
         except BaseException:
-            inner.close()  # what it started ends with it
+            inner.close()  # nothing may go on in its name
             raise
         finally:
             recorder.reset(token)
@@ -129,27 +128,27 @@ class Module(Tree):
         """Input fields by name.
 
         Raises:
-            SignatureError: The module does not say what goes in and out.
+            SignatureError: The module declares no inputs and outputs.
         """
-        return self.declared().inputs
+        return self.declared_signature().inputs
 
     @property
     def outputs(self) -> Mapping[str, FieldSpec]:
         """Output fields by name.
 
         Raises:
-            SignatureError: The module does not say what goes in and out.
+            SignatureError: The module declares no inputs and outputs.
         """
-        return self.declared().outputs
+        return self.declared_signature().outputs
 
     def input_names(self) -> tuple[str, ...]:
-        """Return the names of what goes in: as declared, else the parameters of ``forward``.
+        """Return the names of the inputs: as declared, else the parameters of ``forward``.
 
         Raises:
-            SignatureError: ``forward`` takes ``**inputs`` and nothing is declared.
+            SignatureError: ``forward`` takes ``**inputs`` and no signature is declared.
         """
-        written = type(self).aforward if self._writes("aforward") else type(self).forward
-        if type(self).signature is not None or not self._writes(written.__name__):
+        written = type(self).aforward if self._overrides("aforward") else type(self).forward
+        if type(self).signature is not None or not self._overrides(written.__name__):
             return tuple(self.inputs)
         parameters = list(inspect.signature(written).parameters.values())[1:]
         if any(p.kind is p.VAR_KEYWORD for p in parameters):
@@ -164,10 +163,10 @@ class Module(Tree):
             return True
         return name not in fields or fields[name].required
 
-    def _writes(self, name: str) -> bool:
+    def _overrides(self, name: str) -> bool:
         return getattr(type(self), name) is not getattr(Module, name)
 
-    def declared(self) -> SignatureSpec:
+    def declared_signature(self) -> SignatureSpec:
         """Return the signature that the class declares.
 
         Raises:
@@ -179,36 +178,47 @@ class Module(Tree):
         ):
             return signature_of(declared)
         raise SignatureError(
-            f"{type(self).__name__} does not say what goes in and out: "
+            f"{type(self).__name__} does not declare its inputs and outputs: "
             'give the class an attribute such as signature = "ticket -> team"'
         )
+
+    def __repr__(self) -> str:
+        try:
+            parts = self.children()
+        except InputError:  # a tree that cannot be listed has a name all the same
+            parts = {}
+        return f"{type(self).__name__}({list_short(parts.items())})"
 
     # --- what a compiler and an artifact have to know -------------------------------------------
 
     def calls_per_example(self) -> int:
-        """Return how many calls one example takes, as a forecast: those of all its parts, once.
+        """Return the expected number of calls per example: by default, each part once.
 
-        A module with a loop in it, or with parts that stand in for one another, says better.
+        A module with a loop, or with alternative parts, overrides this.
         """
         return int(self.predicts) + sum(
             part.calls_per_example() for part in self.children().values()
         )
 
+    @property
+    def retries(self) -> bool:
+        """Whether a later call of a part replaces an earlier one, as in a vote or a revision."""
+        return False
+
     def alternative_steps(self) -> tuple[Module, ...]:
-        """Return the parts that stand in for one another: one of them gives the answer."""
+        """Return parts that are alternatives: one of them gives the answer."""
         return ()
 
     def escalation_signal(self) -> Signal | None:
-        """Return how sure this module asks its steps to be; ``None`` where it does not."""
+        """Return the signal that decides about escalation; ``None`` if there is none."""
         return None
 
     def plain_settings(self) -> dict[str, Any]:
-        """Return the attributes that are plain data, which an artifact of a user's class keeps.
+        """Return the attributes with plain data, which artifacts keep for a user's class.
 
-        Private ones are kept only where they are a text, a number or a truth value: others are
-        mostly what a program found out on the way.
+        Private ones are kept only if they are text, a number or a bool: others are mostly caches.
         """
-        own = {*self.own_parameters(), "_frozen", ORIGIN}
+        own = {*self.own_parameters(), "_frozen", "_frozen_part", ORIGIN}
         return {
             name: value
             for name, value in sorted(vars(self).items())
@@ -216,14 +226,14 @@ class Module(Tree):
         }
 
     def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
-        """Return this module as plain JSON data that fits its ``node``.
+        """Return this module as plain JSON data for its ``node``.
 
         Args:
             parts: The modules inside as data, by name.
-            types: Writes what a signature's types are beyond data.
+            types: Describes types that plain data cannot express.
 
         Raises:
-            ArtifactError: It holds something that an artifact cannot carry.
+            ArtifactError: It contains something that an artifact cannot store.
         """
         raise NotImplementedError(f"{type(self).__name__} has no data form")
 
@@ -234,10 +244,10 @@ class Module(Tree):
         Args:
             node: An instance of the class's ``node``.
             parts: The modules inside, by name.
-            types: Reads what a signature's types are beyond data.
+            types: Restores types that plain data cannot express.
 
         Raises:
-            InputError: The node describes no such module.
+            InputError: The node does not describe such a module.
         """
         raise NotImplementedError(f"{cls.__name__} has no data form")
 

@@ -1,4 +1,4 @@
-"""Several answers and a judge that picks one."""
+"""Draw several answers and let a judge pick one."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from langprog.errors import InputError, LangprogError
 from langprog.modules.around import (
     SURVIVED,
     Around,
-    checked_count,
-    checked_module,
-    judged,
-    verdict_fits,
+    check_count,
+    check_module,
+    check_verdict,
+    judge_answer,
 )
 from langprog.modules.base import Module
-from langprog.modules.node import AnyNode, Node, Types, listed_parts
+from langprog.modules.node import AnyNode, Node, Types, parts_of_list
 from langprog.modules.prediction import Prediction
 from langprog.modules.tree import Parameter
 from langprog.modules.vote import SIZES, with_count
-from langprog.runtime import drawing, in_order
+from langprog.notebook import shorten
+from langprog.runtime import gather_in_order, sample_draw
 
 
 class BestOfNode(Node):
@@ -29,10 +30,10 @@ class BestOfNode(Node):
 
     Args:
         module: Its kind.
-        generators: They take turns.
-        judge: Its first output is a truth value or a number.
-        k: Answers at most.
-        temperature: Used by predictors that say none themselves.
+        generators: The generators, which take turns.
+        judge: The judge; its first output is a bool or a number.
+        k: Maximum number of answers.
+        temperature: For predictors without a temperature.
     """
 
     module: Literal["BestOf"]
@@ -43,11 +44,11 @@ class BestOfNode(Node):
 
 
 class BestOf(Around):
-    """Ask one or several generators k times, and return the answer that a judge likes best.
+    """Call one or several generators k times and return the answer that a judge rates best.
 
-    A judge that gives a bool is asked answer by answer, and the first answer that it accepts is
-    returned: a later one could not win. One that gives a number sees all answers. An answer that
-    fails, or whose verdict does, is out.
+    A judge with a bool output sees one answer at a time, and the first answer that it accepts is
+    returned: a later one could not win. A judge with a numeric output sees all answers. Answers
+    that fail, or whose verdict fails, are dropped.
 
     Follows: Networks of Networks: Complexity Class Principles Applied to Compound AI Systems
     Design (Davis et al., 2024), K generators and a verifier. Differs: generators may be different
@@ -59,13 +60,13 @@ class BestOf(Around):
 
     Args:
         generators: A module, or several that take turns.
-        judge: A module whose first output is a bool or a number; it gets the inputs and outputs
-            that it has an input for.
-        k: Answers at most; as many as there are generators if left out, and at least 3 of one.
-        temperature: Used by predictors of the generators that say none themselves, or 0.
+        judge: A module whose first output is a bool or a number; it receives the inputs and
+            outputs that match its inputs.
+        k: Maximum number of answers; by default the number of generators, or 3 for a single one.
+        temperature: For the generators' predictors without a temperature, or with 0.
 
     Raises:
-        InputError: Something of this is not as said.
+        InputError: An argument is invalid.
     """
 
     node: ClassVar[type[Node]] = BestOfNode
@@ -85,13 +86,13 @@ class BestOf(Around):
         several = [generators] if isinstance(generators, Module) else list(generators)
         if not several:
             raise InputError("a BestOf needs at least one generator")
-        self.generators = [checked_module(one, "a generator of a BestOf") for one in several]
-        self.judge = checked_module(judge, "the judge of a BestOf")
-        verdict_fits(judge, "the judge of a BestOf")
+        self.generators = [check_module(each, "a generator of a BestOf") for each in several]
+        self.judge = check_module(judge, "the judge of a BestOf")
+        check_verdict(judge, "the judge of a BestOf")
         default = len(several) if len(several) > 1 else 3
-        self.k = checked_count(default if k is None else k, "k of a BestOf")
+        self.k = check_count(default if k is None else k, "k of a BestOf")
         if not (temperature > 0.0 and math.isfinite(temperature)):
-            raise InputError(f"temperature of a BestOf is above 0, not {temperature}")
+            raise InputError(f"temperature of a BestOf must be above 0, not {temperature}")
         self.temperature = float(temperature)
 
     @property
@@ -120,7 +121,7 @@ class BestOf(Around):
         """Return it as plain JSON data."""
         return {
             "module": "BestOf",
-            "generators": listed_parts(parts, "generators"),
+            "generators": parts_of_list(parts, "generators"),
             "judge": parts["judge"],
             "k": self.k,
             "temperature": self.temperature,
@@ -129,42 +130,42 @@ class BestOf(Around):
     @classmethod
     def from_node(cls, node: BestOfNode, parts: Mapping[str, Module], types: Types) -> Self:
         """Make one from its node."""
-        generators = listed_parts(parts, "generators")
+        generators = parts_of_list(parts, "generators")
         return cls(generators, judge=parts["judge"], k=node.k, temperature=node.temperature)
 
     async def aforward(self, **inputs: Any) -> Prediction:
-        """Generate, judge, return the best; of equals the earliest."""
+        """Generate, judge, and return the best answer; in a tie, the earliest."""
         if self.k == 1:
             return await self.inner.acall(**inputs)
-        # The judge of a bool ends it at the first accepted answer, so they come one by one.
+        # With a bool, the first accepted answer ends the search, so draw one at a time.
         accepts = next(iter(self.judge.outputs.values())).annotation is bool
         wave = 1 if accepts else self.k
-        found: list[tuple[Prediction, float]] = []
+        judged: list[tuple[Prediction, float]] = []
         failures: list[LangprogError] = []
         for first in range(0, self.k, wave):
             works = [partial(self._draw, number, inputs) for number in range(first, first + wave)]
-            for one in await in_order(works, wave):
-                if isinstance(one, LangprogError):
-                    failures.append(one)
+            for outcome in await gather_in_order(works, wave):
+                if isinstance(outcome, LangprogError):
+                    failures.append(outcome)
                 else:
-                    found.append(one)
-            if accepts and found and found[-1][1] > 0:
+                    judged.append(outcome)
+            if accepts and judged and judged[-1][1] > 0:
                 break
-        if not found:
+        if not judged:
             raise failures[0]
-        return max(found, key=lambda one: one[1])[0]
+        return max(judged, key=lambda pair: pair[1])[0]
 
     async def _draw(
         self, number: int, inputs: Mapping[str, Any]
     ) -> tuple[Prediction, float] | LangprogError:
         generator = self.generators[number % len(self.generators)]
         try:
-            with drawing(number, self.temperature):
+            with sample_draw(number, self.temperature):
                 answer = await generator.acall(**inputs)
-            # Outside the draw: a verdict is wanted, not a sample of one.
-            return answer, await judged(self.judge, inputs, answer)
+            # Outside the draw, so that the verdict itself is not sampled.
+            return answer, await judge_answer(self.judge, inputs, answer)
         except SURVIVED as error:
             return error
 
     def __repr__(self) -> str:
-        return f"BestOf({self.generators!r}, judge={self.judge!r}, k={self.k})"
+        return shorten(f"BestOf({self.generators!r}, judge={self.judge!r}, k={self.k})")

@@ -1,4 +1,4 @@
-"""Ask a cheap step first, a dearer one only where the answer is not sure enough."""
+"""Try a cheap step first, and a more expensive one only if confidence is too low."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, LangprogError
 from langprog.lm import LanguageModel, ModelRef, model_from
-from langprog.modules.around import SURVIVED, Around, checked_module, verdict_fits
+from langprog.modules.around import SURVIVED, Around, check_module, check_verdict
 from langprog.modules.base import Module
-from langprog.modules.node import AnyNode, Node, Types, listed_parts
+from langprog.modules.node import AnyNode, Node, Types, parts_of_list
 from langprog.modules.prediction import Prediction
 from langprog.modules.signals import Signal, signal_from
 from langprog.modules.trace import TraceStep, recorder
 from langprog.modules.tree import Parameter
+from langprog.notebook import shorten
 
-# Thresholds that a search tries for all steps in their order.
+# Thresholds that a search tries for all steps in order.
 THRESHOLDS = (0.5, 0.75, 0.9)
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """A step in the order in which a cascade asks.
+    """One step in the order of a cascade.
 
     Args:
-        step: Its place among the steps.
-        threshold: From here on its answer is taken; ``None``: always, and nobody asks how sure.
+        step: Its index among the steps.
+        threshold: Lowest confidence at which its answer is taken; ``None`` for always.
     """
 
     step: int
@@ -39,14 +40,14 @@ class Tier:
 
 
 class CascadeNode(Node):
-    """Steps that are asked until an answer is sure enough.
+    """Steps that run until the confidence in an answer suffices.
 
     Args:
         module: Its kind.
         steps: The steps.
-        tiers: Which step is asked when: ``[step, threshold]``, null for a step that is the last.
-        signal: How sure an answer is: its name and its settings.
-        check: The judge of the signal ``check``; null for none.
+        tiers: The order of steps: ``[step, threshold]``, with null for the last one.
+        signal: The confidence signal: its name and settings.
+        check: The judge for the signal ``check``; null for none.
     """
 
     module: Literal["Cascade"]
@@ -57,12 +58,11 @@ class CascadeNode(Node):
 
 
 class Cascade(Around):
-    """Ask steps in an order, and take the first answer that is sure enough.
+    """Run steps in order and take the first answer with enough confidence.
 
-    Which step comes first, and how sure an answer has to be, is for
-    :class:`optimizers.FrugalCascade` to find; until then the last step alone answers, unless
-    thresholds are given. A step that fails on an input passes it on; where the last one fails, the
-    last answer there was is taken.
+    :class:`optimizers.FrugalCascade` finds the order and the thresholds; until then, only the last
+    step is used, unless thresholds are given. If a step fails on an input, the next one runs; if
+    the last one fails, the last answer so far is taken.
 
     Follows: FrugalGPT: How to Use Large Language Models While Reducing Cost and Improving
     Performance (Chen et al., 2023). Differs: several signals to choose from; steps are programs.
@@ -74,13 +74,13 @@ class Cascade(Around):
     Args:
         steps: Modules with the same inputs and outputs, the cheapest first.
         thresholds: One for every step but the last.
-        signal: How sure an answer is: ``logprob``, ``agreement``, ``check`` or a Signal.
-        check: A judge for ``signal="check"``; its first output is a bool or a number, and it gets
-            the inputs and outputs that it has an input for.
-        tiers: Instead of thresholds: the steps that are asked, in order.
+        signal: The confidence signal: ``logprob``, ``agreement``, ``check`` or a Signal.
+        check: A judge for ``signal="check"``; its first output is a bool or a number, and it
+            receives the inputs and outputs that match its inputs.
+        tiers: Instead of thresholds: the steps to run, in order.
 
     Raises:
-        InputError: Something of this is not as said.
+        InputError: An argument is invalid.
     """
 
     node: ClassVar[type[Node]] = CascadeNode
@@ -100,11 +100,11 @@ class Cascade(Around):
     ) -> None:
         if isinstance(steps, Module) or not steps:
             raise InputError("a Cascade takes a list of one or more modules")
-        self.steps = [checked_module(step, "a step of a Cascade") for step in steps]
+        self.steps = [check_module(step, "a step of a Cascade") for step in steps]
         self.signal = signal_from(signal)
         self.check = check
         if check is not None:
-            verdict_fits(checked_module(check, "check of a Cascade"), "check of a Cascade")
+            check_verdict(check_module(check, "check of a Cascade"), "check of a Cascade")
         if thresholds is not None and tiers is not None:
             raise InputError("a Cascade takes thresholds or tiers, not both")
         if thresholds is not None:
@@ -123,12 +123,12 @@ class Cascade(Around):
         """Return a cascade of one program on several models, the cheapest first.
 
         Args:
-            program: Its predictors that name a model keep it.
+            program: The program; its predictors that name a model keep it.
             models: Models, or their names.
             **options: As for Cascade.
 
         Raises:
-            InputError: No predictor of the program leaves its model open.
+            InputError: Every predictor of the program already names a model.
         """
         return cls([on_model(program, model) for model in models], **options)
 
@@ -145,7 +145,7 @@ class Cascade(Around):
         }
 
     def with_own_parameters(self, values: Mapping[str, Any]) -> Self:
-        """Return a copy with these tiers, this signal."""
+        """Return a copy with these tiers or this signal."""
         new = self.with_children(self.children())
         for name, value in values.items():
             if name == "tiers":
@@ -157,7 +157,7 @@ class Cascade(Around):
         return new
 
     def search_space(self) -> dict[str, Sequence[Any]]:
-        """Return each step alone, and all in order at a few thresholds if the signal is ready."""
+        """Return each step alone, and all steps with a few thresholds if the signal is ready."""
         steps = range(len(self.steps))
         tiers: list[Any] = [[[step, None]] for step in steps]
         if len(steps) > 1 and self.signal.is_ready(len(steps)):
@@ -166,7 +166,7 @@ class Cascade(Around):
         return {"tiers": tiers}
 
     def value_label(self, name: str, value: Any) -> str:
-        """Return tiers in words."""
+        """Return a short label for tiers."""
         if name != "tiers":
             return super().value_label(name, value)
         return " > ".join(
@@ -175,7 +175,7 @@ class Cascade(Around):
         )
 
     def calls_per_example(self) -> int:
-        """Return the calls of one step: of those that stand in for one another, one counts."""
+        """Return the calls of the most expensive step: steps are alternatives."""
         return max(step.calls_per_example() for step in self.steps)
 
     def alternative_steps(self) -> tuple[Module, ...]:
@@ -190,7 +190,7 @@ class Cascade(Around):
         """Return it as plain JSON data."""
         return {
             "module": "Cascade",
-            "steps": listed_parts(parts, "steps"),
+            "steps": parts_of_list(parts, "steps"),
             "tiers": [tier.to_json() for tier in self.tiers],
             "signal": self.signal.to_json(),
             "check": parts.get("check"),
@@ -199,11 +199,11 @@ class Cascade(Around):
     @classmethod
     def from_node(cls, node: CascadeNode, parts: Mapping[str, Module], types: Types) -> Self:
         """Make one from its node."""
-        steps = listed_parts(parts, "steps")
+        steps = parts_of_list(parts, "steps")
         return cls(steps, tiers=node.tiers, signal=node.signal, check=parts.get("check"))
 
     async def aforward(self, **inputs: Any) -> Prediction:
-        """Ask tier by tier."""
+        """Run tier by tier."""
         answer: Prediction | None = None
         failure: LangprogError | None = None
         for tier in self.tiers:
@@ -238,34 +238,41 @@ class Cascade(Around):
             trace.add(TraceStep(path, inputs, outputs, (), ()))
 
     def __repr__(self) -> str:
-        return f"Cascade({self.steps!r}, tiers={[tier.to_json() for tier in self.tiers]})"
+        tiers = [tier.to_json() for tier in self.tiers]
+        return shorten(f"Cascade({self.steps!r}, tiers={tiers})")
 
 
 def on_model(program: Module, model: str | ModelRef | LanguageModel) -> Module:
-    """Return a program whose predictors that leave their model open ask ``model``.
+    """Return a program whose predictors without a model use ``model``.
 
     Raises:
-        InputError: There is none.
+        InputError: There is no such predictor.
     """
     taken = model_from(model, "a model of over(...)")
     parameters = program.parameters().items()
-    open_ones = [key for key, one in parameters if one.kind == "model" and one.value is None]
-    if not open_ones:
+    open_keys = [
+        key
+        for key, parameter in parameters
+        if parameter.kind == "model" and parameter.value is None
+    ]
+    if not open_keys:
         raise InputError(
-            f"no predictor of {type(program).__name__} leaves its model open, so {taken} would "
-            "not be asked"
+            f"every predictor of {type(program).__name__} already names a model, so {taken} would "
+            "not be used"
         )
-    return program.with_parameters(dict.fromkeys(open_ones, taken))
+    return program.with_parameters(dict.fromkeys(open_keys, taken))
 
 
 def _tiers(values: Sequence[Any], steps: int) -> tuple[Tier, ...]:
-    tiers = tuple(one if isinstance(one, Tier) else Tier(*one) for one in values)
+    tiers = tuple(value if isinstance(value, Tier) else Tier(*value) for value in values)
     places = [tier.step for tier in tiers]
     if not tiers or len(set(places)) < len(places) or not set(places) <= set(range(steps)):
-        raise InputError(f"tiers are steps from 0 to {steps - 1}, each once, not {places}")
+        raise InputError(
+            f"tiers must be steps from 0 to {steps - 1}, each at most once, not {places}"
+        )
     for tier in tiers:
         if tier.threshold is not None and not math.isfinite(tier.threshold):
-            raise InputError(f"a threshold is a number, not {tier.threshold}")
+            raise InputError(f"a threshold must be a number, not {tier.threshold}")
     if any(tier.threshold is None for tier in tiers[:-1]):
         raise InputError("every tier but the last needs a threshold")
     return tiers

@@ -28,10 +28,10 @@ class ChainOfThought(Module):
     """Ask for a ``reasoning`` field before the outputs of a signature.
 
     Follows: Chain-of-Thought Prompting Elicits Reasoning in Large Language Models (Wei et al.).
-    Differs: the reasoning is a declared output, so demonstrations may carry it or leave it out.
+    Differs: the reasoning is a declared output, so demonstrations may include it or not.
 
     Args:
-        signature: As for Predict; one that has a ``reasoning`` output already is used as it is.
+        signature: As for Predict; used unchanged if it already has a ``reasoning`` output.
         **options: As for Predict.
     """
 
@@ -55,7 +55,7 @@ class ChainOfThought(Module):
         return self.predict.outputs
 
     async def aforward(self, **inputs: Any) -> Prediction:
-        """Ask the model."""
+        """Call the model."""
         return await self.predict.acall(**inputs)
 
     def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
@@ -69,7 +69,9 @@ class ChainOfThought(Module):
         """Make one from its node."""
         inner = parts["predict"]
         if not isinstance(inner, Predict):
-            raise ArtifactError(f"a {cls.__name__} holds a Predict, not a {type(inner).__name__}")
+            raise ArtifactError(
+                f"a {cls.__name__} contains a Predict, not a {type(inner).__name__}"
+            )
         return cls(inner.signature).with_children({"predict": inner})
 
     def __repr__(self) -> str:

@@ -1,9 +1,8 @@
-"""Modules inside the attributes of a module, however deep they stand in containers.
+"""Finding and replacing modules inside a module's attributes, at any depth of containers.
 
-Lists, tuples, deques, dicts, dataclasses and namespaces are opened, and keep their types where a
-copy is made. A copy has containers (and random generators) of its own, so that a program that is
-run writes to nothing of the program that it was copied from. Whatever else an attribute holds (a
-client, a lock, a function) is one object in all copies.
+Lists, tuples, deques, dicts, dataclasses and namespaces are searched, and copies keep their types.
+A copy has its own containers (and random generators), so that running it never writes to the
+original. Anything else in an attribute (a client, a lock, a function) is shared by all copies.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class ModuleBase:
-    """What every module is derived from, so that it is known here, below its own file."""
+    """The root of all modules, by which this file recognizes them without importing Module."""
 
 
-# Values that hold nothing: most of what stands in data, passed by quickly.
+# Types without contents: most values in data, skipped quickly.
 _ATOMS = frozenset({str, int, float, bool, NoneType, bytes, complex})
-# What goes wrong where a class of the user's cannot be copied.
+# What copying a user's own class may raise.
 _COPYING = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 _OPENED = "a list, tuple, dict, dataclass or an lp.Module"
 
@@ -37,13 +36,12 @@ def modules_in(value: Any, place: str) -> Iterator[tuple[str, Module]]:
     """Yield the modules in a value, in order, each with its place.
 
     Args:
-        value: A module, a container of some, or anything else.
-        place: What the value is called; inside a container ``[0]``, ``[key]`` or ``.field``
-            follows.
+        value: A module, a container with modules, or anything else.
+        place: The value's name; inside containers, ``[0]``, ``[key]`` or ``.field`` is appended.
 
     Raises:
-        InputError: There are modules in a set, which has no order, or in a container that holds
-            itself.
+        InputError: There are modules in a set, which has no order, or in a container that
+            contains itself.
     """
     return _walk(value, place, (), strict=True)
 
@@ -56,7 +54,7 @@ def _walk(
         return
     if id(value) in around:
         if strict and any(_walk(value, place, (), strict=False)):
-            raise InputError(f"{place} holds itself, and modules with it: take it out there")
+            raise InputError(f"{place} contains itself and modules: remove the cycle")
         return
     for step, item in _items(value, place):
         if not _is_row(item):
@@ -64,13 +62,13 @@ def _walk(
 
 
 def _is_row(value: Any) -> bool:
-    """Return whether a value is an atom or a dict of some: data comes in thousands of them."""
+    """Return whether a value is an atom or a dict of atoms, as data rows are."""
     kind = type(value)
     return kind in _ATOMS or (kind is dict and _ATOMS.issuperset(map(type, value.values())))
 
 
 def _is_flat(value: Any) -> bool:
-    """Return whether a container holds nothing but atoms, as most data does."""
+    """Return whether a container holds only atoms, as most data does."""
     if isinstance(value, (list, tuple, deque)):
         return _ATOMS.issuperset(map(type, value))
     if isinstance(value, (dict, MappingProxyType)):
@@ -79,7 +77,7 @@ def _is_flat(value: Any) -> bool:
 
 
 def _items(value: Any, place: str) -> Iterable[tuple[str, Any]]:
-    """Return what stands in a container, with the step that leads there; nothing of an atom."""
+    """Return a container's items, each with its step in the path; nothing for an atom."""
     if _is_flat(value):
         return ()
     if isinstance(value, (list, tuple, deque)):
@@ -90,7 +88,7 @@ def _items(value: Any, place: str) -> Iterable[tuple[str, Any]]:
         inside = (item for item in value if type(item) not in _ATOMS)
         if any(any(_walk(item, place, (), strict=False)) for item in inside):
             raise InputError(
-                f"{place} is a set with modules in it, which stand in no order: "
+                f"{place} is a set with modules in it, which have no order: "
                 "make it a list or a dict"
             )
         return ()
@@ -119,15 +117,15 @@ def _fields(value: Any) -> dict[str, Any]:
 # --- copies ----------------------------------------------------------------------------------
 
 
-def rebuilt(value: Any, place: str, children: Mapping[str, Module], done: dict[int, Any]) -> Any:
-    """Return a copy of a value with other modules, and with containers of its own.
+def rebuild(value: Any, place: str, children: Mapping[str, Module], done: dict[int, Any]) -> Any:
+    """Return a copy of a value with other modules and its own containers.
 
     Args:
         value: As for :func:`modules_in`.
         place: As for :func:`modules_in`.
         children: The new modules by place.
-        done: Copies that were made already, by the id of what they are copies of: what is one
-            object in two places stays one.
+        done: Copies made so far, by the id of the original: an object in two places stays one
+            object.
 
     Raises:
         InputError: A container with modules cannot be copied.
@@ -142,22 +140,22 @@ def rebuilt(value: Any, place: str, children: Mapping[str, Module], done: dict[i
         done[id(value)] = value.copy()
         return done[id(value)]
     if isinstance(value, (tuple, MappingProxyType)):
-        return _rebuilt_whole(value, place, children, done)
+        return _rebuild_whole(value, place, children, done)
     if isinstance(value, (list, deque, dict, set, bytearray, Random)) or _has_fields(value):
-        return _rebuilt_in_place(value, place, children, done)
+        return _rebuild_in_place(value, place, children, done)
     return value
 
 
-def _rebuilt_in_place(
+def _rebuild_in_place(
     value: Any, place: str, children: Mapping[str, Module], done: dict[int, Any]
 ) -> Any:
-    new = done[id(value)] = _shallow(value, place)
+    new = done[id(value)] = _copy_shallow(value, place)
     changed = False
     filled = new is not value and not _is_flat(value)
     for step, key, item in _places(value) if filled else ():
-        other = rebuilt(item, f"{place}{step}", children, done)
+        other = rebuild(item, f"{place}{step}", children, done)
         if other is not item:
-            _put(new, key, other)
+            _set_item(new, key, other)
             changed = True
     if not changed and _is_frozen(value):
         new = done[id(value)] = value
@@ -169,15 +167,15 @@ def _is_frozen(value: Any) -> bool:
     return parameters is not None and bool(parameters.frozen)
 
 
-def _rebuilt_whole(
+def _rebuild_whole(
     value: Any, place: str, children: Mapping[str, Module], done: dict[int, Any]
 ) -> Any:
-    """Rebuild what cannot be filled later; it stays itself where nothing in it is new."""
-    done[id(value)] = value  # where it holds itself, the inner one
+    """Rebuild an immutable container; returns the original if nothing in it changed."""
+    done[id(value)] = value  # used if it contains itself
     if _is_flat(value):
         return value
     items = {
-        key: rebuilt(item, f"{place}{step}", children, done) for step, key, item in _places(value)
+        key: rebuild(item, f"{place}{step}", children, done) for step, key, item in _places(value)
     }
     if all(items[key] is item for _, key, item in _places(value)):
         return value
@@ -191,13 +189,13 @@ def _rebuilt_whole(
 
 
 def vars_of(value: Any) -> dict[str, Any]:
-    """Return the attributes of a value; a dict that nobody reads where it has none."""
+    """Return a value's attributes; an unconnected dict if it has none."""
     attributes: dict[str, Any] = getattr(value, "__dict__", {})
     return attributes
 
 
 def _places(value: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield every item of a container with the step and the key that lead there."""
+    """Yield every item of a container with its step in the path and its key."""
     if isinstance(value, (list, tuple, deque)):
         yield from ((f"[{index}]", index, item) for index, item in enumerate(value))
     elif isinstance(value, (dict, MappingProxyType)):
@@ -206,8 +204,8 @@ def _places(value: Any) -> Iterator[tuple[str, Any, Any]]:
         yield from ((f".{name}", name, item) for name, item in _fields(value).items())
 
 
-def _put(new: Any, key: Any, item: Any) -> None:
-    # Past what a subclass does when it is written to: it did that with the original.
+def _set_item(new: Any, key: Any, item: Any) -> None:
+    # Bypasses overridden methods: they already ran for the original.
     if isinstance(new, list):
         list.__setitem__(new, key, item)
     elif isinstance(new, deque):
@@ -220,11 +218,11 @@ def _put(new: Any, key: Any, item: Any) -> None:
         object.__setattr__(new, key, item)
 
 
-def _shallow(value: Any, place: str) -> Any:
-    """Return a copy of a container, or itself where its class allows none and it has no modules.
+def _copy_shallow(value: Any, place: str) -> Any:
+    """Return a shallow copy of a container, or itself if it cannot be copied.
 
     Raises:
-        InputError: It has modules.
+        InputError: It has modules and cannot be copied.
     """
     try:
         new = copy.copy(value)
@@ -235,22 +233,22 @@ def _shallow(value: Any, place: str) -> Any:
         return new
     if any(modules_in(value, place)):
         raise InputError(
-            f"{place} holds modules in a {type(value).__name__}, which cannot be copied ({why}): "
-            f"keep them in {_OPENED}"
+            f"{place} contains modules in a {type(value).__name__}, which cannot be copied "
+            f"({why}): keep them in {_OPENED}"
         )
     return value
 
 
-# --- modules that are passed by --------------------------------------------------------------
+# --- modules that are not found --------------------------------------------------------------
 
-# How many objects inside one another are looked through, and how many in all.
+# How many levels of objects are searched, and how many objects in total.
 DEEPEST, MOST = 4, 10_000
 
 
 def hidden_modules(program: Module) -> list[str]:
-    """Return where a program holds modules that it does not list, in words.
+    """Describe where a program contains modules that it does not list.
 
-    Those stand in attributes of objects that are not opened, in keys, or on the class itself.
+    Those are in attributes of other objects, in dict keys, or on the class itself.
     """
     listed = program.paths()
     places = []
@@ -258,14 +256,14 @@ def hidden_modules(program: Module) -> list[str]:
         left = iter(range(MOST))
         own = {**own_class_attributes(type(module)), **vars(module)}
         for name, value in own.items():
-            if any(id(each) not in listed for each in _deep(value, DEEPEST, set(), left)):
+            if any(id(each) not in listed for each in _walk_deep(value, DEEPEST, set(), left)):
                 where = name if path == program.root_name() else f"{path}.{name}"
                 places.append(f"{where} (a {type(value).__name__})")
     return places
 
 
 def own_class_attributes(cls: type) -> dict[str, Any]:
-    """Return what the user's own classes hold that a module is made of, by name."""
+    """Return the attributes of the user's own classes in a class's MRO, by name."""
     own: dict[str, Any] = {}
     for each in reversed(cls.__mro__):
         if each.__module__.partition(".")[0] not in ("langprog", "builtins"):
@@ -273,18 +271,18 @@ def own_class_attributes(cls: type) -> dict[str, Any]:
     return {name: value for name, value in own.items() if not name.startswith("__")}
 
 
-def _deep(value: Any, depth: int, seen: set[int], left: Iterator[int]) -> Iterator[Module]:
+def _walk_deep(value: Any, depth: int, seen: set[int], left: Iterator[int]) -> Iterator[Module]:
     if isinstance(value, ModuleBase):
         yield cast("Module", value)
         return
     if type(value) in _ATOMS or id(value) in seen or next(left, None) is None:
         return
     seen.add(id(value))
-    for item in _inside(value) if depth else ():
-        yield from _deep(item, depth - 1, seen, left)
+    for item in _contents(value) if depth else ():
+        yield from _walk_deep(item, depth - 1, seen, left)
 
 
-def _inside(value: Any) -> Iterator[Any]:
+def _contents(value: Any) -> Iterator[Any]:
     if isinstance(value, (dict, MappingProxyType)):
         yield from value.keys()
         yield from value.values()

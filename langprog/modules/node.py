@@ -1,12 +1,12 @@
-"""Modules as data: what every module's own node is made of, and how nodes stand in one another.
+"""Modules as data: the base classes of nodes, and how they nest.
 
-A module's file holds its node, a strict pydantic model, next to its class: ``to_node`` writes it
-as plain JSON data, ``from_node`` makes the module from it. An artifact is a tree of such nodes.
+Each module's file defines its node, a strict pydantic model, next to its class: ``to_node`` writes
+it as plain JSON data, ``from_node`` makes the module from it. An artifact is a tree of nodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, SerializeAsAny
@@ -15,14 +15,15 @@ from pydantic_core import PydanticCustomError
 from langprog.adapters import Adapter
 from langprog.errors import ArtifactError
 from langprog.modules.registry import kinds, node_type
+from langprog.retrieval import Retriever, RetrieverSpec
 from langprog.signature import SignatureSpec
 
-# The type of pydantic's error where nobody knows a kind of module.
+# The type of pydantic's error for an unknown kind of module.
 UNKNOWN_KIND = "unknown_kind"
 
 
 class Strict(BaseModel):
-    """Base class of what an artifact holds: an unknown field is an error."""
+    """Base class of the data in an artifact: unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,16 +32,16 @@ class Node(Strict):
     """Base class of nodes.
 
     Args:
-        module: The kind of the module; a subclass says which, as a Literal.
+        module: The kind of module; a Literal in each subclass.
     """
 
     module: str
 
     def children(self) -> dict[str, Node]:
-        """Return the nodes directly inside, by the name that ``children()`` has for them.
+        """Return the nodes directly inside, by the names in the module's ``children()``.
 
         Raises:
-            ArtifactError: A name comes twice.
+            ArtifactError: A name appears twice.
         """
         inside: dict[str, Node] = {}
         for name, value in self:
@@ -51,26 +52,13 @@ class Node(Strict):
                 inside |= {at: item for at, item in items.items() if isinstance(item, Node)}
         return inside
 
-    def own_settings(self) -> dict[str, Any]:
-        """Return what the module is set to, without the modules inside, for a comparison."""
-        return {
-            name: value
-            for name, value in self.model_dump(exclude={"module"}).items()
-            if not _holds_nodes(getattr(self, name))
-        }
-
     def model_names(self) -> Iterator[str]:
-        """Yield the names of the models that the module itself asks."""
+        """Yield the names of the models that the module itself calls."""
         return iter(())
 
 
-def _holds_nodes(value: Any) -> bool:
-    inside = value if isinstance(value, list) else [value]
-    return any(isinstance(item, (Node, Part)) for item in inside)
-
-
 def read_node(value: Any) -> Node:
-    """Return a node from plain data; which model it has to fit is up to its kind."""
+    """Parse a node from plain data, by its kind."""
     if isinstance(value, Node):
         return value
     kind = value.get("module") if isinstance(value, Mapping) else None
@@ -80,7 +68,7 @@ def read_node(value: Any) -> Node:
     if schema is None:
         raise PydanticCustomError(
             UNKNOWN_KIND,
-            "{kind} is not a kind of module here, where there are {known}",
+            "{kind} is not a known kind of module; known are {known}",
             {"kind": repr(kind[:60]), "known": ", ".join([*kinds(), *_OWN])},
         )
     return schema.model_validate(value)
@@ -96,11 +84,11 @@ class Part(Strict):
     program: AnyNode
 
 
-def named_parts(listed: list[Part]) -> dict[str, Node]:
+def parts_by_name(listed: list[Part]) -> dict[str, Node]:
     """Return nodes by name.
 
     Raises:
-        ArtifactError: A name comes twice.
+        ArtifactError: A name appears twice.
     """
     parts: dict[str, Node] = {part.name: part.program for part in listed}
     if len(parts) != len(listed):
@@ -108,13 +96,13 @@ def named_parts(listed: list[Part]) -> dict[str, Node]:
     return parts
 
 
-def listed_parts(parts: Mapping[str, Any], name: str) -> list[Any]:
-    """Return those of a module's parts that stand in its list ``name``, in their order."""
+def parts_of_list(parts: Mapping[str, Any], name: str) -> list[Any]:
+    """Return the parts in a module's list ``name``, in order."""
     return [part for key, part in parts.items() if key.startswith(f"{name}[")]
 
 
 class ClassData(Strict):
-    """A class of the user's, which the artifact names but does not hold.
+    """A user's own class, which an artifact refers to by name.
 
     Args:
         class_name: ``package.module:Class``.
@@ -126,21 +114,23 @@ class ClassData(Strict):
 
 
 class Types(Protocol):
-    """What an artifact knows of a signature's types beyond plain data."""
+    """Writes and restores the parts of signatures that plain data cannot express."""
 
-    def checked_by(self, signature: SignatureSpec) -> dict[str, Any] | None:
-        """Return the class whose types check values with code, as data; ``None`` for none.
+    def checking_class(self, signature: SignatureSpec) -> dict[str, Any] | None:
+        """Return a reference to the class whose types validate with code; ``None`` if none do.
 
         Raises:
-            ArtifactError: There is code that an artifact cannot name.
+            ArtifactError: There is code that an artifact cannot refer to.
         """
         ...
 
-    def restored(self, signature: SignatureSpec, checked_by: ClassData | None) -> SignatureSpec:
-        """Return a signature that was read, with the types that the class declares.
+    def restore_types(
+        self, signature: SignatureSpec, checked_by: ClassData | None
+    ) -> SignatureSpec:
+        """Return a signature with the types that the referenced class declares.
 
         Raises:
-            ArtifactError: The class is missing or changed.
+            ArtifactError: The class is missing or has changed.
         """
         ...
 
@@ -152,19 +142,29 @@ class Types(Protocol):
         """
         ...
 
+    def retriever(
+        self, spec: RetrieverSpec, documents: Sequence[Mapping[str, Any]] | None
+    ) -> Retriever:
+        """Return the retriever that an artifact describes.
 
-# --- nodes that belong to no module of ours --------------------------------------------------
+        Args:
+            spec: What the artifact knows of it.
+            documents: Its corpus as data, where the artifact holds it.
+
+        Raises:
+            ArtifactError: It is missing, or is not what the artifact describes.
+        """
+        ...
+
+
+# --- nodes without a built-in module ---------------------------------------------------------
 
 
 class SameNode(Node):
-    """The very module that stands at an earlier place of the program, too."""
+    """The same module object as at an earlier place in the program."""
 
     module: Literal["same"]
     path: str
-
-    def own_settings(self) -> dict[str, Any]:
-        """Return nothing: it is set where it stands first."""
-        return {}
 
 
 class ParameterData(Strict):
@@ -181,7 +181,7 @@ class UserNode(Node):
         module: Its kind.
         class_name: ``package.module:Class``.
         source: Digest of its source.
-        settings: Attributes that are plain data, and what they are.
+        settings: Attributes with plain data.
         parameters: Parameters that the class declares itself.
         parts: The modules inside.
     """
@@ -197,14 +197,9 @@ class UserNode(Node):
         """Return the nodes of the modules inside, by name.
 
         Raises:
-            ArtifactError: A name comes twice.
+            ArtifactError: A name appears twice.
         """
-        return named_parts(self.parts)
-
-    def own_settings(self) -> dict[str, Any]:
-        """Return its plain attributes and its own parameters."""
-        own = {name: parameter.value for name, parameter in self.parameters.items()}
-        return {**self.settings, **own}
+        return parts_by_name(self.parts)
 
     def model_names(self) -> Iterator[str]:
         """Yield the models among its own parameters."""

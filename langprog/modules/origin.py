@@ -1,7 +1,6 @@
-"""Which artifact a program was loaded from, kept through its changed copies.
+"""The artifact that a program was loaded from, remembered across modified copies.
 
-It stands beside what the user's module is: in one attribute of its own, in no setting, no
-parameter and no comparison.
+It is stored in an attribute of its own, which is not part of settings, parameters or comparisons.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class Origin:
     Args:
         digest: Its digest.
         program: Digest of the program in it.
-        lineage: Its own lineage, the newest first, as plain data.
+        lineage: Its own lineage, newest first, as plain data.
     """
 
     digest: str
@@ -34,19 +33,19 @@ class Origin:
 
 
 def origin_of(program: ModuleBase) -> Origin | None:
-    """Return the artifact that a program, or what it is a copy of, was loaded from."""
+    """Return the artifact that a program, or its original, was loaded from."""
     origin = vars(program).get(ORIGIN)
     return origin if isinstance(origin, Origin) else None
 
 
 def with_origin(program: M, origin: Origin) -> M:
-    """Note on a program that was just made where it is from; returns it."""
+    """Set the origin of a new program, and return the program."""
     object.__setattr__(program, ORIGIN, origin)
     return program
 
 
 def keep_origin(program: ModuleBase, copy: ModuleBase) -> None:
-    """Note on a copy of a program what is noted on the program."""
+    """Set a copy's origin to that of the program."""
     origin = origin_of(program)
     if origin is not None:
         object.__setattr__(copy, ORIGIN, origin)

@@ -1,4 +1,4 @@
-"""Many calls side by side out of synchronous code."""
+"""Concurrent calls from synchronous code."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, TypeVar, overload
 from langprog.errors import InputError
 from langprog.modules.base import Module
 from langprog.modules.prediction import Prediction
-from langprog.modules.trace import place
-from langprog.runtime import call_in_worker, in_order, run_sync
+from langprog.modules.trace import record_part
+from langprog.runtime import call_in_worker, gather_in_order, run_sync
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -29,9 +29,9 @@ def parallel(
 def parallel(function: Any, items: Iterable[Any], *, width: int = 8) -> list[Any]:
     """Call ``function`` on every item, several at a time, and wait for all of them.
 
-    For ``forward`` and for scripts; ``async def aforward`` has ``asyncio.gather``. The trace, the
-    budget and the model in force count for every call, and the trace has the calls in the order
-    of the items, whichever is done first::
+    For ``forward`` and for scripts; in ``async def aforward``, use ``asyncio.gather``. Every call
+    uses the trace, budget and model in force here, and the trace lists the calls in the order of
+    the items::
 
         class Digest(lp.Module):
             def __init__(self):
@@ -42,24 +42,24 @@ def parallel(function: Any, items: Iterable[Any], *, width: int = 8) -> list[Any
                 return {"summary": " ".join(part.summary for part in parts)}
 
     Args:
-        function: A module, which gets each item as its inputs; or a function of one item, which
+        function: A module, which takes each item as its inputs; or a function of one item, which
             may call modules, and runs in a thread unless it is asynchronous.
-        items: What to call it on; a dict of inputs each where ``function`` is a module.
-        width: How many calls may be under way at the same time.
+        items: The items; dicts of inputs if ``function`` is a module.
+        width: Maximum number of concurrent calls.
 
     Returns:
         The results in the order of the items.
 
     Raises:
-        InputError: ``width`` is below 1, or an item for a module is no dict.
-        LangprogError: Called from asynchronous code of a program.
-        Exception: The first failure. No further item is started then, and those under way have
-            ended: a module is stopped, a function is refused its next call of a module.
+        InputError: ``width`` is below 1, or an item for a module is not a dict.
+        LangprogError: Called from a program's asynchronous code.
+        Exception: The first failure. No further items are started, and running ones have ended: a
+            module is cancelled, a function may make no further calls of modules.
     """
     if isinstance(width, bool) or not isinstance(width, int) or width < 1:
         raise InputError(f"parallel(width={width!r}): must be a whole number, 1 or more")
     works = [_work(function, index, item) for index, item in enumerate(items)]
-    return run_sync(in_order(works, width))
+    return run_sync(gather_in_order(works, width))
 
 
 def _work(function: Any, index: int, item: Any) -> Callable[[], Any]:
@@ -73,19 +73,19 @@ def _work(function: Any, index: int, item: Any) -> Callable[[], Any]:
 
 
 async def _call(function: Callable[[Any], Any], item: Any) -> Any:
-    with place() as inner:
+    with record_part() as inner:
         if inspect.iscoroutinefunction(function):
             return await function(item)
         running = asyncio.ensure_future(call_in_worker(function, item))
         try:
             await asyncio.wait([running])
         except asyncio.CancelledError:
-            # A thread cannot be stopped: what it calls is refused, and it is waited for, so that
-            # nothing goes on behind the caller's back.
+            # A thread cannot be stopped: refuse its calls and wait for it, so that nothing goes on
+            # in the background.
             inner.close()
             await asyncio.wait([running])
             if not running.cancelled():
-                running.exception()  # or asyncio would say that nobody looked at it
+                running.exception()  # or asyncio logs that it was never retrieved
             raise
         result = running.result()
         return await result if inspect.isawaitable(result) else result

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langprog.adapters import Adapter, check_unclaimed, versioned_reference
 from langprog.errors import ArtifactError, InputError
 from langprog.example import Example
 from langprog.lm import LanguageModel, ModelRef, Sampling
+from langprog.modules.base import Module
 from langprog.modules.node import ParameterData, Strict, Types
 from langprog.signature import SignatureSpec
-
-if TYPE_CHECKING:
-    from langprog.modules.base import Module
 
 
 class SamplingData(Strict):
@@ -38,14 +36,14 @@ class SamplingData(Strict):
 
 
 def sampling_to_data(sampling: Sampling) -> dict[str, Any]:
-    """Return settings of sampling as plain JSON data that :class:`SamplingData` reads."""
+    """Return sampling settings as plain JSON data for :class:`SamplingData`."""
     return asdict(sampling)
 
 
 def demo_to_data(signature: SignatureSpec, demo: Example) -> dict[str, Any]:
-    """Return what stands of a demonstration in the prompt, as plain JSON data.
+    """Return a demonstration's values in the prompt, as plain JSON data.
 
-    Other columns of the data are nobody else's business.
+    Other columns of the data are left out, as they do not reach the prompt.
 
     Raises:
         ArtifactError: A value cannot be written.
@@ -67,7 +65,7 @@ def demo_from_data(signature: SignatureSpec, demo: Mapping[str, Any]) -> Example
     """Return a demonstration with values of the signature's types.
 
     Raises:
-        ArtifactError: It does not fit the signature.
+        ArtifactError: It does not match the signature.
     """
     fields = {field.name: field for field in signature.fields}
     unknown = demo.keys() - fields.keys()
@@ -83,10 +81,10 @@ def demo_from_data(signature: SignatureSpec, demo: Mapping[str, Any]) -> Example
 
 
 def adapter_to_data(adapter: str | Adapter | None) -> str | None:
-    """Return how an artifact names an adapter: ``chat@1``.
+    """Return an adapter's reference in artifacts: ``chat@1``.
 
     Raises:
-        ArtifactError: An installed package has another one of that name.
+        ArtifactError: An installed package has a different adapter of that name.
     """
     if adapter is None:
         return None
@@ -102,7 +100,7 @@ def own_parameters_to_data(module: Module) -> dict[str, Any]:
     """Return the parameters that a module declares itself, as plain JSON data.
 
     Raises:
-        ArtifactError: There are demonstrations, but no signature that they belong to.
+        ArtifactError: There are demonstrations but no signature for them.
     """
     data = {}
     for name, parameter in module.own_parameters().items():
@@ -117,7 +115,7 @@ def own_parameters_to_data(module: Module) -> dict[str, Any]:
             signature = _signature_of(module)
             if signature is None:
                 raise ArtifactError(
-                    f"{type(module).__qualname__} has demonstrations but is no lp.Predict: "
+                    f"{type(module).__qualname__} has demonstrations but is not an lp.Predict: "
                     "keep a Predict inside it"
                 )
             value = [demo_to_data(signature, demo) for demo in value]
@@ -129,9 +127,9 @@ def own_parameter_from_data(module: Module, parameter: ParameterData, types: Typ
     """Return the value of a parameter that a module declares itself.
 
     Raises:
-        ArtifactError: A demonstration does not fit the module's signature, or there is no such
+        ArtifactError: A demonstration does not match the module's signature, or there is no such
             adapter.
-        ValidationError: There is no such setting of sampling.
+        ValidationError: A sampling setting is unknown.
     """
     if parameter.kind == "adapter" and isinstance(parameter.value, str):
         return types.adapter(parameter.value)

@@ -1,4 +1,4 @@
-"""Steps wired by field name; those that do not wait for one another run at the same time."""
+"""Steps wired by field name; independent steps run concurrently."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import SignatureError
 from langprog.modules.base import Module, with_left_out
-from langprog.modules.node import Node, Part, Types, named_parts
+from langprog.modules.node import Node, Part, Types, parts_by_name
 from langprog.modules.prediction import Prediction
+from langprog.notebook import list_short
 from langprog.signature import FieldSpec, choices_of
 
 
@@ -24,16 +25,16 @@ class PipelineNode(Node):
         """Return the nodes of the steps by name.
 
         Raises:
-            ArtifactError: A name comes twice.
+            ArtifactError: A name appears twice.
         """
-        return named_parts(self.steps)
+        return parts_by_name(self.steps)
 
 
 class Pipeline(Module):
     """A graph of steps, known before the first call.
 
-    An output of one step feeds every step that has an input of that name; an input that no step
-    gives is an input of the pipeline. All outputs of all steps are the pipeline's outputs.
+    An output of one step feeds every step with an input of that name; an input that no step
+    provides is an input of the pipeline. All outputs of all steps are the pipeline's outputs.
 
     Example::
 
@@ -43,11 +44,11 @@ class Pipeline(Module):
         )
 
     Args:
-        **steps: Modules by step name; a user's own needs a class attribute ``signature``.
+        **steps: Modules by step name; a user's own class needs an attribute ``signature``.
 
     Raises:
-        SignatureError: Two steps give the same field, steps wait for one another in a circle,
-            or a field's type differs between the step that gives it and one that takes it.
+        SignatureError: Two steps provide the same field, steps depend on each other in a cycle,
+            or a field has different types in the step that provides it and one that takes it.
     """
 
     node: ClassVar[type[Node]] = PipelineNode
@@ -66,7 +67,7 @@ class Pipeline(Module):
             name: tuple(dict.fromkeys(givers[field] for field in step.inputs if field in givers))
             for name, step in steps.items()
         }
-        self._order = _order(self._waits)
+        self._order = _sort_steps(self._waits)
         self._inputs = _open_inputs(steps, givers)
         self._outputs = {
             field: spec for name in self._order for field, spec in steps[name].outputs.items()
@@ -74,12 +75,12 @@ class Pipeline(Module):
 
     @property
     def inputs(self) -> Mapping[str, FieldSpec]:
-        """Input fields by name: those that no step gives."""
+        """Input fields by name: those that no step provides."""
         return self._inputs
 
     @property
     def outputs(self) -> Mapping[str, FieldSpec]:
-        """Output fields by name: those of every step, in the order in which they are known."""
+        """Output fields by name: those of every step, in the order of execution."""
         return self._outputs
 
     def children(self) -> dict[str, Module]:
@@ -93,11 +94,11 @@ class Pipeline(Module):
         return new
 
     def graph(self) -> dict[str, tuple[str, ...]]:
-        """Return for every step the steps that it waits for, in an order that works."""
+        """Return the dependencies of every step, in a valid order of execution."""
         return {name: self._waits[name] for name in self._order}
 
     def draw(self) -> str:
-        """Return the graph as a Mermaid flow chart."""
+        """Return the graph as a Mermaid flowchart."""
         lines = ["flowchart LR"]
         for field in self._inputs:
             lines.append(f"    in_{field}([{field}])")
@@ -112,7 +113,7 @@ class Pipeline(Module):
         return "\n".join(lines)
 
     async def aforward(self, **inputs: Any) -> Prediction:
-        """Run every step as soon as its inputs are known.
+        """Run every step as soon as its inputs are available.
 
         Raises:
             InputError: An input is missing or unknown.
@@ -122,17 +123,17 @@ class Pipeline(Module):
         if all(self._waits[later] for later in self._order[1:]) and _is_chain(
             self._order, self._waits
         ):
-            return await self._in_a_row(inputs)
-        return await self._at_once(inputs)
+            return await self._run_in_sequence(inputs)
+        return await self._run_concurrently(inputs)
 
-    async def _in_a_row(self, inputs: Mapping[str, Any]) -> Prediction:
+    async def _run_in_sequence(self, inputs: Mapping[str, Any]) -> Prediction:
         known = dict(inputs)
         for name in self._order:
             step = self._steps[name]
             known.update(await step.acall(**{field: known[field] for field in step.inputs}))
         return Prediction(**{field: known[field] for field in self._outputs})
 
-    async def _at_once(self, inputs: Mapping[str, Any]) -> Prediction:
+    async def _run_concurrently(self, inputs: Mapping[str, Any]) -> Prediction:
         known = dict(inputs)
         tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -153,7 +154,7 @@ class Pipeline(Module):
         return Prediction(**{field: known[field] for field in self._outputs})
 
     def plain_settings(self) -> dict[str, Any]:
-        """Return nothing: all that it has comes from its steps."""
+        """Return nothing: everything comes from its steps."""
         return {}
 
     def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
@@ -167,7 +168,7 @@ class Pipeline(Module):
         return cls(**parts)
 
     def __repr__(self) -> str:
-        return f"Pipeline({', '.join(f'{name}={step!r}' for name, step in self._steps.items())})"
+        return f"Pipeline({list_short(self._steps.items())})"
 
 
 def _givers(steps: Mapping[str, Module]) -> dict[str, str]:
@@ -176,21 +177,21 @@ def _givers(steps: Mapping[str, Module]) -> dict[str, str]:
         for field in step.outputs:
             if field in givers:
                 raise SignatureError(
-                    f"steps {givers[field]!r} and {name!r} of the Pipeline both give {field!r}: "
-                    "rename one of the fields"
+                    f"steps {givers[field]!r} and {name!r} of the Pipeline both provide "
+                    f"{field!r}: rename one of the fields"
                 )
             givers[field] = name
     return givers
 
 
-def _order(waits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+def _sort_steps(waits: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     order: list[str] = []
     left = dict(waits)
     while left:
         ready = [name for name, givers in left.items() if all(giver in order for giver in givers)]
         if not ready:
             raise SignatureError(
-                f"steps {', '.join(left)} of the Pipeline wait for one another in a circle"
+                f"steps {', '.join(left)} of the Pipeline depend on each other in a cycle"
             )
         for name in ready:
             order.append(name)
@@ -211,9 +212,9 @@ def _open_inputs(steps: Mapping[str, Module], givers: Mapping[str, str]) -> dict
             if field in givers:
                 giver = givers[field]
                 given = steps[giver].outputs[field]
-                if not _fits(given, spec):
+                if not _is_compatible(given, spec):
                     raise SignatureError(
-                        f"step {giver!r} gives {field!r} as {given.type_phrase or 'text'}, "
+                        f"step {giver!r} provides {field!r} as {given.type_phrase or 'text'}, "
                         f"but step {name!r} takes it as {spec.type_phrase or 'text'}"
                     )
             elif field in inputs and inputs[field].annotation != spec.annotation:
@@ -226,7 +227,7 @@ def _open_inputs(steps: Mapping[str, Module], givers: Mapping[str, str]) -> dict
     return inputs
 
 
-def _fits(given: FieldSpec, taken: FieldSpec) -> bool:
+def _is_compatible(given: FieldSpec, taken: FieldSpec) -> bool:
     if given.annotation == taken.annotation:
         return True
     choices = choices_of(given.annotation)

@@ -1,4 +1,4 @@
-"""The one module that asks a language model."""
+"""The one module that calls a language model."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from langprog.errors import (
     BadRequestError,
     BudgetExceeded,
     InputError,
+    LangprogError,
     LMError,
     ParseError,
 )
@@ -41,6 +42,7 @@ from langprog.modules.prediction import Prediction
 from langprog.modules.reading import Reading
 from langprog.modules.trace import TraceStep, recorder
 from langprog.modules.tree import Parameter
+from langprog.notebook import shorten
 from langprog.runtime import adapter_for, ask
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
 
@@ -48,17 +50,17 @@ _ABOUT_TOOLS = re.compile(r"tool|function")
 
 
 class PredictNode(Node):
-    """A predictor with everything that its prompts are made of.
+    """A predictor with everything that determines its prompts.
 
     Args:
         module: Its kind.
-        signature: Name, instruction and fields, with their types in full.
+        signature: Name, instruction and fields, with full types.
         demos: Demonstrations, by field name.
         model: The model's name; null for the ambient one.
         adapter: Name and version, ``chat@1``, or ``auto``; null for the ambient one.
         sampling: How completions are drawn.
-        checked_by: The Signature class whose types check values with code of their own; left out
-            where there is no such code.
+        checked_by: The Signature class whose types validate values with code; absent if there is
+            none.
     """
 
     module: Literal["Predict"]
@@ -69,42 +71,38 @@ class PredictNode(Node):
     sampling: SamplingData
     checked_by: ClassData | None = None
 
-    def own_settings(self) -> dict[str, Any]:
-        """Return nothing: its prompts are compared in full."""
-        return {}
-
     def model_names(self) -> Iterator[str]:
         """Yield the name of its model, if it has one."""
         return iter(() if self.model is None else (self.model,))
 
 
 class Predict(Module):
-    """Ask a model for the outputs of a signature.
+    """Call a model for the outputs of a signature.
 
-    Everything about it is a value: ``with_parameters`` returns a changed copy.
+    It is immutable: ``with_parameters`` returns a modified copy.
 
     Args:
         signature: A Signature class, a SignatureSpec or the short form ``"ticket -> team"``.
         instruction: Replaces the signature's instruction.
         demos: Worked examples shown to the model, in this order.
-        model: A model, which this predictor asks wherever it runs, or the name of one
-            (``"openai/gpt-4.1-mini"``), which is looked up with every call; the ambient one if
-            left out.
-        adapter: The form of prompts and replies: ``"chat"``, ``"json"``, ``"xml"``, ``"tools"``,
-            ``"auto"``, the name of an installed one, or an adapter (:mod:`langprog.adapters`); the
-            ambient one, ``"auto"`` by default, if left out.
+        model: A model, which this predictor then always uses, or a model's name
+            (``"openai/gpt-4.1-mini"``), which is looked up at each call; by default the ambient
+            model.
+        adapter: The format of prompts and replies: ``"chat"``, ``"json"``, ``"xml"``,
+            ``"tools"``, ``"auto"``, the name of an installed adapter, or an adapter object
+            (:mod:`langprog.adapters`); by default the ambient one, which is ``"auto"``.
         temperature: Shorthand for ``sampling``.
         max_tokens: Shorthand for ``sampling``.
-        sampling: Every setting of sampling.
+        sampling: All sampling settings.
 
     Raises:
-        SignatureError: The signature is wrong.
-        InputError: A demonstration lacks every output, or the adapter is unknown or none.
+        SignatureError: The signature is invalid.
+        InputError: A demonstration has no outputs, or the adapter is unknown or invalid.
         ModelError: The model is not a language model.
     """
 
     node: ClassVar[type[Node]] = PredictNode
-    signature: SignatureSpec  # type: ignore[misc]  # an instance's own, where a user's class declares one
+    signature: SignatureSpec  # type: ignore[misc]  # an instance attribute here, a class attribute in Module
     demos: tuple[Example, ...]
     model: str | ModelRef | None
     adapter: str | Adapter | None
@@ -135,7 +133,7 @@ class Predict(Module):
             spec = spec.with_instruction(instruction)
         self._set(
             signature=spec,
-            demos=_demos(spec, demos),
+            demos=_check_demos(spec, demos),
             model=None if model is None else model_from(model),
             adapter=None if adapter is None else check_adapter(adapter),
             sampling=Sampling(temperature=temperature, max_tokens=max_tokens).over(sampling),
@@ -149,8 +147,8 @@ class Predict(Module):
             object.__setattr__(self, name, value)
             return
         raise InputError(
-            f"a Predict is a value: {name} cannot be set; "
-            f"with_parameters({{...}}) returns a changed copy"
+            f"a Predict is immutable: {name} cannot be set; "
+            f"with_parameters({{...}}) returns a modified copy"
         )
 
     @property
@@ -173,11 +171,11 @@ class Predict(Module):
         return "predict"
 
     def children(self) -> dict[str, Module]:
-        """Return nothing: a predictor has no parts, and every call asks for them."""
+        """Return nothing: a predictor has no parts (overridden because every call needs this)."""
         return {}
 
     def with_children(self, children: Mapping[str, Module]) -> Self:
-        """Return a copy: there are no parts, and all that it has are values."""
+        """Return a copy: there are no parts, and all its values are immutable."""
         return copy.copy(self)
 
     def paths(self) -> dict[int, str]:
@@ -201,7 +199,7 @@ class Predict(Module):
             if name == "instruction":
                 new._set(signature=new.signature.with_instruction(value))
             elif name == "demos":
-                new._set(demos=_demos(self.signature, value))
+                new._set(demos=_check_demos(self.signature, value))
             elif name == "adapter" and value is not None:
                 new._set(adapter=check_adapter(value))
             elif name == "model" and value is not None:
@@ -215,7 +213,7 @@ class Predict(Module):
     # --- as data --------------------------------------------------------------------------------
 
     def plain_settings(self) -> dict[str, Any]:
-        """Return nothing: all that it has are parameters."""
+        """Return nothing: it has only parameters."""
         return {}
 
     def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
@@ -229,7 +227,7 @@ class Predict(Module):
             "adapter": adapter_to_data(self.adapter),
             "sampling": sampling_to_data(self.sampling),
         }
-        checked_by = types.checked_by(signature)
+        checked_by = types.checking_class(signature)
         return data if checked_by is None else {**data, "checked_by": checked_by}
 
     @classmethod
@@ -239,7 +237,7 @@ class Predict(Module):
             signature = SignatureSpec.from_json(node.signature)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ArtifactError(f"a signature cannot be read: {error}") from None
-        signature = types.restored(signature, node.checked_by)
+        signature = types.restore_types(signature, node.checked_by)
         return cls(
             signature,
             demos=[demo_from_data(signature, demo) for demo in node.demos],
@@ -251,25 +249,26 @@ class Predict(Module):
     # --- the call -------------------------------------------------------------------------------
 
     def render(self, inputs: Mapping[str, Any]) -> tuple[Message, ...]:
-        """Return the prompt for ``inputs``, as the model will see it."""
+        """Return the prompt for ``inputs``."""
         return self._adapter().render(self.signature, self.demos, inputs)
 
     async def aforward(self, **inputs: Any) -> Prediction:
-        """Ask the model; one unreadable reply is sent back once."""
-        values = self.checked(inputs)
+        """Call the model; an unreadable reply is sent back once."""
+        values = self.check_inputs(inputs)
         adapter = self._adapter()
         messages = adapter.render(self.signature, self.demos, values)
         completions: list[Completion] = []
         failure: str | None = "cancelled"
+        failed_with: type[LangprogError] | None = None
         outputs: dict[str, Any] = {}
         try:
             outputs = await self._answer(adapter, messages, completions)
             failure = None
         except (LMError, ParseError, BudgetExceeded) as error:
-            failure = str(error)
+            failure, failed_with = str(error), type(error)
             raise
         finally:
-            self._record(values, outputs, messages, completions, failure)
+            self._record(values, outputs, messages, completions, failure, failed_with)
         return Prediction(**outputs)
 
     async def _answer(
@@ -287,7 +286,7 @@ class Predict(Module):
         try:
             completion = await ask(self.model, request)
         except BadRequestError as error:
-            raise _explained(error, request) from None
+            raise _explain_refusal(error, request) from None
         completions.append(completion)
         try:
             return read(completion)
@@ -297,7 +296,7 @@ class Predict(Module):
         try:
             completion = await ask(self.model, replace(request, messages=again))
         except BadRequestError:
-            # It refuses the second question; what was wrong with the first reply is the news.
+            # The endpoint rejects the repair prompt; report what was wrong with the first reply.
             raise unreadable from None
         completions.append(completion)
         return read(completion)
@@ -309,6 +308,7 @@ class Predict(Module):
         messages: tuple[Message, ...],
         completions: list[Completion],
         failure: str | None,
+        failed_with: type[LangprogError] | None,
     ) -> None:
         trace = recorder.get()
         if trace is None:
@@ -322,15 +322,16 @@ class Predict(Module):
             tuple(completions),
             repairs=max(0, len(completions) - 1),
             failure=failure,
+            failed_with=failed_with,
             listed=path is not None,
         )
         trace.add(step)
 
-    def checked(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def check_inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``inputs`` validated, in the signature's order.
 
         Raises:
-            InputError: One is missing, unknown or of the wrong type.
+            InputError: An input is missing, unknown or of the wrong type.
         """
         fields = self.signature.inputs
         if inputs.keys() != fields.keys():
@@ -342,15 +343,16 @@ class Predict(Module):
 
     def __repr__(self) -> str:
         arrow = f"{', '.join(self.inputs)} -> {', '.join(self.outputs)}"
-        return f"Predict({arrow!r}, demos={len(self.demos)}, model={model_name(self.model)!r})"
+        model = model_name(self.model)
+        return f"Predict({shorten(arrow, 200)!r}, demos={len(self.demos)}, model={model!r})"
 
 
-def _explained(error: BadRequestError, request: Request) -> BadRequestError:
-    """Return what an endpoint's refusal means for the user, where it is about the adapter."""
+def _explain_refusal(error: BadRequestError, request: Request) -> BadRequestError:
+    """Add advice to an endpoint's error if it is about the adapter's tools."""
     if not request.tools or not _ABOUT_TOOLS.search(f"{error.said} {' '.join(error.params)}"):
         return error
     return BadRequestError(
-        f"{error}; this endpoint takes no tools as the adapter sends them: use adapter='json' or "
+        f"{error}; this endpoint does not accept the adapter's tools: use adapter='json' or "
         "adapter='chat'",
         model=error.model,
         charge=error.charge,
@@ -359,10 +361,10 @@ def _explained(error: BadRequestError, request: Request) -> BadRequestError:
     )
 
 
-def _demos(
+def _check_demos(
     signature: SignatureSpec, demos: Sequence[Example | Mapping[str, Any]]
 ) -> tuple[Example, ...]:
-    found = []
+    examples = []
     for index, demo in enumerate(demos):
         example = example_from(demo, f"demonstration {index} of {signature.name}")
         if not any(name in example for name in signature.outputs):
@@ -370,5 +372,5 @@ def _demos(
                 f"demonstration {index} of {signature.name} has none of the outputs "
                 f"{', '.join(signature.outputs)}"
             )
-        found.append(example)
-    return tuple(found)
+        examples.append(example)
+    return tuple(examples)

@@ -8,6 +8,7 @@ from typing import Any
 
 from langprog.errors import FrozenError
 from langprog.modules.trace import RunUsage, TraceStep
+from langprog.notebook import list_short, render_card
 
 NOTHING_USED = RunUsage()
 # What other libraries have on a prediction, and what there is here instead.
@@ -22,17 +23,17 @@ _ELSEWHERE: Mapping[str, str] = MappingProxyType(
 
 
 class Prediction(Mapping[str, Any]):
-    """A program's outputs, typed as declared, with what the run took and what happened in it.
+    """A program's outputs, typed as declared, with the run's usage and trace.
 
     Example::
 
         prediction = program(ticket="my invoice is wrong")
         prediction.team          # an output, by name; prediction["team"] is the same
-        prediction.usage.calls   # what it took
+        prediction.usage.calls   # what the run used
         prediction.trace         # every predictor's call
 
     Args:
-        **values: Outputs by field name. A user's ``forward`` may build one, or return a dict.
+        **values: Outputs by field name. A user's ``forward`` may return one, or a dict.
     """
 
     __slots__ = ("_trace", "_usage", "_values")
@@ -51,7 +52,7 @@ class Prediction(Mapping[str, Any]):
         usage: RunUsage,
         trace: tuple[TraceStep, ...],
     ) -> Prediction:
-        """Return ``values`` with the run that they come from."""
+        """Return ``values`` with the usage and trace of their run."""
         prediction = cls.__new__(cls)
         own = values._values if isinstance(values, Prediction) else values
         _fill(prediction, dict(own), usage, trace)
@@ -59,7 +60,7 @@ class Prediction(Mapping[str, Any]):
 
     @property
     def usage(self) -> RunUsage:
-        """Calls, tokens, dollars and seconds that the run took."""
+        """Calls, tokens, dollars and seconds of the run."""
         return self._usage
 
     @property
@@ -106,8 +107,15 @@ class Prediction(Mapping[str, Any]):
         return (Prediction.of, (self._values, self._usage, self._trace))
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{name}={value!r}" for name, value in self._values.items())
-        return f"Prediction({inside})"
+        return f"Prediction({list_short(self._values.items())})"
+
+    def _repr_html_(self) -> str:
+        usage = self._usage
+        taken = [f"{usage.calls} calls", f"{usage.total_tokens:,} tokens"]
+        if usage.dollars:
+            taken.append(f"${usage.dollars:.6f}")
+        note = ", ".join([*taken, f"{usage.latency:.2f} s"]) if usage.calls else ""
+        return render_card("Prediction", self._values.items(), note=note)
 
 
 def _fill(

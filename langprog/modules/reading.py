@@ -1,4 +1,4 @@
-"""What a completion stands for: the outputs of a signature, or an error of the right kind."""
+"""Reading a completion: the outputs of a signature, or an error of the right kind."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from langprog.signature import SignatureSpec
 
 
 class Reading:
-    """Reads the replies to one prompt; each once, whoever asks for it first.
+    """Reads the replies to one prompt, each of them once.
 
     Args:
-        adapter: The form in which the reply was asked for.
-        signature: Whose outputs are read.
+        adapter: The adapter that rendered the prompt.
+        signature: The signature with the outputs to read.
     """
 
     def __init__(self, adapter: Adapter, signature: SignatureSpec) -> None:
@@ -33,12 +33,12 @@ class Reading:
         """Return the outputs by name.
 
         Raises:
-            TruncatedError: The reply was cut off at the limit of tokens.
+            TruncatedError: The reply was cut off at the token limit.
             ContentFilterError: The provider refused the content.
-            ServerError: The endpoint broke off.
+            ServerError: The endpoint interrupted the reply.
             ParseError: The reply cannot be read as the outputs.
         """
-        if self._known is None or not _same(self._known[0], completion):
+        if self._known is None or not _is_same(self._known[0], completion):
             self._known = (completion, self._read(completion))
         outcome = self._known[1]
         if isinstance(outcome, LangprogError):
@@ -46,7 +46,7 @@ class Reading:
         return outcome
 
     def _read(self, completion: Completion) -> dict[str, Any] | LangprogError:
-        broken = _broken(completion)
+        broken = _broken_off(completion)
         if broken is not None:
             return broken
         calls = completion.first_tool_calls
@@ -58,32 +58,32 @@ class Reading:
             return error
 
 
-def _same(one: Completion, other: Completion) -> bool:
-    # Wrappers hand on copies, which share what the endpoint said.
+def _is_same(first: Completion, second: Completion) -> bool:
+    # Wrappers pass on copies that share the endpoint's reply.
     return (
-        one.texts is other.texts
-        and one.tool_calls is other.tool_calls
-        and one.finish_reasons == other.finish_reasons
+        first.texts is second.texts
+        and first.tool_calls is second.tool_calls
+        and first.finish_reasons == second.finish_reasons
     )
 
 
-def _broken(completion: Completion) -> LangprogError | None:
+def _broken_off(completion: Completion) -> LangprogError | None:
     name, reason = completion.model, completion.finish_reason
     if reason == "length":
-        return TruncatedError(_cut_off(completion), model=name, text=completion.text)
+        return TruncatedError(_cut_off_message(completion), model=name, text=completion.text)
     if reason == "content_filter":
         return ContentFilterError(f"{name}: the content was refused", model=name)
     if reason == "error":
-        return ServerError(f"{name}: the endpoint broke the reply off", model=name)
+        return ServerError(f"{name}: the endpoint broke off the reply", model=name)
     return None
 
 
-def _cut_off(completion: Completion) -> str:
+def _cut_off_message(completion: Completion) -> str:
     usage = completion.usage
     after = f" after {usage.completion_tokens} tokens" if usage.completion_tokens else ""
     thinking = any(completion.reasoning) or usage.reasoning_tokens > 0
-    spent = ", all of them spent on thinking" if thinking and not completion.text.strip() else ""
+    spent = ", all of them spent on reasoning" if thinking and not completion.text.strip() else ""
     return (
-        f"{completion.model}: the reply was cut off at the limit of tokens{after}{spent}: raise "
+        f"{completion.model}: the reply was cut off at the token limit{after}{spent}: raise "
         "max_tokens (of lp.LM or the predictor), or ask for a shorter reply"
     )

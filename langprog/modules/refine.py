@@ -1,4 +1,4 @@
-"""Answer, have the answer judged, answer again with what the judge said."""
+"""Answer, have the answer judged, and answer again with the judge's feedback."""
 
 from __future__ import annotations
 
@@ -7,34 +7,35 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, SignatureError
-from langprog.modules.around import SURVIVED, Around, checked_module, verdict_fits
+from langprog.modules.around import SURVIVED, Around, check_module, check_verdict
 from langprog.modules.base import Module
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
 from langprog.modules.tree import Parameter
+from langprog.notebook import shorten
 from langprog.signature import FieldSpec, SignatureSpec
 
-# What the second and later answers are given beside the inputs.
+# Additional inputs of the second and later answers.
 PREVIOUS, FEEDBACK = "previous_answer", "feedback"
 AGAIN = (
     "A previous answer was not good enough. Answer again, better, and take the feedback into "
     "account."
 )
-# How many rounds a search tries, beside what there are now.
+# Numbers of rounds that a search tries, in addition to the current one.
 ROUNDS = (0, 1, 2, 3)
 
 
 class RefineNode(Node):
-    """An answer that is judged and written again.
+    """An answer that is judged and revised.
 
     Args:
         module: Its kind.
-        asks: What answers first.
-        judge: Its first output is a truth value or a number; the others are feedback.
-        reviser: What answers again.
-        rounds: Further answers at most.
-        threshold: From this verdict on an answer is taken.
+        asks: The module that answers first.
+        judge: The judge; its first output is a bool or a number, the others are feedback.
+        reviser: The module that answers again.
+        rounds: Maximum number of further answers.
+        threshold: Lowest verdict at which an answer is taken.
     """
 
     module: Literal["Refine"]
@@ -45,22 +46,22 @@ class RefineNode(Node):
     threshold: float
 
     def children(self) -> dict[str, Node]:
-        """Return the nodes inside, by the names that the module has for them."""
+        """Return the nodes inside, by the names in the module."""
         return {"module": self.asks, "judge": self.judge, "reviser": self.reviser}
 
 
 class Refine(Around):
-    """Ask a module, have a judge look at the answer, ask again with its feedback.
+    """Run a module, have a judge rate the answer, and revise it with the judge's feedback.
 
-    The first call is that of the module alone. A later one is made by ``reviser``, a predictor of
-    its own with its own instruction and demonstrations: it has the inputs and outputs of the
-    module and two inputs more, ``previous_answer`` and ``feedback``, the outputs of the judge but
-    the first. The first answer that the judge accepts is returned, else the one with the best
-    verdict, the later one where two are equal.
+    The module gives the first answer. Later ones come from ``reviser``, a separate predictor with
+    its own instruction and demonstrations: it has the module's inputs and outputs plus the inputs
+    ``previous_answer`` and ``feedback`` (the judge's outputs after the first). The first answer
+    that the judge accepts is returned, else the one with the best verdict; in a tie, the later
+    one.
 
     Follows: Self-Refine: Iterative Refinement with Self-Feedback (Madaan et al., 2023). Differs:
-    feedback has a verdict beside its words, so that it stops when it is good enough; a later
-    answer is given the one before it and not all of them; a worse answer replaces none.
+    feedback comes with a verdict, so that refining stops when an answer is good enough; each
+    revision sees only the previous answer; a worse answer never replaces a better one.
 
     Example::
 
@@ -68,17 +69,17 @@ class Refine(Around):
         lp.Refine(lp.ChainOfThought("question -> answer"), judge, rounds=2)
 
     Args:
-        module: What answers.
-        judge: A module whose first output is a bool or a number; it gets the inputs and outputs
-            that it has an input for.
-        rounds: Further answers at most; with 0 the module is asked as it is.
-        threshold: From this verdict on an answer is taken; a bool counts as 0 or 1.
-        reviser: What answers again, with ``previous_answer`` and ``feedback`` among its inputs;
-            made from the module if left out.
+        module: The module that answers.
+        judge: A module whose first output is a bool or a number; it receives the inputs and
+            outputs that match its inputs.
+        rounds: Maximum number of further answers; with 0, the module is simply called.
+        threshold: Lowest verdict at which an answer is taken; a bool counts as 0 or 1.
+        reviser: The module that answers again, with ``previous_answer`` and ``feedback`` among its
+            inputs; built from the module by default.
 
     Raises:
-        InputError: Something of this is not as said.
-        SignatureError: The module does not say what goes in and out.
+        InputError: An argument is invalid.
+        SignatureError: The module declares no inputs and outputs.
     """
 
     node: ClassVar[type[Node]] = RefineNode
@@ -97,13 +98,15 @@ class Refine(Around):
         threshold: float = 1.0,
         reviser: Module | None = None,
     ) -> None:
-        self.module = checked_module(module, "what a Refine asks")
-        self.judge = checked_module(judge, "the judge of a Refine")
-        verdict_fits(judge, "the judge of a Refine")
-        self.reviser = _reviser(module) if reviser is None else _checked_reviser(reviser, module)
-        self.rounds = _checked_rounds(rounds)
+        self.module = check_module(module, "the module of a Refine")
+        self.judge = check_module(judge, "the judge of a Refine")
+        check_verdict(judge, "the judge of a Refine")
+        self.reviser = (
+            _make_reviser(module) if reviser is None else _check_reviser(reviser, module)
+        )
+        self.rounds = _check_rounds(rounds)
         if not math.isfinite(threshold):
-            raise InputError(f"threshold of a Refine is a number, not {threshold}")
+            raise InputError(f"threshold of a Refine must be a number, not {threshold}")
         self.threshold = float(threshold)
 
     @property
@@ -116,23 +119,23 @@ class Refine(Around):
         return {"rounds": Parameter("k", self.rounds)}
 
     def with_own_parameters(self, values: Mapping[str, Any]) -> Self:
-        """Return a copy with so many rounds."""
+        """Return a copy with this number of rounds."""
         return super().with_own_parameters(
             {
-                name: _checked_rounds(value) if name == "rounds" else value
+                name: _check_rounds(value) if name == "rounds" else value
                 for name, value in values.items()
             }
         )
 
     def search_space(self) -> dict[str, Sequence[int]]:
-        """Return a few numbers of rounds."""
+        """Return a few numbers of rounds to try."""
         return {"rounds": ROUNDS}
 
     def calls_per_example(self) -> int:
         """Return the calls of all rounds, as if no answer were accepted early."""
         if not self.rounds:
             return self.module.calls_per_example()
-        judged = self.rounds + (0 if self._accepts() else 1)
+        judged = self.rounds + (0 if self._judges_with_bool() else 1)
         return (
             self.module.calls_per_example()
             + self.rounds * self.reviser.calls_per_example()
@@ -162,55 +165,55 @@ class Refine(Around):
         )
 
     async def aforward(self, **inputs: Any) -> Prediction:
-        """Answer, and answer again until the judge is content or the rounds are over."""
+        """Answer, and answer again until the judge accepts or no rounds are left."""
         answer = best = await self.module.acall(**inputs)
         highest = -math.inf
         for left in range(self.rounds, -1, -1):
-            if not left and (self._accepts() or not self.rounds):
-                return answer  # no verdict could change what is returned
+            if not left and (self._judges_with_bool() or not self.rounds):
+                return answer  # no verdict could change the result
             try:
-                verdict, feedback = await self._judged(inputs, answer)
+                verdict, feedback = await self._judge(inputs, answer)
                 if verdict >= highest:
                     best, highest = answer, verdict
                 if verdict >= self.threshold or not left:
                     return best
                 answer = await self.reviser.acall(
-                    **inputs, **{PREVIOUS: _written(answer), FEEDBACK: feedback}
+                    **inputs, **{PREVIOUS: _as_text(answer), FEEDBACK: feedback}
                 )
             except SURVIVED:
-                return best  # what there was before stands
+                return best  # keep the best answer so far
         return best
 
-    def _accepts(self) -> bool:
-        # Of answers that are refused alike the last is returned, and it needs no verdict for that.
+    def _judges_with_bool(self) -> bool:
+        # With a bool, all rejected answers tie and the last is returned, which needs no verdict.
         return next(iter(self.judge.outputs.values())).annotation is bool
 
-    async def _judged(self, inputs: Mapping[str, Any], answer: Prediction) -> tuple[float, str]:
+    async def _judge(self, inputs: Mapping[str, Any], answer: Prediction) -> tuple[float, str]:
         known = {**inputs, **answer}
         names = self.judge.input_names()
         missing = [n for n in names if n not in known and self.judge.needs_input(n)]
         if missing:
             raise SignatureError(
-                f"the judge of a Refine takes {', '.join(missing)}, but there is only "
+                f"the judge of a Refine takes {', '.join(missing)}, but available are only "
                 f"{', '.join(known)}"
             )
-        said = await self.judge.acall(**{name: known[name] for name in names if name in known})
-        verdict, *words = said.items()
-        # A judge without words still says how the answer was found.
-        return float(verdict[1]), _written(dict(words or [verdict]))
+        ruling = await self.judge.acall(**{name: known[name] for name in names if name in known})
+        verdict, *words = ruling.items()
+        # A judge without further outputs still reports its verdict.
+        return float(verdict[1]), _as_text(dict(words or [verdict]))
 
     def __repr__(self) -> str:
-        return f"Refine({self.module!r}, judge={self.judge!r}, rounds={self.rounds})"
+        return shorten(f"Refine({self.module!r}, judge={self.judge!r}, rounds={self.rounds})")
 
 
-def _checked_rounds(value: Any) -> int:
+def _check_rounds(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InputError(f"rounds of a Refine is a number, 0 or more, not {value!r}")
+        raise InputError(f"rounds of a Refine must be a number, 0 or more, not {value!r}")
     return value
 
 
-def _reviser(module: Module) -> Predict:
-    """Return a predictor with the fields of a module, and the two for another answer."""
+def _make_reviser(module: Module) -> Predict:
+    """Return a predictor with a module's fields and the two inputs for revising."""
     predictors = list(module.predictors().values())
     only = predictors[0] if len(predictors) == 1 else None
     fields = (*module.inputs.values(), *module.outputs.values())
@@ -236,8 +239,8 @@ def _with_feedback(signature: SignatureSpec) -> SignatureSpec:
     return signature.with_instruction(f"{signature.instruction}\n\n{AGAIN}".strip())
 
 
-def _checked_reviser(reviser: Module, module: Module) -> Module:
-    checked_module(reviser, "the reviser of a Refine")
+def _check_reviser(reviser: Module, module: Module) -> Module:
+    check_module(reviser, "the reviser of a Refine")
     wanted = {*module.inputs, PREVIOUS, FEEDBACK}
     if set(reviser.inputs) != wanted or list(reviser.outputs) != list(module.outputs):
         raise InputError(
@@ -248,5 +251,5 @@ def _checked_reviser(reviser: Module, module: Module) -> Module:
     return reviser
 
 
-def _written(values: Mapping[str, Any]) -> str:
+def _as_text(values: Mapping[str, Any]) -> str:
     return "\n".join(f"{name}: {value}" for name, value in values.items())

@@ -1,23 +1,22 @@
-"""Which class a node's kind stands for: ours by name, others by entry point.
+"""Finding the class for a kind of node: built-in ones by name, others by entry point.
 
-A kind of module is a class with a node of its own (``node``). Ours are the public names of this
-package. A package of someone else's adds one in its ``pyproject.toml``, under the name that its
-node has as ``module``::
+A kind of module is a class with its own ``node``. Built-in ones are public names of this package.
+A third-party package adds one in its ``pyproject.toml``, under the name in its node's ``module``::
 
     [project.entry-points."langprog.modules"]
     Debate = "debating:Debate"
 
-It is imported when an artifact holds such a node, or such a module is written.
+It is imported when an artifact contains such a node, or when such a module is saved.
 """
 
 from __future__ import annotations
 
-import importlib
 import sys
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from langprog.errors import ArtifactError
+from langprog.modules.containers import ModuleBase
 from langprog.plugins import load_plugin
 
 if TYPE_CHECKING:
@@ -28,77 +27,75 @@ GROUP = "langprog.modules"
 
 
 def kinds() -> list[str]:
-    """Return every kind of module that there is, ours first; imports nothing."""
-    ours = _ours()
-    return [*ours, *sorted({point.name for point in _others()} - ours.keys())]
+    """Return all kinds of modules, built-in ones first; imports nothing."""
+    ours = _own_kinds()
+    return [*ours, *sorted({point.name for point in _entry_points()} - ours.keys())]
 
 
 def node_type(kind: str) -> type[Node] | None:
-    """Return the node of a kind of module; ``None`` where there is no such kind.
+    """Return the node type for a kind of module; ``None`` if the kind is unknown.
 
     Raises:
-        ArtifactError: The package that provides the kind cannot be imported, or does not fit.
+        ArtifactError: The package that provides the kind cannot be imported, or is invalid.
     """
     cls = module_type(kind)
     return None if cls is None else cls.node
 
 
 def module_type(kind: str) -> type[Module] | None:
-    """Return the class of a kind of module; ``None`` where there is no such kind.
+    """Return the class for a kind of module; ``None`` if the kind is unknown.
 
     Raises:
-        ArtifactError: The package that provides the kind cannot be imported, or does not fit.
+        ArtifactError: The package that provides the kind cannot be imported, or is invalid.
     """
-    ours = _ours().get(kind)
+    ours = _own_kinds().get(kind)
     if ours is not None:
         return ours
-    points = {point.value: point for point in _others(kind)}
+    points = {point.value: point for point in _entry_points(kind)}
     if len(points) > 1:
         raise ArtifactError(
             f"two packages provide the kind of module {kind!r}, {' and '.join(sorted(points))}: "
             "uninstall one of them"
         )
-    return next((_loaded(point) for point in points.values()), None)
+    return next((_load(point) for point in points.values()), None)
 
 
 def is_kind(cls: type[Module]) -> bool:
-    """Return whether a class is a kind of module; else an artifact has it as the user's own.
+    """Return whether a class is a kind of module; otherwise it is a user's own class.
 
     Raises:
-        ArtifactError: The package that provides the kind cannot be imported, or does not fit.
+        ArtifactError: The package that provides the kind cannot be imported, or is invalid.
     """
     node = vars(cls).get("node")
     return node is not None and module_type(kind_of(node)) is cls
 
 
 def kind_of(node: Any) -> str:
-    """Return the kind that a node's model says it has; empty where it says none."""
+    """Return the kind in a node type's ``module`` field; empty if there is none."""
     field = getattr(node, "model_fields", {}).get("module")
     named = () if field is None else get_args(field.annotation)
     return next((str(name) for name in named if len(named) == 1), "")
 
 
-def _ours() -> dict[str, type[Module]]:
+def _own_kinds() -> dict[str, type[Module]]:
     package = sys.modules[__package__]
     public = {name: getattr(package, name) for name in package.__all__}
-    base: type[Module] = public["Module"]
     return {
-        name: value
+        name: cast("type[Module]", value)
         for name, value in public.items()
-        if isinstance(value, type) and issubclass(value, base) and vars(value).get("node")
+        if isinstance(value, type) and issubclass(value, ModuleBase) and vars(value).get("node")
     }
 
 
-def _others(kind: str | None = None) -> tuple[EntryPoint, ...]:
+def _entry_points(kind: str | None = None) -> tuple[EntryPoint, ...]:
     if kind is None:
         return tuple(entry_points(group=GROUP))
     return tuple(entry_points(group=GROUP, name=kind))
 
 
-def _loaded(point: EntryPoint) -> type[Module]:
+def _load(point: EntryPoint) -> type[Module]:
     cls = load_plugin(point, "the kind of module", ArtifactError)
-    base = importlib.import_module(f"{__package__}.base").Module
-    fits = isinstance(cls, type) and issubclass(cls, base)
+    fits = isinstance(cls, type) and issubclass(cls, ModuleBase)
     if not fits or kind_of(vars(cls).get("node")) != point.name:
         raise ArtifactError(
             f"{point.value} is not the kind of module {point.name!r}: that is an lp.Module class "

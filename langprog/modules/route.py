@@ -1,4 +1,4 @@
-"""Pick, for every input, the step that is expected to be worth it."""
+"""Pick the step for each input by its expected quality and cost."""
 
 from __future__ import annotations
 
@@ -8,29 +8,31 @@ from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, LangprogError
 from langprog.lm import LanguageModel, ModelRef
-from langprog.modules.around import SURVIVED, Around, checked_module
+from langprog.modules.around import SURVIVED, Around, check_module
 from langprog.modules.base import Module
 from langprog.modules.cascade import on_model
-from langprog.modules.node import AnyNode, Node, Types, listed_parts
+from langprog.modules.node import AnyNode, Node, Types, parts_of_list
 from langprog.modules.prediction import Prediction
 from langprog.modules.trace import TraceStep, recorder
 from langprog.modules.tree import Parameter
-from langprog.modules.words import dot, hashed_words
+from langprog.modules.words import dot, hash_words
+from langprog.notebook import shorten
 
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """What is known of every step on every kind of input, as plain data.
+    """The expected quality and cost of every step on every kind of input, as plain data.
 
     Follows: Universal Model Routing for Efficient LLM Inference (Jitkrittum et al., 2025): inputs
-    in clusters, a model is its error in each of them, so that a new one needs no training.
+    fall into clusters, and a model is described by its error in each, so that a new one needs no
+    training.
     Differs: clusters of hashed words instead of embeddings, so that it runs anywhere.
 
     Args:
-        centers: Centers of the clusters, sparse: (place, weight) by place.
-        buckets: Places that words are hashed to.
+        centers: Sparse cluster centers: (index, weight), by index.
+        buckets: Size of the hash space for words.
         quality: Mean score by cluster and step.
-        cost: Mean dollars (or another unit) of an input by step.
+        cost: Mean dollars (or another unit) per input, by step.
         trade: Score that one unit of cost is worth.
     """
 
@@ -42,27 +44,27 @@ class Router:
 
     def __post_init__(self) -> None:
         if not self.centers or len(self.quality) != len(self.centers) or self.buckets < 1:
-            raise InputError("a Router needs clusters, and what is known of each of them")
+            raise InputError("a Router needs at least one cluster, and scores for each of them")
         if any(len(row) != len(self.cost) for row in self.quality):
-            raise InputError(f"a Router of {len(self.cost)} steps needs a score of each of them")
+            raise InputError(f"a Router of {len(self.cost)} steps needs a score for each of them")
 
     def cluster(self, inputs: Mapping[str, Any]) -> int:
-        """Return the cluster that inputs belong to: the center with the largest cosine."""
-        words = hashed_words(inputs, self.buckets)
+        """Return the cluster of some inputs: the one whose center has the largest cosine."""
+        words = hash_words(inputs, self.buckets)
         near = [dot(words, center) for center in self.centers]
         return near.index(max(near))
 
-    def ranked(self, inputs: Mapping[str, Any]) -> list[int]:
-        """Return the steps, the one that is worth most first; of equals the first."""
+    def rank(self, inputs: Mapping[str, Any]) -> list[int]:
+        """Return the steps by expected worth, best first; ties keep their order."""
         quality = self.quality[self.cluster(inputs)]
         worth = [q - self.trade * c for q, c in zip(quality, self.cost, strict=True)]
         return sorted(range(len(worth)), key=lambda step: -worth[step])
 
     def with_step(self, quality: Sequence[float], cost: float) -> Router:
-        """Return a router that knows one step more.
+        """Return a router with one more step.
 
         Args:
-            quality: Its mean score in every cluster, on the inputs that stand for it.
+            quality: The step's mean score on each cluster's inputs.
             cost: Its mean cost.
         """
         if len(quality) != len(self.centers):
@@ -77,7 +79,7 @@ class Router:
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {
-            "centers": [[list(one) for one in center] for center in self.centers],
+            "centers": [[list(entry) for entry in center] for center in self.centers],
             "buckets": self.buckets,
             "quality": [list(row) for row in self.quality],
             "cost": list(self.cost),
@@ -89,7 +91,7 @@ class Router:
         """Return a router from :meth:`to_json`.
 
         Raises:
-            InputError: It is none.
+            InputError: The data is invalid.
         """
         try:
             return cls(
@@ -103,17 +105,17 @@ class Router:
                 float(data["trade"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"this is no Router: {error}") from None
+            raise InputError(f"this is not a Router: {error}") from None
 
 
 class RouteNode(Node):
-    """Steps of which the input decides which one is asked.
+    """Steps, one of which is chosen for each input.
 
     Args:
         module: Its kind.
         steps: The steps.
-        router: What decides: clusters, and what is known of every step in them; null: the last
-            step answers everything.
+        router: Clusters, and the quality and cost of every step in them; null to always use the
+            last step.
     """
 
     module: Literal["Route"]
@@ -122,10 +124,10 @@ class RouteNode(Node):
 
 
 class Route(Around):
-    """Ask one step, picked by the input.
+    """Run one step, chosen by the input.
 
-    Until :class:`optimizers.ModelRouter` has found a router, the last step answers everything. A
-    step that fails on an input hands it to the next best.
+    Until :class:`optimizers.ModelRouter` has found a router, the last step is always used. If a
+    step fails on an input, the next best runs.
 
     Example::
 
@@ -133,10 +135,10 @@ class Route(Around):
 
     Args:
         steps: Modules with the same inputs and outputs.
-        router: What picks.
+        router: The router that picks a step.
 
     Raises:
-        InputError: Something of this is not as said.
+        InputError: An argument is invalid.
     """
 
     node: ClassVar[type[Node]] = RouteNode
@@ -148,8 +150,8 @@ class Route(Around):
     ) -> None:
         if isinstance(steps, Module) or not steps:
             raise InputError("a Route takes a list of one or more modules")
-        self.steps = [checked_module(step, "a step of a Route") for step in steps]
-        self.router = self._fitting(router)
+        self.steps = [check_module(step, "a step of a Route") for step in steps]
+        self.router = self._check_router(router)
 
     @classmethod
     def over(
@@ -158,12 +160,12 @@ class Route(Around):
         """Return a route between one program on several models.
 
         Args:
-            program: Its predictors that name a model keep it.
+            program: The program; its predictors that name a model keep it.
             models: Models, or their names.
             **options: As for Route.
 
         Raises:
-            InputError: No predictor of the program leaves its model open.
+            InputError: Every predictor of the program already names a model.
         """
         return cls([on_model(program, model) for model in models], **options)
 
@@ -182,11 +184,11 @@ class Route(Around):
         if values.keys() != {"router"}:
             raise InputError("a Route has only the parameter router")
         new = self.with_children(self.children())
-        vars(new)["router"] = self._fitting(values["router"])
+        vars(new)["router"] = self._check_router(values["router"])
         return new
 
     def calls_per_example(self) -> int:
-        """Return the calls of one step: of those that stand in for one another, one counts."""
+        """Return the calls of the most expensive step: steps are alternatives."""
         return max(step.calls_per_example() for step in self.steps)
 
     def alternative_steps(self) -> tuple[Module, ...]:
@@ -196,42 +198,42 @@ class Route(Around):
     def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
         """Return it as plain JSON data."""
         router = None if self.router is None else self.router.to_json()
-        return {"module": "Route", "steps": listed_parts(parts, "steps"), "router": router}
+        return {"module": "Route", "steps": parts_of_list(parts, "steps"), "router": router}
 
     @classmethod
     def from_node(cls, node: RouteNode, parts: Mapping[str, Module], types: Types) -> Self:
         """Make one from its node."""
-        return cls(listed_parts(parts, "steps"), router=node.router)
+        return cls(parts_of_list(parts, "steps"), router=node.router)
 
     def with_step(self, step: Module, quality: Sequence[float], cost: float) -> Self:
-        """Return a copy with one step more, known from its results alone.
+        """Return a copy with one more step, described by its results.
 
         Args:
             step: The new step.
             quality: Its mean score in every cluster of the router.
-            cost: Its mean cost of an input.
+            cost: Its mean cost per input.
 
         Raises:
-            InputError: There is no router yet, or the scores are not one for every cluster.
+            InputError: There is no router yet, or not exactly one score per cluster.
         """
         if self.router is None:
             raise InputError("the Route has no router yet: optimizers.ModelRouter finds one")
         return type(self)([*self.steps, step], router=self.router.with_step(quality, cost))
 
-    def _fitting(self, router: Router | Mapping[str, Any] | None) -> Router | None:
+    def _check_router(self, router: Router | Mapping[str, Any] | None) -> Router | None:
         if router is None:
             return None
-        found = router if isinstance(router, Router) else Router.from_json(router)
-        if len(found.cost) != len(self.steps):
+        known = router if isinstance(router, Router) else Router.from_json(router)
+        if len(known.cost) != len(self.steps):
             raise InputError(
-                f"the router knows {len(found.cost)} steps, but the Route has {len(self.steps)}"
+                f"the router knows {len(known.cost)} steps, but the Route has {len(self.steps)}"
             )
-        return found
+        return known
 
     async def aforward(self, **inputs: Any) -> Prediction:
-        """Ask the step that the router picks, and the next best where it fails."""
+        """Run the step that the router picks, and the next best if it fails."""
         last = len(self.steps) - 1
-        order = [last] if self.router is None else self.router.ranked(inputs)
+        order = [last] if self.router is None else self.router.rank(inputs)
         failure: LangprogError | None = None
         for step in order:
             self._record(step, inputs)
@@ -249,4 +251,4 @@ class Route(Around):
             trace.add(TraceStep(path, inputs, {"step": step}, (), ()))
 
     def __repr__(self) -> str:
-        return f"Route({self.steps!r})"
+        return shorten(f"Route({self.steps!r})")

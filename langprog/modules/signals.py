@@ -1,7 +1,7 @@
-"""How sure a cascade is of an answer: a number, the higher the surer.
+"""Escalation signals: how confident a cascade is in an answer; higher is more confident.
 
-A member is a frozen dataclass with one method, ``answer``; its fields are plain data, so that an
-artifact can carry them.
+A signal is a frozen dataclass with one method, ``answer``; its fields are plain data, so that an
+artifact can store them.
 """
 
 from __future__ import annotations
@@ -13,20 +13,31 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
 from langprog.errors import InputError, ModelError
-from langprog.modules.around import checked_count, judged
+from langprog.modules.around import check_count, judge_answer
 from langprog.modules.base import Module
 from langprog.modules.prediction import Prediction
 from langprog.modules.trace import TraceStep
 from langprog.modules.vote import Vote
-from langprog.modules.words import dot, hashed_words
-from langprog.runtime import asking_logprobs
+from langprog.modules.words import dot, hash_words
+from langprog.runtime import request_logprobs
+
+__all__ = [
+    "Agreement",
+    "Checked",
+    "Learned",
+    "LogProbability",
+    "Rule",
+    "Signal",
+    "signal_from",
+    "token_features",
+]
 
 SignalName = Literal["logprob", "agreement", "check", "learned"]
 
-# Places between the least and the most certain token that a learned rule looks at.
+# Quantiles of token log-probabilities that a learned rule uses.
 QUANTILES = (0.0, 0.05, 0.1, 0.25, 0.5)
-# What a rule knows of the tokens: those quantiles, their mean, and the log of the answer's length,
-# which every endpoint says.
+# A rule's token features: those quantiles, the mean, and the log of the answer's length, which
+# every endpoint reports.
 TOKEN_FEATURES = len(QUANTILES) + 2
 
 
@@ -39,27 +50,27 @@ class Signal(ABC):
     async def answer(
         self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
     ) -> tuple[Prediction, float]:
-        """Ask a step, and say how sure its answer is.
+        """Run a step and return its answer with a confidence.
 
         Args:
-            step: What is asked.
-            place: Its place among the steps of the cascade.
-            inputs: What it is asked.
-            check: The cascade's own judge, where it has one.
+            step: The step to run.
+            place: Its index among the cascade's steps.
+            inputs: Its inputs.
+            check: The cascade's own judge, if it has one.
         """
 
     @property
     def logprobs(self) -> bool:
-        """Whether it looks at log-probabilities."""
+        """Whether it uses log-probabilities."""
         return False
 
     def is_ready(self, steps: int) -> bool:
-        """Return whether it can be asked about each of so many steps."""
+        """Return whether it works for a cascade with ``steps`` steps."""
         return True
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
-        return {"signal": self.name, **_listed(asdict(self))}  # type: ignore[call-overload]  # every member is a dataclass
+        return {"signal": self.name, **_to_lists(asdict(self))}  # type: ignore[call-overload]  # every member is a dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +78,8 @@ class LogProbability(Signal):
     """The probability of a token near the least certain one.
 
     Follows: Language Model Cascades: Token-level Uncertainty and Beyond (Gupta et al., 2024).
-    Differs: reads every token of the reply; the marks around the fields are nearly certain, so
-    low quantiles are those of what was said.
+    Differs: uses every token of the reply; the markers around fields are nearly certain, so low
+    quantiles come from the content.
 
     Args:
         quantile: Which token, from the least (0) to the most certain (1).
@@ -79,19 +90,21 @@ class LogProbability(Signal):
 
     def __post_init__(self) -> None:
         if not _is_number(self.quantile) or not 0.0 <= self.quantile <= 1.0:
-            raise InputError(f"quantile of a LogProbability is from 0 to 1, not {self.quantile!r}")
+            raise InputError(
+                f"quantile of a LogProbability must be from 0 to 1, not {self.quantile!r}"
+            )
 
     async def answer(
         self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
     ) -> tuple[Prediction, float]:
-        """Ask, and read the log-probabilities."""
-        with asking_logprobs():
+        """Run the step and use its log-probabilities."""
+        with request_logprobs():
             answer = await step.acall(**inputs)
         return answer, math.exp(_quantile(_token_logprobs(answer.trace), self.quantile))
 
     @property
     def logprobs(self) -> bool:
-        """Whether it looks at log-probabilities: yes."""
+        """Whether it uses log-probabilities: yes."""
         return True
 
 
@@ -100,7 +113,7 @@ class Agreement(Signal):
     """The share of several samples that give the winning answer.
 
     Args:
-        k: Samples.
+        k: Number of samples.
         temperature: As for a Vote.
     """
 
@@ -109,15 +122,17 @@ class Agreement(Signal):
     temperature: float = 0.7
 
     def __post_init__(self) -> None:
-        if checked_count(self.k, "k of an Agreement") < 2:
-            raise InputError(f"k of an Agreement is 2 or more, not {self.k}")
+        if check_count(self.k, "k of an Agreement") < 2:
+            raise InputError(f"k of an Agreement must be 2 or more, not {self.k}")
         if not _is_number(self.temperature) or not 0.0 < self.temperature < math.inf:
-            raise InputError(f"temperature of an Agreement is above 0, not {self.temperature!r}")
+            raise InputError(
+                f"temperature of an Agreement must be above 0, not {self.temperature!r}"
+            )
 
     async def answer(
         self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
     ) -> tuple[Prediction, float]:
-        """Ask k times and count."""
+        """Draw k samples and count."""
         vote = Vote(step, k=self.k, temperature=self.temperature)
         tally = await vote.tally(inputs, early=False)
         return tally.winner, tally.share
@@ -132,23 +147,23 @@ class Checked(Signal):
     async def answer(
         self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
     ) -> tuple[Prediction, float]:
-        """Ask the step, then the check."""
+        """Run the step, then the check."""
         if check is None:
             raise InputError(
                 'signal="check" needs a judge: Cascade(..., check=lp.Predict("... -> ok: bool"))'
             )
         answer = await step.acall(**inputs)
-        return answer, await judged(check, inputs, answer)
+        return answer, await judge_answer(check, inputs, answer)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A logistic rule for one step: from an answer to the chance that it is right.
+    """A logistic rule for one step: the probability that an answer is right.
 
     Args:
-        intercept: Log-odds where all features are 0.
-        tokens: Weights of :func:`token_features`; empty where tokens are not looked at.
-        words: Weights of hashed words of inputs and outputs, (place, weight), by place.
+        intercept: Log-odds if all features are 0.
+        tokens: Weights of :func:`token_features`; empty if tokens are not used.
+        words: Weights of hashed words of inputs and outputs: (index, weight), by index.
     """
 
     intercept: float = 0.0
@@ -157,11 +172,11 @@ class Rule:
 
     @property
     def logprobs(self) -> bool:
-        """Whether it looks at log-probabilities."""
+        """Whether it uses log-probabilities."""
         return any(self.tokens[:-1])
 
     def chance(self, features: Sequence[float], words: Mapping[int, float]) -> float:
-        """Return the chance that the answer is right."""
+        """Return the probability that the answer is right."""
         odds = self.intercept + dot(words, self.words)
         if self.tokens:
             odds += sum(a * b for a, b in zip(self.tokens, features, strict=True))
@@ -170,15 +185,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Learned(Signal):
-    """A learned chance that the answer is right; FrugalCascade fits its rules.
+    """A learned probability that the answer is right; FrugalCascade fits its rules.
 
     Follows: FrugalGPT (Chen et al., 2023), a scorer of query and answer; Language Model Cascades
     (Gupta et al., 2024), quantiles of token log-probabilities as features. Differs: a logistic
-    rule over hashed words and those quantiles, kept as data, so that it runs anywhere.
+    rule over hashed words and those quantiles, stored as data, so that it runs anywhere.
 
     Args:
         rules: One for every step of the cascade.
-        buckets: Places that words are hashed to; 0: it does not look at words.
+        buckets: Size of the hash space for words; 0 to ignore words.
     """
 
     name: ClassVar[SignalName] = "learned"
@@ -187,12 +202,14 @@ class Learned(Signal):
 
     def __post_init__(self) -> None:
         if isinstance(self.buckets, bool) or not isinstance(self.buckets, int) or self.buckets < 0:
-            raise InputError(f"buckets of a Learned signal are 0 or more, not {self.buckets!r}")
+            raise InputError(
+                f"buckets of a Learned signal must be 0 or more, not {self.buckets!r}"
+            )
 
     async def answer(
         self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
     ) -> tuple[Prediction, float]:
-        """Ask, and apply the step's rule."""
+        """Run the step and apply its rule."""
         if place >= len(self.rules):
             raise InputError(
                 f"the learned signal has {len(self.rules)} rules, none for step {place}: "
@@ -200,21 +217,21 @@ class Learned(Signal):
             )
         rule = self.rules[place]
         if rule.logprobs:
-            with asking_logprobs():
+            with request_logprobs():
                 answer = await step.acall(**inputs)
         else:
             answer = await step.acall(**inputs)
         features = token_features(answer.trace, logprobs=rule.logprobs) if rule.tokens else []
-        words = hashed_words({**inputs, **answer}, self.buckets) if self.buckets else {}
+        words = hash_words({**inputs, **answer}, self.buckets) if self.buckets else {}
         return answer, rule.chance(features, words)
 
     def is_ready(self, steps: int) -> bool:
-        """Return whether there is a rule for each of so many steps."""
+        """Return whether there is a rule for each step."""
         return len(self.rules) == steps
 
     @property
     def logprobs(self) -> bool:
-        """Whether any of its rules looks at log-probabilities."""
+        """Whether any of its rules uses log-probabilities."""
         return any(rule.logprobs for rule in self.rules)
 
 
@@ -226,23 +243,23 @@ def signal_from(value: Any) -> Signal:
     """Return a signal from its name or from :meth:`Signal.to_json`.
 
     Raises:
-        InputError: There is no such signal, or its settings do not fit.
+        InputError: There is no such signal, or its settings are invalid.
     """
     if isinstance(value, Signal):
         return value
     members: dict[str, type[Signal]] = {
-        one.name: one for one in (LogProbability, Agreement, Checked, Learned)
+        kind.name: kind for kind in (LogProbability, Agreement, Checked, Learned)
     }
     settings: dict[str, Any] = {"signal": value} if isinstance(value, str) else dict(value)
     member = members.get(str(settings.pop("signal", "")))
     if member is None:
-        raise InputError(f"a signal is one of {', '.join(members)}, not {value!r}")
+        raise InputError(f"a signal must be one of {', '.join(members)}, not {value!r}")
     try:
         if member is Learned:
             settings["rules"] = tuple(_rule_from(rule) for rule in settings.get("rules", ()))
         return member(**settings)
     except (TypeError, KeyError, ValueError) as error:
-        raise InputError(f"the signal {member.name!r} does not fit: {error}") from None
+        raise InputError(f"the signal {member.name!r} is invalid: {error}") from None
 
 
 def _rule_from(data: Mapping[str, Any]) -> Rule:
@@ -251,45 +268,48 @@ def _rule_from(data: Mapping[str, Any]) -> Rule:
 
 
 def token_features(steps: Sequence[TraceStep], *, logprobs: bool = True) -> list[float]:
-    """Return what a learned rule knows of an answer's tokens.
+    """Return the token features of an answer for a learned rule.
 
     Args:
         steps: The calls behind the answer.
-        logprobs: Whether log-probabilities are looked at; what they say is 0 otherwise.
+        logprobs: Whether to use log-probabilities; their features are 0 otherwise.
 
     Raises:
-        ModelError: A model gave no log-probabilities, though they are looked at.
+        ModelError: A model returned no log-probabilities although they are used.
     """
-    said = sum(step.completions[-1].usage.completion_tokens for step in steps if step.completions)
+    length = sum(
+        step.completions[-1].usage.completion_tokens for step in steps if step.completions
+    )
     if not logprobs:
-        return [*[0.0] * (TOKEN_FEATURES - 1), math.log1p(said)]
-    found = _token_logprobs(steps)
-    quantiles = [_quantile(found, place) for place in QUANTILES]
-    return [*quantiles, math.fsum(found) / len(found), math.log1p(said)]
+        return [*[0.0] * (TOKEN_FEATURES - 1), math.log1p(length)]
+    logprobs_read = _token_logprobs(steps)
+    quantiles = [_quantile(logprobs_read, place) for place in QUANTILES]
+    mean = math.fsum(logprobs_read) / len(logprobs_read)
+    return [*quantiles, mean, math.log1p(length)]
 
 
 def _token_logprobs(steps: Sequence[TraceStep]) -> list[float]:
-    found: list[float] = []
+    logprobs: list[float] = []
     for step in steps:
         if not step.completions:
             continue
         read = step.completions[-1]
         if not read.logprobs:
             raise ModelError(
-                f"{read.model} gives no log-probabilities: take signal='agreement' or "
+                f"{read.model} returns no log-probabilities: use signal='agreement' or "
                 "signal='check'"
             )
-        found.extend(read.logprobs[0])
-    if not found:
-        raise InputError("no model was asked, so there are no log-probabilities to look at")
-    return sorted(found)
+        logprobs.extend(read.logprobs[0])
+    if not logprobs:
+        raise InputError("no model was called, so there are no log-probabilities to read")
+    return sorted(logprobs)
 
 
 def _quantile(ordered: Sequence[float], place: float) -> float:
     return ordered[min(len(ordered) - 1, int(place * len(ordered)))]
 
 
-def _listed(value: Any) -> Any:
+def _to_lists(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _listed(part) for name, part in value.items()}
-    return [_listed(part) for part in value] if isinstance(value, (list, tuple)) else value
+        return {name: _to_lists(part) for name, part in value.items()}
+    return [_to_lists(part) for part in value] if isinstance(value, (list, tuple)) else value

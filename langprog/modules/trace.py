@@ -1,7 +1,7 @@
-"""What happened inside a program: one step for every predictor that was called.
+"""Traces: one step for every predictor that a program called.
 
-Steps are kept in the order in which the calls *started*, so that two runs of the same program
-give the same trace, however the answers arrive.
+Steps are ordered by the *start* of the calls, so that two runs of the same program give the same
+trace, in whatever order the answers arrive.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from langprog.errors import LangprogError
 from langprog.lm import Completion, Message
-from langprog.runtime import ThreadContext, overlaid, overlay
+from langprog.notebook import list_short
+from langprog.runtime import ThreadContext, overlay, use_settings
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -23,14 +24,14 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class RunUsage:
-    """What a run took.
+    """What a run used.
 
     Args:
-        calls: Completions used, cached ones among them.
+        calls: Completions used, including cached ones.
         cached_calls: Completions that were paid for earlier.
         prompt_tokens: Tokens sent, as if nothing were cached.
         completion_tokens: Tokens received, as if nothing were cached.
-        dollars: Price as if nothing were cached; ``None`` where a model has no known price.
+        dollars: Price as if nothing were cached; ``None`` if a model has no known price.
         latency: Seconds from the call to its result.
     """
 
@@ -52,15 +53,16 @@ class TraceStep:
     """One predictor's call.
 
     Args:
-        path: The predictor's place in the program, as in ``program.predictors()``.
-        inputs: What it was given, by field name.
-        outputs: What it answered, by field name; empty where it failed.
+        path: The predictor's path in the program, as in ``program.predictors()``.
+        inputs: Its inputs by field name.
+        outputs: Its outputs by field name; empty if it failed.
         messages: The prompt.
-        completions: What the model answered; the last one is the one that was read.
+        completions: The model's completions; the last one was used.
         repairs: How often an unreadable reply was sent back (0 or 1).
-        failure: Why there are no outputs, in words.
-        listed: Whether the predictor is a part of the program that was called. One that is not
-            (a global, or made in ``forward``) has the name of its signature as path.
+        failure: Why there are no outputs; ``None`` if there are.
+        failed_with: The type of the error that it raised, if it raised one.
+        listed: Whether the predictor is part of the program that was called. If not (a global, or
+            created in ``forward``), the path is the name of its signature.
     """
 
     path: str
@@ -70,12 +72,20 @@ class TraceStep:
     completions: tuple[Completion, ...]
     repairs: int = 0
     failure: str | None = None
+    failed_with: type[LangprogError] | None = None
     listed: bool = True
 
     @property
     def text(self) -> str:
-        """The completion that was read, as text."""
+        """The text of the completion that was used."""
         return self.completions[-1].text if self.completions else ""
+
+    def __repr__(self) -> str:
+        ended = (
+            ("outputs", dict(self.outputs)) if self.failure is None else ("failure", self.failure)
+        )
+        parts = [("path", self.path), ("inputs", dict(self.inputs)), ended]
+        return f"TraceStep({list_short(parts)})"
 
 
 class Recorder:
@@ -83,7 +93,7 @@ class Recorder:
 
     Args:
         paths: ``id(predictor) -> path`` of the program that was called.
-        outer: The recorder of the call around this one.
+        outer: The enclosing call's recorder.
     """
 
     __slots__ = ("_entries", "_outer", "_over", "_process", "paths")
@@ -93,46 +103,46 @@ class Recorder:
         self._outer = outer
         self._over = False
         self._process: int = os.getpid() if outer is None else outer._process
-        # Steps, and the entries of calls inside: not their recorders, which know this one.
+        # Steps, and the entry lists of inner recorders (which refer back to this one).
         self._entries: list[Any] = []
 
     def inner(self) -> Recorder:
-        """Open a place for a module inside; called when it starts, which fixes the order."""
+        """Return a recorder for a module inside; call it at the start, which fixes the order."""
         recorder = Recorder(self.paths, self)
         self._entries.append(recorder._entries)
         return recorder
 
     def add(self, step: TraceStep) -> None:
-        """Keep ``step``."""
+        """Record ``step``."""
         self._entries.append(step)
 
     def steps(self) -> tuple[TraceStep, ...]:
-        """Every step so far, in the order in which the calls started."""
+        """Return all steps so far, in the order in which the calls started."""
         return tuple(_flat(self._entries))
 
     def close(self) -> None:
-        """Refuse whatever is called inside from now on."""
+        """Refuse further calls inside."""
         self._over = True
 
     def check_open(self) -> None:
-        """Refuse a call that nobody waits for any more.
+        """Check that the call to which this recorder belongs is still running.
 
         Raises:
-            LangprogError: The call that this one belongs to is over, or in another process.
+            LangprogError: It has ended, or runs in another process.
         """
         if self._process != os.getpid():
             raise LangprogError(
-                "a process that `forward` forked called a module, where no trace or budget of the "
-                "call would know of it: use threads or lp.parallel, or start the process anew "
-                "(multiprocessing's 'spawn')"
+                "a process forked by `forward` called a module, which the call's trace and budget "
+                "would miss: use threads or lp.parallel, or start the process with "
+                "multiprocessing's 'spawn'"
             )
         place: Recorder | None = self
         while place is not None:
             if place._over:
                 raise LangprogError(
-                    "a thread or task that `forward` started called a module after the call of "
-                    "`forward` was over, where no trace or budget would know of it: wait for "
-                    "it before `forward` returns (lp.parallel does)"
+                    "a thread or task started by `forward` called a module after `forward` had "
+                    "returned, which the trace and budget would miss: wait for it before "
+                    "`forward` returns (lp.parallel does)"
                 )
             place = place._outer
 
@@ -149,8 +159,8 @@ recorder: ContextVar[Recorder | None] = ContextVar("langprog_recorder", default=
 
 
 @contextmanager
-def entered(inner: Recorder | None) -> Iterator[None]:
-    """Make ``inner`` the recorder of what is called inside the block."""
+def use_recorder(inner: Recorder | None) -> Iterator[None]:
+    """Use ``inner`` as the recorder of calls inside the block."""
     token = recorder.set(inner)
     try:
         yield
@@ -160,7 +170,7 @@ def entered(inner: Recorder | None) -> Iterator[None]:
 
 @contextmanager
 def record_trace(paths: Mapping[int, str] | None = None) -> Iterator[Recorder]:
-    """Record what is called inside, also where it fails halfway.
+    """Record the calls inside the block, even if it fails halfway.
 
     Example::
 
@@ -170,7 +180,7 @@ def record_trace(paths: Mapping[int, str] | None = None) -> Iterator[Recorder]:
     """
     threads.install()
     outer = Recorder(paths or {})
-    with entered(outer):
+    with use_recorder(outer):
         try:
             yield outer
         finally:
@@ -178,10 +188,10 @@ def record_trace(paths: Mapping[int, str] | None = None) -> Iterator[Recorder]:
 
 
 @contextmanager
-def place() -> Iterator[Recorder]:
-    """Record what is called inside as one part of the call around it, if there is any.
+def record_part() -> Iterator[Recorder]:
+    """Record the calls inside the block as one part of the enclosing call, if any.
 
-    The part's place among the steps is that of the block's start.
+    The part's position among the steps is that of the block's start.
     """
     outer = recorder.get()
     if outer is None:
@@ -189,39 +199,39 @@ def place() -> Iterator[Recorder]:
             yield inner
     else:
         inner = outer.inner()
-        with entered(inner):
+        with use_recorder(inner):
             yield inner
 
 
-def _carried(function: Callable[P, T]) -> Callable[P, T] | None:
+def _carry_context(function: Callable[P, T]) -> Callable[P, T] | None:
     outer = recorder.get()
     if outer is None:
         return None
-    # The place is taken now, so that the order of steps is not up to the threads.
+    # Created now, so that the order of steps does not depend on the threads.
     inner, settings = outer.inner(), overlay()
 
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        with entered(inner), overlaid(settings):
+        with use_recorder(inner), use_settings(settings):
             return function(*args, **kwargs)
 
     return run
 
 
-def _cleared(function: Callable[P, T]) -> Callable[P, T]:
+def _clear_context(function: Callable[P, T]) -> Callable[P, T]:
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         if recorder.get() is None:
             return function(*args, **kwargs)
-        with entered(None), overlaid(None):
+        with use_recorder(None), use_settings(None):
             return function(*args, **kwargs)
 
     return run
 
 
-threads = ThreadContext(_carried, _cleared)
+threads = ThreadContext(_carry_context, _clear_context)
 
 
 def usage_of(steps: tuple[TraceStep, ...], latency: float) -> RunUsage:
-    """Add up what ``steps`` took."""
+    """Add up the usage of ``steps``."""
     calls = cached = prompt = completion_tokens = 0
     dollars: float | None = 0.0
     for step in steps:

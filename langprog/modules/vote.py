@@ -1,4 +1,4 @@
-"""Ask several times, take the answer that comes most often."""
+"""Draw several samples and take the most frequent answer."""
 
 from __future__ import annotations
 
@@ -14,34 +14,35 @@ from langprog.errors import InputError, LangprogError, SignatureError
 from langprog.modules.around import (
     SURVIVED,
     Around,
-    checked_count,
-    checked_module,
-    judged,
-    verdict_fits,
+    check_count,
+    check_module,
+    check_verdict,
+    judge_answer,
 )
 from langprog.modules.base import Module
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.prediction import Prediction
 from langprog.modules.tree import Parameter
-from langprog.runtime import drawing, in_order
+from langprog.notebook import shorten
+from langprog.runtime import gather_in_order, sample_draw
 
 M = TypeVar("M", bound=Module)
 
-# How many samples a search tries, beside what there are now.
+# Numbers of samples that a search tries, in addition to the current one.
 SIZES = (1, 3, 5, 9)
 
-# Outputs that say how an answer came about; two answers may differ in them and be the same.
+# Outputs that explain an answer: equal answers may differ in them.
 _ASIDE = frozenset({"reasoning"})
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How a vote went.
+    """The result of a vote.
 
     Args:
-        winner: The earliest of the samples with the answer that won.
-        share: Its share of the votes, above 0 to 1.
-        votes: Samples that had a vote.
+        winner: The earliest sample with the winning answer.
+        share: Its share of the votes, above 0 and up to 1.
+        votes: Number of samples that voted.
     """
 
     winner: Prediction
@@ -50,15 +51,15 @@ class Tally:
 
 
 class VoteNode(Node):
-    """A module that is asked several times, and the most frequent answer taken.
+    """A module that is sampled several times for the most frequent answer.
 
     Args:
         module: Its kind.
-        asks: What is asked.
-        k: Samples at most.
-        temperature: Used by predictors that say none themselves.
-        voted_on: Outputs that are voted on; empty for all but the reasoning.
-        keep: What refuses samples; null for nothing.
+        asks: The module to sample.
+        k: Maximum number of samples.
+        temperature: For predictors without a temperature.
+        voted_on: Outputs to vote on; empty for all but the reasoning.
+        keep: The module that filters samples; null for none.
     """
 
     module: Literal["Vote"]
@@ -69,35 +70,35 @@ class VoteNode(Node):
     keep: AnyNode | None
 
     def children(self) -> dict[str, Node]:
-        """Return the node of what is asked, as ``module``, and that of what refuses samples."""
-        asked = {"module": self.asks}
-        return asked if self.keep is None else {**asked, "keep": self.keep}
+        """Return the sampled module's node as ``module``, and the filter's as ``keep``."""
+        sampled = {"module": self.asks}
+        return sampled if self.keep is None else {**sampled, "keep": self.keep}
 
 
 class Vote(Around):
-    """Ask a module k times, with sampling, and return the answer that most samples give.
+    """Sample a module k times and return the most frequent answer.
 
-    Sampling ends as soon as no further sample could change the winner. A sample that fails (on
-    the way, or because it cannot be read) has no vote. With ``k=1`` the module is asked as it is.
+    Sampling ends as soon as no further sample could change the winner. A sample that fails (in
+    transit, or because it cannot be read) has no vote. With ``k=1``, the module is simply called.
 
     Follows: Self-Consistency Improves Chain of Thought Reasoning in Language Models (Wang et al.,
     2023); ``keep``: Filter Vote of Are More LLM Calls All You Need? (Chen et al., 2024). Differs:
-    stops early; of equally many votes the answer that came first wins.
+    stops early; in a tie, the earliest answer wins.
 
     Example::
 
         lp.Vote(lp.ChainOfThought("question -> answer: int"), k=5)
 
     Args:
-        module: What is asked.
-        k: Samples at most.
-        temperature: Used by predictors that say none themselves, or 0.
-        on: Outputs that are voted on; all but ``reasoning`` if left out.
-        keep: A module whose first output is a bool: samples that it refuses have no vote, unless
-            it refuses all. It gets the inputs and outputs that it has an input for.
+        module: The module to sample.
+        k: Maximum number of samples.
+        temperature: For predictors without a temperature, or with 0.
+        on: Outputs to vote on; by default all but ``reasoning``.
+        keep: A filter: a module whose first output is a bool. Samples that it rejects have no
+            vote, unless it rejects all. It receives the inputs and outputs that match its inputs.
 
     Raises:
-        InputError: Something of this is not as said.
+        InputError: An argument is invalid.
     """
 
     node: ClassVar[type[Node]] = VoteNode
@@ -116,19 +117,19 @@ class Vote(Around):
         on: Sequence[str] = (),
         keep: Module | None = None,
     ) -> None:
-        self.module = checked_module(module, "what a Vote asks")
-        self.k = checked_count(k, "k of a Vote")
+        self.module = check_module(module, "the module of a Vote")
+        self.k = check_count(k, "k of a Vote")
         if not (temperature > 0.0 and math.isfinite(temperature)):
-            raise InputError(f"temperature of a Vote is above 0, not {temperature}")
+            raise InputError(f"temperature of a Vote must be above 0, not {temperature}")
         self.temperature = float(temperature)
         self.on = [on] if isinstance(on, str) else list(on)
         self.keep = keep
         if keep is not None:
-            verdict_fits(checked_module(keep, "keep of a Vote"), "keep of a Vote")
+            check_verdict(check_module(keep, "keep of a Vote"), "keep of a Vote")
 
     @property
     def inner(self) -> Module:
-        """The module that is asked."""
+        """The module to sample."""
         return self.module
 
     def own_parameters(self) -> dict[str, Parameter]:
@@ -144,7 +145,7 @@ class Vote(Around):
         return {"k": SIZES}
 
     def calls_per_example(self) -> int:
-        """Return the calls of k samples, and of what refuses some."""
+        """Return the calls of k samples and of the filter."""
         keep = 0 if self.keep is None or self.k == 1 else self.keep.calls_per_example()
         return self.k * (self.module.calls_per_example() + keep)
 
@@ -171,65 +172,67 @@ class Vote(Around):
         )
 
     async def aforward(self, **inputs: Any) -> Prediction:
-        """Ask, count, return the winner."""
+        """Sample, count, and return the winner."""
         if self.k == 1:
             return await self.module.acall(**inputs)
         return (await self.tally(inputs)).winner
 
     async def tally(self, inputs: Mapping[str, Any], *, early: bool = True) -> Tally:
-        """Ask and count.
+        """Sample and count.
 
         Args:
-            inputs: What the module is asked.
-            early: Whether sampling ends once the winner is certain; the share of the votes is
-                then no longer that of k samples.
+            inputs: The module's inputs.
+            early: Whether to stop once the winner is certain; the share of votes is then not that
+                of k samples.
 
         Raises:
             LangprogError: Every sample failed; the first failure is raised.
         """
         drawn: list[tuple[Prediction, bool]] = []
         failures: list[LangprogError] = []
-        asked = 0
-        while asked < self.k:
-            wave = needed(_votes(drawn, self.on), self.k - asked) if early else self.k
+        started = 0
+        while started < self.k:
+            wave = samples_needed(_votes(drawn, self.on), self.k - started) if early else self.k
             if not wave:
                 break
-            works = [partial(self._draw, number, inputs) for number in range(asked, asked + wave)]
-            for found in await in_order(works, wave):
-                if isinstance(found, LangprogError):
-                    failures.append(found)
+            works = [
+                partial(self._draw, number, inputs) for number in range(started, started + wave)
+            ]
+            for outcome in await gather_in_order(works, wave):
+                if isinstance(outcome, LangprogError):
+                    failures.append(outcome)
                 else:
-                    drawn.append(found)
-            asked += wave
+                    drawn.append(outcome)
+            started += wave
         if not drawn:
             raise failures[0]
         kept = [answer for answer, good in drawn if good] or [answer for answer, _ in drawn]
-        votes = Counter(answer_key(one, self.on) for one in kept)
+        votes = Counter(answer_key(answer, self.on) for answer in kept)
         top, count = votes.most_common(1)[0]
-        winner = next(one for one in kept if answer_key(one, self.on) == top)
+        winner = next(answer for answer in kept if answer_key(answer, self.on) == top)
         return Tally(winner, count / len(kept), len(kept))
 
     async def _draw(
         self, number: int, inputs: Mapping[str, Any]
     ) -> tuple[Prediction, bool] | LangprogError:
         try:
-            with drawing(number, self.temperature):
+            with sample_draw(number, self.temperature):
                 answer = await self.module.acall(**inputs)
-            # Outside the draw: a verdict is wanted, not a sample of one.
-            return answer, self.keep is None or await judged(self.keep, inputs, answer) > 0
+            # Outside the draw, so that the verdict itself is not sampled.
+            return answer, self.keep is None or await judge_answer(self.keep, inputs, answer) > 0
         except SURVIVED as error:
             return error
 
     def __repr__(self) -> str:
-        return f"Vote({self.module!r}, k={self.k})"
+        return shorten(f"Vote({self.module!r}, k={self.k})")
 
 
 def with_count(module: M, values: Mapping[str, Any]) -> M:
-    """Return a copy of a module whose one own parameter is ``k``."""
+    """Return a copy with another ``k`` of a module whose only own parameter it is."""
     if values.keys() != {"k"}:
         raise InputError(f"a {type(module).__name__} has only the parameter k")
     new = module.with_children(module.children())
-    vars(new)["k"] = checked_count(values["k"], f"k of a {type(module).__name__}")
+    vars(new)["k"] = check_count(values["k"], f"k of a {type(module).__name__}")
     return new
 
 
@@ -237,10 +240,10 @@ def _votes(drawn: Sequence[tuple[Prediction, bool]], on: Sequence[str]) -> Count
     return Counter(answer_key(answer, on) for answer, good in drawn if good)
 
 
-def needed(votes: Counter[str], left: int) -> int:
-    """Return how many more samples can decide a vote at the earliest; 0 where it is decided.
+def samples_needed(votes: Counter[str], left: int) -> int:
+    """Return the fewest further samples that could decide a vote; 0 if it is decided.
 
-    Example: 5 samples in all, none drawn: 3; 3 drawn and 2 of them equal, 2 left: 1.
+    Example: none of 5 samples drawn: 3; 3 drawn with 2 of them equal, 2 left: 1.
 
     Args:
         votes: Votes so far, by answer.
@@ -250,19 +253,19 @@ def needed(votes: Counter[str], left: int) -> int:
     lead = counts[0] - counts[1]
     if not left or lead > left:
         return 0
-    # After so many for the leader, those that are left could not catch up.
+    # With this many more for the leader, the rest could not catch up.
     return (left - lead) // 2 + 1
 
 
 def answer_key(answer: Mapping[str, Any], on: Sequence[str]) -> str:
-    """Return a text that is the same for answers that count as the same.
+    """Return a key that is equal for answers that count as equal.
 
     Args:
         answer: Outputs by name.
-        on: Outputs that count; all but ``reasoning`` where it is empty.
+        on: Outputs to compare; empty for all but ``reasoning``.
 
     Raises:
-        SignatureError: An output that counts is not there.
+        SignatureError: An output to compare is missing.
     """
     names = on or [name for name in answer if name not in _ASIDE]
     missing = [name for name in names if name not in answer]
@@ -270,10 +273,10 @@ def answer_key(answer: Mapping[str, Any], on: Sequence[str]) -> str:
         raise SignatureError(
             f"the vote is on {', '.join(missing)}, but the outputs are {', '.join(answer)}"
         )
-    return repr([_same(answer[name]) for name in names])
+    return repr([_normalize(answer[name]) for name in names])
 
 
-def _same(value: Any) -> Any:
+def _normalize(value: Any) -> Any:
     return " ".join(value.split()).casefold() if isinstance(value, str) else _shown(value)
 
 

@@ -1,4 +1,4 @@
-"""Texts as vectors of hashed words, for rules that are learned and kept as data."""
+"""Texts as vectors of hashed words, for learned rules that are stored as data."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 _WORD = re.compile(r"\w+")
 
 
-def hashed_words(values: Mapping[str, Any], buckets: int) -> dict[int, float]:
-    """Return words and pairs of words of some fields as a sparse vector of length 1.
+def hash_words(values: Mapping[str, Any], buckets: int) -> dict[int, float]:
+    """Return the words and word pairs of fields as a sparse vector of length 1.
 
     Args:
-        values: Fields by name; a word counts apart in every field.
-        buckets: Places of the vector; words share them by their CRC-32.
+        values: Fields by name; the same word in two fields counts as two.
+        buckets: Dimensions of the vector; words are hashed to them by CRC-32.
 
     Returns:
-        Weights by place, log(1 + times it occurs), scaled; empty where there is no word.
+        Weights by index: log(1 + count), normalized; empty if there are no words.
     """
     counts: Counter[int] = Counter()
     for name, value in values.items():

@@ -1,4 +1,4 @@
-"""``pocket/<size>`` as a LanguageModel: in process, no key, no network."""
+"""``pocket/<size>`` as a LanguageModel: in process, without key or network."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from functools import cache
 from langprog.errors import BadRequestError, ContextWindowError
 from langprog.lm import Completion, Content, Part, Request, Sampling, Text, Usage
 from langprog.pocket.generate import Settings
-from langprog.pocket.models import Size, runner, size_named
+from langprog.pocket.models import Size, find_size, load_runner
 
 _DEFAULTS = Sampling(temperature=0.0, max_tokens=256)
 
 
 @cache
 def _worker() -> ThreadPoolExecutor:
-    # One thread for all sizes: the work holds the processor anyway, and the event loop stays free.
+    # One thread for all sizes: the work is CPU-bound, and the event loop stays free.
     return ThreadPoolExecutor(1, thread_name_prefix="pocket")
 
 
 class PocketLM:
-    """An embedded language model; its weights are loaded at the first request.
+    """An embedded language model; its weights are loaded with the first request.
 
     Args:
         size: ``small`` or ``pocket/small``.
-        defaults: Sampling where a request says nothing; greedy, 256 tokens at most if not given.
+        defaults: Sampling for what a request leaves open; by default greedy, at most 256 tokens.
 
     Raises:
         ModelError: There is no such size.
     """
 
     def __init__(self, size: str = "small", defaults: Sampling | None = None) -> None:
-        self._size = size_named(size)
+        self._size = find_size(size)
         self._defaults = (defaults or Sampling()).over(_DEFAULTS)
 
     @property
@@ -48,7 +48,7 @@ class PocketLM:
 
     @property
     def defaults(self) -> Sampling:
-        """Sampling used where a request says nothing."""
+        """Sampling for what a request leaves open."""
         return self._defaults
 
     @property
@@ -57,9 +57,9 @@ class PocketLM:
         return self._size
 
     async def complete(self, request: Request) -> Completion:
-        """Answer ``request``; what else is in flight never changes the answer.
+        """Answer ``request``; concurrent requests never change the answer.
 
-        A JSON schema is not enforced: the model has learnt the forms that our adapters ask for.
+        A JSON schema is not enforced: the model was trained on our adapters' formats.
 
         Raises:
             BadRequestError: A setting is out of range.
@@ -83,7 +83,9 @@ class PocketLM:
     def _answer(self, request: Request, settings: Settings) -> Completion:
         messages = [(m.role, m.text) for m in request.messages]
         try:
-            prompt, drawn, kept = runner(self._size.name).answer(messages, settings, request.n)
+            prompt, drawn, kept = load_runner(self._size.name).answer(
+                messages, settings, request.n
+            )
         except ContextWindowError as error:
             raise ContextWindowError(f"{self.name}: {error}", model=self.name) from error
         made = sum(len(d.logprobs) for d in drawn)
@@ -97,7 +99,7 @@ class PocketLM:
 
     def _settings(self, request: Request) -> Settings:
         sampling = request.sampling.over(self._defaults)
-        problem = _unknown(request, sampling)
+        problem = _unsupported(request, sampling)
         if not request.messages:
             problem = "a request needs at least one message"
         elif request.n < 1:
@@ -125,15 +127,15 @@ class PocketLM:
         ) / 1e6
 
     async def aclose(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: there are no connections."""
 
 
-def _unknown(request: Request, sampling: Sampling) -> str | None:
-    """Return what a request asks for that an embedded model does not have, in words."""
+def _unsupported(request: Request, sampling: Sampling) -> str | None:
+    """Describe what an embedded model does not support in a request, if anything."""
     parts = [part for message in request.messages for part in _parts(message.content)]
     other = next((type(part).__name__ for part in parts if not isinstance(part, Text)), None)
     if other is not None:
-        return f"an embedded model reads text alone, not the part {other}"
+        return f"an embedded model reads only text, not the part {other}"
     if request.tools:
         return "an embedded model calls no tools"
     if sampling.reasoning_effort is not None:

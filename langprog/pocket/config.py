@@ -15,8 +15,8 @@ class Shape:
         layers: Number of blocks.
         heads: Attention heads; ``width`` is a multiple of it.
         hidden: Inner size of the feed-forward part.
-        kernel: Positions that a short convolution sees, the present one included.
-        context: Longest prompt and answer together, in tokens.
+        kernel: Positions in a short convolution, including the current one.
+        context: Maximum length of prompt and answer together, in tokens.
         base: Base of the rotary position angles.
     """
 

@@ -1,9 +1,9 @@
-"""The model at work: reads a prompt, keeps what it computed, writes token after token. numpy only.
+"""Inference in numpy: reads a prompt, caches its state, generates token after token.
 
-A request's numbers must not depend on what else is asked. So the work is always cut the same way:
-everything before the last user message (the prefix) is computed by itself, then the rest, then one
-token at a time, one request at a time. A prefix that is kept from an earlier call is the very
-array that this call would compute.
+A request's results must not depend on other requests. So the work is always split the same way:
+everything before the last user message (the prefix) is computed separately, then the rest, then
+one token at a time, one request at a time. A cached prefix is bit for bit the array that this call
+would compute.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class _Block:
 
 @dataclass
 class State:
-    """What a model keeps of the tokens it has read.
+    """A model's state after the tokens read so far.
 
     Args:
-        keys: (layers, heads, head, room), rotated, transposed for products.
-        values: (layers, heads, room, head).
+        keys: (layers, heads, head, capacity), rotated, transposed for products.
+        values: (layers, heads, capacity, head).
         tails: Inputs of both convolutions at the last positions, (layers, 2, kernel - 1, width).
         length: Tokens read.
     """
@@ -50,14 +50,14 @@ class State:
 
     @property
     def size(self) -> int:
-        """Bytes that it takes."""
+        """Its size in bytes."""
         return self.keys.nbytes + self.values.nbytes + self.tails.nbytes
 
-    def grown(self, room: int) -> State:
-        """Return a copy with space for ``room`` tokens."""
+    def grow(self, capacity: int) -> State:
+        """Return a copy with space for ``capacity`` tokens."""
         layers, heads, head, _ = self.keys.shape
-        keys = np.empty((layers, heads, head, room), np.float32)
-        values = np.empty((layers, heads, room, head), np.float32)
+        keys = np.empty((layers, heads, head, capacity), np.float32)
+        values = np.empty((layers, heads, capacity, head), np.float32)
         keys[..., : self.length] = self.keys[..., : self.length]
         values[:, :, : self.length] = self.values[:, :, : self.length]
         return State(keys, values, self.tails.copy(), self.length)
@@ -94,11 +94,11 @@ class Network:
         )
         return _Block(like, value, out, up, down, taps[0], taps[1])
 
-    def empty(self, room: int) -> State:
-        """Return the state of a model that has read nothing."""
+    def empty(self, capacity: int) -> State:
+        """Return the initial state."""
         s = self.shape
-        keys = np.empty((s.layers, s.heads, s.head, room), np.float32)
-        values = np.empty((s.layers, s.heads, room, s.head), np.float32)
+        keys = np.empty((s.layers, s.heads, s.head, capacity), np.float32)
+        values = np.empty((s.layers, s.heads, capacity, s.head), np.float32)
         return State(keys, values, np.zeros((s.layers, 2, s.kernel - 1, s.width), np.float32))
 
     def read(self, state: State, ids: Sequence[int]) -> Array:
@@ -179,30 +179,30 @@ def _rotate(x: Array, cos: Array, sin: Array) -> Array:
 
 
 class Prefixes:
-    """The states of prefixes read lately; the least recently used goes first.
+    """An LRU cache of the states of prefixes.
 
     Args:
-        room: Bytes that are kept at most (a token takes 6.4 kB at the small size).
+        capacity: Maximum size in bytes (a token takes 6.4 kB at the small size).
     """
 
-    def __init__(self, room: int = 320 * 2**20) -> None:
-        self._room = room
+    def __init__(self, capacity: int = 320 * 2**20) -> None:
+        self._capacity = capacity
         self._kept: OrderedDict[tuple[int, ...], State] = OrderedDict()
         self._size = 0
 
     def state(self, network: Network, ids: tuple[int, ...]) -> tuple[State, bool]:
-        """Return the state after ``ids``, not to be written to, and whether it was kept."""
-        found = self._kept.get(ids)
-        if found is not None:
+        """Return the state after ``ids``, which is read-only, and whether it was cached."""
+        known = self._kept.get(ids)
+        if known is not None:
             self._kept.move_to_end(ids)
-            return found, True
+            return known, True
         state = network.empty(len(ids))
         if ids:
             network.read(state, ids)
-        if state.size <= self._room:
+        if state.size <= self._capacity:
             self._kept[ids] = state
             self._size += state.size
-        while self._size > self._room:
+        while self._size > self._capacity:
             _, old = self._kept.popitem(last=False)
             self._size -= old.size
         return state, False

@@ -1,4 +1,4 @@
-"""Drawing completions: greedy or sampled, with stop strings and log-probabilities."""
+"""Generating completions: greedy or sampled, with stop strings and log-probabilities."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MARKS = {"system": SYSTEM, "user": USER, "assistant": ASSISTANT}
 
 @dataclass(frozen=True)
 class Prompt:
-    """A conversation as token ids, cut before its last user message."""
+    """A conversation as token ids, split before its last user message."""
 
     prefix: tuple[int, ...]
     rest: tuple[int, ...]
@@ -51,7 +51,7 @@ class Drawn:
 
 
 def prompt_of(tokenizer: Tokenizer, messages: Sequence[tuple[str, str]]) -> Prompt:
-    """Return (role, content) pairs as the model reads them."""
+    """Return (role, content) pairs as token ids."""
     parts = [(_MARKS[role], *tokenizer.encode(text), END) for role, text in messages]
     last = max((i for i, (role, _) in enumerate(messages) if role == "user"), default=0)
     prefix = tuple(t for part in parts[:last] for t in part)
@@ -59,7 +59,7 @@ def prompt_of(tokenizer: Tokenizer, messages: Sequence[tuple[str, str]]) -> Prom
 
 
 class Generator:
-    """A network with its vocabulary and the prefixes it remembers; one request at a time."""
+    """A network with its vocabulary and cached prefixes; one request at a time."""
 
     def __init__(
         self, network: Network, tokenizer: Tokenizer, prefixes: Prefixes | None = None
@@ -68,7 +68,7 @@ class Generator:
         self.prefixes = prefixes or Prefixes()
 
     def draw(self, prompt: Prompt, settings: Settings, n: int = 1) -> tuple[list[Drawn], int]:
-        """Return ``n`` completions and how many prompt tokens were remembered from earlier calls.
+        """Return ``n`` completions and how many prompt tokens were cached.
 
         Raises:
             ContextWindowError: The prompt leaves no room for an answer.
@@ -76,22 +76,22 @@ class Generator:
         context = self.network.shape.context
         if prompt.length >= context:
             raise ContextWindowError(
-                f"the prompt has {prompt.length} tokens; this model reads {context - 1} at most: "
+                f"the prompt has {prompt.length} tokens; this model reads at most {context - 1}: "
                 "use fewer or shorter demonstrations"
             )
         prefix, kept = self.prefixes.state(self.network, prompt.prefix)
         limit = min(settings.max_tokens, context - prompt.length)
-        state = prefix.grown(prompt.length)
+        state = prefix.grow(prompt.length)
         last = self.network.read(state, prompt.rest)[-1]
         drawn = []
         for i in range(n):
-            rng = _generator(prompt, settings, i) if settings.temperature > 0 else None
+            rng = _make_generator(prompt, settings, i) if settings.temperature > 0 else None
             drawn.append(
-                self._continue(state.grown(prompt.length + limit), last, settings, limit, rng)
+                self._complete(state.grow(prompt.length + limit), last, settings, limit, rng)
             )
         return drawn, len(prompt.prefix) if kept else 0
 
-    def _continue(
+    def _complete(
         self,
         state: State,
         last: NDArray[np.float32],
@@ -119,8 +119,8 @@ def _stop_at(text: str, stop: Sequence[str]) -> int | None:
     return min((text.find(s) for s in stop if s in text), default=None)
 
 
-def _generator(prompt: Prompt, settings: Settings, index: int) -> np.random.Generator:
-    """Return random numbers that depend on the seed, the prompt and the index alone."""
+def _make_generator(prompt: Prompt, settings: Settings, index: int) -> np.random.Generator:
+    """Return a generator that depends only on the seed, the prompt and the index."""
     if settings.seed is None:
         return np.random.default_rng(secrets.randbits(128))
     text = f"{settings.seed}/{index}/{prompt.prefix}/{prompt.rest}"
@@ -131,7 +131,7 @@ def _generator(prompt: Prompt, settings: Settings, index: int) -> np.random.Gene
 def _choose(
     scores: NDArray[np.float32], settings: Settings, rng: np.random.Generator | None
 ) -> tuple[int, float]:
-    """Return a token and its log-probability at temperature 1 (greedy) or at the one used."""
+    """Return a token and its log-probability, at temperature 1 if greedy, else as sampled."""
     high = scores.astype(np.float64)
     if rng is not None:
         high = high / settings.temperature

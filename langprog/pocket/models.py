@@ -1,4 +1,4 @@
-"""The sizes there are, and loading one of them once."""
+"""The available sizes, each loaded once."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Size:
 
     Args:
         name: The part after ``pocket/``.
-        input_price: Dollars per million prompt tokens; nominal: something for cost to weigh.
-        output_price: Dollars per million completion tokens; nominal too.
+        input_price: Dollars per million prompt tokens; nominal, so that costs can be compared.
+        output_price: Dollars per million completion tokens; nominal as well.
     """
 
     name: str
@@ -42,7 +42,7 @@ SIZES = {
 }
 
 
-def size_named(name: str) -> Size:
+def find_size(name: str) -> Size:
     """Return the size called ``name``, with or without ``pocket/`` before it.
 
     Raises:
@@ -51,12 +51,12 @@ def size_named(name: str) -> Size:
     size = SIZES.get(name.removeprefix("pocket/"))
     if size is None:
         known = ", ".join(f"pocket/{s}" for s in SIZES)
-        raise ModelError(f"there is no embedded model {name!r}; there is: {known}")
+        raise ModelError(f"there is no embedded model {name!r}; available are {known}")
     return size
 
 
 class Runner:
-    """A loaded model that answers one request at a time, whatever threads ask."""
+    """A loaded model that answers one request at a time, from any thread."""
 
     def __init__(self, weights: Path, vocabulary: Path) -> None:
         tensors, metadata = read(weights)
@@ -78,24 +78,24 @@ class Runner:
     def answer(
         self, messages: Sequence[tuple[str, str]], settings: Settings, n: int
     ) -> tuple[Prompt, list[Drawn], int]:
-        """Return the prompt as read, ``n`` completions, and the prompt tokens remembered.
+        """Return the tokenized prompt, ``n`` completions, and the number of cached prompt tokens.
 
         Raises:
             ContextWindowError: The prompt leaves no room for an answer.
         """
         with self._lock, self._threads.limit(limits=1, user_api="blas"):
-            # One BLAS thread: more are slower at these sizes, and sums depend on their number.
+            # One BLAS thread: more are slower at these sizes, and change the order of sums.
             prompt = prompt_of(self.tokenizer, messages)
             drawn, kept = self._generator.draw(prompt, settings, n)
         return prompt, drawn, kept
 
 
 @cache
-def runner(name: str) -> Runner:
-    """Load a size, once a process.
+def load_runner(name: str) -> Runner:
+    """Load a size, once per process.
 
     Raises:
         ModelError: There is no such size, or its files are missing or damaged.
     """
-    size = size_named(name)
+    size = find_size(name)
     return Runner(FOLDER / f"{size.name}.safetensors", FOLDER / "tokenizer.json")

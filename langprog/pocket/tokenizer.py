@@ -1,10 +1,10 @@
-"""Text to token ids and back: whole words where they are known, else pieces, letters and bytes.
+"""Text to token ids and back: known words as a whole, else pieces, letters and bytes.
 
-Follows: word-piece vocabularies (BERT) with byte fall-back (SentencePiece). Differs: spaces are
-not stored where the neighbours imply them. A word, a number or an opening bracket implies a space
-before it when a word, a number or a closing mark comes first; ``GLUE`` says that it is missing,
-``SPACE`` is one that nothing implied. Capitals are marks of their own, so that ``Invoice`` and
-``invoice`` share their embedding. Any text comes back unchanged.
+Follows: word-piece vocabularies (BERT) with byte fallback (SentencePiece). Differs: spaces implied
+by their neighbors are not stored. A word, a number or an opening bracket implies a space before it
+if a word, a number or a closing mark precedes it; ``GLUE`` means that this space is missing,
+``SPACE`` is one that is not implied. Capitalization is stored as separate marks, so that
+``Invoice`` and ``invoice`` share their embedding. Any text is restored unchanged.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SPECIALS = (
     "<upper>",
 )
 
-# Fixed texts of the prompt formats are one token each: they hardly take room in the context.
+# Fixed texts of the prompt formats are one token each, to save context.
 FORMATS = (
     "\n\nReply with the output fields, each under its marker, in this order: ",
     "\n\nReply with one JSON object that has exactly these keys, in this order: ",
@@ -73,7 +73,7 @@ _SPACED_BEFORE = frozenset({_WORD, _NUMBER, _OPEN})
 
 @dataclass
 class Tokenizer:
-    """A vocabulary and the two directions of its use.
+    """A vocabulary, for encoding and decoding.
 
     Args:
         words: Lower-case words that are one token at the start of a word.
@@ -122,7 +122,7 @@ class Tokenizer:
         return len(self._texts)
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of ``text``; ``decode`` gives it back unchanged."""
+        """Return the ids of ``text``; ``decode`` restores it unchanged."""
         out: list[int] = []
         before = _OTHER
         spaces = 0
@@ -174,7 +174,7 @@ class Tokenizer:
     def _spell(self, word: str) -> tuple[int, ...]:
         if word in self._ids:
             return (self._ids[word],)
-        for cut in range(len(word) - 1, 2, -1):  # a known word and an ending
+        for cut in range(len(word) - 1, 2, -1):  # a known word with an ending
             if word[:cut] in self._ids and word[cut:] in self._joined:
                 return (self._ids[word[:cut]], self._joined[word[cut:]])
         start = next(c for c in (3, 2, 1) if word[:c] in self._ids)
@@ -189,11 +189,11 @@ class Tokenizer:
             rest = rest[cut:]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of ``ids``; role marks and padding are left out."""
+        """Return the text of ``ids``, without role marks and padding."""
         out = bytearray()
         before = _OTHER
         glued = False
-        mark = case = 0  # the mark read last, and the one that holds for this word
+        mark = case = 0  # the last mark, and the one for this word
         for i in ids:
             if i <= UPPER:
                 glued = glued or i == GLUE
@@ -220,12 +220,12 @@ class Tokenizer:
         return _text(out)
 
     def identity(self, token: int) -> tuple[str, int]:
-        """Return what a token is in any vocabulary: its text, and its kind or fixed place."""
+        """Return a token's identity across vocabularies: its text, and its kind or fixed index."""
         fixed = self._bytes + 256
         return (self._texts[token], self._kinds[token] if token >= fixed else -token - 1)
 
     def text_of(self, token: int) -> str:
-        """Return what a token stands for, for tables and errors."""
+        """Return a token's text, for tables and errors."""
         return self._texts[token]
 
     def save(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Reading and writing weights as safetensors, without a package for it.
+"""Reading and writing weights as safetensors, without the package.
 
 Follows: the safetensors format (an eight-byte length, a JSON header, raw little-endian data).
 """
@@ -20,10 +20,10 @@ _TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2
 
 
 def read(path: Path) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
-    """Return the tensors of a file as 32-bit floats, and its metadata.
+    """Return a file's tensors as 32-bit floats, and its metadata.
 
     Raises:
-        ModelError: The file is missing or no safetensors file.
+        ModelError: The file is missing or not a safetensors file.
     """
     try:
         data = path.read_bytes()
@@ -47,7 +47,7 @@ def _tensor(data: bytes, base: int, entry: Mapping[str, Any]) -> NDArray[np.floa
 def write(
     path: Path, tensors: Mapping[str, NDArray[np.float16]], metadata: Mapping[str, str]
 ) -> None:
-    """Write 16-bit tensors; the same tensors give the same bytes."""
+    """Write 16-bit tensors; equal tensors give equal bytes."""
     header: dict[str, object] = {"__metadata__": dict(metadata)}
     offset = 0
     for name, tensor in sorted(tensors.items()):

@@ -1,34 +1,34 @@
-"""What surrounds a call: the ambient settings, the models by name, the synchronous door.
+"""The context of a call: ambient settings, models by name, running async code synchronously.
 
 - ``settings``: :func:`configure`, :func:`using`, :func:`current`; the one ambient state.
-- ``overlay``: the part of it that holds for one thread or task.
-- ``draws``: what tells several samples of one prompt apart.
-- ``models``: :func:`LM` builds a model, with its wrappers, from its name; ``addresses``: where
-  servers are; ``providers``: those known by name; ``lookup``: which models names alone stand for,
-  and where those may go.
-- ``adapting``: which adapter a call uses, and what ``auto`` stands for.
-- ``calls``: :func:`ask`, the one place where a program's prompt meets a model.
-- ``rounds``: concurrent work whose results come back in a fixed order.
+- ``overlay``: its part for one thread or task.
+- ``draws``: seeds that distinguish several samples of one prompt.
+- ``models``: :func:`LM` builds a model and its wrappers from a name; ``addresses``: server URLs;
+  ``providers``: endpoints known by name; ``lookup``: which models plain names refer to, and which
+  endpoints those may use.
+- ``adapting``: which adapter a call uses, and what ``auto`` means.
+- ``calls``: :func:`ask`, the one place where a program calls a model.
+- ``rounds``: concurrent work with results in a fixed order.
 - ``sync``: the only way from synchronous code into the asynchronous core.
-- ``threads``: what is in force goes along into threads that a program's own code uses.
+- ``threads``: carries the context into threads that a program's own code starts.
 """
 
 from langprog.runtime.adapting import adapter_for, resolve_adapter
 from langprog.runtime.addresses import may_hold_address, portable_address
 from langprog.runtime.calls import ask
 from langprog.runtime.models import LM, cache_folder, keeps_to_schemas
-from langprog.runtime.overlay import Settings, overlaid, overlay
+from langprog.runtime.overlay import Settings, overlay, use_settings
 from langprog.runtime.providers import Provider
-from langprog.runtime.rounds import in_order
+from langprog.runtime.rounds import gather_in_order
 from langprog.runtime.settings import (
-    asking_logprobs,
+    assume_schemas,
     configure,
     current,
-    deciding_schemas,
-    drawing,
     give_notice,
     model_in_force,
     model_named,
+    request_logprobs,
+    sample_draw,
     using,
 )
 from langprog.runtime.sync import call_in_worker, run_sync
@@ -41,23 +41,23 @@ __all__ = [
     "ThreadContext",
     "adapter_for",
     "ask",
-    "asking_logprobs",
+    "assume_schemas",
     "cache_folder",
     "call_in_worker",
     "configure",
     "current",
-    "deciding_schemas",
-    "drawing",
+    "gather_in_order",
     "give_notice",
-    "in_order",
     "keeps_to_schemas",
     "may_hold_address",
     "model_in_force",
     "model_named",
-    "overlaid",
     "overlay",
     "portable_address",
+    "request_logprobs",
     "resolve_adapter",
     "run_sync",
+    "sample_draw",
+    "use_settings",
     "using",
 ]

@@ -1,4 +1,4 @@
-"""Which adapter a call uses: its own, the ambient one, or what ``auto`` stands for here."""
+"""Choosing the adapter of a call: its own, the ambient one, or the one that ``auto`` means."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def adapter_for(adapter: str | Adapter | None, model: str | ModelRef | None) -> 
     try:
         return resolve_adapter(model_in_force(model))
     except ModelError:
-        # It cannot be asked, but its prompts can be looked at.
+        # The model cannot be called here, but its prompts can still be rendered.
         name = model_name(model)
         return _automatic(name is not None and keeps_to_schemas(name))
 
 
 def resolve_adapter(model: LanguageModel) -> Adapter:
-    """Return what the adapter ``auto`` stands for with a model; nobody is asked for it.
+    """Return the adapter that ``auto`` means for a model, without calling it.
 
-    That is ``json`` where the settings in force, the user or the provider say that the model keeps
-    to a schema, and ``chat`` elsewhere.
+    That is ``json`` if the settings in force, the user or the provider say that the model honors a
+    schema, and ``chat`` otherwise.
     """
     schemas = current().schemas
     decided = schemas.get((model.name, model.endpoint)) if schemas else None

@@ -1,4 +1,4 @@
-"""Addresses of model servers: as environment variables name them, and which are one place."""
+"""Addresses of model servers: parsing them from the environment, and comparing them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 OLLAMA_PORT = 11434
 LOOPBACK = "loopback"
 _USUAL_PORTS = MappingProxyType({"http": 80, "https": 443})
-# What some client would take for an address in a model's name: ``huggingface/https://...``,
-# ``openai/m@host``. Versions after an ``@`` (``vertex_ai/m@20250101``) and Cloudflare's ``@cf/``
-# are none.
+# What some client may interpret as an address in a model's name: ``huggingface/https://...``,
+# ``openai/m@host``; but not versions after an ``@`` (``vertex_ai/m@20250101``) or Cloudflare's
+# ``@cf/``.
 _ADDRESS = re.compile(
     r"[?#]|(?:^|/)\.\.(?:/|$)|:[/\\]|\\\\|https?:|%[0-9a-f]{2}"
     r"|@(?!(?:[0-9-]+|default|latest)$|(?:cf|hf)/)",
@@ -22,49 +22,49 @@ _ADDRESS = re.compile(
 
 
 def plain_url(text: str) -> str:
-    """Return a variable's value as it stands."""
+    """Return a variable's value unchanged."""
     return text
 
 
 def server_url(text: str) -> str:
-    """Return the address of a server of one's own; ``/v1`` may be left out, as may ``http://``."""
-    scheme, there, rest = text.strip().partition("://")
-    if not there:
+    """Return a self-hosted server's base URL; ``http://`` and ``/v1`` are optional."""
+    scheme, separator, rest = text.strip().partition("://")
+    if not separator:
         scheme, rest = "http", scheme
     rest = rest.rstrip("/")
     return f"{scheme}://{rest}" if "/" in rest else f"{scheme}://{rest}/v1"
 
 
 def ollama_url(text: str) -> str:
-    """Return the address that ``OLLAMA_HOST`` names, read as Ollama's own client reads it.
+    """Return the base URL for ``OLLAMA_HOST``, parsed as Ollama's own client does.
 
-    Host, port and scheme may each be left out: ``127.0.0.1:11435``, ``:11435``, ``my-box``,
-    ``https://my-box``. ``0.0.0.0`` and ``::``, which a server listens on, are this machine.
+    Host, port and scheme are each optional: ``127.0.0.1:11435``, ``:11435``, ``my-box``,
+    ``https://my-box``. ``0.0.0.0`` and ``::``, on which servers listen, mean this machine.
     """
     value = text.strip().strip("\"'").strip()
-    scheme, there, rest = value.partition("://")
-    if not there:
+    scheme, separator, rest = value.partition("://")
+    if not separator:
         scheme, rest = "http", value
-    port = _USUAL_PORTS.get(scheme, OLLAMA_PORT) if there else OLLAMA_PORT
+    port = _USUAL_PORTS.get(scheme, OLLAMA_PORT) if separator else OLLAMA_PORT
     place, slash, path = rest.partition("/")
     host, given = _host_and_port(place)
     path = f"/{path}".rstrip("/") if slash else ""
     path = path if path.endswith("/v1") else f"{path}/v1"
-    return f"{scheme}://{_reached(host)}:{given or port}{path}"
+    return f"{scheme}://{_reachable_host(host)}:{given or port}{path}"
 
 
 def _host_and_port(place: str) -> tuple[str, str]:
-    if _address(place.strip("[]")) is not None:  # an IPv6 address is full of colons
+    if _parse_ip(place.strip("[]")) is not None:  # an IPv6 address is full of colons
         return place.strip("[]"), ""
     host, colon, port = place.rpartition(":")
     if not colon:
         return place, ""
-    # As Ollama does: a port that is none is left out.
+    # Like Ollama: an invalid port is ignored.
     return host.strip("[]"), port if port.isdecimal() and 0 < int(port) < 65536 else ""
 
 
-def _reached(host: str) -> str:
-    address = _address(host)
+def _reachable_host(host: str) -> str:
+    address = _parse_ip(host)
     if not host:
         return "127.0.0.1"
     if address is None:
@@ -74,7 +74,7 @@ def _reached(host: str) -> str:
     return host if address.version == 4 else f"[{host}]"
 
 
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _parse_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -82,7 +82,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def may_hold_address(name: str) -> bool:
-    """Return whether a client may take a part of a model's name for an address."""
+    """Return whether a client may interpret part of a model's name as an address."""
     plain = unicodedata.normalize("NFKC", name)
     odd = any(char.isspace() or unicodedata.category(char)[0] == "C" for char in plain)
     return odd or _ADDRESS.search(plain) is not None
@@ -96,20 +96,20 @@ def is_loopback(endpoint: str) -> bool:
         host = urlsplit(endpoint).hostname or ""
     except ValueError:
         return False
-    address = _address(host)
+    address = _parse_ip(host)
     if address is None:
         return host == "localhost" or host.endswith(".localhost")
     return address.is_loopback or address.is_unspecified
 
 
 def portable_address(endpoint: str | None) -> str | None:
-    """Return an endpoint as an artifact keeps it.
+    """Return an endpoint as artifacts record it.
 
-    A port of this machine says nothing elsewhere, and may differ from run to run.
+    A port on this machine means nothing elsewhere, and may differ from run to run.
     """
     return LOOPBACK if endpoint is not None and is_loopback(endpoint) else endpoint
 
 
 def same_place(first: str, second: str) -> bool:
-    """Return whether two endpoints are one place; every one on this machine is."""
+    """Return whether two endpoints are the same; all on this machine count as one."""
     return portable_address(first.rstrip("/")) == portable_address(second.rstrip("/"))

@@ -1,4 +1,4 @@
-"""The one place where a program's prompt meets a model."""
+"""The one place where a program calls a model."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from langprog.runtime.settings import current, model_named
 
 
 async def ask(model: str | ModelRef | None, request: Request) -> Completion:
-    """Ask a model, paid by the ledgers that are in force here.
+    """Call a model, charged to the ledgers in force here.
 
     Args:
         model: The model or its name, or ``None`` for the ambient one.
-        request: What is asked; the ambient sampling fills what it leaves open.
+        request: The request; the ambient sampling fills what it leaves open.
 
     Returns:
         The completion, with ``request.n`` texts.
 
     Raises:
         LMError: The model gave no usable completion.
-        BudgetExceeded: A ledger cannot take the call.
-        ModelError: What the model gave is not a completion.
+        BudgetExceeded: A ledger cannot afford the call.
+        ModelError: The model did not return a completion.
     """
     settings = current()
-    asked = model_named(model)
+    lm = model_named(model)
     sampling, optional = request.sampling.over(settings.sampling), request.optional
-    if isinstance(model, ModelRef) and model.sampling != asked.defaults:
+    if isinstance(model, ModelRef) and model.sampling != lm.defaults:
         sampling = sampling.over(model.sampling)
     if settings.draw is not None:
-        # On top of the model's own defaults, too: written into a program, as a compile does, they
-        # draw the same samples.
-        usual = sampling.over(asked.defaults)
+        # Includes the model's own defaults: a compile writes them into the program, which must
+        # then draw the same samples.
+        usual = sampling.over(lm.defaults)
         sampling = settings.draw.over(usual)
         added = {"seed", "temperature"} if sampling.temperature != usual.temperature else {"seed"}
         optional = optional | added
-    # Most calls change nothing, and making a request anew takes its part of a whole call.
+    # Most calls change nothing, and building a new request takes a noticeable share of a call.
     if not (
         sampling is request.sampling
         and optional is request.optional
         and settings.ledgers == request.ledgers
         and not settings.logprobs
     ):
-        request = request.put(
+        request = request.with_settings(
             sampling,
             extra=request.extra,
             ledgers=settings.ledgers,
@@ -49,16 +49,16 @@ async def ask(model: str | ModelRef | None, request: Request) -> Completion:
             optional=optional,
         )
     if settings.ledgers:
-        asked = keep_budgets(asked, settings.ledgers[-1])
-    completion = await asked.complete(request)
+        lm = keep_budgets(lm, settings.ledgers[-1])
+    completion = await lm.complete(request)
     if not isinstance(completion, Completion):
         raise ModelError(
-            f"{asked.name}: complete() gave a {type(completion).__name__}; a language model gives "
+            f"{lm.name}: complete() returned a {type(completion).__name__}; it must return "
             "an lp.Completion(texts=(...,), model=self.name)"
         )
     if not completion.texts or not all(type(text) is str for text in completion.texts):
         raise ModelError(
-            f"{asked.name}: complete() gave a Completion without texts: texts is a tuple of one "
-            "or more strings"
+            f"{lm.name}: complete() returned a Completion without texts: texts must be a "
+            "tuple of one or more strings"
         )
     return completion

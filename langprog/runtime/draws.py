@@ -1,4 +1,4 @@
-"""Several samples of one prompt: each has a seed of its own, so that none is a cached other."""
+"""Several samples of one prompt: each has its own seed, so that caches keep them apart."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ class Draw:
     """One of several samples.
 
     Args:
-        numbers: Its number, after those of the draws around it.
-        temperature: Used by predictors that leave it open, or say 0: equal answers are no votes.
+        numbers: Its number, preceded by those of the enclosing draws.
+        temperature: For predictors without a temperature, or with 0: identical answers are not
+            votes.
     """
 
     numbers: tuple[int, ...]
@@ -22,7 +23,7 @@ class Draw:
 
     @classmethod
     def inside(cls, outer: Draw | None, number: int, temperature: float) -> Draw:
-        """Return draw ``number`` of what is asked inside ``outer``."""
+        """Return draw ``number`` nested inside ``outer``."""
         return cls((*(outer.numbers if outer else ()), number), temperature)
 
     def over(self, sampling: Sampling) -> Sampling:

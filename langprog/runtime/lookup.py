@@ -1,4 +1,4 @@
-"""From a name to a model: which ones are made of names alone, and where those may go."""
+"""From names to models: building them once, and checking which endpoints they may use."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from langprog.runtime.providers import provider_named
 
 
 class NamedModels:
-    """Models made of their names alone, each once; every program of the process shares them."""
+    """Models built from names, once each and shared by all programs of the process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._made: dict[tuple[str, ...], LanguageModel] = {}
 
     def get(self, name: str) -> LanguageModel:
-        """Return ``LM(name)``; a new one where the environment names another address or key.
+        """Return ``LM(name)``; a new one if the environment sets another address or key.
 
         Raises:
             ModelError: The name has no provider, or the key is missing.
         """
-        key = (name, *_surroundings(name))
+        key = (name, *_environment_of(name))
         with self._lock:
             model = self._made.get(key)
         if model is None:
@@ -35,13 +35,13 @@ class NamedModels:
         return model
 
     def all(self) -> list[LanguageModel]:
-        """Return every model that was made."""
+        """Return every model built so far."""
         with self._lock:
             return list(self._made.values())
 
 
-def _surroundings(name: str) -> tuple[str, ...]:
-    """Return what of the environment decides where ``LM(name)`` goes."""
+def _environment_of(name: str) -> tuple[str, ...]:
+    """Return the environment variables that determine ``LM(name)``'s endpoint and key."""
     provider = provider_named(name)
     if provider is None:
         return ()
@@ -50,25 +50,24 @@ def _surroundings(name: str) -> tuple[str, ...]:
 
 
 def check_place(ref: ModelRef) -> None:
-    """See to it that ``LM(ref.name)`` goes where the model was, or where the user named.
+    """Check that ``LM(ref.name)`` uses the recorded endpoint, or one that the user set.
 
-    What says where it was may be a file of somebody else's, so that address is compared and never
-    gone to.
+    The recorded endpoint may come from someone else's file, so it is compared but never used.
 
     Raises:
-        ModelError: It would go elsewhere; says what to do.
+        ModelError: It would use another endpoint; says what to do.
     """
-    if ref.endpoint is None or _is_named_here(ref.name) or _goes_there(ref.name, ref.endpoint):
+    if ref.endpoint is None or _is_named_here(ref.name) or _goes_to(ref.name, ref.endpoint):
         return
     raise ModelError(
-        f"the model {ref.name} answered at {ref.endpoint!r:.200}, and nothing here says where it "
-        f"answers now: name it, lp.load(path, models={{{ref.name!r}: lp.LM({ref.name!r}, "
+        f"the model {ref.name} was at {ref.endpoint!r:.200}, and nothing here says where it is "
+        f"now: name it, lp.load(path, models={{{ref.name!r}: lp.LM({ref.name!r}, "
         "base_url=...)}), on the command line --model NAME=provider/model or --base-url URL; or "
         "make a model of that name ambient, lp.using(lm=lp.LM(...))"
     )
 
 
-def _goes_there(name: str, endpoint: str) -> bool:
+def _goes_to(name: str, endpoint: str) -> bool:
     provider = name.partition("/")[0]
     if provider == "pocket":
         return endpoint == IN_PROCESS
@@ -82,6 +81,6 @@ def _is_named_here(name: str) -> bool:
     provider = name.partition("/")[0]
     known = provider_named(name)
     if known is not None:
-        return known.named_here
+        return known.has_own_address
     prefix = provider.upper().replace("-", "_")
     return any(os.environ.get(f"{prefix}_{end}") for end in ("API_BASE", "BASE_URL"))

@@ -1,8 +1,7 @@
-"""Models by name: ``provider/model`` becomes a client with its wrappers around it."""
+"""Building models from names: ``provider/model`` becomes a client with its wrappers."""
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
 from typing import Unpack
@@ -27,49 +26,49 @@ from langprog.lm import (
     price_of,
 )
 from langprog.runtime.addresses import may_hold_address
-from langprog.runtime.options import CheckedOptions, LMOptions, checked_options
-from langprog.runtime.overlay import paying
+from langprog.runtime.options import CheckedOptions, LMOptions, check_options
+from langprog.runtime.overlay import ledgers_in_force
 from langprog.runtime.providers import provider_named
 
 
 def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
-    """Make a language model from its name, with cache, retries, throttle, budget and price.
+    """Build a language model from its name, with cache, retries, throttle, budget and price.
 
     - ``pocket/small``: the embedded model, in this process, no key, no network.
     - ``openai/...``, ``ollama/...``, ``vllm/...`` and other OpenAI-compatible providers, or any
       name together with ``base_url``: a direct asynchronous HTTP client. ``OPENAI_BASE_URL``,
       ``OLLAMA_HOST`` (as Ollama's own client reads it), ``VLLM_BASE_URL``, ``SGLANG_BASE_URL`` and
-      ``LLAMACPP_BASE_URL`` in the environment name another address than the usual one. A package
-      adds providers by entry points of the group ``langprog.providers``.
+      ``LLAMACPP_BASE_URL`` in the environment override the usual address. A package adds
+      providers with entry points in the group ``langprog.providers``.
     - any other ``provider/model``: through litellm, which must be installed.
 
-    With ``base_url`` a known provider's model is asked for by its name after the ``/``, with the
-    key that the provider's variable holds; any other name is sent whole, with ``api_key`` alone.
+    With ``base_url``, a known provider's model is requested by the part of its name after the
+    ``/``, with the key in the provider's variable; any other name is sent in full, with
+    ``api_key`` only.
 
     Args:
         name: ``provider/model``.
         **options: ``temperature``, ``max_tokens``, ``top_p``, ``stop``, ``seed``,
-            ``reasoning_effort``, ``extra`` (further members of the body): sampling where a request
-            says nothing. ``base_url``, ``api_key``, ``api_version`` (Azure), ``headers`` (never
+            ``reasoning_effort``, ``extra`` (additional body members): sampling for what a request
+            leaves open. ``base_url``, ``api_key``, ``api_version`` (Azure), ``headers`` (never
             stored), ``timeout`` (seconds, default 60): the endpoint. ``cache``: ``True`` for the
             user's cache folder (for an embedded model: memory), ``False``, a folder, or a Cache.
             ``price``: an ``lp.Price``, dollars per million tokens; genai-prices' if left out.
-            ``width``: requests under way at most, of all callers together. Left out, nothing but
-            the callers decides (``evaluate(concurrency=)``), until the endpoint first answers
-            429; from then on the width follows what it takes. ``rpm``, ``tpm``: requests and
-            tokens per minute.
+            ``width``: maximum concurrent requests of all callers together; by default only the
+            callers limit them (``evaluate(concurrency=)``) until the endpoint first answers 429,
+            after which the width adapts. ``rpm``, ``tpm``: requests and tokens per minute.
             ``attempts``: how often a request is sent at most (6). ``schema``: whether the model
-            keeps to a response schema, so that the adapter ``auto`` is ``json`` and not ``chat``;
-            known of openai and mistral at their own addresses, else no if left out.
+            honors a response schema, so that the adapter ``auto`` means ``json`` and not
+            ``chat``; by default yes for openai and mistral at their own addresses, else no.
 
     Returns:
-        The model; ask it with ``await model.complete(request)`` or hand it to a program.
+        The model; call it with ``await model.complete(request)`` or pass it to a program.
 
     Raises:
         ModelError: The name has no provider, an option is unknown or does not fit, or the key is
             missing.
     """
-    given = checked_options(options)
+    given = check_options(options)
     if not isinstance(name, str):
         raise ModelError(f"the name of a model is a text, provider/model, not {name!r:.40}")
     provider, _, rest = name.partition("/")
@@ -79,23 +78,23 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
             "such as pocket/small, openai/gpt-4.1-mini or ollama/llama3.2"
         )
     if provider == "pocket" and given.base_url is None:
-        return _embedded(name, given)
-    return _remote(name, given)
+        return _make_embedded(name, given)
+    return _make_remote(name, given)
 
 
-def _embedded(name: str, options: CheckedOptions) -> LanguageModel:
-    # The engine needs numpy, so it is imported only where an embedded model is asked for.
-    pocket = importlib.import_module("langprog.pocket")
-    client = pocket.PocketLM(name, defaults=options.sampling)
+def _make_embedded(name: str, options: CheckedOptions) -> LanguageModel:
+    from langprog.pocket import PocketLM  # noqa: PLC0415 - the engine imports numpy
+
+    client = PocketLM(name, defaults=options.sampling)
     nominal = Price(client.size.input_price, client.size.output_price, source="nominal")
-    priced = Priced(_declared(client, options.takes_schema), options.price or nominal)
-    return _cached(Budgeted(priced, in_force=paying), options.cache, in_process=True)
+    priced = Priced(_with_capabilities(client, options.takes_schema), options.price or nominal)
+    return _with_cache(Budgeted(priced, in_force=ledgers_in_force), options.cache, in_process=True)
 
 
-def _remote(name: str, options: CheckedOptions) -> LanguageModel:
-    client = _declared(_client(name, options), _takes_schema(name, options))
+def _make_remote(name: str, options: CheckedOptions) -> LanguageModel:
+    client = _with_capabilities(_make_client(name, options), _takes_schema(name, options))
     priced = Priced(client, options.price or _list_price(name, options))
-    paid = Budgeted(priced, in_force=paying)
+    paid = Budgeted(priced, in_force=ledgers_in_force)
     throttled = Throttle(
         paid,
         width=options.width,
@@ -103,18 +102,18 @@ def _remote(name: str, options: CheckedOptions) -> LanguageModel:
         tpm=options.tpm,
     )
     retried = Retry(Negotiated(throttled, options.sampling), attempts=options.attempts)
-    return _cached(retried, options.cache, in_process=False)
+    return _with_cache(retried, options.cache, in_process=False)
 
 
 def _list_price(name: str, options: CheckedOptions) -> Price | None:
-    # Nobody lists the prices of an address of the user's own, so the list, which takes time and
-    # memory, is not even loaded for it.
+    # No list has prices for a user's own server, so the list, slow and large, is not
+    # even loaded for it.
     own = options.base_url is not None and provider_named(name) is None
     return None if own else price_of(name)
 
 
 def keeps_to_schemas(name: str) -> bool:
-    """Return whether a model of that name, at its provider's own address, keeps to a schema."""
+    """Return whether a model of that name, at its provider's own address, honors a schema."""
     provider = provider_named(name)
     return provider is not None and provider.schemas and provider.address == provider.base_url
 
@@ -122,23 +121,23 @@ def keeps_to_schemas(name: str) -> bool:
 def _takes_schema(name: str, options: CheckedOptions) -> bool | None:
     if options.takes_schema is not None:
         return options.takes_schema
-    # What answers at another address is not the provider, whatever the model is called.
+    # Another address is not the provider, whatever the model is called.
     return True if options.base_url is None and keeps_to_schemas(name) else None
 
 
-def _declared(client: LanguageModel, schema: bool | None) -> LanguageModel:
+def _with_capabilities(client: LanguageModel, schema: bool | None) -> LanguageModel:
     return client if schema is None else Declared(client, Capabilities(schema=schema))
 
 
-def _client(name: str, options: CheckedOptions) -> LanguageModel:
+def _make_client(name: str, options: CheckedOptions) -> LanguageModel:
     provider, _, rest = name.partition("/")
     known = provider_named(name)
     base_url = options.base_url
     if base_url is None and known is None:
         if may_hold_address(name):
             raise ModelError(
-                f"the model name {name!r:.120} holds what may be an address: pass an address as "
-                "base_url= to lp.LM"
+                f"the model name {name!r:.120} may contain an address: pass addresses to lp.LM as "
+                "base_url="
             )
         return LiteLLM(
             name,
@@ -170,7 +169,7 @@ def _client(name: str, options: CheckedOptions) -> LanguageModel:
         raise
 
 
-def _cached(
+def _with_cache(
     model: LanguageModel, cache: bool | str | Path | Cache, *, in_process: bool
 ) -> LanguageModel:
     if cache is False:
@@ -183,7 +182,7 @@ def _cached(
 
 
 def cache_folder() -> Path:
-    """Return where completions are kept: ``LANGPROG_CACHE``, else a folder of the user's cache."""
+    """Return the cache folder: ``LANGPROG_CACHE``, else a folder in the user's cache."""
     named = os.environ.get("LANGPROG_CACHE")
     if named:
         return Path(named)

@@ -1,4 +1,4 @@
-"""What :func:`langprog.LM` takes beside the name, checked before a model is made."""
+"""The options of :func:`langprog.LM`, checked before a model is built."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ELSEWHERE: Mapping[str, str] = MappingProxyType(
 
 
 class LMOptions(TypedDict, total=False):
-    """Options by name; :func:`langprog.LM` says what each one means."""
+    """Options by name; documented in :func:`langprog.LM`."""
 
     temperature: float
     max_tokens: int
@@ -61,20 +61,20 @@ class LMOptions(TypedDict, total=False):
     schema: bool
 
 
-def _several(stop: Any) -> Any:
+def _to_tuple(stop: Any) -> Any:
     return (stop,) if isinstance(stop, str) else tuple(stop) if isinstance(stop, list) else stop
 
 
-def _free(extra: dict[str, Any]) -> dict[str, Any]:
+def _check_unreserved(extra: dict[str, Any]) -> dict[str, Any]:
     taken = sorted(OWN_MEMBERS.intersection(extra))
     if taken:
-        raise ValueError(f"{taken[0]!r} is set by langprog itself; lp.LM has an option for it")
+        raise ValueError(f"{taken[0]!r} is set by langprog itself: use lp.LM's own option")
     return extra
 
 
-def _sendable(headers: dict[str, str]) -> dict[str, str]:
+def _check_sendable(headers: dict[str, str]) -> dict[str, str]:
     if any(ord(char) < 32 or char == "\x7f" for pair in headers.items() for char in "".join(pair)):
-        raise ValueError("a header holds a control character, such as an end of line")
+        raise ValueError("a header contains a control character, such as a line break")
     return headers
 
 
@@ -82,21 +82,21 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class CheckedOptions(BaseModel):
-    """The same options with their types and bounds; what was not given has its default."""
+    """The same options with types, bounds and defaults."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     temperature: Annotated[float, Field(ge=0)] | None = None
     max_tokens: Count | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    stop: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    stop: Annotated[tuple[str, ...], BeforeValidator(_to_tuple)] = ()
     seed: int | None = None
     reasoning_effort: Annotated[str, Field(min_length=1)] | None = None
-    extra: Annotated[dict[str, JsonValue], AfterValidator(_free)] | None = None
+    extra: Annotated[dict[str, JsonValue], AfterValidator(_check_unreserved)] | None = None
     base_url: str | None = None
     api_key: str | None = Field(default=None, repr=False)
     api_version: str | None = None
-    headers: Annotated[dict[str, str], AfterValidator(_sendable)] | None = Field(
+    headers: Annotated[dict[str, str], AfterValidator(_check_sendable)] | None = Field(
         default=None, repr=False
     )
     timeout: Annotated[float, Field(gt=0)] = 60.0
@@ -110,16 +110,16 @@ class CheckedOptions(BaseModel):
 
     @property
     def sampling(self) -> Sampling:
-        """How completions are drawn where a request says nothing."""
+        """Sampling for what a request leaves open."""
         names = [field.name for field in dataclasses.fields(Sampling)]
         return Sampling(**{name: getattr(self, name) for name in names})
 
 
-def checked_options(options: LMOptions) -> CheckedOptions:
-    """Check options.
+def check_options(options: LMOptions) -> CheckedOptions:
+    """Validate options.
 
     Raises:
-        ModelError: There is no such option, or its value does not fit.
+        ModelError: An option is unknown, or its value is invalid.
     """
     names = [field.alias or name for name, field in CheckedOptions.model_fields.items()]
     for name in options:
@@ -132,6 +132,6 @@ def checked_options(options: LMOptions) -> CheckedOptions:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])
-        # A key, however wrong, is not for a message.
+        # Even a malformed key must not appear in a message.
         value = "..." if name in ("api_key", "headers") else f"{options.get(name)!r:.40}"
-        raise ModelError(f"lp.LM: {name}={value} does not fit: {first['msg']}") from None
+        raise ModelError(f"lp.LM: {name}={value} is invalid: {first['msg']}") from None

@@ -1,4 +1,4 @@
-"""What is in force inside a ``using`` block, for one thread or task."""
+"""The settings inside a ``using`` block, for one thread or task."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ Notice = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a call uses where the program says nothing itself.
+    """What a call uses where the program itself does not say.
 
     Args:
         lm: Model of every predictor that names none.
         adapter: Adapter of every predictor that names none.
-        sampling: Sampling used where neither predictor nor request says more.
-        ledgers: Who pays; every ledger has to agree to a call.
-        wrap: Put around every model before it is asked (a journal, say).
-        models: Models by name, before any other place where a name is looked up.
-        draw: Which of several samples this is, where one program is asked more than once.
-        logprobs: Whether log-probabilities are asked for with every completion.
-        schemas: Models, by name and endpoint, of which it was found out whether they keep to a
-            response schema; goes before what is declared.
-        notice: Told what a person should know; without it a warning is given.
+        sampling: Sampling for what predictors and requests leave open.
+        ledgers: The ledgers that pay; every one has to be able to afford a call.
+        wrap: Wraps every model before it is called (with a journal, say).
+        models: Models by name; looked up first.
+        draw: Which of several samples this is, if one program is called more than once.
+        logprobs: Whether to request log-probabilities with every completion.
+        schemas: Whether models, by name and endpoint, were found to honor a response schema;
+            takes precedence over declarations.
+        notice: Receives notices for the user; without it they become warnings.
     """
 
     lm: LanguageModel | None = None
@@ -51,19 +51,19 @@ _overlay: ContextVar[Settings | None] = ContextVar("langprog_settings", default=
 
 
 def overlay() -> Settings | None:
-    """Return what the innermost ``using`` put in force here; ``None`` outside of any."""
+    """Return the settings of the innermost ``using`` block; ``None`` outside of any."""
     return _overlay.get()
 
 
-def paying() -> tuple[Ledger, ...]:
-    """Return the ledgers that every call made here is charged to."""
+def ledgers_in_force() -> tuple[Ledger, ...]:
+    """Return the ledgers to which calls made here are charged."""
     settings = _overlay.get()
     return () if settings is None else settings.ledgers
 
 
 @contextmanager
-def overlaid(settings: Settings | None) -> Iterator[None]:
-    """Put settings in force inside: new ones, or those of another thread (:func:`overlay`)."""
+def use_settings(settings: Settings | None) -> Iterator[None]:
+    """Use settings inside the block: new ones, or another thread's (:func:`overlay`)."""
     token = _overlay.set(settings)
     try:
         yield

@@ -1,4 +1,4 @@
-"""OpenAI-compatible endpoints that are known by name, those of installed packages among them."""
+"""OpenAI-compatible endpoints known by name, including those of installed packages."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ GROUP = "langprog.providers"
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """An OpenAI-compatible endpoint that is known by name.
+    """An OpenAI-compatible endpoint known by name.
 
     Args:
-        base_url: Where it answers.
-        key_variable: Environment variable that holds its key; empty where none is needed.
-        url_variable: Environment variable that names another address, as the provider's own
-            software understands it.
-        read_url: Makes a base URL of what that variable holds.
-        schemas: Whether the provider documents that its models keep to a response schema.
+        base_url: Its usual base URL.
+        key_variable: Environment variable with its key; empty if none is needed.
+        url_variable: Environment variable with another address, in the format that the
+            provider's own software uses.
+        read_url: Turns that variable's value into a base URL.
+        schemas: Whether the provider documents that its models honor a response schema.
     """
 
     base_url: str
@@ -37,19 +37,19 @@ class Provider:
 
     @property
     def address(self) -> str:
-        """Where it answers here: as the environment says, else at its usual place."""
+        """The base URL to use here: from the environment, else the usual one."""
         named = os.environ.get(self.url_variable, "").strip()
         return self.read_url(named) if named else self.base_url
 
     @property
-    def named_here(self) -> bool:
-        """Whether the environment names its address; a key alone says not where it is to go."""
+    def has_own_address(self) -> bool:
+        """Whether the environment sets its address; a key alone does not."""
         return bool(self.url_variable and os.environ.get(self.url_variable))
 
 
-# Two document structured outputs: OpenAI (of gpt-4o and all later models; an earlier one refuses
-# the schema and is asked without it) and Mistral (of all models). Elsewhere it depends on the
-# model, on how a server was started or on its version: there a user says schema=True.
+# Two document structured outputs: OpenAI (for gpt-4o and later; earlier models reject the schema,
+# which is then dropped) and Mistral (for all models). Elsewhere it depends on the model, on how a
+# server was started or on its version: there users pass schema=True.
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {
         "openai": Provider(
@@ -69,20 +69,20 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
 
 
 def provider_named(model: str) -> Provider | None:
-    """Return the provider of a model's name, ``provider/model``; ``None`` where nobody knows it.
+    """Return the provider in a model's name, ``provider/model``; ``None`` if it is unknown.
 
-    A package brings one by an entry point of the group ``langprog.providers``, whose name is the
-    provider's and whose value is a :class:`Provider`; it cannot replace one of ours.
+    A package adds one with an entry point in the group ``langprog.providers``, whose name is the
+    provider's and whose value is a :class:`Provider`; it cannot replace a built-in one.
 
     Raises:
         ModelError: A package's entry point does not load, or is not a provider.
     """
     provider = model.partition("/")[0]
-    return PROVIDERS.get(provider) or _installed(provider)
+    return PROVIDERS.get(provider) or _installed_provider(provider)
 
 
 @lru_cache(maxsize=256)
-def _installed(provider: str) -> Provider | None:
+def _installed_provider(provider: str) -> Provider | None:
     for point in entry_points(group=GROUP):
         if point.name == provider:
             value = load_plugin(point, "the provider", ModelError)

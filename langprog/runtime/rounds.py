@@ -1,4 +1,4 @@
-"""Concurrent work whose results come back in a fixed order, or not at all."""
+"""Concurrent work with results in a fixed order."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def in_order(works: Iterable[Callable[[], Coroutine[Any, Any, T]]], at_once: int) -> list[T]:
-    """Do every work, ``at_once`` at a time, and return the results in the order given.
+async def gather_in_order(
+    works: Iterable[Callable[[], Coroutine[Any, Any, T]]], at_once: int
+) -> list[T]:
+    """Run all works, ``at_once`` at a time, and return their results in the given order.
 
-    Where one fails, none is started any more, and the others are cancelled and waited for, so
-    that nothing goes on spending behind the caller's back; the failure is raised.
+    After a failure no more work starts, and the rest is cancelled and awaited, so that nothing
+    keeps spending in the background; the failure is raised.
 
     Args:
-        works: What to do; each is called to start it.
-        at_once: How many may be under way at the same time.
+        works: Functions that start a piece of work.
+        at_once: Maximum number running at the same time.
     """
     gate = asyncio.Semaphore(max(1, at_once))
     failed = False
 
-    async def one(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def run_work(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         nonlocal failed
         async with gate:
-            if failed:  # the gate opens before the failure arrives below
+            if failed:  # the gate opens before gather sees the failure
                 raise asyncio.CancelledError
             try:
                 return await work()
@@ -33,7 +35,7 @@ async def in_order(works: Iterable[Callable[[], Coroutine[Any, Any, T]]], at_onc
                 failed = True
                 raise
 
-    tasks = [asyncio.create_task(one(work)) for work in works]
+    tasks = [asyncio.create_task(run_work(work)) for work in works]
     try:
         return await asyncio.gather(*tasks)
     finally:

@@ -1,4 +1,4 @@
-"""The one ambient state: which model, adapter, budget and wrapper a call uses by default."""
+"""The ambient settings: which model, adapter, budget and wrapper a call uses by default."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from langprog.lm import (
     Ledger,
     ModelRef,
     Sampling,
-    checked_lm,
+    check_lm,
     public_address,
     same_model,
 )
 from langprog.runtime.draws import Draw
 from langprog.runtime.lookup import NamedModels, check_place
-from langprog.runtime.overlay import Models, Notice, Settings, Wrap, overlaid, overlay
+from langprog.runtime.overlay import Models, Notice, Settings, Wrap, overlay, use_settings
 
 
 class _Changes(TypedDict, total=False):
@@ -38,7 +38,7 @@ class _Changes(TypedDict, total=False):
 
 
 class _Process:
-    """Defaults of the process, seen by every thread, as a ContextVar alone would not be."""
+    """Defaults of the process, visible to every thread, which a ContextVar would not be."""
 
     def __init__(self) -> None:
         self.settings = Settings()
@@ -50,33 +50,33 @@ _process = _Process()
 
 
 def current() -> Settings:
-    """Return the settings in force here: the innermost :func:`using`, else the process's."""
+    """Return the settings in force: those of the innermost :func:`using`, else the process's."""
     inner = overlay()
     return _process.settings if inner is None else inner
 
 
 def model_named(model: str | ModelRef | None = None) -> LanguageModel:
-    """Return a program's model, or the ambient one, with the ambient wrapper around it.
+    """Return a program's model, or the ambient one, inside the ambient wrapper.
 
     Raises:
         ModelError: As for :func:`model_in_force`.
     """
-    asked = model_in_force(model)
+    lm = model_in_force(model)
     wrap = current().wrap
-    return asked if wrap is None else wrap(asked)
+    return lm if wrap is None else wrap(lm)
 
 
 def model_in_force(model: str | ModelRef | None = None) -> LanguageModel:
-    """Return the model that a program's model stands for here.
+    """Return the model object behind a program's model.
 
-    One that was handed over as an object is that object. A name is looked up in this order: the
-    settings' models, the ambient model if it has that name, and last ``LM(name)``, made once for
-    the process. A name that comes from an artifact is only made where that goes to the place that
-    the artifact says, or to one that the user named.
+    A model that was passed as an object is that object. A name is looked up in the settings'
+    models, then as the ambient model's name, and finally as ``LM(name)``, built once per process.
+    For a name from an artifact, ``LM(name)`` must use the endpoint in the artifact or one that the
+    user set.
 
     Raises:
-        ModelError: The name is unknown or stands for two models, no name is given and no model is
-            configured, or the user did not say where the model answers.
+        ModelError: The name is unknown or ambiguous, there is neither a name nor an ambient
+            model, or the user did not set the model's endpoint.
     """
     settings = current()
     if model is None:
@@ -89,33 +89,33 @@ def model_in_force(model: str | ModelRef | None = None) -> LanguageModel:
     if isinstance(model, ModelRef) and model.lm is not None:
         return model.lm
     name = str(model)
-    handed = settings.models.get(name)
+    given = settings.models.get(name)
     ambient = settings.lm
     if ambient is not None and ambient.name == name:
-        if handed is not None and not same_model(handed, ambient):
-            raise ModelError(f"models= and lm= {_two_models(name, handed, ambient)}")
-        return handed or ambient
-    if handed is not None:
-        return handed
+        if given is not None and not same_model(given, ambient):
+            raise ModelError(f"models= and lm= {_two_models_message(name, given, ambient)}")
+        return given or ambient
+    if given is not None:
+        return given
     if isinstance(model, ModelRef):
         check_place(model)
     return _process.models.get(name)
 
 
-def _two_models(name: str, first: LanguageModel, second: LanguageModel) -> str:
+def _two_models_message(name: str, first: LanguageModel, second: LanguageModel) -> str:
     return (
-        f"hold two different models named {name!r} ({public_address(first.endpoint)} and "
-        f"{public_address(second.endpoint)}), and a name can stand for one alone: hand each to "
-        "its predictor as an object, lp.Predict(..., model=...), or give one of them another name"
+        f"contain two different models named {name!r} ({public_address(first.endpoint)} and "
+        f"{public_address(second.endpoint)}), but a name can refer to only one: pass each to its "
+        "predictor as an object, lp.Predict(..., model=...), or rename one of them"
     )
 
 
-def _as_model(model: LanguageModel | ModelRef | str, place: str) -> LanguageModel:
+def _to_model(model: LanguageModel | ModelRef | str, place: str) -> LanguageModel:
     if isinstance(model, str):
         return _process.models.get(model)
     if isinstance(model, ModelRef):
         return model_in_force(model)
-    return checked_lm(model, place)
+    return check_lm(model, place)
 
 
 def _by_name(models: Iterable[LanguageModel | ModelRef | str]) -> dict[str, LanguageModel]:
@@ -125,10 +125,10 @@ def _by_name(models: Iterable[LanguageModel | ModelRef | str]) -> dict[str, Lang
         )
     named: dict[str, LanguageModel] = {}
     for model in models:
-        made = _as_model(model, "a model of models=")
+        made = _to_model(model, "a model of models=")
         earlier = named.setdefault(made.name, made)
         if earlier is not made:
-            raise ModelError(f"models= {_two_models(made.name, earlier, made)}")
+            raise ModelError(f"models= {_two_models_message(made.name, earlier, made)}")
     if not named:
         raise InputError("models= is empty: name at least one model, or leave it out")
     return named
@@ -144,16 +144,16 @@ def configure(
     """Set defaults for the whole process; ``None`` leaves a default as it is.
 
     Args:
-        lm: Model, or its name (``"pocket/small"``), of predictors that name none.
-        adapter: Adapter of predictors that name none, by name or as an object; ``"auto"`` by
+        lm: Model, or its name (``"pocket/small"``), for predictors that name none.
+        adapter: Adapter for predictors that name none, by name or as an object; ``"auto"`` by
             default.
         sampling: Default sampling.
         models: Models that programs may name.
 
     Raises:
-        ModelError: A model's name is unknown, what was handed over is not a language model, or two
-            different models have one name.
-        InputError: The adapter is unknown or none.
+        ModelError: A model's name is unknown, an object is not a language model, or two different
+            models have the same name.
+        InputError: The adapter is unknown or invalid.
     """
     changes = _changes(lm, adapter, sampling, models, _process.settings)
     with _process.lock:
@@ -171,25 +171,25 @@ def using(
     wrap: Wrap | None = None,
     notice: Notice | None = None,
 ) -> Iterator[Settings]:
-    """Change the settings inside a ``with`` block, for this thread or task alone.
+    """Change the settings inside a ``with`` block, for this thread or task only.
 
     Args:
-        lm: Model, or its name, of predictors that name none.
-        adapter: Adapter of predictors that name none, by name or as an object; ``"auto"`` by
+        lm: Model, or its name, for predictors that name none.
+        adapter: Adapter for predictors that name none, by name or as an object; ``"auto"`` by
             default.
         sampling: Default sampling.
         models: Models that programs may name.
-        budget: A cap on everything that is called inside, on top of those around it.
-        wrap: Put around every model, outside the wrappers that are there.
-        notice: Told what a person should know of what happens inside, instead of warnings.
+        budget: A cap on all calls inside, in addition to the budgets around it.
+        wrap: Wraps every model, outside its other wrappers.
+        notice: Receives notices from inside, in place of warnings.
 
     Yields:
         The settings in force inside; the ledger of ``budget`` is the last of its ``ledgers``.
 
     Raises:
-        ModelError: A model's name is unknown, what was handed over is not a language model, or two
-            different models have one name.
-        InputError: The adapter is unknown or none.
+        ModelError: A model's name is unknown, an object is not a language model, or two different
+            models have the same name.
+        InputError: The adapter is unknown or invalid.
     """
     now = current()
     changes = _changes(lm, adapter, sampling, models, now)
@@ -197,15 +197,15 @@ def using(
         ledger = budget if isinstance(budget, Ledger) else Ledger(budget)
         changes["ledgers"] = (*now.ledgers, ledger)
     if wrap is not None:
-        changes["wrap"] = _around(wrap, now.wrap)
+        changes["wrap"] = _compose(wrap, now.wrap)
     if notice is not None:
         changes["notice"] = notice
-    with overlaid(replace(now, **changes)):
+    with use_settings(replace(now, **changes)):
         yield current()
 
 
 def give_notice(text: str) -> None:
-    """Tell a person something worth knowing: whoever listens here, else as a warning."""
+    """Notify the user: through the listener in force, else as a warning."""
     listener = current().notice
     if listener is None:
         warnings.warn(text, LangprogWarning, stacklevel=2)
@@ -214,38 +214,38 @@ def give_notice(text: str) -> None:
 
 
 @contextmanager
-def drawing(number: int, temperature: float) -> Iterator[None]:
-    """Make what is called inside sample number ``number`` of several.
+def sample_draw(number: int, temperature: float) -> Iterator[None]:
+    """Make the calls inside sample number ``number`` of several.
 
     Args:
-        number: Which sample, from 0; a draw inside a draw counts on its own.
-        temperature: How freely predictors sample that say nothing themselves, or 0.
+        number: Which sample, from 0; nested draws count separately.
+        temperature: For predictors without a temperature, or with 0.
     """
     now = current()
-    with overlaid(replace(now, draw=Draw.inside(now.draw, number, temperature))):
+    with use_settings(replace(now, draw=Draw.inside(now.draw, number, temperature))):
         yield
 
 
 @contextmanager
-def asking_logprobs() -> Iterator[None]:
-    """Ask for log-probabilities with every completion inside."""
-    with overlaid(replace(current(), logprobs=True)):
+def request_logprobs() -> Iterator[None]:
+    """Request log-probabilities with every completion inside."""
+    with use_settings(replace(current(), logprobs=True)):
         yield
 
 
 @contextmanager
-def deciding_schemas(found: Mapping[tuple[str, str], bool]) -> Iterator[None]:
-    """Take it as known inside which models keep to a response schema.
+def assume_schemas(known: Mapping[tuple[str, str], bool]) -> Iterator[None]:
+    """Use these findings, inside the block, on which models honor a response schema.
 
     Args:
-        found: Whether they do, by the model's name and endpoint.
+        known: Whether each does, by the model's name and endpoint.
     """
     now = current()
-    with overlaid(replace(now, schemas=MappingProxyType({**now.schemas, **found}))):
+    with use_settings(replace(now, schemas=MappingProxyType({**now.schemas, **known}))):
         yield
 
 
-def _around(outer: Wrap, inner: Wrap | None) -> Wrap:
+def _compose(outer: Wrap, inner: Wrap | None) -> Wrap:
     if inner is None:
         return outer
     return lambda model: outer(inner(model))
@@ -260,7 +260,7 @@ def _changes(
 ) -> _Changes:
     changes = _Changes()
     if lm is not None:
-        changes["lm"] = _as_model(lm, "lm=")
+        changes["lm"] = _to_model(lm, "lm=")
     if adapter is not None:
         changes["adapter"] = check_adapter(adapter)
     if sampling is not None:

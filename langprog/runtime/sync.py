@@ -1,13 +1,12 @@
-"""The synchronous door: two event loops of our own, and worker threads for a user's own code.
+"""Running async code from sync code: two event loops, and worker threads for users' own code.
 
-Everything that langprog does itself is asynchronous and exists once. Synchronous callers come in
-through :func:`run_sync`; a user's synchronous ``forward`` leaves through :func:`call_in_worker`,
-so that it may block without stopping a loop.
+langprog itself is asynchronous and exists once. Synchronous callers enter through
+:func:`run_sync`; a user's synchronous ``forward`` runs through :func:`call_in_worker`, so that it
+may block without stopping a loop.
 
-A caller on the main thread runs its work there and then, on a loop that is kept between calls:
-no other thread has to be woken, which would cost more than all the rest of a call. Where that
-cannot be (another thread, or a notebook, whose loop is running already) a loop in the background
-does the work.
+A caller on the main thread runs its work right there, on a loop that is kept between calls:
+waking another thread would cost more than the rest of a call. Elsewhere (on another thread, or in
+a notebook, whose loop is already running) a background loop does the work.
 """
 
 from __future__ import annotations
@@ -31,24 +30,24 @@ from langprog.errors import LangprogError
 T = TypeVar("T")
 P = ParamSpec("P")
 
-# A worker may wait for another worker (a program inside a program), so a bound that is reached is
-# a deadlock: it is only a guard against runaway recursion, above what an evaluation of width 256
-# takes whose program calls programs in parallel. Threads are made when needed, kept for reuse.
+# A worker may wait for another worker (a program inside a program), so reaching the limit would
+# deadlock. It only guards against runaway recursion, and exceeds what an evaluation of width 256
+# needs when its program calls programs in parallel. Threads are created on demand and reused.
 MAX_WORKERS = 16_384
 
-# Seconds after which a loop that stood still first hears of connections that ended meanwhile.
+# Seconds of idleness after which a loop first processes connections closed in the meantime.
 STALE = 1.0
 
-# Seconds that what is being closed may take at exit.
+# Seconds allowed for closing at exit.
 CLOSING = 1.0
 
 
-# Loops and threads that stay are made in an empty context: they outlive the call that needs them
-# first, and must not keep what is in force there.
+# Long-lived loops and threads are created in an empty context: they outlive the first call that
+# needs them, and must not keep its settings.
 
 
 class _Main:
-    """The main thread's loop, which runs while a caller waits and keeps its connections."""
+    """The main thread's loop, which runs only while a caller waits and keeps its connections."""
 
     def __init__(self) -> None:
         self._loop = Context().run(asyncio.new_event_loop)
@@ -62,29 +61,29 @@ class _Main:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         if time.monotonic() - self._used > STALE:
             self._wait(asyncio.sleep(0))
-        task = self._created(work)
+        task = self._create_task(work)
         ours = _signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if ours:
-            _signal.signal(signal.SIGINT, lambda number, frame: self._interrupted(task))
+            _signal.signal(signal.SIGINT, lambda number, frame: self._handle_interrupt(task))
         try:
             self._take_first_step()
             return task.result() if task.done() and self._is_idle() else self._wait(task)
         except (KeyboardInterrupt, SystemExit):
-            # The work must neither go on spending nor be dropped before it has tidied up.
+            # The work must neither keep spending nor be dropped before it has cleaned up.
             task.cancel()
             self._wait(asyncio.wait([task]))
             if not task.cancelled():
-                task.exception()  # or asyncio would say that nobody looked at it
+                task.exception()  # or asyncio logs that it was never retrieved
             raise
         finally:
             if ours:
                 _signal.signal(signal.SIGINT, signal.default_int_handler)
             stopped, self._stopped = self._stopped, False
-            if stopped:  # whatever the work made of it, and also where it was too late to stop it
+            if stopped:  # whether or not the work could still be stopped
                 raise KeyboardInterrupt from None
 
-    def _created(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        # Whoever makes a task schedules its first step with this: it is kept instead.
+    def _create_task(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        # create_task schedules the first step through this; keep the step instead.
         vars(self._loop)["call_soon"] = self._keep
         try:
             return self._loop.create_task(work)
@@ -95,10 +94,10 @@ class _Main:
         self._first_step = partial(context.run, step, *args)
 
     def _take_first_step(self) -> None:
-        """Do what the loop would do first, without a turn of the loop.
+        """Run the task's first step directly, without an iteration of the loop.
 
-        Work that waits for nothing (what it asks for was cached, say) is done after it, at half
-        the price. The step is a task's like any other: it sees a running loop and a current task.
+        Work that waits for nothing (its replies were cached, say) is then done, at half the
+        cost. Inside the step, the loop is running and the task is current, as usual.
         """
         step, self._first_step = self._first_step, None
         if step is None:
@@ -113,7 +112,7 @@ class _Main:
             sys.set_asyncgen_hooks(*before)
 
     def _is_idle(self) -> bool:
-        # A loop that does not show what it still has to do gets a turn to do it.
+        # A loop without these attributes gets a turn.
         return not (getattr(self._loop, "_ready", True) or getattr(self._loop, "_scheduled", True))
 
     def _wait(self, work: Awaitable[T]) -> T:
@@ -122,20 +121,19 @@ class _Main:
         finally:
             self._used = time.monotonic()
 
-    def _interrupted(self, task: asyncio.Task[Any]) -> None:
-        """Take Ctrl-C: the first one asks the work to stop, the next one does not ask.
+    def _handle_interrupt(self, task: asyncio.Task[Any]) -> None:
+        """Handle Ctrl-C: the first one cancels the work, the second one interrupts it.
 
-        As asyncio.run does: an exception in the middle of any step of any task would leave the
-        others behind.
+        Like asyncio.run: an exception in the middle of some task's step would abandon the others.
         """
         if self._stopped or task.done():
             raise KeyboardInterrupt
         self._stopped = True
         task.cancel()
-        self._loop.call_soon_threadsafe(lambda: None)  # wakes the loop from its wait
+        self._loop.call_soon_threadsafe(lambda: None)  # wakes up the loop
 
     def close(self) -> None:
-        self._loop.run_until_complete(_tidied(self._loop))
+        self._loop.run_until_complete(_shut_down(self._loop))
         self._loop.close()
 
 
@@ -170,12 +168,12 @@ class _Background:
         try:
             return done.result()
         except KeyboardInterrupt:
-            # Ctrl-C reaches the waiting thread; the work must not go on spending behind its back.
+            # Ctrl-C reaches only the waiting thread; the work must not keep spending.
             self._loop.call_soon_threadsafe(lambda: [pending.cancel() for pending in task])
             raise
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(_tidied(self._loop), self._loop).result(timeout=5)
+        asyncio.run_coroutine_threadsafe(_shut_down(self._loop), self._loop).result(timeout=5)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
         if not self._loop.is_running():
@@ -183,12 +181,12 @@ class _Background:
 
 
 async def _asyncgen_hooks() -> Any:
-    return sys.get_asyncgen_hooks()  # those of the loop that runs this
+    return sys.get_asyncgen_hooks()  # those of the running loop
 
 
-async def _tidied(loop: asyncio.AbstractEventLoop) -> None:
-    """Let go of everything that a loop still holds, so that nothing is said about it at exit."""
-    # Models keep their connections in asynchronous generators, which this ends.
+async def _shut_down(loop: asyncio.AbstractEventLoop) -> None:
+    """Close everything that a loop still holds, so that nothing warns about it at exit."""
+    # Models keep their connections in asynchronous generators.
     await loop.shutdown_asyncgens()
     left = asyncio.all_tasks(loop) - {asyncio.current_task()}
     if left:
@@ -199,8 +197,8 @@ async def _tidied(loop: asyncio.AbstractEventLoop) -> None:
             await asyncio.wait(late, timeout=CLOSING)
 
 
-class _Door:
-    """The loops and the workers, made on first use and anew after a fork."""
+class _Runners:
+    """The loops and the workers, created on first use and again after a fork."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -209,13 +207,13 @@ class _Door:
         self._background: _Background | None = None
         self._workers: ThreadPoolExecutor | None = None
 
-    def _here(self) -> None:
+    def _reset_after_fork(self) -> None:
         # Called with the lock held.
         if self._pid == os.getpid():
             return
         if self._pid == 0:
             atexit.register(self.close)
-        # What a parent process had is the parent's: its threads are not here.
+        # The parent process's threads do not exist in this one.
         self._pid = os.getpid()
         self._main = self._background = self._workers = None
 
@@ -224,60 +222,62 @@ class _Door:
         if main is not None and self._pid == os.getpid():
             return main
         with self._lock:
-            self._here()
+            self._reset_after_fork()
             self._main = self._main or _Main()
             return self._main
 
     def background(self) -> _Background:
         with self._lock:
-            self._here()
+            self._reset_after_fork()
             self._background = self._background or _Background()
             return self._background
 
     def workers(self) -> ThreadPoolExecutor:
         with self._lock:
-            self._here()
+            self._reset_after_fork()
             if self._workers is None:
                 self._workers = ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="langprog")
             return self._workers
 
     def owns(self, loop: asyncio.AbstractEventLoop) -> bool:
-        return any(one is not None and one.owns(loop) for one in (self._main, self._background))
+        return any(
+            runner is not None and runner.owns(loop) for runner in (self._main, self._background)
+        )
 
     def close(self) -> None:
-        """Close connections and end the loops, so that nothing is left open at exit."""
+        """Close connections and loops at exit."""
         if self._pid != os.getpid():
             return
-        for one in (self._main, self._background):
-            if one is not None:
-                one.close()
+        for runner in (self._main, self._background):
+            if runner is not None:
+                runner.close()
 
 
-_door = _Door()
+_runners = _Runners()
 
 
 def run_sync(work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work`` and wait for it; the caller's settings travel along.
+    """Run ``work`` with the caller's settings and wait for it.
 
-    Safe where a loop is running already (a notebook), and from any thread.
+    Safe with a running loop (a notebook), and from any thread.
 
     Raises:
         LangprogError: Called from asynchronous code of a program, where it would wait for itself.
     """
     running = asyncio._get_running_loop()
-    if running is not None and _door.owns(running):
+    if running is not None and _runners.owns(running):
         work.close()
         raise LangprogError(
             "a program was called synchronously inside `async def aforward`; "
             "write `await program.acall(...)` there (asyncio.gather for several)"
         )
     if running is None and threading.current_thread() is threading.main_thread():
-        return _door.main().run(work)
-    return _door.background().run(work)
+        return _runners.main().run(work)
+    return _runners.background().run(work)
 
 
-def _ended(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call ``function``; a StopIteration of its own would leave whoever awaits it waiting."""
+def _call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call ``function``; its own StopIteration would leave the awaiting caller hanging."""
     try:
         return function(*args, **kwargs)
     except StopIteration as error:
@@ -287,7 +287,7 @@ def _ended(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 async def call_in_worker(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a user's synchronous ``function`` in a worker thread, with the caller's settings."""
-    call = partial(copy_context().run, partial(_ended, function, *args, **kwargs))
+    call = partial(copy_context().run, partial(_call, function, *args, **kwargs))
     loop = asyncio.get_running_loop()
-    # From an empty context, so that a thread that is kept does not keep this call's context.
-    return await Context().run(loop.run_in_executor, _door.workers(), call)
+    # In an empty context, so that a reused thread does not keep this call's context.
+    return await Context().run(loop.run_in_executor, _runners.workers(), call)

@@ -1,18 +1,18 @@
-"""What is in force goes along into the threads that a program's own code uses.
+"""Carrying the context into threads that a program's own code starts.
 
-A new thread starts with an empty context. So a predictor that ``forward`` calls in a thread of its
-own would pass the trace, the budget, the journal and the ambient model by, without a word. From
-inside the thread nobody can tell: a web server's threads call parts of a program, too, and look
-the same. Who hands work over can be told, and that is where it is done: once a program has been
-called, starting a thread and giving work to a pool of threads carry along what is in force at
-that place. Only langprog's own context variables go along; all others stay as Python leaves them.
+A new thread starts with an empty context. So a predictor that ``forward`` calls in its own thread
+would silently bypass the trace, the budget, the journal and the ambient model. This cannot be
+detected from inside the thread: a web server's threads also call parts of a program and look the
+same. It can be detected where the work is submitted: once a program has been called, starting a
+thread or submitting work to a thread pool carries the context along. Only langprog's own context
+variables are carried; all others behave as usual.
 
-A thread of a pool works for others as well, and may have been started inside a call that is over
-by now. So work that is given to a pool where nothing is in force runs with nothing in force.
+A pool's thread also works for others, and may have been started inside a call that has ended. So
+work submitted outside of any call runs with an empty context.
 
-Left alone is what carries its context by itself (``asyncio.to_thread``, tasks, ``call_soon`` and
-its kin), and what cannot be seen: a thread that was started outside of any call and takes its work
-from a queue. Such work has to bring its context: ``contextvars.copy_context().run`` does that.
+Not covered is what carries its own context (``asyncio.to_thread``, tasks, ``call_soon`` and the
+like), and what cannot be detected: a thread that was started outside of any call and takes its
+work from a queue. Such work has to carry its context: ``contextvars.copy_context().run`` does so.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from typing import Any
 
 Function = Callable[..., Any]
 
-# Every way to give work to a ThreadPool, and its arguments that a thread of the pool will call.
-GIVING_WORK = (
+# The methods that submit work to a ThreadPool, and their callable keyword arguments.
+SUBMITTING = (
     *("apply", "apply_async", "map", "map_async", "starmap", "starmap_async"),
     *("imap", "imap_unordered"),
 )
@@ -36,26 +36,26 @@ CALLED = frozenset({"func", "callback", "error_callback"})
 
 
 class ThreadContext:
-    """Makes threads see what is in force where they, or their work, come from.
+    """Gives threads the context of the code that starts them or submits their work.
 
     Args:
-        carried: Returns a function that calls its argument with what is in force here and now;
-            ``None`` where nothing is.
-        cleared: Returns a function that calls its argument with nothing in force.
+        carry: Wraps a function so that it runs in the current context; returns ``None`` if that
+            context is empty.
+        clear: Wraps a function so that it runs in an empty context.
     """
 
     def __init__(
         self,
-        carried: Callable[[Function], Function | None],
-        cleared: Callable[[Function], Function],
+        carry: Callable[[Function], Function | None],
+        clear: Callable[[Function], Function],
     ) -> None:
-        self._carried = carried
-        self._cleared = cleared
+        self._carry = carry
+        self._clear = clear
         self._lock = threading.Lock()
         self._installed = False
 
     def install(self) -> None:
-        """Carry from now on, in the whole process; does nothing the second time."""
+        """Start carrying contexts, in the whole process; later calls do nothing."""
         if self._installed:
             return
         with self._lock:
@@ -63,36 +63,35 @@ class ThreadContext:
                 return
             from multiprocessing.pool import ThreadPool  # noqa: PLC0415 - slow to import
 
-            # Work for another interpreter goes there as bytes, and nothing is in force there.
+            # Work for another interpreter is pickled, and that interpreter has no context.
             apart = getattr(futures, "InterpreterPoolExecutor", None) or ()
-            _replace(threading.Thread, "start", self._starting)
+            _replace(threading.Thread, "start", self._wrap_start)
             for name in ("start_new_thread", "start_new"):
-                _replace(_thread, name, self._starting_bare)
-            _replace(futures.ThreadPoolExecutor, "submit", self._giving_work, apart=apart)
-            _replace(futures.Future, "add_done_callback", self._giving_work)
-            for name in GIVING_WORK:
-                _replace(ThreadPool, name, self._giving_work, called=CALLED)
+                _replace(_thread, name, self._wrap_bare_start)
+            _replace(futures.ThreadPoolExecutor, "submit", self._wrap_submit, apart=apart)
+            _replace(futures.Future, "add_done_callback", self._wrap_submit)
+            for name in SUBMITTING:
+                _replace(ThreadPool, name, self._wrap_submit, called=CALLED)
             self._installed = True
 
-    def _starting(self, original: Function) -> Function:
+    def _wrap_start(self, original: Function) -> Function:
         def start(thread: threading.Thread) -> None:
-            run = self._carried(thread.run)
+            run = self._carry(thread.run)
             if run is not None:
-                # The thread's own, in front of its class's; gone once it runs, or the two would
-                # keep each other alive.
+                # Shadows the class's method; removed once it runs, to break the reference cycle.
                 vars(thread)["run"] = lambda: (vars(thread).pop("run"), run())
             original(thread)
 
         return start
 
-    def _starting_bare(self, original: Function) -> Function:
+    def _wrap_bare_start(self, original: Function) -> Function:
         def start(function: Any, *args: Any) -> Any:
-            carried = self._carried(function) if callable(function) else None
-            return original(carried or function, *args)
+            carry = self._carry(function) if callable(function) else None
+            return original(carry or function, *args)
 
         return start
 
-    def _giving_work(
+    def _wrap_submit(
         self,
         original: Function,
         *,
@@ -103,15 +102,15 @@ class ThreadContext:
             if isinstance(owner, apart):
                 return original(owner, *args, **kwargs)
             for name in called & kwargs.keys():
-                kwargs[name] = self._for_a_pool(kwargs[name])
-            return original(owner, *map(self._for_a_pool, args[:1]), *args[1:], **kwargs)
+                kwargs[name] = self._wrap_for_pool(kwargs[name])
+            return original(owner, *map(self._wrap_for_pool, args[:1]), *args[1:], **kwargs)
 
         return give
 
-    def _for_a_pool(self, function: Any) -> Any:
+    def _wrap_for_pool(self, function: Any) -> Any:
         if not callable(function):
-            return function  # None, or something that the pool will refuse
-        return self._carried(function) or self._cleared(function)
+            return function  # None, or something that the pool rejects
+        return self._carry(function) or self._clear(function)
 
 
 def _replace(

@@ -15,6 +15,7 @@ from pydantic_core import SchemaError
 
 from langprog.errors import InputError, SignatureError
 from langprog.media import Media
+from langprog.notebook import list_short
 from langprog.signature.annotations import shape_of
 from langprog.signature.limits import CLEANING, LIMITS, bounded
 from langprog.signature.marks import FieldRole, hint_for
@@ -142,6 +143,14 @@ class FieldSpec:
 
     def __hash__(self) -> int:
         return hash(self._text)
+
+    def __repr__(self) -> str:
+        parts = [("role", self.role), ("annotation", self.annotation)]
+        if self.description:
+            parts.append(("description", self.description))
+        if self.constraints:
+            parts.append(("constraints", self.constraints))
+        return f"FieldSpec({self.name!r}, {list_short(parts)})"
 
     def __getstate__(self) -> dict[str, Any]:
         # What is derived is derived again: a validator cannot be pickled.

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Annotated, Any
 
 from langprog.errors import SignatureError
+from langprog.notebook import list_short, short_repr
 from langprog.signature.fields import FieldSpec
 from langprog.signature.marks import Marked
 from langprog.signature.phrases import WORDING
@@ -82,6 +83,11 @@ class SignatureSpec:
         """SHA-256 of the signature's canonical JSON."""
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def __repr__(self) -> str:
+        arrow = f"{', '.join(self.inputs)} -> {', '.join(self.outputs)}"
+        parts = [("fields", arrow), ("instruction", self.instruction)]
+        return f"SignatureSpec({short_repr(self.name)}, {list_short(parts)})"
 
     def with_instruction(self, instruction: str) -> SignatureSpec:
         """Return a copy with this instruction."""

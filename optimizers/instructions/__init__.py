@@ -1,1 +1,1 @@
-"""Instructions: proposals grounded in program, data and runs, and the gate that they pass."""
+"""Instructions: proposals grounded in program, data and runs, and the filter they must pass."""

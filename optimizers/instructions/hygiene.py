@@ -1,8 +1,9 @@
-"""The gate that every proposed instruction passes before anything is spent on it.
+"""The filter that every proposed instruction passes before anything is spent on it.
 
 An instruction that copies training text overfits and leaks data; one that holds a secret leaks
-more; one that speaks of scores or of the search is about the wrong thing; one that is too long
-is paid for with every call of the program.
+more; one that holds what a model thought on the way is not an instruction; one that mentions
+scores or the search is about the wrong thing; one that is too long costs money with every call of
+the program.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from langprog.adapters import may_think
 from langprog.artifact import looks_secret
 
 WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 MARKER = re.compile(r"\[\[\s*+(?:#++\s*+)?\w++\s*+(?:#++\s*+)?\]\]")
 
-# Beside what an artifact refuses to hold at all.
+# In addition to what an artifact refuses to store.
 SECRETS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         "an API key": re.compile(r"\b(?:sk|pk|rk|gsk|xai)[-_][A-Za-z0-9_-]{16,}"),
@@ -30,14 +32,27 @@ SECRETS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     }
 )
 
-# A training text of so many words counts as a whole, where it is shorter than a copied run.
+# A training text shorter than a copied run still counts, as a whole, from this many words on.
 SHORTEST_TEXT = 4
 
-# The same one to three words so often in a row, or that few different words in a long text, are a
-# sign that a model went round in circles.
+# One to three words repeated this often in a row, or so few different words in a long text, show
+# that a model went round in circles.
 LAPS = 3
 LONG = 24
 VARIETY = 0.35
+
+# How a model begins to think aloud, or to chat, instead of instructing; after a quotation mark or
+# a colon it is what somebody says in an example.
+MONOLOGUE = re.compile(
+    r"\A\W*(?:ok(?:ay)?|al+ ?right|hm+|wait|well|sure|certainly|of course)\b"
+    r"(?=\s*[,.!:;?\u2026\u2014]|\s+-|\s+so\b|\s*\n)"
+    r"|(?:\A\s*|[.!?]\s+|\n\s*)(?:"
+    r"let me\b|let's (?:see|analy[sz]e|break)\b|my task is\b|first, i\b"
+    r"|i(?:['\u2019]ll| will)(?! (?:give|provide|show|send|present))\b"
+    r"|i (?:need to|should|have to|must|think|want to|am asked|was asked)\b"
+    r"|we (?:need to|should|have to|must|are asked)\b|the user (?:wants|asks|is asking) me\b)",
+    re.IGNORECASE,
+)
 
 SEARCH_TALK = (
     "accuracy",
@@ -76,12 +91,12 @@ SEARCH_TALK = (
 
 @dataclass(frozen=True, slots=True)
 class Hygiene:
-    """Limits of the gate.
+    """Limits on proposed instructions.
 
     Args:
-        copied_words: As many words in a row from one training example are a copy.
-        most_words: Longest instruction that is let in, in words.
-        fewest_words: Shortest one.
+        copied_words: This many words in a row from one training example are a copy.
+        most_words: Longest instruction admitted, in words.
+        fewest_words: Shortest instruction admitted, in words.
     """
 
     copied_words: int = 7
@@ -89,51 +104,64 @@ class Hygiene:
     fewest_words: int = 3
 
 
-class Gate:
-    """Says for one predictor which instructions may enter, and why not.
+class InstructionFilter:
+    """Decides for one predictor which instructions are admitted.
 
     Args:
         limits: How strict to be.
-        training: Texts of the training examples, one string a field value.
-        own: Texts of the program itself (instruction, names, descriptions): words that belong to
-            the task, so that a program about scores may speak of scores.
+        training: Texts of the training examples, one string per field value.
+        own: Texts of the program itself (instruction, names, descriptions). Their words belong to
+            the task, so a program about scores may mention scores. Its instruction may think
+            aloud, or hold tags, where the given one does.
     """
 
     def __init__(self, limits: Hygiene, training: Iterable[str], own: Iterable[str]) -> None:
         self._limits = limits
-        own_texts = [text.lower() for text in own]
-        self._own_grams = {gram for text in own_texts for gram in self._grams(text, SHORTEST_TEXT)}
+        given = list(own)
+        self._own_thinks = any(may_think(text) for text in given)
+        self._own_muses = any(MONOLOGUE.search(text) for text in given)
+        own_texts = [text.lower() for text in given]
+        self._own_grams = {
+            gram for text in own_texts for gram in self._list_grams(text, SHORTEST_TEXT)
+        }
         self._grams_seen: set[tuple[str, ...]] = set()
         for text in training:
-            words = tuple(_words(text))
+            words = tuple(_split_words(text))
             if SHORTEST_TEXT <= len(words) < limits.copied_words:
                 self._grams_seen.add(words)
-            self._grams_seen.update(self._grams(text))
+            self._grams_seen.update(self._list_grams(text))
         self._talk = [word for word in SEARCH_TALK if not any(word in text for text in own_texts)]
         self._admitted: set[str] = set()
 
-    def refusal(self, instruction: str) -> str | None:
-        """Return why ``instruction`` stays out, or ``None``; one that enters is remembered."""
-        reason = self._reason(instruction)
+    def refuse(self, instruction: str) -> str | None:
+        """Return why ``instruction`` is refused; ``None`` admits it, and remembers it."""
+        reason = self._find_reason(instruction)
         if reason is None:
-            self._admitted.add(_folded(instruction))
+            self._admitted.add(_normalize(instruction))
         return reason
 
-    def _reason(self, instruction: str) -> str | None:
-        words = _words(instruction)
+    def _find_reason(self, instruction: str) -> str | None:
+        words = _split_words(instruction)
         if not words:
             return "empty"
-        if _folded(instruction) in self._admitted:
-            return "the same as one that is in already"
+        if _normalize(instruction) in self._admitted:
+            return "the same as an instruction already admitted"
         if len(words) > self._limits.most_words:
             return f"{len(words)} words, more than {self._limits.most_words}"
         if len(words) < self._limits.fewest_words:
             return f"a fragment of {len(words)} words"
         if _repeats(words):
             return "repeats itself"
-        return self._contents(instruction)
+        return self._check_voice(instruction) or self._check_contents(instruction)
 
-    def _contents(self, instruction: str) -> str | None:
+    def _check_voice(self, instruction: str) -> str | None:
+        if not self._own_thinks and may_think(instruction):
+            return "holds the tags of a model's thinking"
+        if not self._own_muses and MONOLOGUE.search(instruction):
+            return "thinks aloud instead of instructing"
+        return None
+
+    def _check_contents(self, instruction: str) -> str | None:
         if MARKER.search(instruction):
             return "holds the marker of a field"
         for what, pattern in SECRETS.items():
@@ -145,14 +173,14 @@ class Gate:
         for word in self._talk:
             if re.search(rf"\b{re.escape(word)}s?\b", lowered):
                 return f"speaks of the search ({word!r})"
-        for gram in self._grams(lowered, SHORTEST_TEXT):
+        for gram in self._list_grams(lowered, SHORTEST_TEXT):
             if gram in self._grams_seen and gram not in self._own_grams:
                 return f"copies training text ({' '.join(gram)!r})"
         return None
 
-    def _grams(self, text: str, shortest: int | None = None) -> list[tuple[str, ...]]:
-        """Return every run of words that is as long as a copy, or down to ``shortest``."""
-        words = _words(text)
+    def _list_grams(self, text: str, shortest: int | None = None) -> list[tuple[str, ...]]:
+        """Return every run of words as long as a copy, or down to ``shortest`` words."""
+        words = _split_words(text)
         most = self._limits.copied_words
         return [
             tuple(words[start : start + n])
@@ -161,12 +189,12 @@ class Gate:
         ]
 
 
-def _words(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     return WORD.findall(text.lower())
 
 
 def _repeats(words: list[str]) -> bool:
-    """Return whether a model that lost its thread goes round in circles."""
+    """Return whether the words show a model going round in circles."""
     for size in (1, 2, 3):
         for start in range(len(words) - LAPS * size + 1):
             lap = words[start : start + size]
@@ -178,5 +206,5 @@ def _repeats(words: list[str]) -> bool:
     return len(words) >= LONG and len(set(words)) < VARIETY * len(words)
 
 
-def _folded(text: str) -> str:
-    return " ".join(_words(text))
+def _normalize(text: str) -> str:
+    return " ".join(_split_words(text))

@@ -1,4 +1,4 @@
-"""The proposer's own signatures: fixed, as the embedded models are trained on them."""
+"""The proposer's own signatures; fixed, because the embedded models are trained on them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from langprog.signature import SignatureSpec, signature_of
 
 
 def describe_data() -> SignatureSpec:
-    """Examples in, a summary of them out."""
-    return _named(
+    """Return the signature that summarizes examples."""
+    return _make_signature(
         "DescribeData",
         "examples -> summary",
         "Describe what the examples are about and how inputs and outputs are related.",
@@ -17,8 +17,8 @@ def describe_data() -> SignatureSpec:
 
 
 def propose_instruction() -> SignatureSpec:
-    """Everything known about a predictor in, a new instruction out."""
-    return _named(
+    """Return the signature that writes an instruction from all that is known of a predictor."""
+    return _make_signature(
         "ProposeInstruction",
         "program, task, summary, tip, current, examples -> instruction",
         "Write a clear instruction that makes a language model do this task well.",
@@ -26,21 +26,21 @@ def propose_instruction() -> SignatureSpec:
 
 
 def improve_instruction() -> SignatureSpec:
-    """An instruction and the mistakes made with it in, a better instruction out."""
-    return _named(
+    """Return the signature that improves an instruction given the mistakes made with it."""
+    return _make_signature(
         "ImproveInstruction",
         "task, current, mistakes -> instruction",
         "Rewrite the instruction so that the mistakes do not happen again.",
     )
 
 
-def without_empty(signature: SignatureSpec, values: dict[str, str]) -> SignatureSpec:
-    """Return ``signature`` without the inputs that ``values`` has nothing for."""
+def drop_empty_inputs(signature: SignatureSpec, values: dict[str, str]) -> SignatureSpec:
+    """Return ``signature`` without the inputs that have no value."""
     for name in list(signature.inputs):
         if not values.get(name):
             signature = signature.without_field(name)
     return signature
 
 
-def _named(name: str, fields: str, instruction: str) -> SignatureSpec:
+def _make_signature(name: str, fields: str, instruction: str) -> SignatureSpec:
     return replace(signature_of(fields, instruction), name=name)

@@ -1,4 +1,4 @@
-"""Short hints that pull proposals in different directions."""
+"""Short hints that make proposals differ."""
 
 from __future__ import annotations
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from langprog.lm import model_name
-from optimizers.binding import Model
-from optimizers.candidate import Candidate
-from optimizers.front import Objective
+from optimizers.evaluation.binding import Model
+from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.pareto import Objective
+from optimizers.evaluation.scorer import ScoreRequest
 from optimizers.models.choice import standard_error
 from optimizers.models.diagnoser import Diagnoser
 from optimizers.run import Run
-from optimizers.scoring import Ask
 
 # The first rung: so many examples, of which the better half of the models goes on.
 FIRST_RUNG = 24
@@ -58,7 +58,7 @@ async def close(run: Run, one: Candidate, tolerance: float) -> bool:
     for rung in dict.fromkeys((min(FIRST_RUNG, size), size)):
         if not run.affords(max(0, rung - len(run.scorer.values(one)))):
             return False
-        await run.score([Ask(one, range(rung))])
+        await run.score([ScoreRequest(one, range(rung))])
         if beaten(run, one, run.best, rung, tolerance):
             return False
     run.offer(one)
@@ -137,7 +137,7 @@ class Climb:
         worth: dict[Model, float] = {}
         for rung in dict.fromkeys((min(FIRST_RUNG, size), size)):
             standing = self._affordable(standing, ones, rung)
-            await self.run.score([Ask(ones[model], range(rung)) for model in standing])
+            await self.run.score([ScoreRequest(ones[model], range(rung)) for model in standing])
             worth = {model: await self._worth(ones[model], path, rung) for model in standing}
             if rung < size:
                 standing = self._promising(standing, ones, worth, rung)

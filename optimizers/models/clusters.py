@@ -10,7 +10,7 @@ import numpy as np
 
 from langprog import Router
 from langprog.errors import InputError
-from langprog.modules import hashed_words
+from langprog.modules import hash_words
 from optimizers.models.choice import Floats, under_cap
 from optimizers.models.observed import Observed
 
@@ -57,7 +57,7 @@ def fitted_router(
     """
     words = np.zeros((len(inputs), BUCKETS))
     for row, values in enumerate(inputs):
-        for place, weight in hashed_words(values, BUCKETS).items():
+        for place, weight in hash_words(values, BUCKETS).items():
             words[row, place] = weight
     centers = _centers(words, clusters, seed)
     sparse = tuple(_sparse(center) for center in centers)
@@ -101,7 +101,7 @@ def _sparse(center: Floats) -> tuple[tuple[int, float], ...]:
 
 def routed(router: Router, inputs: Iterable[Mapping[str, Any]], seen: Observed) -> Routing:
     """Return what a router comes to on examples."""
-    picked = [router.ranked(values)[0] for values in inputs]
+    picked = [router.rank(values)[0] for values in inputs]
     places = np.arange(len(picked))
     score, cost = seen.score[picked, places], seen.cost[picked, places]
     return Routing(

@@ -12,12 +12,12 @@ from typing import Any
 
 from langprog import Predict
 from langprog.evaluation import Row
-from langprog.runtime import in_order
+from langprog.runtime import gather_in_order
 from langprog.signature import signature_of
-from optimizers.binding import Model
-from optimizers.candidate import Candidate
-from optimizers.instructions.wording import value_text
-from optimizers.rows import Job, run_rows
+from optimizers.evaluation.binding import Model
+from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.runner import Job, run_rows
+from optimizers.evaluation.wording import value_text
 from optimizers.run import Run
 
 ASKED = "Say whether the module did its part, given what the whole program should answer."
@@ -65,7 +65,7 @@ class Diagnoser:
             return float(said.right)
 
         works = [partial(verdict, row) for row in rows]
-        found = await in_order(works, run.materials.concurrency)
+        found = await gather_in_order(works, run.materials.concurrency)
         run.settle()
         return found
 

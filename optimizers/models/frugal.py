@@ -22,9 +22,9 @@ from langprog.modules import (
     token_features,
 )
 from optimizers.base import Optimizer
-from optimizers.candidate import Candidate
-from optimizers.forecast import Facts, Span, Work
-from optimizers.front import Objective
+from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
+from optimizers.evaluation.candidate import Candidate, tunable_modules
+from optimizers.evaluation.pareto import Objective
 from optimizers.models.choice import front, not_worse, spread
 from optimizers.models.observed import Observed, decision, observed, step_rows
 from optimizers.models.rules import Answered, fitted_rule
@@ -93,7 +93,7 @@ class FrugalCascade(Optimizer):
                     f"guarantee is (target, delta), both between 0 and 1, not {target, delta}"
                 )
 
-    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+    def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Return every step on every example, and the plans that are run in full."""
         seen = facts.validation + (facts.train if self._learns() else 0)
         # Samples come on top of what a query takes; a cascade inside a pipeline leaves the modules
@@ -102,8 +102,8 @@ class FrugalCascade(Optimizer):
         count = max(1, facts.alternatives)
         asked = count * min(seen, BOUGHT * facts.queries / count / samples)
         return (
-            Work("prepare", Span(0.7 * asked, samples * asked)),
-            Work("search", Span(0.0, facts.validation), candidates=Span(2, SHOWN)),
+            StageForecast("prepare", Range(0.7 * asked, samples * asked)),
+            StageForecast("search", Range(0.0, facts.validation), candidates=Range(2, SHOWN)),
         )
 
     def _learns(self) -> bool:
@@ -113,7 +113,7 @@ class FrugalCascade(Optimizer):
 
     def check(self, program: Module) -> None:
         """Refuse a program without a cascade."""
-        if not program.modules_of(Cascade):
+        if not tunable_modules(program, Cascade):
             raise InputError(
                 "the program has no Cascade: wrap it, lp.Cascade.over(program, [cheap, dear])"
             )
@@ -129,7 +129,7 @@ class FrugalCascade(Optimizer):
 
     async def search(self, run: Run) -> Candidate:
         """Fit cascade after cascade."""
-        paths = list(run.program.modules_of(Cascade))
+        paths = list(tunable_modules(run.program, Cascade))
         self._see_size(run)
         if not math.isinf(run.queries_left()):
             run.scorer.narrow(self._examples(run, paths))
@@ -141,7 +141,7 @@ class FrugalCascade(Optimizer):
 
     def _examples(self, run: Run, paths: Sequence[str]) -> int:
         """Return how many validation examples the budget pays for."""
-        cascades = run.program.modules_of(Cascade)
+        cascades = tunable_modules(run.program, Cascade)
         queries = 0
         for path in paths:
             cascade = cascades[path]

@@ -10,8 +10,8 @@ from functools import partial
 
 from langprog import BestOf, record_trace
 from langprog.evaluation import Row
-from langprog.modules import judged, usage_of
-from langprog.runtime import in_order
+from langprog.modules import judge_answer, usage_of
+from langprog.runtime import gather_in_order
 
 # Gain below which more answers are not worth their price.
 WORTH = 0.01
@@ -72,10 +72,12 @@ async def judged_rows(
             return 0.0, 0.0
         inputs = {name: row.example[name] for name in names}
         with record_trace() as trace:
-            verdict = await judged(module.judge, inputs, row.prediction)
+            verdict = await judge_answer(module.judge, inputs, row.prediction)
         return verdict, usage_of(trace.steps(), 0.0).dollars or 0.0
 
-    flat = await in_order([partial(one, row) for item in items for row in item], concurrency)
+    flat = await gather_in_order(
+        [partial(one, row) for item in items for row in item], concurrency
+    )
     found = iter(flat)
     verdicts = [[next(found)[0] for _ in item] for item in items]
     return verdicts, math.fsum(dollars for _, dollars in flat) / max(1, len(flat))

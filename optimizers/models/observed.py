@@ -11,11 +11,11 @@ import numpy.typing as npt
 from langprog import Example
 from langprog.evaluation import Row
 from langprog.modules import TraceStep
-from optimizers.candidate import Candidate
+from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.runner import Job, is_missing, run_rows
+from optimizers.evaluation.scorer import check_prices
 from optimizers.models.choice import Floats, standard_error
-from optimizers.rows import Job, is_lost, run_rows
 from optimizers.run import Run
-from optimizers.scoring import see_prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ async def step_rows(
     found = await run_rows(jobs, materials.metric, materials.concurrency)
     run.settle()
     for rows in found if priced else ():
-        see_prices(rows)
+        check_prices(rows)
     return found
 
 
@@ -93,7 +93,7 @@ def observed(
         The arrays, and which examples they are of.
     """
     count = len(steps[0])
-    kept = [at for at in range(count) if not any(is_lost(rows[at]) for rows in steps)]
+    kept = [at for at in range(count) if not any(is_missing(rows[at]) for rows in steps)]
     score = np.array([[_value(rows[at]) for at in kept] for rows in steps])
     cost = np.array([[rows[at].usage.dollars or 0.0 for at in kept] for rows in steps])
     certain = np.zeros_like(score)

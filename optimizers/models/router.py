@@ -12,9 +12,11 @@ from langprog.errors import InputError
 from langprog.evaluation import Metric, Row
 from langprog.runtime import run_sync
 from optimizers.base import Optimizer
-from optimizers.candidate import Candidate
-from optimizers.forecast import Facts, Span, Work
-from optimizers.front import Objective
+from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
+from optimizers.evaluation.candidate import Candidate, tunable_modules
+from optimizers.evaluation.pareto import Objective
+from optimizers.evaluation.runner import Job, run_rows
+from optimizers.evaluation.scorer import check_prices
 from optimizers.models.choice import front, not_worse, spread
 from optimizers.models.clusters import (
     PRIOR,
@@ -27,9 +29,7 @@ from optimizers.models.clusters import (
     trades,
 )
 from optimizers.models.observed import Observed, observed, step_rows
-from optimizers.rows import Job, run_rows
 from optimizers.run import Run
-from optimizers.scoring import see_prices
 
 CLUSTERS = (1, 2, 4, 8, 16)
 SHOWN = 6
@@ -68,26 +68,26 @@ class ModelRouter(Optimizer):
         if self.cap is not None and self.cap <= 0:
             raise InputError(f"cap is dollars of a query, above 0, not {self.cap}")
 
-    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+    def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Return every step on every example; routers are then weighed offline."""
         seen = min(facts.validation + facts.train, 0.8 * facts.queries)
         asked = float(facts.alternatives * seen)
         # A route inside a pipeline leaves the modules before it as they were.
         return (
-            Work("prepare", Span(0.6 * asked, asked)),
-            Work("search", candidates=Span(2, SHOWN)),
+            StageForecast("prepare", Range(0.6 * asked, asked)),
+            StageForecast("search", candidates=Range(2, SHOWN)),
         )
 
     def check(self, program: Module) -> None:
         """Refuse a program without a route."""
-        if not program.modules_of(Route):
+        if not tunable_modules(program, Route):
             raise InputError(
                 "the program has no Route: wrap it, lp.Route.over(program, [cheap, dear])"
             )
 
     async def search(self, run: Run) -> Candidate:
         """Fit route after route."""
-        paths = list(run.program.modules_of(Route))
+        paths = list(tunable_modules(run.program, Route))
         if not math.isinf(run.queries_left()):
             run.scorer.narrow(max(1, int(0.4 * run.queries_left() / len(paths))))
         found = run.start
@@ -215,7 +215,7 @@ def with_model(
         raise InputError("with_model needs labelled examples to run the new step on")
     rows = run_sync(run_rows([Job(step, group) for group in chosen], metric, concurrency))
     for group in rows:
-        see_prices(group)
+        check_prices(group)
     scores = [[row.score.value for row in group if row.score is not None] for group in rows]
     everything = [one for group in scores for one in group]
     if not everything:

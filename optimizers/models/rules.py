@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from langprog.errors import InputError
-from langprog.modules import Rule, hashed_words
+from langprog.modules import Rule, hash_words
 
 # Examples below which no regularization is searched for: the folds would be too small.
 FEWEST_FOR_FOLDS = 40
@@ -83,7 +83,7 @@ def _features(
     tokens = np.array([list(one.tokens) for one in answers], dtype=float)
     words = np.zeros((len(answers), buckets))
     for row, one in enumerate(answers):
-        for place, weight in (hashed_words(one.values, buckets) if buckets else {}).items():
+        for place, weight in (hash_words(one.values, buckets) if buckets else {}).items():
             words[row, place] = weight
     spread = tokens.std(axis=0)
     scale = np.concatenate([np.where(spread > 1e-9, spread, 1.0), np.ones(buckets)])

@@ -18,9 +18,9 @@ from langprog.errors import InputError
 from langprog.lm import LanguageModel, ModelRef, model_from, model_name
 from langprog.runtime import current
 from optimizers.base import Optimizer
-from optimizers.binding import Model
-from optimizers.candidate import Candidate
-from optimizers.forecast import Facts, Span, Work
+from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
+from optimizers.evaluation.binding import Model
+from optimizers.evaluation.candidate import Candidate
 from optimizers.models.climb import FIRST_RUNG, Climb, assigned
 from optimizers.models.diagnoser import Diagnoser
 from optimizers.run import Run
@@ -68,7 +68,7 @@ class LLMSelector(Optimizer):
         """Return the models to choose from."""
         return tuple(self.models)
 
-    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+    def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Return the baseline, and every model for every predictor."""
         size = min(facts.validation, self._examples(facts.queries, facts.predictors))
         others = len(self.models)
@@ -79,11 +79,11 @@ class LLMSelector(Optimizer):
         if whole <= self.exhaustive:
             tried, each, rounds, fewest = whole - 1, size, 1, 1.0
         return (
-            Work("prepare", Span(size, size)),
-            Work(
+            StageForecast("prepare", Range(size, size)),
+            StageForecast(
                 "search",
-                Span(fewest * tried * each, tried * each * rounds),
-                candidates=Span(tried, tried * rounds),
+                Range(fewest * tried * each, tried * each * rounds),
+                candidates=Range(tried, tried * rounds),
             ),
         )
 

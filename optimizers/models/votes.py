@@ -10,16 +10,17 @@ from typing import Any
 from langprog import BestOf, Example, Module, Vote
 from langprog.errors import InputError
 from langprog.evaluation import Row
+from langprog.lm import Cost
 from langprog.modules import answer_key
-from langprog.runtime import drawing
+from langprog.runtime import sample_draw
 from optimizers.base import Optimizer
-from optimizers.candidate import Candidate
-from optimizers.forecast import Facts, Span, Work
+from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
+from optimizers.evaluation.candidate import Candidate, tunable_modules
+from optimizers.evaluation.scorer import average_cost
 from optimizers.models.judging import Verdicts, best_judged, judged_rows
 from optimizers.models.observed import step_rows
 from optimizers.models.vote_fit import MOST_SAMPLES, Votes, best_size, fitted
 from optimizers.run import Run
-from optimizers.scoring import QueryCost
 
 SIZES = (1, 3, 5, 9, 15)
 
@@ -66,12 +67,12 @@ class VoteSize(Optimizer):
         if self.cap is not None and self.cap <= 0:
             raise InputError(f"cap is dollars of a query, above 0, not {self.cap}")
 
-    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+    def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Return the samples, and what was chosen on all of validation."""
         samples = min(self.samples, facts.validation * self.draws, 0.5 * facts.queries)
         return (
-            Work("prepare", Span(facts.validation, facts.validation)),
-            Work("search", Span(0.3 * samples, samples), candidates=Span(1, 2)),
+            StageForecast("prepare", Range(facts.validation, facts.validation)),
+            StageForecast("search", Range(0.3 * samples, samples), candidates=Range(1, 2)),
         )
 
     def check(self, program: Module) -> None:
@@ -114,7 +115,7 @@ class VoteSize(Optimizer):
         by_item = [item for item in by_item if item]
         if not by_item:
             return 1
-        cost = QueryCost.of([row for item in by_item for row in item])
+        cost = average_cost([row for item in by_item for row in item])
         seed = run.sampling_seed("votes", path)
         if voting.judged is not None:
             return await self._judge(run, path, voting.judged, by_item, cost, seed)
@@ -135,7 +136,7 @@ class VoteSize(Optimizer):
         self, run: Run, one: Candidate, examples: Sequence[Example], number: int
     ) -> Sequence[Row]:
         # The same draws as the vote's own, so that its requests are in the journal already.
-        with drawing(number, _temperature(run, one)):
+        with sample_draw(number, _temperature(run, one)):
             (rows,) = await step_rows(run, [one], examples, priced=self.cap is not None)
         return rows
 
@@ -145,7 +146,7 @@ class VoteSize(Optimizer):
         path: str,
         module: BestOf,
         items: Sequence[Sequence[Row]],
-        cost: QueryCost,
+        cost: Cost,
         seed: int,
     ) -> int:
         names = module.input_names()
@@ -166,7 +167,7 @@ class VoteSize(Optimizer):
         )
         return size
 
-    def _offered(self, cost: QueryCost, judging: float) -> list[int]:
+    def _offered(self, cost: Cost, judging: float) -> list[int]:
         if self.cap is None:
             return sorted(set(self.sizes))
         each = cost.dollars + judging
@@ -201,7 +202,7 @@ class _Voting:
 
 
 def _voting(program: Module) -> dict[str, _Voting]:
-    votes, judged = program.modules_of(Vote), program.modules_of(BestOf)
+    votes, judged = tunable_modules(program, Vote), tunable_modules(program, BestOf)
     both = {
         **{path: _Voting(each.temperature, each.on) for path, each in votes.items()},
         **{path: _Voting(each.temperature, judged=each) for path, each in judged.items()},

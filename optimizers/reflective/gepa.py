@@ -1,11 +1,11 @@
 """Instructions evolve by reflecting on what went wrong.
 
 Follows: GEPA: Reflective Prompt Evolution Can Outperform Reinforcement Learning (Agrawal et al.,
-2025), whose authors' package does the evolution: choice of parents from the front of examples,
-minibatches, acceptance.
-Differs: what it asks goes through this compile's journal, budget and cache; a new instruction is
-asked for with the proposer's own form and passes the hygiene gate; a row lost on the way counts as
-the candidate's mean and not as 0; what ships still has to pass the certificate.
+2025), through its authors' package: it picks parents from the Pareto front over examples, compares
+on minibatches, and decides what to accept.
+Differs: its calls go through this compile's journal, budget and cache; new instructions are
+requested in the proposer's own form and pass the instruction filter; a row without a score counts
+as the candidate's mean and not as 0; what ships still has to pass the certificate.
 """
 
 from __future__ import annotations
@@ -20,29 +20,28 @@ from langprog.errors import BudgetExceeded, InputError, LangprogError
 from langprog.evaluation import Row
 from langprog.lm import LanguageModel, ModelRef
 from optimizers.base import Optimizer
-from optimizers.bootstrap.demos import Pool, labelled
-from optimizers.candidate import Candidate
-from optimizers.forecast import Facts, Span, Work
-from optimizers.instructions.hygiene import Gate
+from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
+from optimizers.demos.demos import Demonstrations, collect_labeled
+from optimizers.evaluation.candidate import Candidate, tunable_predictors
+from optimizers.evaluation.runner import Job, run_rows
+from optimizers.evaluation.scorer import ScoreRequest
+from optimizers.instructions.asking import Proposer, Proposing, list_proposer_models
+from optimizers.instructions.grounding import ProposerInputs, describe_mistakes
 from optimizers.instructions.proposer import (
-    Material,
-    Proposing,
-    gate_for,
-    improved,
-    mistakes_in,
+    ProposalFilter,
+    make_filter,
+    propose_improvement,
 )
-from optimizers.rows import Job, run_rows
 from optimizers.run import Run
-from optimizers.scoring import Ask
 
 T = TypeVar("T")
-# A part of the data and the place in it, as the package hands examples around.
+# A part of the data and an index into it: the form in which the package passes examples.
 Item = tuple[str, int]
 Texts = dict[str, str]
 
-# How many of the proposals are accepted on their minibatch, and so scored on all of validation.
+# Share of proposals accepted on their minibatch, which are then scored on all of validation.
 ACCEPTED = (0.15, 0.6)
-# A small budget scores on fewer validation examples, so that about so many can be accepted.
+# A small budget scores on fewer validation examples, so that about this many can be accepted.
 SCORED_FULLY = 6
 FEWEST_EXAMPLES = 20
 
@@ -52,11 +51,11 @@ class GEPA(Optimizer):
     """Evolve every predictor's instruction from feedback on its mistakes.
 
     Args:
-        rounds: New instructions tried; a budget may end it earlier.
-        minibatch: Training examples that a new instruction is compared with its parent on.
+        rounds: Number of new instructions to try; a budget may end it earlier.
+        minibatch: Training examples on which a new instruction is compared with its parent.
         merge: Whether to combine instructions of different ancestors.
-        proposing: How a new instruction is asked for.
-        concurrency: Examples in work at the same time.
+        proposing: How a new instruction is requested.
+        concurrency: Number of examples processed at the same time.
     """
 
     rounds: int = 24
@@ -65,31 +64,34 @@ class GEPA(Optimizer):
     proposing: Proposing = Proposing()
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
-        """Return the proposer, where one is named."""
-        return () if self.proposing.model is None else (self.proposing.model,)
+        """Return the proposer."""
+        return list_proposer_models(self.proposing)
 
-    def forecast(self, facts: Facts) -> tuple[Work, ...]:
+    def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Return baseline, minibatches, and the accepted candidates on validation."""
-        size = min(facts.validation, _examples(facts.queries))
+        size = min(facts.validation, _limit_examples(facts.queries))
         batches = 2 * self.rounds * self.minibatch
         low, high = (self.rounds * share * size for share in ACCEPTED)
         return (
-            Work("prepare", Span(size, size)),
-            Work(
+            StageForecast("prepare", Range(size, size)),
+            StageForecast(
                 "search",
-                Span(0.6 * batches + low, batches + high),
-                Span(0.6 * self.rounds, self.rounds),
-                Span(0.6 * self.rounds, self.rounds),
+                Range(0.6 * batches + low, batches + high),
+                Range(0.6 * self.rounds, self.rounds),
+                Range(0.6 * self.rounds, self.rounds),
             ),
         )
 
     async def search(self, run: Run) -> Candidate:
-        """Let the package evolve, on what this compile asks for it."""
-        package = _package()
-        run.scorer.narrow(int(min(run.scorer.size, _examples(run.queries_left()))))
+        """Run the package, with this compile answering its calls."""
+        package = _import_package()
+        run.scorer.narrow(int(min(run.scorer.size, _limit_examples(run.queries_left()))))
         run.stage("prepare", 1, "the program as it is on validation")
         await run.score_fully([run.start])
-        if min(run.scorer.values(run.start).values(), default=0.0) >= 1.0:
+        if (
+            min(run.scorer.values(run.start).values(), default=0.0)
+            >= run.materials.metric.range[1]
+        ):
             run.note("the program as it is has full marks on every validation example")
             return run.start
         run.stage("search", self.rounds, "instructions evolve from mistakes")
@@ -98,11 +100,12 @@ class GEPA(Optimizer):
             await asyncio.to_thread(bridge.evolve, package)
         finally:
             bridge.stop()
+            bridge.say_refusals()
         return run.best
 
 
 class _Bridge:
-    """What the package calls, in its thread; the work is done on the compile's loop."""
+    """What the package calls, in its own thread; the work is done on the compile's loop."""
 
     def __init__(self, run: Run, knobs: GEPA, loop: asyncio.AbstractEventLoop) -> None:
         self._run = run
@@ -111,24 +114,29 @@ class _Bridge:
         self._pending: Future[Any] | None = None
         self._ended: BaseException | None = None
         self._tries = 0
-        self._gates: dict[str, Gate] = {}
+        self._filters: dict[str, ProposalFilter] = {}
+        self._proposer = Proposer(run, knobs.proposing, knobs.rounds)
         self._batch: type[Any] | None = None
-        self._material = Material(Pool(labelled(run.program, run.train), {}), ())
+        self._inputs = ProposerInputs(
+            Demonstrations(collect_labeled(run.program, run.train), {}), ()
+        )
 
     def evolve(self, package: Any) -> None:
-        """Run the package; what ended the compile is raised here, whatever it made of it."""
+        """Run the package, and raise what ends the compile, even if the package swallowed it."""
         run = self._run
         self._batch = package.EvaluationBatch
-        predictors = run.program.predictors()
+        predictors = tunable_predictors(run.program)
         try:
             package.optimize(
-                seed_candidate={p: one.signature.instruction for p, one in predictors.items()},
+                seed_candidate={
+                    path: predictor.signature.instruction for path, predictor in predictors.items()
+                },
                 trainset=[("train", index) for index in range(len(run.train))],
                 valset=[("validation", index) for index in range(run.scorer.size)],
                 adapter=self,
                 reflection_minibatch_size=self._knobs.minibatch,
                 use_merge=self._knobs.merge,
-                stop_callbacks=self._over,
+                stop_callbacks=self._should_stop,
                 logger=self,
                 seed=run.sampling_seed("gepa"),
             )
@@ -138,25 +146,30 @@ class _Bridge:
         if self._ended is not None:
             raise self._ended
 
+    def say_refusals(self) -> None:
+        """Write notes on predictors for which every proposal was refused."""
+        for proposals in self._filters.values():
+            proposals.refusals.say()
+
     def stop(self) -> None:
-        """End the evolution, also where it waits for work."""
+        """End the evolution, even while it waits for a result."""
         self._ended = self._ended or BudgetExceeded("the search was stopped")
         if self._pending is not None:
             self._pending.cancel()
 
     def log(self, message: str) -> None:
-        """Drop what the package says; the journal has the decisions."""
+        """Drop the package's messages; the journal has the decisions."""
 
-    def _over(self, state: Any) -> bool:
+    def _should_stop(self, state: Any) -> bool:
         self._run.step("search", min(self._tries, self._knobs.rounds), self._knobs.rounds)
         next_ = 2 * self._knobs.minibatch + self._run.scorer.size
         enough = self._run.affords(next_, calls=2)
-        # Rounds in which everything was right already propose nothing; they end somewhere, too.
+        # Rounds where everything is right propose nothing, so they need a limit of their own.
         idle = state.i > 4 * self._knobs.rounds
         return self._ended is not None or self._tries >= self._knobs.rounds or idle or not enough
 
-    def _done(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Do ``work`` on the compile's loop and wait for it, with the compile's settings."""
+    def _run_on_loop(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run ``work`` on the compile's loop, with its settings, and wait for the result."""
         if self._ended is not None:
             raise self._ended
         try:
@@ -164,42 +177,44 @@ class _Bridge:
             result: T = self._pending.result()
             return result
         except LangprogError as error:
-            # The package takes exceptions for a bad proposal and goes on; this ends it.
+            # The package takes an exception for a bad proposal and goes on; this ends it.
             self._ended = error
             raise
 
-    # --- what the package asks for --------------------------------------------------------------
+    # --- what the package calls --------------------------------------------------------------
 
     def evaluate(self, batch: list[Item], candidate: Texts, capture_traces: bool = False) -> Any:
         """Return outputs, scores and rows of a candidate on a batch."""
         values = {f"{path}.instruction": text for path, text in candidate.items()}
-        one = self._run.candidate(values, f"generation {self._tries}")
+        tried = self._run.candidate(values, f"generation {self._tries}")
         places = [place for _, place in batch]
         if batch and batch[0][0] == "validation":
-            scores = self._done(lambda: self._on_validation(one, places))
-            return self._result(scores, [None] * len(batch))
-        rows = self._done(lambda: self._on_train(one, places))
+            scores = self._run_on_loop(lambda: self._score_on_validation(tried, places))
+            return self._make_result(scores, [None] * len(batch))
+        rows = self._run_on_loop(lambda: self._run_on_train(tried, places))
         known = [row.score.value for row in rows if row.score is not None]
         mean = sum(known) / len(known) if known else 0.0
         scores = [mean if row.score is None else row.score.value for row in rows]
-        return self._result(scores, list(rows))
+        return self._make_result(scores, list(rows))
 
-    def _result(self, scores: list[float], rows: list[Row | None]) -> Any:
+    def _make_result(self, scores: list[float], rows: list[Row | None]) -> Any:
         assert self._batch is not None
         return self._batch(outputs=list(rows), scores=scores, trajectories=rows)
 
-    async def _on_validation(self, one: Candidate, places: Sequence[int]) -> list[float]:
-        await self._run.score([Ask(one, places)])
-        self._run.offer(one)
-        values = self._run.scorer.values(one)
+    async def _score_on_validation(
+        self, candidate: Candidate, places: Sequence[int]
+    ) -> list[float]:
+        await self._run.score([ScoreRequest(candidate, places)])
+        self._run.offer(candidate)
+        values = self._run.scorer.values(candidate)
         mean = sum(values.values()) / len(values) if values else 0.0
         if len(places) == self._run.scorer.size and values:
-            self._run.log_trial(one)
+            self._run.log_trial(candidate)
         return [values.get(place, mean) for place in places]
 
-    async def _on_train(self, one: Candidate, places: Sequence[int]) -> tuple[Row, ...]:
+    async def _run_on_train(self, candidate: Candidate, places: Sequence[int]) -> tuple[Row, ...]:
         run = self._run
-        job = Job(one.apply(run.materials.base), [run.train[place] for place in places])
+        job = Job(candidate.apply(run.materials.base), [run.train[place] for place in places])
         (rows,) = await run_rows([job], run.materials.metric, run.materials.concurrency)
         run.settle()
         return rows
@@ -210,7 +225,7 @@ class _Bridge:
         """Return the mistakes of each component, as texts."""
         rows = [row for row in eval_batch.trajectories if row is not None]
         return {
-            path: [{"mistake": text} for text in mistakes_in(self._run, path, rows)]
+            path: [{"mistake": text} for text in describe_mistakes(self._run, path, rows)]
             for path in components_to_update
         }
 
@@ -220,35 +235,33 @@ class _Bridge:
         reflective_dataset: Mapping[str, Sequence[Mapping[str, Any]]],
         components_to_update: list[str],
     ) -> Texts:
-        """Return new instructions; the old one where nothing usable came."""
+        """Return new instructions; the old one where no proposal is usable."""
         self._tries += 1
         return {
-            path: self._proposed(path, candidate[path], reflective_dataset[path])
+            path: self._propose(path, candidate[path], reflective_dataset[path])
             for path in components_to_update
         }
 
-    def _proposed(self, path: str, now: str, records: Sequence[Mapping[str, Any]]) -> str:
+    def _propose(self, path: str, now: str, records: Sequence[Mapping[str, Any]]) -> str:
         mistakes = [str(record["mistake"]) for record in records]
         if not mistakes:
             return now
         run, settings, number = self._run, self._knobs.proposing, self._tries
-        answer = self._done(lambda: improved(run, settings, path, now, mistakes, number))
-        gate = self._gates.get(path)
-        if gate is None:
-            gate = self._gates[path] = gate_for(run, settings, path, self._material)
-        refusal = "no readable answer" if answer is None else gate.refusal(answer)
-        if refusal is not None or answer is None:
-            run.log("refused", {"path": path, "reason": refusal, "instruction": answer})
-            return now
-        return answer
+        answer = self._run_on_loop(
+            lambda: propose_improvement(run, self._proposer, settings, path, now, mistakes, number)
+        )
+        proposals = self._filters.get(path)
+        if proposals is None:
+            proposals = self._filters[path] = make_filter(run, settings, path, self._inputs)
+        return proposals.filter(answer) or now
 
 
-def _examples(queries: float) -> float:
-    """Return how many validation examples a budget for ``queries`` lets a candidate meet."""
+def _limit_examples(queries: float) -> float:
+    """Return how many validation examples a candidate can be scored on within ``queries``."""
     return max(FEWEST_EXAMPLES, queries / (SCORED_FULLY + 2))
 
 
-def _package() -> Any:
+def _import_package() -> Any:
     try:
         import gepa  # noqa: PLC0415 - an extra that no other member needs
     except ImportError:

@@ -15,6 +15,9 @@ from typing import Literal
 
 import langprog as lp
 
+Part = Literal["train", "validation", "holdout", "new"]
+PARTS: tuple[Part, ...] = ("train", "validation", "holdout", "new")
+
 
 class Team(lp.Signature):
     """Say which team gets the ticket."""
@@ -44,6 +47,6 @@ def metric(example: lp.Example, prediction: lp.Prediction) -> lp.Score:
     return lp.Score(1 - len(wrong) / 2, "; ".join(wrong) or None)
 
 
-def records(part: Literal["train", "validation", "holdout", "new"]) -> Path:
+def records(part: Part) -> Path:
     """Return the file of a part; ``new`` has tickets without answers."""
     return Path(str(resources.files("programs.tickets").joinpath(f"{part}.jsonl")))

@@ -104,13 +104,13 @@ def test_changed_checks_are_noticed(tmp_path: Path) -> None:
     data["program"]["checked_by"]["source"] = "sha256:" + "0" * 64
     data["digest"] = digest_of({key: value for key, value in data.items() if key != "digest"})
     path.write_text(json.dumps(data))
-    with pytest.raises(ArtifactError, match="source of .*Read is not what it was"):
+    with pytest.raises(ArtifactError, match="source of .*Read has changed"):
         lp.load(path, classes=[Read])
 
 
 def test_code_that_no_class_declares_cannot_be_written(tmp_path: Path) -> None:
     fields = (FieldSpec("note", "input"), FieldSpec("person", "output", Person))
-    with pytest.raises(ArtifactError, match="'person' of Loose is checked by code"):
+    with pytest.raises(ArtifactError, match="'person' of Loose is validated by code"):
         save_program(lp.Predict(SignatureSpec("Loose", "Read.", fields)), tmp_path / "p.json")
 
 

@@ -114,7 +114,9 @@ def test_an_instance_stands_for_a_class_that_needs_arguments(tmp_path: Path) -> 
     path = tmp_path / "p.json"
     program = Searching({"q": "secret passage"})
     save_program(program.with_parameters({"answer.instruction": "Be brief."}), path)
-    with pytest.raises(ArtifactError, match="cannot be made without arguments .*pass an instance"):
+    with pytest.raises(
+        ArtifactError, match="cannot be created without arguments .*pass an instance"
+    ):
         lp.load(path, classes=[Searching])
     loaded: Any = lp.load(path, classes=[program])
     assert loaded.index == program.index
@@ -144,7 +146,7 @@ def test_a_changed_class_is_noticed(tmp_path: Path) -> None:
     data = json.loads(path.read_text())
     data["program"]["source"] = "sha256:" + "0" * 64
     resigned(path, data)
-    with pytest.raises(ArtifactError, match="source of .*Support is not what it was"):
+    with pytest.raises(ArtifactError, match="source of .*Support has changed"):
         lp.load(path, classes=[Support])
 
 
@@ -157,7 +159,7 @@ def resigned(path: Path, data: dict[str, Any]) -> None:
     ("name", "words"),
     [
         ("no_such_module:X", "cannot be imported"),
-        ("json:JSONDecoder", r"is no lp.Module"),
+        ("json:JSONDecoder", r"is not an lp.Module class"),
         ("json:Nothing", "cannot be imported"),
     ],
 )
@@ -177,7 +179,10 @@ def test_only_modules_come_from_an_allowed_import(tmp_path: Path, name: str, wor
     [
         (lambda p: p["parts"].pop(), "has the parts first, rest"),
         (lambda p: p["parts"].append(p["parts"][0]), "the same name"),
-        (lambda p: p["parts"].__setitem__(0, same("nowhere")), "same as 'nowhere', which is none"),
+        (
+            lambda p: p["parts"].__setitem__(0, same("nowhere")),
+            "refers to 'nowhere', which does not exist",
+        ),
         (lambda p: p["parameters"].update(k={"kind": "k", "value": 3}), "has no parameter 'k'"),
     ],
 )
@@ -209,7 +214,7 @@ def test_a_class_whose_making_fails_says_so(tmp_path: Path) -> None:
 
     save_program(Fragile(), tmp_path / "p.json")
     Fragile.broken = True
-    with pytest.raises(ArtifactError, match=r"Fragile cannot be made .*\(index.bin\)"):
+    with pytest.raises(ArtifactError, match=r"Fragile cannot be created .*\(index.bin\)"):
         lp.load(tmp_path / "p.json", classes=[Fragile])
 
 

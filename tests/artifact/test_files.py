@@ -177,12 +177,12 @@ def nested(program: Any, times: int = 2) -> Any:
     ("changes", "words"),
     [
         ({"format": 99}, "upgrade langprog"),
-        ({"format": "one"}, "no format version"),
+        ({"format": "one"}, "not a format version"),
         ({"program": "DELETE"}, "program: Field required"),
-        ({"program": {"module": "Oracle"}}, "'Oracle' is not a kind of module here"),
+        ({"program": {"module": "Oracle"}}, "'Oracle' is not a known kind of module"),
         ({"program": {"module": ["Vote"]}}, "program: a module is an object whose field"),
         ({"program": 7}, "program: a module is an object whose field"),
-        ({"program": {"module": "same", "path": "x"}}, "the same as 'x', which is none"),
+        ({"program": {"module": "same", "path": "x"}}, "refers to 'x', which does not exist"),
         ({"program": nested(7)}, "program.asks.asks.*a module is an object"),
         ({"program": nested({"module": "same", "path": ""}, 600)}, "nested too deeply"),
         ({"surprise": 1}, "surprise: Extra"),
@@ -240,10 +240,10 @@ def test_wrong_files_say_what_is_wrong(
         (b"[1]", "no field 'format'"),
         (b'{"format": 1}', "'digest' is missing"),
         (b'{"format": 1, "program": {"mod', "is cut off"),
-        (b'{"format": 1, "digest": "x", "digest": "y"}', "'digest' comes twice"),
+        (b'{"format": 1, "digest": "x", "digest": "y"}', "'digest' appears twice"),
         (b'{"format": 1, "p": NaN, "digest": "x"}', "NaN is not a number"),
         (b'{"format": 1, "p": "\\ud800", "digest": "x"}', "was changed"),
-        (b'{"format": true, "digest": "x"}', "no format version"),
+        (b'{"format": true, "digest": "x"}', "not a format version"),
         (b'{"format": 1, "p": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "too deeply"),
     ],
 )
@@ -307,7 +307,9 @@ def test_a_file_decides_no_part_of_a_request_that_is_langprogs_own(
     program = json.loads(path.read_text())["program"]
     program["sampling"]["extra"] = {"top_k": 3, name: "other"}
     rewritten(path, program=program)
-    with pytest.raises(ArtifactError, match=f"extra holds '{name}', which langprog sets itself"):
+    with pytest.raises(
+        ArtifactError, match=f"extra contains '{name}', which langprog sets itself"
+    ):
         lp.load(path)
 
 
@@ -326,7 +328,7 @@ def test_what_cannot_be_built_is_refused(tmp_path: Path) -> None:
     program = json.loads(path.read_text())["program"]
     program["steps"][0]["name"] = "self"
     rewritten(path, program=program)
-    with pytest.raises(ArtifactError, match="cannot be made from what the artifact says of it"):
+    with pytest.raises(ArtifactError, match="cannot be built from its data in the artifact"):
         lp.load(path)
 
 

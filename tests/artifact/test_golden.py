@@ -11,7 +11,7 @@ import pytest
 from pydantic import AfterValidator
 
 import langprog as lp
-from langprog.artifact import read_artifact, sample_of, save_program
+from langprog.artifact import read_artifact, sample_values, save_program
 from langprog.artifact.format import FORMAT
 from langprog.lm import Sampling
 from langprog.modules import Parameter, Rule, Tier
@@ -100,7 +100,7 @@ def everything() -> lp.Module:
         tiered=lp.Cascade(
             [lp.Predict("paint -> price: int"), lp.Predict("paint -> price: int")],
             tiers=[Tier(1, 0.75), Tier(0, None)],
-            signal=lp.Learned(rules, 64),
+            signal=lp.signals.Learned(rules, 64),
             check=lp.Predict("paint, price -> fair: bool"),
         ),
         simple=lp.Cascade.over(lp.Predict("price: int -> offer"), ["house/a", "house/b"]),
@@ -145,7 +145,7 @@ def prompts(program: lp.Module) -> str:
     lines = []
     for path, predictor in program.predictors().items():
         fields = predictor.signature.inputs
-        inputs = {name: field.validate(sample_of(field)[0]) for name, field in fields.items()}
+        inputs = {name: field.validate(sample_values(field)[0]) for name, field in fields.items()}
         for message in predictor.render(inputs):
             lines += [f"=== {path}: {message.role}", message.content]
     return "\n".join(lines) + "\n"

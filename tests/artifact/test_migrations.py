@@ -50,7 +50,7 @@ def test_the_digest_is_that_of_the_file_as_it_was_written(tmp_path: Path) -> Non
     assert kept.digest == older()["digest"]
     data = {**older(), "langprog": "0.2"}
     (tmp_path / "p.json").write_text(json.dumps(data))
-    with pytest.raises(ArtifactError, match="its digest does not fit"):
+    with pytest.raises(ArtifactError, match="its digest does not match"):
         read_artifact(tmp_path / "p.json")
 
 

@@ -97,7 +97,7 @@ def test_none_of_two_models_is_asked_for_the_other_one(tmp_path: Path) -> None:
         with (
             lp.using(lm=model),
             pytest.raises(
-                ArtifactError, match="different models named 'house/llama'.*what to ask"
+                ArtifactError, match="different models named 'house/llama'.*pass a model"
             ),
         ):
             lp.load(path, models=models)
@@ -119,7 +119,7 @@ def test_models_that_cannot_be_told_apart_are_not_saved(tmp_path: Path) -> None:
     elsewhere = remote(url="https://elsewhere.example/v1")
     named = lp.Predict("c -> d", model="house/llama")
     with pytest.raises(
-        ArtifactError, match=r"two\.model names 'house/llama', and the program hol"
+        ArtifactError, match=r"two\.model names 'house/llama', and the program has"
     ):
         saved(lp.Pipeline(one=pair(remote(), elsewhere), two=named), tmp_path)
     third = lp.Predict("c -> d", model="house/llama#2")
@@ -134,7 +134,7 @@ def test_a_key_is_a_name_or_a_name_with_a_number(key: str, tmp_path: Path) -> No
         data["models"][key] = data["models"]["house/llama"]
 
     path = rewritten(saved(lp.Predict("a -> b", model=remote()), tmp_path), change)
-    with pytest.raises(ArtifactError, match="the line of the model"):
+    with pytest.raises(ArtifactError, match="the entry for the model"):
         lp.load(path)
 
 
@@ -317,7 +317,7 @@ def test_a_line_of_another_model_is_refused(tmp_path: Path) -> None:
         data["models"]["house/llama"]["name"] = "house/other"
 
     path = rewritten(saved(lp.Predict("a -> b", model=remote()), tmp_path), change)
-    with pytest.raises(ArtifactError, match="the line of the model 'house/llama' names"):
+    with pytest.raises(ArtifactError, match="the entry for the model 'house/llama' names"):
         lp.load(path)
 
 
@@ -342,7 +342,7 @@ def test_an_artifact_tells_no_gateway_where_to_send_a_prompt(
     with pytest.raises(ArtifactError, match="does not decide where prompts go"):
         lp.load(rewritten(path, change))
     program = lp.Predict("a -> b", model="openai/m", sampling=lp.Sampling(extra=extra))
-    with pytest.raises(ArtifactError, match="extra of predict holds"):
+    with pytest.raises(ArtifactError, match="extra of predict contains"):
         saved(program, tmp_path)
 
 

@@ -192,7 +192,7 @@ def test_types_come_from_an_allowed_module(tmp_path: Path) -> None:
 
 def test_types_of_a_step_beside_code_of_the_users_must_be_had(tmp_path: Path) -> None:
     path = saved(hidden(), tmp_path)
-    with pytest.raises(ArtifactError, match="'hue' of Pick is of your own type Hue"):
+    with pytest.raises(ArtifactError, match="'hue' of Pick has your own type Hue"):
         lp.load(path, classes=[Passing])
 
 
@@ -246,7 +246,7 @@ def test_a_signature_of_other_types_is_refused(tmp_path: Path) -> None:
         value: Size = lp.Output()
 
     path = saved(lp.Predict(spec_of(Color)), tmp_path)
-    with pytest.raises(ArtifactError, match="Ask.value is of another type than in the artifact"):
+    with pytest.raises(ArtifactError, match="Ask.value has another type than in the artifact"):
         lp.load(path, classes=[Ask])
 
 
@@ -285,7 +285,7 @@ def twins() -> Iterator[type]:
 def test_types_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
     first, second = twins()
     path = saved(lp.Predict(spec_of(first)), tmp_path)
-    with pytest.raises(ArtifactError, match="both fit the field 'value' of Ask"):
+    with pytest.raises(ArtifactError, match="both match the field 'value' of Ask"):
         lp.load(path, classes=[first, second])
     program = lp.Pipeline(
         one=lp.Predict(spec_of(first, "One")),

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 import langprog as lp
 from langprog.artifact.proof import difference_of
-from langprog.artifact.samples import sample_of
+from langprog.artifact.samples import sample_values
 from langprog.signature import Bounded, FieldSpec, Plain
 
 
@@ -42,18 +42,18 @@ class Person(BaseModel):
     ],
 )
 def test_values_are_made_from_types(annotation: Any, constraints: dict[str, Any]) -> None:
-    samples = sample_of(FieldSpec("x", "input", annotation, "", constraints))
+    samples = sample_values(FieldSpec("x", "input", annotation, "", constraints))
     assert samples
     assert (None in samples) == (annotation == Person | None)
 
 
 def test_a_pattern_has_no_made_up_value() -> None:
-    assert sample_of(FieldSpec("x", "input", str, "", {"pattern": "^[0-9]{4}-Q[1-4]$"})) == ()
+    assert sample_values(FieldSpec("x", "input", str, "", {"pattern": "^[0-9]{4}-Q[1-4]$"})) == ()
 
 
 @pytest.mark.parametrize("annotation", [str, list[int]])
 def test_a_value_of_no_size_that_fits_a_memory_is_not_made(annotation: Any) -> None:
-    assert sample_of(FieldSpec("x", "input", annotation, "", {"min_length": 10**12})) == ()
+    assert sample_values(FieldSpec("x", "input", annotation, "", {"min_length": 10**12})) == ()
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_limits_beyond_all_numbers_make_no_value_and_no_error(kind: str, limits:
     shape = Bounded(Plain({"int": int, "float": float}[kind]), limits)
     field = FieldSpec("x", "input", int if kind == "int" else float)
     vars(field)["shape"] = shape
-    assert isinstance(sample_of(field), tuple)
+    assert isinstance(sample_values(field), tuple)
 
 
 @pytest.mark.parametrize(

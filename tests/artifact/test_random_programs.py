@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import create_model
 
 import langprog as lp
-from langprog.artifact import canonical, read_artifact, save_program
+from langprog.artifact import read_artifact, save_program
+from langprog.artifact.digest import canonical_json
 from langprog.artifact.proof import difference_of
 from langprog.modules import Rule
 from langprog.signature import FieldSpec, SignatureSpec
@@ -103,7 +104,9 @@ def several(draw: st.DrawFn, asked: lp.Module) -> lp.Module:
         return lp.Cascade([asked, asked], thresholds=[draw(SHARES)], signal=signal, check=judge)
     if kind == "learned":
         rule = Rule(draw(st.floats(-9, 9)), (), ((3, draw(SHARES)),))
-        return lp.Cascade([asked], signal=lp.Learned((rule,), 16), tiers=[[0, draw(SHARES)]])
+        return lp.Cascade(
+            [asked], signal=lp.signals.Learned((rule,), 16), tiers=[[0, draw(SHARES)]]
+        )
     center = ((draw(st.integers(0, 15)), 1.0),)
     router = lp.Router((center,), 16, ((draw(SHARES), draw(SHARES)),), (1.0, 2.0), draw(SHARES))
     return lp.Route([asked, lp.Vote(asked, k=3)], router=router)
@@ -122,4 +125,4 @@ def test_any_program_comes_back(
     assert without_lineage(folder / "a.json") == without_lineage(folder / "b.json")
     assert read_artifact(folder / "b.json").data.lineage[0].how == "saved"
     data = json.loads((folder / "a.json").read_text())
-    assert canonical(data) == canonical(json.loads(json.dumps(data, indent=7)))
+    assert canonical_json(data) == canonical_json(json.loads(json.dumps(data, indent=7)))

@@ -59,7 +59,7 @@ def written(folder: Path, content: bytes | str) -> Path:
         (START + b"[" + b"0," * (MOST_VALUES + 1) + b"0]}", "more than 500,000 values"),
         (START + b'"",' * (3 * MOST_VALUES), "more than 500,000 values"),
         (b'{"format": 1, "' + b"\x1b[31m\\n\\u202e" + b'": 0, "digest": "x"}', ""),
-        (b'{"format": 1, "a": 0, "a": 0}', "'a' comes twice"),
+        (b'{"format": 1, "a": 0, "a": 0}', "'a' appears twice"),
     ],
 )
 def test_bytes_that_are_no_artifact(tmp_path: Path, content: bytes, words: str) -> None:
@@ -176,8 +176,8 @@ VERSIONS = {"dependency_versions": {"python": "3.12", "dspy": "3.4.0"}}
         ({"metadata": VERSIONS}, "is a DSPy state"),
         (DSPY, "is a DSPy state"),
         ({"step.predict": DSPY}, "is a DSPy state"),
-        ({"messages": []}, "of OpenAI's interface"),
-        ({"id": "x", "object": "chat.completion", "choices": []}, "of OpenAI's interface"),
+        ({"messages": []}, "of OpenAI's API"),
+        ({"id": "x", "object": "chat.completion", "choices": []}, "of OpenAI's API"),
         ({"candidates": [], "val_aggregate_scores": []}, "GEPA"),
         ({"system_prompt": "Be good."}, "GEPA"),
         ([{"a": "x"}, {"a": "y"}], "GEPA"),

@@ -27,7 +27,7 @@ def test_what_looks_like_a_secret_is_never_written(
     tmp_path: Path, options: dict[str, Any], evidence: Any, place: str
 ) -> None:
     program = lp.Predict("a -> b", **options)
-    with pytest.raises(ArtifactError, match=f"^{place} looks like it holds a key") as caught:
+    with pytest.raises(ArtifactError, match=f"^{place} looks like a key") as caught:
         save_program(program, tmp_path / "p.json", evidence=evidence)
     for secret in (KEY, "pass1", "12345678", "hunter2"):
         assert secret not in str(caught.value)

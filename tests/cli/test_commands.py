@@ -101,8 +101,9 @@ def test_an_estimate_says_what_a_compile_takes(
     assert run([*asked.split(), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert run([*COMPILE.split(), "--json"]) == 0
-    spent = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    taken = [one["calls"] + one["reused"] for one in spent if one["event"] == "spent"][-1]
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    last = [event for event in events if event["event"] == "spend"][-1]
+    taken = last["paid"]["calls"] + last["reused"]
     low, high = found["calls"]
     assert low / 1.5 <= taken <= high * 1.5
     assert found["refusal"] is None and found["probe"]["score"]["n"] == 12
@@ -169,13 +170,13 @@ def test_the_same_command_again_pays_nothing_and_gives_the_same_artifact(
         (COMPILE.replace("mine.py:program", "none.py:program"), "no file none.py"),
         (COMPILE.replace("mine.py:program", "mine.py:missing"), "no 'missing'"),
         (COMPILE.replace("mine.py:program", "mine.py:number"), "is a int"),
-        (COMPILE.replace("mine.py:program", "raises.py:program"), "does not import at line 2"),
+        (COMPILE.replace("mine.py:program", "raises.py:program"), "cannot be imported at line 2"),
         (COMPILE.replace("mine.py:program", "leaves.py:program"), "SystemExit: 0"),
         (COMPILE.replace("mine.py:program", "random.py:program"), "rename the file"),
         (COMPILE.replace("mine.py:program", "mine"), "package.module:name"),
         (COMPILE.replace("mine.py:program", "no.such.module:x"), "no module no.such.module"),
         (COMPILE.replace("mine.py:metric", "mine.py:wrong"), "metric(example, prediction)"),
-        (COMPILE.replace("mine.py:metric", "mine.py:broken"), "example 1"),
+        (COMPILE.replace("mine.py:metric", "mine.py:broken"), "trainset["),
         (COMPILE.replace("mine.py:metric", "nothing"), "METRIC 'nothing'"),
         (COMPILE.replace("openai/scripted", "gpt"), "no provider"),
         (COMPILE.replace("openai/scripted", "pocket/gigantic"), "pocket/gigantic"),

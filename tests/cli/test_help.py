@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import langprog
 from langprog.cli.commands import COMMANDS
 from langprog.cli.main import run
 
@@ -26,6 +27,11 @@ def test_the_list_names_every_command(capsys: pytest.CaptureFixture[str]) -> Non
     shown = capsys.readouterr().out
     for path in COMMANDS:
         assert path.split()[-1] in shown
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"langprog {langprog.__version__}\n"
 
 
 def test_help_imports_no_command() -> None:

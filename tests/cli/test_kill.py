@@ -132,7 +132,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, endpoint: Endpoint) -> None:
     _, errors = endpoint.victim.communicate(timeout=120)
     assert endpoint.victim.returncode == 130
     *_, last = errors.decode().strip().splitlines()
-    assert last == "langprog: interrupted; the same command goes on where this one stopped"
+    assert last == "langprog: interrupted; run the same command again to continue"
     assert "Traceback" not in errors.decode()
     shutil.rmtree(tmp_path / "cache")
     endpoint.victim = None

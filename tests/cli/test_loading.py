@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 import langprog as lp
-from langprog.cli.loading import examples_in, metric_named, named, program_named, writable
+from langprog.cli.loading import (
+    check_writable,
+    load_metric,
+    load_object,
+    load_program,
+    read_examples,
+)
 from langprog.errors import ExampleError, InputError
 
 PROGRAM = """
@@ -56,34 +62,34 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.mark.parametrize("name", ["Triage", "Support", "Holder.program"])
 def test_signatures_classes_and_instances_are_programs(place: Path, name: str) -> None:
-    assert list(program_named(f"mine.py:{name}").input_names()) == ["ticket"]
+    assert list(load_program(f"mine.py:{name}").input_names()) == ["ticket"]
 
 
 def test_a_module_is_found_in_the_working_directory(place: Path) -> None:
-    assert isinstance(program_named("mine:Triage"), lp.Predict)
+    assert isinstance(load_program("mine:Triage"), lp.Predict)
 
 
 def test_a_file_that_is_named_twice_runs_once(place: Path) -> None:
     (place / "mine.py").write_text(PROGRAM + "\nwith open('runs', 'a') as file: file.write('x')\n")
-    program, metric = named("mine.py:Support", "PROGRAM"), metric_named("mine.py:metric")
+    program, metric = load_object("mine.py:Support", "PROGRAM"), load_metric("mine.py:metric")
     assert program.__module__ == metric.__module__
-    assert named("./mine.py:metric", "METRIC") is metric
+    assert load_object("./mine.py:metric", "METRIC") is metric
     assert (place / "runs").read_text() == "x"
 
 
 def test_two_files_of_one_name_cannot_both_be_that_module(place: Path) -> None:
     (place / "other").mkdir()
     (place / "other" / "mine.py").write_text(PROGRAM)
-    named("mine.py:metric", "METRIC")
+    load_object("mine.py:metric", "METRIC")
     with pytest.raises(InputError, match="would hide the Python module 'mine'"):
-        named("other/mine.py:Triage", "PROGRAM")
+        load_object("other/mine.py:Triage", "PROGRAM")
 
 
 def test_a_file_that_failed_leaves_no_half_module(place: Path) -> None:
     (place / "mine.py").write_text("known = 1\nunknown\n")
     for _ in range(2):
-        with pytest.raises(InputError, match="does not import at line 2: NameError"):
-            named("mine.py:known", "PROGRAM")
+        with pytest.raises(InputError, match="cannot be imported at line 2: NameError"):
+            load_object("mine.py:known", "PROGRAM")
 
 
 @pytest.mark.parametrize(
@@ -97,34 +103,34 @@ def test_a_file_that_failed_leaves_no_half_module(place: Path) -> None:
 def test_what_a_file_raises_is_said(place: Path, text: str, words: str) -> None:
     (place / "mine.py").write_text(text)
     with pytest.raises(InputError, match=words):
-        program_named("mine.py:program")
+        load_program("mine.py:program")
 
 
 def test_a_class_that_needs_arguments_is_refused(place: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot be made: .*depth"):
-        program_named("mine.py:Needy")
+    with pytest.raises(InputError, match=r"cannot be created: .*depth"):
+        load_program("mine.py:Needy")
 
 
 def test_ready_metrics_go_by_name() -> None:
     example = lp.Example(ticket="a", team="b")
     prediction = lp.Prediction(team="b")
-    assert metric_named("exact:team")(example, prediction)
+    assert load_metric("exact:team")(example, prediction)
 
 
 def test_a_target_is_checked_before_any_work(tmp_path: Path) -> None:
-    assert writable(str(tmp_path / "new.json"), "--out") == tmp_path / "new.json"
+    assert check_writable(str(tmp_path / "new.json"), "--out") == tmp_path / "new.json"
     with pytest.raises(InputError, match="--out: .* is a folder"):
-        writable(str(tmp_path), "--out")
+        check_writable(str(tmp_path), "--out")
 
 
 def test_a_table_comes_in_the_programs_types(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("ticket,urgent\nthe wifi is slow,true\n")
     program = lp.Predict("ticket -> urgent: bool")
-    found = examples_in(str(tmp_path / "rows.csv"), "--train", program)
+    found = read_examples(str(tmp_path / "rows.csv"), "--train", program)
     assert found == [lp.Example(ticket="the wifi is slow", urgent=True)]
     (tmp_path / "rows.csv").write_text("ticket,urgent\nthe wifi is slow,perhaps\n")
     with pytest.raises(ExampleError, match=r"--train: .*rows.csv:2: 'urgent'"):
-        examples_in(str(tmp_path / "rows.csv"), "--train", program)
+        read_examples(str(tmp_path / "rows.csv"), "--train", program)
 
 
 def test_a_module_that_declares_nothing_takes_rows_as_they_are(tmp_path: Path) -> None:
@@ -133,4 +139,4 @@ def test_a_module_that_declares_nothing_takes_rows_as_they_are(tmp_path: Path) -
             return lp.Prediction(inputs)
 
     (tmp_path / "rows.csv").write_text("ticket\n7\n")
-    assert examples_in(str(tmp_path / "rows.csv"), "--data", Echo()) == [lp.Example(ticket="7")]
+    assert read_examples(str(tmp_path / "rows.csv"), "--data", Echo()) == [lp.Example(ticket="7")]

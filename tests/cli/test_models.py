@@ -117,9 +117,9 @@ def test_lm_is_for_the_judge_where_every_module_names_its_model(
     arguments = ["eval", "fixed.json", "--data", "data.jsonl", "--lm", "house/llama"]
     place_of = ["--model", "house/llama=house/llama", "--base-url", server[1]]
     assert run([*arguments, "--metric", "exact:answer", *place_of]) == 2
-    assert "--lm house/llama would not be asked" in capsys.readouterr().err
+    assert "--lm house/llama would not be used" in capsys.readouterr().err
     assert run([*arguments, "--metric", "questions.py:judge", *place_of]) == 0
-    assert "--lm house/llama is for the metric alone" in capsys.readouterr().err
+    assert "--lm house/llama applies to the metric only" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,20 @@ import pytest
 
 import langprog as lp
 from langprog.artifact import digest_of, save_program
-from langprog.cli.console import Live, shower
+from langprog.cli.console import Live, open_progress_view
 from langprog.cli.main import run
 from langprog.cli.terminal import Terminal, json_visible, visible, write_json
 from langprog.errors import BadRequestError
+from optimizers import (
+    Estimated,
+    Event,
+    Message,
+    StageAdvanced,
+    StageStarted,
+    Tried,
+    event_to_json,
+)
+from optimizers.evaluation.scorer import Estimate
 
 # As Unicode says it: controls, what turns the direction of writing around, ends of lines.
 TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -268,12 +278,12 @@ def test_a_bug_is_shown_harmlessly(
     assert said.splitlines()[-1].startswith("langprog: unexpected RuntimeError: before")
 
 
-EVENTS: list[dict[str, Any]] = [
-    {"event": "stage", "stage": f"search {HOSTILE}", "total": 4, "text": HOSTILE},
-    {"event": "foreseen", "calls": (1, 2), "lines": [HOSTILE]},
-    {"event": "best", "mean": 0.5, "low": 0.1, "high": 0.9, "n": 7, "label": HOSTILE},
-    {"event": "note", "warning": True, "text": HOSTILE},
-    {"event": "step", "stage": "search", "done": 2, "total": 4},
+EVENTS: list[Event] = [
+    StageStarted("search", 4, HOSTILE),
+    Estimated((1, 2), None, (1, 2), 0.1, (HOSTILE,)),
+    Tried(HOSTILE, Estimate(0.5, 0.1, 0.9, 7), best=True),
+    Message(HOSTILE, True),
+    StageAdvanced("search", 2, 4),
 ]
 
 
@@ -281,15 +291,15 @@ EVENTS: list[dict[str, Any]] = [
 def test_progress_shows_texts_of_others_harmlessly(
     as_json: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show = shower(lambda event: event, as_json=as_json)  # type: ignore[no-any-return]  # plain data
+    view = open_progress_view(as_json=as_json)
     for event in EVENTS:
-        show.on(event)
-    show.close()
+        view.on(event)
+    view.close()
     written = capsys.readouterr()
     assert not steering_in(written.out + written.err)
     if as_json:
         read = [json.loads(line) for line in written.out.splitlines()]
-        assert read == json.loads(json.dumps(EVENTS))
+        assert read == json.loads(json.dumps([event_to_json(event) for event in EVENTS]))
     else:
         assert "warning: before" in written.err
 
@@ -299,11 +309,11 @@ def test_a_bar_on_a_terminal_moves_by_its_own_orders_alone(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
     monkeypatch.setenv("COLUMNS", "2000")
-    show = Live(lambda event: event)  # type: ignore[no-any-return]  # plain data
+    view = Live()
     for event in EVENTS:
-        show.on(event)
+        view.on(event)
     sys.stderr.write(f"a library: {HOSTILE}\n")
-    show.close()
+    view.close()
     written = capsys.readouterr().err
     assert "\x1b[" in written and "\\x1b[31mred\\x1b]0;mine\\x07[red]:smile:" in written
     # Left of a terminal's orders that are rich's own, nothing steers.

@@ -207,7 +207,7 @@ def test_wrong_metrics_and_data_are_refused_before_any_call() -> None:
     lm = lp.ScriptedLM(teacher)
     with pytest.raises(MetricError, match=r"metric\(example, prediction\)"):
         lp.evaluate(program(), DATA, lambda example: True, lm=lm)  # type: ignore[arg-type, misc]  # the mistake under test
-    with pytest.raises(InputError, match="example 1 has no field 'ticket'"):
+    with pytest.raises(InputError, match=r"example 1 \(text='x'\) has no field 'ticket'"):
         lp.evaluate(program(), [lp.Example(text="x")], right, lm=lm)
     with pytest.raises(InputError, match="no examples"):
         lp.evaluate(program(), [], right, lm=lm)

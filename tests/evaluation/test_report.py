@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 import langprog as lp
 from langprog.errors import InputError
-from langprog.evaluation import Failure, Row
+from langprog.evaluation import Failure, Row, mcnemar_p
 from langprog.modules import RunUsage
 
 
@@ -81,10 +81,44 @@ def test_comparisons_are_paired() -> None:
     found = lp.compare(before, after)
     assert found.difference == pytest.approx(1.75 / 4)
     assert (found.wins, found.losses, found.ties, found.n, found.missing) == (2, 1, 1, 4, 2)
-    assert found.p_greater == pytest.approx(2 / 8)
+    assert 0.05 < found.p_greater < found.p_value <= 1.0  # three pairs that differ prove nothing
     assert found.interval[0] < 1.75 / 4 < found.interval[1]
     assert "(2 without a score left out)" in str(found)
     assert json.loads(json.dumps(found.to_json()))["n"] == 4
+
+
+def test_right_or_wrong_scores_get_mcnemars_test() -> None:
+    found = lp.compare(report(*[0] * 6, 1, 1), report(*[1] * 6, 0, 1))
+    assert found.p_greater == pytest.approx(mcnemar_p(6, 1))
+    assert found.p_value == pytest.approx(mcnemar_p(6, 1, two_sided=True))
+
+
+@pytest.mark.parametrize("gains", range(4, 12))
+def test_the_interval_leaves_out_zero_where_the_test_finds_a_difference(gains: int) -> None:
+    before = report(*[0] * gains, *[1] * (12 - gains))
+    for found in (lp.compare(before, report(*[1] * 12)), lp.compare(report(*[1] * 12), before)):
+        low, high = found.interval
+        assert (found.p_value <= 0.05) == (low > 0 or high < 0)
+        assert low <= found.difference <= high
+
+
+def test_copies_of_an_example_are_one_observation() -> None:
+    before = lp.Report(tuple(row(place % 4, 0.0) for place in range(40)))
+    after = lp.Report(tuple(row(place % 4, 1.0) for place in range(40)))
+    found = lp.compare(before, after)
+    assert (found.n, found.wins) == (4, 4)
+    assert found.p_greater == pytest.approx(1 / 16)
+    apart = lp.compare(before, after, clusters=range(40))
+    assert apart.n == 40
+
+
+def test_scores_outside_the_range_are_refused_until_it_is_said() -> None:
+    before, after = report(1, 2, 3), report(5, 4, 3)
+    with pytest.raises(InputError, match="outside the range 0 to 1"):
+        lp.compare(before, after)
+    found = lp.compare(before, after, score_range=(1, 5))
+    assert found.difference == pytest.approx(2.0)
+    assert -4.0 <= found.interval[0] <= found.interval[1] <= 4.0
 
 
 def test_what_rounding_makes_is_no_win() -> None:

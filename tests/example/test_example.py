@@ -225,7 +225,7 @@ def test_rows_are_read_one_by_one(tmp_path: Path) -> None:
             r"a\.jsonl:2: must be a JSON object with fields, not \[1\]",
         ),
         ("a.jsonl", "{}", r"a\.jsonl:1: must be a JSON object with fields"),
-        ("a.jsonl", '{"a": 1, "a": 2}', r"a\.jsonl:1: the field 'a' comes twice"),
+        ("a.jsonl", '{"a": 1, "a": 2}', r"a\.jsonl:1: the field 'a' appears twice"),
         ("a.jsonl", '{"a": NaN}', r"a\.jsonl:1: NaN is not a number"),
         ("a.jsonl", '{"a": -1e999}', r"a\.jsonl:1: -1e999 is larger than any number"),
         ("a.jsonl", '{"a": "\\ud83d"}', r"a\.jsonl:1: .*half of a character"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+from importlib import resources
 
 import pytest
 
@@ -15,6 +16,7 @@ ROOMS = [
     "lm",
     "modules",
     "pocket",
+    "retrieval",
     "runtime",
     "signature",
 ]
@@ -22,29 +24,31 @@ ROOMS = [
 
 def test_public_names_are_pinned_sorted_and_there() -> None:
     assert langprog.__all__ == [
-        "Agreement",
         "Audio",
+        "BM25Retriever",
         "BestOf",
         "Budget",
         "Cascade",
         "ChainOfThought",
-        "Checked",
         "Comparison",
         "Completion",
+        "Corpus",
+        "EmbeddingRetriever",
         "Example",
         "File",
+        "FunctionRetriever",
         "History",
+        "HybridRetriever",
         "Image",
         "Input",
         "LM",
         "LangprogError",
-        "Learned",
-        "LogProbability",
         "Message",
         "ModelRef",
         "Module",
         "Output",
         "Parameter",
+        "Passage",
         "Pipeline",
         "Predict",
         "Prediction",
@@ -52,6 +56,8 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "Refine",
         "Report",
         "Request",
+        "Retrieve",
+        "Retriever",
         "Route",
         "Router",
         "Sampling",
@@ -64,16 +70,30 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "describe",
         "evaluate",
         "load",
+        "load_corpus",
         "load_examples",
+        "metric",
         "parallel",
         "record_trace",
         "save",
+        "signals",
         "using",
     ]
     for name in langprog.__all__:
         assert getattr(langprog, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Teleprompter'"):
         _ = langprog.Teleprompter
+
+
+def test_signals_have_a_namespace_of_their_own() -> None:
+    assert langprog.signals.Agreement is langprog.modules.Agreement
+    for name in ("Agreement", "Checked", "Learned"):
+        assert not hasattr(langprog, name)
+
+
+def test_every_package_is_typed() -> None:
+    for package in ("langprog", "optimizers", "programs"):
+        assert resources.files(package).joinpath("py.typed").is_file(), package
 
 
 @pytest.mark.parametrize("room", ROOMS)

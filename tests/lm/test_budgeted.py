@@ -78,7 +78,7 @@ def test_a_budget_around_calls_stops_a_users_own_model_too() -> None:
 
 def test_a_model_of_ones_own_without_a_price_is_never_free() -> None:
     budget = lp.Budget(dollars=1)
-    with pytest.raises(ModelError, match=r"house/model is not known.*langprog\.lm\.Priced"):
+    with pytest.raises(ModelError, match=r"house/model has no known price.*langprog\.lm\.Priced"):
         lp.evaluate(triage(House()), ROWS, right, budget=budget)
     priced = Priced(House(), lp.Price(input=2.0, output=8.0))
     with pytest.warns(LangprogWarning, match="max_tokens=4096"):
@@ -136,5 +136,5 @@ def test_what_is_no_completion_is_said_in_words() -> None:
         async def complete(self, request: lp.Request) -> lp.Completion:
             return "harbor"  # type: ignore[return-value] # the mistake that is tested
 
-    with pytest.raises(ModelError, match=r"house/model: complete\(\) gave a str"):
+    with pytest.raises(ModelError, match=r"house/model: complete\(\) returned a str"):
         asyncio.run(triage(Wordy()).acall(ticket="my bill is wrong"))

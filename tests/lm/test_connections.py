@@ -44,7 +44,7 @@ def test_a_bound_that_bites_is_said_once(monkeypatch: pytest.MonkeyPatch) -> Non
         for _ in range(3):
             under_way.enter_context(bound)
     assert [str(warning.message) for warning in said] == [
-        "a/b: more than 3 requests are under way, and this process may open 4 files: the others "
+        "a/b: more than 3 requests are in flight, and this process may open 4 files: the others "
         "wait for a connection (raise the limit with ulimit -n, or lower width= or concurrency=)"
     ]
     assert said[0].category is LangprogWarning

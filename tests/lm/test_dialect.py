@@ -36,7 +36,7 @@ from langprog.lm import (
     dialect_of,
 )
 from langprog.lm.openai_errors import error_of
-from langprog.lm.refusals import NAMED, QUIET, Setting, holds
+from langprog.lm.refusals import NAMED, QUIET, Setting, uses_setting
 from tests.lm.endpoint import at_once
 
 MESSAGES = (Message("system", "Be brief."), Message("user", "hello"))
@@ -84,7 +84,7 @@ class Endpoint:
 
     def check(self, request: Request, *, streamed: bool = False) -> None:
         for name in self.refused:
-            if holds(request, name) and (streamed or name != "stream_options"):
+            if uses_setting(request, name) and (streamed or name != "stream_options"):
                 self.refusals += 1
                 raise error_of(400, {}, json.dumps(self.words(name)), self.name)
         self.answered.append(request)
@@ -150,9 +150,9 @@ def test_a_setting_that_is_refused_is_left_out_and_remembered(
     assert first.texts == second.texts == ("fine",) * 3
     assert model.refused == {setting}
     sent = inner.answered[-1]
-    assert not holds(sent, setting)
+    assert not uses_setting(sent, setting)
     others = [name for name in SETTINGS if name != setting and name != "n"]
-    assert all(holds(sent, name) for name in others if name != "max_tokens")
+    assert all(uses_setting(sent, name) for name in others if name != "max_tokens")
     assert sent.sampling.max_tokens == 64
     assert said(caught) == ([setting] if setting in LOUD else [])
     before = inner.refusals
@@ -203,7 +203,7 @@ def test_where_nothing_is_refused_nobody_waits_for_anybody() -> None:
 def test_nobody_waits_for_ever_for_one_that_is_cancelled_while_it_finds_out() -> None:
     class Stalling(Endpoint):
         async def complete(self, request: Request) -> Completion:
-            if not holds(request, "seed") and not self.stalled.is_set():
+            if not uses_setting(request, "seed") and not self.stalled.is_set():
                 self.stalled.set()
                 await asyncio.Event().wait()
             return await super().complete(request)
@@ -244,10 +244,10 @@ def test_a_setting_of_the_librarys_own_is_left_out_without_a_word_until_a_user_s
 def test_who_asked_to_be_told_is_told_and_nobody_is_warned() -> None:
     model = Negotiated(Endpoint(["temperature", "logprobs"]))
     told: list[frozenset[str]] = []
-    model.tell(told.append)
+    model.subscribe(told.append)
     ask(model, EVERYTHING)
     assert told[-1] == {"temperature", "logprobs"}
-    model.tell_no_more(told.append)
+    model.unsubscribe(told.append)
     model.refuse({"seed"})
     assert told[-1] == {"temperature", "logprobs"}
 
@@ -330,7 +330,7 @@ def test_a_failure_on_the_way_teaches_nothing_and_is_tried_again() -> None:
 def test_what_is_refused_beside_something_else_is_taken_without_it() -> None:
     class Either(Endpoint):
         def check(self, request: Request, *, streamed: bool = False) -> None:
-            if request.tools and holds(request, "response_format"):
+            if request.tools and uses_setting(request, "response_format"):
                 self.refusals += 1
                 message = "response_format cannot be combined with tool calling"
                 raise error_of(400, {}, json.dumps({"error": {"message": message}}), self.name)
@@ -341,7 +341,7 @@ def test_what_is_refused_beside_something_else_is_taken_without_it() -> None:
     tools = replace(EVERYTHING, tools=(Tool("look"),))
     ask(model, tools, tools, EVERYTHING)
     assert inner.refusals == 1
-    assert [holds(request, "response_format") for request in inner.answered] == [
+    assert [uses_setting(request, "response_format") for request in inner.answered] == [
         False,
         False,
         True,

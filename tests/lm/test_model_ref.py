@@ -75,9 +75,9 @@ def test_a_model_of_ones_own_is_told_what_it_lacks(name: str) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (5, "is a int: give a name"),
-        ({"name": "a/b"}, "is a dict: give a name"),
-        (lp.ScriptedLM, "is the class ScriptedLM: hand over an instance"),
+        (5, "is a int: pass a name"),
+        ({"name": "a/b"}, "is a dict: pass a name"),
+        (lp.ScriptedLM, "is the class ScriptedLM: pass an instance"),
         ("", "a text such as"),
         ("  ", "a text such as"),
     ],

@@ -593,12 +593,12 @@ def test_a_stream_that_nobody_reads_to_its_end_gives_its_connection_back() -> No
 @pytest.mark.parametrize(
     ("answer", "advice"),
     [
-        (refuses(401, message="no such key"), "check the key, and the account"),
-        (refuses(404, message="no such page"), r"asked at http://127\.0\.0\.1:\d+/v1: check"),
+        (refuses(401, message="no such key"), "check the key and its account"),
+        (refuses(404, message="no such page"), r"sent to http://127\.0\.0\.1:\d+/v1: check"),
         (says({"error": {"message": "too busy"}}), "an error inside a reply with HTTP 200: too b"),
         (
             sends(b"<html>welcome</html>", "text/html"),
-            "is not a completion but a page; the",
+            "is a web page, not a completion; the",
         ),
     ],
 )

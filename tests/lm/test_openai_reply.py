@@ -355,10 +355,10 @@ def test_a_stream_of_two_completions_keeps_them_apart() -> None:
     assert [(delta.text, delta.index) for delta in deltas if isinstance(delta, TextDelta)] == [
         ("a", 0), ("x", 1), ("b", 0), ("y", 1),
     ]  # fmt: skip
-    assert not assembly.ended
+    assert not assembly.has_ended
     assembly.add(json.dumps(piece("stop", 0)))
     assembly.add(json.dumps(piece("length", 1)))
-    assert assembly.ended
+    assert assembly.has_ended
     completion = assembly.completion(0.0)
     assert completion.texts == ("ab", "xy")
     assert completion.finish_reasons == ("stop", "length")
@@ -375,7 +375,7 @@ def test_a_reason_that_is_none_yet_does_not_end_a_stream() -> None:
     assembly = Assembly(asking(), "test/model")
     for nothing in (None, "", "null"):
         assembly.add(json.dumps(piece(nothing, content="x")))
-        assert not assembly.ended
+        assert not assembly.has_ended
 
 
 def test_a_thought_comes_as_a_thought() -> None:

@@ -51,7 +51,7 @@ def test_tokens_put_into_the_cache_cost_what_the_list_says() -> None:
     usage = Usage(1_000_000, 0, 400_000, 0, 500_000)
     assert Price(2.0, 8.0, 0.0, 4.0).of(usage) == pytest.approx(0.2 + 2.0)
     assert Price(2.0, 8.0, 0.0).of(usage) == pytest.approx(1.2)
-    assert Price(2.0, 8.0, 0.0, 4.0).most(1_000_000, 0) == 4.0
+    assert Price(2.0, 8.0, 0.0, 4.0).upper_bound(1_000_000, 0) == 4.0
     over = Usage(10, 0, 10, 0, 1_000_000)
     assert Price(2.0, 8.0, 0.0, 4.0).of(over) == 0.0
 
@@ -69,16 +69,16 @@ def test_a_long_prompt_is_charged_by_its_tier_in_whole() -> None:
 
 def test_the_bound_is_of_the_dearest_tier_that_the_prompt_can_reach() -> None:
     price = Price(1.0, 4.0, 5.0, tiers=((1_000, Price(2.0, 3.0)),))
-    assert price.most(1_000, 1_000_000) == pytest.approx(0.005 + 4.0)
-    assert price.most(2_000_000, 1_000_000) == pytest.approx(10.0 + 4.0)
+    assert price.upper_bound(1_000, 1_000_000) == pytest.approx(0.005 + 4.0)
+    assert price.upper_bound(2_000_000, 1_000_000) == pytest.approx(10.0 + 4.0)
     dearer = Price(1.0, 4.0, tiers=((1_000, Price(2.0, 9.0)),))
-    assert dearer.most(1_001, 1_000_000) == pytest.approx(0.002002 + 9.0)
+    assert dearer.upper_bound(1_001, 1_000_000) == pytest.approx(0.002002 + 9.0)
 
 
 def test_a_request_has_a_price_of_its_own() -> None:
     price = Price(1.0, 1.0, request=0.25)
     assert price.of(Usage(1_000_000, 0)) == 1.25
-    assert price.most(0, 0) == 0.25
+    assert price.upper_bound(0, 0) == 0.25
 
 
 def test_sounds_are_charged_where_they_cost_more() -> None:
@@ -87,8 +87,8 @@ def test_sounds_are_charged_where_they_cost_more() -> None:
     for request, dollars in ((sound, 9.0), (asking(), 2.0)):
         lm = ScriptedLM(lambda request: Completion(("x",), "m", Usage(1_000_000, 1_000_000)))
         assert asyncio.run(Priced(lm, price).complete(request)).dollars == dollars
-    assert price.most(1_000_000, 0, audio=True) == 8.0
-    assert price.most(1_000_000, 0) == 1.0
+    assert price.upper_bound(1_000_000, 0, audio=True) == 8.0
+    assert price.upper_bound(1_000_000, 0) == 1.0
 
 
 NIGHT = datetime(2030, 5, 1, 3, 0, tzinfo=UTC)
@@ -118,8 +118,8 @@ def test_the_bound_is_of_the_dearest_time_that_may_come() -> None:
         Period(Price(3.0, 3.0), since=today + 30 * day),
         Period(Price(2.0, 2.0), hours=(time(4), time(6))),
     )
-    assert ChangingPrice(1.0, 1.0, periods=over).most(1_000_000, 0) == 1.0
-    assert ChangingPrice(1.0, 1.0, periods=over + to_come).most(1_000_000, 0) == 3.0
+    assert ChangingPrice(1.0, 1.0, periods=over).upper_bound(1_000_000, 0) == 1.0
+    assert ChangingPrice(1.0, 1.0, periods=over + to_come).upper_bound(1_000_000, 0) == 3.0
 
 
 def test_a_budget_reserves_the_bound_and_settles_for_what_it_was() -> None:
@@ -130,7 +130,7 @@ def test_a_budget_reserves_the_bound_and_settles_for_what_it_was() -> None:
     for content, most in (("x" * 50, 20.0), ("x" * 200, 100.0)):
         request = Request((Message("user", content),), Sampling(max_tokens=20), ledgers=(ledger,))
         if most > 60.0:
-            with pytest.raises(Exception, match="could take 100 dollars"):
+            with pytest.raises(Exception, match="could cost up to 100 dollars"):
                 asyncio.run(model.complete(request))
         else:
             asyncio.run(model.complete(request))
@@ -257,7 +257,7 @@ def test_every_listed_price_comes_out_as_the_package_calculates_it() -> None:
                 else price.of(usage)
             )
             assert dollars == pytest.approx(expected, rel=1e-9, abs=1e-15), (provider.id, model.id)
-            assert price.most(prompt, 70) >= expected - 1e-15, (provider.id, model.id)
+            assert price.upper_bound(prompt, 70) >= expected - 1e-15, (provider.id, model.id)
         seen += 1
     assert seen > 1_000
 

@@ -325,11 +325,11 @@ OTHER = Completed(Completion(("one three", ""), "m", Usage(1, 1), ("stop", "stop
     ],
 )
 def test_what_was_sent_is_never_contradicted(deltas: tuple[Delta, ...]) -> None:
-    with pytest.raises(ServerError, match="differs from what was sent"):
+    with pytest.raises(ServerError, match="differs from what was already sent"):
         through(Streaming(*deltas), lambda client: streamed(client, asking(n=2)))
 
     def work(client: openai.OpenAI) -> None:
-        with pytest.raises(openai.APIError, match="differs from what was sent"):
+        with pytest.raises(openai.APIError, match="differs from what was already sent"):
             list(asks(client, stream=True, n=2))
 
     with_client(Streaming(*deltas), work)
@@ -539,7 +539,7 @@ def test_other_forms_of_the_same() -> None:
 def test_a_sound_at_an_address_is_refused_before_it_is_sent() -> None:
     request = Request((Message("user", (Audio(url="https://sounds.example/a.wav"),)),))
     lm = ScriptedLM(["fine"])
-    with pytest.raises(InputError, match="sound as bytes"):
+    with pytest.raises(InputError, match="audio as bytes"):
         through(lm, lambda client: client.complete(request))
     assert lm.calls == 0
 

@@ -340,7 +340,7 @@ def plain_file(folder: Path) -> None:
 
 STRANGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "a link": (linked, "it is a link to"),
-    "a linked file": (linked_file, "cache.db in it is no plain file"),
+    "a linked file": (linked_file, "cache.db in it is not a regular file"),
     "a file beside it": (joined("notes.txt"), "it holds 'notes.txt'"),
     "a folder beside it": (joined("work/notes.txt"), "it holds 'work'"),
     "a hidden file": (joined(".git/config"), "it holds '.git'"),

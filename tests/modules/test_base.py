@@ -128,7 +128,7 @@ def test_a_module_that_returns_no_outputs_says_so() -> None:
 
 
 def test_a_module_without_a_signature_says_so_where_one_is_needed() -> None:
-    with pytest.raises(SignatureError, match="AsyncSupport does not say what goes in and out"):
+    with pytest.raises(SignatureError, match="AsyncSupport does not declare its inputs"):
         lp.Pipeline(only=AsyncSupport())
 
 

@@ -8,7 +8,7 @@ import pytest
 import langprog as lp
 from langprog.errors import ConnectError, InputError
 from langprog.lm import Completion
-from langprog.modules import Rule, Signal, hashed_words, signal_from
+from langprog.modules import Rule, Signal, hash_words, signal_from
 
 ASK = lp.Predict("question -> answer")
 CHEAP, DEAR = "scripted/cheap", "scripted/dear"
@@ -49,14 +49,16 @@ def test_without_thresholds_the_last_step_answers() -> None:
 
 
 def test_the_quantile_says_which_token_counts() -> None:
-    signal = lp.LogProbability(0.5)
+    signal = lp.signals.LogProbability(0.5)
     cascade = lp.Cascade.over(ASK, [CHEAP, DEAR], thresholds=[0.5], signal=signal)
     models = [model(CHEAP, "a", -0.1, -0.2, -3.0), model(DEAR, "b")]
     assert asked(cascade, models) == ("a", [1, 0])
 
 
 def test_samples_that_agree_are_sure() -> None:
-    cascade = lp.Cascade.over(ASK, [CHEAP, DEAR], thresholds=[0.9], signal=lp.Agreement(k=4))
+    cascade = lp.Cascade.over(
+        ASK, [CHEAP, DEAR], thresholds=[0.9], signal=lp.signals.Agreement(k=4)
+    )
     assert asked(cascade, [model(CHEAP, "a"), model(DEAR, "b")]) == ("a", [4, 0])
     unsure = lp.ScriptedLM(lambda r: f"[[answer]]\n{r.sampling.seed}", name=CHEAP)
     assert asked(cascade, [unsure, model(DEAR, "b")]) == ("b", [4, 1])
@@ -74,11 +76,13 @@ def test_the_own_check_decides() -> None:
 
 def test_a_learned_rule_decides_from_tokens_and_words() -> None:
     rules = (Rule(0.0, (10.0, 0, 0, 0, 0, 0, 0), ()), Rule())
-    cascade = lp.Cascade.over(ASK, [CHEAP, DEAR], thresholds=[0.2], signal=lp.Learned(rules))
+    cascade = lp.Cascade.over(
+        ASK, [CHEAP, DEAR], thresholds=[0.2], signal=lp.signals.Learned(rules)
+    )
     assert asked(cascade, [model(CHEAP, "a", -0.1), model(DEAR, "b")])[0] == "a"
     assert asked(cascade, [model(CHEAP, "a", -1.0), model(DEAR, "b")])[0] == "b"
-    place = next(iter(hashed_words({"answer": "a"}, 64)))
-    words = lp.Learned((Rule(-3.0, (), ((place, 20.0),)), Rule()), buckets=64)
+    place = next(iter(hash_words({"answer": "a"}, 64)))
+    words = lp.signals.Learned((Rule(-3.0, (), ((place, 20.0),)), Rule()), buckets=64)
     cascade = lp.Cascade.over(ASK, [CHEAP, DEAR], thresholds=[0.5], signal=words)
     assert asked(cascade, [model(CHEAP, "a"), model(DEAR, "b")])[0] == "a"
     assert asked(cascade, [model(CHEAP, "zzz"), model(DEAR, "b")])[0] == "b"
@@ -111,7 +115,7 @@ def test_the_trace_says_why_it_went_on() -> None:
 
 def test_a_model_without_log_probabilities_is_named() -> None:
     cascade = lp.Cascade.over(ASK, [CHEAP, DEAR], thresholds=[0.5])
-    with pytest.raises(InputError, match=f"{CHEAP} gives no log-probabilities"):
+    with pytest.raises(InputError, match=f"{CHEAP} returns no log-probabilities"):
         asked(cascade, [model(CHEAP, "a"), model(DEAR, "b")])
 
 
@@ -122,7 +126,7 @@ def test_tiers_and_signal_are_parameters() -> None:
         {"program.tiers": [[0, 0.25], [1, None]], "program.signal": {"signal": "check"}}
     )
     assert [tier.to_json() for tier in new.tiers] == [[0, 0.25], [1, None]]
-    assert new.signal == lp.Checked()
+    assert new.signal == lp.signals.Checked()
     assert cascade.parameters()["program.tiers"].value == [[1, None]]
 
 
@@ -131,12 +135,12 @@ def test_tiers_and_signal_are_parameters() -> None:
     [
         ({"thresholds": [0.5, 0.5]}, "takes 1 thresholds"),
         ({"tiers": [[2, None]]}, "steps from 0 to 1"),
-        ({"tiers": [[0, 0.5], [0, None]]}, "each once"),
+        ({"tiers": [[0, 0.5], [0, None]]}, "each at most once"),
         ({"tiers": [[0, None], [1, None]]}, "needs a threshold"),
-        ({"tiers": [[0, math.nan], [1, None]]}, "a threshold is a number"),
-        ({"signal": "hunch"}, "a signal is one of"),
+        ({"tiers": [[0, math.nan], [1, None]]}, "a threshold must be a number"),
+        ({"signal": "hunch"}, "a signal must be one of"),
         ({"signal": {"signal": "logprob", "quantile": 2}}, "from 0 to 1"),
-        ({"signal": {"signal": "logprob", "places": 2}}, "does not fit"),
+        ({"signal": {"signal": "logprob", "places": 2}}, "is invalid"),
     ],
 )
 def test_what_does_not_fit_is_said(options: Mapping[str, object], told: str) -> None:
@@ -145,15 +149,15 @@ def test_what_does_not_fit_is_said(options: Mapping[str, object], told: str) -> 
 
 
 def test_a_program_whose_models_are_fixed_has_no_cascade_over_models() -> None:
-    with pytest.raises(InputError, match="leaves its model open"):
+    with pytest.raises(InputError, match="already names a model"):
         lp.Cascade.over(lp.Predict("a -> b", model=CHEAP), [DEAR])
 
 
 MEMBERS: list[Signal] = [
-    lp.LogProbability(0.1),
-    lp.Agreement(5, 0.4),
-    lp.Checked(),
-    lp.Learned((Rule(0.5, (0.1,) * 7, ((3, -0.25), (9, 1.5))), Rule()), 128),
+    lp.signals.LogProbability(0.1),
+    lp.signals.Agreement(5, 0.4),
+    lp.signals.Checked(),
+    lp.signals.Learned((Rule(0.5, (0.1,) * 7, ((3, -0.25), (9, 1.5))), Rule()), 128),
 ]
 
 

@@ -151,11 +151,11 @@ def test_what_has_no_order_or_no_name_is_refused(make: Callable[[], Any], words:
 def test_what_holds_itself_is_refused() -> None:
     held: list[Any] = [ask()]
     held.append(held)
-    with pytest.raises(InputError, match="holds itself"):
+    with pytest.raises(InputError, match="contains itself"):
         Holding(held).predictors()
     parent, child = Holding(None), Holding(None)
     parent.held, child.held = child, [parent]
-    with pytest.raises(InputError, match="the program holds itself"):
+    with pytest.raises(InputError, match="the program contains itself"):
         parent.predictors()
 
 
@@ -184,9 +184,9 @@ class Uncopied(list[Any]):
 
 
 def test_a_container_that_cannot_be_copied_is_refused_if_it_has_modules() -> None:
-    with pytest.raises(InputError, match="held holds modules in a Uncopied.*there is only one"):
+    with pytest.raises(InputError, match="held contains modules in a Uncopied.*there is only one"):
         Holding(Uncopied([ask()])).with_parameters({})
-    with pytest.raises(InputError, match="held holds modules in a Tools.*tools are fixed"):
+    with pytest.raises(InputError, match="held contains modules in a Tools.*tools are fixed"):
         Holding(Tools({"a": ask()})).with_parameters({})
     data = Uncopied([1])
     assert Holding(data).with_parameters({}).held is data

@@ -75,11 +75,11 @@ def test_the_trace_has_the_order_of_the_graph_not_of_the_answers() -> None:
 
 
 def test_wiring_mistakes_are_named() -> None:
-    with pytest.raises(SignatureError, match="both give 'b'"):
+    with pytest.raises(SignatureError, match="both provide 'b'"):
         lp.Pipeline(one=lp.Predict("a -> b"), two=lp.Predict("x -> b"))
-    with pytest.raises(SignatureError, match="in a circle"):
+    with pytest.raises(SignatureError, match="in a cycle"):
         lp.Pipeline(one=lp.Predict("a -> b"), two=lp.Predict("b -> a"))
-    with pytest.raises(SignatureError, match="gives 'n'"):
+    with pytest.raises(SignatureError, match="provides 'n'"):
         lp.Pipeline(one=lp.Predict("a -> n: list[str]"), two=lp.Predict("n: int -> c"))
     with pytest.raises(SignatureError, match="at least one step"):
         lp.Pipeline()

@@ -35,9 +35,9 @@ def ask(*replies: Completion) -> tuple[lp.Prediction | LangprogError, lp.Scripte
     [
         (completion(reason="length"), TruncatedError, "after 32 tokens: raise max_tokens"),
         (completion(reason="MAX_TOKENS"), TruncatedError, "raise max_tokens"),
-        (completion("", "length", reasoning=("hm",)), TruncatedError, "spent on thinking"),
+        (completion("", "length", reasoning=("hm",)), TruncatedError, "spent on reasoning"),
         (completion(reason="SAFETY"), ContentFilterError, "refused"),
-        (completion(reason="aborted"), ServerError, "broke the reply off"),
+        (completion(reason="aborted"), ServerError, "broke off the reply"),
     ],
 )
 def test_a_reply_that_is_not_whole_is_an_error_of_its_kind_and_not_repaired(

@@ -136,17 +136,17 @@ def test_it_is_set_searched_and_kept_like_every_module(tmp_path: Path) -> None:
     save_program(program, tmp_path / "p.json")
     loaded = lp.load(tmp_path / "p.json")
     assert loaded.parameters() == program.parameters()
-    with pytest.raises(InputError, match="rounds of a Refine is a number"):
+    with pytest.raises(InputError, match="rounds of a Refine must be a number"):
         program.with_parameters({"program.rounds": -1})
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: lp.Refine(ASK, lp.Predict("answer -> advice")), "has to be a bool or a number"),
+        (lambda: lp.Refine(ASK, lp.Predict("answer -> advice")), "must be a bool or a number"),
         (lambda: lp.Refine(ASK, WORDS, rounds=True), "rounds of a Refine"),
         (lambda: lp.Refine(ASK, WORDS, threshold=float("nan")), "threshold of a Refine"),
-        (lambda: lp.Refine("no", WORDS), "what a Refine asks is a str"),  # type: ignore[arg-type]  # that is the test
+        (lambda: lp.Refine("no", WORDS), "the module of a Refine is a str"),  # type: ignore[arg-type]  # that is the test
         (lambda: lp.Refine(ASK, WORDS, reviser=ASK), "the reviser of a Refine takes feedback"),
         (lambda: lp.Refine(lp.Predict("feedback -> answer"), WORDS), "rename it, or give"),
     ],

@@ -92,7 +92,7 @@ def test_a_kind_that_nobody_brings_is_named(install: Install, tmp_path: Path) ->
     save_program(cls(lp.Predict("a -> b")), tmp_path / "p.json")
     sys.path[:] = [entry for entry in sys.path if "plugtwice" not in entry]
     with pytest.raises(
-        ArtifactError, match="'Twice' is not a kind of module here.*install the package"
+        ArtifactError, match="'Twice' is not a known kind of module.*install the package"
     ) as error:
         lp.load(tmp_path / "p.json")
     assert "\n" not in str(error.value)

@@ -4,14 +4,14 @@ import pytest
 
 import langprog as lp
 from langprog.errors import ConnectError, InputError
-from langprog.modules import hashed_words
+from langprog.modules import hash_words
 
 ASK = lp.Predict("question -> answer")
 MODELS = ["scripted/a", "scripted/b", "scripted/c"]
 
 
 def center(text: str) -> tuple[tuple[int, float], ...]:
-    return tuple(hashed_words({"question": text}, 256).items())
+    return tuple(hash_words({"question": text}, 256).items())
 
 
 def router(trade: float = 0.0) -> lp.Router:
@@ -68,7 +68,7 @@ def test_the_router_is_a_parameter_and_plain_data() -> None:
     assert route.parameters()["program.router"].value is None
     fitted = route.with_parameters({"program.router": router().to_json()})
     assert fitted.router == router()
-    with pytest.raises(InputError, match="no Router"):
+    with pytest.raises(InputError, match="not a Router"):
         route.with_parameters({"program.router": {"centers": 3}})
     with pytest.raises(InputError, match="knows 2 steps"):
         lp.Route.over(ASK, MODELS, router=router())
@@ -84,7 +84,7 @@ def test_the_trace_says_which_step_was_picked() -> None:
 
 
 def test_words_are_scaled_and_fields_kept_apart() -> None:
-    words = hashed_words({"a": "one two", "b": "one"}, 4096)
+    words = hash_words({"a": "one two", "b": "one"}, 4096)
     assert sum(weight**2 for weight in words.values()) == pytest.approx(1.0)
-    assert hashed_words({"a": "one"}, 4096).keys() != hashed_words({"b": "one"}, 4096).keys()
-    assert hashed_words({"a": "..."}, 4096) == {}
+    assert hash_words({"a": "one"}, 4096).keys() != hash_words({"b": "one"}, 4096).keys()
+    assert hash_words({"a": "..."}, 4096) == {}

@@ -18,7 +18,7 @@ from langprog.modules import record_trace
 from langprog.runtime import run_sync
 
 Ask = Callable[[int], int]
-TOLD = "a thread or task that `forward` started"
+TOLD = "a thread or task started by `forward`"
 
 
 def doubling() -> lp.ScriptedLM:
@@ -232,6 +232,6 @@ def test_a_forked_process_is_told_that_nothing_of_it_would_be_known(
                 return {"total": (await self.predictor.acall(number=number)).double}
 
     lm = doubling()
-    with lp.using(lm=lm), pytest.raises(LangprogError, match="a process that `forward` forked"):
+    with lp.using(lm=lm), pytest.raises(LangprogError, match="a process forked by `forward`"):
         InAFork()(number=1)
     assert lm.calls == 0

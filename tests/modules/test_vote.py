@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import langprog as lp
 from langprog.errors import AuthError, ConnectError, InputError, ParseError
-from langprog.modules.vote import answer_key, needed
+from langprog.modules.vote import answer_key, samples_needed
 
 ASK = "question -> answer"
 
@@ -164,7 +164,7 @@ def test_k_is_a_parameter() -> None:
 def test_stopping_early_changes_no_winner(answers: list[str], k: int) -> None:
     votes: Counter[str] = Counter()
     drawn = 0
-    while (wave := needed(votes, k - drawn)) and drawn < k:
+    while (wave := samples_needed(votes, k - drawn)) and drawn < k:
         votes.update(answers[drawn : drawn + wave])
         drawn += wave
     everything = Counter(answers[:k])

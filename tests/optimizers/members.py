@@ -11,6 +11,7 @@ from optimizers import (
     MIPRO,
     BootstrapFewShot,
     BootstrapRandomSearch,
+    Chain,
     Compiler,
     FrugalCascade,
     LabeledFewShot,
@@ -18,7 +19,6 @@ from optimizers import (
     ModelRouter,
     Optimizer,
     Searching,
-    Sequence,
 )
 from tests.optimizers.simulated import answers
 
@@ -30,7 +30,7 @@ def _mipro(*, concurrency: int = 64) -> Optimizer:
 
 
 def _sequence(*, concurrency: int = 64) -> Optimizer:
-    return Sequence(
+    return Chain(
         BootstrapFewShot(bootstrapped=3, labeled=2),
         MIPRO(instructions=3, searching=Searching(trials=4, finalists=1)),
         concurrency=concurrency,
@@ -94,6 +94,6 @@ def fitting(optimizer: Optimizer, program: lp.Module) -> lp.Module:
         steps = [lp.Cascade.over(one, [better]).steps[0], one]
         if isinstance(optimizer, ModelRouter):
             return lp.Route(steps)
-        return lp.Cascade(steps, signal=lp.Agreement(k=2))
+        return lp.Cascade(steps, signal=lp.signals.Agreement(k=2))
 
     return program.with_children({name: around(one) for name, one in program.children().items()})

@@ -11,9 +11,9 @@ import langprog as lp
 from langprog.adapters import ChatAdapter
 from langprog.artifact import read_artifact
 from langprog.lm import Capabilities, Declared, LanguageModel
-from langprog.runtime import deciding_schemas
-from optimizers.binding import bind_program
-from optimizers.fingerprint import program_digest
+from langprog.runtime import assume_schemas
+from optimizers.evaluation.binding import bind_program
+from optimizers.identity import program_digest
 
 
 class Mine(ChatAdapter):
@@ -41,7 +41,7 @@ def test_what_auto_stood_for_is_pinned(lm: LanguageModel, form: str, adapter: st
         assert adapters_of(bind_program(program)) == [form, "chat", "xml"]
     with (
         lp.using(lm=lm, models=[PLAIN]),
-        deciding_schemas({(PLAIN.name, PLAIN.endpoint): True}),
+        assume_schemas({(PLAIN.name, PLAIN.endpoint): True}),
     ):
         assert adapters_of(bind_program(program)) == ["json", "json", "xml"]
 
@@ -51,7 +51,7 @@ def test_what_was_proven_of_a_model_stands_in_the_artifact(
     proven: bool | None, tmp_path: Path
 ) -> None:
     known = {} if proven is None else {(PLAIN.name, PLAIN.endpoint): proven}
-    with lp.using(lm=PLAIN), deciding_schemas(known):
+    with lp.using(lm=PLAIN), assume_schemas(known):
         program = bind_program(lp.Predict("a -> b"))
     for _ in range(2):
         lp.save(program, tmp_path / "p.json")

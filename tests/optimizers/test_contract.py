@@ -13,16 +13,16 @@ import pytest
 
 import langprog as lp
 from langprog.artifact import models_in, read_artifact
-from langprog.errors import ExampleError, FrozenError, InputError, MetricError
+from langprog.errors import FrozenError, InputError, MetricError
 from langprog.lm import Request
 from optimizers import (
-    BestSoFar,
     Event,
     Finished,
-    Noted,
+    Message,
     Optimizer,
-    Spent,
+    SpendUpdated,
     StageStarted,
+    Tried,
     event_to_json,
 )
 from optimizers.journal import FILE
@@ -198,10 +198,10 @@ def test_the_forecast_holds_what_the_compile_takes(member: str) -> None:
         found = optimizer.estimate(program, tickets(240), metric=all_right)
     assert found.probe is not None and found.probe.asked.calls <= 48
     result = compiled(MEMBERS[member](), trainset=tickets(240))
-    taken = result.report.asked.calls
+    taken = result.report.requested.calls
     assert found.calls.low / 1.5 <= taken <= found.calls.high * 1.5
     assert found.calls.middle / 1.5 <= taken <= found.calls.middle * 1.5
-    low, high = result.report.foreseen["calls"]
+    low, high = result.report.estimate["calls"]
     assert low / 1.5 <= taken <= high * 1.5
 
 
@@ -220,7 +220,7 @@ def test_too_little_data_is_said_before_anything_is_spent(member: str) -> None:
 
     class Watch(Recorder):
         def on(self, event: Event, /) -> None:
-            if isinstance(event, Noted) and "could not be told from luck" in event.text:
+            if isinstance(event, Message) and "could not be told from luck" in event.text:
                 seen.append(len(model.requests))
             progress.on(event)
 
@@ -237,10 +237,10 @@ def test_progress_is_reported(member: str) -> None:
     stages = [event.stage for event in progress.of(StageStarted)]
     assert stages[0] == "prepare" and stages[-1] == "certify"
     assert len(progress.of(Finished)) == 1 and isinstance(progress.events[-1], Finished)
-    spent = [event.calls for event in progress.of(Spent)]
+    spent = [event.paid.calls for event in progress.of(SpendUpdated)]
     assert spent and spent == sorted(spent)
     if member in ("random_search", "mipro"):
-        means = [event.mean for event in progress.of(BestSoFar)]
+        means = [event.score.mean for event in progress.of(Tried) if event.best]
         assert means == sorted(means)
     assert all(json.dumps(event_to_json(event)) for event in progress.events)
 
@@ -306,7 +306,7 @@ def test_the_search_never_looks_at_the_holdout(member: str) -> None:
 def test_bad_input_is_refused_before_anything_is_asked(member: str) -> None:
     model = lp.ScriptedLM(answers())
     optimizer = MEMBERS[member]()
-    with pytest.raises(ExampleError, match=r"trainset\[1\] lacks ticket"):
+    with pytest.raises(InputError, match=r"trainset\[1\] has no field 'ticket'"):
         compiled(optimizer, model=model, trainset=[*tickets(1), lp.Example(team="billing")])
     with pytest.raises(MetricError):
         compiled(optimizer, model=model, metric=lambda only: 1.0)

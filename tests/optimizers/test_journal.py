@@ -3,14 +3,18 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from langprog import Completion
 from langprog.errors import InputError
 from langprog.lm import Usage
 from optimizers.journal import FILE, Journal
+from optimizers.journal.file import decode_line, encode_line
 
 COMPILE = {"program": "abc", "seed": "0"}
 
@@ -49,23 +53,90 @@ def test_a_torn_last_line_is_dropped_and_the_file_goes_on(tmp_path: Path) -> Non
     assert all(json.loads(line) for line in lines)
 
 
-def test_a_damaged_line_in_the_middle_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_every_line_is_json_with_a_checksum(tmp_path: Path) -> None:
     journal = Journal(tmp_path, COMPILE)
-    journal.put("k1", completion("one"))
+    journal.put("k1", completion('\u2028 ünï \\ "quoted" ,"crc":"00000000"}'))
+    journal.close()
+    lines = (tmp_path / FILE).read_bytes().splitlines(keepends=True)
+    assert all(json.loads(line)["crc"] for line in lines)
+    assert all(decode_line(line) is not None for line in lines)
+    again = Journal(tmp_path, COMPILE)
+    assert again.get("k1") is not None and again.damaged == 0
+    again.close()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_changed_byte_is_seen(data: st.DataObject) -> None:
+    line = encode_line({"kind": "call", "key": "k", "completion": {"texts": ["one"]}})
+    place = data.draw(st.integers(0, len(line) - 2))
+    byte = data.draw(st.integers(0, 255).filter(lambda value: value != line[place]))
+    assert decode_line(line[:place] + bytes([byte]) + line[place + 1 :]) is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda line: b"nonsense\n",
+        lambda line: b"\n",
+        lambda line: b"\0" * len(line) + b"\n",
+        lambda line: line.replace(b"two", b"TWO"),
+        lambda line: line[:40] + b"\n",
+        lambda line: encode_line({"kind": "call", "key": "k2"}),
+        lambda line: encode_line({"kind": "call", "key": [], "completion": 3, "paid": 1, "at": 0}),
+        lambda line: b"[" * 100_000 + b"]" * 100_000 + b"\n",
+    ],
+)
+def test_a_damaged_line_costs_what_it_held_and_no_more(
+    tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    journal = Journal(tmp_path, COMPILE)
+    for key, text in (("k1", "one"), ("k2", "two"), ("k3", "three")):
+        journal.put(key, completion(text))
     journal.close()
     path = tmp_path / FILE
     lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join([lines[0], b"nonsense\n", *lines[1:]]))
-    with pytest.raises(InputError, match="line 2 is damaged"):
-        Journal(tmp_path, COMPILE)
+    place = next(number for number, line in enumerate(lines) if b"two" in line)
+    lines[place] = damage(lines[place])
+    path.write_bytes(b"".join(lines))
+    again = Journal(tmp_path, COMPILE)
+    assert again.get("k2") is None and again.damaged == 1
+    assert again.get("k1") is not None and again.get("k3") is not None
+    # It may have been a call, so a cap in calls counts it.
+    assert again.earlier.paid.calls == 3
+    again.put("k2", completion("two"))
+    again.close()
+    third = Journal(tmp_path, COMPILE)
+    assert third.get("k2") is not None
+    third.close()
 
 
-def test_a_record_that_lacks_something_is_an_error_not_a_crash(tmp_path: Path) -> None:
+def test_a_damaged_first_line_is_refused(tmp_path: Path) -> None:
     Journal(tmp_path, COMPILE).close()
-    with (tmp_path / FILE).open("a") as file:
-        file.write('{"kind":"call","key":"k1"}\n')
-    with pytest.raises(InputError, match="is damaged"):
+    path = tmp_path / FILE
+    path.write_bytes(path.read_bytes().replace(b"header", b"reader"))
+    with pytest.raises(InputError, match="or a damaged one"):
         Journal(tmp_path, COMPILE)
+
+
+@pytest.mark.parametrize("part", ["metric", "optimizer"])
+def test_completions_stay_usable_under_another_metric_or_other_knobs(
+    tmp_path: Path, part: str
+) -> None:
+    journal = Journal(tmp_path, {**COMPILE, part: "first"})
+    journal.put("k1", completion("one"))
+    journal.decide("trial", {"mean": 0.5})
+    journal.close()
+    again = Journal(tmp_path, {**COMPILE, part: "second"})
+    assert again.get("k1") is not None
+    again.decide("trial", {"mean": 0.7})
+    # It decides anew; that is no divergence of a resumed run.
+    assert again.diverged_at is None
+    again.close()
+    third = Journal(tmp_path, {**COMPILE, part: "second"})
+    third.decide("trial", {"mean": 0.8})
+    assert third.diverged_at == 0
+    third.close()
 
 
 def test_a_different_compile_is_refused_and_the_difference_named(tmp_path: Path) -> None:
@@ -161,6 +232,8 @@ def test_a_journal_of_another_format_is_refused_in_one_sentence(
     Journal(tmp_path, {"program": "p"}).close()
     lines = (tmp_path / FILE).read_text().splitlines()
     header = {**json.loads(lines[0]), "format": earlier}
-    (tmp_path / FILE).write_text("\n".join([json.dumps(header), *lines[1:]]) + "\n")
-    with pytest.raises(InputError, match="journal of another format: choose another run_dir"):
+    header.pop("crc")
+    rest = "".join(f"{line}\n" for line in lines[1:]).encode()
+    (tmp_path / FILE).write_bytes(encode_line(header) + rest)
+    with pytest.raises(InputError, match="journal of another format, .* choose another run_dir"):
         Journal(tmp_path, {"program": "p"})

@@ -14,10 +14,10 @@ from langprog.errors import InputError, LangprogWarning
 from langprog.lm import Request
 from optimizers import MIPRO, BootstrapFewShot, Compiler, LabeledFewShot
 from optimizers.base import Optimizer
-from optimizers.bayesian.mipro import Demonstrating
-from optimizers.compiled import Compiled
-from optimizers.fingerprint import program_digest
-from optimizers.space import module_choices
+from optimizers.identity import program_digest
+from optimizers.report.compiled import Compiled
+from optimizers.search.mipro import Demonstrating
+from optimizers.search.space import module_choices
 from tests.optimizers.simulated import WORDS, team_of, tickets
 
 ALONE = MIPRO(instructions=0, demonstrating=Demonstrating(sets=0))
@@ -69,19 +69,19 @@ def compiled(optimizer: Optimizer, program: lp.Module, calls: int = 1500, **more
 def test_what_a_module_offers_is_searched_saved_and_loaded(
     optimizer: Optimizer, tmp_path: Path
 ) -> None:
-    program = lp.Pipeline(first=Stepped())
+    program = lp.Pipeline(first=StageAdvanced())
     result = compiled(optimizer, program)
     assert result.certificate.verdict == "certified"
     assert result.program.parameters()["first.inner[0].style"].value == "formal"
     assert program.parameters()["first.inner[0].style"].value == "plain"
     result.save(tmp_path / "p.json")
-    loaded = lp.load(tmp_path / "p.json", classes=[Stepped, Styled])
+    loaded = lp.load(tmp_path / "p.json", classes=[StageAdvanced, Styled])
     assert loaded.parameters()["first.inner[0].style"].value == "formal"
     again = loaded.with_parameters({"first.inner[0].style": "curt"})
     assert again.parameters()["first.inner[0].style"].value == "curt"
 
 
-class Stepped(lp.Module):
+class StageAdvanced(lp.Module):
     """A user's module in a list of another one, as a step of a pipeline."""
 
     signature = "ticket -> team"
@@ -141,7 +141,7 @@ def test_a_parameter_without_an_attribute_says_what_to_write() -> None:
         def own_parameters(self) -> dict[str, lp.Parameter]:
             return {"tone": lp.Parameter("choice", self.style)}
 
-    with pytest.raises(InputError, match="write with_own_parameters"):
+    with pytest.raises(InputError, match="implement with_own_parameters"):
         Hidden().with_parameters({"program.tone": "x"})
 
 

@@ -9,10 +9,10 @@ import random
 import pytest
 
 import langprog as lp
-from langprog.evaluation.permutation import sign_flip_p
-from optimizers import MIPRO, Foreseen, LabeledFewShot
-from optimizers.forecast import Span, Work, cut_to
-from optimizers.preflight import detectable, rendered_cost
+from langprog.evaluation import sign_flip_p
+from optimizers import MIPRO, Estimated, LabeledFewShot
+from optimizers.budget.forecast import Range, StageForecast, cut_to_budget
+from optimizers.preflight import detectable, estimate_cost_from_prompts
 from tests.optimizers.simulated import answers, one_module, right_team, tickets, two_modules
 
 
@@ -43,9 +43,9 @@ def test_dollars_follow_the_price_and_are_unknown_without_one() -> None:
     priced = lp.LM("pocket/small", price=lp.Price(input=10.0, output=10.0))
     dear = lp.LM("pocket/small", price=lp.Price(input=20.0, output=20.0))
     with lp.using(lm=priced):
-        one, known = rendered_cost(two_modules(), tickets(12))
+        one, known = estimate_cost_from_prompts(two_modules(), tickets(12))
     with lp.using(lm=dear):
-        two, _ = rendered_cost(two_modules(), tickets(12))
+        two, _ = estimate_cost_from_prompts(two_modules(), tickets(12))
     assert known and one.calls == 2
     assert two.dollars == pytest.approx(2 * one.dollars) and one.dollars > 0
 
@@ -71,18 +71,18 @@ def test_one_row_detects_nothing() -> None:
 
 def test_a_budget_cuts_the_work_from_the_end() -> None:
     works = [
-        Work("prepare", Span(10, 10)),
-        Work("search", Span(20, 40), candidates=Span(4, 8)),
-        Work("final", Span(5, 5)),
+        StageForecast("prepare", Range(10, 10)),
+        StageForecast("search", Range(20, 40), candidates=Range(4, 8)),
+        StageForecast("final", Range(5, 5)),
     ]
-    cut = cut_to(works, 30)
-    assert [one.queries for one in cut] == [Span(10, 10), Span(20, 20), Span(0, 0)]
-    assert cut[1].candidates == Span(2, 4)
+    cut = cut_to_budget(works, 30)
+    assert [one.queries for one in cut] == [Range(10, 10), Range(20, 20), Range(0, 0)]
+    assert cut[1].candidates == Range(2, 4)
 
 
 def test_a_late_stage_that_gets_nothing_in_the_dear_course_is_said_the_right_way_round() -> None:
-    works = [Work("search", Span(10, 40)), Work("final", Span(5, 20))]
-    early, late = cut_to(works, 40)
+    works = [StageForecast("search", Range(10, 40)), StageForecast("final", Range(5, 20))]
+    early, late = cut_to_budget(works, 40)
     assert (str(early.queries), str(late.queries)) == ("10 to 40", "0 to 5")
     found = estimate(lp.ScriptedLM(answers()), budget=lp.Budget(calls=700))
     ends = [one["calls"] for one in found.to_json()["stages"]]
@@ -101,7 +101,7 @@ def test_every_compile_says_what_it_expects_before_it_asks() -> None:
         result = LabeledFewShot().compile(
             one_module(), tickets(90), metric=right_team, progress=Watch()
         )
-    calls, event = next(one for one in said if isinstance(one[1], Foreseen))
+    calls, event = next(one for one in said if isinstance(one[1], Estimated))
     assert calls == 0 and event.calls[0] <= result.report.paid.calls <= event.calls[1]
     assert any("holdout" in line for line in event.lines)
-    assert json.dumps(result.report.to_json()["foreseen"])
+    assert json.dumps(result.report.to_json()["estimate"])

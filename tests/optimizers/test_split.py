@@ -1,57 +1,177 @@
 from __future__ import annotations
 
-import pytest
+from collections import Counter
+from collections.abc import Sequence
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import langprog as lp
 from langprog import Example
 from langprog.errors import InputError
-from optimizers.split import split
+from optimizers.split import Inputs, Split, split
+
+PROGRAM = lp.Predict("ticket -> team")
 
 
-def examples(count: int, start: int = 0) -> list[Example]:
-    return [Example(x=number, y=number % 2) for number in range(start, start + count)]
+def tickets(count: int, start: int = 0, **more: str) -> list[Example]:
+    return [
+        Example(ticket=f"ticket number {number}", team="ab"[number % 2], **more)
+        for number in range(start, start + count)
+    ]
+
+
+def divide(
+    trainset: Sequence[Example],
+    valset: Sequence[Example] | None = None,
+    holdout: Sequence[Example] | None = None,
+    *,
+    seed: int = 0,
+    program: lp.Module = PROGRAM,
+) -> Split:
+    return split(trainset, valset, holdout, seed, inputs=Inputs(program))
+
+
+def texts(part: Sequence[Example]) -> set[str]:
+    return {example.ticket for example in part}
+
+
+def assert_apart(parts: Split) -> None:
+    train, validation, holdout = map(texts, (parts.train, parts.validation, parts.holdout))
+    assert not train & validation and not train & holdout and not validation & holdout
 
 
 def test_a_trainset_alone_is_divided_without_overlap() -> None:
-    parts = split(examples(100), None, None, seed=0)
+    parts = divide(tickets(100))
     assert (len(parts.train), len(parts.validation), len(parts.holdout)) == (30, 40, 30)
-    together = {*parts.train, *parts.validation, *parts.holdout}
-    assert len(together) == 100
+    assert len({*parts.train, *parts.validation, *parts.holdout}) == 100
+    assert not parts.notes
 
 
 def test_the_order_of_the_file_does_not_matter_but_the_seed_does() -> None:
-    some = examples(60)
-    assert split(some, None, None, 0) == split(some[::-1], None, None, 0)
-    assert split(some, None, None, 0) != split(some, None, None, 1)
+    some = tickets(60)
+    assert divide(some) == divide(some[::-1])
+    assert divide(some) != divide(some, seed=1)
 
 
-def test_equal_examples_stay_together() -> None:
-    parts = split(examples(50) * 3, None, None, seed=3)
-    for one, other in (
-        (parts.train, parts.validation),
-        (parts.train, parts.holdout),
-        (parts.validation, parts.holdout),
-    ):
-        assert not set(one) & set(other)
+@pytest.mark.parametrize("column", ["id", "seen_at", "weight"])
+def test_examples_with_equal_inputs_stay_together_whatever_else_they_hold(column: str) -> None:
+    rows = [
+        example.with_(**{column: f"{number}-{example.ticket[-1]}"})
+        for number in range(4)
+        for example in tickets(30)
+    ]
+    parts = divide(rows)
+    assert_apart(parts)
+    assert len(parts.train) + len(parts.validation) + len(parts.holdout) == 120
+    assert any("120 examples of the trainset have 30 distinct inputs" in n for n in parts.notes)
+
+
+def test_two_labels_of_one_input_stay_together() -> None:
+    rows = tickets(40)
+    assert_apart(divide([*rows, *(row.with_(team="c") for row in rows)]))
+
+
+def test_inputs_that_are_read_alike_are_one() -> None:
+    program = lp.Predict("ticket: int -> team")
+    rows = [Example(ticket=form(n), team="a") for n in range(30) for form in (int, str)]
+    parts = divide(rows, program=program)
+    inside = [{int(row.ticket) for row in part} for part in (parts.train, parts.holdout)]
+    assert not inside[0] & inside[1]
+
+
+def test_a_cluster_stands_together_in_the_holdout() -> None:
+    parts = divide([row.with_(id=n) for n in range(3) for row in tickets(30)])
+    order = [row.ticket for row in parts.holdout]
+    assert all(order[n] == order[n + 1] == order[n + 2] for n in range(0, len(order), 3))
 
 
 def test_with_a_valset_the_holdout_comes_from_the_trainset() -> None:
-    parts = split(examples(60), examples(20, start=100), None, seed=0)
+    parts = divide(tickets(60), tickets(20, start=100))
     assert len(parts.validation) == 20 and len(parts.train) == len(parts.holdout) == 30
 
 
 def test_with_both_given_the_trainset_stays_whole() -> None:
-    parts = split(examples(10), examples(10, 20), examples(10, 40), seed=0)
-    assert len(parts.train) == 10 and parts.moved == 0
+    parts = divide(tickets(10), tickets(10, 20), tickets(10, 40))
+    assert len(parts.train) == 10 and not parts.notes
 
 
-def test_a_holdout_example_is_taken_out_of_the_other_parts() -> None:
-    parts = split(examples(10), examples(10, 5), examples(10, 8), seed=0)
-    held = set(parts.holdout)
-    assert not held & set(parts.train) and not held & set(parts.validation)
-    assert not set(parts.train) & set(parts.validation)
-    assert parts.moved > 0
+def test_a_given_holdout_is_taken_out_of_the_other_parts_by_inputs() -> None:
+    parts = divide(
+        [row.with_(id=1) for row in tickets(10)],
+        [row.with_(id=2) for row in tickets(10, 5)],
+        [row.with_(id=3) for row in tickets(10, 8)],
+    )
+    assert_apart(parts)
+    assert len(parts.holdout) == 10
+    said = " ".join(parts.notes)
+    assert "7 examples of the valset have the same inputs as examples of the holdout" in said
+    assert "2 examples of the trainset have the same inputs as examples of the holdout" in said
+    assert "3 examples of the trainset have the same inputs as examples of the valset" in said
 
 
-def test_too_few_examples_are_refused_with_advice() -> None:
-    with pytest.raises(InputError, match="too few examples"):
-        split(examples(3), None, None, seed=0)
+def test_what_the_program_shows_is_used_for_training_alone() -> None:
+    rows = tickets(60)
+    program = lp.Predict("ticket -> team", demos=[row.to_dict() for row in rows[:20]])
+    parts = divide(rows, program=program)
+    assert texts(rows[:20]) <= texts(parts.train)
+    assert_apart(parts)
+    assert any("20 examples of the trainset are demonstrations" in note for note in parts.notes)
+
+
+def test_what_the_program_shows_is_left_out_of_a_given_holdout() -> None:
+    rows = tickets(20)
+    program = lp.Predict("ticket -> team", demos=[row.to_dict() for row in rows[:5]])
+    parts = divide(tickets(30, 100), holdout=rows, program=program)
+    assert texts(parts.holdout) == texts(rows[5:])
+    assert any("5 examples of the holdout" in note for note in parts.notes)
+
+
+def test_a_demonstration_further_inside_is_known_by_its_text() -> None:
+    class Outer(lp.Module):
+        def __init__(self) -> None:
+            demos = [{"query": "ticket number 7 is a long one", "team": "a"}]
+            self.answer = lp.Predict("query -> team", demos=demos)
+
+        def forward(self, ticket: str) -> lp.Prediction:
+            return self.answer(query=ticket)
+
+    inputs = Inputs(Outer())
+    assert inputs.is_shown(Example(ticket="ticket number 7 is a long one", team="b"))
+    assert not inputs.is_shown(Example(ticket="ticket number 8 is a long one", team="a"))
+    # A short text may be there by chance.
+    assert not inputs.is_shown(Example(ticket="a", team="a"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(3, 12), st.integers(60, 200), st.integers(0, 5))
+def test_a_class_of_three_is_spread_over_the_parts(rare: int, many: int, seed: int) -> None:
+    rows = [row.with_(team="a") for row in tickets(many)]
+    rows += [row.with_(team="c") for row in tickets(rare, 1000)]
+    parts = divide(rows, seed=seed)
+    inside = [Counter(row.team for row in part)["c"] for part in (parts.train, parts.validation)]
+    held = sum(row.team == "c" for row in parts.holdout)
+    assert abs(held - 0.3 * rare) <= 1 and abs(inside[1] - 0.4 * rare) <= 1.5
+    said = any("team='c'" in note for note in parts.notes)
+    assert (held > 0) != said
+
+
+def test_a_class_that_is_not_in_the_holdout_is_named() -> None:
+    rows = tickets(40)
+    holdout = [row.with_(team="a") for row in tickets(20, 100)]
+    said = " ".join(divide(rows, holdout=holdout).notes)
+    assert "no example with the label team='b' (20 of 60)" in said
+
+
+def test_six_examples_are_enough_and_five_are_not() -> None:
+    parts = divide(tickets(6))
+    assert [len(part) for part in (parts.train, parts.validation, parts.holdout)] == [2, 2, 2]
+    with pytest.raises(InputError, match="too few examples: 5 in the trainset leave 1"):
+        divide(tickets(5))
+
+
+def test_a_valset_that_is_the_trainset_is_explained() -> None:
+    rows = tickets(30)
+    with pytest.raises(InputError, match="same inputs as examples of the valset"):
+        divide(rows, rows)

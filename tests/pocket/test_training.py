@@ -15,7 +15,7 @@ from langprog.pocket.engine import Network  # noqa: E402
 from langprog.pocket.models import Runner  # noqa: E402
 from langprog.pocket.training.batches import PHASE0, chunk  # noqa: E402
 from langprog.pocket.training.export import export  # noqa: E402
-from langprog.pocket.training.grow import grow, widened  # noqa: E402
+from langprog.pocket.training.grow import grow, widen  # noqa: E402
 from langprog.pocket.training.model import PocketTransformer  # noqa: E402
 from langprog.pocket.training.train import Plan, Trainer  # noqa: E402
 from langprog.pocket.world.vocabulary import build  # noqa: E402
@@ -86,7 +86,7 @@ def test_a_wider_and_deeper_model_starts_with_the_answers_of_the_smaller_one() -
     small = Shape(200, width=64, layers=2, heads=2, hidden=96, context=64)
     large = Shape(200, width=96, layers=5, heads=3, hidden=160, context=64)
     before, after = PocketTransformer(small), PocketTransformer(large)
-    after.load_state_dict(widened(before.state_dict(), small, large))
+    after.load_state_dict(widen(before.state_dict(), small, large))
     ids = torch.randint(0, 200, (2, 40))
     with torch.no_grad():
         wanted, found = before.logits(before(ids)), after.logits(after(ids))

@@ -9,7 +9,7 @@ from langprog.adapters import adapter_named
 from langprog.example import Example
 from langprog.pocket.tokenizer import ASSISTANT
 from langprog.pocket.world import classify, extract, propose
-from langprog.pocket.world.documents import FAMILIES, Hardness, associative, encode, mixed
+from langprog.pocket.world.documents import FAMILIES, Hardness, associative, draw_document, encode
 from langprog.pocket.world.labels import label_words
 from langprog.pocket.world.lexicon import lexicon
 from langprog.pocket.world.prompts import Episode, Slot, turns
@@ -58,8 +58,8 @@ def test_training_text_is_what_the_adapters_send(name: str, form: str) -> None:
 
 
 def test_documents_depend_on_the_seed_alone() -> None:
-    a = [mixed(random.Random(s), TOKENIZER, 300, 0.3).ids for s in range(20)]
-    b = [mixed(random.Random(s), TOKENIZER, 300, 0.3).ids for s in range(20)]
+    a = [draw_document(random.Random(s), TOKENIZER, 300, 0.3).ids for s in range(20)]
+    b = [draw_document(random.Random(s), TOKENIZER, 300, 0.3).ids for s in range(20)]
     assert a == b
     assert all(len(ids) <= 300 for ids in a)
 
@@ -144,8 +144,8 @@ def test_subjects_have_names_of_their_own() -> None:
 def test_a_proposal_names_every_label_that_the_examples_show() -> None:
     rng = random.Random(3)
     task = classify.draw_labelling(rng, "train", count=3, natural=False, cues=False)
-    shown = propose.drawn(rng, task, 9)
-    text = propose.written(task, shown, propose.EVERY).lower()
+    shown = propose.draw_rows(rng, task, 9)
+    text = propose.write_instruction(task, shown, propose.EVERY).lower()
     assert all(g.label.lower() in text for _, g in shown)
 
 

@@ -7,7 +7,7 @@ import pytest
 import langprog as lp
 from langprog.errors import ModelError
 from langprog.lm import Capabilities, Declared, LanguageModel, Wrapper, capabilities_of
-from langprog.runtime import adapter_for, current, deciding_schemas, resolve_adapter
+from langprog.runtime import adapter_for, assume_schemas, current, resolve_adapter
 
 AWAY = "http://127.0.0.1:9/v1"
 
@@ -78,13 +78,13 @@ def test_what_was_found_out_goes_before_what_is_declared() -> None:
     here, there = (lp.LM("test/m", base_url=f"{AWAY}/{place}") for place in "ab")
     capable = lp.LM("test/other", base_url=AWAY, schema=True)
     found = {(here.name, here.endpoint): True, (capable.name, capable.endpoint): False}
-    with deciding_schemas(found):
+    with assume_schemas(found):
         assert [resolve_adapter(model).name for model in (here, there, capable)] == [
             "json",
             "chat",
             "chat",
         ]
-        with deciding_schemas({(there.name, there.endpoint): True}):
+        with assume_schemas({(there.name, there.endpoint): True}):
             assert resolve_adapter(there).name == resolve_adapter(here).name == "json"
     assert resolve_adapter(here).name == "chat" and resolve_adapter(capable).name == "json"
 
@@ -99,7 +99,7 @@ def test_a_prompt_can_be_looked_at_without_a_model(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_wrong_option_is_named_as_it_was_written() -> None:
-    with pytest.raises(ModelError, match="lp.LM: schema='yes' does not fit"):
+    with pytest.raises(ModelError, match="lp.LM: schema='yes' is invalid"):
         lp.LM("test/m", base_url=AWAY, schema="yes")  # type: ignore[arg-type]  # under test
     with pytest.raises(ModelError, match="it has .*schema"):
         lp.LM("test/m", base_url=AWAY, schemas=True)  # type: ignore[call-arg]  # under test

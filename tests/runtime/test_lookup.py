@@ -70,7 +70,7 @@ def test_a_name_that_stands_for_two_models_is_refused_where_it_is_asked() -> Non
     first, other = saying("first"), saying("other")
     with lp.using(models=[first]), lp.using(lm=other):
         assert lp.Predict("a -> b")(a="x").b == "other"
-        with pytest.raises(ModelError, match="models= and lm= hold two different models"):
+        with pytest.raises(ModelError, match="models= and lm= contain two different models"):
             lp.Predict("a -> b", model="twin/model")(a="x")
 
 

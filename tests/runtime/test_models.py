@@ -270,7 +270,7 @@ def test_no_error_of_a_missing_key_names_the_others(monkeypatch: pytest.MonkeyPa
 
 def test_a_header_that_cannot_be_sent_is_refused_without_being_told() -> None:
     with pytest.raises(
-        ModelError, match=r"headers=\.\.\. does not fit.*control character"
+        ModelError, match=r"headers=\.\.\. is invalid.*control character"
     ) as caught:
         lp.LM("my/model", base_url="http://localhost:1/v1", headers={"X-Team": "secret\nHost: b"})
     assert "secret" not in str(caught.value)

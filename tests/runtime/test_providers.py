@@ -22,10 +22,10 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     def points(**values: str) -> None:
         made = [EntryPoint(name, value, providers.GROUP) for name, value in values.items()]
         monkeypatch.setattr(providers, "entry_points", lambda group: made)
-        providers._installed.cache_clear()
+        providers._installed_provider.cache_clear()
 
     yield points
-    providers._installed.cache_clear()
+    providers._installed_provider.cache_clear()
 
 
 def here(name: str) -> str:

@@ -1,8 +1,8 @@
-"""From older formats of the artifact to the newest, one step at a time.
+"""Upgrading older formats of the artifact, one step at a time.
 
-``from_1`` brings data of format 1 to format 2, and so on: a format that was written once is read
-for ever. A step gets data that nobody has checked yet; what is not as its format has it, it leaves
-alone for the newest format's checks to refuse.
+``from_1`` upgrades format 1 to format 2, and so on: a format that was ever written stays readable.
+A step receives unchecked data; it leaves anything unexpected unchanged, for the newest format's
+validation to reject.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from langprog.artifact.migrations import from_1
 STEPS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = MappingProxyType(
     {1: from_1.migrate}
 )
-"""Each step by the format that it starts from."""
+"""Each step, by the format from which it upgrades."""
 
 
 def migrate(data: dict[str, Any]) -> dict[str, Any]:
-    """Return an artifact's data in the newest format; ``data`` itself stays as it is.
+    """Return an artifact's data in the newest format, without changing ``data``.
 
     Args:
-        data: A whole file of any format, its digest checked before. The digest stays that of the
-            file.
+        data: The content of a file of any format, with its digest already checked. The digest
+            stays that of the file.
     """
     while (step := STEPS.get(data["format"])) is not None:
         data = step(data)

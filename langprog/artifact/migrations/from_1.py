@@ -1,7 +1,7 @@
-"""Format 1 to 2: versions of adapters, all settings of sampling, more about models, a lineage.
+"""Format 1 to 2: adapter versions, all sampling settings, more about models, a lineage.
 
-In format 1 an adapter's first version went without saying, settings of sampling that came later
-were left out where they were not set, and a model's line had no name and nothing of its dialect.
+In format 1, an adapter's first version was implicit, newer sampling settings were omitted if
+unset, and a model's entry had neither its name nor its dialect.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ def _line(name: str, line: Any) -> Any:
 
 
 def _node(node: Any) -> Any:
-    """Return a part of the program's tree, and everything in it that may be a module."""
+    """Migrate a part of the program's tree, with everything in it that may be a module."""
     if isinstance(node, list):
         return [_node(part) for part in node]
     if not isinstance(node, dict):
         return node
-    # What a user's signature, demonstrations and settings hold is no module, whatever it is like.
+    # The content of signatures, demonstrations and settings is never a module.
     if node.get("module") == "Predict":
-        return _changed(node, adapter=_adapter, sampling=_sampling)
+        return _change(node, adapter=_adapter, sampling=_sampling)
     if node.get("module") == "user":
-        return _changed(node, parameters=_parameters, parts=_node)
+        return _change(node, parameters=_parameters, parts=_node)
     return {key: _node(value) for key, value in node.items()}
 
 
-def _changed(node: dict[str, Any], **changes: Callable[[Any], Any]) -> dict[str, Any]:
+def _change(node: dict[str, Any], **changes: Callable[[Any], Any]) -> dict[str, Any]:
     return {key: changes[key](value) if key in changes else value for key, value in node.items()}
 
 
@@ -58,7 +58,7 @@ def _adapter(reference: Any) -> Any:
 def _sampling(settings: Any) -> Any:
     if not isinstance(settings, dict):
         return settings
-    # In the order in which they are written now, which the digest of a program covers.
+    # In the present order, which a program's digest covers.
     first = {name: value for name, value in settings.items() if name not in _LATER}
     return {**first, **{name: settings.get(name) for name in _LATER}}
 

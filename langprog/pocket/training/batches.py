@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langprog.pocket.tokenizer import Tokenizer
-from langprog.pocket.world.documents import Document, Hardness, associative, mixed
+from langprog.pocket.world.documents import Document, Hardness, associative, draw_document
 
 STEP = 32  # lengths are rounded up to a multiple, coarser for long ones: few shapes are compiled
 LONG = 192
@@ -60,7 +60,7 @@ def chunk(tokenizer: Tokenizer, seed: int, index: int, stage: Stage, tokens: int
         if stage.hardness is not None:
             document = associative(rng, tokenizer, stage.hardness)
         else:
-            document = mixed(rng, tokenizer, stage.longest, stage.bare)
+            document = draw_document(rng, tokenizer, stage.longest, stage.bare)
         documents.append(document)
         total += len(document.ids)
     documents.sort(key=lambda d: -len(d.ids))

@@ -200,7 +200,7 @@ def cell(runner: Runner, name: str, draw: Draw, count: int, form: str = "chat") 
     return Result(f"{name} ({form})" if form != "chat" else name, sum(hits), count, tuple(hits))
 
 
-def voted(runner: Runner, name: str, draw: Draw, count: int, votes: int = 9) -> list[Result]:
+def vote(runner: Runner, name: str, draw: Draw, count: int, votes: int = 9) -> list[Result]:
     """Return the first answer at temperature 1, and the most frequent of ``votes`` of them."""
     rng = random.Random(f"evaluate/votes/{name}")
     single, most = [], []
@@ -208,7 +208,7 @@ def voted(runner: Runner, name: str, draw: Draw, count: int, votes: int = 9) -> 
         messages = [(t.role, t.content) for t in turns(draw(rng), "chat")]
         settings = Settings(temperature=1.0, max_tokens=64, seed=number)
         _, drawn, _ = runner.answer(messages[:-1], settings, votes)
-        said = [one.text for one in drawn]
+        said = [draw.text for draw in drawn]
         single.append(said[0] == messages[-1][1])
         most.append(Counter(said).most_common(1)[0][0] == messages[-1][1])
     return [
@@ -217,7 +217,7 @@ def voted(runner: Runner, name: str, draw: Draw, count: int, votes: int = 9) -> 
     ]
 
 
-def _asked(task: classify.Labelling, text: str, wording: str, label: str) -> Episode:
+def _ask(task: classify.Labelling, text: str, wording: str, label: str) -> Episode:
     phrase = "one of: " + ", ".join(g.label for g in task.groups)
     row = Row({task.source: text}, {task.target: label})
     return Episode(wording, (Slot(task.source),), (Slot(task.target, phrase),), (row,))
@@ -229,7 +229,7 @@ def proposals(runner: Runner, tasks: int, rows: int = 10) -> Iterator[tuple[floa
     for _ in range(tasks):
         task = _task(rng, count=rng.choice((2, 3, 4)))
         task = replace(task, style=replace(task.style, words=min(task.style.words, 12), stray=0.0))
-        shown = propose.drawn(rng, task, 6)
+        shown = propose.draw_rows(rng, task, 6)
         inputs = {
             "program": f"predict: {task.source} -> {task.target}",
             "task": propose.task_line(task),
@@ -245,14 +245,14 @@ def proposals(runner: Runner, tasks: int, rows: int = 10) -> Iterator[tuple[floa
         )
         text, _right = answer(runner, episode, most=120)
         proposed = text.partition("]]\n")[2]
-        fresh = propose.drawn(rng, task, rows)
+        fresh = propose.draw_rows(rng, task, rows)
 
         def share(
             wording: str,
             task: classify.Labelling = task,
             fresh: list[tuple[str, classify.Group]] = fresh,
         ) -> float:
-            pairs = [answer(runner, _asked(task, t, wording, g.label)) for t, g in fresh]
+            pairs = [answer(runner, _ask(task, t, wording, g.label)) for t, g in fresh]
             return sum(a == b for a, b in pairs) / len(pairs)
 
         yield share(f"Give the {task.target}."), share(proposed)

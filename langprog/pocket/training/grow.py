@@ -38,14 +38,14 @@ def grow(old: Path, new: Path, plan: Plan) -> None:
     before, after = Tokenizer.load(old / "tokenizer.json"), build()
     shape = plan.shape(len(after))
     small = dict(state["model"])
-    small["embedding"] = regrown(small["embedding"], before, after)
+    small["embedding"] = regrow_vectors(small["embedding"], before, after)
     progress = Progress(tokens=state["progress"]["tokens"], phase=len(PHASE0))
     progress.seconds = state["progress"]["seconds"]
     new.mkdir(parents=True, exist_ok=True)
     after.save(new / "tokenizer.json")
     torch.save(
         {
-            "model": widened(small, Shape(**{**state["shape"], "vocabulary": len(after)}), shape),
+            "model": widen(small, Shape(**{**state["shape"], "vocabulary": len(after)}), shape),
             "optimizer": None,
             "progress": asdict(progress),
             "shape": shape.to_json(),
@@ -55,7 +55,7 @@ def grow(old: Path, new: Path, plan: Plan) -> None:
     )
 
 
-def regrown(rows: Tensor, before: Tokenizer, after: Tokenizer) -> Tensor:
+def regrow_vectors(rows: Tensor, before: Tokenizer, after: Tokenizer) -> Tensor:
     """Return vectors for the tokens of ``after``; known ones keep theirs."""
     known = {before.identity(i): i for i in range(len(before))}
     grown = torch.randn(len(after), rows.shape[1]) * rows.std()
@@ -69,7 +69,7 @@ def regrown(rows: Tensor, before: Tokenizer, after: Tokenizer) -> Tensor:
     return grown
 
 
-def widened(state: dict[str, Tensor], small: Shape, large: Shape) -> dict[str, Tensor]:
+def widen(state: dict[str, Tensor], small: Shape, large: Shape) -> dict[str, Tensor]:
     """Return weights of the shape ``large`` that answer (almost) as those of ``small`` do."""
     fresh = PocketTransformer(large).state_dict()
     d, f = small.width, small.hidden

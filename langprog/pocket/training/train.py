@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -256,8 +255,3 @@ def subject_groups(tokenizer: Tokenizer) -> list[list[int]]:
     texts += [" ".join(c.names) for d in world.dimensions for c in d.cues]
     specific = [[i for i in tokenizer.encode(text) if i not in common] for text in texts]
     return [g for g in specific if g]
-
-
-def perplexity(loss: float) -> float:
-    """Return e to the loss."""
-    return math.exp(loss)

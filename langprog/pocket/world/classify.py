@@ -195,7 +195,7 @@ def draw_row(rng: random.Random, task: Labelling, group: Group) -> tuple[str, To
     return message(rng, task.style, [topic], extra), topic
 
 
-def balanced(rng: random.Random, groups: Sequence[Group], count: int) -> list[Group]:
+def draw_groups(rng: random.Random, groups: Sequence[Group], count: int) -> list[Group]:
     """Return ``count`` groups in random order, each about as often."""
     out: list[Group] = []
     even = rng.random() < 0.6
@@ -250,12 +250,12 @@ def reasoning_text(
     """Return why ``text`` belongs to ``group``, in the wording of the task."""
     if topic is None:
         about = group.described.strip('"') if group.cue is None else group.cue.descriptions[0]
-        found = [c for c in (group.cue.clauses if group.cue else ()) if c in text.lower()]
-        word = found[0] if found else about
+        matches = [c for c in (group.cue.clauses if group.cue else ()) if c in text.lower()]
+        word = matches[0] if matches else about
     else:
         about = topic.key
-        found = [n for n in topic.nouns if re.search(rf"\b{re.escape(n)}", text.lower())]
-        word = found[0] if found else about
+        matches = [n for n in topic.nouns if re.search(rf"\b{re.escape(n)}", text.lower())]
+        word = matches[0] if matches else about
     return pattern.replace("{t}", about).replace("{w}", word)
 
 
@@ -312,7 +312,7 @@ def _rows(
     seen: set[str] = set()
     rows = []
     pattern = wording(rng, "about", task.split, **{"in": task.source})
-    for group in balanced(rng, task.groups, count):
+    for group in draw_groups(rng, task.groups, count):
         text, topic = draw_row(rng, task, group)
         known = mapped or task.natural or group.label in seen
         weight = 1.0 if known else 0.1 if options else 0.0

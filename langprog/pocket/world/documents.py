@@ -64,14 +64,6 @@ def encode(
     return Document(ids, weights)
 
 
-def prompt_ids(tokenizer: Tokenizer, messages: Sequence[tuple[str, str]]) -> list[int]:
-    """Return messages as the model reads them, up to where it answers."""
-    ids: list[int] = []
-    for role, content in messages:
-        ids += [_ROLES[role], *tokenizer.encode(content), END]
-    return [*ids, ASSISTANT]
-
-
 @dataclass(frozen=True)
 class Hardness:
     """How hard an associative document is."""
@@ -97,7 +89,7 @@ def associative(rng: random.Random, tokenizer: Tokenizer, hard: Hardness) -> Doc
     keys = [rng.choice(t.nouns) for t in topics]
     mapped = rng.random() < hard.mapped
     if rng.random() < hard.wrapped:
-        return _wrapped(rng, tokenizer, hard, (topics, labels, keys), mapped)
+        return _wrap(rng, tokenizer, hard, (topics, labels, keys), mapped)
     ids: list[int] = []
     weights: list[float] = []
     if mapped:
@@ -116,7 +108,7 @@ def associative(rng: random.Random, tokenizer: Tokenizer, hard: Hardness) -> Doc
     return Document(ids, weights)
 
 
-def _wrapped(
+def _wrap(
     rng: random.Random,
     tokenizer: Tokenizer,
     hard: Hardness,
@@ -221,13 +213,13 @@ def _dense(rng: random.Random, tokenizer: Tokenizer, longest: int) -> Document:
     )
     form = rng.choices(FORMS, (0.55, 0.1, 0.25, 0.1))[0]
     head = mapped or rng.random() < 0.7
-    return _fitting(tokenizer, episode, form, longest, head=head, frame=0.1)
+    return _fit_rows(tokenizer, episode, form, longest, head=head, frame=0.1)
 
 
 def _short_proposal(rng: random.Random, tokenizer: Tokenizer, longest: int) -> Document:
     episode = propose.short_proposal(rng, "train")
     form = rng.choices(FORMS, (0.55, 0.1, 0.25, 0.1))[0]
-    return _fitting(tokenizer, episode, form, longest, head=rng.random() < 0.7, frame=0.1)
+    return _fit_rows(tokenizer, episode, form, longest, head=rng.random() < 0.7, frame=0.1)
 
 
 def _drill(rng: random.Random, tokenizer: Tokenizer, longest: int) -> Document:
@@ -262,7 +254,7 @@ FAMILIES: tuple[tuple[str, float, Callable[[random.Random, str], Episode]], ...]
 FORMS = ("chat", "json", "dspy", "dspy-json")
 
 
-def mixed(rng: random.Random, tokenizer: Tokenizer, longest: int, bare: float) -> Document:
+def draw_document(rng: random.Random, tokenizer: Tokenizer, longest: int, bare: float) -> Document:
     """Draw a document of at most ``longest`` tokens; a share ``bare`` of them is associative."""
     while True:
         if rng.random() < bare:
@@ -271,12 +263,12 @@ def mixed(rng: random.Random, tokenizer: Tokenizer, longest: int, bare: float) -
         else:
             family = rng.choices([f[2] for f in FAMILIES], [f[1] for f in FAMILIES])[0]
             form = rng.choices(FORMS, (0.48, 0.1, 0.3, 0.12))[0]
-            document = _fitting(tokenizer, family(rng, "train"), form, longest, frame=0.2)
+            document = _fit_rows(tokenizer, family(rng, "train"), form, longest, frame=0.2)
         if len(document.ids) <= longest and any(document.weights):
             return document
 
 
-def _fitting(
+def _fit_rows(
     tokenizer: Tokenizer,
     episode: Episode,
     form: str,

@@ -180,7 +180,7 @@ def carrier(rng: random.Random, thing: Thing, value: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-def holding(rng: random.Random, things: list[tuple[Thing, str]], style: Style) -> str:
+def compose_message(rng: random.Random, things: list[tuple[Thing, str]], style: Style) -> str:
     """Return a message that holds every value."""
     parts = [message(rng, style, [rng.choice(lexicon().topics)])]
     if rng.random() < 0.3:
@@ -211,7 +211,7 @@ def extraction(
         weight = 1.0 if known or i > 0 else 0.1
         rng.shuffle(held)
         rows.append(
-            Row({source: holding(rng, held, style)}, values, dict.fromkeys(fields, weight))
+            Row({source: compose_message(rng, held, style)}, values, dict.fromkeys(fields, weight))
         )
     called = " and the ".join(rng.choice(t.called) for t in wanted)
     if clear:

@@ -13,7 +13,7 @@ no pa po ra re ri ro sa se si so su ta te ti to va ve vi wa zo zu lor ket dal vi
 """.split()
 
 
-HELD = 24  # one word in so many is never a label in training
+HELD = 24  # one word in this many is never a label in training
 
 
 @cache

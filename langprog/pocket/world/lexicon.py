@@ -82,7 +82,7 @@ def lexicon() -> Lexicon:
     """Read the word files; the same object every time."""
     more = {t.key: t for t in _topics("topics_more.txt")}
     return Lexicon(
-        tuple(_joined(t, more.get(t.key)) for t in _topics("topics_service.txt")),
+        tuple(_join_lines(t, more.get(t.key)) for t in _topics("topics_service.txt")),
         _topics("topics_general.txt"),
         _dimensions("cues.txt", "cues_more.txt"),
         {**_classes("common.txt"), **_classes("common_more.txt")},
@@ -90,7 +90,7 @@ def lexicon() -> Lexicon:
     )
 
 
-def _joined(topic: Topic, more: Topic | None) -> Topic:
+def _join_lines(topic: Topic, more: Topic | None) -> Topic:
     if more is None:
         return topic
     return replace(
@@ -111,22 +111,22 @@ def _split(text: str, mark: str) -> tuple[str, ...]:
 
 
 def _topics(name: str) -> tuple[Topic, ...]:
-    found: list[dict[str, tuple[str, ...]]] = []
+    entries: list[dict[str, tuple[str, ...]]] = []
     for line in _lines(name):
         if line.startswith("= "):
             head, *rest = line[2:].split("|")
             names = _split(head, ",")
             said = _split("|".join(rest), "|")
             parts = dict.fromkeys(("nouns", "verbs", "clauses"), ())
-            found.append({**parts, "names": names, "descriptions": said})
+            entries.append({**parts, "names": names, "descriptions": said})
         elif line.startswith("> "):
-            found[-1]["verbs"] = tuple(w.replace("_", " ") for w in line[2:].split())
+            entries[-1]["verbs"] = tuple(w.replace("_", " ") for w in line[2:].split())
         elif line.startswith("! "):
-            found[-1]["clauses"] = _split(line[2:], ";")
+            entries[-1]["clauses"] = _split(line[2:], ";")
         else:
             words = tuple(w.replace("_", " ") for w in line.split())
-            found[-1]["nouns"] += words
-    return tuple(Topic(**f) for f in found)
+            entries[-1]["nouns"] += words
+    return tuple(Topic(**f) for f in entries)
 
 
 def _dimensions(name: str, more: str) -> tuple[Dimension, ...]:
@@ -138,17 +138,17 @@ def _dimensions(name: str, more: str) -> tuple[Dimension, ...]:
         else:
             key, clauses = line[2:].split("|")
             extra[where, key.strip()] = _split(clauses, ";")
-    found: list[tuple[str, tuple[str, ...], str, list[Cue]]] = []
+    entries: list[tuple[str, tuple[str, ...], str, list[Cue]]] = []
     for line in _lines(name):
         if line.startswith("= "):
             key, questions, meaning = line[2:].split("|")
-            found.append((key.strip(), _split(questions, ","), meaning.strip(), []))
+            entries.append((key.strip(), _split(questions, ","), meaning.strip(), []))
         else:
             called, descriptions, clauses = line[2:].split("|")
             names = _split(called, ",")
-            said = _split(clauses, ";") + extra.get((found[-1][0], names[0]), ())
-            found[-1][3].append(Cue(names, _split(descriptions, ","), said))
-    return tuple(Dimension(key, asks, what, tuple(cues)) for key, asks, what, cues in found)
+            said = _split(clauses, ";") + extra.get((entries[-1][0], names[0]), ())
+            entries[-1][3].append(Cue(names, _split(descriptions, ","), said))
+    return tuple(Dimension(key, asks, what, tuple(cues)) for key, asks, what, cues in entries)
 
 
 def _classes(name: str) -> dict[str, tuple[str, ...]]:
@@ -195,17 +195,19 @@ def past(verb: str) -> str:
     elif head.endswith("y") and head[-2:-1] not in _VOWELS:
         head = head[:-1] + "ied"
     else:
-        head = _doubled(head) + "ed"
+        head = _double_last(head) + "ed"
     return f"{head} {tail}".strip()
 
 
 def continuous(verb: str) -> str:
     """Return the -ing form of the first word of ``verb``."""
     head, _, tail = verb.partition(" ")
-    head = head[:-1] + "ing" if head.endswith("e") and len(head) > 3 else _doubled(head) + "ing"
+    head = (
+        head[:-1] + "ing" if head.endswith("e") and len(head) > 3 else _double_last(head) + "ing"
+    )
     return f"{head} {tail}".strip()
 
 
-def _doubled(verb: str) -> str:
+def _double_last(verb: str) -> str:
     short = re.fullmatch(r"[^aeiou]*[aeiou][bdgklmnprt]", verb)
     return verb + verb[-1] if short and len(verb) <= 5 else verb

@@ -122,7 +122,7 @@ def message(
             break
         else:
             parts.append(sentence(rng, rng.choice(list(topics))) if topics else filler(rng))
-    parts = [_stirred(rng, part) for part in parts]
+    parts = [_add_noise(rng, part) for part in parts]
     if rng.random() < style.aside:
         i = rng.randrange(len(parts)) if parts else 0
         parts[i : i + 1] = [_aside(rng, part) for part in parts[i : i + 1]]
@@ -158,7 +158,7 @@ def _fragment(rng: random.Random, clause: str) -> str:
     return " ".join(some)
 
 
-def _stirred(rng: random.Random, part: str) -> str:
+def _add_noise(rng: random.Random, part: str) -> str:
     """Return ``part``, sometimes with a word more that says nothing, or an unknown one."""
     chance = rng.random()
     if chance > 0.25:

@@ -62,14 +62,14 @@ def drill(rng: random.Random, count: int) -> list[tuple[str, str]]:
     for _ in range(count):
         if rng.random() < 0.5:
             now = rng.randint(1, LARGEST - 1)
-        change, after = _changed(rng, now)
+        change, after = _draw_change(rng, now)
         sign = "+" if after > now else "-"
         pairs.append((f"{now} {sign} {change} =", f" {after}."))
         now = after
     return pairs
 
 
-def _changed(rng: random.Random, now: int) -> tuple[int, int]:
+def _draw_change(rng: random.Random, now: int) -> tuple[int, int]:
     """Return by how much ``now`` changes, and what it becomes."""
     add = rng.random() < 0.5 if 1 < now < LARGEST - 1 else now <= 1
     change = rng.randint(1, min(20, LARGEST - now) if add else min(20, now - 1))
@@ -86,7 +86,7 @@ def story(rng: random.Random, split: str, steps: int) -> tuple[str, str, int]:
     parts = [one_of(rng, STARTS, split).format(n=names[0], a=now, x=noun)]
     sums = []
     for _ in range(steps):
-        change, after = _changed(rng, now)
+        change, after = _draw_change(rng, now)
         add = after > now
         parts.append(one_of(rng, MORE if add else LESS, split).format(m=names[1], b=change))
         sums.append(f"{now} {'+' if add else '-'} {change} = {after}.")

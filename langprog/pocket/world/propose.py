@@ -9,12 +9,12 @@ from dataclasses import replace
 from langprog.pocket.world.classify import (
     Group,
     Labelling,
-    balanced,
     classification,
+    draw_groups,
     draw_labelling,
     draw_row,
 )
-from langprog.pocket.world.extract import THINGS, Thing, holding
+from langprog.pocket.world.extract import THINGS, Thing, compose_message
 from langprog.pocket.world.lexicon import lexicon
 from langprog.pocket.world.messages import Style
 from langprog.pocket.world.prompts import Episode, Row, Slot
@@ -47,7 +47,7 @@ def task_line(task: Labelling) -> str:
     return f"{task.source} -> {task.target} (one of: {', '.join(g.label for g in task.groups)})"
 
 
-def _found(text: str, group: Group) -> list[str]:
+def _matching_words(text: str, group: Group) -> list[str]:
     """Return words of the group's subjects that stand in ``text``."""
     low = text.lower()
     if group.cue is not None:
@@ -65,14 +65,14 @@ def _evidence(
         texts = [t for t, g in shown if g is group]
         if not texts:
             continue
-        words = list(dict.fromkeys(w for t in texts for w in _found(t, group)))
+        words = list(dict.fromkeys(w for t in texts for w in _matching_words(t, group)))
         if group.cue is not None:
             names = [group.cue.descriptions[0]]
         else:
             names = [
                 t.key
                 for t in group.topics
-                if any(_found(x, replace(group, topics=(t,))) for x in texts)
+                if any(_matching_words(x, replace(group, topics=(t,))) for x in texts)
             ]
         out.append((group, names or words[:1], words))
     return out
@@ -105,7 +105,7 @@ STYLES = {
 }
 
 
-def written(task: Labelling, shown: list[tuple[str, Group]], tip: str) -> str:
+def write_instruction(task: Labelling, shown: list[tuple[str, Group]], tip: str) -> str:
     """Return the instruction that a proposal should be."""
     key = tip if tip in STYLES else ""
     body = mapping(task, shown, key, STYLES[key])
@@ -123,9 +123,9 @@ def summary(task: Labelling, shown: list[tuple[str, Group]]) -> str:
     return f"Each {task.source} gets one {task.target}. {body}"
 
 
-def drawn(rng: random.Random, task: Labelling, count: int) -> list[tuple[str, Group]]:
+def draw_rows(rng: random.Random, task: Labelling, count: int) -> list[tuple[str, Group]]:
     """Return labelled texts of a task."""
-    return [(draw_row(rng, task, g)[0], g) for g in balanced(rng, task.groups, count)]
+    return [(draw_row(rng, task, g)[0], g) for g in draw_groups(rng, task.groups, count)]
 
 
 def examples_text(task: Labelling, shown: list[tuple[str, Group]]) -> str:
@@ -133,7 +133,7 @@ def examples_text(task: Labelling, shown: list[tuple[str, Group]]) -> str:
     order = [group.label for group in task.groups]
     return "\n\n".join(
         f"{task.source}: {text}\n{task.target}: {group.label}"
-        for text, group in sorted(shown, key=lambda one: order.index(one[1].label))
+        for text, group in sorted(shown, key=lambda pair: order.index(pair[1].label))
     )
 
 
@@ -147,20 +147,22 @@ def _task(rng: random.Random, split: str) -> Labelling:
 def with_proposal(rng: random.Random, split: str, *, demos: int | None = None) -> Episode:
     """Draw a classification whose instruction is what a proposal would be."""
     task = _task(rng, split)
-    shown = drawn(rng, task, 6)
+    shown = draw_rows(rng, task, 6)
     while len({g.label for _, g in shown}) < len(task.groups):
-        shown += drawn(rng, task, 1)
+        shown += draw_rows(rng, task, 1)
     demos = rng.choice((0, 0, 0, 1, 2, 4)) if demos is None else demos
     episode = classification(
         rng, split, demos=demos, task=task, mapped=True, reasoning=rng.random() < 0.1
     )
-    return replace(episode, instruction=written(task, shown, rng.choice(TIPS)), family="proposed")
+    return replace(
+        episode, instruction=write_instruction(task, shown, rng.choice(TIPS)), family="proposed"
+    )
 
 
 def describe_data(rng: random.Random, split: str) -> Episode:
     """Draw a DescribeData call."""
     task = _task(rng, split)
-    shown = drawn(rng, task, rng.choice((4, 5, 6, 6)))
+    shown = draw_rows(rng, task, rng.choice((4, 5, 6, 6)))
     row = Row(
         {"examples": examples_text(task, shown)},
         {"summary": summary(task, shown)},
@@ -174,14 +176,14 @@ def propose_instruction(rng: random.Random, split: str) -> Episode:
     if rng.random() < 0.2:
         return _propose_extraction(rng, split)
     task = _task(rng, split)
-    shown = drawn(rng, task, rng.choice((4, 5, 6, 6, 6)))
+    shown = draw_rows(rng, task, rng.choice((4, 5, 6, 6, 6)))
     tip = rng.choice(TIPS if rng.random() < 0.85 else EXTRA_TIPS)
     slots = {"in": task.source, "out": task.target}
     module = rng.choice((task.target, "predict", "classify", "step"))
     inputs: dict[str, str] = {
         "program": f"{module}: {task.source} -> {task.target}",
         "task": task_line(task),
-        "summary": summary(task, drawn(rng, task, 6)) if rng.random() < 0.6 else "",
+        "summary": summary(task, draw_rows(rng, task, 6)) if rng.random() < 0.6 else "",
         "tip": tip,
         "current": wording(rng, rng.choice(("vague", "classify")), split, **slots),
         "examples": examples_text(task, shown),
@@ -190,20 +192,20 @@ def propose_instruction(rng: random.Random, split: str) -> Episode:
         inputs["program"] += (
             f"\n{rng.choice(('priority', 'reply', 'next'))}: {task.source}, {task.target} -> level"
         )
-    return _episode(rng, PROPOSE, inputs, written(task, shown, tip))
+    return _episode(rng, PROPOSE, inputs, write_instruction(task, shown, tip))
 
 
 def short_proposal(rng: random.Random, split: str) -> Episode:
     """Draw a proposal from texts of a few words: what a label stands for, and little else."""
     task = draw_labelling(rng, split, count=rng.randint(2, 6), natural=False, cues=False, fine=0)
     few = rng.randint(0, 3)
-    chosen = balanced(rng, task.groups, len(task.groups) + rng.randint(0, 6))
+    chosen = draw_groups(rng, task.groups, len(task.groups) + rng.randint(0, 6))
     shown = [(_few_words(rng, group, few), group) for group in chosen]
     tip = rng.choice(TIPS)
     inputs = {"task": task_line(task), "tip": tip, "examples": examples_text(task, shown)}
     if rng.random() < 0.4:
         inputs = {"examples": inputs["examples"], "tip": tip}
-    return _episode(rng, PROPOSE, inputs, written(task, shown, tip))
+    return _episode(rng, PROPOSE, inputs, write_instruction(task, shown, tip))
 
 
 def _few_words(rng: random.Random, group: Group, more: int) -> str:
@@ -240,7 +242,7 @@ def _propose_extraction(rng: random.Random, split: str) -> Episode:
         held = [(t, t.draw(rng)) for t in [thing, *rng.sample(others, rng.choice((0, 1)))]]
         answer = held[0][1]
         rng.shuffle(held)
-        blocks.append(f"{source}: {holding(rng, held, style)}\nanswer: {answer}")
+        blocks.append(f"{source}: {compose_message(rng, held, style)}\nanswer: {answer}")
     inputs = {
         "program": f"predict: {source} -> answer",
         "task": f"{source} -> answer",
@@ -258,12 +260,12 @@ def improve_instruction(rng: random.Random, split: str) -> Episode:
     """Draw an ImproveInstruction call: the current mapping lacks or confuses labels."""
     task = _task(rng, split)
     tip = rng.choice((EVERY, SPECIFIC, ""))
-    shown = drawn(rng, task, 6)
-    mistakes = [(text, g) for text, g in drawn(rng, task, rng.choice((2, 3, 4)))]
+    shown = draw_rows(rng, task, 6)
+    mistakes = [(text, g) for text, g in draw_rows(rng, task, rng.choice((2, 3, 4)))]
     missing = {g.label for _, g in mistakes}
     partial = [(t, g) for t, g in shown if g.label not in missing]
     current = (
-        written(task, partial, tip)
+        write_instruction(task, partial, tip)
         if partial
         else f"Choose the {task.target} of the {task.source}."
     )
@@ -272,7 +274,7 @@ def improve_instruction(rng: random.Random, split: str) -> Episode:
         wrong = rng.choice([g.label for g in task.groups if g is not group] or [group.label])
         lines.append(f"{task.source}: {text}\nanswered: {wrong}\nwanted: {group.label}")
     inputs = {"task": task_line(task), "current": current, "mistakes": "\n\n".join(lines)}
-    answer = written(task, [*partial, *mistakes], tip)
+    answer = write_instruction(task, [*partial, *mistakes], tip)
     row = Row(dict(inputs), {"instruction": answer}, {"instruction": 0.4})
     return Episode(
         IMPROVE, tuple(Slot(k) for k in inputs), (Slot("instruction"),), (row,), "improve"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from langprog.pocket.world.classify import (
     Group,
-    balanced,
+    draw_groups,
     draw_labelling,
     draw_row,
     instruction,
@@ -28,7 +28,7 @@ def second_module(rng: random.Random, split: str) -> Episode:
     codes = {g.label: rng.choice(second.groups) for g in first.groups}
     rows, seen = [], set()
     order = rng.random() < 0.8
-    for group in balanced(rng, second.groups, rng.choice((1, 1, 3, 5, 7, 9))):
+    for group in draw_groups(rng, second.groups, rng.choice((1, 1, 3, 5, 7, 9))):
         owner = rng.choice(first.groups)
         group = codes[owner.label] if by_first else group
         cues = [group.cue] if group.cue and not by_first else []

@@ -61,7 +61,7 @@ def build() -> Tokenizer:
     common = [p for p, _ in sorted(pieces.items(), key=lambda x: (-x[1], x[0]))[:_PIECES]]
     endings = sorted({*string.ascii_lowercase, *common, *(e for e in _ENDINGS if e.isalpha())})
     joined = set(endings)
-    whole = {w for w in words if not _made(w, words, joined)} | set(string.ascii_lowercase)
+    whole = {w for w in words if not _is_derived(w, words, joined)} | set(string.ascii_lowercase)
     starts = Counter[str](w[:2] for w in words if len(w) > 2)
     whole |= {s for s, c in starts.items() if c > 8}
     return Tokenizer(tuple(sorted(whole)), tuple(endings))
@@ -71,7 +71,7 @@ def _words(text: str) -> list[str]:
     return [w.lower() for w in re.findall(r"[A-Za-z]+", text)]
 
 
-def _made(word: str, words: Counter[str], endings: set[str]) -> bool:
+def _is_derived(word: str, words: Counter[str], endings: set[str]) -> bool:
     """Return whether ``word`` is a regular form of another, so that both share a start."""
     for ending in ("s", "es", "ed", "d", "ing", "ly"):
         stem = word.removesuffix(ending)

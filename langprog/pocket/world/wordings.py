@@ -11,11 +11,11 @@ from importlib import resources
 @cache
 def wordings(kind: str, split: str = "train") -> tuple[str, ...]:
     """Return the wordings of ``kind`` for ``split``: "train" or "held" (every eighth)."""
-    found = _all()[kind]
-    held = found[5::8]
+    all_wordings = _all()[kind]
+    held = all_wordings[5::8]
     if split == "held" and held:
         return held
-    return tuple(w for w in found if w not in held)
+    return tuple(w for w in all_wordings if w not in held)
 
 
 @cache

@@ -1,0 +1,372 @@
+"""How often are claims false, how often do bounds hold, and how many rows does a gain need?
+
+Usage: python -m benchmarks.claims [--samples 2000]
+
+Scores are drawn at the edge of each null hypothesis, where a false claim is likeliest. A line
+fails if the 99 % interval of its rate of false claims lies wholly above 5 %, or that of a bound's
+coverage wholly below 95 %. The recorded answers need the folder that LANGPROG_DATA names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.claim_tests import (
+    NAIVE,
+    VALID,
+    Floats,
+    Rejected,
+    interval_of_rate,
+    recalculated_bets,
+)
+from benchmarks.measured import machine, publish, table, versions
+from benchmarks.replay.recorded import SOURCES
+from benchmarks.tasks.folder import data_folder, missing
+from langprog.evaluation import (
+    PairedCosts,
+    PairedScores,
+    bound_mean,
+    bound_share,
+    check_claims,
+    mcnemar_p,
+)
+
+SIZES = (5, 10, 30, 59, 100, 200, 500)
+TOLERANCE = 0.05
+SEED = 20_240
+Rng = np.random.Generator
+# Draws differences between -1 and 1 with a given mean, (samples, rows a cluster, n).
+Draw = Callable[[Rng, float, int, int], Floats]
+
+
+def right_or_wrong(rng: Rng, mean: float, samples: int, n: int) -> Floats:
+    """0/1 scores; 30 of 100 rows differ."""
+    chance, untied = rng.random((samples, 1, n)), 0.3
+    won = (untied + mean) / 2
+    return np.where(chance < won, 1.0, np.where(chance < untied, -1.0, 0.0))
+
+
+def seldom_worse(rng: Rng, mean: float, samples: int, n: int) -> Floats:
+    """0/1 scores that hardly differ: losses and wins as rare as the mean allows."""
+    lost, won = max(-mean, 0.0) + 0.01, max(mean, 0.0) + 0.01
+    chance = rng.random((samples, 1, n))
+    return np.where(chance < won, 1.0, np.where(chance < won + lost, -1.0, 0.0))
+
+
+def even(rng: Rng, mean: float, samples: int, n: int) -> Floats:
+    """Differences spread evenly."""
+    return np.asarray(rng.uniform(-0.5, 0.5, (samples, 1, n)) + mean)
+
+
+def skewed(rng: Rng, mean: float, samples: int, n: int) -> Floats:
+    """Many small gains and a few large losses."""
+    large = rng.random((samples, 1, n)) < 0.05
+    return np.where(large, -0.95, 0.05 + mean / 0.95)
+
+
+def grades(rng: Rng, mean: float, samples: int, n: int) -> Floats:
+    """Grades from 1 to 5 that move by a grade or two."""
+    steps = np.array([-0.5, -0.25, 0.0, 0.25, 0.5])
+    weights = np.array([0.08, 0.2, 0.44, 0.2, 0.08]) + mean * np.array([-0.4, -1.2, 0, 1.2, 0.4])
+    return np.asarray(rng.choice(steps, p=weights, size=(samples, 1, n)))
+
+
+def clusters(rng: Rng, mean: float, samples: int, n: int) -> Floats:
+    """0/1 scores of five rows a cluster that mostly go together."""
+    whole = right_or_wrong(rng, mean, samples, n)
+    own = right_or_wrong(rng, mean, samples * 5, n).reshape(samples, 5, n)
+    return np.where(rng.random((samples, 5, n)) < 0.7, whole, own)
+
+
+SHAPES: dict[str, Draw] = {
+    "0/1": right_or_wrong,
+    "0/1, seldom different": seldom_worse,
+    "graded, even": even,
+    "graded, many small gains and few large losses": skewed,
+    "grades 1 to 5": grades,
+    "0/1, five rows a cluster": clusters,
+}
+
+
+@dataclass
+class Tests:
+    """The tests of the certificate; results for 0/1 scores are kept, as few differ."""
+
+    seen: dict[Any, tuple[float, dict[float, float], float]] = field(default_factory=dict)
+
+    def __call__(
+        self, differences: Floats, margins: tuple[float, ...], *, upper: bool = False
+    ) -> tuple[float, dict[float, float], float]:
+        """Return the lower bound, the p-values and the upper bound, of (rows, n) differences."""
+        rows, n = differences.shape
+        key: Any = None
+        if rows == 1 and np.isin(differences, (-1.0, 0.0, 1.0)).all():
+            key = (n, int((differences > 0).sum()), int((differences < 0).sum()), margins, upper)
+            if key in self.seen:
+                return self.seen[key]
+        # Scores around the middle of their range, so that each difference can come about.
+        after = (0.5 + differences / 2).ravel()
+        before = (0.5 - differences / 2).ravel()
+        names = np.tile(np.arange(n), rows).tolist()
+        pairs = PairedScores(before.tolist(), after.tolist(), names)
+        up = bound_mean(pairs, margins=margins)
+        top = -bound_mean(pairs.swapped()).bound if upper else 1.0
+        result = up.bound, up.p_values, top
+        if key is not None:
+            self.seen[key] = result
+        return result
+
+    def claims(self, values: Floats, margin: float) -> Rejected:
+        """Return for every sample, (samples, n), whether a mean above the margin is claimed."""
+        if not np.isin(values, (-1.0, 0.0, 1.0)).all():
+            # What the certificate does, for many samples at once: see mean_difference.
+            return recalculated_bets(values, margin or 1e-4, 0.95 * 0.05)
+        if margin == 0.0:
+            counts = zip((values > 0).sum(1), (values < 0).sum(1), strict=True)
+            return np.array([mcnemar_p(int(won), int(lost)) <= 0.05 for won, lost in counts])
+        return np.array([self(row[None], (margin,))[1][margin] <= 0.05 for row in values])
+
+
+def rate(hits: int, count: int) -> str:
+    """Return a rate with its 99 % interval."""
+    low, high = interval_of_rate(hits, count)
+    return f"{hits / count:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def verdict(false: int, covered: tuple[int, ...], count: int) -> str:
+    """Return whether a line fails."""
+    wrong = interval_of_rate(false, count)[0] > 0.05
+    missed = any(interval_of_rate(hits, count)[1] < 0.95 for hits in covered)
+    return "FAILS" if wrong or missed else "holds"
+
+
+def at_the_edge(tests: Tests, samples: int) -> list[tuple[str, ...]]:
+    """Measure false claims and coverage at no gain, and at a loss of the tolerance."""
+    head = (
+        "scores",
+        "claim",
+        "clusters",
+        "false claims",
+        "lower bound holds",
+        "upper bound holds",
+    )
+    rows: list[tuple[str, ...]] = [(*head, "")]
+    for name, draw in SHAPES.items():
+        for claim, truth in (("better", 0.0), ("not worse", -TOLERANCE)):
+            for n in SIZES:
+                rng = np.random.default_rng([SEED, n, int(-1000 * truth)])
+                false = low = high = 0
+                for differences in draw(rng, truth, samples, n):
+                    bottom, p_values, top = tests(
+                        differences, (0.0, -TOLERANCE), upper=claim == "better"
+                    )
+                    false += p_values[0.0 if claim == "better" else -TOLERANCE] <= 0.05
+                    low += bottom <= truth + 1e-9
+                    high += top >= truth - 1e-9
+                held = verdict(false, (low, high), samples)
+                figures = tuple(rate(int(hits), samples) for hits in (false, low, high))
+                if claim != "better":
+                    figures = (*figures[:2], "-")
+                rows.append((name, claim, str(n), *figures, held))
+        sys.stderr.write(f"{name}: {time.process_time():.0f} s\n")
+    for n in SIZES:
+        rng = np.random.default_rng([SEED, n])
+        costs = rng.lognormal(size=(samples, 2, n))
+        shares = [bound_share(PairedCosts(one.tolist(), two.tolist())) for one, two in costs]
+        false = sum(share.p_value <= 0.05 for share in shares)
+        low = sum(share.bound <= 0.5 for share in shares)
+        held = verdict(false, (low,), samples)
+        rows.append(
+            ("cost", "cheaper", str(n), rate(false, samples), rate(low, samples), "-", held)
+        )
+    return rows
+
+
+def in_sequence(samples: int) -> list[tuple[str, ...]]:
+    """Measure how often the findings of a whole sequence are false."""
+    rows: list[tuple[str, ...]] = [("objective", "truth", "clusters", "false findings", "")]
+    for objective, truth in (("quality", 0.0), ("cost", -TOLERANCE), ("cost", 0.0)):
+        for n in (30, 100):
+            rng = np.random.default_rng([SEED, n, 7])
+            false = 0
+            for (differences,) in even(rng, truth, samples, n):
+                pair = PairedScores(
+                    (0.5 - differences / 2).tolist(), (0.5 + differences / 2).tolist()
+                )
+                before, after = rng.lognormal(size=(2, n))
+                claims = check_claims(
+                    pair,
+                    objective="quality" if objective == "quality" else "cost",
+                    tolerance=TOLERANCE,
+                    dollars=PairedCosts(before.tolist(), after.tolist()),
+                )
+                false += bool(claims.tested[0].holds) if truth == -TOLERANCE else False
+                false += claims.finding == "better" or "cheaper" in claims.holding
+            said = "costs as much, " + ("as good" if truth == 0 else f"{-truth:g} worse")
+            rows.append(
+                (objective, said, str(n), rate(int(false), samples), verdict(false, (), samples))
+            )
+    return rows
+
+
+def rows_needed(
+    claims: Callable[[Floats], Rejected], draw: Draw, gain: float, samples: int
+) -> str:
+    """Return the clusters at which a gain is claimed in 80 % of samples, to 5 % or so."""
+    low, high = 4.0, 4.0
+    while high < 20_000 and _power(claims, draw, gain, samples, round(high)) < 0.8:
+        low, high = high, high * 1.6
+    if high >= 20_000:
+        return "> 20,000"
+    while high / low > 1.05:
+        middle = (low * high) ** 0.5
+        enough = _power(claims, draw, gain, samples, round(middle)) >= 0.8
+        low, high = (low, middle) if enough else (middle, high)
+    return f"{round(high):,}"
+
+
+def _power(
+    claims: Callable[[Floats], Rejected], draw: Draw, gain: float, samples: int, n: int
+) -> float:
+    rng = np.random.default_rng([SEED, n, 1])
+    return float(claims(draw(rng, gain, samples, n)[:, 0]).mean())
+
+
+POWERED: dict[str, Draw] = {
+    "0/1": right_or_wrong,
+    "graded, even": even,
+    "grades 1 to 5": grades,
+}
+
+
+def powers(tests: Tests, samples: int) -> list[tuple[str, ...]]:
+    """Measure the rows that gains need, and what the naive tests get wrong."""
+    gains = (0.03, 0.05, 0.1)
+    rows: list[tuple[str, ...]] = [
+        ("test", "valid", *(f"{name}, {gain:.0%}" for name in POWERED for gain in gains))
+        + ("false claims at the edge: the worst of all scores and sizes",)
+    ]
+    every: dict[str, Callable[[Floats, float], Rejected]] = {"chosen": tests.claims}
+    every.update({name: test for name, test in VALID.items() if name != "union of shares"})
+    every.update(NAIVE)
+    for name, test in every.items():
+        needed = [
+            rows_needed(_without_margin(test), draw, gain, samples)
+            for draw in POWERED.values()
+            for gain in gains
+        ]
+        worst = "at most 0.05 by proof"
+        if name in NAIVE:
+            worst = f"{worst_of(test):.3f}"
+        rows.append((name, "no" if name in NAIVE else "yes", *needed, worst))
+        sys.stderr.write(f"{name}: {time.process_time():.0f} s\n")
+    return rows
+
+
+def _without_margin(
+    test: Callable[[Floats, float], Rejected],
+) -> Callable[[Floats], Rejected]:
+    return lambda values: test(values, 0.0)
+
+
+def worst_of(test: Callable[[Floats, float], Rejected], samples: int = 2000) -> float:
+    """Return the largest rate of false claims over all shapes, sizes and margins."""
+    return max(
+        float(test(draw(np.random.default_rng(SEED), edge, samples, n)[:, 0], edge).mean())
+        for draw in SHAPES.values()
+        for edge in (0.0, -TOLERANCE)
+        for n in SIZES
+    )
+
+
+def recorded(tests: Tests, folder: Path, samples: int) -> list[tuple[str, ...]]:
+    """Measure claims about pairs of models on recorded answers, where the truth is known."""
+    rows: list[tuple[str, ...]] = [
+        (
+            "data",
+            "rows",
+            "test",
+            "better: claimed",
+            "falsely",
+            "not worse by 0.05: claimed",
+            "falsely",
+        )
+    ]
+    for source in ("gsm8k", "math5", "llmrouter"):
+        data = SOURCES[source](folder)
+        names = permutations(range(len(data.models)), 2)
+        # Differences that a holdout could have to decide about.
+        pairs = [data.score[two] - data.score[one] for one, two in names]
+        pairs = [pair for pair in pairs if abs(pair.mean()) < 0.12]
+        binary = all(np.isin(pair, (-1, 0, 1)).all() for pair in pairs)
+        every = {
+            "chosen": tests.claims,
+            **{name: test for name, test in VALID.items() if binary or name != "union of shares"},
+        }
+        for n in (30, 60, 100, 200):
+            rng = np.random.default_rng([SEED, n])
+            picked = [
+                pair[np.array([rng.choice(data.size, n, replace=False) for _ in range(samples)])]
+                for pair in pairs
+            ]
+            for name, test in every.items():
+                rows.append((data.name, str(n), name, *_claimed(test, pairs, picked)))
+        sys.stderr.write(f"{data.name}: {len(pairs)} pairs, {time.process_time():.0f} s\n")
+    return rows
+
+
+def _claimed(
+    test: Callable[[Floats, float], Rejected], pairs: list[Floats], picked: list[Floats]
+) -> tuple[str, ...]:
+    cells: list[str] = []
+    for margin in (0.0, -TOLERANCE):
+        right = [test(v, margin) for p, v in zip(pairs, picked, strict=True) if p.mean() > margin]
+        wrong = [test(v, margin) for p, v in zip(pairs, picked, strict=True) if p.mean() <= margin]
+        for results in (right, wrong):
+            claims = np.concatenate(results) if results else np.zeros(1)
+            cells.append(f"{claims.mean():.3f}")
+    return tuple(cells)
+
+
+def main(arguments: list[str]) -> None:
+    """Measure and publish."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.claims")
+    parser.add_argument("--samples", type=int, default=2000, help="at the edge of each hypothesis")
+    options = parser.parse_args(arguments)
+    tests = Tests()
+    edge = at_the_edge(tests, options.samples)
+    sequence = in_sequence(options.samples)
+    power = powers(tests, 300)
+    folder = data_folder()
+    lines = [(missing(),)] if folder is None else recorded(tests, folder, 15)
+    failed = sum(row[-1] == "FAILS" for row in [*edge, *sequence])
+    publish(
+        "claims",
+        "# Are claims true as often as they say?\n\n"
+        f"`python -m benchmarks.claims --samples {options.samples}`; {machine()}; "
+        f"{versions('langprog', 'numpy', 'scipy')}; seed {SEED}; level 5 %.\n\n"
+        "## At the edge of each hypothesis\n\n"
+        f"{options.samples} samples a line, 99 % intervals; {failed} of "
+        f"{len(edge) + len(sequence) - 2} lines fail.\n\n{table(edge)}\n\n"
+        f"## A whole sequence of claims\n\n{table(sequence)}\n\n"
+        "## Rows that a gain needs\n\n"
+        "Clusters at which a true gain is claimed in 80 % of 300 samples. Scores of 0 and 1 "
+        f"differ in 30 % of rows.\n\n{table(power)}\n\n"
+        "## Recorded answers\n\n"
+        "Pairs of models whose means differ by less than 0.12, 15 samples without replacement "
+        "each; the truth is the mean of all rows. Claims that are true, and claims that are "
+        f"false, as shares of the samples where they would be.\n\n{table(lines)}",
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,83 @@
+"""The range of a metric: where its worst and its best score lie."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from langprog.errors import InputError, MetricError
+
+F = TypeVar("F", bound=Callable[..., Any])
+Range = tuple[float, float]
+
+UNIT: Range = (0.0, 1.0)
+# Weighted sums and means miss the ends of their range by rounding.
+ROUNDING = 1e-9
+
+
+def metric(*, range: Range) -> Callable[[F], F]:
+    """Declare the range of a metric whose scores do not lie between 0 and 1.
+
+    Args:
+        range: The worst and the best score.
+
+    Returns:
+        A decorator; it returns the function it is put on.
+
+    Raises:
+        InputError: The range is not two finite numbers, the lower one first.
+
+    Example::
+
+        @lp.metric(range=(1, 5))
+        def grade(example, prediction):
+            return prediction.stars
+    """
+    bounds = check_range(range)
+
+    def declare(function: F) -> F:
+        # On the function itself, so that it stays what it was: async, named, importable.
+        function.score_range = bounds  # type: ignore[attr-defined]  # functions take attributes
+        return function
+
+    return declare
+
+
+def check_range(range: Any) -> Range:
+    """Return a range as two floats.
+
+    Raises:
+        InputError: It is not two finite numbers, the lower one first.
+    """
+    try:
+        low, high = (float(bound) for bound in range)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise InputError(
+            f"range={range!r}: write the worst and the best score, such as range=(1, 5)"
+        )
+    return low, high
+
+
+def range_of(metric: Any) -> Range:
+    """Return the range that a metric declares; 0 to 1 where it declares none."""
+    declared = getattr(metric, "score_range", None)
+    return UNIT if declared is None else check_range(declared)
+
+
+def clip_to_range(value: float, range: Range) -> float:
+    """Return a score inside ``range``.
+
+    Raises:
+        MetricError: It lies outside by more than rounding explains.
+    """
+    low, high = range
+    slack = ROUNDING * max(1.0, abs(low), abs(high))
+    if low - slack <= value <= high + slack:
+        return min(max(value, low), high)
+    raise MetricError(
+        f"it returned {value:g}, and its range is {low:g} to {high:g}: declare the range, "
+        "@lp.metric(range=(worst, best)), or scale the score to lie between 0 and 1"
+    )

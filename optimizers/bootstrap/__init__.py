@@ -1,1 +1,0 @@
-"""Demonstrations: from labels, from runs that the metric accepts, and sets of both."""

@@ -1,0 +1,85 @@
+"""Where no reply can be read: whether demonstrations or another adapter would help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langprog import Example, Module
+from langprog.errors import ExampleError
+from langprog.evaluation import aevaluate
+from langprog.runtime import adapter_for
+from optimizers.evaluation.scoring import ProgramError, Scoring
+
+EXAMPLES, DEMOS = 5, 4
+
+
+async def try_other_forms(
+    program: Module,
+    train: Sequence[Example],
+    validation: Sequence[Example],
+    scoring: Scoring,
+    said: str,
+) -> str:
+    """Run a program whose replies cannot be read with demonstrations, then another adapter.
+
+    Args:
+        program: The program.
+        train: Examples to make demonstrations of.
+        validation: Examples to run it on; the first few are.
+        scoring: Scores predictions.
+        said: What happened so far.
+
+    Returns:
+        What helps, in words.
+
+    Raises:
+        ProgramError: Neither helps.
+    """
+    tried = []
+    for form, values in (
+        ("demonstrations", _demos(program, train)),
+        ("another adapter", _adapters(program)),
+    ):
+        if not values:
+            continue
+        report = await aevaluate(
+            program.with_parameters(values),
+            validation[:EXAMPLES],
+            scoring.metric,
+            max_errors=scoring.errors,
+        )
+        if any(row.prediction is not None for row in report.rows):
+            adapters = sorted({str(value) for value in values.values() if isinstance(value, str)})
+            named = f" ({', '.join(adapters)})" if adapters else ""
+            return f"{said}; with {form}{named} replies can be read"
+        tried.append(form)
+    also = f", nor could they with {' or '.join(tried)}" if tried else ""
+    raise ProgramError(
+        f"{said}; no reply could be read{also}: try another model, a larger max_tokens, or "
+        "fewer or simpler output fields"
+    )
+
+
+def _demos(program: Module, train: Sequence[Example]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for path, predictor in program.predictors().items():
+        names = (*predictor.inputs, *predictor.outputs)
+        whole = [example for example in train if all(name in example for name in names)]
+        if whole and not predictor.demos:
+            demos = [Example(**{name: row[name] for name in names}) for row in whole[:DEMOS]]
+            try:
+                program.with_parameters({f"{path}.demos": demos})
+            except ExampleError:  # what is given does not fit the signature
+                continue
+            values[f"{path}.demos"] = demos
+    return values
+
+
+def _adapters(program: Module) -> dict[str, Any]:
+    """Return for every predictor the adapter that it does not use."""
+    values = {}
+    for path, predictor in program.predictors().items():
+        used = adapter_for(predictor.adapter, predictor.model).name
+        values[f"{path}.adapter"] = "chat" if used == "json" else "json"
+    return values

@@ -1,0 +1,155 @@
+"""An append-only file of JSON lines, each with a checksum, under a lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import threading
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from langprog.errors import InputError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+LOCK = "lock"
+CHECKSUM_LENGTH = len(b',"crc":"00000000"}\n')
+CHECKSUM = re.compile(rb',"crc":"([0-9a-f]{8})"\}\n')
+
+
+class JournalFile:
+    """The file of a journal, synced by a thread of its own.
+
+    Args:
+        path: The file; its folder is made where it does not exist.
+
+    Raises:
+        InputError: The folder cannot be written, or is in use by another process.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(path.parent / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise InputError(
+                f"run_dir {str(path.parent)!r} cannot be written: {error.strerror}"
+            ) from error
+        if not _lock(self._lock):
+            os.close(self._lock)
+            raise InputError(
+                f"run_dir {str(path.parent)!r} is in use by another compile: "
+                "wait for it, or choose another run_dir"
+            )
+        self.damaged = 0
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._dirty = threading.Event()
+        self._closed = False
+        self._trouble: OSError | None = None
+        self._syncer = threading.Thread(target=self._sync_forever, name="journal", daemon=True)
+        self._syncer.start()
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """Yield every whole record; ``damaged`` counts the lines that held none.
+
+        A last line that a kill cut off is taken away.
+        """
+        self.damaged = 0
+        end = 0
+        with open(self._path, "rb") as lines:
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    break
+                end += len(line)
+                record = decode_line(line)
+                if record is None:
+                    self.damaged += 1
+                else:
+                    yield record
+        os.ftruncate(self._fd, end)
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Hand a record to the operating system.
+
+        Raises:
+            InputError: The disk does not take it: going on would lose what is paid for.
+        """
+        data = encode_line(record)
+        try:
+            if self._trouble is not None:
+                raise self._trouble
+            written = os.write(self._fd, data)
+            while written < len(data):  # a signal may cut a write short
+                written += os.write(self._fd, data[written:])
+        except OSError as error:
+            raise InputError(
+                f"{self._path} cannot be written: {error.strerror}; make room and run the same "
+                "command again, it goes on from there"
+            ) from error
+        self._dirty.set()
+
+    def sync(self) -> None:
+        """Bring everything to the disk."""
+        os.fsync(self._fd)
+
+    def _sync_forever(self) -> None:
+        while not self._closed:
+            self._dirty.wait()
+            self._dirty.clear()
+            try:
+                os.fsync(self._fd)
+            except OSError as error:
+                self._trouble = error  # raised where the next line is written
+                return
+
+    def close(self) -> None:
+        """Bring everything to the disk and let go of the folder."""
+        if self._closed:
+            return
+        self._closed = True
+        self._dirty.set()
+        self._syncer.join()
+        os.fsync(self._fd)
+        os.close(self._fd)
+        os.close(self._lock)
+
+
+def encode_line(record: Mapping[str, Any]) -> bytes:
+    """Return a record as a line of JSON with its checksum as the last key."""
+    body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+    return body[:-1] + b',"crc":"%08x"}\n' % zlib.crc32(body)
+
+
+def decode_line(line: bytes) -> dict[str, Any] | None:
+    """Return the record of a line; ``None`` where it is damaged."""
+    match = CHECKSUM.fullmatch(line, max(0, len(line) - CHECKSUM_LENGTH))
+    if match is None:
+        return None
+    body = line[: match.start()] + b"}"
+    if zlib.crc32(body) != int(match[1], 16):
+        return None
+    try:
+        record = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) and "kind" in record else None
+
+
+def _lock(fd: int) -> bool:
+    """Take the lock; the system gives it back when the process ends, however it ends."""
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,353 @@
+"""What surrounds every search: checks, split, journal, budget, and the holdout, used once.
+
+The holdout lives here. A search gets a :class:`Run`, which has no way to it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+
+from langprog import Module, using
+from langprog.errors import BudgetExceeded, InputError
+from langprog.evaluation import MetricErrors, metric_name
+from langprog.lm import Cost, LanguageModel, Ledger, Recorded, keep_budgets
+from langprog.runtime import assume_schemas
+from optimizers.budget.plan import REPAIR_MARGIN, BudgetShare, plan_budget, subtract_spent
+from optimizers.demos.own_demos import describe_lost_demos
+from optimizers.estimate import list_roles, make_preflight, with_checked_models
+from optimizers.evaluation.binding import KnownModels, bind_program
+from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.other_forms import try_other_forms
+from optimizers.evaluation.pareto import (
+    FrontPoint,
+    chosen,
+    collect_points,
+    pareto_front,
+)
+from optimizers.evaluation.scorer import Scorer
+from optimizers.evaluation.scoring import FailureLog, Scoring
+from optimizers.evaluation.shared_state import SharedStateCheck
+from optimizers.events import Estimated, Finished, Progress, Reporter, StageStarted
+from optimizers.identity import data_digest, describe_knobs, metric_digest
+from optimizers.journal import Journal
+from optimizers.models.dialects import Dialects, Question, list_models
+from optimizers.preflight import (
+    estimate_cost_from_prompts,
+)
+from optimizers.report.compiled import Compiled
+from optimizers.report.report import (
+    CompileReport,
+    collect_prompts,
+    digest_rows,
+    list_compared_rows,
+)
+from optimizers.request import CompileRequest
+from optimizers.run import Run, Searcher, SearchInputs, ShareSpent, Tally
+from optimizers.stats.certificate import (
+    Aim,
+    Certificate,
+    Pairs,
+    certify,
+    explain_too_few,
+    without_evidence,
+)
+from optimizers.stats.evidence import Evidence
+
+
+async def run_compile(
+    searcher: Searcher,
+    request: CompileRequest,
+    run_dir: str | os.PathLike[str] | None,
+    progress: Progress,
+) -> Compiled:
+    """Search, certify, and return the result."""
+    searcher.check(request.program)
+    with (
+        with_checked_models(searcher, request.program),
+        closing(Journal(run_dir, request.identity(searcher))) as journal,
+    ):
+        return await _Compilation(searcher, request, journal, progress).run()
+
+
+class _Compilation:
+    def __init__(
+        self, searcher: Searcher, request: CompileRequest, journal: Journal, progress: Progress
+    ) -> None:
+        self._searcher = searcher
+        self._request = request
+        self._journal = journal
+        earlier = journal.earlier
+        calls = request.program.calls_per_example()
+        self._plan = plan_budget(request.budget, len(request.parts.holdout), calls)
+        self._ledger = Ledger(subtract_spent(request.budget, earlier.paid, earlier.seconds))
+        self._reporter = Reporter(progress, request.budget, self._ledger, journal)
+        self._watched = SharedStateCheck(request.program, self._reporter.warn_once)
+        self._asked = KnownModels()
+        self._roles = list_roles(searcher, request)
+        self._wrapped: dict[int, tuple[LanguageModel, Recorded]] = {}
+        self._scoring = Scoring(
+            request.metric,
+            MetricErrors(request.max_errors, request.name_row),
+            FailureLog(self._try_other_forms),
+        )
+        self._scorer = Scorer(
+            request.program,
+            request.parts.validation,
+            self._scoring,
+            searcher.concurrency,
+            priced=searcher.objective == "cost",
+        )
+
+    async def run(self) -> Compiled:
+        request, searcher = self._request, self._searcher
+        with (
+            using(budget=self._ledger, wrap=self._record, notice=self._reporter.warn_once),
+            Dialects(
+                list_models(request.program, searcher.models_needed()),
+                self._journal,
+                self._reporter,
+            ) as dialects,
+        ):
+            self._roles.check_prices(request.budget)
+            self._prepare()
+            question = Question.of(request.program, request.parts.train, logprobs=False)
+            await self._roles.check_keys(question)
+            await dialects.negotiate(
+                request.program, request.parts.train, searcher.signals(request.program)
+            )
+            with assume_schemas(dialects.schemas):
+                return await self._search_and_certify()
+
+    async def _search_and_certify(self) -> Compiled:
+        candidate, tally = await self._search()
+        lost = describe_lost_demos(self._request.program, candidate)
+        if lost is not None:
+            self._reporter.note(lost)
+        begun = self._journal.meter.read()
+        certificate, pairs = await self._certify(candidate, tally)
+        certified = self._journal.meter.read() - begun
+        ships = certificate.verdict != "original"
+        program = self._request.program
+        shipped = bind_program(candidate.apply(program) if ships else program)
+        name = type(self._searcher).__name__
+        front = [
+            replace(point, program=bind_program(point.program), optimizer=name)
+            for point in pareto_front(self._points)
+        ]
+        self._watched.say_changed()
+        failed = self._scoring.failures.describe()
+        if failed:
+            self._reporter.note(failed)
+        self._reporter.update_spend()
+        self._reporter.emit(Finished(certificate.verdict, str(certificate)))
+        asked = tally.settled, certified
+        return self._result((shipped, front), candidate, certificate, asked, pairs)
+
+    def _record(self, model: LanguageModel) -> LanguageModel:
+        # One wrapper a model, so that equal requests in flight at once find each other.
+        known = self._wrapped.get(id(model))
+        if known is None:
+            self._asked.add(model)
+            counted = keep_budgets(model, self._ledger)
+            # The model is kept as well: its id stays taken as long as this knows it.
+            known = self._wrapped[id(model)] = (model, Recorded(counted, self._journal))
+        return known[1]
+
+    def _prepare(self) -> None:
+        parts, earlier = self._request.parts, self._journal.earlier
+        self._reporter.emit(
+            StageStarted(
+                "prepare",
+                None,
+                f"{len(parts.train)} examples for train, {len(parts.validation)} for validation, "
+                f"{len(parts.holdout)} held out",
+            )
+        )
+        if earlier.sessions:
+            self._reporter.note(
+                f"resuming: {earlier.paid.calls} paid calls of {earlier.sessions} earlier "
+                f"session{'s' if earlier.sessions > 1 else ''} are in the journal"
+            )
+        if self._journal.damaged:
+            self._reporter.note(
+                f"{self._journal.damaged} damaged lines of the journal were skipped: what they "
+                "held is called again",
+                warning=True,
+            )
+        for note in parts.notes:
+            self._reporter.note(note, warning=True)
+        self._watched.say_hidden()
+        frozen = self._request.program.frozen_parts()
+        if frozen:
+            self._reporter.note(f"frozen, so left as they are: {', '.join(frozen)}")
+        self._estimate()
+        few = explain_too_few(self._plan.certified_rows)
+        if few is not None:
+            self._reporter.note(few, warning=True)
+        elif self._plan.certified_rows < len(parts.holdout):
+            self._reporter.note(
+                f"the budget pays for {self._plan.certified_rows} of "
+                f"{len(parts.holdout)} holdout examples"
+            )
+
+    async def _try_other_forms(self, said: str) -> None:
+        parts = self._request.parts
+        help_ = await try_other_forms(
+            self._request.program, parts.train, parts.validation, self._scoring, said
+        )
+        self._reporter.warn_once(help_)
+
+    def _estimate(self) -> None:
+        """Say what is to be expected.
+
+        Raises:
+            InputError: The budget is too small to try anything; nothing was asked yet.
+        """
+        request = self._request
+        cost, priced = estimate_cost_from_prompts(request.program, request.parts.validation)
+        found = make_preflight(self._searcher, request, cost, priced=priced)
+        if found.refusal is not None:
+            raise InputError(found.refusal)
+        self._preflight = found
+        spans = found.calls, found.dollars, found.candidates
+        calls, dollars, candidates = ((s.low, s.high) if s is not None else None for s in spans)
+        assert calls is not None and candidates is not None
+        lines = tuple(found.lines())
+        self._reporter.emit(Estimated(calls, dollars, candidates, found.detectable, lines))
+
+    async def _search(self) -> tuple[Candidate, Tally]:
+        request, earlier = self._request, self._journal.earlier
+        run = Run(
+            SearchInputs(
+                request.program,
+                request.parts.train,
+                request.parts.validation,
+                self._scoring,
+                request.seed,
+                self._searcher.concurrency,
+            ),
+            journal=self._journal,
+            scorer=self._scorer,
+            reporter=self._reporter,
+            share=BudgetShare(self._plan.search, self._reserve),
+            start=Candidate(),
+        )
+        cap = Ledger(subtract_spent(self._plan.search_budget, earlier.paid, earlier.seconds))
+        with using(budget=cap):
+            best = await run_search(self._searcher, run)
+        self._points = collect_points(self._scorer, request.program)
+        searcher = self._searcher
+        candidate = best
+        if not run.weighed:
+            candidate = chosen(searcher.objective, best, self._points, searcher.tolerance)
+        if candidate != best:
+            run.log("chosen", {"objective": searcher.objective, "digest": candidate.digest})
+        return candidate, run.tally
+
+    def _reserve(self) -> Cost:
+        """Return what the certificate needs, by the dearest candidate so far."""
+        scorer = self._scorer
+        pair = scorer.cost(Candidate()) + scorer.highest_cost if scorer.candidates else None
+        return self._plan.reserve(pair)
+
+    async def _certify(self, candidate: Candidate, tally: Tally) -> tuple[Certificate, Pairs]:
+        request = self._request
+        rows = self._affordable_rows(candidate, tally)
+        advance = self._reporter.start_stage("certify", 2 * rows, f"both programs on {rows} rows")
+        try:
+            certificate, pairs = await certify(
+                request.program,
+                candidate.apply(request.program),
+                request.parts.holdout[:rows],
+                self._scoring,
+                accept=request.accept,
+                concurrency=self._searcher.concurrency,
+                search_dollars=tally.settled.dollars,
+                aim=Aim(self._searcher.objective, self._searcher.tolerance),
+                on_row=advance,
+            )
+        except BudgetExceeded as error:
+            certificate, pairs = (
+                without_evidence(
+                    f"the budget ended before the certificate: {error}", request.accept
+                ),
+                (),
+            )
+        self._journal.decide("certificate", certificate.to_json())
+        return certificate, pairs
+
+    def _affordable_rows(self, candidate: Candidate, tally: Tally) -> int:
+        plan = self._plan
+        pair = self._scorer.cost(Candidate()) + self._scorer.cost(candidate)
+        # A search that was cut off has used up its part, however far its last round came.
+        left = plan.whole - plan.search if tally.cut else plan.whole - tally.settled
+        covered = left.count_of(pair * REPAIR_MARGIN)
+        most = plan.certified_rows
+        return most if math.isinf(covered) else min(most, max(0, math.floor(covered)))
+
+    def _result(
+        self,
+        programs: tuple[Module, Sequence[FrontPoint]],
+        candidate: Candidate,
+        certificate: Certificate,
+        asked: tuple[Cost, Cost],
+        pairs: Pairs,
+    ) -> Compiled:
+        request = self._request
+        evidence = Evidence(
+            optimizer=type(self._searcher).__name__,
+            knobs=describe_knobs(self._searcher),
+            seed=request.seed,
+            metric=metric_name(request.metric),
+            metric_digest=metric_digest(request.metric),
+            data={
+                part: (len(examples), data_digest(examples))
+                for part, examples in (
+                    ("train", request.parts.train),
+                    ("validation", request.parts.validation),
+                    ("holdout", request.parts.holdout),
+                )
+            },
+            candidate=candidate.digest,
+            certificate=certificate,
+            searched=asked[0],
+            certified=asked[1],
+            rows=digest_rows(pairs),
+        )
+        before, after = request.program, candidate.apply(request.program)
+        report = CompileReport(
+            evidence=evidence,
+            candidate=candidate,
+            notes=tuple(self._reporter.messages),
+            decisions=self._journal.decisions,
+            paid=self._reporter.paid(),
+            requested=self._journal.meter.read(),
+            sessions=self._journal.earlier.sessions + 1,
+            diverged_at=self._journal.diverged_at,
+            prompts=(collect_prompts(before), collect_prompts(after)),
+            estimate=self._preflight.to_json(),
+            rows=tuple(list_compared_rows(before.input_names(), pairs)),
+            program=repr(before),
+            failures=self._scoring.failures.counts,
+        )
+        return Compiled(
+            program=programs[0],
+            candidate=candidate,
+            certificate=certificate,
+            report=report,
+            front=tuple(programs[1]),
+        )
+
+
+async def run_search(searcher: Searcher, run: Run) -> Candidate:
+    """Search to the end, or to the end of the budget: then the best so far is taken."""
+    try:
+        return await searcher.search(run)
+    except BudgetExceeded as error:
+        run.tally.cut = run.tally.cut or not isinstance(error, ShareSpent)
+        run.note(f"the search ended with its budget ({error}); the best so far is taken")
+        return run.best

@@ -1,0 +1,1 @@
+"""What a compile leaves behind: the result, its report, and the report as a page."""

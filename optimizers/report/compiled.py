@@ -1,0 +1,81 @@
+"""What a compile returns."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from langprog import Module
+from langprog.artifact import save_program
+from langprog.notebook import render_card, short_repr, shorten
+from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.pareto import FrontPoint
+from optimizers.report.report import CompileReport
+from optimizers.stats.certificate import Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A frozen program with the evidence for it.
+
+    Args:
+        program: What ships: the compiled program, or the input program if no gain could be
+            detected. Frozen and callable.
+        candidate: The best candidate, whether it ships or not.
+        certificate: What the holdout says.
+        report: The record of the compile.
+        front: The Pareto front of quality, price and latency on validation, best quality first.
+            Only ``program`` has a certificate.
+    """
+
+    program: Module
+    candidate: Candidate
+    certificate: Certificate
+    report: CompileReport
+    front: tuple[FrontPoint, ...] = ()
+
+    def __repr__(self) -> str:
+        parts = (
+            str(self.certificate),
+            f"program: {short_repr(self.program, 400)}",
+            f"best candidate: {shorten(self.candidate.label, 200)}",
+            f"Pareto front: {len(self.front)}",
+            f"paid: {self.report.paid.calls:,.0f} calls",
+        )
+        return shorten(f"Compiled({''.join(f'{chr(10)}  {part}' for part in parts)}\n)", 1500)
+
+    def _repr_html_(self) -> str:
+        front = [
+            (
+                shorten(point.candidate.label, 120),
+                str(point.quality),
+                f"{point.dollars_a_thousand:.4f}",
+                f"{point.latency[0]:.2f} s",
+            )
+            for point in self.front[:10]
+        ]
+        return render_card(
+            f"Compiled: {self.certificate.verdict}",
+            [
+                ("program", self.program),
+                *self.certificate.facts(),
+                ("candidate", self.candidate.label),
+            ],
+            heads=("front", "quality on validation", "dollars per 1,000", "median latency"),
+            rows=front,
+            note="compiled.report.save('report.html') writes the whole report",
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> str:
+        """Write the artifact: the program with its evidence.
+
+        Returns:
+            The artifact's digest; the same for a compile that was killed and resumed.
+
+        Raises:
+            ArtifactError: The program cannot be written, or does not come back the same.
+        """
+        evidence = self.report.evidence
+        return save_program(
+            self.program, path, evidence=evidence.to_json(), optimizer=evidence.optimizer
+        )

@@ -1,0 +1,233 @@
+"""A compile's report as one self-contained web page: no network, a few lines of script to sort.
+
+- ``templates/``: the page. ``charts``: the pictures. ``difference``: prompts word by word.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from optimizers.report import charts
+from optimizers.report.difference import diff_words
+from optimizers.report.rendering import content_hash, read_asset, render
+
+# Rows of a holdout of any size; with the inputs cut, a page stays well below two megabytes.
+MOST_ROWS, MOST_CHARACTERS = 300, 400
+
+Json = Mapping[str, Any]
+
+
+def render_page(report: Json) -> str:
+    """Return the page for the object that ``CompileReport.to_json()`` returns.
+
+    Whatever a user, a model or a server wrote is shown as text. A Content-Security-Policy in the
+    page allows its own style and script by hash, and nothing else.
+    """
+    decisions = report["decisions"]
+    style, script = read_asset("report.css"), read_asset("report.js")
+    markup = render(
+        "report.html",
+        style=style,
+        script=script,
+        style_hash=content_hash(style),
+        script_hash=content_hash(script),
+        optimizer=report["evidence"]["optimizer"]["name"],
+        about=_about(report),
+        knobs=[
+            (name, json.dumps(value, ensure_ascii=False, default=str)[:MOST_CHARACTERS])
+            for name, value in report["evidence"]["optimizer"]["knobs"].items()
+        ],
+        certificate=_certificate(report["evidence"]["certificate"]),
+        failures=report["failures"],
+        warnings=[note["text"] for note in report["notes"] if note["warning"]],
+        spend=_spend(report),
+        figures=_figures(report),
+        prompts=_prompts(report["prompts"]),
+        compared=_compared(report["rows"]),
+        proposals=_proposals(decisions),
+        trials=_select(decisions, "trial"),
+        notes=[note["text"] for note in report["notes"] if not note["warning"]],
+    )
+    return str(markup)
+
+
+def _select(decisions: Iterable[Json], what: str) -> list[Json]:
+    return [each["data"] for each in decisions if each["what"].rpartition(".")[2] == what]
+
+
+def _about(report: Json) -> list[tuple[str, str]]:
+    """Return what was compiled, with what, on what and when."""
+    evidence, prompts = report["evidence"], report["prompts"]
+    optimizer, metric = evidence["optimizer"], evidence["metric"]
+    models = [
+        ", ".join(
+            dict.fromkeys(str(each["model"] or "ambient") for each in prompts[when].values())
+        )
+        for when in ("before", "after")
+    ]
+    data = [
+        f"{part['examples']:,} {name} ({part['digest'][:12]})"
+        for name, part in evidence["data"].items()
+    ]
+    resumed = f", resumed {report['sessions'] - 1} times" if report["sessions"] > 1 else ""
+    return [
+        ("Program", report["program"]),
+        ("Model", models[0] if models[0] == models[1] else f"{models[0]} → {models[1]}"),
+        ("Metric", f"{metric['name']} ({metric['digest'][:12]})"),
+        ("Data", ", ".join(data)),
+        ("Optimizer", f"{optimizer['name']}, seed {optimizer['seed']}"),
+        ("Date", f"{report['date']}{resumed}"),
+    ]
+
+
+def _certificate(certificate: Json) -> dict[str, Any]:
+    before, after = certificate["before"], certificate["after"]
+    card: dict[str, Any] = {
+        "verdict": certificate["verdict"],
+        "reason": certificate["reason"],
+        "picture": "",
+        "facts": [],
+    }
+    if before is None or after is None:
+        return card
+    ends = ("mean", "low", "high")
+    card["picture"] = charts.draw_intervals(
+        [
+            ("before", *(before[name] for name in ends)),
+            ("after", *(after[name] for name in ends)),
+        ]
+    )
+    low, high = certificate["low"], certificate["high"]
+    card["facts"] = [
+        ("difference", f"{certificate['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"),
+        ("p (one-sided)", f"{certificate['p_value']:.3g}"),
+        ("holdout examples", f"{certificate['n']} ({certificate['lost']} without a score)"),
+        (
+            "better, worse, same",
+            f"{certificate['wins']}, {certificate['losses']}, {certificate['ties']}",
+        ),
+        *(
+            (f"{name} per query, after / before", f"{ratio:.2f}")
+            for name, ratio in certificate["ratios"].items()
+            if ratio is not None
+        ),
+    ]
+    if certificate["break_even"] is not None:
+        fact = "queries until the search has paid for itself", f"{certificate['break_even']:,.0f}"
+        card["facts"].append(fact)
+    return card
+
+
+def _spend(report: Json) -> dict[str, Any]:
+    rows = []
+    for name, what in (
+        ("paid", report["paid"]),
+        ("as if nothing were cached", report["requested"]),
+    ):
+        dollars = "unknown" if what["dollars"] is None else f"{what['dollars']:.4f}"
+        rows.append((name, what["calls"], what["tokens"], dollars))
+    low, high = report["estimate"]["calls"]
+    return {"rows": rows, "expected": f"{low:,.0f} to {high:,.0f}"}
+
+
+def _figures(report: Json) -> list[tuple[str, str]]:
+    decisions, winner = report["decisions"], report["candidate"]["digest"]
+    trials, importance = _select(decisions, "trial"), _importance(decisions)
+    figures = [
+        (
+            charts.draw_best_by_calls(_select(decisions, "best"), trials),
+            "The best score so far on validation, with its 95 % interval as a band; dots are "
+            "candidates that were tried.",
+        ),
+        (
+            charts.draw_race(trials, winner),
+            "The race: candidates that do well are scored on more examples. Green: the best in "
+            "the end, with its 95 % interval.",
+        ),
+        (
+            charts.draw_front(trials, winner),
+            "Quality against the price of a query. The line is the Pareto front, with 95 % "
+            "intervals: nothing scored on as many examples is both better and cheaper.",
+        ),
+        (
+            charts.draw_bars(importance) if importance else "",
+            "How much of the variance of the scores each choice explains.",
+        ),
+    ]
+    return [(picture, text) for picture, text in figures if picture]
+
+
+def _importance(decisions: Sequence[Json]) -> list[tuple[str, float]]:
+    logged = _select(decisions, "importance")
+    shares = logged[-1] if logged else {}
+    return sorted(shares.items(), key=lambda pair: -pair[1])
+
+
+def _prompts(prompts: Json) -> list[dict[str, Any]]:
+    shown = []
+    for path, before in prompts["before"].items():
+        after = prompts["after"][path]
+        facts = [f"{len(before['demos'])} → {len(after['demos'])} demonstrations"]
+        if after["model"] is not None:
+            same = before["model"] == after["model"]
+            facts.append(f"model {after['model'] if same else _arrow(before, after)}")
+        shown.append(
+            {
+                "path": path,
+                "facts": "; ".join(facts),
+                "pieces": diff_words(before["instruction"], after["instruction"]),
+                "demos": [
+                    "\n".join(f"{key}: {value}" for key, value in demo.items())
+                    for demo in after["demos"]
+                ],
+            }
+        )
+    return shown
+
+
+def _arrow(before: Json, after: Json) -> str:
+    return f"{before['model']} → {after['model']}"
+
+
+def _compared(rows: Sequence[Json]) -> dict[str, Any]:
+    """Return the holdout rows whose score changed, the worse ones first."""
+    better = [row for row in rows if row["after"]["score"] > row["before"]["score"]]
+    worse = [row for row in rows if row["after"]["score"] < row["before"]["score"]]
+    named = [*(("worse", row) for row in worse), *(("better", row) for row in better)]
+    return {
+        "better": len(better),
+        "worse": len(worse),
+        "left_out": max(0, len(named) - MOST_ROWS),
+        "rows": [
+            {
+                "change": change,
+                "inputs": _cut(row["inputs"]),
+                "expected": _cut(row["expected"]),
+                "before": _cut(row["before"]["outputs"]),
+                "score_before": float(row["before"]["score"]),
+                "after": _cut(row["after"]["outputs"]),
+                "score_after": float(row["after"]["score"]),
+            }
+            for change, row in named[:MOST_ROWS]
+        ],
+    }
+
+
+def _cut(values: Json) -> list[tuple[str, str]]:
+    return [(name, str(value)[:MOST_CHARACTERS]) for name, value in values.items()]
+
+
+def _proposals(decisions: Sequence[Json]) -> list[tuple[str, str, str]]:
+    admitted = [
+        (path, "admitted", text)
+        for proposed in _select(decisions, "proposed")
+        for path, texts in proposed.items()
+        for text in texts
+    ]
+    refused = [
+        (each["path"], f"refused: {each['reason']}", each["instruction"] or "")
+        for each in _select(decisions, "refused")
+    ]
+    return [*admitted, *refused]

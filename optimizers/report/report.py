@@ -1,0 +1,210 @@
+"""How a compile went: trials, notes, spend, prompts before and after; as JSON or a web page."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from langprog import Module
+from langprog.errors import InputError
+from langprog.evaluation import Row, redacted
+from langprog.lm import Cost, model_name
+from langprog.notebook import render_card, shorten
+from langprog.runtime import current
+from optimizers.evaluation.candidate import Candidate, parameter_to_json
+from optimizers.evaluation.scoring import FailureCount
+from optimizers.evaluation.wording import value_text
+from optimizers.events import Message
+from optimizers.report.page import render_page
+from optimizers.stats.evidence import Evidence
+
+Prompts = Mapping[str, Mapping[str, Any]]
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class CompileReport:
+    """The record of a compile, for people to look things up in.
+
+    Args:
+        evidence: What the artifact says; the only part that is the same for every run.
+        candidate: The best candidate, whether it ships or not.
+        notes: Warnings and remarks, in order.
+        decisions: The journal's decisions: trials, refusals, rounds.
+        paid: What was paid, over all sessions of the compile.
+        requested: Distinct requests, as if nothing had been cached.
+        sessions: How often the compile was started.
+        diverged_at: First decision of a resumed run that differs from the run before it (the
+            metric or the program is random, or the budget grew); ``None`` if there is none.
+        prompts: For every predictor its instruction and demonstrations, before and after.
+        estimate: What the compile was expected to take, as ``Preflight.to_json()`` gives it.
+        rows: The holdout's rows, before and after. They are data, so no artifact contains them.
+        program: The input program, in a line.
+        failures: Runs of the program that failed, counted by kind, with the first message of each.
+        date: When the compile ended, in UTC.
+    """
+
+    evidence: Evidence
+    candidate: Candidate
+    notes: tuple[Message, ...]
+    decisions: tuple[Mapping[str, Any], ...]
+    paid: Cost
+    requested: Cost
+    sessions: int
+    diverged_at: int | None
+    prompts: tuple[Prompts, Prompts]
+    estimate: Mapping[str, Any]
+    rows: tuple[Mapping[str, Any], ...]
+    program: str
+    failures: tuple[FailureCount, ...] = ()
+    date: str = field(default_factory=_now)
+
+    @property
+    def trials(self) -> tuple[Mapping[str, Any], ...]:
+        """What was tried, in order: candidates with their scores."""
+        return tuple(each["data"] for each in self.decisions if each["what"].endswith("trial"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object."""
+        before, after = self.prompts
+        return {
+            "program": self.program,
+            "date": self.date,
+            "evidence": self.evidence.to_json(),
+            "candidate": {
+                "digest": self.candidate.digest,
+                "label": self.candidate.label,
+                "parameters": self.candidate.to_json(),
+            },
+            "notes": [{"text": note.text, "warning": note.warning} for note in self.notes],
+            "decisions": [dict(decision) for decision in self.decisions],
+            "paid": self.paid.to_json(),
+            "requested": self.requested.to_json(),
+            "sessions": self.sessions,
+            "diverged_at": self.diverged_at,
+            "prompts": {"before": before, "after": after},
+            "estimate": dict(self.estimate),
+            "failures": [asdict(failure) for failure in self.failures],
+            "rows": [dict(row) for row in self.rows],
+        }
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what was compiled and how it went, as names with a line of text each."""
+        evidence = self.evidence
+        data = ", ".join(f"{size:,} {part}" for part, (size, _) in evidence.data.items())
+        dollars = self.paid.known_dollars
+        price = "" if dollars is None else f", ${dollars:.4f}"
+        failed = [f"{each.count:,} {each.kind}" for each in self.failures]
+        requested = f"{self.requested.calls:,.0f} requested"
+        facts = [
+            ("program", self.program),
+            ("optimizer", f"{evidence.optimizer}, seed {evidence.seed}"),
+            ("metric", evidence.metric),
+            ("data", data),
+            ("date", self.date),
+            ("paid", f"{self.paid.calls:,.0f} calls{price} ({requested})"),
+            ("trials", str(len(self.trials))),
+            ("failed runs", ", ".join(failed) or "none"),
+        ]
+        return facts + [("warning", note.text) for note in self.notes if note.warning]
+
+    def __repr__(self) -> str:
+        lines = "".join(f"\n  {name}: {shorten(text, 150)}" for name, text in self.facts())
+        return shorten(f"CompileReport({lines}\n)", 1500)
+
+    def _repr_html_(self) -> str:
+        return render_card(
+            "Compile report", self.facts(), note="report.save('report.html') writes all of it"
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the report, as a web page where ``path`` ends in ``.html``, else as JSON.
+
+        Raises:
+            InputError: The file cannot be written.
+        """
+        target = Path(path)
+        data = self.to_json()
+        as_page = target.suffix in (".html", ".htm")
+        text = render_page(data) if as_page else json.dumps(data, indent=2)
+        try:
+            _write(target, text + "\n")
+        except OSError as error:
+            raise InputError(f"{str(target)!r} cannot be written: {error.strerror}") from error
+
+
+def collect_prompts(program: Module) -> dict[str, dict[str, Any]]:
+    """Return instruction, demonstrations and model of every predictor, by path.
+
+    A predictor that names no model asks the ambient one.
+    """
+    ambient = current().lm
+    return {
+        path: {
+            "instruction": predictor.signature.instruction,
+            "demos": parameter_to_json(predictor.demos),
+            "model": model_name(predictor.model or ambient),
+        }
+        for path, predictor in program.predictors().items()
+    }
+
+
+def list_compared_rows(
+    inputs: Sequence[str], pairs: Iterable[tuple[Row, Row]]
+) -> list[dict[str, Any]]:
+    """Return each holdout example with its outputs and scores before and after.
+
+    Args:
+        inputs: Names of the program's inputs.
+        pairs: Rows before and after.
+    """
+    return [
+        {
+            "inputs": _texts({k: v for k, v in before.example.items() if k in inputs}),
+            "expected": _texts({k: v for k, v in before.example.items() if k not in inputs}),
+            "before": _outcome(before),
+            "after": _outcome(after),
+        }
+        for before, after in pairs
+    ]
+
+
+def digest_rows(pairs: Iterable[tuple[Row, Row]]) -> list[tuple[str, float, float]]:
+    """Return each holdout example by its digest, with its scores before and after."""
+    return [
+        (before.example.digest[:16], before.score.value, after.score.value)
+        for before, after in pairs
+        if before.score is not None and after.score is not None
+    ]
+
+
+def _outcome(row: Row) -> dict[str, Any]:
+    outputs: Mapping[str, Any] = {} if row.prediction is None else dict(row.prediction.items())
+    if row.failure is not None:
+        outputs = {row.failure.kind: row.failure.message}
+    return {"outputs": _texts(outputs), "score": None if row.score is None else row.score.value}
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: redacted(value_text(value)) for name, value in values.items()}
+
+
+def _write(path: Path, text: str) -> None:
+    # Beside the target, then moved: a reader never sees half a report.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(name, path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,143 @@
+"""What a user asks a compile for, checked before anything is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from langprog import Budget, Example, Module
+from langprog.errors import ExampleError, InputError
+from langprog.evaluation import (
+    Metric,
+    check_inputs,
+    check_metric,
+    metric_name,
+    name_example,
+    range_of,
+)
+from langprog.runtime import current
+from optimizers.identity import (
+    data_digest,
+    describe_knobs,
+    json_digest,
+    metric_digest,
+    program_digest,
+)
+from optimizers.split import Inputs, Split, split
+from optimizers.stats.certificate import ACCEPTED, Accept
+
+Examples = Iterable[Example | Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class CompileRequest:
+    """What a user asked for, checked.
+
+    Args:
+        program: What to compile.
+        parts: The examples, divided.
+        metric: What scores a prediction.
+        budget: Caps on everything that is paid.
+        seed: Every random decision derives from it.
+        accept: What ships without a detectable gain.
+        max_errors: On how many examples the metric may raise.
+        names: How messages call an example, by its digest.
+    """
+
+    program: Module
+    parts: Split
+    metric: Metric
+    budget: Budget
+    seed: int
+    accept: Accept
+    max_errors: int = 0
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(  # noqa: PLR0913 - everything that compile takes is checked in one place
+        cls,
+        program: Module,
+        trainset: Examples,
+        metric: Metric,
+        *,
+        valset: Examples | None,
+        holdout: Examples | None,
+        budget: Budget | None,
+        seed: int,
+        accept: Accept,
+        max_errors: int = 0,
+    ) -> CompileRequest:
+        """Check everything that can be checked before anything is spent.
+
+        Raises:
+            InputError: Something is wrong; the message says what.
+            MetricError: The metric cannot be called with an example and a prediction.
+        """
+        if not isinstance(program, Module) or not program.predictors():
+            raise InputError("there is nothing to compile: the program has no predictor")
+        frozen = program.frozen_parts()
+        if all(key.rpartition(".")[0] in frozen for key in program.parameters()):
+            raise InputError(
+                f"there is nothing to compile: every part with a parameter is frozen "
+                f"({', '.join(frozen)}); build the program with a part that is not"
+            )
+        if accept not in ACCEPTED:
+            raise InputError(f"accept is 'certified' or 'best', not {accept!r}")
+        check_metric(metric)
+        range_of(metric)
+        given = {"trainset": trainset, "valset": valset, "holdout": holdout}
+        checked = {
+            part: None if examples is None else _check_examples(program, part, examples)
+            for part, examples in given.items()
+        }
+        parts = split(
+            checked["trainset"] or (),
+            checked["valset"],
+            checked["holdout"],
+            seed,
+            inputs=Inputs(program),
+        )
+        names: dict[str, str] = {}
+        for part, examples in checked.items():
+            for index, example in enumerate(examples or ()):
+                names.setdefault(example.digest, f"{part}[{index}]")
+        return cls(program, parts, metric, budget or Budget(), seed, accept, max_errors, names)
+
+    def name_row(self, index: int, example: Example) -> str:
+        """Return how messages call an example: by its place in the data that was given."""
+        return self.names.get(example.digest) or name_example(index, example)
+
+    def identity(self, searcher: object) -> dict[str, str]:
+        """Return what makes this compile this one, for the head of its journal."""
+        model = current().lm
+        name, digest = metric_name(self.metric), metric_digest(self.metric)
+        knobs = json_digest(describe_knobs(searcher))
+        return {
+            "program": program_digest(self.program),
+            "trainset": _identify_part(self.parts.train),
+            "valset": _identify_part(self.parts.validation),
+            "holdout": _identify_part(self.parts.holdout),
+            "metric": f"{name} {digest}",
+            "optimizer": f"{type(searcher).__name__} {knobs}",
+            "seed": str(self.seed),
+            "model": "none" if model is None else model.name,
+        }
+
+
+def _identify_part(examples: tuple[Example, ...]) -> str:
+    return f"{len(examples)} examples {data_digest(examples)}"
+
+
+def _check_examples(program: Module, part: str, examples: Examples) -> tuple[Example, ...]:
+    checked = []
+    for index, example in enumerate(examples):
+        if not isinstance(example, Example):
+            if not isinstance(example, Mapping):
+                raise ExampleError(
+                    f"{part}[{index}] is a {type(example).__name__}: give Example(...) or a dict"
+                )
+            example = Example(**example)
+        checked.append(example)
+    check_inputs(program, checked, lambda index, _: f"{part}[{index}]")
+    return tuple(checked)

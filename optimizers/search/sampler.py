@@ -1,0 +1,81 @@
+"""Asks optuna's tree-structured Parzen estimator where to look next.
+
+Follows: Algorithms for Hyper-Parameter Optimization (Bergstra et al., 2011), as MIPRO uses it.
+Differs: the study is built anew for every round from the best estimates there are by then, so a
+point that was scored on few examples at first is not remembered by its first, noisy score, and
+what is suggested depends on nothing but the evidence, the seed and the round.
+"""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from optimizers.search.space import Assignment, Space
+
+if TYPE_CHECKING:
+    import optuna
+
+# So often a point that is known already is asked about again before a random one is taken.
+PATIENCE = 20
+
+
+def suggest(
+    space: Space, seen: Mapping[Assignment, float], count: int, seed: int
+) -> list[Assignment]:
+    """Return up to ``count`` points that were not seen; fewer where the space has no more.
+
+    Args:
+        space: Where to look.
+        seen: Every point that was tried, with the best estimate of its value.
+        count: Points wanted.
+        seed: Decides ties and draws.
+    """
+    import optuna  # noqa: PLC0415 - half a second that no other member needs
+
+    study = _study(seed)
+    distributions: dict[str, optuna.distributions.BaseDistribution] = {
+        choice.key: optuna.distributions.CategoricalDistribution(range(len(choice.values)))
+        for choice in space.choices
+    }
+    for point, value in seen.items():
+        params = dict(space.to_json(point))
+        study.add_trial(
+            optuna.trial.create_trial(params=params, distributions=distributions, value=value)
+        )
+    found: list[Assignment] = []
+    count = min(count, space.size - len(seen))
+    for _ in range(PATIENCE * count):
+        if len(found) == count:
+            break
+        trial = study.ask(distributions)
+        point = tuple(int(trial.params[choice.key]) for choice in space.choices)
+        if point in seen:
+            study.tell(trial, seen[point])
+        elif point not in found:
+            found.append(point)
+    rng = random.Random(seed)
+    while len(found) < count:
+        point = tuple(rng.randrange(len(choice.values)) for choice in space.choices)
+        if point not in seen and point not in found:
+            found.append(point)
+    return found
+
+
+def _study(seed: int) -> optuna.Study:
+    import optuna  # noqa: PLC0415 - as above
+
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            # Multivariate sampling is called experimental; it has been there since 2020.
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = optuna.samplers.TPESampler(
+                seed=seed, multivariate=True, constant_liar=True, n_startup_trials=1
+            )
+            return optuna.create_study(direction="maximize", sampler=sampler)
+    finally:
+        optuna.logging.set_verbosity(level)

@@ -1,0 +1,1 @@
+"""The certificate, and the evidence that an artifact keeps."""

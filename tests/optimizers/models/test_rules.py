@@ -1,0 +1,52 @@
+"""A learned chance that an answer is right."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from langprog.modules import hash_words
+from optimizers.models.rules import Answered, fitted_rule
+
+
+def answers(count: int, rng: random.Random) -> list[Answered]:
+    """Right where the tokens are certain and the subject is no tax."""
+    found = []
+    for _ in range(count):
+        certain, subject = rng.gauss(0, 1), rng.choice(["tax", "router"])
+        right = rng.random() < (0.9 if certain > 0 and subject == "router" else 0.2)
+        found.append(Answered({"question": f"my {subject}"}, [certain, 5.0], float(right)))
+    return found
+
+
+def test_a_rule_tells_right_from_wrong_on_new_answers() -> None:
+    rng = random.Random(1)
+    rule = fitted_rule(answers(400, rng), 64)
+
+    def chance(one: Answered) -> float:
+        return rule.chance(one.tokens, hash_words(one.values, 64))
+
+    fresh = answers(400, rng)
+    right = [chance(one) for one in fresh if one.score == 1.0]
+    wrong = [chance(one) for one in fresh if one.score == 0.0]
+    above = sum(a > b for a in right for b in wrong) / (len(right) * len(wrong))
+    assert above > 0.7  # certainty about the answers themselves would give 0.77
+    mean = sum(map(chance, fresh)) / len(fresh)
+    assert mean == pytest.approx(sum(one.score for one in fresh) / len(fresh), abs=0.08)
+
+
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_where_all_answers_are_alike_the_rule_is_their_share(score: float) -> None:
+    rule = fitted_rule([Answered({"q": "x"}, [1.0], score)] * 10, 16)
+    assert rule.words == () and rule.tokens == ()
+    assert rule.chance([], {}) == pytest.approx((10 * score + 1) / 12)
+
+
+def test_words_alone_and_tokens_alone() -> None:
+    rng = random.Random(2)
+    some = answers(200, rng)
+    assert fitted_rule(some, 0).words == ()
+    bare = [Answered(one.values, [], one.score) for one in some]
+    rule = fitted_rule(bare, 32)
+    assert rule.tokens == () and rule.words
