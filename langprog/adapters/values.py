@@ -141,7 +141,7 @@ def decode(field: FieldSpec, text: str) -> Any:
         data = _from_text(field.shape, text)
     except Mismatch as error:
         raise ParseError(error.told(field.name)) from None
-    except RecursionError:  # only a type that holds itself goes so deep
+    except RecursionError:  # only recursive types go so deep
         raise ParseError(f"{field.name!r} cannot be read: it is nested too deeply") from None
     return fitted(field, data)
 

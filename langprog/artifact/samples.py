@@ -59,7 +59,7 @@ def sample_values(field: FieldSpec) -> tuple[Any, ...]:
 
 
 class _Endless(Exception):
-    """A type holds itself here."""
+    """A recursive type refers to itself here."""
 
 
 def _values(shape: Shape) -> list[Any]:

@@ -176,7 +176,8 @@ def _enclosed(
     if annotation in around:
         if sum(_name(outer) == _name(annotation) for outer in around) > 1:
             raise SignatureError(
-                f"field {name!r}: two types named {called} hold each other: rename one of them"
+                f"field {name!r}: two recursive types inside each other are named {called}: "
+                "rename one"
             )
         again = Again(_name(annotation), annotation)
         around[annotation].append(again)
@@ -187,13 +188,13 @@ def _enclosed(
         return shape
     if any(_is_bare(shape, again) for again in places):
         raise SignatureError(
-            f"field {name!r}: {called} is nothing but itself; a type must hold itself inside a "
-            "list, an object or the like"
+            f"field {name!r}: {called} refers only to itself: a recursive type needs a list, an "
+            "object or the like in between"
         )
     if not _ends(shape):
         raise SignatureError(
-            f"field {name!r}: {called} holds itself with no end: give a member of it a default, "
-            "or make it Optional"
+            f"field {name!r}: {called} is infinitely recursive: give the recursive member a "
+            "default, or make it Optional"
         )
     for again in places:
         again.target.append(shape)
@@ -205,7 +206,7 @@ def _name(annotation: Any) -> str:
 
 
 def _ends(shape: Shape) -> bool:
-    """Return whether a type has values: it need not hold itself again and again."""
+    """Return whether a type has values of finite depth."""
     match shape:
         case Again():
             return False

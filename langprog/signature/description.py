@@ -1,4 +1,4 @@
-"""The JSON of a type while it is read: digests of its parts, and types that hold themselves."""
+"""The JSON of a type while it is read: digests of its parts, and recursive types."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from langprog.errors import SignatureError
 
 
 class Itself:
-    """Stands for a type inside itself while that is made; an alias of it afterwards.
+    """Stands for a recursive type inside itself while it is made; an alias of it afterwards.
 
     Args:
         name: The type's name.
@@ -111,13 +111,13 @@ class Reading:
         return self._within[name]
 
     def enclosed(self, name: str, make: Callable[[], Any]) -> Any:
-        """Return a type that holds itself under a name.
+        """Return a recursive type, which refers to itself by its name.
 
         Raises:
             SignatureError: A type around it has the same name.
         """
         if name in self._within:
-            raise SignatureError(f"two types named {name!r:.60} hold each other")
+            raise SignatureError(f"two recursive types inside each other are named {name!r:.60}")
         itself = self._within[name] = Itself(name)
         try:
             made = make()

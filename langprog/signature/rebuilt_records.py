@@ -192,6 +192,5 @@ def _bare_default(item: Mapping[str, Any]) -> Any:
     if default in (None, [], {}):
         return copy.deepcopy(default)
     raise SignatureError(
-        f"the default of member {shown(item['name'])} holds the type that it stands in: it can "
-        "only be empty"
+        f"the default of member {shown(item['name'])} is of a recursive type: it can only be empty"
     )

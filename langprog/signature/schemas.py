@@ -58,7 +58,7 @@ _LENGTHS: Mapping[str, str] = MappingProxyType(
 
 
 class Definitions:
-    """The types of a schema that hold themselves; they stand beside it, under ``$defs``.
+    """The recursive types of a schema; they stand beside it, under ``$defs``.
 
     Args:
         wording: The number of the words that describe members.
@@ -99,7 +99,7 @@ def schema_of(shape: Shape, definitions: Definitions) -> dict[str, Any]:
 
     Args:
         shape: The type.
-        definitions: Takes the types that hold themselves; all others stand in place.
+        definitions: Takes the recursive types; all others stand in place.
     """
     match shape:
         case Plain():

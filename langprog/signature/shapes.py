@@ -173,7 +173,7 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Named:
-    """A type that holds itself; its name stands for it inside."""
+    """A recursive type; its name stands for it inside."""
 
     name: str
     type: Any
@@ -182,7 +182,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Again:
-    """A type inside itself.
+    """A recursive type inside itself.
 
     Args:
         name: Its name.
@@ -227,7 +227,7 @@ Shape = (
 
 
 def without_limits(shape: Shape) -> Shape:
-    """Return the shape under its limits; of a type that holds itself what it is made of."""
+    """Return the shape under its limits; of a recursive type what it is made of."""
     while True:
         if isinstance(shape, (Bounded, Named)):
             shape = shape.of
@@ -238,7 +238,7 @@ def without_limits(shape: Shape) -> Shape:
 
 
 def parts_of(shape: Shape) -> Iterator[Shape]:
-    """Yield a shape and every shape inside it, those that hold themselves once."""
+    """Yield a shape and every shape inside it, recursive ones once."""
     yield shape
     match shape:
         case Maybe() | Listing() | Bounded() | Named():
@@ -313,7 +313,7 @@ def behind(annotation: Any) -> Any:
 def _value(alias: Any) -> Any:
     if not isinstance(alias, _ALIASES):
         return alias.__value__
-    # It may be written as text, as one that holds itself has to be before Python 3.12.
+    # It may be written as text, as a recursive one has to be before Python 3.12.
     module = sys.modules.get(str(alias.__module__))
     asked = type("Asked", (), {"__annotations__": {"value": alias.__value__}})
     names = {**(vars(module) if module else {}), alias.__name__: alias}

@@ -83,6 +83,6 @@ def _typed_dict(cls: Any, known: Known) -> Any:
     made = make(cls.__name__, keys)
     made.__module__ = cls.__module__
     known[cls] = made
-    # Put in afterwards: it may hold itself.
+    # Set afterwards, as it may be recursive.
     made.__annotations__ = {key: _checkable(hint, known) for key, hint in hints.items()}
     return made

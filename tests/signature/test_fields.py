@@ -204,7 +204,7 @@ def test_cells_that_do_not_fit(spec: FieldSpec, text: str) -> None:
         (Sequence[str], r"declare it as list\[...\]"),
         (Mapping[str, int], r"declare it as dict\[...\]"),
         (bytes, "declare it as lp.Image, lp.Audio or lp.File"),
-        (Endless, "Endless holds itself with no end"),
+        (Endless, "Endless is infinitely recursive"),
         (Lost, "a type of Lost cannot be resolved: name 'Nowhere'"),
         ("str", "field 'f' has the type str"),
         (None, "field 'f' has the type None"),
