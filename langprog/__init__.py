@@ -84,7 +84,7 @@ _ROOM_OF = {
     "Input": "signature",
     "LM": "runtime",
     "LangprogError": "errors",
-    "LogProbability": "modules",
+    "LogProbability": "modules",  # unlisted: lp.signals has it with the other signals
     "Message": "lm",
     "ModelRef": "lm",
     "Module": "modules",
@@ -168,7 +168,6 @@ __all__ = [
     "Input",
     "LM",
     "LangprogError",
-    "LogProbability",
     "Message",
     "ModelRef",
     "Module",

@@ -100,8 +100,8 @@ def _content(fields: Mapping[str, FieldSpec], values: Mapping[str, Any], write: 
     nonce = hashlib.sha256(json.dumps(plain).encode("utf-8", "surrogatepass")).hexdigest()
     media: list[Media] = []
 
-    def place(one: Media) -> str:
-        media.append(one)
+    def place(part: Media) -> str:
+        media.append(part)
         return f"{_NOWHERE}/{nonce}/{len(media) - 1}"
 
     text = write(given, {name: field.write(values[name], place) for name, field in given.items()})

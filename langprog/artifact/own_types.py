@@ -253,8 +253,8 @@ def _fits(candidate: Any, rebuilt: Any) -> bool:
     return _alike(candidate, rebuilt) and not code_in(candidate)
 
 
-def _alike(one: Any, other: Any) -> bool:
+def _alike(first: Any, second: Any) -> bool:
     try:
-        return same_type(one, other)
+        return same_type(first, second)
     except (InputError, TypeError, ValueError, AttributeError, RecursionError):
         return False

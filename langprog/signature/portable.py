@@ -124,7 +124,7 @@ def type_to_json(annotation: Any, name: str = "value") -> Any:
     return _shape_to_json(shape_of(annotation, name))
 
 
-def same_type(one: Any, other: Any) -> bool:
+def same_type(first: Any, second: Any) -> bool:
     """Return whether two types are the same, but for words that earlier versions did not keep.
 
     Those are compared where they stand in a prompt.
@@ -132,7 +132,7 @@ def same_type(one: Any, other: Any) -> bool:
     Raises:
         SignatureError: One is none that a field can have.
     """
-    return bool(_without_told(type_to_json(one)) == _without_told(type_to_json(other)))
+    return bool(_without_told(type_to_json(first)) == _without_told(type_to_json(second)))
 
 
 def _without_told(data: Any) -> Any:
