@@ -17,6 +17,7 @@ ROOMS = [
     "strict_json",
     "notebook",
     "plugins",
+    "media",
     "example",
     "signature",
     "lm",
