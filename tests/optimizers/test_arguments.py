@@ -23,9 +23,7 @@ from optimizers import (
     Finished,
     LabeledFewShot,
     Optimizer,
-    Tried,
 )
-from optimizers.events import guard_progress
 from tests.optimizers.members import MEMBERS
 from tests.optimizers.simulated import answers, one_module, right_team, tickets
 
@@ -183,11 +181,3 @@ def test_a_progress_that_raises_is_warned_about_once_and_changes_nothing() -> No
     assert "the progress raised ZeroDivisionError: no such bar" in str(warning.message)
     assert loud.candidate == quiet.candidate
     assert loud.certificate.n == quiet.certificate.n
-
-
-def test_ctrl_c_inside_a_progress_still_ends_the_compile() -> None:
-    def stop(event: object) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        guard_progress(stop).on(Tried("x", None, best=False))  # type: ignore[arg-type]  # unread

@@ -9,7 +9,7 @@ import pytest
 from langprog.errors import ContextWindowError, ModelError
 from langprog.lm import Completion, LanguageModel, Message, Request, Sampling
 from langprog.pocket import SIZES, PocketLM, generate
-from langprog.pocket.models import runner
+from langprog.pocket.models import load_runner
 from langprog.pocket.tokenizer import Tokenizer
 
 HEAD = Message(
@@ -145,7 +145,7 @@ def test_a_prompt_that_cannot_fit_is_refused_before_it_is_read(
 
 
 def test_a_long_word_takes_linear_time_and_no_memory() -> None:
-    tokenizer = runner("small").tokenizer
+    tokenizer = load_runner("small").tokenizer
     before = len(tokenizer._cache)
     ids = tokenizer.encode("abcdefghij" * 20_000)
     assert tokenizer.decode(ids) == "abcdefghij" * 20_000
