@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from langprog.evaluation import Report as Report
     from langprog.evaluation import Score as Score
     from langprog.evaluation import compare as compare
+    from langprog.evaluation import dataset_metric as dataset_metric
     from langprog.evaluation import evaluate as evaluate
     from langprog.evaluation import metric as metric
     from langprog.example import Example as Example
@@ -109,6 +110,7 @@ _ROOM_OF = {
     "Vote": "modules",
     "compare": "evaluation",
     "configure": "runtime",
+    "dataset_metric": "evaluation",
     "describe": "signature",
     "evaluate": "evaluation",
     "load": "artifact",
@@ -192,6 +194,7 @@ __all__ = [
     "Vote",
     "compare",
     "configure",
+    "dataset_metric",
     "describe",
     "evaluate",
     "load",

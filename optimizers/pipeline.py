@@ -49,8 +49,9 @@ from optimizers.request import CompileRequest
 from optimizers.run import Run, Searcher, SearchInputs, ShareSpent, Tally
 from optimizers.stats.attempts import Attempts
 from optimizers.stats.certificate import Certificate, Pairs, without_evidence
-from optimizers.stats.certify import Holdout, Terms, certify
+from optimizers.stats.certify import Holdout, certify
 from optimizers.stats.evidence import Evidence
+from optimizers.stats.terms import Terms
 
 
 async def run_compile(
@@ -61,6 +62,7 @@ async def run_compile(
 ) -> Compiled:
     """Search, certify, and return the result."""
     searcher.check(request.program)
+    request.check_objective(searcher.objective)
     with (
         with_checked_models(searcher, request.program),
         closing(Journal(run_dir, request.identity(searcher))) as journal,

@@ -10,7 +10,9 @@ from typing import Any
 from langprog import Budget, Example, Module
 from langprog.errors import ExampleError, InputError
 from langprog.evaluation import (
+    DatasetMetric,
     Metric,
+    Objective,
     check_inputs,
     check_metric,
     metric_name,
@@ -131,6 +133,19 @@ class CompileRequest:
             repeats=repeats,
             names=names,
         )
+
+    def check_objective(self, objective: Objective) -> None:
+        """Check that the objective's claims can be tested under the metric.
+
+        Raises:
+            InputError: They cannot.
+        """
+        if objective != "quality" and isinstance(self.metric, DatasetMetric):
+            raise InputError(
+                f"objective={objective!r} needs to show that a program is not worse, and no test "
+                f"shows that of {metric_name(self.metric)}, a score of the whole data set: use "
+                "objective='quality', or a metric of single rows"
+            )
 
     @property
     def inputs(self) -> Inputs:

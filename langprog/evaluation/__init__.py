@@ -8,11 +8,12 @@
 """
 
 from langprog.evaluation.clusters import InputKeys
+from langprog.evaluation.combining import DatasetMetric, all_of, dataset_metric, macro_f1, matthews
 from langprog.evaluation.compare import Comparison, compare
 from langprog.evaluation.evaluate import aevaluate, check_inputs, evaluate
 from langprog.evaluation.failures import Failure, FailureKind, describe_failure, find_stop
 from langprog.evaluation.gates import ProgramComparison, assert_not_worse, compare_programs
-from langprog.evaluation.judging import all_of, judged
+from langprog.evaluation.judging import judged
 from langprog.evaluation.metric_errors import MetricErrors, name_example
 from langprog.evaluation.metrics import contains, exact, f1, numeric
 from langprog.evaluation.ranges import Range, metric, range_of
@@ -51,6 +52,7 @@ __all__ = [
     "Claim",
     "Claims",
     "Comparison",
+    "DatasetMetric",
     "Failure",
     "FailureKind",
     "Finding",
@@ -83,6 +85,7 @@ __all__ = [
     "compare_programs",
     "compare_sets",
     "contains",
+    "dataset_metric",
     "describe_failure",
     "evaluate",
     "exact",
@@ -91,6 +94,8 @@ __all__ = [
     "find_stop",
     "judged",
     "looks_secret",
+    "macro_f1",
+    "matthews",
     "mcnemar_p",
     "mean_interval",
     "mean_p",

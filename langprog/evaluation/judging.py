@@ -1,23 +1,19 @@
-"""Metrics made of others: of several metrics, and of a language program that judges."""
+"""Metrics that ask a language program."""
 
 from __future__ import annotations
 
-import inspect
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from pydantic_core import to_jsonable_python
 
 from langprog.errors import InputError, MetricError
+from langprog.evaluation.ranges import UNIT, Range, check_range
 from langprog.evaluation.score import (
     Metric,
     Score,
-    as_score,
-    check_metric,
-    metric_name,
-    with_two_arguments,
 )
 from langprog.example import Example
 from langprog.modules import Module, Prediction
@@ -44,48 +40,7 @@ _WORDS: Mapping[str, float] = MappingProxyType(
 )
 
 
-def all_of(*metrics: Callable[[Example, Prediction], Any]) -> Metric:
-    """Return a metric: the lowest of several, with all their feedback.
-
-    Raises:
-        InputError: No metric is given.
-        MetricError: One of them is no metric.
-    """
-    if not metrics:
-        raise InputError("all_of needs at least one metric")
-    for each in metrics:
-        check_metric(each)
-    called = [with_two_arguments(each) for each in metrics]
-
-    def metric(example: Example, prediction: Prediction) -> Score | Awaitable[Score]:
-        results: list[Any] = []
-        try:
-            for each in called:
-                results.append(each(example, prediction))
-        except BaseException:
-            for result in results:
-                if inspect.iscoroutine(result):
-                    result.close()
-            raise
-        if any(inspect.isawaitable(result) for result in results):
-            return _awaited(results)
-        return _lowest(results)
-
-    metric.__qualname__ = f"all_of({', '.join(metric_name(one) for one in metrics)})"
-    return metric
-
-
-async def _awaited(results: Sequence[Any]) -> Score:
-    return _lowest([await result if inspect.isawaitable(result) else result for result in results])
-
-
-def _lowest(results: Sequence[Any]) -> Score:
-    scores = [as_score(result) for result in results]
-    words = [score.feedback for score in scores if score.feedback]
-    return Score(min(score.value for score in scores), "; ".join(words) or None)
-
-
-def judged(judge: Module) -> Metric:
+def judged(judge: Module, *, range: Range = UNIT) -> Metric:
     """Return a metric that asks a language program.
 
     Args:
@@ -93,6 +48,7 @@ def judged(judge: Module) -> Metric:
             (an input ``wanted_NAME`` takes the example's NAME). It has an output ``score`` (a
             number or true/false) or ``verdict`` (true/false, or one of: yes, no, correct,
             incorrect, pass, fail, ...), and may have ``feedback`` (else its ``reasoning`` is it).
+        range: The worst and the best score that it gives.
 
     Raises:
         InputError: The judge has no such output.
@@ -109,6 +65,7 @@ def judged(judge: Module) -> Metric:
         return Score(read(verdict), None if words is None else str(words))
 
     # Named by what it does, not by an object's address: the name stands in artifacts.
+    metric.score_range = check_range(range)  # type: ignore[attr-defined]  # see ranges
     metric.__qualname__ = f"judged({', '.join(judge.inputs)} -> {', '.join(judge.outputs)})"
     return metric
 

@@ -14,16 +14,11 @@ from dataclasses import dataclass, replace
 
 from langprog import Example, Module
 from langprog.evaluation import (
-    Claim,
-    Claims,
-    Objective,
+    DatasetMetric,
     PairedCosts,
     PairedScores,
-    Range,
     Row,
-    attempt_level,
     check_claims,
-    fewest_clusters,
     pass_hat,
     split_variance,
 )
@@ -33,76 +28,20 @@ from optimizers.evaluation.scorer import Estimate, average_cost
 from optimizers.evaluation.scoring import Scoring
 from optimizers.identity import derive_seed
 from optimizers.stats.certificate import (
-    Accept,
     Certificate,
     Pairs,
     Repeats,
-    Verdict,
     without_evidence,
 )
+from optimizers.stats.dataset import check_dataset
+from optimizers.stats.terms import Terms
+from optimizers.stats.verdict import decide_verdict
 
 # Fewer clusters cannot show anything, so the programs are not even run on them.
 MIN_CLUSTERS = 5
 # With more of the holdout missing than this, the rest is no fair sample of it.
 MAX_MISSING = 0.1
 WORSE_LEVEL = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a certificate has to show, fixed before the holdout is run.
-
-    Args:
-        objective: ``quality``: better; ``cost`` or ``latency``: not worse by more than
-            ``tolerance``, then cheaper or quicker.
-        tolerance: Mean score that may be given up, on the metric's own scale.
-        accept: ``certified``: only a proven candidate ships; ``best``: what was found ships.
-        attempt: Which attempt on this holdout it is, from 1.
-        repeats: Runs of each example.
-        seed: The seeds of repeated runs derive from it.
-    """
-
-    objective: Objective = "quality"
-    tolerance: float = 0.0
-    accept: Accept = "certified"
-    attempt: int = 1
-    repeats: int = 1
-    seed: int = 0
-
-    @property
-    def level(self) -> float:
-        """Chance of a false claim that this attempt has."""
-        return attempt_level(self.attempt)
-
-    def fewest_clusters(self, range: Range) -> int:
-        """Return on how many clusters the claims can succeed at the least."""
-        if self.objective == "quality":
-            return fewest_clusters("better", level=self.level)
-        width = range[1] - range[0]
-        share = min(self.tolerance / width, 1 - 1e-9)
-        return max(
-            fewest_clusters("not worse", tolerance=share, level=self.level),
-            fewest_clusters("cheaper", level=self.level),
-        )
-
-    def explain_too_few(self, clusters: int, range: Range) -> str | None:
-        """Return what to say where no result on so few clusters could be certified."""
-        fewest = self.fewest_clusters(range)
-        if clusters >= fewest:
-            return None
-        if self.objective == "quality":
-            return (
-                f"only {clusters} holdout examples with inputs of their own can be used: even if "
-                "the compiled program won every one, that could not be told from luck (at least "
-                f"{fewest} are needed, 30 or more to see an ordinary gain); give more examples, "
-                "or a larger budget"
-            )
-        return (
-            f"only {clusters} holdout examples with inputs of their own can be used: even without "
-            f"any loss on them, that could not be told from luck (at least {fewest} are needed "
-            f"to show that no more than {self.tolerance:g} is lost); give more examples, a larger "
-            "budget or a larger tolerance"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,11 +190,13 @@ def _make_certificate(
     same: bool,
 ) -> Certificate:
     before, after = [first for first, _ in pairs], [second for _, second in pairs]
-    scores = PairedScores(
-        [_value(row) for row in before], [_value(row) for row in after], clusters, scoring.range
-    )
     claims = check_claims(
-        scores,
+        PairedScores(
+            [_value(row) for row in before],
+            [_value(row) for row in after],
+            clusters,
+            scoring.range,
+        ),
         objective=terms.objective,
         tolerance=terms.tolerance if terms.objective != "quality" else 0.0,
         dollars=PairedCosts(
@@ -267,14 +208,19 @@ def _make_certificate(
         level=terms.level,
         worse_level=WORSE_LEVEL,
     )
+    scores = Estimate.of(_average(before, clusters)), Estimate.of(_average(after, clusters))
+    if isinstance(scoring.metric, DatasetMetric):
+        claims, scores = check_dataset(scoring.metric, pairs, clusters, claims, terms.level)
     costs = average_cost(before), average_cost(after)
-    verdict, reason = _decide(claims, terms, failed, same, costs)
+    verdict, reason = decide_verdict(claims, terms, failed, same, costs)
+    if isinstance(scoring.metric, DatasetMetric):
+        reason += " The bounds of a score of the whole data set are approximate."
     return Certificate(
         verdict=verdict,
         reason=reason,
         finding=claims.finding,
-        before=Estimate.of(_average(before, clusters)),
-        after=Estimate.of(_average(after, clusters)),
+        before=scores[0],
+        after=scores[1],
         difference=claims.difference,
         low=claims.low,
         high=claims.high,
@@ -289,64 +235,6 @@ def _make_certificate(
         cost_before=costs[0],
         cost_after=costs[1],
     )
-
-
-def _decide(
-    claims: Claims, terms: Terms, failed: Sequence[str], same: bool, costs: tuple[Cost, Cost]
-) -> tuple[Verdict, str]:
-    wanted = {
-        "quality": "better",
-        "cost": "not worse and cheaper",
-        "latency": "not worse and quicker",
-    }[terms.objective]
-    proven = claims.finding == wanted
-    if proven and not failed:
-        return "certified", _describe_proof(claims, terms)
-    if same:
-        what = {"quality": "better", "cost": "cheaper", "latency": "quicker"}[terms.objective]
-        return "original", f"The search found nothing {what} than the program as it is."
-    if claims.finding == "worse":
-        return "original", "The compiled program is worse, so the program stays as it is."
-    if failed:
-        reason = (
-            f"The compiled program fails on {len(failed)} of the examples that must pass "
-            f"({', '.join(failed[:3])}{', ...' if len(failed) > 3 else ''})"
-        )
-    else:
-        reason = _describe_doubt(claims, terms, costs)
-    if terms.accept == "best":
-        return "uncertified", f"{reason}; shipped because the best was asked for."
-    return "original", f"{reason}, so the program stays as it is."
-
-
-def _describe_proof(claims: Claims, terms: Terms) -> str:
-    sure = f"({1 - terms.level:.3g} confidence)".replace("0.", "").replace(" ", " % ", 1)
-    if terms.objective == "quality":
-        return f"The gain is larger than chance explains: at least {claims.low:+.3f} {sure}."
-    share = next(claim for claim in claims.tested if claim.name in ("cheaper", "quicker"))
-    return (
-        f"It is not worse by more than {terms.tolerance:g} (at least {claims.low:+.3f}), and "
-        f"{share.name} on most queries (at least {share.bound:.0%}), both {sure}."
-    )
-
-
-def _describe_doubt(claims: Claims, terms: Terms, costs: tuple[Cost, Cost]) -> str:
-    if terms.objective == "quality":
-        return "No gain could be detected"
-    failed: Claim = next(claim for claim in claims.tested if not claim.holds)
-    if failed.name == "not worse":
-        return (
-            f"It could not be shown to be not worse by more than {terms.tolerance:g} (it may lose "
-            f"{max(0.0, -claims.low):.3f})"
-        )
-    what = "cheaper" if terms.objective == "cost" else "quicker"
-    before, after = costs
-    more = ""
-    if terms.objective == "cost" and after.dollars > before.dollars:
-        more = ": it costs more"
-    elif terms.objective == "cost" and before.dollars == 0:
-        more = ": neither has a price"
-    return f"It could not be shown to be {what} on most queries{more}"
 
 
 def _average(rows: Sequence[Row], clusters: Sequence[str]) -> list[float]:

@@ -68,6 +68,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "Vote",
         "compare",
         "configure",
+        "dataset_metric",
         "describe",
         "evaluate",
         "load",

@@ -11,7 +11,8 @@ import langprog as lp
 from langprog.lm import Completion, Usage
 from optimizers.evaluation.scoring import Scoring
 from optimizers.stats.certificate import Certificate
-from optimizers.stats.certify import Holdout, Terms, certify
+from optimizers.stats.certify import Holdout, certify
+from optimizers.stats.terms import Terms
 
 # What a model does on row n: its answer, dollars and seconds.
 Rule = Callable[[int], tuple[float, float, float]]

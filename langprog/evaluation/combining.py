@@ -1,0 +1,224 @@
+"""One metric out of several, and metrics of a whole data set."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langprog.errors import InputError, MetricError
+from langprog.evaluation.metrics import exact
+from langprog.evaluation.ranges import UNIT, Range, check_range, range_of
+from langprog.evaluation.score import (
+    Metric,
+    Score,
+    as_score,
+    check_metric,
+    metric_name,
+    with_two_arguments,
+)
+from langprog.example import Example
+from langprog.modules import Prediction
+
+SetRows = Sequence[tuple[Example, Prediction | None]]
+
+
+def all_of(
+    *metrics: Callable[[Example, Prediction], Any], weights: Sequence[float] | None = None
+) -> Metric:
+    """Return a metric made of several, with all their feedback.
+
+    Args:
+        *metrics: The metrics.
+        weights: How much each counts in the weighted mean; left out, the lowest score counts.
+
+    Raises:
+        InputError: No metric is given, the weights do not fit, or the lowest of scores on
+            different ranges is asked for.
+        MetricError: One of them is not a metric.
+    """
+    if not metrics:
+        raise InputError("all_of needs at least one metric")
+    for each in metrics:
+        check_metric(each)
+    ranges = [range_of(each) for each in metrics]
+    if weights is None and len(set(ranges)) > 1:
+        raise InputError(
+            "the metrics have different ranges, so their lowest score says nothing: give "
+            "weights=[...], or scale them to lie between 0 and 1"
+        )
+    shares = None if weights is None else _check_weights(weights, len(metrics))
+    called = [with_two_arguments(each) for each in metrics]
+
+    def metric(example: Example, prediction: Prediction) -> Score | Awaitable[Score]:
+        results: list[Any] = []
+        try:
+            for each in called:
+                results.append(each(example, prediction))
+        except BaseException:
+            for result in results:
+                if inspect.iscoroutine(result):
+                    result.close()
+            raise
+        if any(inspect.isawaitable(result) for result in results):
+            return _await_all(results, shares)
+        return _combine(results, shares)
+
+    names = ", ".join(metric_name(each) for each in metrics)
+    metric.__qualname__ = f"all_of({names})"
+    metric.score_range = _combine_ranges(ranges, shares)  # type: ignore[attr-defined]  # see ranges
+    return metric
+
+
+async def _await_all(results: Sequence[Any], shares: Sequence[float] | None) -> Score:
+    awaited = [await result if inspect.isawaitable(result) else result for result in results]
+    return _combine(awaited, shares)
+
+
+def _combine(results: Sequence[Any], shares: Sequence[float] | None) -> Score:
+    scores = [as_score(result) for result in results]
+    words = [score.feedback for score in scores if score.feedback]
+    values = [score.value for score in scores]
+    value = min(values) if shares is None else _weighted_sum(shares, values)
+    return Score(value, "; ".join(words) or None)
+
+
+def _combine_ranges(ranges: Sequence[Range], shares: Sequence[float] | None) -> Range:
+    if shares is None:
+        return ranges[0]
+    lows, highs = ([bounds[side] for bounds in ranges] for side in (0, 1))
+    return _weighted_sum(shares, lows), _weighted_sum(shares, highs)
+
+
+def _weighted_sum(shares: Sequence[float], values: Sequence[float]) -> float:
+    return math.fsum(share * value for share, value in zip(shares, values, strict=True))
+
+
+def _check_weights(weights: Sequence[float], count: int) -> list[float]:
+    if len(weights) != count:
+        raise InputError(f"{len(weights)} weights for {count} metrics: give one for each")
+    if not all(math.isfinite(weight) and weight > 0 for weight in weights):
+        raise InputError(f"weights={list(weights)!r}: each must be a finite number above 0")
+    return [weight / math.fsum(weights) for weight in weights]
+
+
+@dataclass(frozen=True)
+class DatasetMetric:
+    """A metric of a whole data set, such as macro F1, that is no mean over its rows.
+
+    As a metric it scores one row, which steers a search; a certificate tests the data set's score.
+    For that only ``better`` can be shown, by exchanging the outputs of both programs: no test
+    says that such a score is not worse by more than a tolerance.
+
+    Args:
+        function: Scores rows, each an example and its prediction (``None`` where it failed);
+            higher is better.
+        row: Scores a single row.
+        score_range: The worst and the best score of a row.
+        name: How it is called.
+    """
+
+    function: Callable[[SetRows], float]
+    row: Metric
+    score_range: Range = UNIT
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        # By which metric_name() knows it.
+        object.__setattr__(self, "__qualname__", self.name or metric_name(self.function))
+
+    def __call__(self, example: Example, prediction: Prediction) -> Any:
+        """Score one row."""
+        return with_two_arguments(self.row)(example, prediction)
+
+    def score_rows(self, rows: SetRows) -> float:
+        """Return the score of a data set.
+
+        Raises:
+            MetricError: It is not a finite number.
+        """
+        value = float(self.function(rows))
+        if not math.isfinite(value):
+            raise MetricError(f"{metric_name(self)} must return a finite number, not {value!r}")
+        return value
+
+
+def dataset_metric(*, row: Metric) -> Callable[[Callable[[SetRows], float]], DatasetMetric]:
+    """Declare a metric of a whole data set.
+
+    Args:
+        row: Scores a single row; steers a search.
+
+    Raises:
+        MetricError: ``row`` is not a metric.
+
+    Example::
+
+        @lp.dataset_metric(row=exact("team"))
+        def worst_team(rows):
+            ...
+    """
+    check_metric(row)
+
+    def declare(function: Callable[[SetRows], float]) -> DatasetMetric:
+        return DatasetMetric(function, row, check_range(range_of(row)))
+
+    return declare
+
+
+def macro_f1(field: str) -> DatasetMetric:
+    """Return macro F1 of a field: the mean over its labels of each label's F1.
+
+    Rows are scored by equality. A failed prediction counts as wrong for the label it misses.
+    """
+
+    def score(rows: SetRows) -> float:
+        pairs = _label_pairs(rows, field)
+        labels = {label for pair in pairs for label in pair if label is not None}
+        return math.fsum(_f1(pairs, label) for label in labels) / max(1, len(labels))
+
+    return DatasetMetric(score, exact(field), name=f"macro_f1({field})")
+
+
+def matthews(field: str) -> DatasetMetric:
+    """Return the Matthews correlation of a field, for any number of labels.
+
+    Follows: Gorodkin (2004), Comparing two K-category assignments by a K-category correlation
+    coefficient. Differs: 0 where one side has a single label; a failed prediction is a label of
+    its own.
+    """
+
+    def score(rows: SetRows) -> float:
+        pairs = _label_pairs(rows, field)
+        truth, given = Counter(pair[0] for pair in pairs), Counter(pair[1] for pair in pairs)
+        count, right = len(pairs), sum(wanted == got for wanted, got in pairs)
+        both = sum(truth[label] * given[label] for label in truth)
+        spread = (count**2 - sum(n * n for n in truth.values())) * (
+            count**2 - sum(n * n for n in given.values())
+        )
+        return (right * count - both) / math.sqrt(spread) if spread else 0.0
+
+    return DatasetMetric(score, exact(field), name=f"matthews({field})")
+
+
+def _label_pairs(rows: SetRows, field: str) -> list[tuple[str, str | None]]:
+    """Return the wanted and the given label of every row."""
+    pairs: list[tuple[str, str | None]] = []
+    for example, prediction in rows:
+        values: Mapping[str, Any] = {} if prediction is None else prediction.to_dict()
+        given = values.get(field)
+        pairs.append((_label(example[field]), None if given is None else _label(given)))
+    return pairs
+
+
+def _label(value: Any) -> str:
+    return str(getattr(value, "value", value))
+
+
+def _f1(pairs: Sequence[tuple[str, str | None]], label: str | None) -> float:
+    hits = sum(wanted == label == given for wanted, given in pairs)
+    either = sum((wanted == label) + (given == label) for wanted, given in pairs)
+    return 2 * hits / either if either else 0.0
