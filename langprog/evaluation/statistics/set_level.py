@@ -56,7 +56,7 @@ def compare_sets(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> SetComparison:
-    """Compare two programs under a metric that is no mean over rows.
+    """Compare two programs under a metric that is not a mean over rows.
 
     The test is exact for the hypothesis that it makes no difference which program a row's output
     comes from. That is more than "equally good": it does not allow for two programs that reach the
