@@ -15,7 +15,7 @@ from typing import Any
 import diskcache
 import pytest
 
-from langprog.errors import InputError
+from langprog.errors import InputError, LangprogWarning
 from langprog.lm import (
     Cached,
     Cleared,
@@ -104,14 +104,18 @@ def test_nothing_that_is_written_is_a_pickle(tmp_path: Path) -> None:
     assert rows(tmp_path, types) == [("text", 1, "text", 1)]
 
 
-@pytest.mark.parametrize("state", ["a file", "no database"])
-def test_a_folder_that_cannot_be_used_is_one_clear_error(tmp_path: Path, state: str) -> None:
+def test_a_file_that_is_not_a_database_costs_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "cache.db").write_text("not a database " * 1000)
+    lm = ScriptedLM(["fine", "again"])
+    model = Cached(lm, DiskCache(tmp_path))
+    with pytest.warns(LangprogWarning, match="is damaged"):
+        assert asyncio.run(model.complete(asking())).text == "fine"
+    assert asyncio.run(model.complete(asking())).text == "again"
+
+
+def test_a_folder_that_cannot_be_used_is_one_clear_error(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
-    if state == "a file":
-        folder.write_text("not a folder")
-    else:
-        folder.mkdir()
-        (folder / "cache.db").write_text("not a database " * 1000)
+    folder.write_text("not a folder")
     lm = ScriptedLM(["fine"])
     with pytest.raises(InputError, match="cache folder .*kept") as caught:
         asyncio.run(Cached(lm, DiskCache(folder)).complete(asking()))
