@@ -1,11 +1,10 @@
-"""A model for every module: searched assignments beside one model everywhere, and all of them.
+"""Assign a model to every module: searches beside single models and every assignment.
 
 Usage: python -m benchmarks.assignment [--seeds 3] [--first 7000] [--programs 3] [--keep FOLDER]
 
 Programs of two to four modules on the three sizes of the embedded model, whose prices are
 nominal. Each finished program and seed is kept in FOLDER, so that a run that was stopped goes on.
-All that is compared for one program and seed shares a cache, which changes no answer and no count
-of what was asked.
+What is compared for a program and seed shares a cache, which changes no answer and no count.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from typing import Any
 
 import langprog as lp
 from benchmarks.measured import machine, publish, table, versions, with_interval
-from benchmarks.tasks.chained import NAMES, Chained, chained, metric
+from benchmarks.tasks.chained import NAMES, Chained, make_task, metric
 from langprog.lm import LanguageModel, MemoryCache
 from optimizers import Compiler, LLMSelector, Optimizer
 
@@ -33,50 +32,50 @@ TOLERANCE = 0.02
 COMPILER_CALLS = 1500
 
 
-def models(cache: MemoryCache) -> list[LanguageModel]:
+def make_models(cache: MemoryCache) -> list[LanguageModel]:
     """Return the three sizes on one cache."""
     return [lp.LM(name, cache=cache) for name in MODELS]
 
 
-def measured(program: lp.Module, task: Chained) -> dict[str, Any]:
+def measure(program: lp.Module, task: Chained) -> dict[str, Any]:
     """Return accuracy and dollars a thousand queries on the test part."""
     report = lp.evaluate(program, task.test, metric)
     dollars = sum(row.usage.dollars or 0.0 for row in report.rows)
     return {"accuracy": report.mean, "dollars": 1000 * dollars / len(report.rows)}
 
 
-def single(task: Chained) -> dict[str, dict[str, Any]]:
+def measure_single_models(task: Chained) -> dict[str, dict[str, Any]]:
     """Return every program that has one model everywhere."""
-    found = {}
+    results = {}
     for name in MODELS:
         with lp.using(lm=name):
-            found[f"{name} everywhere"] = measured(task.program, task)
-    return found
+            results[f"{name} everywhere"] = measure(task.program, task)
+    return results
 
 
-def exhaustive(task: Chained) -> dict[str, Any]:
+def try_every_assignment(task: Chained) -> dict[str, Any]:
     """Try every assignment on validation, and return the best."""
     validation = task.data[TRAIN : TRAIN + VALIDATION]
     keys = [f"{path}.model" for path in task.program.predictors()]
-    found, asked, paid = {}, 0, 0
+    results, asked, paid = {}, 0, 0
     for point in product(MODELS, repeat=len(keys)):
         program = task.program.with_parameters(dict(zip(keys, point, strict=True)))
         report = lp.evaluate(program, validation, metric)
         asked += sum(row.usage.calls for row in report.rows)
         paid += sum(row.usage.calls - row.usage.cached_calls for row in report.rows)
         dollars = sum(row.usage.dollars or 0.0 for row in report.rows)
-        found[point] = (report.mean, -dollars)
-    best = max(found, key=found.__getitem__)
+        results[point] = (report.mean, -dollars)
+    best = max(results, key=results.__getitem__)
     program = task.program.with_parameters(dict(zip(keys, best, strict=True)))
     return {
-        **measured(program, task),
+        **measure(program, task),
         "calls": asked,
         "distinct": paid,
-        "models": _named(program),
+        "models": _list_models(program),
     }
 
 
-def searched(optimizer: Optimizer, task: Chained, seed: int) -> dict[str, Any]:
+def run_search(optimizer: Optimizer, task: Chained, seed: int) -> dict[str, Any]:
     """Return what an optimizer finds; the largest model is where it begins."""
     with lp.using(lm=MODELS[-1]):
         compiled = optimizer.compile(
@@ -90,10 +89,10 @@ def searched(optimizer: Optimizer, task: Chained, seed: int) -> dict[str, Any]:
         )
         calls = compiled.report.evidence.searched.calls
         program = compiled.candidate.apply(task.program)
-        found = measured(program, task)
-        named = _named(program)
+        results = measure(program, task)
+        named = _list_models(program)
     return {
-        **found,
+        **results,
         "calls": calls,
         "distinct": calls,
         "models": named,
@@ -101,14 +100,14 @@ def searched(optimizer: Optimizer, task: Chained, seed: int) -> dict[str, Any]:
     }
 
 
-def _named(program: lp.Module) -> list[str]:
-    chosen = [str(one.model or MODELS[-1]) for one in program.predictors().values()]
+def _list_models(program: lp.Module) -> list[str]:
+    chosen = [str(predictor.model or MODELS[-1]) for predictor in program.predictors().values()]
     return [name.removeprefix("pocket/") for name in chosen]
 
 
-def one(name: str, seed: int) -> dict[str, Any]:
+def run_everything(name: str, seed: int) -> dict[str, Any]:
     """Return everything for one program and seed."""
-    task = chained(name, seed, known=TRAIN + VALIDATION + HOLDOUT, test=TEST)
+    task = make_task(name, seed, known=TRAIN + VALIDATION + HOLDOUT, test=TEST)
     members = {
         "LLMSelector": LLMSelector(models=MODELS, exhaustive=1),
         "LLMSelector, cost": LLMSelector(
@@ -117,17 +116,17 @@ def one(name: str, seed: int) -> dict[str, Any]:
         "Compiler": Compiler(models=MODELS),
         "Compiler, cost": Compiler(models=MODELS, objective="cost", tolerance=TOLERANCE),
     }
-    with lp.using(models=models(MemoryCache())):
+    with lp.using(models=make_models(MemoryCache())):
         # First, so that what it counts as distinct was not asked before.
-        every = exhaustive(task)
-        found = {**single(task), "every assignment": every}
+        every = try_every_assignment(task)
+        results = {**measure_single_models(task), "every assignment": every}
         for title, member in members.items():
-            found[title] = searched(member, task, seed)
-            sys.stderr.write(f"{name} {seed} {title}: {found[title]}\n")
-    return found
+            results[title] = run_search(member, task, seed)
+            sys.stderr.write(f"{name} {seed} {title}: {results[title]}\n")
+    return results
 
 
-def section(name: str, runs: Sequence[Mapping[str, Any]]) -> str:
+def format_section(name: str, runs: Sequence[Mapping[str, Any]]) -> str:
     """Return the table of one program."""
     rows: list[tuple[str, ...]] = [
         ("", "accuracy, %", "dollars a 1,000", "calls", "distinct calls", "models")
@@ -148,13 +147,13 @@ def section(name: str, runs: Sequence[Mapping[str, Any]]) -> str:
                 "; ".join(" ".join(cell["models"]) for cell in cells if "models" in cell),
             )
         )
-    return f"## {name}\n\n{table(rows)}\n\n{_verdict(runs)}"
+    return f"## {name}\n\n{table(rows)}\n\n{_format_verdict(runs)}"
 
 
-def _verdict(runs: Sequence[Mapping[str, Any]]) -> str:
+def _format_verdict(runs: Sequence[Mapping[str, Any]]) -> str:
     single = [max(run[f"{name} everywhere"]["accuracy"] for name in MODELS) for run in runs]
     most = [run["every assignment"]["accuracy"] for run in runs]
-    gain = _points(most, single)
+    gain = _format_points(most, single)
     lines = []
     for title in ("LLMSelector", "Compiler"):
         ours = [run[title]["accuracy"] for run in runs]
@@ -163,17 +162,17 @@ def _verdict(runs: Sequence[Mapping[str, Any]]) -> str:
             sum(run["every assignment"][key] for run in runs) for key in ("calls", "distinct")
         )
         lines.append(
-            f"- {title}: {_points(ours, single)} points over the best single model, where trying "
-            f"every assignment gives {gain}; {calls / whole:.0%} of its calls, "
+            f"- {title}: {_format_points(ours, single)} points over the best single model, where "
+            f"trying every assignment gives {gain}; {calls / whole:.0%} of its calls, "
             f"{calls / distinct:.0%} of its distinct ones."
         )
     largest = [run[f"{MODELS[-1]} everywhere"] for run in runs]
     for title in ("LLMSelector, cost", "Compiler, cost"):
         ours = [run[title]["accuracy"] for run in runs]
         dollars = sum(run[title]["dollars"] for run in runs) / sum(
-            one["dollars"] for one in largest
+            run["dollars"] for run in largest
         )
-        points = _points(ours, [one["accuracy"] for one in largest])
+        points = _format_points(ours, [run["accuracy"] for run in largest])
         lines.append(
             f"- {title}: {points} points against the largest model everywhere, at {dollars:.0%} "
             "of its dollars."
@@ -181,13 +180,13 @@ def _verdict(runs: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _mixed(runs: Sequence[Mapping[str, Any]]) -> str:
+def _format_mixed(runs: Sequence[Mapping[str, Any]]) -> str:
     best = [run["every assignment"]["models"] for run in runs]
-    mixed = sum(len(set(models)) > 1 for models in best)
+    mixed = sum(len(set(names)) > 1 for names in best)
     return f"The best of all assignments is a mixed one in {mixed} of {len(best)} cases."
 
 
-def _points(ours: Sequence[float], theirs: Sequence[float]) -> str:
+def _format_points(ours: Sequence[float], theirs: Sequence[float]) -> str:
     return with_interval([100 * (a - b) for a, b in zip(ours, theirs, strict=True)], "+.1f")
 
 
@@ -196,7 +195,9 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.assignment")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first", type=int, default=7000)
-    parser.add_argument("--programs", type=int, default=len(NAMES), help="the first so many")
+    parser.add_argument(
+        "--programs", type=int, default=len(NAMES), help="how many of the programs"
+    )
     parser.add_argument("--keep", default=None)
     options = parser.parse_args(arguments)
     keep = Path(options.keep or tempfile.mkdtemp())
@@ -207,9 +208,9 @@ def main(arguments: list[str]) -> None:
         for seed in range(options.first, options.first + options.seeds):
             path = keep / f"{name.replace(', ', '-')}-{seed}.json"
             if not path.exists():
-                path.write_text(json.dumps(one(name, seed)), encoding="utf-8")
+                path.write_text(json.dumps(run_everything(name, seed)), encoding="utf-8")
             runs.append(json.loads(path.read_text(encoding="utf-8")))
-        sections.append(section(name, runs))
+        sections.append(format_section(name, runs))
         everything += runs
     publish(
         "assignment",
@@ -222,9 +223,9 @@ def main(arguments: list[str]) -> None:
         "optimizers are those of the search, each distinct request once; trying every assignment "
         f"is counted with and without that. Compiler, which also searches instructions and "
         f"demonstrations, has {COMPILER_CALLS:,} calls. Searches begin with the largest model "
-        "everywhere. Accuracy is that of the best candidate, whether or not its certificate came "
-        "through.\n\n## All programs\n\n"
-        + "\n\n".join([_mixed(everything), _verdict(everything), *sections]),
+        "everywhere. Accuracy is that of the best candidate, whether or not it was certified."
+        "\n\n## All programs\n\n"
+        + "\n\n".join([_format_mixed(everything), _format_verdict(everything), *sections]),
     )
 
 

@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
         started = time.perf_counter()
         compiled = compile_task(task, options)
         seconds = time.perf_counter() - started
-        rows.append(row(task, compiled, seconds))
+        rows.append(make_row(task, compiled, seconds))
         say(" | ".join(rows[-1]))
         for note in compiled.report.notes:
             if note.warning:
@@ -89,7 +89,7 @@ def compile_task(task: Task, options: argparse.Namespace) -> Compiled:
     )
 
 
-def row(task: Task, compiled: Compiled, seconds: float) -> tuple[str, ...]:
+def make_row(task: Task, compiled: Compiled, seconds: float) -> tuple[str, ...]:
     """Return what the holdout says, as a row of the table."""
     certificate, paid = compiled.certificate, compiled.report.paid
     return (

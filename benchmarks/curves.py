@@ -1,10 +1,9 @@
-"""Accuracy against paid calls as a picture beside the results."""
+"""Draw accuracy against paid calls, beside the results."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from markupsafe import Markup
@@ -17,14 +16,14 @@ LINE = 13  # from one line of the legend to the next
 STYLE = "<style>svg{font:11px sans-serif;background:#fff}.grid{stroke:#ddd}</style>"
 
 
-def shares(flagship: str, outcomes: Sequence[Mapping[str, Any]]) -> str:
-    """Return, peer by peer, for what share of its calls the flagship is as accurate.
+def format_shares(flagship: str, outcomes: Sequence[Mapping[str, Any]]) -> str:
+    """Say for each peer for what share of its calls our optimizer is as accurate.
 
     Args:
         flagship: Name before the cap; peers are those whose names begin with "DSPy".
         outcomes: As for :func:`curves`.
     """
-    points = _points(outcomes)
+    points = _average(outcomes)
     own = sorted(point for name, point in points.items() if name.startswith(f"{flagship},"))
     lines = []
     for name, (calls, accuracy) in points.items():
@@ -35,48 +34,48 @@ def shares(flagship: str, outcomes: Sequence[Mapping[str, Any]]) -> str:
         said = (
             f"{flagship} is as accurate for {reached[0]:,.0f}: {reached[0] / calls:.0%} of them"
             if reached
-            else f"{flagship} comes to {mean:.3f} for {paid:,.0f}: it does NOT get there"
+            else f"{flagship} reaches {mean:.3f} for {paid:,.0f}: it does NOT get there"
         )
         lines.append(f"- {name}, {accuracy:.3f} for {calls:,.0f} calls: {said}.")
     return "\n".join(lines)
 
 
-def _points(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
+def _average(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
     """Return mean calls and mean accuracy by name."""
-    found = {}
+    points = {}
     for name in dict.fromkeys(outcome["name"] for outcome in outcomes):
         some = [outcome for outcome in outcomes if outcome["name"] == name]
         calls, accuracy = (
-            statistics.fmean(one[key] for one in some) for key in ("calls", "after")
+            statistics.fmean(outcome[key] for outcome in some) for key in ("calls", "after")
         )
-        found[name] = (calls, accuracy)
-    return found
+        points[name] = (calls, accuracy)
+    return points
 
 
-def _free(places: Sequence[tuple[float, float]], height: int) -> int:
-    """Return where the legend begins, at the right: there where it covers the fewest points."""
+def _find_legend_top(places: Sequence[tuple[float, float]], height: int) -> int:
+    """Return the top of the legend, at the right, where it covers the fewest points."""
     right = [y for x, y in places if x > WIDTH - 180]
     tops = range(22, HEIGHT - 45 - height, LINE)
     return min(tops, key=lambda top: sum(top - 18 <= y <= top + height for y in right))
 
 
-def curves(name: str, outcomes: Sequence[Mapping[str, Any]]) -> str:
+def draw_curves(name: str, outcomes: Sequence[Mapping[str, Any]]) -> str:
     """Draw mean accuracy by mean paid calls into an SVG file; return the Markdown that shows it.
 
     An outcome has "name" (an optimizer, and after a comma its cap), "calls" and "after"; the caps
     of one optimizer are joined by a line.
     """
     groups: dict[str, list[tuple[float, float]]] = {}
-    for one, point in _points(outcomes).items():
-        groups.setdefault(one.partition(",")[0], []).append(point)
+    for label, point in _average(outcomes).items():
+        groups.setdefault(label.partition(",")[0], []).append(point)
     points = [point for line in groups.values() for point in line]
     plane = Plane(
         Axis.over([x for x, _ in points], "paid calls", from_zero=True),
         Axis.over([y for _, y in points], "accuracy"),
     )
-    top = _free([plane.place(*point) for point in points], LINE * len(groups))
+    top = _find_legend_top([plane.place(*point) for point in points], LINE * len(groups))
     marks = []
-    for number, (one, line) in enumerate(groups.items()):
+    for number, (label, line) in enumerate(groups.items()):
         colour = COLOURS[number % len(COLOURS)]
         corners = " ".join(f"{x},{y}" for x, y in (plane.place(*point) for point in sorted(line)))
         marks.append(
@@ -87,7 +86,7 @@ def curves(name: str, outcomes: Sequence[Mapping[str, Any]]) -> str:
             marks.append(f"<circle cx='{x}' cy='{y}' r='4' fill='{colour}'/>")
         marks.append(
             f"<text x='{WIDTH - 20}' y='{top + LINE * number}' text-anchor='end' "
-            f"fill='{colour}'>{escape(one)}</text>"
+            f"fill='{colour}'>{label}</text>"
         )
     drawn = str(plane.draw(map(Markup, marks), f"accuracy by paid calls: {name}", pixels=900))
     drawn = drawn.replace("<svg ", "<svg xmlns='http://www.w3.org/2000/svg' ", 1)

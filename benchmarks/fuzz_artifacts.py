@@ -3,8 +3,8 @@
 Usage: python -m benchmarks.fuzz_artifacts [--mutants 1000000] [--seed 0] [--workers 1]
 
 A mutant either loads and renders its prompts, or raises an ArtifactError of one clean line (on
-use: any error of langprog's). The run goes on where it was stopped: what is done stands in the
-checkpoint. ``--show N`` judges the mutant N alone and prints it. ``--night`` is for every night
+use: any error of langprog's). A run goes on where it was stopped: the checkpoint has what is
+done. ``--show N`` judges the mutant N alone and prints it. ``--night`` is for every night
 (``make nightly``): a seed of its own, and what came of it goes to results/fuzz_nights.csv.
 """
 
@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fuzz_judge import LONGEST, Watch, judged, learn, peak_memory
+from benchmarks.fuzz_judge import LONGEST, Watch, judge, learn, peak_memory
 from benchmarks.fuzz_mutants import mutant, originals
 from benchmarks.measured import RESULTS, machine, publish, table, versions
 
@@ -34,13 +34,13 @@ _CHUNKS_OF_A_PROCESS = 20
 
 @dataclass
 class Tally:
-    """What came of many mutants.
+    """Outcomes of many mutants.
 
     Args:
-        outcomes: How often each came, by name.
-        troubles: Mutants that did what none may, by number, in words.
-        memory: The most memory that a process had, in MB.
-        done: The chunks that are through.
+        outcomes: Counts by the name of the outcome.
+        troubles: Mutants that broke a rule, by number, in words.
+        memory: The most memory that a process used, in MB.
+        done: The finished chunks.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -48,11 +48,11 @@ class Tally:
     memory: float = 0.0
     done: set[int] = field(default_factory=set)
 
-    def add(self, chunk: int, said: dict[str, Any]) -> None:
+    def add(self, chunk: int, result: dict[str, Any]) -> None:
         """Count a chunk."""
-        self.outcomes.update(said["outcomes"])
-        self.troubles.update({int(key): text for key, text in said["troubles"].items()})
-        self.memory = max(self.memory, said["memory"])
+        self.outcomes.update(result["outcomes"])
+        self.troubles.update({int(key): text for key, text in result["troubles"].items()})
+        self.memory = max(self.memory, result["memory"])
         self.done.add(chunk)
 
     def write(self, path: Path) -> None:
@@ -86,7 +86,7 @@ def judge_range(watch: Watch, seed: int, start: int, stop: int) -> dict[str, Any
         for number in range(start, stop):
             path.write_bytes(mutant(seed, number))
             faulthandler.dump_traceback_later(6 * LONGEST, exit=True)  # where no signal helps
-            outcome, trouble = judged(watch, path, number)
+            outcome, trouble = judge(watch, path, number)
             faulthandler.cancel_dump_traceback_later()
             outcomes[outcome] += 1
             if trouble:
@@ -99,8 +99,8 @@ def _work(seed: int, chunks: list[int], size: int) -> None:
     watch = Watch()
     learn(watch)
     for chunk in chunks:
-        said = judge_range(watch, seed, chunk * size, (chunk + 1) * size)
-        sys.stdout.write(json.dumps({"chunk": chunk, **said}) + "\n")
+        result = judge_range(watch, seed, chunk * size, (chunk + 1) * size)
+        sys.stdout.write(json.dumps({"chunk": chunk, **result}) + "\n")
         sys.stdout.flush()
 
 
@@ -139,11 +139,11 @@ class Run:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             for line in process.stdout:
-                said = json.loads(line)
-                through.add(said["chunk"])
+                result = json.loads(line)
+                through.add(result["chunk"])
                 with self._lock:
                     if size == CHUNK:
-                        self.tally.add(said["chunk"], said)
+                        self.tally.add(result["chunk"], result)
                         self.tally.write(self._checkpoint)
                         done = f"{len(self.tally.done) * CHUNK:,} mutants"
                         sys.stderr.write(f"\r{done}, {len(self.tally.troubles)} troubles ")
@@ -153,14 +153,14 @@ class Run:
         """A process died on the first of these chunks; the others are judged again."""
         with self._lock:
             chunk, self._left = lost[0], [*self._left, *reversed(lost[1:])]
-            said = {
+            result = {
                 "outcomes": {"process died": CHUNK},
                 "troubles": {
                     chunk * CHUNK: f"the process died on this or one of the next {CHUNK}"
                 },
                 "memory": 0.0,
             }
-            self.tally.add(chunk, said)
+            self.tally.add(chunk, result)
             self.tally.write(self._checkpoint)
 
 
@@ -179,7 +179,7 @@ def _report(tally: Tally, seed: int) -> str:
         f"{table(rows)}\n\n"
         f"{hangs} hangs ({LONGEST:g} s of processor time), {tally.outcomes['execution']} "
         f"executions (an audit hook hears code, imports, writing, processes and sockets), "
-        f"mutants that did what none may: {len(tally.troubles)}; at most {tally.memory:,.0f} MB "
+        f"mutants that broke a rule: {len(tally.troubles)}; at most {tally.memory:,.0f} MB "
         "of memory."
     )
     told = [f"- {number}: `{words[-300:]!r}`" for number, words in sorted(tally.troubles.items())]
@@ -208,7 +208,7 @@ def _show(seed: int, number: int) -> None:
         path = Path(folder) / "mutant.json"
         path.write_bytes(mutant(seed, number))
         sys.stdout.write(path.read_text(encoding="utf-8", errors="replace")[:5000] + "\n")
-        sys.stdout.write("\n".join(judged(watch, path, number)) + "\n")
+        sys.stdout.write("\n".join(judge(watch, path, number)) + "\n")
 
 
 def main(arguments: list[str]) -> None:

@@ -141,7 +141,7 @@ def learn(watch: Watch) -> None:
                     _outcome(path, handed, allowed)
 
 
-def judged(watch: Watch, path: Path, number: int) -> tuple[str, str]:
+def judge(watch: Watch, path: Path, number: int) -> tuple[str, str]:
     """Load a mutant and render its prompts.
 
     Args:

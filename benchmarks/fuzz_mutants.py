@@ -351,7 +351,7 @@ _MUTATIONS: tuple[Callable[[random.Random, Any], None], ...] = (
 )
 
 
-def _changed_bytes(rng: random.Random, content: bytearray) -> bytes:
+def _change_bytes(rng: random.Random, content: bytearray) -> bytes:
     for _ in range(rng.choice([1, 1, 2, 8])):
         place = rng.randrange(len(content))
         kind = rng.randrange(4)
@@ -373,7 +373,7 @@ def mutant(seed: int, number: int) -> bytes:
     rng = random.Random(f"{seed}/{number}")
     text = originals()[number % len(originals())]
     if rng.random() < 0.1:
-        return _changed_bytes(rng, bytearray(text.encode()))
+        return _change_bytes(rng, bytearray(text.encode()))
     data = json.loads(text)
     inside = data if rng.random() < 0.1 else data["program"]
     for _ in range(rng.choice([1, 1, 1, 2, 3, 6])):

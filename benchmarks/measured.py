@@ -1,4 +1,4 @@
-"""What every measurement says about itself: machine, repetitions, spread; and where it is kept."""
+"""State machine, versions and intervals of a measurement, and publish it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Figure:
 
 
 def ratio(name: str, above: Figure, below: Figure) -> Figure:
-    """Return above / below, pair by pair: both were measured in turns in the same run."""
+    """Return above / below, pair by pair, as both were measured in turns in the same run."""
     values = tuple(a / b for a, b in zip(above.values, below.values, strict=True))
     return Figure(name, values, "x")
 
@@ -67,7 +67,7 @@ def mean_interval(values: Sequence[float], draws: int = 2000) -> tuple[float, fl
 
 
 def with_interval(values: Sequence[float], form: str = ".3f") -> str:
-    """Return a mean with its interval, its numbers in ``form``; of one value that value alone."""
+    """Format a mean with its interval, numbers in ``form``; a single value stands alone."""
     middle, low, high = mean_interval(values)
     alone = f"{middle:{form}}"
     return f"{alone} [{low:{form}}, {high:{form}}]" if len(values) > 1 else alone
@@ -88,13 +88,13 @@ def machine() -> str:
 
 def versions(*packages: str) -> str:
     """Return the versions of the packages that are installed."""
-    found = []
+    installed = []
     for package in packages:
         try:
-            found.append(f"{package} {version(package)}")
+            installed.append(f"{package} {version(package)}")
         except PackageNotFoundError:
-            found.append(f"{package} (not installed)")
-    return ", ".join(found)
+            installed.append(f"{package} (not installed)")
+    return ", ".join(installed)
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> str:

@@ -1,11 +1,11 @@
-"""How often a compile claims a gain where there is none, and how often its interval is right.
+"""Measure how often a compile claims a gain where there is none, and its interval's coverage.
 
 Usage: python -m benchmarks.null [--compiles 400] [--workers 2]
 
 The model is simulated: it is right with the same probability whatever the prompt says, decided by
 a digest of prompt and seed. So no candidate is truly better than the input, and every certified
-gain is a false one. At most 5 % of compiles may claim one, and the 95 % interval of the difference
-is to hold 0 in 93-97 % of them.
+gain is a false one. At most 5 % of compiles may claim a gain, and the 95 % interval of the
+difference should hold 0 in 93-97 % of them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ACCURACIES = (0.3, 0.5, 0.7, 0.9)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one compile said.
+    """What a compile claimed.
 
     Args:
         certified: Whether it claimed a gain.
@@ -50,7 +50,7 @@ class Outcome:
     covered: bool
 
 
-def simulated(accuracy: float, seed: int) -> lp.ScriptedLM:
+def make_model(accuracy: float, seed: int) -> lp.ScriptedLM:
     """Return a model that is right with probability ``accuracy``, whatever the prompt says."""
 
     def answer(request: lp.Request) -> str:
@@ -67,7 +67,7 @@ def simulated(accuracy: float, seed: int) -> lp.ScriptedLM:
     return lp.ScriptedLM(answer, name=f"simulated/null-{seed}")
 
 
-def compiled_once(job: tuple[str, int]) -> Outcome:
+def compile_once(job: tuple[str, int]) -> Outcome:
     """Compile once against a simulated model, and return what the certificate said."""
     member, seed = job
     rng = random.Random(f"{member}/{seed}")
@@ -82,7 +82,7 @@ def compiled_once(job: tuple[str, int]) -> Outcome:
         # The truth stands in the text so that the simulated model can be right; nothing else may.
         label = rng.choice(LABELS)
         rows.append(lp.Example(note=f"item {number} of {seed} {label}", colour=label))
-    with lp.using(lm=simulated(accuracy, seed)):
+    with lp.using(lm=make_model(accuracy, seed)):
         compiled = MEMBERS[member].compile(
             lp.Predict(signature),
             rows[:TRAIN],
@@ -91,14 +91,16 @@ def compiled_once(job: tuple[str, int]) -> Outcome:
             holdout=rows[TRAIN + VALIDATION :],
             seed=seed,
         )
-    found = compiled.certificate
-    compared = found.n > 0 and bool(compiled.candidate.parameters)
+    certificate = compiled.certificate
+    compared = certificate.n > 0 and bool(compiled.candidate.parameters)
     return Outcome(
-        found.verdict == "certified", compared, compared and found.low <= 0.0 <= found.high
+        certificate.verdict == "certified",
+        compared,
+        compared and certificate.low <= 0.0 <= certificate.high,
     )
 
 
-def share_text(right: int, count: int) -> str:
+def format_share(right: int, count: int) -> str:
     """Return a share with its interval."""
     if not count:
         return "-"
@@ -118,21 +120,21 @@ def main(arguments: list[str]) -> None:
     for member in MEMBERS:
         jobs = [(member, seed) for seed in range(options.compiles)]
         with ProcessPoolExecutor(options.workers) as pool:
-            found = list(pool.map(compiled_once, jobs, chunksize=4))
-        compared = [one for one in found if one.compared]
+            outcomes = list(pool.map(compile_once, jobs, chunksize=4))
+        compared = [outcome for outcome in outcomes if outcome.compared]
         rows.append(
             (
                 member,
-                str(len(found)),
-                share_text(sum(one.certified for one in found), len(found)),
+                str(len(outcomes)),
+                format_share(sum(outcome.certified for outcome in outcomes), len(outcomes)),
                 str(len(compared)),
-                share_text(sum(one.covered for one in compared), len(compared)),
+                format_share(sum(outcome.covered for outcome in compared), len(compared)),
             )
         )
         sys.stderr.write(" | ".join(rows[-1]) + "\n")
     publish(
         "null",
-        "# Where nothing can be gained\n\n"
+        "# Compiles without a gain to find\n\n"
         f"`python -m benchmarks.null --compiles {options.compiles}`; {machine()}; "
         f"{versions('langprog', 'optuna')}; simulated models that are right in 30, 50, 70 or 90 % "
         f"of calls whatever the prompt says; {TRAIN} train, {VALIDATION} validation, {HOLDOUT} "

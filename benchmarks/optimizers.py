@@ -30,17 +30,17 @@ from pathlib import Path
 from typing import Any
 
 import langprog as lp
-from benchmarks.curves import curves, shares
+from benchmarks.curves import draw_curves, format_shares
 from benchmarks.measured import machine, publish, table, versions, with_interval
-from benchmarks.peers import PEERS, compiled_peer
-from benchmarks.tasks.generated import HOLDOUT, TASKS, TRAIN, VALIDATION, Task, generated
+from benchmarks.peers import PEERS, compile_peer
+from benchmarks.tasks.generated import HOLDOUT, TASKS, TRAIN, VALIDATION, Task, make_task
 from langprog.lm import Completion, LanguageModel, MemoryCache, Request, Server, Wrapper
 from optimizers import GEPA, MIPRO, Compiler, Optimizer
 
 OURS: Mapping[str, type[Optimizer]] = {"Compiler": Compiler, "MIPRO": MIPRO, "GEPA": GEPA}
 BASE = "uncompiled"
 THREADS = 16
-# A peer's compile that ended in an error is begun again, so many times in all: often its proposer
+# Tries of a peer's compile in all: one that ended in an error is restarted; often its proposer
 # asked with more than this small model reads, which is no fault of the optimizer.
 TRIES = 3
 
@@ -74,11 +74,11 @@ def endpoint(size: str) -> Iterator[tuple[str, Synchronized[int]]]:
     """Serve an embedded model in a process of its own; yields base URL and counter."""
     context = mp.get_context("spawn")
     count = context.Value("i", 0)
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(size, count, theirs), daemon=True)
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(size, count, there), daemon=True)
     process.start()
     try:
-        yield ours.recv(), count
+        yield here.recv(), count
     finally:
         process.terminate()
         process.join()
@@ -94,7 +94,7 @@ class Place:
     our_form: bool = True
 
 
-def ours(name: str, cap: int, task: Task, place: Place, seed: int) -> dict[str, Any]:
+def compile_ours(name: str, cap: int, task: Task, place: Place, seed: int) -> dict[str, Any]:
     """Compile with one of ours; the shipped program and the best candidate are both scored."""
     model = lp.LM(
         f"pocket/{place.size}",
@@ -116,18 +116,18 @@ def ours(name: str, cap: int, task: Task, place: Place, seed: int) -> dict[str, 
         )
         paid, seconds = place.count.value - before, time.perf_counter() - started
         programs = (result.program, result.candidate.apply(task.program))
-        shipped, best = (lp.evaluate(one, task.test, task.metric).mean for one in programs)
+        shipped, best = (lp.evaluate(program, task.test, task.metric).mean for program in programs)
     return {"calls": paid, "seconds": seconds, "after": shipped, "candidate": best}
 
 
-def uncompiled(task: Task, place: Place) -> dict[str, Any]:
+def score_uncompiled(task: Task, place: Place) -> dict[str, Any]:
     """Score the program as it is."""
     model = lp.LM(f"pocket/{place.size}", base_url=place.url, api_key="none", width=THREADS)
     with lp.using(lm=model, adapter="chat"):  # as the published figures were measured
         return {"base": lp.evaluate(task.program, task.test, task.metric).mean}
 
 
-def theirs(name: str, task: Task, place: Place, seed: int) -> dict[str, Any]:
+def compile_theirs(name: str, task: Task, place: Place, seed: int) -> dict[str, Any]:
     """Compile with one of DSPy's, which get validation and holdout together for the choice."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DSPY_CACHEDIR"] = folder
@@ -142,7 +142,7 @@ def theirs(name: str, task: Task, place: Place, seed: int) -> dict[str, Any]:
         )
         parts = (task.data[:TRAIN], task.data[TRAIN:])
         started, before = time.perf_counter(), place.count.value
-        answer = compiled_peer(
+        answer = compile_peer(
             name,
             task.program,
             parts,
@@ -154,21 +154,23 @@ def theirs(name: str, task: Task, place: Place, seed: int) -> dict[str, Any]:
         )
         paid, seconds = place.count.value - before, time.perf_counter() - started
         with ThreadPoolExecutor(THREADS) as pool:
-            said = list(pool.map(partial(answered, answer), task.test))
-        scores = [task.score(one, values) for one, values in zip(task.test, said, strict=True)]
+            outputs = list(pool.map(partial(answer_or_nothing, answer), task.test))
+        scores = [
+            task.score(example, values) for example, values in zip(task.test, outputs, strict=True)
+        ]
     after = statistics.fmean(scores)
     return {"calls": paid, "seconds": seconds, "after": after, "failed": answer.failed}
 
 
-def answered(answer: Any, example: lp.Example) -> Mapping[str, Any]:
+def answer_or_nothing(answer: Any, example: lp.Example) -> Mapping[str, Any]:
     """Return a peer's outputs; none where it could not read the model's reply."""
     from dspy.utils.exceptions import AdapterParseError  # noqa: PLC0415 - as above
 
     try:
-        found: Mapping[str, Any] = answer(example.to_dict())
+        outputs: Mapping[str, Any] = answer(example.to_dict())
     except AdapterParseError:
         return {}
-    return found
+    return outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,7 @@ class Job:
         return f"{self.task}-{self.optimizer}-{self.cap}-{self.seed}.json".replace(" ", "_")
 
 
-def jobs(options: argparse.Namespace) -> Iterator[Job]:
+def list_jobs(options: argparse.Namespace) -> Iterator[Job]:
     """Yield every compile, seed by seed."""
     caps = [int(cap) for cap in options.caps.split(",")]
     for seed in range(options.first, options.first + options.seeds):
@@ -205,67 +207,76 @@ def jobs(options: argparse.Namespace) -> Iterator[Job]:
                 yield Job(task, seed, f"DSPy {name}", None)
 
 
-def _done(job: Job, place: Place, answer: Any) -> None:
-    task = generated(job.task, job.seed)
+def _send_outcome(job: Job, place: Place, answer: Any) -> None:
+    task = make_task(job.task, job.seed)
     if job.optimizer == BASE:
-        found = uncompiled(task, place)
+        outcome = score_uncompiled(task, place)
     elif job.cap is None:
-        found = theirs(job.optimizer.removeprefix("DSPy "), task, place, job.seed)
+        outcome = compile_theirs(job.optimizer.removeprefix("DSPy "), task, place, job.seed)
     else:
-        found = ours(job.optimizer, job.cap, task, place, job.seed)
-    answer.send({"task": job.task, "name": job.name, "seed": job.seed, **found})
+        outcome = compile_ours(job.optimizer, job.cap, task, place, job.seed)
+    answer.send({"task": job.task, "name": job.name, "seed": job.seed, **outcome})
 
 
-def done(job: Job, place: Place) -> dict[str, Any]:
-    """Do one compile; one that ended in an error is begun again."""
-    found = _apart(job, place)
+def run_job(job: Job, place: Place) -> dict[str, Any]:
+    """Run a compile; one that ended in an error is restarted."""
+    outcome = _run_apart(job, place)
     for _ in range(TRIES - 1):
-        if not found.get("failed", False):
+        if not outcome.get("failed", False):
             break
-        found = _apart(job, place)
-    return found
+        outcome = _run_apart(job, place)
+    return outcome
 
 
-def _apart(job: Job, place: Place) -> dict[str, Any]:
+def _run_apart(job: Job, place: Place) -> dict[str, Any]:
     """Do one compile in a process of its own, so that no cache outlives it."""
     context = mp.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_done, args=(job, place, there), daemon=True)
+    process = context.Process(target=_send_outcome, args=(job, place, there), daemon=True)
     process.start()
     there.close()
     try:
-        found: dict[str, Any] = here.recv()
+        outcome: dict[str, Any] = here.recv()
     except EOFError:
         raise RuntimeError(f"{job.name} on {job.task} ended without a result") from None
     process.join()
-    return found
+    return outcome
 
 
-def described(outcomes: Sequence[Mapping[str, Any]]) -> str:
+def format_tables(outcomes: Sequence[Mapping[str, Any]]) -> str:
     """Return the tables: all tasks together, then each."""
-    before = {(one["task"], one["seed"]): one["base"] for one in outcomes if "base" in one}
-    outcomes = [one for one in outcomes if "base" not in one]
-    names = list(dict.fromkeys(one["name"] for one in outcomes))
-    tasks = list(dict.fromkeys(one["task"] for one in outcomes))
+    before = {
+        (outcome["task"], outcome["seed"]): outcome["base"]
+        for outcome in outcomes
+        if "base" in outcome
+    }
+    outcomes = [outcome for outcome in outcomes if "base" not in outcome]
+    names = list(dict.fromkeys(outcome["name"] for outcome in outcomes))
+    tasks = list(dict.fromkeys(outcome["task"] for outcome in outcomes))
     each: list[tuple[str, ...]] = [("accuracy", *tasks)]
     each.append(
-        ("uncompiled", *(_mean(v for (t, _), v in before.items() if t == task) for task in tasks))
+        (
+            "uncompiled",
+            *(_format_mean(v for (t, _), v in before.items() if t == task) for task in tasks),
+        )
     )
     for name in names:
         each.append(
             (
                 name,
                 *(
-                    _mean(o["after"] for o in outcomes if o["name"] == name and o["task"] == task)
+                    _format_mean(
+                        o["after"] for o in outcomes if o["name"] == name and o["task"] == task
+                    )
                     for task in tasks
                 ),
             )
         )
     base = f"Uncompiled: {with_interval(list(before.values()))}."
-    return f"{table(_together(outcomes, names, before))}\n\n{base}\n\n{table(each)}"
+    return f"{table(_list_rows(outcomes, names, before))}\n\n{base}\n\n{table(each)}"
 
 
-def _together(
+def _list_rows(
     outcomes: Sequence[Mapping[str, Any]],
     names: Sequence[str],
     before: Mapping[tuple[str, int], float],
@@ -286,28 +297,30 @@ def _together(
         )
     ]
     for name in names:
-        some = [one for one in outcomes if one["name"] == name]
-        lead = [best[one["task"], one["seed"]] - one["after"] for one in some]
+        some = [outcome for outcome in outcomes if outcome["name"] == name]
+        lead = [best[outcome["task"], outcome["seed"]] - outcome["after"] for outcome in some]
         # A test of 300 has an error of its own: worse means by more than two of it.
-        worse = sum(one["after"] < before[one["task"], one["seed"]] - 0.055 for one in some)
+        worse = sum(
+            outcome["after"] < before[outcome["task"], outcome["seed"]] - 0.055 for outcome in some
+        )
         rows.append(
             (
                 name,
-                f"{statistics.fmean(one['calls'] for one in some):,.0f}",
-                with_interval([one["after"] for one in some]),
-                with_interval([one.get("candidate", one["after"]) for one in some]),
+                f"{statistics.fmean(outcome['calls'] for outcome in some):,.0f}",
+                with_interval([outcome["after"] for outcome in some]),
+                with_interval([outcome.get("candidate", outcome["after"]) for outcome in some]),
                 "" if name == flagship else with_interval(lead, "+.3f"),
                 f"{worse} of {len(some)}",
-                f"{sum(one.get('failed', False) for one in some)} of {len(some)}",
-                f"{statistics.fmean(one['seconds'] for one in some):.0f}",
+                f"{sum(outcome.get('failed', False) for outcome in some)} of {len(some)}",
+                f"{statistics.fmean(outcome['seconds'] for outcome in some):.0f}",
             )
         )
     return rows
 
 
-def _mean(values: Any) -> str:
-    found = list(values)
-    return f"{statistics.fmean(found):.2f}" if found else ""
+def _format_mean(values: Any) -> str:
+    listed = list(values)
+    return f"{statistics.fmean(listed):.2f}" if listed else ""
 
 
 def main(arguments: list[str]) -> None:
@@ -317,7 +330,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--first", type=int, default=100)
     parser.add_argument("--size", default="small")
     parser.add_argument("--caps", default="600,1780")
-    parser.add_argument("--tasks", type=int, default=len(TASKS), help="the first so many")
+    parser.add_argument("--tasks", type=int, default=len(TASKS), help="how many of the tasks")
     parser.add_argument("--form", choices=("ours", "dspy"), default="ours")
     parser.add_argument("--keep", type=Path, default=Path("optimizers-runs"))
     parser.add_argument("--busy", action="store_true", help="say that the machine did more")
@@ -326,15 +339,15 @@ def main(arguments: list[str]) -> None:
     outcomes = []
     with endpoint(options.size) as (url, count):
         place = Place(url, count, options.size, options.form == "ours")
-        for job in jobs(options):
+        for job in list_jobs(options):
             path = options.keep / job.file
             if not path.exists():
-                path.write_text(json.dumps(done(job, place)), encoding="utf-8")
-            one = json.loads(path.read_text(encoding="utf-8"))
-            outcomes.append(one)
-            score = one.get("after", one.get("base"))
+                path.write_text(json.dumps(run_job(job, place)), encoding="utf-8")
+            outcome = json.loads(path.read_text(encoding="utf-8"))
+            outcomes.append(outcome)
+            score = outcome.get("after", outcome.get("base"))
             sys.stderr.write(f"{job.seed} {job.task}: {job.name}: {score:.3f}\n")
-    compiles = [one for one in outcomes if "after" in one]
+    compiles = [outcome for outcome in outcomes if "after" in outcome]
     publish(
         "optimizers",
         "# Optimizers on the embedded model\n\n"
@@ -347,17 +360,17 @@ def main(arguments: list[str]) -> None:
         "tasks and seeds. All have the same 400 "
         f"examples; ours keep {HOLDOUT} of them for the certificate, whose calls are among the "
         "paid ones, and ship the program as it was where no gain is certified. A peer's compile "
-        f"that ended in an error was begun again, {TRIES} times in all; the last one counts. The "
+        f"that ended in an error was restarted, {TRIES} tries in all; the last one counts. The "
         "embedded model "
         "was trained to write instructions when it is asked as our proposer asks, and never saw "
         "the prompts in which DSPy's proposers and GEPA ask: for the search alone, see the "
         "response surface.\n\n"
         + ("Seconds: the machine had other work at the same time.\n\n" if options.busy else "")
-        + described(outcomes)
+        + format_tables(outcomes)
         + "\n\n"
-        + shares("Compiler", compiles)
+        + format_shares("Compiler", compiles)
         + "\n\n"
-        + curves("optimizers", compiles),
+        + draw_curves("optimizers", compiles),
     )
 
 

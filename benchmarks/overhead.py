@@ -1,8 +1,8 @@
 """Per-call overhead and import time, beside DSPy's and litellm's, in one run.
 
 Run with ``python -m benchmarks.overhead`` after ``pip install -e '.[bench]'``. The model costs
-nothing: it returns a ready text in this process. So what is left is what a library does around a
-call: render the prompt, keep track, read the answer.
+nothing: it returns a fixed text in this process. What is measured is the work of a library around
+a call: rendering the prompt, tracing, parsing the answer.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ async def _ours_async(calls: int) -> float:
     return (time.perf_counter() - started) / calls
 
 
-def timed(call: Callable[[], None]) -> float:
+def time_call(call: Callable[[], None]) -> float:
     """Return the seconds of one call, on average over many."""
     started = time.perf_counter()
     for _ in range(CALLS):
@@ -92,21 +92,21 @@ def timed(call: Callable[[], None]) -> float:
 def import_seconds(module: str) -> float:
     """Return the seconds that importing ``module`` takes in a fresh process, without start-up."""
     code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
     )
-    return float(done.stdout.strip().splitlines()[-1])
+    return float(process.stdout.strip().splitlines()[-1])
 
 
 def main() -> None:
     """Measure in turns and publish."""
     ours, theirs = ours_sync(), theirs_sync()
-    timed(ours), timed(theirs)
+    time_call(ours), time_call(theirs)
     sync, alone, peer = [], [], []
     for _ in range(ROUNDS):
-        sync.append(timed(ours) * 1e6)
+        sync.append(time_call(ours) * 1e6)
         alone.append(asyncio.run(_ours_async(CALLS)) * 1e6)
-        peer.append(timed(theirs) * 1e6)
+        peer.append(time_call(theirs) * 1e6)
     called = Figure("langprog Predict, called synchronously", tuple(sync), "us")
     awaited = Figure("langprog Predict, awaited", tuple(alone), "us")
     dspy_called = Figure("DSPy Predict, called synchronously", tuple(peer), "us")

@@ -24,7 +24,7 @@ Metric = Callable[[lp.Example, Mapping[str, Any]], float]
 PEERS = ("BootstrapRS", "MIPROv2 light", "MIPROv2 medium", "GEPA light")
 
 
-def compiled_peer(
+def compile_peer(
     name: str,
     program: lp.Module,
     parts: tuple[Sequence[lp.Example], Sequence[lp.Example]],
@@ -63,7 +63,8 @@ def compiled_peer(
     student = _module(dspy, program)
     inputs = program.input_names()
     train, steering = (
-        [dspy.Example(**one.to_dict()).with_inputs(*inputs) for one in part] for part in parts
+        [dspy.Example(**example.to_dict()).with_inputs(*inputs) for example in part]
+        for part in parts
     )
 
     optimizer = _optimizer(
@@ -176,9 +177,9 @@ def _our_form(dspy: Any) -> Any:
     class OurForm(dspy.Adapter):  # type: ignore[misc]  # DSPy has no types
         def format(self, signature: Any, demos: Any, inputs: Any) -> list[dict[str, str]]:
             spec = _spec(signature)
-            shown = [lp.Example(**_written(spec.fields, demo)) for demo in demos]
-            messages = chat.render(spec, shown, _written(tuple(spec.inputs.values()), inputs))
-            return [{"role": one.role, "content": one.text} for one in messages]
+            shown = [lp.Example(**_to_values(spec.fields, demo)) for demo in demos]
+            messages = chat.render(spec, shown, _to_values(tuple(spec.inputs.values()), inputs))
+            return [{"role": message.role, "content": message.text} for message in messages]
 
         def parse(self, signature: Any, completion: str) -> dict[str, Any]:
             try:
@@ -203,7 +204,7 @@ def _spec(signature: Any) -> SignatureSpec:
     return SignatureSpec("Peer", signature.instructions, fields)
 
 
-def _written(fields: Sequence[FieldSpec], values: Mapping[str, Any]) -> dict[str, Any]:
+def _to_values(fields: Sequence[FieldSpec], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of these fields; what is to be text is text."""
     return {
         field.name: str(values[field.name]) if field.annotation is str else values[field.name]
@@ -215,6 +216,6 @@ def _written(fields: Sequence[FieldSpec], values: Mapping[str, Any]) -> dict[str
 def _signature(dspy: Any, signature: Any) -> Any:
     fields: dict[str, Any] = {}
     for field in signature.fields:
-        made = dspy.InputField if field.role == "input" else dspy.OutputField
-        fields[field.name] = (field.annotation, made(desc=field.description or None))
+        make_field = dspy.InputField if field.role == "input" else dspy.OutputField
+        fields[field.name] = (field.annotation, make_field(desc=field.description or None))
     return dspy.Signature(fields, signature.instruction)

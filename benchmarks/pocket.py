@@ -102,29 +102,29 @@ def main(arguments: list[str]) -> None:
     sizes = options.sizes.split(",")
     keep = Path(options.keep or tempfile.mkdtemp())
     keep.mkdir(parents=True, exist_ok=True)
-    jobs = [Job(size, job, options.count, keep) for job in _jobs() for size in sizes]
-    found: Found = {}
+    jobs = [Job(size, job, options.count, keep) for job in _list_jobs() for size in sizes]
+    results: Found = {}
     with ProcessPoolExecutor(2) as pool:
-        for job, results in zip(jobs, pool.map(_kept, jobs), strict=True):
-            for result in results:
-                found[result.name, job.size] = result
+        for job, cells in zip(jobs, pool.map(_load_or_run, jobs), strict=True):
+            for result in cells:
+                results[result.name, job.size] = result
                 sys.stderr.write(f"{job.size}: {result.name}: {result.share:.3f}\n")
     parts = [
         f"# The embedded models\n\n`python -m benchmarks.pocket`; {machine()}; "
         f"{versions('langprog', 'numpy')}; greedy answers, exact match, 95 % Wilson intervals.",
-        accuracies(found, sizes),
-        gains(found, sizes),
-        lines(found, sizes),
-        crossings(found, sizes),
+        format_accuracies(results, sizes),
+        format_gains(results, sizes),
+        format_lines(results, sizes),
+        format_crossings(results, sizes),
     ]
     if not options.skip_speed:
-        parts.append(speeds(sizes))
+        parts.append(format_speeds(sizes))
     if data_folder() is None:
         parts.append(missing())
     publish("pocket", "\n\n".join(parts))
 
 
-def _jobs() -> list[str]:
+def _list_jobs() -> list[str]:
     real = [f"real:{name}" for name in REAL] if data_folder() else []
     forms = [f"{form}:{name}" for form, name in FORMS]
     return [*CELLS, *forms, *(f"votes:{name}" for name in VOTING), "outside", "proposals", *real]
@@ -152,23 +152,23 @@ def _weights(size: str) -> str:
     return hashlib.sha256((FOLDER / f"{size}.safetensors").read_bytes()).hexdigest()
 
 
-def _kept(job: Job) -> list[Result]:
+def _load_or_run(job: Job) -> list[Result]:
     asked = f"{job.size} {_weights(job.size)} {job.name} {job.count}"
     digest = hashlib.sha256(asked.encode()).hexdigest()[:16]
     path = job.keep / f"{digest}.json"
     if not path.exists():
-        path.write_text(json.dumps([asdict(one) for one in _done(job)]), encoding="utf-8")
-    return [Result(**one) for one in json.loads(path.read_text(encoding="utf-8"))]
+        path.write_text(json.dumps([asdict(result) for result in _run(job)]), encoding="utf-8")
+    return [Result(**result) for result in json.loads(path.read_text(encoding="utf-8"))]
 
 
-def _done(job: Job) -> list[Result]:
+def _run(job: Job) -> list[Result]:
     size, name, count = job.size, job.name, job.count
     model = load_runner(size)
     kind, _, rest = name.partition(":")
     if name == "outside":
         return list(outside(model))
     if name == "proposals":
-        return _proposed(size, count)
+        return _measure_proposals(size, count)
     if (kind, rest) in FORMS:
         return [cell(model, rest, CELLS[rest], count, kind)]
     if kind == "votes":
@@ -176,50 +176,50 @@ def _done(job: Job) -> list[Result]:
     if kind == "real":
         folder = data_folder()
         assert folder is not None
-        pairs = (answer(model, one) for one in real_episodes(folder, rest, count))
+        pairs = (answer(model, episode) for episode in real_episodes(folder, rest, count))
         return [Result(f"real text: {rest}, 8 demos", sum(a == b for a, b in pairs), count)]
     return [cell(model, name, CELLS[name], count)]
 
 
-def _proposed(size: str, count: int) -> list[Result]:
+def _measure_proposals(size: str, count: int) -> list[Result]:
     pairs = list(proposals(load_runner(size), count))
     better = sum(proposed >= vague + 0.2 for vague, proposed in pairs)
     return [Result(PROPOSALS, better, len(pairs))]
 
 
-def _together(found: Found, sizes: list[str]) -> list[Result]:
-    own = [name for name in CELLS if all((name, size) in found for size in sizes)]
+def _pool_cells(results: Found, sizes: list[str]) -> list[Result]:
+    own = [name for name in CELLS if all((name, size) in results for size in sizes)]
     return [
         Result(
             MEAN,
-            sum(found[name, size].right for name in own),
-            sum(found[name, size].count for name in own),
-            tuple(hit for name in own for hit in found[name, size].hits),
+            sum(results[name, size].right for name in own),
+            sum(results[name, size].count for name in own),
+            tuple(hit for name in own for hit in results[name, size].hits),
         )
         for size in sizes
     ]
 
 
-def accuracies(found: Found, sizes: list[str]) -> str:
+def format_accuracies(results: Found, sizes: list[str]) -> str:
     """Return the table of all cells."""
     rows: list[tuple[str, ...]] = [("held-out task", "n", *(f"pocket/{size}" for size in sizes))]
-    for name in dict.fromkeys(name for name, _ in found):
-        cells = [found[name, size] for size in sizes]
-        rows.append((name, str(cells[0].count), *(str(one) for one in cells)))
-    together = _together(found, sizes)
-    rows.append((together[0].name, str(together[0].count), *(str(one) for one in together)))
+    for name in dict.fromkeys(name for name, _ in results):
+        cells = [results[name, size] for size in sizes]
+        rows.append((name, str(cells[0].count), *(str(result) for result in cells)))
+    together = _pool_cells(results, sizes)
+    rows.append((together[0].name, str(together[0].count), *(str(result) for result in together)))
     return table(rows)
 
 
-def gains(found: Found, sizes: list[str]) -> str:
-    """Return how much demonstrations, instructions and reasons add, in points."""
+def format_gains(results: Found, sizes: list[str]) -> str:
+    """Return the gains from demonstrations, instructions and reasons, in points."""
     rows: list[tuple[str, ...]] = [("what it adds, points", *(f"pocket/{s}" for s in sizes))]
     for name, (more, less) in GAINS.items():
-        rows.append((name, *(_gain(found[more, s], found[less, s]) for s in sizes)))
+        rows.append((name, *(_format_gain(results[more, s], results[less, s]) for s in sizes)))
     return table(rows)
 
 
-def _gain(more: Result, less: Result) -> str:
+def _format_gain(more: Result, less: Result) -> str:
     points, half = _difference(more, less)
     return f"{points:+.0f} [{points - half:+.0f}, {points + half:+.0f}]"
 
@@ -236,35 +236,35 @@ def _paired(more: Result, less: Result) -> tuple[float, float]:
     return 100 * statistics.fmean(differences), 196 * spread
 
 
-def lines(found: Found, sizes: list[str]) -> str:
-    """Return what the models are meant to do, and whether they do, each in a line."""
+def format_lines(results: Found, sizes: list[str]) -> str:
+    """Return the requirements for the models, and whether they hold, each in a line."""
     size = "medium" if "medium" in sizes else sizes[0]
 
     def points(name: str) -> float:
         more, less = GAINS[name]
-        return _difference(found[more, size], found[less, size])[0]
+        return _difference(results[more, size], results[less, size])[0]
 
     shots = points("8 demonstrations, 4 labels that mean nothing")
     right = [points(name) for name in RIGHT]
     reasons = {name: points(name) for name in REASONS}
-    together = dict(zip(sizes, _together(found, sizes), strict=True))
+    together = dict(zip(sizes, _pool_cells(results, sizes), strict=True))
     steps = [_paired(together[b], together[a]) for a, b in zip(sizes, sizes[1:], strict=False)]
-    proposed = found[PROPOSALS, size]
-    said = [
+    proposed = results[PROPOSALS, size]
+    claims = [
         (
             shots >= 30,
-            f"{size}: 8 demonstrations add {shots:+.0f} points; at least +30 are wanted",
+            f"{size}: 8 demonstrations add {shots:+.0f} points; at least +30 are required",
         ),
         (
             sum(right) / len(right) >= 30,
             f"{size}: a right instruction adds {sum(right) / len(right):+.0f} points on the "
-            "average over families; at least +30 are wanted",
+            "average over families; at least +30 are required",
         ),
         (
             max(reasons.values()) >= 15,
             f"{size}: a reasoning field adds "
             + ", ".join(f"{value:+.0f} ({name})" for name, value in reasons.items())
-            + "; at least +15 on one are wanted",
+            + "; at least +15 are required on one of them",
         ),
         (
             all(middle > half for middle, half in steps),
@@ -273,27 +273,27 @@ def lines(found: Found, sizes: list[str]) -> str:
         ),
         (
             proposed.share >= 0.5,
-            f"{size}: {proposed} of the proposals gain 20 points; half are wanted",
+            f"{size}: {proposed} of the proposals gain 20 points; half are required",
         ),
     ]
-    return "What is wanted of them:\n\n" + "\n".join(
-        f"- {text}: {'holds' if good else 'does NOT hold'}." for good, text in said
+    return "Requirements:\n\n" + "\n".join(
+        f"- {text}: {'holds' if good else 'does NOT hold'}." for good, text in claims
     )
 
 
-def crossings(found: Found, sizes: list[str]) -> str:
-    """Return the tasks that a cheaper size does as well as the largest, as far as can be told."""
+def format_crossings(results: Found, sizes: list[str]) -> str:
+    """Return the tasks on which a cheaper size is not detectably worse than the largest."""
     rows: list[tuple[str, ...]] = [("as good as the largest", "tasks")]
     largest = sizes[-1]
-    left = [name for name in CELLS if all((name, one) in found for one in sizes)]
+    left = [name for name in CELLS if all((name, size) in results for size in sizes)]
     for size in sizes:
-        alike = [name for name in left if _alike(found[name, size], found[name, largest])]
+        alike = [name for name in left if _is_as_good(results[name, size], results[name, largest])]
         left = [name for name in left if name not in alike]
         rows.append((f"pocket/{size}" if size != largest else "no cheaper one", "; ".join(alike)))
     return table(rows)
 
 
-def _alike(cheap: Result, dear: Result) -> bool:
+def _is_as_good(cheap: Result, dear: Result) -> bool:
     middle, half = _difference(dear, cheap)
     return middle <= half
 
@@ -301,16 +301,18 @@ def _alike(cheap: Result, dear: Result) -> bool:
 # --- speed ---------------------------------------------------------------------------------------
 
 
-def speeds(sizes: list[str]) -> str:
+def format_speeds(sizes: list[str]) -> str:
     """Return calls a second of programs with 4 demonstrations, 32 calls at the same time."""
     rows: list[tuple[str, ...]] = [("calls a second at concurrency 32", "median [95 % interval]")]
     for size in sizes:
-        values = tuple(asyncio.run(_speed(size, seed)) for seed in range(SPEED_ROUNDS + 1))[1:]
+        values = tuple(
+            asyncio.run(_measure_speed(size, seed)) for seed in range(SPEED_ROUNDS + 1)
+        )[1:]
         rows.append((f"pocket/{size}", str(Figure(size, values, "1/s"))))
     return table(rows)
 
 
-async def _speed(size: str, seed: int) -> float:
+async def _measure_speed(size: str, seed: int) -> float:
     rng = random.Random(seed)
     texts = [
         f"my {rng.choice(('card', 'router', 'parcel', 'password'))} has a problem since "
@@ -327,13 +329,13 @@ async def _speed(size: str, seed: int) -> float:
     program = lp.Predict(signature, demos=demos)
     room = asyncio.Semaphore(CONCURRENCY)
 
-    async def one(text: str) -> None:
+    async def call(text: str) -> None:
         async with room:
             await program.acall(ticket=text)
 
     with lp.using(lm=lp.LM(f"pocket/{size}", cache=False)):
         started = time.perf_counter()
-        await asyncio.gather(*(one(text) for text in texts))
+        await asyncio.gather(*(call(text) for text in texts))
         return SPEED_CALLS / (time.perf_counter() - started)
 
 

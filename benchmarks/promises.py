@@ -1,11 +1,11 @@
-"""Whether caps are kept, estimates come true, and a killed compile ends as if undisturbed.
+"""Check that caps hold, estimates come true, and a killed compile ends as if undisturbed.
 
 Usage: python -m benchmarks.promises [--compiles 40] [--kills 20] [--first 9000]
 
 The model is the response surface (simulated), which leaves one reply in thirty unreadable, so that
-there are repairs. It counts for itself what it was asked. For the kills each compile is a process
-of its own, whose model writes down every request; kill -9 comes after a random number of answers,
-again and again, and no cache outlives a process.
+there are repairs. It keeps its own count of requests. For the kills each compile is a process of
+its own, whose model logs every request; it is killed (kill -9) after a random number of answers,
+several times, and no cache outlives a process.
 """
 
 from __future__ import annotations
@@ -100,16 +100,16 @@ class Meter:
         """Do nothing: there is no connection."""
 
 
-def compiled(
+def compile_program(
     member: Optimizer, model: Meter, seed: int, budget: lp.Budget, run_dir: Path | None = None
 ) -> Compiled:
     """Compile the program of one or two modules that belongs to ``seed``."""
     with lp.using(lm=Priced(model, PRICE)):
-        order = _order(model.surface, seed)
-        return member.compile(**order, budget=budget, run_dir=run_dir)
+        request = _make_arguments(model.surface, seed)
+        return member.compile(**request, budget=budget, run_dir=run_dir)
 
 
-def _order(surface: Surface, seed: int) -> dict[str, Any]:
+def _make_arguments(surface: Surface, seed: int) -> dict[str, Any]:
     """Return what is to be compiled, as arguments."""
     data = items(surface, 0, 260)
     return {
@@ -125,7 +125,7 @@ def _order(surface: Surface, seed: int) -> dict[str, Any]:
 # --- caps and estimates --------------------------------------------------------------------
 
 
-def capped(kind: str, seed: int) -> tuple[lp.Budget, float]:
+def draw_cap(kind: str, seed: int) -> tuple[lp.Budget, float]:
     """Return a budget with one cap, drawn by ``seed``, and the cap."""
     calls = random.Random(f"{kind}/{seed}").randint(*CALLS)
     if kind == "calls":
@@ -135,15 +135,15 @@ def capped(kind: str, seed: int) -> tuple[lp.Budget, float]:
     return lp.Budget(dollars=calls * DOLLARS_A_CALL), calls * DOLLARS_A_CALL
 
 
-def kept_row(name: str, kind: str, seeds: range) -> tuple[str, ...]:
+def measure_caps(name: str, kind: str, seeds: range) -> tuple[str, ...]:
     """Compile under many caps of one kind."""
     shares, ratios = [], []
     for seed in seeds:
-        budget, cap = capped(kind, seed)
+        budget, cap = draw_cap(kind, seed)
         member, model = MEMBERS[name](), Meter(Surface(seed))
         with lp.using(lm=Priced(Meter(Surface(seed)), PRICE)):
-            expected = member.estimate(**_order(model.surface, seed), budget=budget).calls
-        compiled(member, model, seed, budget)
+            expected = member.estimate(**_make_arguments(model.surface, seed), budget=budget).calls
+        compile_program(member, model, seed, budget)
         shares.append(model.spent[kind] / cap)
         calls = model.spent["calls"]
         ratios.append(min(1.0, calls / expected.low) * max(1.0, calls / expected.high))
@@ -162,78 +162,81 @@ def kept_row(name: str, kind: str, seeds: range) -> tuple[str, ...]:
 # --- kills ---------------------------------------------------------------------------------
 
 
-def once(name: str, seed: str, cap: str, width: str, folder: str, delay: str) -> None:
+def compile_in_process(
+    name: str, seed: str, cap: str, width: str, folder: str, delay: str
+) -> None:
     """Compile in this process; the last line printed is the digest of the artifact."""
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     log = os.open(path / "requests", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     model = Meter(Surface(int(seed)), log, float(delay))
     member = MEMBERS[name](concurrency=int(width))
-    found = compiled(member, model, int(seed), lp.Budget(calls=int(cap)), path / "run")
-    sys.stdout.write(f"{found.save(path / 'artifact.json')}\n")
+    compiled = compile_program(member, model, int(seed), lp.Budget(calls=int(cap)), path / "run")
+    sys.stdout.write(f"{compiled.save(path / 'artifact.json')}\n")
 
 
-def _started(*arguments: str) -> subprocess.Popen[str]:
+def _start_compile(*arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "benchmarks.promises", "once", *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def _requests(folder: Path, what: str) -> list[str]:
+def _read_requests(folder: Path, what: str) -> list[str]:
     path = folder / "requests"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     # What is behind the last line break may be half a line: it is read while it is written.
     return [line.split()[1] for line in text.split("\n")[:-1] if line.startswith(what)]
 
 
-def killed(name: str, seed: int, kills: int, root: Path) -> dict[str, Any]:
+def kill_and_resume(name: str, seed: int, kills: int, root: Path) -> dict[str, Any]:
     """Compile undisturbed, then again under ``kills`` kills; compare."""
     rng = random.Random(f"kills/{name}/{seed}")
     cap = str(rng.randint(*CALLS))
     whole, broken = root / f"{name}-{seed}-whole", root / f"{name}-{seed}-killed"
-    wanted = _started(name, str(seed), cap, "16", str(whole), "0").communicate()[0]
+    wanted = _start_compile(name, str(seed), cap, "16", str(whole), "0").communicate()[0]
     done, in_flight = 0, 0
     while done < kills:
         width, answers = rng.choice(WIDTHS), rng.randint(*KILL_AFTER)
-        before = len(_requests(broken, "done"))
-        process = _started(name, str(seed), cap, str(width), str(broken), "0.002")
-        while process.poll() is None and len(_requests(broken, "done")) < before + answers:
+        before = len(_read_requests(broken, "done"))
+        process = _start_compile(name, str(seed), cap, str(width), str(broken), "0.002")
+        while process.poll() is None and len(_read_requests(broken, "done")) < before + answers:
             time.sleep(0.005)
         if process.poll() is not None:
             break  # it came to its end before
         process.kill()
         process.communicate()
         done, in_flight = done + 1, in_flight + width
-    found = _started(name, str(seed), cap, "16", str(broken), "0").communicate()[0]
-    asked = Counter(_requests(broken, "asked"))
+    digest = _start_compile(name, str(seed), cap, "16", str(broken), "0").communicate()[0]
+    asked = Counter(_read_requests(broken, "asked"))
     return {
         "kills": done,
-        "same": bool(wanted) and found == wanted,
+        "same": bool(wanted) and digest == wanted,
         "again": sum(asked.values()) - len(asked),
         "in_flight": in_flight,
         "requests": len(asked),
-        "beyond": sorted(set(asked) - set(_requests(whole, "asked"))),
+        "beyond": sorted(set(asked) - set(_read_requests(whole, "asked"))),
     }
 
 
-def killed_row(name: str, seeds: range, kills: int) -> tuple[str, ...]:
+def measure_kills(name: str, seeds: range, kills: int) -> tuple[str, ...]:
     """Kill several compiles of one optimizer."""
     with tempfile.TemporaryDirectory() as folder:
-        found = [killed(name, seed, kills, Path(folder)) for seed in seeds]
+        outcomes = [kill_and_resume(name, seed, kills, Path(folder)) for seed in seeds]
     return (
         name,
-        str(len(found)),
-        str(sum(one["kills"] for one in found)),
-        f"{sum(one['same'] for one in found)} of {len(found)}",
-        f"{sum(one['again'] for one in found)} of {sum(one['requests'] for one in found):,}",
-        f"{sum(one['in_flight'] for one in found):,}",
-        str(sum(len(one["beyond"]) for one in found)),
+        str(len(outcomes)),
+        str(sum(outcome["kills"] for outcome in outcomes)),
+        f"{sum(outcome['same'] for outcome in outcomes)} of {len(outcomes)}",
+        f"{sum(outcome['again'] for outcome in outcomes)} of "
+        f"{sum(outcome['requests'] for outcome in outcomes):,}",
+        f"{sum(outcome['in_flight'] for outcome in outcomes):,}",
+        str(sum(len(outcome["beyond"]) for outcome in outcomes)),
     )
 
 
 def main(arguments: list[str]) -> None:
     """Measure and publish; ``once ...``: one compile of those that are killed."""
     if arguments[:1] == ["once"]:
-        once(*arguments[1:])
+        compile_in_process(*arguments[1:])
         return
     parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.promises")
     parser.add_argument("--compiles", type=int, default=40, help="of each row")
@@ -258,17 +261,17 @@ def main(arguments: list[str]) -> None:
             "kills",
             "same artifact",
             "requests sent again",
-            "most that were in flight",
-            "requests an undisturbed one does not send",
+            "in flight at the kills, at most",
+            "requests that the undisturbed compile does not send",
         )
     ]
     for name in MEMBERS:
         for kind in ("calls", "tokens", "dollars"):
             caps.append(
-                kept_row(name, kind, range(options.first, options.first + options.compiles))
+                measure_caps(name, kind, range(options.first, options.first + options.compiles))
             )
             sys.stderr.write(" | ".join(caps[-1]) + "\n")
-        kills.append(killed_row(name, range(options.first, options.first + 5), options.kills))
+        kills.append(measure_kills(name, range(options.first, options.first + 5), options.kills))
         sys.stderr.write(" | ".join(kills[-1]) + "\n")
     publish(
         "promises",
@@ -277,13 +280,13 @@ def main(arguments: list[str]) -> None:
         f"`python -m benchmarks.promises --compiles {options.compiles} --kills {options.kills} "
         f"--first {options.first}`; {machine()}; {versions('langprog', 'gepa', 'optuna')}; "
         "programs of one and two modules in turns; the cap is drawn anew for each compile, "
-        f"for {CALLS[0]:,} to {CALLS[1]:,} calls or what so many take. Spent is what the model "
-        "counted, repairs included. Against an estimated range: 1 inside, below 1 where less was "
-        "spent than its low end, above where more than its high end.\n\n"
+        f"for {CALLS[0]:,} to {CALLS[1]:,} calls, or for what these take on average. Spent is "
+        "what the model counted, repairs included. Spent / estimated is 1 inside the estimated "
+        "range, below 1 under its low end and above 1 over its high end.\n\n"
         f"{table(caps)}\n\n"
         "Each compile is killed (kill -9) after a random number of answers, and resumed with "
-        "another number of examples in work, with no cache but its journal; then it is let "
-        "finish. A request whose answer was under way at a kill may be sent again.\n\n"
+        "another number of examples in work, with no cache but its journal; after the last kill "
+        "it runs to its end. A request whose answer was in flight at a kill may be sent again.\n\n"
         f"{table(kills)}",
         keep=COMMANDS,
     )

@@ -83,11 +83,11 @@ async def measure(url: str) -> dict[str, Figure]:
     calls = clients(url)
     for name, call in calls.items():
         await rate(call, CALLS[name] // 4)
-    found: dict[str, list[float]] = {name: [] for name in calls}
+    rates: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(ROUNDS):
         for name, call in calls.items():
-            found[name].append(await rate(call, CALLS[name]))
-    return {name: Figure(name, tuple(values), "calls/s") for name, values in found.items()}
+            rates[name].append(await rate(call, CALLS[name]))
+    return {name: Figure(name, tuple(values), "calls/s") for name, values in rates.items()}
 
 
 def main() -> None:
@@ -105,8 +105,8 @@ def main() -> None:
     rows += [(names[name], str(figure)) for name, figure in figures.items()]
     for name in ("DSPy", "openai", "litellm"):
         against = "langprog" if name == "DSPy" else "langprog client"
-        found = ratio("", figures[against], figures[name])
-        rows.append((f"{names[against]} / {names[name]}", str(found)))
+        rates = ratio("", figures[against], figures[name])
+        rows.append((f"{names[against]} / {names[name]}", str(rates)))
     publish(
         "throughput",
         f"# Calls per second to a loopback endpoint\n\n`python -m benchmarks.throughput`; "

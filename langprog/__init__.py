@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from langprog.lm import Request as Request
     from langprog.lm import Sampling as Sampling
     from langprog.lm import ScriptedLM as ScriptedLM
+    from langprog.media import Audio as Audio
+    from langprog.media import File as File
+    from langprog.media import History as History
+    from langprog.media import Image as Image
     from langprog.modules import BestOf as BestOf
     from langprog.modules import Cascade as Cascade
     from langprog.modules import ChainOfThought as ChainOfThought
@@ -58,8 +62,10 @@ if TYPE_CHECKING:
     from langprog.signature import Input as Input
     from langprog.signature import Output as Output
     from langprog.signature import Signature as Signature
+    from langprog.signature import describe as describe
 
 _ROOM_OF = {
+    "Audio": "media",
     "BM25Retriever": "retrieval",
     "BestOf": "modules",
     "Budget": "lm",
@@ -70,8 +76,11 @@ _ROOM_OF = {
     "Corpus": "retrieval",
     "EmbeddingRetriever": "retrieval",
     "Example": "example",
+    "File": "media",
     "FunctionRetriever": "retrieval",
+    "History": "media",
     "HybridRetriever": "retrieval",
+    "Image": "media",
     "Input": "signature",
     "LM": "runtime",
     "LangprogError": "errors",
@@ -100,6 +109,7 @@ _ROOM_OF = {
     "Vote": "modules",
     "compare": "evaluation",
     "configure": "runtime",
+    "describe": "signature",
     "evaluate": "evaluation",
     "load": "artifact",
     "load_corpus": "retrieval",
@@ -112,9 +122,34 @@ _ROOM_OF = {
     "using": "runtime",
 }
 
+# Names of DSPy, and what there is here instead.
+_ELSEWHERE = {
+    "Assert": "write lp.Refine or raise in the module's own code",
+    "BootstrapFewShot": "write `from optimizers import BootstrapFewShot`",
+    "COPRO": "write `from optimizers import Compiler`",
+    "ChatAdapter": 'write adapter="chat"',
+    "Evaluate": "write lp.evaluate(program, data, metric)",
+    "GEPA": "write `from optimizers import GEPA`",
+    "InputField": 'write lp.Input("what it means")',
+    "JSONAdapter": 'write adapter="json"',
+    "LabeledFewShot": "write `from optimizers import LabeledFewShot`",
+    "MIPROv2": "write `from optimizers import MIPRO`",
+    "MultiChainComparison": "write lp.Vote or lp.BestOf",
+    "OutputField": 'write lp.Output("what it means")',
+    "Parallel": "write lp.parallel(...)",
+    "SIMBA": "write `from optimizers import Compiler`",
+    "Suggest": "write lp.Refine",
+    "TypedPredictor": "write lp.Predict: every predictor is typed",
+    "XMLAdapter": 'write adapter="xml"',
+    "context": "write lp.using(lm=...)",
+    "majority": "write lp.Vote",
+    "settings": "write lp.configure(lm=...) or lp.using(lm=...)",
+}
+
 __version__ = "0.1.0"
 
 __all__ = [
+    "Audio",
     "BM25Retriever",
     "BestOf",
     "Budget",
@@ -125,8 +160,11 @@ __all__ = [
     "Corpus",
     "EmbeddingRetriever",
     "Example",
+    "File",
     "FunctionRetriever",
+    "History",
     "HybridRetriever",
+    "Image",
     "Input",
     "LM",
     "LangprogError",
@@ -154,6 +192,7 @@ __all__ = [
     "Vote",
     "compare",
     "configure",
+    "describe",
     "evaluate",
     "load",
     "load_corpus",
@@ -170,7 +209,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     room = _ROOM_OF.get(name)
     if room is None:
-        raise AttributeError(f"module 'langprog' has no attribute {name!r}")
+        hint = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+        raise AttributeError(f"module 'langprog' has no attribute {name!r}{hint}")
     value = getattr(importlib.import_module(f"langprog.{room}"), name)
     globals()[name] = value
     return value

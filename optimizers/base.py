@@ -1,20 +1,24 @@
-"""The one contract of every optimizer: ``compile``, the same everywhere.
+"""The contract of every optimizer: ``compile`` is the same everywhere.
 
-A member is a frozen dataclass whose fields are its knobs, and one method, ``search``. Everything
-else (split, budget, journal, holdout, certificate) is done once, around it, and cannot be left
-out.
+A member is a frozen dataclass whose fields are its knobs, with one method, ``search``. Everything
+else (split, budget, journal, holdout, certificate) surrounds it and cannot be left out.
 """
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import os
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from typing import final
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, Self, final
 
 from langprog import Budget, Module
 from langprog.errors import InputError
 from langprog.evaluation import Metric
+from langprog.knobs import check_knobs, takes_number, takes_one_of, takes_whole
 from langprog.lm import LanguageModel, ModelRef
 from langprog.modules import Signal
 from langprog.runtime import run_sync
@@ -46,32 +50,32 @@ class Optimizer(ABC):
         tolerance: Mean score that may be given up for ``cost`` or ``latency``.
 
     Raises:
-        InputError: A knob is out of range.
+        InputError: A knob is out of range, or there is no knob of that name.
     """
 
-    concurrency: int = field(default=64, metadata={OPERATIONAL: True})
-    objective: Objective = "quality"
-    tolerance: float = 0.05
+    concurrency: int = field(default=64, metadata={OPERATIONAL: True, **takes_whole(1, 100_000)})
+    objective: Objective = field(default="quality", metadata=takes_one_of(OBJECTIVES))
+    tolerance: float = field(default=0.05, metadata=takes_number(0))
+
+    def __new__(cls, *values: Any, **knobs: Any) -> Self:
+        """Refuse what is not a knob, before Python does so in less helpful words."""
+        refuse_unknown(cls, values, knobs)
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise InputError(
-                f"objective is one of {', '.join(OBJECTIVES)}, not {self.objective!r}"
-            )
-        if self.tolerance < 0:
-            raise InputError(f"tolerance is 0 or more, not {self.tolerance}")
+        check_knobs(self)
 
     @abstractmethod
     async def search(self, run: Run) -> Candidate:
-        """Return the best candidate found.
+        """Return the best candidate of the search.
 
-        Results are to be taken in rounds, in order, so that nothing depends on which answer came
+        Take results in rounds, in a fixed order, so that nothing depends on which answer came
         first. Where the budget ends in the middle (BudgetExceeded), ``run.best`` is taken.
         """
 
     @abstractmethod
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
-        """Return what a search is expected to take, stage by stage; nothing is asked for it."""
+        """Forecast what a search takes, stage by stage, without calling a model."""
 
     @final
     def compile(  # noqa: PLR0913 - the one contract; its names are fixed
@@ -94,12 +98,12 @@ class Optimizer(ABC):
         """Search for a better program, and prove that it is one.
 
         Args:
-            program: What to compile; it is not written to.
+            program: What to compile; it is not changed.
             trainset: Examples with inputs and, as far as the metric needs them, outputs.
             metric: ``metric(example, prediction) -> float | bool | Score``.
             valset: Examples that steer the search; a part of the trainset if left out.
             holdout: Examples for the certificate alone; a part of the trainset if left out.
-            budget: Hard caps on everything that is asked, retries included. Requests that were in
+            budget: Hard caps on all calls together, retries included. Requests that were in
                 flight when a compile was killed are not counted when it is resumed.
             run_dir: Folder of the journal; the same compile with the same folder resumes.
             seed: Every random decision derives from it.
@@ -162,6 +166,7 @@ class Optimizer(ABC):
         repeats: int = 1,
     ) -> Compiled:
         """Compile; the asynchronous form of :meth:`compile`."""
+        _check_arguments(trainset, valset, holdout, budget, seed)
         request = CompileRequest.of(
             program,
             trainset,
@@ -189,17 +194,18 @@ class Optimizer(ABC):
         budget: Budget | None = None,
         seed: int = 0,
     ) -> Preflight:
-        """Say what :meth:`compile` would take, and what it could show.
+        """Estimate what :meth:`compile` would take, and what it could show.
 
         Runs the program on at most 12 validation examples, twice; arguments as for ``compile``.
 
         Raises:
-            InputError: Something handed over is wrong; the message says what.
+            InputError: Something passed is wrong; the message says what.
             MetricError: The metric raised on too many examples, or gave a score outside its range.
             ProgramError: All first runs of the program failed for one reason.
             TransportError: No model could be reached.
             LMError: A model refuses to work at all (a wrong key, a bad request).
         """
+        _check_arguments(trainset, valset, holdout, budget, seed)
         request = CompileRequest.of(
             program,
             trainset,
@@ -216,20 +222,151 @@ class Optimizer(ABC):
         """Refuse a program that has nothing for this search to set; called before anything else.
 
         Raises:
-            InputError: It has not; the message says what to do.
+            InputError: There is nothing to set; the message says what to do.
         """
         return
 
     def signals(self, program: Module) -> dict[str, Signal]:
-        """Return how sure each cascade of the program is asked to be, by its path."""
+        """Return the signal that each cascade of the program uses, by its path."""
         modules = program.named_modules().items()
-        asked = {path: module.escalation_signal() for path, module in modules}
-        return {path: signal for path, signal in asked.items() if signal is not None}
+        signals = {path: module.escalation_signal() for path, module in modules}
+        return {path: signal for path, signal in signals.items() if signal is not None}
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
-        """Return models that the search names beside those of the program."""
+        """Return models that the search needs besides those of the program."""
         return ()
 
     def models_offered(self) -> tuple[LanguageModel | ModelRef | str, ...]:
-        """Return those of them that the search may put into the program."""
+        """Return those of them that the search may assign in the program."""
         return ()
+
+
+# --- arguments ----------------------------------------------------------------------------------
+
+# Arguments of ``compile`` that others take where the optimizer is made.
+_FOR_COMPILE = ("metric", "trainset", "valset", "holdout", "budget", "seed", "run_dir", "progress")
+# Knobs of other frameworks, and the names of ours; a dot leads into a group of knobs.
+_OUR_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "num_threads": ("concurrency",),
+        "max_workers": ("concurrency",),
+        "max_bootstrapped_demos": ("bootstrapped", "most", "demonstrating.most"),
+        "max_labeled_demos": ("labeled", "k", "most", "demonstrating.most"),
+        "metric_threshold": ("threshold", "demonstrating.threshold"),
+        "num_candidate_programs": ("sets", "demonstrating.sets"),
+        "num_candidates": ("instructions", "sets"),
+        "num_instruct_candidates": ("instructions",),
+        "num_fewshot_candidates": ("sets", "demonstrating.sets"),
+        "num_trials": ("searching.trials",),
+        "minibatch_size": ("minibatch", "searching.first_block"),
+        "reflection_minibatch_size": ("minibatch",),
+        "prompt_model": ("proposing.model",),
+        "reflection_lm": ("proposing.model",),
+        "init_temperature": ("proposing.temperature",),
+        "teacher_settings": ("teacher",),
+        "use_merge": ("merge",),
+    }
+)
+_ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {
+        "student": "it is the first argument of compile(program, trainset, ...)",
+        "program": "it is the first argument of compile(program, trainset, ...)",
+        "lm": "compile inside `with lp.using(lm=...):`",
+        "task_model": "compile inside `with lp.using(lm=...):`",
+        "log_dir": "pass a folder to compile(..., run_dir=...)",
+        "max_metric_calls": "pass a cap to compile(..., budget=lp.Budget(calls=...))",
+        "max_full_evals": "pass a cap to compile(..., budget=lp.Budget(calls=...))",
+    }
+)
+
+
+def refuse_unknown(kind: type, values: tuple[Any, ...], knobs: Mapping[str, Any]) -> None:
+    """Refuse arguments that the class does not take, and say where they belong.
+
+    Args:
+        kind: A dataclass of knobs.
+        values: Positional arguments.
+        knobs: Keyword arguments.
+
+    Raises:
+        InputError: There is such an argument.
+    """
+    _, *parameters = inspect.signature(
+        inspect.getattr_static(kind, "__init__")
+    ).parameters.values()
+    kinds = {parameter.kind for parameter in parameters}
+    if inspect.Parameter.VAR_KEYWORD in kinds:
+        return
+    known = {parameter.name for parameter in parameters}
+    for name in knobs:
+        if name not in known:
+            raise InputError(f"{kind.__name__} has no knob {name!r}: {_advise(kind, name)}")
+    if values and kinds == {inspect.Parameter.KEYWORD_ONLY}:
+        raise InputError(
+            f"{kind.__name__} takes its knobs by name, as in {kind.__name__}(concurrency=16); "
+            "the metric is passed to compile(program, trainset, metric=...)"
+        )
+
+
+def _advise(kind: type, name: str) -> str:
+    if name in _FOR_COMPILE:
+        return f"pass it to compile(program, trainset, ..., {name}=...)"
+    if name in _ELSEWHERE:
+        return _ELSEWHERE[name]
+    groups = {knob.name: knob.default for knob in fields(kind) if knob.default is not MISSING}
+    for ours in _OUR_NAMES.get(name, ()):
+        outer, _, inner = ours.partition(".")
+        if outer in groups:
+            group = type(groups[outer]).__name__
+            return f"use {outer}={group}({inner}=...)" if inner else f"use {outer}=..."
+    names = [knob.name for knob in fields(kind)]
+    close = difflib.get_close_matches(name, names, 1)
+    return f"did you mean {close[0]}=...?" if close else f"it has {', '.join(sorted(names))}"
+
+
+def _check_arguments(trainset: Any, valset: Any, holdout: Any, budget: Any, seed: Any) -> None:
+    """Refuse arguments of a wrong type, and rows that were given twice.
+
+    Raises:
+        InputError: There is such an argument.
+    """
+    _check_examples("trainset", trainset)
+    for name, examples in (("valset", valset), ("holdout", holdout)):
+        if examples is not None:
+            _check_examples(name, examples)
+    if valset is not None and _are_same(valset, trainset):
+        raise InputError(
+            "valset and trainset are the same examples: leave valset out, so that it is a part "
+            "of the trainset, or pass other examples"
+        )
+    for name, other in (("trainset", trainset), ("valset", valset)):
+        if holdout is not None and other is not None and _are_same(holdout, other):
+            raise InputError(
+                f"holdout and {name} are the same examples: leave holdout out, so that it is a "
+                "part of the trainset, or pass examples that nothing else sees"
+            )
+    if budget is not None and not isinstance(budget, Budget):
+        raise InputError(
+            f"budget={budget!r:.60} is a {type(budget).__name__}: pass lp.Budget(calls=300), or "
+            "lp.Budget(tokens=..., dollars=..., seconds=...)"
+        )
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise InputError(f"seed={seed!r:.60}: seed has to be an integer")
+
+
+def _check_examples(name: str, examples: Any) -> None:
+    if examples is None:
+        raise InputError(f"{name} is None: pass examples, such as lp.load_examples(path)")
+    if isinstance(examples, (str, os.PathLike)):
+        raise InputError(f"{name} is a path: pass {name}=lp.load_examples({examples!r:.80})")
+    if isinstance(examples, Mapping):
+        raise InputError(f"{name} is a single example: pass a list of them")
+    if not isinstance(examples, Iterable):
+        raise InputError(f"{name} is of type {type(examples).__name__}: pass a list of examples")
+
+
+def _are_same(examples: Any, others: Any) -> bool:
+    if examples is others:
+        return True
+    lists = isinstance(examples, (list, tuple)) and isinstance(others, (list, tuple))
+    return lists and len(examples) > 0 and list(examples) == list(others)

@@ -1,4 +1,4 @@
-"""One optimizer after another, each beginning where the one before ended."""
+"""Run optimizers one after another, each from the result of the one before."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from optimizers.run import Run
 class Chain(Optimizer):
     """Chain optimizers: ``Chain(BootstrapFewShot(), MIPRO(instructions=8))``.
 
-    Each may ask for an equal share of what is left when its turn comes. The split, the journal,
-    the budget and the certificate are common to all.
+    Each gets an equal share of the budget that is left at its turn. They share the split, the
+    journal, the budget and the certificate.
 
     Args:
         *members: Optimizers, in order.
         concurrency: Examples in work at the same time, for all members.
-        objective: See Optimizer; those of the members do not count.
+        objective: See Optimizer; those of the members are ignored.
         tolerance: See Optimizer.
 
     Raises:
@@ -44,6 +44,9 @@ class Chain(Optimizer):
     ) -> None:
         if not members:
             raise InputError("a Chain needs at least one optimizer")
+        for member in members:
+            if not isinstance(member, Optimizer):
+                raise InputError(f"a Chain takes optimizers, not {member!r:.60}")
         object.__setattr__(self, "members", members)
         object.__setattr__(self, "concurrency", concurrency)
         object.__setattr__(self, "objective", objective)
@@ -51,29 +54,29 @@ class Chain(Optimizer):
         self.__post_init__()
 
     def check(self, program: Module) -> None:
-        """Refuse what a member refuses."""
+        """Refuse a program that a member refuses."""
         for member in self.members:
             member.check(program)
 
     def signals(self, program: Module) -> dict[str, Signal]:
-        """Return the signals of the last member that sets them."""
-        asked = super().signals(program)
+        """Return the signals that the last member sets."""
+        signals = super().signals(program)
         for member in self.members:
-            asked |= member.signals(program)
-        return asked
+            signals |= member.signals(program)
+        return signals
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
-        """Return what the members need."""
+        """Return the models that the members need."""
         return tuple(model for member in self.members for model in member.models_needed())
 
     def models_offered(self) -> tuple[LanguageModel | ModelRef | str, ...]:
-        """Return what the members may put into the program."""
+        """Return the models that the members may assign."""
         return tuple(model for member in self.members for model in member.models_offered())
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
-        """Return the members' work, each with its share of the budget."""
+        """Forecast the members' stages, each with its share of the budget."""
         share = replace(facts, queries=facts.queries / len(self.members))
-        return tuple(work for member in self.members for work in member.forecast(share))
+        return tuple(stage for member in self.members for stage in member.forecast(share))
 
     async def search(self, run: Run) -> Candidate:
         """Let the members search, one after another."""

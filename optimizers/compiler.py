@@ -1,22 +1,22 @@
-"""The flagship: rounds of bootstrapping, proposing and racing, each from the best so far.
+"""The default optimizer: rounds of bootstrapping, proposing and racing, each from the best so far.
 
 Follows: MIPRO (Opsahl-Ong et al., 2024) for the joint search of a round; GEPA (Agrawal et al.,
 2025) for learning from the mistakes of the best program instead of the first one's.
-Differs: a round begins where the one before ended, so that its demonstrations come from runs of a
-better program and its proposals from the mistakes that are left; rounds end when one brings
-nothing, or with the budget. Where there are models to choose from, they are then assigned module
-by module (LLMSelector): a round tries few of the combinations, and looks for quality alone. For
-cost or latency, demonstrations that bring less than they may are taken out before.
+Differs: each round starts from the best program so far, so that its demonstrations come from runs
+of a better program and its proposals from the mistakes that remain; rounds end when they gain
+nothing, or with the budget. Models to choose from are then assigned module by module
+(LLMSelector), because a round tries few of their combinations and looks for quality alone. For
+cost or latency, demonstrations that gain too little are removed before that.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from langprog import Module
-from langprog.errors import InputError
+from langprog.knobs import takes_instance, takes_one_of, takes_whole
 from langprog.lm import LanguageModel, ModelRef
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast, cut_to_budget
@@ -27,18 +27,18 @@ from optimizers.models.selector import LLMSelector
 from optimizers.pipeline import run_search
 from optimizers.run import Run
 from optimizers.search.mipro import MIPRO
-from optimizers.search.sizes import Auto
+from optimizers.search.sizes import AUTO, Auto
 
-# The first round gets this share of the budget; each later one the same share of what is left.
-FIRST = 0.6
-# A round later than the first asks for this share of its proposals from mistakes.
+# Share of the budget for the first round; each later round gets the same share of the rest.
+FIRST_SHARE = 0.6
+# Share of the proposals of later rounds that are made from mistakes.
 LATER_FROM_MISTAKES = 0.75
-# So many rounds without a gain, one after the other, end the search.
+# Consecutive rounds without a gain that end the search.
 PATIENCE = 2
-# With fewer queries than this a second round would only take from the first.
-WORTH_A_ROUND = 250
-# What follows the rounds gets this share of the budget, and what they leave.
-CLOSING = 0.3
+# With a budget of fewer queries, a second round would only take from the first.
+FEWEST_QUERIES = 250
+# Share of the budget for what follows the rounds; it also gets what the rounds leave.
+CLOSING_SHARE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,25 +46,23 @@ class Compiler(Optimizer):
     """Compile with defaults that need no knob.
 
     Args:
-        models: Models that each predictor may use beside its own.
-        rounds: Rounds at most.
+        models: Models that each predictor may use besides its own.
+        rounds: Largest number of rounds.
         auto: How thorough a round is: ``light``, ``medium`` or ``heavy``; a budget cuts it down.
         proposing: How instructions are proposed.
         concurrency: Examples in work at the same time.
     """
 
     models: Sequence[str | ModelRef | LanguageModel] = ()
-    rounds: int = 6
-    auto: Auto = "light"
-    proposing: Proposing = Proposing()
+    rounds: int = field(default=6, metadata=takes_whole(1, 10_000))
+    auto: Auto = field(default="light", metadata=takes_one_of(tuple(AUTO)))
+    proposing: Proposing = field(default=Proposing(), metadata=takes_instance(Proposing))
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.rounds < 1:
-            raise InputError(f"rounds is 1 or more, not {self.rounds}")
-        self._round()  # checks what it hands on
+        self._make_round()  # checks the knobs that it passes on
 
-    def _round(self, number: int = 0) -> MIPRO:
+    def _make_round(self, number: int = 0) -> MIPRO:
         proposing = self.proposing
         if number:
             proposing = replace(proposing, from_mistakes=LATER_FROM_MISTAKES)
@@ -76,25 +74,25 @@ class Compiler(Optimizer):
         )
 
     def check(self, program: Module) -> None:
-        """Refuse what a round refuses."""
-        self._round().check(program)
+        """Refuse a program that a round refuses."""
+        self._make_round().check(program)
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the models to choose from, and the proposer."""
-        return self._round().models_needed()
+        return self._make_round().models_needed()
 
     def models_offered(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the models to choose from."""
         return tuple(self.models)
 
-    def _closing(self) -> tuple[Optimizer, ...]:
-        """Return what follows the rounds."""
-        lighter = DemoPruning(
+    def _make_closing(self) -> tuple[Optimizer, ...]:
+        """Return the searches that follow the rounds."""
+        pruning = DemoPruning(
             objective=self.objective, tolerance=self.tolerance, concurrency=self.concurrency
         )
-        found: list[Optimizer] = [] if self.objective == "quality" else [lighter]
+        closing: list[Optimizer] = [] if self.objective == "quality" else [pruning]
         if self.models:
-            found.append(
+            closing.append(
                 LLMSelector(
                     models=self.models,
                     objective=self.objective,
@@ -102,65 +100,67 @@ class Compiler(Optimizer):
                     concurrency=self.concurrency,
                 )
             )
-        return tuple(found)
+        return tuple(closing)
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
-        """Return the first round, the later ones as far as they come, and what follows."""
-        closing = self._closing()
+        """Forecast the first round, the later ones as far as they come, and what follows."""
+        closing = self._make_closing()
         if not closing:
-            return self._rounds(facts)
-        part = replace(facts, queries=facts.queries * CLOSING / len(closing))
-        last = [work for member in closing for work in member.forecast(part)]
-        share = facts.queries * (1 - CLOSING)
-        rounds = cut_to_budget(self._rounds(replace(facts, queries=share)), share)
-        # What the closing begins with was scored in the rounds.
-        return (*rounds, *(work for work in last if work.stage != "prepare"))
+            return self._forecast_rounds(facts)
+        part = replace(facts, queries=facts.queries * CLOSING_SHARE / len(closing))
+        last = [stage for member in closing for stage in member.forecast(part)]
+        share = facts.queries * (1 - CLOSING_SHARE)
+        rounds = cut_to_budget(self._forecast_rounds(replace(facts, queries=share)), share)
+        # The program that the closing starts from was scored in the rounds.
+        return (*rounds, *(stage for stage in last if stage.stage != "prepare"))
 
-    def _rounds(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
-        count = self._count(facts.queries)
-        share = FIRST if count > 1 else 1.0
-        first = self._round().forecast(replace(facts, queries=facts.queries * share))
+    def _forecast_rounds(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
+        count = self._count_rounds(facts.queries)
+        share = FIRST_SHARE if count > 1 else 1.0
+        first = self._make_round().forecast(replace(facts, queries=facts.queries * share))
         later = Range(0.0, float(count - 1))
         more = [
             StageForecast(
-                one.stage,
-                Range(one.queries.low * later.low, one.queries.high * later.high),
-                Range(one.proposals.low * later.low, one.proposals.high * later.high),
-                Range(one.candidates.low * later.low, one.candidates.high * later.high),
+                stage.stage,
+                Range(stage.queries.low * later.low, stage.queries.high * later.high),
+                Range(stage.proposals.low * later.low, stage.proposals.high * later.high),
+                Range(stage.candidates.low * later.low, stage.candidates.high * later.high),
             )
-            for one in first
-            if one.stage != "prepare" and count > 1
+            for stage in first
+            if stage.stage != "prepare" and count > 1
         ]
         return (*first, *more)
 
-    def _count(self, queries: float) -> int:
+    def _count_rounds(self, queries: float) -> int:
         if math.isinf(queries):
             return self.rounds
-        return max(1, min(self.rounds, math.floor(queries / WORTH_A_ROUND)))
+        return max(1, min(self.rounds, math.floor(queries / FEWEST_QUERIES)))
 
     async def search(self, run: Run) -> Candidate:
-        """Search in rounds, each from the best of the one before; then do what ends it."""
-        closing = self._closing()
+        """Search in rounds, each from the best so far; then run what follows them."""
+        closing = self._make_closing()
         if not closing:
-            return await self._searched(run)
-        best = start = await self._searched(run.child("rounds", run.start, 1 - CLOSING))
+            return await self._search_rounds(run)
+        rounds = run.child("rounds", run.start, 1 - CLOSING_SHARE)
+        best = start = await self._search_rounds(rounds)
         for number, member in enumerate(closing):
             name = type(member).__name__.lower()
             part = run.child(name, start, 1 / (len(closing) - number))
-            part.offer(best)  # what is to be close in quality, is to be close to this
+            part.offer(best)  # quality has to stay close to that of the best
             start = await run_search(member, part)
             best = part.best
         return best
 
-    async def _searched(self, run: Run) -> Candidate:
+    async def _search_rounds(self, run: Run) -> Candidate:
         best, idle = run.start, 0
-        count = self._count(run.queries_left())
+        count = self._count_rounds(run.queries_left())
         for number in range(count):
-            share = FIRST if number + 1 < count else 1.0
-            found = await run_search(self._round(number), run.child(f"{number}", best, share))
-            run.log("round", {"number": number, "digest": found.digest, "label": found.label})
-            idle = idle + 1 if found == best else 0
+            share = FIRST_SHARE if number + 1 < count else 1.0
+            part = run.child(f"{number}", best, share)
+            result = await run_search(self._make_round(number), part)
+            run.log("round", {"number": number, "digest": result.digest, "label": result.label})
+            idle = idle + 1 if result == best else 0
             if idle == PATIENCE:
                 break
-            best = found
+            best = result
         return best

@@ -24,7 +24,7 @@ from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.other_forms import try_other_forms
 from optimizers.evaluation.pareto import (
     FrontPoint,
-    chosen,
+    choose,
     collect_points,
     pareto_front,
 )
@@ -249,7 +249,7 @@ class _Compilation:
         searcher = self._searcher
         candidate = best
         if not run.weighed:
-            candidate = chosen(searcher.objective, best, self._points, searcher.tolerance)
+            candidate = choose(searcher.objective, best, self._points, searcher.tolerance)
         if candidate != best:
             run.log("chosen", {"objective": searcher.objective, "digest": candidate.digest})
         return candidate, run.tally

@@ -20,6 +20,7 @@ LATE = {
     "numpy",
     "optuna",
     "dspy",
+    "narwhals",
     "torch",
     "pyarrow",
     "scipy",

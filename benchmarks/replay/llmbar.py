@@ -1,11 +1,11 @@
-"""Which of 65 judges is best? Regret against paid evaluations, on LLMBar's recorded verdicts.
+"""Choose the best of 65 judges: regret against paid evaluations, on LLMBar's recorded verdicts.
 
 Usage: python -m benchmarks.replay.llmbar [--splits 40]
 
 The data: LLMBar (Zeng et al., 2024; MIT), 419 comparisons of two answers, each judged by 65
 configurations (6 models, up to 15 prompts) in both orders; one evaluation is both, and scores 0,
-1/2 or 1. For every split one half of the
-comparisons is for the search, the other half says what a configuration is really worth.
+1/2 or 1. In every split, half of the comparisons is for the search and the other half tells the
+true worth of a configuration.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Recorded:
 
 
 @cache
-def recorded(folder: Path) -> Recorded:
+def load_recorded(folder: Path) -> Recorded:
     """Read the five parts of LLMBar."""
     score: dict[str, list[float]] = {}
     for path in sorted((folder / "llmbar").glob("LLMBar_*.jsonl")):
@@ -69,7 +69,7 @@ def recorded(folder: Path) -> Recorded:
 
 
 class Search:
-    """What the peers' schedules see: evaluations, each paid once.
+    """The evaluations that the peers' schedules make, each paid once.
 
     Args:
         data: The recorded verdicts.
@@ -82,12 +82,12 @@ class Search:
         self.paid: set[tuple[str, int]] = set()
 
     def score(self, name: str, items: Sequence[int]) -> float:
-        """Return the mean on some items; those that were asked before cost nothing."""
+        """Return the mean on some items; evaluations that were made before cost nothing."""
         self.paid.update((name, row) for row in items)
         return self.data.mean(name, items)
 
     def affords(self, name: str, items: Sequence[int], budget: int) -> bool:
-        """Return whether the budget pays for what of ``items`` was not asked yet."""
+        """Return whether the budget pays for those of ``items`` that were not evaluated yet."""
         new = sum((name, row) not in self.paid for row in items)
         return len(self.paid) + new <= budget
 
@@ -126,13 +126,13 @@ def _tpe(search: Search, budget: int, rng: random.Random, *, minibatches: bool) 
         "config": optuna.distributions.CategoricalDistribution(names)
     }
 
-    def told(name: str, value: float) -> None:
+    def tell(name: str, value: float) -> None:
         study.add_trial(
             optuna.trial.create_trial(params={"config": name}, distributions=spread, value=value)
         )
 
     full = {START: search.score(START, search.items)}
-    told(START, full[START])
+    tell(START, full[START])
     means: dict[str, list[float]] = {}
     for number in range(1, 500):
         name = study.ask(spread).params["config"]
@@ -140,20 +140,20 @@ def _tpe(search: Search, budget: int, rng: random.Random, *, minibatches: bool) 
         if not search.affords(name, items, budget):
             break
         value = search.score(name, items)
-        told(name, value)
+        tell(name, value)
         if not minibatches:
             full[name] = value
             continue
         means.setdefault(name, []).append(value)
         if number % FULL_EVERY == 0:
-            waiting = [one for one in means if one not in full]
+            waiting = [config for config in means if config not in full]
             if waiting:
-                best = max(waiting, key=lambda one: statistics.fmean(means[one]))
+                best = max(waiting, key=lambda config: statistics.fmean(means[config]))
                 if not search.affords(best, search.items, budget):
                     break
                 full[best] = search.score(best, search.items)
-                told(best, full[best])
-    return max(full, key=lambda one: full[one])
+                tell(best, full[best])
+    return max(full, key=lambda config: full[config])
 
 
 CHOOSERS: Mapping[str, Chooser] = {
@@ -166,7 +166,9 @@ CHOOSERS: Mapping[str, Chooser] = {
 # --- ours ----------------------------------------------------------------------------------------
 
 
-def ours(data: Recorded, rows: Sequence[int], budget: int, seed: int) -> dict[str, Any]:
+def choose_with_langprog(
+    data: Recorded, rows: Sequence[int], budget: int, seed: int
+) -> dict[str, Any]:
     """Choose with langprog's MIPRO: the 65 configurations are its models."""
     calls = 0
 
@@ -193,7 +195,7 @@ def ours(data: Recorded, rows: Sequence[int], budget: int, seed: int) -> dict[st
         return [lp.Example(comparison=f"comparison {row}") for row in parts[part]]
 
     optimizer = MIPRO(
-        models=[one for name, one in models.items() if name != START],
+        models=[model for name, model in models.items() if name != START],
         instructions=0,
         demonstrating=Demonstrating(sets=0),
         searching=Searching(trials=len(models) - 1, finalists=4, round=8),
@@ -207,10 +209,10 @@ def ours(data: Recorded, rows: Sequence[int], budget: int, seed: int) -> dict[st
         budget=lp.Budget(calls=budget),
         seed=seed,
     )
-    chosen = str(result.candidate.parameters.get("predict.model", f"llmbar/{START}"))
+    name = str(result.candidate.parameters.get("predict.model", f"llmbar/{START}"))
     certificate = result.certificate
     return {
-        "name": chosen.removeprefix("llmbar/"),
+        "name": name.removeprefix("llmbar/"),
         "calls": calls,
         "verdict": certificate.verdict,
         "low": certificate.low,
@@ -219,25 +221,26 @@ def ours(data: Recorded, rows: Sequence[int], budget: int, seed: int) -> dict[st
     }
 
 
-def one_split(folder: Path, seed: int) -> dict[tuple[str, int], dict[str, Any]]:
+def run_split(folder: Path, seed: int) -> dict[tuple[str, int], dict[str, Any]]:
     """Return for every chooser and budget what was chosen, and its worth on the other half."""
-    data = recorded(folder)
+    data = load_recorded(folder)
     rows = list(range(data.size))
     random.Random(seed).shuffle(rows)
     half = data.size // 2
     seen, other = rows[:half], rows[half:]
     worth = {name: data.mean(name, other) for name in data.names}
     best = max(worth.values())
-    found: dict[tuple[str, int], dict[str, Any]] = {}
+    outcomes: dict[tuple[str, int], dict[str, Any]] = {}
     for budget in BUDGETS:
         for name, choose in CHOOSERS.items():
-            chosen = choose(Search(data, seen), budget, random.Random(f"{seed}/{name}/{budget}"))
-            found[name, budget] = {"regret": best - worth[chosen]}
-        made = ours(data, seen, budget, seed)
-        gain = worth[made["name"]] - worth[START]
-        regret = best - worth[made["name"]]
-        found["langprog MIPRO", budget] = {**made, "regret": regret, "gain": gain}
-    return found
+            rng = random.Random(f"{seed}/{name}/{budget}")
+            config = choose(Search(data, seen), budget, rng)
+            outcomes[name, budget] = {"regret": best - worth[config]}
+        choice = choose_with_langprog(data, seen, budget, seed)
+        gain = worth[choice["name"]] - worth[START]
+        regret = best - worth[choice["name"]]
+        outcomes["langprog MIPRO", budget] = {**choice, "regret": regret, "gain": gain}
+    return outcomes
 
 
 def main(arguments: list[str]) -> None:
@@ -250,21 +253,21 @@ def main(arguments: list[str]) -> None:
         sys.stdout.write(missing() + "\n")
         return
     with ProcessPoolExecutor(2) as pool:
-        splits = list(pool.map(partial(one_split, folder), range(options.splits)))
+        splits = list(pool.map(partial(run_split, folder), range(options.splits)))
     names = [*CHOOSERS, "langprog MIPRO"]
     head = ("regret in points at", *(f"{budget:,} evaluations" for budget in BUDGETS))
     rows: list[tuple[str, ...]] = [head]
     for name in names:
-        regrets = ([one[name, budget]["regret"] for one in splits] for budget in BUDGETS)
-        rows.append((name, *map(_points, regrets)))
+        regrets = ([split[name, budget]["regret"] for split in splits] for budget in BUDGETS)
+        rows.append((name, *map(_format_points, regrets)))
     certified = [
-        one["langprog MIPRO", budget]
-        for one in splits
+        split["langprog MIPRO", budget]
+        for split in splits
         for budget in BUDGETS
-        if one["langprog MIPRO", budget]["verdict"] == "certified"
+        if split["langprog MIPRO", budget]["verdict"] == "certified"
     ]
-    true = sum(one["gain"] > 0 for one in certified)
-    held = sum(_agrees(one) for one in certified)
+    true = sum(outcome["gain"] > 0 for outcome in certified)
+    held = sum(_agrees(outcome) for outcome in certified)
     publish(
         "replay_llmbar",
         "# Choosing among 65 recorded judges (LLMBar)\n\n"
@@ -280,16 +283,16 @@ def main(arguments: list[str]) -> None:
     )
 
 
-def _agrees(one: Mapping[str, Any]) -> bool:
-    """Return whether a gain on the other half lies where the interval lets expect it."""
-    middle, half = (one["low"] + one["high"]) / 2, (one["high"] - one["low"]) / 2
+def _agrees(outcome: Mapping[str, Any]) -> bool:
+    """Return whether a gain on the other half agrees with the interval."""
+    middle, half = (outcome["low"] + outcome["high"]) / 2, (outcome["high"] - outcome["low"]) / 2
     # The other half has 210 comparisons of its own, whose error adds to the interval's.
-    other = half * math.sqrt(one["n"] / 210)
-    return bool(abs(one["gain"] - middle) <= math.hypot(half, other))
+    other = half * math.sqrt(outcome["n"] / 210)
+    return bool(abs(outcome["gain"] - middle) <= math.hypot(half, other))
 
 
-def _points(values: Sequence[float]) -> str:
-    middle, low, high = (100 * one for one in mean_interval(values))
+def _format_points(values: Sequence[float]) -> str:
+    middle, low, high = (100 * value for value in mean_interval(values))
     return f"{middle:.1f} [{low:.1f}, {high:.1f}]"
 
 

@@ -68,89 +68,93 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _Answer:
     text: str
     length: float
     score: float
     cost: float
 
 
-def _recorded(
-    name: str, rows: Mapping[str, list[_Said]], questions: list[str], prices: str
+def _make_recorded(
+    name: str, rows: Mapping[str, list[_Answer]], questions: list[str], prices: str
 ) -> Recorded:
-    order = sorted(rows, key=lambda model: sum(one.cost for one in rows[model]))
+    order = sorted(rows, key=lambda model: sum(answer.cost for answer in rows[model]))
 
-    def array(read: Callable[[_Said], float]) -> Floats:
-        return np.array([[read(one) for one in rows[model]] for model in order])
+    def array(read: Callable[[_Answer], float]) -> Floats:
+        return np.array([[read(answer) for answer in rows[model]] for model in order])
 
     return Recorded(
         name,
         tuple(order),
         tuple(questions),
-        tuple(tuple(one.text for one in rows[model]) for model in order),
-        array(lambda one: one.length),
-        array(lambda one: one.score),
-        array(lambda one: one.cost),
+        tuple(tuple(answer.text for answer in rows[model]) for model in order),
+        array(lambda answer: answer.length),
+        array(lambda answer: answer.score),
+        array(lambda answer: answer.cost),
         prices,
     )
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
     opened = lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open()
     with opened as file:
         for line in file:
             yield json.loads(line)
 
 
-def zeroeval(folder: Path, part: str, name: str) -> Recorded:
+def load_zeroeval(folder: Path, part: str, name: str) -> Recorded:
     """Read ZeroEval (Lin, 2024; Apache-2.0): one greedy answer a model; the priced models."""
-    head, *lines = _lines(folder / "zeroeval" / f"{part}.jsonl")
-    rows: dict[str, list[_Said]] = {}
+    head, *lines = _read_lines(folder / "zeroeval" / f"{part}.jsonl")
+    rows: dict[str, list[_Answer]] = {}
     questions = [str(line["question"]) for line in lines]
     for place, model in enumerate(head["models"]):
         if model not in LIST_PRICES:
             continue
         rows[model] = [
-            _priced(model, line["question"], str(line["pred"][place]), line["len"][place] or 0)(
-                float(line["ok"][place] or 0)
-            )
+            _price_answers(
+                model, line["question"], str(line["pred"][place]), line["len"][place] or 0
+            )(float(line["ok"][place] or 0))
             for line in lines
         ]
-    return _recorded(name, rows, questions, "list prices, tokens from characters")
+    return _make_recorded(name, rows, questions, "list prices, tokens from characters")
 
 
-def _priced(model: str, question: str, text: str, characters: int) -> Callable[[float], _Said]:
+def _price_answers(
+    model: str, question: str, text: str, characters: int
+) -> Callable[[float], _Answer]:
     into, out = LIST_PRICES[model]
     prompt = len(question) / CHARACTERS_A_TOKEN + AROUND
     said = characters / CHARACTERS_A_TOKEN
     dollars = (prompt * into + said * out) / 1e6
-    return lambda score: _Said(text, math.log1p(said), score, dollars)
+    return lambda score: _Answer(text, math.log1p(said), score, dollars)
 
 
-def routellm(folder: Path) -> Recorded:
+def load_routellm(folder: Path) -> Recorded:
     """Read RouteLLM's GSM8K answers (Ong et al., 2024; Apache-2.0): two models, full text."""
-    lines = list(_lines(folder / "routellm" / "gsm8k.jsonl.xz"))
+    lines = list(_read_lines(folder / "routellm" / "gsm8k.jsonl.xz"))
     models = ("mistralai/Mixtral-8x7B-Instruct-v0.1", "gpt-4-1106-preview")
     rows = {
         model: [
-            _priced(model, line["prompt"], text, len(text))(float(line[model] == "True"))
+            _price_answers(model, line["prompt"], text, len(text))(float(line[model] == "True"))
             for line in lines
             for text in [str(line[f"{model}_response"])]
         ]
         for model in models
     }
     questions = [str(line["prompt"]) for line in lines]
-    return _recorded("GSM8K (RouteLLM)", rows, questions, "list prices, tokens from characters")
+    return _make_recorded(
+        "GSM8K (RouteLLM)", rows, questions, "list prices, tokens from characters"
+    )
 
 
-def pricing_reversal(folder: Path, part: str, name: str) -> Recorded:
+def load_pricing_reversal(folder: Path, part: str, name: str) -> Recorded:
     """Read pricing-reversal (2026; MIT): eight models with what each answer really cost."""
-    lines = list(_lines(folder / "pricing-reversal" / f"{part}.jsonl.xz"))
-    rows: dict[str, list[_Said]] = {}
+    lines = list(_read_lines(folder / "pricing-reversal" / f"{part}.jsonl.xz"))
+    rows: dict[str, list[_Answer]] = {}
     for model in lines[0]["runs"]:
         runs = [line["runs"][model] for line in lines]
         rows[model] = [
-            _Said(
+            _Answer(
                 f"{run['prediction']} {str(run['raw_output'])[-400:]}",
                 math.log1p(run["completion_tokens"] or 0),
                 float(run["score"] or 0.0),
@@ -158,42 +162,46 @@ def pricing_reversal(folder: Path, part: str, name: str) -> Recorded:
             )
             for run in runs
         ]
-    return _recorded(name, rows, [str(line["query"]) for line in lines], "as billed")
+    return _make_recorded(name, rows, [str(line["query"]) for line in lines], "as billed")
 
 
-def llmrouter(folder: Path) -> Recorded:
+def load_llmrouter(folder: Path) -> Recorded:
     """Read LLMRouter's table (UIUC, 2025; MIT): nine models on 14 tasks, scores alone."""
     prices = json.loads((folder / "ulab-llmrouter" / "default_llm.json").read_text())
     seen: dict[str, Mapping[str, float]] = {}
-    for line in _lines(folder / "ulab-llmrouter" / "train.jsonl.xz"):
+    for line in _read_lines(folder / "ulab-llmrouter" / "train.jsonl.xz"):
         scores = line["scores"]
         seen[line["question"]] = ast.literal_eval(scores) if isinstance(scores, str) else scores
     models = [name for name in next(iter(seen.values())) if name in prices]
     kept = {text: scores for text, scores in seen.items() if scores.keys() >= set(models)}
     rows = {
         model: [
-            _Said("", 0.0, float(scores[model] or 0.0), _dollars(prices[model], text))
+            _Answer("", 0.0, float(scores[model] or 0.0), _estimate_dollars(prices[model], text))
             for text, scores in kept.items()
         ]
         for model in models
     }
-    return _recorded(
+    return _make_recorded(
         "14 tasks (LLMRouter)", rows, list(kept), "list prices, an answer of 150 tokens"
     )
 
 
-def _dollars(price: Mapping[str, float], question: str) -> float:
+def _estimate_dollars(price: Mapping[str, float], question: str) -> float:
     prompt = len(question) / CHARACTERS_A_TOKEN
     return (prompt * float(price["input_price"]) + 150 * float(price["output_price"])) / 1e6
 
 
 SOURCES: Mapping[str, Callable[[Path], Recorded]] = MappingProxyType(
     {
-        "gsm8k": lambda folder: zeroeval(folder, "gsm", "GSM8K (ZeroEval)"),
-        "math5": lambda folder: zeroeval(folder, "math-l5", "MATH-L5 (ZeroEval)"),
-        "routellm": routellm,
-        "gpqa": lambda folder: pricing_reversal(folder, "gpqa-test", "GPQA (pricing-reversal)"),
-        "aime": lambda folder: pricing_reversal(folder, "aime-hybrid", "AIME (pricing-reversal)"),
-        "llmrouter": llmrouter,
+        "gsm8k": lambda folder: load_zeroeval(folder, "gsm", "GSM8K (ZeroEval)"),
+        "math5": lambda folder: load_zeroeval(folder, "math-l5", "MATH-L5 (ZeroEval)"),
+        "routellm": load_routellm,
+        "gpqa": lambda folder: load_pricing_reversal(
+            folder, "gpqa-test", "GPQA (pricing-reversal)"
+        ),
+        "aime": lambda folder: load_pricing_reversal(
+            folder, "aime-hybrid", "AIME (pricing-reversal)"
+        ),
+        "llmrouter": load_llmrouter,
     }
 )

@@ -1,4 +1,4 @@
-"""Does voting pay, and with how many? Predicted from 100 samples, on recorded answers.
+"""Predict from 100 samples whether voting pays, and with how many, on recorded answers.
 
 Usage: python -m benchmarks.replay.votes [--splits 40]
 
@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks.measured import machine, mean_interval, publish, table, versions
 from benchmarks.tasks.folder import data_folder, missing
-from optimizers.models.vote_fit import Mixture, Votes, best_size, fitted
+from optimizers.models.vote_fit import Mixture, VoteCounts, choose_size, fit_mixture
 
 SIZES = tuple(range(1, 42, 2))
 OFFERED = (1, 3, 5, 9, 15, 21, 41)
@@ -55,7 +55,7 @@ PARTS = {"gsm": "GSM8K", "math-l5": "MATH-L5"}
 
 @dataclass(frozen=True)
 class Pool:
-    """Models that vote, and what they said.
+    """Models that vote, and their answers.
 
     Args:
         name: What they are.
@@ -78,7 +78,7 @@ class Pool:
 
 
 @cache
-def pools(folder: Path, part: str) -> tuple[Pool, ...]:
+def load_pools(folder: Path, part: str) -> tuple[Pool, ...]:
     """Read a data set: all models, the cheap ones, and the weakest of those."""
     with (folder / "zeroeval" / f"{part}.jsonl").open(encoding="utf-8") as file:
         head, *lines = map(json.loads, file)
@@ -91,7 +91,7 @@ def pools(folder: Path, part: str) -> tuple[Pool, ...]:
         places = [names.index(model) for model in models]
         said = tuple(
             tuple(
-                # Who gives no answer is wrong in a way that nobody shares.
+                # A missing answer is wrong in a way that no other answer shares.
                 (
                     f"none {place}" if line["pred"][place] is None else str(line["pred"][place]),
                     bool(line["ok"][place]),
@@ -110,9 +110,9 @@ def pools(folder: Path, part: str) -> tuple[Pool, ...]:
     )
 
 
-def against_single(folder: Path, part: str, seed: int) -> dict[str, Any]:
-    """Say from 99 answers whether three cheap models should vote, or which should answer alone."""
-    pool = pools(folder, part)[-1]
+def compare_with_single(folder: Path, part: str, seed: int) -> dict[str, Any]:
+    """Decide from 99 answers whether three cheap models should vote, or which answers alone."""
+    pool = load_pools(folder, part)[-1]
     rng = random.Random(f"single/{part}/{seed}")
     order = rng.sample(range(len(pool.said)), len(pool.said))
     known, others = order[:ITEMS], order[ITEMS:]
@@ -120,30 +120,30 @@ def against_single(folder: Path, part: str, seed: int) -> dict[str, Any]:
     place = pool.models.index(best)
 
     def gains(rows: Sequence[int]) -> list[float]:
-        return [_vote(pool.said[row]) - float(pool.said[row][place][1]) for row in rows]
+        return [_count_vote(pool.said[row]) - float(pool.said[row][place][1]) for row in rows]
 
     seen = gains(known)
-    # Three times the price has to show for itself: by a standard error at least.
+    # At three times the price, the gain has to exceed a standard error.
     votes = statistics.fmean(seen) >= max(1e-9, statistics.stdev(seen) / len(seen) ** 0.5)
     return {"votes": votes, "single": best, "gain": statistics.fmean(gains(others))}
 
 
-def one_split(folder: Path, part: str, place: int, seed: int) -> dict[str, Any]:
-    """Fit from 100 samples, and compare with what votes on the other questions come to."""
-    pool = pools(folder, part)[place]
+def run_split(folder: Path, part: str, place: int, seed: int) -> dict[str, Any]:
+    """Fit from 100 samples, and compare with votes on the other questions."""
+    pool = load_pools(folder, part)[place]
     rng = random.Random(f"votes/{part}/{place}/{seed}")
     order = rng.sample(range(len(pool.said)), len(pool.said))
     known, others = order[:ITEMS], order[ITEMS:]
-    drawn = [[rng.choice(pool.said[row]) for _ in range(DRAWS)] for row in known]
-    items = [Votes.of(answers) for answers in drawn]
-    actual = {k: _actual(pool, others, k, rng) for k in SIZES}
-    mixture = fitted(items)
+    samples = [[rng.choice(pool.said[row]) for _ in range(DRAWS)] for row in known]
+    items = [VoteCounts.of(answers) for answers in samples]
+    actual = {k: _measure_vote(pool, others, k, rng) for k in SIZES}
+    mixture = fit_mixture(items)
     predicted: Mapping[str, Callable[[int], float]] = {
         "two difficulties, many answers": mixture.accuracy,
-        "two difficulties, right or wrong": _binary(mixture).accuracy,
-        "plug-in": partial(_plug_in, drawn, random.Random(seed)),
+        "two difficulties, right or wrong": _make_binary(mixture).accuracy,
+        "plug-in": partial(_predict_plug_in, samples, random.Random(seed)),
     }
-    chosen = best_size(items, OFFERED, seed=seed)
+    size = choose_size(items, OFFERED, seed=seed)
     best = max(OFFERED, key=lambda k: (actual[k], -k))
     return {
         "actual": actual,
@@ -152,89 +152,97 @@ def one_split(folder: Path, part: str, place: int, seed: int) -> dict[str, Any]:
             for name, predict in predicted.items()
         },
         "expected": {k: mixture.accuracy(k) for k in SIZES},
-        "chosen": chosen,
-        "gain": actual[chosen] - actual[1],
+        "chosen": size,
+        "gain": actual[size] - actual[1],
         "best": best,
         "possible": actual[best] - actual[1],
     }
 
 
-def _actual(pool: Pool, rows: Sequence[int], k: int, rng: random.Random) -> float:
+def _measure_vote(pool: Pool, rows: Sequence[int], k: int, rng: random.Random) -> float:
     right = 0.0
     repeats = 1 if k > 9 else REPEATS
     for row in rows:
         for _ in range(repeats):
-            right += _vote(rng.choices(pool.said[row], k=k))
+            right += _count_vote(rng.choices(pool.said[row], k=k))
     return right / len(rows) / repeats
 
 
-def _vote(answers: Sequence[tuple[str, bool]]) -> float:
+def _count_vote(answers: Sequence[tuple[str, bool]]) -> float:
     votes = Counter("right" if good else f"={answer}" for answer, good in answers)
     most = max(votes.values())
     top = [answer for answer, count in votes.items() if count == most]
     return ("right" in top) / len(top)
 
 
-def _binary(mixture: Mixture) -> Mixture:
-    return Mixture(tuple(replace(one, rivals=1) for one in mixture.parts))
+def _make_binary(mixture: Mixture) -> Mixture:
+    return Mixture(tuple(replace(part, rivals=1) for part in mixture.parts))
 
 
-def _plug_in(drawn: Sequence[Sequence[tuple[str, bool]]], rng: random.Random, k: int) -> float:
+def _predict_plug_in(
+    samples: Sequence[Sequence[tuple[str, bool]]], rng: random.Random, k: int
+) -> float:
     return statistics.fmean(
-        _vote(rng.choices(answers, k=k)) for answers in drawn for _ in range(REPEATS)
+        _count_vote(rng.choices(answers, k=k)) for answers in samples for _ in range(REPEATS)
     )
 
 
 # --- the page ------------------------------------------------------------------------------------
 
 
-def section(folder: Path, part: str, place: int, splits: Sequence[Mapping[str, Any]]) -> str:
-    """Return what is said of one pool on one data set."""
-    pool = pools(folder, part)[place]
+def format_section(
+    folder: Path, part: str, place: int, splits: Sequence[Mapping[str, Any]]
+) -> str:
+    """Return the section of a pool on a data set."""
+    pool = load_pools(folder, part)[place]
     name, single = pool.single(range(len(pool.said)))
     shown = (1, 3, 5, 9, 15, 21, 31, 41)
     rows = [
         ("accuracy, %", *(f"k={k}" for k in shown)),
-        ("vote", *(_percent([one["actual"][k] for one in splits]) for k in shown)),
-        ("predicted", *(_percent([one["expected"][k] for one in splits]) for k in shown)),
+        ("vote", *(_format_percent([split["actual"][k] for split in splits]) for k in shown)),
+        (
+            "predicted",
+            *(_format_percent([split["expected"][k] for split in splits]) for k in shown),
+        ),
     ]
     errors = [("mean absolute error over k = 1..41", "points")]
     for method in splits[0]["errors"]:
-        errors.append((method, _percent([one["errors"][method] for one in splits])))
-    votes = [one for one in splits if one["chosen"] > 1]
-    right = sum(one["gain"] > 0 for one in votes)
+        errors.append((method, _format_percent([split["errors"][method] for split in splits])))
+    votes = [split for split in splits if split["chosen"] > 1]
+    right = sum(split["gain"] > 0 for split in votes)
     none = len(splits) - len(votes)
-    missed = sum(one["possible"] >= 0.02 for one in splits if one["chosen"] == 1)
+    missed = sum(split["possible"] >= 0.02 for split in splits if split["chosen"] == 1)
     return (
         f"## {PARTS[part]}, {pool.name}\n\nn = {len(pool.said)}, {len(pool.models)} models; the "
         f"best of them alone: {name}, {100 * single:.1f} %.\n\n{table(rows)}\n\n"
         f"{table(errors)}\n\n"
         f'"Vote" was said in {len(votes)} of {len(splits)} splits, and helped in {right} of them '
-        f'({_percent([one["gain"] for one in votes]) if votes else "-"} points); "do not vote" in '
+        f"({_format_percent([split['gain'] for split in votes]) if votes else '-'} points); "
+        '"do not vote" in '
         f"{none}, of which some vote would have gained 2 points or more in {missed}."
     )
 
 
-def single_section(part: str, splits: Sequence[Mapping[str, Any]]) -> str:
-    """Return what is said of three cheap models voting, against the best of them alone."""
-    named = Counter(one["single"] for one in splits)
-    alone = [one for one in splits if not one["votes"]]
-    hurts = sum(one["gain"] < 0 for one in alone)
+def format_single_section(part: str, splits: Sequence[Mapping[str, Any]]) -> str:
+    """Compare three cheap models voting with the best of them alone, in a line."""
+    named = Counter(split["single"] for split in splits)
+    alone = [split for split in splits if not split["votes"]]
+    hurts = sum(split["gain"] < 0 for split in alone)
     return (
         f"- {PARTS[part]}: the vote of {', '.join(VOTERS)} against the one that was best on "
         f"{ITEMS} questions ({', '.join(f'{name} {n}x' for name, n in named.most_common())}): "
-        f'{_percent([one["gain"] for one in splits])} points on the other questions. "Do not '
-        f'vote" was said in {len(alone)} of {len(splits)} splits, and voting hurt in {hurts} of '
-        "them."
+        f"{_format_percent([split['gain'] for split in splits])} points on the other "
+        f'questions. "Do not vote" was said in {len(alone)} of {len(splits)} splits, and voting '
+        f"hurt in {hurts} of them."
     )
 
 
-def _percent(values: Sequence[float]) -> str:
-    middle, low, high = (100 * one for one in mean_interval(values, draws=1000))
+def _format_percent(values: Sequence[float]) -> str:
+    middle, low, high = (100 * value for value in mean_interval(values, draws=1000))
     return f"{middle:.1f} [{low:.1f}, {high:.1f}]"
 
 
-def _seeds(count: int) -> range:
+def _list_seeds(count: int) -> range:
     return range(FIRST_SPLIT, FIRST_SPLIT + count)
 
 
@@ -251,13 +259,13 @@ def main(arguments: list[str]) -> None:
     for part in PARTS:
         for place in range(3):
             with ProcessPoolExecutor(2) as workers:
-                work = partial(one_split, folder, part, place)
-                splits = list(workers.map(work, _seeds(options.splits)))
-            sections.append(section(folder, part, place, splits))
+                work = partial(run_split, folder, part, place)
+                splits = list(workers.map(work, _list_seeds(options.splits)))
+            sections.append(format_section(folder, part, place, splits))
             sys.stderr.write(sections[-1] + "\n\n")
     alone = "\n".join(
-        single_section(
-            part, [against_single(folder, part, seed) for seed in _seeds(options.splits)]
+        format_single_section(
+            part, [compare_with_single(folder, part, seed) for seed in _list_seeds(options.splits)]
         )
         for part in PARTS
     )

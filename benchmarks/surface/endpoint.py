@@ -88,8 +88,8 @@ class Surface:
 
     def difficulty(self, module: str, item: int) -> float:
         """Return how hard an item is, in logits: normal with standard deviation 1."""
-        one, two = unit(self.seed, module, "hard", item), unit(self.seed, module, "hard 2", item)
-        return math.sqrt(-2 * math.log(1 - one)) * math.cos(2 * math.pi * two)
+        radius, angle = (unit(self.seed, module, name, item) for name in ("hard", "hard 2"))
+        return math.sqrt(-2 * math.log(1 - radius)) * math.cos(2 * math.pi * angle)
 
     def instruction_effect(self, module: str, text: str) -> float:
         """Return the logits that an instruction adds."""
@@ -103,10 +103,10 @@ class Surface:
         kind = self.label(module, item)
         matching = 0
         for (_, asked), (role, answered) in zip(messages, messages[1:], strict=False):
-            found = ITEM.search(asked)
-            if role != "assistant" or found is None:
+            match = ITEM.search(asked)
+            if role != "assistant" or match is None:
                 continue
-            shown = int(found[1])
+            shown = int(match[1])
             right = self.label(module, shown)
             if right == kind and dict(FIELD.findall(answered)).get(module, "").strip() == right:
                 matching += 1
@@ -133,38 +133,42 @@ class Surface:
         dspy = "[[ ## " in messages[0][1] or "[[ ## " in messages[-1][1]
         for module in ("answer", "kind"):
             if _asks_for(messages, module):
-                return _written({module: self._solved(module, messages, text)}, dspy)
+                return _write({module: self._solve(module, messages, text)}, dspy)
         if "```" in text and len(messages) == 1:
-            return f"```\n{self._proposal(text, variation)}\n```"
+            return f"```\n{self._propose(text, variation)}\n```"
         in_json = JSON_FIELD.findall(messages[0][1].partition("Outputs will be a JSON object")[2])
         if in_json:
-            return json.dumps({name: self._written(name, text, variation) for name in in_json})
+            return json.dumps(
+                {name: self._write_output(name, text, variation) for name in in_json}
+            )
         outputs = _outputs(messages)
-        return _written({name: self._written(name, text, variation) for name in outputs}, dspy)
+        return _write({name: self._write_output(name, text, variation) for name in outputs}, dspy)
 
-    def _solved(self, module: str, messages: Messages, text: str) -> str:
+    def _solve(self, module: str, messages: Messages, text: str) -> str:
         last = messages[-1][1].split("\n\nRespond with")[0]
-        found = ITEM.search(last)
-        item = int(found[1]) if found else 0
+        match = ITEM.search(last)
+        item = int(match[1]) if match else 0
         given = dict(FIELD.findall(last)).get("kind", "").strip()
         first_right = (
-            module == "kind" or "[[kind]]" not in _marks(last) or given == self.label("kind", item)
+            module == "kind"
+            or "[[kind]]" not in _normalize_marks(last)
+            or given == self.label("kind", item)
         )
         chance = self.chance(module, messages, item, first_right)
         shared, own = unit(self.seed, module, "luck", item), unit(self.seed, "own", text)
         # Mixed through normal quantiles, so that the mixture is uniform again.
-        luck = _mixed(shared, own, self.steadiness)
+        luck = _mix(shared, own, self.steadiness)
         right = self.label(module, item)
         labels = LABELS[module]
         other = labels[(labels.index(right) + 1 + int(own * 3)) % len(labels)]
         return right if luck < chance else other if other != right else labels[0]
 
-    def _written(self, name: str, text: str, variation: object) -> str:
+    def _write_output(self, name: str, text: str, variation: object) -> str:
         if name in PROPOSED:
-            return self._proposal(text, variation)
+            return self._propose(text, variation)
         return "Items with a number; each has one label."
 
-    def _proposal(self, text: str, variation: object) -> str:
+    def _propose(self, text: str, variation: object) -> str:
         """Return an instruction of a few phrases.
 
         With mistakes in the prompt good ones are likelier, and what the prompt has already is
@@ -186,18 +190,18 @@ class Surface:
         return f"Give the label: {'; '.join(dict.fromkeys(phrases))}."
 
 
-def _mixed(shared: float, own: float, weight: float) -> float:
+def _mix(shared: float, own: float, weight: float) -> float:
     normal = NormalDist()
-    one, two = (normal.inv_cdf(min(max(u, 1e-9), 1 - 1e-9)) for u in (shared, own))
-    return normal.cdf(math.sqrt(weight) * one + math.sqrt(1 - weight) * two)
+    a, b = (normal.inv_cdf(min(max(u, 1e-9), 1 - 1e-9)) for u in (shared, own))
+    return normal.cdf(math.sqrt(weight) * a + math.sqrt(1 - weight) * b)
 
 
-def _marks(text: str) -> str:
+def _normalize_marks(text: str) -> str:
     return text.replace("[[ ## ", "[[").replace(" ## ]]", "]]")
 
 
 def _asks_for(messages: Messages, module: str) -> bool:
-    system, last = _marks(messages[0][1]), _marks(messages[-1][1])
+    system, last = _normalize_marks(messages[0][1]), _normalize_marks(messages[-1][1])
     if not ITEM.search(last) or any(f"[[{name}]]" in system for name in PROPOSED):
         return False
     return f"[[{module}]]" in system and f"[[{module}]]\n" not in last.split("Respond with")[0]
@@ -205,13 +209,13 @@ def _asks_for(messages: Messages, module: str) -> bool:
 
 def _outputs(messages: Messages) -> list[str]:
     """Return the outputs that a prompt asks for: the marks of its head that hold no value yet."""
-    system, last = _marks(messages[0][1]), _marks(messages[-1][1])
+    system, last = _normalize_marks(messages[0][1]), _normalize_marks(messages[-1][1])
     marks = re.findall(r"\[\[(\w+)\]\]", system)
     given = set(re.findall(r"\[\[(\w+)\]\]\n", last.split("Respond with")[0]))
     return [m for m in dict.fromkeys(marks) if m not in given and m != "completed"] or ["text"]
 
 
-def _written(values: Mapping[str, str], dspy: bool) -> str:
+def _write(values: Mapping[str, str], dspy: bool) -> str:
     if dspy:
         body = "\n\n".join(f"[[ ## {name} ## ]]\n{value}" for name, value in values.items())
         return f"{body}\n\n[[ ## completed ## ]]"

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import langprog as lp
-from benchmarks.peers import compiled_peer
+from benchmarks.peers import compile_peer
 from benchmarks.surface.endpoint import Surface
 from benchmarks.surface.programs import FRESH, items, right
 
@@ -26,7 +26,7 @@ def surface_lm(surface: Surface) -> Any:
             # A temperature above zero draws anew for every rollout, as a seed does.
             variation = (given.get("rollout_id"), given.get("temperature"))
             text = surface.answer(
-                [(one["role"], _text(one["content"])) for one in said], variation
+                [(entry["role"], _text(entry["content"])) for entry in said], variation
             )
             message = SimpleNamespace(content=text, role="assistant", tool_calls=None)
             return SimpleNamespace(
@@ -44,11 +44,11 @@ def _text(content: Any) -> str:
     return "".join(part.get("text", "") for part in content)
 
 
-def peer(
+def run_peer(
     name: str, program: lp.Module, data: Sequence[lp.Example], surface: Surface, seed: int
 ) -> tuple[int, float]:
     """Compile with a peer; return the calls that it paid and the true accuracy that it reached."""
-    answer = compiled_peer(
+    answer = compile_peer(
         name,
         program,
         (data[:100], data[100:]),
@@ -59,5 +59,5 @@ def peer(
     )
     calls = surface.calls
     fresh = items(surface, FRESH, 600)
-    hits = [right(one, lp.Prediction(**answer(one.to_dict()))) for one in fresh]
+    hits = [right(item, lp.Prediction(**answer(item.to_dict()))) for item in fresh]
     return calls, sum(hits) / len(hits)

@@ -54,18 +54,18 @@ class Desk(lp.Module):
         self, subject: str, body: str, story: str
     ) -> Mapping[str, Any]:
         """Choose the queue, then the level there; find the writer, and count in that queue."""
-        found: dict[str, Any] = {}
+        outputs: dict[str, Any] = {}
         parts = self.children()
-        found["queue"] = (await parts["queue"].acall(text=subject)).queue
+        outputs["queue"] = (await parts["queue"].acall(text=subject)).queue
         if "level" in parts:
-            level = await parts["level"].acall(text=body, queue=found["queue"])
-            found["level"] = level.level
+            level = await parts["level"].acall(text=body, queue=outputs["queue"])
+            outputs["level"] = level.level
         if "person" in parts:
-            found["person"] = (await parts["person"].acall(message=body)).person
+            outputs["person"] = (await parts["person"].acall(message=body)).person
         if "total" in parts:
-            counted = f"In {found['queue']} there are {story}"
-            found["total"] = (await parts["total"].acall(question=counted)).answer
-        return found
+            counted = f"In {outputs['queue']} there are {story}"
+            outputs["total"] = (await parts["total"].acall(question=counted)).answer
+        return outputs
 
 
 def metric(example: lp.Example, prediction: lp.Prediction) -> float:
@@ -74,7 +74,7 @@ def metric(example: lp.Example, prediction: lp.Prediction) -> float:
     return sum(right) / len(right)
 
 
-def chained(name: str, seed: int, *, known: int, test: int) -> Chained:
+def make_task(name: str, seed: int, *, known: int, test: int) -> Chained:
     """Return the program called ``name`` with examples that follow from ``seed``.
 
     Args:
@@ -98,7 +98,7 @@ def chained(name: str, seed: int, *, known: int, test: int) -> Chained:
     explained = classify.instruction(rng, owners, True)
     parts = _parts(explained, owners, levels, rows[:shown])
     program = Desk(**{part: parts[part] for part in name.split(", ")})
-    examples = tuple(lp.Example(**one["inputs"], **one["outputs"]) for one in rows[shown:])
+    examples = tuple(lp.Example(**row["inputs"], **row["outputs"]) for row in rows[shown:])
     return Chained(name, program, examples[:known], examples[known:])
 
 
@@ -114,7 +114,7 @@ def _row(
     story, sums, total = numbers.story(rng, "held", 2)
     # The story's own first sentence says who has how many of what; the queue comes in its stead.
     first, _, rest = story.partition(". ")
-    start, noun = _counted(first)
+    start, noun = _count(first)
     return {
         "inputs": {"subject": subject, "body": body, "story": f"{start} {noun}. {rest}"},
         "outputs": {
@@ -127,7 +127,7 @@ def _row(
     }
 
 
-def _counted(sentence: str) -> tuple[str, str]:
+def _count(sentence: str) -> tuple[str, str]:
     words = sentence.split()
     at = next(place for place, word in enumerate(words) if word.isdigit())
     return words[at], words[at + 1]
@@ -140,8 +140,8 @@ def _parts(
     shown: list[dict[str, Any]],
 ) -> dict[str, lp.Module]:
     demos: dict[str, list[dict[str, Any]]] = {name: [] for name in DEMOS}
-    for one in shown:
-        inputs, outputs = one["inputs"], one["outputs"]
+    for row in shown:
+        inputs, outputs = row["inputs"], row["outputs"]
         body, queue = inputs["body"], outputs["queue"]
         demos["queue"].append({"text": inputs["subject"], "queue": queue})
         demos["level"].append({"text": body, "queue": queue, "level": outputs["level"]})
@@ -149,11 +149,11 @@ def _parts(
         demos["total"].append(
             {
                 "question": f"In {queue} there are {inputs['story']}",
-                "reasoning": one["sums"],
+                "reasoning": row["sums"],
                 "answer": outputs["total"],
             }
         )
-    some = {name: found[: DEMOS[name]] for name, found in demos.items()}
+    some = {name: outputs[: DEMOS[name]] for name, outputs in demos.items()}
     return {
         "queue": lp.Predict(
             _labelling("Queue", explained, ("text",), "queue", owners), demos=some["queue"]
@@ -179,5 +179,5 @@ def _labelling(
     name: str, instruction: str, inputs: tuple[str, ...], target: str, task: classify.Labelling
 ) -> SignatureSpec:
     labels: Any = Literal[tuple(sorted(group.label for group in task.groups))]
-    fields = (*(FieldSpec(one, "input") for one in inputs), FieldSpec(target, "output", labels))
+    fields = (*(FieldSpec(name, "input") for name in inputs), FieldSpec(target, "output", labels))
     return SignatureSpec(name, instruction, fields)

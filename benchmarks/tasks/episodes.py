@@ -80,8 +80,8 @@ def real_episodes(folder: Path, name: str, count: int) -> Iterator[Episode]:
         shown = [labels[i % LABELS] for i in range(DEMOS)]
         rng.shuffle(shown)
         label = rng.choice(labels)
-        pairs = [(rng.choice(by_label[one]), one) for one in shown]
+        pairs = [(rng.choice(by_label[label]), label) for label in shown]
         pairs.append((rng.choice(asked[label]), label))
-        rows = tuple(Row({"text": text}, {"label": one}) for text, one in pairs)
+        rows = tuple(Row({"text": text}, {"label": label}) for text, label in pairs)
         target = Slot("label", "one of: " + ", ".join(labels))
         yield Episode("Classify the text.", (Slot("text"),), (target,), rows, "real")

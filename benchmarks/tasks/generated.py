@@ -52,7 +52,7 @@ class Task:
 
 
 def _signature(name: str, instruction: str, inputs: tuple[str, ...], output: FieldSpec) -> Any:
-    fields = (*(FieldSpec(one, "input") for one in inputs), output)
+    fields = (*(FieldSpec(name, "input") for name in inputs), output)
     return SignatureSpec(name, instruction, fields)
 
 
@@ -60,7 +60,7 @@ def _labels(task: classify.Labelling) -> Any:
     return Literal[tuple(sorted(group.label for group in task.groups))]
 
 
-def _labelled(rng: random.Random, count: int, *, cues: bool) -> Task:
+def _label_texts(rng: random.Random, count: int, *, cues: bool) -> Task:
     """Draw a classification whose labels say nothing."""
     task = classify.draw_labelling(rng, "held", count=count, natural=False, cues=cues, fine=0.0)
     output = FieldSpec(task.target, "output", _labels(task))
@@ -106,10 +106,10 @@ def _two_steps(rng: random.Random) -> Task:
     )
     rows = []
     owners = classify.draw_groups(rng, first.groups, _ALL)
-    for owner, one in zip(owners, classify.draw_groups(rng, second.groups, _ALL), strict=True):
-        cues = [one.cue] if one.cue else []
+    for owner, leveled in zip(owners, classify.draw_groups(rng, second.groups, _ALL), strict=True):
+        cues = [leveled.cue] if leveled.cue else []
         text = message(rng, first.style, [rng.choice(owner.topics)], cues)
-        rows.append({"text": text, "team": owner.label, "level": one.label})
+        rows.append({"text": text, "team": owner.label, "level": leveled.label})
     return _task("two steps", program, rows, ("team", "level"))
 
 
@@ -130,9 +130,9 @@ def _task(
 
 TASKS: Mapping[str, Callable[[random.Random], Task]] = MappingProxyType(
     {
-        "labels, 4": lambda rng: _labelled(rng, 4, cues=False),
-        "labels, 6": lambda rng: _labelled(rng, 6, cues=False),
-        "cues": lambda rng: _labelled(rng, 3, cues=True),
+        "labels, 4": lambda rng: _label_texts(rng, 4, cues=False),
+        "labels, 6": lambda rng: _label_texts(rng, 6, cues=False),
+        "cues": lambda rng: _label_texts(rng, 3, cues=True),
         "extraction": lambda rng: _from_episode(
             "extraction", lambda k: extract.extraction(rng, "held", demos=k, clear=False)
         ),
@@ -145,6 +145,6 @@ TASKS: Mapping[str, Callable[[random.Random], Task]] = MappingProxyType(
 )
 
 
-def generated(name: str, seed: int) -> Task:
+def make_task(name: str, seed: int) -> Task:
     """Return the task called ``name`` that follows from ``seed``."""
     return replace(TASKS[name](random.Random(f"generated/{name}/{seed}")), name=name)

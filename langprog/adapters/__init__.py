@@ -5,7 +5,9 @@
   element for each field. ``function_call``: a tool called with the outputs.
 - ``registry``: adapters by name and version, those of installed packages among them.
 - ``conformity``: whether a reply kept to a schema.
-- ``values``: values as text and back; ``scalars``: the plain ones among them.
+- ``turns``: what is asked, as messages: images and earlier turns are no text.
+- ``values``: values as text and back; ``scalars`` and ``json_scalars``: the single ones among
+  them; ``unions``: which type of a union is meant; ``key_names``: keys of objects.
 - ``loose_json``: the JSON in a reply; ``json_reader``: JSON with its punctuation forgiven.
 - ``thinking``, ``leftovers``, ``sentences``: what a model writes around an answer.
 """
@@ -26,6 +28,7 @@ from langprog.adapters.registry import (
     versioned_reference,
 )
 from langprog.adapters.thinking import answer_in, may_think
+from langprog.adapters.turns import asked
 from langprog.adapters.values import decode, encode, from_data, json_text
 from langprog.adapters.xml import XMLAdapter
 
@@ -39,6 +42,7 @@ __all__ = [
     "XMLAdapter",
     "adapter_named",
     "answer_in",
+    "asked",
     "check_adapter",
     "check_unclaimed",
     "collected",

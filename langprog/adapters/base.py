@@ -2,7 +2,7 @@ r"""What an adapter does: a signature and values become messages, a completion b
 
 An adapter of your own derives from :class:`Adapter`, with ``name``, ``render`` and ``parse``::
 
-    from langprog.adapters import Adapter, collected, decode, encode, head_of, shown
+    from langprog.adapters import Adapter, asked, collected, decode, encode, head_of, shown
     from langprog.lm import Message
 
     class Lines(Adapter):
@@ -10,8 +10,8 @@ An adapter of your own derives from :class:`Adapter`, with ``name``, ``render`` 
 
         def render(self, signature, demos, inputs):
             head = f"{head_of(signature)}\n\nReply with a line `name = value` for each output."
-            call = Message("user", self.write(signature.inputs, inputs))
-            return (Message("system", head), *shown(signature, demos, self.write), call)
+            call = asked(signature, inputs, self.write)
+            return (Message("system", head), *shown(signature, demos, self.write), *call)
 
         def parse(self, signature, completion):
             lines = [line.partition(" = ") for line in completion.text.splitlines()]
@@ -46,9 +46,10 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from langprog.adapters.turns import asked
 from langprog.errors import InputError, ParseError
 from langprog.example import Example
-from langprog.lm import Completion, Message, Tool
+from langprog.lm import Completion, Message, Text, Tool
 from langprog.signature import FieldSpec, SignatureSpec
 
 
@@ -137,10 +138,10 @@ def shown(
     Raises:
         InputError: A value does not fit its field; the message says which demonstration.
     """
-    messages = []
+    messages: list[Message] = []
     for number, demo in enumerate(demos, start=1):
         try:
-            messages.append(Message("user", write(signature.inputs, demo)))
+            messages.extend(asked(signature, demo, write))
             messages.append(Message("assistant", write(signature.outputs, demo)))
         except InputError as error:
             raise InputError(f"demonstration {number} of {signature.name}: {error}") from None
@@ -187,8 +188,10 @@ def sent_back(messages: tuple[Message, ...], text: str, reason: str) -> tuple[Me
     """
     if not text.strip():
         last = messages[-1]
-        said = f"{last.text}\n\nThe last reply to this could not be read: {reason}."
-        return (*messages[:-1], Message(last.role, said))
+        said = f"\n\nThe last reply to this could not be read: {reason}."
+        if isinstance(last.content, str):
+            return (*messages[:-1], Message(last.role, last.content + said))
+        return (*messages[:-1], Message(last.role, (*last.content, Text(said))))
     return (
         *messages,
         Message("assistant", text),

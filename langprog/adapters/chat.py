@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from langprog.adapters.base import Adapter, collected, head_of, shown
 from langprog.adapters.json_object import object_in, values_from_object
+from langprog.adapters.key_names import by_name
 from langprog.adapters.leftovers import (
     without_brackets,
     without_closing,
@@ -20,7 +21,8 @@ from langprog.adapters.leftovers import (
 from langprog.adapters.scalars import unfenced
 from langprog.adapters.sentences import named_in
 from langprog.adapters.thinking import Thinking, check_count, may_think
-from langprog.adapters.values import by_name, decode, encode, fitted
+from langprog.adapters.turns import asked
+from langprog.adapters.values import decode, encode, fitted
 from langprog.errors import ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message
@@ -127,8 +129,7 @@ class ChatAdapter(Adapter):
         Raises:
             InputError: A value does not fit its field.
         """
-        call = Message("user", _writer(signature)(signature.inputs, inputs))
-        return (*_static(signature, tuple(demos)), call)
+        return (*_static(signature, tuple(demos)), *asked(signature, inputs, _writer(signature)))
 
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.

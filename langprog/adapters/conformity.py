@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from langprog.errors import InputError
@@ -46,9 +47,15 @@ def _alike(said: Any, meant: Any) -> bool:
             _alike(value, meant[key]) for key, value in said.items()
         )
     if isinstance(said, list) and isinstance(meant, list):
-        return len(said) == len(meant) and all(map(_alike, said, meant))
+        if len(said) == len(meant) and all(map(_alike, said, meant)):
+            return True
+        return sorted(map(_text, said)) == sorted(map(_text, meant))  # a set has no order
     if isinstance(said, bool) or isinstance(meant, bool):
         return said is meant
     if isinstance(said, (int, float)) and isinstance(meant, (int, float)):
         return said == meant
     return type(said) is type(meant) and bool(said == meant)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)

@@ -14,6 +14,7 @@ from langprog.adapters.json_object import (
     object_text,
     values_from_object,
 )
+from langprog.adapters.turns import asked
 from langprog.errors import InputError, ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message, Part, Text, Tool, ToolCall, ToolResult
@@ -63,8 +64,7 @@ class ToolsAdapter(Adapter):
         Raises:
             InputError: A value does not fit its field.
         """
-        call = Message("user", object_text(signature.inputs, inputs))
-        return (*_static(signature, tuple(demos)), call)
+        return (*_static(signature, tuple(demos)), *_asked(signature, inputs))
 
     def tools(self, signature: SignatureSpec) -> tuple[Tool, ...]:
         """Return the one tool, whose arguments are the outputs."""
@@ -127,14 +127,27 @@ def _values(signature: SignatureSpec, call: ToolCall) -> dict[str, Any]:
 
 
 def _turn(signature: SignatureSpec, demo: Example, number: int) -> tuple[Message, ...]:
-    identity = f"demo{number:05}"  # nine letters and digits: no endpoint wants it otherwise
     try:
-        asked = object_text(signature.inputs, demo)
-        answer = object_text(signature.outputs, demo)
+        return (*_asked(signature, demo), *_called(signature, demo, f"demo{number:05}"))
     except InputError as error:
         raise InputError(f"demonstration {number} of {signature.name}: {error}") from None
+
+
+def _asked(signature: SignatureSpec, values: Mapping[str, Any]) -> tuple[Message, ...]:
+    return asked(
+        signature,
+        values,
+        object_text,
+        lambda turn, number: _called(signature, turn, f"turn{number:05}"),
+    )
+
+
+def _called(
+    signature: SignatureSpec, values: Mapping[str, Any], identity: str
+) -> tuple[Message, ...]:
+    # An identity is nine letters and digits: no endpoint wants it otherwise.
+    answer = object_text(signature.outputs, values)
     return (
-        Message("user", asked),
         Message("assistant", (ToolCall(identity, _name(signature), answer),)),
         Message("tool", (ToolResult(identity, "Accepted."),)),
     )

@@ -8,11 +8,13 @@ from typing import Any
 
 from langprog.adapters.base import Adapter, collected, head_of, shown
 from langprog.adapters.json_reader import Ambiguous, CutOff
+from langprog.adapters.key_names import by_name
 from langprog.adapters.leftovers import without_tokens
 from langprog.adapters.loose_json import Found, loose_json
 from langprog.adapters.sentences import named_in
 from langprog.adapters.thinking import Thinking, may_think
-from langprog.adapters.values import by_name, fitted, from_data, json_text
+from langprog.adapters.turns import asked
+from langprog.adapters.values import fitted, from_data, json_text, prompt_data
 from langprog.errors import ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message
@@ -53,8 +55,7 @@ class JSONAdapter(Adapter):
         Raises:
             InputError: A value does not fit its field.
         """
-        call = Message("user", object_text(signature.inputs, inputs))
-        return (*_static(signature, tuple(demos)), call)
+        return (*_static(signature, tuple(demos)), *asked(signature, inputs, object_text))
 
     def response_schema(self, signature: SignatureSpec) -> Mapping[str, Any]:
         """Return the schema of an object with exactly the outputs; not to be written to."""
@@ -75,7 +76,9 @@ class JSONAdapter(Adapter):
 
 def object_text(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
     """Return the fields that have a value as one JSON object, as prompts show it."""
-    data = {name: field.plain(values[name]) for name, field in fields.items() if name in values}
+    data = {
+        name: prompt_data(field, values[name]) for name, field in fields.items() if name in values
+    }
     return json_text(data)
 
 

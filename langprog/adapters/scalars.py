@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from langprog.signature import Choice, choice_text, read_formatted
+
 _NUMBER = re.compile(
     r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})++|\d++)?(?:\.\d*+)?(?:[eE][+-]?\d++)?", re.ASCII
 )
@@ -101,6 +103,42 @@ def chosen(choices: Mapping[str, Any], text: str) -> Any:
     if len(fitting) != 1:
         raise mismatch(text, f"one of: {', '.join(choices)}")
     return choices[fitting[0]]
+
+
+def chosen_from(choice: Choice, text: str) -> Any:
+    """Return the choice that ``text`` names: by its label, or as a prompt shows it.
+
+    Raises:
+        Mismatch: None fits, or several do.
+    """
+    try:
+        return chosen(choice.choices, text)
+    except Mismatch as error:
+        refused = error
+    others: dict[str, Any] = {}
+    if choice.names and choice.enum is not None:
+        others.update(choice.enum.__members__)  # second names of members among them
+    for label in {**choice.names, **choice.told}:
+        others[choice_text(choice, label)] = choice.choices[label]
+    bare = text.strip(_DECORATION)
+    if choice.enum is not None:
+        bare = bare.removeprefix(f"{choice.enum.__name__}.")
+    try:
+        return chosen(others, bare)
+    except Mismatch:
+        raise refused from None
+
+
+def formatted(kind: type, text: str) -> Any:
+    """Return the date, time, duration, decimal or UUID that ``text`` says.
+
+    Raises:
+        Mismatch: It says none.
+    """
+    try:
+        return read_formatted(kind, text.strip(_DECORATION))
+    except ValueError as error:
+        raise Mismatch(str(error)) from None
 
 
 def _bare(text: str) -> str:

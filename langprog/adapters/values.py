@@ -9,32 +9,40 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Any
 
 from langprog.adapters.json_reader import Ambiguous, CutOff, Unquoted
+from langprog.adapters.json_scalars import anything_from, choice_from, plain_from
+from langprog.adapters.key_names import by_name, folded
 from langprog.adapters.loose_json import Found, loose_json
 from langprog.adapters.scalars import (
     Mismatch,
-    chosen,
+    chosen_from,
     decoded,
+    formatted,
     is_null,
     mismatch,
     number,
     truth,
     unfenced,
 )
+from langprog.adapters.unions import Containers, union_from_json, union_from_text
 from langprog.errors import InputError, ParseError
+from langprog.media import Media
 from langprog.signature import (
     REQUIRED,
     Anything,
+    Attachment,
     Choice,
     FieldSpec,
+    Fixed,
+    Formatted,
     Listing,
     Mapped,
     Maybe,
     Member,
+    OneOf,
     Plain,
     Record,
     Shape,
@@ -45,13 +53,7 @@ from langprog.signature import (
 
 _BULLET = re.compile(r"(?:[-*\u2022]|\d+[.)])[ \t]+(\S.*)")
 _BULLETED = re.compile(r"^[ \t]*+(?:[-*\u2022]|\d++[.)])[ \t]++\S", re.MULTILINE)
-_NUMERIC = re.compile(r"-?(?:0|[1-9]\d*+)(\.\d++)?+([eE][+-]?\d++)?", re.ASCII)
-_PADDED = re.compile(r"[+-]?0\d")
-_KEY_SEPARATORS = re.compile(r"[\s_-]+")
 _WRITER = json.JSONEncoder(ensure_ascii=False)
-_WORDS: Mapping[str, Any] = MappingProxyType(
-    {"true": True, "false": False, "none": None, "null": None}
-)
 _TEXT = Plain(str)
 
 
@@ -64,8 +66,34 @@ def encode(field: FieldSpec, value: Any) -> str:
     Raises:
         InputError: It does not fit the field.
     """
-    data = field.plain(value)
+    data = prompt_data(field, value)
     return data if isinstance(data, str) and _reads_back(field, data) else json_text(data)
+
+
+def prompt_data(field: FieldSpec, value: Any) -> Any:
+    """Return ``value`` as the plain data that is written into a prompt.
+
+    Raises:
+        InputError: It does not fit the field, or is no text: an image, or turns of a conversation.
+    """
+    if not field.special:
+        return field.plain(value)
+    if field.is_history:
+        raise InputError(_ASKED.format(name=field.name, kind="History"))
+    return field.write(value, lambda media: _address(field, media))
+
+
+_ASKED = (
+    "{name!r} is an lp.{kind}, which is not sent as text: an adapter that takes it writes its "
+    "inputs with langprog.adapters.asked"
+)
+
+
+def _address(field: FieldSpec, media: Media) -> str:
+    # Bytes would become base 64, which no model reads in a text and everybody pays for.
+    if media.data is not None:
+        raise InputError(_ASKED.format(name=field.name, kind=type(media).__name__))
+    return media.url or ""
 
 
 def json_text(data: Any) -> str:
@@ -87,16 +115,13 @@ def _reads_back(field: FieldSpec, text: str) -> bool:
         return text == text.strip() and (not text or text[0] not in '"`' or decoded(text) == text)
     try:
         again = _from_text(shape, text)
-    except Mismatch:
+        if field.special:
+            return bool(field.plain(again) == text)
+    except (Mismatch, InputError):
         return False
     # A choice is known by its text, whatever type stands behind it.
     plain = getattr(again, "value", again)
     return type(plain) is str and bool(plain == text)
-
-
-_KINDS: Mapping[type, str] = MappingProxyType(
-    {str: "a text", bool: "true or false", int: "an integer", float: "a number"}
-)
 
 
 # --- reading a text ------------------------------------------------------------------------------
@@ -116,6 +141,8 @@ def decode(field: FieldSpec, text: str) -> Any:
         data = _from_text(field.shape, text)
     except Mismatch as error:
         raise ParseError(error.told(field.name)) from None
+    except RecursionError:  # only recursive types go so deep
+        raise ParseError(f"{field.name!r} cannot be read: it is nested too deeply") from None
     return fitted(field, data)
 
 
@@ -138,10 +165,16 @@ def _from_text(shape: Shape, text: str) -> Any:
             if kind is str:
                 return plain
             return truth(plain) if kind is bool else number(kind, plain)
-        case Choice(choices=choices):
-            return chosen(choices, decoded(text))
+        case Choice() as choice:
+            return chosen_from(choice, decoded(text))
         case Maybe(of=of):
             return None if _says_null(of, text) else _from_text(of, text)
+        case Formatted(type=kind):
+            return formatted(kind, decoded(text))
+        case OneOf() as union:
+            return union_from_text(union, text, _CONTAINERS)
+        case Attachment():
+            return text.strip()
         case whole:
             return _container(whole, text)
 
@@ -150,16 +183,19 @@ def _says_null(of: Shape, text: str) -> bool:
     inner = without_limits(of)
     if isinstance(inner, Choice) and (text in inner.choices or text.strip() in inner.choices):
         return False
-    return is_null(text, blank=inner != _TEXT)
+    takes_text = inner == _TEXT or (isinstance(inner, OneOf) and _TEXT in inner.of)
+    return is_null(text, blank=not takes_text)
 
 
 def _container(shape: Shape, text: str) -> Any:
     body = unfenced(text.strip())
+    body = _bracketed(shape, body)
     if isinstance(shape, Listing) and body[:1] != "[":
         items = _bullets(shape, body)
         if items is not None:
             return items
-    kind: type = list if isinstance(shape, Listing) else dict
+    listed = isinstance(shape, (Listing, Fixed)) or (_is_tuple(shape) and body[:1] == "[")
+    kind: type = list if listed else dict
     try:
         found = loose_json(body, kind, closed=isinstance(shape, Record))
     except CutOff as error:
@@ -171,9 +207,24 @@ def _container(shape: Shape, text: str) -> Any:
     return _from_json(shape, found.value)
 
 
+def _is_tuple(shape: Shape) -> bool:
+    return isinstance(shape, Record) and issubclass(shape.type, tuple)
+
+
+def _bracketed(shape: Shape, text: str) -> str:
+    """Return a list in the brackets that Python has for a tuple or a set in those of JSON."""
+    if isinstance(shape, Listing):
+        kind: Any = shape.type
+    else:
+        kind = tuple if isinstance(shape, Fixed) or _is_tuple(shape) else None
+    brackets: Mapping[Any, str] = {tuple: "()", set: "{}"}
+    written = text[:1] + text[-1:] == brackets.get(kind)
+    return f"[{text[1:-1]}]" if written else text
+
+
 def _bullets(shape: Listing, text: str) -> list[Any] | None:
     # A list of plain values, one a line, each behind a dash or a number.
-    if isinstance(without_limits(shape.of), (Listing, Mapped, Record, Anything)):
+    if isinstance(without_limits(shape.of), (Listing, Fixed, Mapped, Record, Anything)):
         return None
     texts: list[str] = []
     for line in filter(None, map(str.strip, text.splitlines())):
@@ -222,23 +273,42 @@ def _from_json(shape: Shape, value: Any) -> Any:
     """
     bare = without_limits(shape)
     if isinstance(bare, Plain):  # by far the most frequent
-        return _plain(bare.type, value)
+        return plain_from(bare.type, value)
     match bare:
-        case Choice(choices=choices):
-            return _choice(choices, value)
+        case Choice() as choice:
+            return choice_from(choice, value)
         case Maybe(of=of):
             nothing = isinstance(value, str) and _says_null(of, value)
             return None if value is None or nothing else _from_json(of, value)
         case Anything():
-            return _anything(value)
+            return anything_from(value)
+        case OneOf() as union:
+            return union_from_json(union, value, _CONTAINERS)
+        case Formatted(type=kind) if isinstance(value, str):
+            return formatted(kind, value)
+        case Attachment():
+            return value
     if isinstance(value, str) and type(value) is not Unquoted:
         return _container(bare, value)
-    if isinstance(bare, Listing) and isinstance(value, list):
-        return _listed(bare.of, value)
-    if isinstance(bare, Mapped) and isinstance(value, dict):
-        return _mapped(bare, value)
-    if isinstance(bare, Record) and isinstance(value, dict):
-        return _record(bare, value)
+    return _parts(shape, bare, value)
+
+
+def _parts(shape: Shape, bare: Shape, value: Any) -> Any:
+    """Return a list or an object with its parts read."""
+    match bare:
+        case Listing(of=of) if isinstance(value, list):
+            return _listed(of, value)
+        case Fixed(of=parts) if isinstance(value, list) and len(value) == len(parts):
+            places = zip(parts, value, strict=True)
+            return [_inside(str(at), of, item) for at, (of, item) in enumerate(places)]
+        case Mapped() if isinstance(value, dict):
+            return _mapped(bare, value)
+        case Record() if isinstance(value, dict):
+            return _record(bare, value)
+        case Record(members=members) if isinstance(value, list):
+            if _is_tuple(bare) and len(value) <= len(members):  # as Python writes it
+                names = [member.name for member in members[: len(value)]]
+                return _record(bare, dict(zip(names, value, strict=True)))
     raise mismatch(json.dumps(value, ensure_ascii=False), phrase(shape))
 
 
@@ -249,7 +319,7 @@ def _listed(shape: Shape, items: list[Any]) -> list[Any]:
     values: list[Any] = []
     try:
         for item in items:
-            values.append(_plain(bare.type, item))
+            values.append(plain_from(bare.type, item))
     except Mismatch as error:
         error.path.insert(0, str(len(values)))
         raise
@@ -262,38 +332,6 @@ def _inside(where: str, shape: Shape, value: Any) -> Any:
     except Mismatch as error:
         error.path.insert(0, where)
         raise
-
-
-def _plain(kind: type, value: Any) -> Any:
-    if isinstance(value, (list, dict)):
-        # Said here and at once: the validator would first look at every other item.
-        raise mismatch(json.dumps(value, ensure_ascii=False), _KINDS[kind])
-    if kind is str:
-        if isinstance(value, bool):
-            return _written(value)
-        # Without quotes, it says that there is no text.
-        absent = type(value) is Unquoted and is_null(value, blank=False)
-        return None if absent else str(value) if isinstance(value, str) else value
-    if kind is bool:
-        if type(value) is Unquoted and value in ("0", "1"):
-            return value == "1"
-        return truth(value) if isinstance(value, str) else value
-    wanted = _KINDS[kind]
-    if isinstance(value, bool):  # Python takes them for 1 and 0
-        raise mismatch(_written(value), wanted)
-    if type(value) is Unquoted and _PADDED.match(value):  # perhaps the rest of another one
-        raise mismatch(value, wanted)
-    return number(kind, value) if isinstance(value, str) else value
-
-
-def _choice(choices: Mapping[str, Any], value: Any) -> Any:
-    if isinstance(value, (list, dict)):
-        raise mismatch(json.dumps(value, ensure_ascii=False), f"one of: {', '.join(choices)}")
-    return chosen(choices, value if isinstance(value, str) else _written(value))
-
-
-def _written(value: bool | None) -> str:
-    return json.dumps(value)
 
 
 def _mapped(shape: Mapped, value: dict[str, Any]) -> dict[Any, Any]:
@@ -309,15 +347,15 @@ def _mapped(shape: Mapped, value: dict[str, Any]) -> dict[Any, Any]:
 def _record(shape: Record, value: dict[str, Any]) -> dict[str, Any]:
     members = {member.name: member for member in shape.members}
     named = by_name(members, value)
-    absent = {_folded(name): name for name in members if name not in named}
+    absent = {folded(name): name for name in members if name not in named}
     entries: dict[str, Any] = {}
     for name, item in named.items():
         member = members.get(name)
         if member is None:
-            if absent and _folded(name) in absent:
-                meant = absent[_folded(name)]
+            if absent and folded(name) in absent:
+                meant = absent[folded(name)]
                 raise Mismatch(f"cannot be read: several of its keys may mean {meant!r}")
-            entries[name] = _anything(item)
+            entries[name] = anything_from(item)
         elif not _left_out(member, item):
             entries[name] = _inside(name, member.shape, item)
     return entries
@@ -339,44 +377,10 @@ def _left_out(member: Member, value: Any) -> bool:
 
 def _names_choice(shape: Choice, text: str) -> bool:
     try:
-        chosen(shape.choices, text)
+        chosen_from(shape, text)
     except Mismatch:
         return False
     return True
 
 
-def _anything(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_anything(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _anything(item) for name, item in value.items()}
-    if type(value) is not Unquoted:
-        return value
-    numeric = _NUMERIC.fullmatch(value)
-    if numeric is not None:
-        return number(float if numeric[1] or numeric[2] else int, value)
-    return _WORDS[value.casefold()] if value.casefold() in _WORDS else str(value)
-
-
-def by_name(names: Collection[str], found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return ``found`` under these names, where only one key can be meant.
-
-    Keys may differ from the names in case, blanks, ``_`` and ``-``.
-    """
-    missing = [name for name in names if name not in found]
-    if not missing:
-        return found
-    folded: dict[str, list[str]] = {}
-    for key in found:
-        if key not in names:
-            folded.setdefault(_folded(key), []).append(key)
-    renamed = {}
-    for name in missing:
-        alike = folded.get(_folded(name), [])
-        if len(alike) == 1 and sum(_folded(other) == _folded(name) for other in names) == 1:
-            renamed[alike[0]] = name
-    return {renamed.get(key, key): value for key, value in found.items()}
-
-
-def _folded(key: str) -> str:
-    return _KEY_SEPARATORS.sub("", key.casefold())
+_CONTAINERS = Containers(_container, _from_json, _record)

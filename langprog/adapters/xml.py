@@ -11,11 +11,21 @@ from typing import Any, NamedTuple
 from langprog.adapters.base import Adapter, collected, head_of, shown
 from langprog.adapters.chat import ChatAdapter
 from langprog.adapters.thinking import Thinking, check_count, may_think
+from langprog.adapters.turns import asked
 from langprog.adapters.values import decode, encode
 from langprog.errors import ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message
-from langprog.signature import Choice, FieldSpec, Maybe, Plain, SignatureSpec, without_limits
+from langprog.signature import (
+    Choice,
+    FieldSpec,
+    Formatted,
+    Maybe,
+    OneOf,
+    Plain,
+    SignatureSpec,
+    without_limits,
+)
 
 Names = tuple[str, ...]
 
@@ -75,8 +85,7 @@ class XMLAdapter(Adapter):
         Raises:
             InputError: A value does not fit its field.
         """
-        call = Message("user", _writer(signature)(signature.inputs, inputs))
-        return (*_static(signature, tuple(demos)), call)
+        return (*_static(signature, tuple(demos)), *asked(signature, inputs, _writer(signature)))
 
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.
@@ -353,6 +362,8 @@ def _complete(field: FieldSpec, body: str) -> bool:
     if isinstance(shape, Choice):
         begun = [label for label in shape.choices if label.casefold().startswith(body.casefold())]
         return len(begun) == 1
+    if isinstance(shape, (Formatted, OneOf)):
+        return False
     return body.endswith(("]", "}"))
 
 

@@ -17,10 +17,19 @@ from pydantic.fields import FieldInfo
 
 from langprog.artifact.classes import class_name, source_digest
 from langprog.errors import ArtifactError
-from langprog.signature import FieldSpec, Signature, SignatureSpec, type_to_json
+from langprog.signature import (
+    FieldSpec,
+    Signature,
+    SignatureSpec,
+    behind,
+    is_alias,
+    is_named_tuple,
+    is_typed_dict,
+    same_type,
+)
 
 # The module with the placeholders for validators in rebuilt types, which only describe them.
-_STAND_INS = "langprog.signature.rebuilt"
+_STAND_INS = "langprog.signature.rebuilt_records"
 _KINDS = ("validators", "field_validators", "root_validators", "model_validators")
 
 
@@ -76,7 +85,7 @@ def with_types_of(spec: SignatureSpec, cls: type[Signature]) -> SignatureSpec:
         original = declared.get(field.name)
         if original is None:  # added later, like the reasoning of a ChainOfThought
             fields.append(field)
-        elif type_to_json(original.annotation) != type_to_json(field.annotation):
+        elif not same_type(original.annotation, field.annotation):
             raise ArtifactError(
                 f"{class_name(cls)}.{field.name} has another type than in the artifact: compile "
                 "again, or load with the version that it was compiled with"
@@ -100,6 +109,11 @@ def _name(thing: Any) -> str:
 
 
 def _code(annotation: Any, seen: set[Any]) -> Iterator[Any]:
+    while is_alias(annotation) or isinstance(annotation, typing.NewType):
+        if annotation in seen:
+            return
+        seen.add(annotation)
+        annotation = behind(annotation)
     origin = typing.get_origin(annotation)
     if origin is typing.Literal:
         return
@@ -140,8 +154,9 @@ def _code_of_class(cls: type, seen: set[Any]) -> Iterator[Any]:
         for info in infos.values():
             yield from _code_in_metadata(info.metadata)
             yield from _code(info.annotation, seen)
-    elif dataclasses.is_dataclass(cls):
-        for hint in typing.get_type_hints(cls, include_extras=True).values():
+    elif dataclasses.is_dataclass(cls) or is_typed_dict(cls) or is_named_tuple(cls):
+        names = {cls.__name__: cls}
+        for hint in typing.get_type_hints(cls, localns=names, include_extras=True).values():
             yield from _code(hint, seen)
 
 

@@ -143,7 +143,8 @@ class Classes:
             if not known and not is_own_type(thing):
                 raise ArtifactError(
                     "classes= takes lp.Module and lp.Signature classes, programs, Enums, "
-                    f"dataclasses and pydantic models, not {thing!r:.60}"
+                    "dataclasses, pydantic models, TypedDicts and NamedTuples, not "
+                    f"{thing!r:.60}"
                 )
         try:
             for adapter in self.adapters:

@@ -13,29 +13,48 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel
 
 from langprog.modules import Module
-from langprog.signature import Signature, SignatureSpec
+from langprog.signature import (
+    Signature,
+    SignatureSpec,
+    behind,
+    is_alias,
+    is_named_tuple,
+    is_typed_dict,
+)
 
 
 def is_own_type(thing: object) -> bool:
-    """Return whether ``thing`` is an Enum, dataclass or pydantic model class of the user's."""
+    """Return whether ``thing`` is a class of the user's that stands for a type.
+
+    That is an Enum, a dataclass, a pydantic model, a TypedDict or a NamedTuple.
+    """
     # Checks its type: isinstance would trigger lazy proxy objects in a namespace.
     if not issubclass(type(thing), type):
         return False
     cls = typing.cast(type, thing)
     if issubclass(cls, (Module, Signature)) or cls in (Enum, BaseModel):
         return False
+    if is_typed_dict(cls) or is_named_tuple(cls):
+        return True
     return issubclass(cls, (Enum, BaseModel)) or dataclasses.is_dataclass(cls)
 
 
 def own_types(annotation: Any) -> list[type]:
     """Return the Enums, dataclasses and models in an annotation, not those nested in them."""
+    return list(_own_types(annotation, ()))
+
+
+def _own_types(annotation: Any, around: tuple[Any, ...]) -> Iterator[type]:
+    if is_alias(annotation) or isinstance(annotation, typing.NewType):
+        if not any(annotation is outer for outer in around):
+            yield from _own_types(behind(annotation), (*around, annotation))
+        return
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is Literal:
-        return []
     if is_own_type(annotation):
-        return [annotation]
-    inside = args[:1] if origin is Annotated else args
-    return [cls for part in inside for cls in own_types(part)]
+        yield annotation
+    elif origin is not Literal:
+        for part in args[:1] if origin is Annotated else args:
+            yield from _own_types(part, around)
 
 
 def all_own_types(annotations: Iterable[Any]) -> list[type]:

@@ -1,19 +1,19 @@
 """The user's own types in a loaded program: the originals, or an error.
 
-An artifact describes an Enum, a dataclass or a model in full, so that the type can be rebuilt. To
-a language model the rebuilt type looks the same, but ``is``, ``match``, dict lookups and methods
-tell the difference. So if user code runs, or classes were passed, a program gets the user's own
-classes, provided that they describe the same types.
+An artifact describes an Enum, a dataclass, a model or the like in full, so that the type can be
+rebuilt. To a language model the rebuilt type looks the same, but ``is``, ``match``, dict lookups
+and methods tell the difference. So if user code runs, or classes were passed, a program gets the
+user's own classes, provided that they describe the same types.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
+import types
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, NoReturn, Optional
+from typing import Annotated, Any, NoReturn
 
 from langprog.adapters import Adapter
 from langprog.artifact.checking import code_in, declaring_class, signature_digest, with_types_of
@@ -23,7 +23,14 @@ from langprog.artifact.retrievers import find_retriever
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import ClassData
 from langprog.retrieval import Retriever, RetrieverSpec
-from langprog.signature import FieldSpec, Signature, SignatureSpec, type_to_json
+from langprog.signature import (
+    FieldSpec,
+    Signature,
+    SignatureSpec,
+    Unavailable,
+    factory_name,
+    same_type,
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,6 +96,7 @@ def with_own_types(
     Raises:
         ArtifactError: A class is missing, has changed, or is ambiguous.
     """
+    spec = _with_factories(spec, classes)
     done: frozenset[str] = frozenset()
     if checked_by is not None:
         name, source = checked_by.class_name, checked_by.source
@@ -103,6 +111,28 @@ def with_own_types(
         for field in spec.fields
     )
     return dataclasses.replace(spec, fields=fields)
+
+
+def _with_factories(spec: SignatureSpec, classes: Classes) -> SignatureSpec:
+    """Return a signature with the functions that make defaults, where they can be had."""
+    if not any(isinstance(field.default_factory, Unavailable) for field in spec.fields):
+        return spec
+    declared = {
+        (field.name, factory_name(field.default_factory)): field.default_factory
+        for things in classes.groups()
+        for other in signatures_among(things)
+        if other.name == spec.name
+        for field in other.fields
+        if field.default_factory is not None
+    }
+    fields = []
+    for field in spec.fields:
+        if isinstance(field.default_factory, Unavailable):
+            key = (field.name, field.default_factory.name)
+            factory = declared.get(key, field.default_factory)
+            field = dataclasses.replace(field, default_factory=factory)
+        fields.append(field)
+    return dataclasses.replace(spec, fields=tuple(fields))
 
 
 def _check_handed(spec: SignatureSpec, classes: Classes) -> None:
@@ -120,7 +150,7 @@ def _first_difference(spec: SignatureSpec, cls: type[Signature]) -> str | None:
     declared = {field.name: field for field in cls.spec.fields}
     for field in spec.fields:
         other = declared.get(field.name)
-        if other is not None and _text(other.annotation) != _text(field.annotation):
+        if other is not None and not _alike(other.annotation, field.annotation):
             return field.name
     return None
 
@@ -168,9 +198,11 @@ def _replace_types(
     inside = [_replace_types(part, field, spec, classes) for part in parts]
     if origin is Annotated:
         return Annotated[(inside[0], *annotation.__metadata__)]
-    if origin in (list, dict):
+    if origin in (list, dict, tuple, set, frozenset):
         return origin[tuple(inside)]
-    return Optional[inside[0] if inside[1] is type(None) else inside[1]]  # noqa: UP045 - built from values
+    if origin in (typing.Union, types.UnionType):
+        return typing.Union[tuple(inside)]  # noqa: UP007 - built from values
+    return annotation
 
 
 def _own_type(rebuilt: type, field: FieldSpec, spec: SignatureSpec, classes: Classes) -> type:
@@ -218,12 +250,11 @@ def _choose_only(
 
 def _fits(candidate: Any, rebuilt: Any) -> bool:
     # A type with validators would have been saved with the class that declares it.
-    text = _text(candidate)
-    return text is not None and text == _text(rebuilt) and not code_in(candidate)
+    return _alike(candidate, rebuilt) and not code_in(candidate)
 
 
-def _text(annotation: Any) -> str | None:
+def _alike(first: Any, second: Any) -> bool:
     try:
-        return json.dumps(type_to_json(annotation), sort_keys=True)
+        return same_type(first, second)
     except (InputError, TypeError, ValueError, AttributeError, RecursionError):
-        return None
+        return False

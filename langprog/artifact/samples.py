@@ -9,19 +9,38 @@ from typing import Any
 
 from langprog.errors import InputError
 from langprog.signature import (
+    REQUIRED,
+    Again,
+    Attachment,
     Bounded,
     Choice,
+    Conversation,
     FieldSpec,
+    Fixed,
+    Formatted,
     Listing,
     Mapped,
     Maybe,
+    Named,
+    OneOf,
     Plain,
     Record,
     Shape,
+    tags_of,
 )
 
 _PLAIN: Mapping[type, Any] = MappingProxyType(
     {str: 'some "text" with [[marks]] and {braces}', int: 7, float: 0.5, bool: True}
+)
+_FORMATTED: Mapping[str, str] = MappingProxyType(
+    {
+        "date": "2024-01-31",
+        "datetime": "2024-01-31T13:45:00",
+        "time": "13:45:00",
+        "timedelta": "P1DT2H30M",
+        "Decimal": "12.30",
+        "UUID": "12345678-1234-5678-1234-567812345678",
+    }
 )
 # Longer values are not made.
 _LONGEST = 100_000
@@ -39,6 +58,10 @@ def sample_values(field: FieldSpec) -> tuple[Any, ...]:
     return tuple(values)
 
 
+class _Endless(Exception):
+    """A recursive type refers to itself here."""
+
+
 def _values(shape: Shape) -> list[Any]:
     match shape:
         case Bounded():
@@ -48,29 +71,84 @@ def _values(shape: Shape) -> list[Any]:
             ]
         case Maybe():
             return [*_values(shape.of), None]
+        case OneOf():
+            tags = tags_of(shape)
+            return [
+                value
+                for at, part in enumerate(shape.of)
+                for value in _tagged(part, tags.tag, tags.labels.get(at))
+            ]
         case _:
-            return [_value(shape)]
+            return _tagged(shape, "", None)
+
+
+def _tagged(shape: Shape, tag: str, label: str | None) -> list[Any]:
+    try:
+        value = _value(shape)
+    except _Endless:
+        return []
+    return [value if label is None else {tag: label, **value}]
 
 
 def _value(shape: Shape) -> Any:
     match shape:
         case Plain():
             return _PLAIN[shape.type]
+        case Formatted():
+            return _FORMATTED[shape.type.__name__]
         case Choice():
-            first = next(iter(shape.choices.values()))
-            return first if shape.enum is None else first.value
-        case Maybe():
-            return _value(shape.of)
-        case Listing():
-            return [_value(shape.of)]
+            return next(getattr(each, "value", each) for each in shape.choices.values())
+        case Maybe(of=of):
+            return _or_else(of, None)
+        case Listing(of=of):
+            return _or_else(Fixed((of,)), [])
+        case Fixed(of=parts):
+            return [_value(part) for part in parts]
         case Mapped():
-            return {_value(shape.keys): _value(shape.of)}
+            return _or_else(Fixed((shape.keys, shape.of)), None, pair=True)
         case Record():
-            return {member.name: _value(member.shape) for member in shape.members}
+            return _record(shape)
         case Bounded():
             return _move_within(_value(shape.of), shape.limits)
         case _:
-            return "anything"
+            return _other(shape)
+
+
+def _other(shape: Shape) -> Any:
+    match shape:
+        case OneOf():
+            values = _values(shape)
+            if not values:
+                raise _Endless
+            return values[0]
+        case Named():
+            return _value(shape.of)
+        case Again():
+            raise _Endless
+        case Attachment():
+            return "https://example.org/1"
+        case Conversation():
+            return [{"role": "user", "content": "hello"}]
+    return "anything"
+
+
+def _or_else(shape: Shape, otherwise: Any, *, pair: bool = False) -> Any:
+    try:
+        value = _value(shape)
+    except _Endless:
+        return {} if pair else otherwise
+    return {value[0]: value[1]} if pair else value
+
+
+def _record(shape: Record) -> dict[str, Any]:
+    values = {}
+    for member in shape.members:
+        try:
+            values[member.name] = _value(member.shape)
+        except _Endless:
+            if member.default is REQUIRED:
+                raise
+    return values
 
 
 def _move_within(value: Any, limits: Mapping[str, Any]) -> Any:

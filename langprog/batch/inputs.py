@@ -33,12 +33,13 @@ class ProgramInputs:
     @cached_property
     def required(self) -> tuple[str, ...]:
         """The inputs that every row must have."""
-        return self.program.input_names()
+        names = self.program.input_names()
+        return tuple(name for name in names if self.program.needs_input(name))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """All inputs, in the order in which the first predictor's prompt shows them."""
-        names = self.required
+        names = self.program.input_names()
         for predictor in self.program.predictors().values():
             shown = [name for name in predictor.inputs if name in names]
             if shown:

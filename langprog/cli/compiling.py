@@ -117,8 +117,10 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
     holdout: Annotated[str | None, Option(help="Examples for the certificate alone.")] = None,
     optimizer: Annotated[
         str, Option(help="compiler, mipro, gepa, selector, cascade, router, bootstrap, ...")
-    ] = "mipro",
-    auto: Annotated[str | None, Option(help="MIPRO's effort: light, medium or heavy.")] = None,
+    ] = "compiler",
+    auto: Annotated[
+        str | None, Option(help="How thorough: light, medium or heavy (compiler, mipro).")
+    ] = None,
     models: Annotated[
         str | None, Option(help="Models to choose from for every module, A,B,...")
     ] = None,

@@ -22,7 +22,7 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
     metric: Annotated[str, Option(help="module:name, file.py:name, or exact, f1:field, ...")],
     val: Annotated[str | None, Option(help="Examples that steer the search.")] = None,
     holdout: Annotated[str | None, Option(help="Examples for the certificate alone.")] = None,
-    optimizer: Annotated[str, Option(help="As for compile.")] = "mipro",
+    optimizer: Annotated[str, Option(help="As for compile.")] = "compiler",
     auto: Annotated[str | None, Option(help="MIPRO's effort: light, medium or heavy.")] = None,
     models: Annotated[
         str | None, Option(help="Models to choose from for every module, A,B,...")

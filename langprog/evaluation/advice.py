@@ -1,13 +1,16 @@
-"""What a user can do where many replies could not be read."""
+"""What a user can do where many replies could not be read, or many labels not compared."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from langprog.adapters import AUTO
+from langprog.errors import InputError, SignatureError
 from langprog.evaluation.report import Row
 from langprog.modules import Module, Predict
 from langprog.runtime import adapter_for, current
+from langprog.signature import FieldSpec
 
 # Fewer may be chance, or a few odd rows.
 FEWEST = 5
@@ -15,14 +18,49 @@ SMALLEST_SHARE = 0.3
 
 
 def advice_on(program: Module, rows: Sequence[Row]) -> str:
-    """Return what to try where many replies were unreadable in a form that nobody chose; else "".
-
-    A model that keeps to no form by itself may well do so where its endpoint holds it to a schema,
-    which ``auto`` asks for only where it knows that.
+    """Return what to look at where a figure says little of the program; else "".
 
     Args:
         program: What was evaluated; the settings in force are those of its calls.
         rows: What came out.
+    """
+    return "; ".join(filter(None, (_about_replies(program, rows), _about_labels(program, rows))))
+
+
+def _about_labels(program: Module, rows: Sequence[Row]) -> str:
+    """Return what is wrong with labels that no answer can equal, as they are of another type."""
+    try:
+        fields = program.outputs
+    except SignatureError:  # a user's module may leave open what comes out
+        return ""
+    for name, field in fields.items():
+        labels = [row.example[name] for row in rows if name in row.example]
+        unfit = [label for label in labels if _is_unfit(field, label)]
+        if len(unfit) >= max(FEWEST, SMALLEST_SHARE * len(rows)):
+            return (
+                f"{len(unfit)} of {len(labels)} labels {name!r} are not of the type that the "
+                f"program declares ({field.type_phrase or 'text'}), such as {unfit[0]!r:.60}: an "
+                "answer equals none of them"
+            )
+    return ""
+
+
+def _is_unfit(field: FieldSpec, label: Any) -> bool:
+    # A list may hold several right answers, and where there is no label nothing is compared.
+    if label is None or isinstance(label, list) or type(label) is field.exact:
+        return False
+    try:
+        field.typed(label)
+    except InputError:
+        return True
+    return False
+
+
+def _about_replies(program: Module, rows: Sequence[Row]) -> str:
+    """Return what to try where many replies were unreadable in a form that nobody chose; else "".
+
+    A model that keeps to no form by itself may well do so where its endpoint holds it to a schema,
+    which ``auto`` asks for only where it knows that.
     """
     unreadable = [
         row.failure.path for row in rows if row.failure is not None and row.failure.kind == "parse"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from langprog.errors import BadRequestError, InputError, SignatureError
+from langprog.errors import BadRequestError, InputError
 from langprog.evaluation.advice import advice_on
 from langprog.evaluation.failures import (
     Failure,
@@ -22,13 +22,21 @@ from langprog.evaluation.metric_calls import MetricCalls
 from langprog.evaluation.metric_errors import MetricErrors, NameRow, name_example
 from langprog.evaluation.ranges import Range, clip_to_range, range_of
 from langprog.evaluation.report import Report, Row
-from langprog.evaluation.score import Metric, Score, as_score, check_metric, metric_name
-from langprog.example import Example
+from langprog.evaluation.score import (
+    Metric,
+    Score,
+    as_score,
+    check_metric,
+    metric_name,
+    with_two_arguments,
+)
+from langprog.evaluation.typing_rows import TypedRows
+from langprog.example import Example, Rows, examples_of
 from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module, Prediction, RunUsage, record_trace, usage_of
 from langprog.runtime import give_notice, run_sync, using
 
-Data = Iterable[Example | Mapping[str, Any]]
+Data = Rows
 OnRow = Callable[[Row], None]
 _Call = Callable[[Example, Prediction], Awaitable[Any]]
 
@@ -51,8 +59,11 @@ def evaluate(
 
     Args:
         program: The program.
-        data: The examples; the program's inputs are taken from them by name.
+        data: The examples, as a list of examples or dicts or as a DataFrame; the program's inputs
+            are taken from them by name. Values are typed by the program's signature, so that a
+            ``"7"`` from a CSV file equals an int output.
         metric: ``metric(example, prediction)``, giving a number, a bool or a Score; may be async.
+            Metrics written for DSPy are taken as they are.
         concurrency: Examples in work at the same time, and the number that decides how many
             requests are under way: a model's ``width`` lowers it only where it was given, or
             after the endpoint answered 429.
@@ -113,14 +124,17 @@ async def aevaluate(
     if concurrency < 1:
         raise InputError(f"concurrency={concurrency}: must be 1 or more")
     check_metric(metric)
-    examples = _examples(data)
+    examples = examples_of(data)
+    if not examples:
+        raise InputError("there are no examples to evaluate on")
     names = program.input_names()
     errors = max_errors if isinstance(max_errors, MetricErrors) else MetricErrors(max_errors)
     check_inputs(program, examples, errors.name_row)
     rows: list[Row | None] = [None] * len(examples)
     places = iter(range(len(examples)))
-    call = metric if inspect.iscoroutinefunction(metric) else MetricCalls(metric)
-    work = _Work(program, call, range_of(metric), names, errors, on_row)
+    called = with_two_arguments(metric)
+    call = called if inspect.iscoroutinefunction(called) else MetricCalls(called)
+    work = _Work(program, TypedRows(program), call, range_of(metric), names, errors, on_row)
     with using(lm=lm, budget=budget):
         # A few workers share the places, so that large data does not mean as many tasks.
         workers = [
@@ -154,6 +168,7 @@ class _Work:
 
     Args:
         program: The program.
+        typed: Gives the values of an example their types.
         metric: Scores a prediction.
         range: Where the metric's scores lie.
         names: The program's inputs.
@@ -162,6 +177,7 @@ class _Work:
     """
 
     program: Module
+    typed: TypedRows
     metric: _Call
     range: Range
     names: tuple[str, ...]
@@ -179,8 +195,8 @@ class _Work:
 
 
 async def _run_row(work: _Work, index: int, example: Example) -> Row:
-    program = work.program
-    inputs = {name: example[name] for name in work.names}
+    program, typed = work.program, work.typed.of(example)
+    inputs = {name: typed[name] for name in work.names if name in typed}
     started = time.perf_counter()
     prediction: Prediction | None = None
     failure: Failure | None = None
@@ -212,7 +228,7 @@ async def _score_row(
     failure: Failure | None = None
     with record_trace() as judge:  # the metric's calls are kept apart from the program's own
         try:
-            score = await _score(work, example, prediction)
+            score = await _score(work, work.typed.of(example), prediction)
         except Exception as error:  # noqa: BLE001 - the row has no score, or the run stops
             # A judge that gave no verdict says nothing about the program.
             failure = describe_judge_failure(error) or work.errors.add(index, example, error)
@@ -239,22 +255,6 @@ def _locate(error: Exception, place: str) -> Exception:
 # --- the data ------------------------------------------------------------------------------------
 
 
-def _examples(data: Data) -> Sequence[Example]:
-    if isinstance(data, (str, bytes, Mapping)) or not isinstance(data, Iterable):
-        raise InputError(
-            f"the data is a {type(data).__name__}: give a list of examples "
-            "(lp.load_examples(path) reads a file)"
-        )
-    examples = []
-    for index, row in enumerate(data):
-        if not isinstance(row, Mapping):
-            raise InputError(f"example {index + 1} is a {type(row).__name__}, not an lp.Example")
-        examples.append(row if isinstance(row, Example) else Example(**row))
-    if not examples:
-        raise InputError("there are no examples to evaluate on")
-    return examples
-
-
 def check_inputs(
     program: Module, examples: Sequence[Example], name_row: NameRow = name_example
 ) -> None:
@@ -263,20 +263,16 @@ def check_inputs(
     Raises:
         InputError: One lacks an input, or has one of the wrong type; names the example.
     """
-    names = program.input_names()
-    try:
-        fields = program.inputs
-    except SignatureError:  # a user's module may leave open what its inputs are
-        fields = {}
+    typed, names = TypedRows(program), program.input_names()
     for index, example in enumerate(examples):
         for name in names:
-            if name not in example:
+            if name in example:
+                try:
+                    typed.check(name, example[name])
+                except InputError as error:
+                    raise InputError(f"{name_row(index, example)}: {error}") from None
+            elif typed.needs(name):
                 raise InputError(
                     f"{name_row(index, example)} has no field {name!r} that the program needs; "
                     f"it has {', '.join(example) or 'none'}"
                 )
-            if name in fields:
-                try:
-                    fields[name].validate(example[name])
-                except InputError as error:
-                    raise InputError(f"{name_row(index, example)}: {error}") from None

@@ -11,7 +11,14 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from langprog.errors import InputError, MetricError
-from langprog.evaluation.score import Metric, Score, as_score, check_metric, metric_name
+from langprog.evaluation.score import (
+    Metric,
+    Score,
+    as_score,
+    check_metric,
+    metric_name,
+    with_two_arguments,
+)
 from langprog.example import Example
 from langprog.modules import Module, Prediction
 from langprog.signature import FieldSpec, Plain, choices_of, without_limits
@@ -46,14 +53,15 @@ def all_of(*metrics: Callable[[Example, Prediction], Any]) -> Metric:
     """
     if not metrics:
         raise InputError("all_of needs at least one metric")
-    for one in metrics:
-        check_metric(one)
+    for each in metrics:
+        check_metric(each)
+    called = [with_two_arguments(each) for each in metrics]
 
     def metric(example: Example, prediction: Prediction) -> Score | Awaitable[Score]:
         results: list[Any] = []
         try:
-            for one in metrics:
-                results.append(one(example, prediction))
+            for each in called:
+                results.append(each(example, prediction))
         except BaseException:
             for result in results:
                 if inspect.iscoroutine(result):

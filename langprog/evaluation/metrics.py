@@ -12,6 +12,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -80,6 +81,10 @@ class FieldMetric:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, (set, frozenset)):  # they have no order
+        return sorted((_plain(item) for item in value), key=lambda item: json.dumps(item))
+    if isinstance(value, Decimal) and value.is_finite():  # 9.90 is 9.9
+        return f"{value.normalize():f}"
     try:
         return to_jsonable_python(value)
     except (PydanticSerializationError, ValueError):

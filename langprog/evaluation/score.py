@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, SupportsFloat
 
@@ -43,10 +43,45 @@ Metric = Callable[[Example, Prediction], bool | float | Score | Awaitable[bool |
 def as_score(result: Any) -> Score:
     """Return what a metric gave as a Score.
 
+    Args:
+        result: A number, a bool or a Score; or a score with words beside it: a pair, a dict or an
+            object with ``score`` and ``feedback``, as metrics written for other libraries give.
+
     Raises:
-        MetricError: It is neither a number, a bool nor a Score.
+        MetricError: It is none of them.
     """
-    return result if isinstance(result, Score) else Score(_finite(result))
+    if isinstance(result, Score):
+        return result
+    if isinstance(result, (float, int)):
+        return Score(_finite(result))
+    pair = _with_words(result)
+    return Score(_finite(result)) if pair is None else Score(_finite(pair[0]), _words(pair[1]))
+
+
+def _with_words(result: Any) -> tuple[Any, Any] | None:
+    """Return a score and its words from a form that has both, or ``None``."""
+    if isinstance(result, (tuple, list)):
+        if len(result) == 2 and (result[1] is None or isinstance(result[1], str)):
+            return result[0], result[1]
+        raise MetricError(
+            f"a metric returned a {type(result).__name__} of {len(result)}: return a number, or "
+            "lp.Score(value, feedback=...) for a score with words"
+        )
+    if isinstance(result, Mapping):
+        names = [name for name in ("score", "value") if name in result]
+        if not names or not result.keys() <= {"score", "value", "feedback"} or len(names) > 1:
+            raise MetricError(
+                f"a metric returned a {type(result).__name__} with {', '.join(map(str, result))}: "
+                "return lp.Score(value, feedback=...), or a dict with score and feedback"
+            )
+        return result[names[0]], result.get("feedback")
+    score = getattr(result, "score", None)
+    return None if score is None else (score, getattr(result, "feedback", None))
+
+
+def _words(feedback: Any) -> Any:
+    # No words and empty ones are the same.
+    return feedback or None
 
 
 def _finite(value: Any) -> float:
@@ -55,7 +90,11 @@ def _finite(value: Any) -> float:
         # Whether it is a plain number is asked first: asking a protocol takes ten times as long.
         known = isinstance(value, (float, int)) or isinstance(value, SupportsFloat)
         number = float(value) if known else None
-    except (TypeError, ValueError, OverflowError):  # an array of several numbers, say
+    except OverflowError:
+        raise MetricError(
+            "a score must be a finite number; this one is too large for a float"
+        ) from None
+    except (TypeError, ValueError):  # an array of several numbers, say
         number = None
     if number is None:
         hint = " (does every branch of it return?)" if value is None else ""
@@ -92,11 +131,59 @@ def check_metric(metric: Any) -> None:
         raise MetricError(
             f"the metric {name} is not callable: write def metric(example, prediction)"
         )
+    if needed_arguments(metric) > 2:
+        return
     try:
         inspect.signature(metric).bind(None, None)
-    except TypeError as error:
-        raise MetricError(
-            f"the metric {name} cannot be called as metric(example, prediction): {error}"
-        ) from None
     except ValueError:
         return  # a built-in without a signature is taken at its word
+    except TypeError as error:
+        raise MetricError(
+            f"the metric {name} cannot be called as metric(example, prediction): {error}; what "
+            "happened on the way is in prediction.trace"
+        ) from None
+
+
+def needed_arguments(metric: Any) -> int:
+    """Return how many arguments a metric has to be called with: 2, or those of DSPy's metrics.
+
+    DSPy calls a metric with a trace as its third argument, and one for its optimizer GEPA with the
+    predictor's name and trace as well. Where they have no default, they are given as ``None``,
+    which is what DSPy gives them in an evaluation.
+
+    Returns:
+        2, 3 or 5; 2 also for what cannot be called with any of them.
+    """
+    try:
+        signature = inspect.signature(metric)
+    except (TypeError, ValueError):  # a built-in without a signature is taken at its word
+        return 2
+    for count in (2, 3, 5):
+        try:
+            signature.bind(*[None] * count)
+        except TypeError:
+            continue
+        return count
+    return 2
+
+
+def with_two_arguments(metric: Metric) -> Metric:
+    """Return a metric that is called with an example and a prediction alone."""
+    count = needed_arguments(metric)
+    if count == 2:
+        return metric
+    rest: Any = (None,) * (count - 2)
+    whole: Any = metric
+    if inspect.iscoroutinefunction(metric):
+
+        @functools.wraps(metric)
+        async def awaited(example: Example, prediction: Prediction) -> Any:
+            return await whole(example, prediction, *rest)
+
+        return awaited
+
+    @functools.wraps(metric)
+    def called(example: Example, prediction: Prediction) -> Any:
+        return whole(example, prediction, *rest)
+
+    return called

@@ -19,14 +19,16 @@ import asyncio
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
-from numbers import Real
+from dataclasses import dataclass, field
 from typing import Any
 
-from langprog.errors import BudgetExceeded, Charge, InputError
+from langprog.errors import BudgetExceeded, Charge
+from langprog.knobs import check_knobs, takes_number
 
 # Decimal places of a dollar that are kept: a millionth of a token at $1 per million tokens.
 DECIMALS = 12
+# The largest cap on calls or tokens.
+MOST = 10**15
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +43,16 @@ class Budget:
         seconds: Time since the first use; no call starts later.
 
     Raises:
-        InputError: A cap is negative or not a number.
+        InputError: A cap is negative, or not a finite number.
     """
 
-    calls: int | None = None
-    tokens: int | None = None
-    dollars: float | None = None
-    seconds: float | None = None
+    calls: int | None = field(default=None, metadata=takes_number(0, MOST, whole=True))
+    tokens: int | None = field(default=None, metadata=takes_number(0, MOST, whole=True))
+    dollars: float | None = field(default=None, metadata=takes_number(0))
+    seconds: float | None = field(default=None, metadata=takes_number(0))
 
     def __post_init__(self) -> None:
-        for name in ("calls", "tokens", "dollars", "seconds"):
-            value = getattr(self, name)
-            if value is None:
-                continue
-            number = isinstance(value, Real) and not isinstance(value, bool)
-            if not number or not value >= 0:
-                raise InputError(f"Budget({name}={value!r}): a cap must be 0 or more")
-            if name in ("calls", "tokens") and value % 1 != 0:
-                raise InputError(f"Budget({name}={value!r}): a cap must be a whole number")
+        check_knobs(self)
 
 
 @dataclass(frozen=True, slots=True)

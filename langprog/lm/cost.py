@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What something costs; as a limit, ``inf`` where there is none.
+    """What something costs; as a limit, ``inf`` means unlimited.
 
     Args:
         calls: Requests.
@@ -98,5 +98,5 @@ def _scale(amount: float, factor: float) -> float:
 
 
 def _subtract(amount: float, part: float) -> float:
-    # No limit less anything is no limit, also where that is without limit, too.
+    # Infinity minus infinity would be nan: an unlimited amount stays unlimited.
     return amount if math.isinf(amount) else amount - part

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from langprog.errors import InputError
+from langprog.media import Audio as Audio
+from langprog.media import File as File
+from langprog.media import Image as Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,72 +16,6 @@ class Text:
     """A piece of text."""
 
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Media:
-    """Bytes of a media type, or a URL from which the endpoint fetches them.
-
-    Args:
-        data: The bytes; ``None`` if there is a URL.
-        url: The URL; ``None`` if there are bytes.
-        media_type: Such as ``image/png``; required with bytes.
-
-    Raises:
-        InputError: Both are given, or neither, or the data are not bytes.
-    """
-
-    data: bytes | None = None
-    url: str | None = None
-    media_type: str = ""
-
-    def __post_init__(self) -> None:
-        if (self.data is None) == (self.url is None):
-            kind = type(self).__name__
-            raise InputError(f"a part {kind} takes exactly one of data= and url=")
-        if self.data is not None and not isinstance(self.data, (bytes, bytearray)):
-            raise InputError(
-                f"data= of a part {type(self).__name__} is a {type(self.data).__name__}, not "
-                "bytes: pass pathlib.Path(name).read_bytes(), or a URL as url="
-            )
-
-    @property
-    def address(self) -> str:
-        """The URL, or the bytes as a ``data:`` URL."""
-        if self.data is None:
-            return self.url or ""
-        return f"data:{self.media_type};base64,{self.base64}"
-
-    @property
-    def base64(self) -> str:
-        """The bytes in Base64."""
-        return base64.b64encode(self.data or b"").decode("ascii")
-
-
-@dataclass(frozen=True, slots=True)
-class Image(Media):
-    """An image."""
-
-    media_type: str = "image/png"
-
-
-@dataclass(frozen=True, slots=True)
-class Audio(Media):
-    """An audio clip."""
-
-    media_type: str = "audio/wav"
-
-
-@dataclass(frozen=True, slots=True)
-class File(Media):
-    """A document.
-
-    Args:
-        name: Its file name, which the model may see.
-    """
-
-    media_type: str = "application/pdf"
-    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

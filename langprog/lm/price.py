@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from numbers import Real
 
 from langprog.errors import ModelError
+from langprog.knobs import check_knobs, takes_number
 from langprog.lm.types import Usage
 
 MILLION = 1_000_000
@@ -33,25 +33,20 @@ class Price:
         source: Where the price comes from.
 
     Raises:
-        ModelError: A price is negative or not a number.
+        ModelError: A price is negative, or not a finite number.
     """
 
-    input: float
-    output: float
-    cached_input: float | None = None
-    cache_write: float | None = None
-    audio_input: float | None = None
-    request: float = 0.0
+    input: float = field(metadata=takes_number(0))
+    output: float = field(metadata=takes_number(0))
+    cached_input: float | None = field(default=None, metadata=takes_number(0))
+    cache_write: float | None = field(default=None, metadata=takes_number(0))
+    audio_input: float | None = field(default=None, metadata=takes_number(0))
+    request: float = field(default=0.0, metadata=takes_number(0))
     tiers: tuple[tuple[int, Price], ...] = ()
     source: str = field(default="given", compare=False)
 
     def __post_init__(self) -> None:
-        optional = (self.cached_input, self.cache_write, self.audio_input)
-        given = [value for value in optional if value is not None]
-        for value in (self.input, self.output, self.request, *given):
-            number = isinstance(value, Real) and not isinstance(value, bool)
-            if not number or not 0 <= value < float("inf"):
-                raise ModelError(f"a price must be 0 or more dollars per million, not {value!r}")
+        check_knobs(self, ModelError)
 
     def of(self, usage: Usage, *, audio: bool = False) -> float:
         """Return the dollars that a call costs.

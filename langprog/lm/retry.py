@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from langprog.errors import ConnectError, TransportError
+from langprog.knobs import check_argument, takes_number, takes_whole
 from langprog.lm.streaming import Delta, Restarted, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request
 from langprog.lm.wrapper import Wrapper
@@ -33,6 +34,9 @@ class Retry(Wrapper):
         first_wait: Upper bound in seconds on the first delay; half of it on average.
         longest_wait: Upper bound in seconds on every delay, including Retry-After.
         sleep: Replaces ``asyncio.sleep`` in tests.
+
+    Raises:
+        InputError: A number is out of range.
     """
 
     def __init__(
@@ -45,7 +49,10 @@ class Retry(Wrapper):
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         super().__init__(inner)
-        self._attempts = max(1, attempts)
+        check_argument("Retry", "attempts", attempts, takes_whole(1, 1000))
+        check_argument("Retry", "first_wait", first_wait, takes_number(0))
+        check_argument("Retry", "longest_wait", longest_wait, takes_number(0))
+        self._attempts = attempts
         self._first_wait = first_wait
         self._longest_wait = longest_wait
         self._sleep = sleep

@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 
-from langprog.errors import InputError, RateLimitError
+from langprog.errors import RateLimitError
+from langprog.knobs import MOST_NUMBER, check_argument, takes_whole
 from langprog.lm.streaming import Completed, Delta, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request
 from langprog.lm.wrapper import Wrapper
@@ -37,7 +38,7 @@ class Throttle(Wrapper):
         sleep: Replaces ``asyncio.sleep`` in tests.
 
     Raises:
-        InputError: A limit is below 1.
+        InputError: A limit is not a whole number of 1 or more.
     """
 
     def __init__(
@@ -52,8 +53,7 @@ class Throttle(Wrapper):
     ) -> None:
         super().__init__(inner)
         for name, value in (("width", width), ("rpm", rpm), ("tpm", tpm)):
-            if value is not None and value < 1:
-                raise InputError(f"{name}={value}: must be 1 or more")
+            check_argument("Throttle", name, value, takes_whole(1, MOST_NUMBER), optional=True)
         self._most = math.inf if width is None else float(width)
         self._width = self._most
         self._rpm, self._tpm = rpm, tpm

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from langprog.errors import InputError
+from langprog.knobs import MOST_TOKENS, check_knobs, takes_number, takes_whole
 from langprog.lm.budget import Ledger, Spend
 from langprog.lm.finish import FINISH_REASONS, FinishReason, finish_reason_of
 from langprog.lm.parts import PARTS, Content, ToolCall, text_of
@@ -102,18 +103,20 @@ class Sampling:
             settings (``{"top_k": 20}``).
 
     Raises:
-        InputError: A member of ``extra`` is one that langprog sets itself.
+        InputError: A setting is out of range, or a member of ``extra`` is one that langprog sets
+            itself.
     """
 
-    temperature: float | None = None
-    max_tokens: int | None = None
-    top_p: float | None = None
+    temperature: float | None = field(default=None, metadata=takes_number(0, 100))
+    max_tokens: int | None = field(default=None, metadata=takes_whole(1, MOST_TOKENS))
+    top_p: float | None = field(default=None, metadata=takes_number(0, 1, above=True))
     stop: tuple[str, ...] = ()
-    seed: int | None = None
+    seed: int | None = field(default=None, metadata=takes_whole(-(2**63), 2**63 - 1))
     reasoning_effort: str | None = None
     extra: Mapping[str, Any] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
+        check_knobs(self)
         if self.extra:
             _check_extra(self.extra)
 
@@ -172,7 +175,7 @@ class Request:
 
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
-    n: int = 1
+    n: int = field(default=1, metadata=takes_whole(1, 10_000))
     response_schema: Mapping[str, Any] | None = None
     logprobs: bool = False
     ledgers: tuple[Ledger, ...] = field(default=(), compare=False, repr=False)
@@ -186,6 +189,8 @@ class Request:
     stream_usage: bool = field(default=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        if type(self.n) is not int or self.n != 1:  # every call makes a few requests
+            check_knobs(self)
         if self.extra:
             _check_extra(self.extra)
 

@@ -107,10 +107,10 @@ async def judge_answer(judge: Module, inputs: Mapping[str, Any], answer: Predict
     """
     known = {**inputs, **answer}
     wanted = judge.input_names()
-    missing = [name for name in wanted if name not in known]
+    missing = [name for name in wanted if name not in known and judge.needs_input(name)]
     if missing:
         raise SignatureError(
             f"the judge takes {', '.join(missing)}, but available are only {', '.join(known)}"
         )
-    verdict = await judge.acall(**{name: known[name] for name in wanted})
+    verdict = await judge.acall(**{name: known[name] for name in wanted if name in known})
     return float(next(iter(verdict.values())))

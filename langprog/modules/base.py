@@ -71,8 +71,8 @@ class Module(Tree):
         """Do the work asynchronously; by default, run ``forward`` in a worker thread."""
         return await call_in_worker(self.forward, **inputs)
 
-    def __call__(self, **inputs: Any) -> Prediction:
-        """Run the program and wait for its result.
+    def __call__(self, *positional: Any, **inputs: Any) -> Prediction:
+        """Run the program and wait for its result; inputs are given by name.
 
         Raises:
             InputError: An input is missing, unknown or of the wrong type.
@@ -80,10 +80,12 @@ class Module(Tree):
             ParseError: A model's reply cannot be read as the outputs.
             BudgetExceeded: A budget cannot afford the next call.
         """
-        return run_sync(self.acall(**inputs))
+        return run_sync(self.acall(*positional, **inputs))
 
-    async def acall(self, **inputs: Any) -> Prediction:
+    async def acall(self, *positional: Any, **inputs: Any) -> Prediction:
         """Run the program; the asynchronous version of calling it."""
+        if positional:
+            raise InputError(self._by_name())
         outer = recorder.get()
         if outer is None:
             threads.install()
@@ -111,6 +113,13 @@ class Module(Tree):
             )
         steps = inner.steps()
         return Prediction.of(values, usage_of(steps, time.perf_counter() - started), steps)
+
+    def _by_name(self) -> str:
+        try:
+            names = ", ".join(f"{name}=..." for name in self.input_names())
+        except SignatureError:
+            names = "name=..."
+        return f"a program takes its inputs by name: write program({names})"
 
     # --- what goes in and out ------------------------------------------------------------------
 
@@ -145,6 +154,14 @@ class Module(Tree):
         if any(p.kind is p.VAR_KEYWORD for p in parameters):
             return tuple(self.inputs)
         return tuple(p.name for p in parameters if p.default is p.empty)
+
+    def needs_input(self, name: str) -> bool:
+        """Return whether a call must give this input; an Optional one may be left out."""
+        try:
+            fields = self.inputs
+        except SignatureError:
+            return True
+        return name not in fields or fields[name].required
 
     def _overrides(self, name: str) -> bool:
         return getattr(type(self), name) is not getattr(Module, name)
@@ -233,6 +250,25 @@ class Module(Tree):
             InputError: The node does not describe such a module.
         """
         raise NotImplementedError(f"{cls.__name__} has no data form")
+
+
+def with_left_out(
+    inputs: Mapping[str, Any], fields: Mapping[str, FieldSpec], called: str
+) -> dict[str, Any]:
+    """Return inputs with the values of those that may be left out, and were.
+
+    Raises:
+        InputError: One that is needed is missing, or one is unknown.
+    """
+    missing = [name for name, field in fields.items() if name not in inputs and field.required]
+    unknown = [name for name in inputs if name not in fields]
+    if missing or unknown:
+        what = f"lacks {', '.join(missing)}" if missing else f"has unknown {', '.join(unknown)}"
+        raise InputError(f"the call of {called} {what}; its inputs are {', '.join(fields)}")
+    return {
+        name: inputs[name] if name in inputs else field.left_out()
+        for name, field in fields.items()
+    }
 
 
 def _is_plain(value: Any, *, deep: bool) -> bool:

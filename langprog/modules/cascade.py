@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, LangprogError
+from langprog.knobs import MOST_NUMBER, check_knobs, takes_number, takes_whole
 from langprog.lm import LanguageModel, ModelRef, model_from
 from langprog.modules.around import SURVIVED, Around, check_module, check_verdict
 from langprog.modules.base import Module
@@ -31,8 +31,11 @@ class Tier:
         threshold: Lowest confidence at which its answer is taken; ``None`` for always.
     """
 
-    step: int
-    threshold: float | None
+    step: int = field(metadata=takes_whole(0))
+    threshold: float | None = field(default=None, metadata=takes_number(-MOST_NUMBER))
+
+    def __post_init__(self) -> None:
+        check_knobs(self)
 
     def to_json(self) -> list[Any]:
         """Return ``[step, threshold]``."""
@@ -270,9 +273,6 @@ def _tiers(values: Sequence[Any], steps: int) -> tuple[Tier, ...]:
         raise InputError(
             f"tiers must be steps from 0 to {steps - 1}, each at most once, not {places}"
         )
-    for tier in tiers:
-        if tier.threshold is not None and not math.isfinite(tier.threshold):
-            raise InputError(f"a threshold must be a number, not {tier.threshold}")
     if any(tier.threshold is None for tier in tiers[:-1]):
         raise InputError("every tier but the last needs a threshold")
     return tiers

@@ -7,8 +7,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
-from langprog.errors import InputError, SignatureError
-from langprog.modules.base import Module
+from langprog.errors import SignatureError
+from langprog.modules.base import Module, with_left_out
 from langprog.modules.node import Node, Part, Types, parts_by_name
 from langprog.modules.prediction import Prediction
 from langprog.notebook import list_short
@@ -119,14 +119,7 @@ class Pipeline(Module):
             InputError: An input is missing or unknown.
         """
         if inputs.keys() != self._inputs.keys():
-            missing = [name for name in self._inputs if name not in inputs]
-            unknown = [name for name in inputs if name not in self._inputs]
-            what = (
-                f"lacks {', '.join(missing)}" if missing else f"has unknown {', '.join(unknown)}"
-            )
-            raise InputError(
-                f"the call of the Pipeline {what}; its inputs are {', '.join(self._inputs)}"
-            )
+            inputs = with_left_out(inputs, self._inputs, "the Pipeline")
         if all(self._waits[later] for later in self._order[1:]) and _is_chain(
             self._order, self._waits
         ):
@@ -229,8 +222,8 @@ def _open_inputs(steps: Mapping[str, Module], givers: Mapping[str, str]) -> dict
                     f"steps of the Pipeline take {field!r} with different types: "
                     f"{inputs[field].type_phrase or 'text'} and {spec.type_phrase or 'text'}"
                 )
-            else:
-                inputs.setdefault(field, spec)
+            elif field not in inputs or (spec.required and not inputs[field].required):
+                inputs[field] = spec
     return inputs
 
 

@@ -18,7 +18,7 @@ from langprog.errors import (
     LMError,
     ParseError,
 )
-from langprog.example import Example
+from langprog.example import Example, example_from
 from langprog.lm import (
     Completion,
     LanguageModel,
@@ -29,7 +29,7 @@ from langprog.lm import (
     model_from,
     model_name,
 )
-from langprog.modules.base import Module
+from langprog.modules.base import Module, with_left_out
 from langprog.modules.node import ClassData, Node, Types
 from langprog.modules.parameter_data import (
     SamplingData,
@@ -335,14 +335,7 @@ class Predict(Module):
         """
         fields = self.signature.inputs
         if inputs.keys() != fields.keys():
-            missing = [name for name in fields if name not in inputs]
-            unknown = [name for name in inputs if name not in fields]
-            what = (
-                f"lacks {', '.join(missing)}" if missing else f"has unknown {', '.join(unknown)}"
-            )
-            raise InputError(
-                f"the call of {self.signature.name} {what}; its inputs are {', '.join(fields)}"
-            )
+            inputs = with_left_out(inputs, fields, self.signature.name)
         return {name: field.validate(inputs[name]) for name, field in fields.items()}
 
     def _adapter(self) -> Adapter:
@@ -373,7 +366,7 @@ def _check_demos(
 ) -> tuple[Example, ...]:
     examples = []
     for index, demo in enumerate(demos):
-        example = demo if isinstance(demo, Example) else Example(**demo)
+        example = example_from(demo, f"demonstration {index} of {signature.name}")
         if not any(name in example for name in signature.outputs):
             raise InputError(
                 f"demonstration {index} of {signature.name} has none of the outputs "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from langprog.errors import FrozenError
@@ -10,6 +11,15 @@ from langprog.modules.trace import RunUsage, TraceStep
 from langprog.notebook import list_short, render_card
 
 NOTHING_USED = RunUsage()
+# What other libraries have on a prediction, and what there is here instead.
+_ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {
+        "toDict": "write to_dict()",
+        "get_lm_usage": "what the call took is in .usage",
+        "set_lm_usage": "what the call took is in .usage",
+        "completions": "several answers are drawn by lp.Vote or lp.BestOf",
+    }
+)
 
 
 class Prediction(Mapping[str, Any]):
@@ -66,6 +76,8 @@ class Prediction(Mapping[str, Any]):
         try:
             return self._values[name]
         except KeyError:
+            if name in _ELSEWHERE:
+                raise AttributeError(f"a prediction has no {name}: {_ELSEWHERE[name]}") from None
             known = ", ".join(self._values) or "none"
             raise AttributeError(
                 f"the prediction has no output {name!r}; it has {known}"

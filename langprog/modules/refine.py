@@ -190,13 +190,14 @@ class Refine(Around):
 
     async def _judge(self, inputs: Mapping[str, Any], answer: Prediction) -> tuple[float, str]:
         known = {**inputs, **answer}
-        missing = [name for name in self.judge.input_names() if name not in known]
+        names = self.judge.input_names()
+        missing = [n for n in names if n not in known and self.judge.needs_input(n)]
         if missing:
             raise SignatureError(
                 f"the judge of a Refine takes {', '.join(missing)}, but available are only "
                 f"{', '.join(known)}"
             )
-        ruling = await self.judge.acall(**{name: known[name] for name in self.judge.input_names()})
+        ruling = await self.judge.acall(**{name: known[name] for name in names if name in known})
         verdict, *words = ruling.items()
         # A judge without further outputs still reports its verdict.
         return float(verdict[1]), _as_text(dict(words or [verdict]))

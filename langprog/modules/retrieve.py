@@ -192,7 +192,7 @@ class Retrieve(Module):
         return {"k": Parameter("k", self.k), "retriever": Parameter("choice", spec.to_json())}
 
     def with_own_parameters(self, values: Mapping[str, Any]) -> Self:
-        """Return a copy with so many passages.
+        """Return a copy that returns ``k`` passages.
 
         Raises:
             InputError: ``k`` is not a number of passages, or another retriever is described.

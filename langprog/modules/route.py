@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, LangprogError
+from langprog.knobs import check_knobs, takes_number, takes_whole
 from langprog.lm import LanguageModel, ModelRef
 from langprog.modules.around import SURVIVED, Around, check_module
 from langprog.modules.base import Module
@@ -37,13 +38,14 @@ class Router:
     """
 
     centers: tuple[tuple[tuple[int, float], ...], ...]
-    buckets: int
+    buckets: int = field(metadata=takes_whole(1))
     quality: tuple[tuple[float, ...], ...]
     cost: tuple[float, ...]
-    trade: float = 0.0
+    trade: float = field(default=0.0, metadata=takes_number(0))
 
     def __post_init__(self) -> None:
-        if not self.centers or len(self.quality) != len(self.centers) or self.buckets < 1:
+        check_knobs(self)
+        if not self.centers or len(self.quality) != len(self.centers):
             raise InputError("a Router needs at least one cluster, and scores for each of them")
         if any(len(row) != len(self.cost) for row in self.quality):
             raise InputError(f"a Router of {len(self.cost)} steps needs a score for each of them")

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
 from langprog.errors import InputError, ModelError
-from langprog.modules.around import check_count, judge_answer
+from langprog.knobs import MOST_NUMBER, check_knobs, takes_number, takes_whole
+from langprog.modules.around import judge_answer
 from langprog.modules.base import Module
 from langprog.modules.prediction import Prediction
 from langprog.modules.trace import TraceStep
@@ -86,13 +87,10 @@ class LogProbability(Signal):
     """
 
     name: ClassVar[SignalName] = "logprob"
-    quantile: float = 0.0
+    quantile: float = field(default=0.0, metadata=takes_number(0, 1))
 
     def __post_init__(self) -> None:
-        if not _is_number(self.quantile) or not 0.0 <= self.quantile <= 1.0:
-            raise InputError(
-                f"quantile of a LogProbability must be from 0 to 1, not {self.quantile!r}"
-            )
+        check_knobs(self)
 
     async def answer(
         self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
@@ -118,16 +116,11 @@ class Agreement(Signal):
     """
 
     name: ClassVar[SignalName] = "agreement"
-    k: int = 3
-    temperature: float = 0.7
+    k: int = field(default=3, metadata=takes_whole(2, 10_000))
+    temperature: float = field(default=0.7, metadata=takes_number(0, 100, above=True))
 
     def __post_init__(self) -> None:
-        if check_count(self.k, "k of an Agreement") < 2:
-            raise InputError(f"k of an Agreement must be 2 or more, not {self.k}")
-        if not _is_number(self.temperature) or not 0.0 < self.temperature < math.inf:
-            raise InputError(
-                f"temperature of an Agreement must be above 0, not {self.temperature!r}"
-            )
+        check_knobs(self)
 
     async def answer(
         self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None
@@ -166,9 +159,12 @@ class Rule:
         words: Weights of hashed words of inputs and outputs: (index, weight), by index.
     """
 
-    intercept: float = 0.0
+    intercept: float = field(default=0.0, metadata=takes_number(-MOST_NUMBER))
     tokens: tuple[float, ...] = ()
     words: tuple[tuple[int, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        check_knobs(self)
 
     @property
     def logprobs(self) -> bool:
@@ -198,13 +194,10 @@ class Learned(Signal):
 
     name: ClassVar[SignalName] = "learned"
     rules: tuple[Rule, ...] = ()
-    buckets: int = 0
+    buckets: int = field(default=0, metadata=takes_whole(0))
 
     def __post_init__(self) -> None:
-        if isinstance(self.buckets, bool) or not isinstance(self.buckets, int) or self.buckets < 0:
-            raise InputError(
-                f"buckets of a Learned signal must be 0 or more, not {self.buckets!r}"
-            )
+        check_knobs(self)
 
     async def answer(
         self, step: Module, place: int, inputs: Mapping[str, Any], check: Module | None

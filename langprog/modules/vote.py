@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
@@ -276,4 +277,17 @@ def answer_key(answer: Mapping[str, Any], on: Sequence[str]) -> str:
 
 
 def _normalize(value: Any) -> Any:
-    return " ".join(value.split()).casefold() if isinstance(value, str) else value
+    return " ".join(value.split()).casefold() if isinstance(value, str) else _shown(value)
+
+
+def _shown(value: Any) -> Any:
+    """Return a value in a form that looks the same wherever values are equal."""
+    if isinstance(value, (set, frozenset)):
+        return ["set", *sorted(repr(_shown(item)) for item in value)]
+    if isinstance(value, Decimal) and value.is_finite():
+        return value.normalize()
+    if isinstance(value, (list, tuple)):
+        return [_shown(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _shown(value[key]) for key in sorted(value, key=repr)}
+    return value

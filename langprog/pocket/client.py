@@ -108,14 +108,6 @@ class PocketLM:
         problem = _unsupported(request, sampling)
         if not request.messages:
             problem = "a request needs at least one message"
-        elif request.n < 1:
-            problem = f"n must be 1 or more, not {request.n}"
-        elif sampling.temperature is not None and sampling.temperature < 0:
-            problem = f"temperature must be 0 or more, not {sampling.temperature}"
-        elif sampling.max_tokens is not None and sampling.max_tokens < 1:
-            problem = f"max_tokens must be 1 or more, not {sampling.max_tokens}"
-        elif sampling.top_p is not None and not 0 < sampling.top_p <= 1:
-            problem = f"top_p must be above 0 and at most 1, not {sampling.top_p}"
         if problem:
             raise BadRequestError(f"{self.name}: {problem}", model=self.name)
         return Settings(

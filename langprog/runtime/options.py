@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, TypedDict
 
 from pydantic import (
@@ -19,6 +21,20 @@ from pydantic import (
 
 from langprog.errors import ModelError
 from langprog.lm import OWN_MEMBERS, Cache, Price, Sampling
+
+# What other libraries call what is called otherwise here.
+_ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {
+        "api_base": "base_url=",
+        "cache_dir": "cache=",
+        "max_completion_tokens": "max_tokens=",
+        "max_retries": "attempts=",
+        "model": "the model's name first: lp.LM('provider/model')",
+        "num_retries": "attempts=",
+        "rollout_id": "sampling with another seed=",
+        "timeout_s": "timeout=",
+    }
+)
 
 
 class LMOptions(TypedDict, total=False):
@@ -68,7 +84,7 @@ Count = Annotated[int, Field(ge=1)]
 class CheckedOptions(BaseModel):
     """The same options with types, bounds and defaults."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
     temperature: Annotated[float, Field(ge=0)] | None = None
     max_tokens: Count | None = None
@@ -108,7 +124,9 @@ def check_options(options: LMOptions) -> CheckedOptions:
     names = [field.alias or name for name, field in CheckedOptions.model_fields.items()]
     for name in options:
         if name not in names:
-            raise ModelError(f"lp.LM has no option {name!r}; it has {', '.join(sorted(names))}")
+            hint = f": write {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+            known = ", ".join(sorted(names))
+            raise ModelError(f"lp.LM has no option {name!r}{hint}; it has {known}")
     try:
         return CheckedOptions(**options)
     except ValidationError as error:

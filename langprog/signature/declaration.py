@@ -5,42 +5,19 @@ from __future__ import annotations
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, ClassVar, Generic, TypeVar
 
+from pydantic.fields import FieldInfo
+
 from langprog.errors import SignatureError
-from langprog.signature.fields import FieldRole, FieldSpec
+from langprog.signature.fields import FieldSpec
+from langprog.signature.marks import Marked
 from langprog.signature.shorthand import parse_short_form
-from langprog.signature.signature import SignatureSpec, default_instruction
+from langprog.signature.signature import SignatureSpec, default_instruction, field_from_mark
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Marked:
-    """What ``Input(...)`` and ``Output(...)`` leave in a class body."""
-
-    role: FieldRole
-    description: str
-    constraints: Mapping[str, Any]
-
-
-def Input(description: str = "", **constraints: Any) -> Any:
-    """Declare an input field in a Signature class.
-
-    Args:
-        description: What the field means.
-        **constraints: ``ge``, ``gt``, ``le``, ``lt``, ``multiple_of`` for numbers,
-            ``min_length``, ``max_length`` for text, lists and dicts, ``pattern`` for text.
-    """
-    return Marked("input", description, constraints)
-
-
-def Output(description: str = "", **constraints: Any) -> Any:
-    """Declare an output field in a Signature class; arguments as for :func:`Input`."""
-    return Marked("output", description, constraints)
 
 
 class _Of(Generic[T]):
@@ -87,9 +64,21 @@ class Signature:
         return signature_of(cls, instruction)
 
     @classmethod
-    def with_field(cls, field: FieldSpec, *, first: bool = False) -> SignatureSpec:
-        """Return the signature's value with one more field."""
-        return signature_of(cls).with_field(field, first=first)
+    def with_field(
+        cls,
+        field: FieldSpec | str,
+        mark: Any = None,
+        annotation: Any = str,
+        *,
+        first: bool = False,
+    ) -> SignatureSpec:
+        """Return the signature's value with one more field: see :class:`SignatureSpec`."""
+        return signature_of(cls).with_field(field, mark, annotation, first=first)
+
+    @classmethod
+    def with_order(cls, *names: str) -> SignatureSpec:
+        """Return the signature's value with its fields in this order: see SignatureSpec."""
+        return signature_of(cls).with_order(*names)
 
     @classmethod
     def without_field(cls, name: str) -> SignatureSpec:
@@ -133,16 +122,29 @@ def _own_fields(cls: type[Signature], frame: FrameType) -> dict[str, FieldSpec]:
             continue
         mark = vars(cls).get(name)
         if not isinstance(mark, Marked):
-            given = f" (not {mark!r:.40}: a field has no default)" if name in vars(cls) else ""
-            raise SignatureError(f"{where}.{name} must be lp.Input(...) or lp.Output(...){given}")
+            hint = _hint(mark) if name in vars(cls) else ""
+            raise SignatureError(f"{where}.{name} must be lp.Input(...) or lp.Output(...){hint}")
         if name in vars(Signature):
             raise SignatureError(f"{where}.{name}: the name is taken by Signature: rename it")
         kind = _resolved(annotation, cls, name, frame)
         try:
-            fields[name] = FieldSpec(name, mark.role, kind, mark.description, mark.constraints)
+            fields[name] = field_from_mark(name, mark, kind)
         except SignatureError as error:
             raise SignatureError(f"{where}: {error}") from None
     return fields
+
+
+def _hint(given: Any) -> str:
+    """Return what to write instead of what stands where a field's mark should."""
+    extra = given.json_schema_extra if isinstance(given, FieldInfo) else None
+    role = extra.get("__dspy_field_type") if isinstance(extra, dict) else None
+    if role in ("input", "output"):
+        words = str(extra.get("desc") or "") if isinstance(extra, dict) else ""
+        told = "" if words.startswith("${") else f"{words!r:.60}" if words else ""
+        return f": write lp.{role.capitalize()}({told}) for dspy.{role.capitalize()}Field(...)"
+    if isinstance(given, FieldInfo):
+        return ": write lp.Input(...) or lp.Output(...) for pydantic's Field(...)"
+    return f" (not {given!r:.40}: a field has no default but in lp.Input(default=...))"
 
 
 def _is_class_variable(annotation: Any) -> bool:

@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import SchemaError
 
 from langprog.errors import InputError, SignatureError
+from langprog.media import Media
 from langprog.notebook import list_short
-from langprog.signature.phrases import phrase, schema_of
+from langprog.signature.annotations import shape_of
+from langprog.signature.limits import CLEANING, LIMITS, bounded
+from langprog.signature.marks import FieldRole, hint_for
+from langprog.signature.phrases import WORDING, phrase
+from langprog.signature.plain_data import PlainWriter, is_special
+from langprog.signature.plain_reader import PlainReader, Unfit
+from langprog.signature.records import is_named_tuple
+from langprog.signature.schemas import Definitions, schema_of
 from langprog.signature.shapes import (
-    CLEANING,
-    LIMITS,
+    REQUIRED,
+    Attachment,
     Bounded,
     Choice,
+    Conversation,
+    Fixed,
     Listing,
     Mapped,
     Maybe,
+    OneOf,
     Plain,
     Record,
     Shape,
-    bounded,
-    shape_of,
+    parts_of,
     without_limits,
 )
-
-FieldRole = Literal["input", "output"]
+from langprog.signature.validators import checkable
 
 CONSTRAINTS = tuple(name for name in LIMITS if name not in CLEANING)
 # What examples and predictions have of their own, and what a call of a program takes.
@@ -62,11 +72,14 @@ class FieldSpec:
         role: ``"input"`` or ``"output"``.
         annotation: The Python type.
         description: What the field means, in the user's words.
-        constraints: ``ge``, ``gt``, ``le``, ``lt``, ``multiple_of`` for numbers, ``min_length``,
-            ``max_length`` for text, lists and dicts, ``pattern`` for text.
+        constraints: As for :func:`langprog.Input`.
+        default: The value of an input that is left out of a call.
+        default_factory: Makes that value, anew for each call.
+        wording: The number of the words in which the type stands in prompts.
 
     Raises:
-        SignatureError: The name is reserved, or the type or a constraint is not known.
+        SignatureError: The name is reserved, the type or a constraint is not known, or the default
+            does not fit.
     """
 
     name: str
@@ -74,6 +87,9 @@ class FieldSpec:
     annotation: Any = str
     description: str = ""
     constraints: Mapping[str, Any] = field(default_factory=dict)
+    default: Any = REQUIRED
+    default_factory: Callable[[], Any] | None = None
+    wording: int = WORDING
 
     def __post_init__(self) -> None:
         name = self.name
@@ -89,11 +105,30 @@ class FieldSpec:
             if constraint not in CONSTRAINTS:
                 raise SignatureError(
                     f"field {name!r} has the unknown constraint {constraint!r}; "
-                    f"known are {', '.join(CONSTRAINTS)}"
+                    f"known are {', '.join(CONSTRAINTS)}{hint_for(constraint, self.role)}"
                 )
         object.__setattr__(self, "constraints", dict(self.constraints))
-        if isinstance(self.shape, Bounded):
+        if isinstance(self.shape, Bounded) or self.special:
             _ = self.adapter  # pydantic says now, not at the first call, what it cannot check
+        if self.role == "output" and (self.is_history or self.holds_media):
+            raise SignatureError(
+                f"field {name!r} is an output, but no model answers with an image, a sound, a "
+                "file or a conversation: declare it as an input"
+            )
+        self._check_default()
+
+    def _check_default(self) -> None:
+        if self.default is REQUIRED and self.default_factory is None:
+            return
+        if self.role == "output":
+            raise SignatureError(f"field {self.name!r} is an output, which has no default")
+        if self.default_factory is not None and not callable(self.default_factory):
+            raise SignatureError(f"field {self.name!r}: its default_factory is not callable")
+        if self.default is not REQUIRED:
+            try:
+                object.__setattr__(self, "default", self.validate(self.default))
+            except InputError as error:
+                raise SignatureError(f"the default of {error}") from None
 
     def __eq__(self, other: object) -> bool:
         # Literals compare without their order, but the order is part of what a model reads.
@@ -103,6 +138,7 @@ class FieldSpec:
             self._text == other._text
             and self.constraints == other.constraints
             and self.annotation == other.annotation
+            and (self.default, self.default_factory) == (other.default, other.default_factory)
         )
 
     def __hash__(self) -> int:
@@ -132,26 +168,61 @@ class FieldSpec:
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
         """The pydantic validator, with the constraints."""
-        annotation = self.annotation
+        annotation = checkable(self.annotation)
         if self.constraints:
             annotation = Annotated[annotation, Field(**self.constraints)]
         # A record has settings of its own; elsewhere a number is a number.
-        finite = (
-            None
-            if isinstance(without_limits(self.shape), Record)
-            else ConfigDict(allow_inf_nan=False)
-        )
+        bare = without_limits(self.shape)
+        settled = isinstance(bare, Record) and not is_named_tuple(bare.type)
+        finite = None if settled else ConfigDict(allow_inf_nan=False)
         try:
             return TypeAdapter(annotation, config=finite)
         except (SchemaError, PydanticUserError, TypeError) as error:
-            told = str(error).splitlines()
-            raise SignatureError(f"field {self.name!r} cannot be checked: {told[-1]}") from None
+            # pydantic's own words come first, those of its core last.
+            told = str(error).splitlines()[0 if isinstance(error, PydanticUserError) else -1]
+            raise SignatureError(f"field {self.name!r} cannot be checked: {told}") from None
 
     @cached_property
     def exact(self) -> type | None:
         """The type whose values need no check: they are what they should be already."""
         shape = self.shape
         return shape.type if isinstance(shape, Plain) and shape.type is not float else None
+
+    @cached_property
+    def special(self) -> bool:
+        """Whether its values need more than pydantic to be read and written."""
+        return is_special(self.shape)
+
+    @cached_property
+    def holds_media(self) -> bool:
+        """Whether its values are, or hold, images, sounds or files."""
+        return any(isinstance(part, Attachment) for part in parts_of(self.shape))
+
+    @cached_property
+    def is_history(self) -> bool:
+        """Whether its values are turns of a conversation, which prompts have as messages."""
+        return Conversation() in (self.shape, getattr(self.shape, "of", None))
+
+    # --- left out ---
+
+    @property
+    def required(self) -> bool:
+        """Whether a call must give it: Optional inputs, and those with a default, need not be."""
+        if self.default is not REQUIRED or self.default_factory is not None:
+            return False
+        return not isinstance(without_limits(self.shape), Maybe)
+
+    def left_out(self) -> Any:
+        """Return the value that it has where it is left out of a call.
+
+        Raises:
+            InputError: What its factory makes does not fit.
+        """
+        if self.default_factory is not None:
+            return self.validate(self.default_factory())
+        return None if self.default is REQUIRED else copy.deepcopy(self.default)
+
+    # --- values ---
 
     def validate(self, value: Any) -> Any:
         """Return ``value`` as the field's type.
@@ -164,10 +235,36 @@ class FieldSpec:
             raise InputError(f"{self.name!r} does not fit: it holds half of a character")
         if kind is self.exact:
             return value
+        return self._validated(value, _STRICT)
+
+    def _validated(self, value: Any, reader: PlainReader) -> Any:
         try:
+            if self.special:
+                value = reader.read(self.shape, value)
             return self.adapter.validate_python(value)
         except ValidationError as error:
             raise InputError(f"{self.name!r} does not fit: {reason(error)}") from None
+        except Unfit as error:
+            raise InputError(f"{self.name!r} does not fit: {error}") from None
+        except RecursionError:
+            raise InputError(f"{self.name!r} does not fit: it is nested too deeply") from None
+
+    def typed(self, value: Any) -> Any:
+        """Return what a value of a data row stands for: as it is typed, else as a cell of a table.
+
+        A text may name a file where the field takes one: the rows are the user's own.
+
+        Raises:
+            InputError: It does not fit.
+        """
+        if type(value) is self.exact:
+            return value
+        try:
+            return self._validated(value, _OWN)
+        except InputError:
+            if not isinstance(value, str):
+                raise
+        return self.from_text(value)
 
     def plain(self, value: Any) -> Any:
         """Return ``value``, checked, as plain JSON data.
@@ -175,9 +272,22 @@ class FieldSpec:
         Raises:
             InputError: It does not fit.
         """
+        return self.write(value)
+
+    def write(self, value: Any, media: Callable[[Media], Any] = Media.to_plain) -> Any:
+        """Return ``value``, checked, as plain JSON data, its images and files as ``media`` says.
+
+        Raises:
+            InputError: It does not fit.
+        """
         checked = self.validate(value)
         if type(checked) is self.exact:
             return checked
+        if self.special:
+            try:
+                return PlainWriter(media).write(self.shape, checked)
+            except RecursionError:
+                raise InputError(f"{self.name!r} does not fit: it is nested too deeply") from None
         return self.adapter.dump_python(checked, mode="json", round_trip=True)
 
     def from_text(self, text: str) -> Any:
@@ -195,17 +305,21 @@ class FieldSpec:
             shape = without_limits(shape.of)
         if isinstance(shape, Choice) and text in shape.choices:
             return self.validate(shape.choices[text])
-        if not isinstance(shape, (Listing, Mapped, Record)):
-            return self.validate(text)
         try:
-            return self.validate(json.loads(text))
+            if isinstance(shape, OneOf):
+                return self._validated(_OWN.cell(shape, text), _OWN)
+            if not isinstance(shape, (Listing, Fixed, Mapped, Record, Conversation)):
+                return self._validated(text, _OWN)
+            return self._validated(json.loads(text), _OWN)
+        except Unfit as error:
+            raise InputError(f"{self.name!r} does not fit: {error}") from None
         except (json.JSONDecodeError, RecursionError) as error:
             raise InputError(f"{self.name!r} does not fit: not JSON: {error}") from None
 
     @cached_property
     def type_phrase(self) -> str:
         """The type and its constraints in words, as a model reads them; empty for plain text."""
-        words = phrase(self.shape)
+        words = phrase(self.shape, self.wording)
         return "" if words == "text" else words
 
     @cached_property
@@ -217,8 +331,17 @@ class FieldSpec:
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the field's values."""
-        schema = schema_of(self.shape)
+        definitions = Definitions(self.wording)
+        return definitions.beside(self.schema_within(definitions))
+
+    def schema_within(self, definitions: Definitions) -> dict[str, Any]:
+        """Return the JSON schema of the field's values, as a part of a larger one."""
+        definitions.wording = self.wording
+        schema = schema_of(self.shape, definitions)
         return {**schema, "description": self.description} if self.description else schema
+
+
+_STRICT, _OWN = PlainReader(), PlainReader(files=True)
 
 
 def whole_text(text: str) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from langprog.errors import SignatureError
+from langprog.errors import InputError, SignatureError
+from langprog.signature.formats import read_formatted
+from langprog.signature.limits import NUMERIC
 from langprog.signature.portable import SETTINGS
+from langprog.signature.shapes import FORMATTED
 
 _LENGTHS = ("str_max_length", "str_min_length")
 _EXTRA = ("allow", "forbid", "ignore")
@@ -104,3 +107,84 @@ def settings_of(data: Mapping[str, Any]) -> dict[str, Any]:
                 f"{shown(name)}: {shown(value)} is no setting of a type that this version knows"
             )
     return settings
+
+
+def limits_of(limits: dict[str, Any], data: Any) -> dict[str, Any]:
+    """Return the limits of a type, those of dates and the like read.
+
+    Args:
+        limits: The limits by name.
+        data: The JSON of the type.
+
+    Raises:
+        SignatureError: A limit is not a value of the type.
+    """
+    while isinstance(data, Mapping) and data.get("kind") in ("optional", "bounded"):
+        data = data.get("of")
+    kind = next((each for each in FORMATTED if each.__name__ == data), None)
+    if kind is None:
+        return limits
+    try:
+        return {
+            name: read_formatted(kind, value)
+            if name in NUMERIC and isinstance(value, str)
+            else value
+            for name, value in limits.items()
+        }
+    except ValueError as error:
+        raise SignatureError(f"a limit of a type {error}") from None
+
+
+def wording_of(data: Mapping[str, Any]) -> int:
+    """Return the number of a field's wording: the first one where nothing is said.
+
+    Raises:
+        SignatureError: It is not a number that this version knows.
+    """
+    wording = data.get("wording", 1)
+    if type(wording) is not int or wording not in (1, 2):
+        raise SignatureError(f"{shown(wording)} is not a wording that this version knows")
+    return wording
+
+
+class Unavailable:
+    """Stands for a function that an artifact names but does not hold.
+
+    Args:
+        name: ``package.module:function``.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self) -> Any:
+        """Raise the error that says what to do.
+
+        Raises:
+            InputError: Always.
+        """
+        raise InputError(
+            f"an input is left out whose default comes from your code, {self.name}, which an "
+            "artifact does not hold: give the input, or load the program with its Signature "
+            "class, lp.load(path, classes=[...])"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Unavailable) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+def default_factory_of(data: Mapping[str, Any]) -> Unavailable | None:
+    """Return what stands for a field's default factory, if it has one.
+
+    Raises:
+        SignatureError: It is not a name.
+    """
+    name = data.get("default_factory")
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        raise SignatureError(f"{shown(name)} is not the name of a default_factory")
+    return Unavailable(name)

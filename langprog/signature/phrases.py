@@ -1,27 +1,42 @@
-"""Types in words, as a model reads them, and as a JSON schema."""
+"""Types in words, as a model reads them.
+
+The words of a type are part of certified prompts, so they never change for a field that was
+declared with earlier ones: fields carry the number of their wording (:data:`WORDING`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
 
+from langprog.signature.limits import CLEANING
 from langprog.signature.shapes import (
-    CLEANING,
+    FORMATTED,
     PLAIN,
     REQUIRED,
+    Again,
     Anything,
+    Attachment,
     Bounded,
     Choice,
+    Conversation,
+    Fixed,
+    Formatted,
     Listing,
     Mapped,
     Maybe,
     Member,
+    Named,
+    OneOf,
     Plain,
     Record,
     Shape,
-    without_limits,
 )
+from langprog.signature.unions import tags_of
+
+# 2 has the names of numbered choices, descriptions of the members of dataclasses, and what is in
+# a dict, where that says something.
+WORDING = 2
 
 _LIMITS: Mapping[str, str] = MappingProxyType(
     {
@@ -30,6 +45,8 @@ _LIMITS: Mapping[str, str] = MappingProxyType(
         "le": "<= {}",
         "lt": "< {}",
         "multiple_of": "a multiple of {}",
+        "max_digits": "at most {} digits",
+        "decimal_places": "at most {} decimal places",
         "min_length": "at least {} long",
         "max_length": "at most {} long",
         "pattern": "matching {}",
@@ -37,43 +54,141 @@ _LIMITS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def phrase(shape: Shape) -> str:
-    """Return a field's type in words, its limits and rules after it: ``integer, >= 0``."""
-    if isinstance(shape, Bounded):
-        return ", ".join([_inner(shape.of), *_conditions(shape)])
-    return _inner(shape)
+def phrase(shape: Shape, wording: int = WORDING) -> str:
+    """Return a field's type in words, its limits and rules after it: ``integer, >= 0``.
+
+    Args:
+        shape: The type.
+        wording: The number of the wording.
+    """
+    return _Words(wording).phrase(shape)
 
 
-def _inner(shape: Shape) -> str:
-    match shape:
-        case Plain():
-            return PLAIN[shape.type]
-        case Choice():
-            return f"one of: {', '.join(shape.choices)}"
-        case Maybe():
-            return f"{_inner(shape.of)}, or null"
-        case Listing(Anything()):
+def choice_text(choice: Choice, label: str, *, names: bool = True) -> str:
+    """Return a label as a prompt shows it, with its name and description: ``2 (HIGH: ...)``.
+
+    Args:
+        choice: What there is to choose from.
+        label: One of its labels.
+        names: Whether numbers have their names.
+    """
+    name = choice.names.get(label, "") if names else ""
+    told = ": ".join(filter(None, (name, choice.told.get(label, ""))))
+    return f"{label} ({told})" if told else label
+
+
+class _Words:
+    """Puts types into words.
+
+    Args:
+        wording: The number of the wording.
+    """
+
+    def __init__(self, wording: int) -> None:
+        self._wording = wording
+        self._new = wording >= 2
+
+    def phrase(self, shape: Shape) -> str:
+        if isinstance(shape, Bounded):
+            return ", ".join([self._inner(shape.of), *_conditions(shape)])
+        return self._inner(shape)
+
+    def _inner(self, shape: Shape) -> str:
+        match shape:
+            case Plain():
+                return PLAIN[shape.type]
+            case Choice():
+                labels = (choice_text(shape, key, names=self._new) for key in shape.choices)
+                return f"one of: {', '.join(labels)}"
+            case Maybe():
+                return f"{self._inner(shape.of)}, or null"
+            case Listing() | Fixed():
+                return self._list(shape)
+            case Mapped():
+                return self._dict(shape)
+            case Record():
+                return self._record(shape)
+            case Bounded():
+                return self._inner(shape.of) + _brackets(_conditions(shape))
+            case _:
+                return self._newer(shape)
+
+    def _newer(self, shape: Shape) -> str:
+        match shape:
+            case Formatted():
+                return FORMATTED[shape.type]
+            case OneOf():
+                tags = tags_of(shape)
+                return ", or ".join(
+                    self._tagged(part, tags.tag, tags.labels[at])
+                    if at in tags.labels
+                    else self._inner(part)
+                    for at, part in enumerate(shape.of)
+                )
+            case Named():
+                return f"{shape.name}: {self._inner(shape.of)}"
+            case Again():
+                return shape.name
+            case Attachment():
+                return shape.type.__name__.lower()
+            case Conversation():
+                return "earlier turns of this conversation, as messages"
+            case _:
+                return "any JSON value"
+
+    def _tagged(self, shape: Shape, tag: str, label: str) -> str:
+        match shape:
+            case Record():
+                return self._record(shape, tag, label)
+            case Named():
+                return f"{shape.name}: {self._tagged(shape.of, tag, label)}"
+            case Bounded():
+                return self._tagged(shape.of, tag, label) + _brackets(_conditions(shape))
+            case _:
+                return f'{self._inner(shape)} with "{tag}": "{label}"'
+
+    def _list(self, shape: Listing | Fixed) -> str:
+        if isinstance(shape, Fixed):
+            return f"JSON list: [{', '.join(map(self._inner, shape.of))}]"
+        if isinstance(shape.of, Anything):
             return "JSON list"
-        case Listing():
-            return f"JSON list of {_inner(shape.of)}"
-        case Mapped():
+        once = ", each once" if shape.type in (set, frozenset) else ""
+        return f"JSON list of {self._inner(shape.of)}{once}"
+
+    def _dict(self, shape: Mapped) -> str:
+        keys, of = _says_something(shape.keys), _says_something(shape.of)
+        if not self._new or not (keys or of):
             return "JSON object"
-        case Record():
-            inside = f"JSON object: {{{', '.join(_member(m) for m in shape.members)}}}"
-            return inside + _brackets(shape.rules)
-        case Bounded():
-            return _inner(shape.of) + _brackets(_conditions(shape))
-        case _:
-            return "any JSON value"
+        told = [f"each key {self._inner(shape.keys)}"] if keys else []
+        told += [f"each value {self._inner(shape.of)}"] if of or keys else []
+        return f"JSON object ({'; '.join(told)})"
+
+    def _record(self, shape: Record, tag: str = "", label: str = "") -> str:
+        members = [f'"{tag}": "{label}"'] if label else []
+        members += [self._member(member) for member in shape.members]
+        return f"JSON object: {{{', '.join(members)}}}" + _brackets(shape.rules)
+
+    def _member(self, member: Member) -> str:
+        limits = _conditions(member.shape) if isinstance(member.shape, Bounded) else []
+        free = [] if member.default is REQUIRED else ["may be left out"]
+        shown = member.description and self._wording >= member.worded
+        told = [member.description] if shown else []
+        shape = member.shape.of if isinstance(member.shape, Bounded) else member.shape
+        return f'"{member.name}": {self._inner(shape)}' + _brackets([*limits, *free, *told])
 
 
-def _member(member: Member) -> str:
-    limits = _conditions(member.shape) if isinstance(member.shape, Bounded) else []
-    free = [] if member.default is REQUIRED else ["may be left out"]
-    told = [member.description] if member.description else []
-    return f'"{member.name}": {_inner(without_limits(member.shape))}' + _brackets(
-        [*limits, *free, *told]
-    )
+def _says_something(shape: Shape) -> bool:
+    """Return whether there is more to say of a value in a dict than that it is JSON."""
+    match shape:
+        case Plain() | Anything():
+            return False
+        case Maybe():
+            return _says_something(shape.of)
+        case Listing():
+            return shape.type is not list or _says_something(shape.of)
+        case Mapped():
+            return _says_something(shape.keys) or _says_something(shape.of)
+    return True
 
 
 def _conditions(shape: Bounded) -> list[str]:
@@ -84,84 +199,3 @@ def _conditions(shape: Bounded) -> list[str]:
 def _brackets(parts: Iterable[str]) -> str:
     inside = "; ".join(parts)
     return f" ({inside})" if inside else ""
-
-
-# --- JSON schema ---------------------------------------------------------------------------------
-
-_TYPES: Mapping[Any, str] = MappingProxyType(
-    {str: "string", int: "integer", float: "number", bool: "boolean"}
-)
-_NUMBERS: Mapping[str, str] = MappingProxyType(
-    {
-        "ge": "minimum",
-        "gt": "exclusiveMinimum",
-        "le": "maximum",
-        "lt": "exclusiveMaximum",
-        "multiple_of": "multipleOf",
-        "pattern": "pattern",
-    }
-)
-_LENGTHS: Mapping[str, str] = MappingProxyType(
-    {"string": "Length", "array": "Items", "object": "Properties"}
-)
-
-
-def schema_of(shape: Shape) -> dict[str, Any]:
-    """Return the JSON schema of a value; objects are closed and definitions stand in place."""
-    match shape:
-        case Plain():
-            return {"type": _TYPES[shape.type]}
-        case Choice():
-            values = [_plain(value) for value in shape.choices.values()]
-            kinds = {_TYPES.get(type(value)) for value in values}
-            known = len(kinds) == 1 and None not in kinds
-            return {**({"type": kinds.pop()} if known else {}), "enum": values}
-        case Maybe():
-            return {"anyOf": [schema_of(shape.of), {"type": "null"}]}
-        case Listing():
-            return {"type": "array", "items": schema_of(shape.of)}
-        case Mapped():
-            found = {"type": "object", "additionalProperties": schema_of(shape.of)}
-            if isinstance(shape.keys, Choice):
-                found["propertyNames"] = {"enum": list(shape.keys.choices)}
-            return found
-        case Record():
-            return object_schema(
-                {m.name: _described(schema_of(m.shape), m.description) for m in shape.members},
-                [m.name for m in shape.members if m.default is REQUIRED],
-            )
-        case Bounded():
-            return _limited(schema_of(shape.of), shape.limits)
-        case _:
-            return {}
-
-
-def object_schema(properties: Mapping[str, Any], required: Iterable[str]) -> dict[str, Any]:
-    """Return the schema of an object with these properties and no others."""
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _plain(value: Any) -> Any:
-    return getattr(value, "value", value)
-
-
-def _described(schema: dict[str, Any], description: str) -> dict[str, Any]:
-    return {**schema, "description": description} if description else schema
-
-
-def _limited(schema: dict[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
-    if "anyOf" in schema:
-        first, *others = schema["anyOf"]
-        return {"anyOf": [_limited(first, limits), *others]}
-    found = dict(schema)
-    for key, value in limits.items():
-        if key in _NUMBERS:
-            found[_NUMBERS[key]] = value
-        elif key in ("min_length", "max_length"):
-            found[key[:3] + _LENGTHS[schema["type"]]] = value
-    return found

@@ -15,19 +15,32 @@ from typing import Any, cast
 import pydantic
 from pydantic import BaseModel
 
+from langprog.errors import SignatureError
+from langprog.signature.annotations import shape_of
 from langprog.signature.fields import FieldSpec
+from langprog.signature.formats import write_formatted
+from langprog.signature.phrases import phrase
+from langprog.signature.plain_data import PlainWriter, is_special
+from langprog.signature.records import is_named_tuple, is_typed_dict
 from langprog.signature.shapes import (
+    ABSENT,
     REQUIRED,
+    Again,
+    Attachment,
     Bounded,
     Choice,
+    Conversation,
+    Fixed,
+    Formatted,
     Listing,
     Mapped,
     Maybe,
     Member,
+    Named,
+    OneOf,
     Plain,
     Record,
     Shape,
-    shape_of,
 )
 
 # The bases of an Enum by the name that its description gives them.
@@ -40,11 +53,14 @@ ENUM_BASES: Mapping[str, tuple[type, ...]] = types.MappingProxyType(
         "plain": (Enum,),
     }
 )
+# Factories whose values are the same each time, so that the value stands for them.
+_PURE = (list, dict, set, frozenset, tuple, str, int, float, bool)
 # Settings of a model that change which values it takes and what it makes of them.
 SETTINGS = (
     "allow_inf_nan",
     "extra",
     "frozen",
+    "populate_by_name",
     "str_max_length",
     "str_min_length",
     "str_strip_whitespace",
@@ -52,6 +68,8 @@ SETTINGS = (
     "str_to_upper",
     "strict",
     "use_enum_values",
+    "validate_by_alias",
+    "validate_by_name",
 )
 
 
@@ -65,8 +83,32 @@ def field_to_json(field: FieldSpec) -> dict[str, Any]:
     if field.description:
         data["description"] = field.description
     if field.constraints:
-        data["constraints"] = dict(field.constraints)
+        data["constraints"] = _limits(field.constraints)
+    if field.default is not REQUIRED:
+        data["default"] = field.plain(field.default)
+    if field.default_factory in _PURE:
+        data["default"] = field.plain(field.left_out())
+    elif field.default_factory is not None:
+        data["default_factory"] = factory_name(field.default_factory)
+    if phrase(field.shape, field.wording) != phrase(field.shape, 1):
+        data["wording"] = field.wording
     return data
+
+
+def factory_name(factory: Any) -> str:
+    """Return the name by which an artifact knows a function that makes defaults."""
+    name = getattr(factory, "name", None)
+    if isinstance(name, str):  # it stands for one that is not there
+        return name
+    path = getattr(factory, "__qualname__", type(factory).__qualname__)
+    return f"{getattr(factory, '__module__', None) or 'builtins'}:{path}"
+
+
+def _limits(limits: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: value if isinstance(value, (int, float, str)) else write_formatted(value)
+        for key, value in limits.items()
+    }
 
 
 def type_to_json(annotation: Any, name: str = "value") -> Any:
@@ -82,10 +124,30 @@ def type_to_json(annotation: Any, name: str = "value") -> Any:
     return _shape_to_json(shape_of(annotation, name))
 
 
+def same_type(first: Any, second: Any) -> bool:
+    """Return whether two types are the same, but for words that earlier versions did not keep.
+
+    Those are compared where they stand in a prompt.
+
+    Raises:
+        SignatureError: One is none that a field can have.
+    """
+    return bool(_without_told(type_to_json(first)) == _without_told(type_to_json(second)))
+
+
+def _without_told(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _without_told(item) for key, item in data.items() if key != "told"}
+    return [_without_told(item) for item in data] if isinstance(data, list) else data
+
+
 def _shape_to_json(shape: Shape) -> Any:
     match shape:
         case Plain():
             return shape.type.__name__
+        case Choice() if shape.told:
+            of = _shape_to_json(Choice(shape.choices, shape.enum))
+            return {"kind": "described", "of": of, "labels": dict(shape.told)}
         case Choice(enum=None):
             return {"kind": "literal", "values": list(shape.choices.values())}
         case Choice():
@@ -93,16 +155,37 @@ def _shape_to_json(shape: Shape) -> Any:
         case Maybe():
             return {"kind": "optional", "of": _shape_to_json(shape.of)}
         case Listing():
-            return {"kind": "list", "of": _shape_to_json(shape.of)}
+            kind = "tuple_of" if shape.type is tuple else shape.type.__name__
+            return {"kind": kind, "of": _shape_to_json(shape.of)}
         case Mapped():
             of = _shape_to_json(shape.of)
             return {"kind": "dict", "keys": _shape_to_json(shape.keys), "of": of}
         case Bounded():
             data: dict[str, Any] = {"kind": "bounded", "of": _shape_to_json(shape.of)}
-            data["limits"] = dict(shape.limits)
+            data["limits"] = _limits(shape.limits)
             return {**data, "rules": list(shape.rules)} if shape.rules else data
         case Record():
             return _record_to_json(shape)
+        case _:
+            return _newer_to_json(shape)
+
+
+def _newer_to_json(shape: Shape) -> Any:
+    match shape:
+        case Formatted():
+            return shape.type.__name__
+        case Fixed():
+            return {"kind": "tuple", "of": [_shape_to_json(part) for part in shape.of]}
+        case OneOf():
+            return {"kind": "union", "of": [_shape_to_json(part) for part in shape.of]}
+        case Named():
+            return {"kind": "recursive", "name": shape.name, "of": _shape_to_json(shape.of)}
+        case Again():
+            return {"kind": "again", "name": shape.name}
+        case Attachment():
+            return shape.type.__name__.lower()
+        case Conversation():
+            return "history"
         case _:
             return "any"
 
@@ -116,6 +199,10 @@ def _enum_to_json(shape: Choice) -> dict[str, Any]:
 
 def _record_to_json(shape: Record) -> dict[str, Any]:
     cls: Any = shape.type
+    if is_typed_dict(cls) or is_named_tuple(cls):
+        kind = "typed_dict" if is_typed_dict(cls) else "named_tuple"
+        members = [_member_to_json(member) for member in shape.members]
+        return {"kind": kind, "name": cls.__name__, "fields": members}
     model = issubclass(cls, BaseModel)
     data: dict[str, Any] = {"kind": "model" if model else "dataclass", "name": cls.__name__}
     if not model:
@@ -136,7 +223,23 @@ def _record_to_json(shape: Record) -> dict[str, Any]:
 def _member_to_json(member: Member) -> dict[str, Any]:
     data: dict[str, Any] = {"name": member.name, "type": _shape_to_json(member.shape)}
     if member.description:
-        data["description"] = member.description
-    if member.default is not REQUIRED:
-        data["default"] = pydantic.TypeAdapter(Any).dump_python(member.default, mode="json")
+        # What earlier versions did not show has another name, which they pass over.
+        data["description" if member.worded == 1 else "told"] = member.description
+    if member.attribute:
+        data["attribute"] = member.attribute
+    if member.default is ABSENT:
+        data["optional"] = True
+    elif member.default is not REQUIRED:
+        data["default"] = _default_to_json(member)
     return data
+
+
+def _default_to_json(member: Member) -> Any:
+    if is_special(member.shape):
+        try:
+            return PlainWriter().write(member.shape, member.default)
+        except (AttributeError, TypeError, ValueError):
+            raise SignatureError(
+                f"the default of member {member.name!r} is not a value of its type"
+            ) from None
+    return pydantic.TypeAdapter(Any).dump_python(member.default, mode="json")

@@ -6,57 +6,67 @@ and memory that grow with its size alone.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-import hashlib
 import json
-import threading
 import types
-import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Optional, cast
+from typing import Annotated, Any, Literal, Optional, Union, cast
 
-import pydantic
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    Field,
-    StringConstraints,
-    ValidationError,
-    create_model,
-)
-from pydantic import model_validator as on_model
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic.errors import PydanticUserError
 from pydantic_core import SchemaError
 
-from langprog.errors import SignatureError
-from langprog.signature.fields import FieldSpec, reason
+from langprog.errors import InputError, SignatureError
+from langprog.media import Audio, File, History, Image
+from langprog.signature.description import Description, Reading
+from langprog.signature.fields import FieldSpec
 from langprog.signature.json_parts import (
-    flag_of,
+    default_factory_of,
     label,
-    member_name,
+    limits_of,
     rules_of,
     scalar,
-    settings_of,
     shown,
     type_name,
+    wording_of,
 )
+from langprog.signature.limits import CLEANING, LIMITS
+from langprog.signature.marks import describe
 from langprog.signature.portable import ENUM_BASES, type_to_json
-from langprog.signature.shapes import CLEANING, LIMITS
+from langprog.signature.rebuilt_records import (
+    TypeOf,
+    dataclass,
+    finish_records,
+    model,
+    named_tuple,
+    stand_in,
+    typed_dict,
+)
+from langprog.signature.shapes import FORMATTED
 
 _BY_NAME: Mapping[str, Any] = types.MappingProxyType(
-    {"str": str, "int": int, "float": float, "bool": bool, "any": Any}
+    {
+        "str": str,
+        "int": int,
+        "float": float,
+        "bool": bool,
+        "any": Any,
+        "image": Image,
+        "audio": Audio,
+        "file": File,
+        "history": History,
+        **{kind.__name__: kind for kind in FORMATTED},
+    }
 )
-_METHODS = frozenset({*dir(BaseModel), *dir(type(BaseModel))})
-_FILTERS = threading.Lock()
 # What typing, enum, dataclasses and pydantic raise for what they cannot make.
 _FAILURES = (
     ArithmeticError,
     AttributeError,
     LookupError,
     NameError,
+    PydanticUserError,
     RuntimeError,
     SchemaError,
     TypeError,
@@ -78,8 +88,15 @@ def field_from_json(data: Mapping[str, Any]) -> FieldSpec:
         role=data["role"],
         annotation=type_from_json(data["type"]),
         description=data.get("description", ""),
-        constraints=constraints,
+        constraints=limits_of(dict(constraints), data["type"]),
+        default_factory=default_factory_of(data),
+        wording=wording_of(data),
     )
+    if "default" in data:
+        try:
+            field = dataclasses.replace(field, default=field.validate(data["default"]))
+        except InputError as error:
+            raise SignatureError(f"the default of {error}") from None
     if field.exact is None:
         _ = field.adapter  # what cannot be checked is refused now, not at the first call
         _check_same(field, data["type"])
@@ -103,70 +120,23 @@ def type_from_json(data: Any) -> Any:
         SignatureError: The JSON describes no type.
     """
     try:
-        return _type(data, {})
+        return _type(data, Reading(_made))
     except RecursionError:
         raise SignatureError("a type is nested too deeply") from None
 
 
-# --- a description and its digest ----------------------------------------------------------------
-
-
-class _Description:
-    """A type's JSON, which compares by a digest of it.
-
-    Args:
-        data: The JSON.
-        digests: Digests of the objects and lists inside, by id, so that each is read only once.
-    """
-
-    def __init__(self, data: Mapping[str, Any], digests: dict[int, bytes]) -> None:
-        self.digest = _digest(data, digests)
-        self.data = data
-        self.digests = digests
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Description) and self.digest == other.digest
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
-
-    def type(self, data: Any) -> Any:
-        """Return the type that a part of the JSON describes."""
-        return _type(data, self.digests)
-
-    def forget(self) -> None:
-        """Keep the digest alone: the cache of types holds on to it, but needs no more."""
-        self.data, self.digests = types.MappingProxyType({}), {}
-
-
-def _digest(data: Any, digests: dict[int, bytes]) -> bytes:
-    if not isinstance(data, (dict, list)):
-        return hashlib.sha256(json.dumps(data).encode()).digest()
-    known = digests.get(id(data))
-    if known is None:
-        whole = hashlib.sha256(b"{" if isinstance(data, dict) else b"[")
-        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
-            whole.update(json.dumps(key).encode() + _digest(value, digests))
-        known = digests[id(data)] = whole.digest()
-    return known
-
-
-def _type(data: Any, digests: dict[int, bytes]) -> Any:
+def _type(data: Any, reading: Reading) -> Any:
     if isinstance(data, str):
         if data in _BY_NAME:
             return _BY_NAME[data]
-        raise SignatureError(f"{shown(data)} names no type")
+        raise SignatureError(f"{shown(data)} is not the name of a type")
     if not isinstance(data, dict):
-        raise SignatureError(f"{shown(data)} describes no type")
-    described = _Description(data, digests)
-    try:
-        return _made(described)
-    finally:
-        described.forget()
+        raise SignatureError(f"{shown(data)} does not describe a type")
+    return reading.type(data)
 
 
 @lru_cache(maxsize=1024)
-def _made(described: _Description) -> Any:
+def _made(described: Description) -> Any:
     # The same description gives the same class, so that one step's output fits the next's input.
     data = described.data
     kind = data.get("kind")
@@ -191,54 +161,95 @@ def _made(described: _Description) -> Any:
 # --- the kinds -----------------------------------------------------------------------------------
 
 
-def _optional(described: _Description) -> Any:
-    return Optional[described.type(described.data["of"])]  # noqa: UP045 - built from values
+def _part(described: Description, name: str) -> Any:
+    return _type(described.data[name], described.reading)
 
 
-def _literal(described: _Description) -> Any:
+def _parts(described: Description) -> tuple[Any, ...]:
+    data = described.data["of"]
+    if not isinstance(data, list) or not data:
+        raise SignatureError("the parts of a type are a list, and not an empty one")
+    return tuple(_type(part, described.reading) for part in data)
+
+
+def _optional(described: Description) -> Any:
+    return Optional[_part(described, "of")]  # noqa: UP045 - built from values
+
+
+def _literal(described: Description) -> Any:
     values = tuple(scalar(value) for value in described.data["values"])
     if not values:
         raise SignatureError("a literal has no values to choose from")
     return Literal[values]
 
 
-def _list(described: _Description) -> Any:
-    return list[described.type(described.data["of"])]  # type: ignore[misc]  # built from values
+def _list(described: Description) -> Any:
+    return list[_part(described, "of")]  # type: ignore[misc]  # built from values
 
 
-def _dict(described: _Description) -> Any:
-    data = described.data
-    keys, of = described.type(data["keys"]), described.type(data["of"])
+def _tuple(described: Description) -> Any:
+    return tuple[_parts(described)]  # type: ignore[misc]  # built from values
+
+
+def _tuple_of(described: Description) -> Any:
+    return tuple[_part(described, "of"), ...]  # type: ignore[misc]  # built from values
+
+
+def _set(described: Description) -> Any:
+    return set[_part(described, "of")]  # type: ignore[misc]  # built from values
+
+
+def _frozenset(described: Description) -> Any:
+    return frozenset[_part(described, "of")]  # type: ignore[misc]  # built from values
+
+
+def _union(described: Description) -> Any:
+    return Union[_parts(described)]  # noqa: UP007 - built from values
+
+
+def _described(described: Description) -> Any:
+    labels = described.data["labels"]
+    if not isinstance(labels, dict):
+        raise SignatureError("the descriptions of labels are an object")
+    return Annotated[_part(described, "of"), describe(labels)]
+
+
+def _recursive(described: Description) -> Any:
+    reading = described.reading
+    name = type_name(described.data["name"])
+    made = reading.enclosed(name, lambda: _part(described, "of"))
+    finish_records(reading)
+    return made
+
+
+def _again(described: Description) -> Any:
+    return described.reading.itself(type_name(described.data["name"]))
+
+
+def _dict(described: Description) -> Any:
+    keys, of = _part(described, "keys"), _part(described, "of")
     return dict[keys, of]  # type: ignore[valid-type]  # built from values
 
 
-def _bounded(described: _Description) -> Any:
+def _bounded(described: Description) -> Any:
     data = described.data
     limits = dict(data["limits"])
     if not limits.keys() <= set(LIMITS):
         raise SignatureError(f"{shown(min(limits.keys() - set(LIMITS)))} is no known constraint")
+    of = _part(described, "of")
+    limits = limits_of(limits, data["of"])
     cleaning = {key: limits.pop(key) for key in CLEANING if key in limits}
-    marks: list[Any] = [AfterValidator(_told(words)) for words in rules_of(data)]
+    marks: list[Any] = [AfterValidator(stand_in(words)) for words in rules_of(data)]
     if limits:
         marks.insert(0, Field(**limits))
     if cleaning:
         marks.insert(0, StringConstraints(**cleaning))
-    of = described.type(data["of"])
     for mark in marks:
         of = Annotated[of, mark]
     return of
 
 
-def _told(words: str) -> Callable[[Any], Any]:
-    # Stands where a validator stood: the same words for the model, no code.
-    def rule(value: Any) -> Any:
-        return value
-
-    rule.__doc__ = words
-    return rule
-
-
-def _enum(described: _Description) -> Any:
+def _enum(described: Description) -> Any:
     data = described.data
     bases = ENUM_BASES.get(data["base"])
     if bases is None:
@@ -255,90 +266,12 @@ def _enum(described: _Description) -> Any:
     return Enum(type_name(data["name"]), members, type=bases[0])
 
 
-def _model(described: _Description) -> Any:
-    data = described.data
-    members: dict[str, Any] = {
-        member_name(item["name"]): _member(described, item) for item in data["fields"]
-    }
-    if len(members) != len(data["fields"]):
-        raise SignatureError("a model has two fields of the same name")
-    taken = next((name for name in members if name[0] == "_" or name == "model_config"), None)
-    if taken is not None:
-        raise SignatureError(f"a model has no field {shown(taken)}: pydantic keeps the name")
-    # A field may be named model_...: it was in the model that is rebuilt here.
-    config = {**settings_of(data), "protected_namespaces": ()}
-    with _quiet(members):
-        return create_model(
-            type_name(data["name"]),
-            __config__=cast(pydantic.ConfigDict, config),
-            __validators__=_checks(data),
-            **members,
-        )
-
-
-@contextmanager
-def _quiet(names: Collection[str]) -> Iterator[None]:
-    # Whoever wrote the model was told already that a field hides a method. Filters are those of
-    # the whole process, so that they are touched for such models alone, and by one thread.
-    if _METHODS.isdisjoint(names):
-        yield
-        return
-    with _FILTERS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _dataclass(described: _Description) -> Any:
-    data = described.data
-    members: list[Any] = []
-    for item in data["fields"]:
-        annotation, default = _member(described, item)
-        given = () if default is ... else (dataclasses.field(default_factory=_anew(default)),)
-        members.append((member_name(item["name"]), annotation, *given))
-    settings = settings_of(data)
-    checked = flag_of(data, "pydantic")
-    made = dataclasses.make_dataclass(
-        type_name(data["name"]),
-        members,
-        namespace=_checks(data) if checked else {"__pydantic_config__": settings},
-        frozen=flag_of(data, "frozen"),
-        kw_only=True,
-    )
-    if not checked:
-        return made
-    return pydantic.dataclasses.dataclass(made, config=cast(pydantic.ConfigDict, settings))
-
-
-def _anew(default: Any) -> Callable[[], Any]:
-    return lambda: copy.deepcopy(default)
-
-
-def _checks(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        f"rule_{index}": on_model(mode="after")(_told(words))
-        for index, words in enumerate(rules_of(data))
-    }
-
-
-def _member(described: _Description, item: Mapping[str, Any]) -> tuple[Any, Any]:
-    annotation = described.type(item["type"])
-    told = item.get("description", "")
-    if not isinstance(told, str):
-        raise SignatureError(f"the description of member {shown(item['name'])} must be text")
-    if told:
-        annotation = Annotated[annotation, Field(description=told)]
-    if "default" not in item:
-        return annotation, ...
-    try:
-        return annotation, pydantic.TypeAdapter(annotation).validate_python(item["default"])
-    except ValidationError as error:
-        raise SignatureError(
-            f"the default of member {shown(item['name'])} does not fit: {reason(error)}"
-        ) from None
+def _records(make: Callable[[Description, TypeOf], Any]) -> Callable[[Description], Any]:
+    return lambda described: make(described, lambda data: _type(data, described.reading))
 
 
 # How each kind is made, and what may stand in its description.
-_MAKERS: Mapping[str, tuple[Callable[[_Description], Any], str]] = types.MappingProxyType(
+_MAKERS: Mapping[str, tuple[Callable[[Description], Any], str]] = types.MappingProxyType(
     {
         "optional": (_optional, "of"),
         "literal": (_literal, "values"),
@@ -346,7 +279,17 @@ _MAKERS: Mapping[str, tuple[Callable[[_Description], Any], str]] = types.Mapping
         "dict": (_dict, "keys of"),
         "bounded": (_bounded, "of limits rules"),
         "enum": (_enum, "name base members"),
-        "model": (_model, "name settings fields rules"),
-        "dataclass": (_dataclass, "name frozen pydantic settings fields rules"),
+        "described": (_described, "of labels"),
+        "tuple": (_tuple, "of"),
+        "tuple_of": (_tuple_of, "of"),
+        "set": (_set, "of"),
+        "frozenset": (_frozenset, "of"),
+        "union": (_union, "of"),
+        "recursive": (_recursive, "name of"),
+        "again": (_again, "name"),
+        "model": (_records(model), "name settings fields rules"),
+        "dataclass": (_records(dataclass), "name frozen pydantic settings fields rules"),
+        "typed_dict": (_records(typed_dict), "name fields"),
+        "named_tuple": (_records(named_tuple), "name fields"),
     }
 )

@@ -1,39 +1,51 @@
 """What a field's type is made of: the annotation, read once into a small tree.
 
 Words for prompts, JSON schemas, portable types and the reading of replies all walk this tree, so
-a kind of type is known to all of them or to none.
+a kind of type is known to all of them or to none. ``annotations`` makes it.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import re
+import datetime
+import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum, Flag
+from decimal import Decimal
+from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, RootModel
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined, SchemaError, SchemaValidator, core_schema
-
-from langprog.errors import SignatureError
+import typing_extensions
+from pydantic_core import PydanticUndefined
 
 PLAIN: Mapping[Any, str] = types.MappingProxyType(
     {str: "text", int: "integer", float: "number", bool: "true or false"}
 )
-NUMERIC = ("ge", "gt", "le", "lt", "multiple_of")
-LENGTHS = ("min_length", "max_length")
-# What changes a text before it is checked; it has no words in a prompt.
-CLEANING = ("strip_whitespace", "to_lower", "to_upper")
-LIMITS = (*NUMERIC, *LENGTHS, "pattern", *CLEANING)
+# Types whose values are a text of a fixed form in JSON.
+FORMATTED: Mapping[Any, str] = types.MappingProxyType(
+    {
+        datetime.date: "date, as 2024-01-31",
+        datetime.datetime: "date and time, as 2024-01-31T13:45:00",
+        datetime.time: "time of day, as 13:45:00",
+        datetime.timedelta: "duration, as P1DT2H30M",
+        Decimal: "decimal number",
+        uuid.UUID: "UUID",
+    }
+)
 
 
 @dataclass(frozen=True)
 class Plain:
     """``str``, ``int``, ``float`` or ``bool``."""
+
+    type: type
+
+
+@dataclass(frozen=True)
+class Formatted:
+    """A date, a time, a duration, a Decimal or a UUID: one of :data:`FORMATTED`."""
 
     type: type
 
@@ -45,10 +57,24 @@ class Anything:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few values: a Literal, or an Enum where ``enum`` is set."""
+    """One of a few values: a Literal, or an Enum where ``enum`` is set.
+
+    Args:
+        choices: Values by the label that stands for them in a prompt.
+        enum: The Enum.
+        told: What labels mean, in words.
+    """
 
     choices: Mapping[str, Any]
     enum: type[Enum] | None = None
+    told: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The name of each member by its label, where the labels are numbers and say nothing."""
+        if self.enum is None or any(isinstance(member.value, str) for member in self.enum):
+            return {}
+        return {label: member.name for label, member in self.choices.items()}
 
 
 @dataclass(frozen=True)
@@ -60,9 +86,17 @@ class Maybe:
 
 @dataclass(frozen=True)
 class Listing:
-    """A list."""
+    """A list of any length, or a tuple, a set or a frozenset."""
 
     of: Shape
+    type: type = list
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A tuple with a type for each place."""
+
+    of: tuple[Shape, ...]
 
 
 @dataclass(frozen=True)
@@ -82,61 +116,157 @@ class Bounded:
     rules: tuple[str, ...] = ()
 
 
+class _Absent:
+    """Stands for the value of a key that may be missing from a TypedDict."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+REQUIRED: Any = PydanticUndefined
+ABSENT: Any = _Absent()
+
+
 @dataclass(frozen=True)
 class Member:
-    """One field of a record; ``default`` is :data:`REQUIRED` where it must be given."""
+    """One field of a record.
+
+    Args:
+        name: Its key, as a model sees it.
+        shape: Its type.
+        description: What it means.
+        default: :data:`REQUIRED` where it must be given; :data:`ABSENT` where a TypedDict may
+            have no such key.
+        attribute: Its name in Python, where that is another.
+        worded: The number of the wording from which on its description is shown.
+    """
 
     name: str
     shape: Shape
     description: str = ""
     default: Any = PydanticUndefined
+    attribute: str = ""
+    worded: int = 1
 
 
 @dataclass(frozen=True)
 class Record:
-    """A pydantic model or a dataclass."""
+    """A pydantic model, a dataclass, a TypedDict or a NamedTuple."""
 
     type: type
     members: tuple[Member, ...]
     rules: tuple[str, ...] = field(default=())
 
 
-Shape = Plain | Anything | Choice | Maybe | Listing | Mapped | Bounded | Record
-
-REQUIRED: Any = PydanticUndefined
-
-
-def shape_of(annotation: Any, name: str) -> Shape:
-    """Return what a type is made of.
+@dataclass(frozen=True)
+class OneOf:
+    """A value of one of several types.
 
     Args:
-        annotation: The Python type.
-        name: The field's name, for errors.
-
-    Raises:
-        SignatureError: The type is none that a field can have.
+        of: The types.
+        tags: What tells its records apart, kept once it is known (``unions.tags_of``).
     """
-    shape = _shape(annotation, name, ())
-    if isinstance(shape, Anything):
-        raise _unknown(annotation, name)
-    return shape
+
+    of: tuple[Shape, ...]
+    tags: list[Any] = field(default_factory=list, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A recursive type; its name stands for it inside."""
+
+    name: str
+    type: Any
+    of: Shape
+
+
+@dataclass(frozen=True)
+class Again:
+    """A recursive type inside itself.
+
+    Args:
+        name: Its name.
+        type: The type.
+        target: One item, what the type is made of, once that is known.
+    """
+
+    name: str
+    type: Any
+    target: list[Shape] = field(default_factory=list, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """An image, a sound or a file: a part of a prompt."""
+
+    type: type
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Earlier turns: messages of a prompt."""
+
+
+Shape = (
+    Plain
+    | Formatted
+    | Anything
+    | Choice
+    | Maybe
+    | Listing
+    | Fixed
+    | Mapped
+    | Bounded
+    | Record
+    | OneOf
+    | Named
+    | Again
+    | Attachment
+    | Conversation
+)
+
+
+def without_limits(shape: Shape) -> Shape:
+    """Return the shape under its limits; of a recursive type what it is made of."""
+    while True:
+        if isinstance(shape, (Bounded, Named)):
+            shape = shape.of
+        elif isinstance(shape, Again) and shape.target:
+            shape = shape.target[0]
+        else:
+            return shape
+
+
+def parts_of(shape: Shape) -> Iterator[Shape]:
+    """Yield a shape and every shape inside it, recursive ones once."""
+    yield shape
+    match shape:
+        case Maybe() | Listing() | Bounded() | Named():
+            yield from parts_of(shape.of)
+        case Mapped():
+            yield from parts_of(shape.keys)
+            yield from parts_of(shape.of)
+        case Fixed() | OneOf():
+            for part in shape.of:
+                yield from parts_of(part)
+        case Record():
+            for member in shape.members:
+                yield from parts_of(member.shape)
 
 
 def choices_of(annotation: Any) -> dict[str, Any] | None:
     """Return text -> value for a Literal or an Enum, else ``None``."""
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
+    annotation = unaliased(annotation)
     if get_origin(annotation) is Literal:
-        return {_label(value): value for value in get_args(annotation)}
+        return {label_of(value): value for value in get_args(annotation)}
     if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return {_label(member.value): member for member in annotation}
+        return {label_of(member.value): member for member in annotation}
     return None
 
 
 def optional_of(annotation: Any) -> Any | None:
     """Return T for Optional[T], else ``None``."""
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
+    annotation = unaliased(annotation)
     if get_origin(annotation) in (Union, types.UnionType):
         inside = [arg for arg in get_args(annotation) if arg is not type(None)]
         if len(inside) == 1 and len(get_args(annotation)) == 2:
@@ -144,240 +274,54 @@ def optional_of(annotation: Any) -> Any | None:
     return None
 
 
-def without_limits(shape: Shape) -> Shape:
-    """Return the shape under its limits."""
-    return shape.of if isinstance(shape, Bounded) else shape
+def unaliased(annotation: Any) -> Any:
+    """Return the type behind aliases, NewTypes and ``Annotated``."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif is_alias(annotation) or isinstance(annotation, typing.NewType):
+            annotation = behind(annotation)
+        else:
+            return annotation
 
 
-def _label(value: Any) -> str:
-    # As the value stands in a prompt and in JSON: true, not True.
+# ``type X = ...`` of Python 3.12 on, and its forerunner, which may be a class of its own.
+_ALIASES: tuple[Any, ...] = tuple(
+    {typing_extensions.TypeAliasType, getattr(typing, "TypeAliasType", None)} - {None}
+)
+
+
+def is_alias(annotation: Any) -> bool:
+    """Return whether a type is an alias with a name of its own, perhaps with parameters."""
+    if isinstance(annotation, type):
+        return False
+    own = "__value__" in dir(type(annotation))  # made from an artifact
+    return own or isinstance(annotation, _ALIASES) or isinstance(get_origin(annotation), _ALIASES)
+
+
+def behind(annotation: Any) -> Any:
+    """Return what an alias or a NewType stands for, its parameters put in."""
+    if isinstance(annotation, typing.NewType):
+        return annotation.__supertype__
+    origin = get_origin(annotation)
+    if isinstance(origin, _ALIASES):
+        value = _value(origin)
+        return value[get_args(annotation)] if getattr(value, "__parameters__", ()) else value
+    return _value(annotation)
+
+
+def _value(alias: Any) -> Any:
+    if not isinstance(alias, _ALIASES):
+        return alias.__value__
+    # It may be written as text, as a recursive one has to be before Python 3.12.
+    module = sys.modules.get(str(alias.__module__))
+    asked = type("Asked", (), {"__annotations__": {"value": alias.__value__}})
+    names = {**(vars(module) if module else {}), alias.__name__: alias}
+    return typing_extensions.get_type_hints(asked, names, include_extras=True)["value"]
+
+
+def label_of(value: Any) -> str:
+    """Return a choice as it stands in a prompt and in JSON: true, not True."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value.value) if isinstance(value, Enum) else str(value)
-
-
-def _unknown(annotation: Any, name: str) -> SignatureError:
-    shown = annotation.__name__ if isinstance(annotation, type) else annotation
-    return SignatureError(
-        f"field {name!r} has the type {shown}; a field can be str, int, float, bool, Literal, "
-        "Enum, Optional, list, dict, a dataclass or a pydantic model"
-    )
-
-
-def _shape(annotation: Any, name: str, around: tuple[type, ...]) -> Shape:
-    if type(annotation) is type and annotation in PLAIN:  # others may take long to hash
-        return Plain(annotation)
-    if annotation is Any:
-        return Anything()
-    origin, args = get_origin(annotation) or annotation, get_args(annotation)
-    if origin is Annotated:
-        return bounded(_shape(args[0], name, around), *_marks(args[1:]), name)
-    inner = optional_of(annotation)
-    if inner is not None:
-        return _maybe(_shape(inner, name, around), name)
-    choices = choices_of(annotation)
-    if choices is not None:
-        return _choice(annotation, choices, name)
-    if origin in (list, dict):
-        return _container(origin, args, name, around)
-    if not isinstance(annotation, type):
-        raise _unknown(annotation, name)
-    if annotation in around:
-        raise SignatureError(
-            f"field {name!r}: {annotation.__name__} contains itself; a field's type must end "
-            "somewhere, so that it can be shown to a model"
-        )
-    model = issubclass(annotation, BaseModel) and not issubclass(annotation, RootModel)
-    if model or dataclasses.is_dataclass(annotation):
-        return _record(annotation, name, (*around, annotation))
-    raise _unknown(annotation, name)
-
-
-def _container(origin: Any, args: tuple[Any, ...], name: str, around: tuple[type, ...]) -> Shape:
-    if origin is list:
-        return Listing(_shape(args[0], name, around) if args else Anything())
-    keys, of = (_shape(arg, name, around) for arg in (args or (str, Any)))
-    texts = isinstance(keys, Choice) and all(isinstance(key, str) for key in _plain_choices(keys))
-    if not texts and keys not in (Plain(str), Plain(int)):
-        raise SignatureError(f"field {name!r}: the keys of a dict can be str, int or choices")
-    return Mapped(keys, of)
-
-
-def _plain_choices(choice: Choice) -> list[Any]:
-    return [getattr(value, "value", value) for value in choice.choices.values()]
-
-
-def _maybe(shape: Shape, name: str) -> Shape:
-    of = without_limits(shape)
-    if isinstance(of, Choice) and of.choices.get("null") is not None:
-        raise SignatureError(f"field {name!r}: its choice 'null' reads like no choice: rename it")
-    return Maybe(shape)
-
-
-def _choice(annotation: Any, choices: dict[str, Any], name: str) -> Choice:
-    enum: type[Enum] | None = annotation if isinstance(annotation, type) else None
-    if enum is not None and issubclass(enum, Flag):
-        raise _unknown(annotation, name)
-    values = list(get_args(annotation)) if enum is None else [one.value for one in enum]
-    if not values:
-        raise SignatureError(f"field {name!r}: {annotation!r} has no values to choose from")
-    for value in values:
-        if isinstance(value, Enum) or not isinstance(value, (str, int, float, type(None))):
-            raise SignatureError(
-                f"field {name!r}: the choice {value!r} must be text, a number, true, false or None"
-            )
-    if len(choices) < len(values):
-        raise SignatureError(f"field {name!r}: two of its choices read alike: {values}")
-    return Choice(types.MappingProxyType(choices), enum)
-
-
-def bounded(shape: Shape, limits: Mapping[str, Any], rules: tuple[str, ...], name: str) -> Shape:
-    """Return ``shape`` within ``limits``.
-
-    Raises:
-        SignatureError: A limit does not go with the type, or is of the wrong type itself.
-    """
-    if not limits and not rules:
-        return shape
-    inside = without_limits(shape)
-    target = without_limits(inside.of) if isinstance(inside, Maybe) else inside
-    for key, value in limits.items():
-        _check_limit(key, value, target, name)
-    if isinstance(shape, Bounded):
-        return Bounded(inside, {**shape.limits, **limits}, (*shape.rules, *rules))
-    return Bounded(shape, dict(limits), rules)
-
-
-def _check_limit(key: str, value: Any, target: Shape, name: str) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if key in NUMERIC:
-        fits, right = target in (Plain(int), Plain(float)), number
-    elif key in LENGTHS:
-        fits = isinstance(target, (Listing, Mapped)) or target == Plain(str)
-        right = isinstance(value, int) and number and value >= 0
-    else:
-        fits, right = target == Plain(str), isinstance(value, str if key == "pattern" else bool)
-    if not fits:
-        raise SignatureError(f"field {name!r}: the constraint {key!r} does not go with its type")
-    if not right:
-        raise SignatureError(f"field {name!r}: the constraint {key!r} cannot be {value!r}")
-    if key == "pattern":
-        _check_pattern(value, name)
-
-
-def _check_pattern(pattern: str, name: str) -> None:
-    # As pydantic reads it: without look-around, so that a check takes time that grows with the
-    # text alone.
-    try:
-        SchemaValidator(core_schema.str_schema(pattern=pattern))
-    except SchemaError as error:
-        told = str(error).splitlines()[-1].strip()
-        raise SignatureError(
-            f"field {name!r}: the constraint 'pattern' cannot be {pattern!r}: {told}"
-        ) from None
-
-
-def _marks(metadata: typing.Iterable[Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    # A limit is an attribute of its name on annotated_types' and pydantic's marks; a validator
-    # is their func.
-    limits: dict[str, Any] = {}
-    rules: list[str] = []
-    for item in metadata:
-        if isinstance(item, FieldInfo):
-            inner, words = _marks(item.metadata)
-            limits.update(inner)
-            rules.extend(words)
-            continue
-        for key in LIMITS:
-            value = getattr(item, key, None)
-            if value is not None and value is not False and not callable(value):
-                limits[key] = value.pattern if isinstance(value, re.Pattern) else value
-        func = getattr(item, "func", None)
-        if callable(func):
-            rules.extend(_words(func))
-    return limits, tuple(rules)
-
-
-def _words(func: Callable[..., Any]) -> list[str]:
-    told = (getattr(func, "__doc__", None) or "").strip()
-    return [" ".join(told.split("\n\n")[0].split()).rstrip(".")] if told else []
-
-
-# --- records -------------------------------------------------------------------------------------
-
-
-def _record(cls: type, name: str, around: tuple[type, ...]) -> Record:
-    if issubclass(cls, BaseModel):
-        infos: Any = cls.model_fields
-    else:
-        infos = getattr(cls, "__pydantic_fields__", None)
-    try:
-        if infos is None:
-            members = _dataclass_members(cls, name, around)
-        else:
-            members = _model_members(cls, infos, name, around)
-    except (NameError, TypeError) as error:
-        raise SignatureError(
-            f"field {name!r}: a type of {cls.__name__} cannot be resolved: {error}"
-        ) from None
-    return Record(cls, members, _record_rules(cls))
-
-
-def _model_members(
-    cls: type, infos: Mapping[str, FieldInfo], name: str, around: tuple[type, ...]
-) -> tuple[Member, ...]:
-    told = _field_rules(cls)
-    members = []
-    for key, info in infos.items():
-        where = f"{name}.{key}"
-        if info.alias or info.validation_alias or info.serialization_alias:
-            raise SignatureError(f"field {where!r} has an alias: name it as a model shall see it")
-        limits, rules = _marks(info.metadata)
-        shape = _shape(info.annotation, where, around)
-        shape = bounded(shape, limits, (*rules, *told.get(key, ()), *told.get("*", ())), where)
-        factory: Any = info.default_factory
-        default = _default(factory, info.default, where)
-        members.append(Member(key, shape, info.description or "", default))
-    return tuple(members)
-
-
-def _dataclass_members(cls: type, name: str, around: tuple[type, ...]) -> tuple[Member, ...]:
-    hints = typing.get_type_hints(cls, include_extras=True)
-    members = []
-    for item in dataclasses.fields(cls):
-        where = f"{name}.{item.name}"
-        if not item.init:
-            raise SignatureError(f"field {where!r} cannot be given (init=False)")
-        factory = None if item.default_factory is dataclasses.MISSING else item.default_factory
-        plain = REQUIRED if item.default is dataclasses.MISSING else item.default
-        if isinstance(plain, FieldInfo):
-            raise SignatureError(f"field {where!r}: use a pydantic dataclass for Field(...)")
-        shape = _shape(hints[item.name], where, around)
-        members.append(Member(item.name, shape, "", _default(factory, plain, where)))
-    return tuple(members)
-
-
-def _default(factory: Any, plain: Any, where: str) -> Any:
-    if factory is None:
-        return plain
-    default = factory()
-    if default != factory():
-        raise SignatureError(f"field {where!r}: its default_factory gives another value each time")
-    return default
-
-
-def _field_rules(cls: type) -> dict[str, tuple[str, ...]]:
-    told: dict[str, tuple[str, ...]] = {}
-    for decorator in _decorators(cls, "field_validators"):
-        for key in decorator.info.fields:
-            told[key] = (*told.get(key, ()), *_words(decorator.func))
-    return told
-
-
-def _record_rules(cls: type) -> tuple[str, ...]:
-    return tuple(word for one in _decorators(cls, "model_validators") for word in _words(one.func))
-
-
-def _decorators(cls: type, kind: str) -> list[Any]:
-    found = getattr(cls, "__pydantic_decorators__", None)
-    return [] if found is None else list(getattr(found, kind).values())

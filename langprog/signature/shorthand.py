@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
+import datetime
+import uuid
 from collections.abc import Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal, Optional, Union
 
 from langprog.errors import SignatureError
-from langprog.signature.fields import FieldRole, FieldSpec
+from langprog.media import Audio, File, History, Image
+from langprog.signature.fields import FieldSpec
+from langprog.signature.marks import FieldRole
 
 _NAMES: Mapping[str, Any] = MappingProxyType(
     {
@@ -22,8 +27,23 @@ _NAMES: Mapping[str, Any] = MappingProxyType(
         "Dict": dict,
         "Any": Any,
         "None": type(None),
+        "UUID": uuid.UUID,
+        "Decimal": Decimal,
+        "Image": Image,
+        "Audio": Audio,
+        "File": File,
+        "History": History,
+        "date": datetime.date,
+        "datetime": datetime.datetime,
+        "time": datetime.time,
+        "timedelta": datetime.timedelta,
+        "frozenset": frozenset,
+        "set": set,
+        "tuple": tuple,
     }
 )
+# What stands before a point: `datetime.date` is the date, `lp.Image` the image.
+_MODULES = frozenset({"datetime", "decimal", "dspy", "lp", "typing", "uuid"})
 
 
 def parse_short_form(text: str) -> tuple[FieldSpec, ...]:
@@ -81,8 +101,9 @@ def _type(annotation: str, name: str, text: str) -> Any:
     if found is None:
         raise SignatureError(
             f"{text!r}: the type {annotation!r} of {name!r} is not known in the short form, which "
-            "has str, int, float, bool, list[...], dict[...], Optional[...] and Literal[...]; "
-            "write a Signature class for others"
+            "has str, int, float, bool, date, datetime, time, timedelta, Decimal, UUID, Image, "
+            "Audio, File, History, list[...], dict[...], tuple[...], set[...], Optional[...], "
+            "Union[...] and Literal[...]; write a Signature class for others"
         )
     return found
 
@@ -91,24 +112,37 @@ def _read(node: ast.expr) -> Any:
     """Return the type that ``node`` names, or ``None``."""
     if isinstance(node, ast.Constant) and node.value is None:
         return type(None)
-    if isinstance(node, ast.Name):
-        return _NAMES.get(node.id)
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        return _NAMES.get(_name(node))
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         left, right = _read(node.left), _read(node.right)
         return None if left is None or right is None else Union[left, right]  # noqa: UP007 - built from values
-    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+    if isinstance(node, ast.Subscript):
         inside = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        return _generic(node.value.id, inside)
+        return _generic(_name(node.value), inside)
     return None
+
+
+def _name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return node.attr if node.value.id in _MODULES else ""
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _generic(name: str, inside: list[ast.expr]) -> Any:
     if name == "Literal":
         values = [_constant(item) for item in inside]
         return None if ... in values else Literal[tuple(values)]
-    args = [_read(item) for item in inside]
+    several = name in ("tuple", "Tuple") and len(inside) == 2 and _is_dots(inside[1])
+    args = [_read(item) for item in (inside[:1] if several else inside)]
     if None in args:
         return None
+    if name in ("tuple", "Tuple"):
+        return tuple[args[0], ...] if several else tuple[tuple(args)]  # type: ignore[misc,valid-type]  # built from values
+    if name == "Union":
+        return Union[tuple(args)]  # noqa: UP007 - built from values
+    if name in ("set", "Set", "frozenset") and len(args) == 1:
+        return (frozenset if name == "frozenset" else set)[args[0]]
     if name == "Optional" and len(args) == 1:
         return Optional[args[0]]  # noqa: UP045 - built from values
     if name in ("list", "List") and len(args) == 1:
@@ -116,6 +150,10 @@ def _generic(name: str, inside: list[ast.expr]) -> Any:
     if name in ("dict", "Dict") and len(args) == 2:
         return dict[args[0], args[1]]  # type: ignore[valid-type]  # built from values
     return None
+
+
+def _is_dots(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is ...
 
 
 def _constant(node: ast.expr) -> Any:

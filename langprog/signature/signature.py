@@ -8,14 +8,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 from langprog.errors import SignatureError
 from langprog.notebook import list_short, short_repr
 from langprog.signature.fields import FieldSpec
-from langprog.signature.phrases import object_schema
+from langprog.signature.marks import Marked
+from langprog.signature.phrases import WORDING
 from langprog.signature.portable import field_to_json
 from langprog.signature.rebuilt import field_from_json
+from langprog.signature.schemas import Definitions, object_schema
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,11 @@ class SignatureSpec:
         return MappingProxyType({f.name: f for f in self.fields if f.role == "output"})
 
     @cached_property
+    def asks_in_text(self) -> bool:
+        """Whether all inputs are written as text: none is an image, a file or a conversation."""
+        return not any(field.holds_media or field.is_history for field in self.inputs.values())
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the signature's canonical JSON."""
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
@@ -86,16 +93,57 @@ class SignatureSpec:
         """Return a copy with this instruction."""
         return replace(self, instruction=instruction)
 
-    def with_field(self, field: FieldSpec, *, first: bool = False) -> SignatureSpec:
+    def with_field(
+        self,
+        field: FieldSpec | str,
+        mark: Any = None,
+        annotation: Any = str,
+        *,
+        first: bool = False,
+    ) -> SignatureSpec:
         """Return a copy with one more field, first or last among those of its role.
 
+        Args:
+            field: The field, or its name: ``with_field("reasoning", lp.Output("step by step"))``.
+            mark: ``lp.Input(...)`` or ``lp.Output(...)``, where ``field`` is a name.
+            annotation: Its type, where ``field`` is a name.
+            first: Whether it stands before the others of its role.
+
         Raises:
-            SignatureError: There is a field of that name.
+            SignatureError: There is a field of that name, or the mark is missing.
         """
+        if isinstance(field, str):
+            field = field_from_mark(field, mark, annotation)
         same = tuple(f for f in self.fields if f.role == field.role)
         other = tuple(f for f in self.fields if f.role != field.role)
         same = (field, *same) if first else (*same, field)
         return replace(self, fields=(*other, *same) if field.role == "output" else (*same, *other))
+
+    def with_order(self, *names: str) -> SignatureSpec:
+        """Return a copy with its fields in another order, which is that of prompts and replies.
+
+        Args:
+            *names: All outputs, all inputs, or all of both; inputs stay before outputs.
+
+        Raises:
+            SignatureError: One is missing, not a field, or comes twice.
+        """
+        known = {f.name: f for f in self.fields}
+        unknown = [name for name in names if name not in known]
+        if unknown or len(set(names)) < len(names):
+            what = f"has no field {unknown[0]!r}" if unknown else "is given a field twice"
+            raise SignatureError(f"with_order: {self.name} {what}; it has {', '.join(known)}")
+        fields: list[FieldSpec] = []
+        for role, own in (("input", self.inputs), ("output", self.outputs)):
+            ordered = [known[name] for name in names if known[name].role == role]
+            if ordered and len(ordered) < len(own):
+                missing = ", ".join(name for name in own if name not in names)
+                raise SignatureError(
+                    f"with_order: {missing} of the {role}s of {self.name} is missing: name all "
+                    f"{role}s, or none"
+                )
+            fields += ordered or own.values()
+        return replace(self, fields=tuple(fields))
 
     def without_field(self, name: str) -> SignatureSpec:
         """Return a copy without that field.
@@ -132,9 +180,31 @@ class SignatureSpec:
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON schema of an object with exactly the outputs."""
-        return object_schema(
-            {name: field.json_schema() for name, field in self.outputs.items()}, self.outputs
+        definitions = Definitions(WORDING)
+        fields = {n: field.schema_within(definitions) for n, field in self.outputs.items()}
+        return definitions.beside(object_schema(fields, self.outputs))
+
+
+def field_from_mark(name: str, mark: Any, annotation: Any) -> FieldSpec:
+    """Return the field that ``name: annotation = mark`` declares.
+
+    Raises:
+        SignatureError: The mark is neither ``lp.Input(...)`` nor ``lp.Output(...)``, or the field
+            cannot be.
+    """
+    if not isinstance(mark, Marked):
+        raise SignatureError(
+            f"field {name!r} must be lp.Input(...) or lp.Output(...), not {mark!r:.40}"
         )
+    return FieldSpec(
+        name,
+        mark.role,
+        annotation if mark.labels is None else Annotated[annotation, mark.labels],
+        mark.description,
+        mark.constraints,
+        mark.default,
+        mark.default_factory,
+    )
 
 
 def default_instruction(parts: Iterable[FieldSpec]) -> str:

@@ -9,9 +9,10 @@ the draw covers the labels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from langprog import Module
+from langprog.knobs import MOST_NUMBER, takes_number, takes_whole
 from langprog.lm import LanguageModel, ModelRef
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, StageForecast
@@ -48,9 +49,9 @@ class BootstrapFewShot(Optimizer):
         concurrency: Number of examples processed at the same time.
     """
 
-    bootstrapped: int = 4
-    labeled: int = 4
-    threshold: float | None = None
+    bootstrapped: int = field(default=4, metadata=takes_whole(0, 10_000))
+    labeled: int = field(default=4, metadata=takes_whole(0, 10_000))
+    threshold: float | None = field(default=None, metadata=takes_number(-MOST_NUMBER))
     teacher: Teacher = None
     keep_demos: bool | None = None
 

@@ -7,8 +7,9 @@ pipeline where the examples have their fields.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from langprog.knobs import takes_whole
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, StageForecast
 from optimizers.demos.demos import collect_labeled, draw_demos, drop_known
@@ -28,7 +29,7 @@ class LabeledFewShot(Optimizer):
         concurrency: Number of examples processed at the same time.
     """
 
-    k: int = 8
+    k: int = field(default=8, metadata=takes_whole(1, 10_000))
     keep_demos: bool | None = None
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:

@@ -1,4 +1,4 @@
-"""Removes demonstrations that gain less quality than a lower price is worth."""
+"""Remove demonstrations that gain less than may be given up for a lower price."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from langprog import Example
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
 from optimizers.evaluation.candidate import Candidate
-from optimizers.models.climb import FIRST_RUNG, close
+from optimizers.models.coordinate_ascent import FIRST_RUNG, score_if_close
 from optimizers.run import Run
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoPruning(Optimizer):
-    """Restore the input program's demonstrations, predictor by predictor, where quality allows.
+    """Restore the demonstrations of the input program, as far as the quality allows.
 
-    A part of Compiler, for cost and latency: a search for quality adds demonstrations that gain
+    A part of Compiler for cost and latency: a search for quality adds demonstrations that gain
     little, and every query pays for them.
 
     Args:
@@ -27,7 +27,7 @@ class DemoPruning(Optimizer):
     """
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
-        """Return one trial for each predictor that shows more than it used to."""
+        """Forecast a trial for each predictor whose demonstrations grew."""
         most = facts.predictors * min(facts.validation, facts.queries)
         fewest = min(FIRST_RUNG, most)
         return (
@@ -35,20 +35,20 @@ class DemoPruning(Optimizer):
         )
 
     async def search(self, run: Run) -> Candidate:
-        """Try one predictor after another, and return the lightest program."""
-        now, base = run.start, run.materials.base
-        await run.score_fully([now])
+        """Try one predictor after another, and return the shortest program that is close."""
+        best, base = run.start, run.materials.base
+        await run.score_fully([best])
         shown = run.program.predictors()
         run.stage("final", len(shown), "the best with fewer demonstrations")
         for number, (path, predictor) in enumerate(base.predictors().items(), start=1):
             own = predictor.demos
             if _count_characters(shown[path].demos) > _count_characters(own):
-                label = f"{now.label}; {path} with its own demonstrations"
-                lighter = Candidate.of(base, {**now.parameters, f"{path}.demos": own}, label)
-                if await close(run, lighter, self.tolerance):
-                    now = lighter
+                label = f"{best.label}; {path} with its own demonstrations"
+                shorter = Candidate.of(base, {**best.parameters, f"{path}.demos": own}, label)
+                if await score_if_close(run, shorter, self.tolerance):
+                    best = shorter
             run.step("final", number, len(shown))
-        return now
+        return best
 
 
 def _count_characters(demos: Sequence[Example]) -> int:

@@ -8,9 +8,10 @@ never the data that the demonstrations come from; the input program is a candida
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from langprog import Module
+from langprog.knobs import MOST_NUMBER, takes_number, takes_whole
 from langprog.lm import LanguageModel, ModelRef
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
@@ -50,9 +51,9 @@ class BootstrapRandomSearch(Optimizer):
         concurrency: Number of examples processed at the same time.
     """
 
-    sets: int = 12
-    most: int = 16
-    threshold: float | None = None
+    sets: int = field(default=12, metadata=takes_whole(1, 10_000))
+    most: int = field(default=16, metadata=takes_whole(1, 10_000))
+    threshold: float | None = field(default=None, metadata=takes_number(-MOST_NUMBER))
     teacher: Teacher = None
     keep_demos: bool | None = None
 

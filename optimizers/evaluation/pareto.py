@@ -1,15 +1,15 @@
-"""Programs that nothing else beats: quality against dollars and latency.
+"""The Pareto front of quality, dollars and latency, and the choice that an objective makes.
 
-What a user wants is decided here, after every search in the same way: the best quality, or the
-cheapest or quickest program whose quality is close enough.
+The choice is the same after every search: the best quality, or the cheapest or quickest program
+whose quality is close enough.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from langprog import Module
 from langprog.artifact import save_program
@@ -22,15 +22,40 @@ Objective = Literal["quality", "cost", "latency"]
 OBJECTIVES: tuple[Objective, ...] = ("quality", "cost", "latency")
 
 
+T = TypeVar("T")
+Losses = tuple[float, ...]
+
+
+def dominates(losses: Losses, others: Losses) -> bool:
+    """Return whether ``losses`` are no worse in anything than ``others``, and not the same."""
+    return losses != others and all(a <= b for a, b in zip(losses, others, strict=True))
+
+
+def find_front(items: Sequence[T], losses: Callable[[T], Losses]) -> list[T]:
+    """Return the items that no other one dominates, in the order given; equals all stay.
+
+    Args:
+        items: What to choose from.
+        losses: Returns the numbers of an item that are to be small.
+    """
+    known = [losses(item) for item in items]
+    front: list[int] = []
+    # From the smallest losses on, nothing dominates what came before it.
+    for place in sorted(range(len(items)), key=known.__getitem__):
+        if not any(dominates(known[other], known[place]) for other in front):
+            front.append(place)
+    return [items[place] for place in sorted(front)]
+
+
 @dataclass(frozen=True, slots=True)
 class FrontPoint:
-    """A program that no other one beats in quality, price and latency at once.
+    """A program on the front: no other one beats it in quality, price and latency at once.
 
     Args:
         candidate: What it changes of the input program.
         program: The program, frozen.
         quality: Mean score on validation.
-        cost: What a query takes.
+        cost: Mean cost of a query.
         latency: Seconds that half of the queries take at most, and that 95 % do.
         optimizer: The name of the optimizer that it comes from.
     """
@@ -44,14 +69,14 @@ class FrontPoint:
 
     @property
     def dollars_a_thousand(self) -> float:
-        """Dollars of 1,000 queries; 0 where no price is known."""
+        """Dollars per 1,000 queries; 0 where no price is known."""
         return 1000 * self.cost.dollars
 
     def save(self, path: str | os.PathLike[str]) -> str:
-        """Write it as an artifact without a certificate; returns the digest.
+        """Write it as an artifact without a certificate, and return its digest.
 
         Raises:
-            ArtifactError: The program cannot be written, or does not come back the same.
+            ArtifactError: The program cannot be written, or loads differently.
         """
         evidence = {"certificate": None, "front": self.to_json()}
         return save_program(self.program, path, evidence=evidence, optimizer=self.optimizer)
@@ -73,11 +98,14 @@ class FrontPoint:
             f"${self.dollars_a_thousand:.4f} per 1,000 queries, {self.latency[0]:.2f} s)"
         )
 
+    @property
+    def losses(self) -> Losses:
+        """What is to be small: the score below 0, dollars, tokens and the median latency."""
+        return (-self.quality.mean, self.cost.dollars, self.cost.tokens, self.latency[0])
+
     def beats(self, other: FrontPoint) -> bool:
         """Return whether it is no worse in anything, and better in something."""
-        ours = (-self.quality.mean, self.cost.dollars, self.cost.tokens, self.latency[0])
-        theirs = (-other.quality.mean, other.cost.dollars, other.cost.tokens, other.latency[0])
-        return ours != theirs and all(a <= b for a, b in zip(ours, theirs, strict=True))
+        return dominates(self.losses, other.losses)
 
 
 def collect_points(scorer: Scorer, base: Module) -> list[FrontPoint]:
@@ -97,14 +125,14 @@ def collect_points(scorer: Scorer, base: Module) -> list[FrontPoint]:
 
 def pareto_front(points: Sequence[FrontPoint]) -> list[FrontPoint]:
     """Return the points that no other one beats, the best quality first."""
-    edge = [one for one in points if not any(other.beats(one) for other in points)]
-    return sorted(edge, key=lambda one: (-one.quality.mean, one.cost.dollars))
+    front = find_front(points, lambda point: point.losses)
+    return sorted(front, key=lambda point: (-point.quality.mean, point.cost.dollars))
 
 
-def chosen(
+def choose(
     objective: Objective, best: Candidate, points: Sequence[FrontPoint], tolerance: float
 ) -> Candidate:
-    """Return what an objective asks for.
+    """Return the candidate that an objective asks for.
 
     Args:
         objective: What counts.
@@ -114,11 +142,10 @@ def chosen(
     """
     if objective == "quality":
         return best
-    found = [one for one in points if one.candidate == best]
-    if not found:
+    means = [point.quality.mean for point in points if point.candidate == best]
+    if not means:
         return best
-    floor = found[0].quality.mean - tolerance
-    close = [one for one in points if one.quality.mean >= floor]
+    close = [point for point in points if point.quality.mean >= means[0] - tolerance]
     if objective == "cost":
-        return min(close, key=lambda one: (one.cost.dollars, one.cost.tokens)).candidate
-    return min(close, key=lambda one: one.latency[0]).candidate
+        return min(close, key=lambda point: (point.cost.dollars, point.cost.tokens)).candidate
+    return min(close, key=lambda point: point.latency[0]).candidate

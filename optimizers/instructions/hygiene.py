@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from langprog.adapters import may_think
 from langprog.artifact import looks_secret
+from langprog.knobs import check_knobs, takes_whole
 
 WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 MARKER = re.compile(r"\[\[\s*+(?:#++\s*+)?\w++\s*+(?:#++\s*+)?\]\]")
@@ -104,9 +105,12 @@ class Hygiene:
         fewest_words: Shortest instruction admitted, in words.
     """
 
-    copied_words: int = 7
-    most_words: int = 250
-    fewest_words: int = 3
+    copied_words: int = field(default=7, metadata=takes_whole(1))
+    most_words: int = field(default=250, metadata=takes_whole(1))
+    fewest_words: int = field(default=3, metadata=takes_whole(0))
+
+    def __post_init__(self) -> None:
+        check_knobs(self)
 
 
 class InstructionFilter:

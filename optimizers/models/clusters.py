@@ -1,4 +1,4 @@
-"""Inputs in clusters, and what every step is worth in each of them."""
+"""Cluster inputs, and fit routers that know the value of every step in each cluster."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import numpy as np
 from langprog import Router
 from langprog.errors import InputError
 from langprog.modules import hash_words
-from optimizers.models.choice import Floats, under_cap
-from optimizers.models.observed import Observed
+from optimizers.models.step_results import StepResults
+from optimizers.models.tradeoffs import Floats, pick_under_cap
 
 BUCKETS = 512
-# A cluster's mean counts as so many examples of the step's mean over all clusters beside its own.
+# Weight, in examples, of a step's overall mean in its mean over a cluster.
 PRIOR = 5.0
 SMALLEST = 10
-# Weights of a center that are left out: so far below its largest one.
+# Weights of a center below this share of its largest are left out.
 FAINT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Routing:
-    """A router, and what it comes to.
+class EvaluatedRouter:
+    """A router and its results on examples.
 
     Args:
         router: The router.
         quality: Mean score.
-        cost: Mean dollars.
-        error: Standard error of its difference from the best single step.
+        cost: Mean dollars of a query.
+        error: Standard error of its mean difference from the best single step.
         picked: The step that it picks for every example.
     """
 
@@ -41,16 +41,16 @@ class Routing:
     picked: tuple[int, ...]
 
 
-def fitted_router(
-    inputs: Sequence[Mapping[str, Any]], seen: Observed, clusters: int, seed: int
+def fit_router(
+    inputs: Sequence[Mapping[str, Any]], results: StepResults, clusters: int, seed: int
 ) -> Router:
-    """Return a router that knows the mean score of every step in every cluster.
+    """Fit a router that knows the mean score of every step in every cluster.
 
     Args:
         inputs: Inputs of the examples.
-        seen: What every step did on them.
+        results: Results of every step on them.
         clusters: Number of clusters wanted.
-        seed: Where the clusters start.
+        seed: Of the clustering.
 
     Raises:
         InputError: scikit-learn is missing.
@@ -59,37 +59,34 @@ def fitted_router(
     for row, values in enumerate(inputs):
         for place, weight in hash_words(values, BUCKETS).items():
             words[row, place] = weight
-    centers = _centers(words, clusters, seed)
-    sparse = tuple(_sparse(center) for center in centers)
-    router = Router(sparse, BUCKETS, ((0.0,) * seen.steps,) * len(sparse), _costs(seen))
+    centers = _find_centers(words, clusters, seed)
+    sparse = tuple(_make_sparse(center) for center in centers)
+    costs = tuple(map(float, results.cost.mean(axis=1)))
+    router = Router(sparse, BUCKETS, ((0.0,) * results.steps,) * len(sparse), costs)
     members = np.array([router.cluster(values) for values in inputs])
-    overall = seen.score.mean(axis=1)
+    overall = results.score.mean(axis=1)
     quality = []
     for cluster in range(len(sparse)):
-        inside = seen.score[:, members == cluster]
+        inside = results.score[:, members == cluster]
         mean = (inside.sum(axis=1) + PRIOR * overall) / (inside.shape[1] + PRIOR)
         quality.append(tuple(map(float, mean)))
-    return Router(sparse, BUCKETS, tuple(quality), _costs(seen))
+    return Router(sparse, BUCKETS, tuple(quality), costs)
 
 
-def _costs(seen: Observed) -> tuple[float, ...]:
-    return tuple(map(float, seen.cost.mean(axis=1)))
-
-
-def _centers(words: Floats, clusters: int, seed: int) -> Floats:
+def _find_centers(words: Floats, clusters: int, seed: int) -> Floats:
     if clusters <= 1:
         return np.asarray(words.mean(axis=0, keepdims=True))
     try:
         from sklearn.cluster import KMeans  # noqa: PLC0415 - an extra
     except ImportError:
         raise InputError('clusters need scikit-learn: pip install "langprog[learn]"') from None
-    found: Floats = (
+    centers: Floats = (
         KMeans(clusters, n_init=4, random_state=seed % 2**31).fit(words).cluster_centers_
     )
-    return found
+    return centers
 
 
-def _sparse(center: Floats) -> tuple[tuple[int, float], ...]:
+def _make_sparse(center: Floats) -> tuple[tuple[int, float], ...]:
     length = float(np.linalg.norm(center)) or 1.0
     top = float(center.max())
     return tuple(
@@ -99,36 +96,40 @@ def _sparse(center: Floats) -> tuple[tuple[int, float], ...]:
     )
 
 
-def routed(router: Router, inputs: Iterable[Mapping[str, Any]], seen: Observed) -> Routing:
-    """Return what a router comes to on examples."""
+def evaluate_router(
+    router: Router, inputs: Iterable[Mapping[str, Any]], results: StepResults
+) -> EvaluatedRouter:
+    """Return the results of a router on examples, from those of its steps."""
     picked = [router.rank(values)[0] for values in inputs]
     places = np.arange(len(picked))
-    score, cost = seen.score[picked, places], seen.cost[picked, places]
-    return Routing(
-        router, float(score.mean()), float(cost.mean()), seen.error_of(score), tuple(picked)
+    score, cost = results.score[picked, places], results.cost[picked, places]
+    return EvaluatedRouter(
+        router, float(score.mean()), float(cost.mean()), results.error_of(score), tuple(picked)
     )
 
 
-def always(step: int, count: int) -> Router:
-    """Return a router that picks one of ``count`` steps for everything."""
-    quality = tuple(float(one == step) for one in range(count))
+def make_constant_router(step: int, count: int) -> Router:
+    """Return a router that picks the same one of ``count`` steps for everything."""
+    quality = tuple(float(other == step) for other in range(count))
     return Router((((0, 1.0),),), 1, (quality,), (0.0,) * count)
 
 
-def best_route(found: Sequence[Routing], seen: Observed, cap: float) -> Routing | None:
-    """Return the best router under a cap on the mean dollars, unless that is luck."""
+def pick_router_under_cap(
+    routers: Sequence[EvaluatedRouter], results: StepResults, cap: float
+) -> EvaluatedRouter | None:
+    """Return the best router under a cap on the mean dollars, unless its lead may be luck."""
 
-    def scores(one: Routing) -> Floats:
-        return np.asarray(seen.score[list(one.picked), np.arange(seen.size)])
+    def scores(option: EvaluatedRouter) -> Floats:
+        return np.asarray(results.score[list(option.picked), np.arange(results.size)])
 
-    return under_cap(found, cap, scores, lambda one: len(set(one.picked)) == 1)
+    return pick_under_cap(routers, cap, scores, lambda option: len(set(option.picked)) == 1)
 
 
-def trades(seen: Observed, count: int = 16) -> list[float]:
-    """Return what a dollar may be worth in score: from nothing to "cost alone counts"."""
-    cost, score = seen.cost.mean(axis=1), seen.score.mean(axis=1)
-    spread = float(cost.max() - cost.min())
-    if spread <= 0:
+def list_trades(results: StepResults, count: int = 16) -> list[float]:
+    """List what a dollar may be worth in score: from nothing to "only cost counts"."""
+    cost, score = results.cost.mean(axis=1), results.score.mean(axis=1)
+    cost_range = float(cost.max() - cost.min())
+    if cost_range <= 0:
         return [0.0]
-    middle = max(float(score.max() - score.min()), 0.01) / spread
+    middle = max(float(score.max() - score.min()), 0.01) / cost_range
     return [0.0, *map(float, middle * np.logspace(-2, 2, count))]

@@ -1,4 +1,4 @@
-"""A model that says of a module whether it did its part of a query.
+"""Ask a model whether a module did its part of a query.
 
 Follows: Optimizing Model Selection for Compound AI Systems (Chen et al., 2025), the LM diagnoser.
 """
@@ -25,26 +25,28 @@ ASKED = "Say whether the module did its part, given what the whole program shoul
 
 @dataclass(frozen=True, slots=True)
 class Diagnoser:
-    """Asks whether a module did its part, and blends that with the end-to-end score.
+    """Asks whether a module did its part, and blends the verdict with the end-to-end score.
 
     Args:
-        model: The model that is asked, or its name; ``None``: the ambient one.
-        blend: Weight of its verdict against the score, 0 to 1.
+        model: The model that is asked; ``None``: the ambient one.
+        blend: Weight of the verdict against the score, 0 to 1.
     """
 
     model: Model
     blend: float
 
-    async def blended(self, run: Run, one: Candidate, path: str, examples: int) -> float:
-        """Return what the predictor at ``path`` is worth in ``one``, scored on ``examples``."""
-        score = run.scorer.estimate(one).mean
+    async def estimate_worth(
+        self, run: Run, candidate: Candidate, path: str, examples: int
+    ) -> float:
+        """Return the worth of the predictor at ``path``, from the first ``examples``."""
+        score = run.scorer.estimate(candidate).mean
         # The same requests as for the score, so the journal answers them.
-        job = Job(one.apply(run.materials.base), run.materials.validation[:examples])
+        job = Job(candidate.apply(run.materials.base), run.materials.validation[:examples])
         (rows,) = await run_rows([job], run.materials.metric, run.materials.concurrency)
-        verdicts = await self._verdicts(run, rows, path)
+        verdicts = await self._ask_verdicts(run, rows, path)
         return (1 - self.blend) * score + self.blend * sum(verdicts) / len(verdicts)
 
-    async def _verdicts(self, run: Run, rows: Sequence[Row], path: str) -> list[float]:
+    async def _ask_verdicts(self, run: Run, rows: Sequence[Row], path: str) -> list[float]:
         ask = Predict(
             signature_of("module, inputs, outputs, wanted -> right: bool", ASKED),
             model=self.model,
@@ -56,19 +58,19 @@ class Diagnoser:
                 return 0.0
             step = steps[-1]
             wanted = {k: v for k, v in row.example.items() if k not in step.inputs}
-            said = await ask.acall(
+            answer = await ask.acall(
                 module=path,
-                inputs=_listed(step.inputs),
-                outputs=_listed(step.outputs),
-                wanted=_listed(wanted),
+                inputs=_format_values(step.inputs),
+                outputs=_format_values(step.outputs),
+                wanted=_format_values(wanted),
             )
-            return float(said.right)
+            return float(answer.right)
 
-        works = [partial(verdict, row) for row in rows]
-        found = await gather_in_order(works, run.materials.concurrency)
+        calls = [partial(verdict, row) for row in rows]
+        verdicts = await gather_in_order(calls, run.materials.concurrency)
         run.settle()
-        return found
+        return verdicts
 
 
-def _listed(values: Mapping[str, Any]) -> str:
+def _format_values(values: Mapping[str, Any]) -> str:
     return "\n".join(f"{name}: {value_text(value)}" for name, value in values.items())

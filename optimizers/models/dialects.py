@@ -1,9 +1,9 @@
-"""What the endpoints of a compile take, found out before its first paid stage.
+"""Find out which settings the endpoints of a compile accept, before its first paid stage.
 
-A compile samples: its proposer, its votes, its probes set a temperature and a seed. One short
-request to every remote model says which of that, and of what the program's signals need, the
-endpoint refuses. The journal keeps it, so that a resumed compile goes on in the same way and pays
-for no second answer.
+A compile samples: its proposer and its votes set a temperature and a seed. A short request to
+every remote model shows which of these settings, and of those that the program's signals need, its
+endpoint refuses. The journal keeps the result, so that a resumed compile decides the same and does
+not pay for the request again.
 """
 
 from __future__ import annotations
@@ -43,22 +43,22 @@ from langprog.signature import SignatureSpec
 from optimizers.events import Reporter
 from optimizers.journal import Journal
 
-# Asked where no predictor can be shown an example as it is.
+# The request where no predictor takes an example as it is.
 QUESTION = (Message("system", "Reply with one word."), Message("user", "Ready?"))
 SETTINGS = Sampling(temperature=0.7, max_tokens=512, seed=1)
-# The endpoint cannot be asked now, or not so; what is asked later will say why.
+# The endpoint cannot be reached or refuses the request; a later call will say why.
 _UNKNOWN = (TransportError, BadRequestError, ContextWindowError, ContentFilterError)
 
 
 class Dialects:
-    """The dialects of a compile's models, while it runs; a context manager.
+    """The dialects of a compile's models while it runs; a context manager.
 
-    Inside it starts from what the journal knows, writes down what is learned, and says it.
+    It starts from what the journal knows, and records and reports what is learned.
 
     Args:
-        models: Every model that the compile may ask.
-        journal: Keeps what is learned.
-        reporter: Says it.
+        models: Every model that the compile may call.
+        journal: Records what is learned.
+        reporter: Reports it.
     """
 
     def __init__(
@@ -87,32 +87,32 @@ class Dialects:
             layer.unsubscribe(learn)
 
     def _learn(self, layer: Negotiated, refused: frozenset[Setting]) -> None:
-        if id(layer) not in self._asked:  # else it is said and kept once all is known
+        if id(layer) not in self._asked:  # else it is reported once all is known
             new = refused - self._journal.refused(_key(layer))
             self._journal.learn(_key(layer), refused)
-            self._say(layer, new)
+            self._report(layer, new)
 
-    def _say(self, layer: Negotiated, refused: frozenset[Setting]) -> None:
+    def _report(self, layer: Negotiated, refused: frozenset[Setting]) -> None:
         if refused:
             settings = ", ".join(sorted(refused))
-            self._reporter.note(f"{layer.name} takes no {settings}: it is called without")
+            self._reporter.note(f"{layer.name} refuses {settings}: it is called without")
 
     async def negotiate(
         self, program: Module, examples: Sequence[Example], signals: Mapping[str, Signal]
     ) -> None:
-        """Find out what the endpoints take, before anything depends on it.
+        """Find out what the endpoints accept, before anything depends on it.
+
+        Afterwards ``schemas`` says by (name, endpoint) whether a model follows a schema, for those
+        that were not declared either way; where one does, ``auto`` means ``json``.
 
         Args:
             program: The program.
-            examples: Some of its examples; endpoints are asked with a prompt of the first.
-            signals: What its cascades are asked with, by their paths.
-
-        Afterwards ``schemas`` says by (name, endpoint) which models keep to a schema, of those
-        of which nobody has said so: there ``auto`` stands for ``json``.
+            examples: Some of its examples; the request is a prompt of the first.
+            signals: Signals of its cascades, by their paths.
 
         Raises:
             AuthError: An endpoint does not accept the key.
-            InputError: A signal needs log-probabilities that a model does not give.
+            InputError: A signal needs log-probabilities that a model does not return.
         """
         logprobs = any(signal.logprobs for signal in signals.values())
         question = Question.of(program, examples, logprobs=logprobs)
@@ -132,15 +132,15 @@ class Dialects:
         completion: Completion | None = None
         try:
             if question.signature is not None and self._declared.get(_key(layer)) is None:
-                completion = await self._tried(layer, question.request_schema())
-                # Without the format it may have been luck.
+                completion = await self._try(layer, question.request_schema())
+                # Where the format was dropped, a reply that conforms may be luck.
                 proven = (
                     completion is not None
                     and "response_format" not in layer.refused
                     and conforms(question.signature, completion)
                 )
             if completion is None:
-                completion = await self._tried(layer, question.request())
+                completion = await self._try(layer, question.request())
         finally:
             self._asked.discard(id(layer))
         if completion is None:
@@ -148,13 +148,13 @@ class Dialects:
         if question.logprobs and completion.logprobs is None:
             layer.refuse({"logprobs"})
         self._journal.learn(_key(layer), layer.refused, completion, proven)
-        self._say(layer, layer.refused)
+        self._report(layer, layer.refused)
         if proven:
             self._reporter.note(
-                f"{layer.name} keeps to a response schema: the adapter auto is json with it"
+                f"{layer.name} follows a response schema: the adapter auto means json with it"
             )
 
-    async def _tried(self, layer: Negotiated, request: Request) -> Completion | None:
+    async def _try(self, layer: Negotiated, request: Request) -> Completion | None:
         try:
             return await layer.complete(request)
         except (*_UNKNOWN, BudgetExceeded):
@@ -162,12 +162,12 @@ class Dialects:
 
 
 def check_signals(program: Module, signals: Mapping[str, Signal], lacking: Set[str]) -> None:
-    """Refuse signals that need log-probabilities of a model which gives none.
+    """Refuse signals that need log-probabilities from a model that returns none.
 
     Args:
         program: The program.
-        signals: What its cascades are asked with, by their paths.
-        lacking: Names of models that give no log-probabilities.
+        signals: Signals of its cascades, by their paths.
+        lacking: Names of models that return no log-probabilities.
 
     Raises:
         InputError: There is such a signal.
@@ -180,20 +180,20 @@ def check_signals(program: Module, signals: Mapping[str, Signal], lacking: Set[s
         if name is not None:
             raise InputError(
                 f"the signal {signal.name!r} of the cascade {path} needs log-probabilities, which "
-                f"{name} does not give: take signal='agreement' or signal='check' (or "
+                f"{name} does not return: use signal='agreement' or signal='check' (or "
                 "tokens=False, if it is learned)"
             )
 
 
 @dataclass(frozen=True)
 class Question:
-    """What endpoints are asked to show what they take.
+    """The request that shows what endpoints accept.
 
     Args:
-        messages: A prompt of the program, as its own adapter writes it.
-        signature: Whose outputs it asks for; ``None`` where ``auto`` is nowhere in force, or no
-            predictor can be shown an example.
-        as_json: The same prompt as the adapter ``json`` writes it.
+        messages: A prompt of the program, as its own adapter renders it.
+        signature: The signature of its outputs; ``None`` where no predictor uses ``auto``, or none
+            takes an example as it is.
+        as_json: The same prompt as the adapter ``json`` renders it.
         logprobs: Whether log-probabilities are wanted.
     """
 
@@ -204,7 +204,7 @@ class Question:
 
     @classmethod
     def of(cls, program: Module, examples: Sequence[Example], *, logprobs: bool) -> Question:
-        """Return the prompt of the first predictor that the first example can be shown to."""
+        """Return the prompt of the first predictor that takes the first example as it is."""
         for predictor in program.predictors().values():
             for example in examples[:1]:
                 if not all(name in example for name in predictor.inputs):
@@ -233,19 +233,19 @@ class Question:
 def list_models(
     program: Module, more: Iterable[LanguageModel | ModelRef | str]
 ) -> list[LanguageModel]:
-    """Return every model that a compile may ask, without what a compile puts around them.
+    """List every model that a compile may call, without the layers that a compile adds.
 
     Args:
-        program: Its predictors' models, and the ambient one where one of them names none.
-        more: Models, or their names, that the search names beside those.
+        program: Its predictors' models, and the ambient one where a predictor names none.
+        more: Models, or their names, that the search names besides those.
     """
-    asked = [predictor.model for predictor in program.predictors().values()]
-    asked += [model_from(model) for model in more]
-    return [unwrap(model) for model in dict.fromkeys(asked)]
+    models = [predictor.model for predictor in program.predictors().values()]
+    models += [model_from(model) for model in more]
+    return [unwrap(model) for model in dict.fromkeys(models)]
 
 
 def unwrap(model: str | ModelRef | None) -> LanguageModel:
-    """Return a model, or the ambient one, below what a compile puts around it."""
+    """Return a model, or the ambient one, without the layers that a compile adds."""
     wrapped = model_named(model)
     return wrapped.inner if isinstance(wrapped, Recorded) else wrapped
 

@@ -1,16 +1,17 @@
-"""Fit a cascade: which steps, in which order, from which certainty on."""
+"""Fit a cascade: its steps, their order, and the certainty that each has to reach."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
 from langprog import Cascade, Example, Module
 from langprog.errors import InputError
 from langprog.evaluation import Row
+from langprog.knobs import takes_flag, takes_items, takes_number, takes_one_of
 from langprog.modules import (
     Agreement,
     Checked,
@@ -24,30 +25,37 @@ from langprog.modules import (
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
 from optimizers.evaluation.candidate import Candidate, tunable_modules
-from optimizers.evaluation.pareto import Objective
-from optimizers.models.choice import front, not_worse, spread
-from optimizers.models.observed import Observed, decision, observed, step_rows
-from optimizers.models.rules import Answered, fitted_rule
-from optimizers.models.tiers import Plan, best_under, fewest_for, guaranteed, planned, plans
+from optimizers.evaluation.pareto import OBJECTIVES, Objective
+from optimizers.models.rules import LabeledAnswer, fit_rule
+from optimizers.models.step_results import StepResults, collect_results, find_decision, run_steps
+from optimizers.models.tiers import (
+    EvaluatedCascade,
+    enumerate_cascades,
+    evaluate_tiers,
+    fewest_for,
+    find_guaranteed,
+    pick_cascade_under_cap,
+)
+from optimizers.models.tradeoffs import list_front, pick_cheapest_close, thin_out
 from optimizers.run import Run
 
-# Share of the search's budget that goes into seeing every step on its own.
-BOUGHT = 0.8
-# A threshold that every certainty reaches.
+# Share of the budget for running every step on its own.
+STEPS_SHARE = 0.8
+# A threshold that every answer reaches.
 ANY = -1e9
-# Plans of the front that are run in full, so that the result lists them.
+# Cascades of the front that are run in full, so that the result lists them.
 SHOWN = 6
 WORDS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrugalCascade(Optimizer):
-    """Fit every cascade of a program: its order, its thresholds and, where wanted, its scorer.
+    """Fit every cascade of a program: its order, its thresholds and, if wanted, its scorer.
 
-    Every step is asked once on every example; orders and thresholds are then weighed offline. The
-    scorer is learned from train, thresholds are chosen on validation, and the certificate comes
-    from the holdout. The input program asks the last step alone until its thresholds are set, so
-    the certificate says what the cascade saves against that.
+    Every step is run once on every example; orders and thresholds are then evaluated offline. The
+    scorer is learned on train, thresholds are chosen on validation, and the certificate comes from
+    the holdout. Until its thresholds are set, a cascade runs its last step alone, so the
+    certificate compares with that.
 
     Follows: FrugalGPT (Chen et al., 2023), order and thresholds under a cap on the mean cost.
     Differs: three parts of the data where its code uses one; several signals; every order of up
@@ -61,52 +69,45 @@ class FrugalCascade(Optimizer):
     Args:
         signal: ``logprob``, ``agreement``, ``check``, ``learned`` or a Signal; the cascade's own
             if left out.
-        cap: Mean dollars of a query at most; the best quality under it is taken. Without one: the
-            cheapest cascade that seems certain to be within ``tolerance`` of the best single
+        cap: Highest mean cost of a query, in dollars; the best quality under it is taken. Without
+            a cap: the cheapest cascade that is very likely within ``tolerance`` of the best single
             step.
-        guarantee: (target, delta): with a chance of at least 1 - delta over the validation
+        guarantee: (target, delta): with a probability of at least 1 - delta over the validation
             examples, the cascade's mean score is at least the target.
-        words: Whether a learned scorer looks at words.
-        tokens: Whether a learned scorer looks at log-probabilities, beside the answer's length.
+        words: Whether a learned scorer uses words.
+        tokens: Whether a learned scorer uses log-probabilities, besides the answer's length.
         concurrency: Examples in work at the same time.
         objective: See :class:`Optimizer`; here ``cost``.
         tolerance: See :class:`Optimizer`.
     """
 
     signal: str | Signal | None = None
-    cap: float | None = None
-    guarantee: tuple[float, float] | None = None
-    words: bool = True
-    tokens: bool = True
-    objective: Objective = "cost"
+    cap: float | None = field(default=None, metadata=takes_number(0, above=True))
+    guarantee: tuple[float, float] | None = field(
+        default=None, metadata=takes_items(takes_number(0, 1, above=True, below=True), 2)
+    )
+    words: bool = field(default=True, metadata=takes_flag())
+    tokens: bool = field(default=True, metadata=takes_flag())
+    objective: Objective = field(default="cost", metadata=takes_one_of(OBJECTIVES))
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.signal is not None:
             signal_from(self.signal)
-        if self.cap is not None and self.cap <= 0:
-            raise InputError(f"cap is dollars of a query, above 0, not {self.cap}")
-        if self.guarantee is not None:
-            target, delta = self.guarantee
-            if not (0 < target < 1 and 0 < delta < 1):
-                raise InputError(
-                    f"guarantee is (target, delta), both between 0 and 1, not {target, delta}"
-                )
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
-        """Return every step on every example, and the plans that are run in full."""
-        seen = facts.validation + (facts.train if self._learns() else 0)
-        # Samples come on top of what a query takes; a cascade inside a pipeline leaves the modules
-        # before it as they were.
-        samples = _samples(signal_from(self.signal or Agreement()))
+        """Forecast every step on every example, and the cascades that are run in full."""
+        examples = facts.validation + (facts.train if self._uses_train() else 0)
+        # Samples come on top of a query; what precedes a cascade in a pipeline is not run again.
+        samples = _count_samples(signal_from(self.signal or Agreement()))
         count = max(1, facts.alternatives)
-        asked = count * min(seen, BOUGHT * facts.queries / count / samples)
+        queries = count * min(examples, STEPS_SHARE * facts.queries / count / samples)
         return (
-            StageForecast("prepare", Range(0.7 * asked, samples * asked)),
+            StageForecast("prepare", Range(0.7 * queries, samples * queries)),
             StageForecast("search", Range(0.0, facts.validation), candidates=Range(2, SHOWN)),
         )
 
-    def _learns(self) -> bool:
+    def _uses_train(self) -> bool:
         return self.guarantee is not None or (
             self.signal is not None and isinstance(signal_from(self.signal), Learned)
         )
@@ -115,120 +116,127 @@ class FrugalCascade(Optimizer):
         """Refuse a program without a cascade."""
         if not tunable_modules(program, Cascade):
             raise InputError(
-                "the program has no Cascade: wrap it, lp.Cascade.over(program, [cheap, dear])"
+                "the program has no Cascade: wrap it with lp.Cascade.over(program, [cheap, dear])"
             )
 
     def signals(self, program: Module) -> dict[str, Signal]:
-        """Return the signals that are fitted; a learned one looks at tokens where it may."""
-        asked = {}
+        """Return the signals that are fitted; a learned one needs tokens where it may use them."""
+        signals = {}
         for path, own in super().signals(program).items():
             signal = own if self.signal is None else signal_from(self.signal)
-            reads = isinstance(signal, Learned) and self.tokens
-            asked[path] = LogProbability() if reads else signal
-        return asked
+            needs_tokens = isinstance(signal, Learned) and self.tokens
+            signals[path] = LogProbability() if needs_tokens else signal
+        return signals
 
     async def search(self, run: Run) -> Candidate:
-        """Fit cascade after cascade."""
+        """Fit one cascade after another."""
         paths = list(tunable_modules(run.program, Cascade))
-        self._see_size(run)
+        self._check_size(run)
         if not math.isinf(run.queries_left()):
-            run.scorer.narrow(self._examples(run, paths))
-        found = run.start
+            run.scorer.narrow(self._count_examples(run, paths))
+        candidate = run.start
         for path in paths:
-            found = await self._fit(_Steps(run, path, dict(found.parameters)))
+            candidate = await self._fit(_CascadeSteps(run, path, dict(candidate.parameters)))
         run.weighed = True
-        return found
+        return candidate
 
-    def _examples(self, run: Run, paths: Sequence[str]) -> int:
+    def _count_examples(self, run: Run, paths: Sequence[str]) -> int:
         """Return how many validation examples the budget pays for."""
         cascades = tunable_modules(run.program, Cascade)
         queries = 0
         for path in paths:
             cascade = cascades[path]
-            queries += len(cascade.steps) * _samples(self._signal(cascade))
-        learned = len(run.train) if self._learns() else 0
-        return max(1, int(BOUGHT * run.queries_left() / queries) - learned)
+            queries += len(cascade.steps) * _count_samples(self._signal(cascade))
+        learned = len(run.train) if self._uses_train() else 0
+        return max(1, int(STEPS_SHARE * run.queries_left() / queries) - learned)
 
     def _signal(self, cascade: Cascade) -> Signal:
         return cascade.signal if self.signal is None else signal_from(self.signal)
 
-    def _see_size(self, run: Run) -> None:
+    def _check_size(self, run: Run) -> None:
         if self.guarantee is None:
             return
         target, delta = self.guarantee
         needed = fewest_for(target, delta)
         if run.scorer.size < needed:
             raise InputError(
-                f"to guarantee {target} with a chance of {1 - delta:.3g} takes at least {needed} "
-                f"validation examples, all of them right; there are {run.scorer.size}: give more, "
-                "or ask for less"
+                f"guarantee=({target}, {delta}) needs at least {needed} validation examples, even "
+                f"if every answer is right, and there are {run.scorer.size}: give more examples, "
+                "or lower the target"
             )
 
-    async def _fit(self, steps: _Steps) -> Candidate:
+    async def _fit(self, steps: _CascadeSteps) -> Candidate:
         run, cascade = steps.run, steps.cascade
         signal = self._signal(cascade)
         run.stage("prepare", None, f"every step of {steps.path} on its own")
         if isinstance(signal, Learned):
-            signal = await self._learned(steps)
-        trained: Observed | None = None
+            signal = await self._learn_signal(steps)
+        trained: StepResults | None = None
         if self.guarantee is not None:
-            trained = await steps.observed(signal, run.train)
-        seen = await steps.observed(signal, run.materials.validation[: run.scorer.size])
+            trained = await steps.collect(signal, run.train)
+        results = await steps.collect(signal, run.materials.validation[: run.scorer.size])
         run.stage("search", None, f"orders and thresholds of {steps.path}")
-        everything = plans(seen)
-        best = self._picked(run, everything, seen, trained)
-        edge = front(everything)
-        wanted = dict.fromkeys([*([] if best is None else [best]), *spread(edge, SHOWN)])
-        candidates = {plan: steps.candidate(plan, signal) for plan in wanted}
-        run.log("cascade", {"path": steps.path, "front": [asdict(plan) for plan in edge]})
+        cascades = enumerate_cascades(results)
+        best = self._pick(run, cascades, results, trained)
+        front = list_front(cascades)
+        shown = dict.fromkeys([*([] if best is None else [best]), *thin_out(front, SHOWN)])
+        candidates = {cascade: steps.candidate(cascade, signal) for cascade in shown}
+        run.log("cascade", {"path": steps.path, "front": [asdict(cascade) for cascade in front]})
         await run.score_fully(list(dict.fromkeys([run.start, *candidates.values()])))
-        for one in candidates.values():
-            run.log_trial(one)
+        for candidate in candidates.values():
+            run.log_trial(candidate)
         return steps.start if best is None else candidates[best]
 
-    def _picked(
-        self, run: Run, everything: Sequence[Plan], seen: Observed, trained: Observed | None
-    ) -> Plan | None:
+    def _pick(
+        self,
+        run: Run,
+        cascades: Sequence[EvaluatedCascade],
+        results: StepResults,
+        trained: StepResults | None,
+    ) -> EvaluatedCascade | None:
         if trained is not None and self.guarantee is not None:
-            return _guaranteed(run, seen, trained, self.guarantee)
+            return _pick_guaranteed(run, results, trained, self.guarantee)
         if self.cap is not None:
-            found = best_under(everything, seen, self.cap)
-            if found is None:
-                run.note(f"no step costs at most {self.cap} dollars a query", warning=True)
-            return found
-        return not_worse(everything, planned(seen, ((seen.best, None),)), self.tolerance)
+            best = pick_cascade_under_cap(cascades, results, self.cap)
+            if best is None:
+                run.note(f"every step costs more than {self.cap} dollars a query", warning=True)
+            return best
+        single = evaluate_tiers(results, ((results.best, None),))
+        return pick_cheapest_close(cascades, single, self.tolerance)
 
-    async def _learned(self, steps: _Steps) -> Learned:
+    async def _learn_signal(self, steps: _CascadeSteps) -> Learned:
         count = len(steps.cascade.steps)
         probe: Signal = LogProbability() if self.tokens else Learned((Rule(),) * count)
         rows = await steps.rows(probe, steps.run.train)
         buckets = WORDS if self.words else 0
         rules = []
-        for step, one in enumerate(rows):
-            answers = list(self._answers(steps, step, one))
-            rules.append(fitted_rule(answers, buckets) if answers else Rule(-9.0))
+        for step, step_rows in enumerate(rows):
+            answers = list(self._label_answers(steps, step, step_rows))
+            rules.append(fit_rule(answers, buckets) if answers else Rule(-9.0))
         return Learned(tuple(rules), buckets)
 
-    def _answers(self, steps: _Steps, step: int, rows: Iterable[Row]) -> Iterable[Answered]:
+    def _label_answers(
+        self, steps: _CascadeSteps, step: int, rows: Iterable[Row]
+    ) -> Iterable[LabeledAnswer]:
         inside = steps.inside(step)
         for row in rows:
-            taken = decision(row, steps.path)
-            if taken is None or row.score is None:
+            decision = find_decision(row, steps.path)
+            if decision is None or row.score is None:
                 continue
-            asked = [one for one in row.trace if one.path in inside]
-            tokens = token_features(asked, logprobs=self.tokens)
-            values = {**taken.inputs, **taken.outputs["answer"]}
-            yield Answered(values, tokens, row.score.value)
+            calls = [call for call in row.trace if call.path in inside]
+            tokens = token_features(calls, logprobs=self.tokens)
+            values = {**decision.inputs, **decision.outputs["answer"]}
+            yield LabeledAnswer(values, tokens, row.score.value)
 
 
 @dataclass(frozen=True)
-class _Steps:
+class _CascadeSteps:
     """The steps of the cascade at ``path``, each on its own.
 
     Args:
         run: The search.
-        path: The cascade's place in the program.
-        fixed: What other cascades of the program have been set to.
+        path: The cascade's path in the program.
+        fixed: Parameters that are already set on the program's other cascades.
     """
 
     run: Run
@@ -248,66 +256,73 @@ class _Steps:
     def inside(self, step: int) -> set[str]:
         """Return the paths of the predictors inside a step."""
         paths = self.run.program.paths()
-        return {paths[id(one)] for one in self.cascade.steps[step].predictors().values()}
+        predictors = self.cascade.steps[step].predictors().values()
+        return {paths[id(predictor)] for predictor in predictors}
 
     async def rows(self, signal: Signal, examples: Sequence[Example]) -> list[tuple[Row, ...]]:
-        """Run every step on its own; a row says how sure it was."""
+        """Run every step on its own, with the signal in its trace."""
         alone = [
             self._set([[step, ANY]], signal, f"step {step} alone")
             for step in range(len(self.cascade.steps))
         ]
-        return await step_rows(self.run, alone, examples)
+        return await run_steps(self.run, alone, examples)
 
-    async def observed(self, signal: Signal, examples: Sequence[Example]) -> Observed:
-        """Run every step on its own, and return what was seen.
+    async def collect(self, signal: Signal, examples: Sequence[Example]) -> StepResults:
+        """Run every step on its own, and return its results.
 
         Raises:
-            InputError: Every example was lost on the way.
+            InputError: No example has a result of every step.
         """
 
         def sure(_: int, row: Row) -> float:
-            taken = decision(row, self.path)
-            return -math.inf if taken is None else float(taken.outputs["sure"])
+            decision = find_decision(row, self.path)
+            return -math.inf if decision is None else float(decision.outputs["sure"])
 
-        seen, kept = observed(await self.rows(signal, examples), sure)
-        if len(kept) < len(examples):
-            self.run.note(f"{len(examples) - len(kept)} examples were lost on the way")
-        if not kept:
-            raise InputError("every example was lost on the way, so there is nothing to fit")
-        return seen
+        results, indices = collect_results(await self.rows(signal, examples), sure)
+        if len(indices) < len(examples):
+            self.run.note(
+                f"{len(examples) - len(indices)} examples were left out of the fit: a step "
+                "failed to reach its model on them"
+            )
+        if not indices:
+            raise InputError(
+                "a cascade cannot be fitted: on every example some step failed to reach its model"
+            )
+        return results
 
-    def candidate(self, plan: Plan, signal: Signal) -> Candidate:
-        """Return the program with this plan."""
-        *early, (last, _) = plan.tiers
-        # A last step that gives log-probabilities for nothing is asked as it was observed.
+    def candidate(self, cascade: EvaluatedCascade, signal: Signal) -> Candidate:
+        """Return the program with these tiers."""
+        *early, (last, _) = cascade.tiers
+        # Log-probabilities cost nothing, so the last step is called as it was when evaluated.
         tiers = [[*tier] for tier in early] + [[last, ANY if signal.logprobs else None]]
-        return self._set(tiers, signal, " > ".join(f"step {step}" for step, _ in plan.tiers))
+        return self._set(tiers, signal, " > ".join(f"step {step}" for step, _ in cascade.tiers))
 
     def _set(self, tiers: list[list[Any]], signal: Signal, label: str) -> Candidate:
         values = {f"{self.path}.tiers": tiers, f"{self.path}.signal": signal.to_json()}
         return self.run.candidate({**self.fixed, **values}, label)
 
 
-def _samples(signal: Signal) -> int:
-    """Return how many requests stand for one where a signal is asked."""
+def _count_samples(signal: Signal) -> int:
+    """Return how many requests a step makes in place of one where a signal is used."""
     if isinstance(signal, Agreement):
         return signal.k
     return 2 if isinstance(signal, Checked) else 1
 
 
-def _guaranteed(
-    run: Run, seen: Observed, trained: Observed, guarantee: tuple[float, float]
-) -> Plan | None:
+def _pick_guaranteed(
+    run: Run, results: StepResults, trained: StepResults, guarantee: tuple[float, float]
+) -> EvaluatedCascade | None:
     target, delta = guarantee
-    order = sorted(front(plans(trained)), key=lambda plan: -plan.cost)
-    tiers, p_value = guaranteed([plan.tiers for plan in order], seen, target, delta)
-    run.log("guarantee", {"target": target, "delta": delta, "p_value": p_value, "n": seen.size})
+    front = sorted(list_front(enumerate_cascades(trained)), key=lambda cascade: -cascade.cost)
+    order = [cascade.tiers for cascade in front]
+    tiers, p_value = find_guaranteed(order, results, target, delta)
+    run.log("guarantee", {"target": target, "delta": delta, "p_value": p_value, "n": results.size})
     if tiers is None:
         run.note(
-            f"no cascade of these steps is shown to reach {target} on {seen.size} examples "
-            f"(p = {p_value:.3g}, {delta} was asked for): the program stays as it is",
+            f"no cascade of these steps is shown to reach {target} on {results.size} examples "
+            f"(p = {p_value:.3g}, at most {delta} is needed): the program stays as it is",
             warning=True,
         )
         return None
-    run.note(f"a mean score of {target} is shown, p = {p_value:.2g} on {seen.size} examples")
-    return planned(seen, tiers)
+    run.note(f"a mean score of {target} is shown, p = {p_value:.2g} on {results.size} examples")
+    return evaluate_tiers(results, tiers)

@@ -1,4 +1,4 @@
-"""Does a judge pay? How often it accepts right answers and wrong ones, and what follows."""
+"""Decide whether a judge pays, from how often it accepts right and wrong answers."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from langprog.evaluation import Row
 from langprog.modules import judge_answer, usage_of
 from langprog.runtime import gather_in_order
 
-# Gain below which more answers are not worth their price.
+# Gain in accuracy below which more answers are not worth their price.
 WORTH = 0.01
 BOOTSTRAP = 200
 LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Verdicts:
-    """What a probe found.
+class JudgeRates:
+    """Rates of a generator and its judge, measured on samples.
 
     Args:
-        generate: How often the generator is right.
-        accepts_right: How often the judge accepts a right answer.
-        accepts_wrong: How often it accepts a wrong one.
+        generate: Share of generated answers that are right.
+        accepts_right: Share of right answers that the judge accepts.
+        accepts_wrong: Share of wrong answers that it accepts.
     """
 
     generate: float
@@ -34,40 +34,46 @@ class Verdicts:
     accepts_wrong: float
 
     @classmethod
-    def of(cls, items: Sequence[Sequence[Row]], verdicts: Sequence[Sequence[float]]) -> Verdicts:
-        """Count; a share of nothing counts as one half."""
+    def of(cls, items: Sequence[Sequence[Row]], verdicts: Sequence[Sequence[float]]) -> JudgeRates:
+        """Count rates; where there is nothing to count, the rate is one half."""
         pairs = [
-            (_right(row), verdict > 0)
-            for item, given in zip(items, verdicts, strict=True)
-            for row, verdict in zip(item, given, strict=True)
+            (_is_right(row), verdict > 0)
+            for item, item_verdicts in zip(items, verdicts, strict=True)
+            for row, verdict in zip(item, item_verdicts, strict=True)
         ]
         right = [accepted for good, accepted in pairs if good]
         wrong = [accepted for good, accepted in pairs if not good]
-        return cls(len(right) / len(pairs), _share(right), _share(wrong))
+        return cls(len(right) / len(pairs), _smooth_rate(right), _smooth_rate(wrong))
 
     def to_json(self) -> dict[str, float]:
         """Return a JSON object."""
         return asdict(self)
 
 
-def _share(values: Sequence[bool]) -> float:
+def _smooth_rate(values: Sequence[bool]) -> float:
     return (sum(values) + 0.5) / (len(values) + 1.0)
 
 
-def _right(row: Row) -> bool:
+def _is_right(row: Row) -> bool:
     return row.score is not None and row.score.value >= 0.5
 
 
-async def judged_rows(
+async def judge_rows(
     module: BestOf, names: Sequence[str], items: Sequence[Sequence[Row]], concurrency: int
 ) -> tuple[list[list[float]], float]:
     """Ask the judge about every sampled answer.
 
+    Args:
+        module: The module with the judge.
+        names: The module's inputs.
+        items: Sampled answers by example.
+        concurrency: Answers judged at the same time.
+
     Returns:
-        Its verdicts, and what one costs in dollars on average.
+        The verdicts by example, and the mean dollars of a verdict.
     """
 
-    async def one(row: Row) -> tuple[float, float]:
+    async def judge(row: Row) -> tuple[float, float]:
         if row.prediction is None:
             return 0.0, 0.0
         inputs = {name: row.example[name] for name in names}
@@ -76,30 +82,30 @@ async def judged_rows(
         return verdict, usage_of(trace.steps(), 0.0).dollars or 0.0
 
     flat = await gather_in_order(
-        [partial(one, row) for item in items for row in item], concurrency
+        [partial(judge, row) for item in items for row in item], concurrency
     )
-    found = iter(flat)
-    verdicts = [[next(found)[0] for _ in item] for item in items]
+    results = iter(flat)
+    verdicts = [[next(results)[0] for _ in item] for item in items]
     return verdicts, math.fsum(dollars for _, dollars in flat) / max(1, len(flat))
 
 
-def best_judged(
+def choose_judged_size(
     items: Sequence[Sequence[Row]],
     verdicts: Sequence[Sequence[float]],
     sizes: Sequence[int],
     rng: random.Random,
 ) -> int:
-    """Return how many answers a judge should see; 1: the first answer alone.
+    """Choose how many answers a judge should see; 1: the first answer alone.
 
     Args:
         items: Sampled answers by example.
-        verdicts: What the judge said of each.
+        verdicts: The judge's verdict on each.
         sizes: Numbers of answers to choose from.
-        rng: Of the bootstrap over examples.
+        rng: Draws the bootstrap over examples.
     """
     pairs = [
-        [(_right(row), verdict) for row, verdict in zip(item, given, strict=True)]
-        for item, given in zip(items, verdicts, strict=True)
+        [(_is_right(row), verdict) for row, verdict in zip(item, item_verdicts, strict=True)]
+        for item, item_verdicts in zip(items, verdicts, strict=True)
     ]
     expected = {k: _accuracy(pairs, k) for k in sizes}
     best = max(expected.values(), default=0.0)
@@ -120,8 +126,8 @@ def _accuracy(pairs: Sequence[Sequence[tuple[bool, float]]], k: int) -> float:
 def _chance(item: Sequence[tuple[bool, float]], k: int) -> float:
     """Return the chance that the best of ``k`` draws from an item's samples is right.
 
-    The draws are taken with replacement from what was sampled, so an item that was never right
-    stays wrong: with few samples this errs on the side of not asking more often.
+    Draws are taken with replacement from the samples, so an item that was never right stays
+    wrong: with few samples this errs toward a small k.
     """
     n = len(item)
     total = 0.0

@@ -198,7 +198,8 @@ def _list_parts(value: Any) -> list[Any]:
     if isinstance(value, type) or type(value).__module__ in ("builtins", "types"):
         return []
     called = vars(type(value)).get("__call__")
-    return [*vars(value).values(), called] if hasattr(value, "__dict__") else [called]
+    own = getattr(value, "__dict__", {})
+    return [*own.values(), called]
 
 
 def _list_globals(code: CodeType) -> list[str]:

@@ -1,34 +1,35 @@
-"""Fit a route: which step answers which kind of input."""
+"""Fit a route: choose the step that answers each kind of input."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langprog import Example, Module, Route, Router
 from langprog.errors import InputError
 from langprog.evaluation import Metric, Row
+from langprog.knobs import takes_items, takes_number, takes_one_of, takes_whole
 from langprog.runtime import run_sync
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
 from optimizers.evaluation.candidate import Candidate, tunable_modules
-from optimizers.evaluation.pareto import Objective
+from optimizers.evaluation.pareto import OBJECTIVES, Objective
 from optimizers.evaluation.runner import Job, run_rows
 from optimizers.evaluation.scorer import check_prices
-from optimizers.models.choice import front, not_worse, spread
 from optimizers.models.clusters import (
     PRIOR,
     SMALLEST,
-    Routing,
-    always,
-    best_route,
-    fitted_router,
-    routed,
-    trades,
+    EvaluatedRouter,
+    evaluate_router,
+    fit_router,
+    list_trades,
+    make_constant_router,
+    pick_router_under_cap,
 )
-from optimizers.models.observed import Observed, observed, step_rows
+from optimizers.models.step_results import StepResults, collect_results, run_steps
+from optimizers.models.tradeoffs import list_front, pick_cheapest_close, thin_out
 from optimizers.run import Run
 
 CLUSTERS = (1, 2, 4, 8, 16)
@@ -37,44 +38,37 @@ SHOWN = 6
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRouter(Optimizer):
-    """Fit every route of a program: clusters of inputs, and which step answers each.
+    """Fit every route of a program: clusters of inputs, and the step that answers each.
 
-    Every step is asked once on every example. Clusters and scores come from train, their number
-    and what a dollar is worth from validation, the certificate from the holdout. The input
-    program asks the last step alone until its router is set, so the certificate says what routing
-    saves against that.
+    Every step is run once on every example. Clusters and scores come from train, the number of
+    clusters and the worth of a dollar from validation, the certificate from the holdout. Until its
+    router is set, a route runs its last step alone, so the certificate compares with that.
 
     Follows: Universal Model Routing for Efficient LLM Inference (Jitkrittum et al., 2025), the
     cluster-based router. Differs: hashed words instead of embeddings; a cluster's score is shrunk
-    towards the step's mean.
+    toward the step's mean.
 
     Args:
         clusters: Numbers of clusters that are tried.
-        cap: Mean dollars of a query at most; the best quality under it is taken. Without one: the
-            cheapest router that seems certain to be within ``tolerance`` of the best single step.
+        cap: Highest mean cost of a query, in dollars; the best quality under it is taken. Without
+            a cap: the cheapest router that is very likely within ``tolerance`` of the best single
+            step.
         concurrency: Examples in work at the same time.
         objective: See :class:`Optimizer`; here ``cost``.
         tolerance: See :class:`Optimizer`.
     """
 
-    clusters: Sequence[int] = CLUSTERS
-    cap: float | None = None
-    objective: Objective = "cost"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.clusters or min(self.clusters) < 1:
-            raise InputError(f"clusters are numbers from 1 on, not {self.clusters!r}")
-        if self.cap is not None and self.cap <= 0:
-            raise InputError(f"cap is dollars of a query, above 0, not {self.cap}")
+    clusters: Sequence[int] = field(default=CLUSTERS, metadata=takes_items(takes_whole(1, 10_000)))
+    cap: float | None = field(default=None, metadata=takes_number(0, above=True))
+    objective: Objective = field(default="cost", metadata=takes_one_of(OBJECTIVES))
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
-        """Return every step on every example; routers are then weighed offline."""
-        seen = min(facts.validation + facts.train, 0.8 * facts.queries)
-        asked = float(facts.alternatives * seen)
-        # A route inside a pipeline leaves the modules before it as they were.
+        """Forecast every step on every example; routers are then evaluated offline."""
+        examples = min(facts.validation + facts.train, 0.8 * facts.queries)
+        queries = float(facts.alternatives * examples)
+        # What precedes a route in a pipeline is not run again.
         return (
-            StageForecast("prepare", Range(0.6 * asked, asked)),
+            StageForecast("prepare", Range(0.6 * queries, queries)),
             StageForecast("search", candidates=Range(2, SHOWN)),
         )
 
@@ -82,100 +76,115 @@ class ModelRouter(Optimizer):
         """Refuse a program without a route."""
         if not tunable_modules(program, Route):
             raise InputError(
-                "the program has no Route: wrap it, lp.Route.over(program, [cheap, dear])"
+                "the program has no Route: wrap it with lp.Route.over(program, [cheap, dear])"
             )
 
     async def search(self, run: Run) -> Candidate:
-        """Fit route after route."""
+        """Fit one route after another."""
         paths = list(tunable_modules(run.program, Route))
         if not math.isinf(run.queries_left()):
             run.scorer.narrow(max(1, int(0.4 * run.queries_left() / len(paths))))
-        found = run.start
+        candidate = run.start
         for path in paths:
-            found = await self._fit(run, path, dict(found.parameters))
+            candidate = await self._fit(run, path, dict(candidate.parameters))
         run.weighed = True
-        return found
+        return candidate
 
     async def _fit(self, run: Run, path: str, fixed: Mapping[str, Any]) -> Candidate:
         route = run.program.modules_of(Route)[path]
         run.stage("prepare", None, f"every step of {path} on its own")
         train = run.train[: max(1, int(min(len(run.train), 0.4 * run.queries_left())))]
         validation = run.materials.validation[: run.scorer.size]
-        trained, inputs = await self._seen(run, path, route, train, fixed)
-        seen, others = await self._seen(run, path, route, validation, fixed)
-        run.stage("search", None, f"clusters and what a dollar is worth at {path}")
-        found = [
-            routed(replace(router, trade=trade), others, seen)
-            for router in self._routers(run, inputs, trained)
-            for trade in trades(trained)
+        trained, inputs = await self._run_steps(run, path, route, train, fixed)
+        results, others = await self._run_steps(run, path, route, validation, fixed)
+        run.stage("search", None, f"clusters and the worth of a dollar at {path}")
+        routers = [
+            evaluate_router(replace(router, trade=trade), others, results)
+            for router in self._fit_routers(run, inputs, trained)
+            for trade in list_trades(trained)
         ]
-        best = self._picked(run, found, seen, others)
-        edge = front(found)
-        wanted = [*([] if best is None else [best]), *spread(edge, SHOWN)]
-        candidates = [self._candidate(run, path, one, fixed) for one in wanted]
-        run.log("route", {"path": path, "front": [_said(one) for one in edge]})
+        best = self._pick(run, routers, results, others)
+        front = list_front(routers)
+        shown = [*([] if best is None else [best]), *thin_out(front, SHOWN)]
+        candidates = [self._candidate(run, path, router, fixed) for router in shown]
+        run.log("route", {"path": path, "front": [_to_json(router) for router in front]})
         await run.score_fully(list(dict.fromkeys([run.start, *candidates])))
-        for one in dict.fromkeys(candidates):
-            run.log_trial(one)
+        for candidate in dict.fromkeys(candidates):
+            run.log_trial(candidate)
         return run.candidate(fixed) if best is None else candidates[0]
 
-    def _routers(
-        self, run: Run, inputs: Sequence[Mapping[str, Any]], trained: Observed
+    def _fit_routers(
+        self, run: Run, inputs: Sequence[Mapping[str, Any]], trained: StepResults
     ) -> list[Router]:
         seed = run.sampling_seed("clusters")
-        counts = [one for one in self.clusters if one == 1 or one * SMALLEST <= len(inputs)]
-        return [fitted_router(inputs, trained, count, seed) for count in counts or [1]]
+        counts = [
+            count for count in self.clusters if count == 1 or count * SMALLEST <= len(inputs)
+        ]
+        return [fit_router(inputs, trained, count, seed) for count in counts or [1]]
 
-    def _picked(
+    def _pick(
         self,
         run: Run,
-        found: Sequence[Routing],
-        seen: Observed,
+        routers: Sequence[EvaluatedRouter],
+        results: StepResults,
         inputs: Sequence[Mapping[str, Any]],
-    ) -> Routing | None:
+    ) -> EvaluatedRouter | None:
         if self.cap is not None:
-            within = best_route(found, seen, self.cap)
-            if within is None:
-                run.note(f"no step costs at most {self.cap} dollars a query", warning=True)
-            return within
-        alone = routed(always(seen.best, seen.steps), inputs, seen)
-        return not_worse(found, alone, self.tolerance)
+            best = pick_router_under_cap(routers, results, self.cap)
+            if best is None:
+                run.note(f"every step costs more than {self.cap} dollars a query", warning=True)
+            return best
+        single = make_constant_router(results.best, results.steps)
+        return pick_cheapest_close(
+            routers, evaluate_router(single, inputs, results), self.tolerance
+        )
 
-    async def _seen(
+    async def _run_steps(
         self,
         run: Run,
         path: str,
         route: Route,
         examples: Sequence[Example],
         fixed: Mapping[str, Any],
-    ) -> tuple[Observed, list[Mapping[str, Any]]]:
+    ) -> tuple[StepResults, list[Mapping[str, Any]]]:
         count = len(route.steps)
-        alone = [
+        singles = [
             run.candidate(
-                {**fixed, f"{path}.router": always(step, count).to_json()}, f"step {step} alone"
+                {**fixed, f"{path}.router": make_constant_router(step, count).to_json()},
+                f"step {step} alone",
             )
             for step in range(count)
         ]
-        rows = await step_rows(run, alone, examples)
-        seen, kept = observed(rows)
-        if not kept:
-            raise InputError("every example was lost on the way, so there is nothing to fit")
-        return seen, [_inputs(rows[0][at], path) for at in kept]
+        rows = await run_steps(run, singles, examples)
+        results, indices = collect_results(rows)
+        if not indices:
+            raise InputError(
+                "a route cannot be fitted: on every example some step failed to reach its model"
+            )
+        return results, [_find_inputs(rows[0][at], path) for at in indices]
 
-    def _candidate(self, run: Run, path: str, one: Routing, fixed: Mapping[str, Any]) -> Candidate:
-        label = f"{len(one.router.centers)} clusters, a dollar is worth {one.router.trade:.3g}"
-        return run.candidate({**fixed, f"{path}.router": one.router.to_json()}, label)
+    def _candidate(
+        self, run: Run, path: str, option: EvaluatedRouter, fixed: Mapping[str, Any]
+    ) -> Candidate:
+        router = option.router
+        label = f"{len(router.centers)} clusters, a dollar is worth {router.trade:.3g}"
+        return run.candidate({**fixed, f"{path}.router": router.to_json()}, label)
 
 
-def _inputs(row: Row, path: str) -> Mapping[str, Any]:
-    """Return what the route at ``path`` was given; an example whose run ended before has none."""
-    found = [step.inputs for step in row.trace if step.path == path]
-    return found[-1] if found else {}
+def _find_inputs(row: Row, path: str) -> Mapping[str, Any]:
+    """Return the inputs of the route at ``path``; none where the run ended before it."""
+    inputs = [step.inputs for step in row.trace if step.path == path]
+    return inputs[-1] if inputs else {}
 
 
-def _said(one: Routing) -> dict[str, Any]:
-    router = {"clusters": len(one.router.centers), "trade": one.router.trade}
-    return {"router": router, "quality": one.quality, "cost": one.cost, "error": one.error}
+def _to_json(option: EvaluatedRouter) -> dict[str, Any]:
+    router = {"clusters": len(option.router.centers), "trade": option.router.trade}
+    return {
+        "router": router,
+        "quality": option.quality,
+        "cost": option.cost,
+        "error": option.error,
+    }
 
 
 def with_model(
@@ -187,16 +196,16 @@ def with_model(
     per_cluster: int = 20,
     concurrency: int = 64,
 ) -> Route:
-    """Return a route with one step more, known from its results on representative inputs alone.
+    """Return a route with another step, evaluated on a few inputs of each cluster alone.
 
-    Follows: Universal Model Routing (Jitkrittum et al., 2025): nothing is trained again.
+    Follows: Universal Model Routing (Jitkrittum et al., 2025): nothing is retrained.
 
     Args:
         route: A route with a router.
-        step: The new step, on a model that the router has never seen.
-        examples: Labelled examples; of every cluster the first ``per_cluster`` are run.
-        metric: What scores a prediction.
-        per_cluster: Examples a cluster.
+        step: The new step, on a model that the router was not fitted with.
+        examples: Labelled examples; the first ``per_cluster`` of each cluster are run.
+        metric: Scores a prediction.
+        per_cluster: Examples of each cluster.
         concurrency: Examples in work at the same time.
 
     Raises:
@@ -205,22 +214,22 @@ def with_model(
     """
     router = route.router
     if router is None:
-        raise InputError("the Route has no router yet: optimizers.ModelRouter finds one")
+        raise InputError("the Route has no router yet: fit it with optimizers.ModelRouter")
     names = step.input_names()
     groups: list[list[Example]] = [[] for _ in router.centers]
     for example in examples:
         groups[router.cluster({name: example[name] for name in names})].append(example)
-    chosen = [group[:per_cluster] for group in groups]
-    if not any(chosen):
+    selected = [group[:per_cluster] for group in groups]
+    if not any(selected):
         raise InputError("with_model needs labelled examples to run the new step on")
-    rows = run_sync(run_rows([Job(step, group) for group in chosen], metric, concurrency))
+    rows = run_sync(run_rows([Job(step, group) for group in selected], metric, concurrency))
     for group in rows:
         check_prices(group)
     scores = [[row.score.value for row in group if row.score is not None] for group in rows]
-    everything = [one for group in scores for one in group]
-    if not everything:
-        raise InputError("the new step lost every example on the way: nothing is known of it")
-    overall = sum(everything) / len(everything)
+    all_scores = [score for group in scores for score in group]
+    if not all_scores:
+        raise InputError("the new step failed to reach its model on every example")
+    overall = sum(all_scores) / len(all_scores)
     quality = [(sum(group) + PRIOR * overall) / (len(group) + PRIOR) for group in scores]
     dollars = [row.usage.dollars or 0.0 for group in rows for row in group]
     return route.with_step(step, quality, sum(dollars) / len(dollars))

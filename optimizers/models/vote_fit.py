@@ -1,4 +1,4 @@
-"""How a vote's accuracy grows, or falls, with the number of samples: fitted from few of them."""
+"""Fit how the accuracy of a vote grows or falls with its number of samples."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-# Wrong answers that a draw spreads over: as if so many pairs of wrong draws had been seen beside
-# the real ones, agreeing as often as the pairs of all items do.
+# Pairs of wrong draws that are added to the real ones of each difficulty, agreeing as often as
+# those of all items do; how often wrong draws agree tells over how many answers they spread.
 PRIOR_PAIRS = 4.0
 MOST_RIVALS = 60
 MOST_SAMPLES = 150
@@ -18,12 +18,12 @@ STEPS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Votes:
-    """What a few samples said of one labelled item.
+class VoteCounts:
+    """Counts of a few samples of a labelled item.
 
     Args:
         right: Samples with the right answer.
-        wrong: Samples with each wrong answer, one number an answer.
+        wrong: Samples with each wrong answer, one count per answer.
     """
 
     right: int
@@ -35,11 +35,13 @@ class Votes:
         return self.right + sum(self.wrong)
 
     @classmethod
-    def of(cls, answers: Iterable[tuple[str, bool]]) -> Votes:
-        """Count (answer, whether it is right)."""
+    def of(cls, answers: Iterable[tuple[str, bool]]) -> VoteCounts:
+        """Count pairs (answer, whether it is right)."""
         listed = list(answers)
-        wrong = Counter(answer for answer, good in listed if not good)
-        return cls(sum(good for _, good in listed), tuple(sorted(wrong.values(), reverse=True)))
+        wrong = Counter(answer for answer, is_right in listed if not is_right)
+        return cls(
+            sum(is_right for _, is_right in listed), tuple(sorted(wrong.values(), reverse=True))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Difficulty:
     Args:
         share: Share of all items.
         chance: Chance that a sample is right.
-        rivals: Wrong answers among which the other samples spread evenly.
+        rivals: Number of wrong answers that the other samples spread over evenly.
     """
 
     share: float
@@ -63,45 +65,48 @@ class Mixture:
 
     Follows: Are More LLM Calls All You Need? Towards the Scaling Properties of Compound AI
     Systems (Chen et al., 2024): a vote gets better with k on easy items and worse on hard ones,
-    so that the whole may rise and fall. Differs: real votes are won by the most frequent of many
-    answers, not by more than half, so each difficulty has a number of wrong answers as well.
+    so that overall accuracy may rise and then fall. Differs: real votes are won by the most
+    frequent of many answers, not by a majority, so each difficulty also has a number of wrong
+    answers.
     """
 
     parts: tuple[Difficulty, ...]
 
     def accuracy(self, k: int) -> float:
         """Return the expected accuracy of a vote of ``k`` samples; ties are drawn by lot."""
-        return math.fsum(one.share * plurality(k, one.chance, one.rivals) for one in self.parts)
+        return math.fsum(
+            part.share * plurality_accuracy(k, part.chance, part.rivals) for part in self.parts
+        )
 
 
-def fitted(items: Sequence[Votes]) -> Mixture:
+def fit_mixture(items: Sequence[VoteCounts]) -> Mixture:
     """Fit the mixture by maximum likelihood.
 
     Args:
-        items: Samples of some items; two or more of each tell easy items from hard ones, one of
-            each gives a single difficulty.
+        items: Samples of some items; two or more per item tell easy items from hard ones, one per
+            item gives a single difficulty.
 
     Raises:
         ValueError: There is no item, or one without a sample.
     """
-    if not items or any(not one.draws for one in items):
+    if not items or any(not item.draws for item in items):
         raise ValueError("a vote is fitted from items with at least one sample each")
-    counts = Counter((one.right, one.draws) for one in items)
+    counts = Counter((item.right, item.draws) for item in items)
     share, easy, hard = _expectation_maximization(counts)
     parts = []
-    collisions = _collisions((one, 1.0) for one in items)
+    collisions = _count_collisions((item, 1.0) for item in items)
     for weight, chance, first in ((share, easy, True), (1 - share, hard, False)):
         if weight <= 1e-9:
             continue
-        belongs = ((one, _belongs(one, share, easy, hard, first)) for one in items)
-        agree, pairs = _collisions(belongs)
-        rate = (agree + PRIOR_PAIRS * _rate(collisions)) / (pairs + PRIOR_PAIRS)
-        parts.append(Difficulty(weight, chance, _rivals(rate)))
+        members = ((item, _membership(item, share, easy, hard, first)) for item in items)
+        agree, pairs = _count_collisions(members)
+        rate = (agree + PRIOR_PAIRS * _collision_rate(collisions)) / (pairs + PRIOR_PAIRS)
+        parts.append(Difficulty(weight, chance, _estimate_rivals(rate)))
     return Mixture(tuple(parts))
 
 
-def best_size(
-    items: Sequence[Votes],
+def choose_size(
+    items: Sequence[VoteCounts],
     sizes: Sequence[int],
     *,
     seed: int = 0,
@@ -109,32 +114,32 @@ def best_size(
     level: float = 0.05,
     worth: float = 0.01,
 ) -> int:
-    """Return how many samples a vote should take; 1: do not vote.
+    """Choose how many samples a vote should take; 1: do not vote.
 
     Args:
         items: Samples of some items.
         sizes: Numbers of samples to choose from.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
         draws: Bootstrap draws over items.
-        level: One-sided error of "voting helps".
-        worth: Accuracy below which a larger vote is not worth its price.
+        level: Chance of saying "voting helps" where it does not (one-sided).
+        worth: Gain in accuracy below which a larger vote is not worth its price.
 
     Returns:
         The smallest size whose expected accuracy is within ``worth`` of the best one, if voting
         with it beats one sample in all but ``level`` of the draws; else 1.
     """
-    mixture = fitted(items)
+    mixture = fit_mixture(items)
     expected = {k: mixture.accuracy(k) for k in sizes}
     best = max(expected.values(), default=0.0)
-    chosen = min((k for k in sizes if expected[k] >= best - worth), default=1)
-    if chosen == 1 or expected[chosen] <= mixture.accuracy(1):
+    size = min((k for k in sizes if expected[k] >= best - worth), default=1)
+    if size == 1 or expected[size] <= mixture.accuracy(1):
         return 1
     rng = random.Random(f"votes/{seed}")
     helps = 0
     for _ in range(draws):
-        again = fitted(rng.choices(items, k=len(items)))
-        helps += again.accuracy(chosen) > again.accuracy(1)
-    return chosen if helps >= (1 - level) * draws else 1
+        again = fit_mixture(rng.choices(items, k=len(items)))
+        helps += again.accuracy(size) > again.accuracy(1)
+    return size if helps >= (1 - level) * draws else 1
 
 
 # --- the fit -------------------------------------------------------------------------------------
@@ -157,7 +162,7 @@ def _expectation_maximization(counts: Counter[tuple[int, int]]) -> tuple[float, 
 
 
 def _chance(weighted: Iterable[tuple[tuple[int, int], float]], mean: float) -> float:
-    """Return the weighted share of right samples, kept off 0 and 1 by half a sample."""
+    """Return the weighted share of right samples, kept away from 0 and 1 by half a sample."""
     listed = list(weighted)
     right = sum(r * weight for (r, _), weight in listed)
     drawn = sum(n * weight for (_, n), weight in listed)
@@ -174,40 +179,40 @@ def _log(value: float) -> float:
     return math.log(max(value, 1e-12))
 
 
-def _belongs(one: Votes, share: float, easy: float, hard: float, first: bool) -> float:
-    inside = _posterior(one.right, one.draws, share, easy, hard)
+def _membership(item: VoteCounts, share: float, easy: float, hard: float, first: bool) -> float:
+    inside = _posterior(item.right, item.draws, share, easy, hard)
     return inside if first else 1 - inside
 
 
-def _collisions(items: Iterable[tuple[Votes, float]]) -> tuple[float, float]:
-    """Return pairs of wrong samples of one item that agree, and all such pairs, weighted."""
+def _count_collisions(items: Iterable[tuple[VoteCounts, float]]) -> tuple[float, float]:
+    """Count the pairs of wrong samples of an item that agree, and all such pairs, weighted."""
     agree = pairs = 0.0
-    for one, weight in items:
-        wrong = sum(one.wrong)
-        agree += weight * sum(count * (count - 1) / 2 for count in one.wrong)
+    for item, weight in items:
+        wrong = sum(item.wrong)
+        agree += weight * sum(count * (count - 1) / 2 for count in item.wrong)
         pairs += weight * wrong * (wrong - 1) / 2
     return agree, pairs
 
 
-def _rate(collisions: tuple[float, float]) -> float:
+def _collision_rate(collisions: tuple[float, float]) -> float:
     agree, pairs = collisions
     return (agree + 0.5) / (pairs + 1.0)
 
 
-def _rivals(rate: float) -> int:
+def _estimate_rivals(rate: float) -> int:
     return max(1, min(MOST_RIVALS, round(1 / max(rate, 1e-9))))
 
 
 # --- the vote ------------------------------------------------------------------------------------
 
 
-def plurality(k: int, chance: float, rivals: int) -> float:
+def plurality_accuracy(k: int, chance: float, rivals: int) -> float:
     """Return the chance that the right answer wins a vote of ``k``; ties are drawn by lot.
 
     Args:
         k: Samples, 1 to 150.
         chance: Chance that a sample is right.
-        rivals: Wrong answers, equally likely.
+        rivals: Number of wrong answers, equally likely.
 
     Raises:
         ValueError: k is out of range.

@@ -13,11 +13,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from langprog.errors import BudgetExceeded, InputError, LangprogError
 from langprog.evaluation import Row
+from langprog.knobs import takes_flag, takes_instance, takes_whole
 from langprog.lm import LanguageModel, ModelRef
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
@@ -58,10 +59,10 @@ class GEPA(Optimizer):
         concurrency: Number of examples processed at the same time.
     """
 
-    rounds: int = 24
-    minibatch: int = 3
-    merge: bool = False
-    proposing: Proposing = Proposing()
+    rounds: int = field(default=24, metadata=takes_whole(1))
+    minibatch: int = field(default=3, metadata=takes_whole(1, 10_000))
+    merge: bool = field(default=False, metadata=takes_flag())
+    proposing: Proposing = field(default=Proposing(), metadata=takes_instance(Proposing))
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the proposer."""

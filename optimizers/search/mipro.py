@@ -1,19 +1,27 @@
-"""Instructions, demonstrations and models of every predictor, searched together.
+"""Search instructions, demonstrations and models of all predictors together.
 
 Follows: Optimizing Instructions and Demonstrations for Multi-Stage Language Model Programs
 (Opsahl-Ong et al., 2024), MIPRO.
-Differs: a model for every predictor is a third choice beside instruction and demonstrations; one
-pool of rollouts feeds all demonstration sets; proposals pass a hygiene gate; every candidate meets
-the same blocks of validation in a race, and the sampler sees shrunken means instead of raw ones.
+Differs: the model of each predictor is a third choice beside instruction and demonstrations; all
+demonstration sets draw on the same rollouts; proposals pass a filter; candidates race on the same
+blocks of validation, and the sampler sees paired means instead of raw ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from langprog import Module
 from langprog.errors import InputError
+from langprog.knobs import (
+    MOST_NUMBER,
+    check_knobs,
+    takes_instance,
+    takes_number,
+    takes_one_of,
+    takes_whole,
+)
 from langprog.lm import LanguageModel, ModelRef, model_from, model_name
 from langprog.runtime import current
 from langprog.signature import SignatureSpec
@@ -41,11 +49,11 @@ from optimizers.instructions.asking import Proposing, list_proposer_models
 from optimizers.instructions.grounding import ProposerInputs
 from optimizers.instructions.proposer import propose
 from optimizers.run import Run
-from optimizers.search.race import Race, Rules, race_work
-from optimizers.search.sizes import AUTO, FIRST_BLOCK, Auto, Sizes, sized
-from optimizers.search.space import Choice, Space, module_choices
+from optimizers.search.race import Race, RaceSize, forecast_race
+from optimizers.search.sizes import AUTO, FIRST_BLOCK, Auto, Sizes, choose_sizes
+from optimizers.search.space import Choice, SearchSpace, list_module_choices
 
-# Demonstrations in the largest sets: two for every label, within these limits.
+# Demonstrations in the largest sets: two for each label, within these limits.
 FEWEST_SHOWN = 6
 MOST_SHOWN = 16
 
@@ -55,16 +63,19 @@ class Demonstrating:
     """How sets of demonstrations are made.
 
     Args:
-        sets: Sets for each predictor; ``None`` leaves it to ``auto``, 0 searches none.
-        most: Demonstrations in a set at most; ``None``: two for every label, 6 to 16.
-        threshold: Lowest score of a good run; see BootstrapFewShot.
+        sets: Sets for each predictor; ``None`` leaves it to ``auto``, 0 keeps the program's own.
+        most: Demonstrations in a set, at most; ``None``: two for each label, 6 to 16.
+        threshold: Lowest score of a run that may become a demonstration; see BootstrapFewShot.
         keep_demos: Whether demonstrations that came with the program stay; see BootstrapFewShot.
     """
 
-    sets: int | None = None
-    most: int | None = None
-    threshold: float | None = None
+    sets: int | None = field(default=None, metadata=takes_whole(0, 10_000))
+    most: int | None = field(default=None, metadata=takes_whole(1, 10_000))
+    threshold: float | None = field(default=None, metadata=takes_number(-MOST_NUMBER))
     keep_demos: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_knobs(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,27 +85,30 @@ class Searching:
     Args:
         trials: Points tried; ``None`` leaves it to ``auto``.
         round: Points tried at once; the sampler learns in between.
-        first_block: Validation examples that every point meets.
+        first_block: Validation examples that every point is scored on.
         finalists: Points scored on all of validation; ``None`` leaves it to ``auto``.
     """
 
-    trials: int | None = None
-    round: int = 4
-    first_block: int = FIRST_BLOCK
-    finalists: int | None = None
+    trials: int | None = field(default=None, metadata=takes_whole(1))
+    round: int = field(default=4, metadata=takes_whole(1, 10_000))
+    first_block: int = field(default=FIRST_BLOCK, metadata=takes_whole(1))
+    finalists: int | None = field(default=None, metadata=takes_whole(1, 10_000))
+
+    def __post_init__(self) -> None:
+        check_knobs(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MIPRO(Optimizer):
     """Propose instructions, bootstrap demonstrations, search them together with models.
 
-    What modules offer themselves is searched with them: how many samples a vote takes, the tiers
-    of a cascade, the ``search_space()`` of a user's own.
+    What modules offer themselves is searched too: the number of samples of a vote, the tiers of a
+    cascade, the ``search_space()`` of your own modules.
 
     Args:
         auto: ``light``, ``medium`` or ``heavy``: how many proposals, sets and trials. A budget
-            cuts them down to what it pays for.
-        models: Models that each predictor may use beside its own.
+            cuts these down to what it pays for.
+        models: Models that each predictor may use besides its own.
         instructions: Proposals for each predictor; ``None`` leaves it to ``auto``, 0: none.
         teacher: Model or program that does the runs for demonstrations; the program itself if
             left out.
@@ -104,24 +118,24 @@ class MIPRO(Optimizer):
         concurrency: Examples in work at the same time.
     """
 
-    auto: Auto = "light"
+    auto: Auto = field(default="light", metadata=takes_one_of(tuple(AUTO)))
     models: Sequence[str | ModelRef | LanguageModel] = ()
-    instructions: int | None = None
+    instructions: int | None = field(default=None, metadata=takes_whole(0, 10_000))
     teacher: Teacher = None
-    proposing: Proposing = Proposing()
-    demonstrating: Demonstrating = Demonstrating()
-    searching: Searching = Searching()
+    proposing: Proposing = field(default=Proposing(), metadata=takes_instance(Proposing))
+    demonstrating: Demonstrating = field(
+        default=Demonstrating(), metadata=takes_instance(Demonstrating)
+    )
+    searching: Searching = field(default=Searching(), metadata=takes_instance(Searching))
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.auto not in AUTO:
-            raise InputError(f"auto is one of {', '.join(AUTO)}, not {self.auto!r}")
         if isinstance(self.models, str):
             raise InputError(f"models is a list of models: models=[{self.models!r}]")
 
     def check(self, program: Module) -> None:
-        """Refuse a program whose modules offer what cannot be set on them, or a wrong teacher."""
-        module_choices(program)
+        """Refuse a program whose modules offer what cannot be set on them."""
+        list_module_choices(program)
         check_teacher(self.teacher, program)
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
@@ -134,8 +148,8 @@ class MIPRO(Optimizer):
         return tuple(self.models)
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
-        """Return baseline, teacher's runs, proposals, race and finals."""
-        sizes = sized(
+        """Forecast the baseline, the runs for demonstrations, proposals, race and finals."""
+        sizes = choose_sizes(
             self.auto,
             predictors=facts.predictors,
             validation=facts.validation,
@@ -150,35 +164,37 @@ class MIPRO(Optimizer):
                 "bootstrap", forecast_rollouts(facts, sizes.rollouts // 2, sizes.rollouts)
             ),
             StageForecast("propose", proposals=Range(0.8, 1.0).times(asks)),
-            *race_work(self._rules(sizes), sizes.validation, 2 * facts.predictors),
+            *forecast_race(self._race_size(sizes), sizes.validation),
         )
 
     async def search(self, run: Run) -> Candidate:
-        """Score the baseline, learn from runs, propose, race."""
+        """Score the baseline, run the program for demonstrations, propose, race."""
         check_teacher_inputs(self.teacher, run.train)
         run.stage("prepare", 1, "the program as it is on validation")
-        # A first block says what a query takes, on which all sizes depend where there is a cap.
+        # A first block measures what a query costs; under a cap all sizes depend on that.
         block = range(min(self.searching.first_block, run.scorer.size))
         await run.score([ScoreRequest(run.start, block)])
-        sizes = self._sizes(run)
+        sizes = self._choose_sizes(run)
         run.scorer.narrow(sizes.validation)
         await run.score_fully([run.start])
         if not run.scorer.complete(run.start):
-            run.note("the program as it is could not be scored: too many rows lost", warning=True)
+            run.note(
+                "the input program could not be scored: too many of its rows failed", warning=True
+            )
             return run.start
         if run.materials.metric.is_full(min(run.scorer.values(run.start).values())):
-            run.note("the program as it is has full marks on every validation example")
+            run.note("the input program has the top score on every validation example")
             return run.start
-        material = await self._material(run, sizes)
-        texts = await self._proposals(run, sizes, material)
-        space = self._space(run, sizes, material.demos, texts)
+        material = await self._gather_material(run, sizes)
+        texts = await self._propose(run, sizes, material)
+        space = self._build_space(run, sizes, material.demos, texts)
         run.log("space", {choice.key: len(choice.values) for choice in space.choices})
         if space.size > 1:
-            await Race(run, space, self._rules(sizes)).finish()
+            await Race(run, space, self._race_size(sizes)).finish()
         return run.best
 
-    def _sizes(self, run: Run) -> Sizes:
-        return sized(
+    def _choose_sizes(self, run: Run) -> Sizes:
+        return choose_sizes(
             self.auto,
             predictors=len(run.program.predictors()),
             validation=run.scorer.size,
@@ -186,19 +202,20 @@ class MIPRO(Optimizer):
             queries=run.queries_left(),
         )
 
-    def _rules(self, sizes: Sizes) -> Rules:
-        asked = self.searching
-        return Rules(
-            trials=sizes.trials if asked.trials is None else asked.trials,
-            round=asked.round,
-            first_block=asked.first_block,
-            finalists=sizes.finalists if asked.finalists is None else asked.finalists,
+    def _race_size(self, sizes: Sizes) -> RaceSize:
+        knobs = self.searching
+        return RaceSize(
+            trials=sizes.trials if knobs.trials is None else knobs.trials,
+            round=knobs.round,
+            first_block=knobs.first_block,
+            finalists=sizes.finalists if knobs.finalists is None else knobs.finalists,
         )
 
-    async def _material(self, run: Run, sizes: Sizes) -> ProposerInputs:
+    async def _gather_material(self, run: Run, sizes: Sizes) -> ProposerInputs:
         if self.instructions == 0 and self.demonstrating.sets == 0:
-            # Models alone: there is nothing to learn from runs.
-            return ProposerInputs(Demonstrations({}, {}), ())
+            return ProposerInputs(
+                Demonstrations({}, {}), ()
+            )  # models alone: no run teaches anything
         rollouts = await run_rollouts(
             run,
             wanted=sizes.rollouts // 2,
@@ -211,7 +228,7 @@ class MIPRO(Optimizer):
         )
         return ProposerInputs(demos, rollouts.rows)
 
-    async def _proposals(
+    async def _propose(
         self, run: Run, sizes: Sizes, material: ProposerInputs
     ) -> Mapping[str, Sequence[str]]:
         count = sizes.instructions if self.instructions is None else self.instructions
@@ -223,9 +240,9 @@ class MIPRO(Optimizer):
             return {}
         return await propose(run, self.proposing, material, count)
 
-    def _space(
+    def _build_space(
         self, run: Run, sizes: Sizes, demos: Demonstrations, texts: Mapping[str, Sequence[str]]
-    ) -> Space:
+    ) -> SearchSpace:
         sets = sizes.demo_sets if self.demonstrating.sets is None else self.demonstrating.sets
         own = keep_own_demos(run, self.demonstrating.keep_demos)
         choices = []
@@ -240,31 +257,33 @@ class MIPRO(Optimizer):
                 )
             )
             if sets:
-                found = draw_distinct_sets(
+                demo_sets = draw_distinct_sets(
                     demos,
                     path,
                     signature,
-                    list_set_specs(sets, self._most(signature, demos.labeled[path])),
+                    list_set_specs(sets, self._most_demos(signature, demos.labeled[path])),
                     predictor.demos,
                     run.rng("demo sets", path),
                     own[path],
                 )
                 choices.append(
                     Choice(
-                        f"{path}.demos", [each for each, _ in found], [name for _, name in found]
+                        f"{path}.demos",
+                        [each for each, _ in demo_sets],
+                        [name for _, name in demo_sets],
                     )
                 )
-            choices.append(self._models(path, predictor.model))
-        choices += module_choices(run.program)
-        return Space(tuple(choice for choice in choices if len(choice.values) > 1))
+            choices.append(self._list_models(path, predictor.model))
+        choices += list_module_choices(run.program)
+        return SearchSpace(tuple(choice for choice in choices if len(choice.values) > 1))
 
-    def _models(self, path: str, now: Model) -> Choice:
+    def _list_models(self, path: str, now: Model) -> Choice:
         name = model_name(now or current().lm)
-        others = {model_name(model): model_from(model) for model in self.models}
-        values = [now, *(model for other, model in others.items() if other != name)]
+        offered = {model_name(model): model_from(model) for model in self.models}
+        values = [now, *(model for other, model in offered.items() if other != name)]
         return Choice(f"{path}.model", values, [str(value) for value in values])
 
-    def _most(self, signature: SignatureSpec, shown: Sequence[SourcedDemo]) -> int:
+    def _most_demos(self, signature: SignatureSpec, shown: Sequence[SourcedDemo]) -> int:
         if self.demonstrating.most is not None:
             return self.demonstrating.most
         labels = find_labels(signature, shown)

@@ -1,9 +1,9 @@
-"""Asks optuna's tree-structured Parzen estimator where to look next.
+"""Ask optuna's tree-structured Parzen estimator where to look next.
 
 Follows: Algorithms for Hyper-Parameter Optimization (Bergstra et al., 2011), as MIPRO uses it.
 Differs: the study is built anew for every round from the best estimates there are by then, so a
 point that was scored on few examples at first is not remembered by its first, noisy score, and
-what is suggested depends on nothing but the evidence, the seed and the round.
+a suggestion depends on nothing but the evidence, the seed and the round.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from optimizers.search.space import Assignment, Space
+from optimizers.search.space import Assignment, SearchSpace
 
 if TYPE_CHECKING:
     import optuna
 
-# So often a point that is known already is asked about again before a random one is taken.
+# Suggestions of known points, for each point wanted, before points are drawn at random.
 PATIENCE = 20
 
 
 def suggest(
-    space: Space, seen: Mapping[Assignment, float], count: int, seed: int
+    space: SearchSpace, seen: Mapping[Assignment, float], count: int, seed: int
 ) -> list[Assignment]:
-    """Return up to ``count`` points that were not seen; fewer where the space has no more.
+    """Suggest up to ``count`` untried points; fewer where the space has no more.
 
     Args:
         space: Where to look.
@@ -35,7 +35,7 @@ def suggest(
     """
     import optuna  # noqa: PLC0415 - half a second that no other member needs
 
-    study = _study(seed)
+    study = _make_study(seed)
     distributions: dict[str, optuna.distributions.BaseDistribution] = {
         choice.key: optuna.distributions.CategoricalDistribution(range(len(choice.values)))
         for choice in space.choices
@@ -45,26 +45,26 @@ def suggest(
         study.add_trial(
             optuna.trial.create_trial(params=params, distributions=distributions, value=value)
         )
-    found: list[Assignment] = []
+    points: list[Assignment] = []
     count = min(count, space.size - len(seen))
     for _ in range(PATIENCE * count):
-        if len(found) == count:
+        if len(points) == count:
             break
         trial = study.ask(distributions)
         point = tuple(int(trial.params[choice.key]) for choice in space.choices)
         if point in seen:
             study.tell(trial, seen[point])
-        elif point not in found:
-            found.append(point)
+        elif point not in points:
+            points.append(point)
     rng = random.Random(seed)
-    while len(found) < count:
+    while len(points) < count:
         point = tuple(rng.randrange(len(choice.values)) for choice in space.choices)
-        if point not in seen and point not in found:
-            found.append(point)
-    return found
+        if point not in seen and point not in points:
+            points.append(point)
+    return points
 
 
-def _study(seed: int) -> optuna.Study:
+def _make_study(seed: int) -> optuna.Study:
     import optuna  # noqa: PLC0415 - as above
 
     level = optuna.logging.get_verbosity()

@@ -1,4 +1,4 @@
-"""How much of everything: from ``auto``, cut down to what the budget pays for."""
+"""Choose the sizes of a search: from ``auto``, cut down to what the budget pays for."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Literal
 
 Auto = Literal["light", "medium", "heavy"]
 
-# Few, as a lucky block is pulled back by shrinking and checked on the next one; so more is tried.
+# Small, so that more points are tried; the next block shows whether the first was luck.
 FIRST_BLOCK = 12
-# Fewer examples than this say next to nothing about a finalist.
+# With fewer examples than this, a finalist's score means little.
 FEWEST_EXAMPLES = 20
 # Shares of the queries that a budget pays for.
 FOR_ROLLOUTS = 0.08
@@ -49,14 +49,16 @@ AUTO: Mapping[str, Sizes] = MappingProxyType(
 )
 
 
-def sized(auto: Auto, *, predictors: int, validation: int, train: int, queries: float) -> Sizes:
-    """Return the sizes of a search.
+def choose_sizes(
+    auto: Auto, *, predictors: int, validation: int, train: int, queries: float
+) -> Sizes:
+    """Choose the sizes of a search.
 
     Args:
-        auto: How thorough to be.
-        predictors: Predictors in the program; trials grow with them.
-        validation: Validation examples there are.
-        train: Training examples there are.
+        auto: How thorough the search is.
+        predictors: Number of predictors; trials grow with them.
+        validation: Number of validation examples.
+        train: Number of training examples.
         queries: Queries of the program that the budget pays for; ``inf`` where it has no cap.
     """
     sizes = AUTO[auto]

@@ -1,4 +1,4 @@
-"""What a search chooses from: a few values for every parameter, the present one first."""
+"""The search space: a few values for every parameter, the current value first."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Assignment = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Choice:
-    """A parameter and the values that it may take.
+    """A parameter and the values it may take.
 
     Args:
         key: The parameter, as ``program.parameters()`` names it.
-        values: What it may be; the first is what the program has now.
-        labels: A few words for each value.
+        values: Values to choose from; the first is the program's own.
+        labels: A short label for each value.
     """
 
     key: str
@@ -30,19 +30,19 @@ class Choice:
     labels: Sequence[str] = field(default=())
 
     def label(self, index: int) -> str:
-        """Return a few words for value ``index``."""
+        """Return a short label of value ``index``."""
         return self.labels[index] if self.labels else str(index)
 
 
-def module_choices(program: Module) -> list[Choice]:
-    """Return what every module of a program says that a search may set on it.
+def list_module_choices(program: Module) -> list[Choice]:
+    """List what the modules of a program offer to a search.
 
     Args:
-        program: The program; a choice's first value is what it has now.
+        program: The program; a choice's first value is its own.
 
     Raises:
-        InputError: A module offers values for what is no parameter of it, values that it refuses
-            itself, or values that are no plain data.
+        InputError: A module offers values for something that is not its parameter, values that
+            it refuses itself, or values that are not plain data.
     """
     choices = []
     frozen = program.frozen_parts()
@@ -53,12 +53,12 @@ def module_choices(program: Module) -> list[Choice]:
         place = f"the search space of {path} ({type(module).__name__})"
         space = module.search_space()
         if not isinstance(space, Mapping):
-            raise InputError(f"{place} is a {type(space).__name__}: return names with lists")
+            raise InputError(f"{place} is a {type(space).__name__}: return a dict of lists")
         for name, offered in space.items():
             if name not in known:
-                raise InputError(f"{place} has {name!r}, which is none of its own_parameters()")
+                raise InputError(f"{place} has {name!r}, which is not in its own_parameters()")
             if isinstance(offered, str) or not isinstance(offered, Sequence):
-                raise InputError(f"{place} has no list of values for {name!r}, but {offered!r}")
+                raise InputError(f"{place} needs a list of values for {name!r}, not {offered!r}")
             values = [known[name].value]
             for value in offered:
                 _check_value(module, name, value, place)
@@ -73,7 +73,7 @@ def _check_value(module: Module, name: str, value: Any, place: str) -> None:
     try:
         json.dumps(parameter_to_json(value))
     except (TypeError, ValueError):
-        raise InputError(f"{place} offers {value!r:.80} for {name!r}: no plain data") from None
+        raise InputError(f"{place} offers {value!r:.80} for {name!r}: not plain data") from None
     try:
         module.with_own_parameters({name: value})
     except (TypeError, ValueError) as error:
@@ -81,8 +81,8 @@ def _check_value(module: Module, name: str, value: Any, place: str) -> None:
 
 
 @dataclass(frozen=True)
-class Space:
-    """The product of some choices; a point of it is one index for every choice."""
+class SearchSpace:
+    """The product of some choices; a point is an index for every choice."""
 
     choices: tuple[Choice, ...]
 
@@ -107,7 +107,7 @@ class Space:
         }
 
     def label(self, point: Assignment) -> str:
-        """Return ``point`` in words, leaving out what stays as it is."""
+        """Return a label of ``point`` that names what it changes."""
         parts = [
             f"{choice.key}={choice.label(index)}"
             for choice, index in zip(self.choices, point, strict=True)
@@ -119,12 +119,12 @@ class Space:
         """Return ``point`` as a JSON object: parameter to index."""
         return {choice.key: index for choice, index in zip(self.choices, point, strict=True)}
 
-    def balanced(self, count: int, rng: random.Random) -> list[Assignment]:
-        """Return up to ``count`` different points in which every value comes up about as often.
+    def draw_balanced(self, count: int, rng: random.Random) -> list[Assignment]:
+        """Draw up to ``count`` different points that show every value about equally often.
 
-        A Latin hypercube over categories: column by column a shuffled run through the values, so
-        that ``count`` points say something about every value of every choice, which ``count``
-        points drawn at random often do not.
+        A Latin hypercube over categories: each column is a shuffled run through its values, so
+        that ``count`` points say something about every value of every choice; ``count`` points
+        drawn at random often do not.
         """
         columns = []
         for choice in self.choices:

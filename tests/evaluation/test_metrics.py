@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 
@@ -156,3 +157,11 @@ def test_numeric_has_a_tolerance_and_needs_a_number_to_compare_with() -> None:
 )
 def test_f1_is_over_words(wanted: Any, given: Any, expected: float) -> None:
     assert value(f1("x"), wanted, given) == pytest.approx(expected)
+
+
+def test_sets_and_decimals_are_equal_where_their_values_are() -> None:
+    example = lp.Example(names={"a", "b", "c"}, price=Decimal("9.90"))
+    assert exact("names")(example, lp.Prediction(names={"c", "b", "a"})).value == 1.0
+    assert exact("names")(example, lp.Prediction(names={"a"})).value == 0.0
+    assert exact("price")(example, lp.Prediction(price=Decimal("9.9"))).value == 1.0
+    assert numeric("price")(example, lp.Prediction(price=Decimal("9.9"))).value == 1.0

@@ -34,7 +34,11 @@ def test_whatever_is_a_number_is_a_score(given: Any, value: float) -> None:
     [
         (None, "every branch"),
         ("0.5", "not str"),
-        ({"score": 1}, "not dict"),
+        ({"points": 1}, r"dict with points: return lp.Score\(value, feedback"),
+        ({"score": 1, "value": 2}, "lp.Score"),
+        ((1.0, 2.0), r"tuple of 2: return a number, or lp.Score\("),
+        ((1.0, "good", "really"), r"lp.Score\("),
+        (10**400, "too large for a float"),
         (float("nan"), "finite"),
         (numpy.array([1.0, 2.0]), "not ndarray"),
     ],

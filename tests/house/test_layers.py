@@ -13,9 +13,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ROOMS = [
     "errors",
+    "knobs",
     "strict_json",
     "notebook",
     "plugins",
+    "media",
     "example",
     "signature",
     "lm",

@@ -25,6 +25,7 @@ ROOMS = [
 
 def test_public_names_are_pinned_sorted_and_there() -> None:
     assert langprog.__all__ == [
+        "Audio",
         "BM25Retriever",
         "BestOf",
         "Budget",
@@ -35,8 +36,11 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "Corpus",
         "EmbeddingRetriever",
         "Example",
+        "File",
         "FunctionRetriever",
+        "History",
         "HybridRetriever",
+        "Image",
         "Input",
         "LM",
         "LangprogError",
@@ -64,6 +68,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "Vote",
         "compare",
         "configure",
+        "describe",
         "evaluate",
         "load",
         "load_corpus",

@@ -139,12 +139,12 @@ def test_a_budget_reserves_the_bound_and_settles_for_what_it_was() -> None:
 
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf"), "2", None, True])
 def test_a_price_that_is_none(value: float) -> None:
-    with pytest.raises(ModelError, match="price"):
+    with pytest.raises(ModelError, match="has to be a number from 0"):
         Price(value, 1.0)
-    with pytest.raises(ModelError, match="price"):
+    with pytest.raises(ModelError, match="has to be a number from 0"):
         Price(1.0, value)
     if value is not None:
-        with pytest.raises(ModelError, match="price"):
+        with pytest.raises(ModelError, match="has to be a number from 0"):
             Price(1.0, 1.0, value)
 
 

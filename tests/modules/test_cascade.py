@@ -137,7 +137,7 @@ def test_tiers_and_signal_are_parameters() -> None:
         ({"tiers": [[2, None]]}, "steps from 0 to 1"),
         ({"tiers": [[0, 0.5], [0, None]]}, "each at most once"),
         ({"tiers": [[0, None], [1, None]]}, "needs a threshold"),
-        ({"tiers": [[0, math.nan], [1, None]]}, "a threshold must be a number"),
+        ({"tiers": [[0, math.nan], [1, None]]}, "threshold has to be a number"),
         ({"signal": "hunch"}, "a signal must be one of"),
         ({"signal": {"signal": "logprob", "quantile": 2}}, "from 0 to 1"),
         ({"signal": {"signal": "logprob", "places": 2}}, "is invalid"),

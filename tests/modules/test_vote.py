@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 import langprog as lp
 from langprog.errors import AuthError, ConnectError, InputError, ParseError
-from langprog.modules.vote import samples_needed
+from langprog.modules.vote import answer_key, samples_needed
 
 ASK = "question -> answer"
 
@@ -181,3 +182,13 @@ def test_an_early_stop_pays_on_the_average() -> None:
             lp.Vote(lp.Predict(ASK), k=9)(question="?")
         drawn.append(model.calls)
     assert 5 <= sum(drawn) / len(drawn) < 6.5
+
+
+def test_equal_sets_and_decimals_are_one_answer() -> None:
+    # Sets that are equal may be shown in different orders.
+    left, right = {8, 0}, {0}
+    right.add(8)
+    assert repr([1, *left]) and answer_key({"a": left}, ()) == answer_key({"a": right}, ())
+    assert answer_key({"a": Decimal("9.90")}, ()) == answer_key({"a": Decimal("9.9")}, ())
+    assert answer_key({"a": {"x": {1}, "y": 2}}, ()) == answer_key({"a": {"y": 2, "x": {1}}}, ())
+    assert answer_key({"a": {1}}, ()) != answer_key({"a": [1]}, ())

@@ -17,7 +17,7 @@ from optimizers.base import Optimizer
 from optimizers.identity import program_digest
 from optimizers.report.compiled import Compiled
 from optimizers.search.mipro import Demonstrating
-from optimizers.search.space import module_choices
+from optimizers.search.space import list_module_choices
 from tests.optimizers.simulated import WORDS, team_of, tickets
 
 ALONE = MIPRO(instructions=0, demonstrating=Demonstrating(sets=0))
@@ -94,10 +94,10 @@ class StageAdvanced(lp.Module):
 
 
 def test_the_present_value_comes_first_and_every_value_once() -> None:
-    (choice,) = module_choices(Styled("curt"))
+    (choice,) = list_module_choices(Styled("curt"))
     assert list(choice.values) == ["curt", "plain", "formal"]
     assert choice.label(2) == "style=formal"
-    (votes,) = module_choices(lp.Vote(lp.Predict("a -> b"), k=4))
+    (votes,) = list_module_choices(lp.Vote(lp.Predict("a -> b"), k=4))
     assert list(votes.values) == [4, 1, 3, 5, 9] and votes.label(1) == "k=1"
 
 
@@ -118,11 +118,11 @@ class Offering(Styled):
 @pytest.mark.parametrize(
     ("offered", "words"),
     [
-        ({"colour": ["red"]}, "has 'colour', which is none of its own_parameters"),
-        ([("style", ["formal"])], "is a list: return names with lists"),
+        ({"colour": ["red"]}, "has 'colour', which is not in its own_parameters"),
+        ([("style", ["formal"])], "is a list: return a dict of lists"),
         ({"depth": [None]}, "offers None for 'depth': '<' not supported"),
-        ({"style": "formal"}, "has no list of values for 'style'"),
-        ({"style": [object()]}, "no plain data"),
+        ({"style": "formal"}, "needs a list of values for 'style'"),
+        ({"style": [object()]}, "not plain data"),
         ({"depth": [2, 0]}, "offers 0 for 'depth': depth is 1 or more"),
     ],
 )

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import enum
 import string
-from typing import Annotated, Any, Literal, Optional
+import typing
+import uuid
+from decimal import Decimal
+from typing import Annotated, Any, Literal, NotRequired, Optional, Union
 
 import pydantic
+import typing_extensions
 from hypothesis import strategies as st
 
-from langprog.signature import FieldSpec, SignatureSpec, choices_of
+from langprog.errors import SignatureError
+from langprog.signature import FieldSpec, SignatureSpec
 
 # A type with values of it, as plain JSON data or as themselves.
 Typed = tuple[Any, st.SearchStrategy[Any]]
@@ -45,6 +51,77 @@ PLAIN = st.sampled_from(
         (limited(list[int], max_length=2), st.lists(st.integers(), max_size=2)),
     ]
 )
+ZONES = st.none() | st.sampled_from(
+    [datetime.UTC, datetime.timezone(datetime.timedelta(hours=-5, minutes=-30))]
+)
+DECIMALS = st.decimals(allow_nan=False, allow_infinity=False)
+FORMATTED = st.sampled_from(
+    [
+        (datetime.date, st.dates()),
+        (datetime.datetime, st.datetimes(timezones=ZONES)),
+        (datetime.time, st.times(timezones=ZONES)),
+        (datetime.timedelta, st.timedeltas()),
+        (Decimal, DECIMALS),
+        (uuid.UUID, st.uuids()),
+        (limited(Decimal, ge=0), st.decimals(0, 9, allow_nan=False)),
+        (
+            limited(datetime.date, ge=datetime.date(2000, 1, 1)),
+            st.dates(datetime.date(2000, 1, 1)),
+        ),
+        (typing.NewType("Amount", Decimal), DECIMALS),
+        (
+            typing_extensions.TypeAliasType("Days", list[datetime.date]),
+            st.lists(st.dates(), max_size=2),
+        ),
+    ]
+)
+
+
+class Node(pydantic.BaseModel):
+    name: str
+    day: datetime.date | None = None
+    children: list[Node] = []
+
+
+@dataclasses.dataclass
+class Link:
+    at: int
+    after: Optional[Link] = None
+
+
+class Leaf(pydantic.BaseModel):
+    value: int
+
+
+class Add(pydantic.BaseModel):
+    left: Add | Leaf
+    right: Add | Leaf
+
+
+Json = typing_extensions.TypeAliasType(
+    "Json", "dict[str, Json] | list[Json] | str | int | float | bool | None"
+)
+TREES = st.recursive(
+    st.builds(Node, name=st.text(max_size=4), day=st.none() | st.dates()),
+    lambda inner: st.builds(Node, name=st.text(max_size=4), children=st.lists(inner, max_size=2)),
+    max_leaves=4,
+)
+LINKS = st.recursive(
+    st.builds(Link, st.integers()),
+    lambda inner: st.builds(Link, st.integers(), inner),
+    max_leaves=3,
+)
+LEAVES = st.builds(Leaf, value=st.integers())
+SUMS = st.recursive(
+    st.builds(Add, left=LEAVES, right=LEAVES),
+    lambda inner: st.builds(Add, left=inner | LEAVES, right=inner),
+    max_leaves=3,
+)
+RECURSIVE = st.sampled_from(
+    [(Node, TREES), (Link, LINKS), (Add, SUMS), (Union[Add, Leaf], SUMS | LEAVES)]
+)
+
+
 LITERALS = st.lists(LABELS, min_size=1, max_size=4, unique_by=label).map(
     lambda chosen: (Literal[tuple(chosen)], st.sampled_from(chosen))
 )
@@ -64,9 +141,17 @@ def enums(draw: st.DrawFn) -> Typed:
 
 
 def optional(of: Typed) -> Typed:
-    if (choices_of(of[0]) or {}).get("null") is not None:  # such a choice is refused
-        return of
-    return Optional[of[0]], st.none() | of[1]  # noqa: UP045 - built from values
+    made = Optional[of[0]]
+    return (made, st.none() | of[1]) if can_be_a_field(made) else of
+
+
+def can_be_a_field(annotation: Any) -> bool:
+    """Whether it is taken: a choice may read like null, two types may look alike in JSON."""
+    try:
+        FieldSpec("f", "input", annotation)
+    except SignatureError:
+        return False
+    return True
 
 
 @st.composite
@@ -94,6 +179,63 @@ def records(draw: st.DrawFn, inner: st.SearchStrategy[Typed]) -> Typed:
     return made, st.builds(made, **values)
 
 
+@st.composite
+def typed_dicts(draw: st.DrawFn, inner: st.SearchStrategy[Typed]) -> Typed:
+    needed, free, kinds = {}, {}, {}
+    for name in draw(st.lists(NAMES, min_size=1, max_size=3, unique=True)):
+        annotation, strategy = draw(inner)
+        if draw(st.booleans()):
+            kinds[name], needed[name] = annotation, strategy
+        else:
+            kinds[name], free[name] = NotRequired[annotation], strategy
+    # Inside a dataclass pydantic takes no other kind before Python 3.12.
+    made: Any = typing_extensions.TypedDict("Made", kinds)  # type: ignore[misc]  # built from values
+    return made, st.fixed_dictionaries(needed, optional=free)
+
+
+@st.composite
+def named_tuples(draw: st.DrawFn, inner: st.SearchStrategy[Typed]) -> Typed:
+    members, values = [], {}
+    for name in draw(st.lists(NAMES, min_size=1, max_size=3, unique=True)):
+        annotation, strategy = draw(inner)
+        members.append((name, annotation))
+        values[name] = strategy
+    made: Any = typing.NamedTuple("Made", members)  # type: ignore[misc]  # built from values
+    return made, st.builds(made, **values)
+
+
+@st.composite
+def aliased(draw: st.DrawFn, inner: st.SearchStrategy[Typed]) -> Typed:
+    annotation, strategy = draw(inner)
+    made = pydantic.create_model("Aliased", own=(annotation, pydantic.Field(alias="ownName")))
+    return made, strategy.map(lambda value: made.model_validate({"ownName": value}))
+
+
+@st.composite
+def unions(draw: st.DrawFn, inner: st.SearchStrategy[Typed]) -> Typed:
+    several = draw(st.lists(inner, min_size=2, max_size=3))
+    made = Union[tuple(of[0] for of in several)]
+    return (made, st.one_of([of[1] for of in several])) if can_be_a_field(made) else several[0]
+
+
+def named_records(name: str, inner: st.SearchStrategy[Typed]) -> st.SearchStrategy[Typed]:
+    """Models of another name each, as those of a union are."""
+
+    def make(of: Typed) -> Typed:
+        made = pydantic.create_model(name, value=(of[0], ...))
+        return made, st.builds(made, value=of[1])
+
+    return inner.map(make)
+
+
+def hashable(inner: st.SearchStrategy[Typed]) -> st.SearchStrategy[Typed]:
+    """Sets and frozensets of single values."""
+    kinds = st.sampled_from([(set, st.sets), (frozenset, st.frozensets)])
+    return st.tuples(kinds, inner).map(
+        lambda two: (two[0][0][two[1][0]], two[0][1](two[1][1], max_size=3))
+    )
+
+
 def containers(inner: st.SearchStrategy[Typed]) -> st.SearchStrategy[Typed]:
     keys = st.sampled_from([(str, st.text(max_size=4)), (int, st.integers())])
     return st.one_of(
@@ -107,10 +249,28 @@ def containers(inner: st.SearchStrategy[Typed]) -> st.SearchStrategy[Typed]:
         ),
         models(inner),
         records(inner),
+        typed_dicts(inner),
+        named_tuples(inner),
+        aliased(inner),
+        unions(inner | named_records("First", inner) | named_records("Second", inner)),
+        hashable(SINGLE),
+        st.tuples(inner, inner).map(
+            lambda two: (tuple[two[0][0], two[1][0]], st.tuples(two[0][1], two[1][1]))  # type: ignore[misc]  # built from values
+        ),
+        inner.map(
+            lambda of: (tuple[of[0], ...], st.lists(of[1], max_size=3).map(tuple))  # type: ignore[misc,index]  # built from values
+        ),
     )
 
 
-TYPED = st.recursive(PLAIN | LITERALS | enums(), containers, max_leaves=4)
+SINGLE = (
+    st.sampled_from([(str, st.text(max_size=6)), (int, st.integers()), (bool, st.booleans())])
+    | LITERALS
+    | FORMATTED.filter(
+        lambda of: not typing_extensions.get_origin(of[0]) and of[0].__name__ != "Days"
+    )
+)
+TYPED = st.recursive(PLAIN | LITERALS | enums() | FORMATTED | RECURSIVE, containers, max_leaves=4)
 
 
 @st.composite

@@ -214,7 +214,6 @@ IN, OUT = (str, lp.Input()), (str, lp.Output())
             {"a": (complex, lp.Input()), "b": OUT},
             "Wrong: field 'a' has the type complex; a field can be str",
         ),
-        ({"a": (int | str, lp.Input()), "b": OUT}, "field 'a' has the type int | str"),
         ({"a": (Any, lp.Input()), "b": OUT}, "field 'a' has the type .*Any;"),
         (
             {"a": ("Missing", lp.Input()), "b": OUT},
@@ -226,7 +225,7 @@ IN, OUT = (str, lp.Input()), (str, lp.Output())
         ({"_a": IN, "b": OUT}, "'_a' is no field name"),
         (
             {"a": (int, lp.Input(desc="x")), "b": OUT},
-            "field 'a' has the unknown constraint 'desc'; known are ge",
+            "unknown constraint 'desc'; known are ge.*the description comes first",
         ),
         (
             {"a": (str, lp.Input(ge=1)), "b": OUT},
@@ -251,9 +250,7 @@ IN, OUT = (str, lp.Input()), (str, lp.Output())
 def test_a_wrong_class_says_which_field_and_what(
     fields: dict[str, tuple[Any, ...]], message: str
 ) -> None:
-    with pytest.raises(
-        SignatureError, match=message.replace("int | str", r"int \| str")
-    ) as caught:
+    with pytest.raises(SignatureError, match=message) as caught:
         declared(**fields)
     assert "\n" not in str(caught.value)
 

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, Flag
 from typing import Any, Literal, Optional
 
 import pytest
 from hypothesis import given, settings
-from pydantic import BaseModel, Field, RootModel
+from pydantic import AliasPath, BaseModel, Field, RootModel
 
 from langprog.errors import InputError, SignatureError
+from langprog.media import History, Image
 from langprog.signature import FieldSpec, choices_of, optional_of
 from tests.signature.kinds import signatures
 
@@ -31,12 +33,16 @@ class Point:
     y: int = 0
 
 
-class Tree(BaseModel):
-    children: list[Tree] = []
+class Color2(Enum):
+    B = "b"
 
 
-class Aliased(BaseModel):
-    name: str = Field(alias="Name")
+class Hidden(BaseModel):
+    name: str = Field(validation_alias=AliasPath("names", 0))
+
+
+class Endless(BaseModel):
+    inside: Endless
 
 
 class Names(RootModel[list[str]]):
@@ -177,9 +183,12 @@ def test_cells_that_do_not_fit(spec: FieldSpec, text: str) -> None:
     ("annotation", "message"),
     [
         (complex, "field 'f' has the type complex; a field can be str"),
-        (set[str], "field 'f' has the type set"),
-        (tuple[int, str], "field 'f' has the type tuple"),
-        (int | str | None, "field 'f' has the type"),
+        (set[list[int]], "the items of a set must be hashable"),
+        (list[int] | tuple[int, ...], "two types of its Union are lists in JSON"),
+        (dict[str, int] | Point, "two types of its Union are objects in JSON"),
+        (int | list[History], "an lp.History stands by itself"),
+        (int | Image, "cannot be in a Union"),
+        (Literal["a", "b"] | Color2, "two of its choices read alike"),
         (list[complex], "field 'f' has the type complex"),
         (dict[str, complex], "field 'f' has the type complex"),
         (dict[float, int], "the keys of a dict can be str, int or choices"),
@@ -189,9 +198,13 @@ def test_cells_that_do_not_fit(spec: FieldSpec, text: str) -> None:
         (Enum("Empty", []), "has no values to choose from"),
         (Enum("Odd", [("A", (1, 2))]), r"the choice \(1, 2\) must be text"),
         (Bits, "field 'f' has the type Bits"),
-        (Tree, "Tree contains itself"),
-        (Aliased, "field 'f.name' has an alias"),
+        (Hidden, "field 'f.name' has the alias AliasPath.*, which is not a name"),
+        (Image, "no model answers with an image"),
         (Names, "field 'f' has the type Names"),
+        (Sequence[str], r"declare it as list\[...\]"),
+        (Mapping[str, int], r"declare it as dict\[...\]"),
+        (bytes, "declare it as lp.Image, lp.Audio or lp.File"),
+        (Endless, "Endless is infinitely recursive"),
         (Lost, "a type of Lost cannot be resolved: name 'Nowhere'"),
         ("str", "field 'f' has the type str"),
         (None, "field 'f' has the type None"),

@@ -49,7 +49,7 @@ class Person(BaseModel):
         (
             dict[Literal["a"], int],
             {},
-            "JSON object",
+            "JSON object (each key one of: a; each value integer)",
             {
                 "type": "object",
                 "additionalProperties": {"type": "integer"},

@@ -236,7 +236,7 @@ def test_loading_a_type_runs_nothing(tmp_path: Path) -> None:
         3,
         ["int"],
         {},
-        {"kind": "set", "of": "int"},
+        {"kind": "bag", "of": "int"},
         {"kind": "list"},
         {"kind": "list", "of": "complex"},
         {"kind": "dict", "of": "int"},

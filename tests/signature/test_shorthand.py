@@ -73,8 +73,8 @@ def test_types(written: str, meant: Any) -> None:
         ("a -> a", "has two fields named 'a'"),
         ("a -> usage", "'usage' is taken"),
         (
-            "a -> b: datetime",
-            "the type 'datetime' of 'b' is not known in the short form, which has str",
+            "a -> b: complex",
+            "the type 'complex' of 'b' is not known in the short form, which has str",
         ),
         ("a -> b: list[", r"the type 'list\[' of 'b' cannot be read"),
         ("a -> b: list[int, str]", "is not known"),
@@ -83,7 +83,6 @@ def test_types(written: str, meant: Any) -> None:
         ("a -> b: Literal[b'x']", "is not known"),
         ("a -> b: Literal[...]", "is not known"),
         ("a -> b: Optional[int, str]", "is not known"),
-        ("a -> b: int | str", "field 'b' has the type"),
         ("a -> b: None", "field 'b' has the type NoneType"),
         ("a -> b: Any", "field 'b' has the type"),
         ("a -> b: __import__('os').system('true')", "is not known"),

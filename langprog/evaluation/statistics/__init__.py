@@ -27,6 +27,7 @@ from langprog.evaluation.statistics.mean_difference import (
     MeanTest,
     bound_mean,
     fewest_clusters,
+    mean_p,
     paired_mean_interval,
 )
 from langprog.evaluation.statistics.pairs import PairedCosts, PairedScores
@@ -56,6 +57,7 @@ __all__ = [
     "mcnemar_p",
     "mean",
     "mean_interval",
+    "mean_p",
     "paired_mean_interval",
     "pass_hat",
     "quantile",

@@ -204,8 +204,8 @@ def _largest_chance(
     def chances(places: NDArray[Any]) -> list[float]:
         # Little changes for many untied pairs, much for few: the grid is finer there.
         untied = least + (most - least) * places**2
-        # Of few pairs, all numbers of wins fit into an array; of many, those that are likely.
-        parts = [untied] if n <= FEW else numpy.split(untied, len(untied))
+        # The more pairs, the fewer shares at once: their likely numbers of wins lie far apart.
+        parts = numpy.array_split(untied, min(len(untied), 1 + n // FEW))
         return [chance for part in parts for chance in _chances(ends, n, part, margin)]
 
     places = numpy.linspace(0.0, 1.0, GRID)

@@ -14,6 +14,7 @@ from langprog.evaluation import (
     bound_mean,
     fewest_clusters,
     mcnemar_p,
+    mean_p,
     paired_mean_interval,
 )
 from langprog.evaluation.statistics.trinomial import Outcome, exact_bound
@@ -56,6 +57,7 @@ SCORES = st.lists(
 
 def check_that_bound_and_claims_agree(data: PairedScores, level: float) -> None:
     test = bound_mean(data, margins=MARGINS, level=level)
+    assert mean_p(data, -0.05, level=level) == test.p_values[-0.05]
     for margin, p in test.p_values.items():
         rejected = p <= level
         assert rejected == (test.bound > 0 if margin == 0 else test.bound >= margin - 1e-6)

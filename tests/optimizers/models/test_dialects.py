@@ -62,8 +62,8 @@ def test_what_an_endpoint_refuses_is_said_once_and_nothing_is_paid_for_it() -> N
         )
         assert sorted(seen.refused) == ["seed", "system", "temperature"]
         assert compiled.report.paid.calls == len(seen.answered)
-    notes = [note.text for note in compiled.report.notes if "takes no" in note.text]
-    assert notes == ["sim/m takes no seed, system, temperature: it is called without"]
+    notes = [note.text for note in compiled.report.notes if "refuses" in note.text]
+    assert notes == ["sim/m refuses seed, system, temperature: it is called without"]
 
 
 def test_a_setting_of_the_users_own_is_dropped_with_a_warning() -> None:
@@ -86,7 +86,7 @@ def test_a_signal_without_log_probabilities_is_refused_before_anything_is_paid(
         cheap = model_at(seen)
         dear = lp.ScriptedLM(lambda request: "[[team]]\nbilling", name="scripted/dear")
         program = lp.Cascade.over(one_module(), [cheap, dear])
-        with pytest.raises(InputError, match=r"log-probabilities, which sim/m does not give"):
+        with pytest.raises(InputError, match=r"log-probabilities, which sim/m does not return"):
             FrugalCascade(signal=signal).compile(
                 program, tickets(60), metric=right_team, budget=lp.Budget(calls=2000)
             )

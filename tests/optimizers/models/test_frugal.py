@@ -102,7 +102,7 @@ def test_a_cap_on_the_mean_price_of_a_query() -> None:
 def test_a_cap_that_nothing_keeps_leaves_the_program_as_it_is() -> None:
     result = compiled(FrugalCascade(cap=0.00001))
     assert result.candidate.parameters == {}
-    assert any("costs at most" in note.text for note in result.report.notes)
+    assert any("costs more than" in note.text for note in result.report.notes)
 
 
 def test_a_guarantee_is_shown_on_validation() -> None:
@@ -113,7 +113,7 @@ def test_a_guarantee_is_shown_on_validation() -> None:
 
 
 def test_a_guarantee_that_the_data_cannot_support_is_refused() -> None:
-    with pytest.raises(InputError, match="takes at least 299 validation examples"):
+    with pytest.raises(InputError, match="needs at least 299 validation examples"):
         compiled(FrugalCascade(guarantee=(0.99, 0.05)))
     result = compiled(FrugalCascade(guarantee=(0.97, 0.05)), 400)
     assert result.candidate.parameters == {}
@@ -149,8 +149,8 @@ def test_a_program_without_a_cascade_is_told_how_to_get_one() -> None:
     ("options", "told"),
     [
         ({"signal": "hunch"}, "a signal must be one of"),
-        ({"cap": 0.0}, "cap is dollars"),
-        ({"guarantee": (1.0, 0.1)}, "both between 0 and 1"),
+        ({"cap": 0.0}, "cap has to be a number above 0"),
+        ({"guarantee": (1.0, 0.1)}, "a list of 2 values, each a number above 0, below 1"),
     ],
 )
 def test_what_does_not_fit_is_said(options: dict[str, object], told: str) -> None:

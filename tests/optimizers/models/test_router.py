@@ -78,9 +78,9 @@ def test_a_model_never_seen_in_training_is_added_from_few_results() -> None:
 def test_what_does_not_fit_is_said() -> None:
     with lp.using(lm=model("cheap")), pytest.raises(InputError, match="Route.over"):
         ModelRouter().compile(one_module(), tickets(90), metric=right_team)
-    with pytest.raises(InputError, match="clusters are numbers"):
+    with pytest.raises(InputError, match="clusters has to be a list of one or more values"):
         ModelRouter(clusters=(0,))
-    with pytest.raises(InputError, match="cap is dollars"):
+    with pytest.raises(InputError, match="cap has to be a number above 0"):
         ModelRouter(cap=-1.0)
     with pytest.raises(InputError, match="no router yet"):
         with_model(lp.Route([one_module()]), one_module(), tickets(9), right_team)

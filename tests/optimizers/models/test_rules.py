@@ -7,24 +7,24 @@ import random
 import pytest
 
 from langprog.modules import hash_words
-from optimizers.models.rules import Answered, fitted_rule
+from optimizers.models.rules import LabeledAnswer, fit_rule
 
 
-def answers(count: int, rng: random.Random) -> list[Answered]:
+def answers(count: int, rng: random.Random) -> list[LabeledAnswer]:
     """Right where the tokens are certain and the subject is no tax."""
     found = []
     for _ in range(count):
         certain, subject = rng.gauss(0, 1), rng.choice(["tax", "router"])
         right = rng.random() < (0.9 if certain > 0 and subject == "router" else 0.2)
-        found.append(Answered({"question": f"my {subject}"}, [certain, 5.0], float(right)))
+        found.append(LabeledAnswer({"question": f"my {subject}"}, [certain, 5.0], float(right)))
     return found
 
 
 def test_a_rule_tells_right_from_wrong_on_new_answers() -> None:
     rng = random.Random(1)
-    rule = fitted_rule(answers(400, rng), 64)
+    rule = fit_rule(answers(400, rng), 64)
 
-    def chance(one: Answered) -> float:
+    def chance(one: LabeledAnswer) -> float:
         return rule.chance(one.tokens, hash_words(one.values, 64))
 
     fresh = answers(400, rng)
@@ -38,7 +38,7 @@ def test_a_rule_tells_right_from_wrong_on_new_answers() -> None:
 
 @pytest.mark.parametrize("score", [0.0, 1.0])
 def test_where_all_answers_are_alike_the_rule_is_their_share(score: float) -> None:
-    rule = fitted_rule([Answered({"q": "x"}, [1.0], score)] * 10, 16)
+    rule = fit_rule([LabeledAnswer({"q": "x"}, [1.0], score)] * 10, 16)
     assert rule.words == () and rule.tokens == ()
     assert rule.chance([], {}) == pytest.approx((10 * score + 1) / 12)
 
@@ -46,7 +46,7 @@ def test_where_all_answers_are_alike_the_rule_is_their_share(score: float) -> No
 def test_words_alone_and_tokens_alone() -> None:
     rng = random.Random(2)
     some = answers(200, rng)
-    assert fitted_rule(some, 0).words == ()
-    bare = [Answered(one.values, [], one.score) for one in some]
-    rule = fitted_rule(bare, 32)
+    assert fit_rule(some, 0).words == ()
+    bare = [LabeledAnswer(one.values, [], one.score) for one in some]
+    rule = fit_rule(bare, 32)
     assert rule.tokens == () and rule.words

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optimizers.models.vote_fit import Difficulty, Mixture, Votes, best_size, fitted, plurality
+from optimizers.models.vote_fit import (
+    Difficulty,
+    Mixture,
+    VoteCounts,
+    choose_size,
+    fit_mixture,
+    plurality_accuracy,
+)
 
 
 def counted(k: int, chance: float, rivals: int, rng: random.Random, times: int = 6000) -> float:
@@ -27,13 +34,13 @@ def counted(k: int, chance: float, rivals: int, rng: random.Random, times: int =
 
 def drawn(
     parts: list[tuple[float, float, int]], count: int, draws: int, rng: random.Random
-) -> list[Votes]:
+) -> list[VoteCounts]:
     """Draw samples of items: (share, chance, rivals) by difficulty."""
     items = []
     for _ in range(count):
         _, chance, rivals = rng.choices(parts, [share for share, _, _ in parts])[0]
         items.append(
-            Votes.of(
+            VoteCounts.of(
                 ("right", True) if rng.random() < chance else (str(rng.randrange(rivals)), False)
                 for _ in range(draws)
             )
@@ -46,32 +53,34 @@ def drawn(
 )
 def test_the_formula_agrees_with_counting(k: int, chance: float, rivals: int) -> None:
     rng = random.Random(1)
-    assert plurality(k, chance, rivals) == pytest.approx(counted(k, chance, rivals, rng), abs=0.02)
+    assert plurality_accuracy(k, chance, rivals) == pytest.approx(
+        counted(k, chance, rivals, rng), abs=0.02
+    )
 
 
 def test_against_one_rival_it_is_a_majority() -> None:
-    assert plurality(3, 0.6, 1) == pytest.approx(0.6**3 + 3 * 0.6**2 * 0.4)
-    assert plurality(2, 0.6, 1) == pytest.approx(0.6)
+    assert plurality_accuracy(3, 0.6, 1) == pytest.approx(0.6**3 + 3 * 0.6**2 * 0.4)
+    assert plurality_accuracy(2, 0.6, 1) == pytest.approx(0.6)
 
 
 @settings(deadline=None)
 @given(st.integers(1, 30), st.floats(0.0, 1.0), st.integers(1, 40))
 def test_it_is_a_chance(k: int, chance: float, rivals: int) -> None:
-    assert 0.0 <= plurality(k, chance, rivals) <= 1.0 + 1e-9
-    assert plurality(1, chance, rivals) == pytest.approx(chance)
+    assert 0.0 <= plurality_accuracy(k, chance, rivals) <= 1.0 + 1e-9
+    assert plurality_accuracy(1, chance, rivals) == pytest.approx(chance)
 
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=30))
 def test_one_sample_is_right_as_often_as_the_samples_were(counts: list[int]) -> None:
-    mixture = fitted([Votes(right, (4 - right,) * (right < 4)) for right in counts])
+    mixture = fit_mixture([VoteCounts(right, (4 - right,) * (right < 4)) for right in counts])
     assert mixture.accuracy(1) == pytest.approx(sum(counts) / 4 / len(counts), abs=0.05)
     assert sum(one.share for one in mixture.parts) == pytest.approx(1.0)
 
 
 def test_two_difficulties_are_found_again() -> None:
     rng = random.Random(2)
-    mixture = fitted(drawn([(0.6, 0.9, 5), (0.4, 0.2, 2)], 400, 5, rng))
+    mixture = fit_mixture(drawn([(0.6, 0.9, 5), (0.4, 0.2, 2)], 400, 5, rng))
     easy, hard = mixture.parts
     assert easy.share == pytest.approx(0.6, abs=0.08)
     assert (easy.chance, hard.chance) == (
@@ -93,14 +102,14 @@ def test_a_vote_may_rise_and_fall() -> None:
 def test_voting_is_said_where_it_pays_and_not_where_it_hurts() -> None:
     rng = random.Random(3)
     pays = drawn([(0.8, 0.8, 4), (0.2, 0.3, 4)], 33, 3, rng)
-    assert best_size(pays, (1, 3, 5, 9)) > 1
+    assert choose_size(pays, (1, 3, 5, 9)) > 1
     hurts = drawn([(0.3, 0.95, 1), (0.7, 0.3, 1)], 33, 3, rng)
-    assert best_size(hurts, (1, 3, 5, 9)) == 1
+    assert choose_size(hurts, (1, 3, 5, 9)) == 1
 
 
 def test_where_samples_never_differ_there_is_nothing_to_vote_on() -> None:
-    same = [Votes(3) for _ in range(20)] + [Votes(0, (3,)) for _ in range(13)]
-    assert best_size(same, (1, 3, 5, 9)) == 1
+    same = [VoteCounts(3) for _ in range(20)] + [VoteCounts(0, (3,)) for _ in range(13)]
+    assert choose_size(same, (1, 3, 5, 9)) == 1
 
 
 def test_voting_is_rarely_said_by_luck() -> None:
@@ -108,15 +117,15 @@ def test_voting_is_rarely_said_by_luck() -> None:
     for seed in range(60):
         # One rival, and samples as often right as wrong: no vote helps.
         items = drawn([(1.0, 0.5, 1)], 33, 3, random.Random(seed))
-        said += best_size(items, (1, 3, 5, 9), seed=seed, draws=100) > 1
+        said += choose_size(items, (1, 3, 5, 9), seed=seed, draws=100) > 1
     assert said <= 9
 
 
 def test_nothing_is_fitted_from_nothing() -> None:
     with pytest.raises(ValueError, match="at least one sample"):
-        fitted([])
+        fit_mixture([])
     with pytest.raises(ValueError, match="at least one sample"):
-        fitted([Votes(0)])
+        fit_mixture([VoteCounts(0)])
     with pytest.raises(ValueError, match="1 to 150 samples"):
-        plurality(0, 0.5, 1)
-    assert len(fitted([Votes(1), Votes(0, (1,))]).parts) == 1
+        plurality_accuracy(0, 0.5, 1)
+    assert len(fit_mixture([VoteCounts(1), VoteCounts(0, (1,))]).parts) == 1

@@ -99,7 +99,7 @@ def test_a_judge_whose_inputs_nobody_knows_is_left_alone() -> None:
 
     result = compiled(Inner(), model(1.0, (0.6, 0.6)), VoteSize(), accept="best")
     assert result.candidate.parameters == {}
-    assert any("was not probed" in note.text for note in result.report.notes)
+    assert any("was not tested" in note.text for note in result.report.notes)
 
 
 def test_it_resumes_free_keeps_its_budget_and_does_not_depend_on_width(tmp_path: Path) -> None:
@@ -118,10 +118,10 @@ def test_it_resumes_free_keeps_its_budget_and_does_not_depend_on_width(tmp_path:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"draws": 1}, "draws is 2 or more"),
-        ({"samples": 10}, "at least 10 times"),
-        ({"sizes": (0, 3)}, "sizes are from 1"),
-        ({"cap": 0}, "cap is dollars"),
+        ({"draws": 1}, "draws has to be a whole number from 2"),
+        ({"samples": 20}, "at least 10 times"),
+        ({"sizes": (0, 3)}, "each a whole number from 1 to 150"),
+        ({"cap": 0}, "cap has to be a number above 0"),
     ],
 )
 def test_what_does_not_fit_is_said(options: dict[str, object], told: str) -> None:

@@ -4,16 +4,16 @@ import random
 from collections import Counter
 
 from optimizers.identity import derive_seed, random_stream
-from optimizers.search.race import _rungs
+from optimizers.search.halving import list_rungs
+from optimizers.search.race import estimate_paired
 from optimizers.search.sampler import suggest
-from optimizers.search.shrinkage import shrunken
-from optimizers.search.space import Choice, Space
+from optimizers.search.space import Choice, SearchSpace
 
-SPACE = Space((Choice("a", list("wxyz")), Choice("b", [0, 1, 2])))
+SPACE = SearchSpace((Choice("a", list("wxyz")), Choice("b", [0, 1, 2])))
 
 
 def test_a_balanced_design_shows_every_value_about_as_often() -> None:
-    points = SPACE.balanced(12, random.Random(0))
+    points = SPACE.draw_balanced(12, random.Random(0))
     counts = Counter(point[0] for point in points)
     assert max(counts.values()) - min(counts.values()) <= 1 or len(points) < 12
     assert len(set(points)) == len(points)
@@ -28,34 +28,32 @@ def test_a_point_in_words_leaves_out_what_stays() -> None:
 
 def test_suggestions_are_new_repeatable_and_end_with_the_space() -> None:
     seen = {(0, 0): 0.5, (1, 1): 0.9, (2, 2): 0.2}
-    one = suggest(SPACE, seen, 4, seed=3)
-    assert one == suggest(SPACE, seen, 4, seed=3)
-    assert len(set(one)) == 4 and not set(one) & set(seen)
+    points = suggest(SPACE, seen, 4, seed=3)
+    assert points == suggest(SPACE, seen, 4, seed=3)
+    assert len(set(points)) == 4 and not set(points) & set(seen)
     assert len(suggest(SPACE, seen, 50, seed=3)) == SPACE.size - len(seen)
 
 
 def test_suggestions_lean_toward_what_did_well() -> None:
-    space = Space((Choice("a", range(8)), Choice("b", range(8))))
+    space = SearchSpace((Choice("a", range(8)), Choice("b", range(8))))
     seen = {(a, b): 1.0 if a == 5 else 0.0 for a in range(8) for b in range(0, 8, 2)}
     near = [point for seed in range(6) for point in suggest(space, seen, 2, seed)]
     assert sum(point[0] == 5 for point in near) > len(near) / 4
 
 
-def test_a_lucky_block_is_pulled_back_more_than_a_long_record() -> None:
-    baseline = {index: float(index % 2) for index in range(120)}
-    lucky = dict.fromkeys(range(6), 1.0)
-    proven = {index: 1.0 if index % 5 else 0.0 for index in range(120)}
-    others = [{index: float(index % 2) for index in range(20)} for _ in range(4)]
-    few, many, *rest = shrunken(baseline, [lucky, proven, *others])
-    kept_of_lucky, kept_of_proven = (few - 0.5) / 0.5, (many - 0.5) / 0.3
-    assert kept_of_lucky < 0.7 < 0.9 < kept_of_proven
-    assert many > few
-    assert all(abs(one - 0.5) < 0.1 for one in rest)
+def test_an_estimate_is_paired_with_the_baseline_on_the_same_examples() -> None:
+    baseline = {0: 1.0, 1: 0.0, 2: 0.0, 3: 0.0}
+    # One of two right, where the baseline has one of two as well: no better than it.
+    assert estimate_paired(baseline, {0: 0.0, 1: 1.0}) == 0.25
+    assert estimate_paired(baseline, {2: 1.0, 3: 1.0}) == 1.25
+    assert estimate_paired(baseline, {0: 1.0, 7: 1.0}) == 0.25  # 7 has no baseline
 
 
 def test_rungs_grow_to_the_whole() -> None:
-    assert _rungs(20, 150) == [20, 60, 150]
-    assert _rungs(20, 12) == [12]
+    assert list_rungs(20, 150, 3) == [20, 60, 150]
+    assert list_rungs(20, 12, 3) == [12]
+    assert list_rungs(20, 150) == [20, 150]
+    assert list_rungs(20, 20) == [20]
 
 
 def test_streams_are_named_and_stable() -> None:

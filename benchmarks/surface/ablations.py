@@ -1,0 +1,69 @@
+"""The search without one of its pieces, beside the whole search on the same seeds."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from types import MappingProxyType
+from typing import Any
+from unittest import mock
+
+from benchmarks.measured import table, with_interval
+from optimizers.search import race
+
+CAPS = (600, 1000, 1780)
+# How each piece is left out, by its name; "" leaves out nothing.
+WITHOUT: Mapping[str, Callable[[], AbstractContextManager[Any]]] = MappingProxyType(
+    {
+        "": nullcontext,
+        "recombination": lambda: mock.patch.object(race, "RECOMBINED", 0),
+        "rungs": lambda: mock.patch.object(race.Race, "_promote", _do_nothing),
+    }
+)
+
+
+async def _do_nothing(_: object) -> None:
+    """Stand in for a step of the search."""
+
+
+def format_ablations(outcomes: Mapping[tuple[str, int, int, int], Mapping[str, Any]]) -> str:
+    """Return the table of differences: the whole search minus the search without a piece.
+
+    Args:
+        outcomes: Outcomes of compiles, by piece left out, modules, cap and seed.
+    """
+    settings = list(dict.fromkeys((modules, cap) for _, modules, cap, _ in outcomes))
+    seeds = list(dict.fromkeys(seed for *_, seed in outcomes))
+    head = [f"{modules} module{'s' * (modules > 1)}, {cap:,} calls" for modules, cap in settings]
+    rows: list[tuple[str, ...]] = [("what the piece adds", "all", *head, "calls")]
+    for piece in [piece for piece in WITHOUT if piece]:
+        gains: dict[tuple[int, int], list[float]] = defaultdict(list)
+        for setting in settings:
+            for seed in seeds:
+                whole = outcomes["", *setting, seed]
+                without = outcomes[piece, *setting, seed]
+                gains[setting].append(whole["candidate"] - without["candidate"])
+        calls = [
+            statistics.fmean(
+                outcomes["", *setting, seed]["calls"] - outcomes[piece, *setting, seed]["calls"]
+                for setting in settings
+            )
+            for seed in seeds
+        ]
+        by_seed = [statistics.fmean(values) for values in zip(*gains.values(), strict=True)]
+        cells = [with_interval(gains[setting], "+.3f") for setting in settings]
+        rows.append((piece, with_interval(by_seed, "+.4f"), *cells, with_interval(calls, "+.0f")))
+    return table(rows)
+
+
+def list_settings(seeds: Sequence[int]) -> list[tuple[str, int, int, int]]:
+    """List piece left out, modules, cap and seed of every compile, seed by seed."""
+    return [
+        (piece, modules, cap, seed)
+        for seed in seeds
+        for modules in (1, 2)
+        for cap in CAPS
+        for piece in WITHOUT
+    ]

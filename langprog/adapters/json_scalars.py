@@ -1,0 +1,80 @@
+"""Single values in the JSON of a reply: its numbers stand as they were written."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from langprog.adapters.json_reader import Unquoted
+from langprog.adapters.scalars import chosen_from, is_null, mismatch, number, truth
+from langprog.signature import Choice
+
+_NUMERIC = re.compile(r"-?(?:0|[1-9]\d*+)(\.\d++)?+([eE][+-]?\d++)?", re.ASCII)
+_PADDED = re.compile(r"[+-]?0\d")
+_WORDS: Mapping[str, Any] = MappingProxyType(
+    {"true": True, "false": False, "none": None, "null": None}
+)
+
+_KINDS: Mapping[type, str] = MappingProxyType(
+    {str: "a text", bool: "true or false", int: "an integer", float: "a number"}
+)
+
+
+def plain_from(kind: type, value: Any) -> Any:
+    """Return a text, a number or a truth value that JSON data says.
+
+    Raises:
+        Mismatch: It says none, or the validator might take it for another.
+    """
+    if isinstance(value, (list, dict)):
+        # Said here and at once: the validator would first look at every other item.
+        raise mismatch(json.dumps(value, ensure_ascii=False), _KINDS[kind])
+    if kind is str:
+        if isinstance(value, bool):
+            return _written(value)
+        # Without quotes, it says that there is no text.
+        absent = type(value) is Unquoted and is_null(value, blank=False)
+        return None if absent else str(value) if isinstance(value, str) else value
+    if kind is bool:
+        if type(value) is Unquoted and value in ("0", "1"):
+            return value == "1"
+        return truth(value) if isinstance(value, str) else value
+    wanted = _KINDS[kind]
+    if isinstance(value, bool):  # Python takes them for 1 and 0
+        raise mismatch(_written(value), wanted)
+    if type(value) is Unquoted and _PADDED.match(value):  # perhaps the rest of another one
+        raise mismatch(value, wanted)
+    return number(kind, value) if isinstance(value, str) else value
+
+
+def choice_from(choice: Choice, value: Any) -> Any:
+    """Return the choice that JSON data names.
+
+    Raises:
+        Mismatch: It names none.
+    """
+    if isinstance(value, (list, dict)):
+        wanted = f"one of: {', '.join(choice.choices)}"
+        raise mismatch(json.dumps(value, ensure_ascii=False), wanted)
+    return chosen_from(choice, value if isinstance(value, str) else _written(value))
+
+
+def _written(value: bool | None) -> str:
+    return json.dumps(value)
+
+
+def anything_from(value: Any) -> Any:
+    """Return JSON data with what stood there without quotes read."""
+    if isinstance(value, list):
+        return [anything_from(item) for item in value]
+    if isinstance(value, dict):
+        return {name: anything_from(item) for name, item in value.items()}
+    if type(value) is not Unquoted:
+        return value
+    numeric = _NUMERIC.fullmatch(value)
+    if numeric is not None:
+        return number(float if numeric[1] or numeric[2] else int, value)
+    return _WORDS[value.casefold()] if value.casefold() in _WORDS else str(value)

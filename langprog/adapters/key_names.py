@@ -1,0 +1,34 @@
+"""Keys of objects as a model writes them: in another case, with blanks, ``_`` and ``-``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+_KEY_SEPARATORS = re.compile(r"[\s_-]+")
+
+
+def by_name(names: Collection[str], found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return ``found`` under these names, where only one key can be meant.
+
+    Keys may differ from the names in case, blanks, ``_`` and ``-``.
+    """
+    missing = [name for name in names if name not in found]
+    if not missing:
+        return found
+    alike_keys: dict[str, list[str]] = {}
+    for key in found:
+        if key not in names:
+            alike_keys.setdefault(folded(key), []).append(key)
+    renamed = {}
+    for name in missing:
+        alike = alike_keys.get(folded(name), [])
+        if len(alike) == 1 and sum(folded(other) == folded(name) for other in names) == 1:
+            renamed[alike[0]] = name
+    return {renamed.get(key, key): value for key, value in found.items()}
+
+
+def folded(key: str) -> str:
+    """Return a key without what models change in one."""
+    return _KEY_SEPARATORS.sub("", key.casefold())

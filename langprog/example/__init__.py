@@ -1,0 +1,22 @@
+"""Examples: what goes in and what should come out, as frozen values; rows and files of them.
+
+- ``value``: :class:`Example`. ``rows``: dicts, DataFrames and examples of DSPy as examples.
+- ``files``: JSONL, JSON, CSV, TSV and Parquet.
+"""
+
+from langprog.example.files import Field, Fields, iterate_examples, load_examples
+from langprog.example.rows import Rows, example_from, examples_of
+from langprog.example.value import Example, ExampleList, dataset_digest
+
+__all__ = [
+    "Example",
+    "ExampleList",
+    "Field",
+    "Fields",
+    "Rows",
+    "dataset_digest",
+    "example_from",
+    "examples_of",
+    "iterate_examples",
+    "load_examples",
+]

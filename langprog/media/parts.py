@@ -1,0 +1,284 @@
+"""Images, sounds and files, as values."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import mimetypes
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar, Self, cast
+
+from pydantic_core import SchemaSerializer, core_schema
+
+from langprog.errors import FrozenError, InputError
+
+_ADDRESSES = ("https://", "http://")
+# How files of a kind begin, for bytes of which nobody says what they are.
+_BEGINNINGS: Mapping[bytes, str] = MappingProxyType(
+    {
+        b"\x89PNG\r\n": "image/png",
+        b"\xff\xd8\xff": "image/jpeg",
+        b"GIF8": "image/gif",
+        b"ID3": "audio/mpeg",
+        b"OggS": "audio/ogg",
+        b"fLaC": "audio/flac",
+        b"%PDF": "application/pdf",
+    }
+)
+
+
+class Media:
+    """Bytes of a kind, or the address where the endpoint finds them.
+
+    Args:
+        source: The path of a file, the bytes themselves, or an address (``https://...``, or a
+            ``data:`` URL).
+        data: The bytes, by name.
+        url: The address, by name.
+        media_type: Such as ``image/png``; known from the file's name or its first bytes where it
+            is left out.
+
+    Raises:
+        InputError: There are both bytes and an address, or neither; or the file cannot be read.
+    """
+
+    __slots__ = ("data", "media_type", "url")
+
+    # What pydantic looks for where it writes a value of which it has no schema.
+    __pydantic_serializer__: ClassVar[SchemaSerializer]
+    usual: ClassVar[str] = "application/octet-stream"
+    family: ClassVar[str] = ""
+    data: bytes | None
+    url: str | None
+    media_type: str
+
+    def __init__(
+        self,
+        source: str | bytes | os.PathLike[str] | None = None,
+        *,
+        data: bytes | None = None,
+        url: str | None = None,
+        media_type: str = "",
+    ) -> None:
+        kind = type(self).__name__
+        if data is not None and not isinstance(data, (bytes, bytearray)):
+            raise InputError(
+                f"data= of a part {kind} is a {type(data).__name__}: it takes the bytes, "
+                f"pathlib.Path(name).read_bytes(); a path is given as {kind}(path), an address "
+                "goes to url="
+            )
+        if (source is not None) + (data is not None) + (url is not None) != 1:
+            raise InputError(
+                f"a part {kind} has either data= or url=, not both and not neither: write "
+                f"{kind}(path), {kind}(data=...) or {kind}(url=...)"
+            )
+        known = ""
+        if isinstance(source, (bytes, bytearray)):
+            data = source
+        elif isinstance(source, str) and source.startswith((*_ADDRESSES, "data:")):
+            data, url, known = _from_address(source, kind)
+        elif source is not None:
+            data, known = _read(source, kind)
+        self._set("data", None if data is None else bytes(data))
+        self._set("url", url)
+        self._set("media_type", media_type or self._guessed(known))
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _guessed(self, known: str) -> str:
+        start = (self.data or b"")[:12]
+        if not known:
+            known = next(
+                (kind for sign, kind in _BEGINNINGS.items() if start.startswith(sign)), ""
+            )
+        if not known and start[:4] == b"RIFF":
+            known = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(start[8:], "")
+        return known if known.startswith(self.family) and known else self.usual
+
+    @property
+    def address(self) -> str:
+        """The address, or the bytes as a ``data:`` URL."""
+        if self.data is None:
+            return self.url or ""
+        return f"data:{self.media_type};base64,{self.base64}"
+
+    @property
+    def base64(self) -> str:
+        """The bytes in base 64."""
+        return base64.b64encode(self.data or b"").decode("ascii")
+
+    def to_plain(self) -> Any:
+        """Return it as plain JSON data: an address, or an object where there is more to keep."""
+        if self.data is None and self.media_type != self.usual:
+            return {"url": self.url, "media_type": self.media_type}
+        return self.address
+
+    @classmethod
+    def from_plain(cls, value: Any) -> Self:
+        """Return what plain data stands for; a path is not taken for one here.
+
+        Data may come from strangers, who must not choose a file of this machine.
+
+        Raises:
+            ValueError: It is neither bytes, nor an address, nor an object with one.
+        """
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, (bytes, bytearray, os.PathLike)):
+            return cls(cast(bytes, value))
+        if isinstance(value, Mapping) and value.keys() <= {"url", "media_type", "name"}:
+            whole, more = value.get("url"), {**value}
+            more.pop("url", None)
+            if isinstance(whole, str) and all(isinstance(word, str) for word in more.values()):
+                made = cls.from_plain(whole)
+                return cls(
+                    data=made.data,
+                    url=made.url,
+                    **{"media_type": made.media_type, **more},
+                )
+        if isinstance(value, str) and value.startswith((*_ADDRESSES, "data:")):
+            return cls(value)
+        kind = cls.__name__
+        raise ValueError(
+            f"it must be an lp.{kind} (lp.{kind}(path) reads a file), bytes, or an address that "
+            "begins with https://, http:// or data:"
+        )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise FrozenError(f"a part of a prompt cannot be changed (tried to set {name!r})")
+
+    def _identity(self) -> tuple[Any, ...]:
+        return (type(self), self.data, self.url, self.media_type)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Media) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_again, (type(self), self.to_plain()))
+
+    def __repr__(self) -> str:
+        # In full only the digest: texts, logs and digests of examples are made of this.
+        if self.data is None:
+            return f"{type(self).__name__}({self.url!r})"
+        digest = hashlib.sha256(self.data).hexdigest()
+        size = len(self.data)
+        return f"{type(self).__name__}({self.media_type}, {size} bytes, sha256 {digest})"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
+        """Return how pydantic checks and writes it."""
+        return core_schema.no_info_plain_validator_function(
+            cls.from_plain,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda value: value.to_plain(), when_used="json"
+            ),
+        )
+
+
+class Image(Media):
+    """An image: ``lp.Image("photo.png")``, ``lp.Image(data)`` or ``lp.Image("https://...")``."""
+
+    __slots__ = ()
+    usual = "image/png"
+    family = "image/"
+
+
+class Audio(Media):
+    """A sound: ``lp.Audio("call.wav")`` or its bytes; endpoints take no address of one."""
+
+    __slots__ = ()
+    usual = "audio/wav"
+    family = "audio/"
+
+
+class File(Media):
+    """A document: ``lp.File("report.pdf")``, its bytes or an address.
+
+    Args:
+        source: As for every other kind.
+        data: The bytes, by name.
+        url: The address, by name.
+        media_type: Such as ``application/pdf``.
+        name: Its file name, as the model may see it; that of the path where there is one.
+    """
+
+    __slots__ = ("name",)
+    usual = "application/pdf"
+    name: str
+
+    def __init__(
+        self,
+        source: str | bytes | os.PathLike[str] | None = None,
+        *,
+        data: bytes | None = None,
+        url: str | None = None,
+        media_type: str = "",
+        name: str = "",
+    ) -> None:
+        super().__init__(source, data=data, url=url, media_type=media_type)
+        path = isinstance(source, (str, os.PathLike)) and self.url is None
+        if not name and path and not str(source).startswith("data:"):
+            name = Path(cast(str, source)).name
+        self._set("name", name)
+
+    def to_plain(self) -> Any:
+        """Return it as plain JSON data, its name among it."""
+        plain = super().to_plain()
+        if not self.name:
+            return plain
+        return {"url": self.address, "media_type": self.media_type, "name": self.name}
+
+    def _identity(self) -> tuple[Any, ...]:
+        return (*super()._identity(), self.name)
+
+
+def _again(kind: type[Media], plain: Any) -> Media:
+    return kind.from_plain(plain)
+
+
+def _from_address(address: str, kind: str) -> tuple[bytes | None, str | None, str]:
+    """Return the bytes or the address that a text stands for, and the media type if it says it."""
+    if address.startswith(_ADDRESSES):
+        return None, address, ""
+    head, comma, body = address.partition(",")
+    if not comma or not head.endswith(";base64"):
+        raise InputError(f"a part {kind}: a data: URL is written data:TYPE;base64,...")
+    try:
+        data = base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise InputError(f"a part {kind}: what its data: URL holds is not base 64") from None
+    return data, None, head.removeprefix("data:").removesuffix(";base64")
+
+
+def _read(source: Any, kind: str) -> tuple[bytes, str]:
+    if not isinstance(source, (str, os.PathLike)):
+        raise InputError(
+            f"a part {kind} is made of a path, bytes or an address, not {type(source).__name__}"
+        )
+    path = Path(source)
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise InputError(f"{kind}({str(path)!r:.200}): the file cannot be read: {said}") from None
+    return data, mimetypes.guess_type(path.name)[0] or ""
+
+
+def text_serializer() -> SchemaSerializer:
+    """Return what writes a value for whoever turns any value into text: as it is shown.
+
+    Neither bytes nor base 64 may get into a text.
+    """
+    shown = core_schema.plain_serializer_function_ser_schema(repr)
+    return SchemaSerializer(core_schema.any_schema(serialization=shown))
+
+
+Media.__pydantic_serializer__ = text_serializer()

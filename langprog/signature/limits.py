@@ -1,0 +1,185 @@
+"""Limits and rules of a type: read from its marks, and checked against it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import SchemaError, SchemaValidator, core_schema
+
+from langprog.errors import SignatureError
+from langprog.signature.shapes import (
+    Bounded,
+    Choice,
+    Formatted,
+    Listing,
+    Mapped,
+    Maybe,
+    Plain,
+    Shape,
+    without_limits,
+)
+
+NUMERIC = ("ge", "gt", "le", "lt", "multiple_of")
+DIGITS = ("max_digits", "decimal_places")
+LENGTHS = ("min_length", "max_length")
+# What changes a text before it is checked; it has no words in a prompt.
+CLEANING = ("strip_whitespace", "to_lower", "to_upper")
+LIMITS = (*NUMERIC, *DIGITS, *LENGTHS, "pattern", *CLEANING)
+_DECIMAL = Formatted(Decimal)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the labels of a Literal or an Enum mean; made by :func:`langprog.describe`.
+
+    Args:
+        words: Each label, a value or a member of an Enum, with its description.
+    """
+
+    words: tuple[tuple[Any, str], ...]
+
+
+def bounded(shape: Shape, limits: Mapping[str, Any], rules: tuple[str, ...], name: str) -> Shape:
+    """Return ``shape`` within ``limits``.
+
+    Raises:
+        SignatureError: A limit does not go with the type, or is of the wrong type itself.
+    """
+    if not limits and not rules:
+        return shape
+    inside = without_limits(shape)
+    target = without_limits(inside.of) if isinstance(inside, Maybe) else inside
+    limits = {key: _checked(key, value, target, name) for key, value in limits.items()}
+    if isinstance(shape, Bounded):
+        return Bounded(shape.of, {**shape.limits, **limits}, (*shape.rules, *rules))
+    return Bounded(shape, dict(limits), rules)
+
+
+def _checked(key: str, value: Any, target: Shape, name: str) -> Any:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if key in NUMERIC and isinstance(target, Formatted):
+        fits, right = key != "multiple_of" or target == _DECIMAL, True
+        value = _of_type(target, value, key, name) if fits and not number else value
+        right = target == _DECIMAL or not number
+    elif key in NUMERIC:
+        fits, right = target in (Plain(int), Plain(float)), number
+    elif key in DIGITS:
+        fits, right = target == _DECIMAL, isinstance(value, int) and number and value >= 0
+    elif key in LENGTHS:
+        fits = isinstance(target, (Listing, Mapped)) or target == Plain(str)
+        right = isinstance(value, int) and number and value >= 0
+    else:
+        fits, right = target == Plain(str), isinstance(value, str if key == "pattern" else bool)
+    if not fits:
+        raise SignatureError(f"field {name!r}: the constraint {key!r} does not go with its type")
+    if not right:
+        raise SignatureError(f"field {name!r}: the constraint {key!r} cannot be {value!r}")
+    if key == "pattern":
+        _check_pattern(value, name)
+    return value
+
+
+def _of_type(target: Formatted, value: Any, key: str, name: str) -> Any:
+    try:
+        return TypeAdapter(target.type).validate_python(value)
+    except ValidationError:
+        raise SignatureError(
+            f"field {name!r}: the constraint {key!r} cannot be {value!r}: its type is "
+            f"{target.type.__name__}"
+        ) from None
+
+
+def _check_pattern(pattern: str, name: str) -> None:
+    # As pydantic reads it: without look-around, so that a check takes time that grows with the
+    # text alone.
+    try:
+        SchemaValidator(core_schema.str_schema(pattern=pattern))
+    except SchemaError as error:
+        told = str(error).splitlines()[-1].strip()
+        raise SignatureError(
+            f"field {name!r}: the constraint 'pattern' cannot be {pattern!r}: {told}"
+        ) from None
+
+
+def marks_in(metadata: Iterable[Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the limits and the rules among the marks of an ``Annotated``."""
+    # A limit is an attribute of its name on annotated_types' and pydantic's marks; a validator
+    # is their func.
+    limits: dict[str, Any] = {}
+    rules: list[str] = []
+    for item in metadata:
+        if isinstance(item, FieldInfo):
+            inner, words = marks_in(item.metadata)
+            limits.update(inner)
+            rules.extend(words)
+            continue
+        for key in LIMITS:
+            value = getattr(item, key, None)
+            if value is not None and value is not False and not callable(value):
+                limits[key] = value.pattern if isinstance(value, re.Pattern) else value
+        func = getattr(item, "func", None)
+        if callable(func):
+            rules.extend(words_of(func))
+    return limits, tuple(rules)
+
+
+def words_of(func: Callable[..., Any]) -> list[str]:
+    """Return the first paragraph of a validator's docstring, if it has one."""
+    told = (getattr(func, "__doc__", None) or "").strip()
+    return [" ".join(told.split("\n\n")[0].split()).rstrip(".")] if told else []
+
+
+def description_in(metadata: Iterable[Any]) -> str:
+    """Return the description among the marks of an ``Annotated``, if there is one."""
+    told = [item.description for item in metadata if isinstance(item, FieldInfo)]
+    return next((words for words in reversed(told) if words), "")
+
+
+def labelled(shape: Shape, labels: Labels, name: str) -> Shape:
+    """Return a choice, or an optional or a list of one, whose labels are described.
+
+    Raises:
+        SignatureError: There is no choice, or it has no such label.
+    """
+    match shape:
+        case Choice():
+            return Choice(shape.choices, shape.enum, _told(shape, labels, name))
+        case Maybe():
+            return Maybe(labelled(shape.of, labels, name))
+        case Listing():
+            return Listing(labelled(shape.of, labels, name), shape.type)
+        case Bounded():
+            return Bounded(labelled(shape.of, labels, name), shape.limits, shape.rules)
+    raise SignatureError(
+        f"field {name!r}: lp.describe goes with a Literal or an Enum, whose labels it describes"
+    )
+
+
+def _told(choice: Choice, labels: Labels, name: str) -> dict[str, str]:
+    told = {}
+    for key, words in labels.words:
+        label = _label_of(choice, key)
+        if label is None:
+            raise SignatureError(
+                f"field {name!r}: lp.describe has {key!r}, which is not a label of it; they are "
+                f"{', '.join(choice.choices)}"
+            )
+        told[label] = words
+    return {label: told[label] for label in choice.choices if label in told}
+
+
+def _label_of(choice: Choice, key: Any) -> str | None:
+    for label, value in choice.choices.items():
+        plain = value.value if choice.enum else value
+        if key is value or (type(key) is type(plain) and key == plain):
+            return label
+    if not isinstance(key, str):
+        return None
+    names = {member.name: label for label, member in choice.choices.items() if choice.enum}
+    return key if key in choice.choices else names.get(key)
