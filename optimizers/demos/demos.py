@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from itertools import zip_longest
+from typing import Any, Literal, get_args
 
 from langprog import Example, Module
 from langprog.artifact import looks_secret
@@ -14,7 +15,8 @@ from langprog.evaluation import Range, Row
 from langprog.signature import FieldSpec, SignatureSpec, choices_of
 
 DemoSet = tuple[Example, ...]
-Turn = Literal["", "first", "middle", "last"]
+Turn = Literal["", "first", "last", "middle"]
+TURNS: tuple[Turn, ...] = get_args(Turn)
 
 # A text output counts as a label where its values are short and each repeats this often.
 REPEATS = 3
@@ -92,8 +94,9 @@ def draw_demos(
 ) -> tuple[SourcedDemo, ...]:
     """Draw ``size`` different demonstrations that cover the labels and the turns of a loop.
 
-    Labels and turns alternate, in an order that ``rng`` decides, until ``size`` demonstrations
-    are drawn or none are left. Where there are neither, the draw is uniform.
+    Labels alternate, in an order that ``rng`` decides, until ``size`` demonstrations are drawn or
+    none are left; in a loop, its first, last and middle calls alternate before that. Where there
+    is neither, the draw is uniform.
     """
     groups: dict[tuple[str, ...], list[SourcedDemo]] = {}
     labels = find_labels(signature, demos)
@@ -104,6 +107,7 @@ def draw_demos(
     for queue in queues:
         rng.shuffle(queue)
     rng.shuffle(queues)
+    queues = _alternate_turns(queues)
     picked: list[SourcedDemo] = []
     while len(picked) < size and any(queues):
         for queue in queues:
@@ -111,6 +115,13 @@ def draw_demos(
                 picked.append(queue.pop())
     rng.shuffle(picked)
     return tuple(picked)
+
+
+def _alternate_turns(queues: list[list[SourcedDemo]]) -> list[list[SourcedDemo]]:
+    # How a loop begins says more than how it ends, and that more than what comes between.
+    turns = [[queue for queue in queues if queue[0].turn == turn] for turn in TURNS]
+    rounds = zip_longest(*turns)
+    return [queue for each in rounds for queue in each if queue is not None]
 
 
 def drop_known(

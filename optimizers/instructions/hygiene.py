@@ -47,11 +47,16 @@ VARIETY = 0.35
 MONOLOGUE = re.compile(
     r"\A\W*(?:ok(?:ay)?|al+ ?right|hm+|wait|well|sure|certainly|of course)\b"
     r"(?=\s*[,.!:;?\u2026\u2014]|\s+-|\s+so\b|\s*\n)"
-    r"|(?:\A\s*|[.!?]\s+|\n\s*)(?:"
+    r"|\A[\W_]*(?:(?:my |the )?(?:thinking|thoughts?|reasoning|analysis|reflection)"
+    r"(?: process| trace)?[*_]*\s*:|assistantfinal\b)"
+    r"|\A[\W_]*here(?:['\u2019]s| is| are)\b[^.:\n]{0,80}\b(?:instructions?|prompts?|versions?)\b"
+    r"|(?:\A\s*|[.!?]\s+|\n[ \t]*+)(?:"
     r"let me\b|let's (?:see|analy[sz]e|break)\b|my task is\b|first, i\b"
     r"|i(?:['\u2019]ll| will)(?! (?:give|provide|show|send|present))\b"
     r"|i (?:need to|should|have to|must|think|want to|am asked|was asked)\b"
-    r"|we (?:need to|should|have to|must|are asked)\b|the user (?:wants|asks|is asking) me\b)",
+    r"|we (?:need to|should|have to|must|are asked)\b"
+    r"|the user (?:wants|needs|asks|is asking)(?: for)? "
+    r"(?:me\b|an?\b[^.\n]{0,40}\b(?:instruction|prompt)))",
     re.IGNORECASE,
 )
 

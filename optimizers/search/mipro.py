@@ -233,7 +233,10 @@ class MIPRO(Optimizer):
     ) -> Mapping[str, Sequence[str]]:
         count = sizes.instructions if self.instructions is None else self.instructions
         predictors = len(tunable_predictors(run.program))
-        if count == 0 or not run.affords(0, calls=2.2 * (count + 1) * predictors):
+        if count == 0:
+            return {}
+        if not run.affords(0, calls=2.2 * (count + 1) * predictors):
+            run.note("no instructions were proposed: too little of the budget is left for it")
             return {}
         return await propose(run, self.proposing, material, count)
 

@@ -63,6 +63,21 @@ def test_a_draw_from_a_loop_covers_its_beginning_and_its_end(size: int) -> None:
         assert {item.turn for item in drawn} == {"first", "middle", "last"}
 
 
+def test_a_few_demonstrations_from_a_loop_with_many_labels_show_its_beginning() -> None:
+    def act_on(request: lp.Request) -> str:
+        question = field(request.messages[-1].content, "question")
+        return act(request).replace("it works", f"answer {question[1]}")
+
+    program = Agent()
+    rows = [run(program, act_on, lp.Example(question=f"q{n % 3} {n}?")) for n in range(30)]
+    demos = collect_traced(program, rows)["step"]
+    for seed in range(5):
+        rng = random.Random(seed)
+        few = [draw_demos(demos, size, program.step.signature, rng) for size in (1, 2, 3)]
+        turns = [sorted(item.turn for item in drawn) for drawn in few]
+        assert turns == [["first"], ["first", "last"], ["first", "last", "middle"]]
+
+
 def test_a_label_replaces_the_last_answer_of_a_loop_alone() -> None:
     program = Agent()
     rows = [run(program, act, lp.Example(question="q?", answer="yes"))]

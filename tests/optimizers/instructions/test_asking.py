@@ -226,3 +226,9 @@ def test_some_that_are_refused_and_some_that_fail_are_told_apart() -> None:
     result, _ = compile_with(MEMBERS["mipro"](), proposal)
     assert "1 of 3 proposals for predict failed; the first: not that" in notes(result)
     assert "were refused" not in notes(result)
+
+
+def test_proposals_that_the_budget_has_no_room_for_are_missed_aloud() -> None:
+    optimizer = MIPRO(instructions=60, searching=Searching(trials=3))
+    result, asked = compile_with(optimizer, lambda _: WHOLE, budget=lp.Budget(calls=200))
+    assert not asked and "no instructions were proposed" in notes(result)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from optimizers.instructions.hygiene import MARKER, SECRETS, Hygiene, InstructionFilter
+from optimizers.instructions.hygiene import MARKER, MONOLOGUE, SECRETS, Hygiene, InstructionFilter
 
 TRAINING = ["my router has been blinking red since the storm last night and nothing works"]
 
@@ -55,13 +55,13 @@ def test_words_of_the_programs_own_texts_are_no_copy() -> None:
     assert make_filter(own=(own,)).refuse(f"{own.capitalize()}: decide the team.") is None
 
 
-@pytest.mark.parametrize("part", ["a.", "eyJ-", "[[ ", " ", "sk-", "token: "])
+@pytest.mark.parametrize("part", ["a.", "eyJ-", "[[ ", " ", "\n", ". ", "*", "sk-", "token: "])
 def test_the_time_to_look_at_a_proposal_grows_as_it_does(part: str) -> None:
     def seconds(size: int) -> float:
         best = float("inf")
         for _ in range(3):
             started = time.process_time()
-            for pattern in (MARKER, *SECRETS.values()):
+            for pattern in (MARKER, MONOLOGUE, *SECRETS.values()):
                 pattern.search("[[" + part * (size // len(part)) + "+")
             best = min(best, time.process_time() - started)
         return best
@@ -83,6 +83,13 @@ def test_the_time_to_look_at_a_proposal_grows_as_it_does(part: str) -> None:
         "We need to produce an instruction that names the team.",
         "The user wants me to write an instruction for tickets.",
         "First, I look at the labels of the tickets.",
+        "**Thinking:** the words matter.\n\nName the team of the ticket.",
+        "Thinking Process:\n1. Read the tickets.\n\nName the team of the ticket.",
+        "Reasoning: tickets have teams. Name the team.",
+        "The user wants a better instruction. Name the team of the ticket.",
+        "Here is the improved instruction:\n\nName the team of the ticket.",
+        "Here's a clearer prompt: name the team of the ticket.",
+        "assistantfinal Name the team of the ticket.",
     ],
 )
 def test_a_monologue_is_refused(instruction: str) -> None:
@@ -103,6 +110,10 @@ def test_a_monologue_is_refused(instruction: str) -> None:
         "Well-formed replies name one team.",
         "The user asks about an order. Name the team.",
         "- i need to pay\n- billing\nName the team as above.",
+        "Analysis of the ticket comes first, then its team.",
+        "The user wants a refund or a repair: name the team.",
+        "Here is a ticket. Name its team.",
+        "Write two lines. Reasoning: why. Team: the team.",
     ],
 )
 def test_an_instruction_that_only_sounds_like_one_is_admitted(instruction: str) -> None:
