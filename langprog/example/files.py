@@ -29,11 +29,11 @@ class Field(Protocol):
         """Whether every row must have it."""
         ...
 
-    def typed(self, value: Any) -> Any:
+    def typed(self, value: Any, folder: Path = ...) -> Any:
         """Return what ``value``, as it stands in a row, is as the field's type."""
         ...
 
-    def from_text(self, text: str) -> Any:
+    def from_text(self, text: str, folder: Path = ...) -> Any:
         """Return what ``text``, a cell of a table, stands for."""
         ...
 
@@ -99,10 +99,11 @@ def iterate_examples(
     if isinstance(signature, str):
         raise ExampleError("load_examples takes a Signature class, signature_of(...) or a program")
     names = dict(fields or {})
+    folder = Path(path).parent if isinstance(path, (str, Path)) else Path()
     for place, row, textual in _rows_of(path):
         values = _renamed(row, names, place)
         if signature is not None:
-            values = _typed(values, signature, place, textual)
+            values = _typed(values, signature, place, textual, folder)
         yield example_from(values, place)
 
 
@@ -138,7 +139,11 @@ def _renamed(row: Mapping[str, Any], names: Mapping[str, str], place: str) -> di
 
 
 def _typed(
-    values: dict[str, Any], signature: Fields | type[Fields], place: str, textual: bool
+    values: dict[str, Any],
+    signature: Fields | type[Fields],
+    place: str,
+    textual: bool,
+    folder: Path,
 ) -> dict[str, Any]:
     inputs: Any = signature.inputs
     outputs: Any = signature.outputs
@@ -151,7 +156,7 @@ def _typed(
         if name in values:
             try:
                 read = field.from_text if textual else field.typed
-                values[name] = read(values[name])
+                values[name] = read(values[name], folder)
             except InputError as error:
                 raise ExampleError(f"{place}: {error}") from None
     return values

@@ -53,7 +53,12 @@ class Signature:
         super().__init_subclass__()
         cls.spec = _spec_of(cls, sys._getframe(1))
 
-    def __new__(cls) -> Signature:
+    def __new__(cls, *given: Any, **fields: Any) -> Signature:
+        if cls is Signature and given and isinstance(given[0], str):
+            raise SignatureError(
+                f"the short form of a signature is a text: write lp.Predict({given[0]!r:.80}) or "
+                f"signature_of({given[0]!r:.80})"
+            )
         raise SignatureError(
             f"{cls.__name__} is a signature and holds no values: write lp.Predict({cls.__name__})"
         )

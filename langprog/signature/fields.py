@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -43,6 +44,7 @@ from langprog.signature.shapes import (
 )
 from langprog.signature.validators import checkable
 
+_STRICT, _HERE = PlainReader(), Path()
 CONSTRAINTS = tuple(name for name in LIMITS if name not in CLEANING)
 # What examples and predictions have of their own, and what a call of a program takes.
 RESERVED = frozenset(
@@ -249,10 +251,14 @@ class FieldSpec:
         except RecursionError:
             raise InputError(f"{self.name!r} does not fit: it is nested too deeply") from None
 
-    def typed(self, value: Any) -> Any:
+    def typed(self, value: Any, folder: Path = _HERE) -> Any:
         """Return what a value of a data row stands for: as it is typed, else as a cell of a table.
 
         A text may name a file where the field takes one: the rows are the user's own.
+
+        Args:
+            value: The value.
+            folder: Where files are looked for that are not in the current folder.
 
         Raises:
             InputError: It does not fit.
@@ -260,11 +266,11 @@ class FieldSpec:
         if type(value) is self.exact:
             return value
         try:
-            return self._validated(value, _OWN)
+            return self._validated(value, PlainReader(folder))
         except InputError:
             if not isinstance(value, str):
                 raise
-        return self.from_text(value)
+        return self.from_text(value, folder)
 
     def plain(self, value: Any) -> Any:
         """Return ``value``, checked, as plain JSON data.
@@ -290,10 +296,14 @@ class FieldSpec:
                 raise InputError(f"{self.name!r} does not fit: it is nested too deeply") from None
         return self.adapter.dump_python(checked, mode="json", round_trip=True)
 
-    def from_text(self, text: str) -> Any:
+    def from_text(self, text: str, folder: Path = _HERE) -> Any:
         """Return what a cell of a table stands for; lists and objects are JSON.
 
         An empty cell of an optional field is None.
+
+        Args:
+            text: The cell.
+            folder: Where files are looked for that are not in the current folder.
 
         Raises:
             InputError: It does not fit.
@@ -305,12 +315,13 @@ class FieldSpec:
             shape = without_limits(shape.of)
         if isinstance(shape, Choice) and text in shape.choices:
             return self.validate(shape.choices[text])
+        reader = PlainReader(folder)
         try:
             if isinstance(shape, OneOf):
-                return self._validated(_OWN.cell(shape, text), _OWN)
+                return self._validated(reader.cell(shape, text), reader)
             if not isinstance(shape, (Listing, Fixed, Mapped, Record, Conversation)):
-                return self._validated(text, _OWN)
-            return self._validated(json.loads(text), _OWN)
+                return self._validated(text, reader)
+            return self._validated(json.loads(text), reader)
         except Unfit as error:
             raise InputError(f"{self.name!r} does not fit: {error}") from None
         except (json.JSONDecodeError, RecursionError) as error:
@@ -339,9 +350,6 @@ class FieldSpec:
         definitions.wording = self.wording
         schema = schema_of(self.shape, definitions)
         return {**schema, "description": self.description} if self.description else schema
-
-
-_STRICT, _OWN = PlainReader(), PlainReader(files=True)
 
 
 def whole_text(text: str) -> bool:

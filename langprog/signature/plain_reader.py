@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from langprog.errors import InputError
@@ -60,11 +61,12 @@ class PlainReader:
     """Reads what pydantic would read otherwise; the rest is left for it.
 
     Args:
-        files: Whether a text may name a file of this machine: only where it comes from its user.
+        folder: Where a text may name a file of this machine: in the current folder or, if it is
+            not there, in this one. ``None`` where the data may not come from its user.
     """
 
-    def __init__(self, files: bool = False) -> None:
-        self._files = files
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
 
     def read(self, shape: Shape, value: Any) -> Any:
         """Return plain data, or a value, with such parts as values.
@@ -148,10 +150,11 @@ class PlainReader:
     def _attachment(self, kind: type[Media], value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        if value.startswith(("https://", "http://", "data:")) or not self._files:
+        if value.startswith(("https://", "http://", "data:")) or self._folder is None:
             return value
+        path = Path(value)
         try:
-            return kind(value)
+            return kind(path if path.exists() else self._folder / path)
         except InputError as error:
             raise Unfit(f"cannot be used: {error}") from None
 

@@ -73,3 +73,17 @@ def test_cells_are_typed(tmp_path: Path) -> None:
     row = lp.load_examples(path, program)[0]
     assert row.photo == lp.Image(photo)
     assert (row.day.year, row.both, row.pair, row.names) == (2024, 5, (1, 2), {"a"})
+
+
+def test_files_are_looked_for_beside_the_table(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    photo = tmp_path / "photos" / "cat.png"
+    photo.write_bytes(b"\x89PNG\r\n")
+    path = tmp_path / "a.csv"
+    path.write_text('photo,more\nphotos/cat.png,"[""photos/cat.png""]"\n')
+    program = lp.Predict("photo: Image, more: list[Image] -> a")
+    row = lp.load_examples(path, program)[0]
+    assert row.photo == lp.Image(photo) and row.more == [lp.Image(photo)]
+    path.write_text('photo,more\nnowhere.png,"[]"\n')
+    with pytest.raises(ExampleError, match=r"a\.csv:2: 'photo' does not fit: .*cannot be read"):
+        lp.load_examples(path, program)

@@ -391,6 +391,13 @@ def test_words_of_another_library_are_explained() -> None:
             )
 
 
+def test_a_signature_is_not_made_from_a_text() -> None:
+    with pytest.raises(SignatureError, match=r"write lp.Predict\('q -> a'\)"):
+        lp.Signature("q -> a", "Answer.")
+    with pytest.raises(SignatureError, match="holds no values"):
+        lp.Signature(q="x")
+
+
 def test_marks_of_another_library_are_explained() -> None:
     theirs = Field(json_schema_extra={"__dspy_field_type": "output", "desc": "who owns it"})
     for mark, said in (
