@@ -76,7 +76,7 @@ class ModelRouter(Optimizer):
         """Refuse a program without a route."""
         if not tunable_modules(program, Route):
             raise InputError(
-                "the program has no Route: wrap it with lp.Route.over(program, [cheap, dear])"
+                "the program has no Route: wrap it with lp.Route.over(program, [cheap, strong])"
             )
 
     async def search(self, run: Run) -> Candidate:

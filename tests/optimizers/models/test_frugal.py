@@ -87,7 +87,7 @@ def test_what_was_fitted_runs_from_its_artifact_alone(tmp_path: Path) -> None:
     loaded = lp.load(tmp_path / "cascade.json")
     with lp.using(models=[model("cheap"), model("dear")]):
         answers = [
-            (loaded(ticket=one.ticket), result.program(ticket=one.ticket)) for one in tickets(30)
+            (loaded(ticket=row.ticket), result.program(ticket=row.ticket)) for row in tickets(30)
         ]
     assert all(a == b and a.usage.calls == b.usage.calls for a, b in answers)
     assert {a.usage.calls for a, _ in answers} == {1, 2}
@@ -124,7 +124,7 @@ def test_a_model_that_fails_on_some_inputs_loses_there_alone() -> None:
     models = [model("cheap", broken="invoice"), model("dear")]
     result = compiled(FrugalCascade(), models=models, accept="best")
     with lp.using(models=models):
-        answered = [result.program(ticket=one.ticket).team for one in tickets(30)]
+        answered = [result.program(ticket=row.ticket).team for row in tickets(30)]
     assert len(answered) == 30
 
 
@@ -162,7 +162,7 @@ def test_killed_by_its_budget_it_ends_in_good_order_and_resumes_free(tmp_path: P
     first = compiled(FrugalCascade(), run_dir=tmp_path)
     models = [model("cheap"), model("dear")]
     again = compiled(FrugalCascade(), models=models, run_dir=tmp_path)
-    assert sum(one.calls for one in models) == 0
+    assert sum(model.calls for model in models) == 0
     assert again.candidate.digest == first.candidate.digest
     small = compiled(FrugalCascade(), budget=lp.Budget(calls=300))
     assert small.report.paid.calls <= 300

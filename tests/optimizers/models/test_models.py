@@ -72,8 +72,8 @@ def compiled(optimizer, start: lp.ScriptedLM, **options):
 
 def assignment(result) -> dict[str, str]:
     return {
-        path: str(one.model).removeprefix("scripted/")
-        for path, one in result.candidate.apply(result.program).predictors().items()
+        path: str(each.model).removeprefix("scripted/")
+        for path, each in result.candidate.apply(result.program).predictors().items()
     }
 
 
@@ -96,7 +96,7 @@ def test_climbing_takes_calls_linear_in_the_modules() -> None:
     few = compiled(LLMSelector(models=models[1:], rounds=1), models[0])
     all_of_them = compiled(LLMSelector(models=models[1:], exhaustive=25), models[0])
     assert assignment(few) == assignment(all_of_them) == {"team": "m4", "urgent": "m0"}
-    asked = [one.report.evidence.searched.calls for one in (few, all_of_them)]
+    asked = [each.report.evidence.searched.calls for each in (few, all_of_them)]
     assert asked[0] < 0.6 * asked[1]
 
 
@@ -123,7 +123,7 @@ def test_for_cost_every_module_gets_the_cheapest_model_that_will_do() -> None:
 def test_after_its_rounds_the_flagship_assigns_models_with_a_share_of_its_own() -> None:
     dear, cheap = skilled("dear", 10), skilled("cheap", 1)
     result = compiled(Compiler(models=[cheap]), dear, budget=lp.Budget(calls=1200))
-    said = [one["what"] for one in result.report.decisions]
+    said = [each["what"] for each in result.report.decisions]
     assert "llmselector.trial" in said
     assert assignment(result) == {"team": "cheap", "urgent": "dear"}
     low, high = result.report.estimate["calls"]
@@ -145,12 +145,12 @@ def test_for_cost_the_flagship_takes_out_demonstrations_that_bring_little() -> N
         length = sum(len(message.content) for message in request.messages)
         return lp.lm.Completion((text,), "scripted/lm", dollars=length / 1e6)
 
-    found = {}
+    changed = {}
     for objective in ("quality", "cost"):
         search = Compiler(objective=objective, tolerance=0.08)
-        found[objective] = set(compiled(search, lp.ScriptedLM(reply)).candidate.parameters)
-    assert found["quality"] >= {"team.demos", "urgent.demos"}
-    assert "team.demos" in found["cost"] and "urgent.demos" not in found["cost"]
+        changed[objective] = set(compiled(search, lp.ScriptedLM(reply)).candidate.parameters)
+    assert changed["quality"] >= {"team.demos", "urgent.demos"}
+    assert "team.demos" in changed["cost"] and "urgent.demos" not in changed["cost"]
 
 
 @pytest.mark.parametrize("member", [LLMSelector, Compiler])
@@ -175,22 +175,22 @@ def test_a_cheaper_program_that_is_worse_is_not() -> None:
             two_modules(), tickets(240), metric=all_right
         )
     assert result.certificate.verdict == "original"
-    assert {str(one.model) for one in result.program.predictors().values()} == {"scripted/dear"}
+    assert {str(each.model) for each in result.program.predictors().values()} == {"scripted/dear"}
 
 
 def test_the_front_holds_what_nothing_else_beats(tmp_path: Path) -> None:
     dear, cheap = skilled("dear", 10), skilled("cheap", 1)
     result = compiled(LLMSelector(models=[cheap], exhaustive=4), dear)
     front = result.front
-    assert [one.quality.mean for one in front] == sorted(
-        (one.quality.mean for one in front), reverse=True
+    assert [each.quality.mean for each in front] == sorted(
+        (each.quality.mean for each in front), reverse=True
     )
-    assert [one.cost.dollars for one in front] == sorted(
-        (one.cost.dollars for one in front), reverse=True
+    assert [each.cost.dollars for each in front] == sorted(
+        (each.cost.dollars for each in front), reverse=True
     )
     assert len(front) >= 2 and front[0].candidate == result.candidate
-    for one, other in itertools.permutations(front, 2):
-        assert not one.beats(other)
+    for each, other in itertools.permutations(front, 2):
+        assert not each.beats(other)
     digest = front[-1].save(tmp_path / "front.json")
     assert digest.startswith("sha256:")
     with lp.using(models=[dear, cheap]):

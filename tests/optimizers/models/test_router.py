@@ -45,8 +45,8 @@ def test_inputs_go_to_the_cheapest_model_that_can_do_them() -> None:
     assert result.certificate.after.mean > 0.88
     with lp.using(models=[model("cheap"), model("dear")]):
         steps = {
-            one.team: result.program(ticket=one.ticket).trace[0].outputs["step"]
-            for one in tickets(3, start=900)
+            row.team: result.program(ticket=row.ticket).trace[0].outputs["step"]
+            for row in tickets(3, start=900)
         }
     assert steps == {"billing": 0, "accounts": 0, "network": 1}
 
@@ -66,12 +66,12 @@ def test_a_model_never_seen_in_training_is_added_from_few_results() -> None:
         wider = with_model(route, step, tickets(360), right_team, per_cluster=50)
         assert new.calls <= 50 * len(wider.router.centers)
         fresh = tickets(60, start=2000)
-        answers = [wider(ticket=one.ticket) for one in fresh]
+        answers = [wider(ticket=row.ticket) for row in fresh]
     picked = {
-        one.team: run.trace[0].outputs["step"] for one, run in zip(fresh, answers, strict=True)
+        row.team: run.trace[0].outputs["step"] for row, run in zip(fresh, answers, strict=True)
     }
     assert picked["network"] == 2 and picked["billing"] == 0
-    right = sum(one.team == run.team for one, run in zip(fresh, answers, strict=True)) / 60
+    right = sum(row.team == run.team for row, run in zip(fresh, answers, strict=True)) / 60
     assert right > 0.85
 
 

@@ -12,28 +12,28 @@ from optimizers.models.rules import LabeledAnswer, fit_rule
 
 def answers(count: int, rng: random.Random) -> list[LabeledAnswer]:
     """Right where the tokens are certain and the subject is no tax."""
-    found = []
+    labeled = []
     for _ in range(count):
         certain, subject = rng.gauss(0, 1), rng.choice(["tax", "router"])
         right = rng.random() < (0.9 if certain > 0 and subject == "router" else 0.2)
-        found.append(LabeledAnswer({"question": f"my {subject}"}, [certain, 5.0], float(right)))
-    return found
+        labeled.append(LabeledAnswer({"question": f"my {subject}"}, [certain, 5.0], float(right)))
+    return labeled
 
 
 def test_a_rule_tells_right_from_wrong_on_new_answers() -> None:
     rng = random.Random(1)
     rule = fit_rule(answers(400, rng), 64)
 
-    def chance(one: LabeledAnswer) -> float:
-        return rule.chance(one.tokens, hash_words(one.values, 64))
+    def chance(answer: LabeledAnswer) -> float:
+        return rule.chance(answer.tokens, hash_words(answer.values, 64))
 
     fresh = answers(400, rng)
-    right = [chance(one) for one in fresh if one.score == 1.0]
-    wrong = [chance(one) for one in fresh if one.score == 0.0]
+    right = [chance(answer) for answer in fresh if answer.score == 1.0]
+    wrong = [chance(answer) for answer in fresh if answer.score == 0.0]
     above = sum(a > b for a in right for b in wrong) / (len(right) * len(wrong))
     assert above > 0.7  # certainty about the answers themselves would give 0.77
     mean = sum(map(chance, fresh)) / len(fresh)
-    assert mean == pytest.approx(sum(one.score for one in fresh) / len(fresh), abs=0.08)
+    assert mean == pytest.approx(sum(answer.score for answer in fresh) / len(fresh), abs=0.08)
 
 
 @pytest.mark.parametrize("score", [0.0, 1.0])
@@ -47,6 +47,6 @@ def test_words_alone_and_tokens_alone() -> None:
     rng = random.Random(2)
     some = answers(200, rng)
     assert fit_rule(some, 0).words == ()
-    bare = [LabeledAnswer(one.values, [], one.score) for one in some]
+    bare = [LabeledAnswer(answer.values, [], answer.score) for answer in some]
     rule = fit_rule(bare, 32)
     assert rule.tokens == () and rule.words

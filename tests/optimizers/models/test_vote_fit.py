@@ -75,7 +75,7 @@ def test_it_is_a_chance(k: int, chance: float, rivals: int) -> None:
 def test_one_sample_is_right_as_often_as_the_samples_were(counts: list[int]) -> None:
     mixture = fit_mixture([VoteCounts(right, (4 - right,) * (right < 4)) for right in counts])
     assert mixture.accuracy(1) == pytest.approx(sum(counts) / 4 / len(counts), abs=0.05)
-    assert sum(one.share for one in mixture.parts) == pytest.approx(1.0)
+    assert sum(part.share for part in mixture.parts) == pytest.approx(1.0)
 
 
 def test_two_difficulties_are_found_again() -> None:

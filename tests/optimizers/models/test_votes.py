@@ -55,7 +55,7 @@ def test_voting_pays_where_most_items_are_easy() -> None:
     result = compiled(lp.Vote(one_module(), k=1), model(0.9, (0.75, 0.3)), VoteSize())
     assert result.program.k >= 5
     assert result.certificate.verdict == "certified"
-    (note,) = [one.text for one in result.report.notes if "expected accuracy" in one.text]
+    (note,) = [note.text for note in result.report.notes if "expected accuracy" in note.text]
     expected = float(note.split(f" at k={result.program.k}")[0].rsplit(" ", 1)[-1])
     assert expected == pytest.approx(result.certificate.after.mean, abs=0.12)
 

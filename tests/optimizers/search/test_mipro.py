@@ -54,7 +54,7 @@ def test_a_model_for_every_predictor_is_part_of_the_search() -> None:
         "urgent.model": "scripted/strong",
     }
     shipped = result.program.predictors()
-    assert {str(one.model) for one in shipped.values()} == {"scripted/strong"}
+    assert {str(entry.model) for entry in shipped.values()} == {"scripted/strong"}
 
 
 def test_the_ambient_model_is_no_choice_beside_itself() -> None:
@@ -107,8 +107,8 @@ def test_a_candidate_that_loses_rows_is_dropped_not_scored() -> None:
             instructions=8, demonstrating=Demonstrating(sets=0), searching=Searching(trials=8)
         )
         result = optimizer.compile(one_module(), tickets(150), metric=right_team)
-    dropped = [one["data"] for one in result.report.decisions if one["what"] == "dropped"]
-    assert dropped and all("lost on the way" in one["reason"] for one in dropped)
+    dropped = [entry["data"] for entry in result.report.decisions if entry["what"] == "dropped"]
+    assert dropped and all("have no score" in entry["reason"] for entry in dropped)
     assert all(trial["mean"] > 0 for trial in result.report.trials)
     assert GOOD not in str(result.candidate.to_json())
 
@@ -259,9 +259,9 @@ def test_without_a_real_gain_almost_nothing_is_certified() -> None:
 
 def test_the_search_does_not_depend_on_the_order_of_the_file() -> None:
     with lp.using(lm=lp.ScriptedLM(answers())):
-        one = quick().compile(one_module(), tickets(90), metric=right_team)
-        two = quick().compile(one_module(), tickets(90)[::-1], metric=right_team)
-    assert one.candidate == two.candidate
+        in_order = quick().compile(one_module(), tickets(90), metric=right_team)
+        backwards = quick().compile(one_module(), tickets(90)[::-1], metric=right_team)
+    assert in_order.candidate == backwards.candidate
 
 
 def test_team_of_is_the_label() -> None:
