@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from langprog import Module
+from langprog import Example, Module
 from langprog.errors import InputError
 from langprog.knobs import (
     MOST_NUMBER,
@@ -187,7 +187,7 @@ class MIPRO(Optimizer):
             return run.start
         material = await self._gather_material(run, sizes)
         texts = await self._propose(run, sizes, material)
-        space = self._build_space(run, sizes, material.demos, texts)
+        space = await self._build_space(run, sizes, material.demos, texts)
         run.log("space", {choice.key: len(choice.values) for choice in space.choices})
         if space.size > 1:
             await Race(run, space, self._race_size(sizes)).finish()
@@ -240,7 +240,7 @@ class MIPRO(Optimizer):
             return {}
         return await propose(run, self.proposing, material, count)
 
-    def _build_space(
+    async def _build_space(
         self, run: Run, sizes: Sizes, demos: Demonstrations, texts: Mapping[str, Sequence[str]]
     ) -> SearchSpace:
         sets = sizes.demo_sets if self.demonstrating.sets is None else self.demonstrating.sets
@@ -266,6 +266,7 @@ class MIPRO(Optimizer):
                     run.rng("demo sets", path),
                     own[path],
                 )
+                demo_sets = [(await self._fit(run, path, each), name) for each, name in demo_sets]
                 choices.append(
                     Choice(
                         f"{path}.demos",
@@ -276,6 +277,12 @@ class MIPRO(Optimizer):
             choices.append(self._list_models(path, predictor.model))
         choices += list_module_choices(run.program)
         return SearchSpace(tuple(choice for choice in choices if len(choice.values) > 1))
+
+    async def _fit(self, run: Run, path: str, demos: tuple[Example, ...]) -> tuple[Example, ...]:
+        """Return as many of the demonstrations as the model's context window takes."""
+        fitted = await run.fit(run.candidate({f"{path}.demos": demos}, f"{path} with more demos"))
+        kept: tuple[Example, ...] = fitted.apply(run.materials.base).predictors()[path].demos
+        return kept
 
     def _list_models(self, path: str, now: Model) -> Choice:
         name = model_name(now or current().lm)
