@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from langprog.knobs import takes_whole
+from langprog.knobs import takes_flag, takes_whole
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, StageForecast
 from optimizers.demos.demos import collect_labeled, draw_demos, drop_known
@@ -30,7 +30,7 @@ class LabeledFewShot(Optimizer):
     """
 
     k: int = field(default=8, metadata=takes_whole(1, 10_000))
-    keep_demos: bool | None = None
+    keep_demos: bool | None = field(default=None, metadata=takes_flag())
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Return nothing: this search makes no call."""

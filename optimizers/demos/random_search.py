@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field
 
 from langprog import Module
-from langprog.knobs import MOST_NUMBER, takes_number, takes_whole
+from langprog.knobs import MOST_NUMBER, takes_flag, takes_number, takes_whole
 from langprog.lm import LanguageModel, ModelRef
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
@@ -55,7 +55,7 @@ class BootstrapRandomSearch(Optimizer):
     most: int = field(default=16, metadata=takes_whole(1, 10_000))
     threshold: float | None = field(default=None, metadata=takes_number(-MOST_NUMBER))
     teacher: Teacher = None
-    keep_demos: bool | None = None
+    keep_demos: bool | None = field(default=None, metadata=takes_flag())
 
     def check(self, program: Module) -> None:
         """Refuse a teacher that the program cannot learn from."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from langprog import Predict, Sampling
 from langprog.adapters import answer_in, may_think
@@ -15,6 +15,7 @@ from langprog.errors import (
     TransportError,
     TruncatedError,
 )
+from langprog.knobs import MOST_TOKENS, check_knobs, takes_instance, takes_number, takes_whole
 from langprog.lm import Completion, LanguageModel, ModelRef, model_from, price_in
 from langprog.modules import TraceStep, record_trace
 from langprog.runtime import current, model_named
@@ -43,10 +44,13 @@ class Proposing:
     """
 
     model: str | ModelRef | LanguageModel | None = None
-    temperature: float = 0.9
-    max_tokens: int = 400
-    from_mistakes: float = 0.25
-    hygiene: Hygiene = Hygiene()
+    temperature: float = field(default=0.9, metadata=takes_number(0, 100))
+    max_tokens: int = field(default=400, metadata=takes_whole(1, MOST_TOKENS))
+    from_mistakes: float = field(default=0.25, metadata=takes_number(0, 1))
+    hygiene: Hygiene = field(default=Hygiene(), metadata=takes_instance(Hygiene))
+
+    def __post_init__(self) -> None:
+        check_knobs(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from langprog.errors import InputError
 from langprog.knobs import (
     MOST_NUMBER,
     check_knobs,
+    takes_flag,
     takes_instance,
     takes_number,
     takes_one_of,
@@ -72,7 +73,7 @@ class Demonstrating:
     sets: int | None = field(default=None, metadata=takes_whole(0, 10_000))
     most: int | None = field(default=None, metadata=takes_whole(1, 10_000))
     threshold: float | None = field(default=None, metadata=takes_number(-MOST_NUMBER))
-    keep_demos: bool | None = None
+    keep_demos: bool | None = field(default=None, metadata=takes_flag())
 
     def __post_init__(self) -> None:
         check_knobs(self)
