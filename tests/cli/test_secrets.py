@@ -93,7 +93,7 @@ def planted_in(folder: Path, said: str) -> list[str]:
 
 
 def test_a_planted_key_is_found_nowhere(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (place / "mine.py").write_text(PROGRAM)
+    (place / "planted.py").write_text(PROGRAM)
     rows = [{"question": f"question {number}", "answer": "four"} for number in range(40)]
     rows[3]["question"] = f"what is {IN_DATA} good for?"
     rows[5]["answer"] = IN_DATA
@@ -107,8 +107,8 @@ def test_a_planted_key_is_found_nowhere(place: Path, capsys: pytest.CaptureFixtu
         "run a.json --batch in.jsonl --out out.jsonl".split(),
         "run a.json --batch in.jsonl --out out.csv".split(),
         ["eval", "a.json", *data.split(), "exact:answer", "--json"],
-        ["eval", "mine.py:program", *data.split(), "mine.py:metric", "--lm", "openai/m"],
-        "compile mine.py:program --train data.jsonl --metric mine.py:metric --lm openai/m "
+        ["eval", "planted.py:program", *data.split(), "planted.py:metric", "--lm", "openai/m"],
+        "compile planted.py:program --train data.jsonl --metric planted.py:metric --lm openai/m "
         "--optimizer bootstrap --calls 300 --out c.json --accept best --report r.html".split(),
         "show c.json".split(),
     ]
