@@ -10,7 +10,7 @@ import difflib
 import inspect
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Self, final
@@ -18,6 +18,7 @@ from typing import Any, Self, final
 from langprog import Budget, Module
 from langprog.errors import InputError
 from langprog.evaluation import Metric
+from langprog.example import is_rows
 from langprog.knobs import check_knobs, takes_number, takes_one_of, takes_whole
 from langprog.lm import LanguageModel, ModelRef
 from langprog.modules import Signal
@@ -361,7 +362,7 @@ def _check_examples(name: str, examples: Any) -> None:
         raise InputError(f"{name} is a path: pass {name}=lp.load_examples({examples!r:.80})")
     if isinstance(examples, Mapping):
         raise InputError(f"{name} is a single example: pass a list of them")
-    if not isinstance(examples, Iterable):
+    if not is_rows(examples):
         raise InputError(f"{name} is of type {type(examples).__name__}: pass a list of examples")
 
 

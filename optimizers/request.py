@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from langprog import Budget, Example, Module
-from langprog.errors import ExampleError, InputError
+from langprog.errors import InputError
 from langprog.evaluation import (
     DatasetMetric,
     Metric,
@@ -19,6 +18,7 @@ from langprog.evaluation import (
     name_example,
     range_of,
 )
+from langprog.example import Rows, examples_of
 from langprog.runtime import current
 from optimizers.budget.plan import REPAIR_MARGIN, BudgetPlan, plan_budget
 from optimizers.identity import (
@@ -31,7 +31,7 @@ from optimizers.identity import (
 from optimizers.split import Inputs, Split, split
 from optimizers.stats.certificate import ACCEPTED, Accept
 
-Examples = Iterable[Example | Mapping[str, Any]]
+Examples = Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,15 +186,7 @@ def _identify_part(examples: tuple[Example, ...]) -> str:
     return f"{len(examples)} examples {data_digest(examples)}"
 
 
-def _check_examples(program: Module, part: str, examples: Examples) -> tuple[Example, ...]:
-    checked = []
-    for index, example in enumerate(examples):
-        if not isinstance(example, Example):
-            if not isinstance(example, Mapping):
-                raise ExampleError(
-                    f"{part}[{index}] is a {type(example).__name__}: give Example(...) or a dict"
-                )
-            example = Example(**example)
-        checked.append(example)
-    check_inputs(program, checked, lambda index, _: f"{part}[{index}]")
-    return tuple(checked)
+def _check_examples(program: Module, part: str, rows: Rows) -> tuple[Example, ...]:
+    examples = examples_of(rows, part)
+    check_inputs(program, examples, lambda index, _: f"{part}[{index}]")
+    return tuple(examples)

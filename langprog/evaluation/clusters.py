@@ -27,7 +27,7 @@ class InputKeys:
         for name, value in values.items():
             if name in self._fields:
                 try:
-                    values[name] = self._fields[name].validate(value)
+                    values[name] = self._fields[name].typed(value)
                 except InputError:
                     continue
         return Example(**values).digest

@@ -5,7 +5,7 @@
 """
 
 from langprog.example.files import Field, Fields, iterate_examples, load_examples
-from langprog.example.rows import Rows, example_from, examples_of
+from langprog.example.rows import Rows, example_from, examples_of, is_rows
 from langprog.example.value import Example, ExampleList, dataset_digest
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "dataset_digest",
     "example_from",
     "examples_of",
+    "is_rows",
     "iterate_examples",
     "load_examples",
 ]

@@ -163,14 +163,18 @@ def has_no_secret(demo: Example) -> bool:
 
 
 def _project(signature: SignatureSpec, example: Example) -> Example | None:
-    if any(name not in example for name in signature.inputs):
+    if any(field.required and name not in example for name, field in signature.inputs.items()):
         return None
     outputs = read_labels(signature.outputs, example)
     # A model learns to leave out what its demonstrations leave out. Nobody labels reasoning.
     if not outputs or signature.outputs.keys() - outputs.keys() - {"reasoning"}:
         return None
     try:
-        inputs = {name: field.validate(example[name]) for name, field in signature.inputs.items()}
+        inputs = {
+            name: field.typed(example[name])
+            for name, field in signature.inputs.items()
+            if name in example
+        }
     except InputError:
         return None
     return Example(**inputs, **outputs)
@@ -181,7 +185,7 @@ def read_labels(outputs: Mapping[str, FieldSpec], example: Example) -> dict[str,
     for name, field in outputs.items():
         if name in example:
             try:
-                values[name] = field.validate(example[name])
+                values[name] = field.typed(example[name])
             except InputError:
                 continue  # a value of another type is not a label of this field
     return values

@@ -119,5 +119,7 @@ def plain(value: Any) -> Any:
         return value.value
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=str)  # whose own order differs from process to process
     dump = getattr(value, "model_dump", None)  # pydantic's, without importing it for this alone
     return dump(mode="json") if dump is not None else str(value)
