@@ -116,7 +116,8 @@ class FrugalCascade(Optimizer):
         """Refuse a program without a cascade."""
         if not program.modules_of(Cascade):
             raise InputError(
-                "the program has no Cascade: wrap it with lp.Cascade.over(program, [cheap, strong])"
+                "the program has no Cascade: wrap it with lp.Cascade.over(program, [cheap, "
+                "strong])"
             )
 
     def signals(self, program: Module) -> dict[str, Signal]:

@@ -211,7 +211,10 @@ class Race:
             else:
                 self.run.log(
                     "dropped",
-                    {"label": entrant.candidate.label, "reason": "too many of its rows have no score"},
+                    {
+                        "label": entrant.candidate.label,
+                        "reason": "too many of its rows have no score",
+                    },
                 )
         return comparable
 
