@@ -1,4 +1,9 @@
-"""The search without one of its pieces, beside the whole search on the same seeds."""
+"""Compare the search with the search without one of its pieces, on the same seeds.
+
+Two pieces went after their ablation on the development seeds: shrinking candidates' means toward
+their common mean (it cost 0.010 [0.003, 0.018] accuracy), and pruning changes from the winner (no
+gain, for 24 [15, 34] more calls).
+"""
 
 from __future__ import annotations
 
