@@ -49,7 +49,7 @@ class Retry(Wrapper):
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         super().__init__(inner)
-        check_argument("Retry", "attempts", attempts, takes_whole(1, 1000))
+        check_argument("Retry", "attempts", attempts, takes_whole(1))
         check_argument("Retry", "first_wait", first_wait, takes_number(0))
         check_argument("Retry", "longest_wait", longest_wait, takes_number(0))
         self._attempts = attempts
