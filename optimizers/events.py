@@ -227,14 +227,14 @@ class Reporter:
         logging.getLogger("langprog").warning("%s", text, exc_info=error)
 
     def note(self, text: str, *, warning: bool = False) -> None:
-        """Pass a message on, and keep it for the report."""
-        message = Message(text, warning)
+        """Pass a message on, without keys that data may hold, and keep it for the report."""
+        message = Message(redacted(text), warning)
         self.messages.append(message)
         self.emit(message)
 
     def warn_once(self, text: str) -> None:
         """Pass on a warning, unless it was given before."""
-        if all(message.text != text for message in self.messages):
+        if all(message.text != redacted(text) for message in self.messages):
             self.note(text, warning=True)
 
     def paid(self) -> Cost:
@@ -252,7 +252,7 @@ class Reporter:
 
     def update_spend(self) -> None:
         """Emit what was paid so far."""
-        reused = self._ledger.uncached.calls - self._ledger.paid.calls
+        reused = int(self._ledger.uncached.calls - self._ledger.paid.calls)
         self.emit(SpendUpdated(self.paid(), self._budget, reused))
 
     def start_stage(self, stage: Stage, total: int, text: str) -> Callable[[object], None]:

@@ -40,6 +40,19 @@ ROOMS = (
 )
 # What langprog measures or receives and hands to a user: nobody sets these numbers.
 RESULTS = {
+    "Claim",
+    "Claims",
+    "MeanTest",
+    "SetComparison",
+    "ShareTest",
+    "Spread",
+    "PairedCosts",  # rows of numbers, checked where they are made
+    "PairedScores",
+    "DatasetMetric",
+    "ProgramComparison",
+    "FieldSpec",
+    "Passage",
+    "Member",
     "Artifact",
     "Certificate",
     "Cleared",
@@ -55,7 +68,6 @@ RESULTS = {
     "RunUsage",
     "Score",  # checked by what reads a metric
     "Size",
-    "Spend",
     "SpendUpdated",
     "StageAdvanced",
     "StageStarted",

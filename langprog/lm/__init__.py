@@ -16,7 +16,7 @@
 The README in this folder shows how to call a model directly and how to write one.
 """
 
-from langprog.lm.budget import Budget, Ledger, Reservation, Spend
+from langprog.lm.budget import Budget, Ledger, Reservation
 from langprog.lm.budgeted import Budgeted, keep_budgets
 from langprog.lm.cache import Cache, Cached, Cleared, DiskCache, MemoryCache
 from langprog.lm.capabilities import Capabilities, Declared, capabilities_of
@@ -121,7 +121,6 @@ __all__ = [
     "ScriptedLM",
     "Server",
     "Setting",
-    "Spend",
     "Text",
     "TextDelta",
     "Throttle",

@@ -24,9 +24,8 @@ from typing import Any
 
 from langprog.errors import BudgetExceeded, Charge
 from langprog.knobs import check_knobs, takes_number
+from langprog.lm.cost import Cost
 
-# Decimal places of a dollar that are kept: a millionth of a token at $1 per million tokens.
-DECIMALS = 12
 # The largest cap on calls or tokens.
 MOST = 10**15
 
@@ -55,47 +54,20 @@ class Budget:
         check_knobs(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """What was spent: requests, tokens and dollars.
-
-    Dollars are rounded to ``DECIMALS`` places, so that adding and subtracting the same amount
-    leaves nothing, and three times 0.1 is 0.3.
-    """
-
-    calls: int = 0
-    tokens: int = 0
-    dollars: float = 0.0
-
-    def __add__(self, other: Spend) -> Spend:
-        return Spend(
-            self.calls + other.calls,
-            self.tokens + other.tokens,
-            round(self.dollars + other.dollars, DECIMALS),
-        )
-
-    def __sub__(self, other: Spend) -> Spend:
-        return Spend(
-            self.calls - other.calls,
-            self.tokens - other.tokens,
-            round(self.dollars - other.dollars, DECIMALS),
-        )
-
-
 class Reservation:
     """Money set aside in a ledger, to be settled or released exactly once."""
 
-    def __init__(self, ledger: Ledger, most: Spend) -> None:
+    def __init__(self, ledger: Ledger, most: Cost) -> None:
         self._ledger = ledger
         self._most = most
 
-    def settle(self, spend: Spend) -> None:
+    def settle(self, cost: Cost) -> None:
         """Replace the reservation with what the call actually cost.
 
         If the endpoint reported no tokens, the whole reservation is charged, so that the cap
         still holds.
         """
-        self._ledger._close(self._most, spend if spend.tokens > 0 else self._most)
+        self._ledger._close(self._most, cost if cost.tokens > 0 else self._most)
 
     def close(self, charge: Charge) -> None:
         """Settle a call that failed.
@@ -104,7 +76,7 @@ class Reservation:
             charge: ``nothing`` releases the reservation, ``call`` charges one call without tokens,
                 ``everything`` charges the full reservation.
         """
-        taken = {"nothing": Spend(), "call": Spend(calls=1), "everything": self._most}
+        taken = {"nothing": Cost(), "call": Cost(calls=1), "everything": self._most}
         self._ledger._close(self._most, taken[charge])
 
 
@@ -119,9 +91,9 @@ class Ledger:
 
     def __init__(self, budget: Budget = Budget()) -> None:
         self.budget = budget
-        self._paid = Spend()
-        self._cached = Spend()
-        self._reserved = Spend()
+        self._paid = Cost()
+        self._cached = Cost()
+        self._reserved = Cost()
         self._under_way = 0
         self._started: float | None = None
         self._lock = threading.Lock()
@@ -131,19 +103,19 @@ class Ledger:
         self.guards: dict[int, Any] = {}
 
     @property
-    def paid(self) -> Spend:
+    def paid(self) -> Cost:
         """What was actually sent and billed."""
         with self._lock:
             return self._paid
 
     @property
-    def uncached(self) -> Spend:
+    def uncached(self) -> Cost:
         """What would have been paid without caches and journals."""
         with self._lock:
             return self._paid + self._cached
 
     @property
-    def reserved(self) -> Spend:
+    def reserved(self) -> Cost:
         """The most that the calls in flight could still cost."""
         with self._lock:
             return self._reserved
@@ -165,18 +137,18 @@ class Ledger:
         with self._lock:
             used = self._paid + self._reserved
         return Budget(
-            calls=None if budget.calls is None else max(0, budget.calls - used.calls),
-            tokens=None if budget.tokens is None else max(0, budget.tokens - used.tokens),
+            calls=None if budget.calls is None else max(0, budget.calls - int(used.calls)),
+            tokens=None if budget.tokens is None else max(0, budget.tokens - int(used.tokens)),
             dollars=None if budget.dollars is None else max(0.0, budget.dollars - used.dollars),
             seconds=None if budget.seconds is None else max(0.0, budget.seconds - self.seconds),
         )
 
-    def note_cached(self, spend: Spend) -> None:
+    def note_cached(self, cost: Cost) -> None:
         """Count a completion that came from a cache, at its original price."""
         with self._lock:
-            self._cached += spend
+            self._cached += cost
 
-    async def reserve(self, most: Spend) -> Reservation:
+    async def reserve(self, most: Cost) -> Reservation:
         """Reserve the most that a call could cost, waiting for calls in flight if necessary.
 
         Raises:
@@ -203,7 +175,7 @@ class Ledger:
         if limit is not None and self.seconds >= limit:
             raise BudgetExceeded(f"the budget of {limit:g} seconds is used up")
 
-    def _lacking_resource(self, most: Spend, reserved: Spend = Spend()) -> str | None:
+    def _lacking_resource(self, most: Cost, reserved: Cost = Cost()) -> str | None:
         """Return the first resource that does not suffice, if any."""
         budget, paid = self.budget, self._paid
         calls, tokens, dollars = budget.calls, budget.tokens, budget.dollars
@@ -215,7 +187,7 @@ class Ledger:
             return "dollars"
         return None
 
-    def _refusal(self, resource: str, most: Spend) -> str:
+    def _refusal(self, resource: str, most: Cost) -> str:
         cap = getattr(self.budget, resource)
         spent, wanted = getattr(self._paid, resource), getattr(most, resource)
         if resource == "calls" or spent >= cap:
@@ -226,11 +198,11 @@ class Ledger:
             "max_tokens"
         )
 
-    def _close(self, most: Spend, taken: Spend) -> None:
+    def _close(self, most: Cost, taken: Cost) -> None:
         with self._lock:
             self._under_way -= 1
             # With nothing in flight nothing is reserved, whatever rounding left over.
-            self._reserved = self._reserved - most if self._under_way else Spend()
+            self._reserved = self._reserved - most if self._under_way else Cost()
             self._paid += taken
             waiting, self._waiting = self._waiting, []
         for loop, settled in waiting:

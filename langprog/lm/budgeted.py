@@ -9,7 +9,8 @@ from contextvars import ContextVar
 from dataclasses import replace
 
 from langprog.errors import Charge, InputError, LangprogWarning, LMError, ModelError
-from langprog.lm.budget import Ledger, Reservation, Spend
+from langprog.lm.budget import Ledger, Reservation
+from langprog.lm.cost import Cost
 from langprog.lm.price import Price
 from langprog.lm.pricing import has_audio, price_in
 from langprog.lm.prompt_size import most_tokens
@@ -125,7 +126,7 @@ class Budgeted(Wrapper):
         return replace(request, sampling=bounded)
 
     async def _reserve(self, request: Request, bounded: bool) -> list[Reservation]:
-        most = self._largest_spend(request) if bounded else Spend(calls=1)
+        most = self._largest_spend(request) if bounded else Cost(calls=1)
         reservations: list[Reservation] = []
         try:
             # The same order everywhere, so that two calls never wait for each other.
@@ -136,13 +137,13 @@ class Budgeted(Wrapper):
             raise
         return reservations
 
-    def _largest_spend(self, request: Request) -> Spend:
+    def _largest_spend(self, request: Request) -> Cost:
         prompt = most_tokens(request)
         reply = request.sampling.over(self.defaults).max_tokens or LARGEST_REPLY
         reply *= request.n
         price = self._price or Price(0.0, 0.0)
         dollars = price.upper_bound(prompt, reply, audio=has_audio(request))
-        return Spend(calls=1, tokens=prompt + reply, dollars=dollars)
+        return Cost(calls=1, tokens=prompt + reply, dollars=dollars)
 
 
 def _charge_of(error: BaseException) -> Charge:
@@ -163,7 +164,7 @@ def _settle(reservations: list[Reservation], completion: Completion) -> None:
     if completion.cached:
         return _close(reservations, "nothing")
     while reservations:
-        reservations.pop().settle(completion.spend)
+        reservations.pop().settle(completion.cost)
 
 
 def keep_budgets(model: LanguageModel, ledger: Ledger) -> LanguageModel:

@@ -327,5 +327,5 @@ def usable(completion: Completion, request: Request) -> bool:
 def reused(completion: Completion, request: Request) -> Completion:
     """Return a completion that was paid for earlier, and tell those who would have paid."""
     for ledger in request.payers:
-        ledger.note_cached(completion.spend)
+        ledger.note_cached(completion.cost)
     return replace(completion, cached=True)

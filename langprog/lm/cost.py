@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+# Decimal places of a dollar that are kept: a millionth of a token at $1 per million tokens. So
+# adding and subtracting the same amount leaves nothing, and three times 0.1 is 0.3.
+DECIMALS = 12
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -28,7 +32,7 @@ class Cost:
         return Cost(
             self.calls + other.calls,
             self.tokens + other.tokens,
-            self.dollars + other.dollars,
+            round(self.dollars + other.dollars, DECIMALS),
             self.seconds + other.seconds,
             self.unpriced + other.unpriced,
         )
@@ -37,7 +41,7 @@ class Cost:
         return Cost(
             _subtract(self.calls, other.calls),
             _subtract(self.tokens, other.tokens),
-            _subtract(self.dollars, other.dollars),
+            round(_subtract(self.dollars, other.dollars), DECIMALS),
             _subtract(self.seconds, other.seconds),
             _subtract(self.unpriced, other.unpriced),
         )

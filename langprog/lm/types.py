@@ -8,7 +8,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from langprog.errors import InputError
 from langprog.knobs import MOST_TOKENS, check_knobs, takes_number, takes_whole
-from langprog.lm.budget import Ledger, Spend
+from langprog.lm.budget import Ledger
+from langprog.lm.cost import Cost
 from langprog.lm.finish import FINISH_REASONS, FinishReason, finish_reason_of
 from langprog.lm.parts import PARTS, Content, ToolCall, text_of
 
@@ -341,9 +342,9 @@ class Completion:
         return self.tool_calls[0] if self.tool_calls else ()
 
     @property
-    def spend(self) -> Spend:
+    def cost(self) -> Cost:
         """What the request cost: one call, its tokens and its dollars (0 if not known)."""
-        return Spend(1, self.usage.total_tokens, self.dollars or 0.0)
+        return Cost(1, self.usage.total_tokens, self.dollars or 0.0)
 
     @property
     def whole(self) -> bool:

@@ -23,6 +23,7 @@ from langprog.lm import (
     Budgeted,
     Cached,
     Completion,
+    Cost,
     Ledger,
     MemoryCache,
     Message,
@@ -34,7 +35,6 @@ from langprog.lm import (
     Retry,
     Sampling,
     ScriptedLM,
-    Spend,
     Throttle,
     Usage,
 )
@@ -93,8 +93,8 @@ def test_64_workers_send_exactly_200_requests_and_the_200_succeed() -> None:
             await asyncio.gather(*(worker(model, left) for _ in range(64)))
             assert seen.calls == 200
         assert (ends.count("fine"), ends.count("refused")) == (200, 100)
-        assert ledger.paid == ledger.uncached == Spend(200, 2000, 0.002)
-        assert ledger.reserved == Spend()
+        assert ledger.paid == ledger.uncached == Cost(200, 2000, 0.002)
+        assert ledger.reserved == Cost()
         assert ledger.remaining().calls == 0
 
     asyncio.run(run())
@@ -125,9 +125,9 @@ class Watched(Ledger):
 
     def __init__(self, budget: Budget) -> None:
         super().__init__(budget)
-        self.broken: list[Spend] = []
+        self.broken: list[Cost] = []
 
-    def _close(self, most: Spend, taken: Spend) -> None:
+    def _close(self, most: Cost, taken: Cost) -> None:
         super()._close(most, taken)
         paid = self.paid
         for cap, used in (
@@ -174,7 +174,7 @@ def test_no_cap_is_ever_passed(budget: Budget, seed: int) -> None:
                 *(model.complete(request) for request in requests), return_exceptions=True
             )
         assert not ledger.broken
-        assert ledger.reserved == Spend()
+        assert ledger.reserved == Cost()
         completions = [one for one in done if isinstance(one, Completion)]
         assert completions
         assert all(isinstance(one, (Completion, BudgetExceeded, ServerError)) for one in done), (
@@ -201,7 +201,7 @@ def test_a_call_that_could_fit_later_waits_for_those_under_way() -> None:
         done = await asyncio.gather(*tasks)
         assert [completion.text for completion in done] == ["fine"] * 5
         assert gate.most == 1
-        assert ledger.paid == Spend(5, 50)
+        assert ledger.paid == Cost(5, 50)
 
     asyncio.run(run())
 
@@ -303,11 +303,11 @@ def test_dollars_add_up_to_the_cap_exactly() -> None:
     async def run() -> None:
         ledger = Ledger(Budget(dollars=0.3))
         for _ in range(3):
-            reservation = await ledger.reserve(Spend(1, 10, 0.1))
-            reservation.settle(Completion(("x",), "m", Usage(5, 5), dollars=0.1).spend)
+            reservation = await ledger.reserve(Cost(1, 10, 0.1))
+            reservation.settle(Completion(("x",), "m", Usage(5, 5), dollars=0.1).cost)
         assert ledger.paid.dollars <= 0.3
         with pytest.raises(BudgetExceeded, match="0.3 dollars"):
-            await ledger.reserve(Spend(1, 1, 0.000001))
+            await ledger.reserve(Cost(1, 1, 0.000001))
 
     asyncio.run(run())
 
@@ -323,11 +323,11 @@ def test_rounding_never_leaves_a_call_waiting_for_nobody(seed: int, scale: float
             if reservations and rng.random() < 0.5:
                 reservations.pop(rng.randrange(len(reservations))).close("nothing")
             elif ledger.reserved.dollars < 0.9 * scale:
-                reservations.append(await ledger.reserve(Spend(1, 1, scale * rng.random() / 100)))
+                reservations.append(await ledger.reserve(Cost(1, 1, scale * rng.random() / 100)))
         for reservation in reservations:
             reservation.close("nothing")
-        assert ledger.reserved == Spend()
-        await asyncio.wait_for(ledger.reserve(Spend(1, 1, scale)), timeout=5)
+        assert ledger.reserved == Cost()
+        await asyncio.wait_for(ledger.reserve(Cost(1, 1, scale)), timeout=5)
 
     asyncio.run(run())
 
@@ -341,7 +341,7 @@ def test_every_ledger_has_to_agree_and_a_refusal_gives_all_back() -> None:
         with pytest.raises(BudgetExceeded, match="1 calls"):
             await model.complete(asking(ledgers=(wide, narrow)))
         assert (wide.paid.calls, narrow.paid.calls) == (1, 1)
-        assert wide.reserved == narrow.reserved == Spend()
+        assert wide.reserved == narrow.reserved == Cost()
         await model.complete(asking(ledgers=(wide,)))
         assert (wide.paid.calls, lm.calls) == (2, 2)
 
@@ -385,9 +385,9 @@ def test_a_dollar_cap_needs_a_price() -> None:
         with pytest.raises(ModelError, match=r"scripted/lm has no known price.* price="):
             asyncio.run(model.complete(asking(ledgers=(calls, dollars))))
     assert lm.calls == 0
-    assert calls.paid == calls.reserved == dollars.paid == Spend()
+    assert calls.paid == calls.reserved == dollars.paid == Cost()
     asyncio.run(Budgeted(Priced(lm, None)).complete(asking(ledgers=(calls,))))
-    assert calls.paid == Spend(1, 2)
+    assert calls.paid == Cost(1, 2)
 
 
 def test_time_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -428,8 +428,8 @@ def test_a_failure_counts_as_a_call_and_as_nothing_else() -> None:
         for _ in range(3):
             with pytest.raises(ServerError):
                 await model.complete(request)
-        assert ledger.paid == Spend(calls=3)
-        assert ledger.reserved == Spend()
+        assert ledger.paid == Cost(calls=3)
+        assert ledger.reserved == Cost()
         with pytest.raises(BudgetExceeded):
             await model.complete(request)
 
@@ -451,8 +451,8 @@ def test_cancelling_a_call_that_waits_gives_nothing_away() -> None:
         assert waiting.cancelled()
         gate.open.set()
         await asyncio.gather(first, last)
-        assert outer.paid == ledger.paid == Spend(2, 4)
-        assert outer.reserved == ledger.reserved == Spend()
+        assert outer.paid == ledger.paid == Cost(2, 4)
+        assert outer.reserved == ledger.reserved == Cost()
 
     asyncio.run(run())
 
@@ -465,8 +465,8 @@ def test_cancelling_a_call_that_was_sent_counts_it() -> None:
         await settle_down()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        assert ledger.paid == Spend(calls=1)
-        assert ledger.reserved == Spend()
+        assert ledger.paid == Cost(calls=1)
+        assert ledger.reserved == Cost()
 
     asyncio.run(run())
 
@@ -480,9 +480,9 @@ def test_two_accounts_what_is_paid_and_what_it_would_be_uncached() -> None:
         await model.complete(asking(ledgers=(first,)))
         for _ in range(3):
             await model.complete(asking(ledgers=(first, second)))
-        assert first.paid == Spend(1, 3, 3.0)
-        assert first.uncached == Spend(4, 12, 12.0)
-        assert (second.paid, second.uncached) == (Spend(), Spend(3, 9, 9.0))
+        assert first.paid == Cost(1, 3, 3.0)
+        assert first.uncached == Cost(4, 12, 12.0)
+        assert (second.paid, second.uncached) == (Cost(), Cost(3, 9, 9.0))
         with pytest.raises(BudgetExceeded):
             await model.complete(asking("something else", ledgers=(second,)))
 
@@ -512,7 +512,7 @@ def test_one_ledger_for_several_threads_and_their_loops() -> None:
         thread.join()
     assert lm.calls == ledger.paid.calls == 100
     assert sum(refused) == 50
-    assert ledger.reserved == Spend()
+    assert ledger.reserved == Cost()
 
 
 @pytest.mark.parametrize(
@@ -533,7 +533,7 @@ def test_a_cap_that_is_none(make: Callable[[], Budget]) -> None:
 def test_what_remains() -> None:
     async def run() -> None:
         ledger = Ledger(Budget(calls=5, tokens=100, dollars=1.0))
-        reservation = await ledger.reserve(Spend(1, 40, 0.25))
+        reservation = await ledger.reserve(Cost(1, 40, 0.25))
         left = ledger.remaining()
         assert (left.calls, left.tokens, left.dollars, left.seconds) == (4, 60, 0.75, None)
         reservation.close("nothing")
@@ -549,7 +549,7 @@ def test_a_refusal_says_what_the_call_could_have_taken() -> None:
     message = r"cost up to 0\.1 dollars.* of 0\.05 dollars.*max_tokens"
     with pytest.raises(BudgetExceeded, match=message):
         asyncio.run(model.complete(request))
-    assert ledger.paid == ledger.reserved == Spend()
+    assert ledger.paid == ledger.reserved == Cost()
 
 
 def test_a_price_is_found_below_other_wrappers() -> None:
@@ -564,4 +564,4 @@ def test_what_could_not_even_be_sent_is_no_call() -> None:
     model = Budgeted(ScriptedLM(lambda request: ModelError("no key: set SOME_KEY")))
     with pytest.raises(ModelError, match="SOME_KEY"):
         asyncio.run(model.complete(asking(ledgers=(ledger,))))
-    assert ledger.paid == ledger.reserved == Spend()
+    assert ledger.paid == ledger.reserved == Cost()

@@ -12,22 +12,22 @@ from langprog.errors import LMError
 from langprog.lm import (
     Budget,
     Budgeted,
+    Cost,
     Ledger,
     OpenAICompatible,
     Price,
     Priced,
     Sampling,
-    Spend,
     stream_completion,
 )
 from tests.lm.endpoint import Answer, asking, client, good, refuses, resets, says, sends, stalls
 from tests.lm.test_http_body import raw
 
-NOTHING, CALL = Spend(), Spend(1)
+NOTHING, CALL = Cost(), Cost(1)
 # 16 for the message, 5 for its bytes, 50 for the reply; at a dollar for a million.
-ALL = Spend(1, 71, 71e-6)
+ALL = Cost(1, 71, 71e-6)
 HEAD = "200 OK\r\nContent-Type: application/json"
-CASES: dict[str, tuple[Answer, Spend]] = {
+CASES: dict[str, tuple[Answer, Cost]] = {
     "400": (refuses(400), NOTHING),
     "401": (refuses(401), NOTHING),
     "403": (refuses(403), NOTHING),
@@ -55,7 +55,7 @@ CASES: dict[str, tuple[Answer, Spend]] = {
 }
 
 
-async def paid(model: OpenAICompatible, *, streamed: bool) -> Spend:
+async def paid(model: OpenAICompatible, *, streamed: bool) -> Cost:
     """Return what one call is charged with."""
     ledger = Ledger(Budget(dollars=1.0))
     budgeted = Budgeted(Priced(model, Price(1.0, 1.0)))
@@ -67,7 +67,7 @@ async def paid(model: OpenAICompatible, *, streamed: bool) -> Spend:
                 pass
         else:
             await budgeted.complete(request)
-    assert ledger.reserved == Spend()
+    assert ledger.reserved == Cost()
     return ledger.paid
 
 
@@ -76,7 +76,7 @@ async def paid(model: OpenAICompatible, *, streamed: bool) -> Spend:
 def test_what_is_charged(case: str, streamed: bool) -> None:
     answer, charge = CASES[case]
 
-    async def run() -> Spend:
+    async def run() -> Cost:
         async with client(answer, timeout=0.2) as (model, _):
             return await paid(model, streamed=streamed)
 
@@ -89,7 +89,7 @@ def test_a_connection_that_is_refused_is_not_charged(streamed: bool) -> None:
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
 
-    async def run() -> Spend:
+    async def run() -> Cost:
         model = OpenAICompatible("test/model", base_url=f"http://127.0.0.1:{port}/v1")
         try:
             return await paid(model, streamed=streamed)

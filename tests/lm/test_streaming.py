@@ -27,6 +27,7 @@ from langprog.lm import (
     Cached,
     Completed,
     Completion,
+    Cost,
     Delta,
     LanguageModel,
     Ledger,
@@ -41,7 +42,6 @@ from langprog.lm import (
     Retry,
     Sampling,
     ScriptedLM,
-    Spend,
     TextDelta,
     Throttle,
     ToolCall,
@@ -220,7 +220,7 @@ def test_an_error_at_any_place_leaves_nothing_open_and_nothing_reserved(
     with pytest.raises(BadRequestError):
         asyncio.run(collect(wrap(inner), asking(n=2, ledgers=(ledger,))))
     assert inner.open == 0
-    assert ledger.reserved == Spend()
+    assert ledger.reserved == Cost()
 
 
 @pytest.mark.parametrize("at", range(1, len(GOOD)))
@@ -239,7 +239,7 @@ def test_a_stream_that_is_left_is_closed_and_paid_once(
 
     asyncio.run(run())
     assert inner.open == 0
-    assert ledger.reserved == Spend()
+    assert ledger.reserved == Cost()
     paid = any(isinstance(layer, Budgeted) for layer in _layers(model))
     assert ledger.paid.calls == (1 if paid else 0)
     assert ledger.paid.tokens == (16 + len("hello") + 100 if paid else 0)
@@ -260,7 +260,7 @@ def test_a_stream_that_is_cancelled_is_closed_and_paid_once(
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert inner.open == 0
-        assert ledger.reserved == Spend()
+        assert ledger.reserved == Cost()
         assert ledger.paid.calls <= 1
         # Whoever comes next has its turn.
         assert whole_of(await collect(model, asking(n=2))).texts == WHOLE.texts
@@ -356,7 +356,7 @@ def test_a_stream_without_its_end_is_the_models_fault(
     ledger = Ledger()
     with pytest.raises(ServerError, match="ended without"):
         asyncio.run(collect(wrap(inner), asking(n=2, ledgers=(ledger,))))
-    assert (inner.open, ledger.reserved) == (0, Spend())
+    assert (inner.open, ledger.reserved) == (0, Cost())
 
 
 def test_a_wrapper_that_changes_complete_alone_keeps_its_idea() -> None:
@@ -443,7 +443,7 @@ def test_ledgers_balance_whatever_goes_wrong(
     assert all(isinstance(result, known) for result in done if result is not None), done
     assert inner.open == 0
     for ledger in ledgers:
-        assert ledger.reserved == Spend()
+        assert ledger.reserved == Cost()
         assert ledger.paid.calls <= inner.asked
     paid = ledgers[0].paid
     assert (paid.calls <= 60, paid.tokens <= 12_000, paid.dollars <= 0.01) == (True,) * 3
