@@ -1,4 +1,4 @@
-"""The search without one of its pieces, beside the whole search on the same seeds."""
+"""The search without one of its pieces, compared with the whole search on the same seeds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.measured import table, with_interval
 from optimizers.search import race
 
 CAPS = (600, 1000, 1780)
-# How each piece is left out, by its name; "" leaves out nothing.
+# How each piece is left out, by its name; "" is the whole search.
 WITHOUT: Mapping[str, Callable[[], AbstractContextManager[Any]]] = MappingProxyType(
     {
         "": nullcontext,
@@ -25,7 +25,7 @@ WITHOUT: Mapping[str, Callable[[], AbstractContextManager[Any]]] = MappingProxyT
 
 
 async def _do_nothing(_: object) -> None:
-    """Stand in for a step of the search."""
+    """Replace a step of the search."""
 
 
 def format_ablations(outcomes: Mapping[tuple[str, int, int, int], Mapping[str, Any]]) -> str:
