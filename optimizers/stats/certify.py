@@ -1,9 +1,9 @@
 """Running both programs on the holdout, and testing what may be claimed.
 
-Both programs answer the same holdout examples, which nothing before has looked at. The objective
-fixes the claims and their order before anything is run. As one candidate alone is tested, no
-correction for the many that the search looked at is needed; further attempts on the same holdout
-get a lower level each.
+Both programs answer the same holdout examples, which nothing has used before. The objective fixes
+the claims and their order before anything is run. Only one candidate is tested, so no correction
+for the number of candidates in the search is needed; each further attempt on the same holdout gets
+a lower level.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ from optimizers.stats.certificate import (
     without_evidence,
 )
 
-# Fewer clusters cannot show anything, so the programs are not even run on them.
+# Fewer clusters cannot show anything, so the programs are not run.
 MIN_CLUSTERS = 5
-# With more of the holdout missing than this, the rest is no fair sample of it.
+# With a larger share of the holdout missing, the rest is not a fair sample of it.
 MAX_MISSING = 0.1
 WORSE_LEVEL = 0.05
 
@@ -55,9 +55,9 @@ class Terms:
     Args:
         objective: ``quality``: better; ``cost`` or ``latency``: not worse by more than
             ``tolerance``, then cheaper or quicker.
-        tolerance: Mean score that may be given up, on the metric's own scale.
-        accept: ``certified``: only a proven candidate ships; ``best``: what was found ships.
-        attempt: Which attempt on this holdout it is, from 1.
+        tolerance: Loss in mean score that is accepted, on the metric's own scale.
+        accept: ``certified``: only a proven candidate ships; ``best``: the best one ships.
+        attempt: Number of this attempt on the holdout, from 1.
         repeats: Runs of each example.
         seed: The seeds of repeated runs derive from it.
     """
@@ -71,11 +71,11 @@ class Terms:
 
     @property
     def level(self) -> float:
-        """Chance of a false claim that this attempt has."""
+        """Allowed probability of a false claim in this attempt."""
         return attempt_level(self.attempt)
 
     def fewest_clusters(self, range: Range) -> int:
-        """Return on how many clusters the claims can succeed at the least."""
+        """Return the smallest number of clusters with which the claims can succeed."""
         if self.objective == "quality":
             return fewest_clusters("better", level=self.level)
         width = range[1] - range[0]
@@ -86,33 +86,33 @@ class Terms:
         )
 
     def explain_too_few(self, clusters: int, range: Range) -> str | None:
-        """Return what to say where no result on so few clusters could be certified."""
+        """Return a message if too few clusters make certification impossible, else ``None``."""
         fewest = self.fewest_clusters(range)
         if clusters >= fewest:
             return None
         if self.objective == "quality":
             return (
-                f"only {clusters} holdout examples with inputs of their own can be used: even if "
-                "the compiled program won every one, that could not be told from luck (at least "
-                f"{fewest} are needed, 30 or more to see an ordinary gain); give more examples, "
-                "or a larger budget"
+                f"only {clusters} holdout examples with distinct inputs can be used: even if the "
+                f"compiled program won on all of them, it could be luck (at least {fewest} are "
+                "needed, 30 or more to detect an ordinary gain); give more examples, or a larger "
+                "budget"
             )
         return (
-            f"only {clusters} holdout examples with inputs of their own can be used: even without "
-            f"any loss on them, that could not be told from luck (at least {fewest} are needed "
-            f"to show that no more than {self.tolerance:g} is lost); give more examples, a larger "
-            "budget or a larger tolerance"
+            f"only {clusters} holdout examples with distinct inputs can be used: even without any "
+            f"loss on them, it could be luck (at least {fewest} are needed to show a loss of no "
+            f"more than {self.tolerance:g}); give more examples, a larger budget or a larger "
+            "tolerance"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """What the certificate rests on.
+    """The examples that a certificate is based on.
 
     Args:
-        examples: Examples that nothing before has looked at.
-        clusters: For each the cluster that it belongs to.
-        must_pass: Examples on which the compiled program must have full marks.
+        examples: Examples that nothing has used before.
+        clusters: The cluster of each example.
+        must_pass: Examples on which the compiled program needs full marks.
     """
 
     examples: Sequence[Example]
@@ -135,16 +135,16 @@ async def certify(
 
     Args:
         program: The input program.
-        compiled: What the search found.
+        compiled: The result of the search.
         holdout: The examples.
         scoring: Scores predictions.
-        terms: What is to be shown.
-        concurrency: Examples in work at the same time.
-        search: What the search cost, for the break-even number of queries.
+        terms: What has to be shown.
+        concurrency: Examples processed at the same time.
+        search: Cost of the search, for the break-even number of queries.
         on_row: Called with every row of either program when it is done.
 
     Returns:
-        The certificate, and the rows before and after that it rests on.
+        The certificate, and the rows before and after that it is based on.
     """
     accept, attempt = terms.accept, terms.attempt
     clusters = len(set(holdout.clusters))
@@ -169,12 +169,12 @@ async def certify(
     if missing > MAX_MISSING * len(before) or len(set(kept)) < MIN_CLUSTERS:
         reason = (
             f"{missing} of {len(before)} runs on the holdout have no score"
-            f"{_first_failure([*before, *after])}; "
+            f"{_describe_first_failure([*before, *after])}; "
             "run the same command with the same run_dir again to finish"
         )
         return without_evidence(reason, accept, attempt), pairs
     if all(row.prediction is None for _, row in pairs):
-        reason = f"every run of the compiled program failed{_first_failure(after)}"
+        reason = f"every run of the compiled program failed{_describe_first_failure(after)}"
         return replace(without_evidence(reason, accept, attempt), verdict="original"), pairs
     failed = await _run_must_pass(compiled, holdout.must_pass, scoring, concurrency)
     certificate = _make_certificate(pairs, kept, scoring, terms, failed, program is compiled)
@@ -185,7 +185,7 @@ async def certify(
             rows=len(pairs) // terms.repeats,
             must_pass=(len(holdout.must_pass), failed),
             repeats=_measure_repeats(pairs, len(holdout.examples), terms, scoring, missing),
-            break_even=_break_even(certificate, search),
+            break_even=_compute_break_even(certificate, search),
         ),
         pairs[: len(holdout.examples)],
     )
@@ -215,7 +215,7 @@ async def _run_repeats(
 
 
 def _reseed(program: Module, seed: int, number: int) -> Module:
-    """Return a program that samples anew in repeat ``number``; itself in the first."""
+    """Return the program with other sampling seeds for repeat ``number``; the first is as is."""
     if number == 0:
         return program
     return program.with_parameters(
@@ -231,7 +231,7 @@ def _reseed(program: Module, seed: int, number: int) -> Module:
 async def _run_must_pass(
     compiled: Module, examples: Sequence[Example], scoring: Scoring, concurrency: int
 ) -> tuple[str, ...]:
-    """Return what the compiled program failed on among examples that must pass."""
+    """Return the names of must-pass examples that the compiled program failed."""
     if not examples:
         return ()
     (rows,) = await run_rows([Job(compiled, examples)], scoring, concurrency)
@@ -262,7 +262,7 @@ def _make_certificate(
             [row.usage.dollars for row in before], [row.usage.dollars for row in after], clusters
         ),
         seconds=PairedCosts(
-            [_seconds(row) for row in before], [_seconds(row) for row in after], clusters
+            [_sum_latency(row) for row in before], [_sum_latency(row) for row in after], clusters
         ),
         level=terms.level,
         worse_level=WORSE_LEVEL,
@@ -273,8 +273,8 @@ def _make_certificate(
         verdict=verdict,
         reason=reason,
         finding=claims.finding,
-        before=Estimate.of(_average(before, clusters)),
-        after=Estimate.of(_average(after, clusters)),
+        before=Estimate.of(_average_clusters(before, clusters)),
+        after=Estimate.of(_average_clusters(after, clusters)),
         difference=claims.difference,
         low=claims.low,
         high=claims.high,
@@ -349,7 +349,7 @@ def _describe_doubt(claims: Claims, terms: Terms, costs: tuple[Cost, Cost]) -> s
     return f"It could not be shown to be {what} on most queries{more}"
 
 
-def _average(rows: Sequence[Row], clusters: Sequence[str]) -> list[float]:
+def _average_clusters(rows: Sequence[Row], clusters: Sequence[str]) -> list[float]:
     """Return the mean score of every cluster."""
     members: dict[str, list[float]] = {}
     for name, row in zip(clusters, rows, strict=True):
@@ -381,18 +381,18 @@ def _value(row: Row) -> float:
     return row.score.value
 
 
-def _seconds(row: Row) -> float:
+def _sum_latency(row: Row) -> float:
     return sum(completion.latency for step in row.trace for completion in step.completions)
 
 
-def _first_failure(rows: Sequence[Row]) -> str:
+def _describe_first_failure(rows: Sequence[Row]) -> str:
     for row in rows:
         if row.failure is not None:
             return f" ({row.failure.kind}: {row.failure.message})"
     return ""
 
 
-def _break_even(certificate: Certificate, search: Cost | None) -> float | None:
+def _compute_break_even(certificate: Certificate, search: Cost | None) -> float | None:
     before, after = certificate.cost_before, certificate.cost_after
     if search is None or before is None or after is None or search.unpriced:
         return None
