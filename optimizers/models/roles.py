@@ -73,14 +73,14 @@ class ModelRoles:
 
     def unpriced(self) -> dict[str, str]:
         """Return names of models without a known price, with who asks them."""
-        found: dict[str, str] = {}
+        unpriced: dict[str, str] = {}
         roles = (("program", self.program), ("optimizer", self.search), ("metric", self.metric))
         for role, models in roles:
             for model in models:
                 lm = unwrap(model)
                 if price_in(lm) is None:
-                    found.setdefault(lm.name, role)
-        return found
+                    unpriced.setdefault(lm.name, role)
+        return unpriced
 
     def check_prices(self, budget: Budget) -> None:
         """Refuse models without a price where a budget is in dollars.
@@ -165,10 +165,10 @@ def find_programs(metric: object) -> list[Module]:
     Looks into what a function closes over, its defaults, the globals that it names, and the
     attributes of objects.
     """
-    found: dict[int, Module] = {}
+    modules: dict[int, Module] = {}
     for module in _walk(metric, DEEPEST, set()):
-        found.setdefault(id(module), module)
-    return list(found.values())
+        modules.setdefault(id(module), module)
+    return list(modules.values())
 
 
 def _walk(value: Any, depth: int, seen: set[int]) -> Iterator[Module]:

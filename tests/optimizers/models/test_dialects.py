@@ -70,7 +70,7 @@ def test_a_setting_of_the_users_own_is_dropped_with_a_warning() -> None:
     with refusing("temperature") as seen:
         model = model_at(seen, temperature=0.2)
         with lp.using(lm=model):
-            with pytest.warns(LangprogWarning, match="sim/m does not take temperature"):
+            with pytest.warns(LangprogWarning, match="sim/m does not accept temperature"):
                 one_module()(ticket="about my invoice")
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
