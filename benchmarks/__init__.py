@@ -1,1 +1,1 @@
-"""Measurements, each one a command."""
+"""Measurements, each a command of its own."""

@@ -1,10 +1,10 @@
-"""Assign a model to every module: searches beside single models and every assignment.
+"""Assign a model to every module: compare searches with single models and all assignments.
 
 Usage: python -m benchmarks.assignment [--seeds 3] [--first 7000] [--programs 3] [--keep FOLDER]
 
 Programs of two to four modules on the three sizes of the embedded model, whose prices are
-nominal. Each finished program and seed is kept in FOLDER, so that a run that was stopped goes on.
-What is compared for a program and seed shares a cache, which changes no answer and no count.
+nominal. Each finished program and seed is kept in FOLDER, so that a stopped run can be resumed.
+Measurements of one program and seed share a cache, which changes no answer and no count.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ def make_models(cache: MemoryCache) -> list[LanguageModel]:
 
 
 def measure(program: lp.Module, task: Chained) -> dict[str, Any]:
-    """Return accuracy and dollars a thousand queries on the test part."""
+    """Return accuracy and dollars per thousand queries on the test part."""
     report = lp.evaluate(program, task.test, metric)
     dollars = sum(row.usage.dollars or 0.0 for row in report.rows)
     return {"accuracy": report.mean, "dollars": 1000 * dollars / len(report.rows)}
 
 
 def measure_single_models(task: Chained) -> dict[str, dict[str, Any]]:
-    """Return every program that has one model everywhere."""
+    """Measure each model used for all modules."""
     results = {}
     for name in MODELS:
         with lp.using(lm=name):
@@ -57,11 +57,11 @@ def try_every_assignment(task: Chained) -> dict[str, Any]:
     """Try every assignment on validation, and return the best."""
     validation = task.data[TRAIN : TRAIN + VALIDATION]
     keys = [f"{path}.model" for path in task.program.predictors()]
-    results, asked, paid = {}, 0, 0
+    results, calls, paid = {}, 0, 0
     for point in product(MODELS, repeat=len(keys)):
         program = task.program.with_parameters(dict(zip(keys, point, strict=True)))
         report = lp.evaluate(program, validation, metric)
-        asked += sum(row.usage.calls for row in report.rows)
+        calls += sum(row.usage.calls for row in report.rows)
         paid += sum(row.usage.calls - row.usage.cached_calls for row in report.rows)
         dollars = sum(row.usage.dollars or 0.0 for row in report.rows)
         results[point] = (report.mean, -dollars)
@@ -69,14 +69,14 @@ def try_every_assignment(task: Chained) -> dict[str, Any]:
     program = task.program.with_parameters(dict(zip(keys, best, strict=True)))
     return {
         **measure(program, task),
-        "calls": asked,
+        "calls": calls,
         "distinct": paid,
         "models": _list_models(program),
     }
 
 
 def run_search(optimizer: Optimizer, task: Chained, seed: int) -> dict[str, Any]:
-    """Return what an optimizer finds; the largest model is where it begins."""
+    """Return the result of an optimizer that starts from the largest model."""
     with lp.using(lm=MODELS[-1]):
         compiled = optimizer.compile(
             task.program,
@@ -117,7 +117,7 @@ def run_everything(name: str, seed: int) -> dict[str, Any]:
         "Compiler, cost": Compiler(models=MODELS, objective="cost", tolerance=TOLERANCE),
     }
     with lp.using(models=make_models(MemoryCache())):
-        # First, so that what it counts as distinct was not asked before.
+        # First, so that its distinct requests are counted before anything is cached.
         every = try_every_assignment(task)
         results = {**measure_single_models(task), "every assignment": every}
         for title, member in members.items():

@@ -2,9 +2,9 @@
 
 Usage: python -m benchmarks.batch [--rows 1000000] [--kills 3] [--rounds 3]
 
-The endpoint is a canned one in a process of its own, which counts what it is asked by the number
-that stands in each row. A batch is the command line in a process of its own. The raw client is the
-same number of requests through ``OpenAICompatible``, with nothing around it.
+The canned endpoint runs in its own process and counts the requests that it gets. A batch is the
+command line in its own process. The raw client sends the same number of requests through
+``OpenAICompatible`` alone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import langprog as lp
-from benchmarks.endpoint import canned_endpoint, requests_to
+from benchmarks.endpoint import canned_endpoint, count_requests
 from benchmarks.measured import Figure, machine, publish, ratio, table, versions
 from langprog.artifact import save_program
 from langprog.batch import ProgramInputs
@@ -34,9 +34,9 @@ from langprog.lm import OpenAICompatible
 
 WIDTH = 64
 MOST_MEMORY = 300
-# Different ones among the rows that repeat.
+# Distinct questions among the rows that repeat.
 QUESTIONS = 2000
-# Tokens that a server keeps of prompts; vLLM on one large GPU keeps some hundred thousand.
+# Prompt tokens that a server caches; vLLM on one large GPU caches some hundred thousand.
 KEPT_TOKENS = 100_000
 PRODUCTS, REVIEWS = 1000, 20_000
 
@@ -48,14 +48,14 @@ class Ran:
     Args:
         code: Its exit code.
         seconds: From its start to its end.
-        memory: The most memory that it had, in MB.
-        said: What it wrote to standard error.
+        memory: Peak memory, in MB.
+        stderr: What it wrote to standard error.
     """
 
     code: int
     seconds: float
     memory: float
-    said: str
+    stderr: str
 
 
 def write_rows(path: Path, rows: int, questions: int | None = None) -> None:
@@ -64,7 +64,7 @@ def write_rows(path: Path, rows: int, questions: int | None = None) -> None:
     Args:
         path: The file.
         rows: How many.
-        questions: Different ones; as many as rows if left out.
+        questions: Number of distinct questions; by default as many as rows.
     """
     with path.open("w", encoding="utf-8") as file:
         for number in range(rows):
@@ -98,8 +98,8 @@ def run_once(folder: Path, url: str, *, cache: str, kill_at: int = 0) -> Ran:
             process.kill()
         time.sleep(0.05)
     assert process.stderr is not None
-    said = process.stderr.read()
-    return Ran(process.returncode, time.monotonic() - started, memory, said)
+    stderr = process.stderr.read()
+    return Ran(process.returncode, time.monotonic() - started, memory, stderr)
 
 
 def _peak(process: int) -> float:
@@ -113,8 +113,8 @@ def _peak(process: int) -> float:
     return 0.0
 
 
-def checked(folder: Path, rows: int) -> str:
-    """Return what is wrong with the output, in words; empty where every row is there once."""
+def find_errors(folder: Path, rows: int) -> str:
+    """Return what is wrong with the output; empty if every row is there exactly once."""
     seen = bytearray(rows)
     with (folder / "out.jsonl").open(encoding="utf-8") as file:
         for line in file:
@@ -126,8 +126,8 @@ def checked(folder: Path, rows: int) -> str:
     return "" if counts == {1: rows} else f"rows by how often they are there: {dict(counts)}"
 
 
-async def raw_rate(url: str, calls: int) -> float:
-    """Return requests of the client alone in a second of processor time."""
+async def measure_raw_rate(url: str, calls: int) -> float:
+    """Measure requests of the client alone per second of processor time."""
     client = OpenAICompatible("openai/canned", base_url=url, api_key="none")
     program = lp.Predict("question -> answer")
     numbers = iter(range(calls))
@@ -145,15 +145,15 @@ async def raw_rate(url: str, calls: int) -> float:
     return calls / seconds
 
 
-def batch_rate(folder: Path, url: str, rows: int) -> float:
-    """Return rows of a whole batch in a second of processor time, start and end included."""
+def measure_batch_rate(folder: Path, url: str, rows: int) -> float:
+    """Measure rows of a whole batch per second of processor time, start and end included."""
     write_rows(folder / "in.jsonl", rows)
     (folder / "out.jsonl").unlink(missing_ok=True)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ran = run_once(folder, url, cache="off")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if ran.code:
-        raise RuntimeError(ran.said)
+        raise RuntimeError(ran.stderr)
     user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
     return rows / (user + system)
 
@@ -162,12 +162,12 @@ def batch_rate(folder: Path, url: str, rows: int) -> float:
 
 
 class TokenTrie:
-    """The prompts that a server keeps: a trie of tokens, the least recently used leaf goes first.
+    """The prompts that a server caches: a trie of tokens that evicts the least recently used leaf.
 
-    Follows: RadixAttention (SGLang). Differs: one token a node, so that hits are exact.
+    Follows: RadixAttention (SGLang). Differs: one token per node, so that hits are exact.
 
     Args:
-        most: Tokens that are kept at most.
+        most: Largest number of tokens kept.
     """
 
     def __init__(self, most: int) -> None:
@@ -178,7 +178,7 @@ class TokenTrie:
         self._leaves: OrderedDict[int, None] = OrderedDict()
 
     def add(self, tokens: Sequence[str]) -> int:
-        """Keep a prompt; returns how many of its first tokens were there."""
+        """Add a prompt; return how many of its first tokens were cached."""
         node, hits = 0, 0
         for token in tokens:
             below = self._children[node].get(token)
@@ -208,8 +208,8 @@ class TokenTrie:
             self._leaves.move_to_end(above, last=False)
 
 
-def reviews() -> list[dict[str, str]]:
-    """Return a table as a join makes it: a text of a product beside each review of it."""
+def make_reviews() -> list[dict[str, str]]:
+    """Return a table as a join produces it: the product's text beside each of its reviews."""
     rng = random.Random(0)
     words = [f"word{number}" for number in range(3000)]
     products = [" ".join(rng.choices(words, k=120)) for _ in range(PRODUCTS)]
@@ -220,8 +220,8 @@ def reviews() -> list[dict[str, str]]:
     return rows
 
 
-def share_kept(prompts: Iterable[str]) -> float:
-    """Return the share of tokens that a server finds among those it keeps."""
+def measure_share_kept(prompts: Iterable[str]) -> float:
+    """Return the share of tokens that a server finds in its cache."""
     trie, hits, total = TokenTrie(KEPT_TOKENS), 0, 0
     for prompt in prompts:
         tokens = prompt.split()
@@ -230,7 +230,7 @@ def share_kept(prompts: Iterable[str]) -> float:
     return hits / total
 
 
-def prefix_rows() -> Iterator[tuple[str, str]]:
+def measure_prefixes() -> Iterator[tuple[str, str]]:
     """Yield the share of prompt tokens kept, in input order and in the batch's."""
     program = lp.Predict("product, review -> verdict")
     with lp.using(adapter="chat"):
@@ -239,16 +239,16 @@ def prefix_rows() -> Iterator[tuple[str, str]]:
         def prompt(row: dict[str, Any]) -> str:
             return "\n".join(message.text for message in program.render(row))
 
-        rows = reviews()
-        yield "rows in input order", f"{share_kept(map(prompt, rows)):.1%}"
+        rows = make_reviews()
+        yield "rows in input order", f"{measure_share_kept(map(prompt, rows)):.1%}"
         ordered = sorted(rows, key=inputs.text_of)
-        yield "rows in the batch's order", f"{share_kept(map(prompt, ordered)):.1%}"
+        yield "rows in the batch's order", f"{measure_share_kept(map(prompt, ordered)):.1%}"
 
 
 # --- the whole -----------------------------------------------------------------------------------
 
 
-def large_row(
+def measure_large_batch(
     folder: Path, rows: int, kills: int, *, cache: str, questions: int | None = None
 ) -> tuple[str, ...]:
     """Run a batch of ``rows`` rows with kills; return its figures."""
@@ -261,8 +261,8 @@ def large_row(
         for number in range(kills + 1):
             part = int(size / (kills + 1) * rng.uniform(0.5, 1.0)) if number < kills else 0
             runs.append(run_once(folder, url, cache=cache, kill_at=part))
-        asked = requests_to(url)
-    wrong = checked(folder, rows)
+        requests = count_requests(url)
+    wrong = find_errors(folder, rows)
     memory = max(ran.memory for ran in runs)
     return (
         "off" if cache == "off" else "on",
@@ -270,14 +270,14 @@ def large_row(
         f"{questions or rows:,}",
         str(sum(ran.code < 0 for ran in runs)),
         wrong or "every row once",
-        f"{asked - (questions or rows):,} of at most {kills * WIDTH}",
+        f"{requests - (questions or rows):,} of at most {kills * WIDTH}",
         f"{memory:.0f} MB",
         f"{sum(ran.seconds for ran in runs):,.0f} s",
     )
 
 
 class Checkpoint:
-    """Measurements by name, kept in a file, so that a run goes on where it was stopped."""
+    """Measurements by name, kept in a file, so that a stopped run can be resumed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -285,8 +285,8 @@ class Checkpoint:
         if path.exists():
             self._kept = json.loads(path.read_text(encoding="utf-8"))
 
-    def measured(self, name: str, measure: Callable[[], Any]) -> Any:
-        """Return a measurement, made now where it is not there yet."""
+    def measure_once(self, name: str, measure: Callable[[], Any]) -> Any:
+        """Return a measurement, made now if it is not kept yet."""
         if name not in self._kept:
             self._kept[name] = measure()
             self._path.write_text(json.dumps(self._kept), encoding="utf-8")
@@ -295,12 +295,12 @@ class Checkpoint:
 
 
 def measure_rates(folder: Path, rounds: int, calls: int) -> dict[str, list[float]]:
-    """Measure the client alone and a batch in turns."""
+    """Measure the client alone and a batch, in turns."""
     rates: dict[str, list[float]] = {"raw": [], "batch": []}
     with canned_endpoint() as url:
         for _ in range(rounds):
-            rates["raw"].append(asyncio.run(raw_rate(url, calls)))
-            rates["batch"].append(batch_rate(folder, url, calls))
+            rates["raw"].append(asyncio.run(measure_raw_rate(url, calls)))
+            rates["batch"].append(measure_batch_rate(folder, url, calls))
     return rates
 
 
@@ -336,18 +336,20 @@ def main(arguments: list[str]) -> None:
             place = "off" if cache == "off" else str(folder / "cache")
 
             def run(cache: str = cache, place: str = place) -> tuple[str, ...]:
-                return large_row(folder, options.rows, options.kills, cache=place)
+                return measure_large_batch(folder, options.rows, options.kills, cache=place)
 
-            large.append(tuple(kept.measured(cache, run)))
-        repeated = kept.measured(
+            large.append(tuple(kept.measure_once(cache, run)))
+        repeated = kept.measure_once(
             "repeated",
-            lambda: large_row(folder, options.repeated, 0, cache="off", questions=QUESTIONS),
+            lambda: measure_large_batch(
+                folder, options.repeated, 0, cache="off", questions=QUESTIONS
+            ),
         )
         large.append(tuple(repeated))
-        rates = kept.measured(
+        rates = kept.measure_once(
             "rates", lambda: measure_rates(folder, options.rounds, options.calls)
         )
-    shares = kept.measured("prefixes", lambda: list(prefix_rows()))
+    shares = kept.measure_once("prefixes", lambda: list(measure_prefixes()))
     publish("batch", _report(options, large, rates, shares))
 
 

@@ -1,8 +1,8 @@
-"""Tests of a mean difference that the certificate does not use, to compare with.
+"""Other tests of a mean difference, to compare with those of the certificate.
 
 Each takes differences between -1 and 1, (samples, n), and a margin, and says for every sample
-whether it claims at 5 % that the mean is above the margin. The first group holds its level for
-every n and every bounded distribution; the second does not, and is what is commonly used.
+whether it claims at 5 % that the mean is above the margin. The first group keeps its level for
+every n and every bounded distribution; the second is commonly used but does not.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def hedged_capital(values: Floats, margin: float, orders: int = 10) -> Rejected:
 
 
 def recalculated_bets(values: Floats, margin: float, level: float = LEVEL) -> Rejected:
-    """Voracek and Orabona (2025), as the certificate has it, but for all scores."""
+    """Voracek and Orabona (2025), as in the certificate, but for all scores."""
     samples, n = values.shape
     wealth, total, squares = np.zeros(samples), np.zeros(samples), np.zeros(samples)
     goal = -np.log(level)
@@ -68,7 +68,7 @@ def recalculated_bets(values: Floats, margin: float, level: float = LEVEL) -> Re
 
 
 def union_of_shares(values: Floats, margin: float) -> Rejected:
-    """Clopper and Pearson (1934) for the shares won and lost, 2.5 % each; of 0/1 scores alone."""
+    """Clopper and Pearson (1934) for the shares of wins and losses, at 2.5 % each; 0/1 scores."""
     n = values.shape[1]
     wins, losses = (values > 0).sum(1), (values < 0).sum(1)
     won = np.where(wins > 0, special.betaincinv(np.maximum(wins, 1), n - wins + 1, LEVEL / 2), 0.0)
@@ -85,7 +85,7 @@ def t_test(values: Floats, margin: float) -> Rejected:
 
 
 def sign_flips(values: Floats, margin: float, draws: int = 400) -> Rejected:
-    """The sign-flip test of the differences moved by the margin."""
+    """The sign-flip test of the differences shifted by the margin."""
     rng = np.random.default_rng(0)
     moved = values - margin
     signs = rng.choice([-1.0, 1.0], size=(values.shape[1], draws))

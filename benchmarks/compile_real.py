@@ -1,9 +1,9 @@
-"""Compile on real public data through the public API, and print what the holdout says.
+"""Compile on real public data through the public API, and print the certificates.
 
 Usage: python -m benchmarks.compile_real [--model pocket/small] [--calls N] [--out DIR]
 
 CLINC150 with ten intents and BANKING77 with five; the holdout is the data set's own test part.
-The data lie in the folder that LANGPROG_DATA names; without it this says so and ends.
+The data are in the folder named by LANGPROG_DATA; without it, nothing is run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import langprog as lp
 from benchmarks.measured import machine, publish, table, versions
-from benchmarks.tasks.folder import data_folder, missing
+from benchmarks.tasks.folder import data_folder, explain_missing_data
 from benchmarks.tasks.intents import Task, banking77, clinc150
 from langprog.evaluation import exact
 from optimizers import MIPRO, Compiled
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     folder = data_folder()
     if folder is None:
-        say(missing())
+        say(explain_missing_data())
         return 0
     tasks = [
         clinc150(folder, 10, options.seed, each=(20, 15)),
@@ -90,7 +90,7 @@ def compile_task(task: Task, options: argparse.Namespace) -> Compiled:
 
 
 def make_row(task: Task, compiled: Compiled, seconds: float) -> tuple[str, ...]:
-    """Return what the holdout says, as a row of the table."""
+    """Return the result on the holdout, as a row of the table."""
     certificate, paid = compiled.certificate, compiled.report.paid
     return (
         task.name,
@@ -116,7 +116,7 @@ def save(task: Task, compiled: Compiled, folder: Path) -> None:
 
 
 def say(line: str) -> None:
-    """Print one line at once."""
+    """Print a line and flush it."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""Draw accuracy against paid calls, beside the results."""
+"""Draw accuracy against paid calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STYLE = "<style>svg{font:11px sans-serif;background:#fff}.grid{stroke:#ddd}</sty
 
 
 def format_shares(flagship: str, outcomes: Sequence[Mapping[str, Any]]) -> str:
-    """Say for each peer for what share of its calls our optimizer is as accurate.
+    """For each peer, describe with what share of its calls our optimizer is as accurate.
 
     Args:
         flagship: Name before the cap; peers are those whose names begin with "DSPy".

@@ -1,7 +1,7 @@
-"""A canned OpenAI-compatible endpoint on loopback, in a process of its own.
+"""A canned OpenAI-compatible endpoint on loopback, in its own process.
 
-It answers every chat completion with the same text and does as little as a server can, so that
-what is measured is the client.
+It answers every chat completion with the same text and does as little as possible, so that the
+client is what is measured.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 REPLIES = {
-    # The three forms that the measured clients ask for, in one reply that each of them reads.
+    # One reply in the three formats of the measured clients, readable by each of them.
     "content": "[[answer]]\nfine\n\n[[ ## answer ## ]]\nfine\n\n[[ ## completed ## ]]",
 }
 
-# Connections that may arrive at once; more would wait a second for their next try.
+# Length of the queue of new connections; more would retry after a second.
 BACKLOG = 4096
 
 
@@ -50,21 +50,21 @@ async def _serve(latency: float) -> None:
     )
     reply = head.encode() + body
 
-    asked = 0
+    requests = 0
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
+        nonlocal requests
         try:
             while True:
                 request = await reader.readuntil(b"\r\n\r\n")
                 if request.startswith(b"GET"):
-                    number = str(asked)
+                    number = str(requests)
                     length = len(number)
                     writer.write(
                         f"HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n{number}".encode()
                     )
                     break
-                asked += 1
+                requests += 1
                 length = 0
                 for line in request.split(b"\r\n"):
                     if line.lower().startswith(b"content-length:"):
@@ -87,7 +87,7 @@ async def _serve(latency: float) -> None:
 
 @contextmanager
 def canned_endpoint(latency: float = 0.0) -> Iterator[str]:
-    """Run the endpoint in another process; yields its base URL. :func:`requests_to` counts.
+    """Run the endpoint in another process; yields its base URL. See :func:`count_requests`.
 
     Args:
         latency: Seconds from a request to its reply.
@@ -105,8 +105,8 @@ def canned_endpoint(latency: float = 0.0) -> Iterator[str]:
         process.wait()
 
 
-def requests_to(url: str) -> int:
-    """Return how many completions an endpoint was asked for."""
+def count_requests(url: str) -> int:
+    """Return how many requests for completions an endpoint got."""
     with urllib.request.urlopen(url) as reply:
         return int(reply.read())
 

@@ -1,9 +1,9 @@
 """An evaluation at full width, beside a bare aiohttp loop, against a loopback endpoint.
 
-Run with ``python -m benchmarks.evaluation``; nothing beyond langprog is needed. The endpoint is a
-canned one in a process of its own that takes 50 ms for a reply. The bare loop posts the very same
+Run with ``python -m benchmarks.evaluation``; nothing beyond langprog is needed. The
+canned endpoint runs in its own process and takes 50 ms for a reply. The bare loop posts the same
 bodies with as many workers over one session and reads the replies as JSON: no retries, budget,
-trace, parsing or score. Both are warm, and every round asks what was not asked before.
+trace, parsing or score. Both are warm, and every round sends new requests.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.measured import Figure, machine, publish, ratio, table, versions
 
 EXAMPLES, WIDTH, LATENCY, ROUNDS = 1000, 256, 0.05, 15
 
-# Made ready for these questions, outside of what is timed.
+# Prepared for these questions, outside the timed part.
 Prepare = Callable[[Sequence[str]], Callable[[], None]]
 
 
@@ -37,7 +37,7 @@ async def fine_async(example: lp.Example, prediction: lp.Prediction) -> bool:
 
 
 class Bare:
-    """The loop that a user would write without a library, on an event loop that is kept."""
+    """The loop that a user would write without a library, on a persistent event loop."""
 
     def __init__(self, url: str, program: lp.Predict) -> None:
         self._url, self._program = f"{url}/chat/completions", program
@@ -49,7 +49,7 @@ class Bare:
         return aiohttp.ClientSession(connector=connector, headers={"Authorization": "Bearer none"})
 
     def __call__(self, questions: Sequence[str]) -> Callable[[], None]:
-        """Return what asks every question."""
+        """Return a function that sends all questions."""
         bodies = [self._body(question) for question in questions]
 
         def run() -> None:
@@ -99,7 +99,7 @@ def evaluation(program: lp.Predict, model: lp.LanguageModel, metric: Any) -> Pre
 
 
 def measure(runs: dict[str, Prepare]) -> dict[str, Figure]:
-    """Measure all in turns; the first round warms up."""
+    """Measure all in turns; the first round is a warm-up."""
     rates: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(ROUNDS + 1):
         for name, prepare in runs.items():

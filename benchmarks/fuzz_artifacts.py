@@ -1,11 +1,11 @@
-"""Load mutants of artifacts: none may hang, run code, fill the memory or raise an error of Python.
+"""Load mutants of artifacts: none may hang, run code, fill memory or raise other exceptions.
 
 Usage: python -m benchmarks.fuzz_artifacts [--mutants 1000000] [--seed 0] [--workers 1]
 
 A mutant either loads and renders its prompts, or raises an ArtifactError of one clean line (on
-use: any error of langprog's). A run goes on where it was stopped: the checkpoint has what is
-done. ``--show N`` judges the mutant N alone and prints it. ``--night`` is for every night
-(``make nightly``): a seed of its own, and what came of it goes to results/fuzz_nights.csv.
+use: any error of langprog's). A stopped run is resumed from its checkpoint. ``--show N`` judges
+only the mutant N and prints it. ``--night`` is for nightly runs (``make nightly``): it has its own
+seed and appends its result to results/fuzz_nights.csv.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fuzz_judge import LONGEST, Watch, judge, learn, peak_memory
-from benchmarks.fuzz_mutants import mutant, originals
+from benchmarks.fuzz_mutants import make_mutant, make_originals
 from benchmarks.measured import RESULTS, machine, publish, table, versions
 
 CHUNK = 500
@@ -38,8 +38,8 @@ class Tally:
 
     Args:
         outcomes: Counts by the name of the outcome.
-        troubles: Mutants that broke a rule, by number, in words.
-        memory: The most memory that a process used, in MB.
+        troubles: Descriptions of mutants that broke a rule, by number.
+        memory: Peak memory of a process, in MB.
         done: The finished chunks.
     """
 
@@ -56,7 +56,7 @@ class Tally:
         self.done.add(chunk)
 
     def write(self, path: Path) -> None:
-        """Keep it, so that a run can go on."""
+        """Write it to a file, so that a run can be resumed."""
         data = {
             "outcomes": dict(self.outcomes),
             "troubles": self.troubles,
@@ -69,7 +69,7 @@ class Tally:
 
     @classmethod
     def read(cls, path: Path) -> Tally:
-        """Return what an earlier run kept."""
+        """Read the tally of an earlier run."""
         if not path.exists():
             return cls()
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -84,7 +84,7 @@ def judge_range(watch: Watch, seed: int, start: int, stop: int) -> dict[str, Any
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mutant.json"
         for number in range(start, stop):
-            path.write_bytes(mutant(seed, number))
+            path.write_bytes(make_mutant(seed, number))
             faulthandler.dump_traceback_later(6 * LONGEST, exit=True)  # where no signal helps
             outcome, trouble = judge(watch, path, number)
             faulthandler.cancel_dump_traceback_later()
@@ -114,7 +114,7 @@ class Run:
         self._lock = threading.Lock()
 
     def start(self, workers: int) -> None:
-        """Judge all that is left."""
+        """Judge all remaining chunks."""
         threads = [threading.Thread(target=self._feed) for _ in range(workers)]
         for thread in threads:
             thread.start()
@@ -128,9 +128,9 @@ class Run:
             if not chunks:
                 return
             through = self._process(chunks, CHUNK)
-            lost = [chunk for chunk in chunks if chunk not in through]
-            if lost:
-                self._lose(lost)
+            unfinished = [chunk for chunk in chunks if chunk not in through]
+            if unfinished:
+                self._handle_crash(unfinished)
 
     def _process(self, chunks: list[int], size: int) -> set[int]:
         command = [sys.executable, "-m", "benchmarks.fuzz_artifacts", "--seed", str(self._seed)]
@@ -149,10 +149,10 @@ class Run:
                         sys.stderr.write(f"\r{done}, {len(self.tally.troubles)} troubles ")
         return through
 
-    def _lose(self, lost: list[int]) -> None:
-        """A process died on the first of these chunks; the others are judged again."""
+    def _handle_crash(self, unfinished: list[int]) -> None:
+        """Record that a process died on the first of these chunks, and queue the others again."""
         with self._lock:
-            chunk, self._left = lost[0], [*self._left, *reversed(lost[1:])]
+            chunk, self._left = unfinished[0], [*self._left, *reversed(unfinished[1:])]
             result = {
                 "outcomes": {"process died": CHUNK},
                 "troubles": {
@@ -173,8 +173,8 @@ def _report(tally: Tally, seed: int) -> str:
     text = (
         "# Artifacts that were changed\n\n"
         f"`python -m benchmarks.fuzz_artifacts --mutants {count} --seed {seed}`; {machine()}; "
-        f"{versions('langprog', 'pydantic')}; mutants of {len(originals())} artifacts, nine of "
-        "ten with a digest that fits. A mutant is loaded, with nothing, with classes or with a "
+        f"{versions('langprog', 'pydantic')}; mutants of {len(make_originals())} artifacts, nine "
+        "of ten with a digest that fits. A mutant is loaded, with nothing, with classes or with a "
         "module handed over, and its prompts are rendered.\n\n"
         f"{table(rows)}\n\n"
         f"{hangs} hangs ({LONGEST:g} s of processor time), {tally.outcomes['execution']} "
@@ -182,12 +182,12 @@ def _report(tally: Tally, seed: int) -> str:
         f"mutants that broke a rule: {len(tally.troubles)}; at most {tally.memory:,.0f} MB "
         "of memory."
     )
-    told = [f"- {number}: `{words[-300:]!r}`" for number, words in sorted(tally.troubles.items())]
-    return "\n".join([text, "", *told[:50]]).rstrip()
+    lines = [f"- {number}: `{words[-300:]!r}`" for number, words in sorted(tally.troubles.items())]
+    return "\n".join([text, "", *lines[:50]]).rstrip()
 
 
 def _end_night(tally: Tally, seed: int) -> int:
-    """Add a night to those before it; returns 1 where a mutant did what none may."""
+    """Append a night to the results; return 1 if a mutant broke a rule."""
     path = RESULTS / "fuzz_nights.csv"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else [NIGHTS]
     kept = [line for line in lines if line.split(",")[0] != str(seed)]
@@ -206,7 +206,7 @@ def _show(seed: int, number: int) -> None:
     learn(watch)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mutant.json"
-        path.write_bytes(mutant(seed, number))
+        path.write_bytes(make_mutant(seed, number))
         sys.stdout.write(path.read_text(encoding="utf-8", errors="replace")[:5000] + "\n")
         sys.stdout.write("\n".join(judge(watch, path, number)) + "\n")
 

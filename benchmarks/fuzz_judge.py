@@ -1,4 +1,4 @@
-"""What a mutant does when it is loaded and rendered, and what it must never do."""
+"""Judging a mutant: load and render it, and detect forbidden actions."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ _HANDED: tuple[tuple[Any, ...], ...] = (
 )
 _ALLOWED = ("benchmarks.fuzz_mutants",)
 
-# Audit events of code that runs, files that are written, and whatever leaves the process.
+# Audit events of running code, writing files, and communication outside the process.
 _FORBIDDEN = (
     *("compile", "exec", "marshal.", "pickle.", "ctypes.", "socket.", "subprocess.", "urllib."),
     *("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.remove", "os.rename"),
     *("os.mkdir", "os.rmdir", "os.chmod", "os.chown", "os.link", "os.symlink", "os.truncate"),
     *("shutil.", "pty.", "ftplib.", "smtplib.", "webbrowser.", "import"),
 )
-# dataclasses writes its methods as text, of names that it has checked.
+# dataclasses generates its methods as source text, from names that it has checked.
 _TRUSTED = os.sep + "dataclasses.py"
 _IMPORTING = "<frozen importlib"
 _IMPORTS = os.sep + os.path.join("artifact", "classes.py")
 
 
 class Hang(BaseException):
-    """A mutant took longer than any may."""
+    """A mutant took longer than allowed."""
 
 
 class Watch:
-    """An audit hook that notes what mutants do; only one can be in a process.
+    """An audit hook that records what mutants do; a process can have only one.
 
     Attributes:
-        acts: What was done that must not be.
+        acts: Forbidden actions so far.
     """
 
     def __init__(self) -> None:
@@ -64,8 +64,8 @@ class Watch:
         signal.signal(signal.SIGVTALRM, _stop)
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Note what happens inside, and end it when it takes too long."""
+    def watch(self) -> Iterator[None]:
+        """Record what happens inside, and end it when it takes too long."""
         signal.setitimer(signal.ITIMER_VIRTUAL, LONGEST)
         self._on = True
         try:
@@ -75,15 +75,15 @@ class Watch:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
     @contextmanager
-    def learning(self) -> Iterator[None]:
-        """Take what happens inside for harmless wherever it comes again.
+    def allow(self) -> Iterator[None]:
+        """Allow what happens inside from now on.
 
-        Artifacts as they were saved are loaded there: the annotations of the classes that are
-        handed over are read, and so is their source.
+        Unchanged artifacts are loaded inside, which reads annotations and source of the classes
+        that are passed to ``load``.
         """
         self._learning = True
         try:
-            with self.watching():
+            with self.watch():
                 yield
         finally:
             self._learning = False
@@ -105,7 +105,7 @@ class Watch:
 
 
 def _code(arguments: tuple[Any, ...]) -> object:
-    # A text that is compiled, or what came of one.
+    # Source text that is compiled, or its code object.
     first = arguments[0] if arguments else None
     if isinstance(first, CodeType):
         return (first.co_code, first.co_names, repr(first.co_consts))
@@ -122,7 +122,7 @@ def _is_trusted(event: str, frame: FrameType | None) -> bool:
     file = frame.f_code.co_filename
     if event != "import" and not file.startswith(_IMPORTING):
         return file.endswith(_TRUSTED)
-    # Python's own late imports are none of a file's; those of the user's classes would be.
+    # Python's own late imports are fine; imports of users' classes are not.
     while frame is not None:
         if frame.f_code.co_filename.endswith(_IMPORTS):
             return False
@@ -131,10 +131,10 @@ def _is_trusted(event: str, frame: FrameType | None) -> bool:
 
 
 def learn(watch: Watch) -> None:
-    """Load the artifacts as they are, with all that is handed over to mutants."""
-    with tempfile.TemporaryDirectory() as folder, watch.learning():
+    """Load the unchanged artifacts, with every set of classes that mutants get."""
+    with tempfile.TemporaryDirectory() as folder, watch.allow():
         path = Path(folder) / "original.json"
-        for text in fuzz_mutants.originals():
+        for text in fuzz_mutants.make_originals():
             path.write_text(text, encoding="utf-8")
             for handed in _HANDED:
                 for allowed in ((), _ALLOWED):
@@ -147,17 +147,17 @@ def judge(watch: Watch, path: Path, number: int) -> tuple[str, str]:
     Args:
         watch: The audit hook.
         path: The mutant's file.
-        number: Its number, which decides what is handed over.
+        number: Its number, which decides which classes are passed to ``load``.
 
     Returns:
-        What came of it (``rendered``, or the name of the error), and the trouble that it made:
-        empty, or in words.
+        The outcome (``rendered``, or the name of the error), and a description of the rule that
+        it broke, or an empty text.
     """
     handed = _HANDED[number // 7 % len(_HANDED)]
     allowed = _ALLOWED if number % 5 == 0 else ()
     before = len(watch.acts)
     try:
-        with watch.watching():
+        with watch.watch():
             outcome, trouble = _outcome(path, handed, allowed)
     except Hang as error:
         outcome, trouble = "hang", _where(error)
@@ -174,19 +174,19 @@ def _outcome(path: Path, handed: tuple[Any, ...], allowed: tuple[str, ...]) -> t
         _render(program)
         _call(program)
     except ArtifactError as error:
-        told = str(error)
-        clean = told.isprintable() and len(told) <= 600 and stage == "load"
-        return "ArtifactError", "" if clean else f"{stage}: {told!r:.700}"
+        message = str(error)
+        clean = message.isprintable() and len(message) <= 600 and stage == "load"
+        return "ArtifactError", "" if clean else f"{stage}: {message!r:.700}"
     except lp.LangprogError as error:
         clean = stage == "use"
         return f"{type(error).__name__} on use", "" if clean else f"{stage}: {error!r:.300}"
-    except Exception as error:  # noqa: BLE001 - whatever else is raised is what is looked for
+    except Exception as error:  # noqa: BLE001 - the benchmark looks for any other exception
         return f"{type(error).__name__} at {stage}", f"{error!r:.200} {_where(error)}"
     return "rendered", ""
 
 
 def _where(error: BaseException) -> str:
-    # By hand: traceback reads and compiles the lines, which the audit hook would hear.
+    # By hand: traceback would read and compile source lines, which the audit hook would record.
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     codes = [frame.f_code for frame in frames[-8:]]
     places = ["/".join([*Path(code.co_filename).parts[-2:], code.co_name]) for code in codes]
@@ -206,10 +206,10 @@ def _render(program: lp.Module) -> None:
 
 
 def _call(program: lp.Module) -> None:
-    """Call a program once; its models are one that says what is asked for, and knows nothing."""
+    """Call a program once, with a model that answers with sample values."""
     modules = program.named_modules().values()
     if any(abs(getattr(module, "k", 1)) > _MOST_SAMPLES for module in modules):
-        return  # an honest program may ask as often, but not here
+        return  # a legitimate program may sample as often, but not here
     fields = [
         field
         for predictor in program.predictors().values()
@@ -225,5 +225,5 @@ def _call(program: lp.Module) -> None:
 
 
 def peak_memory() -> float:
-    """Return the most memory that this process had, in MB."""
+    """Return the peak memory of this process, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,7 +1,7 @@
 """Mutants of real artifacts: the artifacts they come from, and how each is changed.
 
-Every mutant is decided by a seed and its number alone, so that one that does harm can be made
-again by itself.
+Every mutant is determined by a seed and its number alone, so that a harmful one can be made again
+by itself.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ def _programs() -> Iterator[lp.Module]:
 
 
 @lru_cache(maxsize=1)
-def originals() -> tuple[str, ...]:
-    """Return the artifacts that mutants are made of, as text, each in both formats."""
+def make_originals() -> tuple[str, ...]:
+    """Return the original artifacts, as text, each in both formats."""
     texts = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "p.json"
@@ -155,7 +155,7 @@ def originals() -> tuple[str, ...]:
 
 
 def _in_format_1(text: str) -> str:
-    """Return an artifact as it was written once."""
+    """Return an artifact in its old format."""
     data = json.loads(text)
     del data["lineage"], data["digest"]
     data["format"] = 1
@@ -191,13 +191,13 @@ def _value(rng: random.Random) -> Any:
     if kind == 5:
         return rng.choice([None, [], {}, [[]], [{}], {"": None}, [None, 1, "a"]])
     if kind == 6:
-        return _nested(rng, rng.choice([2, 20, 60, 150]))
+        return _nest(rng, rng.choice([2, 20, 60, 150]))
     if kind == 7:
         return {rng.choice(TEXTS): rng.choice(NUMBERS) for _ in range(rng.randrange(4))}
     return [rng.choice(TEXTS) for _ in range(rng.choice([1, 3, 200]))]
 
 
-def _nested(rng: random.Random, levels: int) -> Any:
+def _nest(rng: random.Random, levels: int) -> Any:
     data: Any = rng.choice(["int", "str", 0, None])
     wrap = rng.randrange(4)
     for _ in range(levels):
@@ -214,7 +214,7 @@ def _nested(rng: random.Random, levels: int) -> Any:
 
 
 def _places(data: Any) -> list[tuple[Any, Any]]:
-    """Return every place inside: the container, and the key or index in it."""
+    """Return every place in a document: the container, and the key or index in it."""
     places: list[tuple[Any, Any]] = []
     left = [data]
     while left:
@@ -253,7 +253,7 @@ def _swap(rng: random.Random, data: Any) -> None:
 
 
 def _transplant(rng: random.Random, data: Any) -> None:
-    giver = json.loads(rng.choice(originals()))
+    giver = json.loads(rng.choice(make_originals()))
     other, name = rng.choice(_places(giver["program"]))
     inside, key = rng.choice(_places(data))
     inside[key] = other[name]
@@ -278,7 +278,7 @@ def _rename(rng: random.Random, data: Any) -> None:
 
 
 def _same_kind(rng: random.Random, data: Any) -> None:
-    """Put another value of its kind in a place: most such mutants still load."""
+    """Replace a value by another of the same kind; most such mutants still load."""
     inside, key = rng.choice(_places(data))
     if isinstance(inside[key], str):
         inside[key] = rng.choice(TEXTS)
@@ -294,7 +294,7 @@ def _retype(rng: random.Random, data: Any) -> None:
 
 
 def _type(rng: random.Random, levels: int) -> Any:
-    """Return the description of a type, which may be none."""
+    """Return the description of a type, which may not exist."""
     kinds = ["plain", "literal", "enum", "bounded"]
     kind = rng.choice(kinds if levels == 0 else [*kinds, "list", "optional", "dict", "record"])
     if kind == "plain":
@@ -368,10 +368,10 @@ def _change_bytes(rng: random.Random, content: bytearray) -> bytes:
     return bytes(content)
 
 
-def mutant(seed: int, number: int) -> bytes:
-    """Return the content of a mutant; nine of ten have a digest that fits."""
+def make_mutant(seed: int, number: int) -> bytes:
+    """Return the content of a mutant; nine of ten have a matching digest."""
     rng = random.Random(f"{seed}/{number}")
-    text = originals()[number % len(originals())]
+    text = make_originals()[number % len(make_originals())]
     if rng.random() < 0.1:
         return _change_bytes(rng, bytearray(text.encode()))
     data = json.loads(text)

@@ -1,10 +1,10 @@
-"""kill -9 at random moments of evaluations and batches: the same command goes on.
+"""kill -9 at random moments of evaluations and batches: the same command resumes.
 
 Usage: python -m benchmarks.kills [--kills 100] [--runs 4]
 
-Each command is a process of its own, on a canned endpoint that counts what it is asked. It is
-killed once the endpoint was asked a random number of times, again and again, and is then let end.
-An evaluation has the cache of completions alone to go on with, a batch its output alone.
+Each command runs in its own process, on a canned endpoint that counts requests. It is killed
+repeatedly, each time after a random number of requests, and finally allowed to end. An evaluation
+resumes from the cache of completions alone, a batch from its output alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from types import MappingProxyType
 from typing import Any
 
 import langprog as lp
-from benchmarks.endpoint import canned_endpoint, requests_to
+from benchmarks.endpoint import canned_endpoint, count_requests
 from benchmarks.measured import machine, publish_section, table, versions
 from benchmarks.promises import COMMANDS
 from langprog.artifact import save_program
@@ -39,9 +39,9 @@ class Command:
 
     Args:
         name: What it is.
-        arguments: Its arguments, but for the width.
-        cache: What LANGPROG_CACHE says.
-        result: Reads what it came to, but for times.
+        arguments: Its arguments, except the width.
+        cache: Value of LANGPROG_CACHE.
+        result: Reads its result, without times.
     """
 
     name: str
@@ -50,31 +50,33 @@ class Command:
     result: Callable[[Path, str], Any]
 
 
-def rows_of(folder: Path, name: str) -> Any:
+def read_rows(folder: Path, name: str) -> Any:
     """Return the rows of an output in the order of the input."""
     text = (folder / name).read_text(encoding="utf-8")
     return sorted(text.splitlines())
 
 
-def report_of(text: str) -> Any:
-    """Return an evaluation's report without what depends on times and on caches."""
+def read_report(text: str) -> Any:
+    """Return an evaluation's report without what depends on times and caches."""
     report = json.loads(text)
     return {name: report[name] for name in ("mean", "interval", "scored", "missing", "rows")}
 
 
 EVALUATION = ("eval", "a.json", "--data", "in.jsonl", "--metric", "exact:answer", "--json")
 BATCH = ("run", "a.json", "--batch", "in.jsonl", "--out")
-# Each with what its kills are divided by: the two kinds of batch share theirs.
+# Each with the divisor of its kills: the two kinds of batch share theirs.
 KILLED: Mapping[Command, int] = MappingProxyType(
     {
-        Command("eval", EVALUATION, "cache", lambda folder, said: report_of(said)): 1,
-        Command("batch, JSONL", (*BATCH, "o.jsonl"), "off", lambda f, _: rows_of(f, "o.jsonl")): 2,
-        Command("batch, CSV", (*BATCH, "o.csv"), "off", lambda f, _: rows_of(f, "o.csv")): 2,
+        Command("eval", EVALUATION, "cache", lambda folder, stdout: read_report(stdout)): 1,
+        Command(
+            "batch, JSONL", (*BATCH, "o.jsonl"), "off", lambda f, _: read_rows(f, "o.jsonl")
+        ): 2,
+        Command("batch, CSV", (*BATCH, "o.csv"), "off", lambda f, _: read_rows(f, "o.csv")): 2,
     }
 )
 
 
-def started(command: Command, folder: Path, url: str, width: int) -> subprocess.Popen[str]:
+def start_command(command: Command, folder: Path, url: str, width: int) -> subprocess.Popen[str]:
     """Start a command in its folder."""
     environment = {
         **os.environ,
@@ -93,8 +95,8 @@ def started(command: Command, folder: Path, url: str, width: int) -> subprocess.
     )
 
 
-def prepared(folder: Path) -> Path:
-    """Return a folder with a program and its rows."""
+def prepare_folder(folder: Path) -> Path:
+    """Create a folder with a program and its rows."""
     folder.mkdir()
     save_program(lp.Predict("question -> answer", model="openai/canned"), folder / "a.json")
     rows = [{"question": f"question {number}", "answer": "fine"} for number in range(ROWS)]
@@ -102,40 +104,42 @@ def prepared(folder: Path) -> Path:
     return folder
 
 
-def killed(command: Command, seed: int, kills: int, root: Path) -> dict[str, int]:
-    """Run a command undisturbed, then again under kills; compare."""
+def compare_with_kills(command: Command, seed: int, kills: int, root: Path) -> dict[str, int]:
+    """Run a command undisturbed, then again with kills, and compare the results."""
     rng = random.Random(f"{command.name}/{seed}")
-    results, asked, in_flight, done = [], 0, 0, 0
+    results, requests, in_flight, done = [], 0, 0, 0
     for part in ("whole", "killed"):
-        folder = prepared(root / f"{part}-{seed}")
+        folder = prepare_folder(root / f"{part}-{seed}")
         with canned_endpoint(LATENCY) as url:
             while part == "killed" and done < kills:
                 width = rng.choice(WIDTHS)
-                until = requests_to(url) + rng.randint(1, max(2, ROWS // kills))
-                process = started(command, folder, url, width)
-                while process.poll() is None and requests_to(url) < until:
+                until = count_requests(url) + rng.randint(1, max(2, ROWS // kills))
+                process = start_command(command, folder, url, width)
+                while process.poll() is None and count_requests(url) < until:
                     time.sleep(0.002)
                 if process.poll() is not None:
-                    break  # it came to its end before
+                    break  # it ended before the kill
                 time.sleep(rng.uniform(0, 0.01))
                 process.kill()
                 process.communicate()
                 done, in_flight = done + 1, in_flight + width
-            said = started(command, folder, url, 16).communicate()[0]
-            asked = requests_to(url)
-        results.append(command.result(folder, said))
+            stdout = start_command(command, folder, url, 16).communicate()[0]
+            requests = count_requests(url)
+        results.append(command.result(folder, stdout))
     return {
         "kills": done,
         "same": int(results[0] == results[1] and len(results[0]) > 0),
-        "again": asked - ROWS,
+        "again": requests - ROWS,
         "in_flight": in_flight,
     }
 
 
-def killed_row(command: Command, kills: int, runs: int) -> tuple[str, ...]:
-    """Kill several runs of a command."""
+def measure_kills(command: Command, kills: int, runs: int) -> tuple[str, ...]:
+    """Kill several runs of a command, and return their row of the table."""
     with tempfile.TemporaryDirectory() as name:
-        ran = [killed(command, seed, kills // runs, Path(name)) for seed in range(runs)]
+        ran = [
+            compare_with_kills(command, seed, kills // runs, Path(name)) for seed in range(runs)
+        ]
     total = {key: sum(run[key] for run in ran) for key in ran[0]}
     row = (
         command.name,
@@ -160,7 +164,7 @@ def main(arguments: list[str]) -> None:
     ]
     with ThreadPoolExecutor(len(KILLED)) as pool:
         measured = [
-            pool.submit(killed_row, command, options.kills // share, options.runs)
+            pool.submit(measure_kills, command, options.kills // share, options.runs)
             for command, share in KILLED.items()
         ]
         rows += [row.result() for row in measured]

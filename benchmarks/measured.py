@@ -1,4 +1,4 @@
-"""State machine, versions and intervals of a measurement, and publish it."""
+"""Publishing measurements with their machine, versions and intervals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure that was measured several times.
+    """A value that was measured several times.
 
     Args:
         name: What was measured.
@@ -55,11 +55,11 @@ def ratio(name: str, above: Figure, below: Figure) -> Figure:
 
 
 def mean_interval(values: Sequence[float], draws: int = 2000) -> tuple[float, float, float]:
-    """Return the mean and the ends of its 95 % interval, by seeded bootstrap.
+    """Return the mean and the bounds of its 95 % interval, by seeded bootstrap.
 
     Args:
-        values: What the mean is of.
-        draws: Samples with replacement.
+        values: The values.
+        draws: Number of samples with replacement.
     """
     rng, tail = random.Random(0), draws // 40
     means = sorted(statistics.fmean(rng.choices(values, k=len(values))) for _ in range(draws))
@@ -67,14 +67,14 @@ def mean_interval(values: Sequence[float], draws: int = 2000) -> tuple[float, fl
 
 
 def with_interval(values: Sequence[float], form: str = ".3f") -> str:
-    """Format a mean with its interval, numbers in ``form``; a single value stands alone."""
+    """Format a mean with its interval, numbers in ``form``; a single value has none."""
     middle, low, high = mean_interval(values)
     alone = f"{middle:{form}}"
     return f"{alone} [{low:{form}}, {high:{form}}]" if len(values) > 1 else alone
 
 
 def machine() -> str:
-    """Return the machine in one line."""
+    """Describe the machine in one line."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -87,7 +87,7 @@ def machine() -> str:
 
 
 def versions(*packages: str) -> str:
-    """Return the versions of the packages that are installed."""
+    """Return the versions of installed packages."""
     installed = []
     for package in packages:
         try:
@@ -98,7 +98,7 @@ def versions(*packages: str) -> str:
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> str:
-    """Return rows as a Markdown table; the first one is its head."""
+    """Return rows as a Markdown table; the first row is its header."""
     head, *body = rows
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     lines += ["| " + " | ".join(row) + " |" for row in body]
@@ -110,8 +110,8 @@ def publish(name: str, text: str, *, keep: str = "") -> None:
 
     Args:
         name: The file, without its suffix.
-        text: What it says.
-        keep: A heading of the file; what stands from there on stays.
+        text: Its content.
+        keep: A heading of the file; everything from there on is kept.
     """
     sys.stdout.write(text + "\n")
     RESULTS.mkdir(exist_ok=True)
@@ -123,12 +123,12 @@ def publish(name: str, text: str, *, keep: str = "") -> None:
 
 
 def publish_section(name: str, heading: str, text: str) -> None:
-    """Print a result and keep it at the end of a file that another measurement begins.
+    """Print a result and keep it at the end of a file that another measurement starts.
 
     Args:
         name: The file, without its suffix.
-        heading: The heading that the section has.
-        text: What it says.
+        heading: Heading of the section.
+        text: Content of the section.
     """
     path = RESULTS / f"{name}.md"
     before = path.read_text(encoding="utf-8") if path.exists() else ""

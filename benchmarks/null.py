@@ -1,9 +1,9 @@
-"""Measure how often a compile claims a gain where there is none, and its interval's coverage.
+"""Measure how often a compile claims a gain that does not exist, and its interval's coverage.
 
 Usage: python -m benchmarks.null [--compiles 400] [--workers 2]
 
-The model is simulated: it is right with the same probability whatever the prompt says, decided by
-a digest of prompt and seed. So no candidate is truly better than the input, and every certified
+The model is simulated: it is right with the same probability for every prompt, decided by a digest
+of prompt and seed. So no candidate is truly better than the input, and every certified
 gain is a false one. At most 5 % of compiles may claim a gain, and the 95 % interval of the
 difference should hold 0 in 93-97 % of them.
 """
@@ -51,7 +51,7 @@ class Outcome:
 
 
 def make_model(accuracy: float, seed: int) -> lp.ScriptedLM:
-    """Return a model that is right with probability ``accuracy``, whatever the prompt says."""
+    """Return a model that is right with probability ``accuracy``, whatever the prompt."""
 
     def answer(request: lp.Request) -> str:
         text = "\n".join(message.text for message in request.messages)
@@ -68,7 +68,7 @@ def make_model(accuracy: float, seed: int) -> lp.ScriptedLM:
 
 
 def compile_once(job: tuple[str, int]) -> Outcome:
-    """Compile once against a simulated model, and return what the certificate said."""
+    """Compile once against a simulated model, and return what the certificate claims."""
     member, seed = job
     rng = random.Random(f"{member}/{seed}")
     accuracy = ACCURACIES[seed % len(ACCURACIES)]
@@ -79,7 +79,7 @@ def compile_once(job: tuple[str, int]) -> Outcome:
     )
     rows = []
     for number in range(TRAIN + VALIDATION + HOLDOUT):
-        # The truth stands in the text so that the simulated model can be right; nothing else may.
+        # The text contains the truth, but only the simulated model may use it.
         label = rng.choice(LABELS)
         rows.append(lp.Example(note=f"item {number} of {seed} {label}", colour=label))
     with lp.using(lm=make_model(accuracy, seed)):

@@ -3,10 +3,10 @@
 Usage: python -m benchmarks.optimizers [--seeds 5] [--first 100] [--size small] [--keep FOLDER]
            [--caps 600,1780] [--form ours] [--tasks 7] [--busy]
 
-Needs the extra "bench". Paid calls are requests that reach the endpoint, counted there; caches of
-both sides are empty at first. Each finished compile is kept in FOLDER, so that a run that was
-stopped goes on. The seeds were chosen after the code was frozen. With the form "ours" DSPy's
-prompts are written as ours are, which the embedded models read best; with "dspy" as DSPy's are.
+Needs the extra "bench". Paid calls are requests that reach the endpoint, counted there; the caches
+of both sides start empty. Each finished compile is kept in FOLDER, so that a stopped run can be
+resumed. The seeds were chosen after the code was frozen. With the form "ours",
+DSPy's prompts use our format, which the embedded models read best; with "dspy", DSPy's own.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ from optimizers import GEPA, MIPRO, Compiler, Optimizer
 OURS: Mapping[str, type[Optimizer]] = {"Compiler": Compiler, "MIPRO": MIPRO, "GEPA": GEPA}
 BASE = "uncompiled"
 THREADS = 16
-# Tries of a peer's compile in all: one that ended in an error is restarted; often its proposer
-# asked with more than this small model reads, which is no fault of the optimizer.
+# Attempts at a peer's compile: one that ended in an error is restarted. Often its proposer sent a
+# prompt longer than this small model reads, which is not the optimizer's fault.
 TRIES = 3
 
 
@@ -71,7 +71,7 @@ def _serve(size: str, count: Synchronized[int], port: Any) -> None:
 
 @contextmanager
 def endpoint(size: str) -> Iterator[tuple[str, Synchronized[int]]]:
-    """Serve an embedded model in a process of its own; yields base URL and counter."""
+    """Serve an embedded model in its own process; yields base URL and counter."""
     context = mp.get_context("spawn")
     count = context.Value("i", 0)
     here, there = context.Pipe()
@@ -86,7 +86,7 @@ def endpoint(size: str) -> Iterator[tuple[str, Synchronized[int]]]:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the model is, and who counts."""
+    """Where the model is served, and the counter of its requests."""
 
     url: str
     count: Synchronized[int]
@@ -95,7 +95,7 @@ class Place:
 
 
 def compile_ours(name: str, cap: int, task: Task, place: Place, seed: int) -> dict[str, Any]:
-    """Compile with one of ours; the shipped program and the best candidate are both scored."""
+    """Compile with one of our optimizers; score the shipped program and the best candidate."""
     model = lp.LM(
         f"pocket/{place.size}",
         base_url=place.url,
@@ -121,14 +121,14 @@ def compile_ours(name: str, cap: int, task: Task, place: Place, seed: int) -> di
 
 
 def score_uncompiled(task: Task, place: Place) -> dict[str, Any]:
-    """Score the program as it is."""
+    """Score the input program."""
     model = lp.LM(f"pocket/{place.size}", base_url=place.url, api_key="none", width=THREADS)
     with lp.using(lm=model, adapter="chat"):  # as the published figures were measured
         return {"base": lp.evaluate(task.program, task.test, task.metric).mean}
 
 
 def compile_theirs(name: str, task: Task, place: Place, seed: int) -> dict[str, Any]:
-    """Compile with one of DSPy's, which get validation and holdout together for the choice."""
+    """Compile with one of DSPy's, which use validation and holdout together for choosing."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DSPY_CACHEDIR"] = folder
         import dspy  # noqa: PLC0415 - after its cache has an empty folder
@@ -163,7 +163,7 @@ def compile_theirs(name: str, task: Task, place: Place, seed: int) -> dict[str, 
 
 
 def answer_or_nothing(answer: Any, example: lp.Example) -> Mapping[str, Any]:
-    """Return a peer's outputs; none where it could not read the model's reply."""
+    """Return a peer's outputs; none if it could not parse the model's reply."""
     from dspy.utils.exceptions import AdapterParseError  # noqa: PLC0415 - as above
 
     try:
@@ -175,7 +175,7 @@ def answer_or_nothing(answer: Any, example: lp.Example) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One compile, or the program as it is."""
+    """One compile, or the input program."""
 
     task: str
     seed: int
@@ -184,12 +184,12 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The optimizer and its cap in words."""
+        """Name of the optimizer and its cap."""
         return self.optimizer if self.cap is None else f"{self.optimizer}, {self.cap:,} calls"
 
     @property
     def file(self) -> str:
-        """The name under which its outcome is kept."""
+        """File name of its outcome."""
         return f"{self.task}-{self.optimizer}-{self.cap}-{self.seed}.json".replace(" ", "_")
 
 
@@ -200,7 +200,7 @@ def list_jobs(options: argparse.Namespace) -> Iterator[Job]:
         for task in list(TASKS)[: options.tasks]:
             yield Job(task, seed, BASE, None)
             for name in OURS:
-                # The flagship at every cap, what it is made of at the last one.
+                # The flagship at every cap, its components at the last one only.
                 for cap in caps if name == "Compiler" else caps[-1:]:
                     yield Job(task, seed, name, cap)
             for name in PEERS:
@@ -219,7 +219,7 @@ def _send_outcome(job: Job, place: Place, answer: Any) -> None:
 
 
 def run_job(job: Job, place: Place) -> dict[str, Any]:
-    """Run a compile; one that ended in an error is restarted."""
+    """Run a compile; restart it if it ended in an error."""
     outcome = _run_apart(job, place)
     for _ in range(TRIES - 1):
         if not outcome.get("failed", False):
@@ -229,7 +229,7 @@ def run_job(job: Job, place: Place) -> dict[str, Any]:
 
 
 def _run_apart(job: Job, place: Place) -> dict[str, Any]:
-    """Do one compile in a process of its own, so that no cache outlives it."""
+    """Run one compile in its own process, so that no cache outlives it."""
     context = mp.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_send_outcome, args=(job, place, there), daemon=True)
@@ -299,7 +299,7 @@ def _list_rows(
     for name in names:
         some = [outcome for outcome in outcomes if outcome["name"] == name]
         lead = [best[outcome["task"], outcome["seed"]] - outcome["after"] for outcome in some]
-        # A test of 300 has an error of its own: worse means by more than two of it.
+        # "Worse" means by more than two standard errors of a test set of 300.
         worse = sum(
             outcome["after"] < before[outcome["task"], outcome["seed"]] - 0.055 for outcome in some
         )
@@ -324,7 +324,7 @@ def _format_mean(values: Any) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Run every compile that is not there yet, and publish."""
+    """Run every missing compile, and publish."""
     parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.optimizers")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=100)

@@ -1,8 +1,8 @@
 """Per-call overhead and import time, beside DSPy's and litellm's, in one run.
 
-Run with ``python -m benchmarks.overhead`` after ``pip install -e '.[bench]'``. The model costs
-nothing: it returns a fixed text in this process. What is measured is the work of a library around
-a call: rendering the prompt, tracing, parsing the answer.
+Run with ``python -m benchmarks.overhead`` after ``pip install -e '.[bench]'``. The model takes
+no time: it returns a fixed text in this process. This measures the work of a library around a
+call: rendering the prompt, tracing, parsing the answer.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Instant:
         """Do nothing."""
 
 
-def ours_sync() -> Callable[[], None]:
-    """Return one synchronous call of a langprog program."""
+def make_langprog_call() -> Callable[[], None]:
+    """Return a function that makes one synchronous call of a langprog program."""
     program = lp.Predict("question -> answer")
     lp.configure(lm=Instant())
     counter = iter(range(10**9))
@@ -47,8 +47,8 @@ def ours_sync() -> Callable[[], None]:
     return call
 
 
-def theirs_sync() -> Callable[[], None]:
-    """Return one synchronous call of a DSPy program."""
+def make_dspy_call() -> Callable[[], None]:
+    """Return a function that makes one synchronous call of a DSPy program."""
     import dspy  # noqa: PLC0415 - the peer is loaded where it is measured
 
     class Custom(dspy.BaseLM):  # type: ignore[misc]  # dspy ships no types
@@ -73,7 +73,7 @@ def theirs_sync() -> Callable[[], None]:
     return call
 
 
-async def _ours_async(calls: int) -> float:
+async def _make_langprog_call_async(calls: int) -> float:
     program = lp.Predict("question -> answer")
     started = time.perf_counter()
     for number in range(calls):
@@ -82,7 +82,7 @@ async def _ours_async(calls: int) -> float:
 
 
 def time_call(call: Callable[[], None]) -> float:
-    """Return the seconds of one call, on average over many."""
+    """Return the mean seconds of a call, over many."""
     started = time.perf_counter()
     for _ in range(CALLS):
         call()
@@ -90,7 +90,7 @@ def time_call(call: Callable[[], None]) -> float:
 
 
 def import_seconds(module: str) -> float:
-    """Return the seconds that importing ``module`` takes in a fresh process, without start-up."""
+    """Return the seconds that importing ``module`` takes in a new process."""
     code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
     process = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
@@ -100,12 +100,12 @@ def import_seconds(module: str) -> float:
 
 def main() -> None:
     """Measure in turns and publish."""
-    ours, theirs = ours_sync(), theirs_sync()
+    ours, theirs = make_langprog_call(), make_dspy_call()
     time_call(ours), time_call(theirs)
     sync, alone, peer = [], [], []
     for _ in range(ROUNDS):
         sync.append(time_call(ours) * 1e6)
-        alone.append(asyncio.run(_ours_async(CALLS)) * 1e6)
+        alone.append(asyncio.run(_make_langprog_call_async(CALLS)) * 1e6)
         peer.append(time_call(theirs) * 1e6)
     called = Figure("langprog Predict, called synchronously", tuple(sync), "us")
     awaited = Figure("langprog Predict, awaited", tuple(alone), "us")

@@ -1,9 +1,8 @@
 """DSPy's optimizers on a program of ours: the same fields, data, metric and model.
 
-The peers see what ours see: train for demonstrations, and validation and holdout together for the
-choice, as they keep no holdout. They run with the defaults that their authors ship, but for the
-form of the prompts where a caller wants it to be ours, and for the number of errors after which
-they give up.
+The peers get the same data as ours: train for demonstrations, and validation and holdout together
+for choosing, as they keep no holdout. They run with their authors' defaults, except for the format
+of the prompts (optionally ours) and the number of errors after which they give up.
 """
 
 from __future__ import annotations
@@ -40,14 +39,13 @@ def compile_peer(
     Args:
         name: One of ``PEERS``.
         program: A predictor, or a pipeline whose steps run one after the other.
-        parts: Training examples, and those that steer the choice.
+        parts: Training examples, and examples for choosing.
         metric: Score of outputs by name.
         lm: A DSPy language model; it proposes, too.
-        seed: The optimizer's seed, where it takes one.
-        threads: Examples in work at the same time.
-        our_form: Whether its prompts are rendered, and its answers read, by our chat adapter: for
-            a model that reads one form better than the other, so that optimizers are compared and
-            not forms.
+        seed: The optimizer's seed, if it takes one.
+        threads: Examples processed at the same time.
+        our_form: Whether our chat adapter renders its prompts and parses its answers: for a model
+            that reads one format better than the other, to compare optimizers and not formats.
     """
     import dspy  # noqa: PLC0415 - the peer is loaded where it is measured
     from dspy.utils.exceptions import (  # noqa: PLC0415 - as above
@@ -58,7 +56,7 @@ def compile_peer(
     for noisy in ("dspy", "gepa", "optuna"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     adapter = _our_form(dspy) if our_form else None
-    # A reply that cannot be read is a wrong answer; ten of them would end the compile otherwise.
+    # An unreadable reply is a wrong answer; by default, ten of them would end the compile.
     dspy.configure(lm=lm, adapter=adapter, max_errors=1_000_000)
     student = _module(dspy, program)
     inputs = program.input_names()
@@ -70,13 +68,13 @@ def compile_peer(
     optimizer = _optimizer(
         dspy, name, _metrics(dspy, metric, inputs), lm, seed=seed, threads=threads
     )
-    # Thousands of lines of progress, on both streams.
+    # DSPy prints thousands of lines of progress, on both streams.
     with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
         try:
             best = optimizer.compile(student, trainset=train, valset=steering)
         except (AdapterParseError, ContextWindowExceededError):
-            # Its proposer could not read a model's reply, or asked with a longer prompt than the
-            # model reads, and took the compile down with it.
+            # Its proposer could not parse a reply, or sent a longer prompt than the model reads,
+            # which ended the compile.
             return Answering(lm, adapter, student, inputs, failed=True)
     return Answering(lm, adapter, best, inputs)
 
@@ -84,7 +82,7 @@ def compile_peer(
 def _metrics(
     dspy: Any, metric: Metric, inputs: Sequence[str]
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Return a score as DSPy takes it, and one with the right answers as feedback."""
+    """Return a metric in DSPy's form, and one with the right answers as feedback."""
 
     def score(example: Any, prediction: Any, trace: Any = None) -> float:
         return metric(lp.Example(**example.toDict()), prediction.toDict())
@@ -94,8 +92,8 @@ def _metrics(
     ) -> Any:
         value = score(gold, pred)
         wanted = {key: gold[key] for key in gold.keys() if key not in inputs}
-        said = "Right." if value >= 1.0 else f"Feedback: wrong; wanted {wanted}."
-        return dspy.Prediction(score=value, feedback=said)
+        text = "Right." if value >= 1.0 else f"Feedback: wrong; wanted {wanted}."
+        return dspy.Prediction(score=value, feedback=text)
 
     return score, feedback
 
@@ -109,7 +107,7 @@ def _optimizer(
     seed: int,
     threads: int,
 ) -> Any:
-    """Return the optimizer called ``name``; the metrics are a score, and one with feedback."""
+    """Return the optimizer called ``name``; ``metrics`` are without and with feedback."""
     score, feedback = metrics
     if name == "BootstrapRS":
         return dspy.BootstrapFewShotWithRandomSearch(metric=score, num_threads=threads)
@@ -127,10 +125,10 @@ class Answering:
 
     Args:
         lm: Its model.
-        adapter: The form of its prompts; the default if ``None``.
+        adapter: DSPy's adapter; the default if ``None``.
         program: The program.
         inputs: Names of the inputs.
-        failed: Whether the compile ended in an error, and the program is what went in.
+        failed: Whether the compile ended in an error, so that the program is the input.
     """
 
     lm: Any
@@ -205,7 +203,7 @@ def _spec(signature: Any) -> SignatureSpec:
 
 
 def _to_values(fields: Sequence[FieldSpec], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of these fields; what is to be text is text."""
+    """Return the values of these fields, with text fields as text."""
     return {
         field.name: str(values[field.name]) if field.annotation is str else values[field.name]
         for field in fields

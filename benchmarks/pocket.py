@@ -3,10 +3,10 @@
 Usage: python -m benchmarks.pocket [--count 500] [--sizes small,medium] [--skip-speed]
            [--keep FOLDER]
 
-Each finished cell is kept in FOLDER, so that a run that was stopped goes on.
+Each finished cell is kept in FOLDER, so that a stopped run can be resumed.
 
-Nothing here was trained on: see the model card, ``langprog/pocket/README.md``. The real texts lie
-in the folder that LANGPROG_DATA names; without it their rows are left out.
+None of these tasks was trained on: see the model card, ``langprog/pocket/README.md``. The real
+texts are in the folder named by LANGPROG_DATA; without it their rows are left out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Literal
 import langprog as lp
 from benchmarks.measured import Figure, machine, publish, table, versions
 from benchmarks.tasks.episodes import REAL, real_episodes
-from benchmarks.tasks.folder import data_folder, missing
+from benchmarks.tasks.folder import data_folder, explain_missing_data
 from langprog.pocket import SIZES
 from langprog.pocket.models import FOLDER, load_runner
 from langprog.pocket.training.evaluate import (
@@ -57,7 +57,7 @@ RIGHT = (
     "right instruction, cue",
 )
 REASONS = ("reasoning, two-step sums", "reasoning, two-hop look-ups")
-# Demonstrations against none; a right instruction against a vague one; reasons against none.
+# With and without demonstrations; a right and a vague instruction; with and without reasons.
 GAINS = {
     "8 demonstrations, 4 labels that mean nothing": (
         "labels that mean nothing, 4, vague instruction, 8 demos",
@@ -120,7 +120,7 @@ def main(arguments: list[str]) -> None:
     if not options.skip_speed:
         parts.append(format_speeds(sizes))
     if data_folder() is None:
-        parts.append(missing())
+        parts.append(explain_missing_data())
     publish("pocket", "\n\n".join(parts))
 
 
@@ -132,13 +132,13 @@ def _list_jobs() -> list[str]:
 
 @dataclass(frozen=True)
 class Job:
-    """A cell, or a few, of one size.
+    """One or more cells of one size.
 
     Args:
         size: The model.
-        name: What is asked.
+        name: The task.
         count: Episodes.
-        keep: Folder of finished ones.
+        keep: Folder of finished cells.
     """
 
     size: str
@@ -153,8 +153,8 @@ def _weights(size: str) -> str:
 
 
 def _load_or_run(job: Job) -> list[Result]:
-    asked = f"{job.size} {_weights(job.size)} {job.name} {job.count}"
-    digest = hashlib.sha256(asked.encode()).hexdigest()[:16]
+    key = f"{job.size} {_weights(job.size)} {job.name} {job.count}"
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
     path = job.keep / f"{digest}.json"
     if not path.exists():
         path.write_text(json.dumps([asdict(result) for result in _run(job)]), encoding="utf-8")
@@ -225,19 +225,19 @@ def _format_gain(more: Result, less: Result) -> str:
 
 
 def _difference(more: Result, less: Result) -> tuple[float, float]:
-    """Return a difference in points, and half of its 95 % interval."""
+    """Return a difference in points, and half the width of its 95 % interval."""
     return 100 * (more.share - less.share), 196 * (more.variance + less.variance) ** 0.5
 
 
-def _paired(more: Result, less: Result) -> tuple[float, float]:
-    """Return what one size adds on the same episodes, in points, and half of its interval."""
+def _measure_paired_gain(more: Result, less: Result) -> tuple[float, float]:
+    """Return the paired gain of a size in points, and half the width of its interval."""
     differences = [a - b for a, b in zip(more.hits, less.hits, strict=True)]
     spread = statistics.stdev(differences) / len(differences) ** 0.5
     return 100 * statistics.fmean(differences), 196 * spread
 
 
 def format_lines(results: Found, sizes: list[str]) -> str:
-    """Return the requirements for the models, and whether they hold, each in a line."""
+    """Return one line per requirement on the models, and whether it holds."""
     size = "medium" if "medium" in sizes else sizes[0]
 
     def points(name: str) -> float:
@@ -248,7 +248,10 @@ def format_lines(results: Found, sizes: list[str]) -> str:
     right = [points(name) for name in RIGHT]
     reasons = {name: points(name) for name in REASONS}
     together = dict(zip(sizes, _pool_cells(results, sizes), strict=True))
-    steps = [_paired(together[b], together[a]) for a, b in zip(sizes, sizes[1:], strict=False)]
+    steps = [
+        _measure_paired_gain(together[b], together[a])
+        for a, b in zip(sizes, sizes[1:], strict=False)
+    ]
     proposed = results[PROPOSALS, size]
     claims = [
         (
@@ -302,7 +305,7 @@ def _is_as_good(cheap: Result, dear: Result) -> bool:
 
 
 def format_speeds(sizes: list[str]) -> str:
-    """Return calls a second of programs with 4 demonstrations, 32 calls at the same time."""
+    """Return calls per second of programs with 4 demonstrations, 32 calls at a time."""
     rows: list[tuple[str, ...]] = [("calls a second at concurrency 32", "median [95 % interval]")]
     for size in sizes:
         values = tuple(
@@ -327,10 +330,10 @@ async def _measure_speed(size: str, seed: int) -> float:
     )
     demos = [lp.Example(ticket=text, team=team) for text, team in zip(texts, labels, strict=False)]
     program = lp.Predict(signature, demos=demos)
-    room = asyncio.Semaphore(CONCURRENCY)
+    slots = asyncio.Semaphore(CONCURRENCY)
 
     async def call(text: str) -> None:
-        async with room:
+        async with slots:
             await program.acall(ticket=text)
 
     with lp.using(lm=lp.LM(f"pocket/{size}", cache=False)):

@@ -1,11 +1,11 @@
-"""Check that caps hold, estimates come true, and a killed compile ends as if undisturbed.
+"""Check that caps hold, estimates are right, and a killed compile has the same result.
 
 Usage: python -m benchmarks.promises [--compiles 40] [--kills 20] [--first 9000]
 
-The model is the response surface (simulated), which leaves one reply in thirty unreadable, so that
-there are repairs. It keeps its own count of requests. For the kills each compile is a process of
-its own, whose model logs every request; it is killed (kill -9) after a random number of answers,
-several times, and no cache outlives a process.
+The model is the response surface (simulated), which makes one reply in thirty unreadable, so that
+there are retries. It counts its own requests. For the kills, each compile runs in its own process,
+whose model logs every request; it is killed (kill -9) several times, after a random number of
+answers, and no cache outlives a process.
 """
 
 from __future__ import annotations
@@ -46,23 +46,23 @@ MEMBERS: Mapping[str, Callable[..., Optimizer]] = MappingProxyType(
 PRICE = lp.Price(input=1.0, output=4.0)
 UNREADABLE = 1 / 30
 CHARACTERS_A_TOKEN = 4
-# Calls that a cap pays for, between which each compile draws one; what a call takes on average.
+# The range of calls from which each compile draws its cap; the average cost of a call.
 CALLS, TOKENS_A_CALL, DOLLARS_A_CALL = (300, 2500), 250, 0.0003
 WITHIN = 1.5
 WIDTHS = (1, 4, 16, 64)
 KILL_AFTER = (1, 250)
-# The section that benchmarks.kills writes.
+# The section written by benchmarks.kills.
 COMMANDS = "## Evaluations and batches that are killed"
 
 
 @dataclass
 class Meter:
-    """The surface as a language model that counts what it was asked, and may write it down.
+    """The surface as a language model that counts its requests, and may log them.
 
     Args:
-        surface: What answers.
+        surface: Answers the prompts.
         log: Open file for a line ``asked KEY`` and a line ``done KEY`` of every request.
-        delay: Seconds that an answer takes.
+        delay: Seconds per answer.
     """
 
     surface: Surface
@@ -76,7 +76,7 @@ class Meter:
     )
 
     async def complete(self, request: Request) -> Completion:
-        """Answer, count and write down."""
+        """Answer, count and log."""
         messages = [(message.role, message.text) for message in request.messages]
         prompt = "".join(content for _, content in messages)
         key = hashlib.sha256(f"{messages}{request.sampling}".encode()).hexdigest()
@@ -110,7 +110,7 @@ def compile_program(
 
 
 def _make_arguments(surface: Surface, seed: int) -> dict[str, Any]:
-    """Return what is to be compiled, as arguments."""
+    """Return the arguments of the compile."""
     data = items(surface, 0, 260)
     return {
         "program": program(1 + seed % 2),
@@ -183,12 +183,12 @@ def _start_compile(*arguments: str) -> subprocess.Popen[str]:
 def _read_requests(folder: Path, what: str) -> list[str]:
     path = folder / "requests"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    # What is behind the last line break may be half a line: it is read while it is written.
+    # The last line may be incomplete, as the file is read while it is written.
     return [line.split()[1] for line in text.split("\n")[:-1] if line.startswith(what)]
 
 
 def kill_and_resume(name: str, seed: int, kills: int, root: Path) -> dict[str, Any]:
-    """Compile undisturbed, then again under ``kills`` kills; compare."""
+    """Compile undisturbed, then again with ``kills`` kills, and compare."""
     rng = random.Random(f"kills/{name}/{seed}")
     cap = str(rng.randint(*CALLS))
     whole, broken = root / f"{name}-{seed}-whole", root / f"{name}-{seed}-killed"
@@ -206,14 +206,14 @@ def kill_and_resume(name: str, seed: int, kills: int, root: Path) -> dict[str, A
         process.communicate()
         done, in_flight = done + 1, in_flight + width
     digest = _start_compile(name, str(seed), cap, "16", str(broken), "0").communicate()[0]
-    asked = Counter(_read_requests(broken, "asked"))
+    requests = Counter(_read_requests(broken, "asked"))
     return {
         "kills": done,
         "same": bool(wanted) and digest == wanted,
-        "again": sum(asked.values()) - len(asked),
+        "again": sum(requests.values()) - len(requests),
         "in_flight": in_flight,
-        "requests": len(asked),
-        "beyond": sorted(set(asked) - set(_read_requests(whole, "asked"))),
+        "requests": len(requests),
+        "beyond": sorted(set(requests) - set(_read_requests(whole, "asked"))),
     }
 
 
@@ -234,7 +234,7 @@ def measure_kills(name: str, seeds: range, kills: int) -> tuple[str, ...]:
 
 
 def main(arguments: list[str]) -> None:
-    """Measure and publish; ``once ...``: one compile of those that are killed."""
+    """Measure and publish; with ``once ...``, run one of the compiles that are killed."""
     if arguments[:1] == ["once"]:
         compile_in_process(*arguments[1:])
         return

@@ -1,7 +1,7 @@
 """Calls per second to a loopback OpenAI-compatible endpoint, beside three other clients.
 
-Run with ``python -m benchmarks.throughput`` after ``pip install -e '.[bench]'``. The endpoint is a
-canned one in a process of its own; every client has the same number of calls under way.
+Run with ``python -m benchmarks.throughput`` after ``pip install -e '.[bench]'``. The canned
+endpoint runs in its own process; every client has the same number of calls in flight.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ CALLS = {"langprog": 3000, "langprog client": 3000, "DSPy": 400, "openai": 600, 
 Call = Callable[[int], Awaitable[Any]]
 
 
-async def rate(call: Call, calls: int) -> float:
-    """Return calls per second with ``CONCURRENCY`` of them under way."""
+async def measure_rate(call: Call, calls: int) -> float:
+    """Return calls per second with ``CONCURRENCY`` of them in flight."""
     numbers = iter(range(calls))
 
     async def work() -> None:
@@ -82,11 +82,11 @@ async def measure(url: str) -> dict[str, Figure]:
     """Measure every client in turns."""
     calls = clients(url)
     for name, call in calls.items():
-        await rate(call, CALLS[name] // 4)
+        await measure_rate(call, CALLS[name] // 4)
     rates: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(ROUNDS):
         for name, call in calls.items():
-            rates[name].append(await rate(call, CALLS[name]))
+            rates[name].append(await measure_rate(call, CALLS[name]))
     return {name: Figure(name, tuple(values), "calls/s") for name, values in rates.items()}
 
 

@@ -1,17 +1,17 @@
-"""Optimizers: one contract, one member a file.
+"""Optimizers: one contract, one optimizer per file.
 
-``Optimizer.compile(program, trainset, *, metric, ...)`` is the same for every member; a member is
-a frozen dataclass of knobs with one method, ``search``. What surrounds every search is in
-``pipeline``, what a search may use is in ``run``.
+``Optimizer.compile(program, trainset, *, metric, ...)`` is the same for every optimizer: a frozen
+dataclass of knobs with one method, ``search``. ``pipeline`` holds what surrounds every search,
+``run`` what a search may use.
 
-- ``base``: the contract. ``compiler``: the default member. ``chain``: one member after another.
-- ``request``, ``split``, ``preflight``, ``pipeline``: a compile from its checks to its result.
-- ``journal``, ``identity``: what makes a compile resume and decide the same. ``events``: progress.
+- ``base``: the contract. ``compiler``: the default. ``chain``: one optimizer after another.
+- ``request``, ``split``, ``preflight``, ``pipeline``: a compile, from its checks to its result.
+- ``journal``, ``identity``: resuming a compile with the same decisions. ``events``: progress.
 - ``budget/``: dividing a budget, metering requests, forecasting them.
 - ``evaluation/``: candidates, their scores on validation, the Pareto front.
 - ``demos/``: demonstrations from labels and from good runs.
-- ``instructions/``: proposals for instructions, and the filter that they pass.
-- ``search/``: MIPRO: instructions, demonstrations and models, searched together.
+- ``instructions/``: proposals for instructions, and the filter that they have to pass.
+- ``search/``: MIPRO: searches instructions, demonstrations and models together.
 - ``reflective/``: GEPA: instructions evolve from mistakes.
 - ``models/``: which model each module calls: assignments, cascades, routes, votes.
 - ``stats/``: the certificate and its evidence. ``report/``: what a compile returns.
@@ -55,7 +55,7 @@ from optimizers.report.report import CompileReport
 from optimizers.search.mipro import MIPRO, Demonstrating, Searching
 from optimizers.stats.certificate import ACCEPTED, Accept, Certificate
 
-# Members by the name that a command line uses.
+# Optimizers by their names on the command line.
 MEMBERS: Mapping[str, type[Optimizer]] = MappingProxyType(
     {
         "compiler": Compiler,

@@ -1,7 +1,7 @@
 """The contract of every optimizer: ``compile`` is the same everywhere.
 
-A member is a frozen dataclass whose fields are its knobs, with one method, ``search``. Everything
-else (split, budget, journal, holdout, certificate) surrounds it and cannot be left out.
+An optimizer is a frozen dataclass whose fields are its knobs, with one method, ``search``.
+Everything else (split, budget, journal, holdout, certificate) is shared and cannot be skipped.
 """
 
 from __future__ import annotations
@@ -40,18 +40,17 @@ from optimizers.stats.certificate import Accept
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer(ABC):
-    """Base class of every member.
+    """Base class of all optimizers.
 
     Args:
-        concurrency: Examples in work at the same time; changes how long a compile takes and
-            nothing else.
-        objective: ``quality``; or ``cost`` or ``latency``: the cheapest or quickest program whose
-            quality is close to the best. The certificate then says that it is cheaper (quicker)
-            and not worse by more than ``tolerance``.
-        tolerance: Mean score that may be given up for ``cost`` or ``latency``.
+        concurrency: Examples processed at the same time; affects only how long a compile takes.
+        objective: ``quality``, or ``cost`` or ``latency`` for the cheapest or fastest program
+            whose quality is close to the best. The certificate then shows that it is cheaper
+            (faster) and not worse by more than ``tolerance``.
+        tolerance: Loss in mean score that is accepted for ``cost`` or ``latency``.
 
     Raises:
-        InputError: A knob is out of range, or there is no knob of that name.
+        InputError: A knob is unknown or out of range.
     """
 
     concurrency: int = field(default=64, metadata={OPERATIONAL: True, **takes_whole(1, 100_000)})
@@ -59,7 +58,7 @@ class Optimizer(ABC):
     tolerance: float = field(default=0.05, metadata=takes_number(0))
 
     def __new__(cls, *values: Any, **knobs: Any) -> Self:
-        """Refuse what is not a knob, before Python does so in less helpful words."""
+        """Refuse unknown knobs with a more helpful message than Python's own."""
         refuse_unknown(cls, values, knobs)
         return super().__new__(cls)
 
@@ -70,13 +69,13 @@ class Optimizer(ABC):
     async def search(self, run: Run) -> Candidate:
         """Return the best candidate of the search.
 
-        Take results in rounds, in a fixed order, so that nothing depends on which answer came
-        first. Where the budget ends in the middle (BudgetExceeded), ``run.best`` is taken.
+        Use results in rounds and in a fixed order, so that nothing depends on which answer came
+        first. If the budget ends in the middle (BudgetExceeded), ``run.best`` is used.
         """
 
     @abstractmethod
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
-        """Forecast what a search takes, stage by stage, without calling a model."""
+        """Forecast the requests of a search, stage by stage, without calling a model."""
 
     @final
     def compile(  # noqa: PLR0913 - the one contract; its names are fixed
@@ -96,35 +95,35 @@ class Optimizer(ABC):
         must_pass: Examples | None = None,
         repeats: int = 1,
     ) -> Compiled:
-        """Search for a better program, and prove that it is one.
+        """Search for a better program, and test whether it is better.
 
         Args:
-            program: What to compile; it is not changed.
-            trainset: Examples with inputs and, as far as the metric needs them, outputs.
+            program: The program to compile; it is not changed.
+            trainset: Examples with inputs and with the outputs that the metric needs.
             metric: ``metric(example, prediction) -> float | bool | Score``.
-            valset: Examples that steer the search; a part of the trainset if left out.
-            holdout: Examples for the certificate alone; a part of the trainset if left out.
-            budget: Hard caps on all calls together, retries included. Requests that were in
+            valset: Examples that guide the search; by default a part of the trainset.
+            holdout: Examples used only for the certificate; by default a part of the trainset.
+            budget: Hard caps on all calls together, including retries. Requests that were in
                 flight when a compile was killed are not counted when it is resumed.
             run_dir: Folder of the journal; the same compile with the same folder resumes.
-            seed: Every random decision derives from it.
-            progress: What is told of every event: an object with a method ``on(event)``, or a
-                function such as ``print``. By default the logger ``langprog`` (so that warnings
-                reach standard error), and in a notebook a bar as well.
-            accept: ``certified``: without a detectable gain the input program comes back;
-                ``best``: the best candidate ships, marked uncertified where it is.
-            max_errors: On how many examples the metric may raise; such rows have no score. One
-                more, and the compile stops.
-            must_pass: Examples on which the compiled program must have full marks to be
-                certified; they take no part in the search.
-            repeats: Runs of each holdout example, with other sampling seeds: the certificate
+            seed: All random decisions derive from it.
+            progress: Receives every event: an object with a method ``on(event)``, or a function
+                such as ``print``. The default is the logger ``langprog`` (warnings reach
+                standard error), plus a progress bar in a notebook.
+            accept: ``certified``: without a detectable gain, the input program is returned;
+                ``best``: the best candidate ships, marked as uncertified if it is.
+            max_errors: On how many examples the metric may raise before the compile stops;
+                these rows have no score.
+            must_pass: Examples on which the compiled program needs full marks to be certified;
+                the search does not use them.
+            repeats: Runs of each holdout example, with different sampling seeds: the certificate
                 then also says how often all of them pass.
 
         Returns:
             The frozen program, its certificate, the report and the best candidate.
 
         Raises:
-            InputError: Something handed over is wrong; the message says what.
+            InputError: An argument is wrong; the message says which and why.
             MetricError: The metric raised on too many examples, or gave a score outside its range.
             ProgramError: All first runs of the program failed for one reason.
             TransportError: No model could be reached.
@@ -195,12 +194,12 @@ class Optimizer(ABC):
         budget: Budget | None = None,
         seed: int = 0,
     ) -> Preflight:
-        """Estimate what :meth:`compile` would take, and what it could show.
+        """Estimate what :meth:`compile` would cost, and what gains it could detect.
 
         Runs the program on at most 12 validation examples, twice; arguments as for ``compile``.
 
         Raises:
-            InputError: Something passed is wrong; the message says what.
+            InputError: An argument is wrong; the message says which and why.
             MetricError: The metric raised on too many examples, or gave a score outside its range.
             ProgramError: All first runs of the program failed for one reason.
             TransportError: No model could be reached.
@@ -220,7 +219,7 @@ class Optimizer(ABC):
         return run_sync(run_estimate(self, request))
 
     def check(self, program: Module) -> None:
-        """Refuse a program that has nothing for this search to set; called before anything else.
+        """Refuse a program in which this search cannot set anything; called first.
 
         Raises:
             InputError: There is nothing to set; the message says what to do.
@@ -234,19 +233,19 @@ class Optimizer(ABC):
         return {path: signal for path, signal in signals.items() if signal is not None}
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
-        """Return models that the search needs besides those of the program."""
+        """Return the models that the search needs in addition to the program's own."""
         return ()
 
     def models_offered(self) -> tuple[LanguageModel | ModelRef | str, ...]:
-        """Return those of them that the search may assign in the program."""
+        """Return the models that the search may assign in the program."""
         return ()
 
 
 # --- arguments ----------------------------------------------------------------------------------
 
-# Arguments of ``compile`` that others take where the optimizer is made.
+# Arguments of ``compile`` that other frameworks take in the constructor.
 _FOR_COMPILE = ("metric", "trainset", "valset", "holdout", "budget", "seed", "run_dir", "progress")
-# Knobs of other frameworks, and the names of ours; a dot leads into a group of knobs.
+# Knobs of other frameworks and our names for them; a dot leads into a group of knobs.
 _OUR_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "num_threads": ("concurrency",),
@@ -282,7 +281,7 @@ _ELSEWHERE: Mapping[str, str] = MappingProxyType(
 
 
 def refuse_unknown(kind: type, values: tuple[Any, ...], knobs: Mapping[str, Any]) -> None:
-    """Refuse arguments that the class does not take, and say where they belong.
+    """Refuse arguments that the class does not take, and say where they belong instead.
 
     Args:
         kind: A dataclass of knobs.
@@ -326,7 +325,7 @@ def _advise(kind: type, name: str) -> str:
 
 
 def _check_arguments(trainset: Any, valset: Any, holdout: Any, budget: Any, seed: Any) -> None:
-    """Refuse arguments of a wrong type, and rows that were given twice.
+    """Refuse arguments of the wrong type, and the same rows in two parts.
 
     Raises:
         InputError: There is such an argument.

@@ -1,4 +1,4 @@
-"""Run optimizers one after another, each from the result of the one before."""
+"""Run optimizers one after another, each starting from the previous result."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from optimizers.run import Run
 class Chain(Optimizer):
     """Chain optimizers: ``Chain(BootstrapFewShot(), MIPRO(instructions=8))``.
 
-    Each gets an equal share of the budget that is left at its turn. They share the split, the
-    journal, the budget and the certificate.
+    Each gets an equal share of the budget left at its turn. They share the split, the journal,
+    the budget and the certificate.
 
     Args:
         *members: Optimizers, in order.
-        concurrency: Examples in work at the same time, for all members.
-        objective: See Optimizer; those of the members are ignored.
+        concurrency: Examples processed at the same time, for all members.
+        objective: See Optimizer; the objectives of the members are ignored.
         tolerance: See Optimizer.
 
     Raises:
-        InputError: There is no member.
+        InputError: There are no members.
     """
 
     members: tuple[Optimizer, ...]
@@ -79,9 +79,9 @@ class Chain(Optimizer):
         return tuple(stage for member in self.members for stage in member.forecast(share))
 
     async def search(self, run: Run) -> Candidate:
-        """Let the members search, one after another."""
+        """Run the search of each member in order."""
         candidate = run.start
         for number, member in enumerate(self.members):
-            part = run.child(f"{number}", candidate, 1.0 / (len(self.members) - number))
+            part = run.make_child(f"{number}", candidate, 1.0 / (len(self.members) - number))
             candidate = await run_search(member, part)
         return candidate

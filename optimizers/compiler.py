@@ -1,12 +1,12 @@
 """The default optimizer: rounds of bootstrapping, proposing and racing, each from the best so far.
 
 Follows: MIPRO (Opsahl-Ong et al., 2024) for the joint search of a round; GEPA (Agrawal et al.,
-2025) for learning from the mistakes of the best program instead of the first one's.
+2025) for learning from the mistakes of the best program, not of the first.
 Differs: each round starts from the best program so far, so that its demonstrations come from runs
-of a better program and its proposals from the mistakes that remain; rounds end when they gain
-nothing, or with the budget. Models to choose from are then assigned module by module
-(LLMSelector), because a round tries few of their combinations and looks for quality alone. For
-cost or latency, demonstrations that gain too little are removed before that.
+of a better program and its proposals from the mistakes that remain; the rounds end when they stop
+gaining, or with the budget. Models are then assigned module by module (LLMSelector), because a
+round tries few of their combinations and optimizes quality alone. For cost or latency,
+demonstrations that gain too little are removed before that.
 """
 
 from __future__ import annotations
@@ -35,22 +35,23 @@ FIRST_SHARE = 0.6
 LATER_FROM_MISTAKES = 0.75
 # Consecutive rounds without a gain that end the search.
 PATIENCE = 2
-# With a budget of fewer queries, a second round would only take from the first.
+# With a smaller budget, a second round would only take queries from the first.
 FEWEST_QUERIES = 250
-# Share of the budget for what follows the rounds; it also gets what the rounds leave.
+# Share of the budget for the steps after the rounds; they also get what the rounds leave.
 CLOSING_SHARE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compiler(Optimizer):
-    """Compile with defaults that need no knob.
+    """Compile with defaults that need no tuning.
 
     Args:
         models: Models that each predictor may use besides its own.
         rounds: Largest number of rounds.
-        auto: How thorough a round is: ``light``, ``medium`` or ``heavy``; a budget cuts it down.
+        auto: How thorough a round is: ``light``, ``medium`` or ``heavy``; a small budget reduces
+            it.
         proposing: How instructions are proposed.
-        concurrency: Examples in work at the same time.
+        concurrency: Examples processed at the same time.
     """
 
     models: Sequence[str | ModelRef | LanguageModel] = ()
@@ -60,7 +61,7 @@ class Compiler(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._make_round()  # checks the knobs that it passes on
+        self._make_round()  # checks the knobs that a round receives
 
     def _make_round(self, number: int = 0) -> MIPRO:
         proposing = self.proposing
@@ -103,7 +104,7 @@ class Compiler(Optimizer):
         return tuple(closing)
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
-        """Forecast the first round, the later ones as far as they come, and what follows."""
+        """Forecast the first round, the later rounds and the steps after them."""
         closing = self._make_closing()
         if not closing:
             return self._forecast_rounds(facts)
@@ -111,7 +112,7 @@ class Compiler(Optimizer):
         last = [stage for member in closing for stage in member.forecast(part)]
         share = facts.queries * (1 - CLOSING_SHARE)
         rounds = cut_to_budget(self._forecast_rounds(replace(facts, queries=share)), share)
-        # The program that the closing starts from was scored in the rounds.
+        # The rounds have already scored the program that the closing starts from.
         return (*rounds, *(stage for stage in last if stage.stage != "prepare"))
 
     def _forecast_rounds(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
@@ -137,16 +138,16 @@ class Compiler(Optimizer):
         return max(1, min(self.rounds, math.floor(queries / FEWEST_QUERIES)))
 
     async def search(self, run: Run) -> Candidate:
-        """Search in rounds, each from the best so far; then run what follows them."""
+        """Search in rounds, each from the best so far; then run the closing searches."""
         closing = self._make_closing()
         if not closing:
             return await self._search_rounds(run)
-        rounds = run.child("rounds", run.start, 1 - CLOSING_SHARE)
+        rounds = run.make_child("rounds", run.start, 1 - CLOSING_SHARE)
         best = start = await self._search_rounds(rounds)
         for number, member in enumerate(closing):
             name = type(member).__name__.lower()
-            part = run.child(name, start, 1 / (len(closing) - number))
-            part.offer(best)  # quality has to stay close to that of the best
+            part = run.make_child(name, start, 1 / (len(closing) - number))
+            part.offer(best)  # quality has to stay close to the best
             start = await run_search(member, part)
             best = part.best
         return best
@@ -156,7 +157,7 @@ class Compiler(Optimizer):
         count = self._count_rounds(run.queries_left())
         for number in range(count):
             share = FIRST_SHARE if number + 1 < count else 1.0
-            part = run.child(f"{number}", best, share)
+            part = run.make_child(f"{number}", best, share)
             result = await run_search(self._make_round(number), part)
             run.log("round", {"number": number, "digest": result.digest, "label": result.label})
             idle = idle + 1 if result == best else 0

@@ -1,4 +1,4 @@
-"""What a compile will take: its models checked, its program tried, its costs forecast."""
+"""Forecasting a compile: check its models, try its program, estimate its costs."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from optimizers.run import Searcher
 
 
 async def run_estimate(searcher: Searcher, request: CompileRequest) -> Preflight:
-    """Run the program on a few validation examples, and say what a compile would take."""
+    """Run the program on a few validation examples and forecast a compile."""
     searcher.check(request.program)
-    with with_checked_models(searcher, request.program):
+    with resolve_models(searcher, request.program):
         probe = await probe_program(
             request.program,
             request.parts.validation,
@@ -40,13 +40,13 @@ async def run_estimate(searcher: Searcher, request: CompileRequest) -> Preflight
 
 
 @contextmanager
-def with_checked_models(searcher: Searcher, program: Module) -> Iterator[None]:
-    """Check, before anything is called, that every model exists and can be told from the others.
+def resolve_models(searcher: Searcher, program: Module) -> Iterator[None]:
+    """Check, before anything is called, that every model exists and has a unique name.
 
-    Inside, a name in the program may stand for an object that the search is offered.
+    Inside, a name in the program may refer to a model object that the search may assign.
 
     Raises:
-        ModelError: A model is missing, or two have one name.
+        ModelError: A model is missing, or two have the same name.
         ArtifactError: An artifact could not hold the program or a model.
     """
     needed = [model_from(model, "a model of the optimizer") for model in searcher.models_needed()]
@@ -65,14 +65,14 @@ def make_preflight(
     priced: bool,
     probe: Probe | None = None,
 ) -> Preflight:
-    """Return what a search and its certificate are expected to take.
+    """Return the expected cost of a search and its certificate.
 
     Args:
         searcher: The optimizer.
-        request: What is compiled.
-        cost: What a query of the program costs.
+        request: The checked arguments of the compile.
+        cost: Cost of one query of the program.
         priced: Whether the dollars in ``cost`` are known.
-        probe: What was measured, if anything was.
+        probe: What was measured, if anything.
     """
     parts, predictors = request.parts, len(request.program.predictors())
     plan = request.plan()

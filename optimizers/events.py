@@ -1,8 +1,8 @@
-"""What a compile reports while it works: a few kinds of event, in order.
+"""What a compile reports while it runs: a few kinds of event, in order.
 
-A view (rich, plain lines, JSON lines, a notebook's bar) implements :class:`Progress` and nothing
-else; a function that takes an event will do as well. An optimizer never prints. As text, an event
-is a line for a person.
+A view (rich, plain lines, JSON lines, a notebook's bar) implements only :class:`Progress`; a
+function that takes an event works as well. An optimizer never prints. ``str(event)`` is a line
+of text.
 
 Example::
 
@@ -37,7 +37,7 @@ class StageStarted:
     Args:
         stage: Which stage; all optimizers share the same few.
         total: Steps expected, or ``None`` if unknown.
-        text: What happens in it, for people.
+        text: What happens in it.
     """
 
     stage: Stage
@@ -71,7 +71,7 @@ class Tried:
     """A candidate was scored on all validation examples.
 
     Args:
-        label: The candidate, in words.
+        label: A description of the candidate.
         score: Its mean score, with the 95 % interval.
         best: Whether it is the best so far.
     """
@@ -92,7 +92,7 @@ class SpendUpdated:
     Args:
         paid: Calls, tokens and dollars over all sessions; seconds of this session.
         budget: The caps.
-        reused: Requests answered by the journal or a cache, and so not paid for.
+        reused: Requests answered for free by the journal or a cache.
     """
 
     paid: Cost
@@ -111,7 +111,7 @@ class SpendUpdated:
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """What the compile is expected to take, reported before the first request.
+    """What the compile is expected to cost, reported before the first request.
 
     Args:
         calls: Fewest and most calls expected.
@@ -133,7 +133,7 @@ class Estimated:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A remark for people; a warning if it may affect the result."""
+    """A message to the user; a warning if it may affect the result."""
 
     text: str
     warning: bool = False
@@ -165,7 +165,7 @@ class Progress(Protocol):
     """A view of a compile's progress."""
 
     def on(self, event: Event, /) -> None:
-        """Take one event; must be quick. An error that it raises does not end the compile."""
+        """Handle one event; must be quick. An error raised here does not end the compile."""
         ...
 
 
@@ -189,12 +189,12 @@ _KINDS = {
 
 
 class Reporter:
-    """Passes on a compile's events, keeps its messages, and reads what was paid.
+    """Passes on a compile's events, keeps its messages, and computes what was paid.
 
     Args:
         progress: The view of the events.
         budget: The caps that the user set.
-        ledger: What is paid in this session.
+        ledger: What this session has paid.
         journal: What earlier sessions of the same compile paid, and which prices are known.
     """
 
@@ -256,9 +256,9 @@ class Reporter:
         self.emit(SpendUpdated(self.paid(), self._budget, reused))
 
     def start_stage(self, stage: Stage, total: int, text: str) -> Callable[[object], None]:
-        """Emit that a stage starts, and return what is to be called after each of its steps.
+        """Emit that a stage starts, and return a callback for each completed step.
 
-        Its progress is emitted about a hundred times in all.
+        The callback emits progress about a hundred times in all.
         """
         self.emit(StageStarted(stage, total, text))
         done = 0

@@ -1,6 +1,6 @@
-"""What makes a compile this one: digests of program, data and metric, and the knobs in words.
+"""What identifies a compile: digests of program, data and metric, and the knobs.
 
-A journal opens with it, and an artifact's evidence quotes it.
+A journal starts with it, and an artifact's evidence contains it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from langprog import Example, Module
 from langprog.adapters import reference_of
 from langprog.lm import LanguageModel, ModelRef, model_name
 
-# Fields of an optimizer that change how fast it works and nothing else carry this in metadata.
+# Metadata key of knobs that affect only the speed of an optimizer.
 OPERATIONAL = "operational"
 
 
@@ -38,10 +38,10 @@ def data_digest(examples: Sequence[Example]) -> str:
 
 
 def program_digest(program: Module) -> str:
-    """Return sixteen hexadecimal digits for everything that decides what ``program`` does."""
+    """Return sixteen hexadecimal digits for everything that determines what ``program`` does."""
     parts: dict[str, Any] = {}
     for path, module in program.named_modules().items():
-        parts[path] = {"class": _class_identity(type(module))}
+        parts[path] = {"class": _identify_class(type(module))}
     predictors = program.predictors()
     for path, predictor in predictors.items():
         parts[path]["signature"] = predictor.signature.digest
@@ -50,38 +50,38 @@ def program_digest(program: Module) -> str:
         value = parameter.value
         if parameter.kind == "adapter" and value is not None:
             value = reference_of(value)
-        if parameter.kind == "demos":  # the repr of an example is cut off
+        if parameter.kind == "demos":  # the repr of an example is truncated
             value = [demo.digest if isinstance(demo, Example) else demo for demo in value]
-        # Those of predictors are in the digests of signature and demonstrations.
+        # Instructions and demonstrations of predictors are in the digests above.
         known = key.rpartition(".")[0] in predictors
         if not known or parameter.kind not in ("instruction", "demos"):
             parts[key] = repr(model_name(value) if parameter.kind == "model" else value)
     frozen = program.frozen_parts()
-    if frozen:  # the same program gives a search less to set
+    if frozen:  # the same program, but a search may set less
         parts["frozen parts"] = list(frozen)
     return json_digest(parts)
 
 
 def metric_digest(metric: Callable[..., Any]) -> str:
-    """Return sixteen hexadecimal digits for what a metric computes, as far as can be seen.
+    """Return sixteen hexadecimal digits for what a metric computes, as far as can be inspected.
 
-    A function by its source and what it closes over, an object by its class and fields.
+    A function is identified by its source and closure, an object by its class and fields.
     """
-    return text_digest(_value_text(metric))
+    return text_digest(_describe_value(metric))
 
 
 def describe_knobs(optimizer: Any) -> dict[str, Any]:
-    """Return an optimizer's knobs as a JSON object, without those that change only its speed."""
+    """Return an optimizer's knobs as a JSON object, except those that affect only its speed."""
     return {
-        one.name: _knob(getattr(optimizer, one.name))
-        for one in fields(optimizer)
-        if not one.metadata.get(OPERATIONAL)
+        knob.name: _describe_knob(getattr(optimizer, knob.name))
+        for knob in fields(optimizer)
+        if not knob.metadata.get(OPERATIONAL)
     }
 
 
-def _knob(value: Any) -> Any:
+def _describe_knob(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
-        return [_knob(item) for item in value]
+        return [_describe_knob(item) for item in value]
     if isinstance(value, (ModelRef, LanguageModel)):
         return value.name
     if is_dataclass(value) and not isinstance(value, type):
@@ -91,64 +91,68 @@ def _knob(value: Any) -> Any:
     return value
 
 
-def _class_identity(kind: type) -> str:
+def _identify_class(kind: type) -> str:
     name = f"{kind.__module__}.{kind.__qualname__}"
-    # Our own modules are named by version-independent behaviour; a user's class by its source.
-    return name if kind.__module__.startswith("langprog.") else f"{name} {_source(kind)}"
+    # Our modules keep their behaviour across versions, so their name is enough; a user's class
+    # is identified by its source.
+    return name if kind.__module__.startswith("langprog.") else f"{name} {_digest_source(kind)}"
 
 
-def _source(thing: Any) -> str:
+def _digest_source(thing: Any) -> str:
     if isinstance(thing, FunctionType) and thing.__name__ == "<lambda>":
-        # The lines of a lambda are those of the call around it, knobs and all.
-        return text_digest(_code(thing.__code__))
+        # The source lines of a lambda include the call around it and its other arguments.
+        return text_digest(_describe_code(thing.__code__))
     try:
         return text_digest(inspect.getsource(thing))
     except (OSError, TypeError):
         return ""
 
 
-def _code(code: CodeType) -> str:
-    constants = [_code(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+def _describe_code(code: CodeType) -> str:
+    constants = [
+        _describe_code(item) if isinstance(item, CodeType) else repr(item)
+        for item in code.co_consts
+    ]
     return f"{code.co_code.hex()} {constants} {code.co_names}"
 
 
-def _value_text(value: Any, depth: int = 8) -> str:
-    """Describe a value by content: functions by source and what they close over."""
+def _describe_value(value: Any, depth: int = 8) -> str:
+    """Describe a value by its content: functions by source and closure."""
     if depth == 0:
         return type(value).__qualname__
     if isinstance(value, FunctionType):
         cells = [cell.cell_contents for cell in value.__closure__ or ()]
         defaults = [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
-        inside = " ".join(_value_text(item, depth - 1) for item in [*cells, *defaults])
-        return f"{value.__module__}.{value.__qualname__} {_source(value)} {inside}"
+        inside = " ".join(_describe_value(item, depth - 1) for item in [*cells, *defaults])
+        return f"{value.__module__}.{value.__qualname__} {_digest_source(value)} {inside}"
     if isinstance(value, (str, int, float, bool, type(None), ModelRef)):
         return repr(value.name if isinstance(value, ModelRef) else value)
     if isinstance(value, Module):
         return program_digest(value)
     if isinstance(value, Mapping):
-        return _value_text(list(value.items()), depth)
+        return _describe_value(list(value.items()), depth)
     if isinstance(value, (list, tuple)):
-        return "(" + " ".join(_value_text(item, depth - 1) for item in value) + ")"
+        return "(" + " ".join(_describe_value(item, depth - 1) for item in value) + ")"
     if is_dataclass(value) and not isinstance(value, type):
-        named = [(one.name, getattr(value, one.name)) for one in fields(value)]
-        return f"{_class_identity(type(value))} {_value_text(named, depth)}"
+        named = [(knob.name, getattr(value, knob.name)) for knob in fields(value)]
+        return f"{_identify_class(type(value))} {_describe_value(named, depth)}"
     if isinstance(value, type):
-        return _class_identity(value)
+        return _identify_class(value)
     try:
         inside = vars(value)
     except TypeError:  # an object without a dict, such as a built-in function
         return str(getattr(value, "__qualname__", type(value).__qualname__))
-    return f"{_class_identity(type(value))} {_value_text(inside, depth - 1)}"
+    return f"{_identify_class(type(value))} {_describe_value(inside, depth - 1)}"
 
 
-# Every decision draws from a stream of its own, so that one more draw in one stage leaves all
-# other stages as they were, and nothing depends on the order in which answers arrive.
+# Every decision has its own random stream, so that an extra draw in one stage leaves the other
+# stages unchanged, and nothing depends on the order in which answers arrive.
 
 
 def derive_seed(seed: int, *names: str | int) -> int:
     """Return a seed in [0, 2**31) for the stream called ``names``.
 
-    Example: ``derived_seed(0, "propose", 3)`` is the same number in every process.
+    Example: ``derive_seed(0, "propose", 3)`` is the same number in every process.
     """
     text = "\x1f".join(str(part) for part in (seed, *names))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1

@@ -1,6 +1,6 @@
-"""What surrounds every search: checks, split, journal, budget, and the holdout, used once.
+"""What surrounds every search: checks, split, journal, budget, and a single use of the holdout.
 
-The holdout lives here. A search gets a :class:`Run`, which has no way to it.
+The holdout stays in this module: a search gets a :class:`Run`, which cannot reach it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from langprog.lm import Cost, LanguageModel, Ledger, Recorded, keep_budgets
 from langprog.runtime import assume_schemas
 from optimizers.budget.plan import REPAIR_MARGIN, BudgetShare, subtract_spent
 from optimizers.demos.own_demos import describe_lost_demos
-from optimizers.estimate import list_roles, make_preflight, with_checked_models
+from optimizers.estimate import list_roles, make_preflight, resolve_models
 from optimizers.evaluation.binding import KnownModels, bind_program
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.other_forms import try_other_forms
@@ -64,7 +64,7 @@ async def run_compile(
     searcher.check(request.program)
     request.check_objective(searcher.objective)
     with (
-        with_checked_models(searcher, request.program),
+        resolve_models(searcher, request.program),
         closing(Journal(run_dir, request.identity(searcher))) as journal,
     ):
         compilation = _Compilation(searcher, request, journal, progress)
@@ -82,8 +82,8 @@ class _Compilation:
         self._plan = request.plan()
         self._ledger = Ledger(subtract_spent(request.budget, earlier.paid, earlier.seconds))
         self._reporter = Reporter(progress, request.budget, self._ledger, journal)
-        self._watched = SharedStateCheck(request.program, self._reporter.warn_once)
-        self._asked = KnownModels()
+        self._shared_state = SharedStateCheck(request.program, self._reporter.warn_once)
+        self._models = KnownModels()
         self._roles = list_roles(searcher, request)
         self._wrapped: dict[int, tuple[LanguageModel, Recorded]] = {}
         self._terms = Terms(
@@ -143,22 +143,22 @@ class _Compilation:
             replace(point, program=bind_program(point.program), optimizer=name)
             for point in pareto_front(self._points)
         ]
-        self._watched.say_changed()
+        self._shared_state.report_changes()
         failed = self._scoring.failures.describe()
         if failed:
             self._reporter.note(failed)
         self._reporter.update_spend()
         self._reporter.emit(Finished(certificate.verdict, str(certificate)))
-        asked = tally.settled, certified
-        return self._result((shipped, front), candidate, certificate, asked, pairs)
+        requested = tally.settled, certified
+        return self._result((shipped, front), candidate, certificate, requested, pairs)
 
     def _record(self, model: LanguageModel) -> LanguageModel:
-        # One wrapper a model, so that equal requests in flight at once find each other.
+        # One wrapper per model, so that identical requests in flight at once are sent only once.
         known = self._wrapped.get(id(model))
         if known is None:
-            self._asked.add(model)
+            self._models.add(model)
             counted = keep_budgets(model, self._ledger)
-            # The model is kept as well: its id stays taken as long as this knows it.
+            # Keep the model alive, so that its id is not reused for another object.
             known = self._wrapped[id(model)] = (model, Recorded(counted, self._journal))
         return known[1]
 
@@ -179,16 +179,16 @@ class _Compilation:
             )
         if self._journal.damaged:
             self._reporter.note(
-                f"{self._journal.damaged} damaged lines of the journal were skipped: what they "
-                "held is called again",
+                f"{self._journal.damaged} damaged lines of the journal were skipped; their "
+                "requests are sent again",
                 warning=True,
             )
         for note in parts.notes:
             self._reporter.note(note, warning=True)
-        self._watched.say_hidden()
+        self._shared_state.report_hidden_modules()
         frozen = self._request.program.frozen_parts()
         if frozen:
-            self._reporter.note(f"frozen, so left as they are: {', '.join(frozen)}")
+            self._reporter.note(f"frozen and left unchanged: {', '.join(frozen)}")
         self._estimate()
         keys = {
             self._request.inputs.key(each) for each in parts.holdout[: self._plan.certified_rows]
@@ -202,30 +202,30 @@ class _Compilation:
                 f"{len(parts.holdout)} holdout examples"
             )
 
-    async def _try_other_forms(self, said: str) -> None:
+    async def _try_other_forms(self, problem: str) -> None:
         parts = self._request.parts
-        help_ = await try_other_forms(
-            self._request.program, parts.train, parts.validation, self._scoring, said
+        advice = await try_other_forms(
+            self._request.program, parts.train, parts.validation, self._scoring, problem
         )
-        self._reporter.warn_once(help_)
+        self._reporter.warn_once(advice)
 
     def _estimate(self) -> None:
-        """Say what is to be expected.
+        """Report the expected cost.
 
         Raises:
-            InputError: The budget is too small to try anything; nothing was asked yet.
+            InputError: The budget is too small to try anything; nothing was requested yet.
         """
         request = self._request
         cost, priced = estimate_cost_from_prompts(request.program, request.parts.validation)
-        found = make_preflight(self._searcher, request, cost, priced=priced)
-        if found.refusal is not None:
-            raise InputError(found.refusal)
-        self._preflight = found
-        spans = found.calls, found.dollars, found.candidates
+        preflight = make_preflight(self._searcher, request, cost, priced=priced)
+        if preflight.refusal is not None:
+            raise InputError(preflight.refusal)
+        self._preflight = preflight
+        spans = preflight.calls, preflight.dollars, preflight.candidates
         calls, dollars, candidates = ((s.low, s.high) if s is not None else None for s in spans)
         assert calls is not None and candidates is not None
-        lines = tuple(found.lines())
-        self._reporter.emit(Estimated(calls, dollars, candidates, found.detectable, lines))
+        lines = tuple(preflight.lines())
+        self._reporter.emit(Estimated(calls, dollars, candidates, preflight.detectable, lines))
 
     async def _search(self) -> tuple[Candidate, Tally]:
         request, earlier = self._request, self._journal.earlier
@@ -257,7 +257,7 @@ class _Compilation:
         return candidate, run.tally
 
     def _reserve(self) -> Cost:
-        """Return what the certificate needs, by the dearest candidate so far."""
+        """Return what the certificate needs for the most expensive candidate so far."""
         scorer = self._scorer
         pair = scorer.cost(Candidate()) + scorer.highest_cost if scorer.candidates else None
         return self._plan.reserve(pair)
@@ -268,7 +268,7 @@ class _Compilation:
         holdout = request.parts.holdout[:rows]
         keys = [request.inputs.key(example) for example in holdout]
         compiled = candidate.apply(request.program)
-        # The program as it is ships anyway: that is no attempt to show a gain.
+        # The unchanged program ships anyway, so testing it is not an attempt to show a gain.
         tried = compiled is not request.program
         attempt = self._attempts.register(keys, program_digest(compiled)) if tried else 1
         terms = replace(self._terms, attempt=attempt)
@@ -292,14 +292,14 @@ class _Compilation:
         except BudgetExceeded as error:
             reason = f"the budget ended before the certificate: {error}"
             certificate, pairs = without_evidence(reason, request.accept, attempt), ()
-        self._journal.decide("certificate", certificate.to_json())
+        self._journal.record_decision("certificate", certificate.to_json())
         return certificate, pairs
 
     def _affordable_rows(self, candidate: Candidate, tally: Tally) -> int:
         plan = self._plan
         pair = self._scorer.cost(Candidate()) + self._scorer.cost(candidate)
         pair *= self._request.repeats
-        # A search that was cut off has used up its part, however far its last round came.
+        # A search that was cut off has used its whole part, however far its last round got.
         left = plan.whole - plan.search if tally.cut else plan.whole - tally.settled
         covered = left.count_of(pair * REPAIR_MARGIN)
         most = plan.certified_rows
@@ -310,7 +310,7 @@ class _Compilation:
         programs: tuple[Module, Sequence[FrontPoint]],
         candidate: Candidate,
         certificate: Certificate,
-        asked: tuple[Cost, Cost],
+        requested: tuple[Cost, Cost],
         pairs: Pairs,
     ) -> Compiled:
         request = self._request
@@ -330,8 +330,8 @@ class _Compilation:
             },
             candidate=candidate.digest,
             certificate=certificate,
-            searched=asked[0],
-            certified=asked[1],
+            searched=requested[0],
+            certified=requested[1],
             rows=digest_rows(pairs),
         )
         before, after = request.program, candidate.apply(request.program)
@@ -360,10 +360,10 @@ class _Compilation:
 
 
 async def run_search(searcher: Searcher, run: Run) -> Candidate:
-    """Search to the end, or to the end of the budget: then the best so far is taken."""
+    """Search to the end, or until the budget ends; then return the best so far."""
     try:
         return await searcher.search(run)
     except BudgetExceeded as error:
         run.tally.cut = run.tally.cut or not isinstance(error, ShareSpent)
-        run.note(f"the search ended with its budget ({error}); the best so far is taken")
+        run.note(f"the search ended with its budget ({error}); using the best candidate so far")
         return run.best

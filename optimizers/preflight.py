@@ -1,8 +1,8 @@
-"""What a compile will take and can show, said before it starts.
+"""What a compile will cost and what gain it can detect, before it starts.
 
-The forecast of calls and dollars is free. ``langprog estimate`` also runs the program on a few
-validation examples, twice: what a query costs, how often it is right already, and how steady its
-scores are, are then measured and not assumed.
+The forecast of calls and dollars is free. ``langprog estimate`` also runs the program twice on a
+few validation examples, to measure what a query costs, how often it is already right, and how
+stable its scores are, instead of assuming them.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from optimizers.evaluation.scorer import Estimate, average_cost
 from optimizers.evaluation.scoring import Scoring, as_scoring
 from optimizers.identity import derive_seed
 
-# A rendered prompt has about so many characters a token, and a short answer so many tokens.
+# Assumed characters per token of a prompt, and tokens of a short answer.
 CHARACTERS_A_TOKEN, REPLY_TOKENS = 4.0, 24.0
-# Prompts grow by what the search puts into them; later modules reuse what earlier ones answered.
+# A search makes prompts longer, and candidates reuse cached answers of their earlier modules.
 GROWTH = (1.0, 4.0)
 REUSED = 0.65
-# Chance of seeing a gain of the size that is called detectable; the test is at 5 %, one-sided.
+# Power of a one-sided test at 5 % for the smallest gain that is called detectable.
 POWER, LEVEL = 0.8, 0.05
-# Correlation of scores before and after, on the same examples, that is assumed.
+# Assumed correlation of scores before and after on the same examples.
 PAIRED = 0.5
 PROBED = 12
 SMALLEST_VARIANCE = 0.05
-# Runs that a search needs to compare something: a few dozen examples, for two programs.
+# Queries that a comparison needs at least: two programs on a few dozen examples.
 FEWEST_QUERIES = 45
 
 
 @dataclass(frozen=True, slots=True)
 class StageCost:
-    """Calls and dollars that one stage is expected to take; no dollars where no price is known."""
+    """Expected calls and dollars of a stage; ``dollars`` is ``None`` if a price is unknown."""
 
     stage: str
     calls: Range
@@ -51,15 +51,15 @@ class StageCost:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The program as it is, on a few validation examples, sampled twice.
+    """Measurements of the input program, run twice on a few validation examples.
 
     Args:
         score: Its mean score.
         right: Share of examples with full marks.
-        steady: Share of examples whose score came out the same both times.
-        variance: Of a score, from example to example.
-        cost: What a query takes.
-        asked: What the probe itself asked for.
+        steady: Share of examples with the same score both times.
+        variance: Variance of the scores over examples.
+        cost: Mean cost of a query.
+        requested: What the probe itself requested.
     """
 
     score: Estimate
@@ -67,22 +67,22 @@ class Probe:
     steady: float
     variance: float
     cost: Cost
-    asked: Cost
+    requested: Cost
 
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What a compile is expected to take and to be able to show.
+    """What a compile is expected to cost, and what it can show.
 
     Args:
-        stages: By stage, the certificate last.
-        cost: What a query of the program takes as it is.
-        candidates: Candidates that the budget pays for.
+        stages: The cost of each stage, the certificate last.
+        cost: Cost of one query of the input program.
+        candidates: Number of candidates that the budget pays for.
         holdout: Holdout examples that the certificate will use.
-        detectable: Smallest gain that it sees four times in five.
-        probe: What was measured; ``None`` where nothing was run.
-        refusal: Why this is not worth starting, or ``None``.
-        notes: What else to know: models without a price.
+        detectable: Smallest gain that it detects with 80 % power.
+        probe: What was measured; ``None`` if nothing was run.
+        refusal: Why the compile is not worth starting, or ``None``.
+        notes: Other remarks, such as models without a price.
     """
 
     stages: tuple[StageCost, ...]
@@ -96,39 +96,39 @@ class Preflight:
 
     @property
     def calls(self) -> Range:
-        """Calls in all."""
-        return _total([one.calls for one in self.stages])
+        """Total calls."""
+        return _add_ranges([stage.calls for stage in self.stages])
 
     @property
     def dollars(self) -> Range | None:
-        """Dollars in all, or ``None`` where a price is not known."""
-        known = [one.dollars for one in self.stages if one.dollars is not None]
-        return _total(known) if len(known) == len(self.stages) else None
+        """Total dollars, or ``None`` if a price is unknown."""
+        known = [stage.dollars for stage in self.stages if stage.dollars is not None]
+        return _add_ranges(known) if len(known) == len(self.stages) else None
 
     def lines(self) -> list[str]:
-        """Return it as a few lines for a person."""
-        said = [f"expected: {self.calls} calls{_money(self.dollars)}"]
+        """Return the forecast as a few lines of text."""
+        lines = [f"expected: {self.calls} calls{_format_dollars(self.dollars)}"]
         if self.probe is not None:
-            said += [
+            lines += [
                 f"the program as it is: {self.probe.score} on {self.probe.score.n} validation "
                 f"examples; full marks on {self.probe.right:.0%}; the same score when sampled "
                 f"twice on {self.probe.steady:.0%}"
             ]
-        said.append(
+        lines.append(
             f"{self.holdout} holdout examples: a gain of {self.detectable:.2f} or more is seen "
             f"{POWER:.0%} of the time, a smaller one less often"
         )
         if self.candidates.high:
-            said.append(f"this buys {self.candidates} candidates")
-        return [*said, *self.notes]
+            lines.append(f"this buys {self.candidates} candidates")
+        return [*lines, *self.notes]
 
     def __repr__(self) -> str:
-        said = [*self.lines(), *([f"refused: {self.refusal}"] if self.refusal else [])]
-        return shorten(f"Preflight({''.join(f'{chr(10)}  {line}' for line in said)}\n)")
+        lines = [*self.lines(), *([f"refused: {self.refusal}"] if self.refusal else [])]
+        return shorten(f"Preflight({''.join(f'{chr(10)}  {line}' for line in lines)}\n)")
 
     def _repr_html_(self) -> str:
         stages = [
-            (each.stage, each.calls, _money(each.dollars).removeprefix(", ") or "unknown")
+            (each.stage, each.calls, _format_dollars(each.dollars).removeprefix(", ") or "unknown")
             for each in self.stages
         ]
         return render_card(
@@ -146,11 +146,11 @@ class Preflight:
             "dollars": None if self.dollars is None else _ends(self.dollars),
             "stages": [
                 {
-                    "stage": one.stage,
-                    "calls": _ends(one.calls),
-                    "dollars": None if one.dollars is None else _ends(one.dollars),
+                    "stage": stage.stage,
+                    "calls": _ends(stage.calls),
+                    "dollars": None if stage.dollars is None else _ends(stage.dollars),
                 }
-                for one in self.stages
+                for stage in self.stages
             ],
             "candidates": _ends(self.candidates),
             "holdout": self.holdout,
@@ -161,7 +161,7 @@ class Preflight:
                 "score": probe.score.to_json(),
                 "right": probe.right,
                 "steady": probe.steady,
-                "asked": probe.asked.to_json(),
+                "asked": probe.requested.to_json(),
             },
             "refusal": self.refusal,
         }
@@ -176,25 +176,24 @@ def forecast(
     priced: bool,
     probe: Probe | None = None,
 ) -> Preflight:
-    """Return what a search and the certificate take.
+    """Return the expected cost of a search and the certificate.
 
     Args:
-        given: What the search expects to do, whatever the budget.
-        facts: What it was told.
+        given: What the search would do with an unlimited budget.
+        facts: What that forecast was based on.
         plan: How the budget is divided.
-        cost: What a query takes.
+        cost: Cost of one query.
         priced: Whether the dollars in ``cost`` are known.
-        probe: What was measured, if anything was.
+        probe: What was measured, if anything.
     """
     reused = REUSED if facts.predictors > 1 else 1.0
     stages = []
-    works = cut_to_budget(given, facts.queries)
-    for work in works:
-        calls = work.queries.times(cost.calls * reused, cost.calls).plus(work.proposals)
-        one = cost.dollars / max(cost.calls, 1.0)
-        stages.append(
-            StageCost(work.stage, calls, calls.times(one, one * GROWTH[1]) if priced else None)
-        )
+    affordable = cut_to_budget(given, facts.queries)
+    for stage in affordable:
+        calls = stage.queries.times(cost.calls * reused, cost.calls).plus(stage.proposals)
+        price = cost.dollars / max(cost.calls, 1.0)
+        dollars = calls.times(price, price * GROWTH[1]) if priced else None
+        stages.append(StageCost(stage.stage, calls, dollars))
     rows = plan.certified_rows
     certified = Range(1.6 * rows * cost.calls, 2 * rows * cost.calls)
     each = rows * cost.dollars
@@ -202,41 +201,41 @@ def forecast(
         StageCost("certify", certified, Range(each, each * (1 + GROWTH[1])) if priced else None)
     )
     variance = 0.25 if probe is None else max(SMALLEST_VARIANCE, probe.variance)
-    tried = _total([work.candidates for work in works])
-    searches = any(work.candidates.high for work in given)
+    tried = _add_ranges([stage.candidates for stage in affordable])
+    searches = any(stage.candidates.high for stage in given)
     return Preflight(
         stages=tuple(stages),
         cost=cost,
         candidates=tried,
         holdout=rows,
-        detectable=detectable(rows, variance),
+        detectable=find_detectable_gain(rows, variance),
         probe=probe,
-        refusal=_refusal(tried, facts.queries, cost) if searches else None,
+        refusal=_explain_refusal(tried, facts.queries, cost) if searches else None,
     )
 
 
-def detectable(rows: int, variance: float) -> float:
-    """Return the smallest gain that a one-sided test on ``rows`` pairs sees with ``POWER``.
+def find_detectable_gain(rows: int, variance: float) -> float:
+    """Return the smallest gain that a one-sided test on ``rows`` pairs detects with ``POWER``.
 
     Args:
-        rows: Pairs.
-        variance: Of a single score; that of a difference follows from ``PAIRED``.
+        rows: Number of pairs.
+        variance: Variance of a score; that of a difference follows from ``PAIRED``.
     """
     if rows < 2:
         return math.inf
-    one = student_quantile(1 - LEVEL, rows - 1)
-    two = student_quantile(POWER, rows - 1)
-    return (one + two) * math.sqrt(2 * variance * (1 - PAIRED) / rows)
+    threshold = student_quantile(1 - LEVEL, rows - 1)
+    margin = student_quantile(POWER, rows - 1)
+    return (threshold + margin) * math.sqrt(2 * variance * (1 - PAIRED) / rows)
 
 
-def _refusal(tried: Range, queries: float, cost: Cost) -> str | None:
+def _explain_refusal(tried: Range, queries: float, cost: Cost) -> str | None:
     if tried.high >= 1:
         return None
     needed = math.ceil(FEWEST_QUERIES * cost.calls * REPAIR_MARGIN / (1 - MAX_RESERVED))
     return (
         f"the budget buys no candidate: its part for the search pays for {math.floor(queries)} "
-        "runs of the program, too few to compare anything with the program as it is; give about "
-        f"{needed} calls or more, or the tokens and dollars that they take"
+        "runs of the program, too few to compare a candidate with it; give at least about "
+        f"{needed} calls, or the corresponding tokens and dollars"
     )
 
 
@@ -255,29 +254,30 @@ async def probe_program(
         LMError: A model refuses to work at all (a wrong key, a bad request).
     """
     some = examples[:PROBED]
-    paths = program.predictors()
     again = program.with_parameters(
         {
-            f"{path}.sampling": Sampling(seed=derive_seed(seed, "probe", path)).over(one.sampling)
-            for path, one in paths.items()
+            f"{path}.sampling": Sampling(seed=derive_seed(seed, "probe", path)).over(
+                predictor.sampling
+            )
+            for path, predictor in program.predictors().items()
         }
     )
     first, second = await run_rows([Job(program, some), Job(again, some)], metric, concurrency)
     values = [_value(row) for row in first if row.score is not None]
     pairs = [
-        (_value(one), _value(two))
-        for one, two in zip(first, second, strict=True)
-        if one.score is not None and two.score is not None
+        (_value(before), _value(after))
+        for before, after in zip(first, second, strict=True)
+        if before.score is not None and after.score is not None
     ]
     mean = sum(values) / len(values) if values else 0.0
     used = [row.usage for row in (*first, *second)]
     return Probe(
         score=Estimate.of(values or [0.0]),
         right=sum(as_scoring(metric).is_full(value) for value in values) / max(1, len(values)),
-        steady=sum(one == two for one, two in pairs) / max(1, len(pairs)),
+        steady=sum(before == after for before, after in pairs) / max(1, len(pairs)),
         variance=sum((value - mean) ** 2 for value in values) / max(1, len(values) - 1),
         cost=average_cost(first),
-        asked=Cost(
+        requested=Cost(
             sum(usage.calls for usage in used),
             sum(usage.total_tokens for usage in used),
             sum(usage.dollars or 0.0 for usage in used),
@@ -287,22 +287,22 @@ async def probe_program(
 
 
 def count_alternatives(program: Module) -> int:
-    """Return how many steps of a program stand in for one another, in all."""
+    """Return how many alternative steps the program's modules have in total."""
     return sum(len(each.alternative_steps()) for each in program.named_modules().values())
 
 
 def grow_cost(cost: Cost) -> Cost:
-    """Return what a query may take with what a search adds to its prompts; ``cost`` without."""
+    """Return the highest cost of a query after a search has made its prompts longer."""
     return Cost(cost.calls, cost.tokens * GROWTH[1], cost.dollars * GROWTH[1])
 
 
 def estimate_cost_from_prompts(program: Module, examples: Sequence[Example]) -> tuple[Cost, bool]:
-    """Return what a query takes, guessed from prompts alone, and whether its price is known."""
+    """Return the cost of a query, guessed from prompts, and whether its price is known."""
     tokens = dollars = 0.0
     known = True
     ambient = current().lm
     for predictor in program.predictors().values():
-        prompt = _characters(predictor, examples) / CHARACTERS_A_TOKEN
+        prompt = _count_characters(predictor, examples) / CHARACTERS_A_TOKEN
         tokens += prompt + REPLY_TOKENS
         model = ambient if predictor.model is None else model_named(predictor.model)
         price = None if model is None else price_in(model)
@@ -312,19 +312,19 @@ def estimate_cost_from_prompts(program: Module, examples: Sequence[Example]) -> 
             dollars += price.request + (prompt * price.input + REPLY_TOKENS * price.output) / 1e6
     count = len(program.predictors())
     calls = program.calls_per_example()
-    # Of the predictors that stand in for one another nobody knows yet which are asked.
+    # It is not known yet which of several alternative predictors will be called.
     return Cost(float(calls), tokens * calls / count, dollars * calls / count), known
 
 
-def _characters(predictor: Any, examples: Sequence[Example]) -> float:
+def _count_characters(predictor: Any, examples: Sequence[Example]) -> float:
     signature = predictor.signature
     head = len(signature.instruction) + sum(40 + len(f.description) for f in signature.fields)
     shown = sum(len(str(value)) + 30 for demo in predictor.demos for value in demo.values())
-    asked = [
+    inputs = [
         sum(len(str(example[name])) for name in signature.inputs if name in example)
         for example in examples[:PROBED]
     ]
-    return 120 + head + shown + sum(asked) / max(1, len(asked))
+    return 120 + head + shown + sum(inputs) / max(1, len(inputs))
 
 
 def _value(row: Row) -> float:
@@ -332,10 +332,10 @@ def _value(row: Row) -> float:
     return row.score.value
 
 
-def _total(spans: Sequence[Range]) -> Range:
+def _add_ranges(spans: Sequence[Range]) -> Range:
     total = Range()
-    for one in spans:
-        total = total.plus(one)
+    for span in spans:
+        total = total.plus(span)
     return total
 
 
@@ -343,5 +343,5 @@ def _ends(span: Range) -> list[float]:
     return list(span.ends)
 
 
-def _money(dollars: Range | None) -> str:
+def _format_dollars(dollars: Range | None) -> str:
     return "" if dollars is None else ", ${:.4f} to ${:.4f}".format(*dollars.ends)

@@ -1,4 +1,4 @@
-"""What a user asks a compile for, checked before anything is spent."""
+"""The arguments of a compile, checked before anything is spent."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ Examples = Rows
 
 @dataclass(frozen=True, slots=True)
 class CompileRequest:
-    """What a user asked for, checked.
+    """The checked arguments of a compile.
 
     Args:
-        program: What to compile.
-        parts: The examples, divided.
-        metric: What scores a prediction.
+        program: The program to compile.
+        parts: The examples, split.
+        metric: Scores a prediction.
         budget: Caps on everything that is paid.
-        seed: Every random decision derives from it.
+        seed: All random decisions derive from it.
         accept: What ships without a detectable gain.
         max_errors: On how many examples the metric may raise.
-        must_pass: Examples on which the compiled program must have full marks.
+        must_pass: Examples on which the compiled program needs full marks.
         repeats: Runs of each holdout example.
-        names: How messages call an example, by its digest.
+        names: The name of each example in messages, by its digest.
     """
 
     program: Module
@@ -81,16 +81,16 @@ class CompileRequest:
         """Check everything that can be checked before anything is spent.
 
         Raises:
-            InputError: Something is wrong; the message says what.
+            InputError: An argument is wrong; the message says which and why.
             MetricError: The metric cannot be called with an example and a prediction.
         """
         if not isinstance(program, Module) or not program.predictors():
-            raise InputError("there is nothing to compile: the program has no predictor")
+            raise InputError("there is nothing to compile: the program has no predictors")
         frozen = program.frozen_parts()
         if all(key.rpartition(".")[0] in frozen for key in program.parameters()):
             raise InputError(
                 f"there is nothing to compile: every part with a parameter is frozen "
-                f"({', '.join(frozen)}); build the program with a part that is not"
+                f"({', '.join(frozen)}); leave at least one part unfrozen"
             )
         if accept not in ACCEPTED:
             raise InputError(f"accept is 'certified' or 'best', not {accept!r}")
@@ -149,7 +149,7 @@ class CompileRequest:
 
     @property
     def inputs(self) -> Inputs:
-        """What tells which examples are the same to the program."""
+        """Decides which examples are the same to the program."""
         return Inputs(self.program)
 
     def plan(self) -> BudgetPlan:
@@ -162,11 +162,11 @@ class CompileRequest:
         return plan_budget(budget, len(self.parts.holdout), calls * self.repeats)
 
     def name_row(self, index: int, example: Example) -> str:
-        """Return how messages call an example: by its place in the data that was given."""
+        """Return the name of an example in messages: its place in the input data."""
         return self.names.get(example.digest) or name_example(index, example)
 
     def identity(self, searcher: object) -> dict[str, str]:
-        """Return what makes this compile this one, for the head of its journal."""
+        """Return what identifies this compile, for the header of its journal."""
         model = current().lm
         name, digest = metric_name(self.metric), metric_digest(self.metric)
         knobs = json_digest(describe_knobs(searcher))

@@ -1,4 +1,4 @@
-"""What a search has in hand: the program, train, validation, and everything that it may ask.
+"""What a search works with: the program, train, validation, scores and its budget.
 
 The holdout is not here, and nothing here leads to it.
 """
@@ -32,12 +32,12 @@ class SearchInputs:
     """What does not change while a compile runs.
 
     Args:
-        base: The program that was given.
+        base: The input program.
         train: Examples for demonstrations and proposals.
-        validation: Examples that steer the choice.
-        metric: What scores a prediction, and what is known of it.
-        seed: What every random decision derives from.
-        concurrency: Examples in work at the same time.
+        validation: Examples that guide the search.
+        metric: Scores a prediction; with its range and tolerated errors.
+        seed: All random decisions derive from it.
+        concurrency: Examples processed at the same time.
     """
 
     base: Module
@@ -49,23 +49,23 @@ class SearchInputs:
 
     @cached_property
     def context_fit(self) -> ContextFit:
-        """What is known of the demonstrations that fit into the models' context windows."""
+        """Knows which demonstrations fit into the models' context windows."""
         return ContextFit(self.base, self.validation, self.metric)
 
 
 class ShareSpent(BudgetExceeded):
-    """A whole round took more than was left of a search's share."""
+    """A round took more than was left of a search's share of the budget."""
 
 
 @dataclass
 class Tally:
-    """What a search and its parts have asked for in whole rounds.
+    """What a search and its parts have requested in complete rounds.
 
     Args:
-        share: The part of the budget that is for all of them.
-        begun: What had been asked for before them.
-        settled: The same after the last whole round. A round that the hard cap cut off is not in
-            it: how far that one came depends on the order of answers.
+        share: The part of the budget for all of them.
+        begun: What had been requested before them.
+        settled: What had been requested after the last complete round. A round that the hard cap
+            cut off is excluded: how far it got depends on the order of answers.
         cut: Whether the hard cap cut a round off, or would have without a cache.
     """
 
@@ -75,23 +75,23 @@ class Tally:
     cut: bool = False
 
     def settle(self, now: Cost) -> None:
-        """Take in a whole round, after which ``now`` is what was asked for."""
+        """Add a complete round, after which ``now`` is the total requested."""
         self.settled = now
         self.cut = self.cut or self.share.is_exceeded_by(now - self.begun)
 
 
 class Run:
-    """One search: where it starts, what it may spend, the best that it has found.
+    """One search: where it starts, what it may spend, and its best candidate.
 
     Args:
         materials: Program, data, metric and seed.
-        journal: Takes every decision.
+        journal: Records every decision.
         scorer: Scores candidates on validation examples.
         reporter: Shows progress.
-        share: Its part of the budget.
-        start: Where the search begins; the program as it was given, or what an earlier member
-            of a sequence found.
-        name: Keeps the random streams of the members of a sequence apart.
+        share: The search's part of the budget.
+        start: Where the search begins: the input program, or the result of an earlier member of
+            a chain.
+        name: Keeps the random streams of the members of a chain apart.
         tally: Shared with the searches that this one is a part of.
     """
 
@@ -120,14 +120,14 @@ class Run:
         self._name = name
         self.tally = tally or Tally(share, self._mark, self._mark)
         self._best_mean: float | None = None
-        self._asked_rows = 0
-        self._asked_for = Cost()
+        self._scored_rows = 0
+        self._scoring_cost = Cost()
 
-    # --- what there is --------------------------------------------------------------------------
+    # --- program and data -----------------------------------------------------------------------
 
     @cached_property
     def program(self) -> Module:
-        """The program where the search begins: a copy, as parts of it may be called."""
+        """The program where the search begins; a copy, because parts of it may be called."""
         return self.start.apply(self.materials.base).with_parameters({})
 
     @property
@@ -135,8 +135,8 @@ class Run:
         """Examples for demonstrations and proposals."""
         return self.materials.train
 
-    def candidate(self, values: Values, label: str = "") -> Candidate:
-        """Return the candidate that sets ``values`` on top of where the search began."""
+    def make_candidate(self, values: Values, label: str = "") -> Candidate:
+        """Return the candidate that adds ``values`` to those of the search's start."""
         merged = {**self.start.parameters, **values}
         candidate = Candidate.of(self.materials.base, merged, label)
         if candidate == self.start:
@@ -148,73 +148,75 @@ class Run:
         return random_stream(self.materials.seed, self._name, *names)
 
     def sampling_seed(self, *names: str | int) -> int:
-        """Return the seed that a model is to sample with for the work called ``names``."""
+        """Return the sampling seed for the requests called ``names``."""
         return derive_seed(self.materials.seed, self._name, "sampling", *names)
 
-    # --- the budget, in distinct requests, read between rounds only -----------------------------
+    # --- the budget, in distinct requests; read only between rounds -----------------------------
 
-    def asked(self) -> Cost:
-        """Return what this search has asked for so far."""
+    def requested(self) -> Cost:
+        """Return the cost of what this search has requested so far."""
         return self.journal.meter.read() - self._mark
 
-    def left(self) -> Cost:
-        """Return what this search may still ask for."""
-        return self._share.left(self.asked())
+    def budget_left(self) -> Cost:
+        """Return the cost of what this search may still request."""
+        return self._share.subtract(self.requested())
 
     def affords_round(self, queries: float, reserve: float) -> bool:
-        """Return whether enough is left for a round of ``queries`` and ``reserve`` more later.
+        """Return whether enough is left for a round of ``queries`` and ``reserve`` later ones.
 
-        A round's queries count by what such queries took so far, which is little where candidates
-        share the calls of their earlier modules; the reserve counts by the dearest query seen.
+        The queries of the round count at the average cost so far, which is low if candidates
+        share the calls of their earlier modules; the reserve counts at the highest cost so far.
         """
-        need = self._usual * queries * REPAIR_MARGIN + self.scorer.highest_cost * reserve
-        return need <= self.left()
+        need = (
+            self._average_query_cost * queries * REPAIR_MARGIN + self.scorer.highest_cost * reserve
+        )
+        return need <= self.budget_left()
 
     @property
-    def _usual(self) -> Cost:
-        if not self._asked_rows:
+    def _average_query_cost(self) -> Cost:
+        if not self._scored_rows:
             return self.scorer.highest_cost
-        asked = self._asked_for
+        cost = self._scoring_cost
         return Cost(
-            asked.calls / self._asked_rows,
-            asked.tokens / self._asked_rows,
-            asked.dollars / self._asked_rows,
+            cost.calls / self._scored_rows,
+            cost.tokens / self._scored_rows,
+            cost.dollars / self._scored_rows,
         )
 
     def affords(self, queries: float, *, calls: float = 0.0) -> bool:
-        """Return whether enough is left for ``queries`` of the program and more ``calls``."""
-        return self.scorer.highest_cost * queries + Cost(calls) <= self.left()
+        """Return whether enough is left for ``queries`` of the program and ``calls`` besides."""
+        return self.scorer.highest_cost * queries + Cost(calls) <= self.budget_left()
 
     def queries_left(self) -> float:
-        """Return how many queries of the program there is enough left for; ``inf`` if uncapped."""
-        return max(0.0, self.left().count_of(self.scorer.highest_cost))
+        """Return how many queries of the program are still affordable; ``inf`` if uncapped."""
+        return max(0.0, self.budget_left().count_of(self.scorer.highest_cost))
 
     def settle(self) -> None:
-        """Close a round: see to it that it stayed within what the search may ask for.
+        """Close a round, and check that it stayed within the search's share of the budget.
 
-        A cold and a warm run end here at the same point, where the hard cap on what is paid
-        would stop the cold one alone.
+        This stops runs with a cold and a warm cache at the same point; the hard cap on what is
+        paid would stop only the cold one.
 
         Raises:
-            ShareSpent: It did not; its results must not be used.
+            ShareSpent: It took more; its results must not be used.
         """
         self.tally.settle(self.journal.meter.read())
         self._reporter.update_spend()
-        if self._share.is_exceeded_by(self.asked()):
-            raise ShareSpent("the search has asked for all that its budget allows")
+        if self._share.is_exceeded_by(self.requested()):
+            raise ShareSpent("the search has used its part of the budget")
 
     # --- scoring and choosing -------------------------------------------------------------------
 
-    async def score(self, asks: Sequence[ScoreRequest]) -> None:
+    async def score(self, requests: Sequence[ScoreRequest]) -> None:
         """Score candidates on validation examples as one round.
 
         Raises:
-            BudgetExceeded: There is not enough left for it.
+            BudgetExceeded: Not enough is left.
         """
         before = self.journal.meter.read()
-        rows = await self.scorer.round(asks)
-        self._asked_for = self._asked_for + (self.journal.meter.read() - before)
-        self._asked_rows += rows
+        rows = await self.scorer.score(requests)
+        self._scoring_cost = self._scoring_cost + (self.journal.meter.read() - before)
+        self._scored_rows += rows
         self.settle()
 
     async def score_fully(self, candidates: Sequence[Candidate]) -> None:
@@ -225,47 +227,47 @@ class Run:
             self.offer(candidate)
 
     def offer(self, candidate: Candidate) -> None:
-        """Take ``candidate`` as the best, if its full validation mean is above the best's.
+        """Make ``candidate`` the best if its mean on all of validation is the highest so far.
 
-        Of equal means the candidate that changes less is taken. One that was scored on a part of
-        validation only, or lost too many rows, is not.
+        Of equal means, the candidate that changes less wins. A candidate scored on only a part
+        of validation, or missing too many scores, is not considered.
         """
-        if not self.scorer.complete(candidate):
-            if not self.scorer.comparable(candidate):
+        if not self.scorer.is_complete(candidate):
+            if not self.scorer.is_comparable(candidate):
                 self.note(
-                    f"dropped {candidate.label}: {self.scorer.lost(candidate)} of its rows were "
-                    "lost on the way, so its mean cannot be compared"
+                    f"dropped {candidate.label}: {self.scorer.count_missing(candidate)} of its "
+                    "rows have no score, so its mean cannot be compared"
                 )
             return
         estimate = self.scorer.estimate(candidate)
         better = self._best_mean is None or estimate.mean > self._best_mean
-        lighter = estimate.mean == self._best_mean and candidate.weight < self.best.weight
-        if better or lighter:
+        simpler = estimate.mean == self._best_mean and candidate.weight < self.best.weight
+        if better or simpler:
             self.best, self._best_mean = candidate, estimate.mean
             self.log("best", self._evidence(candidate))
-        self._reporter.emit(Tried(candidate.label, estimate, best=better or lighter))
+        self._reporter.emit(Tried(candidate.label, estimate, best=better or simpler))
 
     async def fit(self, candidate: Candidate) -> Candidate:
-        """Return ``candidate``, with fewer demonstrations where all are too long for its model.
+        """Return ``candidate``, with fewer demonstrations if they are too long for its model.
 
-        Costs a query of the program for each try, and none where the demonstrations are short.
+        Each try costs a query of the program; short demonstrations need none.
 
         Raises:
-            BudgetExceeded: There is not enough left for it.
+            BudgetExceeded: Not enough is left.
         """
-        fitted, said = await self.materials.context_fit.halve_until_it_fits(candidate)
-        if said:
-            self.note(said, warning=True)
+        fitted, note = await self.materials.context_fit.halve_until_it_fits(candidate)
+        if note:
+            self.note(note, warning=True)
         return fitted
 
-    # --- telling ------------------------------------------------------------------------------
+    # --- journal and progress -------------------------------------------------------------------
 
     def log(self, what: str, data: Mapping[str, Any]) -> None:
         """Write a decision to the journal."""
-        self.journal.decide(f"{self._name}{what}", data)
+        self.journal.record_decision(f"{self._name}{what}", data)
 
     def log_trial(self, candidate: Candidate, **more: Any) -> None:
-        """Write down what is known of a candidate that was tried."""
+        """Write the results of a candidate to the journal."""
         self.log("trial", {**self._evidence(candidate), **more})
 
     def _evidence(self, candidate: Candidate) -> dict[str, Any]:
@@ -278,31 +280,31 @@ class Run:
         }
 
     def note(self, text: str, *, warning: bool = False) -> None:
-        """Tell a person something worth knowing, and keep it for the report."""
+        """Show a message to the user, and keep it for the report."""
         self._reporter.note(text, warning=warning)
 
-    def stage(self, stage: Stage, total: int | None, text: str) -> None:
-        """Say that a stage begins."""
+    def start_stage(self, stage: Stage, total: int | None, text: str) -> None:
+        """Report that a stage begins."""
         self._reporter.emit(StageStarted(stage, total, text))
 
-    def step(self, stage: Stage, done: int, total: int | None) -> None:
-        """Say how far a stage is."""
+    def advance_stage(self, stage: Stage, done: int, total: int | None) -> None:
+        """Report the progress of a stage."""
         self._reporter.emit(StageAdvanced(stage, done, total))
 
-    def child(self, name: str, start: Candidate, share: float) -> Run:
-        """Return a search of its own for a member of a sequence.
+    def make_child(self, name: str, start: Candidate, share: float) -> Run:
+        """Return a separate search for a member of a chain.
 
         Args:
             name: Keeps its random streams apart.
             start: Where it begins.
-            share: Its share of what is left.
+            share: Its share of the budget left.
         """
         return Run(
             self.materials,
             journal=self.journal,
             scorer=self.scorer,
             reporter=self._reporter,
-            share=BudgetShare(take_share(self.left(), share)),
+            share=BudgetShare(take_share(self.budget_left(), share)),
             start=start,
             name=f"{self._name}{name}.",
             tally=self.tally,
@@ -310,43 +312,43 @@ class Run:
 
 
 class Searcher(Protocol):
-    """The part of an optimizer that is its own."""
+    """What a compile needs of an optimizer."""
 
     @property
     def concurrency(self) -> int:
-        """Examples in work at the same time."""
+        """Examples processed at the same time."""
         ...
 
     @property
     def objective(self) -> Objective:
-        """What counts: quality, cost or latency."""
+        """What to optimize: quality, cost or latency."""
         ...
 
     @property
     def tolerance(self) -> float:
-        """Quality that may be given up for cost or latency."""
+        """Loss in quality that is accepted for cost or latency."""
         ...
 
     async def search(self, run: Run) -> Candidate:
-        """Return the best candidate found."""
+        """Return the best candidate."""
         ...
 
     def check(self, program: Module) -> None:
-        """Refuse a program that has nothing for this search to set."""
+        """Refuse a program in which this search cannot set anything."""
         ...
 
     def signals(self, program: Module) -> dict[str, Signal]:
-        """Return how sure each cascade is asked to be, by its path."""
+        """Return the signal that each cascade uses, by its path."""
         ...
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
-        """Return models that the search names beside those of the program."""
+        """Return the models that the search needs in addition to the program's own."""
         ...
 
     def models_offered(self) -> tuple[LanguageModel | ModelRef | str, ...]:
-        """Return models that the search may put into the program."""
+        """Return the models that the search may assign in the program."""
         ...
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
-        """Return what a search is expected to take."""
+        """Forecast the requests of a search, stage by stage."""
         ...

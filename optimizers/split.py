@@ -1,8 +1,8 @@
-"""Train, validation and holdout: who sees which examples.
+"""Splitting examples into train, validation and holdout.
 
-Demonstrations and proposals come from train, the search is steered by validation, the holdout is
-kept by the compile itself and used once, after the search. Examples that the program cannot tell
-apart form a cluster, and a cluster lies in one part.
+Demonstrations and proposals come from train, validation guides the search, and the holdout is used
+once, after the search. Examples with the same inputs form a cluster, and a cluster stays in one
+part.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from langprog.evaluation import InputKeys
 from optimizers.evaluation.labels import find_label_fields, label_of
 from optimizers.identity import random_stream
 
-# Shares of a trainset, where it is all there is; where a valset or a holdout is given, the parts
-# that are still wanted keep their proportions to one another.
+# Shares of a trainset that is given alone. If a valset or a holdout is given too, the remaining
+# parts keep their proportions.
 TRAIN, VALIDATION, HOLDOUT = 0.3, 0.4, 0.3
 MIN_CLUSTERS = 2
 LONG_TEXT = 20
@@ -34,8 +34,8 @@ class Split:
     Args:
         train: For demonstrations and proposals.
         validation: For choosing among candidates.
-        holdout: For the certificate alone; examples of a cluster stand together.
-        notes: What was moved, left out or is missing, in words.
+        holdout: Only for the certificate; examples of a cluster are adjacent.
+        notes: What was moved, left out or is missing.
     """
 
     train: tuple[Example, ...]
@@ -45,7 +45,7 @@ class Split:
 
 
 class Inputs:
-    """Tells which examples are the same to a program, and which ones its demonstrations show.
+    """Decides which examples are the same to a program, and which its demonstrations show.
 
     Args:
         program: The program.
@@ -59,7 +59,7 @@ class Inputs:
         ]
 
     def key(self, example: Example) -> str:
-        """Return the same text for examples with the same inputs, as the program reads them."""
+        """Return a key that is equal for examples with the same inputs to the program."""
         return self._keys.of(example)
 
     def is_shown(self, example: Example) -> bool:
@@ -71,7 +71,7 @@ class Inputs:
         )
 
     def label_fields(self, examples: Sequence[Example]) -> tuple[str, ...]:
-        """Return the fields by whose values ``examples`` fall into classes."""
+        """Return the fields whose values divide ``examples`` into classes."""
         return find_label_fields(self._program, examples)
 
 
@@ -85,16 +85,16 @@ def split(
 ) -> Split:
     """Divide the examples by their inputs.
 
-    Labels (fields of few values that the program answers) are divided evenly. Inputs of a given
-    holdout are taken out of the other parts, those of a given valset out of train. What the
-    program's own demonstrations show is kept out of validation and holdout.
+    Labels (output fields with few values) are divided evenly. Inputs in a given holdout are
+    removed from the other parts, those in a given valset from train. Examples in the program's
+    own demonstrations are kept out of validation and holdout.
 
     Args:
         trainset: Divided into the parts that are not given.
         valset: The validation part, where the user has one.
         holdout: The holdout, where the user has one.
-        seed: Decides who goes where.
-        inputs: Tells which examples are the same to the program.
+        seed: Decides which cluster goes into which part.
+        inputs: Decides which examples are the same to the program.
 
     Raises:
         InputError: There are too few examples for the parts.
@@ -113,7 +113,7 @@ def split(
         shares.append(("holdout", HOLDOUT))
     fields = inputs.label_fields(trainset)
     parts = _divide(clusters["trainset"], shares, fields, seed)
-    # What the program shows may be learned from, but proves nothing.
+    # Examples in the program's demonstrations may be learned from, but prove nothing.
     parts["train"] += shown
     if valset is not None:
         parts["validation"] = _shuffle(clusters["valset"], seed, "validation")
@@ -167,7 +167,7 @@ def _take_out(
 def _pull_shown(
     clusters: dict[str, dict[str, Cluster]], inputs: Inputs, notes: list[str]
 ) -> list[Cluster]:
-    """Take out what the program's demonstrations show; return those of the trainset."""
+    """Remove examples that the program's demonstrations show; return those of the trainset."""
     own: list[Cluster] = []
     for name, groups in clusters.items():
         shown = sorted(key for key, group in groups.items() if inputs.is_shown(group[0]))
@@ -177,7 +177,7 @@ def _pull_shown(
         where = "are used for training alone" if name == "trainset" else "were left out"
         notes.append(
             f"{sum(map(len, pulled))} examples of the {name} are demonstrations of the program "
-            f"already, so they prove nothing: they {where}"
+            f"already, so they cannot prove anything: they {where}"
         )
         if name == "trainset":
             own = pulled
@@ -185,7 +185,7 @@ def _pull_shown(
 
 
 def _shuffle(clusters: Mapping[str, Cluster], seed: int, name: str) -> list[Cluster]:
-    """Return a part that was given in an order of its own: a file may be sorted by label."""
+    """Return a part in random order, as a file may be sorted by label."""
     order = sorted(clusters)
     random_stream(seed, "order", name).shuffle(order)
     return [clusters[key] for key in order]
@@ -197,8 +197,8 @@ def _divide(
     fields: Sequence[str],
     seed: int,
 ) -> dict[str, list[Cluster]]:
-    """Divide clusters so that each label is spread evenly over the parts, and over each part."""
-    # Sorted first, so that the order of the file does not decide who goes where.
+    """Divide clusters so that each label is spread evenly over the parts."""
+    # Sorted first, so that the order of the file does not affect the split.
     order = sorted(clusters)
     rng = random_stream(seed, "split")
     rng.shuffle(order)
@@ -219,7 +219,7 @@ def _divide(
         taken += share
         end = round(len(order) * taken / whole)
         keys = order[begin:end]
-        # Within a part the order is random: a budget may pay for its beginning only.
+        # Within a part the order is random, as a budget may pay only for its beginning.
         random_stream(seed, "order", name).shuffle(keys)
         parts[name] = [clusters[key] for key in keys]
         begin = end
@@ -227,7 +227,7 @@ def _divide(
 
 
 def _choose_strata(clusters: Mapping[str, Cluster], fields: Sequence[str]) -> Sequence[str]:
-    """Return the fields whose joint values leave a few clusters for each; the first else."""
+    """Return all fields if each of their joint values has a few clusters, else the first."""
     labels = {label_of(group[0], fields) for group in clusters.values()}
     return fields if len(labels) * MIN_PER_STRATUM <= len(clusters) else fields[:1]
 
@@ -243,11 +243,11 @@ def _check_sizes(
             continue
         own = given[argument]
         source, rows = ("trainset", given["trainset"]) if own is None else (argument, own)
-        said = f" ({'; '.join(notes)})" if notes else ""
+        details = f" ({'; '.join(notes)})" if notes else ""
         raise InputError(
-            f"too few examples: {len(rows or ())} in the {source} leave {len(parts[name])} with "
-            f"inputs of their own for {name}{said}; give more (6 are the fewest, a few dozen make "
-            "a compile worth while, a few hundred a good one)"
+            f"too few examples: {len(rows or ())} in the {source} leave {len(parts[name])} "
+            f"with distinct inputs for {name}{details}; give more (at least 6; a few dozen make a "
+            "compile worthwhile, a few hundred are better)"
         )
 
 
@@ -274,6 +274,6 @@ def _describe_missing_labels(
 def _is_in(demo: Example, name: str, value: object) -> bool:
     if name in demo:
         return bool(demo[name] == value)
-    # A program may hand its inputs on under other names; a short text may be there by chance.
+    # A program may pass its inputs on under other names; a short text may match by chance.
     long = isinstance(value, str) and len(value) >= LONG_TEXT
     return long and value in demo.values()

@@ -1,4 +1,4 @@
-"""Optimizers on recorded outcomes of real models: nothing is asked, nothing is simulated.
+"""Optimizers on recorded outcomes of real models: no model is called, nothing is simulated.
 
-One command a data set; each needs the folder that LANGPROG_DATA names, and says so without it.
+One command per data set; each needs the folder named by LANGPROG_DATA.
 """

@@ -4,8 +4,8 @@ Usage: python -m benchmarks.replay.llmbar [--splits 40]
 
 The data: LLMBar (Zeng et al., 2024; MIT), 419 comparisons of two answers, each judged by 65
 configurations (6 models, up to 15 prompts) in both orders; one evaluation is both, and scores 0,
-1/2 or 1. In every split, half of the comparisons is for the search and the other half tells the
-true worth of a configuration.
+1/2 or 1. In every split, half of the comparisons is for the search, and the other half measures
+the true quality of a configuration.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 
 import langprog as lp
 from benchmarks.measured import machine, mean_interval, publish, table, versions
-from benchmarks.tasks.folder import data_folder, missing
+from benchmarks.tasks.folder import data_folder, explain_missing_data
 from langprog.lm import Request
 from optimizers import MIPRO, Demonstrating, Searching
 
@@ -38,7 +38,7 @@ Chooser = Callable[["Search", int, random.Random], str]
 
 @dataclass(frozen=True)
 class Recorded:
-    """How right a configuration was: ``score[name][comparison]`` is 0, 1/2 or 1."""
+    """Scores of the configurations: ``score[name][comparison]`` is 0, 1/2 or 1."""
 
     names: tuple[str, ...]
     score: Mapping[str, Sequence[float]]
@@ -82,12 +82,12 @@ class Search:
         self.paid: set[tuple[str, int]] = set()
 
     def score(self, name: str, items: Sequence[int]) -> float:
-        """Return the mean on some items; evaluations that were made before cost nothing."""
+        """Return the mean on some items; repeated evaluations cost nothing."""
         self.paid.update((name, row) for row in items)
         return self.data.mean(name, items)
 
     def affords(self, name: str, items: Sequence[int], budget: int) -> bool:
-        """Return whether the budget pays for those of ``items`` that were not evaluated yet."""
+        """Return whether the budget pays for the new evaluations among ``items``."""
         new = sum((name, row) not in self.paid for row in items)
         return len(self.paid) + new <= budget
 
@@ -222,7 +222,7 @@ def choose_with_langprog(
 
 
 def run_split(folder: Path, seed: int) -> dict[tuple[str, int], dict[str, Any]]:
-    """Return for every chooser and budget what was chosen, and its worth on the other half."""
+    """Return each method's choice by budget, and its quality on the other half."""
     data = load_recorded(folder)
     rows = list(range(data.size))
     random.Random(seed).shuffle(rows)
@@ -250,7 +250,7 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     folder = data_folder()
     if folder is None:
-        sys.stdout.write(missing() + "\n")
+        sys.stdout.write(explain_missing_data() + "\n")
         return
     with ProcessPoolExecutor(2) as pool:
         splits = list(pool.map(partial(run_split, folder), range(options.splits)))
@@ -286,7 +286,7 @@ def main(arguments: list[str]) -> None:
 def _agrees(outcome: Mapping[str, Any]) -> bool:
     """Return whether a gain on the other half agrees with the interval."""
     middle, half = (outcome["low"] + outcome["high"]) / 2, (outcome["high"] - outcome["low"]) / 2
-    # The other half has 210 comparisons of its own, whose error adds to the interval's.
+    # The other half has 210 comparisons, whose sampling error adds to the interval's.
     other = half * math.sqrt(outcome["n"] / 210)
     return bool(abs(outcome["gain"] - middle) <= math.hypot(half, other))
 

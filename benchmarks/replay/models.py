@@ -1,9 +1,9 @@
-"""Measure cascades and routes on recorded answers: quality against dollars, beside single models.
+"""Measure cascades and routes on recorded answers: quality against dollars, with single models.
 
 Usage: python -m benchmarks.replay.models [--splits 40] [--only gsm8k,gpqa]
 
 Every split draws three parts: a quarter trains the scorer and the clusters, a quarter sets
-thresholds and the worth of a dollar, and half measures the result. No model is called.
+thresholds and the value of a dollar, and half measures the result. No model is called.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.measured import machine, mean_interval, publish, table, versions
 from benchmarks.replay.recorded import SOURCES, Floats, Recorded
-from benchmarks.tasks.folder import data_folder, missing
+from benchmarks.tasks.folder import data_folder, explain_missing_data
 from langprog.modules import TOKEN_FEATURES, hash_words
 from optimizers.models.clusters import (
     EvaluatedRouter,
@@ -78,7 +78,7 @@ Outcome = dict[tuple[str, str], tuple[float, float]]
 
 
 def run_split(source: str, folder: Path, seed: int) -> Outcome:
-    """Return quality and cost of everything, each as a share of the best single model's.
+    """Return quality and cost of every method, each as a share of the best single model's.
 
     Keys are (method, cap); the best single model is the one that is best on train and choice.
     """
@@ -122,7 +122,7 @@ def run_split(source: str, folder: Path, seed: int) -> Outcome:
 
 
 def _pick_models(data: Recorded, known: Sequence[int]) -> list[int]:
-    """Return the models worth having: those on the front first, then the best of the others."""
+    """Return the most useful models: those on the front first, then the best of the others."""
     order = sorted(
         range(len(data.models)), key=lambda model: -float(data.score[model, known].mean())
     )
@@ -136,7 +136,7 @@ def _pick_models(data: Recorded, known: Sequence[int]) -> list[int]:
 
 
 def _collect_results(data: Recorded, pool: Sequence[int], parts: Parts) -> StepResults:
-    """Return all rows, with how sure a scorer is that was trained on the train rows alone."""
+    """Return all rows, with the confidence of a scorer trained only on the train rows."""
     sure = np.zeros((len(pool), data.size))
     for place, model in enumerate(pool):
         answers = [_label_answer(data, model, row) for row in range(data.size)]
@@ -202,15 +202,15 @@ def _measure_vote(data: Recorded, pool: Sequence[int], rows: Sequence[int]) -> t
         return (float("nan"), float("nan"))
     right = 0.0
     for row in rows:
-        said = [data.answers[model][row].split(" ")[0] for model in voters]
-        top, _ = Counter(said).most_common(1)[0]
-        right += float(data.score[voters[said.index(top)], row])
+        votes = [data.answers[model][row].split(" ")[0] for model in voters]
+        top, _ = Counter(votes).most_common(1)[0]
+        right += float(data.score[voters[votes.index(top)], row])
     cost = sum(float(data.cost[model, list(rows)].mean()) for model in voters)
     return right / len(rows), cost
 
 
 def _measure_oracle(test: StepResults) -> tuple[float, float]:
-    """Return quality and cost of asking the cheapest model that is right."""
+    """Return quality and cost of calling the cheapest model that is right."""
     score, cost = test.score.max(axis=0), np.zeros(test.size)
     for row in range(test.size):
         right = np.flatnonzero(test.score[:, row] >= score[row])
@@ -250,8 +250,8 @@ def format_section(data: Recorded, splits: Sequence[Outcome]) -> str:
 
 
 def format_verdict(splits: Sequence[Outcome], method: str) -> str:
-    """Say in a line whether a method pays."""
-    said = []
+    """Summarize in one line whether a method pays off."""
+    cells = []
     for cap in COLUMNS[:-1]:
         gains = [
             split[method, cap][0] - split["best single model", cap][0]
@@ -261,14 +261,14 @@ def format_verdict(splits: Sequence[Outcome], method: str) -> str:
         ]
         if gains:
             middle, low, high = mean_interval(gains, draws=1000)
-            said.append(f"{100 * middle:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}] at {cap}")
+            cells.append(f"{100 * middle:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}] at {cap}")
     floor = COLUMNS[-1]
-    lost = [split[method, floor][0] - split["best single model", floor][0] for split in splits]
+    losses = [split[method, floor][0] - split["best single model", floor][0] for split in splits]
     cost = statistics.fmean(split[method, floor][1] for split in splits)
-    middle, low, high = mean_interval(lost, draws=1000)
+    middle, low, high = mean_interval(losses, draws=1000)
     pays = cost < 0.9 and low > -TOLERANCE
     return (
-        f"- {method}: points over the best single model under the same cap: {'; '.join(said)}. "
+        f"- {method}: points over the best single model under the same cap: {'; '.join(cells)}. "
         f"As good for less: {100 * middle:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}] points at "
         f"{cost:.0%} of the best model's dollars: it {'pays' if pays else 'does NOT pay'} here."
     )
@@ -295,7 +295,7 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     folder = data_folder()
     if folder is None:
-        sys.stdout.write(missing() + "\n")
+        sys.stdout.write(explain_missing_data() + "\n")
         return
     sections = []
     for source in options.only.split(","):

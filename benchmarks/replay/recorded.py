@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-# Dollars per million prompt and completion tokens, as the makers or hosts listed them at the time.
-# Nominal: they make recorded answers comparable, and nobody was billed by them here.
+# Dollars per million prompt and completion tokens, from price lists at the time. Nominal: they
+# make recorded answers comparable.
 LIST_PRICES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "Meta-Llama-3.1-8B-Instruct": (0.18, 0.18),
@@ -33,7 +33,7 @@ LIST_PRICES: Mapping[str, tuple[float, float]] = MappingProxyType(
     }
 )
 CHARACTERS_A_TOKEN = 4
-# Tokens of the instruction around a question, where only the question was recorded.
+# Tokens of the instruction around a question, if only the question was recorded.
 AROUND = 120
 
 
@@ -45,11 +45,11 @@ class Recorded:
         name: The data set.
         models: Names, the cheapest first.
         questions: Texts, n of them.
-        answers: What each model said, as far as it was recorded, models x n.
+        answers: Answer of each model, if it was recorded, models x n.
         length: Logarithm of the answers' length, (models, n).
         score: 0 to 1, (models, n).
         cost: Dollars, (models, n).
-        prices: How the dollars come about, in words.
+        prices: A description of how the dollars are computed.
     """
 
     name: str
@@ -103,7 +103,7 @@ def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def load_zeroeval(folder: Path, part: str, name: str) -> Recorded:
-    """Read ZeroEval (Lin, 2024; Apache-2.0): one greedy answer a model; the priced models."""
+    """Read ZeroEval (Lin, 2024; Apache-2.0): one greedy answer per model; only priced models."""
     head, *lines = _read_lines(folder / "zeroeval" / f"{part}.jsonl")
     rows: dict[str, list[_Answer]] = {}
     questions = [str(line["question"]) for line in lines]
@@ -124,9 +124,9 @@ def _price_answers(
 ) -> Callable[[float], _Answer]:
     into, out = LIST_PRICES[model]
     prompt = len(question) / CHARACTERS_A_TOKEN + AROUND
-    said = characters / CHARACTERS_A_TOKEN
-    dollars = (prompt * into + said * out) / 1e6
-    return lambda score: _Answer(text, math.log1p(said), score, dollars)
+    reply = characters / CHARACTERS_A_TOKEN
+    dollars = (prompt * into + reply * out) / 1e6
+    return lambda score: _Answer(text, math.log1p(reply), score, dollars)
 
 
 def load_routellm(folder: Path) -> Recorded:
@@ -148,7 +148,7 @@ def load_routellm(folder: Path) -> Recorded:
 
 
 def load_pricing_reversal(folder: Path, part: str, name: str) -> Recorded:
-    """Read pricing-reversal (2026; MIT): eight models with what each answer really cost."""
+    """Read pricing-reversal (2026; MIT): eight models with the actual cost of each answer."""
     lines = list(_read_lines(folder / "pricing-reversal" / f"{part}.jsonl.xz"))
     rows: dict[str, list[_Answer]] = {}
     for model in lines[0]["runs"]:
@@ -166,7 +166,7 @@ def load_pricing_reversal(folder: Path, part: str, name: str) -> Recorded:
 
 
 def load_llmrouter(folder: Path) -> Recorded:
-    """Read LLMRouter's table (UIUC, 2025; MIT): nine models on 14 tasks, scores alone."""
+    """Read LLMRouter's table (UIUC, 2025; MIT): nine models on 14 tasks, scores only."""
     prices = json.loads((folder / "ulab-llmrouter" / "default_llm.json").read_text())
     seen: dict[str, Mapping[str, float]] = {}
     for line in _read_lines(folder / "ulab-llmrouter" / "train.jsonl.xz"):

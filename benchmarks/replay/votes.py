@@ -1,8 +1,8 @@
-"""Predict from 100 samples whether voting pays, and with how many, on recorded answers.
+"""Predict from 100 samples whether voting pays, and with how many votes, on recorded answers.
 
 Usage: python -m benchmarks.replay.votes [--splits 40]
 
-The data: ZeroEval (Lin, 2024; Apache-2.0), one greedy answer of each of some 40 models to every
+The data: ZeroEval (Lin, 2024; Apache-2.0), one greedy answer of each of about 40 models to every
 question. A sample is the answer of a model drawn from a pool, with replacement; a vote of k is won
 by the most frequent answer of k such samples, ties by lot.
 """
@@ -23,16 +23,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measured import machine, mean_interval, publish, table, versions
-from benchmarks.tasks.folder import data_folder, missing
+from benchmarks.tasks.folder import data_folder, explain_missing_data
 from optimizers.models.vote_fit import Mixture, VoteCounts, choose_size, fit_mixture
 
 SIZES = tuple(range(1, 42, 2))
 OFFERED = (1, 3, 5, 9, 15, 21, 41)
 ITEMS, DRAWS = 33, 3
-# Splits below this number were looked at while the fit was written.
+# Splits below this number were used while the fit was developed.
 FIRST_SPLIT = 1000
 REPEATS = 8
-# Models of at most about 14 billion parameters, and those that their makers sold as small.
+# Models of at most about 14 billion parameters, and those sold as small.
 CHEAP = (
     "Meta-Llama-3-8B-Instruct",
     "Meta-Llama-3.1-8B-Instruct",
@@ -48,7 +48,7 @@ CHEAP = (
     "gpt-3.5-turbo-0125",
 )
 WEAKEST = 5
-# The three cheapest models that have a list price: who would vote to save money.
+# The three cheapest models with a list price, for voting to save money.
 VOTERS = ("Meta-Llama-3.1-8B-Instruct", "gpt-4o-mini-2024-07-18", "claude-3-haiku-20240307")
 PARTS = {"gsm": "GSM8K", "math-l5": "MATH-L5"}
 
@@ -58,19 +58,19 @@ class Pool:
     """Models that vote, and their answers.
 
     Args:
-        name: What they are.
+        name: Description of the pool.
         models: Their names.
-        said: (answer, whether it is right) by question and model.
+        answers: (answer, whether it is right) by question and model.
     """
 
     name: str
     models: tuple[str, ...]
-    said: tuple[tuple[tuple[str, bool], ...], ...]
+    answers: tuple[tuple[tuple[str, bool], ...], ...]
 
     def single(self, rows: Sequence[int]) -> tuple[str, float]:
-        """Return the best model of the pool on some questions, and how often it is right."""
+        """Return the best model of the pool on some questions, and its accuracy."""
         right = [
-            statistics.fmean(self.said[row][place][1] for row in rows)
+            statistics.fmean(self.answers[row][place][1] for row in rows)
             for place in range(len(self.models))
         ]
         best = max(range(len(right)), key=right.__getitem__)
@@ -89,9 +89,9 @@ def load_pools(folder: Path, part: str) -> tuple[Pool, ...]:
 
     def pool(title: str, models: Sequence[str]) -> Pool:
         places = [names.index(model) for model in models]
-        said = tuple(
+        answers = tuple(
             tuple(
-                # A missing answer is wrong in a way that no other answer shares.
+                # Every missing answer is wrong and counts as different from all others.
                 (
                     f"none {place}" if line["pred"][place] is None else str(line["pred"][place]),
                     bool(line["ok"][place]),
@@ -100,7 +100,7 @@ def load_pools(folder: Path, part: str) -> tuple[Pool, ...]:
             )
             for line in lines
         )
-        return Pool(title, tuple(models), said)
+        return Pool(title, tuple(models), answers)
 
     return (
         pool("all models", names),
@@ -111,16 +111,18 @@ def load_pools(folder: Path, part: str) -> tuple[Pool, ...]:
 
 
 def compare_with_single(folder: Path, part: str, seed: int) -> dict[str, Any]:
-    """Decide from 99 answers whether three cheap models should vote, or which answers alone."""
+    """Decide from 99 answers whether three cheap models should vote, or which to use alone."""
     pool = load_pools(folder, part)[-1]
     rng = random.Random(f"single/{part}/{seed}")
-    order = rng.sample(range(len(pool.said)), len(pool.said))
+    order = rng.sample(range(len(pool.answers)), len(pool.answers))
     known, others = order[:ITEMS], order[ITEMS:]
     best, _ = pool.single(known)
     place = pool.models.index(best)
 
     def gains(rows: Sequence[int]) -> list[float]:
-        return [_count_vote(pool.said[row]) - float(pool.said[row][place][1]) for row in rows]
+        return [
+            _count_vote(pool.answers[row]) - float(pool.answers[row][place][1]) for row in rows
+        ]
 
     seen = gains(known)
     # At three times the price, the gain has to exceed a standard error.
@@ -132,9 +134,9 @@ def run_split(folder: Path, part: str, place: int, seed: int) -> dict[str, Any]:
     """Fit from 100 samples, and compare with votes on the other questions."""
     pool = load_pools(folder, part)[place]
     rng = random.Random(f"votes/{part}/{place}/{seed}")
-    order = rng.sample(range(len(pool.said)), len(pool.said))
+    order = rng.sample(range(len(pool.answers)), len(pool.answers))
     known, others = order[:ITEMS], order[ITEMS:]
-    samples = [[rng.choice(pool.said[row]) for _ in range(DRAWS)] for row in known]
+    samples = [[rng.choice(pool.answers[row]) for _ in range(DRAWS)] for row in known]
     items = [VoteCounts.of(answers) for answers in samples]
     actual = {k: _measure_vote(pool, others, k, rng) for k in SIZES}
     mixture = fit_mixture(items)
@@ -164,7 +166,7 @@ def _measure_vote(pool: Pool, rows: Sequence[int], k: int, rng: random.Random) -
     repeats = 1 if k > 9 else REPEATS
     for row in rows:
         for _ in range(repeats):
-            right += _count_vote(rng.choices(pool.said[row], k=k))
+            right += _count_vote(rng.choices(pool.answers[row], k=k))
     return right / len(rows) / repeats
 
 
@@ -195,7 +197,7 @@ def format_section(
 ) -> str:
     """Return the section of a pool on a data set."""
     pool = load_pools(folder, part)[place]
-    name, single = pool.single(range(len(pool.said)))
+    name, single = pool.single(range(len(pool.answers)))
     shown = (1, 3, 5, 9, 15, 21, 31, 41)
     rows = [
         ("accuracy, %", *(f"k={k}" for k in shown)),
@@ -213,8 +215,8 @@ def format_section(
     none = len(splits) - len(votes)
     missed = sum(split["possible"] >= 0.02 for split in splits if split["chosen"] == 1)
     return (
-        f"## {PARTS[part]}, {pool.name}\n\nn = {len(pool.said)}, {len(pool.models)} models; the "
-        f"best of them alone: {name}, {100 * single:.1f} %.\n\n{table(rows)}\n\n"
+        f"## {PARTS[part]}, {pool.name}\n\nn = {len(pool.answers)}, {len(pool.models)} models; "
+        f"the best of them alone: {name}, {100 * single:.1f} %.\n\n{table(rows)}\n\n"
         f"{table(errors)}\n\n"
         f'"Vote" was said in {len(votes)} of {len(splits)} splits, and helped in {right} of them '
         f"({_format_percent([split['gain'] for split in votes]) if votes else '-'} points); "
@@ -224,7 +226,7 @@ def format_section(
 
 
 def format_single_section(part: str, splits: Sequence[Mapping[str, Any]]) -> str:
-    """Compare three cheap models voting with the best of them alone, in a line."""
+    """Compare three voting cheap models with the best of them, in one line."""
     named = Counter(split["single"] for split in splits)
     alone = [split for split in splits if not split["votes"]]
     hurts = sum(split["gain"] < 0 for split in alone)
@@ -253,7 +255,7 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     folder = data_folder()
     if folder is None:
-        sys.stdout.write(missing() + "\n")
+        sys.stdout.write(explain_missing_data() + "\n")
         return
     sections = []
     for part in PARTS:

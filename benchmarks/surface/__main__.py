@@ -3,9 +3,9 @@
 Usage: python -m benchmarks.surface [--seeds 30] [--first 5000] [--keep FOLDER] [--workers 1]
        python -m benchmarks.surface --ablations [--seeds 30] [--first 1000] ...
 
-Needs the extra "bench" for the peers. Each finished compile is kept in FOLDER, so that a run that
-was stopped goes on. The seeds from 5000 on were chosen after the code was frozen; it was developed
-on the seeds 1000 to 1029, and the ablations, which decide what stays, use those.
+Needs the extra "bench" for the peers. Each finished compile is kept in FOLDER, so that a stopped
+run can be resumed. The seeds from 5000 on were chosen after the code was frozen; it was developed
+on the seeds 1000 to 1029, which the ablations use as well.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def format_table(outcomes: Sequence[Mapping[str, Any]], modules: int) -> str:
             for outcome in outcomes
             if outcome["name"] == name and outcome["modules"] == modules
         ]
-        # Two measurements of one program differ by their noise; worse is worse beyond that.
+        # Two measurements of one program differ by noise; "worse" means worse by more than that.
         worse = sum(outcome["after"] < outcome["before"] - 0.03 for outcome in some)
         rows.append(
             (
@@ -53,7 +53,7 @@ def format_table(outcomes: Sequence[Mapping[str, Any]], modules: int) -> str:
 
 
 def compare_optimizers(options: argparse.Namespace, seeds: range) -> None:
-    """Run every compile of the main table that is not there yet, and publish."""
+    """Run every missing compile of the main table, and publish."""
     outcomes = []
     for outcome in run_all(list_jobs(seeds), options.keep, options.workers):
         outcomes.append(outcome)
@@ -76,7 +76,7 @@ def compare_optimizers(options: argparse.Namespace, seeds: range) -> None:
 
 
 def ablate(options: argparse.Namespace, seeds: range) -> None:
-    """Run the compiler whole and without each optional piece, and publish the differences."""
+    """Run the compiler with and without each optional piece, and publish the differences."""
     settings = list_settings(seeds)
     jobs = [Job(seed, modules, "Compiler", cap, piece) for piece, modules, cap, seed in settings]
     outcomes = dict(zip(settings, run_all(jobs, options.keep, options.workers), strict=True))
@@ -95,7 +95,7 @@ def ablate(options: argparse.Namespace, seeds: range) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Run what was asked for."""
+    """Run the comparison or the ablations."""
     parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.surface")
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--first", type=int)

@@ -19,7 +19,7 @@ from benchmarks.measured import table, with_interval
 from optimizers.search import race
 
 CAPS = (600, 1000, 1780)
-# How each piece is left out, by its name; "" leaves out nothing.
+# How each piece is left out, by its name; "" is the whole search.
 WITHOUT: Mapping[str, Callable[[], AbstractContextManager[Any]]] = MappingProxyType(
     {
         "": nullcontext,
@@ -30,7 +30,7 @@ WITHOUT: Mapping[str, Callable[[], AbstractContextManager[Any]]] = MappingProxyT
 
 
 async def _do_nothing(_: object) -> None:
-    """Stand in for a step of the search."""
+    """Replace a step of the search."""
 
 
 def format_ablations(outcomes: Mapping[tuple[str, int, int, int], Mapping[str, Any]]) -> str:

@@ -2,8 +2,8 @@
 
 Chance of a right answer: a logistic function of the model's size, of phrases in the instruction
 (some help, some harm, most do nothing), of demonstrations whose item is of the same kind as the
-one that is asked about (and whose answer is right), of the item's own difficulty, and, in the
-second module, of whether the first one was right. It reads our chat form and DSPy's alike.
+one in the question (and whose answer is right), of the item's difficulty, and, in the second
+module, of whether the first was right. It reads both our chat format and DSPy's.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LABELS = {
 ITEM = re.compile(r"item (\d+)")
 FIELD = re.compile(r"\[\[(?: ## )?(\w+)(?: ## )?\]\]\n(.*?)(?=\n+\[\[|\Z)", re.S)
 JSON_FIELD = re.compile(r'"(\w+)": "\{')
-# Asked of the proposers of all optimizers: any of these outputs is answered with a proposal.
+# Outputs of the proposers of all optimizers: each of them is answered with a proposal.
 PROPOSED = ("instruction", "proposed_instruction", "new_instruction", "improved_instruction")
 
 HELP = ("weigh every clue", "compare with the closest case", "name the deciding word")
@@ -50,19 +50,19 @@ SIZES: Mapping[str, float] = {"small": 0.0, "large": 0.8}
 
 
 def unit(*parts: object) -> float:
-    """Return a number in [0, 1) that depends on nothing but ``parts``."""
+    """Return a number in [0, 1) that depends only on ``parts``."""
     digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:7], "big") / 2**56
 
 
 @dataclass
 class Surface:
-    """One simulated model; counts what is asked of it.
+    """A simulated model that counts its requests.
 
     Args:
-        seed: Which phrases help which module, how hard each item is.
+        seed: Decides which phrases help which module, and how hard each item is.
         base: Logit of a right answer under a bare prompt, by module.
-        steadiness: Share of an answer's luck that is the item's and not the prompt's.
+        steadiness: Share of an answer's randomness that is due to the item, not the prompt.
         size: "small" or "large".
     """
 
@@ -99,16 +99,16 @@ class Surface:
         return good + sum(HARM_WEIGHT for phrase in HARM if phrase in low)
 
     def chance(self, module: str, messages: Messages, item: int, first_right: bool) -> float:
-        """Return how likely the answer under this prompt is right."""
+        """Return the probability that the answer to this prompt is right."""
         kind = self.label(module, item)
         matching = 0
-        for (_, asked), (role, answered) in zip(messages, messages[1:], strict=False):
-            match = ITEM.search(asked)
+        for (_, question), (role, answer) in zip(messages, messages[1:], strict=False):
+            match = ITEM.search(question)
             if role != "assistant" or match is None:
                 continue
             shown = int(match[1])
             right = self.label(module, shown)
-            if right == kind and dict(FIELD.findall(answered)).get(module, "").strip() == right:
+            if right == kind and dict(FIELD.findall(answer)).get(module, "").strip() == right:
                 matching += 1
         logit = (
             self.base[module]
@@ -171,8 +171,8 @@ class Surface:
     def _propose(self, text: str, variation: object) -> str:
         """Return an instruction of a few phrases.
 
-        With mistakes in the prompt good ones are likelier, and what the prompt has already is
-        mostly kept, as in a text that is worked over.
+        With mistakes in the prompt, helpful phrases are likelier, and the phrases of the current
+        instruction are mostly kept, as in a revision.
         """
         low = text.lower()
         informed = "wanted" in low or "feedback" in low
@@ -208,7 +208,7 @@ def _asks_for(messages: Messages, module: str) -> bool:
 
 
 def _outputs(messages: Messages) -> list[str]:
-    """Return the outputs that a prompt asks for: the marks of its head that hold no value yet."""
+    """Return the outputs that a prompt requests: the marks of its head without a value."""
     system, last = _normalize_marks(messages[0][1]), _normalize_marks(messages[-1][1])
     marks = re.findall(r"\[\[(\w+)\]\]", system)
     given = set(re.findall(r"\[\[(\w+)\]\]\n", last.split("Respond with")[0]))

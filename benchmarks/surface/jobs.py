@@ -1,4 +1,4 @@
-"""Compiles on the response surface, each kept in a file so that a run that was stopped goes on."""
+"""Compiles on the response surface, each kept in a file, so that a stopped run can be resumed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The optimizer, its cap and what it does without."""
+        """The optimizer, its cap and the piece left out."""
         name = self.optimizer if self.cap is None else f"{self.optimizer}, {self.cap} calls"
         return f"{name}, without {self.without}" if self.without else name
 
@@ -96,7 +96,7 @@ def run_job(job: Job) -> dict[str, Any]:
 
 
 def load_or_run(folder: Path | None, job: Job) -> dict[str, Any]:
-    """Return a compile's outcome, from ``folder`` where it is there already."""
+    """Return a compile's outcome, from ``folder`` if it is there."""
     if folder is None:
         return run_job(job)
     path = folder / f"{job.modules}-{job.name.replace(' ', '_').replace(',', '')}-{job.seed}.json"

@@ -13,7 +13,7 @@ from benchmarks.surface.programs import FRESH, items, right
 
 
 def surface_lm(surface: Surface) -> Any:
-    """Return ``surface`` as a DSPy model; equal requests of equal rollouts are equal answers."""
+    """Return ``surface`` as a DSPy model; equal requests of equal rollouts get equal answers."""
     import dspy  # noqa: PLC0415 - the peer is loaded where it is measured
 
     class SurfaceLM(dspy.BaseLM):  # type: ignore[misc]  # DSPy has no types
@@ -21,12 +21,12 @@ def surface_lm(surface: Surface) -> Any:
             super().__init__(model=f"surface/{surface.size}", cache=False, **options)
 
         def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
-            said = messages or [{"role": "user", "content": prompt}]
+            prompt_messages = messages or [{"role": "user", "content": prompt}]
             given = {**self.kwargs, **options}
-            # A temperature above zero draws anew for every rollout, as a seed does.
+            # With a temperature above zero, every rollout is a new sample, as with a seed.
             variation = (given.get("rollout_id"), given.get("temperature"))
             text = surface.answer(
-                [(entry["role"], _text(entry["content"])) for entry in said], variation
+                [(entry["role"], _text(entry["content"])) for entry in prompt_messages], variation
             )
             message = SimpleNamespace(content=text, role="assistant", tool_calls=None)
             return SimpleNamespace(
@@ -47,7 +47,7 @@ def _text(content: Any) -> str:
 def run_peer(
     name: str, program: lp.Module, data: Sequence[lp.Example], surface: Surface, seed: int
 ) -> tuple[int, float]:
-    """Compile with a peer; return the calls that it paid and the true accuracy that it reached."""
+    """Compile with a peer; return its paid calls and the true accuracy of its result."""
     answer = compile_peer(
         name,
         program,

@@ -1,4 +1,4 @@
-"""The two programs on the surface, and what our optimizers make of them."""
+"""The two programs on the surface."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def program(modules: int) -> lp.Module:
 
 
 def items(surface: Surface, first: int, count: int) -> list[lp.Example]:
-    """Return labelled items; the first module's label is not among the data."""
+    """Return labelled items, without labels for the first module."""
     return [
         lp.Example(text=f"item {number}", answer=surface.label("answer", number))
         for number in range(first, first + count)
@@ -66,7 +66,7 @@ def model(surface: Surface) -> lp.ScriptedLM:
 
 
 def truth(program: lp.Module, surface: Surface, count: int = 600) -> float:
-    """Return the accuracy on fresh items; what is asked for it is not counted."""
+    """Return the accuracy on new items; their requests are not counted."""
     calls = surface.calls
     with lp.using(lm=model(surface)):
         report = lp.evaluate(program, items(surface, FRESH, count), right)

@@ -1,1 +1,1 @@
-"""Loaders of public data sets as programs with examples; the data themselves are not here."""
+"""Loaders of public data sets as programs with examples; the data themselves are not included."""

@@ -1,9 +1,8 @@
-"""Programs of two to four modules whose modules want different sizes of the embedded model.
+"""Programs of two to four modules that need different sizes of the embedded model.
 
-Labels that the instruction explains, cues and a name in a message are read about as well by every
-size, now by one better and now by another; only the largest is good at sums written out step by
-step. So the best assignment is mixed, and which one it is differs from seed to seed. Wordings,
-words and pairs are held out, as the model card says.
+All sizes are about equally good at labels that the instruction explains, at cues and at names in a
+message; only the largest is good at sums written out step by step. So the best assignment is
+mixed, and differs from seed to seed. Wordings, words and pairs are held out (see the model card).
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ class Chained:
 
     Args:
         name: Its modules.
-        program: Predictors that leave their model open.
+        program: Predictors without a model of their own.
         data: Examples for training, validation and holdout together.
-        test: Examples that no search gets.
+        test: Examples that no search sees.
     """
 
     name: str
@@ -75,13 +74,13 @@ def metric(example: lp.Example, prediction: lp.Prediction) -> float:
 
 
 def make_task(name: str, seed: int, *, known: int, test: int) -> Chained:
-    """Return the program called ``name`` with examples that follow from ``seed``.
+    """Return the program called ``name`` with examples drawn by ``seed``.
 
     Args:
         name: One of ``NAMES``.
         seed: Decides wordings, words and examples.
         known: Examples for the search and its certificate.
-        test: Examples beside them.
+        test: Test examples.
     """
     rng = random.Random(f"chained/{name}/{seed}")
     owners = classify.draw_labelling(rng, "held", count=4, natural=False, cues=False, fine=0.0)
@@ -112,7 +111,7 @@ def _row(
     )
     body = f"{said} {rng.choice(THINGS[0].carriers).replace('{x}', writer)}."
     story, sums, total = numbers.story(rng, "held", 2)
-    # The story's own first sentence says who has how many of what; the queue comes in its stead.
+    # The first sentence of the story says who has how many of what; the queue replaces it.
     first, _, rest = story.partition(". ")
     start, noun = _count(first)
     return {

@@ -1,7 +1,7 @@
-"""Tasks of the embedded models' generator, as programs with examples; each follows from a seed.
+"""Tasks of the embedded models' generator, as programs with examples drawn by a seed.
 
-Held-out wordings, words and pairs of subjects, as the model card says; the instruction is vague,
-so that there is something to compile.
+Wordings, words and pairs of subjects are held out (see the model card); the instruction is vague,
+to leave room for compiling.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Task:
     """A program and its examples.
 
     Args:
-        name: What it is, in a word or two.
+        name: A short name.
         program: A predictor, or a pipeline of two.
-        data: Examples for training, choice and certificate, in this order.
-        test: Examples that no optimizer gets.
+        data: Examples for training, validation and certificate, in this order.
+        test: Examples that no optimizer sees.
         outputs: Names of the outputs that are scored.
     """
 
@@ -61,7 +61,7 @@ def _labels(task: classify.Labelling) -> Any:
 
 
 def _label_texts(rng: random.Random, count: int, *, cues: bool) -> Task:
-    """Draw a classification whose labels say nothing."""
+    """Draw a classification task with meaningless labels."""
     task = classify.draw_labelling(rng, "held", count=count, natural=False, cues=cues, fine=0.0)
     output = FieldSpec(task.target, "output", _labels(task))
     program = lp.Predict(_signature("Label", f"Give the {task.target}.", (task.source,), output))
@@ -73,7 +73,7 @@ def _label_texts(rng: random.Random, count: int, *, cues: bool) -> Task:
 
 
 def _from_episode(name: str, draw: Callable[[int], Episode]) -> Task:
-    """Take the rows of one long episode of a family: the first with one input and one output."""
+    """Use the rows of one long episode of a family: the first with one input and one output."""
     episode = draw(_ALL - 1)
     while (len(episode.inputs), len(episode.outputs)) != (1, 1):
         episode = draw(_ALL - 1)
@@ -85,7 +85,7 @@ def _from_episode(name: str, draw: Callable[[int], Episode]) -> Task:
 
 
 def _two_steps(rng: random.Random) -> Task:
-    """Draw a program of two steps: who gets a message, and how it is to be treated."""
+    """Draw a program of two steps: who gets a message, and how to treat it."""
     first = classify.draw_labelling(rng, "held", count=4, natural=False, cues=False, fine=0.0)
     second = classify.draw_labelling(rng, "held", count=3, natural=False, cues=True)
     first, second = replace(first, source="text", target="team"), replace(second, target="level")
@@ -146,5 +146,5 @@ TASKS: Mapping[str, Callable[[random.Random], Task]] = MappingProxyType(
 
 
 def make_task(name: str, seed: int) -> Task:
-    """Return the task called ``name`` that follows from ``seed``."""
+    """Return the task called ``name`` drawn by ``seed``."""
     return replace(TASKS[name](random.Random(f"generated/{name}/{seed}")), name=name)

@@ -1,4 +1,4 @@
-"""Which of a few intents a short text has: CLINC150 and BANKING77, cut to some of their intents.
+"""Classifying short texts by intent: CLINC150 and BANKING77, reduced to some of their intents.
 
 - CLINC150: github.com/clinc/oos-eval, data/data_small.json, CC BY 3.0 (Larson et al., 2019).
 - BANKING77: github.com/PolyAI-LDN/task-specific-datasets, banking_data, CC BY 4.0 (Casanueva et
@@ -41,13 +41,13 @@ class Task:
 
 
 def clinc150(folder: Path, intents: int, seed: int, *, each: tuple[int, int]) -> Task:
-    """Load CLINC150 with one intent of each of as many domains.
+    """Load CLINC150 with one intent from each of several domains.
 
     Args:
         folder: The folder of the public data sets.
         intents: Intents to keep, 10 at most.
-        seed: Decides which, and which examples.
-        each: Examples an intent for train and for validation.
+        seed: Decides which intents and examples are used.
+        each: Examples per intent for train and for validation.
     """
     place = folder / "tasks" / "clinc150"
     data = json.loads((place / "data_small.json").read_text(encoding="utf-8"))

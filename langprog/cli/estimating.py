@@ -75,7 +75,7 @@ def _print_estimate(estimate: Preflight) -> None:
     for line in estimate.lines():
         terminal.say(line)
     if estimate.probe is not None:
-        terminal.say(f"this estimate itself took {estimate.probe.asked.calls} calls")
+        terminal.say(f"this estimate itself took {estimate.probe.requested.calls} calls")
     if estimate.refusal is not None:
         terminal.say(f"not worth starting: {estimate.refusal}")
 

@@ -1,1 +1,1 @@
-"""Budgets: how one is divided, what was requested of it, what a search will take."""
+"""Budgets: dividing one, metering requests, and forecasting a search."""

@@ -1,4 +1,4 @@
-"""What a search expects to ask for, before it asks: work by stage, as ranges."""
+"""Forecasts of what a search will request, stage by stage, as ranges."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Range:
     """A range of a number that is not known yet.
 
     Args:
-        low: The number where all goes cheaply.
-        high: The number where all goes dearly; of a late stage it may be the smaller one, where
-            nothing is left for it then.
+        low: The number if every query is cheap.
+        high: The number if every query is expensive. For a late stage it may be smaller than
+            ``low``, as less of the budget is left then.
     """
 
     low: float = 0.0
@@ -37,7 +37,7 @@ class Range:
 
     @property
     def middle(self) -> float:
-        """The geometric mean of both ends: as many times above the low one as below the high."""
+        """The geometric mean of both ends."""
         return math.sqrt(self.low * self.high)
 
     def __str__(self) -> str:
@@ -47,16 +47,16 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class ForecastInputs:
-    """What a forecast may know.
+    """What a forecast is based on.
 
     Args:
-        predictors: Predictors of the program.
-        train: Training examples.
-        validation: Validation examples.
+        predictors: Number of predictors in the program.
+        train: Number of training examples.
+        validation: Number of validation examples.
         queries: Queries of the program that the search's part of the budget pays for; ``inf``
-            where there is no cap.
-        right: How often the program has full marks now, where that was measured.
-        alternatives: Steps of its cascades and routes in all.
+            without a cap.
+        right: Share of examples with full marks now, if it was measured.
+        alternatives: Total number of steps in cascades and routes.
     """
 
     predictors: int
@@ -69,13 +69,13 @@ class ForecastInputs:
 
 @dataclass(frozen=True, slots=True)
 class StageForecast:
-    """What one stage of a search takes.
+    """The requests of one stage of a search.
 
     Args:
         stage: The stage.
         queries: Runs of the program on an example.
         proposals: Requests to the proposer.
-        candidates: Candidates that are tried.
+        candidates: Candidates tried.
     """
 
     stage: Stage
@@ -84,13 +84,15 @@ class StageForecast:
     candidates: Range = Range()
 
 
-def cut_to_budget(works: Iterable[StageForecast], queries: float) -> list[StageForecast]:
-    """Return ``works`` as far as ``queries`` pay for them, stage after stage."""
+def cut_to_budget(stages: Iterable[StageForecast], queries: float) -> list[StageForecast]:
+    """Return ``stages``, in order, as far as ``queries`` pay for them."""
     left = Range(queries, queries)
-    found = []
-    for work in works:
-        cut = Range(min(work.queries.low, left.low), min(work.queries.high, left.high))
-        paid = cut.high / work.queries.high if work.queries.high else 1.0
-        found.append(StageForecast(work.stage, cut, work.proposals, work.candidates.times(paid)))
+    affordable = []
+    for stage in stages:
+        cut = Range(min(stage.queries.low, left.low), min(stage.queries.high, left.high))
+        paid = cut.high / stage.queries.high if stage.queries.high else 1.0
+        affordable.append(
+            StageForecast(stage.stage, cut, stage.proposals, stage.candidates.times(paid))
+        )
         left = Range(left.low - cut.low, left.high - cut.high)
-    return found
+    return affordable

@@ -1,7 +1,7 @@
-"""What a search has asked for, each distinct request counted once.
+"""What a search has requested, each distinct request counted once.
 
-Decisions that look at the budget look at this meter, never at what was really paid: a warm cache
-or a resumed run pays less for the same search, and must still choose the same.
+Decisions about the budget use this meter and never what was actually paid: with a warm cache or
+after a resume, the same search costs less but must make the same choices.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from langprog.lm import Completion, Cost
 
 
 class Meter:
-    """Counts distinct requests by key, in whatever order they arrive."""
+    """Counts distinct requests by key, in any order of arrival."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -22,7 +22,7 @@ class Meter:
         self._unpriced = 0
 
     def count(self, key: str, completion: Completion) -> None:
-        """Count ``completion``, unless its request was counted before."""
+        """Count ``completion``, unless its request was already counted."""
         with self._lock:
             if key in self._tokens:
                 return
@@ -33,9 +33,9 @@ class Meter:
                 self._dollars.append(completion.dollars)
 
     def read(self) -> Cost:
-        """Return the sums; a whole number of finished requests where a round is over."""
+        """Return the totals; after a round, they cover complete requests only."""
         with self._lock:
-            # fsum is exact, so the order of arrival leaves no trace in the last digits.
+            # fsum is exact, so the sum does not depend on the order of arrival.
             return Cost(
                 len(self._tokens),
                 sum(self._tokens.values()),

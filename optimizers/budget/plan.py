@@ -1,4 +1,4 @@
-"""How much a search may ask for: the budget without the reserve for the certificate."""
+"""How much a search may request: the budget minus the reserve for the certificate."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from langprog import Budget
 from langprog.lm import Cost
 
-# The largest share of a cap that is kept for the certificate; all of it is, in tokens and dollars,
-# until it is known what a query takes, and of a cap in seconds always.
+# The largest share of a cap that is reserved for the certificate. Tokens and dollars are reserved
+# in full until the cost of a query is known, seconds always.
 MAX_RESERVED = 0.35
-# The smallest share of a cap in tokens or dollars: a round may turn out dearer than any before.
+# The smallest reserved share of tokens or dollars: a round may cost more than any before it.
 MIN_RESERVED = 0.15
-# Repairs of unreadable replies make a query dearer than the number of its predictors says.
+# Retries after unreadable replies make a query cost more calls than it has predictors.
 REPAIR_MARGIN = 1.1
 
 
@@ -23,19 +23,19 @@ class BudgetShare:
     """A search's part of the budget.
 
     Args:
-        limit: The most it may request in all.
-        reserve: Returns what it plans to leave of that, as far as is known at the moment.
+        limit: The most that it may request in total.
+        reserve: Returns how much of that to keep for the certificate, as known so far.
     """
 
     limit: Cost
     reserve: Callable[[], Cost] = Cost
 
-    def left(self, requested: Cost) -> Cost:
-        """Return what is left to plan with after ``requested``; negative where it was passed."""
+    def subtract(self, requested: Cost) -> Cost:
+        """Return what is left to plan with after ``requested``; negative if it was exceeded."""
         return self.limit - requested - self.reserve()
 
     def is_exceeded_by(self, requested: Cost) -> bool:
-        """Return whether ``requested`` is more than there was."""
+        """Return whether ``requested`` is above the limit."""
         return not requested <= self.limit
 
 
@@ -56,11 +56,11 @@ class BudgetPlan:
     certified_rows: int
 
     def reserve(self, pair: Cost | None = None) -> Cost:
-        """Return what of ``search`` is kept for the certificate after all.
+        """Return how much of ``search`` has to be kept for the certificate.
 
         Args:
-            pair: What a query of the program and one of the most expensive candidate cost
-                together; ``None`` where nothing was run yet.
+            pair: Cost of a query of the program plus one of the most expensive candidate;
+                ``None`` if nothing was run yet.
         """
         tokens = None if pair is None else pair.tokens
         dollars = None if pair is None else pair.dollars
@@ -85,8 +85,8 @@ def plan_budget(budget: Budget, holdout: int, predictors: int) -> BudgetPlan:
 
     Args:
         budget: The caps.
-        holdout: Examples in the holdout; the programs before and after run on each.
-        predictors: Predictors in the program: the fewest calls of one query.
+        holdout: Number of holdout examples; both programs run on each.
+        predictors: Predictors in the program: the least calls of one query.
     """
     rows = holdout
     calls = budget.calls
@@ -124,7 +124,7 @@ def subtract_spent(budget: Budget, paid: Cost, seconds: float) -> Budget:
 
 
 def _limit(calls: float | None, tokens: float | None, dollars: float | None) -> Cost:
-    # Time is capped by the clock alone: a search does not plan with it.
+    # Only the clock caps time: a search does not plan with it.
     return Cost(
         math.inf if calls is None else calls,
         math.inf if tokens is None else tokens,

@@ -98,4 +98,4 @@ class BootstrapFewShot(Optimizer):
             if drawn:
                 values[f"{path}.demos"] = drawn
         label = f"{self.bootstrapped} demonstrations from good runs"
-        return await run.fit(run.candidate(values, label))
+        return await run.fit(run.make_candidate(values, label))

@@ -50,4 +50,4 @@ class LabeledFewShot(Optimizer):
                 values[f"{path}.demos"] = (*kept, *(item.demo for item in drawn))
             elif not labeled[path]:
                 run.note(f"{path} gets no demonstrations: no training example has its fields")
-        return await run.fit(run.candidate(values, f"{self.k} labelled demonstrations"))
+        return await run.fit(run.make_candidate(values, f"{self.k} labelled demonstrations"))

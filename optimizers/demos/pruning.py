@@ -39,7 +39,7 @@ class DemoPruning(Optimizer):
         best, base = run.start, run.materials.base
         await run.score_fully([best])
         shown = run.program.predictors()
-        run.stage("final", len(shown), "the best with fewer demonstrations")
+        run.start_stage("final", len(shown), "the best with fewer demonstrations")
         for number, (path, predictor) in enumerate(base.predictors().items(), start=1):
             own = predictor.demos
             if _count_characters(shown[path].demos) > _count_characters(own):
@@ -47,7 +47,7 @@ class DemoPruning(Optimizer):
                 shorter = Candidate.of(base, {**best.parameters, f"{path}.demos": own}, label)
                 if await score_if_close(run, shorter, self.tolerance):
                     best = shorter
-            run.step("final", number, len(shown))
+            run.advance_stage("final", number, len(shown))
         return best
 
 

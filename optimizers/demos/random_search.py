@@ -106,7 +106,7 @@ class BootstrapRandomSearch(Optimizer):
             for number, spec in enumerate(list_set_specs(self.sets, self.most))
         ]
         distinct = list({each.digest: each for each in candidates if each != run.start}.values())
-        run.stage("search", len(distinct), "sets of demonstrations on validation")
+        run.start_stage("search", len(distinct), "sets of demonstrations on validation")
         for first in range(0, len(distinct), ROUND):
             batch = distinct[first : first + ROUND]
             while batch and not run.affords(len(batch) * run.scorer.size):
@@ -117,7 +117,7 @@ class BootstrapRandomSearch(Optimizer):
             await run.score_fully(batch)
             for candidate in batch:
                 run.log_trial(candidate)
-            run.step("search", first + len(batch), len(distinct))
+            run.advance_stage("search", first + len(batch), len(distinct))
         return run.best
 
     def _make_candidate(
@@ -136,4 +136,4 @@ class BootstrapRandomSearch(Optimizer):
             )
             for path, predictor in tunable_predictors(run.program).items()
         }
-        return run.candidate(values, f"set {number}: {spec.label}")
+        return run.make_candidate(values, f"set {number}: {spec.label}")

@@ -83,7 +83,7 @@ async def run_rollouts(
     rows: list[Row] = []
     good: list[Row] = []
     spent = 0
-    run.stage("bootstrap", wanted, "the program works on training examples")
+    run.start_stage("bootstrap", wanted, "the program works on training examples")
     first = math.ceil(most * FIRST_ATTEMPTS) if hints else most
     while len(good) < wanted and len(rows) < len(order) and spent < first:
         batch = order[len(rows) : len(rows) + min(ROUND, first - spent)]
@@ -92,7 +92,7 @@ async def run_rollouts(
         rows.extend(await _run_attempts(run, [Job(program, batch)]))
         spent += len(batch)
         good = select_passing(rows, threshold, run.materials.metric.range)
-        run.step("bootstrap", min(len(good), wanted), wanted)
+        run.advance_stage("bootstrap", min(len(good), wanted), wanted)
     if hints and len(good) < wanted:
         kept = {row.example.digest for row in good}
         missed = [row.example for row in rows if row.example.digest not in kept]
@@ -101,7 +101,7 @@ async def run_rollouts(
             jobs = _make_hinted_jobs(program, missed, run, own)
             second = await _run_attempts(run, jobs)
             good = select_passing([*good, *second], threshold, run.materials.metric.range)
-            run.step("bootstrap", min(len(good), wanted), wanted)
+            run.advance_stage("bootstrap", min(len(good), wanted), wanted)
     run.log("rollouts", {"tried": len(rows), "good": len(good)})
     taught = teacher if isinstance(teacher, Module) else None
     return Rollouts(tuple(rows), tuple(good), taught)

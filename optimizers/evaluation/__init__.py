@@ -1,1 +1,1 @@
-"""Candidates and their scores: what is run, on which examples, and what nothing else beats."""
+"""Candidates, their scores on validation, and the Pareto front."""

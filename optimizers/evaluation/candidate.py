@@ -1,4 +1,4 @@
-"""A candidate: the parameters that it sets, as a value with a digest."""
+"""A candidate: the parameters that it changes, as a value with a digest."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Candidate:
-    """Parameters by key (as ``program.parameters()`` names them); others stay as they are.
+    """Parameters by key (as in ``program.parameters()``); all others stay unchanged.
 
     Args:
         parameters: The values that differ from the input program's.
-        label: What it is, in words, for people; not part of its identity.
+        label: A description; not part of its identity.
     """
 
     parameters: Values = field(default_factory=lambda: MappingProxyType({}))
@@ -32,10 +32,10 @@ class Candidate:
 
     @classmethod
     def of(cls, program: Module, values: Values, label: str = "") -> Candidate:
-        """Return the candidate that sets ``values``, without those that ``program`` has already.
+        """Return the candidate that sets ``values``, except those that ``program`` already has.
 
-        Two ways to the same program are so one candidate. Values of frozen parts are left out:
-        no search changes one.
+        Thus equal programs are equal candidates. Values of frozen parts are left out, as no
+        search may change them.
         """
         now, frozen = program.parameters(), program.frozen_parts()
         changed = {
@@ -58,7 +58,7 @@ class Candidate:
         return hash(self.digest)
 
     def apply(self, program: Module) -> Module:
-        """Return ``program`` with these parameters; ``program`` itself stays as it is."""
+        """Return ``program`` with these parameters; ``program`` itself is not changed."""
         return program.with_parameters(self.parameters) if self.parameters else program
 
     def over(self, earlier: Candidate) -> Candidate:
@@ -81,19 +81,19 @@ class Candidate:
 
     @property
     def weight(self) -> tuple[int, int]:
-        """How much it changes: parameters, then characters; of equals the lighter is better."""
+        """How much it changes: parameters, then characters. Breaks ties: less is better."""
         return len(self.parameters), len(json.dumps(self.to_json()))
 
 
 def tunable_predictors(program: Module) -> dict[str, Any]:
-    """Return the predictors that a search may change, by path: all that are not frozen."""
+    """Return the predictors that are not frozen, by path."""
     frozen = program.frozen_parts()
     predictors = program.predictors().items()
     return {path: predictor for path, predictor in predictors if path not in frozen}
 
 
 def tunable_modules(program: Module, kind: type[M]) -> dict[str, M]:
-    """Return the modules of a class that a search may change, by path."""
+    """Return the modules of a class that are not frozen, by path."""
     frozen = program.frozen_parts()
     return {
         path: module for path, module in program.modules_of(kind).items() if path not in frozen
@@ -105,7 +105,7 @@ def parameter_to_json(value: Any) -> Any:
     if isinstance(value, tuple):
         return [parameter_to_json(item) for item in value]
     if isinstance(value, Example):
-        return json.loads(json.dumps(value.to_dict(), default=plain))
+        return json.loads(json.dumps(value.to_dict(), default=to_json_value))
     if isinstance(value, ModelRef):
         return value.name
     if isinstance(value, Sampling):
@@ -113,8 +113,8 @@ def parameter_to_json(value: Any) -> Any:
     return value
 
 
-def plain(value: Any) -> Any:
-    """Return what JSON has for a typed value of a field: an enum, a dataclass, a model."""
+def to_json_value(value: Any) -> Any:
+    """Return the JSON form of a typed field value: an enum, a dataclass, a pydantic model."""
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value) and not isinstance(value, type):

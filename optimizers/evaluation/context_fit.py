@@ -1,4 +1,4 @@
-"""Candidates whose demonstrations are longer than their model reads, and what is done about it."""
+"""Shortening demonstrations that exceed their model's context window."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.runner import Job, run_rows
 from optimizers.evaluation.scoring import Scoring
 
-# Demonstrations of fewer characters fit wherever the bare prompt does.
+# Demonstrations with fewer characters are assumed to fit.
 SHORT = 500
 
 
 class ContextFit:
-    """Finds out, with one query each, whether demonstrations fit, and halves them until they do.
+    """Tests with one query each whether demonstrations fit, and halves them until they do.
 
     Args:
         program: The program that candidates are applied to.
-        examples: Examples to try; the longest one is.
-        scoring: Scores what is run.
+        examples: Examples; the longest is used for the test.
+        scoring: Scores predictions.
     """
 
     def __init__(self, program: Module, examples: Sequence[Example], scoring: Scoring) -> None:
@@ -34,14 +34,14 @@ class ContextFit:
         self._too_long = math.inf
 
     async def halve_until_it_fits(self, candidate: Candidate) -> tuple[Candidate, str]:
-        """Return a candidate that fits, and what was done to it in words, empty where nothing.
+        """Return a candidate that fits, and a note on what was removed; empty if nothing was.
 
         Raises:
-            BudgetExceeded: The budget ended before.
+            BudgetExceeded: The budget ended first.
         """
         program = candidate.apply(self._program)
         shown = count_demos(program)
-        said = ""
+        note = ""
         while (length := measure_demos(program)) > self._fits:
             if length < self._too_long:
                 (rows,) = await run_rows([Job(program, [self._longest])], self._scoring, 1)
@@ -49,15 +49,15 @@ class ContextFit:
                     self._fits = length
                     break
                 self._too_long = length
-                # So small a window makes even short demonstrations worth a try.
+                # In such a small window even short demonstrations have to be tested.
                 self._fits = self._fits if self._fits > SHORT else 0.0
             candidate = self._halve(candidate, program)
             program = candidate.apply(self._program)
-            said = (
-                f"{shown} demonstrations are longer than the model's context window: "
-                f"{count_demos(program)} are left"
+            note = (
+                f"{shown} demonstrations do not fit into the model's context window: "
+                f"{count_demos(program)} are kept"
             )
-        return candidate, said
+        return candidate, note
 
     def _halve(self, candidate: Candidate, program: Module) -> Candidate:
         values = dict(candidate.parameters)
@@ -68,12 +68,12 @@ class ContextFit:
 
 
 def count_demos(program: Module) -> int:
-    """Return how many demonstrations a program shows in all."""
+    """Return the number of demonstrations in a program."""
     return sum(len(predictor.demos) for predictor in program.predictors().values())
 
 
 def measure_demos(program: Module) -> int:
-    """Return the characters of the demonstrations of the predictor that shows most."""
+    """Return the length in characters of the longest demonstrations of a predictor."""
     return max(
         (
             sum(len(str(value)) for demo in predictor.demos for value in demo.values())
@@ -84,7 +84,7 @@ def measure_demos(program: Module) -> int:
 
 
 def is_too_long(row: Row) -> bool:
-    """Return whether a row failed because a prompt was longer than the model reads."""
+    """Return whether a row failed because a prompt exceeded the context window."""
     return row.failure is not None and any(
         step.failed_with is not None and issubclass(step.failed_with, ContextWindowError)
         for step in row.trace

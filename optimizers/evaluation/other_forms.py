@@ -1,4 +1,4 @@
-"""Where no reply can be read: whether demonstrations or another adapter would help."""
+"""If no reply can be parsed: testing whether demonstrations or another adapter help."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ async def try_other_forms(
     train: Sequence[Example],
     validation: Sequence[Example],
     scoring: Scoring,
-    said: str,
+    problem: str,
 ) -> str:
-    """Run a program whose replies cannot be read with demonstrations, then another adapter.
+    """Run a program with unreadable replies with demonstrations, then with another adapter.
 
     Args:
         program: The program.
-        train: Examples to make demonstrations of.
-        validation: Examples to run it on; the first few are.
+        train: Examples for demonstrations.
+        validation: Examples to run it on; only the first few are used.
         scoring: Scores predictions.
-        said: What happened so far.
+        problem: What went wrong so far.
 
     Returns:
-        What helps, in words.
+        A message that says what helps.
 
     Raises:
         ProgramError: Neither helps.
     """
     tried = []
     for form, values in (
-        ("demonstrations", _demos(program, train)),
-        ("another adapter", _adapters(program)),
+        ("demonstrations", _choose_demos(program, train)),
+        ("another adapter", _choose_adapters(program)),
     ):
         if not values:
             continue
@@ -52,16 +52,16 @@ async def try_other_forms(
         if any(row.prediction is not None for row in report.rows):
             adapters = sorted({str(value) for value in values.values() if isinstance(value, str)})
             named = f" ({', '.join(adapters)})" if adapters else ""
-            return f"{said}; with {form}{named} replies can be read"
+            return f"{problem}; with {form}{named} replies can be read"
         tried.append(form)
     also = f", nor could they with {' or '.join(tried)}" if tried else ""
     raise ProgramError(
-        f"{said}; no reply could be read{also}: try another model, a larger max_tokens, or "
+        f"{problem}; no reply could be read{also}: try another model, a larger max_tokens, or "
         "fewer or simpler output fields"
     )
 
 
-def _demos(program: Module, train: Sequence[Example]) -> dict[str, Any]:
+def _choose_demos(program: Module, train: Sequence[Example]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for path, predictor in program.predictors().items():
         names = (*predictor.inputs, *predictor.outputs)
@@ -70,14 +70,14 @@ def _demos(program: Module, train: Sequence[Example]) -> dict[str, Any]:
             demos = [Example(**{name: row[name] for name in names}) for row in whole[:DEMOS]]
             try:
                 program.with_parameters({f"{path}.demos": demos})
-            except ExampleError:  # what is given does not fit the signature
+            except ExampleError:  # the rows do not fit the signature
                 continue
             values[f"{path}.demos"] = demos
     return values
 
 
-def _adapters(program: Module) -> dict[str, Any]:
-    """Return for every predictor the adapter that it does not use."""
+def _choose_adapters(program: Module) -> dict[str, Any]:
+    """Return, for every predictor, an adapter that it does not use."""
     values = {}
     for path, predictor in program.predictors().items():
         used = adapter_for(predictor.adapter, predictor.model).name

@@ -1,7 +1,7 @@
-"""The Pareto front of quality, dollars and latency, and the choice that an objective makes.
+"""The Pareto front of quality, dollars and latency, and choosing a candidate by the objective.
 
-The choice is the same after every search: the best quality, or the cheapest or quickest program
-whose quality is close enough.
+Every search chooses in the same way: the best quality, or the cheapest or fastest program whose
+quality is close enough.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ Losses = tuple[float, ...]
 
 
 def dominates(losses: Losses, others: Losses) -> bool:
-    """Return whether ``losses`` are no worse in anything than ``others``, and not the same."""
+    """Return whether ``losses`` are nowhere worse than ``others``, and differ from them."""
     return losses != others and all(a <= b for a, b in zip(losses, others, strict=True))
 
 
 def find_front(items: Sequence[T], losses: Callable[[T], Losses]) -> list[T]:
-    """Return the items that no other one dominates, in the order given; equals all stay.
+    """Return the items that no other dominates, in their order; equal items all stay.
 
     Args:
-        items: What to choose from.
-        losses: Returns the numbers of an item that are to be small.
+        items: The items to choose from.
+        losses: Returns the values of an item to minimize.
     """
     known = [losses(item) for item in items]
     front: list[int] = []
-    # From the smallest losses on, nothing dominates what came before it.
+    # In order of increasing losses, no item dominates one before it.
     for place in sorted(range(len(items)), key=known.__getitem__):
         if not any(dominates(known[other], known[place]) for other in front):
             front.append(place)
@@ -49,15 +49,15 @@ def find_front(items: Sequence[T], losses: Callable[[T], Losses]) -> list[T]:
 
 @dataclass(frozen=True, slots=True)
 class FrontPoint:
-    """A program on the front: no other one beats it in quality, price and latency at once.
+    """A program on the front: no other is better in quality, price and latency at once.
 
     Args:
-        candidate: What it changes of the input program.
+        candidate: What it changes in the input program.
         program: The program, frozen.
         quality: Mean score on validation.
         cost: Mean cost of a query.
-        latency: Seconds that half of the queries take at most, and that 95 % do.
-        optimizer: The name of the optimizer that it comes from.
+        latency: Median and 95th percentile of a query's latency, in seconds.
+        optimizer: Name of the optimizer that produced it.
     """
 
     candidate: Candidate
@@ -69,11 +69,11 @@ class FrontPoint:
 
     @property
     def dollars_a_thousand(self) -> float:
-        """Dollars per 1,000 queries; 0 where no price is known."""
+        """Dollars per 1,000 queries; 0 if no price is known."""
         return 1000 * self.cost.dollars
 
     def save(self, path: str | os.PathLike[str]) -> str:
-        """Write it as an artifact without a certificate, and return its digest.
+        """Write the program as an artifact without a certificate, and return its digest.
 
         Raises:
             ArtifactError: The program cannot be written, or loads differently.
@@ -100,11 +100,11 @@ class FrontPoint:
 
     @property
     def losses(self) -> Losses:
-        """What is to be small: the score below 0, dollars, tokens and the median latency."""
+        """Values to minimize: the negative score, dollars, tokens and the median latency."""
         return (-self.quality.mean, self.cost.dollars, self.cost.tokens, self.latency[0])
 
     def beats(self, other: FrontPoint) -> bool:
-        """Return whether it is no worse in anything, and better in something."""
+        """Return whether this point is nowhere worse than ``other`` and somewhere better."""
         return dominates(self.losses, other.losses)
 
 
@@ -119,12 +119,12 @@ def collect_points(scorer: Scorer, base: Module) -> list[FrontPoint]:
             scorer.latency(candidate),
         )
         for candidate in scorer.candidates
-        if scorer.complete(candidate)
+        if scorer.is_complete(candidate)
     ]
 
 
 def pareto_front(points: Sequence[FrontPoint]) -> list[FrontPoint]:
-    """Return the points that no other one beats, the best quality first."""
+    """Return the points that no other beats, the best quality first."""
     front = find_front(points, lambda point: point.losses)
     return sorted(front, key=lambda point: (-point.quality.mean, point.cost.dollars))
 
@@ -132,13 +132,13 @@ def pareto_front(points: Sequence[FrontPoint]) -> list[FrontPoint]:
 def choose(
     objective: Objective, best: Candidate, points: Sequence[FrontPoint], tolerance: float
 ) -> Candidate:
-    """Return the candidate that an objective asks for.
+    """Return the best candidate by an objective.
 
     Args:
-        objective: What counts.
+        objective: What to optimize.
         best: The candidate with the best quality.
         points: Every candidate that was scored on all of validation.
-        tolerance: Quality that may be given up for ``cost`` or ``latency``.
+        tolerance: Loss in quality that is accepted for ``cost`` or ``latency``.
     """
     if objective == "quality":
         return best

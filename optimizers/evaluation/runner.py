@@ -1,4 +1,4 @@
-"""Runs programs over examples, several programs at once, with results in a fixed order."""
+"""Running programs on examples, several at once, with results in a fixed order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from optimizers.evaluation.scoring import Scoring, as_scoring
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A program and the examples that it is to be run on."""
+    """A program and the examples to run it on."""
 
     program: Module
     examples: Sequence[Example]
@@ -30,27 +30,26 @@ async def run_rows(
     concurrency: int,
     on_row: OnRow | None = None,
 ) -> list[tuple[Row, ...]]:
-    """Run every job and return its rows, jobs and rows in the order given.
+    """Run every job and return its rows, with jobs and rows in their given order.
 
-    Rows without a score for no fault of the program (transport failures that outlived their
-    retries) are run a second time at the end; those that fail again have no score.
+    Rows without a score through no fault of the program (transport failures after all retries)
+    are run a second time at the end; those that fail again have no score.
 
     Args:
         jobs: What to run.
-        metric: What scores a prediction.
-        concurrency: Examples in work at the same time, over all jobs.
-        on_row: Called with each row once, when no further attempt is made at it; in the order in
-            which they end.
+        metric: Scores a prediction.
+        concurrency: Examples processed at the same time, over all jobs.
+        on_row: Called once for each row after its last attempt, in order of completion.
 
     Raises:
-        BudgetExceeded: The budget ended before every row was done; no partial results then, as
-            which rows were done would depend on the order in which answers arrived.
-        ProgramError: No run of the compile has succeeded so far, and none is going to.
+        BudgetExceeded: The budget ended before every row was done. No partial results are
+            returned, as they would depend on the order in which answers arrived.
+        ProgramError: No run of the compile has succeeded, and none is expected to.
     """
     scoring = as_scoring(metric)
 
     def on_first(row: Row) -> None:
-        if on_row is not None and not _is_retried(row):
+        if on_row is not None and not _should_retry(row):
             on_row(row)
 
     results = await _run_all(jobs, scoring, concurrency, on_first)
@@ -58,7 +57,7 @@ async def run_rows(
         (number, index)
         for number, rows in enumerate(results)
         for index, row in enumerate(rows)
-        if _is_retried(row)
+        if _should_retry(row)
     ]
     if missing:
         again = [
@@ -72,11 +71,11 @@ async def run_rows(
 
 
 def is_missing(row: Row) -> bool:
-    """Return whether a row has no score for no fault of the program."""
+    """Return whether a row has no score through no fault of the program."""
     return row.score is None
 
 
-def _is_retried(row: Row) -> bool:
+def _should_retry(row: Row) -> bool:
     return is_missing(row) and row.failure is not None and row.failure.kind != "metric"
 
 
@@ -87,8 +86,7 @@ async def _run_all(
     each = max(1, concurrency // at_once)
 
     async def run(job: Job) -> list[Row]:
-        # A copy: what a program remembers reaches neither the one that was given nor other runs,
-        # whose results would depend on what was run before them.
+        # Run a copy, so that state kept by a program reaches neither the original nor other runs.
         program = job.program.with_parameters({})
         report = await aevaluate(
             program,

@@ -1,4 +1,4 @@
-"""Scores of candidates on validation examples: remembered, paired, taken in rounds."""
+"""Scores of candidates on validation examples, measured in rounds and remembered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.runner import Job, is_missing, run_rows
 from optimizers.evaluation.scoring import Scoring
 
-# More of a candidate's rows lost than this, and it cannot be compared with the others.
+# With a larger share of rows without a score, a candidate cannot be compared with others.
 MAX_MISSING = 0.05
 
 
@@ -31,7 +31,7 @@ class Estimate:
         """Estimate from ``values``.
 
         Raises:
-            ValueError: There is none.
+            ValueError: There are no values.
         """
         if not values:
             raise ValueError("no score to estimate a mean from")
@@ -47,9 +47,9 @@ class Estimate:
 
 
 def average_cost(rows: Sequence[Row]) -> Cost:
-    """Return what one query costs on average, as if nothing were cached.
+    """Return the average cost of a query, as if nothing were cached.
 
-    A query is one call where there is no row to tell.
+    Without rows to measure, a query counts as one call.
     """
     used = [row.usage for row in rows if not is_missing(row)]
     if not used:
@@ -63,7 +63,7 @@ def average_cost(rows: Sequence[Row]) -> Cost:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """A candidate and the validation examples, by index, that it is to be scored on."""
+    """A candidate and the indices of the validation examples to score it on."""
 
     candidate: Candidate
     indices: Sequence[int]
@@ -73,11 +73,11 @@ class Scorer:
     """Remembers the score of every (candidate, validation example) that was run.
 
     Args:
-        program: What candidates are applied to.
-        examples: The validation part, in the order in which candidates meet it.
-        metric: What scores a prediction.
-        concurrency: Examples in work at the same time.
-        priced: Whether every answer needs a price, as cost is what counts.
+        program: The program that candidates are applied to.
+        examples: The validation examples, in the order in which they are used.
+        metric: Scores a prediction.
+        concurrency: Examples processed at the same time.
+        priced: Whether every answer needs a price, because the objective is cost.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Scorer:
         self._metric = metric
         self._concurrency = concurrency
         self._values: dict[str, dict[int, float]] = {}
-        self._asked: dict[str, set[int]] = {}
+        self._scored: dict[str, set[int]] = {}
         self._costs: dict[str, Cost] = {}
         self._latencies: dict[str, list[float]] = {}
         self._candidates: dict[str, Candidate] = {}
@@ -104,15 +104,15 @@ class Scorer:
 
     @property
     def size(self) -> int:
-        """Number of validation examples in use: the first so many."""
+        """Number of validation examples in use, from the first."""
         return self._size
 
     def narrow(self, size: int) -> None:
-        """Use only the first ``size`` examples from now on: a small budget pays for no more."""
+        """Use only the first ``size`` examples from now on, for a small budget."""
         self._size = min(self._size, size)
 
-    async def round(self, asks: Sequence[ScoreRequest]) -> int:
-        """Score whatever of ``asks`` is not known yet; all of it, or nothing where it fails.
+    async def score(self, requests: Sequence[ScoreRequest]) -> int:
+        """Run the rows of ``requests`` that have not been run, as one round: all or none.
 
         Returns:
             How many rows were run.
@@ -121,30 +121,30 @@ class Scorer:
             BudgetExceeded: The budget ended first.
             MetricError: The metric failed.
             LMError: A model refused to work at all (a wrong key, a bad request).
-            ModelError: Prices are needed, and there is none for a model.
+            ModelError: Prices are needed, and a model has none.
         """
-        wanted = [(ask.candidate, self._unasked(ask)) for ask in asks]
+        wanted = [(request.candidate, self._select_unscored(request)) for request in requests]
         wanted = [(candidate, indices) for candidate, indices in wanted if indices]
         jobs = [
-            Job(candidate.apply(self._program), [self._examples[one] for one in indices])
+            Job(candidate.apply(self._program), [self._examples[index] for index in indices])
             for candidate, indices in wanted
         ]
         results = await run_rows(jobs, self._metric, self._concurrency)
         for (candidate, indices), rows in zip(wanted, results, strict=True):
             if self._priced:
                 check_prices(rows)
-            self._keep(candidate, indices, rows)
+            self._record(candidate, indices, rows)
         return sum(len(indices) for _, indices in wanted)
 
-    def _unasked(self, ask: ScoreRequest) -> list[int]:
-        asked = self._asked.get(ask.candidate.digest, set())
-        return [index for index in ask.indices if index not in asked]
+    def _select_unscored(self, request: ScoreRequest) -> list[int]:
+        scored = self._scored.get(request.candidate.digest, set())
+        return [index for index in request.indices if index not in scored]
 
-    def _keep(self, candidate: Candidate, indices: Sequence[int], rows: Sequence[Row]) -> None:
+    def _record(self, candidate: Candidate, indices: Sequence[int], rows: Sequence[Row]) -> None:
         values = self._values.setdefault(candidate.digest, {})
         self._candidates.setdefault(candidate.digest, candidate)
-        self._latencies.setdefault(candidate.digest, []).extend(map(_waited, rows))
-        self._asked.setdefault(candidate.digest, set()).update(indices)
+        self._latencies.setdefault(candidate.digest, []).extend(map(_sum_latency, rows))
+        self._scored.setdefault(candidate.digest, set()).update(indices)
         for index, row in zip(indices, rows, strict=True):
             if row.score is not None:
                 values[index] = row.score.value
@@ -153,68 +153,68 @@ class Scorer:
         self.highest_cost = self.highest_cost.max_with(cost)
 
     def values(self, candidate: Candidate) -> Mapping[int, float]:
-        """Return the known scores of ``candidate`` by validation index."""
+        """Return the scores of ``candidate`` so far, by validation index."""
         return self._values.get(candidate.digest, {})
 
     def cost(self, candidate: Candidate) -> Cost:
-        """Return what a query of ``candidate`` takes, where it was run; else the highest seen."""
+        """Return the cost of a query of ``candidate``; if it was not run, the highest so far."""
         return self._costs.get(candidate.digest, self.highest_cost)
 
     def latency(self, candidate: Candidate) -> tuple[float, float]:
-        """Return the seconds that half of a candidate's queries took at most, and that 95 % did.
+        """Return the median and the 95th percentile of a candidate's latency, in seconds.
 
-        Time that models took, one call after the other, as if nothing else had been under way.
+        Latency is the sum over the calls of a query, as if they were made one at a time.
         """
-        found = self._latencies.get(candidate.digest) or [0.0]
-        return quantile(found, 0.5), quantile(found, 0.95)
+        latencies = self._latencies.get(candidate.digest) or [0.0]
+        return quantile(latencies, 0.5), quantile(latencies, 0.95)
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         """Every candidate that was run, in the order of their first rows."""
         return tuple(self._candidates.values())
 
-    def lost(self, candidate: Candidate) -> int:
-        """Return how many of the rows asked of ``candidate`` have no score."""
-        asked = self._asked.get(candidate.digest, set())
-        return len(asked) - len(self._values.get(candidate.digest, {}))
+    def count_missing(self, candidate: Candidate) -> int:
+        """Return how many rows of ``candidate`` were run but have no score."""
+        scored = self._scored.get(candidate.digest, set())
+        return len(scored) - len(self._values.get(candidate.digest, {}))
 
-    def comparable(self, candidate: Candidate) -> bool:
-        """Return whether few enough of ``candidate``'s rows were lost to trust its mean."""
-        asked = len(self._asked.get(candidate.digest, ()))
-        lost = self.lost(candidate)
-        return lost < asked and lost <= max(1.0, MAX_MISSING * asked)
+    def is_comparable(self, candidate: Candidate) -> bool:
+        """Return whether ``candidate`` misses few enough scores to trust its mean."""
+        scored = len(self._scored.get(candidate.digest, ()))
+        missing = self.count_missing(candidate)
+        return missing < scored and missing <= max(1.0, MAX_MISSING * scored)
 
-    def complete(self, candidate: Candidate) -> bool:
-        """Return whether ``candidate`` was asked every validation example and is comparable."""
-        asked = self._asked.get(candidate.digest, set())
-        return asked.issuperset(range(self.size)) and self.comparable(candidate)
+    def is_complete(self, candidate: Candidate) -> bool:
+        """Return whether ``candidate`` was run on every validation example and is comparable."""
+        scored = self._scored.get(candidate.digest, set())
+        return scored.issuperset(range(self.size)) and self.is_comparable(candidate)
 
     def estimate(self, candidate: Candidate) -> Estimate:
-        """Return ``candidate``'s mean over what is known of it and in use.
+        """Return ``candidate``'s mean over its scores on the examples in use.
 
         Raises:
-            ValueError: Nothing is known of it.
+            ValueError: It has no scores.
         """
         known = sorted(self.values(candidate).items())
         return Estimate.of([value for index, value in known if index < self.size])
 
 
-def _waited(row: Row) -> float:
+def _sum_latency(row: Row) -> float:
     return sum(completion.latency for step in row.trace for completion in step.completions)
 
 
 def check_prices(rows: Sequence[Row]) -> None:
-    """See to it that every answer has a price: one that is missing must not count as 0.
+    """Check that every answer has a price: a missing price must not count as 0.
 
     Raises:
-        ModelError: One has none.
+        ModelError: An answer has no price.
     """
     for row in rows:
         for step in row.trace:
             for completion in step.completions:
                 if completion.dollars is None:
                     raise ModelError(
-                        f"no price is known for {completion.model}, and cost counts here: make it "
-                        "with lp.LM(name, price=lp.Price(input=..., output=...)), in dollars per "
-                        "million tokens"
+                        f"no price is known for {completion.model}, but the objective is cost: "
+                        "make it with lp.LM(name, price=lp.Price(input=..., output=...)), in "
+                        "dollars per million tokens"
                     )

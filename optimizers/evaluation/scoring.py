@@ -1,4 +1,4 @@
-"""How the runs of a compile are scored, and what of them failed so far."""
+"""How the runs of a compile are scored, and which of them failed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from langprog.errors import LangprogError, TransportError
 from langprog.evaluation import FailureKind, Metric, MetricErrors, Range, Row, range_of
 
-# A program of which so many runs failed, and none succeeded, is not searched any further.
+# After this many failed runs and no success, the compile stops.
 MIN_FAILED = 5
-# Of so many first runs nearly all may fail for one reason: then the rest is luck.
+# It also stops if nearly all of this many first runs fail in the same way.
 BLOCK, NEARLY_ALL = 20, 0.95
 
 
 class ProgramError(LangprogError):
-    """Every run of the program failed, for a reason that no search mends."""
+    """Every run of the program failed, for a reason that a search cannot fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class FailureCount:
     """How many runs failed in one way.
 
     Args:
-        kind: The way.
+        kind: The kind of failure.
         count: How many.
-        first: What the first of them said.
+        first: The message of the first.
     """
 
     kind: FailureKind
@@ -39,11 +39,11 @@ class FailureCount:
 
 
 class FailureLog:
-    """Counts the failures of a compile's runs, and stops one that cannot get anywhere.
+    """Counts the failures of a compile's runs, and stops a compile that cannot succeed.
 
     Args:
-        on_unreadable: Called once, where no reply of the first runs could be read; raises where
-            the compile is to end.
+        on_unreadable: Called once, if no reply of the first runs could be parsed; raises to end
+            the compile.
     """
 
     def __init__(self, on_unreadable: Callable[[str], Awaitable[None]] | None = None) -> None:
@@ -57,25 +57,25 @@ class FailureLog:
 
     @property
     def counts(self) -> tuple[FailureCount, ...]:
-        """Every kind of failure so far, the most frequent first."""
+        """All kinds of failure so far, the most frequent first."""
         return tuple(
             FailureCount(kind, count, self._first[kind])
             for kind, count in self._kinds.most_common()
         )
 
     def describe(self) -> str:
-        """Return the failures so far in one sentence; empty where there is none."""
+        """Return the failures so far in one sentence; empty if there are none."""
         if not self._kinds:
             return ""
         listed = "; ".join(map(str, self.counts))
         return f"{self._kinds.total()} of {self.runs} runs failed: {listed}"
 
     async def add(self, rows: Sequence[Row]) -> None:
-        """Count the failures of a whole round of runs.
+        """Count the failures of a complete round of runs.
 
         Raises:
-            ProgramError: All runs so far failed for a reason that is not going to change.
-            TransportError: None of them reached a model.
+            ProgramError: All runs so far failed for a permanent reason.
+            TransportError: No run reached a model.
         """
         with self._lock:
             for row in rows:
@@ -94,28 +94,28 @@ class FailureLog:
         self._settled = self._succeeded > 0 and not nearly
         if not every and not (nearly and kind == "error"):
             return
-        said = (
+        problem = (
             f"{'all' if every else count} of the first {self.runs} runs of the program failed"
             f"{'' if every else ' in the same way'}: {self._first[kind]}"
         )
         if kind in ("parse", "truncated"):
             self._settled = True
             if self._on_unreadable is not None:
-                await self._on_unreadable(said)
+                await self._on_unreadable(problem)
         elif kind == "transport":
-            raise TransportError(f"{said}; nothing can be said about the program")
+            raise TransportError(f"{problem}; the program could not be tested")
         elif kind not in ("budget", "judge", "metric"):
-            raise ProgramError(f"{said}; mend the program or its data first")
+            raise ProgramError(f"{problem}; fix the program or its data first")
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """A metric, and what is known of it.
+    """A metric with its tolerated errors and the failures so far.
 
     Args:
-        metric: What scores a prediction.
-        errors: How many of its errors are tolerated, and how examples are called.
-        failures: Counts what failed.
+        metric: Scores a prediction.
+        errors: How many of its errors are tolerated, and how messages name examples.
+        failures: Counts failed runs.
     """
 
     metric: Metric
@@ -128,10 +128,10 @@ class Scoring:
         return range_of(self.metric)
 
     def is_full(self, value: float) -> bool:
-        """Return whether a score is the best there is."""
+        """Return whether a score is the best possible."""
         return value >= self.range[1]
 
 
 def as_scoring(metric: Metric | Scoring) -> Scoring:
-    """Return a metric as a Scoring that tolerates no error of it."""
+    """Return a metric as a Scoring that tolerates no errors."""
     return metric if isinstance(metric, Scoring) else Scoring(metric)

@@ -1,8 +1,8 @@
 """What a program shares with its copies, and whether a compile has changed it.
 
-A compile runs copies. They have lists, dicts, sets and dataclasses of their own, but a client, an
-index or a counter of the user's own class is one object in all of them, and what stands on the
-class itself, too. Such an object may well be meant to change; that it did is said.
+A compile runs copies. Lists, dicts, sets and dataclasses are copied, but an object of a user's
+class (a client, an index, a counter) is shared by all copies, and so are class attributes. Such an
+object may be meant to change; a compile only reports that it did.
 """
 
 from __future__ import annotations
@@ -16,54 +16,54 @@ from langprog import Module
 from langprog.modules import Tree, hidden_modules, own_class_attributes
 from optimizers.identity import text_digest
 
-# How deep objects are looked into, and how many values of each.
+# How deep objects are inspected, and how many values of each.
 DEEPEST, MOST = 5, 20_000
 _CONTAINERS = (list, tuple, dict, set, frozenset, deque, bytearray)
 _FIXED = (type, FunctionType, MethodType, ModuleType, Tree)
 
 
 class SharedStateCheck:
-    """What a compile has to say of the program itself.
+    """Reports modules that a search cannot see, and shared objects that runs have changed.
 
     Args:
-        program: The program that was given.
-        notice: Takes what is said.
+        program: The input program.
+        notice: Receives each message.
     """
 
     def __init__(self, program: Module, notice: Callable[[str], None]) -> None:
         self._program = program
         self._notice = notice
-        self._before = shared_state(program)
+        self._before = digest_shared_state(program)
 
-    def say_hidden(self) -> None:
-        """Say where it holds modules that no search finds."""
+    def report_hidden_modules(self) -> None:
+        """Report attributes that hold modules or iterators that a search cannot handle."""
         for place in hidden_modules(self._program):
             self._notice(
-                f"{place} holds modules that are not a part of the program, so nothing is set on "
-                "them: keep them in attributes of the module, in lists, dicts or dataclasses"
+                f"{place} contains modules that are not part of the program, so the search does "
+                "not change them: keep them in attributes of the module, in lists, dicts or "
+                "dataclasses"
             )
         for path, module in self._program.named_modules().items():
             for name, value in vars(module).items():
                 if isinstance(value, Iterator):
                     self._notice(
                         f"{name} of {path} is an iterator, which all copies of the program share: "
-                        "what a run takes from it is gone for the others; keep a list"
+                        "what one run takes from it is missing for the others; keep a list"
                     )
 
-    def say_changed(self) -> None:
-        """Say what runs of its copies changed in it."""
-        after = shared_state(self._program)
+    def report_changes(self) -> None:
+        """Report shared objects that runs of the copies have changed."""
+        after = digest_shared_state(self._program)
         for place, digest in self._before.items():
             if after.get(place) != digest:
                 self._notice(
                     f"{place} changed while the program was run: it is shared by all copies of "
-                    "the program, so what one run leaves there reaches the next, and the program "
-                    "that was given"
+                    "the program, so changes by one run reach the next, and the input program"
                 )
 
 
-def shared_state(program: Module) -> dict[str, str]:
-    """Return a digest of everything that a program shares with its copies, by its place."""
+def digest_shared_state(program: Module) -> dict[str, str]:
+    """Return a digest of each object that a program shares with its copies, by its place."""
     digests = {}
     for path, module in program.named_modules().items():
         prefix = "" if path == program.root_name() else f"{path}."
@@ -71,18 +71,18 @@ def shared_state(program: Module) -> dict[str, str]:
             if isinstance(value, (list, dict, set, deque, bytearray)):
                 digests[f"{prefix}{name} (on the class)"] = _digest(value)
         for name, value in vars(module).items():
-            for number, shared in enumerate(_shared(value, DEEPEST)):
+            for number, shared in enumerate(_find_shared(value, DEEPEST)):
                 place = f"{prefix}{name} (a {type(shared).__name__})"
                 digests[f"{place}{'' if number == 0 else f' {number + 1}'}"] = _digest(shared)
     return digests
 
 
-def _shared(value: Any, depth: int) -> Iterator[Any]:
-    """Yield objects of the user's classes in an attribute: those that copies share."""
+def _find_shared(value: Any, depth: int) -> Iterator[Any]:
+    """Yield the objects of users' classes in an attribute, which copies share."""
     if isinstance(value, _CONTAINERS):
         inside = value.values() if isinstance(value, dict) else value
         for item in inside if depth else ():
-            yield from _shared(item, depth - 1)
+            yield from _find_shared(item, depth - 1)
     elif _is_own(value):
         yield value
 
@@ -93,10 +93,12 @@ def _is_own(value: Any) -> bool:
 
 
 def _digest(value: Any) -> str:
-    return text_digest("\n".join(_texts(value, DEEPEST, set(), iter(range(MOST)))))
+    return text_digest("\n".join(_describe_content(value, DEEPEST, set(), iter(range(MOST)))))
 
 
-def _texts(value: Any, depth: int, seen: set[int], left: Iterator[int]) -> Iterator[str]:
+def _describe_content(
+    value: Any, depth: int, seen: set[int], left: Iterator[int]
+) -> Iterator[str]:
     if next(left, None) is None:
         return
     if isinstance(value, (str, int, float, bool, bytes, type(None))):
@@ -106,11 +108,11 @@ def _texts(value: Any, depth: int, seen: set[int], left: Iterator[int]) -> Itera
     if id(value) in seen or not depth:
         return
     seen.add(id(value))
-    for item in _inside(value):
-        yield from _texts(item, depth - 1, seen, left)
+    for item in _list_content(value):
+        yield from _describe_content(item, depth - 1, seen, left)
 
 
-def _inside(value: Any) -> list[Any]:
+def _list_content(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return [*value.keys(), *value.values()]
     if isinstance(value, _CONTAINERS):

@@ -1,6 +1,6 @@
 """How a task, a program, examples and mistakes are written for the proposer.
 
-The embedded models are trained on exactly these forms.
+The embedded models are trained on exactly these formats.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Any
 
 from langprog import Example, Module
 from langprog.signature import FieldSpec, SignatureSpec
-from optimizers.evaluation.candidate import plain
+from optimizers.evaluation.candidate import to_json_value
 
 MOST_EXAMPLES = 6
 MOST_MISTAKES = 4
-# Longer values are cut, so that six examples fit any prompt.
+# Longer values are truncated, so that six examples fit any prompt.
 MOST_CHARACTERS = 400
 
 
 def program_text(program: Module) -> str:
-    """Return one line a predictor: ``team: ticket -> team``."""
+    """Return one line per predictor: ``team: ticket -> team``."""
     return "\n".join(
         f"{path}: {', '.join(predictor.inputs)} -> {', '.join(predictor.outputs)}"
         for path, predictor in program.predictors().items()
@@ -30,11 +30,11 @@ def program_text(program: Module) -> str:
 
 def task_text(signature: SignatureSpec) -> str:
     """Return the fields with their types: ``ticket -> team (one of: billing, network)``."""
-    return f"{_fields(signature.inputs)} -> {_fields(signature.outputs)}"
+    return f"{_list_fields(signature.inputs)} -> {_list_fields(signature.outputs)}"
 
 
 def example_text(signature: SignatureSpec, example: Mapping[str, Any]) -> str:
-    """Return one line a field, inputs first: ``ticket: my invoice is wrong``."""
+    """Return one line per field, inputs first: ``ticket: my invoice is wrong``."""
     return "\n".join(
         f"{name}: {value_text(example[name])}"
         for name in (*signature.inputs, *signature.outputs)
@@ -54,7 +54,7 @@ def mistake_text(
     wanted: Example,
     feedback: str | None,
 ) -> str:
-    """Return a mistake: the inputs, what was answered, what was wanted, what the metric says."""
+    """Return a mistake: inputs, the answer, the expected outputs, the metric's feedback."""
     lines = [f"{name}: {value_text(inputs[name])}" for name in signature.inputs if name in inputs]
     labelled = [name for name in signature.outputs if name in wanted and name in answered]
     several = len(labelled) > 1
@@ -68,16 +68,18 @@ def mistake_text(
 
 
 def value_text(value: Any) -> str:
-    """Return a value as text: texts and labels raw, everything else as JSON."""
+    """Return a value as text: strings and labels as they are, everything else as JSON."""
     if isinstance(value, Enum):
         value = value.value
     text = (
-        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=plain)
+        value
+        if isinstance(value, str)
+        else json.dumps(value, ensure_ascii=False, default=to_json_value)
     )
     return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS].rstrip() + " ..."
 
 
-def _fields(fields: Mapping[str, FieldSpec]) -> str:
+def _list_fields(fields: Mapping[str, FieldSpec]) -> str:
     return ", ".join(
         f"{name} ({field.type_phrase})" if field.type_phrase else name
         for name, field in fields.items()

@@ -142,7 +142,7 @@ class Proposer:
 
     def _find_room(self, requests: int) -> int:
         """Return the tokens that reasoning may take within the budget that is left."""
-        model, left = model_named(self._model), self._run.left()
+        model, left = model_named(self._model), self._run.budget_left()
         price, share = price_in(model), REASONING_SHARE / max(1, requests)
         # Whoever gave the model more knows that it needs more.
         usual = (model.defaults.max_tokens or 0) - self._settings.max_tokens

@@ -62,7 +62,7 @@ async def propose(
         AuthError, BadRequestError: The proposer's model refuses to work at all.
     """
     predictors = tunable_predictors(run.program)
-    run.stage("propose", count * len(predictors), "new instructions")
+    run.start_stage("propose", count * len(predictors), "new instructions")
     width = run.materials.concurrency
     proposer = Proposer(run, settings, count * len(predictors))
     summaries = await gather_in_order(
@@ -86,7 +86,7 @@ async def propose(
             admitted[request.path].append(text)
     for checks in filters.values():
         checks.refusals.say()
-    run.step("propose", len(requests), len(requests))
+    run.advance_stage("propose", len(requests), len(requests))
     run.log("proposed", {path: list(texts) for path, texts in admitted.items()})
     return admitted
 

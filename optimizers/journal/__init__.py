@@ -1,5 +1,5 @@
-"""The journal of a compile, which makes it resume."""
+"""The journal of a compile, from which it resumes."""
 
-from optimizers.journal.journal import FILE, FORMAT, Earlier, Journal
+from optimizers.journal.journal import FILE, FORMAT, EarlierSessions, Journal
 
-__all__ = ["Earlier", "FILE", "FORMAT", "Journal"]
+__all__ = ["EarlierSessions", "FILE", "FORMAT", "Journal"]

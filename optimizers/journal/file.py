@@ -25,10 +25,10 @@ CHECKSUM = re.compile(rb',"crc":"([0-9a-f]{8})"\}\n')
 
 
 class JournalFile:
-    """The file of a journal, synced by a thread of its own.
+    """The file of a journal, synced by a separate thread.
 
     Args:
-        path: The file; its folder is made where it does not exist.
+        path: The file; its folder is created if needed.
 
     Raises:
         InputError: The folder cannot be written, or is in use by another process.
@@ -58,9 +58,9 @@ class JournalFile:
         self._syncer.start()
 
     def read(self) -> Iterator[dict[str, Any]]:
-        """Yield every whole record; ``damaged`` counts the lines that held none.
+        """Yield every complete record; ``damaged`` counts the other lines.
 
-        A last line that a kill cut off is taken away.
+        An incomplete last line, left by a kill, is removed.
         """
         self.damaged = 0
         end = 0
@@ -77,10 +77,10 @@ class JournalFile:
         os.ftruncate(self._fd, end)
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Hand a record to the operating system.
+        """Write a record to the operating system's buffer.
 
         Raises:
-            InputError: The disk does not take it: going on would lose what is paid for.
+            InputError: The disk cannot be written: going on would lose paid requests.
         """
         data = encode_line(record)
         try:
@@ -91,13 +91,13 @@ class JournalFile:
                 written += os.write(self._fd, data[written:])
         except OSError as error:
             raise InputError(
-                f"{self._path} cannot be written: {error.strerror}; make room and run the same "
-                "command again, it goes on from there"
+                f"{self._path} cannot be written: {error.strerror}; free some space and run the "
+                "same command again to resume"
             ) from error
         self._dirty.set()
 
     def sync(self) -> None:
-        """Bring everything to the disk."""
+        """Flush everything to disk."""
         os.fsync(self._fd)
 
     def _sync_forever(self) -> None:
@@ -111,7 +111,7 @@ class JournalFile:
                 return
 
     def close(self) -> None:
-        """Bring everything to the disk and let go of the folder."""
+        """Flush everything to disk and unlock the folder."""
         if self._closed:
             return
         self._closed = True
@@ -129,7 +129,7 @@ def encode_line(record: Mapping[str, Any]) -> bytes:
 
 
 def decode_line(line: bytes) -> dict[str, Any] | None:
-    """Return the record of a line; ``None`` where it is damaged."""
+    """Return the record of a line; ``None`` if it is damaged."""
     match = CHECKSUM.fullmatch(line, max(0, len(line) - CHECKSUM_LENGTH))
     if match is None:
         return None
@@ -144,7 +144,7 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
 
 
 def _lock(fd: int) -> bool:
-    """Take the lock; the system gives it back when the process ends, however it ends."""
+    """Lock the folder; the system unlocks it when the process ends in any way."""
     try:
         if sys.platform == "win32":
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)

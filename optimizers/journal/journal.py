@@ -2,18 +2,18 @@
 
 Each line of ``journal.jsonl`` is one JSON object:
 
-- ``header``: which compile this is; a different one refuses to go on from it.
-- ``session``: the compile was started, or started again after a kill, and with what metric and
-  knobs: they may differ from session to session, as completions do not depend on them.
+- ``header``: identifies the compile; a different compile cannot resume from it.
+- ``session``: the compile was started, or restarted after a kill, and with which metric and
+  knobs: they may differ between sessions, as completions do not depend on them.
 - ``call``: the key of a request and its completion.
-- ``dialect``: the settings that a model's endpoint refuses, and what it took to find out.
-- ``decision``: what the search concluded, numbered; kept for people and reports.
+- ``dialect``: the settings that a model's endpoint refuses, and the cost of testing it.
+- ``decision``: a numbered decision of the search, kept for reports.
 
-A compile is a deterministic function of its inputs and of the completions. So one that was killed
-is run again from the start, with the completions taken from here: it takes the same decisions and
-pays for nothing twice. Each line has a checksum; a damaged one costs what it held, and no more.
-A line is handed to the operating system as soon as its call is done (a
-killed process loses none) and brought to the disk by a thread that groups what has come in.
+A compile is a deterministic function of its inputs and of the completions. A killed compile is run
+again from the start with the completions from here: it makes the same decisions and pays for
+nothing twice. Each line has a checksum; a damaged line loses only its own content. A line is
+written to the operating system as soon as its call is done, so that a killed process loses none,
+and a thread flushes lines to disk in groups.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from optimizers.journal.file import JournalFile
 
 FORMAT = 3
 FILE = "journal.jsonl"
-# What may change between two sessions: completions are known by their requests alone.
+# What may change between sessions: completions are identified by their requests alone.
 MAY_CHANGE = ("metric", "optimizer")
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierSessions:
     """What earlier sessions of the same compile paid, before they were stopped."""
 
     sessions: int = 0
@@ -51,8 +51,8 @@ class Journal:
     """Completed calls and decisions of one compile; a memo for ``langprog.lm.Recorded``.
 
     Args:
-        run_dir: Folder of the file, made where it does not exist; ``None`` keeps all in memory.
-        compile_of: What makes this compile this one, by name; all values short JSON texts.
+        run_dir: Folder of the file, created if needed; ``None`` keeps everything in memory.
+        compile_of: What identifies this compile, by name.
 
     Raises:
         InputError: The folder cannot be written, is in use by another process, or holds the
@@ -62,11 +62,11 @@ class Journal:
     def __init__(self, run_dir: str | os.PathLike[str] | None, compile_of: Mapping[str, str]):
         self.meter = Meter()
         self.path = None if run_dir is None else Path(run_dir) / FILE
-        self.earlier = Earlier()
+        self.earlier = EarlierSessions()
         self.diverged_at: int | None = None
         self._calls: dict[str, Completion] = {}
         self._dialects: dict[tuple[str, str], frozenset[Setting]] = {}
-        self._proven: dict[tuple[str, str], bool] = {}
+        self._keeps_schema: dict[tuple[str, str], bool] = {}
         self._decisions: list[dict[str, Any]] = []
         self._known_decisions: dict[int, dict[str, Any]] = {}
         self.damaged = 0
@@ -85,7 +85,7 @@ class Journal:
                 last = _check_compile(records, compile_of, path)
                 self._replay(records[1:])
                 if last != compile_of:
-                    # Another metric or other knobs decide anew, on the same completions.
+                    # With another metric or other knobs, the decisions may differ.
                     self._known_decisions = {}
             else:
                 self._append({"kind": "header", "format": FORMAT, "compile": dict(compile_of)})
@@ -125,20 +125,20 @@ class Journal:
                     self._known_decisions[number] = dict(record)
             except (KeyError, TypeError, ValueError, AttributeError):
                 self.damaged += 1
-        # Each of them may have been a call that was paid.
+        # Each damaged line may have been a paid call.
         paid += Cost(self.damaged)
-        self.earlier = Earlier(sessions, paid, seconds + at)
+        self.earlier = EarlierSessions(sessions, paid, seconds + at)
 
     def _replay_dialect(self, record: Mapping[str, Any]) -> None:
         endpoint = (record["model"], record["endpoint"])
         self._dialects[endpoint] = frozenset(record["refused"])
         if record["schema"] is not None:
-            self._proven[endpoint] = record["schema"]
+            self._keeps_schema[endpoint] = record["schema"]
 
-    # --- calls: the memo ------------------------------------------------------------------------
+    # --- calls ----------------------------------------------------------------------------------
 
     def get(self, key: str) -> Completion | None:
-        """Return the completion of a request that was answered before, marked as cached."""
+        """Return the completion of an earlier identical request, marked as cached."""
         with self._mutex:
             completion = self._calls.get(key)
         if completion is None:
@@ -147,7 +147,7 @@ class Journal:
         return replace(completion, cached=True)
 
     def put(self, key: str, completion: Completion) -> None:
-        """Keep a completion; it is out of the process's hands when this returns."""
+        """Keep a completion; once this returns, killing the process does not lose it."""
         with self._mutex:
             if key in self._calls:
                 return
@@ -166,19 +166,19 @@ class Journal:
 
     # --- dialects -------------------------------------------------------------------------------
 
-    def knows(self, endpoint: tuple[str, str]) -> bool:
-        """Return whether the dialect of (model, endpoint) was found out."""
+    def knows_dialect(self, endpoint: tuple[str, str]) -> bool:
+        """Return whether the dialect of (model, endpoint) is known."""
         return endpoint in self._dialects
 
-    def refused(self, endpoint: tuple[str, str]) -> frozenset[Setting]:
+    def refused_settings(self, endpoint: tuple[str, str]) -> frozenset[Setting]:
         """Return the settings that (model, endpoint) is known to refuse."""
         return self._dialects.get(endpoint, frozenset())
 
-    def proven(self, endpoint: tuple[str, str]) -> bool | None:
-        """Return whether (model, endpoint) kept to a schema; ``None`` where nobody has tried."""
-        return self._proven.get(endpoint)
+    def keeps_schema(self, endpoint: tuple[str, str]) -> bool | None:
+        """Return whether (model, endpoint) follows a response schema; ``None`` if untested."""
+        return self._keeps_schema.get(endpoint)
 
-    def learn(
+    def record_dialect(
         self,
         endpoint: tuple[str, str],
         refused: frozenset[Setting],
@@ -188,15 +188,15 @@ class Journal:
         """Keep a dialect.
 
         Args:
-            endpoint: Name of the model, and where it answers.
+            endpoint: Name of the model, and its endpoint.
             refused: All settings that it refuses.
-            completion: What was paid for to find out, if anything was.
-            schema: Whether it kept to a response schema, if that was tried.
+            completion: The completion that the test paid for, if any.
+            schema: Whether it followed a response schema, if that was tested.
         """
         with self._mutex:
             self._dialects[endpoint] = refused
             if schema is not None:
-                self._proven[endpoint] = schema
+                self._keeps_schema[endpoint] = schema
             if self._file is not None:
                 self._append(
                     {
@@ -213,11 +213,11 @@ class Journal:
 
     # --- decisions ------------------------------------------------------------------------------
 
-    def decide(self, what: str, data: Mapping[str, Any]) -> None:
-        """Write down a decision; one that an earlier session wrote already is not repeated."""
+    def record_decision(self, what: str, data: Mapping[str, Any]) -> None:
+        """Write a decision, unless an earlier session has already written it."""
         number = len(self._decisions)
         record = {"kind": "decision", "number": number, "what": what, "data": dict(data)}
-        # As it will be read back, so that tuples and lists compare as equal.
+        # In the form in which it is read back, so that tuples and lists compare as equal.
         record = json.loads(json.dumps(record))
         self._decisions.append(record)
         known = self._known_decisions.get(number)
@@ -232,7 +232,7 @@ class Journal:
 
     @property
     def decisions(self) -> tuple[Mapping[str, Any], ...]:
-        """The decisions of this compile so far, oldest first: ``what`` and ``data`` of each."""
+        """The decisions of this compile so far, oldest first, with ``what`` and ``data``."""
         return tuple(self._decisions)
 
     # --- the file -------------------------------------------------------------------------------
@@ -242,7 +242,7 @@ class Journal:
         self._file.append(record)
 
     def close(self) -> None:
-        """Bring everything to the disk and let go of the folder."""
+        """Flush everything to disk and unlock the folder."""
         if self._file is not None:
             self._file.close()
 
@@ -255,7 +255,7 @@ def _cost(calls: int, tokens: int, dollars: float | None) -> Cost:
 def _check_compile(
     records: Sequence[Mapping[str, Any]], compile_of: Mapping[str, str], path: Path
 ) -> Mapping[str, str]:
-    """Return what the last session compiled, where this compile may go on from it.
+    """Return what identified the last session, if this compile may resume from it.
 
     Raises:
         InputError: It may not.

@@ -35,7 +35,7 @@ def assign_models(run: Run, models: Models) -> Candidate:
     """Return the candidate that assigns ``models`` to predictors, by their paths."""
     values = {f"{path}.model": model for path, model in models.items()}
     label = ", ".join(f"{path}: {model or 'as it is'}" for path, model in models.items())
-    return run.candidate(values, label)
+    return run.make_candidate(values, label)
 
 
 def is_clearly_worse(
@@ -75,7 +75,7 @@ async def score_if_close(run: Run, candidate: Candidate, tolerance: float) -> bo
             return False
     run.offer(candidate)
     run.log_trial(candidate)
-    if not run.scorer.complete(candidate):
+    if not run.scorer.is_complete(candidate):
         return False
     return run.scorer.estimate(candidate).mean >= run.scorer.estimate(run.best).mean - tolerance
 
@@ -109,7 +109,7 @@ class CoordinateAscent:
         """Pass over the predictors until nothing changes, at most ``rounds`` times."""
         passes = rounds + (self.objective != "quality")
         total = passes * len(self.choices)
-        self.run.stage("search", total, "models, predictor by predictor")
+        self.run.start_stage("search", total, "models, predictor by predictor")
         for turn in range(rounds):
             before = dict(self._current)
             for path in self.choices:
@@ -120,7 +120,7 @@ class CoordinateAscent:
                 break
         if self.objective != "quality":
             await self._reduce_price(total)
-        self.run.step("search", total, total)
+        self.run.advance_stage("search", total, total)
 
     @property
     def _allowed(self) -> float:
@@ -132,7 +132,7 @@ class CoordinateAscent:
 
     def _step(self, total: int) -> None:
         self._steps += 1
-        self.run.step("search", self._steps, total)
+        self.run.advance_stage("search", self._steps, total)
 
     def _assign(self, path: str, model: Model) -> Candidate:
         return assign_models(self.run, {**self._current, path: model})

@@ -78,7 +78,7 @@ class Dialects:
 
     def __enter__(self) -> Dialects:
         for layer, learn in zip(self._layers, self._learning, strict=True):
-            layer.refuse(self._journal.refused(_key(layer)))
+            layer.refuse(self._journal.refused_settings(_key(layer)))
             layer.subscribe(learn)
         return self
 
@@ -88,8 +88,8 @@ class Dialects:
 
     def _learn(self, layer: Negotiated, refused: frozenset[Setting]) -> None:
         if id(layer) not in self._asked:  # else it is reported once all is known
-            new = refused - self._journal.refused(_key(layer))
-            self._journal.learn(_key(layer), refused)
+            new = refused - self._journal.refused_settings(_key(layer))
+            self._journal.record_dialect(_key(layer), refused)
             self._report(layer, new)
 
     def _report(self, layer: Negotiated, refused: frozenset[Setting]) -> None:
@@ -116,12 +116,12 @@ class Dialects:
         """
         logprobs = any(signal.logprobs for signal in signals.values())
         question = Question.of(program, examples, logprobs=logprobs)
-        unknown = [layer for layer in self._layers if not self._journal.knows(_key(layer))]
+        unknown = [layer for layer in self._layers if not self._journal.knows_dialect(_key(layer))]
         await asyncio.gather(*(self._ask(layer, question) for layer in unknown))
         self.schemas = {
             key: proven
             for key in map(_key, self._layers)
-            if (proven := self._journal.proven(key)) is not None
+            if (proven := self._journal.keeps_schema(key)) is not None
         }
         lacking = {layer.name for layer in self._layers if "logprobs" in layer.refused}
         check_signals(program, signals, lacking)
@@ -147,7 +147,7 @@ class Dialects:
             return
         if question.logprobs and completion.logprobs is None:
             layer.refuse({"logprobs"})
-        self._journal.learn(_key(layer), layer.refused, completion, proven)
+        self._journal.record_dialect(_key(layer), layer.refused, completion, proven)
         self._report(layer, layer.refused)
         if proven:
             self._reporter.note(

@@ -169,14 +169,14 @@ class FrugalCascade(Optimizer):
     async def _fit(self, steps: _CascadeSteps) -> Candidate:
         run, cascade = steps.run, steps.cascade
         signal = self._signal(cascade)
-        run.stage("prepare", None, f"every step of {steps.path} on its own")
+        run.start_stage("prepare", None, f"every step of {steps.path} on its own")
         if isinstance(signal, Learned):
             signal = await self._learn_signal(steps)
         trained: StepResults | None = None
         if self.guarantee is not None:
             trained = await steps.collect(signal, run.train)
         results = await steps.collect(signal, run.materials.validation[: run.scorer.size])
-        run.stage("search", None, f"orders and thresholds of {steps.path}")
+        run.start_stage("search", None, f"orders and thresholds of {steps.path}")
         cascades = enumerate_cascades(results)
         best = self._pick(run, cascades, results, trained)
         front = list_front(cascades)
@@ -252,7 +252,7 @@ class _CascadeSteps:
     @property
     def start(self) -> Candidate:
         """The program with this cascade as it was."""
-        return self.run.candidate(self.fixed)
+        return self.run.make_candidate(self.fixed)
 
     def inside(self, step: int) -> set[str]:
         """Return the paths of the predictors inside a step."""
@@ -300,7 +300,7 @@ class _CascadeSteps:
 
     def _set(self, tiers: list[list[Any]], signal: Signal, label: str) -> Candidate:
         values = {f"{self.path}.tiers": tiers, f"{self.path}.signal": signal.to_json()}
-        return self.run.candidate({**self.fixed, **values}, label)
+        return self.run.make_candidate({**self.fixed, **values}, label)
 
 
 def _count_samples(signal: Signal) -> int:

@@ -92,12 +92,12 @@ class ModelRouter(Optimizer):
 
     async def _fit(self, run: Run, path: str, fixed: Mapping[str, Any]) -> Candidate:
         route = run.program.modules_of(Route)[path]
-        run.stage("prepare", None, f"every step of {path} on its own")
+        run.start_stage("prepare", None, f"every step of {path} on its own")
         train = run.train[: max(1, int(min(len(run.train), 0.4 * run.queries_left())))]
         validation = run.materials.validation[: run.scorer.size]
         trained, inputs = await self._run_steps(run, path, route, train, fixed)
         results, others = await self._run_steps(run, path, route, validation, fixed)
-        run.stage("search", None, f"clusters and the worth of a dollar at {path}")
+        run.start_stage("search", None, f"clusters and the worth of a dollar at {path}")
         routers = [
             evaluate_router(replace(router, trade=trade), others, results)
             for router in self._fit_routers(run, inputs, trained)
@@ -111,7 +111,7 @@ class ModelRouter(Optimizer):
         await run.score_fully(list(dict.fromkeys([run.start, *candidates])))
         for candidate in dict.fromkeys(candidates):
             run.log_trial(candidate)
-        return run.candidate(fixed) if best is None else candidates[0]
+        return run.make_candidate(fixed) if best is None else candidates[0]
 
     def _fit_routers(
         self, run: Run, inputs: Sequence[Mapping[str, Any]], trained: StepResults
@@ -149,7 +149,7 @@ class ModelRouter(Optimizer):
     ) -> tuple[StepResults, list[Mapping[str, Any]]]:
         count = len(route.steps)
         singles = [
-            run.candidate(
+            run.make_candidate(
                 {**fixed, f"{path}.router": make_constant_router(step, count).to_json()},
                 f"step {step} alone",
             )
@@ -168,7 +168,7 @@ class ModelRouter(Optimizer):
     ) -> Candidate:
         router = option.router
         label = f"{len(router.centers)} clusters, a dollar is worth {router.trade:.3g}"
-        return run.candidate({**fixed, f"{path}.router": router.to_json()}, label)
+        return run.make_candidate({**fixed, f"{path}.router": router.to_json()}, label)
 
 
 def _find_inputs(row: Row, path: str) -> Mapping[str, Any]:

@@ -96,10 +96,10 @@ class LLMSelector(Optimizer):
     async def search(self, run: Run) -> Candidate:
         """Try all assignments where there are few, else ascend predictor by predictor."""
         predictors = run.program.predictors()
-        if not run.scorer.complete(run.start):
+        if not run.scorer.is_complete(run.start):
             size = self._count_examples(run.queries_left(), len(predictors))
             run.scorer.narrow(int(min(run.scorer.size, size)))
-        run.stage("prepare", 1, "the program as it is on validation")
+        run.start_stage("prepare", 1, "the program as it is on validation")
         await run.score_fully([run.start])
         choices = {
             path: self._list_models(run, path, predictor.model)
@@ -132,7 +132,7 @@ class LLMSelector(Optimizer):
 
     async def _try_all(self, run: Run, choices: Mapping[str, Sequence[Model]]) -> None:
         points = list(product(*choices.values()))
-        run.stage("search", len(points) - 1, "every assignment of models")
+        run.start_stage("search", len(points) - 1, "every assignment of models")
         for number, point in enumerate(points[1:], start=1):
             candidate = assign_models(run, dict(zip(choices, point, strict=True)))
             if not run.affords(run.scorer.size):
@@ -140,4 +140,4 @@ class LLMSelector(Optimizer):
                 return
             await run.score_fully([candidate])
             run.log_trial(candidate)
-            run.step("search", number, len(points) - 1)
+            run.advance_stage("search", number, len(points) - 1)

@@ -83,17 +83,17 @@ class VoteSize(Optimizer):
     async def search(self, run: Run) -> Candidate:
         """Sample, fit and choose, one module after another."""
         repeated = _find_repeated(run.program)
-        run.stage("prepare", 1, "the program as it is on validation")
+        run.start_stage("prepare", 1, "the program as it is on validation")
         left = run.queries_left()
         run.scorer.narrow(max(1, int(min(run.scorer.size, left / 4))))
         await run.score_fully([run.start])
         values: dict[str, Any] = {}
-        run.stage("search", len(repeated), "how many samples to take")
+        run.start_stage("search", len(repeated), "how many samples to take")
         for number, (path, module) in enumerate(repeated.items(), start=1):
             values[f"{path}.k"] = await self._choose_size(run, path, module, values)
-            run.step("search", number, len(repeated))
-        best = run.candidate(values, ", ".join(f"{key}={k}" for key, k in values.items()))
-        single = run.candidate(dict.fromkeys(values, 1), "nothing is asked twice")
+            run.advance_stage("search", number, len(repeated))
+        best = run.make_candidate(values, ", ".join(f"{key}={k}" for key, k in values.items()))
+        single = run.make_candidate(dict.fromkeys(values, 1), "nothing is asked twice")
         await run.score_fully(list(dict.fromkeys([single, best])))
         for candidate in dict.fromkeys([single, best]):
             run.log_trial(candidate)
@@ -105,7 +105,7 @@ class VoteSize(Optimizer):
     ) -> int:
         count = min(run.scorer.size, self.samples // self.draws)
         examples = run.materials.validation[:count]
-        single = run.candidate({**values, f"{path}.k": 1}, f"{path} sampled once")
+        single = run.make_candidate({**values, f"{path}.k": 1}, f"{path} sampled once")
         rows = [await self._draw(run, single, examples, number) for number in range(self.draws)]
         by_item = [
             [row for row in (draw[at] for draw in rows) if row.score is not None]

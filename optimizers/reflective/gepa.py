@@ -87,7 +87,7 @@ class GEPA(Optimizer):
         """Run the package, with this compile answering its calls."""
         package = _import_package()
         run.scorer.narrow(int(min(run.scorer.size, _limit_examples(run.queries_left()))))
-        run.stage("prepare", 1, "the program as it is on validation")
+        run.start_stage("prepare", 1, "the program as it is on validation")
         await run.score_fully([run.start])
         if (
             min(run.scorer.values(run.start).values(), default=0.0)
@@ -95,7 +95,7 @@ class GEPA(Optimizer):
         ):
             run.note("the program as it is has full marks on every validation example")
             return run.start
-        run.stage("search", self.rounds, "instructions evolve from mistakes")
+        run.start_stage("search", self.rounds, "instructions evolve from mistakes")
         bridge = _Bridge(run, self, asyncio.get_running_loop())
         try:
             await asyncio.to_thread(bridge.evolve, package)
@@ -162,7 +162,7 @@ class _Bridge:
         """Drop the package's messages; the journal has the decisions."""
 
     def _should_stop(self, state: Any) -> bool:
-        self._run.step("search", min(self._tries, self._knobs.rounds), self._knobs.rounds)
+        self._run.advance_stage("search", min(self._tries, self._knobs.rounds), self._knobs.rounds)
         next_ = 2 * self._knobs.minibatch + self._run.scorer.size
         enough = self._run.affords(next_, calls=2)
         # Rounds where everything is right propose nothing, so they need a limit of their own.
@@ -187,7 +187,7 @@ class _Bridge:
     def evaluate(self, batch: list[Item], candidate: Texts, capture_traces: bool = False) -> Any:
         """Return outputs, scores and rows of a candidate on a batch."""
         values = {f"{path}.instruction": text for path, text in candidate.items()}
-        tried = self._run.candidate(values, f"generation {self._tries}")
+        tried = self._run.make_candidate(values, f"generation {self._tries}")
         places = [place for _, place in batch]
         if batch and batch[0][0] == "validation":
             scores = self._run_on_loop(lambda: self._score_on_validation(tried, places))

@@ -1,1 +1,1 @@
-"""What a compile leaves behind: the result, its report, and the report as a page."""
+"""What a compile returns: the result, its report, and the report as a web page."""

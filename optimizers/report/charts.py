@@ -1,4 +1,4 @@
-"""Charts as inline SVG, without script or network; every interval is drawn, not hidden in a hint.
+"""Charts as inline SVG, without script or network; every interval is drawn.
 
 The geometry is here, the markup in ``templates/*.svg``.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 640, 280
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 40
-# Intervals are drawn narrower, so that their figures can be read on a phone.
+# Intervals are drawn narrower, so that their numbers are legible on a phone.
 NARROW, FIGURES = 440, 190
 TICKS = 5
 
@@ -41,7 +41,7 @@ class Axis:
         if from_zero:
             low = min(0.0, low)
         size = max(abs(low), abs(high))
-        # Values that differ in their last digits alone count as equal: no tick fits between them.
+        # Values that differ only by rounding errors count as equal: no tick fits between them.
         margin = 0.05 * (high - low) if high - low > 1e-9 * size else 0.5 * size or 0.5
         return cls(low if from_zero else low - margin, high + margin, label)
 
@@ -66,8 +66,8 @@ class Mark:
     Args:
         kind: ``line``, ``band``, ``dot`` or ``whisker``, as in ``plane.svg``.
         points: Its corners on the screen.
-        style: Classes that the style sheet knows.
-        text: What a dot says when it is pointed at.
+        style: Classes of the style sheet.
+        text: Tooltip of a dot.
     """
 
     kind: str
@@ -98,9 +98,9 @@ class Plane:
         """Return the chart with its axes.
 
         Args:
-            marks: Shapes, and markup that goes in as it is (``markupsafe.Markup``).
-            title: What a screen reader says of it.
-            pixels: How wide it is; as wide as there is space if left out.
+            marks: Shapes, and markup that is included unchanged (``markupsafe.Markup``).
+            title: Title for screen readers.
+            pixels: Width; by default all available space.
         """
         x_ticks = [(self.place(value, self.y.low)[0], _round(value)) for value in self.x.ticks()]
         y_ticks = [(self.place(self.x.low, value)[1], _round(value)) for value in self.y.ticks()]
@@ -148,9 +148,9 @@ def draw_best_by_calls(bests: Sequence[Trial], trials: Sequence[Trial]) -> str:
 
 
 def draw_race(trials: Sequence[Trial], winner: str) -> str:
-    """Return every candidate's mean against the examples it was scored on; the winner stands out.
+    """Return each candidate's mean against the number of examples it was scored on.
 
-    The winner's interval is drawn.
+    The winner is highlighted and drawn with its interval.
     """
     lanes: dict[str, list[Trial]] = {}
     for trial in trials:
@@ -188,7 +188,7 @@ def draw_front(trials: Sequence[Trial], winner: str) -> str:
     )
     factor = 1000.0 if priced else 1.0
     points = [(factor * trial["cost"][name], trial["mean"], trial) for trial in known]
-    # A mean over a few examples may lie anywhere; the front is of those scored on the most.
+    # A mean over a few examples is unreliable; the front uses those scored on the most.
     most = max(trial["n"] for trial in known)
     sure = [(x, y, trial) for x, y, trial in points if trial["n"] == most]
     edge: list[tuple[float, float, Trial]] = []
@@ -200,7 +200,7 @@ def draw_front(trials: Sequence[Trial], winner: str) -> str:
         Axis.over([x for x, _, _ in points], label, from_zero=True),
         Axis.over([*ends, *(y for _, y, _ in points)], "mean score"),
     )
-    # Down to the axis and on to the right, so that a front of a single point is a line, too.
+    # Extended to the axis and to the right, so that even a front of one point is a line.
     first, last = edge[0], edge[-1]
     line = [(first[0], plane.y.low), *((x, y) for x, y, _ in edge), (plane.x.high, last[1])]
     marks = [plane.mark("line", _stairs(line))]
@@ -210,10 +210,10 @@ def draw_front(trials: Sequence[Trial], winner: str) -> str:
 
 
 def draw_intervals(rows: Sequence[tuple[str, float, float, float]]) -> str:
-    """Return means with their intervals, one above the other, each also in figures.
+    """Return means with their intervals, one above the other, each also as numbers.
 
     Args:
-        rows: Name, mean, and the ends of the interval.
+        rows: Name, mean, and the bounds of the interval.
     """
     axis = Axis.over([value for _, *values in rows for value in values], "")
     placed = []

@@ -16,13 +16,13 @@ from optimizers.stats.certificate import Certificate
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A frozen program with the evidence for it.
+    """The result of a compile: a frozen program with its evidence.
 
     Args:
-        program: What ships: the compiled program, or the input program if no gain could be
-            detected. Frozen and callable.
+        program: The program that ships: the compiled program, or the input program if no gain
+            could be detected. Frozen and callable.
         candidate: The best candidate, whether it ships or not.
-        certificate: What the holdout says.
+        certificate: The result on the holdout.
         report: The record of the compile.
         front: The Pareto front of quality, price and latency on validation, best quality first.
             Only ``program`` has a certificate.
@@ -73,7 +73,7 @@ class Compiled:
             The artifact's digest; the same for a compile that was killed and resumed.
 
         Raises:
-            ArtifactError: The program cannot be written, or does not come back the same.
+            ArtifactError: The program cannot be written, or loads differently.
         """
         evidence = self.report.evidence
         return save_program(

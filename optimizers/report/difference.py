@@ -8,16 +8,16 @@ from typing import Literal
 
 Piece = tuple[Literal["same", "removed", "added"], str]
 
-# Below this likeness a new text is easier to read beside the old one than mixed into it.
+# Below this similarity, two texts are easier to read side by side than mixed.
 SIMILAR = 0.5
 TOKENS = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 def diff_words(before: str, after: str) -> list[Piece]:
-    """Return the pieces of both texts in order: those they share, and those only one has.
+    """Return the pieces of both texts in order: shared ones, and those that only one has.
 
     The pieces that are not ``added`` make up ``before``, those that are not ``removed`` make up
-    ``after``. Where the two have little in common, each is one piece.
+    ``after``. If the texts have little in common, each is one piece.
     """
     old, new = TOKENS.findall(before), TOKENS.findall(after)
     matcher = SequenceMatcher(None, old, new, autojunk=False)

@@ -1,4 +1,4 @@
-"""A compile's report as one self-contained web page: no network, a few lines of script to sort.
+"""A compile's report as one self-contained web page: no network, a short script for sorting.
 
 - ``templates/``: the page. ``charts``: the pictures. ``difference``: prompts word by word.
 """
@@ -13,17 +13,17 @@ from optimizers.report import charts
 from optimizers.report.difference import diff_words
 from optimizers.report.rendering import content_hash, read_asset, render
 
-# Rows of a holdout of any size; with the inputs cut, a page stays well below two megabytes.
+# Limits that keep the page well below two megabytes for a holdout of any size.
 MOST_ROWS, MOST_CHARACTERS = 300, 400
 
 Json = Mapping[str, Any]
 
 
 def render_page(report: Json) -> str:
-    """Return the page for the object that ``CompileReport.to_json()`` returns.
+    """Return the page for the result of ``CompileReport.to_json()``.
 
-    Whatever a user, a model or a server wrote is shown as text. A Content-Security-Policy in the
-    page allows its own style and script by hash, and nothing else.
+    Anything that a user, a model or a server wrote is shown as text. A Content-Security-Policy in
+    the page allows only its own style and script, by hash.
     """
     decisions = report["decisions"]
     style, script = read_asset("report.css"), read_asset("report.js")
@@ -34,19 +34,19 @@ def render_page(report: Json) -> str:
         style_hash=content_hash(style),
         script_hash=content_hash(script),
         optimizer=report["evidence"]["optimizer"]["name"],
-        about=_about(report),
+        about=_list_facts(report),
         knobs=[
             (name, json.dumps(value, ensure_ascii=False, default=str)[:MOST_CHARACTERS])
             for name, value in report["evidence"]["optimizer"]["knobs"].items()
         ],
-        certificate=_certificate(report["evidence"]["certificate"]),
+        certificate=_describe_certificate(report["evidence"]["certificate"]),
         failures=report["failures"],
         warnings=[note["text"] for note in report["notes"] if note["warning"]],
-        spend=_spend(report),
-        figures=_figures(report),
-        prompts=_prompts(report["prompts"]),
-        compared=_compared(report["rows"]),
-        proposals=_proposals(decisions),
+        spend=_list_spend(report),
+        figures=_draw_figures(report),
+        prompts=_compare_prompts(report["prompts"]),
+        compared=_compare_rows(report["rows"]),
+        proposals=_list_proposals(decisions),
         trials=_select(decisions, "trial"),
         notes=[note["text"] for note in report["notes"] if not note["warning"]],
     )
@@ -57,7 +57,7 @@ def _select(decisions: Iterable[Json], what: str) -> list[Json]:
     return [each["data"] for each in decisions if each["what"].rpartition(".")[2] == what]
 
 
-def _about(report: Json) -> list[tuple[str, str]]:
+def _list_facts(report: Json) -> list[tuple[str, str]]:
     """Return what was compiled, with what, on what and when."""
     evidence, prompts = report["evidence"], report["prompts"]
     optimizer, metric = evidence["optimizer"], evidence["metric"]
@@ -82,7 +82,7 @@ def _about(report: Json) -> list[tuple[str, str]]:
     ]
 
 
-def _certificate(certificate: Json) -> dict[str, Any]:
+def _describe_certificate(certificate: Json) -> dict[str, Any]:
     before, after = certificate["before"], certificate["after"]
     card: dict[str, Any] = {
         "verdict": certificate["verdict"],
@@ -120,7 +120,7 @@ def _certificate(certificate: Json) -> dict[str, Any]:
     return card
 
 
-def _spend(report: Json) -> dict[str, Any]:
+def _list_spend(report: Json) -> dict[str, Any]:
     rows = []
     for name, what in (
         ("paid", report["paid"]),
@@ -132,9 +132,9 @@ def _spend(report: Json) -> dict[str, Any]:
     return {"rows": rows, "expected": f"{low:,.0f} to {high:,.0f}"}
 
 
-def _figures(report: Json) -> list[tuple[str, str]]:
+def _draw_figures(report: Json) -> list[tuple[str, str]]:
     decisions, winner = report["decisions"], report["candidate"]["digest"]
-    trials, importance = _select(decisions, "trial"), _importance(decisions)
+    trials, importance = _select(decisions, "trial"), _rank_importance(decisions)
     figures = [
         (
             charts.draw_best_by_calls(_select(decisions, "best"), trials),
@@ -159,20 +159,20 @@ def _figures(report: Json) -> list[tuple[str, str]]:
     return [(picture, text) for picture, text in figures if picture]
 
 
-def _importance(decisions: Sequence[Json]) -> list[tuple[str, float]]:
+def _rank_importance(decisions: Sequence[Json]) -> list[tuple[str, float]]:
     logged = _select(decisions, "importance")
     shares = logged[-1] if logged else {}
     return sorted(shares.items(), key=lambda pair: -pair[1])
 
 
-def _prompts(prompts: Json) -> list[dict[str, Any]]:
+def _compare_prompts(prompts: Json) -> list[dict[str, Any]]:
     shown = []
     for path, before in prompts["before"].items():
         after = prompts["after"][path]
         facts = [f"{len(before['demos'])} → {len(after['demos'])} demonstrations"]
         if after["model"] is not None:
             same = before["model"] == after["model"]
-            facts.append(f"model {after['model'] if same else _arrow(before, after)}")
+            facts.append(f"model {after['model'] if same else _format_change(before, after)}")
         shown.append(
             {
                 "path": path,
@@ -187,11 +187,11 @@ def _prompts(prompts: Json) -> list[dict[str, Any]]:
     return shown
 
 
-def _arrow(before: Json, after: Json) -> str:
+def _format_change(before: Json, after: Json) -> str:
     return f"{before['model']} → {after['model']}"
 
 
-def _compared(rows: Sequence[Json]) -> dict[str, Any]:
+def _compare_rows(rows: Sequence[Json]) -> dict[str, Any]:
     """Return the holdout rows whose score changed, the worse ones first."""
     better = [row for row in rows if row["after"]["score"] > row["before"]["score"]]
     worse = [row for row in rows if row["after"]["score"] < row["before"]["score"]]
@@ -219,7 +219,7 @@ def _cut(values: Json) -> list[tuple[str, str]]:
     return [(name, str(value)[:MOST_CHARACTERS]) for name, value in values.items()]
 
 
-def _proposals(decisions: Sequence[Json]) -> list[tuple[str, str, str]]:
+def _list_proposals(decisions: Sequence[Json]) -> list[tuple[str, str, str]]:
     admitted = [
         (path, "admitted", text)
         for proposed in _select(decisions, "proposed")

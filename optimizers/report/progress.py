@@ -1,6 +1,6 @@
-"""Where a compile's events go: to what the user handed over, else to the log and a notebook's bar.
+"""Where a compile's events go: to the user's callback, or to the log and a notebook's bar.
 
-A notebook's bar is plain HTML that is replaced as the compile goes on; it needs no widgets.
+The notebook's bar is plain HTML that is replaced as the compile proceeds; it needs no widgets.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ REDRAW = 0.1
 
 
 def open_progress(progress: ProgressLike | None) -> Progress:
-    """Return a view that takes a compile's events.
+    """Return a view for a compile's events.
 
     Args:
         progress: An object with a method ``on(event)``, a function that takes an event, or
-            ``None`` for the log, and in a notebook a bar as well.
+            ``None`` for the log, plus a bar in a notebook.
 
     Raises:
-        InputError: It is none of them.
+        InputError: ``progress`` is something else.
     """
     if progress is None:
         display = find_notebook()
@@ -52,16 +52,16 @@ def open_progress(progress: ProgressLike | None) -> Progress:
         )
     if any(map(inspect.iscoroutinefunction, (on, type(on).__call__))):
         raise InputError(
-            "progress is asynchronous: events come in order from inside the compile, so give a "
-            "plain function that returns at once"
+            "progress is asynchronous: events are sent in order while the compile runs, so give a "
+            "plain function that returns quickly"
         )
-    return _Calling(on)
+    return _FunctionView(on)
 
 
 def find_notebook() -> Callable[[str], Callable[[str], None]] | None:
-    """Return what shows HTML in a running notebook, or ``None`` where there is none.
+    """Return a function that shows HTML in a running notebook, or ``None`` outside of one.
 
-    What is returned shows HTML and returns a function that replaces it.
+    The function shows HTML and returns another function that replaces it.
     """
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if getattr(shell, "kernel", None) is None:
@@ -75,7 +75,7 @@ def find_notebook() -> Callable[[str], Callable[[str], None]] | None:
     return show
 
 
-class _Calling:
+class _FunctionView:
     """A function as a view."""
 
     def __init__(self, function: Callable[[Event], Any]) -> None:
@@ -86,9 +86,9 @@ class _Calling:
 
 
 class LogView:
-    """Writes to the logger ``langprog``: warnings as warnings, all else as information.
+    """Writes to the logger ``langprog``: warnings as warnings, everything else at lower levels.
 
-    Without any set-up of logging, Python shows the warnings on standard error.
+    If logging is not configured, Python shows the warnings on standard error.
     """
 
     def __init__(self) -> None:
@@ -105,10 +105,10 @@ class LogView:
 
 
 class NotebookView:
-    """A bar below a notebook's cell, beside what :class:`LogView` writes.
+    """A progress bar below a notebook's cell, in addition to :class:`LogView`.
 
     Args:
-        show: Shows HTML and returns what replaces it, as from :func:`find_notebook`.
+        show: Shows HTML and returns a function that replaces it, as from :func:`find_notebook`.
     """
 
     def __init__(self, show: Callable[[str], Callable[[str], None]]) -> None:
@@ -120,7 +120,7 @@ class NotebookView:
         self._replace = show(self._html())
 
     def on(self, event: Event, /) -> None:
-        """Take in one event; steps and spend are drawn a few times a second at most."""
+        """Handle one event; steps and spend are redrawn at most ten times a second."""
         self._log.on(event)
         if isinstance(event, StageStarted):
             self._stage, self._done, self._total = str(event), 0, event.total

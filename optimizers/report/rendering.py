@@ -1,4 +1,4 @@
-"""Fills in the report's templates; every value that is not markup of our own is escaped."""
+"""Filling in the report's templates; every value that is not our own markup is escaped."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 
 def render(name: str, **values: Any) -> Markup:
-    """Return a template with its values filled in, as markup that other templates take as it is.
+    """Return a filled-in template, as markup that other templates can include.
 
     Args:
         name: A file in ``templates/``.
-        **values: What the template mentions; one that is missing is an error, not an empty text.
+        **values: Variables of the template; a missing variable is an error, not an empty text.
     """
     return _mark(_environment().get_template(name).render(**values))
 
 
 def read_asset(name: str) -> Markup:
-    """Return a style sheet or script of ours, to stand in the page as it is."""
+    """Return one of our style sheets or scripts, to include unchanged."""
     return _mark(_read(name))
 
 
 def content_hash(text: str) -> str:
-    """Return what a Content-Security-Policy calls ``text``: ``sha256-`` and base64."""
+    """Return the hash of ``text`` for a Content-Security-Policy: ``sha256-`` and base64."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
 
@@ -45,7 +45,7 @@ def _environment() -> Any:
         lstrip_blocks=True,
         keep_trailing_newline=False,
     )
-    environment.filters["number"] = _number
+    environment.filters["number"] = _format_number
     return environment
 
 
@@ -58,5 +58,5 @@ def _read(name: str) -> str:
     return files("optimizers.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

@@ -1,4 +1,4 @@
-"""How a compile went: trials, notes, spend, prompts before and after; as JSON or a web page."""
+"""The record of a compile: trials, notes, spend, prompts; as JSON or as a web page."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ from optimizers.stats.evidence import Evidence
 Prompts = Mapping[str, Mapping[str, Any]]
 
 
-def _now() -> str:
+def _format_now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 @dataclass(frozen=True, slots=True)
 class CompileReport:
-    """The record of a compile, for people to look things up in.
+    """The record of a compile.
 
     Args:
-        evidence: What the artifact says; the only part that is the same for every run.
+        evidence: The artifact's evidence; the only part that is the same for every run.
         candidate: The best candidate, whether it ships or not.
-        notes: Warnings and remarks, in order.
+        notes: Warnings and other messages, in order.
         decisions: The journal's decisions: trials, refusals, rounds.
         paid: What was paid, over all sessions of the compile.
         requested: Distinct requests, as if nothing had been cached.
         sessions: How often the compile was started.
         diverged_at: First decision of a resumed run that differs from the run before it (the
             metric or the program is random, or the budget grew); ``None`` if there is none.
-        prompts: For every predictor its instruction and demonstrations, before and after.
-        estimate: What the compile was expected to take, as ``Preflight.to_json()`` gives it.
-        rows: The holdout's rows, before and after. They are data, so no artifact contains them.
-        program: The input program, in a line.
+        prompts: Instruction and demonstrations of every predictor, before and after.
+        estimate: The forecast of the compile, as returned by ``Preflight.to_json()``.
+        rows: The holdout's rows, before and after. They are data, so artifacts leave them out.
+        program: The input program, in one line.
         failures: Runs of the program that failed, counted by kind, with the first message of each.
         date: When the compile ended, in UTC.
     """
@@ -66,11 +66,11 @@ class CompileReport:
     rows: tuple[Mapping[str, Any], ...]
     program: str
     failures: tuple[FailureCount, ...] = ()
-    date: str = field(default_factory=_now)
+    date: str = field(default_factory=_format_now)
 
     @property
     def trials(self) -> tuple[Mapping[str, Any], ...]:
-        """What was tried, in order: candidates with their scores."""
+        """Candidates with their scores, in the order in which they were tried."""
         return tuple(each["data"] for each in self.decisions if each["what"].endswith("trial"))
 
     def to_json(self) -> dict[str, Any]:
@@ -98,7 +98,7 @@ class CompileReport:
         }
 
     def facts(self) -> list[tuple[str, str]]:
-        """Return what was compiled and how it went, as names with a line of text each."""
+        """Return what was compiled and the outcome, as (name, text) pairs."""
         evidence = self.evidence
         data = ", ".join(f"{size:,} {part}" for part, (size, _) in evidence.data.items())
         dollars = self.paid.known_dollars
@@ -127,7 +127,7 @@ class CompileReport:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the report, as a web page where ``path`` ends in ``.html``, else as JSON.
+        """Write the report: a web page if ``path`` ends in ``.html`` or ``.htm``, else JSON.
 
         Raises:
             InputError: The file cannot be written.
@@ -145,7 +145,7 @@ class CompileReport:
 def collect_prompts(program: Module) -> dict[str, dict[str, Any]]:
     """Return instruction, demonstrations and model of every predictor, by path.
 
-    A predictor that names no model asks the ambient one.
+    A predictor without its own model uses the ambient one.
     """
     ambient = current().lm
     return {
@@ -171,8 +171,8 @@ def list_compared_rows(
         {
             "inputs": _texts({k: v for k, v in before.example.items() if k in inputs}),
             "wanted": _texts({k: v for k, v in before.example.items() if k not in inputs}),
-            "before": _outcome(before),
-            "after": _outcome(after),
+            "before": _describe_outcome(before),
+            "after": _describe_outcome(after),
         }
         for before, after in pairs
     ]
@@ -187,7 +187,7 @@ def digest_rows(pairs: Iterable[tuple[Row, Row]]) -> list[tuple[str, float, floa
     ]
 
 
-def _outcome(row: Row) -> dict[str, Any]:
+def _describe_outcome(row: Row) -> dict[str, Any]:
     outputs: Mapping[str, Any] = {} if row.prediction is None else dict(row.prediction.items())
     if row.failure is not None:
         outputs = {row.failure.kind: row.failure.message}
@@ -199,7 +199,7 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _write(path: Path, text: str) -> None:
-    # Beside the target, then moved: a reader never sees half a report.
+    # Write a temporary file and move it, so that a reader never sees half a report.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -171,14 +171,14 @@ class MIPRO(Optimizer):
     async def search(self, run: Run) -> Candidate:
         """Score the baseline, run the program for demonstrations, propose, race."""
         check_teacher_inputs(self.teacher, run.train)
-        run.stage("prepare", 1, "the program as it is on validation")
+        run.start_stage("prepare", 1, "the program as it is on validation")
         # A first block measures what a query costs; under a cap all sizes depend on that.
         block = range(min(self.searching.first_block, run.scorer.size))
         await run.score([ScoreRequest(run.start, block)])
         sizes = self._choose_sizes(run)
         run.scorer.narrow(sizes.validation)
         await run.score_fully([run.start])
-        if not run.scorer.complete(run.start):
+        if not run.scorer.is_complete(run.start):
             run.note(
                 "the input program could not be scored: too many of its rows failed", warning=True
             )
@@ -281,7 +281,9 @@ class MIPRO(Optimizer):
 
     async def _fit(self, run: Run, path: str, demos: tuple[Example, ...]) -> tuple[Example, ...]:
         """Return as many of the demonstrations as the model's context window takes."""
-        fitted = await run.fit(run.candidate({f"{path}.demos": demos}, f"{path} with more demos"))
+        fitted = await run.fit(
+            run.make_candidate({f"{path}.demos": demos}, f"{path} with more demos")
+        )
         kept: tuple[Example, ...] = fitted.apply(run.materials.base).predictors()[path].demos
         return kept
 

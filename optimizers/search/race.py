@@ -89,7 +89,9 @@ class Race:
         self._seen.add(self.space.baseline)
         done = 0
         total = min(self.size.trials, self.space.size - 1)
-        self.run.stage("search", total, f"{self.space.size} combinations on validation blocks")
+        self.run.start_stage(
+            "search", total, f"{self.space.size} combinations on validation blocks"
+        )
         number = 0
         while done < total:
             points = self._choose_points(min(self.size.round, total - done), number)
@@ -100,7 +102,7 @@ class Race:
             await self._promote()
             done += len(points)
             number += 1
-            self.run.step("search", done, total)
+            self.run.advance_stage("search", done, total)
         if done < total:
             self.run.note(f"the search tried {done} of {total} points: its budget pays no more")
         await self._score_finalists()
@@ -146,7 +148,9 @@ class Race:
 
     async def _try(self, points: Sequence[Assignment]) -> None:
         entrants = [
-            _Entrant(point, self.run.candidate(self.space.values(point), self.space.label(point)))
+            _Entrant(
+                point, self.run.make_candidate(self.space.values(point), self.space.label(point))
+            )
             for point in points
         ]
         self._seen.update(points)
@@ -189,9 +193,9 @@ class Race:
             self.run, [entrant.candidate for entrant in finalists], self.run.scorer.size
         )
         finalists = finalists[: len(affordable)]
-        self.run.stage("final", len(finalists), "the best on all of validation")
+        self.run.start_stage("final", len(finalists), "the best on all of validation")
         await self.run.score_fully(affordable)
-        self.run.step("final", len(finalists), len(finalists))
+        self.run.advance_stage("final", len(finalists), len(finalists))
         for entrant in finalists:
             entrant.rung = len(self._rungs) - 1
         self._log(finalists)
@@ -203,18 +207,15 @@ class Race:
             self.run.offer(entrant.candidate)
 
     def _drop_incomparable(self, entrants: Sequence[_Entrant]) -> list[_Entrant]:
-        """Return the entrants without those that lost too many rows, which are logged."""
+        """Return the entrants without those that miss too many scores, which are logged."""
         comparable = []
         for entrant in entrants:
-            if self.run.scorer.comparable(entrant.candidate):
+            if self.run.scorer.is_comparable(entrant.candidate):
                 comparable.append(entrant)
             else:
                 self.run.log(
                     "dropped",
-                    {
-                        "label": entrant.candidate.label,
-                        "reason": "too many of its rows have no score",
-                    },
+                    {"label": entrant.candidate.label, "reason": "too many rows have no score"},
                 )
         return comparable
 

@@ -1,7 +1,7 @@
-"""Counting attempts: each further one on the same holdout has a lower chance of a false claim.
+"""Counting attempts: each further attempt on the same holdout is tested at a lower level.
 
-Beside a run's folder lies a file with one line for every certificate that was tried there: which
-holdout examples it used, as salted digests that tell nothing about them, and which candidate.
+A file beside a run's folder has one line for every certificate that was tried there: the holdout
+examples, as salted digests that reveal nothing about them, and the candidate.
 """
 
 from __future__ import annotations
@@ -23,21 +23,20 @@ class Attempts:
     """The certificates that were tried in the runs of one folder.
 
     Args:
-        run_dir: Folder of a compile's journal; ``None`` where it has none, and then nothing is
-            remembered.
+        run_dir: Folder of a compile's journal; with ``None`` nothing is remembered.
     """
 
     def __init__(self, run_dir: str | os.PathLike[str] | None) -> None:
         self._path = None if run_dir is None else Path(run_dir).absolute().parent / FILE
 
     def register(self, holdout: Iterable[str], candidate: str) -> int:
-        """Return which attempt on a holdout this one is, from 1, and remember it.
+        """Return the number of this attempt on a holdout, from 1, and remember it.
 
-        A candidate that was tried before keeps its number: a resumed compile is no new attempt.
+        A candidate that was tried before keeps its number: resuming is not a new attempt.
 
         Args:
             holdout: Digests of the holdout's inputs.
-            candidate: Digest of the program that is examined.
+            candidate: Digest of the compiled program.
 
         Raises:
             InputError: The file cannot be written.
@@ -50,7 +49,7 @@ class Attempts:
         if salt is None:
             salt = secrets.token_hex(16)
             lines.append({"salt": salt})
-        rows = {_salted(salt, digest) for digest in holdout}
+        rows = {_digest_with_salt(salt, digest) for digest in holdout}
         earlier = [record for record in records if rows & set(record.get("rows", ()))]
         for number, record in enumerate(earlier, start=1):
             if record.get("candidate") == candidate:
@@ -90,5 +89,5 @@ class Attempts:
             ) from error
 
 
-def _salted(salt: str, digest: str) -> str:
+def _digest_with_salt(salt: str, digest: str) -> str:
     return hashlib.sha256(f"{salt} {digest}".encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The certificate: what the holdout says about a compiled program, as a value."""
+"""The certificate: the result of testing a compiled program on the holdout."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Pairs = Sequence[tuple[Row, Row]]
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """How reliable both programs are, from several runs of every holdout example.
+    """How reliable both programs are, over several runs of every holdout example.
 
     Args:
         count: Runs of each example.
-        passed_before: Chance that this many runs of an example all have full marks (pass^k), for
-            the input program.
+        passed_before: Probability that all of these runs of an example have full marks
+            (pass^k), for the input program.
         passed_after: The same for the compiled program.
-        within: Share of the variance of the compiled program's scores that comes from sampling,
-            and not from the examples.
+        within: Share of the variance of the compiled program's scores that is due to sampling
+            and not to the examples.
     """
 
     count: int
@@ -45,40 +45,38 @@ class Repeats:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What the holdout says.
+    """The result of comparing both programs on the holdout.
 
-    What is estimated is a mean over clusters: examples that the program cannot tell apart count
-    as one.
+    Means are over clusters: examples with the same inputs count as one.
 
     Args:
         verdict: What ships. ``certified``: the compiled program, with proof; ``uncertified``: the
-            compiled program, because the best was asked for; ``original``: the input program.
+            compiled program, because of ``accept="best"``; ``original``: the input program.
         reason: Why, in one or two sentences.
-        finding: What was found: ``better``, ``not worse and cheaper``, ``not worse and quicker``,
+        finding: What was shown: ``better``, ``not worse and cheaper``, ``not worse and quicker``,
             ``cannot tell`` or ``worse``.
         before: Mean score of the input program, with its 95 % interval; ``None`` if it was not
             run.
         after: Mean score of the compiled program.
         difference: Mean paired difference, after minus before.
-        low: Lower bound for it, at ``level``; the inversion of the test behind the claims.
-        high: Upper bound for it, at 5 %.
-        p_value: Of the primary claim: the chance of such a result if the claim were false.
-        level: Chance of a false claim that is allowed for.
-        attempt: Which attempt on this holdout it is, from 1; later ones have a lower level.
-        claims: What was tested, in the order that was fixed before.
-        n: Clusters that both programs were scored on.
-        rows: Holdout examples in them, repeated runs counted once.
-        missing: Holdout examples without a score for one of the two.
+        low: Lower bound of the difference, at ``level``; the inversion of the test.
+        high: Upper bound of the difference, at 5 %.
+        p_value: Of the primary claim: the probability of such a result if the claim were false.
+        level: Allowed probability of a false claim.
+        attempt: Number of this attempt on the holdout, from 1; later ones have a lower level.
+        claims: What was tested, in an order fixed in advance.
+        n: Clusters on which both programs were scored.
+        rows: Holdout examples in them, with repeated runs counted once.
+        missing: Holdout examples without a score for one of the programs.
         wins: Clusters that became better.
         losses: Clusters that became worse.
-        ties: Clusters that stayed as they were.
-        cost_before: What one query of the input program costs.
-        cost_after: What one query of the compiled program costs.
+        ties: Clusters that did not change.
+        cost_before: Cost of one query of the input program.
+        cost_after: Cost of one query of the compiled program.
         break_even: Queries after which a cheaper compiled program has paid for the search;
-            ``None`` where it is not cheaper or no price is known.
-        must_pass: How many examples that must pass were run, and what the compiled program failed
-            on among them.
-        repeats: What several runs of each example say; ``None`` where each was run once.
+            ``None`` if it is not cheaper or a price is unknown.
+        must_pass: Number of examples that must pass, and those that the compiled program failed.
+        repeats: Reliability over several runs of each example; ``None`` if each was run once.
     """
 
     verdict: Verdict
@@ -118,7 +116,7 @@ class Certificate:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON object; nothing in it depends on time or on what a cache knew."""
+        """Return a JSON object; nothing in it depends on time or on caches."""
         costs = {"cost_before": self.cost_before, "cost_after": self.cost_after}
         parts = {name: None if cost is None else cost.to_json() for name, cost in costs.items()}
         count, failed = self.must_pass
@@ -141,7 +139,7 @@ class Certificate:
         )
 
     def facts(self) -> list[tuple[str, str]]:
-        """Return what the holdout says as names with a line of text each."""
+        """Return the result as (name, text) pairs."""
         facts = [("verdict", self.verdict), ("reason", self.reason)]
         if self.before is None or self.after is None:
             return facts
@@ -167,7 +165,7 @@ class Certificate:
 
 
 def without_evidence(reason: str, accept: Accept, attempt: int = 1) -> Certificate:
-    """Return the certificate of a compile that the holdout says nothing about."""
+    """Return the certificate of a compile that the holdout could not test."""
     verdict: Verdict = "uncertified" if accept == "best" else "original"
     return Certificate(verdict, reason, attempt=attempt)
 

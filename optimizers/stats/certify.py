@@ -1,9 +1,9 @@
 """Running both programs on the holdout, and testing what may be claimed.
 
-Both programs answer the same holdout examples, which nothing before has looked at. The objective
-fixes the claims and their order before anything is run. As one candidate alone is tested, no
-correction for the many that the search looked at is needed; further attempts on the same holdout
-get a lower level each.
+Both programs answer the same holdout examples, which nothing has used before. The objective fixes
+the claims and their order before anything is run. Only one candidate is tested, so no correction
+for the number of candidates in the search is needed; each further attempt on the same holdout gets
+a lower level.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ from optimizers.stats.dataset import check_dataset
 from optimizers.stats.terms import Terms
 from optimizers.stats.verdict import decide_verdict
 
-# Fewer clusters cannot show anything, so the programs are not even run on them.
+# Fewer clusters cannot show anything, so the programs are not run.
 MIN_CLUSTERS = 5
-# With more of the holdout missing than this, the rest is no fair sample of it.
+# With a larger share of the holdout missing, the rest is not a fair sample of it.
 MAX_MISSING = 0.1
 WORSE_LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """What the certificate rests on.
+    """The examples that a certificate is based on.
 
     Args:
-        examples: Examples that nothing before has looked at.
-        clusters: For each the cluster that it belongs to.
-        must_pass: Examples on which the compiled program must have full marks.
+        examples: Examples that nothing has used before.
+        clusters: The cluster of each example.
+        must_pass: Examples on which the compiled program needs full marks.
     """
 
     examples: Sequence[Example]
@@ -74,16 +74,16 @@ async def certify(
 
     Args:
         program: The input program.
-        compiled: What the search found.
+        compiled: The result of the search.
         holdout: The examples.
         scoring: Scores predictions.
-        terms: What is to be shown.
-        concurrency: Examples in work at the same time.
-        search: What the search cost, for the break-even number of queries.
+        terms: What has to be shown.
+        concurrency: Examples processed at the same time.
+        search: Cost of the search, for the break-even number of queries.
         on_row: Called with every row of either program when it is done.
 
     Returns:
-        The certificate, and the rows before and after that it rests on.
+        The certificate, and the rows before and after that it is based on.
     """
     accept, attempt = terms.accept, terms.attempt
     clusters = len(set(holdout.clusters))
@@ -108,12 +108,12 @@ async def certify(
     if missing > MAX_MISSING * len(before) or len(set(kept)) < MIN_CLUSTERS:
         reason = (
             f"{missing} of {len(before)} runs on the holdout have no score"
-            f"{_first_failure([*before, *after])}; "
+            f"{_describe_first_failure([*before, *after])}; "
             "run the same command with the same run_dir again to finish"
         )
         return without_evidence(reason, accept, attempt), pairs
     if all(row.prediction is None for _, row in pairs):
-        reason = f"every run of the compiled program failed{_first_failure(after)}"
+        reason = f"every run of the compiled program failed{_describe_first_failure(after)}"
         return replace(without_evidence(reason, accept, attempt), verdict="original"), pairs
     failed = await _run_must_pass(compiled, holdout.must_pass, scoring, concurrency)
     certificate = _make_certificate(pairs, kept, scoring, terms, failed, program is compiled)
@@ -124,7 +124,7 @@ async def certify(
             rows=len(pairs) // terms.repeats,
             must_pass=(len(holdout.must_pass), failed),
             repeats=_measure_repeats(pairs, len(holdout.examples), terms, scoring, missing),
-            break_even=_break_even(certificate, search),
+            break_even=_compute_break_even(certificate, search),
         ),
         pairs[: len(holdout.examples)],
     )
@@ -154,7 +154,7 @@ async def _run_repeats(
 
 
 def _reseed(program: Module, seed: int, number: int) -> Module:
-    """Return a program that samples anew in repeat ``number``; itself in the first."""
+    """Return the program with other sampling seeds for repeat ``number``; the first is as is."""
     if number == 0:
         return program
     return program.with_parameters(
@@ -170,7 +170,7 @@ def _reseed(program: Module, seed: int, number: int) -> Module:
 async def _run_must_pass(
     compiled: Module, examples: Sequence[Example], scoring: Scoring, concurrency: int
 ) -> tuple[str, ...]:
-    """Return what the compiled program failed on among examples that must pass."""
+    """Return the names of must-pass examples that the compiled program failed."""
     if not examples:
         return ()
     (rows,) = await run_rows([Job(compiled, examples)], scoring, concurrency)
@@ -203,12 +203,15 @@ def _make_certificate(
             [row.usage.dollars for row in before], [row.usage.dollars for row in after], clusters
         ),
         seconds=PairedCosts(
-            [_seconds(row) for row in before], [_seconds(row) for row in after], clusters
+            [_sum_latency(row) for row in before], [_sum_latency(row) for row in after], clusters
         ),
         level=terms.level,
         worse_level=WORSE_LEVEL,
     )
-    scores = Estimate.of(_average(before, clusters)), Estimate.of(_average(after, clusters))
+    scores = (
+        Estimate.of(_average_clusters(before, clusters)),
+        Estimate.of(_average_clusters(after, clusters)),
+    )
     if isinstance(scoring.metric, DatasetMetric):
         claims, scores = check_dataset(scoring.metric, pairs, clusters, claims, terms.level)
     costs = average_cost(before), average_cost(after)
@@ -237,7 +240,7 @@ def _make_certificate(
     )
 
 
-def _average(rows: Sequence[Row], clusters: Sequence[str]) -> list[float]:
+def _average_clusters(rows: Sequence[Row], clusters: Sequence[str]) -> list[float]:
     """Return the mean score of every cluster."""
     members: dict[str, list[float]] = {}
     for name, row in zip(clusters, rows, strict=True):
@@ -269,18 +272,18 @@ def _value(row: Row) -> float:
     return row.score.value
 
 
-def _seconds(row: Row) -> float:
+def _sum_latency(row: Row) -> float:
     return sum(completion.latency for step in row.trace for completion in step.completions)
 
 
-def _first_failure(rows: Sequence[Row]) -> str:
+def _describe_first_failure(rows: Sequence[Row]) -> str:
     for row in rows:
         if row.failure is not None:
             return f" ({row.failure.kind}: {row.failure.message})"
     return ""
 
 
-def _break_even(certificate: Certificate, search: Cost | None) -> float | None:
+def _compute_break_even(certificate: Certificate, search: Cost | None) -> float | None:
     before, after = certificate.cost_before, certificate.cost_after
     if search is None or before is None or after is None or search.unpriced:
         return None

@@ -1,4 +1,4 @@
-"""What an artifact says about how it came to be; the same for a killed and an undisturbed run."""
+"""How an artifact was made; the same for a killed and resumed run as for an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class Evidence:
     """Metric, data, optimizer, certificate and spend of a compile.
 
     Args:
-        optimizer: The member's name.
+        optimizer: The optimizer's name.
         knobs: Its knobs.
         seed: The seed.
         metric: The metric's name.
         metric_digest: Digest of what the metric computes.
-        data: For every part its size and digest.
+        data: Size and digest of every part.
         candidate: Digest of the best candidate, whether it ships or not.
-        certificate: What the holdout says.
-        searched: Distinct requests that the search asked for, whoever answered them; a round
-            that the cap cut off is not counted, as how far it came is chance.
+        certificate: The result on the holdout.
+        searched: Distinct requests of the search, cached or not; a round that the cap cut off is
+            not counted, as how far it got is random.
         certified: The same for the certificate.
-        rows: Each compared holdout example: sixteen hexadecimal digits of its digest, score
-            before, score after.
+        rows: For each compared holdout example, the first sixteen digits of its digest, the score
+            before and the score after.
     """
 
     optimizer: str

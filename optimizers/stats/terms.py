@@ -15,9 +15,9 @@ class Terms:
     Args:
         objective: ``quality``: better; ``cost`` or ``latency``: not worse by more than
             ``tolerance``, then cheaper or quicker.
-        tolerance: Mean score that may be given up, on the metric's own scale.
-        accept: ``certified``: only a proven candidate ships; ``best``: what was found ships.
-        attempt: Which attempt on this holdout it is, from 1.
+        tolerance: Loss in mean score that is accepted, on the metric's own scale.
+        accept: ``certified``: only a proven candidate ships; ``best``: the best one ships.
+        attempt: Number of this attempt on the holdout, from 1.
         repeats: Runs of each example.
         seed: The seeds of repeated runs derive from it.
     """
@@ -31,11 +31,11 @@ class Terms:
 
     @property
     def level(self) -> float:
-        """Chance of a false claim that this attempt has."""
+        """Allowed probability of a false claim in this attempt."""
         return attempt_level(self.attempt)
 
     def fewest_clusters(self, range: Range) -> int:
-        """Return on how many clusters the claims can succeed at the least."""
+        """Return the smallest number of clusters with which the claims can succeed."""
         if self.objective == "quality":
             return fewest_clusters("better", level=self.level)
         width = range[1] - range[0]
@@ -46,20 +46,20 @@ class Terms:
         )
 
     def explain_too_few(self, clusters: int, range: Range) -> str | None:
-        """Return what to say where no result on so few clusters could be certified."""
+        """Return a message if too few clusters make certification impossible, else ``None``."""
         fewest = self.fewest_clusters(range)
         if clusters >= fewest:
             return None
         if self.objective == "quality":
             return (
-                f"only {clusters} holdout examples with inputs of their own can be used: even if "
-                "the compiled program won every one, that could not be told from luck (at least "
-                f"{fewest} are needed, 30 or more to see an ordinary gain); give more examples, "
-                "or a larger budget"
+                f"only {clusters} holdout examples with distinct inputs can be used: even if the "
+                f"compiled program won on all of them, it could be luck (at least {fewest} are "
+                "needed, 30 or more to detect an ordinary gain); give more examples, or a larger "
+                "budget"
             )
         return (
-            f"only {clusters} holdout examples with inputs of their own can be used: even without "
-            f"any loss on them, that could not be told from luck (at least {fewest} are needed "
-            f"to show that no more than {self.tolerance:g} is lost); give more examples, a larger "
-            "budget or a larger tolerance"
+            f"only {clusters} holdout examples with distinct inputs can be used: even without any "
+            f"loss on them, it could be luck (at least {fewest} are needed to show a loss of no "
+            f"more than {self.tolerance:g}); give more examples, a larger budget or a larger "
+            "tolerance"
         )

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import fuzz_artifacts
 from benchmarks.fuzz_artifacts import Tally
-from benchmarks.fuzz_mutants import mutant, originals
+from benchmarks.fuzz_mutants import make_mutant, make_originals
 from langprog.artifact import read_artifact
 from langprog.artifact.format import FORMAT
 
@@ -45,18 +45,18 @@ def fork(): os.fork() or os._exit(0)
 watch, heard = Watch(), []
 for act in (write, write_low, run, shell, start, fork, remove):
     before = len(watch.acts)
-    with watch.watching():
+    with watch.watch():
         act()
     heard.append(len(watch.acts) > before)
-with watch.learning():
+with watch.allow():
     exec("2 + 2")
-with watch.watching():
+with watch.watch():
     exec("2 + 2")
     open(os.devnull).close()
 heard.append(not watch.acts)
 fuzz_judge.LONGEST = 0.05
 try:
-    with watch.watching():
+    with watch.watch():
         while True:
             pass
 except Hang:
@@ -91,20 +91,22 @@ def test_what_no_mutant_may_do_is_heard(tmp_path: Path) -> None:
 
 
 def test_a_mutant_is_decided_by_its_number() -> None:
-    assert [mutant(3, number) for number in range(20)] == [mutant(3, n) for n in range(20)]
-    assert len({mutant(3, number) for number in range(200)}) > 150
-    assert mutant(3, 1) != mutant(4, 1)
+    assert [make_mutant(3, number) for number in range(20)] == [
+        make_mutant(3, n) for n in range(20)
+    ]
+    assert len({make_mutant(3, number) for number in range(200)}) > 150
+    assert make_mutant(3, 1) != make_mutant(4, 1)
 
 
 def test_every_kind_of_module_is_among_the_originals_of_both_formats(tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     formats = []
-    for text in originals():
+    for text in make_originals():
         path.write_text(text)
         formats.append(read_artifact(path).format)
     half = len(formats) // 2
     assert formats == [FORMAT] * half + [1] * half
-    kinds = {json.loads(text)["program"]["module"] for text in originals()}
+    kinds = {json.loads(text)["program"]["module"] for text in make_originals()}
     assert kinds == {
         *("Predict", "ChainOfThought", "Pipeline", "Vote", "BestOf", "Cascade", "Route", "user"),
     }

@@ -44,7 +44,7 @@ def test_no_candidate_sets_anything_on_a_frozen_part(member: str) -> None:
     result = compile_with(optimizer, program)
     assert not [key for key in result.candidate.parameters if key.startswith("team")]
     assert settings(result.program, "team") == settings(program, "team")
-    assert any("frozen, so left as they are: team" in note.text for note in result.report.notes)
+    assert any("frozen and left unchanged: team" in note.text for note in result.report.notes)
     for point in result.front:
         assert settings(point.program, "team") == settings(program, "team")
 

@@ -125,16 +125,16 @@ def test_completions_stay_usable_under_another_metric_or_other_knobs(
 ) -> None:
     journal = Journal(tmp_path, {**COMPILE, part: "first"})
     journal.put("k1", completion("one"))
-    journal.decide("trial", {"mean": 0.5})
+    journal.record_decision("trial", {"mean": 0.5})
     journal.close()
     again = Journal(tmp_path, {**COMPILE, part: "second"})
     assert again.get("k1") is not None
-    again.decide("trial", {"mean": 0.7})
+    again.record_decision("trial", {"mean": 0.7})
     # It decides anew; that is no divergence of a resumed run.
     assert again.diverged_at is None
     again.close()
     third = Journal(tmp_path, {**COMPILE, part: "second"})
-    third.decide("trial", {"mean": 0.8})
+    third.record_decision("trial", {"mean": 0.8})
     assert third.diverged_at == 0
     third.close()
 
@@ -174,11 +174,11 @@ def test_a_full_disk_stops_the_compile(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_decisions_of_a_resumed_run_are_not_repeated(tmp_path: Path) -> None:
     journal = Journal(tmp_path, COMPILE)
-    journal.decide("trial", {"mean": 0.5, "point": (1, 2)})
+    journal.record_decision("trial", {"mean": 0.5, "point": (1, 2)})
     journal.close()
     again = Journal(tmp_path, COMPILE)
-    again.decide("trial", {"mean": 0.5, "point": (1, 2)})
-    again.decide("trial", {"mean": 0.75, "point": (0, 2)})
+    again.record_decision("trial", {"mean": 0.5, "point": (1, 2)})
+    again.record_decision("trial", {"mean": 0.75, "point": (0, 2)})
     again.close()
     assert again.diverged_at is None
     kinds = [json.loads(line)["kind"] for line in (tmp_path / FILE).read_text().splitlines()]
@@ -187,17 +187,17 @@ def test_decisions_of_a_resumed_run_are_not_repeated(tmp_path: Path) -> None:
 
 def test_another_turn_of_a_resumed_run_is_noticed(tmp_path: Path) -> None:
     journal = Journal(tmp_path, COMPILE)
-    journal.decide("trial", {"mean": 0.5})
-    journal.decide("trial", {"mean": 0.6})
+    journal.record_decision("trial", {"mean": 0.5})
+    journal.record_decision("trial", {"mean": 0.6})
     journal.close()
     again = Journal(tmp_path, COMPILE)
-    again.decide("trial", {"mean": 0.5})
-    again.decide("trial", {"mean": 0.7})
+    again.record_decision("trial", {"mean": 0.5})
+    again.record_decision("trial", {"mean": 0.7})
     again.close()
     assert again.diverged_at == 1
     third = Journal(tmp_path, COMPILE)
-    third.decide("trial", {"mean": 0.5})
-    third.decide("trial", {"mean": 0.7})
+    third.record_decision("trial", {"mean": 0.5})
+    third.record_decision("trial", {"mean": 0.7})
     third.close()
     assert third.diverged_at is None
 
@@ -205,7 +205,7 @@ def test_another_turn_of_a_resumed_run_is_noticed(tmp_path: Path) -> None:
 def test_without_a_folder_everything_stays_in_memory() -> None:
     journal = Journal(None, COMPILE)
     journal.put("k1", completion("one"))
-    journal.decide("trial", {"mean": 1.0})
+    journal.record_decision("trial", {"mean": 1.0})
     assert journal.get("k1") is not None and len(journal.decisions) == 1
     journal.close()
 

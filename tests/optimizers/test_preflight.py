@@ -12,7 +12,7 @@ import langprog as lp
 from langprog.evaluation import sign_flip_p
 from optimizers import MIPRO, Estimated, LabeledFewShot
 from optimizers.budget.forecast import Range, StageForecast, cut_to_budget
-from optimizers.preflight import detectable, estimate_cost_from_prompts
+from optimizers.preflight import estimate_cost_from_prompts, find_detectable_gain
 from tests.optimizers.simulated import answers, one_module, right_team, tickets, two_modules
 
 
@@ -25,7 +25,7 @@ def test_the_probe_runs_a_few_validation_examples_twice() -> None:
     model = lp.ScriptedLM(answers(base=0.6, per_prompt=0.0))
     found = estimate(model)
     assert found.probe is not None
-    assert found.probe.score.n == 12 and found.probe.asked.calls == model.calls == 24
+    assert found.probe.score.n == 12 and found.probe.requested.calls == model.calls == 24
     assert found.probe.right == found.probe.score.mean
     assert found.probe.steady == 1.0
 
@@ -52,7 +52,7 @@ def test_dollars_follow_the_price_and_are_unknown_without_one() -> None:
 
 @pytest.mark.parametrize(("rows", "share"), [(60, 0.4), (200, 0.15)])
 def test_a_detectable_gain_is_detected_about_as_often_as_said(rows: int, share: float) -> None:
-    gain = detectable(rows, share * (1 - share))
+    gain = find_detectable_gain(rows, share * (1 - share))
     # Paired scores of 0 and 1 whose difference has the variance that is assumed.
     spread = share * (1 - share)
     won, lost = (spread + gain * gain + gain) / 2, (spread + gain * gain - gain) / 2
@@ -66,7 +66,7 @@ def test_a_detectable_gain_is_detected_about_as_often_as_said(rows: int, share: 
 
 
 def test_one_row_detects_nothing() -> None:
-    assert math.isinf(detectable(1, 0.25))
+    assert math.isinf(find_detectable_gain(1, 0.25))
 
 
 def test_a_budget_cuts_the_work_from_the_end() -> None:

@@ -141,14 +141,14 @@ def test_a_part_that_took_more_than_its_share_in_whole_rounds_is_not_cut_off() -
 
     class Part(MIPRO):
         async def search(self, run: Run) -> Candidate:
-            assert run.left().calls == 4  # a tenth of 48
+            assert run.budget_left().calls == 4  # a tenth of 48
             await run.score([ScoreRequest(run.start, range(8))])
             raise AssertionError("eight calls are more than the share")
 
     class Whole(MIPRO):
         async def search(self, run: Run) -> Candidate:
-            await run_search(Part(), run.child("part", run.start, 0.1))
-            calls[0] = run.asked().calls
+            await run_search(Part(), run.make_child("part", run.start, 0.1))
+            calls[0] = run.requested().calls
             assert run.tally.settled.calls == 8 and not run.tally.cut
             await run.score([ScoreRequest(run.start, range(49))])
             raise AssertionError("49 calls are more than there are")

@@ -52,7 +52,7 @@ def test_demonstrations_are_halved_until_they_fit() -> None:
     lm = narrow(1_500)
     ((kept, said),) = fit(lm, 16)
     assert kept == 4
-    assert said == ("16 demonstrations are longer than the model's context window: 4 are left")
+    assert said == ("16 demonstrations do not fit into the model's context window: 4 are kept")
     assert lm.calls == 3
 
 
@@ -70,7 +70,7 @@ def test_short_demonstrations_and_those_known_to_fit_cost_nothing() -> None:
 
 def test_where_nothing_fits_no_demonstration_is_left() -> None:
     ((kept, said),) = fit(narrow(10), 9)
-    assert kept == 0 and said.endswith("0 are left")
+    assert kept == 0 and said.endswith("0 are kept")
 
 
 @pytest.mark.parametrize("optimizer", [LabeledFewShot(), BootstrapRandomSearch(sets=4)])
