@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
 from langprog import Budget
-from langprog.evaluation import redacted
+from langprog.evaluation import redact
 from langprog.lm import Cost, Ledger
 from optimizers.evaluation.scorer import Estimate
 from optimizers.journal import Journal
@@ -222,7 +222,7 @@ class Reporter:
             return
         self._failed = True
         text = f"the progress callback raised {type(error).__name__}: {error}"
-        text = f"{redacted(text)}; the compile continues"
+        text = f"{redact(text)}; the compile continues"
         self.messages.append(Message(text, warning=True))
         logging.getLogger("langprog").warning("%s", text, exc_info=error)
 

@@ -12,7 +12,7 @@
 - ``thinking``, ``leftovers``, ``sentences``: what a model writes around an answer.
 """
 
-from langprog.adapters.base import Adapter, collected, head_of, sent_back, shown
+from langprog.adapters.base import Adapter, build_repair, collect_outputs, head_of, render_demos
 from langprog.adapters.chat import ChatAdapter
 from langprog.adapters.conformity import conforms
 from langprog.adapters.function_call import ToolsAdapter
@@ -28,7 +28,7 @@ from langprog.adapters.registry import (
     versioned_reference,
 )
 from langprog.adapters.thinking import answer_in, may_think
-from langprog.adapters.turns import asked
+from langprog.adapters.turns import render_call
 from langprog.adapters.values import decode, encode, from_data, json_text
 from langprog.adapters.xml import XMLAdapter
 
@@ -42,10 +42,10 @@ __all__ = [
     "XMLAdapter",
     "adapter_named",
     "answer_in",
-    "asked",
+    "render_call",
     "check_adapter",
     "check_unclaimed",
-    "collected",
+    "collect_outputs",
     "conforms",
     "decode",
     "encode",
@@ -56,8 +56,8 @@ __all__ = [
     "object_in",
     "reference_of",
     "same_adapter",
-    "sent_back",
-    "shown",
+    "build_repair",
+    "render_demos",
     "values_from_object",
     "versioned_reference",
 ]

@@ -2,7 +2,9 @@ r"""What an adapter does: a signature and values become messages, a completion b
 
 An adapter of your own derives from :class:`Adapter`, with ``name``, ``render`` and ``parse``::
 
-    from langprog.adapters import Adapter, asked, collected, decode, encode, head_of, shown
+    from langprog.adapters import (
+        Adapter, collect_outputs, decode, encode, head_of, render_call, render_demos,
+    )
     from langprog.lm import Message
 
     class Lines(Adapter):
@@ -10,13 +12,13 @@ An adapter of your own derives from :class:`Adapter`, with ``name``, ``render`` 
 
         def render(self, signature, demos, inputs):
             head = f"{head_of(signature)}\n\nReply with a line `name = value` for each output."
-            call = asked(signature, inputs, self.write)
-            return (Message("system", head), *shown(signature, demos, self.write), *call)
+            turns = render_demos(signature, demos, self.write)
+            return (Message("system", head), *turns, *render_call(signature, inputs, self.write))
 
         def parse(self, signature, completion):
             lines = [line.partition(" = ") for line in completion.text.splitlines()]
             said = {name: value for name, equals, value in lines if equals}
-            return collected(
+            return collect_outputs(
                 signature,
                 lambda field: decode(field, said[field.name]),
                 completion.text,
@@ -46,7 +48,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from langprog.adapters.turns import asked
+from langprog.adapters.turns import render_call
 from langprog.errors import InputError, ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message, Text, Tool
@@ -113,7 +115,7 @@ class Adapter(Protocol):
             completion: The reply.
             reason: What is wrong with it.
         """
-        return sent_back(messages, completion.text, reason)
+        return build_repair(messages, completion.text, reason)
 
 
 def head_of(signature: SignatureSpec) -> str:
@@ -123,7 +125,7 @@ def head_of(signature: SignatureSpec) -> str:
     return f"{signature.instruction}\n\nInput fields:\n{inputs}\nOutput fields:\n{outputs}"
 
 
-def shown(
+def render_demos(
     signature: SignatureSpec,
     demos: Sequence[Example],
     write: Callable[[Mapping[str, FieldSpec], Mapping[str, Any]], str],
@@ -141,14 +143,14 @@ def shown(
     messages: list[Message] = []
     for number, demo in enumerate(demos, start=1):
         try:
-            messages.extend(asked(signature, demo, write))
+            messages.extend(render_call(signature, demo, write))
             messages.append(Message("assistant", write(signature.outputs, demo)))
         except InputError as error:
             raise InputError(f"demonstration {number} of {signature.name}: {error}") from None
     return tuple(messages)
 
 
-def collected(
+def collect_outputs(
     signature: SignatureSpec,
     read: Callable[[FieldSpec], Any],
     text: str,
@@ -180,7 +182,7 @@ def collected(
     return values
 
 
-def sent_back(messages: tuple[Message, ...], text: str, reason: str) -> tuple[Message, ...]:
+def build_repair(messages: tuple[Message, ...], text: str, reason: str) -> tuple[Message, ...]:
     """Return the prompt with the unreadable reply and what is wrong with it.
 
     An empty reply is no turn of a conversation, and many endpoints take none: what is wrong is

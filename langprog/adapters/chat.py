@@ -8,21 +8,21 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from langprog.adapters.base import Adapter, collected, head_of, shown
+from langprog.adapters.base import Adapter, collect_outputs, head_of, render_demos
 from langprog.adapters.json_object import object_in, values_from_object
-from langprog.adapters.key_names import by_name
+from langprog.adapters.key_names import match_keys
 from langprog.adapters.leftovers import (
-    without_brackets,
-    without_closing,
-    without_label,
-    without_tokens,
-    without_wrapping,
+    strip_brackets,
+    strip_closing,
+    strip_label,
+    strip_tokens,
+    strip_wrapping,
 )
-from langprog.adapters.scalars import unfenced
-from langprog.adapters.sentences import named_in
+from langprog.adapters.scalars import strip_fence
+from langprog.adapters.sentences import find_option
 from langprog.adapters.thinking import Thinking, check_count, may_think
-from langprog.adapters.turns import asked
-from langprog.adapters.values import decode, encode, fitted
+from langprog.adapters.turns import render_call
+from langprog.adapters.values import decode, encode, fit_output
 from langprog.errors import ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message
@@ -35,9 +35,9 @@ _FENCE_OPENS = re.compile(r"^```[\w+-]*+[ \t]*+\n\s*+\Z", re.MULTILINE)
 
 
 @lru_cache(maxsize=256)
-def _static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
+def _render_static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
     # What stays the same from call to call is also written only once.
-    return (_system(signature), *shown(signature, demos, _writer(signature)))
+    return (_system(signature), *render_demos(signature, demos, _writer(signature)))
 
 
 @lru_cache(maxsize=256)
@@ -48,7 +48,7 @@ def _writer(
 
     def write(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
         return "\n".join(
-            f"[[{name}]]\n{escaped(encode(field, values[name]), names)}"
+            f"[[{name}]]\n{escape(encode(field, values[name]), names)}"
             for name, field in fields.items()
             if name in values
         )
@@ -91,7 +91,7 @@ def _label(names: Names) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=256)
-def _folded(names: Names) -> Mapping[str, str]:
+def _names_by_folded(names: Names) -> Mapping[str, str]:
     return {name.casefold(): name for name in names}
 
 
@@ -99,12 +99,12 @@ def _name(mark: re.Match[str], names: Names) -> str:
     written = mark["name"] or ""
     if written in names:
         return written
-    return _folded(names).get(written.casefold().replace(" ", "_"), written)
+    return _names_by_folded(names).get(written.casefold().replace(" ", "_"), written)
 
 
 def _flags(names: Names) -> re.RegexFlag:
     # Case tells fields apart only where nothing else does.
-    return re.IGNORECASE if len(_folded(names)) == len(names) else re.NOFLAG
+    return re.IGNORECASE if len(_names_by_folded(names)) == len(names) else re.NOFLAG
 
 
 def _brackets(names: Names) -> str:
@@ -129,7 +129,10 @@ class ChatAdapter(Adapter):
         Raises:
             InputError: A value does not fit its field.
         """
-        return (*_static(signature, tuple(demos)), *asked(signature, inputs, _writer(signature)))
+        return (
+            *_render_static(signature, tuple(demos)),
+            *render_call(signature, inputs, _writer(signature)),
+        )
 
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.
@@ -146,20 +149,25 @@ class ChatAdapter(Adapter):
         alone = len(signature.outputs) == 1
         plain = _plain_section(signature, text) if alone else None
         if plain is not None:
-            return collected(signature, lambda field: _value(field, plain, alone), text, _missing)
+            return collect_outputs(
+                signature, lambda field: _value(field, plain, alone), text, _describe_missing
+            )
         names = _names(signature)
         said = (_answer(signature, text, names) if may_think(text) else text).strip()
         if said[-1:] in (">", "]"):
-            said = without_tokens(said)
-        answer = unfenced(said)
+            said = strip_tokens(said)
+        answer = strip_fence(said)
         sections = sections_of(answer, names, tuple(signature.outputs), text)
         if not sections:
-            found = _object(signature, answer, text)
-            if found is not None:
-                return values_from_object(signature, found, text)
-            sections = _unmarked(signature, said, names)
-        return collected(
-            signature, lambda field: _value(field, sections[field.name], alone), text, _missing
+            values = _object(signature, answer, text)
+            if values is not None:
+                return values_from_object(signature, values, text)
+            sections = _read_unmarked(signature, said, names)
+        return collect_outputs(
+            signature,
+            lambda field: _value(field, sections[field.name], alone),
+            text,
+            _describe_missing,
         )
 
 
@@ -202,8 +210,8 @@ def sections_of(answer: str, names: Names, wanted: Names, text: str) -> dict[str
         end = marks[index + 1].start if index + 1 < len(marks) else _end(answer, marks[0])
         body = answer[mark.end : end].strip()
         if body[-1:] in (">", "]"):
-            body = without_closing(body, mark.name)
-        body = unescaped(body, names)
+            body = strip_closing(body, mark.name)
+        body = unescape(body, names)
         if sections.setdefault(mark.name, body) != body:
             raise ParseError(f"the section [[{mark.name}]] comes twice and differs", text=text)
     return sections
@@ -221,9 +229,9 @@ class _Mark(NamedTuple):
 def _marks_in(answer: str, names: Names) -> list[_Mark]:
     marks: list[_Mark] = []
     passed = 0  # behind the last marker: what stands before is looked at once
-    for found in _markers(names).finditer(answer):
+    for match in _markers(names).finditer(answer):
         check_count(marks, answer)
-        begin, end = found.span()
+        begin, end = match.span()
         line = answer.rfind("\n", passed, begin) + 1
         first = line > 0 or passed == 0  # the first marker of its line
         lead = answer[line if first else passed : begin]
@@ -237,7 +245,7 @@ def _marks_in(answer: str, names: Names) -> list[_Mark]:
         if answer[end : end + 1] != "\n":
             end = _after(answer, end, bold)
         start = line if heads else begin - len(bold)
-        marks.append(_Mark(_name(found, names), start, end, heads))
+        marks.append(_Mark(_name(match, names), start, end, heads))
     return marks
 
 
@@ -296,31 +304,31 @@ def _value(field: FieldSpec, text: str, alone: bool) -> Any:
         refused = error
     # Thinking, a label or a tag of the field's own name are no part of what is not a text.
     said = text[Thinking(text, (field.name,)).start :].strip() if may_think(text) else text
-    said = without_wrapping(without_brackets(said), field.name)
-    bare = without_label(said, field.name).strip()
+    said = strip_wrapping(strip_brackets(said), field.name)
+    bare = strip_label(said, field.name).strip()
     if bare != text:
         try:
             return decode(field, bare)
         except ParseError:
             pass
-    named = named_in(field.shape, bare) if alone else None
+    named = find_option(field.shape, bare) if alone else None
     if named is None:
         raise refused
-    return fitted(field, named)
+    return fit_output(field, named)
 
 
 def _object(signature: SignatureSpec, answer: str, text: str) -> Mapping[str, Any] | None:
     if "{" not in answer:
         return None
     try:
-        found = object_in(answer, text)
+        parsed = object_in(answer, text)
     except ParseError:
         if len(signature.outputs) == 1:  # braces in a text that is the answer
             return None
         raise
-    if found is None or (_is_text(signature) and (found.before.strip() or found.after.strip())):
+    if parsed is None or (_is_text(signature) and (parsed.before.strip() or parsed.after.strip())):
         return None
-    named = by_name(list(signature.outputs), found.value)
+    named = match_keys(list(signature.outputs), parsed.value)
     return named if any(name in named for name in signature.outputs) else None
 
 
@@ -332,40 +340,40 @@ def _is_text(signature: SignatureSpec) -> bool:
     return inner == [Plain(str)]
 
 
-def _unmarked(signature: SignatureSpec, answer: str, names: Names) -> dict[str, str]:
+def _read_unmarked(signature: SignatureSpec, answer: str, names: Names) -> dict[str, str]:
     outputs = tuple(signature.outputs)
     single = signature.outputs[outputs[0]] if len(outputs) == 1 else None
     if single is not None and _is_text(signature):
-        bare = without_label(answer, single.name)
+        bare = strip_label(answer, single.name)
         if bare[-1:] in (">", "]"):
-            bare = without_closing(without_wrapping(bare, single.name), single.name)
-        return {single.name: unescaped(bare, names)} if bare else {}
-    body = unfenced(answer)
+            bare = strip_closing(strip_wrapping(bare, single.name), single.name)
+        return {single.name: unescape(bare, names)} if bare else {}
+    body = strip_fence(answer)
     labels = list(islice(_label(outputs).finditer(body), len(outputs) + 1))
     if sorted(_name(label, outputs) for label in labels) == sorted(outputs):
         ends = [*(label.start() for label in labels[1:]), len(body)]
         return {
-            _name(label, outputs): unescaped(body[label.end() : end].strip(), names)
+            _name(label, outputs): unescape(body[label.end() : end].strip(), names)
             for label, end in zip(labels, ends, strict=True)
         }
-    return {single.name: unescaped(answer, names)} if single is not None and answer else {}
+    return {single.name: unescape(answer, names)} if single is not None and answer else {}
 
 
-def _missing(names: Sequence[str]) -> str:
+def _describe_missing(names: Sequence[str]) -> str:
     if len(names) == 1:
         return f"the section [[{names[0]}]] is missing"
     return f"the sections {', '.join(f'[[{name}]]' for name in names)} are missing"
 
 
-def escaped(text: str, names: Iterable[str]) -> str:
+def escape(text: str, names: Iterable[str]) -> str:
     """Return ``text`` with every marker-like text in it one backslash deeper."""
     if "[[" not in text:
         return text
-    return _markers(tuple(names)).sub(lambda found: "\\" + found.group(), text)
+    return _markers(tuple(names)).sub(lambda match: "\\" + match.group(), text)
 
 
-def unescaped(text: str, names: Iterable[str]) -> str:
+def unescape(text: str, names: Iterable[str]) -> str:
     """Undo :func:`escaped`."""
     if "\\[[" not in text:
         return text
-    return _marker(tuple(names)).sub(lambda found: found.group()[1:], text)
+    return _marker(tuple(names)).sub(lambda match: match.group()[1:], text)

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from langprog.adapters.base import Adapter, head_of, sent_back
+from langprog.adapters.base import Adapter, build_repair, head_of
 from langprog.adapters.json_object import (
     JSONAdapter,
     object_in,
     object_text,
     values_from_object,
 )
-from langprog.adapters.turns import asked
+from langprog.adapters.turns import render_call
 from langprog.errors import InputError, ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message, Part, Text, Tool, ToolCall, ToolResult
@@ -26,9 +26,9 @@ _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @lru_cache(maxsize=256)
-def _static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
+def _render_static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
     # What stays the same from call to call is also written only once.
-    turns = [_turn(signature, demo, number) for number, demo in enumerate(demos, start=1)]
+    turns = [_render_demo(signature, demo, number) for number, demo in enumerate(demos, start=1)]
     return (_system(signature), *(message for turn in turns for message in turn))
 
 
@@ -64,7 +64,7 @@ class ToolsAdapter(Adapter):
         Raises:
             InputError: A value does not fit its field.
         """
-        return (*_static(signature, tuple(demos)), *_asked(signature, inputs))
+        return (*_render_static(signature, tuple(demos)), *_render_call(signature, inputs))
 
     def tools(self, signature: SignatureSpec) -> tuple[Tool, ...]:
         """Return the one tool, whose arguments are the outputs."""
@@ -107,7 +107,7 @@ class ToolsAdapter(Adapter):
         """
         calls = completion.first_tool_calls
         if not calls:
-            return sent_back(messages, completion.text, reason)
+            return build_repair(messages, completion.text, reason)
         said: tuple[Part, ...] = (Text(completion.text),) if completion.text.strip() else ()
         results = tuple(ToolResult(call.id, f"Not accepted: {reason}.") for call in calls)
         return (
@@ -126,23 +126,26 @@ def _values(signature: SignatureSpec, call: ToolCall) -> dict[str, Any]:
     return values_from_object(signature, arguments.value, text)
 
 
-def _turn(signature: SignatureSpec, demo: Example, number: int) -> tuple[Message, ...]:
+def _render_demo(signature: SignatureSpec, demo: Example, number: int) -> tuple[Message, ...]:
     try:
-        return (*_asked(signature, demo), *_called(signature, demo, f"demo{number:05}"))
+        return (
+            *_render_call(signature, demo),
+            *_render_tool_call(signature, demo, f"demo{number:05}"),
+        )
     except InputError as error:
         raise InputError(f"demonstration {number} of {signature.name}: {error}") from None
 
 
-def _asked(signature: SignatureSpec, values: Mapping[str, Any]) -> tuple[Message, ...]:
-    return asked(
+def _render_call(signature: SignatureSpec, values: Mapping[str, Any]) -> tuple[Message, ...]:
+    return render_call(
         signature,
         values,
         object_text,
-        lambda turn, number: _called(signature, turn, f"turn{number:05}"),
+        lambda turn, number: _render_tool_call(signature, turn, f"turn{number:05}"),
     )
 
 
-def _called(
+def _render_tool_call(
     signature: SignatureSpec, values: Mapping[str, Any], identity: str
 ) -> tuple[Message, ...]:
     # An identity is nine letters and digits: no endpoint wants it otherwise.

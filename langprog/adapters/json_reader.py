@@ -62,17 +62,17 @@ class Unquoted(str):
     __slots__ = ()
 
 
-def unquoted(word: str) -> Unquoted:
+def make_unquoted(word: str) -> Unquoted:
     """Return a word or a number as it stands; short ones are shared.
 
     Every object of a class of Python's own costs the collector of garbage time, again and again:
     a long list of numbers took thirty times as long as one a tenth of its length.
     """
-    return _shared(word) if len(word) <= _SHORT else Unquoted(word)
+    return _make_shared(word) if len(word) <= _SHORT else Unquoted(word)
 
 
 @lru_cache(maxsize=4096)
-def _shared(word: str) -> Unquoted:
+def _make_shared(word: str) -> Unquoted:
     return Unquoted(word)
 
 
@@ -93,8 +93,8 @@ def members_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 # Line breaks and tabs as they are inside a text are a slip of form.
 STRICT = json.JSONDecoder(
     object_pairs_hook=members_of,
-    parse_int=unquoted,
-    parse_float=unquoted,
+    parse_int=make_unquoted,
+    parse_float=make_unquoted,
     parse_constant=refuse_constant,
     strict=False,
 )
@@ -212,7 +212,7 @@ class Reader:
             self.at = upto.end()
             ends = self._ends(closers)
             if ends and not inside:
-                return self._unescaped(self.text[begin : self.at - 1])
+                return self._unescape(self.text[begin : self.at - 1])
             if ends or not self._goes_on(quote, begin, inside):
                 raise Malformed
             inside = quote == '"' and not inside
@@ -238,7 +238,7 @@ class Reader:
             return bool(before.strip()) and not after.isalnum()
         return not before.strip(" \t\n([{") and after.isalnum()
 
-    def _unescaped(self, source: str) -> str:
+    def _unescape(self, source: str) -> str:
         if "\\" not in source:
             return source
         kinds = set(_ESCAPE.findall(source)) - {""}
@@ -248,7 +248,7 @@ class Reader:
         if self._escapes and self._formulas:
             raise Malformed
         if kinds == known:
-            return str(STRICT.decode(f'"{_ESCAPE.sub(_strictly, source)}"'))
+            return str(STRICT.decode(f'"{_ESCAPE.sub(_escape_strictly, source)}"'))
         return re.sub(r"\\([\"'/])", r"\1", source)
 
     # --- what stands without quotes ---
@@ -268,7 +268,7 @@ class Reader:
         if word in _CONSTANTS:
             return _CONSTANTS[word]
         self._check_word(word)
-        return unquoted(word)
+        return make_unquoted(word)
 
     def _check_word(self, word: str) -> None:
         if _NUMBER.fullmatch(word) or word.casefold() in _WORDS:
@@ -316,7 +316,7 @@ def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _strictly(match: re.Match[str]) -> str:
+def _escape_strictly(match: re.Match[str]) -> str:
     if match.group() == '"':
         return '\\"'
     return "'" if match.group() == "\\'" else match.group()

@@ -25,12 +25,12 @@ _CLOSINGS = re.compile(
 )
 
 
-def without_tokens(text: str) -> str:
+def strip_tokens(text: str) -> str:
     """Return ``text`` without blanks and the tokens of a chat template at its end."""
     return _cut(text.rstrip(), (_TAIL,), _LONGEST)
 
 
-def without_closing(text: str, name: str) -> str:
+def strip_closing(text: str, name: str) -> str:
     """Return a section's text without what closes it: ``[[/name]]``, ``</name>``, ``[[end]]``."""
     return _cut(text, (_closing(name), _CLOSINGS, _TAIL), _LONGEST + len(name))
 
@@ -45,8 +45,8 @@ def _cut(text: str, tails: tuple[re.Pattern[str], ...], longest: int) -> str:
             break
         opening = tail.group().strip().casefold().replace("/", "", 1)
         if opening not in opened:
-            found = re.search(re.escape(opening), text, re.IGNORECASE) if "/" in tail[0] else None
-            opened[opening] = found.start() if found else end
+            match = re.search(re.escape(opening), text, re.IGNORECASE) if "/" in tail[0] else None
+            opened[opening] = match.start() if match else end
         if opened[opening] < tail.start():  # as in struck-out text of HTML: <s>old</s>
             break
         end = tail.start()
@@ -55,7 +55,7 @@ def _cut(text: str, tails: tuple[re.Pattern[str], ...], longest: int) -> str:
     return text[:end]
 
 
-def without_brackets(text: str) -> str:
+def strip_brackets(text: str) -> str:
     """Return what is not a text, a number or the like, without double brackets after it."""
     text = text.rstrip()
     begin = text.rfind("[[", max(0, len(text) - _LONGEST)) if text.endswith("]]") else 0
@@ -83,7 +83,7 @@ def _label(name: str) -> re.Pattern[str]:
     )
 
 
-def without_label(text: str, name: str) -> str:
+def strip_label(text: str, name: str) -> str:
     """Return ``text`` without the name before it, as in ``**Answer:** Paris``."""
     if ":" not in text[: len(name) + 40]:  # by far the most texts
         return text
@@ -91,7 +91,7 @@ def without_label(text: str, name: str) -> str:
     return text[label.end() :] if label else text
 
 
-def without_wrapping(text: str, name: str) -> str:
+def strip_wrapping(text: str, name: str) -> str:
     """Return what stands between ``<name>`` and ``</name>`` around all of ``text``."""
     lead, tail = f"<{name}>", f"</{name}>"
     folded = text[: len(lead)].casefold(), text[-len(tail) :].casefold()

@@ -53,7 +53,7 @@ def adapter_named(reference: str) -> Adapter:
     name, version = _parts(reference)
     versions = {known.version: known for known in ADAPTERS.values() if known.name == name}
     if not versions:
-        versions = {known.version: known for known in _installed(name)}
+        versions = {known.version: known for known in _load_installed(name)}
     if version in versions:
         return versions[version]
     if versions:
@@ -80,7 +80,7 @@ def check_adapter(adapter: object) -> str | Adapter:
     """
     if isinstance(adapter, str):
         return AUTO if adapter == AUTO else reference_of(adapter_named(adapter))
-    checked = _complete(adapter)
+    checked = _check_complete(adapter)
     known = ADAPTERS.get(reference_of(checked))
     if known is not None and type(known) is type(checked):
         return reference_of(checked)
@@ -121,7 +121,7 @@ def check_unclaimed(adapter: Adapter) -> None:
     Raises:
         InputError: An installed package has another adapter of this name.
     """
-    for known in _installed(adapter.name):
+    for known in _load_installed(adapter.name):
         if known.version == adapter.version and type(known) is not type(adapter):
             raise InputError(
                 f"the adapter {type(adapter).__name__} has the name {adapter.name!r}, which an "
@@ -134,7 +134,7 @@ def _parts(reference: str) -> tuple[str, int]:
     return (versioned[1], int(versioned[2])) if versioned else (reference, 1)
 
 
-def _complete(adapter: Any) -> Adapter:
+def _check_complete(adapter: Any) -> Adapter:
     kind = adapter.__name__ if isinstance(adapter, type) else type(adapter).__name__
     if isinstance(adapter, type):
         raise InputError(f"{kind} is a class: hand over an adapter itself, {kind}()")
@@ -157,24 +157,24 @@ def _complete(adapter: Any) -> Adapter:
 
 
 @lru_cache(maxsize=1)
-def _points() -> Mapping[str, EntryPoint]:
+def _entry_points() -> Mapping[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
 def _names() -> list[str]:
-    return sorted(name for name in _points() if name not in ADAPTERS)
+    return sorted(name for name in _entry_points() if name not in ADAPTERS)
 
 
 @lru_cache(maxsize=256)
-def _installed(name: str) -> tuple[Adapter, ...]:
+def _load_installed(name: str) -> tuple[Adapter, ...]:
     """Return every version of an adapter that a package brings under that name."""
-    point = _points().get(name)
+    point = _entry_points().get(name)
     if point is None:
         return ()
     place = f"the adapter {name!r} ({point.value})"
-    made = load_plugin(point, "the adapter", InputError, _made)
+    made = load_plugin(point, "the adapter", InputError, _instantiate)
     try:
-        adapters = tuple(map(_complete, made))
+        adapters = tuple(map(_check_complete, made))
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
     for adapter in adapters:
@@ -185,6 +185,6 @@ def _installed(name: str) -> tuple[Adapter, ...]:
     return adapters
 
 
-def _made(loaded: Any) -> list[Any]:
+def _instantiate(loaded: Any) -> list[Any]:
     several = loaded if isinstance(loaded, Sequence) else (loaded,)
     return [thing() if isinstance(thing, type) else thing for thing in several]

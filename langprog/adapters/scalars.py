@@ -38,25 +38,25 @@ class Mismatch(ValueError):
         self.said = said
         self.path: list[str] = []  # where inside the field's value
 
-    def told(self, name: str) -> str:
+    def describe(self, name: str) -> str:
         """Return what is wrong with the field of this name."""
         if not self.path:
             return f"{name!r} {self.said}"
         return f"{name!r} does not fit: {'.'.join(self.path)}: it {self.said}"
 
 
-def mismatch(text: str, wanted: str) -> Mismatch:
+def make_mismatch(text: str, wanted: str) -> Mismatch:
     """Return the error that ``text``, shown in part, should have been something else."""
     flat = " ".join(text[:400].split())
     shown = flat if len(flat) <= 80 else flat[:77] + "..."
     return Mismatch(f"is {shown!r}, but must be {wanted}")
 
 
-def decoded(text: str) -> str:
+def unquote_text(text: str) -> str:
     """Return the text that ``text`` stands for: itself, or what a fence or a JSON string holds."""
     text = text.strip()
     if text[:1] == "`":
-        return unfenced(text)
+        return strip_fence(text)
     if len(text) >= 2 and text[0] == '"' and text[-1] == '"':
         try:
             inside = json.loads(text)
@@ -67,7 +67,7 @@ def decoded(text: str) -> str:
     return text
 
 
-def unfenced(text: str) -> str:
+def strip_fence(text: str) -> str:
     """Return what a code fence around all of ``text`` holds, else ``text``."""
     if not (text.startswith("```") and text.endswith("```")):
         return text
@@ -88,7 +88,7 @@ def is_null(text: str, *, blank: bool) -> bool:
     return bare.casefold() in _NULL or (blank and not bare)
 
 
-def chosen(choices: Mapping[str, Any], text: str) -> Any:
+def match_choice(choices: Mapping[str, Any], text: str) -> Any:
     """Return the choice that ``text`` names; case, blanks, ``_`` and ``-`` count where they must.
 
     Raises:
@@ -98,21 +98,21 @@ def chosen(choices: Mapping[str, Any], text: str) -> Any:
         return choices[text]
     # What is far longer than any choice is none, and is not looked at letter by letter.
     short = len(text.strip(_DECORATION + ".")) <= _LONGER + 2 * max(map(len, choices), default=0)
-    bare = _bare(text) if short else ""
-    fitting = [key for key in choices if _bare(key) == bare] if bare else []
+    bare = _strip_decoration(text) if short else ""
+    fitting = [key for key in choices if _strip_decoration(key) == bare] if bare else []
     if len(fitting) != 1:
-        raise mismatch(text, f"one of: {', '.join(choices)}")
+        raise make_mismatch(text, f"one of: {', '.join(choices)}")
     return choices[fitting[0]]
 
 
-def chosen_from(choice: Choice, text: str) -> Any:
+def match_label(choice: Choice, text: str) -> Any:
     """Return the choice that ``text`` names: by its label, or as a prompt shows it.
 
     Raises:
         Mismatch: None fits, or several do.
     """
     try:
-        return chosen(choice.choices, text)
+        return match_choice(choice.choices, text)
     except Mismatch as error:
         refused = error
     others: dict[str, Any] = {}
@@ -124,12 +124,12 @@ def chosen_from(choice: Choice, text: str) -> Any:
     if choice.enum is not None:
         bare = bare.removeprefix(f"{choice.enum.__name__}.")
     try:
-        return chosen(others, bare)
+        return match_choice(others, bare)
     except Mismatch:
         raise refused from None
 
 
-def formatted(kind: type, text: str) -> Any:
+def parse_formatted(kind: type, text: str) -> Any:
     """Return the date, time, duration, decimal or UUID that ``text`` says.
 
     Raises:
@@ -141,13 +141,13 @@ def formatted(kind: type, text: str) -> Any:
         raise Mismatch(str(error)) from None
 
 
-def _bare(text: str) -> str:
+def _strip_decoration(text: str) -> str:
     plain = text.strip(_DECORATION + ".").casefold()
     sign = "-" if _NEGATIVE.match(plain) else ""  # of a number; another dash is decoration
     return sign + _SEPARATORS.sub(" ", plain).strip()
 
 
-def truth(text: str) -> bool:
+def parse_truth(text: str) -> bool:
     """Return the truth value that ``text`` says: true, yes, false or no.
 
     Raises:
@@ -155,11 +155,11 @@ def truth(text: str) -> bool:
     """
     bare = text.strip(_DECORATION + ".").casefold()
     if bare not in _TRUE and bare not in _FALSE:
-        raise mismatch(text, "true or false")
+        raise make_mismatch(text, "true or false")
     return bare in _TRUE
 
 
-def number(kind: type, text: str) -> int | float:
+def parse_number(kind: type, text: str) -> int | float:
     """Return the number that ``text`` says; commas may part its thousands.
 
     Args:
@@ -174,17 +174,17 @@ def number(kind: type, text: str) -> int | float:
     bare = text.strip(_DECORATION).lower()
     digits, _, exponent = bare.replace(",", "").partition("e")
     if not _NUMBER.fullmatch(bare) or not any(char.isdigit() for char in digits):
-        raise mismatch(text, "a number" if kind is float else "an integer")
+        raise make_mismatch(text, "a number" if kind is float else "an integer")
     if kind is float:
         value = float(f"{digits}e{exponent or 0}")
         if math.isinf(value):
-            raise mismatch(text, "a finite number")
+            raise make_mismatch(text, "a finite number")
         return value
     if _GROUPED.fullmatch(bare):  # 1.000 is a thousand in half of Europe
-        raise mismatch(text, "an integer, without a point")
+        raise make_mismatch(text, "an integer, without a point")
     if len(digits) > _LONGEST or len(exponent) > 4:
-        raise mismatch(text, "an integer")
+        raise make_mismatch(text, "an integer")
     whole, part = Decimal(f"{digits}e{exponent or 0}").as_integer_ratio()
     if part != 1:
-        raise mismatch(text, "an integer")
+        raise make_mismatch(text, "an integer")
     return whole

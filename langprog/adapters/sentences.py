@@ -69,7 +69,7 @@ _OPPOSITE = re.compile(
 _TRUE = frozenset({"yes", "true"})
 
 
-def named_in(shape: Shape, text: str) -> Any:
+def find_option(shape: Shape, text: str) -> Any:
     """Return what a sentence names as the value of a choice or of true and false.
 
     Args:
@@ -108,7 +108,7 @@ def _choice(choices: Mapping[str, Any], text: str) -> Any:
         if not any(a <= start and end <= b and (a, b) != (start, end) for a, b in spans)
     ]
     named = {key for start, end in widest for key in _keys(choices, text, start, end)}
-    rest = _outside(text, widest)
+    rest = _cut_spans(text, widest)
     if len(named) != 1 or _denies(rest):
         return None
     if not any(_is_stated(text, start, end) for start, end in widest):
@@ -122,7 +122,7 @@ def _choice(choices: Mapping[str, Any], text: str) -> Any:
 def _keys(choices: Mapping[str, Any], text: str, start: int, end: int) -> Iterable[str]:
     written = text[start:end]
     if len(written) > 1:
-        alike = [key for key in choices if _folded(key) == _folded(written)]
+        alike = [key for key in choices if _fold(key) == _fold(written)]
         # "it" is no IT, and "us" no US.
         return [written] if written in choices else [key for key in alike if not _is_short(key)]
     # A letter by itself is an option where it is written as one, and no word of the sentence.
@@ -145,7 +145,7 @@ def _is_short(key: str) -> bool:
     return len(key) <= 4 and key.isupper()
 
 
-def _outside(text: str, spans: Iterable[tuple[int, int]]) -> str:
+def _cut_spans(text: str, spans: Iterable[tuple[int, int]]) -> str:
     parts, at = [], 0
     for start, end in sorted(spans):
         parts.append(text[at:start])
@@ -153,7 +153,7 @@ def _outside(text: str, spans: Iterable[tuple[int, int]]) -> str:
     return " ".join([*parts, text[at:]])
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     return re.sub(r"[\s_-]+", " ", text.casefold())
 
 

@@ -25,7 +25,7 @@ Answer = Callable[[Mapping[str, Any], int], tuple[Message, ...]]
 _NOWHERE = "https://langprog.invalid"
 
 
-def asked(
+def render_call(
     signature: SignatureSpec, values: Mapping[str, Any], write: Write, answer: Answer | None = None
 ) -> tuple[Message, ...]:
     """Return the messages that ask for a signature's outputs.
@@ -48,7 +48,7 @@ def asked(
         history = field.validate(values[name]) if field.is_history and name in values else None
         for number, turn in enumerate(history or (), start=1):
             try:
-                earlier += _asked_before(signature, fields, turn, write)
+                earlier += _render_past_input(signature, fields, turn, write)
                 if _is_answered(signature, turn):
                     earlier += told(turn, number)
             except InputError as error:
@@ -64,7 +64,7 @@ def _is_answered(signature: SignatureSpec, turn: Turn) -> bool:
     return not is_message(turn) and any(name in turn for name in signature.outputs)
 
 
-def _asked_before(
+def _render_past_input(
     signature: SignatureSpec, fields: Mapping[str, FieldSpec], turn: Turn, write: Write
 ) -> list[Message]:
     if is_message(turn):

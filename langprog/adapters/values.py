@@ -14,18 +14,18 @@ from typing import Any
 
 from langprog.adapters.json_reader import Ambiguous, CutOff, Unquoted
 from langprog.adapters.json_scalars import anything_from, choice_from, plain_from
-from langprog.adapters.key_names import by_name, folded
+from langprog.adapters.key_names import fold_key, match_keys
 from langprog.adapters.loose_json import Found, loose_json
 from langprog.adapters.scalars import (
     Mismatch,
-    chosen_from,
-    decoded,
-    formatted,
     is_null,
-    mismatch,
-    number,
-    truth,
-    unfenced,
+    make_mismatch,
+    match_label,
+    parse_formatted,
+    parse_number,
+    parse_truth,
+    strip_fence,
+    unquote_text,
 )
 from langprog.adapters.unions import Containers, union_from_json, union_from_text
 from langprog.errors import InputError, ParseError
@@ -85,7 +85,7 @@ def prompt_data(field: FieldSpec, value: Any) -> Any:
 
 _ASKED = (
     "{name!r} is an lp.{kind}, which is not sent as text: an adapter that takes it writes its "
-    "inputs with langprog.adapters.asked"
+    "inputs with langprog.adapters.render_call"
 )
 
 
@@ -112,7 +112,9 @@ def _reads_back(field: FieldSpec, text: str) -> bool:
     shape = without_limits(field.shape)
     if isinstance(shape, Plain):
         # By far the most frequent case, decided without a trial read.
-        return text == text.strip() and (not text or text[0] not in '"`' or decoded(text) == text)
+        return text == text.strip() and (
+            not text or text[0] not in '"`' or unquote_text(text) == text
+        )
     try:
         again = _from_text(shape, text)
         if field.special:
@@ -140,13 +142,13 @@ def decode(field: FieldSpec, text: str) -> Any:
     try:
         data = _from_text(field.shape, text)
     except Mismatch as error:
-        raise ParseError(error.told(field.name)) from None
+        raise ParseError(error.describe(field.name)) from None
     except RecursionError:  # only recursive types go so deep
         raise ParseError(f"{field.name!r} cannot be read: it is nested too deeply") from None
-    return fitted(field, data)
+    return fit_output(field, data)
 
 
-def fitted(field: FieldSpec, value: Any) -> Any:
+def fit_output(field: FieldSpec, value: Any) -> Any:
     """Return ``value`` validated as the field's type and constraints.
 
     Raises:
@@ -161,16 +163,16 @@ def fitted(field: FieldSpec, value: Any) -> Any:
 def _from_text(shape: Shape, text: str) -> Any:
     match without_limits(shape):
         case Plain(type=kind):
-            plain = decoded(text)
+            plain = unquote_text(text)
             if kind is str:
                 return plain
-            return truth(plain) if kind is bool else number(kind, plain)
+            return parse_truth(plain) if kind is bool else parse_number(kind, plain)
         case Choice() as choice:
-            return chosen_from(choice, decoded(text))
+            return match_label(choice, unquote_text(text))
         case Maybe(of=of):
             return None if _says_null(of, text) else _from_text(of, text)
         case Formatted(type=kind):
-            return formatted(kind, decoded(text))
+            return parse_formatted(kind, unquote_text(text))
         case OneOf() as union:
             return union_from_text(union, text, _CONTAINERS)
         case Attachment():
@@ -188,8 +190,8 @@ def _says_null(of: Shape, text: str) -> bool:
 
 
 def _container(shape: Shape, text: str) -> Any:
-    body = unfenced(text.strip())
-    body = _bracketed(shape, body)
+    body = strip_fence(text.strip())
+    body = _use_json_brackets(shape, body)
     if isinstance(shape, Listing) and body[:1] != "[":
         items = _bullets(shape, body)
         if items is not None:
@@ -197,21 +199,21 @@ def _container(shape: Shape, text: str) -> Any:
     listed = isinstance(shape, (Listing, Fixed)) or (_is_tuple(shape) and body[:1] == "[")
     kind: type = list if listed else dict
     try:
-        found = loose_json(body, kind, closed=isinstance(shape, Record))
+        parsed = loose_json(body, kind, closed=isinstance(shape, Record))
     except CutOff as error:
         raise Mismatch(f"is cut off: {error}") from None
     except Ambiguous as error:
         raise Mismatch(f"cannot be read: {error}") from None
-    if found is None or (isinstance(shape, Listing) and _is_remark(shape, found)):
-        raise mismatch(text, phrase(shape))
-    return _from_json(shape, found.value)
+    if parsed is None or (isinstance(shape, Listing) and _is_remark(shape, parsed)):
+        raise make_mismatch(text, phrase(shape))
+    return _from_json(shape, parsed.value)
 
 
 def _is_tuple(shape: Shape) -> bool:
     return isinstance(shape, Record) and issubclass(shape.type, tuple)
 
 
-def _bracketed(shape: Shape, text: str) -> str:
+def _use_json_brackets(shape: Shape, text: str) -> str:
     """Return a list in the brackets that Python has for a tuple or a set in those of JSON."""
     if isinstance(shape, Listing):
         kind: Any = shape.type
@@ -235,14 +237,14 @@ def _bullets(shape: Listing, text: str) -> list[Any] | None:
     return [_from_text(shape.of, item) for item in texts] if texts else None
 
 
-def _is_remark(shape: Listing, found: Found) -> bool:
+def _is_remark(shape: Listing, parsed: Found) -> bool:
     """Return whether brackets in the middle of a text may be a mere part of it, as in [1]."""
-    around = found.before.strip("` \t\r\n"), found.after.strip("` \t\r\n")
+    around = parsed.before.strip("` \t\r\n"), parsed.after.strip("` \t\r\n")
     if not any(around):
         return False
     if any(_BULLETED.search(words) for words in around):
         return True
-    return without_limits(shape.of) == _TEXT and any(type(i) is Unquoted for i in found.value)
+    return without_limits(shape.of) == _TEXT and any(type(i) is Unquoted for i in parsed.value)
 
 
 # --- reading JSON --------------------------------------------------------------------------------
@@ -255,14 +257,14 @@ def from_data(field: FieldSpec, value: Any) -> Any:
         ParseError: It does not fit.
     """
     if type(value) is str and field.exact is str:
-        return fitted(field, value)
+        return fit_output(field, value)
     try:
         data = _from_json(field.shape, value)
     except Mismatch as error:
-        raise ParseError(error.told(field.name)) from None
+        raise ParseError(error.describe(field.name)) from None
     except RecursionError:
         raise ParseError(f"{field.name!r} cannot be read: it is nested too deeply") from None
-    return fitted(field, data)
+    return fit_output(field, data)
 
 
 def _from_json(shape: Shape, value: Any) -> Any:
@@ -285,7 +287,7 @@ def _from_json(shape: Shape, value: Any) -> Any:
         case OneOf() as union:
             return union_from_json(union, value, _CONTAINERS)
         case Formatted(type=kind) if isinstance(value, str):
-            return formatted(kind, value)
+            return parse_formatted(kind, value)
         case Attachment():
             return value
     if isinstance(value, str) and type(value) is not Unquoted:
@@ -297,25 +299,25 @@ def _parts(shape: Shape, bare: Shape, value: Any) -> Any:
     """Return a list or an object with its parts read."""
     match bare:
         case Listing(of=of) if isinstance(value, list):
-            return _listed(of, value)
+            return _read_items(of, value)
         case Fixed(of=parts) if isinstance(value, list) and len(value) == len(parts):
             places = zip(parts, value, strict=True)
-            return [_inside(str(at), of, item) for at, (of, item) in enumerate(places)]
+            return [_read_part(str(at), of, item) for at, (of, item) in enumerate(places)]
         case Mapped() if isinstance(value, dict):
-            return _mapped(bare, value)
+            return _read_mapping(bare, value)
         case Record() if isinstance(value, dict):
             return _record(bare, value)
         case Record(members=members) if isinstance(value, list):
             if _is_tuple(bare) and len(value) <= len(members):  # as Python writes it
                 names = [member.name for member in members[: len(value)]]
                 return _record(bare, dict(zip(names, value, strict=True)))
-    raise mismatch(json.dumps(value, ensure_ascii=False), phrase(shape))
+    raise make_mismatch(json.dumps(value, ensure_ascii=False), phrase(shape))
 
 
-def _listed(shape: Shape, items: list[Any]) -> list[Any]:
+def _read_items(shape: Shape, items: list[Any]) -> list[Any]:
     bare = without_limits(shape)
     if not isinstance(bare, Plain):
-        return [_inside(str(at), shape, item) for at, item in enumerate(items)]
+        return [_read_part(str(at), shape, item) for at, item in enumerate(items)]
     values: list[Any] = []
     try:
         for item in items:
@@ -326,7 +328,7 @@ def _listed(shape: Shape, items: list[Any]) -> list[Any]:
     return values
 
 
-def _inside(where: str, shape: Shape, value: Any) -> Any:
+def _read_part(where: str, shape: Shape, value: Any) -> Any:
     try:
         return _from_json(shape, value)
     except Mismatch as error:
@@ -334,34 +336,34 @@ def _inside(where: str, shape: Shape, value: Any) -> Any:
         raise
 
 
-def _mapped(shape: Mapped, value: dict[str, Any]) -> dict[Any, Any]:
+def _read_mapping(shape: Mapped, value: dict[str, Any]) -> dict[Any, Any]:
     entries: dict[Any, Any] = {}
     for name, item in value.items():
-        key = name if shape.keys == _TEXT else _inside(name, shape.keys, name)
+        key = name if shape.keys == _TEXT else _read_part(name, shape.keys, name)
         if key in entries:
             raise Mismatch(f"cannot be read: the key {name!r} comes twice")
-        entries[key] = _inside(name, shape.of, item)
+        entries[key] = _read_part(name, shape.of, item)
     return entries
 
 
 def _record(shape: Record, value: dict[str, Any]) -> dict[str, Any]:
     members = {member.name: member for member in shape.members}
-    named = by_name(members, value)
-    absent = {folded(name): name for name in members if name not in named}
+    named = match_keys(members, value)
+    absent = {fold_key(name): name for name in members if name not in named}
     entries: dict[str, Any] = {}
     for name, item in named.items():
         member = members.get(name)
         if member is None:
-            if absent and folded(name) in absent:
-                meant = absent[folded(name)]
+            if absent and fold_key(name) in absent:
+                meant = absent[fold_key(name)]
                 raise Mismatch(f"cannot be read: several of its keys may mean {meant!r}")
             entries[name] = anything_from(item)
-        elif not _left_out(member, item):
-            entries[name] = _inside(name, member.shape, item)
+        elif not _is_left_out(member, item):
+            entries[name] = _read_part(name, member.shape, item)
     return entries
 
 
-def _left_out(member: Member, value: Any) -> bool:
+def _is_left_out(member: Member, value: Any) -> bool:
     """Return whether null stands for a member that has a default and takes no null itself."""
     shape = without_limits(member.shape)
     if member.default is REQUIRED or isinstance(shape, (Maybe, Anything)):
@@ -377,7 +379,7 @@ def _left_out(member: Member, value: Any) -> bool:
 
 def _names_choice(shape: Choice, text: str) -> bool:
     try:
-        chosen_from(shape, text)
+        match_label(shape, text)
     except Mismatch:
         return False
     return True

@@ -8,10 +8,10 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from langprog.adapters.base import Adapter, collected, head_of, shown
+from langprog.adapters.base import Adapter, collect_outputs, head_of, render_demos
 from langprog.adapters.chat import ChatAdapter
 from langprog.adapters.thinking import Thinking, check_count, may_think
-from langprog.adapters.turns import asked
+from langprog.adapters.turns import render_call
 from langprog.adapters.values import decode, encode
 from langprog.errors import ParseError
 from langprog.example import Example
@@ -41,9 +41,9 @@ _CHARACTERS: Mapping[str, str] = MappingProxyType(
 
 
 @lru_cache(maxsize=256)
-def _static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
+def _render_static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
     # What stays the same from call to call is also written only once.
-    return (_system(signature), *shown(signature, demos, _writer(signature)))
+    return (_system(signature), *render_demos(signature, demos, _writer(signature)))
 
 
 @lru_cache(maxsize=256)
@@ -54,7 +54,7 @@ def _writer(
 
     def write(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
         return "\n".join(
-            f"<{name}>{escaped(encode(field, values[name]), names)}</{name}>"
+            f"<{name}>{escape(encode(field, values[name]), names)}</{name}>"
             for name, field in fields.items()
             if name in values
         )
@@ -85,7 +85,10 @@ class XMLAdapter(Adapter):
         Raises:
             InputError: A value does not fit its field.
         """
-        return (*_static(signature, tuple(demos)), *asked(signature, inputs, _writer(signature)))
+        return (
+            *_render_static(signature, tuple(demos)),
+            *render_call(signature, inputs, _writer(signature)),
+        )
 
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.
@@ -104,8 +107,8 @@ class XMLAdapter(Adapter):
         if not any(tag.opens and tag.name in signature.outputs for tag in tags):
             return _without_tags(signature, completion)
         values = _Elements(signature, answer, tags, completion).read()
-        return collected(
-            signature, lambda field: decode(field, values[field.name]), text, _missing
+        return collect_outputs(
+            signature, lambda field: decode(field, values[field.name]), text, _describe_missing
         )
 
 
@@ -119,11 +122,11 @@ def _answer(signature: SignatureSpec, text: str) -> str:
         return said
     rest = text[ends[-1] :]
     # A lone closing tag ends the thinking only where all that is answered stands behind it.
-    answered = _opened(rest, signature)
-    return rest if answered and answered == _opened(said, signature) else said
+    answered = _find_opened(rest, signature)
+    return rest if answered and answered == _find_opened(said, signature) else said
 
 
-def _opened(text: str, signature: SignatureSpec) -> set[str]:
+def _find_opened(text: str, signature: SignatureSpec) -> set[str]:
     tags = _tags_in(text, signature)
     return {tag.name for tag in tags if tag.opens}.intersection(signature.outputs)
 
@@ -131,14 +134,14 @@ def _opened(text: str, signature: SignatureSpec) -> set[str]:
 # --- text and back -------------------------------------------------------------------------------
 
 
-def escaped(text: str, names: Names) -> str:
+def escape(text: str, names: Names) -> str:
     """Return ``text`` so that nothing in it is a tag of a field, and reading gives it back."""
     if "<" not in text and "&" not in text:
         return text
-    return _forgeable(names).sub(lambda sign: "&amp;" if sign[0] == "&" else "&lt;", text)
+    return _forgeable_pattern(names).sub(lambda sign: "&amp;" if sign[0] == "&" else "&lt;", text)
 
 
-def unescaped(text: str) -> str:
+def unescape(text: str) -> str:
     """Undo :func:`escaped`; text in a CDATA section stands for itself."""
     pieces = []
     for raw, section in _sections(text):
@@ -147,7 +150,7 @@ def unescaped(text: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _forgeable(names: Names) -> re.Pattern[str]:
+def _forgeable_pattern(names: Names) -> re.Pattern[str]:
     # All else stays as it is: markup and code are easier to read that way, also for a model.
     return re.compile(
         rf"<(?=/?{_either(names)}(?:[\s/>]|\Z)|!\[CDATA\[)|&(?={_ENTITY.pattern[1:]})",
@@ -184,11 +187,11 @@ def _either(names: Names) -> str:
 
 def _flags(names: Names) -> re.RegexFlag:
     # Case tells fields apart only where nothing else does.
-    return re.IGNORECASE if len(_folded(names)) == len(names) else re.NOFLAG
+    return re.IGNORECASE if len(_names_by_folded(names)) == len(names) else re.NOFLAG
 
 
 @lru_cache(maxsize=256)
-def _folded(names: Names) -> Mapping[str, str]:
+def _names_by_folded(names: Names) -> Mapping[str, str]:
     return {name.casefold(): name for name in names}
 
 
@@ -238,7 +241,7 @@ def _tags_in(answer: str, signature: SignatureSpec) -> list[_Tag]:
 def _name(written: str, names: Names) -> str:
     if written in names:
         return written
-    return _folded(names).get(written.casefold().replace("-", "_"), written)
+    return _names_by_folded(names).get(written.casefold().replace("-", "_"), written)
 
 
 def _heads_line(answer: str, start: int) -> bool:
@@ -290,9 +293,9 @@ class _Elements:
                 place += 1
             elif tag.name in self._wanted:
                 body, place = self._element(place)
-                value = unescaped(body.strip())
+                value = unescape(body.strip())
                 if values.setdefault(tag.name, value) != value:
-                    raise self._wrong(tag.name, "comes twice and differs")
+                    raise self._make_error(tag.name, "comes twice and differs")
             elif values:
                 break
             else:
@@ -312,7 +315,7 @@ class _Elements:
                 break
             if later.name == tag.name and later.closes:
                 # What stands between the two may belong to the value or not.
-                raise self._wrong(tag.name, "is closed twice")
+                raise self._make_error(tag.name, "is closed twice")
         end = self._tags[closing]
         return self._answer[tag.end : max(tag.end, end.start)], closing + 1
 
@@ -344,12 +347,12 @@ class _Elements:
         later = self._tags[place + 1 :]
         body = _without_rest(self._answer[tag.end :], tag.name)
         if any(other.begins or other.closes for other in later) or not (
-            self._ended or _complete(self._wanted[tag.name], unescaped(body))
+            self._ended or _complete(self._wanted[tag.name], unescape(body))
         ):
-            raise self._wrong(tag.name, "is not closed")
+            raise self._make_error(tag.name, "is not closed")
         return body
 
-    def _wrong(self, name: str, what: str) -> ParseError:
+    def _make_error(self, name: str, what: str) -> ParseError:
         return ParseError(f"the element <{name}> {what}", text=self._text)
 
 
@@ -383,10 +386,10 @@ def _without_tags(signature: SignatureSpec, completion: Completion) -> dict[str,
     except ParseError as error:
         # What is wrong with the only value there is is worth more than that its tag is missing.
         reason = "" if "[[" in str(error) or len(signature.outputs) > 1 else str(error)
-    raise ParseError(reason or _missing(tuple(signature.outputs)), text=completion.text)
+    raise ParseError(reason or _describe_missing(tuple(signature.outputs)), text=completion.text)
 
 
-def _missing(names: Sequence[str]) -> str:
+def _describe_missing(names: Sequence[str]) -> str:
     if len(names) == 1:
         return f"the element <{names[0]}> is missing"
     return f"the elements {', '.join(f'<{name}>' for name in names)} are missing"

@@ -103,7 +103,7 @@ class Blocks:
         begins = self.read == 0
         for number, row in self._rows:
             self.read = number
-            text, problem, kept, key = self._asked(row)
+            text, problem, kept, key = self._read_row(row)
             if self._is_done(number, key):
                 continue
             name = text or f"!{number}"
@@ -123,7 +123,7 @@ class Blocks:
             self._sort.close()
         self._sort = sort
         groups = [Group(each.text, tuple(each.rows), each.problem) for each in first.values()]
-        return _chained(groups, sort)
+        return _group_rows(groups, sort)
 
     def _end(self) -> None:
         self.ended = True
@@ -133,13 +133,13 @@ class Blocks:
                 f"({self.read:,}): name another file, or give the whole input"
             )
 
-    def _asked(self, row: SourceRow) -> tuple[str, str, dict[str, Any], str]:
+    def _read_row(self, row: SourceRow) -> tuple[str, str, dict[str, Any], str]:
         """Return a row's text, its problem, what passes through, and its key."""
         problem = row.problem or missing_from(row.values, self._inputs.required)
         text = ""
         kept: dict[str, Any] = {}
         try:
-            kept = plain(self._kept(row.values))
+            kept = plain(self._pick_kept(row.values))
             text = "" if problem else self._inputs.text_of(row.values)
         except ValueError as error:
             problem = str(error)
@@ -151,7 +151,7 @@ class Blocks:
         key = digest.hexdigest()[:KEY_LENGTH]
         return text, f"{row.place}: {problem}" if problem else "", kept, key
 
-    def _kept(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _pick_kept(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {name: values[name] for name in self._keep if name in values}
 
     def _is_done(self, number: int, key: str) -> bool:
@@ -166,9 +166,9 @@ class Blocks:
         return done
 
 
-def _chained(first: list[Group], sort: ExternalSort) -> Iterator[Group]:
+def _group_rows(first: list[Group], sort: ExternalSort) -> Iterator[Group]:
     yield from first
-    rows = sort.sorted()
+    rows = sort.drain()
     row = next(rows, None)
     while row is not None:
         _, text, number, key, kept, problem = row

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from langprog.batch.blocks import FIRST, Blocks, Group, columns_kept
-from langprog.batch.failures import Outcome, asked_again, outcome_of
+from langprog.batch.failures import Outcome, is_retried, outcome_of
 from langprog.batch.finishing import Target, check_target, finish, prepare
 from langprog.batch.formats import format_named, format_of
 from langprog.batch.inputs import ProgramInputs, plain
@@ -144,7 +144,7 @@ async def run_batch(batch: Batch, on_progress: OnProgress | None = None) -> Batc
 
 
 def _again(batch: Batch) -> Callable[[str], bool]:
-    return (lambda kind: True) if batch.retry_failed else asked_again
+    return (lambda kind: True) if batch.retry_failed else is_retried
 
 
 @dataclass
@@ -322,7 +322,7 @@ class _Run:
             written=self.watch.done,
             earlier=self._earlier.done.count,
             failures=self.watch.failures + self._earlier.failures,
-            again=sum(count for kind, count in self.watch.failures.items() if asked_again(kind)),
+            again=sum(count for kind, count in self.watch.failures.items() if is_retried(kind)),
             first=dict(self.watch.first),
             stopped=stopped,
             unfinished=unfinished,

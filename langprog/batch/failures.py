@@ -12,7 +12,7 @@ from langprog.errors import (
     InputError,
     ModelError,
 )
-from langprog.evaluation import describe_failure, find_stop, redacted
+from langprog.evaluation import describe_failure, find_stop, redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +52,17 @@ def outcome_of(error: Exception) -> Outcome:
     if isinstance(stopping, ModelError):
         raise stopping
     if isinstance(stopping, AuthError):
-        return Outcome(kind="auth", message=redacted(str(stopping)), error=stopping)
+        return Outcome(kind="auth", message=redact(str(stopping)), error=stopping)
     if isinstance(stopping, BadRequestError):
-        return Outcome(kind="refused", message=redacted(str(stopping)))
+        return Outcome(kind="refused", message=redact(str(stopping)))
     if isinstance(error, InputError):
-        return Outcome(kind="input", message=redacted(str(error)))
+        return Outcome(kind="input", message=redact(str(error)))
     failure = describe_failure(error, ())
     if failure.kind == "budget":
         raise BudgetExceeded(failure.message)
     return Outcome(kind=failure.kind, message=failure.message)
 
 
-def asked_again(kind: str) -> bool:
+def is_retried(kind: str) -> bool:
     """Return whether a failure of that kind is asked again by the same command."""
     return kind in ("transport", "auth")

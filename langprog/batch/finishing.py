@@ -36,7 +36,7 @@ class Target:
         return self.format == "jsonl"
 
     @property
-    def appended(self) -> Path:
+    def results_path(self) -> Path:
         """The file that results are appended to: a table is written once all are there."""
         return self.path if self.is_jsonl else Path(f"{self.path}.partial.jsonl")
 
@@ -56,7 +56,7 @@ def check_target(target: Target, source: Source, outputs: tuple[str, ...]) -> No
     Raises:
         InputError: It is the source, or a table that cannot hold the results.
     """
-    for path in (target.path, target.appended):
+    for path in (target.path, target.results_path):
         if path.exists() and path.samefile(source.path):
             raise InputError(f"--out: {path} is the file given as --batch: name another one")
         if path.exists() and not path.is_file():
@@ -73,7 +73,7 @@ def prepare(target: Target, retry: Callable[[str], bool]) -> ResultFile:
     Raises:
         InputError: It is in use by another run, or holds something else than results.
     """
-    appended = target.appended
+    appended = target.results_path
     begun = appended.exists() and appended.stat().st_size > 0
     copied = not target.is_jsonl and target.path.exists() and not begun
     if copied:
@@ -114,7 +114,7 @@ def _in_order(results: ResultFile) -> Iterator[dict[str, Any]]:
     try:
         for record in results.records():
             sort.add([record["row"], record], len(line_of(record)))
-        for _, record in sort.sorted():
+        for _, record in sort.drain():
             yield record
     finally:
         sort.close()

@@ -102,7 +102,7 @@ class ResultFile:
         self.path, self._shown, self._retry = path, shown, retry
         self.copied = copied
         self._broken: OSError | None = None
-        self._fd = _opened(path, shown)
+        self._fd = _open_locked(path, shown)
         try:
             self.earlier = self._scan()
         except BaseException:
@@ -163,7 +163,7 @@ class ResultFile:
             # Whoever opens the path from now on finds it locked.
             _lock(fd)
             os.chmod(beside, os.fstat(self._fd).st_mode & 0o777)
-            _write_all(fd, self._staying())
+            _write_all(fd, self._lines_to_keep())
             os.fsync(fd)
             os.replace(beside, self.path)
         except BaseException:
@@ -173,7 +173,7 @@ class ResultFile:
         os.close(self._fd)
         self._fd = fd
 
-    def _staying(self) -> Iterator[bytes]:
+    def _lines_to_keep(self) -> Iterator[bytes]:
         seen = DoneRows()
         for _, line, record in self._lines():
             if record is None:
@@ -327,7 +327,7 @@ def _write_all(fd: int, pieces: Iterable[bytes]) -> None:
             view = view[os.write(fd, view) :]
 
 
-def _opened(path: Path, shown: Path) -> int:
+def _open_locked(path: Path, shown: Path) -> int:
     """Return a descriptor of the file that holds its lock.
 
     Raises:

@@ -58,12 +58,12 @@ class ExternalSort:
         run.seek(0)
         self._rows, self._size = [], 0
 
-    def sorted(self) -> Iterator[list[Any]]:
+    def drain(self) -> Iterator[list[Any]]:
         """Yield every row in order, once; nothing may be added any more."""
         rows, self._rows = self._rows, []
         rows.sort()
         rows.reverse()
-        yield from heapq.merge(*map(_rows_in, self._runs), _drained(rows))
+        yield from heapq.merge(*map(_rows_in, self._runs), _drain(rows))
 
     def close(self) -> None:
         """Let go of the files."""
@@ -76,7 +76,7 @@ def _rows_in(run: IO[bytes]) -> Iterator[list[Any]]:
         yield json.loads(line)
 
 
-def _drained(rows: list[list[Any]]) -> Iterator[list[Any]]:
+def _drain(rows: list[list[Any]]) -> Iterator[list[Any]]:
     # From the end, so that what was yielded takes no memory any more.
     while rows:
         yield rows.pop()

@@ -89,11 +89,11 @@ def _csv_lines(
         cells = _flat(record)
         writer.writerow([_cell(cells.get(name)) for name in names])
         if text.tell() > 2**16:
-            yield _taken(text)
-    yield _taken(text)
+            yield _drain(text)
+    yield _drain(text)
 
 
-def _taken(text: io.StringIO) -> bytes:
+def _drain(text: io.StringIO) -> bytes:
     # Half of a character, which a reply may hold, cannot be written: it is shown as an escape.
     content = text.getvalue().encode("utf-8", "backslashreplace")
     text.seek(0)
@@ -125,7 +125,7 @@ def _write_parquet(path: Path, records: Records, names: list[str]) -> None:
         with parquet.ParquetWriter(beside, schema) as writer:
             rows = iter(records())
             while part := list(islice(rows, _ROWS)):
-                flat = [_fitted(_flat(record), fields, arrow) for record in part]
+                flat = [_fit_cells(_flat(record), fields, arrow) for record in part]
                 writer.write_batch(arrow.RecordBatch.from_pylist(flat, schema))
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
@@ -153,7 +153,7 @@ def _type(arrow: Any, kinds: set[str]) -> Any:
     return arrow.string()
 
 
-def _fitted(cells: Mapping[str, Any], fields: Mapping[str, Any], arrow: Any) -> dict[str, Any]:
+def _fit_cells(cells: Mapping[str, Any], fields: Mapping[str, Any], arrow: Any) -> dict[str, Any]:
     fitted = {}
     for name, kind in fields.items():
         value = cells.get(name)

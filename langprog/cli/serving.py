@@ -58,7 +58,7 @@ class _Signals:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # not on every system
-                loop.add_signal_handler(number, self._heard)
+                loop.add_signal_handler(number, self._handle)
 
-    def _heard(self) -> None:
+    def _handle(self) -> None:
         (self.second if self.first.is_set() else self.first).set()

@@ -52,7 +52,7 @@ class _Screen(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Return ``text`` as rich lays it out; shown in full, so that widths are right."""
-        return super().render_str(self._shown(text), **options)
+        return super().render_str(self._escape(text), **options)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -61,9 +61,9 @@ class _Screen(Console):
         for segment in super().render(renderable, options):
             # What has a control code is rich's own: a cursor that a bar moves.
             own = segment.control is not None
-            yield segment if own else Segment(self._shown(segment.text), segment.style)
+            yield segment if own else Segment(self._escape(segment.text), segment.style)
 
-    def _shown(self, text: str) -> str:
+    def _escape(self, text: str) -> str:
         return _encodable(visible(text), self.encoding)
 
 
@@ -158,7 +158,7 @@ def guard_process() -> None:
     """
     plain = warnings.formatwarning
 
-    def warning(
+    def report_warning(
         message: Warning | str, category: type[Warning], *given: Any, **options: Any
     ) -> str:
         # Of what the library itself warns of, a line of its code says nothing to a user.
@@ -166,17 +166,17 @@ def guard_process() -> None:
             return visible(f"langprog: warning: {message}\n")
         return visible(plain(message, category, *given, **options))
 
-    def in_thread(given: threading.ExceptHookArgs) -> None:
+    def report_thread(given: threading.ExceptHookArgs) -> None:
         if given.exc_value is not None and not isinstance(given.exc_value, SystemExit):
             name = given.thread.name if given.thread else "a thread"
             Terminal(stderr=True).say(f"Exception in {name}:\n{trace_of(given.exc_value)}")
 
-    def ignored(given: sys.UnraisableHookArgs) -> None:
+    def report_unraisable(given: sys.UnraisableHookArgs) -> None:
         if given.exc_value is not None:
             what = f"{given.err_msg or 'Exception ignored in'}: {given.object!r}"
             Terminal(stderr=True).say(f"{what}\n{trace_of(given.exc_value)}")
 
-    warnings.formatwarning = warning
+    warnings.formatwarning = report_warning
     logging.setLogRecordFactory(_Record)
-    threading.excepthook = in_thread
-    sys.unraisablehook = ignored
+    threading.excepthook = report_thread
+    sys.unraisablehook = report_unraisable

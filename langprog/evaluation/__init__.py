@@ -16,7 +16,7 @@ from langprog.evaluation.judging import all_of, judged
 from langprog.evaluation.metric_errors import MetricErrors, name_example
 from langprog.evaluation.metrics import contains, exact, f1, numeric
 from langprog.evaluation.ranges import Range, metric, range_of
-from langprog.evaluation.redaction import looks_secret, redacted
+from langprog.evaluation.redaction import looks_secret, redact
 from langprog.evaluation.report import Report, Row
 from langprog.evaluation.score import Metric, Score, as_score, check_metric, metric_name
 from langprog.evaluation.statistics import (
@@ -102,7 +102,7 @@ __all__ = [
     "pass_hat",
     "quantile",
     "range_of",
-    "redacted",
+    "redact",
     "sign_flip_p",
     "split_variance",
     "student_quantile",

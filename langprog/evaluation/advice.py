@@ -50,7 +50,7 @@ def _is_unfit(field: FieldSpec, label: Any) -> bool:
     if label is None or isinstance(label, list) or type(label) is field.exact:
         return False
     try:
-        field.typed(label)
+        field.from_row(label)
     except InputError:
         return True
     return False

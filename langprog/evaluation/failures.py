@@ -26,7 +26,7 @@ from langprog.errors import (
     TransportError,
     TruncatedError,
 )
-from langprog.evaluation.redaction import redacted
+from langprog.evaluation.redaction import redact
 from langprog.modules import TraceStep
 
 FailureKind = Literal[
@@ -82,9 +82,9 @@ def find_stop(error: Exception, steps: tuple[TraceStep, ...]) -> Exception | Non
     """
     if _kind_of(error) is not None:
         return None
-    for one in _chain(error):
-        if isinstance(one, _STOPS):
-            return one
+    for cause in _chain(error):
+        if isinstance(cause, _STOPS):
+            return cause
     if isinstance(error, InputError) and not any(step.completions for step in steps):
         return error  # no model has answered yet, so it comes from the data or the wiring
     return None
@@ -98,14 +98,14 @@ def describe_failure(error: Exception, steps: tuple[TraceStep, ...]) -> Failure:
     """
     kind = _kind_of(error)
     if kind is None:
-        inside = [found for one in _chain(error) if (found := _kind_of(one)) is not None]
-        kind = next((one for one in inside if one in _MISSING), None)
+        inside = [known for known in map(_kind_of, _chain(error)) if known is not None]
+        kind = next((known for known in inside if known in _MISSING), None)
         if kind is None and isinstance(error, ExceptionGroup) and len(set(inside)) == 1:
             kind = inside[0]
     if kind is None:
-        return Failure("error", redacted(f"{type(error).__name__}: {error}"))
+        return Failure("error", redact(f"{type(error).__name__}: {error}"))
     failed = [step.path for step in steps if step.failure not in (None, "cancelled")]
-    return Failure(kind, redacted(str(error)), failed[-1] if failed else "")
+    return Failure(kind, redact(str(error)), failed[-1] if failed else "")
 
 
 def describe_judge_failure(error: Exception) -> Failure | None:
@@ -115,13 +115,13 @@ def describe_judge_failure(error: Exception) -> Failure | None:
         AuthError: The metric's model does not accept the key; the same for a bad request, a wrong
             model name.
     """
-    for one in _chain(error):
-        if isinstance(one, (AuthError, BadRequestError, ModelError)):
-            raise one
-        kind = _kind_of(one)
+    for cause in _chain(error):
+        if isinstance(cause, (AuthError, BadRequestError, ModelError)):
+            raise cause
+        kind = _kind_of(cause)
         if kind is not None:
             kind = kind if kind in _MISSING else "judge"
-            return Failure(kind, redacted(f"the metric's model failed: {one}"))
+            return Failure(kind, redact(f"the metric's model failed: {cause}"))
     return None
 
 
@@ -142,7 +142,7 @@ def find_caught_failure(steps: tuple[TraceStep, ...], by: str = "the program") -
     for number, step in enumerate(steps):
         if step.failed_with is None or _was_repeated(step, steps[number + 1 :]):
             continue
-        message = redacted(f"{by} caught a failed call of {step.path!r}: {step.failure}")
+        message = redact(f"{by} caught a failed call of {step.path!r}: {step.failure}")
         if issubclass(step.failed_with, (AuthError, ModelError)):
             raise step.failed_with(message)
         kind = next((kind for known, kind in _KINDS if issubclass(step.failed_with, known)), None)
@@ -169,13 +169,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     """Yield ``error``, what a group holds and what it was raised from."""
     waiting, seen = [error], set[int]()
     while waiting:
-        one = waiting.pop(0)
-        if id(one) in seen:
+        link = waiting.pop(0)
+        if id(link) in seen:
             continue
-        seen.add(id(one))
-        yield one
-        if isinstance(one, BaseExceptionGroup):
-            waiting.extend(one.exceptions)
-        inner = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+        seen.add(id(link))
+        yield link
+        if isinstance(link, BaseExceptionGroup):
+            waiting.extend(link.exceptions)
+        inner = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
         if inner is not None:
             waiting.append(inner)

@@ -180,7 +180,7 @@ def assert_not_worse(
     """
     if tolerance <= 0:
         raise InputError(f"tolerance={tolerance:g}: how much may be lost must be above 0")
-    found = compare_programs(
+    comparison = compare_programs(
         program,
         baseline,
         data,
@@ -191,18 +191,18 @@ def assert_not_worse(
         budget=budget,
         lm=lm,
     )
-    claim = found.claims.primary
+    claim = comparison.claims.primary
     if claim.holds:
-        return found
+        return comparison
     low, high = range_of(metric)
     fewest = fewest_clusters("not worse", tolerance=tolerance / (high - low), level=LEVEL)
-    if found.claims.n < fewest:
-        why = f"{found.claims.n} different inputs cannot show that: {fewest} are the fewest"
-    elif found.claims.finding == "worse":
+    if comparison.claims.n < fewest:
+        why = f"{comparison.claims.n} different inputs cannot show that: {fewest} are the fewest"
+    elif comparison.claims.finding == "worse":
         why = "it is worse"
     else:
         why = f"it may lose {max(0.0, -claim.bound):.3f}"
-    raise AssertionError(f"not shown to lose at most {tolerance:g}: {why} ({found})")
+    raise AssertionError(f"not shown to lose at most {tolerance:g}: {why} ({comparison})")
 
 
 def _value(row: Row) -> float:

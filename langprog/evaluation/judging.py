@@ -68,18 +68,20 @@ def all_of(*metrics: Callable[[Example, Prediction], Any]) -> Metric:
                     result.close()
             raise
         if any(inspect.isawaitable(result) for result in results):
-            return _awaited(results)
-        return _lowest(results)
+            return _await_scores(results)
+        return _take_lowest(results)
 
-    metric.__qualname__ = f"all_of({', '.join(metric_name(one) for one in metrics)})"
+    metric.__qualname__ = f"all_of({', '.join(map(metric_name, metrics))})"
     return metric
 
 
-async def _awaited(results: Sequence[Any]) -> Score:
-    return _lowest([await result if inspect.isawaitable(result) else result for result in results])
+async def _await_scores(results: Sequence[Any]) -> Score:
+    return _take_lowest(
+        [await result if inspect.isawaitable(result) else result for result in results]
+    )
 
 
-def _lowest(results: Sequence[Any]) -> Score:
+def _take_lowest(results: Sequence[Any]) -> Score:
     scores = [as_score(result) for result in results]
     words = [score.feedback for score in scores if score.feedback]
     return Score(min(score.value for score in scores), "; ".join(words) or None)

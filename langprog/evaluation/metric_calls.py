@@ -102,14 +102,14 @@ class MetricCalls:
                 call = self._waiting.popleft()
             if call.outcome.cancelled():
                 continue
-            outcome = call.context.run(self._called, call)
+            outcome = call.context.run(self._call_metric, call)
             with self._lock:
                 first = not self._done
                 self._done.append((call, outcome))
             if first:
                 self._loop.call_soon_threadsafe(self._deliver)
 
-    def _called(self, call: _Call) -> tuple[Any, BaseException | None]:
+    def _call_metric(self, call: _Call) -> tuple[Any, BaseException | None]:
         try:
             return self._metric(call.example, call.prediction), None
         except BaseException as error:  # noqa: BLE001 - handed to the row that waits, not kept

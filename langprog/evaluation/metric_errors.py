@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from langprog.errors import MetricError
 from langprog.evaluation.failures import Failure
-from langprog.evaluation.redaction import redacted
+from langprog.evaluation.redaction import redact
 from langprog.example import Example
 
 NameRow = Callable[[int, Example], str]
@@ -18,7 +18,7 @@ def name_example(index: int, example: Example) -> str:
     for name, value in example.items():
         shown = str(value)
         shown = shown if len(shown) <= 40 else shown[:37] + "..."
-        return redacted(f"example {index + 1} ({name}={shown!r})")
+        return redact(f"example {index + 1} ({name}={shown!r})")
     return f"example {index + 1}"
 
 
@@ -46,7 +46,7 @@ class MetricErrors:
         """
         returned = isinstance(error, MetricError)
         what = str(error) if returned else f"{type(error).__name__}: {error}"
-        message = redacted(f"the metric failed on {self.name_row(index, example)}: {what}")
+        message = redact(f"the metric failed on {self.name_row(index, example)}: {what}")
         if returned:
             raise MetricError(message) from error
         with self._lock:

@@ -32,7 +32,7 @@ def looks_secret(text: str) -> bool:
     return any(pattern.search(text) for pattern in _PATTERNS)
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """Return ``text`` with ``[secret]`` where something looks like one."""
     for pattern in _PATTERNS:
         text = pattern.sub("[secret]", text)

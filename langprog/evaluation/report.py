@@ -13,7 +13,7 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, to_json
 
 from langprog.evaluation.failures import Failure
-from langprog.evaluation.redaction import redacted
+from langprog.evaluation.redaction import redact
 from langprog.evaluation.score import Score
 from langprog.evaluation.statistics import mean, mean_interval, quantile
 from langprog.example import Example
@@ -236,7 +236,7 @@ def _row(row: Row) -> dict[str, Any]:
         "index": row.index,
         "prediction": None if prediction is None else _plain(prediction.to_dict()),
         "score": None if score is None else score.value,
-        "feedback": None if score is None or score.feedback is None else redacted(score.feedback),
+        "feedback": None if score is None or score.feedback is None else redact(score.feedback),
         "failure": None if row.failure is None else asdict(row.failure),
     }
 

@@ -177,13 +177,13 @@ def with_two_arguments(metric: Metric) -> Metric:
     if inspect.iscoroutinefunction(metric):
 
         @functools.wraps(metric)
-        async def awaited(example: Example, prediction: Prediction) -> Any:
+        async def call_async(example: Example, prediction: Prediction) -> Any:
             return await whole(example, prediction, *rest)
 
-        return awaited
+        return call_async
 
     @functools.wraps(metric)
-    def called(example: Example, prediction: Prediction) -> Any:
+    def call(example: Example, prediction: Prediction) -> Any:
         return whole(example, prediction, *rest)
 
-    return called
+    return call

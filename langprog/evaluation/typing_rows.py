@@ -37,7 +37,7 @@ class TypedRows:
             InputError: It does not fit its type.
         """
         if name in self._inputs:
-            self._inputs[name].typed(value)
+            self._inputs[name].from_row(value)
 
     def of(self, example: Example) -> Example:
         """Return an example with its values typed, or itself where they are."""
@@ -45,17 +45,17 @@ class TypedRows:
         for name, field in {**self._outputs, **self._inputs}.items():
             if name in example:
                 value = example[name]
-                typed = _typed(field, value)
+                typed = _convert(field, value)
                 if typed is not value:
                     changed[name] = typed
         return example.with_(**changed) if changed else example
 
 
-def _typed(field: FieldSpec, value: Any) -> Any:
+def _convert(field: FieldSpec, value: Any) -> Any:
     if type(value) is field.exact:
         return value
     try:
-        return field.typed(value)
+        return field.from_row(value)
     except InputError:
         return value
 

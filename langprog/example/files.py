@@ -29,7 +29,7 @@ class Field(Protocol):
         """Whether every row must have it."""
         ...
 
-    def typed(self, value: Any) -> Any:
+    def from_row(self, value: Any) -> Any:
         """Return what ``value``, as it stands in a row, is as the field's type."""
         ...
 
@@ -100,9 +100,9 @@ def iterate_examples(
         raise ExampleError("load_examples takes a Signature class, signature_of(...) or a program")
     names = dict(fields or {})
     for place, row, textual in _rows_of(path):
-        values = _renamed(row, names, place)
+        values = _rename_fields(row, names, place)
         if signature is not None:
-            values = _typed(values, signature, place, textual)
+            values = _convert_row(values, signature, place, textual)
         yield example_from(values, place)
 
 
@@ -127,7 +127,7 @@ def _rows_of(path: str | Path | Rows) -> Iterator[Row]:
         raise ExampleError(f"{file}: cannot be read: {error.strerror or error}") from None
 
 
-def _renamed(row: Mapping[str, Any], names: Mapping[str, str], place: str) -> dict[str, Any]:
+def _rename_fields(row: Mapping[str, Any], names: Mapping[str, str], place: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, value in row.items():
         name = names.get(key, key)
@@ -137,7 +137,7 @@ def _renamed(row: Mapping[str, Any], names: Mapping[str, str], place: str) -> di
     return values
 
 
-def _typed(
+def _convert_row(
     values: dict[str, Any], signature: Fields | type[Fields], place: str, textual: bool
 ) -> dict[str, Any]:
     inputs: Any = signature.inputs
@@ -150,7 +150,7 @@ def _typed(
     for name, field in {**inputs, **outputs}.items():
         if name in values:
             try:
-                read = field.from_text if textual else field.typed
+                read = field.from_text if textual else field.from_row
                 values[name] = read(values[name])
             except InputError as error:
                 raise ExampleError(f"{place}: {error}") from None
@@ -161,13 +161,13 @@ def _jsonl(file: Path) -> Iterator[Row]:
     with file.open("rb") as lines:
         for number, raw in enumerate(lines, start=1):
             place = f"{file}:{number}"
-            line = _decoded(raw, place).removeprefix("\ufeff" if number == 1 else "").strip()
+            line = _decode(raw, place).removeprefix("\ufeff" if number == 1 else "").strip()
             if line:
-                yield place, _object(_parsed(line, place), place), False
+                yield place, _object(_parse(line, place), place), False
 
 
 def _json(file: Path) -> Iterator[Row]:
-    rows = _parsed(_decoded(file.read_bytes(), str(file)).removeprefix("\ufeff"), str(file))
+    rows = _parse(_decode(file.read_bytes(), str(file)).removeprefix("\ufeff"), str(file))
     if not isinstance(rows, list):
         raise ExampleError(f"{file}: must hold a list of objects, not a {type(rows).__name__}")
     for index, row in enumerate(rows):
@@ -175,14 +175,14 @@ def _json(file: Path) -> Iterator[Row]:
         yield place, _object(row, place), False
 
 
-def _decoded(raw: bytes, place: str) -> str:
+def _decode(raw: bytes, place: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ExampleError(f"{place}: not UTF-8 text at byte {error.start + 1}") from None
 
 
-def _parsed(text: str, place: str) -> Any:
+def _parse(text: str, place: str) -> Any:
     try:
         value = strict_json(text)
     except json.JSONDecodeError as error:
@@ -223,7 +223,7 @@ def _table(file: Path, separator: str) -> Iterator[Row]:
     """Yield the rows of a table; ``separator`` is found out from its header where it is empty."""
     with file.open("rb") as raw:
         lines = (
-            _decoded(line, f"{file}:{n}").removeprefix("\ufeff" if n == 1 else "")
+            _decode(line, f"{file}:{n}").removeprefix("\ufeff" if n == 1 else "")
             for n, line in enumerate(raw, start=1)
         )
         first = next(lines, "")

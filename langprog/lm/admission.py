@@ -33,7 +33,7 @@ class Admission:
         self.count = 0
 
     @asynccontextmanager
-    async def entered(self, request: web.Request) -> AsyncIterator[bytes]:
+    async def admit(self, request: web.Request) -> AsyncIterator[bytes]:
         """Take a request in, and yield its body.
 
         Raises:

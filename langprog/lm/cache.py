@@ -286,7 +286,7 @@ class Cached(Wrapper):
             known, mine = await self._flights.run(key, ask)
             if mine:
                 return known
-        return reused(known, request)
+        return mark_cached(known, request)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Answer ``request`` piece by piece; does not wait for an identical one under way."""
@@ -295,7 +295,7 @@ class Cached(Wrapper):
         if known is None:
             deltas = stream_completion(self.inner, request)
         else:
-            deltas = replay_completion(reused(known, request))
+            deltas = replay_completion(mark_cached(known, request))
         async with aclosing(deltas):
             async for delta in deltas:
                 if known is None and isinstance(delta, Completed):
@@ -324,7 +324,7 @@ def usable(completion: Completion, request: Request) -> bool:
     return True
 
 
-def reused(completion: Completion, request: Request) -> Completion:
+def mark_cached(completion: Completion, request: Request) -> Completion:
     """Return a completion that was paid for earlier, and tell those who would have paid."""
     for ledger in request.payers:
         ledger.note_cached(completion.spend)

@@ -67,7 +67,7 @@ def is_distinct(credential: str) -> bool:
     return len(credential) >= 24 or (len(credential) >= 12 and mixed)
 
 
-def hidden(text: str, secrets: Iterable[str]) -> str:
+def hide_secrets(text: str, secrets: Iterable[str]) -> str:
     """Return ``text`` without secrets."""
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
@@ -84,12 +84,12 @@ def without_secrets(completion: Completion, secrets: Sequence[str]) -> Completio
     if not any(secret in text for secret in secrets for text in said):
         return completion
     calls = tuple(
-        tuple(replace(call, arguments=hidden(call.arguments, secrets)) for call in several)
+        tuple(replace(call, arguments=hide_secrets(call.arguments, secrets)) for call in several)
         for several in completion.tool_calls
     )
     return replace(
         completion,
-        texts=tuple(hidden(text, secrets) for text in completion.texts),
-        reasoning=tuple(hidden(text, secrets) for text in completion.reasoning),
+        texts=tuple(hide_secrets(text, secrets) for text in completion.texts),
+        reasoning=tuple(hide_secrets(text, secrets) for text in completion.reasoning),
         tool_calls=calls,
     )

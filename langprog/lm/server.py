@@ -49,7 +49,7 @@ class _Endpoint:
 
     async def completions(self, request: web.Request) -> web.StreamResponse:
         try:
-            async with self._admission.entered(request) as raw:
+            async with self._admission.admit(request) as raw:
                 body = read_body(raw)
                 model = _model(self._models, body)
                 asked = read_request(body)
@@ -57,15 +57,15 @@ class _Endpoint:
                     return await _stream(request, body, stream_completion(model, asked))
                 return _json(completion_body(body["model"], await model.complete(asked)))
         except LangprogError as error:
-            return _refused(error)
+            return _refuse(error)
 
     async def listing(self, request: web.Request) -> web.Response:
         return _json({"object": "list", "data": [_entry(name) for name in self._models]})
 
-    async def one(self, request: web.Request) -> web.Response:
+    async def describe(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         known = name in self._models
-        return _json(_entry(name)) if known else _refused(_unknown(name, self._models))
+        return _json(_entry(name)) if known else _refuse(_unknown(name, self._models))
 
     async def health(self, request: web.Request) -> web.Response:
         return _json({"status": "ok"})
@@ -83,20 +83,20 @@ def application(
     from aiohttp import web  # noqa: PLC0415 - only a server needs it
 
     @web.middleware
-    async def telling(
+    async def report_errors(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         try:
             return await handler(request)
         except web.HTTPClientError as error:
-            return _refused(BadBody(error.reason, status=error.status))
+            return _refuse(BadBody(error.reason, status=error.status))
 
     endpoint = _Endpoint(models, Admission(most, MOST_BYTES))
-    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[telling])
+    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[report_errors])
     for prefix in ("/v1", ""):
         app.router.add_post(f"{prefix}/chat/completions", endpoint.completions)
         app.router.add_get(f"{prefix}/models", endpoint.listing)
-        app.router.add_get(f"{prefix}/models/{{name:.+}}", endpoint.one)
+        app.router.add_get(f"{prefix}/models/{{name:.+}}", endpoint.describe)
     app.router.add_get("/health", endpoint.health)
     return app
 
@@ -221,7 +221,7 @@ def _error(error: LangprogError) -> tuple[int, dict[str, Any]]:
     return status, {"error": content}
 
 
-def _refused(error: LangprogError) -> web.Response:
+def _refuse(error: LangprogError) -> web.Response:
     status, content = _error(error)
     wait = error.retry_after if isinstance(error, TransportError) else None
     return _json(content, status, {} if wait is None else {"Retry-After": str(math.ceil(wait))})

@@ -168,9 +168,9 @@ _KINDS: Mapping[str, type[Media]] = MappingProxyType(
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple) and all(isinstance(item, (str, Media)) for item in value):
-        return [item if isinstance(item, str) else _named(item) for item in value]
+        return [item if isinstance(item, str) else _name_part(item) for item in value]
     return value.to_plain() if isinstance(value, (Media, History)) else to_jsonable_python(value)
 
 
-def _named(part: Media) -> dict[str, Any]:
+def _name_part(part: Media) -> dict[str, Any]:
     return {type(part).__name__.lower(): part.to_plain()}

@@ -85,12 +85,12 @@ class Media:
             data, known = _read(source, kind)
         self._set("data", None if data is None else bytes(data))
         self._set("url", url)
-        self._set("media_type", media_type or self._guessed(known))
+        self._set("media_type", media_type or self._guess_type(known))
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
-    def _guessed(self, known: str) -> str:
+    def _guess_type(self, known: str) -> str:
         start = (self.data or b"")[:12]
         if not known:
             known = next(

@@ -17,7 +17,7 @@ from langprog.signature.formats import read_formatted
 from langprog.signature.json_parts import Unavailable
 from langprog.signature.marks import Input, Output, describe
 from langprog.signature.phrases import choice_text, phrase
-from langprog.signature.plain_reader import Unfit, built, record_meant
+from langprog.signature.plain_reader import Unfit, build_record, find_record
 from langprog.signature.portable import factory_name, same_type, type_to_json
 from langprog.signature.rebuilt import type_from_json
 from langprog.signature.records import is_named_tuple, is_typed_dict
@@ -80,7 +80,7 @@ __all__ = [
     "Unavailable",
     "Unfit",
     "behind",
-    "built",
+    "build_record",
     "choice_text",
     "choices_of",
     "describe",
@@ -92,7 +92,7 @@ __all__ = [
     "parts_of",
     "phrase",
     "read_formatted",
-    "record_meant",
+    "find_record",
     "records_by_label",
     "same_type",
     "signature_of",

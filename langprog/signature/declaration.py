@@ -97,17 +97,19 @@ class Signature:
 
 
 def _spec_of(cls: type[Signature], frame: FrameType) -> SignatureSpec:
-    found: dict[str, FieldSpec] = {}
+    specs: dict[str, FieldSpec] = {}
     for base in reversed(cls.__mro__[1:]):
         if issubclass(base, Signature) and base is not Signature:
-            found.update({field.name: field for field in base.spec.fields})
-    found.update(_own_fields(cls, frame))
-    if not found:
+            specs.update({field.name: field for field in base.spec.fields})
+    specs.update(_own_fields(cls, frame))
+    if not specs:
         raise SignatureError(
             f"{cls.__name__} has no fields: give it lp.Input and lp.Output fields"
         )
-    fields = sorted(found.values(), key=lambda field: field.role != "input")
-    return SignatureSpec(cls.__name__, _told(cls) or default_instruction(fields), tuple(fields))
+    fields = sorted(specs.values(), key=lambda field: field.role != "input")
+    return SignatureSpec(
+        cls.__name__, _read_docstring(cls) or default_instruction(fields), tuple(fields)
+    )
 
 
 def _own_fields(cls: type[Signature], frame: FrameType) -> dict[str, FieldSpec]:
@@ -126,7 +128,7 @@ def _own_fields(cls: type[Signature], frame: FrameType) -> dict[str, FieldSpec]:
             raise SignatureError(f"{where}.{name} must be lp.Input(...) or lp.Output(...){hint}")
         if name in vars(Signature):
             raise SignatureError(f"{where}.{name}: the name is taken by Signature: rename it")
-        kind = _resolved(annotation, cls, name, frame)
+        kind = _resolve_hint(annotation, cls, name, frame)
         try:
             fields[name] = field_from_mark(name, mark, kind)
         except SignatureError as error:
@@ -153,7 +155,7 @@ def _is_class_variable(annotation: Any) -> bool:
     return annotation is ClassVar or typing.get_origin(annotation) is ClassVar
 
 
-def _resolved(annotation: Any, cls: type, name: str, frame: FrameType) -> Any:
+def _resolve_hint(annotation: Any, cls: type, name: str, frame: FrameType) -> Any:
     error: Exception | None = None
     for names in _scopes(cls, frame):
         # Asked one by one, so that an error can say which field it is.
@@ -177,7 +179,7 @@ def _scopes(cls: type, frame: FrameType | None) -> Iterator[dict[str, Any]]:
     yield {}
 
 
-def _told(cls: type[Signature]) -> str:
+def _read_docstring(cls: type[Signature]) -> str:
     for base in cls.__mro__:
         if base is Signature:
             return ""

@@ -39,7 +39,7 @@ class Itself:
             raise NameError(f"the type {self.__name__} is not made yet")
         return self._value
 
-    def stands_for(self, value: Any) -> None:
+    def define(self, value: Any) -> None:
         """Say what the type is."""
         self._value = value
 
@@ -110,7 +110,7 @@ class Reading:
             raise SignatureError(f"{name!r:.60} is not the name of a type around it")
         return self._within[name]
 
-    def enclosed(self, name: str, make: Callable[[], Any]) -> Any:
+    def make_recursive(self, name: str, make: Callable[[], Any]) -> Any:
         """Return a recursive type, which refers to itself by its name.
 
         Raises:
@@ -123,7 +123,7 @@ class Reading:
             made = make()
         finally:
             del self._within[name]
-        itself.stands_for(made)
+        itself.define(made)
         return made if isinstance(made, type) else itself
 
     def open_names(self, data: Any) -> frozenset[str]:

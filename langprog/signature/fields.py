@@ -17,7 +17,7 @@ from langprog.errors import InputError, SignatureError
 from langprog.media import Media
 from langprog.notebook import list_short
 from langprog.signature.annotations import shape_of
-from langprog.signature.limits import CLEANING, LIMITS, bounded
+from langprog.signature.limits import CLEANING, LIMITS, add_limits
 from langprog.signature.marks import FieldRole, hint_for
 from langprog.signature.phrases import WORDING, phrase
 from langprog.signature.plain_data import PlainWriter, is_special
@@ -41,7 +41,7 @@ from langprog.signature.shapes import (
     parts_of,
     without_limits,
 )
-from langprog.signature.validators import checkable
+from langprog.signature.validators import make_checkable
 
 CONSTRAINTS = tuple(name for name in LIMITS if name not in CLEANING)
 # What examples and predictions have of their own, and what a call of a program takes.
@@ -163,12 +163,12 @@ class FieldSpec:
     @cached_property
     def shape(self) -> Shape:
         """What the type is made of, the constraints included."""
-        return bounded(shape_of(self.annotation, self.name), self.constraints, (), self.name)
+        return add_limits(shape_of(self.annotation, self.name), self.constraints, (), self.name)
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
         """The pydantic validator, with the constraints."""
-        annotation = checkable(self.annotation)
+        annotation = make_checkable(self.annotation)
         if self.constraints:
             annotation = Annotated[annotation, Field(**self.constraints)]
         # A record has settings of its own; elsewhere a number is a number.
@@ -212,7 +212,7 @@ class FieldSpec:
             return False
         return not isinstance(without_limits(self.shape), Maybe)
 
-    def left_out(self) -> Any:
+    def default_value(self) -> Any:
         """Return the value that it has where it is left out of a call.
 
         Raises:
@@ -235,9 +235,9 @@ class FieldSpec:
             raise InputError(f"{self.name!r} does not fit: it holds half of a character")
         if kind is self.exact:
             return value
-        return self._validated(value, _STRICT)
+        return self._validate(value, _STRICT)
 
-    def _validated(self, value: Any, reader: PlainReader) -> Any:
+    def _validate(self, value: Any, reader: PlainReader) -> Any:
         try:
             if self.special:
                 value = reader.read(self.shape, value)
@@ -249,7 +249,7 @@ class FieldSpec:
         except RecursionError:
             raise InputError(f"{self.name!r} does not fit: it is nested too deeply") from None
 
-    def typed(self, value: Any) -> Any:
+    def from_row(self, value: Any) -> Any:
         """Return what a value of a data row stands for: as it is typed, else as a cell of a table.
 
         A text may name a file where the field takes one: the rows are the user's own.
@@ -260,7 +260,7 @@ class FieldSpec:
         if type(value) is self.exact:
             return value
         try:
-            return self._validated(value, _OWN)
+            return self._validate(value, _OWN)
         except InputError:
             if not isinstance(value, str):
                 raise
@@ -307,10 +307,10 @@ class FieldSpec:
             return self.validate(shape.choices[text])
         try:
             if isinstance(shape, OneOf):
-                return self._validated(_OWN.cell(shape, text), _OWN)
+                return self._validate(_OWN.cell(shape, text), _OWN)
             if not isinstance(shape, (Listing, Fixed, Mapped, Record, Conversation)):
-                return self._validated(text, _OWN)
-            return self._validated(json.loads(text), _OWN)
+                return self._validate(text, _OWN)
+            return self._validate(json.loads(text), _OWN)
         except Unfit as error:
             raise InputError(f"{self.name!r} does not fit: {error}") from None
         except (json.JSONDecodeError, RecursionError) as error:
@@ -332,7 +332,7 @@ class FieldSpec:
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the field's values."""
         definitions = Definitions(self.wording)
-        return definitions.beside(self.schema_within(definitions))
+        return definitions.attach_to(self.schema_within(definitions))
 
     def schema_within(self, definitions: Definitions) -> dict[str, Any]:
         """Return the JSON schema of the field's values, as a part of a larger one."""
@@ -357,8 +357,8 @@ def whole_text(text: str) -> bool:
 
 def reason(error: ValidationError) -> str:
     """Return what pydantic found wrong (at most three things), in one line."""
-    found = []
+    reasons = []
     for item in error.errors(include_url=False, include_context=False)[:3]:
         where = ".".join(str(part) for part in item["loc"])
-        found.append(f"{where + ': ' if where else ''}{item['msg']}")
-    return "; ".join(" ".join(each.split()) for each in found)
+        reasons.append(f"{where + ': ' if where else ''}{item['msg']}")
+    return "; ".join(" ".join(each.split()) for each in reasons)

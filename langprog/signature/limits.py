@@ -45,7 +45,9 @@ class Labels:
     words: tuple[tuple[Any, str], ...]
 
 
-def bounded(shape: Shape, limits: Mapping[str, Any], rules: tuple[str, ...], name: str) -> Shape:
+def add_limits(
+    shape: Shape, limits: Mapping[str, Any], rules: tuple[str, ...], name: str
+) -> Shape:
     """Return ``shape`` within ``limits``.
 
     Raises:
@@ -55,17 +57,17 @@ def bounded(shape: Shape, limits: Mapping[str, Any], rules: tuple[str, ...], nam
         return shape
     inside = without_limits(shape)
     target = without_limits(inside.of) if isinstance(inside, Maybe) else inside
-    limits = {key: _checked(key, value, target, name) for key, value in limits.items()}
+    limits = {key: _check_limit(key, value, target, name) for key, value in limits.items()}
     if isinstance(shape, Bounded):
         return Bounded(shape.of, {**shape.limits, **limits}, (*shape.rules, *rules))
     return Bounded(shape, dict(limits), rules)
 
 
-def _checked(key: str, value: Any, target: Shape, name: str) -> Any:
+def _check_limit(key: str, value: Any, target: Shape, name: str) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if key in NUMERIC and isinstance(target, Formatted):
         fits, right = key != "multiple_of" or target == _DECIMAL, True
-        value = _of_type(target, value, key, name) if fits and not number else value
+        value = _convert_limit(target, value, key, name) if fits and not number else value
         right = target == _DECIMAL or not number
     elif key in NUMERIC:
         fits, right = target in (Plain(int), Plain(float)), number
@@ -85,7 +87,7 @@ def _checked(key: str, value: Any, target: Shape, name: str) -> Any:
     return value
 
 
-def _of_type(target: Formatted, value: Any, key: str, name: str) -> Any:
+def _convert_limit(target: Formatted, value: Any, key: str, name: str) -> Any:
     try:
         return TypeAdapter(target.type).validate_python(value)
     except ValidationError:
@@ -141,7 +143,7 @@ def description_in(metadata: Iterable[Any]) -> str:
     return next((words for words in reversed(told) if words), "")
 
 
-def labelled(shape: Shape, labels: Labels, name: str) -> Shape:
+def add_labels(shape: Shape, labels: Labels, name: str) -> Shape:
     """Return a choice, or an optional or a list of one, whose labels are described.
 
     Raises:
@@ -149,19 +151,19 @@ def labelled(shape: Shape, labels: Labels, name: str) -> Shape:
     """
     match shape:
         case Choice():
-            return Choice(shape.choices, shape.enum, _told(shape, labels, name))
+            return Choice(shape.choices, shape.enum, _match_labels(shape, labels, name))
         case Maybe():
-            return Maybe(labelled(shape.of, labels, name))
+            return Maybe(add_labels(shape.of, labels, name))
         case Listing():
-            return Listing(labelled(shape.of, labels, name), shape.type)
+            return Listing(add_labels(shape.of, labels, name), shape.type)
         case Bounded():
-            return Bounded(labelled(shape.of, labels, name), shape.limits, shape.rules)
+            return Bounded(add_labels(shape.of, labels, name), shape.limits, shape.rules)
     raise SignatureError(
         f"field {name!r}: lp.describe goes with a Literal or an Enum, whose labels it describes"
     )
 
 
-def _told(choice: Choice, labels: Labels, name: str) -> dict[str, str]:
+def _match_labels(choice: Choice, labels: Labels, name: str) -> dict[str, str]:
     told = {}
     for key, words in labels.words:
         label = _label_of(choice, key)

@@ -111,16 +111,16 @@ class _Words:
             case Bounded():
                 return self._inner(shape.of) + _brackets(_conditions(shape))
             case _:
-                return self._newer(shape)
+                return self._phrase_newer(shape)
 
-    def _newer(self, shape: Shape) -> str:
+    def _phrase_newer(self, shape: Shape) -> str:
         match shape:
             case Formatted():
                 return FORMATTED[shape.type]
             case OneOf():
                 tags = tags_of(shape)
                 return ", or ".join(
-                    self._tagged(part, tags.tag, tags.labels[at])
+                    self._phrase_tagged(part, tags.tag, tags.labels[at])
                     if at in tags.labels
                     else self._inner(part)
                     for at, part in enumerate(shape.of)
@@ -136,14 +136,14 @@ class _Words:
             case _:
                 return "any JSON value"
 
-    def _tagged(self, shape: Shape, tag: str, label: str) -> str:
+    def _phrase_tagged(self, shape: Shape, tag: str, label: str) -> str:
         match shape:
             case Record():
                 return self._record(shape, tag, label)
             case Named():
-                return f"{shape.name}: {self._tagged(shape.of, tag, label)}"
+                return f"{shape.name}: {self._phrase_tagged(shape.of, tag, label)}"
             case Bounded():
-                return self._tagged(shape.of, tag, label) + _brackets(_conditions(shape))
+                return self._phrase_tagged(shape.of, tag, label) + _brackets(_conditions(shape))
             case _:
                 return f'{self._inner(shape)} with "{tag}": "{label}"'
 

@@ -74,7 +74,7 @@ class PlainReader:
         """
         match without_limits(shape):
             case Formatted(type=kind):
-                return _formatted(kind, value)
+                return _read_formatted(kind, value)
             case Maybe(of=of):
                 return None if value is None else self.read(of, value)
             case Listing(of=of):
@@ -137,8 +137,8 @@ class PlainReader:
             mapped = next((part for part in parts if isinstance(part, Mapped)), None)
             if mapped is not None:
                 return self.read(mapped, value)
-            record, rest = record_meant(union, value)
-            return value if record is None else built(record, self._members(record, rest))
+            record, rest = find_record(union, value)
+            return value if record is None else build_record(record, self._members(record, rest))
         several = isinstance(value, (list, tuple, set, frozenset))
         listed = next((part for part in parts if isinstance(part, (Listing, Fixed))), None)
         if several and listed is not None and not is_named_tuple(type(value)):
@@ -180,7 +180,7 @@ class PlainReader:
         return self.read(union, text)
 
 
-def _formatted(kind: type, value: Any) -> Any:
+def _read_formatted(kind: type, value: Any) -> Any:
     if isinstance(value, str):
         try:
             return read_formatted(kind, value)
@@ -208,9 +208,7 @@ def _text(union: OneOf, value: str) -> Any:
     return value
 
 
-def record_meant(
-    union: OneOf, value: Mapping[str, Any]
-) -> tuple[Record | None, Mapping[str, Any]]:
+def find_record(union: OneOf, value: Mapping[str, Any]) -> tuple[Record | None, Mapping[str, Any]]:
     """Return the record of a union that an object is, and the object without a tag of ours.
 
     Raises:
@@ -236,7 +234,7 @@ def record_meant(
     return record, value
 
 
-def built(record: Record, data: Any) -> Any:
+def build_record(record: Record, data: Any) -> Any:
     """Return an instance of a record, so that no union takes its data for another one.
 
     Raises:

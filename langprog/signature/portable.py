@@ -87,7 +87,7 @@ def field_to_json(field: FieldSpec) -> dict[str, Any]:
     if field.default is not REQUIRED:
         data["default"] = field.plain(field.default)
     if field.default_factory in _PURE:
-        data["default"] = field.plain(field.left_out())
+        data["default"] = field.plain(field.default_value())
     elif field.default_factory is not None:
         data["default_factory"] = factory_name(field.default_factory)
     if phrase(field.shape, field.wording) != phrase(field.shape, 1):
@@ -132,13 +132,13 @@ def same_type(first: Any, second: Any) -> bool:
     Raises:
         SignatureError: One is none that a field can have.
     """
-    return bool(_without_told(type_to_json(first)) == _without_told(type_to_json(second)))
+    return bool(_drop_told(type_to_json(first)) == _drop_told(type_to_json(second)))
 
 
-def _without_told(data: Any) -> Any:
+def _drop_told(data: Any) -> Any:
     if isinstance(data, dict):
-        return {key: _without_told(item) for key, item in data.items() if key != "told"}
-    return [_without_told(item) for item in data] if isinstance(data, list) else data
+        return {key: _drop_told(item) for key, item in data.items() if key != "told"}
+    return [_drop_told(item) for item in data] if isinstance(data, list) else data
 
 
 def _shape_to_json(shape: Shape) -> Any:

@@ -39,9 +39,9 @@ from langprog.signature.rebuilt_records import (
     TypeOf,
     dataclass,
     finish_records,
+    make_stand_in,
     model,
     named_tuple,
-    stand_in,
     typed_dict,
 )
 from langprog.signature.shapes import FORMATTED
@@ -120,7 +120,7 @@ def type_from_json(data: Any) -> Any:
         SignatureError: The JSON describes no type.
     """
     try:
-        return _type(data, Reading(_made))
+        return _type(data, Reading(_make_type))
     except RecursionError:
         raise SignatureError("a type is nested too deeply") from None
 
@@ -136,7 +136,7 @@ def _type(data: Any, reading: Reading) -> Any:
 
 
 @lru_cache(maxsize=1024)
-def _made(described: Description) -> Any:
+def _make_type(described: Description) -> Any:
     # The same description gives the same class, so that one step's output fits the next's input.
     data = described.data
     kind = data.get("kind")
@@ -172,66 +172,66 @@ def _parts(described: Description) -> tuple[Any, ...]:
     return tuple(_type(part, described.reading) for part in data)
 
 
-def _optional(described: Description) -> Any:
+def _make_optional(described: Description) -> Any:
     return Optional[_part(described, "of")]  # noqa: UP045 - built from values
 
 
-def _literal(described: Description) -> Any:
+def _make_literal(described: Description) -> Any:
     values = tuple(scalar(value) for value in described.data["values"])
     if not values:
         raise SignatureError("a literal has no values to choose from")
     return Literal[values]
 
 
-def _list(described: Description) -> Any:
+def _make_list(described: Description) -> Any:
     return list[_part(described, "of")]  # type: ignore[misc]  # built from values
 
 
-def _tuple(described: Description) -> Any:
+def _make_tuple(described: Description) -> Any:
     return tuple[_parts(described)]  # type: ignore[misc]  # built from values
 
 
-def _tuple_of(described: Description) -> Any:
+def _make_tuple_of(described: Description) -> Any:
     return tuple[_part(described, "of"), ...]  # type: ignore[misc]  # built from values
 
 
-def _set(described: Description) -> Any:
+def _make_set(described: Description) -> Any:
     return set[_part(described, "of")]  # type: ignore[misc]  # built from values
 
 
-def _frozenset(described: Description) -> Any:
+def _make_frozenset(described: Description) -> Any:
     return frozenset[_part(described, "of")]  # type: ignore[misc]  # built from values
 
 
-def _union(described: Description) -> Any:
+def _make_union(described: Description) -> Any:
     return Union[_parts(described)]  # noqa: UP007 - built from values
 
 
-def _described(described: Description) -> Any:
+def _make_described(described: Description) -> Any:
     labels = described.data["labels"]
     if not isinstance(labels, dict):
         raise SignatureError("the descriptions of labels are an object")
     return Annotated[_part(described, "of"), describe(labels)]
 
 
-def _recursive(described: Description) -> Any:
+def _make_recursive(described: Description) -> Any:
     reading = described.reading
     name = type_name(described.data["name"])
-    made = reading.enclosed(name, lambda: _part(described, "of"))
+    made = reading.make_recursive(name, lambda: _part(described, "of"))
     finish_records(reading)
     return made
 
 
-def _again(described: Description) -> Any:
+def _make_again(described: Description) -> Any:
     return described.reading.itself(type_name(described.data["name"]))
 
 
-def _dict(described: Description) -> Any:
+def _make_dict(described: Description) -> Any:
     keys, of = _part(described, "keys"), _part(described, "of")
     return dict[keys, of]  # type: ignore[valid-type]  # built from values
 
 
-def _bounded(described: Description) -> Any:
+def _make_bounded(described: Description) -> Any:
     data = described.data
     limits = dict(data["limits"])
     if not limits.keys() <= set(LIMITS):
@@ -239,7 +239,7 @@ def _bounded(described: Description) -> Any:
     of = _part(described, "of")
     limits = limits_of(limits, data["of"])
     cleaning = {key: limits.pop(key) for key in CLEANING if key in limits}
-    marks: list[Any] = [AfterValidator(stand_in(words)) for words in rules_of(data)]
+    marks: list[Any] = [AfterValidator(make_stand_in(words)) for words in rules_of(data)]
     if limits:
         marks.insert(0, Field(**limits))
     if cleaning:
@@ -249,7 +249,7 @@ def _bounded(described: Description) -> Any:
     return of
 
 
-def _enum(described: Description) -> Any:
+def _make_enum(described: Description) -> Any:
     data = described.data
     bases = ENUM_BASES.get(data["base"])
     if bases is None:
@@ -266,30 +266,30 @@ def _enum(described: Description) -> Any:
     return Enum(type_name(data["name"]), members, type=bases[0])
 
 
-def _records(make: Callable[[Description, TypeOf], Any]) -> Callable[[Description], Any]:
+def _make_record(make: Callable[[Description, TypeOf], Any]) -> Callable[[Description], Any]:
     return lambda described: make(described, lambda data: _type(data, described.reading))
 
 
 # How each kind is made, and what may stand in its description.
 _MAKERS: Mapping[str, tuple[Callable[[Description], Any], str]] = types.MappingProxyType(
     {
-        "optional": (_optional, "of"),
-        "literal": (_literal, "values"),
-        "list": (_list, "of"),
-        "dict": (_dict, "keys of"),
-        "bounded": (_bounded, "of limits rules"),
-        "enum": (_enum, "name base members"),
-        "described": (_described, "of labels"),
-        "tuple": (_tuple, "of"),
-        "tuple_of": (_tuple_of, "of"),
-        "set": (_set, "of"),
-        "frozenset": (_frozenset, "of"),
-        "union": (_union, "of"),
-        "recursive": (_recursive, "name of"),
-        "again": (_again, "name"),
-        "model": (_records(model), "name settings fields rules"),
-        "dataclass": (_records(dataclass), "name frozen pydantic settings fields rules"),
-        "typed_dict": (_records(typed_dict), "name fields"),
-        "named_tuple": (_records(named_tuple), "name fields"),
+        "optional": (_make_optional, "of"),
+        "literal": (_make_literal, "values"),
+        "list": (_make_list, "of"),
+        "dict": (_make_dict, "keys of"),
+        "bounded": (_make_bounded, "of limits rules"),
+        "enum": (_make_enum, "name base members"),
+        "described": (_make_described, "of labels"),
+        "tuple": (_make_tuple, "of"),
+        "tuple_of": (_make_tuple_of, "of"),
+        "set": (_make_set, "of"),
+        "frozenset": (_make_frozenset, "of"),
+        "union": (_make_union, "of"),
+        "recursive": (_make_recursive, "name of"),
+        "again": (_make_again, "name"),
+        "model": (_make_record(model), "name settings fields rules"),
+        "dataclass": (_make_record(dataclass), "name frozen pydantic settings fields rules"),
+        "typed_dict": (_make_record(typed_dict), "name fields"),
+        "named_tuple": (_make_record(named_tuple), "name fields"),
     }
 )

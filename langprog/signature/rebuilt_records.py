@@ -35,7 +35,7 @@ _METHODS = frozenset({*dir(BaseModel), *dir(type(BaseModel))})
 _FILTERS = threading.Lock()
 
 
-def stand_in(words: str) -> Callable[[Any], Any]:
+def make_stand_in(words: str) -> Callable[[Any], Any]:
     """Return what stands where a validator stood: the same words for the model, no code."""
 
     def rule(value: Any) -> Any:
@@ -69,7 +69,7 @@ def model(described: Description, type_of: TypeOf) -> Any:
         raise SignatureError(f"a model has no field {shown(taken)}: pydantic keeps the name")
     # A field may be named model_...: it was in the model that is rebuilt here.
     config = {**settings_of(data), "protected_namespaces": ()}
-    with _quiet(members):
+    with _silence_warnings(members):
         made = create_model(
             type_name(data["name"]),
             __config__=cast(pydantic.ConfigDict, config),
@@ -86,7 +86,7 @@ def _remember(described: Description, made: type) -> None:
 
 
 @contextmanager
-def _quiet(names: Collection[str]) -> Iterator[None]:
+def _silence_warnings(names: Collection[str]) -> Iterator[None]:
     # Whoever wrote the model was told already that a field hides a method. Filters are those of
     # the whole process, so that they are touched for such models alone, and by one thread.
     if _METHODS.isdisjoint(names):
@@ -103,7 +103,9 @@ def dataclass(described: Description, type_of: TypeOf) -> Any:
     members: list[Any] = []
     for item in data["fields"]:
         annotation, default = _member(described, type_of, item)
-        given = () if default is ... else (dataclasses.field(default_factory=_anew(default)),)
+        given = (
+            () if default is ... else (dataclasses.field(default_factory=_copy_on_call(default)),)
+        )
         members.append((member_name(item["name"]), annotation, *given))
     settings = settings_of(data)
     checked = flag_of(data, "pydantic")
@@ -153,13 +155,13 @@ def named_tuple(described: Description, type_of: TypeOf) -> Any:
     return made
 
 
-def _anew(default: Any) -> Callable[[], Any]:
+def _copy_on_call(default: Any) -> Callable[[], Any]:
     return lambda: copy.deepcopy(default)
 
 
 def _checks(data: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        f"rule_{index}": on_model(mode="after")(stand_in(words))
+        f"rule_{index}": on_model(mode="after")(make_stand_in(words))
         for index, words in enumerate(rules_of(data))
     }
 

@@ -12,7 +12,7 @@ from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 
 from langprog.errors import SignatureError
-from langprog.signature.limits import Labels, bounded, description_in, marks_in, words_of
+from langprog.signature.limits import Labels, add_limits, description_in, marks_in, words_of
 from langprog.signature.shapes import ABSENT, REQUIRED, Member, Record, Shape
 
 # Reads the type of a member; takes the type and where it stands.
@@ -83,7 +83,7 @@ def _model_members(
         seen = _seen_name(cls, key, info, where)
         limits, rules = marks_in(info.metadata)
         shape = read(_annotation(info), where)
-        shape = bounded(shape, limits, (*rules, *told.get(key, ()), *told.get("*", ())), where)
+        shape = add_limits(shape, limits, (*rules, *told.get(key, ()), *told.get("*", ())), where)
         factory: Any = info.default_factory
         default = default_of(factory, info.default, where)
         attribute = "" if seen == key else key
@@ -129,7 +129,7 @@ def _dataclass_members(cls: type, name: str, read: Read) -> tuple[Member, ...]:
             raise SignatureError(f"field {where!r}: use a pydantic dataclass for Field(...)")
         hint = hints[item.name]
         shape, default = read(hint, where), default_of(factory, plain, where)
-        members.append(Member(item.name, shape, _described(hint), default, worded=2))
+        members.append(Member(item.name, shape, _find_description(hint), default, worded=2))
     return tuple(members)
 
 
@@ -147,7 +147,7 @@ def _typed_dict_members(cls: Any, name: str, read: Read) -> tuple[Member, ...]:
                 needed = get_origin(hint) is typing_extensions.Required
             hint = get_args(hint)[0]
         default = REQUIRED if needed else ABSENT
-        members.append(Member(key, read(hint, f"{name}.{key}"), _described(hint), default))
+        members.append(Member(key, read(hint, f"{name}.{key}"), _find_description(hint), default))
     return tuple(members)
 
 
@@ -158,14 +158,14 @@ def _named_tuple_members(cls: Any, name: str, read: Read) -> tuple[Member, ...]:
         Member(
             key,
             read(hints.get(key, Any), f"{name}.{key}"),
-            _described(hints.get(key)),
+            _find_description(hints.get(key)),
             defaults.get(key, REQUIRED),
         )
         for key in cls._fields
     )
 
 
-def _described(hint: Any) -> str:
+def _find_description(hint: Any) -> str:
     return description_in(get_args(hint)[1:]) if get_origin(hint) is Annotated else ""
 
 

@@ -89,7 +89,7 @@ class Definitions:
             self.schemas[name] = make()
         return {"$ref": f"#/$defs/{self._names[key]}"}
 
-    def beside(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def attach_to(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Return a schema with its definitions beside it."""
         return {**schema, "$defs": self.schemas} if self.schemas else schema
 
@@ -118,7 +118,7 @@ def schema_of(shape: Shape, definitions: Definitions) -> dict[str, Any]:
         case Record():
             return _record(shape, definitions)
         case Bounded():
-            return _limited(schema_of(shape.of, definitions), shape.limits)
+            return _add_limits(schema_of(shape.of, definitions), shape.limits)
         case _:
             return _newer(shape, definitions)
 
@@ -131,7 +131,7 @@ def _newer(shape: Shape, definitions: Definitions) -> dict[str, Any]:
             tags = tags_of(shape)
             return {
                 "anyOf": [
-                    _tagged(part, definitions, tags.tag, tags.labels[at])
+                    _tag_schema(part, definitions, tags.tag, tags.labels[at])
                     if at in tags.labels
                     else schema_of(part, definitions)
                     for at, part in enumerate(shape.of)
@@ -145,7 +145,7 @@ def _newer(shape: Shape, definitions: Definitions) -> dict[str, Any]:
             return {}
 
 
-def _tagged(shape: Shape, definitions: Definitions, tag: str, label: str) -> dict[str, Any]:
+def _tag_schema(shape: Shape, definitions: Definitions, tag: str, label: str) -> dict[str, Any]:
     record = cast(Record, without_limits(shape))
     if isinstance(shape, (Named, Again)):
         return definitions.reference(
@@ -179,7 +179,7 @@ def _record(
         properties[tag] = {"type": "string", "enum": [label]}
     for m in shape.members:
         told = m.description if definitions.wording >= m.worded else ""
-        properties[m.name] = _described(schema_of(m.shape, definitions), told)
+        properties[m.name] = _add_description(schema_of(m.shape, definitions), told)
     required = [m.name for m in shape.members if m.default is REQUIRED]
     return object_schema(properties, [tag, *required] if label else required)
 
@@ -198,14 +198,14 @@ def _plain(value: Any) -> Any:
     return getattr(value, "value", value)
 
 
-def _described(schema: dict[str, Any], description: str) -> dict[str, Any]:
+def _add_description(schema: dict[str, Any], description: str) -> dict[str, Any]:
     return {**schema, "description": description} if description else schema
 
 
-def _limited(schema: dict[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
+def _add_limits(schema: dict[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
     if "anyOf" in schema:
         first, *others = schema["anyOf"]
-        return {"anyOf": [_limited(first, limits), *others]}
+        return {"anyOf": [_add_limits(first, limits), *others]}
     limited = dict(schema)
     kind = str(schema.get("type", ""))
     for key, value in limits.items():

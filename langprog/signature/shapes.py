@@ -256,7 +256,7 @@ def parts_of(shape: Shape) -> Iterator[Shape]:
 
 def choices_of(annotation: Any) -> dict[str, Any] | None:
     """Return text -> value for a Literal or an Enum, else ``None``."""
-    annotation = unaliased(annotation)
+    annotation = strip_aliases(annotation)
     if get_origin(annotation) is Literal:
         return {label_of(value): value for value in get_args(annotation)}
     if isinstance(annotation, type) and issubclass(annotation, Enum):
@@ -266,7 +266,7 @@ def choices_of(annotation: Any) -> dict[str, Any] | None:
 
 def optional_of(annotation: Any) -> Any | None:
     """Return T for Optional[T], else ``None``."""
-    annotation = unaliased(annotation)
+    annotation = strip_aliases(annotation)
     if get_origin(annotation) in (Union, types.UnionType):
         inside = [arg for arg in get_args(annotation) if arg is not type(None)]
         if len(inside) == 1 and len(get_args(annotation)) == 2:
@@ -274,7 +274,7 @@ def optional_of(annotation: Any) -> Any | None:
     return None
 
 
-def unaliased(annotation: Any) -> Any:
+def strip_aliases(annotation: Any) -> Any:
     """Return the type behind aliases, NewTypes and ``Annotated``."""
     while True:
         if get_origin(annotation) is Annotated:

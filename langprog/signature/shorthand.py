@@ -97,15 +97,15 @@ def _type(annotation: str, name: str, text: str) -> Any:
         raise SignatureError(
             f"{text!r}: the type {annotation!r} of {name!r} cannot be read"
         ) from None
-    found = _read(tree)
-    if found is None:
+    read = _read(tree)
+    if read is None:
         raise SignatureError(
             f"{text!r}: the type {annotation!r} of {name!r} is not known in the short form, which "
             "has str, int, float, bool, date, datetime, time, timedelta, Decimal, UUID, Image, "
             "Audio, File, History, list[...], dict[...], tuple[...], set[...], Optional[...], "
             "Union[...] and Literal[...]; write a Signature class for others"
         )
-    return found
+    return read
 
 
 def _read(node: ast.expr) -> Any:

@@ -182,7 +182,7 @@ class SignatureSpec:
         """Return the JSON schema of an object with exactly the outputs."""
         definitions = Definitions(WORDING)
         fields = {n: field.schema_within(definitions) for n, field in self.outputs.items()}
-        return definitions.beside(object_schema(fields, self.outputs))
+        return definitions.attach_to(object_schema(fields, self.outputs))
 
 
 def field_from_mark(name: str, mark: Any, annotation: Any) -> FieldSpec:
@@ -210,10 +210,10 @@ def field_from_mark(name: str, mark: Any, annotation: Any) -> FieldSpec:
 def default_instruction(parts: Iterable[FieldSpec]) -> str:
     """Return the instruction of a signature that has none of its own."""
     known = list(parts)
-    given = _listed([f.name for f in known if f.role == "input"])
-    wanted = _listed([f.name for f in known if f.role == "output"])
+    given = _join_names([f.name for f in known if f.role == "input"])
+    wanted = _join_names([f.name for f in known if f.role == "output"])
     return f"Given {given}, produce {wanted}."
 
 
-def _listed(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

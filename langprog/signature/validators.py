@@ -17,14 +17,14 @@ from langprog.signature.records import is_named_tuple, is_typed_dict
 @lru_cache(maxsize=1024)
 def validator_of(cls: type) -> TypeAdapter[Any]:
     """Return the validator of a class: a model, a dataclass, a TypedDict or a NamedTuple."""
-    return TypeAdapter(checkable(cls))
+    return TypeAdapter(make_checkable(cls))
 
 
 Known = dict[Any, Any]
 _NEWER = type(typing_extensions.TypedDict("_", {}))  # type: ignore[operator]  # its class has no name
 
 
-def checkable(annotation: Any) -> Any:
+def make_checkable(annotation: Any) -> Any:
     """Return a type as pydantic takes it.
 
     It refuses the TypedDict of older versions of Python, and takes one NamedTuple of a Union for

@@ -311,15 +311,15 @@ def test_wrong_descriptions_are_refused(make: Any, said: str) -> None:
 
 def test_defaults_are_checked_and_not_shared() -> None:
     spec = field(list[int], "input", default=["1"])
-    assert spec.left_out() == [1]
-    spec.left_out().append(2)
-    assert spec.left_out() == [1]
+    assert spec.default_value() == [1]
+    spec.default_value().append(2)
+    assert spec.default_value() == [1]
     made = field(list[int], "input", default_factory=list)
-    assert made.left_out() == [] and made.left_out() is not made.left_out()
+    assert made.default_value() == [] and made.default_value() is not made.default_value()
     assert not spec.required and not made.required and not field(int | None, "input").required
     assert field(int, "input").required
-    assert field(int | None, "input").left_out() is None
-    assert field(int | None, "input", default=3).left_out() == 3
+    assert field(int | None, "input").default_value() is None
+    assert field(int | None, "input", default=3).default_value() == 3
 
 
 @pytest.mark.parametrize(

@@ -159,14 +159,14 @@ def _grid_tail(counts: Counter[int], observed: int) -> float:
 def _halved_tail(differences: Sequence[float]) -> float:
     import numpy  # noqa: PLC0415 - programs that are only run need no arrays
 
-    def sums(part: Sequence[float]) -> NDArray[Any]:
-        found: NDArray[Any] = numpy.zeros(1)
+    def sum_flips(part: Sequence[float]) -> NDArray[Any]:
+        totals: NDArray[Any] = numpy.zeros(1)
         for value in part:
-            found = numpy.concatenate([found + value, found - value])
-        return found
+            totals = numpy.concatenate([totals + value, totals - value])
+        return totals
 
     middle = len(differences) // 2
-    left, right = sums(differences[:middle]), numpy.sort(sums(differences[middle:]))
+    left, right = sum_flips(differences[:middle]), numpy.sort(sum_flips(differences[middle:]))
     slack = NOISE * math.fsum(abs(value) for value in differences)
     least = math.fsum(differences) - slack
     reached = len(right) - numpy.searchsorted(right, least - left, side="left")
