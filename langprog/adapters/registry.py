@@ -157,18 +157,18 @@ def _check_complete(adapter: Any) -> Adapter:
 
 
 @lru_cache(maxsize=1)
-def _entry_points() -> Mapping[str, EntryPoint]:
+def _points() -> Mapping[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
 def _names() -> list[str]:
-    return sorted(name for name in _entry_points() if name not in ADAPTERS)
+    return sorted(name for name in _points() if name not in ADAPTERS)
 
 
 @lru_cache(maxsize=256)
 def _load_installed(name: str) -> tuple[Adapter, ...]:
     """Return every version of an adapter that a package brings under that name."""
-    point = _entry_points().get(name)
+    point = _points().get(name)
     if point is None:
         return ()
     place = f"the adapter {name!r} ({point.value})"

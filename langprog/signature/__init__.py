@@ -3,12 +3,12 @@
 - ``declaration``: :class:`Signature` as people write it, and :func:`signature_of`; ``marks``:
   ``Input``, ``Output`` and ``describe``; ``shorthand``: the short form ``"ticket -> team"``.
 - ``signature``: :class:`SignatureSpec`, the value that programs hold.
-- ``fields``: :class:`FieldSpec`, one field: what it takes and how it stands in a prompt.
+- ``fields``: :class:`FieldSpec`, one field: what it accepts and how a prompt shows it.
 - ``shapes``: what a type is made of. ``annotations``, ``records``, ``limits`` and ``unions`` read
   it from a Python type; ``phrases`` puts it into words, ``schemas`` into a JSON schema.
 - ``plain_data``, ``plain_reader``, ``formats``: values as plain JSON data, and back;
-  ``validators``: pydantic's.
-- ``portable``: types as plain JSON, for artifacts. ``rebuilt``: and back.
+  ``validators``: pydantic's validators.
+- ``portable``: types as plain JSON, for artifacts. ``rebuilt``: types from that JSON.
 """
 
 from langprog.signature.declaration import Signature, signature_of

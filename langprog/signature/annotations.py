@@ -1,4 +1,4 @@
-"""Annotations read into shapes."""
+"""Reads annotations into shapes."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ from langprog.signature.shapes import (
 )
 from langprog.signature.unions import check_union, one_of
 
-# What is being read around a type, with the places inside where each of them comes again.
+# The types being read around a type, each with the places where it occurs again inside.
 Around = dict[Any, list[Again]]
 _LISTS = (list, tuple, set, frozenset)
-# Types that say less than a reply has to, or nothing of what a model could write.
+# Types that are too vague to read a reply as, or that a model cannot write.
 _INSTEAD: Mapping[Any, str] = types.MappingProxyType(
     {
         abc.Sequence: "list[...]",
@@ -75,7 +75,7 @@ def shape_of(annotation: Any, name: str) -> Shape:
         name: The field's name, for errors.
 
     Raises:
-        SignatureError: The type is none that a field can have.
+        SignatureError: A field cannot have this type.
     """
     shape = read_shape(annotation, name, {})
     if isinstance(shape, Anything):
@@ -101,12 +101,12 @@ def _unknown(annotation: Any, name: str) -> SignatureError:
 
 
 def read_shape(annotation: Any, name: str, around: Around) -> Shape:
-    """Return what a type is made of that stands inside others.
+    """Return what a type inside other types is made of.
 
     Args:
         annotation: The Python type.
-        name: Where it stands, for errors.
-        around: The types that it stands in.
+        name: Where it is, for errors.
+        around: The types that contain it.
     """
     if type(annotation) is type and annotation in PLAIN:  # others may take long to hash
         return Plain(annotation)
@@ -171,7 +171,7 @@ def _class(annotation: type, name: str, around: Around) -> Shape:
 def _read_recursive(
     annotation: Any, name: str, around: Around, make: Callable[[Around], Shape]
 ) -> Shape:
-    """Return a type with a name of its own, which may come again inside itself."""
+    """Return a type with a name of its own, which may occur inside itself."""
     called = str(annotation.__name__ if isinstance(annotation, type) else annotation)
     if annotation in around:
         if sum(_name(outer) == _name(annotation) for outer in around) > 1:
@@ -222,7 +222,7 @@ def _is_finite(shape: Shape) -> bool:
 
 
 def _is_bare(shape: Shape, again: Again) -> bool:
-    """Return whether a type stands in itself with no list or object between."""
+    """Return whether a type contains itself with no list or object in between."""
     match shape:
         case Again():
             return shape is again

@@ -31,7 +31,7 @@ class _Of(Generic[T]):
 
 
 class Signature:
-    """Base class of signatures that are written as classes.
+    """Base class of signatures written as classes.
 
     The docstring is the instruction; a subclass without one keeps that of its base::
 
@@ -137,7 +137,7 @@ def _own_fields(cls: type[Signature], frame: FrameType) -> dict[str, FieldSpec]:
 
 
 def _hint(given: Any) -> str:
-    """Return what to write instead of what stands where a field's mark should."""
+    """Return what to write instead of a value found where a field's mark belongs."""
     extra = given.json_schema_extra if isinstance(given, FieldInfo) else None
     role = extra.get("__dspy_field_type") if isinstance(extra, dict) else None
     if role in ("input", "output"):
@@ -158,7 +158,7 @@ def _is_class_variable(annotation: Any) -> bool:
 def _resolve_hint(annotation: Any, cls: type, name: str, frame: FrameType) -> Any:
     error: Exception | None = None
     for names in _scopes(cls, frame):
-        # Asked one by one, so that an error can say which field it is.
+        # Resolved one at a time, so that an error can name the field.
         asked = type("Asked", (), {"__annotations__": {name: annotation}})
         try:
             return typing.get_type_hints(
@@ -172,7 +172,7 @@ def _resolve_hint(annotation: Any, cls: type, name: str, frame: FrameType) -> An
 
 
 def _scopes(cls: type, frame: FrameType | None) -> Iterator[dict[str, Any]]:
-    # A class made inside functions names types that only those functions know.
+    # A class defined in a function may name types that only this function knows.
     while frame is not None and frame.f_globals.get("__name__") == cls.__module__:
         yield {**frame.f_globals, **frame.f_locals}
         frame = frame.f_back
@@ -212,6 +212,6 @@ def signature_of(
         spec = signature.spec
     else:
         raise SignatureError(
-            f"{signature!r} is no signature: write 'ticket -> team' or a Signature class"
+            f"{signature!r} is not a signature: write 'ticket -> team' or a Signature class"
         )
     return spec if instruction is None else spec.with_instruction(instruction)

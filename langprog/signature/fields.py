@@ -44,7 +44,7 @@ from langprog.signature.shapes import (
 from langprog.signature.validators import make_checkable
 
 CONSTRAINTS = tuple(name for name in LIMITS if name not in CLEANING)
-# What examples and predictions have of their own, and what a call of a program takes.
+# Attributes of examples and predictions, and the options of a call.
 RESERVED = frozenset(
     {
         "digest",
@@ -68,17 +68,17 @@ class FieldSpec:
     """A field, as a value.
 
     Args:
-        name: The field's name, by which it is known everywhere.
+        name: The field's name, which identifies it everywhere.
         role: ``"input"`` or ``"output"``.
         annotation: The Python type.
-        description: What the field means, in the user's words.
+        description: What the field means, as the user describes it.
         constraints: As for :func:`langprog.Input`.
-        default: The value of an input that is left out of a call.
+        default: The value of an input that a call omits.
         default_factory: Makes that value, anew for each call.
-        wording: The number of the words in which the type stands in prompts.
+        wording: The version of the words that describe the type in prompts.
 
     Raises:
-        SignatureError: The name is reserved, the type or a constraint is not known, or the default
+        SignatureError: The name is reserved, the type or a constraint is unknown, or the default
             does not fit.
     """
 
@@ -94,7 +94,7 @@ class FieldSpec:
     def __post_init__(self) -> None:
         name = self.name
         if not name.isidentifier() or name.startswith("_"):
-            raise SignatureError(f"{name!r} is no field name: use a Python identifier")
+            raise SignatureError(f"{name!r} is not a field name: use a Python identifier")
         if name in RESERVED:
             raise SignatureError(f"the field name {name!r} is taken by langprog: rename it")
         if self.role not in ("input", "output"):
@@ -109,7 +109,7 @@ class FieldSpec:
                 )
         object.__setattr__(self, "constraints", dict(self.constraints))
         if isinstance(self.shape, Bounded) or self.special:
-            _ = self.adapter  # pydantic says now, not at the first call, what it cannot check
+            _ = self.adapter  # fail now, not at the first call, on what pydantic cannot check
         if self.role == "output" and (self.is_history or self.holds_media):
             raise SignatureError(
                 f"field {name!r} is an output, but no model answers with an image, a sound, a "
@@ -131,7 +131,7 @@ class FieldSpec:
                 raise SignatureError(f"the default of {error}") from None
 
     def __eq__(self, other: object) -> bool:
-        # Literals compare without their order, but the order is part of what a model reads.
+        # Literals compare equal in any order, but models read them in order.
         if not isinstance(other, FieldSpec):
             return NotImplemented
         return (
@@ -153,7 +153,7 @@ class FieldSpec:
         return f"FieldSpec({self.name!r}, {list_short(parts)})"
 
     def __getstate__(self) -> dict[str, Any]:
-        # What is derived is derived again: a validator cannot be pickled.
+        # Derived attributes are computed again: a validator cannot be pickled.
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     @cached_property
@@ -171,7 +171,7 @@ class FieldSpec:
         annotation = make_checkable(self.annotation)
         if self.constraints:
             annotation = Annotated[annotation, Field(**self.constraints)]
-        # A record has settings of its own; elsewhere a number is a number.
+        # A record has its own settings; elsewhere, inf and nan are not allowed.
         bare = without_limits(self.shape)
         settled = isinstance(bare, Record) and not is_named_tuple(bare.type)
         finite = None if settled else ConfigDict(allow_inf_nan=False)
@@ -184,13 +184,13 @@ class FieldSpec:
 
     @cached_property
     def exact(self) -> type | None:
-        """The type whose values need no check: they are what they should be already."""
+        """The type whose instances need no validation."""
         shape = self.shape
         return shape.type if isinstance(shape, Plain) and shape.type is not float else None
 
     @cached_property
     def special(self) -> bool:
-        """Whether its values need more than pydantic to be read and written."""
+        """Whether pydantic alone cannot read and write its values."""
         return is_special(self.shape)
 
     @cached_property
@@ -200,23 +200,23 @@ class FieldSpec:
 
     @cached_property
     def is_history(self) -> bool:
-        """Whether its values are turns of a conversation, which prompts have as messages."""
+        """Whether its values are turns of a conversation, which become messages of the prompt."""
         return Conversation() in (self.shape, getattr(self.shape, "of", None))
 
-    # --- left out ---
+    # --- defaults ---
 
     @property
     def required(self) -> bool:
-        """Whether a call must give it: Optional inputs, and those with a default, need not be."""
+        """Whether a call must pass it: not if it is Optional or has a default."""
         if self.default is not REQUIRED or self.default_factory is not None:
             return False
         return not isinstance(without_limits(self.shape), Maybe)
 
     def default_value(self) -> Any:
-        """Return the value that it has where it is left out of a call.
+        """Return its value in a call that omits it.
 
         Raises:
-            InputError: What its factory makes does not fit.
+            InputError: The value from its factory does not fit.
         """
         if self.default_factory is not None:
             return self.validate(self.default_factory())
@@ -250,9 +250,9 @@ class FieldSpec:
             raise InputError(f"{self.name!r} does not fit: it is nested too deeply") from None
 
     def from_row(self, value: Any) -> Any:
-        """Return what a value of a data row stands for: as it is typed, else as a cell of a table.
+        """Return a value of a data row as the field's type, reading text as a cell if need be.
 
-        A text may name a file where the field takes one: the rows are the user's own.
+        Text may name a file if the field takes files: the rows are the user's own.
 
         Raises:
             InputError: It does not fit.
@@ -275,7 +275,7 @@ class FieldSpec:
         return self.write(value)
 
     def write(self, value: Any, media: Callable[[Media], Any] = Media.to_plain) -> Any:
-        """Return ``value``, checked, as plain JSON data, its images and files as ``media`` says.
+        """Return ``value``, checked, as plain JSON data; ``media`` writes images and files.
 
         Raises:
             InputError: It does not fit.
@@ -291,7 +291,7 @@ class FieldSpec:
         return self.adapter.dump_python(checked, mode="json", round_trip=True)
 
     def from_text(self, text: str) -> Any:
-        """Return what a cell of a table stands for; lists and objects are JSON.
+        """Return the value of a table cell; lists and objects are JSON.
 
         An empty cell of an optional field is None.
 
@@ -318,7 +318,7 @@ class FieldSpec:
 
     @cached_property
     def type_phrase(self) -> str:
-        """The type and its constraints in words, as a model reads them; empty for plain text."""
+        """The type and its constraints in words, for prompts; empty for plain text."""
         words = phrase(self.shape, self.wording)
         return "" if words == "text" else words
 
@@ -335,7 +335,7 @@ class FieldSpec:
         return definitions.attach_to(self.schema_within(definitions))
 
     def schema_within(self, definitions: Definitions) -> dict[str, Any]:
-        """Return the JSON schema of the field's values, as a part of a larger one."""
+        """Return the JSON schema of the field's values, as part of a larger schema."""
         definitions.wording = self.wording
         schema = schema_of(self.shape, definitions)
         return {**schema, "description": self.description} if self.description else schema
@@ -345,7 +345,7 @@ _STRICT, _OWN = PlainReader(), PlainReader(files=True)
 
 
 def whole_text(text: str) -> bool:
-    """Return whether ``text`` can be sent and saved: half a surrogate pair can not."""
+    """Return whether ``text`` can be encoded: half a surrogate pair cannot."""
     if text.isascii():
         return True
     try:
@@ -356,7 +356,7 @@ def whole_text(text: str) -> bool:
 
 
 def reason(error: ValidationError) -> str:
-    """Return what pydantic found wrong (at most three things), in one line."""
+    """Return the first three errors that pydantic found, in one line."""
     reasons = []
     for item in error.errors(include_url=False, include_context=False)[:3]:
         where = ".".join(str(part) for part in item["loc"])

@@ -1,4 +1,4 @@
-"""Limits and rules of a type: read from its marks, and checked against it."""
+"""Limits and rules of a type: reads them from its annotations and checks that they apply."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from langprog.signature.shapes import (
 NUMERIC = ("ge", "gt", "le", "lt", "multiple_of")
 DIGITS = ("max_digits", "decimal_places")
 LENGTHS = ("min_length", "max_length")
-# What changes a text before it is checked; it has no words in a prompt.
+# Constraints that change a text before validation; prompts do not mention them.
 CLEANING = ("strip_whitespace", "to_lower", "to_upper")
 LIMITS = (*NUMERIC, *DIGITS, *LENGTHS, "pattern", *CLEANING)
 _DECIMAL = Formatted(Decimal)
@@ -36,7 +36,7 @@ _DECIMAL = Formatted(Decimal)
 
 @dataclass(frozen=True)
 class Labels:
-    """What the labels of a Literal or an Enum mean; made by :func:`langprog.describe`.
+    """Meanings of the labels of a Literal or an Enum; see :func:`langprog.describe`.
 
     Args:
         words: Each label, a value or a member of an Enum, with its description.
@@ -51,7 +51,7 @@ def add_limits(
     """Return ``shape`` within ``limits``.
 
     Raises:
-        SignatureError: A limit does not go with the type, or is of the wrong type itself.
+        SignatureError: A limit does not apply to the type, or has the wrong type itself.
     """
     if not limits and not rules:
         return shape
@@ -98,8 +98,7 @@ def _convert_limit(target: Formatted, value: Any, key: str, name: str) -> Any:
 
 
 def _check_pattern(pattern: str, name: str) -> None:
-    # As pydantic reads it: without look-around, so that a check takes time that grows with the
-    # text alone.
+    # pydantic's regex engine, without look-around: matching takes time linear in the text.
     try:
         SchemaValidator(core_schema.str_schema(pattern=pattern))
     except SchemaError as error:
@@ -110,9 +109,9 @@ def _check_pattern(pattern: str, name: str) -> None:
 
 
 def marks_in(metadata: Iterable[Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the limits and the rules among the marks of an ``Annotated``."""
-    # A limit is an attribute of its name on annotated_types' and pydantic's marks; a validator
-    # is their func.
+    """Return the limits and the rules in the metadata of an ``Annotated``."""
+    # The metadata of annotated_types and pydantic have a limit as an attribute of its name, and a
+    # validator as ``func``.
     limits: dict[str, Any] = {}
     rules: list[str] = []
     for item in metadata:
@@ -138,16 +137,16 @@ def words_of(func: Callable[..., Any]) -> list[str]:
 
 
 def description_in(metadata: Iterable[Any]) -> str:
-    """Return the description among the marks of an ``Annotated``, if there is one."""
+    """Return the description in the metadata of an ``Annotated``, if there is one."""
     told = [item.description for item in metadata if isinstance(item, FieldInfo)]
     return next((words for words in reversed(told) if words), "")
 
 
 def add_labels(shape: Shape, labels: Labels, name: str) -> Shape:
-    """Return a choice, or an optional or a list of one, whose labels are described.
+    """Return a choice, or an Optional or a list of one, with descriptions for its labels.
 
     Raises:
-        SignatureError: There is no choice, or it has no such label.
+        SignatureError: The type is not a choice, or has no such label.
     """
     match shape:
         case Choice():

@@ -1,7 +1,7 @@
-"""Types from plain JSON: Enums, dataclasses and models made anew from what ``portable`` wrote.
+"""Types from plain JSON: rebuilds the Enums, dataclasses and models that ``portable`` wrote.
 
-Nothing in the JSON is trusted: whatever it holds, a type comes out or a SignatureError, in time
-and memory that grow with its size alone.
+The JSON is not trusted: any input gives a type or a SignatureError, in time and memory linear in
+its size.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _BY_NAME: Mapping[str, Any] = types.MappingProxyType(
         **{kind.__name__: kind for kind in FORMATTED},
     }
 )
-# What typing, enum, dataclasses and pydantic raise for what they cannot make.
+# What typing, enum, dataclasses and pydantic raise on invalid types.
 _FAILURES = (
     ArithmeticError,
     AttributeError,
@@ -75,14 +75,14 @@ _FAILURES = (
 
 
 def field_from_json(data: Mapping[str, Any]) -> FieldSpec:
-    """Rebuild what :func:`langprog.signature.portable.field_to_json` gave.
+    """Rebuild a field from :func:`langprog.signature.portable.field_to_json`.
 
     Raises:
-        SignatureError: The JSON describes no field.
+        SignatureError: The JSON does not describe a field.
     """
     constraints = data.get("constraints", {})
     if not isinstance(constraints, Mapping):
-        raise SignatureError(f"the constraints of field {shown(data['name'])} are no object")
+        raise SignatureError(f"the constraints of field {shown(data['name'])} are not an object")
     field = FieldSpec(
         name=data["name"],
         role=data["role"],
@@ -98,13 +98,13 @@ def field_from_json(data: Mapping[str, Any]) -> FieldSpec:
         except InputError as error:
             raise SignatureError(f"the default of {error}") from None
     if field.exact is None:
-        _ = field.adapter  # what cannot be checked is refused now, not at the first call
+        _ = field.adapter  # fail now, not at the first call
         _check_same(field, data["type"])
     return field
 
 
 def _check_same(field: FieldSpec, data: Any) -> None:
-    # Python makes something of much that is wrong: an IntEnum takes 0.5 for 0.
+    # Python accepts much that is wrong: an IntEnum takes 0.5 for 0.
     again = type_to_json(field.annotation, field.name)
     if json.dumps(again, sort_keys=True) != json.dumps(data, sort_keys=True):
         raise SignatureError(
@@ -114,10 +114,10 @@ def _check_same(field: FieldSpec, data: Any) -> None:
 
 
 def type_from_json(data: Any) -> Any:
-    """Rebuild what ``type_to_json`` gave; enums, dataclasses and models are made anew.
+    """Rebuild a type from ``type_to_json``, with new enums, dataclasses and models.
 
     Raises:
-        SignatureError: The JSON describes no type.
+        SignatureError: The JSON does not describe a type.
     """
     try:
         return _type(data, Reading(_make_type))
@@ -137,7 +137,7 @@ def _type(data: Any, reading: Reading) -> Any:
 
 @lru_cache(maxsize=1024)
 def _make_type(described: Description) -> Any:
-    # The same description gives the same class, so that one step's output fits the next's input.
+    # Equal descriptions give the same class, so one step's output fits the next step's input.
     data = described.data
     kind = data.get("kind")
     make, known = _MAKERS.get(str(kind), (None, ""))
@@ -235,7 +235,9 @@ def _make_bounded(described: Description) -> Any:
     data = described.data
     limits = dict(data["limits"])
     if not limits.keys() <= set(LIMITS):
-        raise SignatureError(f"{shown(min(limits.keys() - set(LIMITS)))} is no known constraint")
+        raise SignatureError(
+            f"{shown(min(limits.keys() - set(LIMITS)))} is not a known constraint"
+        )
     of = _part(described, "of")
     limits = limits_of(limits, data["of"])
     cleaning = {key: limits.pop(key) for key in CLEANING if key in limits}
@@ -254,13 +256,13 @@ def _make_enum(described: Description) -> Any:
     bases = ENUM_BASES.get(data["base"])
     if bases is None:
         raise SignatureError(
-            f"{shown(data['base'])} is no base of an Enum that this version knows"
+            f"{shown(data['base'])} is not a base of an Enum that this version knows"
         )
     members = [(label(name), scalar(value)) for name, value in data["members"]]
     if not members:
         raise SignatureError("an Enum has no members to choose from")
     if any(name.startswith("_") and name.endswith("_") for name, _ in members):
-        raise SignatureError("a member of an Enum has a name that Python keeps for itself")
+        raise SignatureError("a member of an Enum has a name that Python reserves")
     if len(bases) == 1:
         return cast(Any, bases[0])(type_name(data["name"]), members)
     return Enum(type_name(data["name"]), members, type=bases[0])
@@ -270,7 +272,7 @@ def _make_record(make: Callable[[Description, TypeOf], Any]) -> Callable[[Descri
     return lambda described: make(described, lambda data: _type(data, described.reading))
 
 
-# How each kind is made, and what may stand in its description.
+# How to make each kind, and the keys that its description may have.
 _MAKERS: Mapping[str, tuple[Callable[[Description], Any], str]] = types.MappingProxyType(
     {
         "optional": (_make_optional, "of"),

@@ -1,4 +1,4 @@
-"""Records from plain JSON: models, dataclasses, TypedDicts and NamedTuples made anew."""
+"""Records from plain JSON: rebuilds models, dataclasses, TypedDicts and NamedTuples."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from langprog.signature.json_parts import (
     type_name,
 )
 
-# Makes the type that a part of the JSON describes.
+# Makes the type described by a part of the JSON.
 TypeOf = Callable[[Any], Any]
 _METHODS = frozenset({*dir(BaseModel), *dir(type(BaseModel))})
 _FILTERS = threading.Lock()
 
 
 def make_stand_in(words: str) -> Callable[[Any], Any]:
-    """Return what stands where a validator stood: the same words for the model, no code."""
+    """Return a stand-in for a validator: the same words for the model, but no code."""
 
     def rule(value: Any) -> Any:
         return value
@@ -46,7 +46,7 @@ def make_stand_in(words: str) -> Callable[[Any], Any]:
 
 
 def finish_records(reading: Reading) -> None:
-    """Make the validators of records that hold a type which was not made before now."""
+    """Build the validators of records that refer to a type that was incomplete until now."""
     for cls in reading.unfinished:
         if issubclass(cls, BaseModel):
             cls.model_rebuild(force=True, raise_errors=False)
@@ -66,8 +66,8 @@ def model(described: Description, type_of: TypeOf) -> Any:
         raise SignatureError("a model has two fields of the same name")
     taken = next((name for name in members if name[0] == "_" or name == "model_config"), None)
     if taken is not None:
-        raise SignatureError(f"a model has no field {shown(taken)}: pydantic keeps the name")
-    # A field may be named model_...: it was in the model that is rebuilt here.
+        raise SignatureError(f"a model has no field {shown(taken)}: pydantic reserves the name")
+    # Allow fields named model_...: the original model had them.
     config = {**settings_of(data), "protected_namespaces": ()}
     with _silence_warnings(members):
         made = create_model(
@@ -87,8 +87,8 @@ def _remember(described: Description, made: type) -> None:
 
 @contextmanager
 def _silence_warnings(names: Collection[str]) -> Iterator[None]:
-    # Whoever wrote the model was told already that a field hides a method. Filters are those of
-    # the whole process, so that they are touched for such models alone, and by one thread.
+    # The model's author has seen the warning that a field hides a method. Filters belong to the
+    # whole process, so change them only for such models, and in one thread at a time.
     if _METHODS.isdisjoint(names):
         yield
         return
@@ -189,7 +189,7 @@ def _member(
 
 
 def _bare_default(item: Mapping[str, Any]) -> Any:
-    # Of a type that is not made yet no other value can be checked.
+    # The type is not built yet, so other values cannot be checked.
     default = item["default"]
     if default in (None, [], {}):
         return copy.deepcopy(default)

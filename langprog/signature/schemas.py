@@ -34,7 +34,7 @@ _TYPES: Mapping[Any, str] = MappingProxyType(
 _FORMATS: Mapping[Any, Mapping[str, str]] = MappingProxyType(
     {
         datetime.date: {"format": "date"},
-        # Not `date-time`: to JSON schema that has a time zone, which a datetime may have not.
+        # Not `date-time`, which requires a time zone in JSON schema.
         datetime.datetime: {"pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}"},
         datetime.time: {"pattern": r"^\d{2}:\d{2}"},
         datetime.timedelta: {"format": "duration"},
@@ -58,10 +58,10 @@ _LENGTHS: Mapping[str, str] = MappingProxyType(
 
 
 class Definitions:
-    """The recursive types of a schema; they stand beside it, under ``$defs``.
+    """The recursive types of a schema, kept under its ``$defs``.
 
     Args:
-        wording: The number of the words that describe members.
+        wording: The version of the words that describe members.
     """
 
     def __init__(self, wording: int) -> None:
@@ -72,12 +72,12 @@ class Definitions:
     def reference(
         self, shape: Named | Again, make: Callable[[], dict[str, Any]], tag: str = ""
     ) -> dict[str, Any]:
-        """Return the reference to a type, and keep its schema.
+        """Return a reference to a type, and store its schema.
 
         Args:
             shape: The type.
             make: Makes its schema.
-            tag: The tag that it has in a union, with which it is another schema.
+            tag: Its tag in a union, since that changes the schema.
         """
         key = (shape.type, tag)
         if key not in self._names:
@@ -90,7 +90,7 @@ class Definitions:
         return {"$ref": f"#/$defs/{self._names[key]}"}
 
     def attach_to(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Return a schema with its definitions beside it."""
+        """Return a schema with these definitions."""
         return {**schema, "$defs": self.schemas} if self.schemas else schema
 
 
@@ -99,7 +99,7 @@ def schema_of(shape: Shape, definitions: Definitions) -> dict[str, Any]:
 
     Args:
         shape: The type.
-        definitions: Takes the recursive types; all others stand in place.
+        definitions: Collects the recursive types; all others are inlined.
     """
     match shape:
         case Plain():

@@ -1,4 +1,4 @@
-"""pydantic validators of types, those that it does not take as they are made fit for it."""
+"""pydantic validators of types, including types that pydantic does not take as they are."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _NEWER = type(typing_extensions.TypedDict("_", {}))  # type: ignore[operator]  #
 
 
 def make_checkable(annotation: Any) -> Any:
-    """Return a type as pydantic takes it.
+    """Return a type in a form that pydantic accepts.
 
-    It refuses the TypedDict of older versions of Python, and takes one NamedTuple of a Union for
-    another of the same length.
+    pydantic rejects the TypedDict of older Python versions, and confuses NamedTuples of the same
+    length in a Union.
     """
     return _checkable(annotation, {})
 
