@@ -1,14 +1,14 @@
-"""Adapters: the form in which a signature is put to a model and its answer is read.
+"""Adapters: how a signature becomes a prompt, and a reply becomes values.
 
-- ``base``: what an adapter is, with an example of one of your own.
+- ``base``: the base class, with an example of a custom adapter.
 - ``chat``: marked sections. ``json_object``: one JSON object, constrained by a schema. ``xml``: an
   element for each field. ``function_call``: a tool called with the outputs.
-- ``registry``: adapters by name and version, those of installed packages among them.
-- ``conformity``: whether a reply kept to a schema.
-- ``turns``: what is asked, as messages: images and earlier turns are no text.
-- ``values``: values as text and back; ``scalars`` and ``json_scalars``: the single ones among
-  them; ``unions``: which type of a union is meant; ``key_names``: keys of objects.
-- ``loose_json``: the JSON in a reply; ``json_reader``: JSON with its punctuation forgiven.
+- ``registry``: adapters by name and version, including those of installed packages.
+- ``conformity``: whether a reply follows a schema.
+- ``turns``: a call as messages, including images and earlier turns.
+- ``values``: values as text and back; ``scalars`` and ``json_scalars``: single values; ``unions``:
+  which type of a union a reply means; ``key_names``: keys of objects.
+- ``loose_json``: the JSON in a reply; ``json_reader``: JSON with imperfect punctuation.
 - ``thinking``, ``leftovers``, ``sentences``: what a model writes around an answer.
 """
 

@@ -1,4 +1,4 @@
-"""Marked sections: every field stands under a line ``[[name]]``."""
+"""Marked sections: every field follows a line ``[[name]]``."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from langprog.signature import FieldSpec, Maybe, Plain, SignatureSpec, without_l
 
 Names = tuple[str, ...]
 
-_LEAD = " \t>#*_-"  # what may stand before a marker that heads its line
+_LEAD = " \t>#*_-"  # what may precede a marker at the beginning of a line
 _FENCE_OPENS = re.compile(r"^```[\w+-]*+[ \t]*+\n\s*+\Z", re.MULTILINE)
 
 
 @lru_cache(maxsize=256)
 def _render_static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
-    # What stays the same from call to call is also written only once.
+    # The part that is the same in every call is rendered only once.
     return (_system(signature), *render_demos(signature, demos, _writer(signature)))
 
 
@@ -103,12 +103,12 @@ def _name(mark: re.Match[str], names: Names) -> str:
 
 
 def _flags(names: Names) -> re.RegexFlag:
-    # Case tells fields apart only where nothing else does.
+    # Case matters only where it alone distinguishes two fields.
     return re.IGNORECASE if len(_names_by_folded(names)) == len(names) else re.NOFLAG
 
 
 def _brackets(names: Names) -> str:
-    # `## completed ##` is how some models, taught by another library, end a reply.
+    # Models trained on prompts of another library may end a reply with `## completed ##`.
     either = "|".join(re.escape(name) for name in names)
     return (
         rf"\[\[[ \t]*(?:(?:##[ \t]*)?(?P<name>{either})(?:[ \t]*##)?|##[ \t]*completed[ \t]*##)"
@@ -137,13 +137,13 @@ class ChatAdapter(Adapter):
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.
 
-        A marker at the beginning of a line counts; one inside a line only where a field would be
-        missing otherwise. A section may come twice if it says the same twice. Where there is no
-        marker, a JSON object with the outputs and lines ``name: value`` are read too, and the
-        whole text where there is but one output.
+        A marker counts at the beginning of a line; inside a line only if a field would be missing
+        otherwise. A section may be repeated if its text is the same. Without markers, a JSON
+        object with the outputs or lines ``name: value`` are read, or the whole text if there is
+        only one output.
 
         Raises:
-            ParseError: An output is missing, does not fit, or comes twice and differs.
+            ParseError: An output is missing, does not fit, or is repeated with another value.
         """
         text = completion.text
         alone = len(signature.outputs) == 1
@@ -172,7 +172,7 @@ class ChatAdapter(Adapter):
 
 
 def _plain_section(signature: SignatureSpec, text: str) -> str | None:
-    """Return the only section of the most usual reply, in which nothing has to be looked for."""
+    """Return the only section of the most common reply, where nothing has to be searched for."""
     marker = f"[[{next(iter(signature.outputs))}]]\n"
     if not text.startswith(marker):
         return None
@@ -185,10 +185,10 @@ def sections_of(answer: str, names: Names, wanted: Names, text: str) -> dict[str
     """Return the text under each marker, unescaped.
 
     Args:
-        answer: The part of the reply that answers.
+        answer: The reply without its thinking.
         names: Every field of the signature: a marker of any of them ends a section.
         wanted: The fields whose sections are returned. When the marker of another field follows
-            them, the model has run on into a further turn, whose sections count no more.
+            them, the model has run on into another turn, whose sections do not count.
         text: The whole reply, for the error.
 
     Raises:
@@ -199,7 +199,7 @@ def sections_of(answer: str, names: Names, wanted: Names, text: str) -> dict[str
     marks = _marks_in(answer, names)
     heads = [mark for mark in marks if mark.heads_line]
     lost = set(wanted).difference([mark.name for mark in heads])
-    # Inside a line only where a field is lost otherwise: any other may be a mere mention.
+    # Inside a line only if a field would be lost otherwise: it may be a mere mention.
     marks = [mark for mark in marks if mark.heads_line or mark.name in lost] if lost else heads
     sections: dict[str, str] = {}
     for index, mark in enumerate(marks):
@@ -218,7 +218,7 @@ def sections_of(answer: str, names: Names, wanted: Names, text: str) -> dict[str
 
 
 class _Mark(NamedTuple):
-    """A marker in a reply, with what decorates it."""
+    """A marker in a reply, with its decoration."""
 
     name: str
     start: int
@@ -228,7 +228,7 @@ class _Mark(NamedTuple):
 
 def _marks_in(answer: str, names: Names) -> list[_Mark]:
     marks: list[_Mark] = []
-    passed = 0  # behind the last marker: what stands before is looked at once
+    passed = 0  # behind the last marker, so that no text is scanned twice
     for match in _markers(names).finditer(answer):
         check_count(marks, answer)
         begin, end = match.span()
@@ -250,7 +250,7 @@ def _marks_in(answer: str, names: Names) -> list[_Mark]:
 
 
 def _after(answer: str, end: int, bold: str) -> int:
-    """Return where the value begins behind a marker that shares its line."""
+    """Return where the value begins after a marker on the same line."""
     rest = answer[end : end + 8].lstrip(" \t")
     at = end + len(answer[end : end + 8]) - len(rest)
     for sign in (":", bold, ":"):
@@ -260,7 +260,7 @@ def _after(answer: str, end: int, bold: str) -> int:
 
 
 def _end(answer: str, first: _Mark) -> int:
-    # The sections may stand in a code fence, with words before and after it.
+    # The sections may be in a code fence, with words before and after it.
     if first.start and _FENCE_OPENS.search(answer, 0, first.start):
         closing = answer.rfind("\n```", first.end)
         if closing >= 0 and answer.count("```", first.end, closing) % 2 == 0:
@@ -272,9 +272,9 @@ def _answer(signature: SignatureSpec, text: str, names: Names) -> str:
     """Return what a reply says after its thinking.
 
     Raises:
-        ParseError: It ends while it is still thinking.
+        ParseError: The reply ends during the thinking.
     """
-    # A tag of an output's own name may hold its value where there are no sections.
+    # Without sections, a tag with an output's name may hold its value.
     thinking = Thinking(text, () if "[[" in text else signature.outputs)
     start, ends = thinking.start, thinking.ends()
     if ends:
@@ -288,7 +288,7 @@ def _answer(signature: SignatureSpec, text: str, names: Names) -> str:
 def _last_before_sections(
     text: str, start: int, ends: Sequence[int], names: Names, signature: SignatureSpec
 ) -> int:
-    """Return the last end of thinking after which every section stands that stands at all."""
+    """Return the last end of thinking that no section precedes."""
     last: dict[str, int] = {}
     for mark in _marks_in(text[start:], names) if "[[" in text else ():
         if mark.heads_line and mark.name in signature.outputs:
@@ -302,7 +302,7 @@ def _value(field: FieldSpec, text: str, alone: bool) -> Any:
         return decode(field, text)
     except ParseError as error:
         refused = error
-    # Thinking, a label or a tag of the field's own name are no part of what is not a text.
+    # Unless the field is text, thinking, labels and tags with its name are not part of it.
     said = text[Thinking(text, (field.name,)).start :].strip() if may_think(text) else text
     said = strip_wrapping(strip_brackets(said), field.name)
     bare = strip_label(said, field.name).strip()
@@ -334,7 +334,7 @@ def _object(signature: SignatureSpec, answer: str, text: str) -> Mapping[str, An
 
 @lru_cache(maxsize=256)
 def _is_text(signature: SignatureSpec) -> bool:
-    """Return whether the only output is a text: then all that a reply says may be its value."""
+    """Return whether the only output is text, so that the whole reply may be its value."""
     shapes = [without_limits(field.shape) for field in signature.outputs.values()]
     inner = [without_limits(s.of) if isinstance(s, Maybe) else s for s in shapes]
     return inner == [Plain(str)]
@@ -366,14 +366,14 @@ def _describe_missing(names: Sequence[str]) -> str:
 
 
 def escape(text: str, names: Iterable[str]) -> str:
-    """Return ``text`` with every marker-like text in it one backslash deeper."""
+    """Return ``text`` with one more backslash before everything that looks like a marker."""
     if "[[" not in text:
         return text
     return _markers(tuple(names)).sub(lambda match: "\\" + match.group(), text)
 
 
 def unescape(text: str, names: Iterable[str]) -> str:
-    """Undo :func:`escaped`."""
+    """Undo :func:`escape`."""
     if "\\[[" not in text:
         return text
     return _marker(tuple(names)).sub(lambda match: match.group()[1:], text)

@@ -21,13 +21,13 @@ from langprog.lm import Completion, Message, Part, Text, Tool, ToolCall, ToolRes
 from langprog.signature import SignatureSpec
 
 _JSON = JSONAdapter()
-# What endpoints take as a tool's name; a signature in the short form has none such.
+# What endpoints accept as a tool's name; the name of a short-form signature is not.
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @lru_cache(maxsize=256)
 def _render_static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
-    # What stays the same from call to call is also written only once.
+    # The part that is the same in every call is rendered only once.
     turns = [_render_demo(signature, demo, number) for number, demo in enumerate(demos, start=1)]
     return (_system(signature), *(message for turn in turns for message in turn))
 
@@ -77,11 +77,11 @@ class ToolsAdapter(Adapter):
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.
 
-        An endpoint may answer with text all the same: then a JSON object in it is read.
+        If the endpoint answers with text all the same, a JSON object in it is read.
 
         Raises:
-            ParseError: There is neither call nor object, or an output is missing or does not fit;
-                or the model called something else, or several times with what differs.
+            ParseError: There is neither a call nor an object, an output is missing or does not
+                fit, or the model called another tool, or several times with different arguments.
         """
         calls = completion.first_tool_calls
         if not calls:
@@ -103,7 +103,7 @@ class ToolsAdapter(Adapter):
     ) -> tuple[Message, ...]:
         """Return the prompt that sends an unreadable reply back.
 
-        Every call has its result before anybody speaks again, as endpoints insist on.
+        Endpoints require a result for every call before the next message.
         """
         calls = completion.first_tool_calls
         if not calls:
@@ -148,7 +148,7 @@ def _render_call(signature: SignatureSpec, values: Mapping[str, Any]) -> tuple[M
 def _render_tool_call(
     signature: SignatureSpec, values: Mapping[str, Any], identity: str
 ) -> tuple[Message, ...]:
-    # An identity is nine letters and digits: no endpoint wants it otherwise.
+    # An id is nine letters and digits, which every endpoint accepts.
     answer = object_text(signature.outputs, values)
     return (
         Message("assistant", (ToolCall(identity, _name(signature), answer),)),

@@ -1,4 +1,4 @@
-"""One JSON object, constrained by a schema where the endpoint can do that."""
+"""One JSON object, constrained by a schema if the endpoint supports it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from langprog.signature import FieldSpec, SignatureSpec
 
 @lru_cache(maxsize=256)
 def _render_static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
-    # What stays the same from call to call is also written only once.
+    # The part that is the same in every call is rendered only once.
     return (_system(signature), *render_demos(signature, demos, object_text))
 
 
@@ -61,7 +61,7 @@ class JSONAdapter(Adapter):
         )
 
     def response_schema(self, signature: SignatureSpec) -> Mapping[str, Any]:
-        """Return the schema of an object with exactly the outputs; not to be written to."""
+        """Return the schema of an object with exactly the outputs; do not modify it."""
         return _schema(signature)
 
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
@@ -86,10 +86,10 @@ def object_text(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> s
 
 
 def _answer(text: str) -> Found | None:
-    plain = text[:1] == "{" and "<" not in text and "[/" not in text  # by far the most
+    plain = text[:1] == "{" and "<" not in text and "[/" not in text  # the most common case
     if plain or not may_think(text):
         return object_in(text, text)
-    if text.lstrip()[:1] == "{":  # a tag may stand in a text of it
+    if text.lstrip()[:1] == "{":  # a text in it may contain a tag
         try:
             whole = object_in(text, text)
         except ParseError:
@@ -107,14 +107,14 @@ def _answer(text: str) -> Found | None:
 
 
 def object_in(answer: str, text: str) -> Found | None:
-    """Return the JSON object in a reply, with fences and words around it taken away.
+    """Return the JSON object in a reply, without fences and words around it.
 
     Args:
-        answer: The part of the reply that answers.
+        answer: The reply without its thinking.
         text: The whole reply, for the error.
 
     Raises:
-        ParseError: The object is cut off, or there are several that differ.
+        ParseError: The object is cut off, or there are several different ones.
     """
     if answer[-1:] != "}":
         answer = strip_tokens(answer)

@@ -1,4 +1,4 @@
-"""Single values in the JSON of a reply: its numbers stand as they were written."""
+"""Single values in the JSON of a reply, whose numbers keep their notation."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _KINDS: Mapping[type, str] = MappingProxyType(
 
 
 def plain_from(kind: type, value: Any) -> Any:
-    """Return a text, a number or a truth value that JSON data says.
+    """Return a text, a number or a bool from JSON data.
 
     Raises:
-        Mismatch: It says none, or the validator might take it for another.
+        Mismatch: The data is something else, or the validator might misread it.
     """
     if isinstance(value, (list, dict)):
-        # Said here and at once: the validator would first look at every other item.
+        # Rejected here at once: the validator would first look at every other item.
         raise make_mismatch(json.dumps(value, ensure_ascii=False), _KINDS[kind])
     if kind is str:
         if isinstance(value, bool):
             return _write(value)
-        # Without quotes, it says that there is no text.
+        # Without quotes, it means that there is no text.
         absent = type(value) is Unquoted and is_null(value, blank=False)
         return None if absent else str(value) if isinstance(value, str) else value
     if kind is bool:
@@ -49,9 +49,9 @@ def plain_from(kind: type, value: Any) -> Any:
             return value == "1"
         return parse_truth(value) if isinstance(value, str) else value
     wanted = _KINDS[kind]
-    if isinstance(value, bool):  # Python takes them for 1 and 0
+    if isinstance(value, bool):  # Python treats them as 1 and 0
         raise make_mismatch(_write(value), wanted)
-    if type(value) is Unquoted and _PADDED.match(value):  # perhaps the rest of another one
+    if type(value) is Unquoted and _PADDED.match(value):  # perhaps the rest of another number
         raise make_mismatch(value, wanted)
     return parse_number(kind, value) if isinstance(value, str) else value
 
@@ -60,7 +60,7 @@ def choice_from(choice: Choice, value: Any) -> Any:
     """Return the choice that JSON data names.
 
     Raises:
-        Mismatch: It names none.
+        Mismatch: It does not name a choice.
     """
     if isinstance(value, (list, dict)):
         wanted = f"one of: {', '.join(choice.choices)}"
@@ -73,7 +73,7 @@ def _write(value: bool | None) -> str:
 
 
 def anything_from(value: Any) -> Any:
-    """Return JSON data with what stood there without quotes read."""
+    """Return JSON data with its unquoted words and numbers read."""
     if isinstance(value, list):
         return [anything_from(item) for item in value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Keys of objects as a model writes them: in another case, with blanks, ``_`` and ``-``."""
+"""Keys of objects as models write them: case, blanks, ``_`` and ``-`` may differ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _KEY_SEPARATORS = re.compile(r"[\s_-]+")
 
 
 def match_keys(names: Collection[str], data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return ``data`` under these names, where only one key can be meant.
+    """Return ``data`` with these names as keys, where the match is unambiguous.
 
     Keys may differ from the names in case, blanks, ``_`` and ``-``.
     """
@@ -30,5 +30,5 @@ def match_keys(names: Collection[str], data: Mapping[str, Any]) -> Mapping[str, 
 
 
 def fold_key(key: str) -> str:
-    """Return a key without what models change in one."""
+    """Return a key without the differences that models introduce."""
     return _KEY_SEPARATORS.sub("", key.casefold())

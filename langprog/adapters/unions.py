@@ -1,7 +1,7 @@
-"""Values of unions in replies: which of the types is meant, decided by what is written.
+"""Reads values of unions from replies, and decides which of the types is meant.
 
-Where one of the types is text, nothing else is forgiven: what does not say a number, a date or a
-choice plainly is the text.
+If one of the types is text, reading is strict: whatever is not plainly a number, a date or a
+choice is the text.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ _TEXT = Plain(str)
 
 
 class Containers(NamedTuple):
-    """How lists and objects are read.
+    """Readers for lists and objects.
 
     Args:
-        from_text: Reads one of a type out of a text.
+        from_text: Reads a value of a type from text.
         from_json: Reads a value of a type from JSON data.
         record: Reads the members of a record from an object.
     """
@@ -66,7 +66,7 @@ class Containers(NamedTuple):
 
 
 def union_from_text(union: OneOf, text: str, containers: Containers) -> Any:
-    """Return the value of a union that a text says.
+    """Return the value of a union from text.
 
     Raises:
         Mismatch: It says none.
@@ -109,7 +109,7 @@ def _object_in(body: str) -> dict[str, Any] | None:
 
 
 def union_from_json(union: OneOf, value: Any, containers: Containers) -> Any:
-    """Return the value of a union that JSON data says.
+    """Return the value of a union from JSON data.
 
     Raises:
         Mismatch: It says none.
@@ -159,7 +159,7 @@ def _read_quoted(union: OneOf, text: str, containers: Containers) -> Any:
 
 
 def _scalar(union: OneOf, text: str) -> Any:
-    """Return the number, truth value, date or choice that a text without quotes says."""
+    """Return the number, bool, date or choice in a text without quotes."""
     parts = [without_limits(part) for part in union.of]
     exact = _TEXT in parts
     for part in parts:
@@ -184,10 +184,10 @@ def _scalar(union: OneOf, text: str) -> Any:
 def _plain(kind: type, text: str, exact: bool, parts: Sequence[Shape]) -> Any:
     if kind is bool:
         return _truth(text, exact)
-    # Thousands and the like are forgiven where there is no text that it could be.
+    # Thousands separators and the like are accepted only if text is not one of the types.
     if exact and not (_INTEGER if kind is int else _NUMBER).fullmatch(text):
         return None
-    # 5.0 is an integer, but not where another type is nearer to it.
+    # 5.0 is an integer, unless another type is closer.
     pointed = kind is int and not text.replace(",", "").strip().lstrip("+-").isdigit()
     if pointed and (Plain(float) in parts or Formatted(Decimal) in parts):
         return None
@@ -223,7 +223,7 @@ def _object(union: OneOf, value: dict[str, Any], containers: Containers) -> Any:
 
 
 def _find_record(union: OneOf, value: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
-    """Return the record that an object is, and the object without a tag of ours."""
+    """Return the record that an object belongs to, and the object without our tag."""
     records = [part for part in map(without_limits, union.of) if isinstance(part, Record)]
     if not records:
         raise make_mismatch(json.dumps(value, ensure_ascii=False), phrase(union))

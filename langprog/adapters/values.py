@@ -1,8 +1,8 @@
-"""Values as text and back: forgiving in form at every depth, never in content.
+"""Values as text and back: lenient about form at every depth, never about content.
 
-A value is written plainly where reading it gives the very same value back, and as a JSON string
-otherwise, so that blanks at the ends, an empty text or the text ``"null"`` survive. Inside JSON
-the words null and none stand for no value where a type has one.
+A value is written plainly if that reads back as the same value, and as a JSON string otherwise, so
+that outer blanks, an empty text or the text ``"null"`` survive. Inside JSON the words null and
+none mean null if the type allows it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _TEXT = Plain(str)
 
 
 def encode(field: FieldSpec, value: Any) -> str:
-    """Return ``value`` as it stands in a prompt.
+    """Return ``value`` as text for a prompt.
 
     Raises:
         InputError: It does not fit the field.
@@ -71,10 +71,10 @@ def encode(field: FieldSpec, value: Any) -> str:
 
 
 def prompt_data(field: FieldSpec, value: Any) -> Any:
-    """Return ``value`` as the plain data that is written into a prompt.
+    """Return ``value`` as plain data for a prompt.
 
     Raises:
-        InputError: It does not fit the field, or is no text: an image, or turns of a conversation.
+        InputError: It does not fit the field, or cannot be text: an image, or a conversation.
     """
     if not field.special:
         return field.plain(value)
@@ -90,14 +90,14 @@ _ASKED = (
 
 
 def _address(field: FieldSpec, media: Media) -> str:
-    # Bytes would become base 64, which no model reads in a text and everybody pays for.
+    # Bytes would become base 64, which costs tokens and which no model reads.
     if media.data is not None:
         raise InputError(_ASKED.format(name=field.name, kind=type(media).__name__))
     return media.url or ""
 
 
 def json_text(data: Any) -> str:
-    """Return plain data as JSON on one line, its letters as they are.
+    """Return plain data as JSON on one line, without escaping letters.
 
     Raises:
         InputError: A text in it holds half of a character.
@@ -111,7 +111,7 @@ def json_text(data: Any) -> str:
 def _reads_back(field: FieldSpec, text: str) -> bool:
     shape = without_limits(field.shape)
     if isinstance(shape, Plain):
-        # By far the most frequent case, decided without a trial read.
+        # The most frequent case, decided without parsing.
         return text == text.strip() and (
             not text or text[0] not in '"`' or unquote_text(text) == text
         )
@@ -121,29 +121,29 @@ def _reads_back(field: FieldSpec, text: str) -> bool:
             return bool(field.plain(again) == text)
     except (Mismatch, InputError):
         return False
-    # A choice is known by its text, whatever type stands behind it.
+    # A choice is identified by its text, whatever its type.
     plain = getattr(again, "value", again)
     return type(plain) is str and bool(plain == text)
 
 
-# --- reading a text ------------------------------------------------------------------------------
+# --- reading text --------------------------------------------------------------------------------
 
 
 def decode(field: FieldSpec, text: str) -> Any:
-    """Return the value that ``text`` stands for.
+    """Return the value of ``text``.
 
     Args:
-        field: The field that is read.
+        field: The field.
         text: What the model wrote for it.
 
     Raises:
-        ParseError: It is no value of the field, or breaks one of its constraints.
+        ParseError: It is not a value of the field, or violates one of its constraints.
     """
     try:
         data = _from_text(field.shape, text)
     except Mismatch as error:
         raise ParseError(error.describe(field.name)) from None
-    except RecursionError:  # only recursive types go so deep
+    except RecursionError:  # only recursive types are that deep
         raise ParseError(f"{field.name!r} cannot be read: it is nested too deeply") from None
     return fit_output(field, data)
 
@@ -214,7 +214,7 @@ def _is_tuple(shape: Shape) -> bool:
 
 
 def _use_json_brackets(shape: Shape, text: str) -> str:
-    """Return a list in the brackets that Python has for a tuple or a set in those of JSON."""
+    """Return a list in the brackets of a Python tuple or set with those of JSON."""
     if isinstance(shape, Listing):
         kind: Any = shape.type
     else:
@@ -225,7 +225,7 @@ def _use_json_brackets(shape: Shape, text: str) -> str:
 
 
 def _bullets(shape: Listing, text: str) -> list[Any] | None:
-    # A list of plain values, one a line, each behind a dash or a number.
+    # A list of plain values, one per line, each after a dash or a number.
     if isinstance(without_limits(shape.of), (Listing, Fixed, Mapped, Record, Anything)):
         return None
     texts: list[str] = []
@@ -238,7 +238,7 @@ def _bullets(shape: Listing, text: str) -> list[Any] | None:
 
 
 def _is_remark(shape: Listing, parsed: Found) -> bool:
-    """Return whether brackets in the middle of a text may be a mere part of it, as in [1]."""
+    """Return whether brackets in the middle of a text may just be part of it, as in [1]."""
     around = parsed.before.strip("` \t\r\n"), parsed.after.strip("` \t\r\n")
     if not any(around):
         return False
@@ -251,7 +251,7 @@ def _is_remark(shape: Listing, parsed: Found) -> bool:
 
 
 def from_data(field: FieldSpec, value: Any) -> Any:
-    """Return a field's value from what stood in a JSON reply.
+    """Return a field's value from the data of a JSON reply.
 
     Raises:
         ParseError: It does not fit.
@@ -268,13 +268,13 @@ def from_data(field: FieldSpec, value: Any) -> Any:
 
 
 def _from_json(shape: Shape, value: Any) -> Any:
-    """Return plain data for the type's validator; what is not forgiven is left for it to refuse.
+    """Return plain data for the type's validator, which rejects what is still wrong.
 
     Raises:
-        Mismatch: The validator might take ``value`` for something else than it says.
+        Mismatch: The validator might misread ``value``.
     """
     bare = without_limits(shape)
-    if isinstance(bare, Plain):  # by far the most frequent
+    if isinstance(bare, Plain):  # the most frequent case
         return plain_from(bare.type, value)
     match bare:
         case Choice() as choice:
@@ -308,7 +308,7 @@ def _parts(shape: Shape, bare: Shape, value: Any) -> Any:
         case Record() if isinstance(value, dict):
             return _record(bare, value)
         case Record(members=members) if isinstance(value, list):
-            if _is_tuple(bare) and len(value) <= len(members):  # as Python writes it
+            if _is_tuple(bare) and len(value) <= len(members):  # in Python notation
                 names = [member.name for member in members[: len(value)]]
                 return _record(bare, dict(zip(names, value, strict=True)))
     raise make_mismatch(json.dumps(value, ensure_ascii=False), phrase(shape))
@@ -364,7 +364,7 @@ def _record(shape: Record, value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_left_out(member: Member, value: Any) -> bool:
-    """Return whether null stands for a member that has a default and takes no null itself."""
+    """Return whether null means the default of a member that does not accept null."""
     shape = without_limits(member.shape)
     if member.default is REQUIRED or isinstance(shape, (Maybe, Anything)):
         return False
