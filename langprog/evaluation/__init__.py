@@ -1,10 +1,11 @@
 """Evaluation: run a program over examples, score it, compare it, with honest intervals.
 
-- ``evaluate``: :func:`evaluate`. ``failures``: what is a failure, and whose.
-- ``report``: rows and what they say together. ``compare``: two programs on the same examples.
-- ``score``: what a metric is. ``metrics``: ready ones. ``judging``: metrics made of others.
+- ``evaluate``: :func:`evaluate`. ``failures``: what counts as a failure, and whose it is.
+- ``report``: rows and their summary. ``compare``: two programs on the same examples.
+- ``score``: the metric contract. ``metrics``: ready-made metrics. ``judging``: metrics built from
+    others.
 - ``statistics``: tests and intervals.
-- ``redaction``: what a secret looks like.
+- ``redaction``: recognizes secrets.
 """
 
 from langprog.evaluation.clusters import InputKeys

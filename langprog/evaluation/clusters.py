@@ -18,7 +18,7 @@ class InputKeys:
         self.names = program.input_names()
         try:
             self._fields = program.inputs
-        except LangprogError:  # a user's module may leave open what its inputs are
+        except LangprogError:  # a custom module need not declare its inputs
             self._fields = {}
 
     def of(self, example: Example) -> str:

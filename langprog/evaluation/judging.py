@@ -1,4 +1,4 @@
-"""Metrics made of others: of several metrics, and of a language program that judges."""
+"""Metrics built from other metrics, and from a language program that judges."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ _WORDS: Mapping[str, float] = MappingProxyType(
 
 
 def all_of(*metrics: Callable[[Example, Prediction], Any]) -> Metric:
-    """Return a metric: the lowest of several, with all their feedback.
+    """Return a metric that gives the lowest of several scores, with all their feedback.
 
     Raises:
         InputError: No metric is given.
-        MetricError: One of them is no metric.
+        MetricError: One of them is not a metric.
     """
     if not metrics:
         raise InputError("all_of needs at least one metric")
@@ -88,7 +88,7 @@ def _take_lowest(results: Sequence[Any]) -> Score:
 
 
 def judged(judge: Module) -> Metric:
-    """Return a metric that asks a language program.
+    """Return a metric that calls a language program.
 
     Args:
         judge: A program; its inputs are filled by name from the prediction, then the example
@@ -110,7 +110,7 @@ def judged(judge: Module) -> Metric:
         words = None if told is None else verdict.get(told)
         return Score(read(verdict), None if words is None else str(words))
 
-    # Named by what it does, not by an object's address: the name stands in artifacts.
+    # The name must not contain an object's address: artifacts store it.
     metric.__qualname__ = f"judged({', '.join(judge.inputs)} -> {', '.join(judge.outputs)})"
     return metric
 
@@ -140,7 +140,7 @@ def _reader_of_words(name: str, choices: Mapping[str, Any]) -> Callable[[Predict
     unknown = [label for label in choices if label.casefold() not in _WORDS]
     if unknown:
         raise InputError(
-            f"the judge's output {name!r} can be {unknown[0]!r}, which is no known verdict; "
+            f"the judge's output {name!r} can be {unknown[0]!r}, which is not a known verdict; "
             f"known are {', '.join(_WORDS)}, or declare it as a number"
         )
     values = {value: _WORDS[label.casefold()] for label, value in choices.items()}
@@ -160,7 +160,7 @@ def _input(name: str, example: Example, prediction: Prediction, field: FieldSpec
             f"the judge's input {name!r} is in neither prediction ({', '.join(prediction)}) "
             f"nor example ({', '.join(example)})"
         )
-    # A judge usually reads text, whatever the type of what it judges.
+    # A judge usually reads text, whatever type it judges.
     text = without_limits(field.shape) == Plain(str)
     if not text or isinstance(value, str):
         return value

@@ -1,8 +1,8 @@
-"""Ready metrics; each one compares a field of the prediction with the same field of the example.
+"""Ready-made metrics that compare a field of the prediction with that of the example.
 
-They are made, then used: ``exact("team")`` is a metric. Without a name they take all fields that
-example and prediction share, but for ``reasoning``, of which no wording is the only right one.
-Where a field is text and the example has a list, each of its items is a right answer.
+Each is a factory: ``exact("team")`` is a metric. Without a name, a metric compares all fields that
+example and prediction share, except ``reasoning``, which has no single right wording. If a field
+is text and the example has a list, each item is a right answer.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class FieldMetric:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, (set, frozenset)):  # they have no order
+    if isinstance(value, (set, frozenset)):  # sets have no order
         return sorted((_plain(item) for item in value), key=lambda item: json.dumps(item))
     if isinstance(value, Decimal) and value.is_finite():  # 9.90 is 9.9
         return f"{value.normalize():f}"
@@ -92,7 +92,7 @@ def _plain(value: Any) -> Any:
 
 
 def _best(compare: Compare) -> Compare:
-    """Return ``compare`` over every right answer, where a text has a list of them."""
+    """Return ``compare`` over every right answer, if there is a list of them for a text."""
 
     def best(wanted: Any, given: Any) -> Score:
         if not (isinstance(wanted, list) and isinstance(given, str)):
@@ -114,7 +114,7 @@ def _shorten(value: Any) -> str:
 
 
 def normalize(value: Any) -> str:
-    """Return text without case, punctuation, articles and extra blanks, as SQuAD does."""
+    """Return text without case, punctuation, articles and extra blanks, as in SQuAD."""
     text = _PUNCTUATION.sub(" ", str(value).casefold())
     return " ".join(_ARTICLES.sub(" ", text).split())
 
@@ -123,9 +123,9 @@ def normalize(value: Any) -> str:
 
 
 def exact(field: str | None = None) -> FieldMetric:
-    """Return a metric: 1 where the values are equal; text without case and outer blanks.
+    """Return a metric: 1 if the values are equal, ignoring case and outer blanks of text.
 
-    A value that stands in the data as text (a cell of a table) equals what it stands for.
+    A value that the data has as text (a table cell) equals the value itself.
     """
 
     def compare(wanted: Any, given: Any) -> Score:
@@ -170,7 +170,7 @@ def _stands_for(text: str, value: Any) -> bool:
 
 
 def contains(field: str | None = None) -> FieldMetric:
-    """Return a metric: 1 where the wanted words stand in the given text, both normalized."""
+    """Return a metric: 1 if the text contains the wanted words, both normalized."""
 
     def compare(wanted: Any, given: Any) -> Score:
         words, text = normalize(wanted), normalize(given)
@@ -184,7 +184,7 @@ def contains(field: str | None = None) -> FieldMetric:
 
 
 def numeric(field: str | None = None, *, tolerance: float = 1e-6) -> FieldMetric:
-    """Return a metric: 1 where the last number in the given value is the wanted one.
+    """Return a metric: 1 if the last number in the given value is the wanted number.
 
     Args:
         field: The field.
