@@ -1,4 +1,4 @@
-"""What an error makes of a row: a failure in the output, or the end of the run."""
+"""What an error means: a failed row in the output, or the end of the run."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from langprog.evaluation import describe_failure, find_stop, redact
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a question.
+    """The outcome of a row.
 
     Args:
-        outputs: The program's outputs as JSON data; ``None`` where it failed.
-        kind: The kind of the failure; empty where there is none.
+        outputs: The program's outputs as JSON data; ``None`` if it failed.
+        kind: The kind of failure; empty if there is none.
         message: What happened, without keys and passwords.
-        error: An ``AuthError``, whose meaning depends on what else happens.
+        error: An ``AuthError``, whose meaning depends on other rows.
     """
 
     outputs: dict[str, Any] | None = None
@@ -45,8 +45,8 @@ def outcome_of(error: Exception) -> Outcome:
     """Return what an error means for its row.
 
     Raises:
-        ModelError: No row could be asked: a model that is unknown, or has no key or price.
-        BudgetExceeded: What may be spent is spent.
+        ModelError: No row can run: a model is unknown, or has no key or price.
+        BudgetExceeded: The budget is spent.
     """
     stopping = find_stop(error, ())
     if isinstance(stopping, ModelError):
@@ -64,5 +64,5 @@ def outcome_of(error: Exception) -> Outcome:
 
 
 def is_retried(kind: str) -> bool:
-    """Return whether a failure of that kind is asked again by the same command."""
+    """Return whether the same command retries a failure of that kind."""
     return kind in ("transport", "auth")

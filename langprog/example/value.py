@@ -1,4 +1,4 @@
-"""Examples: what goes in and what should come out, as frozen values."""
+"""Examples: inputs and expected outputs, as frozen values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from langprog.errors import ExampleError, FrozenError
 from langprog.notebook import list_short, render_card, shorten
 
-# What other libraries have on an example, and what there is here instead.
+# Attributes of examples in other libraries, and what to use here instead.
 _ELSEWHERE: Mapping[str, str] = MappingProxyType(
     {
         "with_inputs": "the program's signature says which fields are inputs: leave it out",
@@ -32,8 +32,8 @@ class Example(Mapping[str, Any]):
     """One example: fields by name, frozen.
 
     The program's signature says which fields are inputs; an example does not. Lists, dicts and
-    sets are copied on the way in and on the way out, so nobody can change an example that others
-    hold. Two examples are equal when their fields are, as plain data.
+    sets are copied on the way in and out, so that nobody can change a shared example. Two examples
+    are equal if their fields are, as plain data.
 
     Example::
 
@@ -60,7 +60,7 @@ class Example(Mapping[str, Any]):
         """SHA-256 of the canonical JSON of the values.
 
         Raises:
-            ExampleError: A value cannot be told from another one.
+            ExampleError: A value has no distinct plain form.
         """
         if not self._digest:
             object.__setattr__(self, "_digest", _sha256(self._values))
@@ -120,7 +120,7 @@ class Example(Mapping[str, Any]):
 
 
 class ExampleList(list[Example]):
-    """A list of examples that shows a screen of them, however many there are."""
+    """A list of examples with a short repr, however many there are."""
 
     def __repr__(self) -> str:
         shown = "".join(f"\n  {shorten(repr(example), 250)}," for example in self[:3])
@@ -153,13 +153,13 @@ def _sha256(values: Mapping[str, Any]) -> str:
     try:
         try:
             text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=_plain)
-        except TypeError:  # keys that JSON does not have, such as dates
+        except TypeError:  # keys that JSON does not allow, such as dates
             text = json.dumps(
                 _with_text_keys(values), sort_keys=True, ensure_ascii=False, default=_plain
             )
-    except TypeError as error:  # keys that have no order
+    except TypeError as error:  # keys that cannot be sorted
         raise ExampleError(f"the example {list(values)} has no digest: {error}") from None
-    # Half a surrogate pair is no UTF-8, but must not keep an example from being compared.
+    # Half a surrogate pair cannot be encoded, but such examples must be comparable.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -184,15 +184,15 @@ def _key(key: Any) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=repr)
-    if isinstance(value, Mapping):  # an example, a prediction: their reprs are cut off
+    if isinstance(value, Mapping):  # an example or a prediction, whose repr is shortened
         return {type(value).__name__: dict(value)}
-    if _holds_set(value):  # in another order in each process, where pydantic writes it
+    if _holds_set(value):  # pydantic writes sets in a different order in each process
         return _members(value)
     try:
         return to_jsonable_python(value)
     except (PydanticSerializationError, ValueError):
         shown: object = type(value).__repr__
-        if shown is object.__repr__:  # it names an address, not a value
+        if shown is object.__repr__:  # it has an address, not a value
             raise ExampleError(
                 f"an example holds a {type(value).__name__}, which cannot be told from another "
                 "one: give it plain data, a dataclass or a pydantic model"
