@@ -114,7 +114,7 @@ def test_an_unknown_name_lists_the_known(name: str, words: str) -> None:
 
 def test_the_example_in_the_documentation_works() -> None:
     text = base.__doc__ or ""
-    block = text.partition("::\n\n")[2].partition("\n\nIt is handed over")[0]
+    block = text.partition("::\n\n")[2].partition("\n\nPass it as an object")[0]
     space: dict[str, Any] = {}
     exec(textwrap.dedent(block), space)
     signature = "question -> answer, sure: bool"
