@@ -137,7 +137,7 @@ def _parts(reference: str) -> tuple[str, int]:
 def _check_complete(adapter: Any) -> Adapter:
     kind = adapter.__name__ if isinstance(adapter, type) else type(adapter).__name__
     if isinstance(adapter, type):
-        raise InputError(f"{kind} is a class: hand over an adapter itself, {kind}()")
+        raise InputError(f"{kind} is a class: pass an adapter, {kind}()")
     lacks = [name for name in _METHODS if not callable(getattr(adapter, name, None))]
     name, version = getattr(adapter, "name", None), getattr(adapter, "version", None)
     if not isinstance(name, str) or not _NAME.fullmatch(name):

@@ -51,6 +51,6 @@ def format_of(path: Path, option: str, *, named: str | None = None) -> Format:
     if named is not None:
         return format_named(named)
     raise InputError(
-        f"{option}: {path}: the suffix says no known format ({', '.join(SUFFIXES)}): rename the "
+        f"{option}: {path}: unknown suffix (known: {', '.join(SUFFIXES)}): rename the "
         f"file, or add --format with one of {', '.join(FORMATS)}"
     )

@@ -116,11 +116,11 @@ def _say_next(terminal: Terminal, parts: Mapping[tickets.Part, Path], artifact: 
     )
     lines = [
         "",
-        "Look at what was compiled, and ask it something:",
+        "Inspect the compiled program, and run it:",
         f"  {langprog} show {_short(artifact)}",
         f"  {langprog} run {_short(artifact)} --input '{INPUT}'",
         "",
-        "The same with your own model; write your own program, metric and files instead:",
+        "The same with your own model (substitute your own program, metric and files):",
     ]
     for title, prepare, model, cap in MODELS:
         lines += [

@@ -133,7 +133,7 @@ def load_program_or_artifact(
     if ":" in reference and not Path(reference).is_file():
         if retrievers:
             raise InputError(
-                f"--retriever is for an artifact, and {reference} has its retrievers already"
+                f"--retriever applies to artifacts, but {reference} has its own retrievers"
             )
         return asked.apply_to(load_program(reference))
     artifact = read_artifact(reference)

@@ -100,7 +100,7 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
 
 def _say(done: BatchDone, out: str) -> None:
     terminal = Terminal(stderr=True)
-    earlier = f", {done.earlier:,} were there already" if done.earlier else ""
+    earlier = f", {done.earlier:,} already there" if done.earlier else ""
     cost = f", ${done.dollars:.4f}" if done.dollars else ""
     terminal.say(f"{done.written:,} rows written{earlier}, {done.failed:,} failed{cost}")
     for kind, message in done.first.items():
@@ -108,9 +108,9 @@ def _say(done: BatchDone, out: str) -> None:
             terminal.say(f"first {kind} failure: {message}")
     if done.stopped:
         terminal.say(f"langprog: stopped: {done.stopped}")
-        place = f" (so far the results are in {done.unfinished})" if done.unfinished else ""
-        terminal.say(f"the same command goes on{place}")
+        place = f" (results so far: {done.unfinished})" if done.unfinished else ""
+        terminal.say(f"the same command continues{place}")
     elif done.again:
-        terminal.say(f"the same command asks {done.again:,} of them again")
+        terminal.say(f"the same command retries {done.again:,} of them")
     if done.failed > done.again:
-        terminal.say(f"--retry-failed asks every failed row of {out} again")
+        terminal.say(f"--retry-failed retries every failed row of {out}")

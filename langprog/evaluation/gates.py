@@ -90,7 +90,7 @@ def compare_programs(  # noqa: PLR0913 - its options are given by name
         objective: ``quality``: is it better? ``cost`` or ``latency``: is it not worse by more
             than ``tolerance``, and cheaper or quicker?
         tolerance: Mean score that may be given up.
-        concurrency: Examples in work at the same time.
+        concurrency: Examples evaluated at the same time.
         budget: A hard cap on all calls made here.
         lm: Model of the predictors that name none.
         max_errors: On how many examples the metric may raise.
@@ -167,7 +167,7 @@ def assert_not_worse(
         data: The examples; the default tolerance needs at least 59 different inputs.
         metric: What scores a prediction.
         tolerance: Mean score that may be given up.
-        concurrency: Examples in work at the same time.
+        concurrency: Examples evaluated at the same time.
         budget: A hard cap on all calls made here.
         lm: Model of the predictors that name none.
 

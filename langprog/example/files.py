@@ -119,7 +119,7 @@ def _rows_of(path: str | Path | Rows) -> Iterator[Row]:
     file = Path(path)
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
-        raise ExampleError(f"{file}: the ending says no known format; use {', '.join(_READERS)}")
+        raise ExampleError(f"{file}: unknown suffix; use {', '.join(_READERS)}")
     if not file.is_file():
         raise ExampleError(f"{file}: there is no such file")
     try:

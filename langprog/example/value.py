@@ -194,8 +194,8 @@ def _plain(value: Any) -> Any:
         shown: object = type(value).__repr__
         if shown is object.__repr__:  # it has an address, not a value
             raise ExampleError(
-                f"an example holds a {type(value).__name__}, which cannot be told from another "
-                "one: give it plain data, a dataclass or a pydantic model"
+                f"an example holds a {type(value).__name__}, which has no plain form to "
+                "compare: use plain data, a dataclass or a pydantic model"
             ) from None
         return repr(value)
 

@@ -78,7 +78,7 @@ def application(
 
     Args:
         models: What is served, by the name that requests use.
-        most: Requests under way or waiting at most; further ones are answered 429.
+        most: Maximum number of requests in progress or waiting; more are answered 429.
     """
     from aiohttp import web  # noqa: PLC0415 - only a server needs it
 
@@ -111,7 +111,7 @@ class Server:
         models: What is served, by the name that requests use.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
-        most: Requests under way or waiting at most; further ones are answered 429.
+        most: Maximum number of requests in progress or waiting; more are answered 429.
         drain: Seconds that requests in progress have left when it closes; then they are cancelled.
 
     Example::

@@ -129,8 +129,8 @@ def _turn(turn: Any, number: int) -> Turn:
         content = _content(content, number)
         if role == "assistant" and any(isinstance(piece, Media) for piece in content):
             raise InputError(
-                f"turn {number} of a History: an assistant says text alone; images, sounds and "
-                "files are the user's"
+                f"turn {number} of a History: an assistant turn is text only; images, sounds "
+                "and files belong to user turns"
             )
     return MappingProxyType({"role": role, "content": content})
 

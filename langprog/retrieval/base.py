@@ -99,8 +99,8 @@ class Retriever(ABC):
             InputError: It needs more than a corpus, or the options do not fit.
         """
         raise InputError(
-            f"a retriever of the kind {cls.kind!r} is not made from its corpus alone: make it, "
-            "and hand it over"
+            f"a retriever of the kind {cls.kind!r} cannot be created from its corpus alone: "
+            "create it, and pass it"
         )
 
     def __repr__(self) -> str:

@@ -47,7 +47,7 @@ def retriever_named(kind: str) -> Retriever:
     if provided is None:
         raise InputError(
             f"there is no retriever {kind!r:.60}; there are {', '.join(kinds())}: install the "
-            "package that provides it, or hand over an lp.Retriever"
+            "package that provides it, or pass an lp.Retriever"
         )
     if isinstance(provided, Retriever):
         return provided
@@ -55,7 +55,7 @@ def retriever_named(kind: str) -> Retriever:
         inspect.signature(provided).bind()
     except TypeError as error:
         raise InputError(
-            f"the retriever {kind!r} is made with arguments ({error}): hand over "
+            f"the retriever {kind!r} needs arguments ({error}): pass "
             f"{provided.__name__}(...) itself"
         ) from None
     return provided()
@@ -95,12 +95,10 @@ def check_retriever(value: Retriever | Callable[[str, int], Any] | str) -> Retri
             raise InputError(f"the retriever class {type(value).__name__} has no kind: name one")
         return value
     if isinstance(value, type):
-        raise InputError(
-            f"{value.__name__} is a class: hand over a retriever, {value.__name__}(...)"
-        )
+        raise InputError(f"{value.__name__} is a class: pass a retriever, {value.__name__}(...)")
     if callable(getattr(value, "search", None)):
         raise InputError(
-            f"{type(value).__name__} is not an lp.Retriever: derive it from that, or hand over "
+            f"{type(value).__name__} is not an lp.Retriever: derive from that class, or pass "
             "its method, thing.search"
         )
     if not callable(value):

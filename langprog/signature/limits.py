@@ -79,7 +79,7 @@ def _check_limit(key: str, value: Any, target: Shape, name: str) -> Any:
     else:
         fits, right = target == Plain(str), isinstance(value, str if key == "pattern" else bool)
     if not fits:
-        raise SignatureError(f"field {name!r}: the constraint {key!r} does not go with its type")
+        raise SignatureError(f"field {name!r}: the constraint {key!r} does not apply to its type")
     if not right:
         raise SignatureError(f"field {name!r}: the constraint {key!r} cannot be {value!r}")
     if key == "pattern":
@@ -158,7 +158,7 @@ def add_labels(shape: Shape, labels: Labels, name: str) -> Shape:
         case Bounded():
             return Bounded(add_labels(shape.of, labels, name), shape.limits, shape.rules)
     raise SignatureError(
-        f"field {name!r}: lp.describe goes with a Literal or an Enum, whose labels it describes"
+        f"field {name!r}: lp.describe applies to the labels of a Literal or an Enum"
     )
 
 

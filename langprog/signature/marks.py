@@ -21,7 +21,7 @@ _ELSEWHERE: Mapping[str, str] = MappingProxyType(
         "prefix": "an adapter writes the prompt, so a field has no prefix",
         "format": "an adapter writes values, so a field has no format",
         "parser": "types are parsed as declared: give the field its type",
-        "annotation": "the type stands behind the field's name: name: type = lp.{role}(...)",
+        "annotation": "the type comes after the field's name: name: type = lp.{role}(...)",
         "examples": "examples are given to a program: lp.Predict(signature, demos=[...])",
         "title": "a field is known by its name; what it means is its description",
     }
@@ -131,7 +131,7 @@ def _words(
         return "", description
     if labels is not None and not isinstance(labels, Labels):
         raise SignatureError(
-            f"lp.{role}: beside the description stands lp.describe({{...}}), not "
+            f"lp.{role}: after the description comes lp.describe({{...}}), not "
             f"{type(labels).__name__}"
         )
     return description, labels

@@ -157,7 +157,7 @@ def test_a_built_in_object_is_its_name() -> None:
             Half(),
             "Half is not an adapter, as it lacks a version, 1 or more, parse, response_schema",
         ),
-        (Shout, r"Shout is a class: hand over an adapter itself, Shout\(\)"),
+        (Shout, r"Shout is a class: pass an adapter, Shout\(\)"),
         (7, "int is not an adapter, as it lacks .*: derive it from langprog.adapters.Adapter"),
         (Impostor(), "Impostor calls itself 'chat', as one of langprog's own does"),
         (type("Odd", (Shout,), {"name": "odd@2"})(), "lacks a name of letters, digits"),

@@ -229,7 +229,7 @@ IN, OUT = (str, lp.Input()), (str, lp.Output())
         ),
         (
             {"a": (str, lp.Input(ge=1)), "b": OUT},
-            "field 'a': the constraint 'ge' does not go with its type",
+            "field 'a': the constraint 'ge' does not apply to its type",
         ),
         ({"a": (int, lp.Input(ge="1")), "b": OUT}, "field 'a': the constraint 'ge' cannot be '1'"),
         (

@@ -296,9 +296,12 @@ def test_labels_are_described_at_every_depth() -> None:
         (lambda: lp.describe({}), "takes descriptions by label"),
         (lambda: lp.describe({"a": 3}), "the description of 'a' must be text"),
         (lambda: field(Annotated[Team, lp.describe({"x": "y"})]), "has 'x', which is not a label"),
-        (lambda: field(Annotated[int, lp.describe({"x": "y"})]), "goes with a Literal or an Enum"),
+        (
+            lambda: field(Annotated[int, lp.describe({"x": "y"})]),
+            "applies to the labels of a Literal or an Enum",
+        ),
         (lambda: lp.Output(lp.describe({"a": "b"}), lp.describe({"a": "b"})), "once"),
-        (lambda: lp.Output("x", "y"), r"beside the description stands lp.describe"),
+        (lambda: lp.Output("x", "y"), r"after the description comes lp.describe"),
     ],
 )
 def test_wrong_descriptions_are_refused(make: Any, said: str) -> None:

@@ -6,7 +6,7 @@ false claim at the level. That the program is worse is a claim in the other dire
 level of its own.
 
 Follows: the fixed-sequence procedure (Maurer, Hothorn and Lehmacher, 1995). Differs: a claim that
-cannot be tested, since a price is not known, say, ends the sequence like one that fails.
+cannot be tested, because a price is unknown, say, ends the sequence like one that fails.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ class PairedCosts:
     """Costs of two programs for the same rows, in dollars or seconds.
 
     Args:
-        before: The first program's cost of every row; ``None`` where it is not known.
+        before: The first program's cost of every row; ``None`` if unknown.
         after: The second program's.
         clusters: What each row belongs to; ``None``: every row is its own cluster.
 
