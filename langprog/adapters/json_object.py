@@ -10,7 +10,7 @@ from langprog.adapters.base import Adapter, collect_outputs, head_of, render_dem
 from langprog.adapters.json_reader import Ambiguous, CutOff
 from langprog.adapters.key_names import match_keys
 from langprog.adapters.leftovers import strip_tokens
-from langprog.adapters.loose_json import Found, loose_json
+from langprog.adapters.loose_json import LooseValue, loose_json
 from langprog.adapters.sentences import find_option
 from langprog.adapters.thinking import Thinking, may_think
 from langprog.adapters.turns import render_call
@@ -85,7 +85,7 @@ def object_text(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> s
     return json_text(data)
 
 
-def _answer(text: str) -> Found | None:
+def _answer(text: str) -> LooseValue | None:
     plain = text[:1] == "{" and "<" not in text and "[/" not in text  # the most common case
     if plain or not may_think(text):
         return object_in(text, text)
@@ -106,7 +106,7 @@ def _answer(text: str) -> Found | None:
     return object_in(said, text)
 
 
-def object_in(answer: str, text: str) -> Found | None:
+def object_in(answer: str, text: str) -> LooseValue | None:
     """Return the JSON object in a reply, without fences and words around it.
 
     Args:

@@ -23,7 +23,7 @@ _SPACED = re.compile(r",\s+")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})*+(?:\.\d++)?", re.ASCII)
 
 
-class Found(NamedTuple):
+class LooseValue(NamedTuple):
     """A value and the text around it, without fences and blanks."""
 
     value: Any
@@ -40,7 +40,7 @@ class _Span(NamedTuple):
     remark: bool
 
 
-def loose_json(text: str, kind: type, *, closed: bool = False) -> Found | None:
+def loose_json(text: str, kind: type, *, closed: bool = False) -> LooseValue | None:
     """Return the list or the object in ``text``, or ``None``.
 
     Args:
@@ -63,10 +63,10 @@ def loose_json(text: str, kind: type, *, closed: bool = False) -> Found | None:
         except RecursionError:
             return None
     _check_groups(text)
-    return Found(whole) if type(whole) is kind else None
+    return LooseValue(whole) if type(whole) is kind else None
 
 
-def _embedded(text: str, kind: type, closed: bool) -> Found | None:
+def _embedded(text: str, kind: type, closed: bool) -> LooseValue | None:
     spans = _spans(text, kind, closed)
     spans = [span for span in spans if not span.remark] or spans
     if not spans:
@@ -75,7 +75,7 @@ def _embedded(text: str, kind: type, closed: bool) -> Found | None:
     if any(span.value != first.value for span in spans[1:]):
         raise Ambiguous("it holds several JSON values that differ")
     _check_groups(text[first.start : first.end])
-    return Found(first.value, text[: first.start], text[spans[-1].end :])
+    return LooseValue(first.value, text[: first.start], text[spans[-1].end :])
 
 
 def _spans(text: str, kind: type, closed: bool) -> list[_Span]:

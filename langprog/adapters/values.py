@@ -15,7 +15,7 @@ from typing import Any
 from langprog.adapters.json_reader import Ambiguous, CutOff, Unquoted
 from langprog.adapters.json_scalars import anything_from, choice_from, plain_from
 from langprog.adapters.key_names import fold_key, match_keys
-from langprog.adapters.loose_json import Found, loose_json
+from langprog.adapters.loose_json import LooseValue, loose_json
 from langprog.adapters.scalars import (
     Mismatch,
     is_null,
@@ -237,7 +237,7 @@ def _bullets(shape: Listing, text: str) -> list[Any] | None:
     return [_from_text(shape.of, item) for item in texts] if texts else None
 
 
-def _is_remark(shape: Listing, parsed: Found) -> bool:
+def _is_remark(shape: Listing, parsed: LooseValue) -> bool:
     """Return whether brackets in the middle of a text may just be part of it, as in [1]."""
     around = parsed.before.strip("` \t\r\n"), parsed.after.strip("` \t\r\n")
     if not any(around):
