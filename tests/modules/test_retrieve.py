@@ -219,7 +219,7 @@ def test_two_searches_stand_in_one_pipeline() -> None:
         (lambda: lp.Retrieve(CAPITAL, timeout=0), InputError, "timeout of a Retrieve"),
         (lambda: lp.Retrieve(CAPITALS), InputError, "is an lp.Retriever or a function"),
         (lambda: lp.Retrieve(lp.Predict("a -> b")), InputError, "which is a module itself"),
-        (lambda: lp.Retrieve(away, keep_corpus=True), InputError, "created from its corpus alone"),
+        (lambda: lp.Retrieve(away, keep_corpus=True), InputError, "made from its corpus alone"),
         (
             lambda: lp.Retrieve(lp.BM25Retriever(["word " * 200_001]), keep_corpus=True),
             InputError,

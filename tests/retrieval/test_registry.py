@@ -140,7 +140,7 @@ def test_a_package_cannot_replace_a_built_in_kind(install: Install) -> None:
         (7, "is an lp.Retriever or a function of a query and a number, not a int"),
         (
             type("Thing", (), {"search": print})(),
-            "is not an lp.Retriever: derive it .*thing.search",
+            "is not an lp.Retriever: derive .*thing.search",
         ),
         (type("Nameless", (lp.Retriever,), {"search": print})(), "Nameless has no kind"),
     ],
