@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
 from langprog import Budget
-from langprog.evaluation import redacted
+from langprog.evaluation import redact
 from langprog.lm import Cost, Ledger
 from optimizers.evaluation.scorer import Estimate
 from optimizers.journal import Journal
@@ -222,19 +222,19 @@ class Reporter:
             return
         self._failed = True
         text = f"the progress callback raised {type(error).__name__}: {error}"
-        text = f"{redacted(text)}; the compile continues"
+        text = f"{redact(text)}; the compile continues"
         self.messages.append(Message(text, warning=True))
         logging.getLogger("langprog").warning("%s", text, exc_info=error)
 
     def note(self, text: str, *, warning: bool = False) -> None:
         """Pass a message on, without keys that data may hold, and keep it for the report."""
-        message = Message(redacted(text), warning)
+        message = Message(redact(text), warning)
         self.messages.append(message)
         self.emit(message)
 
     def warn_once(self, text: str) -> None:
         """Pass on a warning, unless it was given before."""
-        if all(message.text != redacted(text) for message in self.messages):
+        if all(message.text != redact(text) for message in self.messages):
             self.note(text, warning=True)
 
     def paid(self) -> Cost:

@@ -1,18 +1,18 @@
-"""Adapters: the form in which a signature is put to a model and its answer is read.
+"""Adapters: how a signature becomes a prompt, and a reply becomes values.
 
-- ``base``: what an adapter is, with an example of one of your own.
+- ``base``: the base class, with an example of a custom adapter.
 - ``chat``: marked sections. ``json_object``: one JSON object, constrained by a schema. ``xml``: an
   element for each field. ``function_call``: a tool called with the outputs.
-- ``registry``: adapters by name and version, those of installed packages among them.
-- ``conformity``: whether a reply kept to a schema.
-- ``turns``: what is asked, as messages: images and earlier turns are no text.
-- ``values``: values as text and back; ``scalars`` and ``json_scalars``: the single ones among
-  them; ``unions``: which type of a union is meant; ``key_names``: keys of objects.
-- ``loose_json``: the JSON in a reply; ``json_reader``: JSON with its punctuation forgiven.
+- ``registry``: adapters by name and version, including those of installed packages.
+- ``conformity``: whether a reply follows a schema.
+- ``turns``: a call as messages, including images and earlier turns.
+- ``values``: values as text and back; ``scalars`` and ``json_scalars``: single values; ``unions``:
+  which type of a union a reply means; ``key_names``: keys of objects.
+- ``loose_json``: the JSON in a reply; ``json_reader``: JSON with imperfect punctuation.
 - ``thinking``, ``leftovers``, ``sentences``: what a model writes around an answer.
 """
 
-from langprog.adapters.base import Adapter, collected, head_of, sent_back, shown
+from langprog.adapters.base import Adapter, build_repair, collect_outputs, head_of, render_demos
 from langprog.adapters.chat import ChatAdapter
 from langprog.adapters.conformity import conforms
 from langprog.adapters.function_call import ToolsAdapter
@@ -28,7 +28,7 @@ from langprog.adapters.registry import (
     versioned_reference,
 )
 from langprog.adapters.thinking import answer_in, may_think
-from langprog.adapters.turns import asked
+from langprog.adapters.turns import render_call
 from langprog.adapters.values import decode, encode, from_data, json_text
 from langprog.adapters.xml import XMLAdapter
 
@@ -42,10 +42,10 @@ __all__ = [
     "XMLAdapter",
     "adapter_named",
     "answer_in",
-    "asked",
+    "build_repair",
     "check_adapter",
     "check_unclaimed",
-    "collected",
+    "collect_outputs",
     "conforms",
     "decode",
     "encode",
@@ -55,9 +55,9 @@ __all__ = [
     "may_think",
     "object_in",
     "reference_of",
+    "render_call",
+    "render_demos",
     "same_adapter",
-    "sent_back",
-    "shown",
     "values_from_object",
     "versioned_reference",
 ]

@@ -1,8 +1,10 @@
-r"""What an adapter does: a signature and values become messages, a completion becomes values.
+r"""The base class of adapters, which turn a call into messages and a completion into values.
 
-An adapter of your own derives from :class:`Adapter`, with ``name``, ``render`` and ``parse``::
+A custom adapter derives from :class:`Adapter` and has ``name``, ``render`` and ``parse``::
 
-    from langprog.adapters import Adapter, asked, collected, decode, encode, head_of, shown
+    from langprog.adapters import (
+        Adapter, collect_outputs, decode, encode, head_of, render_call, render_demos,
+    )
     from langprog.lm import Message
 
     class Lines(Adapter):
@@ -10,13 +12,13 @@ An adapter of your own derives from :class:`Adapter`, with ``name``, ``render`` 
 
         def render(self, signature, demos, inputs):
             head = f"{head_of(signature)}\n\nReply with a line `name = value` for each output."
-            call = asked(signature, inputs, self.write)
-            return (Message("system", head), *shown(signature, demos, self.write), *call)
+            turns = render_demos(signature, demos, self.write)
+            return (Message("system", head), *turns, *render_call(signature, inputs, self.write))
 
         def parse(self, signature, completion):
             lines = [line.partition(" = ") for line in completion.text.splitlines()]
             said = {name: value for name, equals, value in lines if equals}
-            return collected(
+            return collect_outputs(
                 signature,
                 lambda field: decode(field, said[field.name]),
                 completion.text,
@@ -28,16 +30,16 @@ An adapter of your own derives from :class:`Adapter`, with ``name``, ``render`` 
             texts = [encode(fields[name], values[name]).replace("\n", " ") for name in shown]
             return "\n".join(f"{name} = {text}" for name, text in zip(shown, texts))
 
-It is handed over as an object: ``lp.Predict(signature, adapter=Lines())``,
-``lp.using(adapter=Lines())``. A package gives it a name for everybody with an entry point of the
-group ``langprog.adapters``::
+Pass it as an object: ``lp.Predict(signature, adapter=Lines())``,
+``lp.using(adapter=Lines())``. A package can register it by name with an entry point in the group
+``langprog.adapters``::
 
     [project.entry-points."langprog.adapters"]
     lines = "my_package:Lines"
 
-What a version renders stays the same byte for byte, as programs were certified with it: whoever
-changes it raises ``version`` and keeps the earlier one (the entry point is then a tuple of both).
-Artifacts name an adapter ``lines``, from version 2 on ``lines@2``.
+A version must always render the same bytes, because programs were certified with it. To change
+them, raise ``version`` and keep the earlier version (the entry point is then a tuple of both).
+Programs refer to the adapter as ``lines``, from version 2 on as ``lines@2``.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from langprog.adapters.turns import asked
+from langprog.adapters.turns import render_call
 from langprog.errors import InputError, ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message, Text, Tool
@@ -54,19 +56,19 @@ from langprog.signature import FieldSpec, SignatureSpec
 
 
 class Adapter(Protocol):
-    """The form in which a signature is put to a model and its answer is read.
+    """How a signature becomes a prompt, and a reply becomes values.
 
-    A subclass writes ``name``, ``render`` and ``parse``, and of the rest what it wants otherwise.
+    A subclass defines ``name``, ``render`` and ``parse``, and overrides the rest as needed.
     """
 
     @property
     def name(self) -> str:
-        """The name by which programs know it: letters, digits, ``.``, ``_`` and ``-``."""
+        """The name used in programs: letters, digits, ``.``, ``_`` and ``-``."""
         ...
 
     @property
     def version(self) -> int:
-        """Counts from 1; a new number for whatever renders other bytes."""
+        """The version, from 1; a new one for any change in the rendered bytes."""
         return 1
 
     @abstractmethod
@@ -75,7 +77,7 @@ class Adapter(Protocol):
     ) -> tuple[Message, ...]:
         """Return the prompt; only its last message depends on ``inputs``.
 
-        A field that a demonstration lacks is left out of it.
+        Fields that a demonstration lacks are omitted.
 
         Raises:
             InputError: A value does not fit its field.
@@ -84,7 +86,7 @@ class Adapter(Protocol):
 
     @abstractmethod
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
-        """Return the outputs by name: forgiving in form, never in content.
+        """Return the outputs by name: lenient about form, never about content.
 
         Raises:
             ParseError: An output is missing or does not fit; the message says which and why.
@@ -96,11 +98,11 @@ class Adapter(Protocol):
         return None
 
     def tools(self, signature: SignatureSpec) -> tuple[Tool, ...]:
-        """Return the tools that the model may call; what they are called with is the answer."""
+        """Return the tools that the model may call; their arguments are the answer."""
         return ()
 
     def tool_choice(self, signature: SignatureSpec) -> str | None:
-        """Return the tool to be called, ``required`` or ``auto``; ``None`` without tools."""
+        """Return the name of a required tool, ``required`` or ``auto``; ``None`` without tools."""
         return None
 
     def repair(
@@ -113,17 +115,17 @@ class Adapter(Protocol):
             completion: The reply.
             reason: What is wrong with it.
         """
-        return sent_back(messages, completion.text, reason)
+        return build_repair(messages, completion.text, reason)
 
 
 def head_of(signature: SignatureSpec) -> str:
-    """Return instruction and field lines: the static part that every adapter begins with."""
+    """Return the instruction and the fields: the text that every prompt starts with."""
     inputs = "\n".join(field.line for field in signature.inputs.values())
     outputs = "\n".join(field.line for field in signature.outputs.values())
     return f"{signature.instruction}\n\nInput fields:\n{inputs}\nOutput fields:\n{outputs}"
 
 
-def shown(
+def render_demos(
     signature: SignatureSpec,
     demos: Sequence[Example],
     write: Callable[[Mapping[str, FieldSpec], Mapping[str, Any]], str],
@@ -131,9 +133,9 @@ def shown(
     """Return the demonstrations as turns of a conversation.
 
     Args:
-        signature: What the demonstrations are of.
+        signature: The signature of the demonstrations.
         demos: The demonstrations.
-        write: Puts the values of these fields into one text.
+        write: Writes the values of these fields as one text.
 
     Raises:
         InputError: A value does not fit its field; the message says which demonstration.
@@ -141,26 +143,26 @@ def shown(
     messages: list[Message] = []
     for number, demo in enumerate(demos, start=1):
         try:
-            messages.extend(asked(signature, demo, write))
+            messages.extend(render_call(signature, demo, write))
             messages.append(Message("assistant", write(signature.outputs, demo)))
         except InputError as error:
             raise InputError(f"demonstration {number} of {signature.name}: {error}") from None
     return tuple(messages)
 
 
-def collected(
+def collect_outputs(
     signature: SignatureSpec,
     read: Callable[[FieldSpec], Any],
     text: str,
     missing: Callable[[Sequence[str]], str],
 ) -> dict[str, Any]:
-    """Return every output, or one error that names all that is wrong with a reply.
+    """Return every output, or raise one error that names everything wrong with a reply.
 
     Args:
-        signature: Whose outputs are read.
-        read: Gives a field's value; a KeyError says that the reply lacks it.
+        signature: The signature with the outputs to read.
+        read: Returns a field's value; raises a KeyError if the reply lacks it.
         text: The whole reply.
-        missing: Says in words that these fields are missing.
+        missing: Returns the message that these fields are missing.
 
     Raises:
         ParseError: An output is missing or does not fit.
@@ -180,11 +182,11 @@ def collected(
     return values
 
 
-def sent_back(messages: tuple[Message, ...], text: str, reason: str) -> tuple[Message, ...]:
+def build_repair(messages: tuple[Message, ...], text: str, reason: str) -> tuple[Message, ...]:
     """Return the prompt with the unreadable reply and what is wrong with it.
 
-    An empty reply is no turn of a conversation, and many endpoints take none: what is wrong is
-    then said with the question itself.
+    Many endpoints reject an empty turn, so for an empty reply the error is appended to the
+    question itself.
     """
     if not text.strip():
         last = messages[-1]

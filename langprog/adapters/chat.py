@@ -1,4 +1,4 @@
-"""Marked sections: every field stands under a line ``[[name]]``."""
+"""Marked sections: every field follows a line ``[[name]]``."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from langprog.adapters.base import Adapter, collected, head_of, shown
+from langprog.adapters.base import Adapter, collect_outputs, head_of, render_demos
 from langprog.adapters.json_object import object_in, values_from_object
-from langprog.adapters.key_names import by_name
+from langprog.adapters.key_names import match_keys
 from langprog.adapters.leftovers import (
-    without_brackets,
-    without_closing,
-    without_label,
-    without_tokens,
-    without_wrapping,
+    strip_brackets,
+    strip_closing,
+    strip_label,
+    strip_tokens,
+    strip_wrapping,
 )
-from langprog.adapters.scalars import unfenced
-from langprog.adapters.sentences import named_in
+from langprog.adapters.scalars import strip_fence
+from langprog.adapters.sentences import find_option
 from langprog.adapters.thinking import Thinking, check_count, may_think
-from langprog.adapters.turns import asked
-from langprog.adapters.values import decode, encode, fitted
+from langprog.adapters.turns import render_call
+from langprog.adapters.values import decode, encode, fit_output
 from langprog.errors import ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message
@@ -30,14 +30,14 @@ from langprog.signature import FieldSpec, Maybe, Plain, SignatureSpec, without_l
 
 Names = tuple[str, ...]
 
-_LEAD = " \t>#*_-"  # what may stand before a marker that heads its line
+_LEAD = " \t>#*_-"  # what may precede a marker at the beginning of a line
 _FENCE_OPENS = re.compile(r"^```[\w+-]*+[ \t]*+\n\s*+\Z", re.MULTILINE)
 
 
 @lru_cache(maxsize=256)
-def _static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
-    # What stays the same from call to call is also written only once.
-    return (_system(signature), *shown(signature, demos, _writer(signature)))
+def _render_static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
+    # The part that is the same in every call is rendered only once.
+    return (_system(signature), *render_demos(signature, demos, _writer(signature)))
 
 
 @lru_cache(maxsize=256)
@@ -48,7 +48,7 @@ def _writer(
 
     def write(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
         return "\n".join(
-            f"[[{name}]]\n{escaped(encode(field, values[name]), names)}"
+            f"[[{name}]]\n{escape(encode(field, values[name]), names)}"
             for name, field in fields.items()
             if name in values
         )
@@ -91,7 +91,7 @@ def _label(names: Names) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=256)
-def _folded(names: Names) -> Mapping[str, str]:
+def _names_by_folded(names: Names) -> Mapping[str, str]:
     return {name.casefold(): name for name in names}
 
 
@@ -99,16 +99,16 @@ def _name(mark: re.Match[str], names: Names) -> str:
     written = mark["name"] or ""
     if written in names:
         return written
-    return _folded(names).get(written.casefold().replace(" ", "_"), written)
+    return _names_by_folded(names).get(written.casefold().replace(" ", "_"), written)
 
 
 def _flags(names: Names) -> re.RegexFlag:
-    # Case tells fields apart only where nothing else does.
-    return re.IGNORECASE if len(_folded(names)) == len(names) else re.NOFLAG
+    # Case matters only where it alone distinguishes two fields.
+    return re.IGNORECASE if len(_names_by_folded(names)) == len(names) else re.NOFLAG
 
 
 def _brackets(names: Names) -> str:
-    # `## completed ##` is how some models, taught by another library, end a reply.
+    # Models trained on prompts of another library may end a reply with `## completed ##`.
     either = "|".join(re.escape(name) for name in names)
     return (
         rf"\[\[[ \t]*(?:(?:##[ \t]*)?(?P<name>{either})(?:[ \t]*##)?|##[ \t]*completed[ \t]*##)"
@@ -129,42 +129,50 @@ class ChatAdapter(Adapter):
         Raises:
             InputError: A value does not fit its field.
         """
-        return (*_static(signature, tuple(demos)), *asked(signature, inputs, _writer(signature)))
+        return (
+            *_render_static(signature, tuple(demos)),
+            *render_call(signature, inputs, _writer(signature)),
+        )
 
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.
 
-        A marker at the beginning of a line counts; one inside a line only where a field would be
-        missing otherwise. A section may come twice if it says the same twice. Where there is no
-        marker, a JSON object with the outputs and lines ``name: value`` are read too, and the
-        whole text where there is but one output.
+        A marker counts at the beginning of a line; inside a line only if a field would be missing
+        otherwise. A section may be repeated if its text is the same. Without markers, a JSON
+        object with the outputs or lines ``name: value`` are read, or the whole text if there is
+        only one output.
 
         Raises:
-            ParseError: An output is missing, does not fit, or comes twice and differs.
+            ParseError: An output is missing, does not fit, or is repeated with another value.
         """
         text = completion.text
         alone = len(signature.outputs) == 1
         plain = _plain_section(signature, text) if alone else None
         if plain is not None:
-            return collected(signature, lambda field: _value(field, plain, alone), text, _missing)
+            return collect_outputs(
+                signature, lambda field: _value(field, plain, alone), text, _describe_missing
+            )
         names = _names(signature)
         said = (_answer(signature, text, names) if may_think(text) else text).strip()
         if said[-1:] in (">", "]"):
-            said = without_tokens(said)
-        answer = unfenced(said)
+            said = strip_tokens(said)
+        answer = strip_fence(said)
         sections = sections_of(answer, names, tuple(signature.outputs), text)
         if not sections:
-            found = _object(signature, answer, text)
-            if found is not None:
-                return values_from_object(signature, found, text)
-            sections = _unmarked(signature, said, names)
-        return collected(
-            signature, lambda field: _value(field, sections[field.name], alone), text, _missing
+            values = _object(signature, answer, text)
+            if values is not None:
+                return values_from_object(signature, values, text)
+            sections = _read_unmarked(signature, said, names)
+        return collect_outputs(
+            signature,
+            lambda field: _value(field, sections[field.name], alone),
+            text,
+            _describe_missing,
         )
 
 
 def _plain_section(signature: SignatureSpec, text: str) -> str | None:
-    """Return the only section of the most usual reply, in which nothing has to be looked for."""
+    """Return the only section of the most common reply, where nothing has to be searched for."""
     marker = f"[[{next(iter(signature.outputs))}]]\n"
     if not text.startswith(marker):
         return None
@@ -177,10 +185,10 @@ def sections_of(answer: str, names: Names, wanted: Names, text: str) -> dict[str
     """Return the text under each marker, unescaped.
 
     Args:
-        answer: The part of the reply that answers.
+        answer: The reply without its thinking.
         names: Every field of the signature: a marker of any of them ends a section.
         wanted: The fields whose sections are returned. When the marker of another field follows
-            them, the model has run on into a further turn, whose sections count no more.
+            them, the model has run on into another turn, whose sections do not count.
         text: The whole reply, for the error.
 
     Raises:
@@ -191,7 +199,7 @@ def sections_of(answer: str, names: Names, wanted: Names, text: str) -> dict[str
     marks = _marks_in(answer, names)
     heads = [mark for mark in marks if mark.heads_line]
     lost = set(wanted).difference([mark.name for mark in heads])
-    # Inside a line only where a field is lost otherwise: any other may be a mere mention.
+    # Inside a line only if a field would be lost otherwise: it may be a mere mention.
     marks = [mark for mark in marks if mark.heads_line or mark.name in lost] if lost else heads
     sections: dict[str, str] = {}
     for index, mark in enumerate(marks):
@@ -202,15 +210,15 @@ def sections_of(answer: str, names: Names, wanted: Names, text: str) -> dict[str
         end = marks[index + 1].start if index + 1 < len(marks) else _end(answer, marks[0])
         body = answer[mark.end : end].strip()
         if body[-1:] in (">", "]"):
-            body = without_closing(body, mark.name)
-        body = unescaped(body, names)
+            body = strip_closing(body, mark.name)
+        body = unescape(body, names)
         if sections.setdefault(mark.name, body) != body:
             raise ParseError(f"the section [[{mark.name}]] comes twice and differs", text=text)
     return sections
 
 
 class _Mark(NamedTuple):
-    """A marker in a reply, with what decorates it."""
+    """A marker in a reply, with its decoration."""
 
     name: str
     start: int
@@ -220,10 +228,10 @@ class _Mark(NamedTuple):
 
 def _marks_in(answer: str, names: Names) -> list[_Mark]:
     marks: list[_Mark] = []
-    passed = 0  # behind the last marker: what stands before is looked at once
-    for found in _markers(names).finditer(answer):
+    passed = 0  # behind the last marker, so that no text is scanned twice
+    for match in _markers(names).finditer(answer):
         check_count(marks, answer)
-        begin, end = found.span()
+        begin, end = match.span()
         line = answer.rfind("\n", passed, begin) + 1
         first = line > 0 or passed == 0  # the first marker of its line
         lead = answer[line if first else passed : begin]
@@ -237,12 +245,12 @@ def _marks_in(answer: str, names: Names) -> list[_Mark]:
         if answer[end : end + 1] != "\n":
             end = _after(answer, end, bold)
         start = line if heads else begin - len(bold)
-        marks.append(_Mark(_name(found, names), start, end, heads))
+        marks.append(_Mark(_name(match, names), start, end, heads))
     return marks
 
 
 def _after(answer: str, end: int, bold: str) -> int:
-    """Return where the value begins behind a marker that shares its line."""
+    """Return where the value begins after a marker on the same line."""
     rest = answer[end : end + 8].lstrip(" \t")
     at = end + len(answer[end : end + 8]) - len(rest)
     for sign in (":", bold, ":"):
@@ -252,7 +260,7 @@ def _after(answer: str, end: int, bold: str) -> int:
 
 
 def _end(answer: str, first: _Mark) -> int:
-    # The sections may stand in a code fence, with words before and after it.
+    # The sections may be in a code fence, with words before and after it.
     if first.start and _FENCE_OPENS.search(answer, 0, first.start):
         closing = answer.rfind("\n```", first.end)
         if closing >= 0 and answer.count("```", first.end, closing) % 2 == 0:
@@ -264,9 +272,9 @@ def _answer(signature: SignatureSpec, text: str, names: Names) -> str:
     """Return what a reply says after its thinking.
 
     Raises:
-        ParseError: It ends while it is still thinking.
+        ParseError: The reply ends during the thinking.
     """
-    # A tag of an output's own name may hold its value where there are no sections.
+    # Without sections, a tag with an output's name may hold its value.
     thinking = Thinking(text, () if "[[" in text else signature.outputs)
     start, ends = thinking.start, thinking.ends()
     if ends:
@@ -280,7 +288,7 @@ def _answer(signature: SignatureSpec, text: str, names: Names) -> str:
 def _last_before_sections(
     text: str, start: int, ends: Sequence[int], names: Names, signature: SignatureSpec
 ) -> int:
-    """Return the last end of thinking after which every section stands that stands at all."""
+    """Return the last end of thinking that no section precedes."""
     last: dict[str, int] = {}
     for mark in _marks_in(text[start:], names) if "[[" in text else ():
         if mark.heads_line and mark.name in signature.outputs:
@@ -294,78 +302,78 @@ def _value(field: FieldSpec, text: str, alone: bool) -> Any:
         return decode(field, text)
     except ParseError as error:
         refused = error
-    # Thinking, a label or a tag of the field's own name are no part of what is not a text.
+    # Unless the field is text, thinking, labels and tags with its name are not part of it.
     said = text[Thinking(text, (field.name,)).start :].strip() if may_think(text) else text
-    said = without_wrapping(without_brackets(said), field.name)
-    bare = without_label(said, field.name).strip()
+    said = strip_wrapping(strip_brackets(said), field.name)
+    bare = strip_label(said, field.name).strip()
     if bare != text:
         try:
             return decode(field, bare)
         except ParseError:
             pass
-    named = named_in(field.shape, bare) if alone else None
+    named = find_option(field.shape, bare) if alone else None
     if named is None:
         raise refused
-    return fitted(field, named)
+    return fit_output(field, named)
 
 
 def _object(signature: SignatureSpec, answer: str, text: str) -> Mapping[str, Any] | None:
     if "{" not in answer:
         return None
     try:
-        found = object_in(answer, text)
+        parsed = object_in(answer, text)
     except ParseError:
         if len(signature.outputs) == 1:  # braces in a text that is the answer
             return None
         raise
-    if found is None or (_is_text(signature) and (found.before.strip() or found.after.strip())):
+    if parsed is None or (_is_text(signature) and (parsed.before.strip() or parsed.after.strip())):
         return None
-    named = by_name(list(signature.outputs), found.value)
+    named = match_keys(list(signature.outputs), parsed.value)
     return named if any(name in named for name in signature.outputs) else None
 
 
 @lru_cache(maxsize=256)
 def _is_text(signature: SignatureSpec) -> bool:
-    """Return whether the only output is a text: then all that a reply says may be its value."""
+    """Return whether the only output is text, so that the whole reply may be its value."""
     shapes = [without_limits(field.shape) for field in signature.outputs.values()]
     inner = [without_limits(s.of) if isinstance(s, Maybe) else s for s in shapes]
     return inner == [Plain(str)]
 
 
-def _unmarked(signature: SignatureSpec, answer: str, names: Names) -> dict[str, str]:
+def _read_unmarked(signature: SignatureSpec, answer: str, names: Names) -> dict[str, str]:
     outputs = tuple(signature.outputs)
     single = signature.outputs[outputs[0]] if len(outputs) == 1 else None
     if single is not None and _is_text(signature):
-        bare = without_label(answer, single.name)
+        bare = strip_label(answer, single.name)
         if bare[-1:] in (">", "]"):
-            bare = without_closing(without_wrapping(bare, single.name), single.name)
-        return {single.name: unescaped(bare, names)} if bare else {}
-    body = unfenced(answer)
+            bare = strip_closing(strip_wrapping(bare, single.name), single.name)
+        return {single.name: unescape(bare, names)} if bare else {}
+    body = strip_fence(answer)
     labels = list(islice(_label(outputs).finditer(body), len(outputs) + 1))
     if sorted(_name(label, outputs) for label in labels) == sorted(outputs):
         ends = [*(label.start() for label in labels[1:]), len(body)]
         return {
-            _name(label, outputs): unescaped(body[label.end() : end].strip(), names)
+            _name(label, outputs): unescape(body[label.end() : end].strip(), names)
             for label, end in zip(labels, ends, strict=True)
         }
-    return {single.name: unescaped(answer, names)} if single is not None and answer else {}
+    return {single.name: unescape(answer, names)} if single is not None and answer else {}
 
 
-def _missing(names: Sequence[str]) -> str:
+def _describe_missing(names: Sequence[str]) -> str:
     if len(names) == 1:
         return f"the section [[{names[0]}]] is missing"
     return f"the sections {', '.join(f'[[{name}]]' for name in names)} are missing"
 
 
-def escaped(text: str, names: Iterable[str]) -> str:
-    """Return ``text`` with every marker-like text in it one backslash deeper."""
+def escape(text: str, names: Iterable[str]) -> str:
+    """Return ``text`` with one more backslash before everything that looks like a marker."""
     if "[[" not in text:
         return text
-    return _markers(tuple(names)).sub(lambda found: "\\" + found.group(), text)
+    return _markers(tuple(names)).sub(lambda match: "\\" + match.group(), text)
 
 
-def unescaped(text: str, names: Iterable[str]) -> str:
-    """Undo :func:`escaped`."""
+def unescape(text: str, names: Iterable[str]) -> str:
+    """Undo :func:`escape`."""
     if "\\[[" not in text:
         return text
-    return _marker(tuple(names)).sub(lambda found: found.group()[1:], text)
+    return _marker(tuple(names)).sub(lambda match: match.group()[1:], text)

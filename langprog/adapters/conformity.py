@@ -1,4 +1,4 @@
-"""Whether a reply kept to a schema by itself, with nothing forgiven."""
+"""Whether a reply follows a schema exactly."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from langprog.strict_json import strict_json
 def conforms(signature: SignatureSpec, completion: Completion) -> bool:
     """Return whether a completion is JSON that fits the outputs' schema exactly.
 
-    That is how an endpoint shows that it holds a model to a response schema: words or a code fence
-    around the object, a further key, a number in quotes, all of which an adapter forgives, are no
-    such sign.
+    This shows that an endpoint enforces a response schema. Words or a code fence around the
+    object, an additional key or a number in quotes, which adapters accept, do not conform.
 
     Args:
-        signature: Whose outputs were asked for, with the schema of the adapter ``json``.
+        signature: The signature whose schema, from the adapter ``json``, was requested.
         completion: The reply.
     """
     if completion.finish_reason != "stop" or completion.first_tool_calls:
@@ -38,9 +37,9 @@ def conforms(signature: SignatureSpec, completion: Completion) -> bool:
 
 
 def _alike(said: Any, meant: Any) -> bool:
-    """Return whether what was said is already what validation makes of it.
+    """Return whether the data in a reply equals its validated form.
 
-    A key may be missing where the type has a default for it.
+    A key may be missing if the type has a default for it.
     """
     if isinstance(said, dict) and isinstance(meant, dict):
         return said.keys() <= meant.keys() and all(

@@ -7,28 +7,28 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from langprog.adapters.base import Adapter, head_of, sent_back
+from langprog.adapters.base import Adapter, build_repair, head_of
 from langprog.adapters.json_object import (
     JSONAdapter,
     object_in,
     object_text,
     values_from_object,
 )
-from langprog.adapters.turns import asked
+from langprog.adapters.turns import render_call
 from langprog.errors import InputError, ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message, Part, Text, Tool, ToolCall, ToolResult
 from langprog.signature import SignatureSpec
 
 _JSON = JSONAdapter()
-# What endpoints take as a tool's name; a signature in the short form has none such.
+# What endpoints accept as a tool's name; the name of a short-form signature is not.
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @lru_cache(maxsize=256)
-def _static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
-    # What stays the same from call to call is also written only once.
-    turns = [_turn(signature, demo, number) for number, demo in enumerate(demos, start=1)]
+def _render_static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
+    # The part that is the same in every call is rendered only once.
+    turns = [_render_demo(signature, demo, number) for number, demo in enumerate(demos, start=1)]
     return (_system(signature), *(message for turn in turns for message in turn))
 
 
@@ -64,7 +64,7 @@ class ToolsAdapter(Adapter):
         Raises:
             InputError: A value does not fit its field.
         """
-        return (*_static(signature, tuple(demos)), *_asked(signature, inputs))
+        return (*_render_static(signature, tuple(demos)), *_render_call(signature, inputs))
 
     def tools(self, signature: SignatureSpec) -> tuple[Tool, ...]:
         """Return the one tool, whose arguments are the outputs."""
@@ -77,11 +77,11 @@ class ToolsAdapter(Adapter):
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.
 
-        An endpoint may answer with text all the same: then a JSON object in it is read.
+        If the endpoint answers with text all the same, a JSON object in it is read.
 
         Raises:
-            ParseError: There is neither call nor object, or an output is missing or does not fit;
-                or the model called something else, or several times with what differs.
+            ParseError: There is neither a call nor an object, an output is missing or does not
+                fit, or the model called another tool, or several times with different arguments.
         """
         calls = completion.first_tool_calls
         if not calls:
@@ -103,11 +103,11 @@ class ToolsAdapter(Adapter):
     ) -> tuple[Message, ...]:
         """Return the prompt that sends an unreadable reply back.
 
-        Every call has its result before anybody speaks again, as endpoints insist on.
+        Endpoints require a result for every call before the next message.
         """
         calls = completion.first_tool_calls
         if not calls:
-            return sent_back(messages, completion.text, reason)
+            return build_repair(messages, completion.text, reason)
         said: tuple[Part, ...] = (Text(completion.text),) if completion.text.strip() else ()
         results = tuple(ToolResult(call.id, f"Not accepted: {reason}.") for call in calls)
         return (
@@ -126,26 +126,29 @@ def _values(signature: SignatureSpec, call: ToolCall) -> dict[str, Any]:
     return values_from_object(signature, arguments.value, text)
 
 
-def _turn(signature: SignatureSpec, demo: Example, number: int) -> tuple[Message, ...]:
+def _render_demo(signature: SignatureSpec, demo: Example, number: int) -> tuple[Message, ...]:
     try:
-        return (*_asked(signature, demo), *_called(signature, demo, f"demo{number:05}"))
+        return (
+            *_render_call(signature, demo),
+            *_render_tool_call(signature, demo, f"demo{number:05}"),
+        )
     except InputError as error:
         raise InputError(f"demonstration {number} of {signature.name}: {error}") from None
 
 
-def _asked(signature: SignatureSpec, values: Mapping[str, Any]) -> tuple[Message, ...]:
-    return asked(
+def _render_call(signature: SignatureSpec, values: Mapping[str, Any]) -> tuple[Message, ...]:
+    return render_call(
         signature,
         values,
         object_text,
-        lambda turn, number: _called(signature, turn, f"turn{number:05}"),
+        lambda turn, number: _render_tool_call(signature, turn, f"turn{number:05}"),
     )
 
 
-def _called(
+def _render_tool_call(
     signature: SignatureSpec, values: Mapping[str, Any], identity: str
 ) -> tuple[Message, ...]:
-    # An identity is nine letters and digits: no endpoint wants it otherwise.
+    # An id is nine letters and digits, which every endpoint accepts.
     answer = object_text(signature.outputs, values)
     return (
         Message("assistant", (ToolCall(identity, _name(signature), answer),)),

@@ -1,4 +1,4 @@
-"""One JSON object, constrained by a schema where the endpoint can do that."""
+"""One JSON object, constrained by a schema if the endpoint supports it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from langprog.adapters.base import Adapter, collected, head_of, shown
+from langprog.adapters.base import Adapter, collect_outputs, head_of, render_demos
 from langprog.adapters.json_reader import Ambiguous, CutOff
-from langprog.adapters.key_names import by_name
-from langprog.adapters.leftovers import without_tokens
-from langprog.adapters.loose_json import Found, loose_json
-from langprog.adapters.sentences import named_in
+from langprog.adapters.key_names import match_keys
+from langprog.adapters.leftovers import strip_tokens
+from langprog.adapters.loose_json import LooseValue, loose_json
+from langprog.adapters.sentences import find_option
 from langprog.adapters.thinking import Thinking, may_think
-from langprog.adapters.turns import asked
-from langprog.adapters.values import fitted, from_data, json_text, prompt_data
+from langprog.adapters.turns import render_call
+from langprog.adapters.values import fit_output, from_data, json_text, prompt_data
 from langprog.errors import ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message
@@ -22,9 +22,9 @@ from langprog.signature import FieldSpec, SignatureSpec
 
 
 @lru_cache(maxsize=256)
-def _static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
-    # What stays the same from call to call is also written only once.
-    return (_system(signature), *shown(signature, demos, object_text))
+def _render_static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
+    # The part that is the same in every call is rendered only once.
+    return (_system(signature), *render_demos(signature, demos, object_text))
 
 
 @lru_cache(maxsize=256)
@@ -55,10 +55,13 @@ class JSONAdapter(Adapter):
         Raises:
             InputError: A value does not fit its field.
         """
-        return (*_static(signature, tuple(demos)), *asked(signature, inputs, object_text))
+        return (
+            *_render_static(signature, tuple(demos)),
+            *render_call(signature, inputs, object_text),
+        )
 
     def response_schema(self, signature: SignatureSpec) -> Mapping[str, Any]:
-        """Return the schema of an object with exactly the outputs; not to be written to."""
+        """Return the schema of an object with exactly the outputs; do not modify it."""
         return _schema(signature)
 
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
@@ -68,10 +71,10 @@ class JSONAdapter(Adapter):
             ParseError: There is no object, or an output is missing or does not fit.
         """
         text = completion.text
-        found = _answer(text)
-        if found is None:
+        parsed = _answer(text)
+        if parsed is None:
             raise ParseError("it holds no JSON object that can be read", text=text)
-        return values_from_object(signature, found.value, text)
+        return values_from_object(signature, parsed.value, text)
 
 
 def object_text(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
@@ -82,11 +85,11 @@ def object_text(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> s
     return json_text(data)
 
 
-def _answer(text: str) -> Found | None:
-    plain = text[:1] == "{" and "<" not in text and "[/" not in text  # by far the most
+def _answer(text: str) -> LooseValue | None:
+    plain = text[:1] == "{" and "<" not in text and "[/" not in text  # the most common case
     if plain or not may_think(text):
         return object_in(text, text)
-    if text.lstrip()[:1] == "{":  # a tag may stand in a text of it
+    if text.lstrip()[:1] == "{":  # a text in it may contain a tag
         try:
             whole = object_in(text, text)
         except ParseError:
@@ -97,24 +100,24 @@ def _answer(text: str) -> Found | None:
     said = text[thinking.start :]
     ends = thinking.ends()
     if ends and "{" in text[ends[-1] :]:
-        found = object_in(text[ends[-1] :], text)
-        if found is not None:
-            return found
+        last = object_in(text[ends[-1] :], text)
+        if last is not None:
+            return last
     return object_in(said, text)
 
 
-def object_in(answer: str, text: str) -> Found | None:
-    """Return the JSON object in a reply, with fences and words around it taken away.
+def object_in(answer: str, text: str) -> LooseValue | None:
+    """Return the JSON object in a reply, without fences and words around it.
 
     Args:
-        answer: The part of the reply that answers.
+        answer: The reply without its thinking.
         text: The whole reply, for the error.
 
     Raises:
-        ParseError: The object is cut off, or there are several that differ.
+        ParseError: The object is cut off, or there are several different ones.
     """
     if answer[-1:] != "}":
-        answer = without_tokens(answer)
+        answer = strip_tokens(answer)
     try:
         return loose_json(answer, dict, closed=True)
     except CutOff as error:
@@ -124,17 +127,17 @@ def object_in(answer: str, text: str) -> Found | None:
 
 
 def values_from_object(
-    signature: SignatureSpec, found: Mapping[str, Any], text: str
+    signature: SignatureSpec, data: Mapping[str, Any], text: str
 ) -> dict[str, Any]:
     """Return the outputs from a JSON object; its keys may differ in case, blanks and dashes.
 
     Raises:
         ParseError: An output is missing or does not fit.
     """
-    named = by_name(list(signature.outputs), found)
+    named = match_keys(list(signature.outputs), data)
     alone = len(signature.outputs) == 1
-    return collected(
-        signature, lambda field: _value(field, named[field.name], alone), text, _missing
+    return collect_outputs(
+        signature, lambda field: _value(field, named[field.name], alone), text, _describe_missing
     )
 
 
@@ -142,13 +145,13 @@ def _value(field: FieldSpec, data: Any, alone: bool) -> Any:
     try:
         return from_data(field, data)
     except ParseError:
-        named = named_in(field.shape, data) if alone and isinstance(data, str) else None
+        named = find_option(field.shape, data) if alone and isinstance(data, str) else None
         if named is None:
             raise
-        return fitted(field, named)
+        return fit_output(field, named)
 
 
-def _missing(names: Sequence[str]) -> str:
+def _describe_missing(names: Sequence[str]) -> str:
     if len(names) == 1:
         return f"the key {names[0]!r} is missing"
     return f"the keys {', '.join(map(repr, names))} are missing"

@@ -1,9 +1,9 @@
-"""A reader of JSON as models write it: it forgives punctuation, and nothing else.
+"""Reads JSON as models write it, lenient about punctuation and nothing else.
 
-Forgiven are single and typographic quotes, names and values without quotes, quotes inside a text,
-comments, a comma too many, and a missing comma between two members of an object. Every letter and
-digit of the source is in the value, or the source is refused: nothing is dropped, joined or made
-up. Numbers stay as they were written, so that a text loses no zero. One pass, no backtracking.
+It accepts single and typographic quotes, names and values without quotes, quotes inside a text,
+comments, an extra comma, and a missing comma between two members of an object. Every letter and
+digit of the source is in the value, or the source is rejected: nothing is dropped, joined or made
+up. Numbers keep their notation, so that a text loses no zeros. One pass, without backtracking.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any, NoReturn
 
 from langprog.strict_json import refuse_constant
 
-_SHORT = 24  # characters of a word that is shared
-DEEPEST = 100  # brackets inside each other, where JSON is not well-formed
+_SHORT = 24  # longest word that is shared, in characters
+DEEPEST = 100  # nesting depth of brackets in malformed JSON
 
 _BLANKS = re.compile(r"\s*+")
-# From where a text begins to the next quote that no backslash escapes.
+# From the beginning of a text to the next unescaped quote.
 _TO_QUOTE: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         '"': re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL),
@@ -38,7 +38,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?+", re.ASCII
 _ESCAPE = re.compile(r'\\(u[0-9a-fA-F]{4}|.)|"', re.DOTALL)
 _QUOTED = frozenset("\"'/")
 _ESCAPED = _QUOTED | frozenset("\\bfnrt")
-_WORDS = frozenset({"true", "false", "null", "none"})  # in any case, as some languages write them
+_WORDS = frozenset({"true", "false", "null", "none"})  # in upper or lower case
 _CONSTANTS: Mapping[str, bool | None] = MappingProxyType(
     {"true": True, "false": False, "null": None}
 )
@@ -49,7 +49,7 @@ class CutOff(ValueError):
 
 
 class Ambiguous(ValueError):
-    """The text can be read in several ways, and they differ."""
+    """The text can be read in several ways, with different results."""
 
 
 class Malformed(ValueError):
@@ -57,22 +57,22 @@ class Malformed(ValueError):
 
 
 class Unquoted(str):
-    """A number or a word as it stands in JSON, without quotes."""
+    """A number or a word that has no quotes in the JSON."""
 
     __slots__ = ()
 
 
-def unquoted(word: str) -> Unquoted:
-    """Return a word or a number as it stands; short ones are shared.
+def make_unquoted(word: str) -> Unquoted:
+    """Return a word or a number as it is written; short ones are shared.
 
-    Every object of a class of Python's own costs the collector of garbage time, again and again:
-    a long list of numbers took thirty times as long as one a tenth of its length.
+    Instances of Python classes slow down garbage collection: without sharing, a list of numbers
+    took thirty times as long as a list a tenth of its length.
     """
-    return _shared(word) if len(word) <= _SHORT else Unquoted(word)
+    return _make_shared(word) if len(word) <= _SHORT else Unquoted(word)
 
 
 @lru_cache(maxsize=4096)
-def _shared(word: str) -> Unquoted:
+def _make_shared(word: str) -> Unquoted:
     return Unquoted(word)
 
 
@@ -80,7 +80,7 @@ def members_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the members of an object.
 
     Raises:
-        Ambiguous: A key comes twice, with different values.
+        Ambiguous: A key is repeated with a different value.
     """
     members = dict(pairs)
     if len(members) < len(pairs):
@@ -90,41 +90,41 @@ def members_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-# Line breaks and tabs as they are inside a text are a slip of form.
+# Not strict: raw line breaks and tabs inside a text are accepted.
 STRICT = json.JSONDecoder(
     object_pairs_hook=members_of,
-    parse_int=unquoted,
-    parse_float=unquoted,
+    parse_int=make_unquoted,
+    parse_float=make_unquoted,
     parse_constant=refuse_constant,
     strict=False,
 )
 
 
 class Reader:
-    """Reads lists and objects out of a text."""
+    """Reads lists and objects from a text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
-        self.words = False  # whether a text without quotes is part of the value
+        self.words = False  # whether the value contains text without quotes
         self._closed = False
         self._stop = len(text.rstrip("` \t\r\n"))
         self._depth = 0
-        # A backslash either escapes, or stands for itself as in formulas: not both in one value.
+        # A backslash is either an escape or literal, as in formulas; one value must not mix both.
         self._escapes = self._formulas = False
 
     def read(self, at: int, *, closed: bool) -> Any:
-        """Return the value whose bracket opens at ``at``; ``self.at`` is then behind it.
+        """Return the value whose bracket opens at ``at``; ``self.at`` then points behind it.
 
         Args:
-            at: The place of the bracket.
-            closed: Whether every part of an object is known beforehand, so that nothing can have
-                been lost where no more than its last bracket is missing.
+            at: The position of the bracket.
+            closed: Whether all parts of an object are known, so that nothing can be lost if only
+                its last bracket is missing.
 
         Raises:
             CutOff: The source ends before the value does.
-            Ambiguous: An object has a key twice, with different values.
-            Malformed: It cannot be read without changing more than punctuation.
+            Ambiguous: An object repeats a key with a different value.
+            Malformed: Reading it would change more than punctuation.
         """
         self.at, self._depth, self.words, self._closed = at, 0, False, closed
         self._escapes = self._formulas = False
@@ -173,7 +173,7 @@ class Reader:
             raise Malformed
 
     def _check_last_bracket(self, value: Any) -> None:
-        # A number or a word may have gone on.
+        # A number or a word may be incomplete.
         if not self._closed or self._depth > 1 or type(value) is Unquoted:
             raise CutOff("its last bracket is missing")
 
@@ -204,7 +204,7 @@ class Reader:
     def _text(self, closers: str) -> str:
         quote = self._char()
         begin = self.at = self.at + 1
-        inside = False  # whether a quote inside the text is open
+        inside = False  # whether a quotation inside the text is open
         while True:
             upto = _TO_QUOTE[quote].match(self.text, self.at)
             if upto is None:
@@ -212,13 +212,13 @@ class Reader:
             self.at = upto.end()
             ends = self._ends(closers)
             if ends and not inside:
-                return self._unescaped(self.text[begin : self.at - 1])
+                return self._unescape(self.text[begin : self.at - 1])
             if ends or not self._goes_on(quote, begin, inside):
                 raise Malformed
             inside = quote == '"' and not inside
 
     def _ends(self, closers: str) -> bool:
-        """Return whether what follows a quote is what follows a text."""
+        """Return whether the text after a quote can follow the end of a string."""
         behind = _end(_BLANKS, self.text, self.at)
         if behind >= self._stop or self.text[behind] in closers:
             return True
@@ -227,7 +227,7 @@ class Reader:
         return closers == ",}" and behind > self.at and bool(_MEMBER.match(self.text, behind))
 
     def _goes_on(self, quote: str, begin: int, inside: bool) -> bool:
-        """Return whether the quote just passed is a part of the text."""
+        """Return whether the quote just read belongs to the text."""
         before = self.text[self.at - 2] if self.at - 1 > begin else ""
         after = self.text[self.at : self.at + 1]
         if quote == "'":
@@ -238,7 +238,7 @@ class Reader:
             return bool(before.strip()) and not after.isalnum()
         return not before.strip(" \t\n([{") and after.isalnum()
 
-    def _unescaped(self, source: str) -> str:
+    def _unescape(self, source: str) -> str:
         if "\\" not in source:
             return source
         kinds = set(_ESCAPE.findall(source)) - {""}
@@ -248,10 +248,10 @@ class Reader:
         if self._escapes and self._formulas:
             raise Malformed
         if kinds == known:
-            return str(STRICT.decode(f'"{_ESCAPE.sub(_strictly, source)}"'))
+            return str(STRICT.decode(f'"{_ESCAPE.sub(_escape_strictly, source)}"'))
         return re.sub(r"\\([\"'/])", r"\1", source)
 
-    # --- what stands without quotes ---
+    # --- values without quotes ---
 
     def _bare(self, closers: str) -> Any:
         grouped = _GROUPED.match(self.text, self.at) if closers == ",}" else None
@@ -268,7 +268,7 @@ class Reader:
         if word in _CONSTANTS:
             return _CONSTANTS[word]
         self._check_word(word)
-        return unquoted(word)
+        return make_unquoted(word)
 
     def _check_word(self, word: str) -> None:
         if _NUMBER.fullmatch(word) or word.casefold() in _WORDS:
@@ -279,7 +279,7 @@ class Reader:
             raise Malformed
         self.words = True
 
-    # --- moving on ---
+    # --- scanning ---
 
     def _char(self) -> str:
         return self.text[self.at : self.at + 1]
@@ -296,7 +296,7 @@ class Reader:
         raise Malformed
 
     def _skip(self) -> None:
-        """Pass over blanks and comments."""
+        """Skip blanks and comments."""
         while True:
             begin = self.at = _end(_BLANKS, self.text, self.at)
             if self.text.startswith("/*", begin):
@@ -307,7 +307,7 @@ class Reader:
                 return
             comment = self.text[begin:end]
             if end < begin + 2 or "..." in comment or "\u2026" in comment:
-                raise Malformed  # it has no end, or says that something was left out
+                raise Malformed  # it has no end, or indicates an omission
             self.at = end
 
 
@@ -316,7 +316,7 @@ def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _strictly(match: re.Match[str]) -> str:
+def _escape_strictly(match: re.Match[str]) -> str:
     if match.group() == '"':
         return '\\"'
     return "'" if match.group() == "\\'" else match.group()

@@ -1,6 +1,6 @@
-"""What a model writes around an answer and not as part of it: closings, labels, tokens of a chat.
+"""Removes what models write around an answer: closings, labels, tokens of a chat template.
 
-Only at the very end or beginning: in the middle of a text all of it is content.
+Only at the very beginning and end: in the middle of a text, it is content.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-_LONGEST = 48  # characters of a closing
-# Tokens that end a turn in the chat templates in use.
+_LONGEST = 48  # longest closing, in characters
+# Tokens that end a turn in common chat templates.
 _TOKENS = (
     r"<\|(?:im_end|im_start|im_sep|eot_id|eom_id|end|endoftext|end_of_text|end_of_turn|return|eos"
     r"|END_OF_TURN_TOKEN|END_RESPONSE|end_of_solution|end_of_sentence|stop|user|assistant"
@@ -25,19 +25,19 @@ _CLOSINGS = re.compile(
 )
 
 
-def without_tokens(text: str) -> str:
-    """Return ``text`` without blanks and the tokens of a chat template at its end."""
+def strip_tokens(text: str) -> str:
+    """Return ``text`` without blanks and chat template tokens at its end."""
     return _cut(text.rstrip(), (_TAIL,), _LONGEST)
 
 
-def without_closing(text: str, name: str) -> str:
-    """Return a section's text without what closes it: ``[[/name]]``, ``</name>``, ``[[end]]``."""
+def strip_closing(text: str, name: str) -> str:
+    """Return a section's text without its closing: ``[[/name]]``, ``</name>``, ``[[end]]``."""
     return _cut(text, (_closing(name), _CLOSINGS, _TAIL), _LONGEST + len(name))
 
 
 def _cut(text: str, tails: tuple[re.Pattern[str], ...], longest: int) -> str:
     end = len(text)
-    opened: dict[str, int] = {}  # where the text opens what these tails would close
+    opened: dict[str, int] = {}  # where the text opens what the tails close
     while end and text[end - 1] in ">]":
         begin = max(0, end - longest)
         tail = next(filter(None, (tail.search(text, begin, end) for tail in tails)), None)
@@ -45,9 +45,9 @@ def _cut(text: str, tails: tuple[re.Pattern[str], ...], longest: int) -> str:
             break
         opening = tail.group().strip().casefold().replace("/", "", 1)
         if opening not in opened:
-            found = re.search(re.escape(opening), text, re.IGNORECASE) if "/" in tail[0] else None
-            opened[opening] = found.start() if found else end
-        if opened[opening] < tail.start():  # as in struck-out text of HTML: <s>old</s>
+            match = re.search(re.escape(opening), text, re.IGNORECASE) if "/" in tail[0] else None
+            opened[opening] = match.start() if match else end
+        if opened[opening] < tail.start():  # such as struck-out text in HTML: <s>old</s>
             break
         end = tail.start()
         while end and text[end - 1].isspace():
@@ -55,8 +55,8 @@ def _cut(text: str, tails: tuple[re.Pattern[str], ...], longest: int) -> str:
     return text[:end]
 
 
-def without_brackets(text: str) -> str:
-    """Return what is not a text, a number or the like, without double brackets after it."""
+def strip_brackets(text: str) -> str:
+    """Return a value that is not text, such as a number, without double brackets after it."""
     text = text.rstrip()
     begin = text.rfind("[[", max(0, len(text) - _LONGEST)) if text.endswith("]]") else 0
     if begin <= 0 or "[" in text[:begin] or any(char.isdigit() for char in text[begin:]):
@@ -83,16 +83,16 @@ def _label(name: str) -> re.Pattern[str]:
     )
 
 
-def without_label(text: str, name: str) -> str:
+def strip_label(text: str, name: str) -> str:
     """Return ``text`` without the name before it, as in ``**Answer:** Paris``."""
-    if ":" not in text[: len(name) + 40]:  # by far the most texts
+    if ":" not in text[: len(name) + 40]:  # most texts
         return text
     label = _label(name).match(text)
     return text[label.end() :] if label else text
 
 
-def without_wrapping(text: str, name: str) -> str:
-    """Return what stands between ``<name>`` and ``</name>`` around all of ``text``."""
+def strip_wrapping(text: str, name: str) -> str:
+    """Return ``text`` without ``<name>`` and ``</name>`` around it."""
     lead, tail = f"<{name}>", f"</{name}>"
     folded = text[: len(lead)].casefold(), text[-len(tail) :].casefold()
     if folded != (lead.casefold(), tail.casefold()) or len(text) < len(lead) + len(tail):

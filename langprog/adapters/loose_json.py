@@ -1,4 +1,4 @@
-"""The JSON value in a reply: read strictly first, then with its punctuation forgiven."""
+"""The JSON value in a reply: read strictly first, then with lenient punctuation."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from langprog.adapters.json_reader import STRICT, Ambiguous, CutOff, Malformed, Reader
 
-MOST_REFUSED = 8  # brackets in the words around a value; more make the reply unreadable
+MOST_REFUSED = 8  # brackets in the words around a value; with more, the reply is unreadable
 
 _FENCED = re.compile(r"^[ \t]*+```[\w+-]*+[ \t]*+\n\s*+(?=[\[{])", re.MULTILINE)
 _BRACKET = re.compile(r"[\[{]")
-# What begins like this is meant as JSON, even where it cannot be read.
+# Text that begins like this is meant as JSON, even if it cannot be read.
 _MEANT = re.compile(
     r"""\{\s*+(?:["'\u201c}]|[\w$-]++\s*+:|\Z)|\[\s*+(?:["'\u201c{\[\d\]-]|(?:true|false|null)\b|\Z)"""
 )
@@ -23,8 +23,8 @@ _SPACED = re.compile(r",\s+")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})*+(?:\.\d++)?", re.ASCII)
 
 
-class Found(NamedTuple):
-    """A value and what stands around it, fences and blanks apart."""
+class LooseValue(NamedTuple):
+    """A value and the text around it, without fences and blanks."""
 
     value: Any
     before: str = ""
@@ -32,7 +32,7 @@ class Found(NamedTuple):
 
 
 class _Span(NamedTuple):
-    """A value and where it stands; words in brackets may be a mere remark, as in [sic]."""
+    """A value and its position; words in brackets may be a mere remark, such as [sic]."""
 
     value: Any
     start: int
@@ -40,18 +40,18 @@ class _Span(NamedTuple):
     remark: bool
 
 
-def loose_json(text: str, kind: type, *, closed: bool = False) -> Found | None:
-    """Return the list or the object that ``text`` holds, or ``None``.
+def loose_json(text: str, kind: type, *, closed: bool = False) -> LooseValue | None:
+    """Return the list or the object in ``text``, or ``None``.
 
     Args:
-        text: What a model wrote; words and a code fence around the value are passed over.
+        text: What a model wrote; words and a code fence around the value are ignored.
         kind: ``list`` or ``dict``.
-        closed: Whether every part of the value is known beforehand, so that nothing can have
-            been lost where no more than its last bracket is missing.
+        closed: Whether all parts of the value are known, so that nothing can be lost if only its
+            last bracket is missing.
 
     Raises:
         CutOff: It ends before the value does.
-        Ambiguous: It holds several values that differ, or can be read in several ways.
+        Ambiguous: It holds several different values, or can be read in several ways.
     """
     try:
         whole = STRICT.decode(text)
@@ -63,10 +63,10 @@ def loose_json(text: str, kind: type, *, closed: bool = False) -> Found | None:
         except RecursionError:
             return None
     _check_groups(text)
-    return Found(whole) if type(whole) is kind else None
+    return LooseValue(whole) if type(whole) is kind else None
 
 
-def _embedded(text: str, kind: type, closed: bool) -> Found | None:
+def _embedded(text: str, kind: type, closed: bool) -> LooseValue | None:
     spans = _spans(text, kind, closed)
     spans = [span for span in spans if not span.remark] or spans
     if not spans:
@@ -75,14 +75,13 @@ def _embedded(text: str, kind: type, closed: bool) -> Found | None:
     if any(span.value != first.value for span in spans[1:]):
         raise Ambiguous("it holds several JSON values that differ")
     _check_groups(text[first.start : first.end])
-    return Found(first.value, text[: first.start], text[spans[-1].end :])
+    return LooseValue(first.value, text[: first.start], text[spans[-1].end :])
 
 
 def _spans(text: str, kind: type, closed: bool) -> list[_Span]:
-    """Return the values of that kind that stand by themselves.
+    """Return the values of that kind that are not inside others.
 
-    What is inside another value is a part of it. Where a code fence opens with a value, the words
-    before it are talk.
+    If a code fence opens with a value, the words before it are talk.
     """
     fences = [match.end() for match in _FENCED.finditer(text)]
     read = _Readings(text, kind, closed)
@@ -112,7 +111,7 @@ def _spans(text: str, kind: type, closed: bool) -> list[_Span]:
 
 
 def _add(spans: list[_Span], span: _Span, fenced: bool) -> None:
-    # A value that is said again and again is kept once.
+    # A repeated value is kept only once.
     last = spans[-1] if spans else None
     if last is None or fenced or (last.value, last.remark) != (span.value, span.remark):
         spans.append(span)
@@ -121,7 +120,7 @@ def _add(spans: list[_Span], span: _Span, fenced: bool) -> None:
 
 
 class _Readings:
-    """Reads the values of one text, strictly for as long as that goes."""
+    """Reads the values in a text, strictly as long as possible."""
 
     def __init__(self, text: str, kind: type, closed: bool) -> None:
         self._text = text
@@ -130,10 +129,10 @@ class _Readings:
         self._reader: Reader | None = None
 
     def __call__(self, start: int, *, talk: bool) -> _Span | None:
-        """Return the value that begins at ``start``, or ``None`` where there is none.
+        """Return the value that begins at ``start``, or ``None`` if there is none.
 
         Raises:
-            CutOff: It is of the right kind and has no end, and it is no mere ``talk``.
+            CutOff: It is of the right kind, is not mere ``talk``, and has no end.
             Ambiguous: An object has a key twice, with different values.
         """
         text = self._text
@@ -143,7 +142,7 @@ class _Readings:
             except Ambiguous:
                 raise
             except (ValueError, RecursionError):
-                # Only once: the decoder tells where it fails by counting the lines before.
+                # Only once: on failure, the decoder counts all the lines before.
                 self._reader = Reader(text)
             else:
                 return _Span(value, start, end, remark=False)
@@ -161,10 +160,10 @@ class _Readings:
 
 
 def _check_groups(text: str) -> None:
-    """Check that no comma of a list may stand for thousands.
+    """Check that no comma in a list may be a thousands separator.
 
     Raises:
-        Ambiguous: One may.
+        Ambiguous: One may be.
     """
     if not _GROUP.search(text):
         return

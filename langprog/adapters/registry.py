@@ -1,4 +1,4 @@
-"""Adapters by name: the built-in ones, and those of installed packages."""
+"""Adapters by name: the built-in ones and those of installed packages."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from langprog.errors import InputError
 from langprog.plugins import load_plugin
 
 AUTO = "auto"
-"""Stands for ``json`` where a model is known to keep to a schema, and for ``chat`` elsewhere."""
+"""Means ``json`` for models that are known to follow a schema, ``chat`` for all others."""
 
 GROUP = "langprog.adapters"
-"""The group of entry points by which packages name their adapters."""
+"""The entry point group in which packages register adapters."""
 
-# Every version that ever was, by the reference under which programs name it.
+# Every version ever released, by its reference in programs.
 ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
     {
         "chat": ChatAdapter(),
@@ -42,10 +42,10 @@ def adapter_named(reference: str) -> Adapter:
     """Return the adapter of that name.
 
     Args:
-        reference: The name, which means version 1; a later version as ``name@2``.
+        reference: The name, for version 1; ``name@2`` for a later version.
 
     Raises:
-        InputError: There is none, or not in this version; the message lists those that there are.
+        InputError: There is no such adapter or version; the message lists the known ones.
     """
     adapter = ADAPTERS.get(reference)
     if adapter is not None:
@@ -53,7 +53,7 @@ def adapter_named(reference: str) -> Adapter:
     name, version = _parts(reference)
     versions = {known.version: known for known in ADAPTERS.values() if known.name == name}
     if not versions:
-        versions = {known.version: known for known in _installed(name)}
+        versions = {known.version: known for known in _installed_versions(name)}
     if version in versions:
         return versions[version]
     if versions:
@@ -69,10 +69,10 @@ def adapter_named(reference: str) -> Adapter:
 
 
 def check_adapter(adapter: object) -> str | Adapter:
-    """Return what a program keeps of an adapter that is handed over, by name or as an object.
+    """Return what a program stores for an adapter given by name or as an object.
 
     Returns:
-        The reference where the adapter is a known one, else the object.
+        The reference of a known adapter, else the object.
 
     Raises:
         InputError: The name is unknown, or the object is not an adapter; the message says what is
@@ -80,7 +80,7 @@ def check_adapter(adapter: object) -> str | Adapter:
     """
     if isinstance(adapter, str):
         return AUTO if adapter == AUTO else reference_of(adapter_named(adapter))
-    checked = _complete(adapter)
+    checked = _check_complete(adapter)
     known = ADAPTERS.get(reference_of(checked))
     if known is not None and type(known) is type(checked):
         return reference_of(checked)
@@ -93,20 +93,20 @@ def check_adapter(adapter: object) -> str | Adapter:
 
 
 def reference_of(adapter: str | Adapter) -> str:
-    """Return the name of an adapter in programs: ``chat``, from version 2 on ``chat@2``."""
+    """Return the reference of an adapter in programs: ``chat``, or ``chat@2`` from version 2."""
     if isinstance(adapter, str):
         return adapter
     return adapter.name if adapter.version == 1 else f"{adapter.name}@{adapter.version}"
 
 
 def versioned_reference(adapter: str | Adapter) -> str:
-    """Return how artifacts name an adapter, with its version: ``chat@1``; ``auto`` has none."""
+    """Return the reference of an adapter in artifacts: ``chat@1``; ``auto`` has no version."""
     reference = reference_of(adapter)
     return reference if reference == AUTO or "@" in reference else f"{reference}@1"
 
 
 def same_adapter(first: str | Adapter | None, second: str | Adapter | None) -> bool:
-    """Return whether two adapters are one: of the same class and version, with the same state."""
+    """Return whether two adapters have the same class, version and state."""
     if first is second or first == second:
         return True
     if first is None or second is None or isinstance(first, str) or isinstance(second, str):
@@ -116,12 +116,12 @@ def same_adapter(first: str | Adapter | None, second: str | Adapter | None) -> b
 
 
 def check_unclaimed(adapter: Adapter) -> None:
-    """See to it that nobody else's adapter would be taken for this one when its name is read.
+    """Check that the name of this adapter does not refer to another adapter.
 
     Raises:
-        InputError: An installed package has another adapter of this name.
+        InputError: An installed package has another adapter with this name.
     """
-    for known in _installed(adapter.name):
+    for known in _installed_versions(adapter.name):
         if known.version == adapter.version and type(known) is not type(adapter):
             raise InputError(
                 f"the adapter {type(adapter).__name__} has the name {adapter.name!r}, which an "
@@ -134,10 +134,10 @@ def _parts(reference: str) -> tuple[str, int]:
     return (versioned[1], int(versioned[2])) if versioned else (reference, 1)
 
 
-def _complete(adapter: Any) -> Adapter:
+def _check_complete(adapter: Any) -> Adapter:
     kind = adapter.__name__ if isinstance(adapter, type) else type(adapter).__name__
     if isinstance(adapter, type):
-        raise InputError(f"{kind} is a class: hand over an adapter itself, {kind}()")
+        raise InputError(f"{kind} is a class: pass an adapter, {kind}()")
     lacks = [name for name in _METHODS if not callable(getattr(adapter, name, None))]
     name, version = getattr(adapter, "name", None), getattr(adapter, "version", None)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -153,7 +153,8 @@ def _complete(adapter: Any) -> Adapter:
     return checked
 
 
-# --- what packages bring -------------------------------------------------------------------------
+# --- installed packages
+# ---------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1)
@@ -166,15 +167,15 @@ def _names() -> list[str]:
 
 
 @lru_cache(maxsize=256)
-def _installed(name: str) -> tuple[Adapter, ...]:
-    """Return every version of an adapter that a package brings under that name."""
+def _installed_versions(name: str) -> tuple[Adapter, ...]:
+    """Return every version of the installed adapter with that name."""
     point = _points().get(name)
     if point is None:
         return ()
     place = f"the adapter {name!r} ({point.value})"
-    made = load_plugin(point, "the adapter", InputError, _made)
+    made = load_plugin(point, "the adapter", InputError, _instantiate)
     try:
-        adapters = tuple(map(_complete, made))
+        adapters = tuple(map(_check_complete, made))
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
     for adapter in adapters:
@@ -185,6 +186,6 @@ def _installed(name: str) -> tuple[Adapter, ...]:
     return adapters
 
 
-def _made(loaded: Any) -> list[Any]:
+def _instantiate(loaded: Any) -> list[Any]:
     several = loaded if isinstance(loaded, Sequence) else (loaded,)
     return [thing() if isinstance(thing, type) else thing for thing in several]

@@ -1,8 +1,8 @@
-"""The one option that a sentence names, as in "the sentiment of the review is positive".
+"""Finds the option that a sentence names, as in "the sentiment of the review is positive".
 
-Read conservatively: an option counts where a statement puts it, behind "is", "as", "to" and the
-like or by itself, and a sentence that denies, doubts, compares or asks names nothing. Words that
-deny cannot be listed for every language; what is not known to state an option does not.
+Conservative: an option counts only where a statement puts it, after "is", "as", "to" and the like,
+or by itself. A sentence that denies, doubts, compares or asks names no option. Negations cannot be
+listed for every language, so a sentence not known to state an option names none.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from langprog.signature import Choice, Maybe, Plain, Shape, without_limits
 
-LONGEST = 1000  # characters; more is no sentence
+LONGEST = 1000  # longest sentence, in characters
 
 _EMPHASIS = re.compile(r"[*`\"\u201c\u201d]+|(?<!\w)_+|_+(?!\w)")
 _DENIAL = re.compile(
@@ -35,9 +35,9 @@ _FOREIGN_DENIAL = re.compile(
     r"|de\u011fil|degil|nera|nen\u00ed|nije|tidak|bukan|kh\u00f4ng)\b|\bn['\u2019]",
     re.IGNORECASE,
 )
-# Scripts whose words are not known here, and signs such as a cross.
+# Scripts whose negations are not listed here, and signs such as a cross.
 _UNREAD = re.compile(r"[^\x00-\u024f\u2010-\u2027\u2030-\u205e]")
-# What states the option behind it; adverbs, articles and brackets may stand between.
+# Words before an option that state it; adverbs, articles and brackets may come between.
 _STATES = re.compile(
     r"(?:\A|[\n.,:;=>!\u2013\u2014]|\s-+|['\u2019]s"
     r"|\b(?:is|are|am|was|were|be|as|to|in|into|under|with|for|by|at|on|of|it|this|that|them"
@@ -50,7 +50,7 @@ _STATES = re.compile(
     r"\b\s*)*[(\['\u2018\u00ab]?\s*\Z",
     re.IGNORECASE,
 )
-# What may follow it, so that the words are not another thing, as "sharp" in "it is C sharp".
+# What may follow an option; anything else may change its meaning, like "sharp" in "it is C sharp".
 _CLOSES = re.compile(
     r"\s*[)\]'\u2019\u00bb]?\s*(?:\Z|[\n.,:;!()\[=\u2013\u2014-]"
     r"|(?:as|because|since|with|for|to|in|into|on|at|by|of|from|due|given|overall|here|about"
@@ -60,7 +60,7 @@ _CLOSES = re.compile(
     r"|topic|type)\b)",
     re.IGNORECASE,
 )
-_LEAD = 200  # characters before an option that are looked at
+_LEAD = 200  # context before an option, in characters
 _DIGIT = re.compile(r"\d")
 _FIRST = re.compile(r"\W*(yes|no|true|false)\b\s*(?:[.,;:!\n\u2014\u2013]|-\s|\Z)", re.IGNORECASE)
 _OPPOSITE = re.compile(
@@ -69,15 +69,15 @@ _OPPOSITE = re.compile(
 _TRUE = frozenset({"yes", "true"})
 
 
-def named_in(shape: Shape, text: str) -> Any:
-    """Return what a sentence names as the value of a choice or of true and false.
+def find_option(shape: Shape, text: str) -> Any:
+    """Return the choice or the bool that a sentence names.
 
     Args:
         shape: The type of the only output.
         text: What the model wrote.
 
     Returns:
-        The value, or ``None`` where the sentence names none, or several.
+        The value, or ``None`` if the sentence names none or several.
     """
     inner = without_limits(shape)
     if isinstance(inner, Maybe):
@@ -101,20 +101,20 @@ def named_in(shape: Shape, text: str) -> Any:
 def _choice(choices: Mapping[str, Any], text: str) -> Any:
     pattern = _options(tuple(choices))
     spans = [(match.start(1), match.end(1)) for match in pattern.finditer(text)]
-    # Of options inside each other the longest is meant.
+    # Of overlapping options, the longest is meant.
     widest = [
         (start, end)
         for start, end in spans
         if not any(a <= start and end <= b and (a, b) != (start, end) for a, b in spans)
     ]
     named = {key for start, end in widest for key in _keys(choices, text, start, end)}
-    rest = _outside(text, widest)
+    rest = _cut_spans(text, widest)
     if len(named) != 1 or _denies(rest):
         return None
     if not any(_is_stated(text, start, end) for start, end in widest):
         return None
     (key,) = named
-    if _DIGIT.search(key) and _DIGIT.search(rest):  # another number: which one is counted?
+    if _DIGIT.search(key) and _DIGIT.search(rest):  # another number: which of them is meant?
         return None
     return choices[key]
 
@@ -122,10 +122,10 @@ def _choice(choices: Mapping[str, Any], text: str) -> Any:
 def _keys(choices: Mapping[str, Any], text: str, start: int, end: int) -> Iterable[str]:
     written = text[start:end]
     if len(written) > 1:
-        alike = [key for key in choices if _folded(key) == _folded(written)]
-        # "it" is no IT, and "us" no US.
+        alike = [key for key in choices if _fold(key) == _fold(written)]
+        # "it" does not name IT, nor "us" US.
         return [written] if written in choices else [key for key in alike if not _is_short(key)]
-    # A letter by itself is an option where it is written as one, and no word of the sentence.
+    # A single letter is an option only if written like the option, not as a word.
     if written not in choices:
         return []
     closes = not text[end:].strip() or text[end] in ".,;:)]!\n"
@@ -145,7 +145,7 @@ def _is_short(key: str) -> bool:
     return len(key) <= 4 and key.isupper()
 
 
-def _outside(text: str, spans: Iterable[tuple[int, int]]) -> str:
+def _cut_spans(text: str, spans: Iterable[tuple[int, int]]) -> str:
     parts, at = [], 0
     for start, end in sorted(spans):
         parts.append(text[at:start])
@@ -153,7 +153,7 @@ def _outside(text: str, spans: Iterable[tuple[int, int]]) -> str:
     return " ".join([*parts, text[at:]])
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     return re.sub(r"[\s_-]+", " ", text.casefold())
 
 
@@ -164,7 +164,7 @@ def _options(options: tuple[str, ...]) -> re.Pattern[str]:
         r"[\s_-]+".join(re.escape(word) for word in re.split(r"[\s_-]+", option) if word)
         for option in written
     )
-    # A hyphen or an apostrophe makes a longer word of it; a sign or a point another number.
+    # Not inside a longer word with a hyphen or an apostrophe, nor inside another number.
     return re.compile(
         rf"(?=(?<![\w'\u2019-])(?<!\d[.,])({either or '(?!)'})(?![\w'\u2019-]|[.,]\d|\s?%))",
         re.IGNORECASE,

@@ -1,8 +1,7 @@
-"""What a model writes while it thinks, told from what it answers.
+"""Separates the thinking in a reply from its answer.
 
-Thinking stands at the beginning of a reply, between two tags of any usual kind, or from the
-beginning to a closing tag where the prompt itself held the opening one. A tag that is mentioned
-further on is part of the answer.
+Thinking comes at the beginning of a reply, between two tags of any usual kind, or up to a closing
+tag if the prompt contained the opening one. A tag mentioned later is part of the answer.
 """
 
 from __future__ import annotations
@@ -31,16 +30,16 @@ _TAG = re.compile(
     r"|(?P<channel><\|channel\|?>(?:analysis|commentary|thought|thinking|reasoning))",
     re.IGNORECASE,
 )
-# What chat templates put before a reply or its answer.
+# Tokens that chat templates put before a reply or its answer.
 _HEAD = re.compile(
     r"\s*+(?:<\|(?:im_start|start)\|>assistant|<start_of_turn>model"
     r"|<\|start_header_id\|>assistant<\|end_header_id\|>|<\|assistant\|>"
     r"|<\|begin_of_solution\|>|<\|START_RESPONSE\|>)",
     re.IGNORECASE,
 )
-_NAMELESS = "analysis"  # a channel whose tokens a server took away
+_NAMELESS = "analysis"  # a channel name whose tokens a server removed
 _NAMELESS_FINAL = "assistantfinal"
-MOST_TAGS = 20_000  # in one reply; no model writes more, and each of them takes memory
+MOST_TAGS = 20_000  # in a reply; no model writes more, and each takes memory
 _DEEPEST = 8  # blocks whose inner tags are counted
 
 
@@ -49,11 +48,11 @@ class _Tag(NamedTuple):
     opens: bool
     start: int
     end: int
-    token: bool  # of a chat template: nobody writes it by the way
+    token: bool  # from a chat template: never a mere mention
 
 
 def may_think(text: str) -> bool:
-    """Return whether a look for thinking is needed: by far the most replies have none."""
+    """Return whether a reply may contain thinking; most replies do not."""
     if "<" in text or "[/" in text or "\u25c1" in text:
         return _TAG.search(text) is not None or _HEAD.match(text) is not None
     if text.startswith("[["):
@@ -65,7 +64,7 @@ def may_think(text: str) -> bool:
 
 
 def answer_in(text: str, fields: Collection[str] = ()) -> str:
-    """Return what a reply says after it has thought; arguments as for :class:`Thinking`.
+    """Return a reply without its thinking; arguments as for :class:`Thinking`.
 
     Raises:
         ParseError: It ends while it is still thinking.
@@ -74,11 +73,11 @@ def answer_in(text: str, fields: Collection[str] = ()) -> str:
 
 
 class Thinking:
-    """Where the thinking in a reply may end.
+    """The places where the thinking in a reply may end.
 
     Args:
         text: The whole reply.
-        fields: The outputs: a tag of such a name is no thinking.
+        fields: The outputs; tags with their names do not enclose thinking.
 
     Raises:
         ParseError: It ends while it is still thinking.
@@ -93,14 +92,13 @@ class Thinking:
             if not tag.opens:
                 self._closings.setdefault(tag.name, []).append(index)
         self._next = 0
-        #: Behind the blocks at the beginning.
+        #: The place after the thinking blocks at the beginning.
         self.start = self._after_blocks()
 
     def ends(self) -> list[int]:
-        """Return the places behind closing tags that no opening one belongs to.
+        """Return the places after closing tags without an opening one.
 
-        A tag counts where it stands as a model writes one, at an end of its line, and not where
-        a sentence mentions it.
+        A tag counts at the beginning or the end of its line, not inside a sentence.
         """
         opened: dict[str, int] = {}
         places = []
@@ -138,7 +136,7 @@ class Thinking:
         name = self._tags[opening].name
         first = _after(self._closings.get(name, ()), opening)
         if first is None:
-            # Closed under another name.
+            # Closed by a tag with another name.
             firsts = [_after(places, opening) for places in self._closings.values()]
             return min((place for place in firsts if place is not None), default=None)
         if not nested:
@@ -158,10 +156,10 @@ class Thinking:
 
 
 def check_count(tags: Sequence[object], text: str) -> None:
-    """Check that one more tag or marker is not one too many.
+    """Check that a reply does not hold too many tags or markers.
 
     Raises:
-        ParseError: It is.
+        ParseError: It does.
     """
     if len(tags) >= MOST_TAGS:
         raise ParseError(f"it holds more than {MOST_TAGS} tags or markers", text=text)
@@ -208,5 +206,5 @@ def _stands_alone(text: str, tag: _Tag) -> bool:
         return False
     if _heads_line(text, tag.start):
         return True
-    glued = bool(before.strip())  # right behind the last word of the thinking
+    glued = bool(before.strip())  # right after the last word of the thinking
     return glued and (not after or after in "\r\n[{" or after.isalnum())

@@ -1,7 +1,7 @@
-"""What is asked, as messages: texts, the images and files among them, and earlier turns.
+"""Renders a call as messages: its texts, its images and files, and earlier turns.
 
-An adapter writes text alone. Where an input is an image, a sound or a file, an address that stands
-for nothing else is written in its place, and the text is parted there.
+An adapter writes only text. For an image, a sound or a file it writes a unique placeholder, and
+the text is split there.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from langprog.lm import Audio, Content, File, Image, Message, Part, Text
 from langprog.media import Media, Turn, is_message
 from langprog.signature import FieldSpec, SignatureSpec
 
-# Puts the values of these fields into one text.
+# Writes the values of these fields as one text.
 Write = Callable[[Mapping[str, FieldSpec], Mapping[str, Any]], str]
-# Returns the messages that answer with the values of outputs, in the turn of that number.
+# Returns the messages of an answer with these outputs, for the turn of that number.
 Answer = Callable[[Mapping[str, Any], int], tuple[Message, ...]]
 
 _NOWHERE = "https://langprog.invalid"
 
 
-def asked(
+def render_call(
     signature: SignatureSpec, values: Mapping[str, Any], write: Write, answer: Answer | None = None
 ) -> tuple[Message, ...]:
-    """Return the messages that ask for a signature's outputs.
+    """Return the messages of a call.
 
     Args:
-        signature: What is asked.
-        values: The inputs; those that are missing are left out.
-        write: Puts the values of fields into one text.
-        answer: Returns earlier answers as messages; by default one message that ``write`` writes.
+        signature: The signature.
+        values: The inputs; missing ones are omitted.
+        write: Writes the values of fields as one text.
+        answer: Returns earlier answers as messages; by default one message from ``write``.
 
     Raises:
         InputError: A value does not fit its field.
@@ -48,7 +48,7 @@ def asked(
         history = field.validate(values[name]) if field.is_history and name in values else None
         for number, turn in enumerate(history or (), start=1):
             try:
-                earlier += _asked_before(signature, fields, turn, write)
+                earlier += _render_past_input(signature, fields, turn, write)
                 if _is_answered(signature, turn):
                     earlier += told(turn, number)
             except InputError as error:
@@ -64,7 +64,7 @@ def _is_answered(signature: SignatureSpec, turn: Turn) -> bool:
     return not is_message(turn) and any(name in turn for name in signature.outputs)
 
 
-def _asked_before(
+def _render_past_input(
     signature: SignatureSpec, fields: Mapping[str, FieldSpec], turn: Turn, write: Write
 ) -> list[Message]:
     if is_message(turn):
@@ -95,7 +95,7 @@ def _content(fields: Mapping[str, FieldSpec], values: Mapping[str, Any], write: 
     given = {name: field for name, field in fields.items() if name in values}
     if not any(field.holds_media for field in given.values()):
         return write(given, values)
-    # Made of all that is written, so that nobody can write it beforehand.
+    # Derived from the whole content, so that no input can contain it.
     plain = {name: field.write(values[name], repr) for name, field in given.items()}
     nonce = hashlib.sha256(json.dumps(plain).encode("utf-8", "surrogatepass")).hexdigest()
     media: list[Media] = []

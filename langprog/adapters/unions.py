@@ -1,7 +1,7 @@
-"""Values of unions in replies: which of the types is meant, decided by what is written.
+"""Reads values of unions from replies, and decides which of the types is meant.
 
-Where one of the types is text, nothing else is forgiven: what does not say a number, a date or a
-choice plainly is the text.
+If one of the types is text, reading is strict: whatever is not plainly a number, a date or a
+choice is the text.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from langprog.adapters.json_reader import Ambiguous, CutOff
-from langprog.adapters.key_names import by_name, folded
+from langprog.adapters.key_names import fold_key, match_keys
 from langprog.adapters.loose_json import loose_json
 from langprog.adapters.scalars import (
     Mismatch,
-    chosen,
-    chosen_from,
-    decoded,
-    formatted,
-    mismatch,
-    number,
-    truth,
-    unfenced,
+    make_mismatch,
+    match_choice,
+    match_label,
+    parse_formatted,
+    parse_number,
+    parse_truth,
+    strip_fence,
+    unquote_text,
 )
 from langprog.signature import (
     REQUIRED,
@@ -39,7 +39,7 @@ from langprog.signature import (
     Record,
     Shape,
     Unfit,
-    built,
+    build_record,
     phrase,
     records_by_label,
     tags_of,
@@ -52,10 +52,10 @@ _TEXT = Plain(str)
 
 
 class Containers(NamedTuple):
-    """How lists and objects are read.
+    """Readers for lists and objects.
 
     Args:
-        from_text: Reads one of a type out of a text.
+        from_text: Reads a value of a type from text.
         from_json: Reads a value of a type from JSON data.
         record: Reads the members of a record from an object.
     """
@@ -66,12 +66,12 @@ class Containers(NamedTuple):
 
 
 def union_from_text(union: OneOf, text: str, containers: Containers) -> Any:
-    """Return the value of a union that a text says.
+    """Return the value of a union from text.
 
     Raises:
         Mismatch: It says none.
     """
-    plain = decoded(text)
+    plain = unquote_text(text)
     stripped = text.strip()
     if stripped[:1] == '"' and plain != stripped:
         return union_from_json(union, plain, containers)
@@ -79,7 +79,7 @@ def union_from_text(union: OneOf, text: str, containers: Containers) -> Any:
         return _scalar(union, plain)
     except Mismatch as error:
         refused = error
-    body = unfenced(stripped)
+    body = strip_fence(stripped)
     parts = [without_limits(part) for part in union.of]
     listed = next((part for part in parts if isinstance(part, (Listing, Fixed))), None)
     objects = any(isinstance(part, (Record, Mapped)) for part in parts)
@@ -100,16 +100,16 @@ def union_from_text(union: OneOf, text: str, containers: Containers) -> Any:
 
 def _object_in(body: str) -> dict[str, Any] | None:
     try:
-        found = loose_json(body, dict, closed=True)
+        parsed = loose_json(body, dict, closed=True)
     except CutOff as error:
         raise Mismatch(f"is cut off: {error}") from None
     except Ambiguous as error:
         raise Mismatch(f"cannot be read: {error}") from None
-    return None if found is None else found.value
+    return None if parsed is None else parsed.value
 
 
 def union_from_json(union: OneOf, value: Any, containers: Containers) -> Any:
-    """Return the value of a union that JSON data says.
+    """Return the value of a union from JSON data.
 
     Raises:
         Mismatch: It says none.
@@ -117,9 +117,9 @@ def union_from_json(union: OneOf, value: Any, containers: Containers) -> Any:
     if isinstance(value, dict):
         return _object(union, value, containers)
     if type(value) is str:
-        return _quoted(union, value, containers)
+        return _read_quoted(union, value, containers)
     if isinstance(value, str):
-        return _unquoted(union, value)
+        return _read_unquoted(union, value)
     for part in map(without_limits, union.of):
         if isinstance(value, list) and isinstance(part, (Listing, Fixed)):
             return containers.from_json(part, value)
@@ -128,10 +128,10 @@ def union_from_json(union: OneOf, value: Any, containers: Containers) -> Any:
         if isinstance(part, Choice) and not isinstance(value, list):
             if json.dumps(value) in part.choices:  # true, false or null
                 return part.choices[json.dumps(value)]
-    raise mismatch(json.dumps(value, ensure_ascii=False), phrase(union))
+    raise make_mismatch(json.dumps(value, ensure_ascii=False), phrase(union))
 
 
-def _unquoted(union: OneOf, word: str) -> Any:
+def _read_unquoted(union: OneOf, word: str) -> Any:
     try:
         return _scalar(union, word)
     except Mismatch:
@@ -140,7 +140,7 @@ def _unquoted(union: OneOf, word: str) -> Any:
         raise
 
 
-def _quoted(union: OneOf, text: str, containers: Containers) -> Any:
+def _read_quoted(union: OneOf, text: str, containers: Containers) -> Any:
     parts = [without_limits(part) for part in union.of]
     for part in parts:
         if isinstance(part, Choice) and text in part.choices:
@@ -150,7 +150,7 @@ def _quoted(union: OneOf, text: str, containers: Containers) -> Any:
     for part in parts:
         if isinstance(part, Formatted):
             try:
-                return formatted(part.type, text)
+                return parse_formatted(part.type, text)
             except Mismatch:
                 continue
     if _TEXT in parts:
@@ -159,7 +159,7 @@ def _quoted(union: OneOf, text: str, containers: Containers) -> Any:
 
 
 def _scalar(union: OneOf, text: str) -> Any:
-    """Return the number, truth value, date or choice that a text without quotes says."""
+    """Return the number, bool, date or choice in a text without quotes."""
     parts = [without_limits(part) for part in union.of]
     exact = _TEXT in parts
     for part in parts:
@@ -173,26 +173,26 @@ def _scalar(union: OneOf, text: str) -> Any:
     for part in parts:
         try:
             if isinstance(part, Formatted):
-                return formatted(part.type, text)
+                return parse_formatted(part.type, text)
             if isinstance(part, Choice) and not exact:
-                return chosen_from(part, text)
+                return match_label(part, text)
         except Mismatch:
             continue
-    raise mismatch(text, phrase(union))
+    raise make_mismatch(text, phrase(union))
 
 
 def _plain(kind: type, text: str, exact: bool, parts: Sequence[Shape]) -> Any:
     if kind is bool:
         return _truth(text, exact)
-    # Thousands and the like are forgiven where there is no text that it could be.
+    # Thousands separators and the like are accepted only if text is not one of the types.
     if exact and not (_INTEGER if kind is int else _NUMBER).fullmatch(text):
         return None
-    # 5.0 is an integer, but not where another type is nearer to it.
+    # 5.0 is an integer, unless another type is closer.
     pointed = kind is int and not text.replace(",", "").strip().lstrip("+-").isdigit()
     if pointed and (Plain(float) in parts or Formatted(Decimal) in parts):
         return None
     try:
-        return number(kind, text)
+        return parse_number(kind, text)
     except Mismatch:
         return None
 
@@ -201,7 +201,7 @@ def _truth(text: str, exact: bool) -> bool | None:
     if exact:
         return {"true": True, "false": False}.get(text.casefold())
     try:
-        return truth(text)
+        return parse_truth(text)
     except Mismatch:
         return None
 
@@ -213,20 +213,20 @@ def _object(union: OneOf, value: dict[str, Any], containers: Containers) -> Any:
     for part in map(without_limits, union.of):
         if isinstance(part, Mapped):
             return containers.from_json(part, value)
-    record, rest = _meant(union, value)
+    record, rest = _find_record(union, value)
     try:
-        return built(record, containers.record(record, rest))
+        return build_record(record, containers.record(record, rest))
     except Unfit as error:
         mismatched = Mismatch(error.said)
         mismatched.path = error.path
         raise mismatched from None
 
 
-def _meant(union: OneOf, value: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
-    """Return the record that an object is, and the object without a tag of ours."""
+def _find_record(union: OneOf, value: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
+    """Return the record that an object belongs to, and the object without our tag."""
     records = [part for part in map(without_limits, union.of) if isinstance(part, Record)]
     if not records:
-        raise mismatch(json.dumps(value, ensure_ascii=False), phrase(union))
+        raise make_mismatch(json.dumps(value, ensure_ascii=False), phrase(union))
     if len(records) == 1:
         return records[0], value
     tags = tags_of(union)
@@ -234,7 +234,7 @@ def _meant(union: OneOf, value: dict[str, Any]) -> tuple[Record, dict[str, Any]]
     key = tags.tag if tags.tag in value else _alike(tags.tag, value)
     if key is not None and not isinstance(value[key], (list, dict)):
         said = value[key] if isinstance(value[key], str) else json.dumps(value[key])
-        record = chosen(tagged, said)
+        record = match_choice(tagged, said)
         if not tags.labels:
             return record, value
         return record, {name: item for name, item in value.items() if name != key}
@@ -245,11 +245,11 @@ def _meant(union: OneOf, value: dict[str, Any]) -> tuple[Record, dict[str, Any]]
 
 
 def _alike(tag: str, value: Mapping[str, Any]) -> str | None:
-    alike = [key for key in value if folded(key) == folded(tag)]
+    alike = [key for key in value if fold_key(key) == fold_key(tag)]
     return alike[0] if len(alike) == 1 else None
 
 
 def _fits(record: Record, value: dict[str, Any]) -> bool:
     names = {member.name for member in record.members}
     needed = {member.name for member in record.members if member.default is REQUIRED}
-    return needed <= by_name(names, value).keys() <= names
+    return needed <= match_keys(names, value).keys() <= names

@@ -1,8 +1,8 @@
-"""Values as text and back: forgiving in form at every depth, never in content.
+"""Values as text and back: lenient about form at every depth, never about content.
 
-A value is written plainly where reading it gives the very same value back, and as a JSON string
-otherwise, so that blanks at the ends, an empty text or the text ``"null"`` survive. Inside JSON
-the words null and none stand for no value where a type has one.
+A value is written plainly if that reads back as the same value, and as a JSON string otherwise, so
+that outer blanks, an empty text or the text ``"null"`` survive. Inside JSON the words null and
+none mean null if the type allows it.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Any
 
 from langprog.adapters.json_reader import Ambiguous, CutOff, Unquoted
 from langprog.adapters.json_scalars import anything_from, choice_from, plain_from
-from langprog.adapters.key_names import by_name, folded
-from langprog.adapters.loose_json import Found, loose_json
+from langprog.adapters.key_names import fold_key, match_keys
+from langprog.adapters.loose_json import LooseValue, loose_json
 from langprog.adapters.scalars import (
     Mismatch,
-    chosen_from,
-    decoded,
-    formatted,
     is_null,
-    mismatch,
-    number,
-    truth,
-    unfenced,
+    make_mismatch,
+    match_label,
+    parse_formatted,
+    parse_number,
+    parse_truth,
+    strip_fence,
+    unquote_text,
 )
 from langprog.adapters.unions import Containers, union_from_json, union_from_text
 from langprog.errors import InputError, ParseError
@@ -61,7 +61,7 @@ _TEXT = Plain(str)
 
 
 def encode(field: FieldSpec, value: Any) -> str:
-    """Return ``value`` as it stands in a prompt.
+    """Return ``value`` as text for a prompt.
 
     Raises:
         InputError: It does not fit the field.
@@ -71,10 +71,10 @@ def encode(field: FieldSpec, value: Any) -> str:
 
 
 def prompt_data(field: FieldSpec, value: Any) -> Any:
-    """Return ``value`` as the plain data that is written into a prompt.
+    """Return ``value`` as plain data for a prompt.
 
     Raises:
-        InputError: It does not fit the field, or is no text: an image, or turns of a conversation.
+        InputError: It does not fit the field, or cannot be text: an image, or a conversation.
     """
     if not field.special:
         return field.plain(value)
@@ -85,19 +85,19 @@ def prompt_data(field: FieldSpec, value: Any) -> Any:
 
 _ASKED = (
     "{name!r} is an lp.{kind}, which is not sent as text: an adapter that takes it writes its "
-    "inputs with langprog.adapters.asked"
+    "inputs with langprog.adapters.render_call"
 )
 
 
 def _address(field: FieldSpec, media: Media) -> str:
-    # Bytes would become base 64, which no model reads in a text and everybody pays for.
+    # Bytes would become base 64, which costs tokens and which no model reads.
     if media.data is not None:
         raise InputError(_ASKED.format(name=field.name, kind=type(media).__name__))
     return media.url or ""
 
 
 def json_text(data: Any) -> str:
-    """Return plain data as JSON on one line, its letters as they are.
+    """Return plain data as JSON on one line, without escaping letters.
 
     Raises:
         InputError: A text in it holds half of a character.
@@ -111,42 +111,44 @@ def json_text(data: Any) -> str:
 def _reads_back(field: FieldSpec, text: str) -> bool:
     shape = without_limits(field.shape)
     if isinstance(shape, Plain):
-        # By far the most frequent case, decided without a trial read.
-        return text == text.strip() and (not text or text[0] not in '"`' or decoded(text) == text)
+        # The most frequent case, decided without parsing.
+        return text == text.strip() and (
+            not text or text[0] not in '"`' or unquote_text(text) == text
+        )
     try:
         again = _from_text(shape, text)
         if field.special:
             return bool(field.plain(again) == text)
     except (Mismatch, InputError):
         return False
-    # A choice is known by its text, whatever type stands behind it.
+    # A choice is identified by its text, whatever its type.
     plain = getattr(again, "value", again)
     return type(plain) is str and bool(plain == text)
 
 
-# --- reading a text ------------------------------------------------------------------------------
+# --- reading text --------------------------------------------------------------------------------
 
 
 def decode(field: FieldSpec, text: str) -> Any:
-    """Return the value that ``text`` stands for.
+    """Return the value of ``text``.
 
     Args:
-        field: The field that is read.
+        field: The field.
         text: What the model wrote for it.
 
     Raises:
-        ParseError: It is no value of the field, or breaks one of its constraints.
+        ParseError: It is not a value of the field, or violates one of its constraints.
     """
     try:
         data = _from_text(field.shape, text)
     except Mismatch as error:
-        raise ParseError(error.told(field.name)) from None
-    except RecursionError:  # only recursive types go so deep
+        raise ParseError(error.describe(field.name)) from None
+    except RecursionError:  # only recursive types are that deep
         raise ParseError(f"{field.name!r} cannot be read: it is nested too deeply") from None
-    return fitted(field, data)
+    return fit_output(field, data)
 
 
-def fitted(field: FieldSpec, value: Any) -> Any:
+def fit_output(field: FieldSpec, value: Any) -> Any:
     """Return ``value`` validated as the field's type and constraints.
 
     Raises:
@@ -161,16 +163,16 @@ def fitted(field: FieldSpec, value: Any) -> Any:
 def _from_text(shape: Shape, text: str) -> Any:
     match without_limits(shape):
         case Plain(type=kind):
-            plain = decoded(text)
+            plain = unquote_text(text)
             if kind is str:
                 return plain
-            return truth(plain) if kind is bool else number(kind, plain)
+            return parse_truth(plain) if kind is bool else parse_number(kind, plain)
         case Choice() as choice:
-            return chosen_from(choice, decoded(text))
+            return match_label(choice, unquote_text(text))
         case Maybe(of=of):
             return None if _says_null(of, text) else _from_text(of, text)
         case Formatted(type=kind):
-            return formatted(kind, decoded(text))
+            return parse_formatted(kind, unquote_text(text))
         case OneOf() as union:
             return union_from_text(union, text, _CONTAINERS)
         case Attachment():
@@ -188,8 +190,8 @@ def _says_null(of: Shape, text: str) -> bool:
 
 
 def _container(shape: Shape, text: str) -> Any:
-    body = unfenced(text.strip())
-    body = _bracketed(shape, body)
+    body = strip_fence(text.strip())
+    body = _use_json_brackets(shape, body)
     if isinstance(shape, Listing) and body[:1] != "[":
         items = _bullets(shape, body)
         if items is not None:
@@ -197,22 +199,22 @@ def _container(shape: Shape, text: str) -> Any:
     listed = isinstance(shape, (Listing, Fixed)) or (_is_tuple(shape) and body[:1] == "[")
     kind: type = list if listed else dict
     try:
-        found = loose_json(body, kind, closed=isinstance(shape, Record))
+        parsed = loose_json(body, kind, closed=isinstance(shape, Record))
     except CutOff as error:
         raise Mismatch(f"is cut off: {error}") from None
     except Ambiguous as error:
         raise Mismatch(f"cannot be read: {error}") from None
-    if found is None or (isinstance(shape, Listing) and _is_remark(shape, found)):
-        raise mismatch(text, phrase(shape))
-    return _from_json(shape, found.value)
+    if parsed is None or (isinstance(shape, Listing) and _is_remark(shape, parsed)):
+        raise make_mismatch(text, phrase(shape))
+    return _from_json(shape, parsed.value)
 
 
 def _is_tuple(shape: Shape) -> bool:
     return isinstance(shape, Record) and issubclass(shape.type, tuple)
 
 
-def _bracketed(shape: Shape, text: str) -> str:
-    """Return a list in the brackets that Python has for a tuple or a set in those of JSON."""
+def _use_json_brackets(shape: Shape, text: str) -> str:
+    """Return a list in the brackets of a Python tuple or set with those of JSON."""
     if isinstance(shape, Listing):
         kind: Any = shape.type
     else:
@@ -223,7 +225,7 @@ def _bracketed(shape: Shape, text: str) -> str:
 
 
 def _bullets(shape: Listing, text: str) -> list[Any] | None:
-    # A list of plain values, one a line, each behind a dash or a number.
+    # A list of plain values, one per line, each after a dash or a number.
     if isinstance(without_limits(shape.of), (Listing, Fixed, Mapped, Record, Anything)):
         return None
     texts: list[str] = []
@@ -235,44 +237,44 @@ def _bullets(shape: Listing, text: str) -> list[Any] | None:
     return [_from_text(shape.of, item) for item in texts] if texts else None
 
 
-def _is_remark(shape: Listing, found: Found) -> bool:
-    """Return whether brackets in the middle of a text may be a mere part of it, as in [1]."""
-    around = found.before.strip("` \t\r\n"), found.after.strip("` \t\r\n")
+def _is_remark(shape: Listing, parsed: LooseValue) -> bool:
+    """Return whether brackets in the middle of a text may just be part of it, as in [1]."""
+    around = parsed.before.strip("` \t\r\n"), parsed.after.strip("` \t\r\n")
     if not any(around):
         return False
     if any(_BULLETED.search(words) for words in around):
         return True
-    return without_limits(shape.of) == _TEXT and any(type(i) is Unquoted for i in found.value)
+    return without_limits(shape.of) == _TEXT and any(type(i) is Unquoted for i in parsed.value)
 
 
 # --- reading JSON --------------------------------------------------------------------------------
 
 
 def from_data(field: FieldSpec, value: Any) -> Any:
-    """Return a field's value from what stood in a JSON reply.
+    """Return a field's value from the data of a JSON reply.
 
     Raises:
         ParseError: It does not fit.
     """
     if type(value) is str and field.exact is str:
-        return fitted(field, value)
+        return fit_output(field, value)
     try:
         data = _from_json(field.shape, value)
     except Mismatch as error:
-        raise ParseError(error.told(field.name)) from None
+        raise ParseError(error.describe(field.name)) from None
     except RecursionError:
         raise ParseError(f"{field.name!r} cannot be read: it is nested too deeply") from None
-    return fitted(field, data)
+    return fit_output(field, data)
 
 
 def _from_json(shape: Shape, value: Any) -> Any:
-    """Return plain data for the type's validator; what is not forgiven is left for it to refuse.
+    """Return plain data for the type's validator, which rejects what is still wrong.
 
     Raises:
-        Mismatch: The validator might take ``value`` for something else than it says.
+        Mismatch: The validator might misread ``value``.
     """
     bare = without_limits(shape)
-    if isinstance(bare, Plain):  # by far the most frequent
+    if isinstance(bare, Plain):  # the most frequent case
         return plain_from(bare.type, value)
     match bare:
         case Choice() as choice:
@@ -285,7 +287,7 @@ def _from_json(shape: Shape, value: Any) -> Any:
         case OneOf() as union:
             return union_from_json(union, value, _CONTAINERS)
         case Formatted(type=kind) if isinstance(value, str):
-            return formatted(kind, value)
+            return parse_formatted(kind, value)
         case Attachment():
             return value
     if isinstance(value, str) and type(value) is not Unquoted:
@@ -297,25 +299,25 @@ def _parts(shape: Shape, bare: Shape, value: Any) -> Any:
     """Return a list or an object with its parts read."""
     match bare:
         case Listing(of=of) if isinstance(value, list):
-            return _listed(of, value)
+            return _read_items(of, value)
         case Fixed(of=parts) if isinstance(value, list) and len(value) == len(parts):
             places = zip(parts, value, strict=True)
-            return [_inside(str(at), of, item) for at, (of, item) in enumerate(places)]
+            return [_read_part(str(at), of, item) for at, (of, item) in enumerate(places)]
         case Mapped() if isinstance(value, dict):
-            return _mapped(bare, value)
+            return _read_mapping(bare, value)
         case Record() if isinstance(value, dict):
             return _record(bare, value)
         case Record(members=members) if isinstance(value, list):
-            if _is_tuple(bare) and len(value) <= len(members):  # as Python writes it
+            if _is_tuple(bare) and len(value) <= len(members):  # in Python notation
                 names = [member.name for member in members[: len(value)]]
                 return _record(bare, dict(zip(names, value, strict=True)))
-    raise mismatch(json.dumps(value, ensure_ascii=False), phrase(shape))
+    raise make_mismatch(json.dumps(value, ensure_ascii=False), phrase(shape))
 
 
-def _listed(shape: Shape, items: list[Any]) -> list[Any]:
+def _read_items(shape: Shape, items: list[Any]) -> list[Any]:
     bare = without_limits(shape)
     if not isinstance(bare, Plain):
-        return [_inside(str(at), shape, item) for at, item in enumerate(items)]
+        return [_read_part(str(at), shape, item) for at, item in enumerate(items)]
     values: list[Any] = []
     try:
         for item in items:
@@ -326,7 +328,7 @@ def _listed(shape: Shape, items: list[Any]) -> list[Any]:
     return values
 
 
-def _inside(where: str, shape: Shape, value: Any) -> Any:
+def _read_part(where: str, shape: Shape, value: Any) -> Any:
     try:
         return _from_json(shape, value)
     except Mismatch as error:
@@ -334,35 +336,35 @@ def _inside(where: str, shape: Shape, value: Any) -> Any:
         raise
 
 
-def _mapped(shape: Mapped, value: dict[str, Any]) -> dict[Any, Any]:
+def _read_mapping(shape: Mapped, value: dict[str, Any]) -> dict[Any, Any]:
     entries: dict[Any, Any] = {}
     for name, item in value.items():
-        key = name if shape.keys == _TEXT else _inside(name, shape.keys, name)
+        key = name if shape.keys == _TEXT else _read_part(name, shape.keys, name)
         if key in entries:
             raise Mismatch(f"cannot be read: the key {name!r} comes twice")
-        entries[key] = _inside(name, shape.of, item)
+        entries[key] = _read_part(name, shape.of, item)
     return entries
 
 
 def _record(shape: Record, value: dict[str, Any]) -> dict[str, Any]:
     members = {member.name: member for member in shape.members}
-    named = by_name(members, value)
-    absent = {folded(name): name for name in members if name not in named}
+    named = match_keys(members, value)
+    absent = {fold_key(name): name for name in members if name not in named}
     entries: dict[str, Any] = {}
     for name, item in named.items():
         member = members.get(name)
         if member is None:
-            if absent and folded(name) in absent:
-                meant = absent[folded(name)]
+            if absent and fold_key(name) in absent:
+                meant = absent[fold_key(name)]
                 raise Mismatch(f"cannot be read: several of its keys may mean {meant!r}")
             entries[name] = anything_from(item)
-        elif not _left_out(member, item):
-            entries[name] = _inside(name, member.shape, item)
+        elif not _is_left_out(member, item):
+            entries[name] = _read_part(name, member.shape, item)
     return entries
 
 
-def _left_out(member: Member, value: Any) -> bool:
-    """Return whether null stands for a member that has a default and takes no null itself."""
+def _is_left_out(member: Member, value: Any) -> bool:
+    """Return whether null means the default of a member that does not accept null."""
     shape = without_limits(member.shape)
     if member.default is REQUIRED or isinstance(shape, (Maybe, Anything)):
         return False
@@ -377,7 +379,7 @@ def _left_out(member: Member, value: Any) -> bool:
 
 def _names_choice(shape: Choice, text: str) -> bool:
     try:
-        chosen_from(shape, text)
+        match_label(shape, text)
     except Mismatch:
         return False
     return True

@@ -8,10 +8,10 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from langprog.adapters.base import Adapter, collected, head_of, shown
+from langprog.adapters.base import Adapter, collect_outputs, head_of, render_demos
 from langprog.adapters.chat import ChatAdapter
 from langprog.adapters.thinking import Thinking, check_count, may_think
-from langprog.adapters.turns import asked
+from langprog.adapters.turns import render_call
 from langprog.adapters.values import decode, encode
 from langprog.errors import ParseError
 from langprog.example import Example
@@ -31,7 +31,7 @@ Names = tuple[str, ...]
 
 _CHAT = ChatAdapter()
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"
-# What may stand before a tag that heads its line; a tag right behind another one does so, too.
+# What may precede a tag at the beginning of its line, including other tags.
 _LEAD = " \t*_`-"
 _LONGEST_LEAD = 80
 _ENTITY = re.compile(r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6}));")
@@ -41,9 +41,9 @@ _CHARACTERS: Mapping[str, str] = MappingProxyType(
 
 
 @lru_cache(maxsize=256)
-def _static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
-    # What stays the same from call to call is also written only once.
-    return (_system(signature), *shown(signature, demos, _writer(signature)))
+def _render_static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
+    # The part that is the same in every call is rendered only once.
+    return (_system(signature), *render_demos(signature, demos, _writer(signature)))
 
 
 @lru_cache(maxsize=256)
@@ -54,7 +54,7 @@ def _writer(
 
     def write(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
         return "\n".join(
-            f"<{name}>{escaped(encode(field, values[name]), names)}</{name}>"
+            f"<{name}>{escape(encode(field, values[name]), names)}</{name}>"
             for name, field in fields.items()
             if name in values
         )
@@ -85,18 +85,21 @@ class XMLAdapter(Adapter):
         Raises:
             InputError: A value does not fit its field.
         """
-        return (*_static(signature, tuple(demos)), *asked(signature, inputs, _writer(signature)))
+        return (
+            *_render_static(signature, tuple(demos)),
+            *render_call(signature, inputs, _writer(signature)),
+        )
 
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.
 
-        Tags count in any case and with attributes; what stands around the elements, and a code
-        fence, are passed over. What an element holds is its value, tags of other names among it.
-        Where there is no tag of an output at all, the reply is read as the adapter ``chat`` does.
+        Tags may have any case and attributes; text around the elements, and a code fence, are
+        ignored. The content of an element is its value, including tags with other names. Without
+        any tag of an output, the reply is read as by the adapter ``chat``.
 
         Raises:
-            ParseError: An output is missing, does not fit, is not closed, or comes twice and
-                differs.
+            ParseError: An output is missing, does not fit, is not closed, or is repeated with
+                another value.
         """
         text = completion.text
         answer = _answer(signature, text)
@@ -104,8 +107,8 @@ class XMLAdapter(Adapter):
         if not any(tag.opens and tag.name in signature.outputs for tag in tags):
             return _without_tags(signature, completion)
         values = _Elements(signature, answer, tags, completion).read()
-        return collected(
-            signature, lambda field: decode(field, values[field.name]), text, _missing
+        return collect_outputs(
+            signature, lambda field: decode(field, values[field.name]), text, _describe_missing
         )
 
 
@@ -118,12 +121,12 @@ def _answer(signature: SignatureSpec, text: str) -> str:
     if not ends:
         return said
     rest = text[ends[-1] :]
-    # A lone closing tag ends the thinking only where all that is answered stands behind it.
-    answered = _opened(rest, signature)
-    return rest if answered and answered == _opened(said, signature) else said
+    # A lone closing tag ends the thinking only if the whole answer comes after it.
+    answered = _find_opened(rest, signature)
+    return rest if answered and answered == _find_opened(said, signature) else said
 
 
-def _opened(text: str, signature: SignatureSpec) -> set[str]:
+def _find_opened(text: str, signature: SignatureSpec) -> set[str]:
     tags = _tags_in(text, signature)
     return {tag.name for tag in tags if tag.opens}.intersection(signature.outputs)
 
@@ -131,15 +134,15 @@ def _opened(text: str, signature: SignatureSpec) -> set[str]:
 # --- text and back -------------------------------------------------------------------------------
 
 
-def escaped(text: str, names: Names) -> str:
-    """Return ``text`` so that nothing in it is a tag of a field, and reading gives it back."""
+def escape(text: str, names: Names) -> str:
+    """Return ``text`` with the tags of fields escaped, so that reading restores it."""
     if "<" not in text and "&" not in text:
         return text
-    return _forgeable(names).sub(lambda sign: "&amp;" if sign[0] == "&" else "&lt;", text)
+    return _forgeable_pattern(names).sub(lambda sign: "&amp;" if sign[0] == "&" else "&lt;", text)
 
 
-def unescaped(text: str) -> str:
-    """Undo :func:`escaped`; text in a CDATA section stands for itself."""
+def unescape(text: str) -> str:
+    """Undo :func:`escape`; text in a CDATA section is literal."""
     pieces = []
     for raw, section in _sections(text):
         pieces.append(section if raw else _ENTITY.sub(_character, section))
@@ -147,8 +150,8 @@ def unescaped(text: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _forgeable(names: Names) -> re.Pattern[str]:
-    # All else stays as it is: markup and code are easier to read that way, also for a model.
+def _forgeable_pattern(names: Names) -> re.Pattern[str]:
+    # Nothing else is escaped: markup and code are easier to read that way, also for models.
     return re.compile(
         rf"<(?=/?{_either(names)}(?:[\s/>]|\Z)|!\[CDATA\[)|&(?={_ENTITY.pattern[1:]})",
         _flags(names),
@@ -165,7 +168,7 @@ def _character(entity: re.Match[str]) -> str:
 
 
 def _sections(text: str) -> Iterator[tuple[bool, str]]:
-    """Yield the pieces of a text, each with whether it was in a CDATA section."""
+    """Yield the pieces of a text, and whether each was in a CDATA section."""
     at = 0
     while True:
         start = text.find(_CDATA, at)
@@ -183,12 +186,12 @@ def _either(names: Names) -> str:
 
 
 def _flags(names: Names) -> re.RegexFlag:
-    # Case tells fields apart only where nothing else does.
-    return re.IGNORECASE if len(_folded(names)) == len(names) else re.NOFLAG
+    # Case matters only where it alone distinguishes two fields.
+    return re.IGNORECASE if len(_names_by_folded(names)) == len(names) else re.NOFLAG
 
 
 @lru_cache(maxsize=256)
-def _folded(names: Names) -> Mapping[str, str]:
+def _names_by_folded(names: Names) -> Mapping[str, str]:
     return {name.casefold(): name for name in names}
 
 
@@ -222,7 +225,7 @@ def _tags_in(answer: str, signature: SignatureSpec) -> list[_Tag]:
         check_count(tags, answer)
         if sign["name"] is None:
             end = answer.find(_CDATA_END, at) if sections else -1
-            sections = end >= 0  # else a mere mention, as is every later one
+            sections = end >= 0  # else a mere mention, like all later ones
             at = end if sections else at
             continue
         closing = bool(sign["closing"])
@@ -230,7 +233,7 @@ def _tags_in(answer: str, signature: SignatureSpec) -> list[_Tag]:
         closes = closing or sign[0].endswith("/>")
         name = _name(sign["name"], names)
         tags.append(_Tag(name, sign.start(), sign.end(), not closing, closes, heads))
-    # Inside a line only where a field is lost otherwise: any other may be a mere mention.
+    # Inside a line only if a field would be lost otherwise: it may be a mere mention.
     lost = set(signature.outputs).difference(tag.name for tag in tags if tag.begins)
     return [tag._replace(begins=tag.opens) if tag.name in lost else tag for tag in tags]
 
@@ -238,7 +241,7 @@ def _tags_in(answer: str, signature: SignatureSpec) -> list[_Tag]:
 def _name(written: str, names: Names) -> str:
     if written in names:
         return written
-    return _folded(names).get(written.casefold().replace("-", "_"), written)
+    return _names_by_folded(names).get(written.casefold().replace("-", "_"), written)
 
 
 def _heads_line(answer: str, start: int) -> bool:
@@ -255,9 +258,9 @@ class _Elements:
     """Reads the elements of a reply, from left to right.
 
     Args:
-        signature: Its outputs are wanted. Where an input follows them, the model has run on into a
-            further turn, which counts no more.
-        answer: The part of the reply that answers.
+        signature: The signature with the outputs. If an input follows them, the model has run on
+            into another turn, which does not count.
+        answer: The reply without its thinking.
         tags: The tags in it.
         completion: The whole reply.
     """
@@ -273,14 +276,14 @@ class _Elements:
         self._answer = answer
         self._tags = tags
         self._text = completion.text
-        # "stop" where the endpoint says so; where it says nothing, nothing is known.
+        # "stop" if the endpoint says so; without a reason, nothing is known.
         self._ended = completion.finish_reasons[:1] == ("stop",)
 
     def read(self) -> dict[str, str]:
         """Return the value of each element, unescaped.
 
         Raises:
-            ParseError: One is not closed, closed twice, or comes twice and differs.
+            ParseError: An element is not closed, closed twice, or repeated with another value.
         """
         values: dict[str, str] = {}
         place = 0
@@ -290,9 +293,9 @@ class _Elements:
                 place += 1
             elif tag.name in self._wanted:
                 body, place = self._element(place)
-                value = unescaped(body.strip())
+                value = unescape(body.strip())
                 if values.setdefault(tag.name, value) != value:
-                    raise self._wrong(tag.name, "comes twice and differs")
+                    raise self._make_error(tag.name, "comes twice and differs")
             elif values:
                 break
             else:
@@ -301,7 +304,7 @@ class _Elements:
         return values
 
     def _element(self, place: int) -> tuple[str, int]:
-        """Return what the element that begins at a tag holds, and the place of the tag behind."""
+        """Return the content of the element at a tag, and the index of the next tag."""
         tag = self._tags[place]
         closing = self._closing(place)
         if closing is None:
@@ -311,13 +314,13 @@ class _Elements:
             if later.begins:
                 break
             if later.name == tag.name and later.closes:
-                # What stands between the two may belong to the value or not.
-                raise self._wrong(tag.name, "is closed twice")
+                # The text between the two may or may not belong to the value.
+                raise self._make_error(tag.name, "is closed twice")
         end = self._tags[closing]
         return self._answer[tag.end : max(tag.end, end.start)], closing + 1
 
     def _closing(self, place: int) -> int | None:
-        """Return the place of the tag that closes an element, its own kind nested in it or not."""
+        """Return the index of the tag that closes an element, allowing for nested ones."""
         tag = self._tags[place]
         if tag.closes:
             return place
@@ -335,7 +338,7 @@ class _Elements:
         return first
 
     def _open_end(self, place: int) -> str:
-        """Return what the last element holds, where no more than its closing tag is missing.
+        """Return the content of the last element if only its closing tag is missing.
 
         Raises:
             ParseError: More may be missing.
@@ -344,17 +347,17 @@ class _Elements:
         later = self._tags[place + 1 :]
         body = _without_rest(self._answer[tag.end :], tag.name)
         if any(other.begins or other.closes for other in later) or not (
-            self._ended or _complete(self._wanted[tag.name], unescaped(body))
+            self._ended or _complete(self._wanted[tag.name], unescape(body))
         ):
-            raise self._wrong(tag.name, "is not closed")
+            raise self._make_error(tag.name, "is not closed")
         return body
 
-    def _wrong(self, name: str, what: str) -> ParseError:
+    def _make_error(self, name: str, what: str) -> ParseError:
         return ParseError(f"the element <{name}> {what}", text=self._text)
 
 
 def _complete(field: FieldSpec, body: str) -> bool:
-    """Return whether a value without an end can have lost nothing."""
+    """Return whether a value without an end is certainly complete."""
     shape = without_limits(field.shape)
     shape = without_limits(shape.of) if isinstance(shape, Maybe) else shape
     if isinstance(shape, Plain):
@@ -368,7 +371,7 @@ def _complete(field: FieldSpec, body: str) -> bool:
 
 
 def _without_rest(body: str, name: str) -> str:
-    """Return the end of a reply without a closing fence, and without a tag that breaks off."""
+    """Return the end of a reply without a closing fence or an incomplete tag."""
     body = body.rstrip()
     if body.count("```") == 1:
         body = body.removesuffix("```").rstrip()
@@ -381,12 +384,12 @@ def _without_tags(signature: SignatureSpec, completion: Completion) -> dict[str,
     try:
         return _CHAT.parse(signature, completion)
     except ParseError as error:
-        # What is wrong with the only value there is is worth more than that its tag is missing.
+        # An error in the only value is more helpful than "its tag is missing".
         reason = "" if "[[" in str(error) or len(signature.outputs) > 1 else str(error)
-    raise ParseError(reason or _missing(tuple(signature.outputs)), text=completion.text)
+    raise ParseError(reason or _describe_missing(tuple(signature.outputs)), text=completion.text)
 
 
-def _missing(names: Sequence[str]) -> str:
+def _describe_missing(names: Sequence[str]) -> str:
     if len(names) == 1:
         return f"the element <{names[0]}> is missing"
     return f"the elements {', '.join(f'<{name}>' for name in names)} are missing"

@@ -1,11 +1,11 @@
-"""Batch: a program over a file of any size, every row once.
+"""Batch: runs a program on a file of any size, each row once.
 
-- ``engine``: :func:`run_batch`. ``failures``: what an error makes of a row. ``watching``: when a
-  run stops, and how far it is.
-- ``sources``, ``formats``, ``inputs``: rows of JSONL, CSV, TSV and Parquet, and what a program
-  takes of them. ``blocks``, ``sorting``: the order in which they are asked.
-- ``results``: the file that is appended to. ``finishing``, ``tables``: the file that was asked
-  for.
+- ``engine``: :func:`run_batch`. ``failures``: what an error means for its row. ``watching``:
+  progress, and when a run stops.
+- ``sources``, ``formats``, ``inputs``: rows of JSONL, CSV, TSV and Parquet, and the inputs in
+  them. ``blocks``, ``sorting``: the order in which rows are run.
+- ``results``: the file to which results are appended. ``finishing``, ``tables``: the requested
+  output file.
 """
 
 from langprog.batch.engine import Batch, BatchDone, Order, check_order, run_batch

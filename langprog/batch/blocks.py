@@ -1,9 +1,9 @@
-"""The rows that are still to be asked, in the order in which their prompts share the most.
+"""The remaining rows, in the order in which their prompts share the longest prefixes.
 
 Follows: Optimizing LLM Queries in Relational Data Analytics Workloads (rows and fields are ordered
 so that consecutive prompts share long prefixes). Differs: the fields keep the order of the prompt,
-which was certified as it is, so that the best order of rows is the sorted one. It is sorted in
-blocks of a million rows, on disk where a block is larger than the memory given to it.
+which was certified as it is, so the best order of rows is the sorted one. Rows are sorted in
+blocks of a million, on disk if a block exceeds its memory.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from langprog.batch.sources import Source, SourceRow, missing_from
 from langprog.errors import InputError
 
 MOST_ROWS, MOST_BYTES = 1_000_000, 512 * 2**20
-# Rows at the beginning that are asked in the input's order: they show what most rows will do.
+# Rows at the beginning that run in input order, because they show how most rows will fare.
 FIRST = 64
 # Rows with the same inputs that are written together.
 TOGETHER = 256
-# What a row takes beside its text, about.
+# Approximate size of a row without its text.
 _BESIDE = 100
 
 Row = tuple[int, str, dict[str, Any]]
@@ -33,12 +33,12 @@ Row = tuple[int, str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows that ask the same.
+    """Rows with the same inputs.
 
     Args:
         text: Their inputs, as ``ProgramInputs.text_of`` writes them.
-        rows: Number, key and the columns that pass through, of each.
-        problem: Why they cannot be asked; empty where they can.
+        rows: The number, the key and the kept columns of each.
+        problem: Why they cannot be run; empty if they can.
     """
 
     text: str
@@ -48,7 +48,7 @@ class Group:
 
 @dataclass(slots=True)
 class _First:
-    """A group at the beginning, which grows as long as rows ask the same."""
+    """A group at the beginning, which grows as long as rows have the same inputs."""
 
     text: str
     rows: list[Row]
@@ -60,10 +60,10 @@ class Blocks:
 
     Args:
         source: The rows.
-        inputs: What the program takes.
-        keep: Columns that pass through.
-        run: What a killed run must have in common with this one to be gone on with.
-        earlier: What is done.
+        inputs: The inputs of the program.
+        keep: Columns that are copied to the output.
+        run: The identity of the run: only a killed run with the same one is continued.
+        earlier: The results of earlier runs.
     """
 
     def __init__(
@@ -85,13 +85,13 @@ class Blocks:
         self.ended = False
 
     def stop(self) -> None:
-        """Make a thread that reads a block end soon, and let go of the files."""
+        """Stop the thread that reads a block, and release the files."""
         self._stopped = True
         if self._sort is not None:
             self._sort.close()
 
     def next(self) -> Iterator[Group] | None:
-        """Return the groups of the next block; ``None`` where there is none.
+        """Return the groups of the next block; ``None`` if there is none.
 
         Raises:
             InputError: The output holds the result of another row, or the source cannot be read.
@@ -103,7 +103,7 @@ class Blocks:
         begins = self.read == 0
         for number, row in self._rows:
             self.read = number
-            text, problem, kept, key = self._asked(row)
+            text, problem, kept, key = self._read_row(row)
             if self._is_done(number, key):
                 continue
             name = text or f"!{number}"
@@ -113,7 +113,7 @@ class Blocks:
             elif same is not None and len(same.rows) < TOGETHER:
                 same.rows.append((number, key, kept))
             else:
-                # What cannot be asked comes last, or it would look as if most rows failed.
+                # Invalid rows come last, or it would look as if most rows failed.
                 sort.add([problem != "", text, number, key, kept, problem], len(text) + _BESIDE)
             if sort.count >= MOST_ROWS or sort.total_bytes >= MOST_BYTES or self._stopped:
                 break
@@ -123,7 +123,7 @@ class Blocks:
             self._sort.close()
         self._sort = sort
         groups = [Group(each.text, tuple(each.rows), each.problem) for each in first.values()]
-        return _chained(groups, sort)
+        return _group_rows(groups, sort)
 
     def _end(self) -> None:
         self.ended = True
@@ -133,13 +133,13 @@ class Blocks:
                 f"({self.read:,}): name another file, or give the whole input"
             )
 
-    def _asked(self, row: SourceRow) -> tuple[str, str, dict[str, Any], str]:
-        """Return a row's text, its problem, what passes through, and its key."""
+    def _read_row(self, row: SourceRow) -> tuple[str, str, dict[str, Any], str]:
+        """Return a row's text, its problem, its kept columns, and its key."""
         problem = row.problem or missing_from(row.values, self._inputs.required)
         text = ""
         kept: dict[str, Any] = {}
         try:
-            kept = plain(self._kept(row.values))
+            kept = plain(self._pick_kept(row.values))
             text = "" if problem else self._inputs.text_of(row.values)
         except ValueError as error:
             problem = str(error)
@@ -151,7 +151,7 @@ class Blocks:
         key = digest.hexdigest()[:KEY_LENGTH]
         return text, f"{row.place}: {problem}" if problem else "", kept, key
 
-    def _kept(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _pick_kept(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {name: values[name] for name in self._keep if name in values}
 
     def _is_done(self, number: int, key: str) -> bool:
@@ -166,15 +166,15 @@ class Blocks:
         return done
 
 
-def _chained(first: list[Group], sort: ExternalSort) -> Iterator[Group]:
+def _group_rows(first: list[Group], sort: ExternalSort) -> Iterator[Group]:
     yield from first
-    rows = sort.sorted()
+    rows = sort.drain()
     row = next(rows, None)
     while row is not None:
         _, text, number, key, kept, problem = row
         members: list[Row] = [(number, key, kept)]
         row = next(rows, None)
-        # Each row that cannot be asked has a problem of its own.
+        # Each invalid row has a problem of its own.
         while row is not None and row[1] == text and not problem and len(members) < TOGETHER:
             members.append((row[2], row[3], row[4]))
             row = next(rows, None)
@@ -182,10 +182,10 @@ def _chained(first: list[Group], sort: ExternalSort) -> Iterator[Group]:
 
 
 def columns_kept(keep: tuple[str, ...], outputs: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the columns that pass through: those that are named, and ``id``.
+    """Return the columns to keep: the named ones, and ``id``.
 
     Raises:
-        InputError: One of them has the name of something else in a result.
+        InputError: One of them has the name of another field of a result.
     """
     for name in keep:
         if name in RESERVED:

@@ -1,4 +1,4 @@
-"""Run a program over a file of any size: memory stays flat, and a killed run goes on."""
+"""Runs a program on a file of any size, in constant memory; a killed run can continue."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from langprog.batch.blocks import FIRST, Blocks, Group, columns_kept
-from langprog.batch.failures import Outcome, asked_again, outcome_of
+from langprog.batch.failures import Outcome, is_retried, outcome_of
 from langprog.batch.finishing import Target, check_target, finish, prepare
 from langprog.batch.formats import format_named, format_of
 from langprog.batch.inputs import ProgramInputs, plain
@@ -25,11 +25,11 @@ from langprog.modules import Module
 from langprog.runtime import using
 
 Order = Literal["arrival", "input"]
-# Seconds between two reports of progress, and after which results outlive a power failure.
+# Seconds between progress reports, and between syncs of the results to disk.
 _TOLD, _SYNCED = 0.1, 1.0
-# Groups of rows that wait for an answer that is under way.
+# Groups of rows that wait for an answer already in progress.
 _FOLLOWERS = 256
-# Rows that a key is refused for before the run ends, where none was answered.
+# Rows with a rejected key after which the run ends, if no row was answered.
 _REFUSALS = 8
 
 
@@ -41,15 +41,15 @@ class Batch:
         program: The program.
         source: Rows with the program's inputs: JSONL, CSV, TSV or Parquet.
         target: Where the results go, one row for every row of ``source``.
-        run: What a killed run must have in common with this one to be gone on with: the artifact's
-            digest and the models.
-        width: Rows in work at the same time.
-        format: The source's format, and the target's where its suffix says none.
-        keep: Columns that pass through; ``id`` does so anyway.
-        order: ``arrival``, as rows are done, or ``input``.
-        retry_failed: Ask every failed row of an earlier run again, not only those that failed for
-            the endpoint's fault.
-        budget: A cap on all that is spent.
+        run: The identity of the run: only a killed run with the same one is continued. It has the
+            artifact's digest and the models.
+        width: Rows processed at the same time.
+        format: The source's format, and the target's unless its suffix says one.
+        keep: Columns to copy to the output; ``id`` is always copied.
+        order: ``arrival`` (as rows are done) or ``input``.
+        retry_failed: Retry all failed rows of earlier runs, not only those where the endpoint
+            failed.
+        budget: A cap on all spending.
     """
 
     program: Module
@@ -71,13 +71,12 @@ class BatchDone:
     Args:
         written: Rows that this run wrote.
         earlier: Rows that an earlier run had written.
-        failures: Failures in the output by kind, those of earlier runs among them.
-        again: How many of them the same command asks again.
-        first: The first message of each kind of failure of this run.
-        stopped: Why the run ended before its last row; empty where it did not.
-        unfinished: Where the results are as long as the target is not written; ``None`` where it
-            is.
-        dollars: Paid in this run; ``None`` where a price is not known.
+        failures: Failures in the output by kind, including those of earlier runs.
+        again: How many of them the same command would retry.
+        first: The first message of each kind of failure in this run.
+        stopped: Why the run ended before its last row; empty if it did not.
+        unfinished: The file with the results while the target is not written, else ``None``.
+        dollars: Paid in this run; ``None`` if a price is unknown.
     """
 
     written: int
@@ -105,17 +104,17 @@ OnProgress = Callable[[BatchProgress], None]
 async def run_batch(batch: Batch, on_progress: OnProgress | None = None) -> BatchDone:
     """Run a program on every row of a file, and write one row for each.
 
-    The same call goes on where one before it was killed. Rows with the same inputs are asked once.
+    The same call continues a killed run. Rows with the same inputs run only once.
 
     Args:
         batch: What is to be run.
-        on_progress: Told a few times a second how far it is, from the first result on.
+        on_progress: Called with the progress a few times a second, from the first result on.
 
     Raises:
-        InputError: The source cannot be used, or the target holds something else than results of
-            this run, or is being written by another one. Nothing was written.
+        InputError: The source cannot be used, the target holds something other than results of
+            this run, or another run is writing it. Nothing was written.
         AuthError: The endpoint does not accept the key.
-        ModelError: A model's name, key or price is not known.
+        ModelError: A model's name, key or price is unknown.
         OSError: The results cannot be written. What was written stays.
     """
     inputs = ProgramInputs(batch.program)
@@ -123,7 +122,7 @@ async def run_batch(batch: Batch, on_progress: OnProgress | None = None) -> Batc
     named = None if batch.format is None else format_named(batch.format)
     form = named or format_of(batch.source, "--batch")
     source = Source(batch.source, form, (*inputs.names, *keep))
-    # A link stays one: the file that it points to is replaced.
+    # Follow links, to replace the file that they point to.
     place = Path(os.path.realpath(batch.target))
     target = Target(place, format_of(batch.target, "--out", named=named), keep)
     source.check((*inputs.required, *batch.keep))
@@ -144,7 +143,7 @@ async def run_batch(batch: Batch, on_progress: OnProgress | None = None) -> Batc
 
 
 def _again(batch: Batch) -> Callable[[str], bool]:
-    return (lambda kind: True) if batch.retry_failed else asked_again
+    return (lambda kind: True) if batch.retry_failed else is_retried
 
 
 @dataclass
@@ -163,7 +162,7 @@ class _Run:
         self._ledger = Ledger(self.batch.budget)
         self._groups: Iterator[Group] = iter(())
         self._feed = asyncio.Lock()
-        # Answers that further rows may share: those of the first rows, and the latest one.
+        # Answers that later rows may share: those of the first rows, and the latest one.
         self._shared: dict[str, asyncio.Future[Outcome]] = {}
         self._latest: tuple[str, asyncio.Future[Outcome]] | None = None
         self._followers: asyncio.Queue[tuple[Group, asyncio.Future[Outcome]] | None] = (
@@ -174,7 +173,7 @@ class _Run:
         self._started = self._told = self._synced = 0.0
 
     async def go(self) -> str:
-        """Ask all rows that are left; returns why it stopped before the last one, or nothing."""
+        """Run the remaining rows; return why this stopped early, or an empty text."""
         workers: list[asyncio.Task[None]] = []
         try:
             first = await asyncio.to_thread(self._blocks.next)
@@ -208,7 +207,7 @@ class _Run:
                 await self._followers.put((group, shared))
 
     async def _follow(self) -> None:
-        """Write rows that wait for the answer to others, so that no worker has to wait."""
+        """Write rows that share the answer of others, so that no worker has to wait."""
         while (waiting := await self._followers.get()) is not None:
             group, shared = waiting
             self._note(group, await asyncio.shield(shared))
@@ -229,7 +228,7 @@ class _Run:
                 self._groups = block
 
     def _shared_by(self, group: Group) -> asyncio.Future[Outcome] | None:
-        """Return the answer to the same question, where that was asked lately."""
+        """Return the recent answer for the same inputs, if there is one."""
         if group.problem:
             return None
         shared = self._shared.get(group.text)
@@ -249,7 +248,7 @@ class _Run:
         except LangprogError as error:
             future.set_exception(error)
         finally:
-            future.cancel()  # if it is not done
+            future.cancel()  # if it is still running
         return future.result()
 
     async def _ask(self, group: Group) -> Outcome:
@@ -262,13 +261,13 @@ class _Run:
             return outcome_of(error)
 
     def _note(self, group: Group, outcome: Outcome) -> None:
-        """Write what became of a group, unless that depends on what becomes of others."""
+        """Write the outcome of a group, unless it depends on other outcomes."""
         if self._doubtful is not None and outcome.error is not None:
             self._doubtful.append((group, outcome))
             return self._settle_doubts(end=False)
         self._write(group, outcome)
         if self._doubtful is not None and outcome.kind not in ("input", "transport"):
-            self._settle(self._doubtful)  # the key is good: these rows failed by themselves
+            self._settle(self._doubtful)  # the key is valid, so these rows failed on their own
         reason = self.watch.reason_to_stop()
         if reason is not None:
             if outcome.error is not None:
@@ -281,7 +280,7 @@ class _Run:
             self._write(group, outcome)
 
     def _settle_doubts(self, *, end: bool) -> None:
-        """Take a key for refused where several rows say so, and none says otherwise."""
+        """Treat a key as rejected if several rows say so and none succeeded."""
         if self._doubtful and (end or len(self._doubtful) >= _REFUSALS):
             error = self._doubtful[0][1].error
             assert error is not None
@@ -299,7 +298,7 @@ class _Run:
             self.on_progress(self._progress(now))
 
     def _sync(self) -> None:
-        with suppress(OSError):  # the file is closed by now, or the last sync says so
+        with suppress(OSError):  # the file is closed, or the last sync will report it
             self.results.sync()
 
     @property
@@ -322,7 +321,7 @@ class _Run:
             written=self.watch.done,
             earlier=self._earlier.done.count,
             failures=self.watch.failures + self._earlier.failures,
-            again=sum(count for kind, count in self.watch.failures.items() if asked_again(kind)),
+            again=sum(count for kind, count in self.watch.failures.items() if is_retried(kind)),
             first=dict(self.watch.first),
             stopped=stopped,
             unfinished=unfinished,

@@ -1,4 +1,4 @@
-"""What an error makes of a row: a failure in the output, or the end of the run."""
+"""What an error means: a failed row in the output, or the end of the run."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from langprog.errors import (
     InputError,
     ModelError,
 )
-from langprog.evaluation import describe_failure, find_stop, redacted
+from langprog.evaluation import describe_failure, find_stop, redact
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a question.
+    """The outcome of a row.
 
     Args:
-        outputs: The program's outputs as JSON data; ``None`` where it failed.
-        kind: The kind of the failure; empty where there is none.
+        outputs: The program's outputs as JSON data; ``None`` if it failed.
+        kind: The kind of failure; empty if there is none.
         message: What happened, without keys and passwords.
-        error: An ``AuthError``, whose meaning depends on what else happens.
+        error: An ``AuthError``, whose meaning depends on other rows.
     """
 
     outputs: dict[str, Any] | None = None
@@ -45,24 +45,24 @@ def outcome_of(error: Exception) -> Outcome:
     """Return what an error means for its row.
 
     Raises:
-        ModelError: No row could be asked: a model that is unknown, or has no key or price.
-        BudgetExceeded: What may be spent is spent.
+        ModelError: No row can run: a model is unknown, or has no key or price.
+        BudgetExceeded: The budget is spent.
     """
     stopping = find_stop(error, ())
     if isinstance(stopping, ModelError):
         raise stopping
     if isinstance(stopping, AuthError):
-        return Outcome(kind="auth", message=redacted(str(stopping)), error=stopping)
+        return Outcome(kind="auth", message=redact(str(stopping)), error=stopping)
     if isinstance(stopping, BadRequestError):
-        return Outcome(kind="refused", message=redacted(str(stopping)))
+        return Outcome(kind="refused", message=redact(str(stopping)))
     if isinstance(error, InputError):
-        return Outcome(kind="input", message=redacted(str(error)))
+        return Outcome(kind="input", message=redact(str(error)))
     failure = describe_failure(error, ())
     if failure.kind == "budget":
         raise BudgetExceeded(failure.message)
     return Outcome(kind=failure.kind, message=failure.message)
 
 
-def asked_again(kind: str) -> bool:
-    """Return whether a failure of that kind is asked again by the same command."""
+def is_retried(kind: str) -> bool:
+    """Return whether the same command retries a failure of that kind."""
     return kind in ("transport", "auth")

@@ -1,4 +1,4 @@
-"""From results in the order of their arrival to the file that was asked for."""
+"""Writes the requested file from the results in order of arrival."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from langprog.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where results go.
+    """The output file.
 
     Args:
         path: The file.
         format: Its format.
-        keep: Columns that pass through.
+        keep: Columns that are copied to the output.
     """
 
     path: Path
@@ -36,27 +36,27 @@ class Target:
         return self.format == "jsonl"
 
     @property
-    def appended(self) -> Path:
-        """The file that results are appended to: a table is written once all are there."""
+    def results_path(self) -> Path:
+        """The file to which results are appended; a table is written from it at the end."""
         return self.path if self.is_jsonl else Path(f"{self.path}.partial.jsonl")
 
     def forget(self, results: ResultFile) -> None:
-        """Remove the file that results are appended to, where it holds nothing of its own."""
+        """Remove the file to which results are appended, if it is not the target itself."""
         if not self.is_jsonl and results.copied:
             results.path.unlink()
 
     def as_source(self) -> Source:
-        """Return the file as one that is read."""
+        """Return the file as a source."""
         return Source(self.path, self.format, option="--out")
 
 
 def check_target(target: Target, source: Source, outputs: tuple[str, ...]) -> None:
-    """Refuse a target that cannot be written, before anything is.
+    """Reject a target that cannot be written, before the run starts.
 
     Raises:
         InputError: It is the source, or a table that cannot hold the results.
     """
-    for path in (target.path, target.appended):
+    for path in (target.path, target.results_path):
         if path.exists() and path.samefile(source.path):
             raise InputError(f"--out: {path} is the file given as --batch: name another one")
         if path.exists() and not path.is_file():
@@ -68,19 +68,19 @@ def check_target(target: Target, source: Source, outputs: tuple[str, ...]) -> No
 
 
 def prepare(target: Target, retry: Callable[[str], bool]) -> ResultFile:
-    """Open the file that results are appended to; of a table, what it holds comes in first.
+    """Open the file to which results are appended; an existing table is imported first.
 
     Raises:
-        InputError: It is in use by another run, or holds something else than results.
+        InputError: Another run is using it, or it holds something other than results.
     """
-    appended = target.appended
+    appended = target.results_path
     begun = appended.exists() and appended.stat().st_size > 0
     copied = not target.is_jsonl and target.path.exists() and not begun
     if copied:
-        # Read in full before the file is made: a file of something else is left alone.
+        # Read in full before creating the file, so that a foreign file stays untouched.
         write_whole(appended, map(line_of, records_of(target.as_source(), target.keep)))
     results = ResultFile(appended, target.path, retry, copied=copied)
-    # Whoever holds the lock knows that nobody writes these any more.
+    # The lock guarantees that nobody is writing these any more.
     for path in {target.path, appended}:
         remove_unfinished(path)
     return results
@@ -114,7 +114,7 @@ def _in_order(results: ResultFile) -> Iterator[dict[str, Any]]:
     try:
         for record in results.records():
             sort.add([record["row"], record], len(line_of(record)))
-        for _, record in sort.sorted():
+        for _, record in sort.drain():
             yield record
     finally:
         sort.close()

@@ -35,15 +35,15 @@ def format_named(name: str) -> Format:
 
 
 def format_of(path: Path, option: str, *, named: str | None = None) -> Format:
-    """Return the format of a file: what its suffix says, else the one that is named.
+    """Return the format of a file: that of its suffix, else the named one.
 
     Args:
         path: The file; it need not exist.
         option: The option that names the file, for the message.
-        named: The format to use where the suffix says nothing.
+        named: The format to use if the suffix is unknown.
 
     Raises:
-        InputError: Neither says one.
+        InputError: Neither determines a format.
     """
     known = SUFFIXES.get(path.suffix.lower())
     if known is not None:
@@ -51,6 +51,6 @@ def format_of(path: Path, option: str, *, named: str | None = None) -> Format:
     if named is not None:
         return format_named(named)
     raise InputError(
-        f"{option}: {path}: the suffix says no known format ({', '.join(SUFFIXES)}): rename the "
+        f"{option}: {path}: unknown suffix (known: {', '.join(SUFFIXES)}): rename the "
         f"file, or add --format with one of {', '.join(FORMATS)}"
     )

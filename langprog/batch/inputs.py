@@ -1,4 +1,4 @@
-"""What a program takes of a row, and in what order its prompts show it."""
+"""The inputs of a program in a row, in the order of its prompts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from langprog.modules import Module
 from langprog.signature import FieldSpec
 from langprog.strict_json import strict_json
 
-# Made once: json.dumps makes an encoder with each call that has options.
+# Created once: json.dumps with options creates an encoder on each call.
 _TEXT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -48,7 +48,7 @@ class ProgramInputs:
 
     @cached_property
     def outputs(self) -> tuple[str, ...]:
-        """The outputs, as far as the program declares them."""
+        """The outputs that the program declares."""
         try:
             return tuple(self.program.outputs)
         except SignatureError:
@@ -62,9 +62,9 @@ class ProgramInputs:
             return {}
 
     def text_of(self, values: Mapping[str, Any]) -> str:
-        """Return a row's inputs as JSON text; rows that are equal here are the same question.
+        """Return a row's inputs as JSON text; rows with equal texts share an answer.
 
-        Sorted, such texts bring prompts together that begin in the same way.
+        Sorting these texts groups prompts with common prefixes.
 
         Raises:
             ValueError: A value has no JSON form.
@@ -73,11 +73,11 @@ class ProgramInputs:
         return _TEXT.encode(plain(chosen))
 
     def values_of(self, text: str, *, textual: bool) -> dict[str, Any]:
-        """Return the inputs that a text of :meth:`text_of` stands for.
+        """Return the inputs from a text of :meth:`text_of`.
 
         Args:
             text: The text.
-            textual: Whether its values are cells of a table, to be read as the declared types.
+            textual: Whether its values are table cells, to be converted to the declared types.
 
         Raises:
             InputError: A cell does not fit its field.
@@ -90,10 +90,10 @@ class ProgramInputs:
         return values
 
     def read(self, text: str, place: str) -> dict[str, Any]:
-        """Return inputs from a JSON object that a user wrote; other fields are left out.
+        """Return the inputs from a JSON object of the user, without other fields.
 
         Raises:
-            InputError: It is not such an object, or lacks an input.
+            InputError: It is not an object, or lacks an input.
         """
         try:
             data = strict_json(text)

@@ -1,8 +1,8 @@
-"""The file that results are appended to: locked, and whole again after any interruption.
+"""The file to which results are appended: locked, and repaired after any interruption.
 
 One JSON object a line: ``key`` (a digest of run and row), ``row`` (its number in the input),
-columns that pass through, and ``outputs`` or ``failure``. A line is written once its row is done,
-so that a killed run loses what was under way and nothing else.
+the kept columns, and ``outputs`` or ``failure``. A line is written when its row is done, so that a
+killed run loses only the rows in progress.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class DoneRows:
         self.count = 0
 
     def add(self, number: int, key: str) -> bool:
-        """Note a row; returns whether it was not noted before."""
+        """Record a row; return whether it is new."""
         block = self._blocks.get(number // _BLOCK)
         if block is None:
             block = self._blocks[number // _BLOCK] = array("Q", bytes(8 * _BLOCK))
@@ -51,7 +51,7 @@ class DoneRows:
         return new
 
     def has(self, number: int, key: str) -> bool | None:
-        """Return whether row ``number`` is done: ``None`` where it is, but as another row."""
+        """Return whether row ``number`` is done; ``None`` if it is done with another key."""
         block = self._blocks.get(number // _BLOCK)
         kept = 0 if block is None else block[number % _BLOCK]
         if kept == 0:
@@ -68,11 +68,11 @@ class Earlier:
     """What a file held when it was opened.
 
     Args:
-        done: Rows whose results stay.
-        again: Rows whose failures are to be asked again.
-        failures: The failures among the results that stay, by kind.
+        done: Rows whose results are kept.
+        again: Failed rows to retry.
+        failures: The failures among the kept results, by kind.
         damaged: Lines that cannot be read.
-        clean: Whether the file can stay as it is.
+        clean: Whether the file needs no repair.
     """
 
     done: DoneRows
@@ -83,16 +83,16 @@ class Earlier:
 
 
 class ResultFile:
-    """An open file of results. Nothing is changed in it before :meth:`mend`.
+    """An open file of results, which is not modified before :meth:`mend`.
 
     Args:
-        path: The file; it is made where it does not exist.
-        shown: What messages call it.
-        retry: Whether a failure of that kind is to be asked again.
-        copied: Whether all that is in it stands in another file, too.
+        path: The file; created if it does not exist.
+        shown: Its name in messages.
+        retry: Whether to retry a failure of that kind.
+        copied: Whether another file has all its contents, too.
 
     Raises:
-        InputError: It is in use by another process, or holds something else than results.
+        InputError: Another process is using it, or it holds something other than results.
         OSError: It cannot be read or written.
     """
 
@@ -102,7 +102,7 @@ class ResultFile:
         self.path, self._shown, self._retry = path, shown, retry
         self.copied = copied
         self._broken: OSError | None = None
-        self._fd = _opened(path, shown)
+        self._fd = _open_locked(path, shown)
         try:
             self.earlier = self._scan()
         except BaseException:
@@ -131,10 +131,10 @@ class ResultFile:
         return Earlier(done, again, failures, damaged, clean)
 
     def _lines(self) -> Iterator[tuple[int, bytes, dict[str, Any] | None]]:
-        """Yield each line with its number and record; ``None`` where it was damaged.
+        """Yield each line with its number and record, which is ``None`` if damaged.
 
         Raises:
-            InputError: A line is not one of ours, nor the remains of one.
+            InputError: A line is neither a result nor the remains of one.
         """
         with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
@@ -150,7 +150,7 @@ class ResultFile:
         )
 
     def mend(self) -> None:
-        """Take out, in one step, what is damaged or to be asked again.
+        """Remove damaged lines and rows to retry, in one atomic step.
 
         Raises:
             OSError: It cannot be written; the file is as it was.
@@ -160,10 +160,10 @@ class ResultFile:
         beside = _beside(self.path)
         fd = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
         try:
-            # Whoever opens the path from now on finds it locked.
+            # From now on, the path is locked for other processes.
             _lock(fd)
             os.chmod(beside, os.fstat(self._fd).st_mode & 0o777)
-            _write_all(fd, self._staying())
+            _write_all(fd, self._lines_to_keep())
             os.fsync(fd)
             os.replace(beside, self.path)
         except BaseException:
@@ -173,7 +173,7 @@ class ResultFile:
         os.close(self._fd)
         self._fd = fd
 
-    def _staying(self) -> Iterator[bytes]:
+    def _lines_to_keep(self) -> Iterator[bytes]:
         seen = DoneRows()
         for _, line, record in self._lines():
             if record is None:
@@ -184,13 +184,13 @@ class ResultFile:
                 yield line if line.endswith(b"\n") else line + b"\n"
 
     def append(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Write results; they are with the operating system when this returns.
+        """Write results; they survive a crash of this process when this returns.
 
         Raises:
             OSError: The disk is full, say.
         """
         if self._broken is not None:
-            raise self._broken  # or the line would go on where another one broke off
+            raise self._broken  # or the line would continue a broken one
         try:
             _write_all(self._fd, [b"".join(map(line_of, records))])
         except OSError as error:
@@ -198,7 +198,7 @@ class ResultFile:
             raise
 
     def sync(self) -> None:
-        """Wait until what was written outlives a power failure."""
+        """Wait until all writes would survive a power failure."""
         os.fsync(self._fd)
 
     def records(self) -> Iterator[dict[str, Any]]:
@@ -208,12 +208,12 @@ class ResultFile:
                 yield record
 
     def close(self) -> None:
-        """Let others have the file."""
+        """Release the file."""
         os.close(self._fd)
 
 
 def record_in(line: bytes) -> dict[str, Any] | None:
-    """Return the record of a line; ``None`` where it holds none that is whole."""
+    """Return the record of a line; ``None`` if it has no complete one."""
     if not line.startswith(START) or b"\0" in line:
         return None
     try:
@@ -233,14 +233,14 @@ def record_in(line: bytes) -> dict[str, Any] | None:
 
 
 def failure_kind(record: Mapping[str, Any]) -> str | None:
-    """Return the kind of a record's failure; ``None`` where it has none."""
+    """Return the kind of a record's failure, or ``None``."""
     failure = record.get("failure")
     kind = failure.get("kind") if isinstance(failure, dict) else None
     return kind if isinstance(kind, str) else None
 
 
 def line_of(record: Mapping[str, Any]) -> bytes:
-    """Return a record as a line, readable but for half characters of a reply."""
+    """Return a record as a line, escaping only half characters from replies."""
     try:
         text = _LINE.encode(record)
     except ValueError:
@@ -252,7 +252,7 @@ def line_of(record: Mapping[str, Any]) -> bytes:
 
 
 def _finite(value: Any) -> Any:
-    """Return JSON data with a text in the place of each number that JSON does not have."""
+    """Return JSON data with text in place of numbers that JSON does not have."""
     if isinstance(value, float) and not math.isfinite(value):
         return {"nan": "NaN", "inf": "Infinity"}.get(str(value), "-Infinity")
     if isinstance(value, Mapping):
@@ -261,15 +261,15 @@ def _finite(value: Any) -> Any:
 
 
 def _may_be_damaged(line: bytes) -> bool:
-    """Return whether a line may be what a crash left of one of ours.
+    """Return whether a line may be the remains of a result after a crash.
 
-    A power failure leaves zeros; a line can break off anywhere, and another one can follow on it.
+    A power failure leaves zeros; a line can break off anywhere, and another can follow it.
     """
     return _is_torn(line) or line.startswith(b"\0\0\0\0")
 
 
 def _is_torn(line: bytes) -> bool:
-    """Return whether a line is the beginning of one of ours, with anything behind it, or zeros."""
+    """Return whether a line begins like a result, whatever follows, or is zeros."""
     rest = line.strip(b"\0\r\n")
     if not rest:
         return b"\0" in line
@@ -292,14 +292,14 @@ def _beside(path: Path) -> Path:
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove what processes that were killed left of new versions of a file."""
+    """Remove new versions of a file that killed processes left unfinished."""
     for left in path.parent.iterdir():
         if left.name.startswith(f".{path.name}.") and left.name.endswith(".new"):
             left.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, lines: Iterable[bytes]) -> None:
-    """Write a file in one step: it is there in full, or as it was before.
+    """Write a file atomically: it is complete, or as it was before.
 
     Raises:
         OSError: It cannot be written.
@@ -327,7 +327,7 @@ def _write_all(fd: int, pieces: Iterable[bytes]) -> None:
             view = view[os.write(fd, view) :]
 
 
-def _opened(path: Path, shown: Path) -> int:
+def _open_locked(path: Path, shown: Path) -> int:
     """Return a descriptor of the file that holds its lock.
 
     Raises:
@@ -347,11 +347,11 @@ def _opened(path: Path, shown: Path) -> int:
             same = False
         if same:
             return fd
-        os.close(fd)  # its holder replaced the file meanwhile
+        os.close(fd)  # the previous holder has replaced the file
 
 
 def _lock(fd: int) -> bool:
-    """Take the lock; the system gives it back when the process ends, however it ends."""
+    """Take the lock, which the system releases when the process ends in any way."""
     try:
         if sys.platform == "win32":
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)

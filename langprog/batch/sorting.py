@@ -1,4 +1,4 @@
-"""Sort more rows than the memory holds."""
+"""Sorts more rows than fit in memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import IO, Any
 
-# What is sorted in memory; of Python's objects it takes some three times the bytes of its text.
+# Bytes of text sorted in memory; as Python objects they take about three times as much.
 MOST_ROWS = 50_000
 MOST_BYTES = 16 * 2**20
 _LINE = json.JSONEncoder(separators=(",", ":"))
@@ -19,10 +19,10 @@ class ExternalSort:
     """Sorts JSON lists by their items, with sorted runs in temporary files.
 
     Follows: external merge sort. Differs: one pass of merging, so that at most a few hundred runs
-    are open at a time; whoever adds rows bounds how many.
+    are open at a time; callers must bound the number of rows.
 
-    A list must differ from every other one before the first item that has no order. Files are
-    anonymous: they are gone when this is closed, or the process ends.
+    Lists must differ before their first item that cannot be ordered. Files are anonymous: they
+    vanish when this is closed or the process ends.
     """
 
     def __init__(self, *, most_rows: int = MOST_ROWS, most_bytes: int = MOST_BYTES) -> None:
@@ -39,7 +39,7 @@ class ExternalSort:
 
         Args:
             row: JSON data.
-            size: Bytes that it takes as text, about.
+            size: Its approximate size as text, in bytes.
         """
         self._rows.append(row)
         self._size += size
@@ -58,15 +58,15 @@ class ExternalSort:
         run.seek(0)
         self._rows, self._size = [], 0
 
-    def sorted(self) -> Iterator[list[Any]]:
-        """Yield every row in order, once; nothing may be added any more."""
+    def drain(self) -> Iterator[list[Any]]:
+        """Yield every row once, in order; no more rows can be added."""
         rows, self._rows = self._rows, []
         rows.sort()
         rows.reverse()
-        yield from heapq.merge(*map(_rows_in, self._runs), _drained(rows))
+        yield from heapq.merge(*map(_rows_in, self._runs), _drain(rows))
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Release the files."""
         self._files.close()
         self._rows = []
 
@@ -76,7 +76,7 @@ def _rows_in(run: IO[bytes]) -> Iterator[list[Any]]:
         yield json.loads(line)
 
 
-def _drained(rows: list[list[Any]]) -> Iterator[list[Any]]:
-    # From the end, so that what was yielded takes no memory any more.
+def _drain(rows: list[list[Any]]) -> Iterator[list[Any]]:
+    # From the end, to free the memory of yielded rows.
     while rows:
         yield rows.pop()

@@ -1,7 +1,7 @@
 """Rows of JSONL, CSV, TSV and Parquet files, one at a time.
 
-A row that cannot be read is a row, too: it carries the reason. Nothing here holds more of a file
-than a row, or than a batch of a Parquet file.
+A row that cannot be read is a row, too, with the reason. Memory holds only one row at a time, or
+one batch of a Parquet file.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from langprog.batch.formats import Format
 from langprog.errors import ExampleError, InputError
 from langprog.strict_json import strict_json
 
-# Rows of a Parquet file that are decoded together.
+# Rows of a Parquet file decoded together.
 _PARQUET_ROWS = 512
-# No row comes near; what is larger would only fill the memory. (csv's own limit is 128 KiB.)
+# Larger rows would only fill the memory. (csv's own limit is 128 KiB.)
 LARGEST_ROW = 64 * 2**20
-# How many rows are looked at before anything is written, to see that the file is what it says.
+# Rows checked before anything is written, to catch a wrong file.
 FIRST_ROWS = 8
 
 
@@ -34,10 +34,10 @@ class SourceRow:
     """A row of a file.
 
     Args:
-        place: Where it stands, for messages.
-        values: Its fields; empty where it could not be read.
-        problem: Why it could not be read; empty where it could.
-        raw: What identifies a row that could not be read.
+        place: Its place in the file, for messages.
+        values: Its fields; empty if it could not be read.
+        problem: Why it could not be read; empty if it could.
+        raw: Identifies a row that could not be read.
     """
 
     place: str
@@ -53,7 +53,7 @@ class Source:
     Args:
         path: The file.
         format: Its format.
-        columns: The columns that are needed, where a Parquet file need not read all.
+        columns: The needed columns, to read no others from a Parquet file.
         option: The option that names the file, for messages.
     """
 
@@ -64,7 +64,7 @@ class Source:
 
     @property
     def textual(self) -> bool:
-        """Whether every value is text that stands for one of the declared type."""
+        """Whether every value is text, to be converted to the declared type."""
         return self.format in ("csv", "tsv")
 
     def rows(self) -> Iterator[SourceRow]:
@@ -81,7 +81,7 @@ class Source:
             ) from None
 
     def check(self, required: tuple[str, ...]) -> None:
-        """Look at the first rows before anything is written.
+        """Check the first rows before anything is written.
 
         Args:
             required: Columns that a row must have.
@@ -108,7 +108,7 @@ class Source:
 
 
 def missing_from(values: Mapping[str, Any], required: tuple[str, ...]) -> str:
-    """Return what a row lacks of the columns that it must have, in words; empty for nothing."""
+    """Return which required column a row lacks, in words; empty if none."""
     for name in required:
         if name not in values:
             has = ", ".join(list(values)[:20]) or "no fields"
@@ -199,7 +199,7 @@ def _table_row(place: str, header: list[str], cells: list[str]) -> SourceRow:
 
 
 def _halves(text: str) -> bool:
-    """Return whether a text holds bytes that were not UTF-8."""
+    """Return whether a text holds bytes that are not UTF-8."""
     return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)
 
 
@@ -210,13 +210,13 @@ def _parquet_rows(source: Source) -> Iterator[SourceRow]:
         with parquet.ParquetFile(source.path) as table:
             present = set(table.schema_arrow.names)
             wanted = [name for name in source.columns if name in present]
-            # Where all are missing, the rows say so themselves.
+            # If all are missing, each row reports it.
             chosen = wanted or table.schema_arrow.names
             for part in table.iter_batches(batch_size=_PARQUET_ROWS, columns=chosen):
                 for values in part.to_pylist():
                     number += 1
                     yield SourceRow(f"{source.path}, row {number}", values)
-    except (ValueError, NotImplementedError) as error:  # pyarrow's own errors are among these
+    except (ValueError, NotImplementedError) as error:  # including pyarrow's own errors
         raise InputError(f"{source.option}: {source.path}: not a Parquet file: {error}") from None
 
 

@@ -1,7 +1,7 @@
-"""Results as CSV, TSV and Parquet: flat rows, each file written in one step.
+"""Results as CSV, TSV and Parquet: flat rows, with each file written atomically.
 
-A table has the columns ``key`` and ``row``, those that pass through, the outputs, and last
-``failure_kind`` and ``failure_message``. What is neither text nor a number is JSON in it.
+A table has the columns ``key`` and ``row``, the kept columns, the outputs, and finally
+``failure_kind`` and ``failure_message``. Values other than text and numbers are JSON.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Records = Callable[[], Iterator[Mapping[str, Any]]]
 
 
 def check_columns(kept: Iterable[str], outputs: Iterable[str]) -> None:
-    """Refuse a column that passes through under the name of another one.
+    """Reject a kept column with the name of another column.
 
     Raises:
         InputError: There is one.
@@ -49,9 +49,9 @@ def write_table(
     Args:
         path: The file; it is replaced.
         form: csv, tsv or parquet.
-        records: Gives the records, any number of times.
-        kept: Columns that pass through; those that no record has are left out.
-        outputs: Outputs that are there whatever the records hold.
+        records: Returns the records; may be called several times.
+        kept: The kept columns; those that no record has are omitted.
+        outputs: Outputs that always have a column.
 
     Raises:
         InputError: pyarrow is not installed.
@@ -89,12 +89,12 @@ def _csv_lines(
         cells = _flat(record)
         writer.writerow([_cell(cells.get(name)) for name in names])
         if text.tell() > 2**16:
-            yield _taken(text)
-    yield _taken(text)
+            yield _drain(text)
+    yield _drain(text)
 
 
-def _taken(text: io.StringIO) -> bytes:
-    # Half of a character, which a reply may hold, cannot be written: it is shown as an escape.
+def _drain(text: io.StringIO) -> bytes:
+    # Half a character, which a reply may hold, cannot be encoded: escape it.
     content = text.getvalue().encode("utf-8", "backslashreplace")
     text.seek(0)
     text.truncate()
@@ -125,7 +125,7 @@ def _write_parquet(path: Path, records: Records, names: list[str]) -> None:
         with parquet.ParquetWriter(beside, schema) as writer:
             rows = iter(records())
             while part := list(islice(rows, _ROWS)):
-                flat = [_fitted(_flat(record), fields, arrow) for record in part]
+                flat = [_fit_cells(_flat(record), fields, arrow) for record in part]
                 writer.write_batch(arrow.RecordBatch.from_pylist(flat, schema))
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
@@ -153,7 +153,7 @@ def _type(arrow: Any, kinds: set[str]) -> Any:
     return arrow.string()
 
 
-def _fitted(cells: Mapping[str, Any], fields: Mapping[str, Any], arrow: Any) -> dict[str, Any]:
+def _fit_cells(cells: Mapping[str, Any], fields: Mapping[str, Any], arrow: Any) -> dict[str, Any]:
     fitted = {}
     for name, kind in fields.items():
         value = cells.get(name)
@@ -171,7 +171,7 @@ def records_of(source: Source, kept: Iterable[str]) -> Iterator[dict[str, Any]]:
 
     Args:
         source: The table.
-        kept: The columns in it that pass through.
+        kept: Its kept columns.
 
     Raises:
         InputError: It is not a table of results.

@@ -1,14 +1,14 @@
-"""Whether a batch should go on, and how far it is."""
+"""The progress of a batch, and whether it should continue."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-# Rows after which a run may stop, and the share of them that must have failed for one reason.
+# Rows after which a run may stop, and the share of them that must fail for one reason.
 FIRST_BLOCK = 50
 SHARE = 0.9
-# Failures that come from the endpoint, not from a row: here the last rows decide.
+# Failures of the endpoint, not of a row: here the last rows decide.
 OF_THE_ENDPOINT = frozenset({"transport", "auth"})
 
 
@@ -17,12 +17,12 @@ class BatchProgress:
     """How far a batch is.
 
     Args:
-        done: Rows that are in the output, those of earlier runs among them.
-        total: Rows of the input; ``None`` until all of it was read.
+        done: Rows in the output, including those of earlier runs.
+        total: Rows of the input; ``None`` until it has been read.
         failed: Failures among the rows of this run.
         written: Rows that this run wrote.
         seconds: Since the first request.
-        dollars: Paid in this run; ``None`` where a price is not known.
+        dollars: Paid in this run; ``None`` if a price is unknown.
     """
 
     done: int
@@ -34,12 +34,12 @@ class BatchProgress:
 
     @property
     def rate(self) -> float:
-        """Rows that this run wrote in a second."""
+        """Rows that this run writes per second."""
         return self.written / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds that the rest will take at this rate; ``None`` where that cannot be said."""
+        """Seconds that the rest will take at this rate; ``None`` if unknown."""
         if self.total is None or self.rate <= 0:
             return None
         return max(0, self.total - self.done) / self.rate
@@ -47,9 +47,9 @@ class BatchProgress:
 
 @dataclass
 class Watch:
-    """Counts what became of rows, and says when most fail for one reason.
+    """Counts the outcomes of rows, and detects when most fail for one reason.
 
-    Rows that fail by themselves are judged among all rows so far; an outage by the last rows,
+    Failures of the rows themselves are judged over all rows so far, an outage over the last rows,
     because it can begin at any time.
     """
 
@@ -65,10 +65,10 @@ class Watch:
         return self.failures.total()
 
     def add(self, kind: str, message: str = "", rows: int = 1) -> None:
-        """Count rows with one outcome; those that were asked together count as one for stopping.
+        """Count rows with one outcome; for stopping, rows that share an answer count once.
 
         Args:
-            kind: The kind of the failure; empty for an answer.
+            kind: The kind of failure; empty for an answer.
             message: What happened.
             rows: How many.
         """

@@ -10,7 +10,7 @@ from langprog.runtime import cache_folder
 def clear() -> None:
     """Remove every cached completion of this user.
 
-    The folder is LANGPROG_CACHE, else the default one; other files are left alone.
+    The folder is LANGPROG_CACHE or the default one; other files are left alone.
     """
     cache = DiskCache(cache_folder())
     cleared = cache.clear()

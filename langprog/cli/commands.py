@@ -1,4 +1,4 @@
-"""The commands; each is imported only when it is called, so that ``--help`` stays quick."""
+"""The commands; each is imported only when called, so that ``--help`` is quick."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
 
 
 class LazyGroup(TyperGroup):
-    """Lists commands by their one line of help; imports only the one that is called."""
+    """Lists commands with their one-line help; imports only the one that is called."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Import and return the command that ``args`` name."""

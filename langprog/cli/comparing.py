@@ -29,9 +29,9 @@ def compare_two(  # noqa: PLR0913 - every parameter is an option of the command
     lm: Annotated[str | None, Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
-    calls: Annotated[int | None, Option(help="Most requests sent.")] = None,
+    calls: Annotated[int | None, Option(help="Maximum number of requests.")] = None,
     dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
-    width: Annotated[int, Option(help="Examples in work at the same time.", min=1)] = 64,
+    width: Annotated[int, Option(help="Examples processed concurrently.", min=1)] = 64,
     max_errors: Annotated[int, Option(help="Examples the metric may raise on.", min=0)] = 0,
     allow: Annotated[
         list[str] | None, Option(help="Module that may be imported for an artifact.")

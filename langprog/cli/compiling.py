@@ -33,7 +33,7 @@ Option = typer.Option
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be compiled, on what data, with what model."""
+    """What to compile, on what data, with what model."""
 
     program: Module
     metric: Metric
@@ -49,10 +49,10 @@ class Task:
         return None if self.lm is None else self.asked.at_address(self.lm)
 
     def run_dir(self, parent: Path, member: Optimizer) -> Path:
-        """Return the journal's folder: the same for the same compile, another for another one.
+        """Return the journal's folder, which depends on the content of the compile.
 
-        It is named by content, so that a compile goes on after a kill, and starts anew once the
-        program, the metric or the data were edited.
+        So a killed compile continues, but starts anew once the program, the metric or the data
+        change.
         """
         content = [
             program_digest(self.program),
@@ -75,7 +75,7 @@ class Task:
         accept: Accept = "certified",
         as_json: bool = False,
     ) -> Compiled:
-        """Compile with an optimizer, and show what happens."""
+        """Compile with an optimizer, and show the progress."""
         view = open_progress_view(as_json=as_json)
         try:
             with using(lm=self._ambient):
@@ -95,7 +95,7 @@ class Task:
             view.close()
 
     def estimate(self, member: Optimizer, budget: Budget) -> Preflight:
-        """Return what a compile would take."""
+        """Return the estimate of a compile."""
         with using(lm=self._ambient):
             return member.estimate(
                 self.program,
@@ -130,22 +130,22 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
     lm: Annotated[str | None, Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
-    calls: Annotated[int | None, Option(help="Most requests sent.")] = None,
+    calls: Annotated[int | None, Option(help="Maximum number of requests.")] = None,
     tokens: Annotated[int | None, Option(help="Most tokens.")] = None,
     dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
     seconds: Annotated[float | None, Option(help="Most seconds.")] = None,
-    seed: Annotated[int, Option(help="Decides everything random.")] = 0,
+    seed: Annotated[int, Option(help="Random seed.")] = 0,
     run_dir: Annotated[str | None, Option(help="Journal; by default beside the artifact.")] = None,
     accept: Annotated[str, Option(help="certified, or best: ship without proof, marked.")] = (
         "certified"
     ),
-    width: Annotated[int, Option(help="Examples in work at the same time.", min=1)] = 64,
+    width: Annotated[int, Option(help="Examples processed concurrently.", min=1)] = 64,
     report: Annotated[str | None, Option(help="Also write a report, .html or .json.")] = None,
     json_: Annotated[bool, Option("--json", help="Events as JSON lines.")] = False,
 ) -> None:
     """Compile PROGRAM against a metric and write the artifact.
 
-    The same command goes on where a killed one stopped, and pays for nothing twice.
+    The same command continues a killed compile, and pays for nothing twice.
     """
     what_ships = _check_accept(accept)
     target = check_writable(out, "--out")
@@ -201,7 +201,7 @@ def optimizer_named(
     """Return an optimizer by the name that the command line uses.
 
     Raises:
-        InputError: There is none, or an option is not its.
+        InputError: There is none, or it lacks an option.
     """
     if name not in MEMBERS:
         raise InputError(f"--optimizer {name!r}: there are {', '.join(MEMBERS)}")
@@ -226,7 +226,7 @@ def _has(member: type[Optimizer], knob: str) -> bool:
 
 
 def say_result(compiled: Compiled, target: Path) -> None:
-    """Print what a compile found and where it is."""
+    """Print the result of a compile and where it is."""
     terminal = Terminal()
     certificate = compiled.certificate
     if certificate.before is not None and certificate.after is not None:

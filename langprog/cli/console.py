@@ -19,7 +19,7 @@ from optimizers import (
 
 
 class ProgressView(Protocol):
-    """A view of an optimizer's events, to be closed when the compile is over."""
+    """A view of an optimizer's events; closed after the compile."""
 
     def on(self, event: Event, /) -> None:
         """Show one event."""
@@ -31,7 +31,7 @@ class ProgressView(Protocol):
 
 
 def open_progress_view(*, as_json: bool) -> ProgressView:
-    """Return the view of a compile's progress that suits where the output goes.
+    """Return the view of a compile's progress that suits the output.
 
     Args:
         as_json: Whether a machine reads it.
@@ -77,7 +77,7 @@ class Lines:
 
 
 class Live:
-    """A bar for the current stage, with lasting lines above it."""
+    """A bar for the current stage, with permanent lines above it."""
 
     def __init__(self) -> None:
         self._terminal = Terminal(stderr=True, wrap=True)
@@ -97,7 +97,7 @@ class Live:
             if isinstance(event, Estimated):
                 self._expected = event.calls
             if isinstance(event, StageStarted):
-                # A new task, because resetting one loses what is shown beside it.
+                # A new task, because resetting one loses the text beside it.
                 beside = self._progress.tasks[0].fields
                 self._progress.remove_task(self._task)
                 self._task = self._progress.add_task(event.stage, total=event.total, **beside)
@@ -111,7 +111,7 @@ class Live:
 
 
 def describe_event(event: Event) -> str:
-    """Return an event as lines of text; empty where it does not deserve one."""
+    """Return an event as lines of text; empty if it is not worth one."""
     if isinstance(event, (SpendUpdated, Finished)) or (
         isinstance(event, Tried) and not event.best
     ):
@@ -122,11 +122,11 @@ def describe_event(event: Event) -> str:
 
 
 def describe_time_left(event: SpendUpdated, expected: tuple[float, float] | None) -> str:
-    """Return how long a compile may still take, from how fast its calls went so far.
+    """Return how long a compile may still take, judging by its calls so far.
 
     Args:
-        event: What was spent until now.
-        expected: Fewest and most calls that the whole compile was expected to take.
+        event: The spending so far.
+        expected: Smallest and largest number of calls that the whole compile may take.
     """
     paid = event.paid
     requested = paid.calls + event.reused

@@ -1,4 +1,4 @@
-"""Show how far a batch is: a bar on a terminal, a line now and then elsewhere."""
+"""Shows a batch's progress: a bar on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ FIRST_LINE, NEXT_LINE = 10.0, 30.0
 
 
 class BatchShower(Protocol):
-    """Takes a batch's progress; closed when the batch is over."""
+    """A view of a batch's progress; closed after the batch."""
 
     def on(self, progress: BatchProgress, /) -> None:
-        """Show how far it is."""
+        """Show the progress."""
         ...
 
     def close(self) -> None:
@@ -26,7 +26,7 @@ class BatchShower(Protocol):
 
 
 def batch_shower() -> BatchShower:
-    """Return what shows a batch's progress here."""
+    """Return the view of a batch's progress that suits the output."""
     return Bar() if sys.stderr.isatty() else Lines()
 
 
@@ -45,19 +45,19 @@ class Bar:
         )
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bar.stop()
 
 
 class Lines:
-    """A line after ten seconds, and then every half a minute."""
+    """A line after ten seconds, then every half minute."""
 
     def __init__(self) -> None:
         self._terminal = Terminal(stderr=True)
         self._due: float | None = None
 
     def on(self, progress: BatchProgress, /) -> None:
-        """Write a line, if it is time for one."""
+        """Write a line if it is time."""
         now = time.monotonic()
         if self._due is None:
             self._due = now + FIRST_LINE

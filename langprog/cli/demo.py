@@ -1,4 +1,4 @@
-"""``langprog demo``: the whole journey on the embedded model, no key, no network."""
+"""``langprog demo``: the whole workflow on the embedded model, without key or network."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def demo(
         "langprog-demo"
     ),
     lm: Annotated[str, typer.Option(help="The model.")] = "pocket/small",
-    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
 ) -> int:
     """Compile a two-module ticket program on the embedded model, and run the artifact.
 
-    A demo that was interrupted goes on; one that had ended starts anew.
+    An interrupted demo continues; a finished one starts anew.
     """
     terminal = Terminal()
     folder = Path(out)
@@ -94,7 +94,7 @@ def _shapes(program: Any) -> list[tuple[str, str]]:
 
 
 def _run_fresh(terminal: Terminal, artifact: Path, new: Path, results: Path) -> None:
-    """Run the artifact on new tickets in a process of its own, as any user of it would."""
+    """Run the artifact on new tickets in a separate process, as any user would."""
     results.unlink(missing_ok=True)
     command = ["run", str(artifact), "--batch", str(new), "--out", str(results)]
     terminal.say(f"\nin a fresh process: langprog {' '.join(command)}")
@@ -116,11 +116,11 @@ def _say_next(terminal: Terminal, parts: Mapping[tickets.Part, Path], artifact: 
     )
     lines = [
         "",
-        "Look at what was compiled, and ask it something:",
+        "Inspect the compiled program, and run it:",
         f"  {langprog} show {_short(artifact)}",
         f"  {langprog} run {_short(artifact)} --input '{INPUT}'",
         "",
-        "The same with your own model; write your own program, metric and files instead:",
+        "The same with your own model (substitute your own program, metric and files):",
     ]
     for title, prepare, model, cap in MODELS:
         lines += [
@@ -135,7 +135,7 @@ def _say_next(terminal: Terminal, parts: Mapping[tickets.Part, Path], artifact: 
 
 
 def _command() -> str:
-    """Return how this command was called, where plain ``langprog`` is not on the path."""
+    """Return how this command was called, if ``langprog`` is not on the path."""
     if shutil.which("langprog"):
         return "langprog"
     beside = Path(sys.executable).with_name("langprog")
@@ -143,7 +143,7 @@ def _command() -> str:
 
 
 def _short(path: Path) -> str:
-    """Return a path as one would type it here."""
+    """Return a path as typed from here."""
     here = Path.cwd()
     shown = path.relative_to(here) if path.is_relative_to(here) else path
     return shlex.quote(str(shown))

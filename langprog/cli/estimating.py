@@ -1,4 +1,4 @@
-"""``langprog estimate``: what a compile would take and could show, before it is paid for."""
+"""``langprog estimate``: what a compile would cost and could show, before paying for it."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
     lm: Annotated[str | None, Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
-    calls: Annotated[int | None, Option(help="Most requests sent.")] = None,
+    calls: Annotated[int | None, Option(help="Maximum number of requests.")] = None,
     tokens: Annotated[int | None, Option(help="Most tokens.")] = None,
     dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
     seconds: Annotated[float | None, Option(help="Most seconds.")] = None,
-    seed: Annotated[int, Option(help="Decides everything random.")] = 0,
-    width: Annotated[int, Option(help="Examples in work at the same time.", min=1)] = 64,
+    seed: Annotated[int, Option(help="Random seed.")] = 0,
+    width: Annotated[int, Option(help="Examples processed concurrently.", min=1)] = 64,
     json_: Annotated[bool, Option("--json", help="One JSON object.")] = False,
 ) -> int:
     """Estimate what compiling PROGRAM costs and what its certificate could show.

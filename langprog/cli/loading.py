@@ -1,4 +1,4 @@
-"""Loading what a command line names: programs, metrics, data, models."""
+"""Loads what a command line names: programs, metrics, data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ READY = {"exact": exact, "contains": contains, "numeric": numeric, "f1": f1}
 
 
 def load_object(reference: str, what: str) -> Any:
-    """Import the object behind ``package.module:name`` or ``file.py:name``.
+    """Import the object named by ``package.module:name`` or ``file.py:name``.
 
     Raises:
         InputError: There is no such file, module or name, or it cannot be imported.
@@ -56,7 +56,7 @@ def _load_file(place: str, what: str) -> ModuleType:
         raise InputError(f"{what}: there is no file {place}")
     known = sys.modules.get(path.stem)
     if known is not None and known.__spec__ is not None and known.__spec__.origin == str(path):
-        return known  # a program and its metric may share a file, which runs once
+        return known  # a program and its metric may share a file, which must run once
     if known is not None or path.stem in sys.stdlib_module_names:
         raise InputError(
             f"{what}: {place} would hide the Python module {path.stem!r}: rename the file"
@@ -67,7 +67,7 @@ def _load_file(place: str, what: str) -> ModuleType:
     if spec is None or spec.loader is None:
         raise InputError(f"{what}: {place} is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    # Signatures and artifacts look a class's module up by name.
+    # Signatures and artifacts look up a class's module by name.
     sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
@@ -125,7 +125,7 @@ def load_program(reference: str) -> Module:
 def load_program_or_artifact(
     reference: str, allow_modules: list[str], asked: NamedModels, retrievers: list[str]
 ) -> Module:
-    """Return the program of an artifact file, or one that is named, with the models asked for.
+    """Return the program of an artifact file, or a named one, with the requested models.
 
     Raises:
         InputError: ``--retriever`` is given, but the program is not an artifact.
@@ -133,7 +133,7 @@ def load_program_or_artifact(
     if ":" in reference and not Path(reference).is_file():
         if retrievers:
             raise InputError(
-                f"--retriever is for an artifact, and {reference} has its retrievers already"
+                f"--retriever applies to artifacts, but {reference} has its own retrievers"
             )
         return asked.apply_to(load_program(reference))
     artifact = read_artifact(reference)
@@ -145,11 +145,11 @@ def load_program_or_artifact(
 
 
 def read_retrievers(options: list[str]) -> dict[str, Any]:
-    """Return what ``--retriever`` hands over, by the names that the artifact has for it.
+    """Return the retrievers of ``--retriever`` options, by their names in the artifact.
 
     Raises:
-        InputError: An option is not of the form NAME=..., its name comes twice, or there is no
-            such file, module or name.
+        InputError: An option is not of the form NAME=..., a name is repeated, or there is no such
+            file, module or name.
     """
     handed: dict[str, Any] = {}
     for option in options:
@@ -167,7 +167,7 @@ def read_retrievers(options: list[str]) -> dict[str, Any]:
 
 
 def load_metric(reference: str) -> Metric:
-    """Load a metric: a built-in one (``exact``, ``f1:answer``) or one by name.
+    """Load a metric: a built-in one (``exact``, ``f1:answer``) or a named one.
 
     Raises:
         InputError: There is no such metric, or it cannot be called as one.
@@ -195,7 +195,7 @@ def read_examples(path: str, option: str, program: Module) -> list[Example]:
 
 
 def _has_signature(program: Module) -> bool:
-    """Return whether a program declares inputs and outputs; a user's own need not."""
+    """Return whether a program declares inputs and outputs; custom modules need not."""
     try:
         return bool(program.inputs)
     except SignatureError:

@@ -62,7 +62,7 @@ def _report_error(message: str) -> int:
 
 
 def _report(message: str, code: int) -> int:
-    # Other whitespace may control the terminal, so it stays visible.
+    # Other whitespace may control the terminal, so it is escaped.
     line = re.sub(r"[ \t\r\n]+", " ", message).strip(" ")
     Terminal(stderr=True).say(f"langprog: {line}")
     return code

@@ -25,29 +25,27 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     artifact: Annotated[str, typer.Argument(help="The artifact.")],
     input_: Annotated[str | None, Option("--input", help="The inputs as a JSON object.")] = None,
     batch: Annotated[str | None, Option(help="Rows: JSONL, CSV, TSV or Parquet.")] = None,
-    out: Annotated[str | None, Option(help="Where a batch's results go, in any of these.")] = None,
+    out: Annotated[str | None, Option(help="Results of a batch, in any of these formats.")] = None,
     format_: Annotated[
         str | None,
-        Option("--format", help="Format of IN, and of an OUT whose suffix says none."),
+        Option("--format", help="Format of IN, and of OUT if its suffix says none."),
     ] = None,
     keep: Annotated[
-        str | None, Option(help="Columns that pass through, A,B,...; id does so anyway.")
+        str | None, Option(help="Columns to copy to OUT, A,B,...; id always is.")
     ] = None,
     order: Annotated[
         str, Option(help="arrival: as rows are done; input: as they are in IN.")
     ] = "arrival",
     retry_failed: Annotated[
         bool,
-        Option(
-            "--retry-failed", help="Ask all failed rows again, not only those that never arrived."
-        ),
+        Option("--retry-failed", help="Retry all failed rows, not only those that never arrived."),
     ] = False,
     lm: Annotated[str | None, Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
-    calls: Annotated[int | None, Option(help="Most requests sent.")] = None,
+    calls: Annotated[int | None, Option(help="Maximum number of requests.")] = None,
     dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
-    width: Annotated[int, Option(help="Rows in work at the same time.", min=1)] = 64,
+    width: Annotated[int, Option(help="Rows processed concurrently.", min=1)] = 64,
     allow: Annotated[
         list[str] | None, Option(help="Module that may be imported for the artifact.")
     ] = None,
@@ -55,8 +53,8 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
 ) -> int:
     """Run ARTIFACT on one input, or on a file of any size.
 
-    Every row in gives one row out, a result or a failure. The same command goes on where a batch
-    stopped, and asks rows again that failed for the endpoint's fault. Exit code 1: rows failed.
+    Every input row gives one output row, a result or a failure. The same command continues a
+    stopped batch, and retries rows where the endpoint failed. Exit code 1: rows failed.
     """
     if (input_ is None) == (batch is None):
         raise InputError("give either --input JSON, or --batch IN together with --out OUT")
@@ -102,7 +100,7 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
 
 def _say(done: BatchDone, out: str) -> None:
     terminal = Terminal(stderr=True)
-    earlier = f", {done.earlier:,} were there already" if done.earlier else ""
+    earlier = f", {done.earlier:,} already there" if done.earlier else ""
     cost = f", ${done.dollars:.4f}" if done.dollars else ""
     terminal.say(f"{done.written:,} rows written{earlier}, {done.failed:,} failed{cost}")
     for kind, message in done.first.items():
@@ -110,9 +108,9 @@ def _say(done: BatchDone, out: str) -> None:
             terminal.say(f"first {kind} failure: {message}")
     if done.stopped:
         terminal.say(f"langprog: stopped: {done.stopped}")
-        place = f" (so far the results are in {done.unfinished})" if done.unfinished else ""
-        terminal.say(f"the same command goes on{place}")
+        place = f" (results so far: {done.unfinished})" if done.unfinished else ""
+        terminal.say(f"the same command continues{place}")
     elif done.again:
-        terminal.say(f"the same command asks {done.again:,} of them again")
+        terminal.say(f"the same command retries {done.again:,} of them")
     if done.failed > done.again:
-        terminal.say(f"--retry-failed asks every failed row of {out} again")
+        terminal.say(f"--retry-failed retries every failed row of {out}")

@@ -19,17 +19,17 @@ def serve(
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     queue: Annotated[
-        int, typer.Option(help="Requests under way or waiting; more are answered 429.", min=1)
+        int, typer.Option(help="Requests in progress or waiting; more are answered 429.", min=1)
     ] = 256,
     drain: Annotated[
-        float, typer.Option(help="Seconds for requests under way once it is to end.", min=0)
+        float, typer.Option(help="Seconds to finish requests when stopping.", min=0)
     ] = 30.0,
 ) -> None:
     """Serve MODELS behind an OpenAI-compatible endpoint.
 
     Until interrupted; the first line printed is the base URL, for --base-url, OPENAI_BASE_URL or
-    base_url= of lp.LM. Ask for a model by the name that it has here. On Ctrl-C or SIGTERM requests
-    under way are answered first; a second one ends it at once.
+    base_url= of lp.LM. Request models by their names here. On Ctrl-C or SIGTERM, requests in
+    progress are answered first; a second signal stops at once.
     """
     served = {name: LM(name, cache=False) for name in models}
     asyncio.run(_serve(served, Server(served, host=host, port=port, most=queue, drain=drain)))
@@ -51,14 +51,14 @@ async def _serve(models: dict[str, LanguageModel], server: Server) -> None:
 
 
 class _Signals:
-    """Hears SIGINT and SIGTERM: the first one asks to end, the second one does not ask."""
+    """Handles SIGINT and SIGTERM: the first one stops gracefully, the second one at once."""
 
     def __init__(self) -> None:
         self.first, self.second = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # not on every system
-                loop.add_signal_handler(number, self._heard)
+                loop.add_signal_handler(number, self._handle)
 
-    def _heard(self) -> None:
+    def _handle(self) -> None:
         (self.second if self.first.is_set() else self.first).set()

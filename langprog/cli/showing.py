@@ -1,4 +1,4 @@
-"""``langprog show``: the content of an artifact."""
+"""``langprog show``: the contents of an artifact."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-r"""Where every command writes: what a model, an artifact or a server says can't steer a terminal.
+r"""Writes for every command: text from models, artifacts and servers can't control a terminal.
 
-Text of others can hold escape sequences, which move the cursor, set the window's title or hide a
-link's target, and marks that turn the direction of writing around. None of them is written as it
-is: plain text shows it as Python would (``\x1b``), JSON as JSON does (``\u001b``), so that
-reading the JSON gives the same text. Nor is rich's markup (``[red]``) taken from anybody's text.
+Foreign text can hold escape sequences, which move the cursor, set the window's title or hide a
+link's target, and marks that reverse the direction of writing. They are always escaped: in plain
+text as in Python (``\x1b``), in JSON as in JSON (``\u001b``), so that the JSON reads back the
+same. Nor is rich's markup (``[red]``) in foreign text interpreted.
 
 No other file of the command line prints: a rule of the tests.
 """
@@ -28,47 +28,47 @@ from rich.text import Text
 
 from langprog.errors import LangprogWarning
 
-# C0 but for tab and end of line, DEL, C1; marks, embeddings, overrides and isolates of direction;
-# line and paragraph separators; halves of characters, which no terminal takes.
+# C0 except tab and newline, DEL, C1; marks, embeddings, overrides and isolates of direction; line
+# and paragraph separators; halves of characters, which no terminal accepts.
 STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
 def visible(text: str) -> str:
-    """Return ``text`` with every character that could steer a terminal shown as an escape."""
+    """Return ``text`` with every character that could control a terminal escaped."""
     return STEERING.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def json_visible(value: Any) -> str:
-    """Return ``value`` as one line of JSON that steers no terminal and reads back the same."""
+    """Return ``value`` as one line of JSON with control characters escaped."""
     text = json.dumps(value, ensure_ascii=False)
-    # Such characters are inside of strings alone: outside, JSON is plain ASCII.
+    # Such characters occur only inside strings: outside, JSON is plain ASCII.
     return STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 class _Screen(Console):
-    """A console that writes all text as it stands, and no control character of it."""
+    """A console that writes text literally, with control characters escaped."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Return ``text`` as rich lays it out; shown in full, so that widths are right."""
-        return super().render_str(self._shown(text), **options)
+        """Return ``text`` for rich; escaped already, so that widths are right."""
+        return super().render_str(self._escape(text), **options)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Yield what is written; whatever text came past :meth:`render_str` is shown, too."""
+        """Yield the output; text that bypassed :meth:`render_str` is escaped, too."""
         for segment in super().render(renderable, options):
-            # What has a control code is rich's own: a cursor that a bar moves.
+            # Segments with control codes are rich's own, such as cursor moves of a bar.
             own = segment.control is not None
-            yield segment if own else Segment(self._shown(segment.text), segment.style)
+            yield segment if own else Segment(self._escape(segment.text), segment.style)
 
-    def _shown(self, text: str) -> str:
+    def _escape(self, text: str) -> str:
         return _encodable(visible(text), self.encoding)
 
 
 def _encodable(text: str, encoding: str) -> str:
-    """Return ``text`` with characters that ``encoding`` has not shown as escapes."""
+    """Return ``text`` with characters that ``encoding`` lacks escaped."""
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
@@ -77,7 +77,7 @@ class Terminal:
 
     Args:
         stderr: Whether to write to standard error.
-        wrap: Whether long lines are broken at the terminal's width, as beside a bar.
+        wrap: Whether to wrap long lines at the terminal's width.
     """
 
     def __init__(self, *, stderr: bool = False, wrap: bool = False) -> None:
@@ -86,18 +86,18 @@ class Terminal:
         )
 
     def say(self, text: str = "", *, bold: bool = False) -> None:
-        """Write ``text`` and an end of line."""
+        """Write ``text`` and a newline."""
         self._screen.print(text, style="bold" if bold else None)
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Write a table with a line of headings."""
+        """Write a table with a header line."""
         table = Table(*headings)
         for row in rows:
             table.add_row(*row)
         self._screen.print(table)
 
     def pairs(self, values: Iterable[tuple[str, str]]) -> None:
-        """Write names and what they stand for in two columns."""
+        """Write names and values in two columns."""
         table = Table(show_header=False, box=None, pad_edge=False)
         table.add_column(style="dim")
         table.add_column(overflow="fold")
@@ -106,10 +106,10 @@ class Terminal:
         self._screen.print(table)
 
     def bar(self, *beside: str, width: int = 40) -> Progress:
-        """Return a bar that is drawn in the last line, with texts beside it.
+        """Return a bar for the last line, with texts beside it.
 
         Args:
-            *beside: Names of the fields that a task of the bar has, each a text.
+            *beside: Names of the text fields of the bar's tasks.
             width: Columns of the bar itself.
         """
         texts = [TextColumn(f"{{task.fields[{name}]}}", markup=False) for name in beside]
@@ -125,7 +125,7 @@ class Terminal:
 
 
 def write_json(value: Any) -> None:
-    """Write one JSON value and an end of line to standard output, for machines and people."""
+    """Write one JSON value and a newline to standard output."""
     text = json_visible(value)
     encoding = sys.stdout.encoding or "utf-8"
     if _encodable(text, encoding) != text:
@@ -134,12 +134,12 @@ def write_json(value: Any) -> None:
 
 
 class _Record(logging.LogRecord):
-    """A log record that quotes others harmlessly, whatever handler writes it."""
+    """A log record whose message is escaped, whichever handler writes it."""
 
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)
         if self.exc_info and self.exc_info[1] is not None:
-            self.exc_text = trace_of(self.exc_info[1]).rstrip("\n")  # handlers make none then
+            self.exc_text = trace_of(self.exc_info[1]).rstrip("\n")  # handlers keep it
 
     def getMessage(self) -> str:
         """Return the message."""
@@ -147,36 +147,36 @@ class _Record(logging.LogRecord):
 
 
 def trace_of(error: BaseException) -> str:
-    """Return an error's traceback as Python writes it, but that it steers no terminal."""
+    """Return an error's traceback in Python's format, with control characters escaped."""
     return visible("".join(traceback.format_exception(error)))
 
 
 def guard_process() -> None:
-    """Make what Python itself writes to standard error harmless, until this process ends.
+    """Escape what Python itself writes to standard error, until this process ends.
 
     Warnings, log records and errors of threads can quote what a server said, too.
     """
     plain = warnings.formatwarning
 
-    def warning(
+    def report_warning(
         message: Warning | str, category: type[Warning], *given: Any, **options: Any
     ) -> str:
-        # Of what the library itself warns of, a line of its code says nothing to a user.
+        # Source lines of the library would not help the user.
         if issubclass(category, LangprogWarning):
             return visible(f"langprog: warning: {message}\n")
         return visible(plain(message, category, *given, **options))
 
-    def in_thread(given: threading.ExceptHookArgs) -> None:
+    def report_thread(given: threading.ExceptHookArgs) -> None:
         if given.exc_value is not None and not isinstance(given.exc_value, SystemExit):
             name = given.thread.name if given.thread else "a thread"
             Terminal(stderr=True).say(f"Exception in {name}:\n{trace_of(given.exc_value)}")
 
-    def ignored(given: sys.UnraisableHookArgs) -> None:
+    def report_unraisable(given: sys.UnraisableHookArgs) -> None:
         if given.exc_value is not None:
             what = f"{given.err_msg or 'Exception ignored in'}: {given.object!r}"
             Terminal(stderr=True).say(f"{what}\n{trace_of(given.exc_value)}")
 
-    warnings.formatwarning = warning
+    warnings.formatwarning = report_warning
     logging.setLogRecordFactory(_Record)
-    threading.excepthook = in_thread
-    sys.unraisablehook = ignored
+    threading.excepthook = report_thread
+    sys.unraisablehook = report_unraisable

@@ -1,10 +1,11 @@
 """Evaluation: run a program over examples, score it, compare it, with honest intervals.
 
-- ``evaluate``: :func:`evaluate`. ``failures``: what is a failure, and whose.
-- ``report``: rows and what they say together. ``compare``: two programs on the same examples.
-- ``score``: what a metric is. ``metrics``: ready ones. ``judging``: metrics made of others.
+- ``evaluate``: :func:`evaluate`. ``failures``: what counts as a failure, and whose it is.
+- ``report``: rows and their summary. ``compare``: two programs on the same examples.
+- ``score``: the metric contract. ``metrics``: ready-made metrics. ``judging``: metrics built from
+    others.
 - ``statistics``: tests and intervals.
-- ``redaction``: what a secret looks like.
+- ``redaction``: recognizes secrets.
 """
 
 from langprog.evaluation.clusters import InputKeys
@@ -17,7 +18,7 @@ from langprog.evaluation.judging import judged
 from langprog.evaluation.metric_errors import MetricErrors, name_example
 from langprog.evaluation.metrics import contains, exact, f1, numeric
 from langprog.evaluation.ranges import Range, metric, range_of
-from langprog.evaluation.redaction import looks_secret, redacted
+from langprog.evaluation.redaction import looks_secret, redact
 from langprog.evaluation.report import Report, Row
 from langprog.evaluation.score import Metric, Score, as_score, check_metric, metric_name
 from langprog.evaluation.statistics import (
@@ -107,7 +108,7 @@ __all__ = [
     "pass_hat",
     "quantile",
     "range_of",
-    "redacted",
+    "redact",
     "sign_flip_p",
     "split_variance",
     "student_quantile",

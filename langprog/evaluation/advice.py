@@ -1,4 +1,4 @@
-"""What a user can do where many replies could not be read, or many labels not compared."""
+"""Advice for runs where many replies could not be read, or many labels not compared."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ SMALLEST_SHARE = 0.3
 
 
 def advice_on(program: Module, rows: Sequence[Row]) -> str:
-    """Return what to look at where a figure says little of the program; else "".
+    """Return advice if the figures say little about the program; else "".
 
     Args:
-        program: What was evaluated; the settings in force are those of its calls.
-        rows: What came out.
+        program: The evaluated program; the current settings must be those of its calls.
+        rows: The results.
     """
     return "; ".join(filter(None, (_about_replies(program, rows), _about_labels(program, rows))))
 
 
 def _about_labels(program: Module, rows: Sequence[Row]) -> str:
-    """Return what is wrong with labels that no answer can equal, as they are of another type."""
+    """Return advice on labels that no answer can equal because they have another type."""
     try:
         fields = program.outputs
-    except SignatureError:  # a user's module may leave open what comes out
+    except SignatureError:  # a custom module need not declare its outputs
         return ""
     for name, field in fields.items():
         labels = [row.example[name] for row in rows if name in row.example]
@@ -46,21 +46,21 @@ def _about_labels(program: Module, rows: Sequence[Row]) -> str:
 
 
 def _is_unfit(field: FieldSpec, label: Any) -> bool:
-    # A list may hold several right answers, and where there is no label nothing is compared.
+    # A list may hold several right answers; without a label nothing is compared.
     if label is None or isinstance(label, list) or type(label) is field.exact:
         return False
     try:
-        field.typed(label)
+        field.from_row(label)
     except InputError:
         return True
     return False
 
 
 def _about_replies(program: Module, rows: Sequence[Row]) -> str:
-    """Return what to try where many replies were unreadable in a form that nobody chose; else "".
+    """Return advice if many replies were unreadable in the default format; else "".
 
-    A model that keeps to no form by itself may well do so where its endpoint holds it to a schema,
-    which ``auto`` asks for only where it knows that.
+    A model that follows no format by itself may do so if its endpoint enforces a schema, which
+    ``auto`` requests only from models known to support it.
     """
     unreadable = [
         row.failure.path for row in rows if row.failure is not None and row.failure.kind == "parse"

@@ -18,7 +18,7 @@ class InputKeys:
         self.names = program.input_names()
         try:
             self._fields = program.inputs
-        except LangprogError:  # a user's module may leave open what its inputs are
+        except LangprogError:  # a custom module need not declare its inputs
             self._fields = {}
 
     def of(self, example: Example) -> str:
@@ -27,7 +27,7 @@ class InputKeys:
         for name, value in values.items():
             if name in self._fields:
                 try:
-                    values[name] = self._fields[name].typed(value)
+                    values[name] = self._fields[name].from_row(value)
                 except InputError:
                     continue
         return Example(**values).digest

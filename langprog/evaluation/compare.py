@@ -13,20 +13,20 @@ from langprog.evaluation.statistics import LEVEL, PairedScores, bound_mean
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The second report against the first, on the rows that both have a score for.
+    """The second report against the first, on the rows that have a score in both.
 
-    Rows about the same example form one cluster, and clusters are what is counted and averaged.
+    Rows with the same example form one cluster; clusters are counted and averaged.
 
     Args:
         difference: Mean of second minus first.
-        interval: Its 95 % interval. It leaves out zero exactly where ``p_value`` is 0.05 or less.
-        p_value: P-value of the hypothesis that there is no difference, up or down.
+        interval: Its 95 % interval. It excludes zero exactly if ``p_value`` is 0.05 or less.
+        p_value: P-value of the hypothesis that there is no difference (two-sided).
         p_greater: P-value of the hypothesis that the second is not better (one-sided).
         n: Clusters.
         wins: Clusters where the second is better.
         losses: Clusters where the first is better.
         ties: Clusters that are equal.
-        missing: Examples left out, as at least one of their rows has no score.
+        missing: Examples omitted because at least one of their rows has no score.
     """
 
     difference: float
@@ -66,8 +66,8 @@ def compare(
 
     Args:
         first: The report to compare with.
-        second: The report that is compared.
-        clusters: What each row belongs to; by default, rows with equal examples belong together.
+        second: The report to be compared.
+        clusters: The cluster of each row; by default, rows with equal examples share one.
         score_range: The lowest and the highest score that the metric can give.
 
     Raises:
@@ -102,7 +102,7 @@ def compare(
 
 
 def _scored_in_both(first: Report, second: Report) -> list[tuple[int, float, float]]:
-    """Return place and both scores of every row that has them."""
+    """Return the position and both scores of every row that has both."""
     if first.metric and second.metric and first.metric != second.metric:
         raise InputError(
             f"the reports are scored by {first.metric} and {second.metric}: "

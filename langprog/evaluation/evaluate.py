@@ -53,9 +53,10 @@ def evaluate(
 ) -> Report:
     """Run ``program`` on every example and score it.
 
-    A failure on the way (after its retries) is a row without a score, never a 0; a reply that
-    cannot be read, a failed check and an error in the program's own code score 0 and are told
-    apart in ``report.failures_by_kind``. Wrong data is refused before the first call.
+    A transport failure (after its retries) is a row without a score, never a 0. An unreadable
+    reply, a failed check and an error in the program's own code score 0, and
+    ``report.failures_by_kind`` lists them separately. Invalid data is rejected before the first
+    call.
 
     Args:
         program: The program.
@@ -63,12 +64,11 @@ def evaluate(
             are taken from them by name. Values are typed by the program's signature, so that a
             ``"7"`` from a CSV file equals an int output.
         metric: ``metric(example, prediction)``, giving a number, a bool or a Score; may be async.
-            Metrics written for DSPy are taken as they are.
-        concurrency: Examples in work at the same time, and the number that decides how many
-            requests are under way: a model's ``width`` lowers it only where it was given, or
-            after the endpoint answered 429.
+            Metrics written for DSPy work unchanged.
+        concurrency: Examples evaluated at the same time, which also limits the requests in flight;
+            a model's ``width`` lowers that only if it was set, or after the endpoint answered 429.
         budget: A hard cap on all calls made here.
-        lm: Model of the predictors that name none.
+        lm: Model for the predictors that do not name one.
         max_errors: On how many examples the metric may raise before the evaluation stops; such
             a row has no score.
 
@@ -76,9 +76,9 @@ def evaluate(
         InputError: There are no examples, or one lacks an input or does not fit it.
         MetricError: The metric cannot be called, raised, or gave a score outside its range; names
             the example.
-        ModelError: A model's name, key or price is not known.
+        ModelError: A model's name, key or price is unknown.
         AuthError: The endpoint does not accept the key.
-        BadRequestError: The endpoint refuses the requests as such.
+        BadRequestError: The endpoint rejects the requests as invalid.
     """
     return run_sync(
         aevaluate(
@@ -113,8 +113,8 @@ async def aevaluate(
         concurrency: As for :func:`evaluate`.
         budget: As for :func:`evaluate`.
         lm: As for :func:`evaluate`.
-        max_errors: As for :func:`evaluate`, or what several evaluations share.
-        on_row: Told of each row when it is done, in the order in which rows are done.
+        max_errors: As for :func:`evaluate`, or a counter that several evaluations share.
+        on_row: Called with each row when it is done, in order of completion.
     """
     if not isinstance(program, Module):
         raise InputError(
@@ -136,7 +136,7 @@ async def aevaluate(
     call = called if inspect.iscoroutinefunction(called) else MetricCalls(called)
     work = _Work(program, TypedRows(program), call, range_of(metric), names, errors, on_row)
     with using(lm=lm, budget=budget):
-        # A few workers share the places, so that large data does not mean as many tasks.
+        # A few workers share the examples: large data must not mean as many tasks.
         workers = [
             asyncio.create_task(work.run(examples, places, rows))
             for _ in range(min(concurrency, len(examples)))
@@ -153,7 +153,7 @@ async def aevaluate(
 
 
 def _report_unlisted(rows: Sequence[Row]) -> None:
-    """Say which predictors were called that a search would pass by."""
+    """Warn about predictors that were called but that a search would not see."""
     for name in dict.fromkeys(step.path for row in rows for step in row.trace if not step.listed):
         give_notice(
             f"the predictor {name!r} was called but is not a part of the program: no search sets "
@@ -164,16 +164,16 @@ def _report_unlisted(rows: Sequence[Row]) -> None:
 
 @dataclass(frozen=True)
 class _Work:
-    """What is done with every example.
+    """What to do with every example.
 
     Args:
         program: The program.
-        typed: Gives the values of an example their types.
+        typed: Converts the values of an example to their types.
         metric: Scores a prediction.
-        range: Where the metric's scores lie.
+        range: The range of the metric's scores.
         names: The program's inputs.
-        errors: Decides what an error of the metric means, and names examples.
-        on_row: Told of each row.
+        errors: Handles errors of the metric, and names examples.
+        on_row: Called with each row.
     """
 
     program: Module
@@ -187,7 +187,7 @@ class _Work:
     async def run(
         self, data: Sequence[Example], places: Iterator[int], rows: list[Row | None]
     ) -> None:
-        """Run the program on the examples at these places."""
+        """Run the program on the examples at these positions."""
         for place in places:
             row = rows[place] = await _run_row(self, place, data[place])
             if self.on_row is not None:
@@ -226,11 +226,11 @@ async def _score_row(
     started = time.perf_counter()
     score: Score | None = None
     failure: Failure | None = None
-    with record_trace() as judge:  # the metric's calls are kept apart from the program's own
+    with record_trace() as judge:  # the metric's calls are counted separately
         try:
             score = await _score(work, work.typed.of(example), prediction)
         except Exception as error:  # noqa: BLE001 - the row has no score, or the run stops
-            # A judge that gave no verdict says nothing about the program.
+            # A judge without a verdict says nothing about the program.
             failure = describe_judge_failure(error) or work.errors.add(index, example, error)
     if failure is None:
         failure = find_caught_failure(judge.steps(), by="the metric")
@@ -241,7 +241,7 @@ async def _score_row(
 
 async def _score(work: _Work, example: Example, prediction: Prediction) -> Score:
     result = await work.metric(example, prediction)
-    # A metric may be no coroutine function and give something to await all the same.
+    # A metric may return an awaitable without being a coroutine function.
     score = as_score(await result if inspect.isawaitable(result) else result)
     return replace(score, value=clip_to_range(score.value, work.range))
 
@@ -258,10 +258,10 @@ def _locate(error: Exception, place: str) -> Exception:
 def check_inputs(
     program: Module, examples: Sequence[Example], name_row: NameRow = name_example
 ) -> None:
-    """Check that every example has the inputs that a program takes, before anything is paid.
+    """Check that every example has the inputs of a program, before anything is paid for.
 
     Raises:
-        InputError: One lacks an input, or has one of the wrong type; names the example.
+        InputError: An example lacks an input, or has one of the wrong type; names the example.
     """
     typed, names = TypedRows(program), program.input_names()
     for index, example in enumerate(examples):

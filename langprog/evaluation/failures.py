@@ -1,8 +1,8 @@
-"""Why a row has no prediction, and whose fault that is.
+"""Why a row has no prediction, and whose fault it is.
 
-What happened on the way to a model says nothing about the program: such a row is missing data.
-What the program did with the model's answer is its own: such a row scores 0. What no further row
-could do better (a wrong key, wrong data) stops the run.
+A transport failure says nothing about the program: such a row is missing data. A failure to use
+the model's answer is the program's own: such a row scores 0. A failure that every row would share
+(a wrong key, wrong data) stops the run.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from langprog.errors import (
     TransportError,
     TruncatedError,
 )
-from langprog.evaluation.redaction import redacted
+from langprog.evaluation.redaction import redact
 from langprog.modules import TraceStep
 
 FailureKind = Literal[
     "transport", "budget", "truncated", "parse", "refused", "error", "judge", "metric"
 ]
 
-# The first kind that fits counts; an LMError of no other kind is nobody's wrong answer either.
+# The first match counts; any other LMError is not a wrong answer either.
 _KINDS: tuple[tuple[type[Exception], FailureKind], ...] = (
     (TransportError, "transport"),
     (BudgetExceeded, "budget"),
@@ -51,16 +51,16 @@ _STOPS = (AuthError, BadRequestError, ModelError, MetricError, SignatureError)
 class Failure:
     """Why an example has no prediction, or its prediction no score.
 
-    ``transport``, ``budget``, ``judge`` and ``metric`` are nobody's wrong answer: such a row has
-    no score. The others are the program's own, and get the worst score there is.
+    ``transport``, ``budget``, ``judge`` and ``metric`` are not wrong answers: such a row has no
+    score. The others are the program's own failures and get the worst score of the metric.
 
     Args:
         kind: ``transport``, ``budget``, ``truncated`` (cut off at the limit of tokens), ``parse``,
             ``refused`` (context window or content filter), ``error`` (the program's own code
-            raised) or ``judge`` (a model that the metric asks gave no verdict)
-            or ``metric`` (the metric's own code raised).
+            raised), ``judge`` (a model that the metric calls gave no verdict) or ``metric`` (the
+            metric's own code raised).
         message: What happened; without keys and passwords.
-        path: The predictor where it happened; empty where that is not known.
+        path: The predictor where it happened; empty if unknown.
     """
 
     kind: FailureKind
@@ -74,7 +74,7 @@ class Failure:
 
 
 def find_stop(error: Exception, steps: tuple[TraceStep, ...]) -> Exception | None:
-    """Return the error that no further row could avoid, where ``error`` is or hides one.
+    """Return the error that every further row would raise, if ``error`` is or hides one.
 
     Args:
         error: What the program raised.
@@ -82,67 +82,67 @@ def find_stop(error: Exception, steps: tuple[TraceStep, ...]) -> Exception | Non
     """
     if _kind_of(error) is not None:
         return None
-    for one in _chain(error):
-        if isinstance(one, _STOPS):
-            return one
+    for cause in _chain(error):
+        if isinstance(cause, _STOPS):
+            return cause
     if isinstance(error, InputError) and not any(step.completions for step in steps):
-        return error  # no model has answered yet, so it comes from the data or the wiring
+        return error  # no model has answered yet, so the data or the wiring is wrong
     return None
 
 
 def describe_failure(error: Exception, steps: tuple[TraceStep, ...]) -> Failure:
     """Return what kind of failure ``error`` is.
 
-    A failure on the way that the program's code wraps, or that comes in an exception group, is
-    still one; scoring it 0 would blame the program.
+    A transport failure that the program's code wraps, or that is in an exception group, is still
+    one; scoring it 0 would blame the program.
     """
     kind = _kind_of(error)
     if kind is None:
-        inside = [found for one in _chain(error) if (found := _kind_of(one)) is not None]
-        kind = next((one for one in inside if one in _MISSING), None)
+        inside = [known for known in map(_kind_of, _chain(error)) if known is not None]
+        kind = next((known for known in inside if known in _MISSING), None)
         if kind is None and isinstance(error, ExceptionGroup) and len(set(inside)) == 1:
             kind = inside[0]
     if kind is None:
-        return Failure("error", redacted(f"{type(error).__name__}: {error}"))
+        return Failure("error", redact(f"{type(error).__name__}: {error}"))
     failed = [step.path for step in steps if step.failure not in (None, "cancelled")]
-    return Failure(kind, redacted(str(error)), failed[-1] if failed else "")
+    return Failure(kind, redact(str(error)), failed[-1] if failed else "")
 
 
 def describe_judge_failure(error: Exception) -> Failure | None:
-    """Return the failure where ``error``, raised by a metric, comes from a model that it asked.
+    """Return the failure if ``error``, raised by a metric, comes from a model that it called.
 
     Raises:
-        AuthError: The metric's model does not accept the key; the same for a bad request, a wrong
-            model name.
+        AuthError: The metric's model does not accept the key; likewise a bad request or a wrong
+            model name raise their errors.
     """
-    for one in _chain(error):
-        if isinstance(one, (AuthError, BadRequestError, ModelError)):
-            raise one
-        kind = _kind_of(one)
+    for cause in _chain(error):
+        if isinstance(cause, (AuthError, BadRequestError, ModelError)):
+            raise cause
+        kind = _kind_of(cause)
         if kind is not None:
             kind = kind if kind in _MISSING else "judge"
-            return Failure(kind, redacted(f"the metric's model failed: {one}"))
+            return Failure(kind, redact(f"the metric's model failed: {cause}"))
     return None
 
 
 def find_caught_failure(steps: tuple[TraceStep, ...], by: str = "the program") -> Failure | None:
-    """Return what says that a result is no answer, though whoever called the models caught it.
+    """Return a failure that the program or the metric caught, so that its result does not count.
 
-    An outage or a spent budget behind a ``try`` is still missing data. A call that was made again,
-    with the same inputs, and then answered is none.
+    An outage or a spent budget behind a ``try`` is still missing data, unless the call was
+    repeated with the same inputs and then answered.
 
     Args:
         steps: The predictors' calls.
         by: Who caught it, for the message.
 
     Raises:
-        AuthError: An endpoint did not accept the key; the same for other errors that no further
-            row could avoid.
+        AuthError: An endpoint did not accept the key; likewise other errors that every further row
+            would raise.
     """
     for number, step in enumerate(steps):
         if step.failed_with is None or _was_repeated(step, steps[number + 1 :]):
             continue
-        message = redacted(f"{by} caught a failed call of {step.path!r}: {step.failure}")
+        message = redact(f"{by} caught a failed call of {step.path!r}: {step.failure}")
         if issubclass(step.failed_with, (AuthError, ModelError)):
             raise step.failed_with(message)
         kind = next((kind for known, kind in _KINDS if issubclass(step.failed_with, known)), None)
@@ -166,16 +166,16 @@ def _kind_of(error: BaseException) -> FailureKind | None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield ``error``, what a group holds and what it was raised from."""
+    """Yield ``error``, its causes, and the members of exception groups."""
     waiting, seen = [error], set[int]()
     while waiting:
-        one = waiting.pop(0)
-        if id(one) in seen:
+        link = waiting.pop(0)
+        if id(link) in seen:
             continue
-        seen.add(id(one))
-        yield one
-        if isinstance(one, BaseExceptionGroup):
-            waiting.extend(one.exceptions)
-        inner = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+        seen.add(id(link))
+        yield link
+        if isinstance(link, BaseExceptionGroup):
+            waiting.extend(link.exceptions)
+        inner = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
         if inner is not None:
             waiting.append(inner)

@@ -1,4 +1,4 @@
-"""Two programs on the same examples, and a check for tests: is the new one not worse?"""
+"""Two programs on the same examples, and an assertion for tests that one is not worse."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class ProgramComparison:
         claims: What may be claimed.
         program: The program's report.
         baseline: The baseline's report.
-        tolerance: Mean score that could be given up.
-        missing: Examples left out, as one of the two has no score for them.
+        tolerance: Loss of mean score that was acceptable.
+        missing: Examples omitted because one of the two has no score for them.
     """
 
     claims: Claims
@@ -77,20 +77,20 @@ def compare_programs(  # noqa: PLR0913 - its options are given by name
     lm: LanguageModel | str | None = None,
     max_errors: int = 0,
 ) -> ProgramComparison:
-    """Run two programs on the same examples, and test what may be claimed of the first.
+    """Run two programs on the same examples, and test what may be claimed about the first.
 
     The tests are those of a certificate, at 5 %: valid for every number of examples and every
     metric with a range. Examples with the same inputs count as one.
 
     Args:
         program: The program in question.
-        baseline: What it is compared with.
+        baseline: The program to compare it with.
         data: The examples.
         metric: What scores a prediction.
         objective: ``quality``: is it better? ``cost`` or ``latency``: is it not worse by more
             than ``tolerance``, and cheaper or quicker?
         tolerance: Mean score that may be given up.
-        concurrency: Examples in work at the same time.
+        concurrency: Examples evaluated at the same time.
         budget: A hard cap on all calls made here.
         lm: Model of the predictors that name none.
         max_errors: On how many examples the metric may raise.
@@ -103,7 +103,7 @@ def compare_programs(  # noqa: PLR0913 - its options are given by name
     errors = MetricErrors(max_errors)
 
     async def run_both() -> list[Report]:
-        # Side by side, so that a slow minute of an endpoint is not one program's alone.
+        # Interleaved, so that a slow minute of an endpoint affects both programs.
         runs = (
             aevaluate(
                 each,
@@ -163,11 +163,11 @@ def assert_not_worse(
 
     Args:
         program: The program in question.
-        baseline: What it must not be worse than.
-        data: The examples; with the default tolerance 59 different inputs are the fewest.
+        baseline: The program that it must not be worse than.
+        data: The examples; the default tolerance needs at least 59 different inputs.
         metric: What scores a prediction.
         tolerance: Mean score that may be given up.
-        concurrency: Examples in work at the same time.
+        concurrency: Examples evaluated at the same time.
         budget: A hard cap on all calls made here.
         lm: Model of the predictors that name none.
 
@@ -180,7 +180,7 @@ def assert_not_worse(
     """
     if tolerance <= 0:
         raise InputError(f"tolerance={tolerance:g}: how much may be lost must be above 0")
-    found = compare_programs(
+    comparison = compare_programs(
         program,
         baseline,
         data,
@@ -191,18 +191,18 @@ def assert_not_worse(
         budget=budget,
         lm=lm,
     )
-    claim = found.claims.primary
+    claim = comparison.claims.primary
     if claim.holds:
-        return found
+        return comparison
     low, high = range_of(metric)
     fewest = fewest_clusters("not worse", tolerance=tolerance / (high - low), level=LEVEL)
-    if found.claims.n < fewest:
-        why = f"{found.claims.n} different inputs cannot show that: {fewest} are the fewest"
-    elif found.claims.finding == "worse":
+    if comparison.claims.n < fewest:
+        why = f"{comparison.claims.n} different inputs cannot show that: {fewest} are the fewest"
+    elif comparison.claims.finding == "worse":
         why = "it is worse"
     else:
         why = f"it may lose {max(0.0, -claim.bound):.3f}"
-    raise AssertionError(f"not shown to lose at most {tolerance:g}: {why} ({found})")
+    raise AssertionError(f"not shown to lose at most {tolerance:g}: {why} ({comparison})")
 
 
 def _value(row: Row) -> float:

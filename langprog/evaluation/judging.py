@@ -1,4 +1,4 @@
-"""Metrics that ask a language program."""
+"""Metrics that call a language program."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _WORDS: Mapping[str, float] = MappingProxyType(
 
 
 def judged(judge: Module, *, range: Range = UNIT) -> Metric:
-    """Return a metric that asks a language program.
+    """Return a metric that calls a language program.
 
     Args:
         judge: A program; its inputs are filled by name from the prediction, then the example
@@ -64,7 +64,7 @@ def judged(judge: Module, *, range: Range = UNIT) -> Metric:
         words = None if told is None else verdict.get(told)
         return Score(read(verdict), None if words is None else str(words))
 
-    # Named by what it does, not by an object's address: the name stands in artifacts.
+    # The name must not contain an object's address: artifacts store it.
     metric.score_range = check_range(range)  # type: ignore[attr-defined]  # see ranges
     metric.__qualname__ = f"judged({', '.join(judge.inputs)} -> {', '.join(judge.outputs)})"
     return metric
@@ -95,7 +95,7 @@ def _reader_of_words(name: str, choices: Mapping[str, Any]) -> Callable[[Predict
     unknown = [label for label in choices if label.casefold() not in _WORDS]
     if unknown:
         raise InputError(
-            f"the judge's output {name!r} can be {unknown[0]!r}, which is no known verdict; "
+            f"the judge's output {name!r} can be {unknown[0]!r}, which is not a known verdict; "
             f"known are {', '.join(_WORDS)}, or declare it as a number"
         )
     values = {value: _WORDS[label.casefold()] for label, value in choices.items()}
@@ -115,7 +115,7 @@ def _input(name: str, example: Example, prediction: Prediction, field: FieldSpec
             f"the judge's input {name!r} is in neither prediction ({', '.join(prediction)}) "
             f"nor example ({', '.join(example)})"
         )
-    # A judge usually reads text, whatever the type of what it judges.
+    # A judge usually reads text, whatever type it judges.
     text = without_limits(field.shape) == Plain(str)
     if not text or isinstance(value, str):
         return value

@@ -1,9 +1,9 @@
-"""Calls of a synchronous metric, in worker threads: many to a visit where they are quick.
+"""Calls a synchronous metric in worker threads, in batches if it is quick.
 
-A user's metric may block, or call a program itself, which the event loop's thread must not. To
-hand each call over alone, and to be woken by each result, costs more than most metrics do. So a
-worker takes what has come together meanwhile, one call after the other. Calls that are not taken
-up at once get more workers, twice as many each time: a metric that blocks holds up no other.
+A metric may block, or call a program itself, which must not happen on the event loop's thread.
+Handing over each call separately, with a wakeup per result, costs more than most metrics. So a
+worker takes all calls that are waiting, one after the other. If calls keep waiting, the number of
+workers doubles each time, so that a metric that blocks does not delay others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from langprog.example import Example
 from langprog.modules import Prediction
 from langprog.runtime import call_in_worker
 
-# Seconds that calls wait for the workers there are, before there are more.
+# Seconds that calls wait before more workers start.
 PATIENCE = 0.001
 
 
@@ -32,10 +32,10 @@ class _Call(NamedTuple):
 
 
 class MetricCalls:
-    """Calls a metric in worker threads, on behalf of the event loop that it is made on.
+    """Calls a metric in worker threads, for the event loop on which this is created.
 
     Args:
-        metric: The metric; each call sees the settings of the one who asks for it.
+        metric: The metric; each call sees the settings of its caller.
     """
 
     def __init__(self, metric: Callable[[Example, Prediction], Any]) -> None:
@@ -56,7 +56,7 @@ class MetricCalls:
             idle = self._working == 0
         if idle and not self._begins:
             self._begins = True
-            # After this turn of the loop, which may bring more.
+            # After this iteration of the loop, which may add more.
             self._loop.call_soon(self._begin)
         elif not idle:
             self._look_later()
@@ -76,7 +76,7 @@ class MetricCalls:
         self._staff()
 
     def _staff(self) -> None:
-        """Set workers on what waits, and look again for as long as something does."""
+        """Start workers for waiting calls, and check again as long as some wait."""
         with self._lock:
             more = min(len(self._waiting), max(1, self._working))
             self._working += more
@@ -93,7 +93,7 @@ class MetricCalls:
             self._loop.call_later(PATIENCE, self._look)
 
     def _work(self) -> None:
-        """Take one call after the other until none waits; runs in a worker thread."""
+        """Process calls until none waits; runs in a worker thread."""
         while True:
             with self._lock:
                 if not self._waiting:
@@ -102,17 +102,17 @@ class MetricCalls:
                 call = self._waiting.popleft()
             if call.outcome.cancelled():
                 continue
-            outcome = call.context.run(self._called, call)
+            outcome = call.context.run(self._call_metric, call)
             with self._lock:
                 first = not self._done
                 self._done.append((call, outcome))
             if first:
                 self._loop.call_soon_threadsafe(self._deliver)
 
-    def _called(self, call: _Call) -> tuple[Any, BaseException | None]:
+    def _call_metric(self, call: _Call) -> tuple[Any, BaseException | None]:
         try:
             return self._metric(call.example, call.prediction), None
-        except BaseException as error:  # noqa: BLE001 - handed to the row that waits, not kept
+        except BaseException as error:  # noqa: BLE001 - handed to the row that waits
             return None, error
 
     def _deliver(self) -> None:

@@ -1,4 +1,4 @@
-"""What happens where a metric raises: the row has no score, or the run stops."""
+"""Handles errors of a metric: the row has no score, or the run stops."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections.abc import Callable
 
 from langprog.errors import MetricError
 from langprog.evaluation.failures import Failure
-from langprog.evaluation.redaction import redacted
+from langprog.evaluation.redaction import redact
 from langprog.example import Example
 
 NameRow = Callable[[int, Example], str]
 
 
 def name_example(index: int, example: Example) -> str:
-    """Return how an example is called in messages: its number, from 1, and its first value."""
+    """Return the name of an example in messages: its number, from 1, and its first value."""
     for name, value in example.items():
         shown = str(value)
         shown = shown if len(shown) <= 40 else shown[:37] + "..."
-        return redacted(f"example {index + 1} ({name}={shown!r})")
+        return redact(f"example {index + 1} ({name}={shown!r})")
     return f"example {index + 1}"
 
 
 class MetricErrors:
-    """The examples that a metric raised on; may be shared by several evaluations.
+    """The examples on which a metric raised; several evaluations may share it.
 
     Args:
-        limit: On how many different examples the metric may raise before the run stops. A row
-            that it raised on has no score.
-        name_row: Returns how an example is called in messages, from its index and itself.
+        limit: On how many different examples the metric may raise before the run stops. Such a row
+            has no score.
+        name_row: Returns the name of an example in messages, given its index and the example.
     """
 
     def __init__(self, limit: int = 0, name_row: NameRow = name_example) -> None:
@@ -41,12 +41,12 @@ class MetricErrors:
         """Return the failure of a row whose metric raised.
 
         Raises:
-            MetricError: The metric raised on more examples than it may, or it returned what is
-                no score: then it would on others, too.
+            MetricError: The metric raised on too many examples, or returned something that is not
+                a score, as it would on other examples, too.
         """
         returned = isinstance(error, MetricError)
         what = str(error) if returned else f"{type(error).__name__}: {error}"
-        message = redacted(f"the metric failed on {self.name_row(index, example)}: {what}")
+        message = redact(f"the metric failed on {self.name_row(index, example)}: {what}")
         if returned:
             raise MetricError(message) from error
         with self._lock:

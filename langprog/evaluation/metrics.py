@@ -1,8 +1,8 @@
-"""Ready metrics; each one compares a field of the prediction with the same field of the example.
+"""Ready-made metrics that compare a field of the prediction with that of the example.
 
-They are made, then used: ``exact("team")`` is a metric. Without a name they take all fields that
-example and prediction share, but for ``reasoning``, of which no wording is the only right one.
-Where a field is text and the example has a list, each of its items is a right answer.
+Each is a factory: ``exact("team")`` is a metric. Without a name, a metric compares all fields that
+example and prediction share, except ``reasoning``, which has no single right wording. If a field
+is text and the example has a list, each item is a right answer.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class FieldMetric:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, (set, frozenset)):  # they have no order
+    if isinstance(value, (set, frozenset)):  # sets have no order
         return sorted((_plain(item) for item in value), key=lambda item: json.dumps(item))
     if isinstance(value, Decimal) and value.is_finite():  # 9.90 is 9.9
         return f"{value.normalize():f}"
@@ -92,29 +92,29 @@ def _plain(value: Any) -> Any:
 
 
 def _best(compare: Compare) -> Compare:
-    """Return ``compare`` over every right answer, where a text has a list of them."""
+    """Return ``compare`` over every right answer, if there is a list of them for a text."""
 
     def best(wanted: Any, given: Any) -> Score:
         if not (isinstance(wanted, list) and isinstance(given, str)):
             return compare(wanted, given)
-        scores = [compare(one, given) for one in wanted]
+        scores = [compare(answer, given) for answer in wanted]
         value = max((score.value for score in scores), default=0.0)
-        return Score(value, None if value == 1.0 else _told(wanted, given))
+        return Score(value, None if value == 1.0 else _describe_difference(wanted, given))
 
     return best
 
 
-def _told(wanted: Any, given: Any) -> str:
-    return f"answered {_shortened(given)}, wanted {_shortened(wanted)}"
+def _describe_difference(wanted: Any, given: Any) -> str:
+    return f"answered {_shorten(given)}, wanted {_shorten(wanted)}"
 
 
-def _shortened(value: Any) -> str:
+def _shorten(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= _LONGEST_FEEDBACK else text[: _LONGEST_FEEDBACK - 3] + "..."
 
 
-def normalized(value: Any) -> str:
-    """Return text without case, punctuation, articles and extra blanks, as SQuAD does."""
+def normalize(value: Any) -> str:
+    """Return text without case, punctuation, articles and extra blanks, as in SQuAD."""
     text = _PUNCTUATION.sub(" ", str(value).casefold())
     return " ".join(_ARTICLES.sub(" ", text).split())
 
@@ -123,14 +123,14 @@ def normalized(value: Any) -> str:
 
 
 def exact(field: str | None = None) -> FieldMetric:
-    """Return a metric: 1 where the values are equal; text without case and outer blanks.
+    """Return a metric: 1 if the values are equal, ignoring case and outer blanks of text.
 
-    A value that stands in the data as text (a cell of a table) equals what it stands for.
+    A value that the data has as text (a table cell) equals the value itself.
     """
 
     def compare(wanted: Any, given: Any) -> Score:
         same = _same(wanted, given)
-        return Score(float(same), None if same else _told(wanted, given))
+        return Score(float(same), None if same else _describe_difference(wanted, given))
 
     return FieldMetric("exact", field, _best(compare))
 
@@ -140,16 +140,16 @@ def _same(wanted: Any, given: Any) -> bool:
         return _stands_for(wanted, given)
     if isinstance(given, str) and not isinstance(wanted, str):
         return _stands_for(given, wanted)
-    return bool(_folded(wanted) == _folded(given))
+    return bool(_fold(wanted) == _fold(given))
 
 
-def _folded(value: Any) -> Any:
+def _fold(value: Any) -> Any:
     if isinstance(value, str):
         return value.strip().casefold()
     if isinstance(value, list):
-        return [_folded(item) for item in value]
+        return [_fold(item) for item in value]
     if isinstance(value, dict):
-        return {name: _folded(item) for name, item in value.items()}
+        return {name: _fold(item) for name, item in value.items()}
     return value
 
 
@@ -163,28 +163,28 @@ def _stands_for(text: str, value: Any) -> bool:
         read = json.loads(text)
     except ValueError:
         return False
-    return not isinstance(read, bool) and bool(_folded(read) == _folded(value))
+    return not isinstance(read, bool) and bool(_fold(read) == _fold(value))
 
 
 # --- contains, numeric, f1 -----------------------------------------------------------------------
 
 
 def contains(field: str | None = None) -> FieldMetric:
-    """Return a metric: 1 where the wanted words stand in the given text, both normalized."""
+    """Return a metric: 1 if the text contains the wanted words, both normalized."""
 
     def compare(wanted: Any, given: Any) -> Score:
-        words, text = normalized(wanted), normalized(given)
+        words, text = normalize(wanted), normalize(given)
         if words:
             inside = f" {words} " in f" {text} "
         else:  # nothing but punctuation or articles
             inside = str(wanted).strip().casefold() in str(given).casefold()
-        return Score(float(inside), None if inside else _told(wanted, given))
+        return Score(float(inside), None if inside else _describe_difference(wanted, given))
 
     return FieldMetric("contains", field, _best(compare))
 
 
 def numeric(field: str | None = None, *, tolerance: float = 1e-6) -> FieldMetric:
-    """Return a metric: 1 where the last number in the given value is the wanted one.
+    """Return a metric: 1 if the last number in the given value is the wanted number.
 
     Args:
         field: The field.
@@ -192,13 +192,13 @@ def numeric(field: str | None = None, *, tolerance: float = 1e-6) -> FieldMetric
     """
 
     def compare(wanted: Any, given: Any) -> Score:
-        target, found = _number(wanted), _number(given)
+        target, number = _number(wanted), _number(given)
         if target is None:
-            raise MetricError(f"numeric: the wanted value {_shortened(wanted)} holds no number")
-        same = found is not None and math.isclose(
-            found, target, rel_tol=tolerance, abs_tol=tolerance
+            raise MetricError(f"numeric: the wanted value {_shorten(wanted)} holds no number")
+        same = number is not None and math.isclose(
+            number, target, rel_tol=tolerance, abs_tol=tolerance
         )
-        return Score(float(same), None if same else _told(wanted, given))
+        return Score(float(same), None if same else _describe_difference(wanted, given))
 
     return FieldMetric("numeric", field, compare)
 
@@ -207,8 +207,8 @@ def _number(value: Any) -> float | None:
     try:
         if isinstance(value, (int, float)):
             return float(value)
-        found = _NUMBER.findall(str(value).replace("\N{MINUS SIGN}", "-"))
-        return float(found[-1].replace(",", "")) if found else None
+        numbers = _NUMBER.findall(str(value).replace("\N{MINUS SIGN}", "-"))
+        return float(numbers[-1].replace(",", "")) if numbers else None
     except OverflowError:
         return math.inf if value > 0 else -math.inf
 
@@ -217,10 +217,10 @@ def f1(field: str | None = None) -> FieldMetric:
     """Return a metric: token F1 of the normalized texts, as in SQuAD."""
 
     def compare(wanted: Any, given: Any) -> Score:
-        target, found = normalized(wanted).split(), normalized(given).split()
-        common = sum((Counter(target) & Counter(found)).values())
-        # F1 = 2PR / (P + R) with P = common / found, R = common / target.
-        value = 2 * common / (len(target) + len(found)) if target and found else target == found
-        return Score(value, None if value == 1.0 else _told(wanted, given))
+        target, words = normalize(wanted).split(), normalize(given).split()
+        common = sum((Counter(target) & Counter(words)).values())
+        # F1 = 2PR / (P + R) with P = common / words, R = common / target.
+        value = 2 * common / (len(target) + len(words)) if target and words else target == words
+        return Score(value, None if value == 1.0 else _describe_difference(wanted, given))
 
     return FieldMetric("f1", field, _best(compare))

@@ -1,4 +1,4 @@
-"""The range of a metric: where its worst and its best score lie."""
+"""The range of a metric: its worst and its best possible score."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def metric(*, range: Range) -> Callable[[F], F]:
         range: The worst and the best score.
 
     Returns:
-        A decorator; it returns the function it is put on.
+        A decorator that returns the function itself.
 
     Raises:
         InputError: The range is not two finite numbers, the lower one first.
@@ -37,7 +37,7 @@ def metric(*, range: Range) -> Callable[[F], F]:
     bounds = check_range(range)
 
     def declare(function: F) -> F:
-        # On the function itself, so that it stays what it was: async, named, importable.
+        # An attribute, not a wrapper: the function stays async, named and importable.
         function.score_range = bounds  # type: ignore[attr-defined]  # functions take attributes
         return function
 
@@ -71,7 +71,7 @@ def clip_to_range(value: float, range: Range) -> float:
     """Return a score inside ``range``.
 
     Raises:
-        MetricError: It lies outside by more than rounding explains.
+        MetricError: It is outside by more than a rounding error.
     """
     low, high = range
     slack = ROUNDING * max(1.0, abs(low), abs(high))

@@ -1,11 +1,11 @@
-"""What keys, tokens and passwords look like, so that none gets into reports or artifacts."""
+"""Recognizes keys, tokens and passwords, to keep them out of reports and artifacts."""
 
 from __future__ import annotations
 
 import re
 
 _PATTERNS = (
-    # Words joined by hyphens are no key: a key has a digit or a long run of letters.
+    # Hyphenated words are not keys: a key has a digit or a long run of letters.
     re.compile(r"\b(?:sk|pk|rk)-(?:[A-Za-z0-9_]{20,}|(?=[A-Za-z_-]{0,64}\d)[A-Za-z0-9_-]{20,})"),
     re.compile(r"\bAKIA[0-9A-Z]{16}\b"),
     re.compile(r"\bgh[pousr]_[A-Za-z0-9]{30,}"),
@@ -13,7 +13,7 @@ _PATTERNS = (
     re.compile(r"\bhf_[A-Za-z0-9]{30,}"),
     re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
     re.compile(r"\bAIza[0-9A-Za-z_-]{30,}"),
-    # Three runs with points between them, looked for once a run; the first may have a prefix.
+    # Three runs separated by dots, searched for once per run; the first may have a prefix.
     re.compile(
         r"(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]{10,}+){2})"
         r"[A-Za-z0-9_-]*?\beyJ[A-Za-z0-9_-]{10,}+(?:\.[A-Za-z0-9_-]{10,}+){2}"
@@ -28,11 +28,11 @@ _PATTERNS = (
 
 
 def looks_secret(text: str) -> bool:
-    """Return whether ``text`` holds something of the form of a key, a token or a password."""
+    """Return whether ``text`` holds something that looks like a key, a token or a password."""
     return any(pattern.search(text) for pattern in _PATTERNS)
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """Return ``text`` with ``[secret]`` where something looks like one."""
     for pattern in _PATTERNS:
         text = pattern.sub("[secret]", text)

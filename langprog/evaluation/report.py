@@ -1,4 +1,4 @@
-"""The result of an evaluation: a row for every example, and what the rows say together."""
+"""The result of an evaluation: a row for every example, and a summary."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, to_json
 
 from langprog.evaluation.failures import Failure
-from langprog.evaluation.redaction import redacted
+from langprog.evaluation.redaction import redact
 from langprog.evaluation.score import Score
 from langprog.evaluation.statistics import mean, mean_interval, quantile
 from langprog.example import Example
 from langprog.modules import Prediction, RunUsage, TraceStep
 from langprog.notebook import list_short, render_card, short_repr, shorten
 
-# Rows that a card in a notebook shows: those with the lowest scores.
+# Rows that a notebook shows: those with the lowest scores.
 SHOWN = 8
 
 
@@ -32,11 +32,11 @@ class Row:
         index: Place of the example in the data.
         example: The example.
         prediction: What the program returned, or ``None``.
-        score: What the metric said; ``None`` where the row is missing data.
+        score: The metric's result; ``None`` if the row is missing data.
         failure: Why there is no prediction, or no score.
-        usage: What the program took.
-        trace: Every predictor's call, also of a run that failed halfway.
-        judging: What the metric took, where it asks a model.
+        usage: What the program used.
+        trace: Every predictor's call, even if the run failed halfway.
+        judging: What the metric used, if it calls a model.
     """
 
     index: int
@@ -64,7 +64,7 @@ class Report:
     Args:
         rows: One for each example, in the data's order.
         metric: The metric's name.
-        advice: What to do where many replies could not be read; empty where there is nothing.
+        advice: What to do about many unreadable replies; usually empty.
     """
 
     rows: tuple[Row, ...]
@@ -73,7 +73,7 @@ class Report:
 
     @cached_property
     def values(self) -> tuple[float, ...]:
-        """The scores, without the rows that have none."""
+        """The scores of the rows that have one."""
         return tuple(row.score.value for row in self.rows if row.score is not None)
 
     @property
@@ -93,7 +93,7 @@ class Report:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % interval of the mean; ``None`` where no row has a score."""
+        """95 % interval of the mean; ``None`` if no row has a score."""
         return mean_interval(self.values) if self.values else None
 
     @property
@@ -112,12 +112,12 @@ class Report:
 
     @property
     def calls(self) -> int:
-        """Completions that the program used, as if nothing were cached."""
+        """Completions that the program used, including cached ones."""
         return sum(row.usage.calls for row in self.rows)
 
     @property
     def cached_calls(self) -> int:
-        """Completions that were paid for earlier."""
+        """Completions from the cache."""
         return sum(row.usage.cached_calls for row in self.rows)
 
     @property
@@ -141,7 +141,7 @@ class Report:
         return _dollars(row.judging for row in self.rows)
 
     def latency(self, share: float) -> float | None:
-        """Return a quantile of the seconds that a row took; ``None`` where no row succeeded.
+        """Return a quantile of the seconds per row; ``None`` if no row succeeded.
 
         Args:
             share: 0.5 for the median, 0.95 for the 95th percentile.
@@ -152,7 +152,7 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON, without prompts, and without keys and passwords."""
         interval = self.interval
-        # An infinite interval (of a single score without bounds) is not JSON.
+        # JSON has no infinity, which a single unbounded score gives as interval.
         known = interval is not None and all(map(math.isfinite, interval))
         return {
             "metric": self.metric,
@@ -200,7 +200,7 @@ class Report:
             *((f"{count} {kind}", first[kind]) for kind, count in counts.items()),
             ("calls", f"{self.calls:,} ({self.cached_calls:,} cached), {dollars}"),
         ]
-        # Sorting keeps the order of equals, so of as many failures the first are shown.
+        # The sort is stable, so equal scores stay in order.
         lowest = sorted(self.rows, key=lambda row: -1.0 if row.score is None else row.score.value)
         return render_card(
             f"Evaluation by {self.metric}" if self.metric else "Evaluation",
@@ -236,7 +236,7 @@ def _row(row: Row) -> dict[str, Any]:
         "index": row.index,
         "prediction": None if prediction is None else _plain(prediction.to_dict()),
         "score": None if score is None else score.value,
-        "feedback": None if score is None or score.feedback is None else redacted(score.feedback),
+        "feedback": None if score is None or score.feedback is None else redact(score.feedback),
         "failure": None if row.failure is None else asdict(row.failure),
     }
 

@@ -1,4 +1,4 @@
-"""What a metric is, and what it says about one prediction."""
+"""The contract of metrics, and the score of one prediction."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from langprog.modules import Module, Prediction
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A value, higher is better and usually between 0 and 1, and words on what was wrong.
+    """A value (higher is better, usually between 0 and 1) and feedback.
 
     Args:
         value: The value; a bool counts as 0 or 1.
-        feedback: What a person would say about the prediction; read by optimizers that reflect.
+        feedback: What was wrong with the prediction, in words; reflective optimizers read it.
 
     Raises:
-        MetricError: The value is no finite number, or the feedback no text.
+        MetricError: The value is not a finite number, or the feedback is not text.
     """
 
     value: float
@@ -41,11 +41,11 @@ Metric = Callable[[Example, Prediction], bool | float | Score | Awaitable[bool |
 
 
 def as_score(result: Any) -> Score:
-    """Return what a metric gave as a Score.
+    """Return a metric's result as a Score.
 
     Args:
-        result: A number, a bool or a Score; or a score with words beside it: a pair, a dict or an
-            object with ``score`` and ``feedback``, as metrics written for other libraries give.
+        result: A number, a bool or a Score; or a score with feedback: a pair, a dict or an object
+            with ``score`` and ``feedback``, as metrics for other libraries return.
 
     Raises:
         MetricError: It is none of them.
@@ -59,7 +59,7 @@ def as_score(result: Any) -> Score:
 
 
 def _with_words(result: Any) -> tuple[Any, Any] | None:
-    """Return a score and its words from a form that has both, or ``None``."""
+    """Return a score and its feedback from a result that has both, or ``None``."""
     if isinstance(result, (tuple, list)):
         if len(result) == 2 and (result[1] is None or isinstance(result[1], str)):
             return result[0], result[1]
@@ -80,21 +80,21 @@ def _with_words(result: Any) -> tuple[Any, Any] | None:
 
 
 def _words(feedback: Any) -> Any:
-    # No words and empty ones are the same.
+    # Empty feedback is the same as none.
     return feedback or None
 
 
 def _finite(value: Any) -> float:
-    # Numbers of numpy and torch, Decimal and Fraction know how to be a float; text does not.
+    # Numbers of numpy and torch, Decimal and Fraction convert to float; text does not.
     try:
-        # Whether it is a plain number is asked first: asking a protocol takes ten times as long.
+        # Check for plain numbers first: checking a protocol takes ten times as long.
         known = isinstance(value, (float, int)) or isinstance(value, SupportsFloat)
         number = float(value) if known else None
     except OverflowError:
         raise MetricError(
             "a score must be a finite number; this one is too large for a float"
         ) from None
-    except (TypeError, ValueError):  # an array of several numbers, say
+    except (TypeError, ValueError):  # such as an array of several numbers
         number = None
     if number is None:
         hint = " (does every branch of it return?)" if value is None else ""
@@ -108,7 +108,7 @@ def _finite(value: Any) -> float:
 
 
 def metric_name(metric: Any) -> str:
-    """Return the name by which people know a metric; the same in every process."""
+    """Return the display name of a metric, which is the same in every process."""
     if isinstance(metric, functools.partial):
         return metric_name(metric.func)
     name = getattr(metric, "__qualname__", None) or type(metric).__qualname__
@@ -119,7 +119,7 @@ def check_metric(metric: Any) -> None:
     """Check that a metric can be called with an example and a prediction.
 
     Raises:
-        MetricError: It cannot; says how a metric is written.
+        MetricError: It cannot; the message says how to write a metric.
     """
     if isinstance(metric, Module):
         raise MetricError(
@@ -145,14 +145,14 @@ def check_metric(metric: Any) -> None:
 
 
 def needed_arguments(metric: Any) -> int:
-    """Return how many arguments a metric has to be called with: 2, or those of DSPy's metrics.
+    """Return how many arguments a metric needs: 2, or as many as DSPy's metrics.
 
-    DSPy calls a metric with a trace as its third argument, and one for its optimizer GEPA with the
-    predictor's name and trace as well. Where they have no default, they are given as ``None``,
-    which is what DSPy gives them in an evaluation.
+    DSPy calls a metric with a trace as its third argument, and a metric for its optimizer GEPA
+    with the predictor's name and trace as well. If these have no default, ``None`` is passed, as
+    DSPy does in an evaluation.
 
     Returns:
-        2, 3 or 5; 2 also for what cannot be called with any of them.
+        2, 3 or 5; also 2 if none of these fits.
     """
     try:
         signature = inspect.signature(metric)
@@ -168,7 +168,7 @@ def needed_arguments(metric: Any) -> int:
 
 
 def with_two_arguments(metric: Metric) -> Metric:
-    """Return a metric that is called with an example and a prediction alone."""
+    """Return a metric that takes only an example and a prediction."""
     count = needed_arguments(metric)
     if count == 2:
         return metric
@@ -177,13 +177,13 @@ def with_two_arguments(metric: Metric) -> Metric:
     if inspect.iscoroutinefunction(metric):
 
         @functools.wraps(metric)
-        async def awaited(example: Example, prediction: Prediction) -> Any:
+        async def call_async(example: Example, prediction: Prediction) -> Any:
             return await whole(example, prediction, *rest)
 
-        return awaited
+        return call_async
 
     @functools.wraps(metric)
-    def called(example: Example, prediction: Prediction) -> Any:
+    def call(example: Example, prediction: Prediction) -> Any:
         return whole(example, prediction, *rest)
 
-    return called
+    return call

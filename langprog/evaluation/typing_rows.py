@@ -1,4 +1,4 @@
-"""The values of examples as a program's signature types them."""
+"""Converts the values of examples to the types of a program's signature."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from langprog.signature import FieldSpec
 
 
 class TypedRows:
-    """Gives the values of examples the types that a program declares.
+    """Converts the values of examples to the types that a program declares.
 
-    Files say little of types: in a CSV everything is text, and in JSON a date, an Enum and a model
-    are. A label that does not fit its type stays as it is, since a metric may know what to make of
-    it (a list of right answers, say).
+    Files say little about types: in CSV everything is text, and JSON has no dates, Enums or
+    models. A label that does not fit its type is kept, since a metric may know how to use it (a
+    list of right answers, say).
 
     Args:
         program: The program.
@@ -37,25 +37,25 @@ class TypedRows:
             InputError: It does not fit its type.
         """
         if name in self._inputs:
-            self._inputs[name].typed(value)
+            self._inputs[name].from_row(value)
 
     def of(self, example: Example) -> Example:
-        """Return an example with its values typed, or itself where they are."""
+        """Return an example with converted values, or itself if they have their types."""
         changed = {}
         for name, field in {**self._outputs, **self._inputs}.items():
             if name in example:
                 value = example[name]
-                typed = _typed(field, value)
+                typed = _convert(field, value)
                 if typed is not value:
                     changed[name] = typed
         return example.with_(**changed) if changed else example
 
 
-def _typed(field: FieldSpec, value: Any) -> Any:
+def _convert(field: FieldSpec, value: Any) -> Any:
     if type(value) is field.exact:
         return value
     try:
-        return field.typed(value)
+        return field.from_row(value)
     except InputError:
         return value
 
@@ -63,6 +63,6 @@ def _typed(field: FieldSpec, value: Any) -> Any:
 def _fields(program: Module, side: str) -> Mapping[str, FieldSpec]:
     try:
         fields: Mapping[str, FieldSpec] = getattr(program, side)
-    except SignatureError:  # a user's module may leave open what goes in and out
+    except SignatureError:  # a custom module need not declare its fields
         return {}
     return fields

@@ -16,30 +16,30 @@ from langprog.example.rows import Rows, example_from, is_rows, rows_in
 from langprog.example.value import Example, ExampleList
 from langprog.strict_json import strict_json
 
-# Characters of a cell; Python's own limit of 131,072 is less than a document has.
+# Characters of a cell; Python's limit of 131,072 is too small for documents.
 _LONGEST_CELL = 2**31 - 1
 _QUOTED = re.compile(r'"[^"]*+"')
 
 
 class Field(Protocol):
-    """What reading a file needs to know of a field."""
+    """What reading a file needs to know about a field."""
 
     @property
     def required(self) -> bool:
         """Whether every row must have it."""
         ...
 
-    def typed(self, value: Any, folder: Path = ...) -> Any:
-        """Return what ``value``, as it stands in a row, is as the field's type."""
+    def from_row(self, value: Any, folder: Path = ...) -> Any:
+        """Return ``value``, from a data row, as the field's type."""
         ...
 
     def from_text(self, text: str, folder: Path = ...) -> Any:
-        """Return what ``text``, a cell of a table, stands for."""
+        """Return the value of ``text``, a table cell."""
         ...
 
 
 class Fields(Protocol):
-    """Anything that says what goes in and what comes out: a signature or a program."""
+    """Anything with input and output fields: a signature or a program."""
 
     @property
     def inputs(self) -> Mapping[str, Field]:
@@ -52,7 +52,7 @@ class Fields(Protocol):
         ...
 
 
-# Where it stands in the file, its fields, and whether every value of it is text.
+# Its place in the file, its fields, and whether every value is text.
 Row = tuple[str, Mapping[str, Any], bool]
 
 
@@ -65,19 +65,20 @@ def load_examples(
     """Read examples from a JSONL, JSON, CSV, TSV or Parquet file, or from rows in memory.
 
     Args:
-        path: The file; its ending says what it is. Or rows: a DataFrame (of pandas, Polars,
+        path: The file; its suffix determines the format. Or rows: a DataFrame (of pandas, Polars,
             PyArrow or another library that narwhals knows), a list of dicts, or examples of DSPy.
-        signature: A signature or a program: every row must have its inputs, but for those that
-            may be left out, and what it names is checked and turned into the declared types. In
-            CSV, where everything is text, an empty cell of an optional field is None, and lists
-            and objects are JSON. Other columns, and outputs that a row leaves out, are no errors.
-        fields: Names in the file -> names in the examples; others are kept as they are.
+        signature: A signature or a program: every row must have its required inputs, and its
+            fields are checked and converted to the declared types. In CSV, where everything is
+            text, an empty cell of an optional field is None, and lists and objects are JSON. Other
+            columns and missing outputs are not errors.
+        fields: Names in the file -> names in the examples; other names are kept.
 
     Returns:
         The rows in their order.
 
     Raises:
-        ExampleError: The file is missing or empty, or a row is wrong; names file, line and field.
+        ExampleError: The file is missing or empty, or a row is invalid; names file, line and
+    field.
     """
     examples = ExampleList(iterate_examples(path, signature, fields=fields))
     if not examples:
@@ -91,7 +92,7 @@ def iterate_examples(
     *,
     fields: Mapping[str, str] | None = None,
 ) -> Iterator[Example]:
-    """Read as :func:`load_examples` does, row by row: memory does not grow with JSONL and CSV.
+    """Read like :func:`load_examples`, row by row: JSONL and CSV need constant memory.
 
     Raises:
         ExampleError: As for :func:`load_examples`, when the row in question is reached.
@@ -101,9 +102,9 @@ def iterate_examples(
     names = dict(fields or {})
     folder = Path(path).parent if isinstance(path, (str, Path)) else Path()
     for place, row, textual in _rows_of(path):
-        values = _renamed(row, names, place)
+        values = _rename_fields(row, names, place)
         if signature is not None:
-            values = _typed(values, signature, place, textual, folder)
+            values = _convert_row(values, signature, place, textual, folder)
         yield example_from(values, place)
 
 
@@ -119,7 +120,7 @@ def _rows_of(path: str | Path | Rows) -> Iterator[Row]:
     file = Path(path)
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
-        raise ExampleError(f"{file}: the ending says no known format; use {', '.join(_READERS)}")
+        raise ExampleError(f"{file}: unknown suffix; use {', '.join(_READERS)}")
     if not file.is_file():
         raise ExampleError(f"{file}: there is no such file")
     try:
@@ -128,7 +129,7 @@ def _rows_of(path: str | Path | Rows) -> Iterator[Row]:
         raise ExampleError(f"{file}: cannot be read: {error.strerror or error}") from None
 
 
-def _renamed(row: Mapping[str, Any], names: Mapping[str, str], place: str) -> dict[str, Any]:
+def _rename_fields(row: Mapping[str, Any], names: Mapping[str, str], place: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, value in row.items():
         name = names.get(key, key)
@@ -138,7 +139,7 @@ def _renamed(row: Mapping[str, Any], names: Mapping[str, str], place: str) -> di
     return values
 
 
-def _typed(
+def _convert_row(
     values: dict[str, Any],
     signature: Fields | type[Fields],
     place: str,
@@ -155,7 +156,7 @@ def _typed(
     for name, field in {**inputs, **outputs}.items():
         if name in values:
             try:
-                read = field.from_text if textual else field.typed
+                read = field.from_text if textual else field.from_row
                 values[name] = read(values[name], folder)
             except InputError as error:
                 raise ExampleError(f"{place}: {error}") from None
@@ -166,13 +167,13 @@ def _jsonl(file: Path) -> Iterator[Row]:
     with file.open("rb") as lines:
         for number, raw in enumerate(lines, start=1):
             place = f"{file}:{number}"
-            line = _decoded(raw, place).removeprefix("\ufeff" if number == 1 else "").strip()
+            line = _decode(raw, place).removeprefix("\ufeff" if number == 1 else "").strip()
             if line:
-                yield place, _object(_parsed(line, place), place), False
+                yield place, _object(_parse(line, place), place), False
 
 
 def _json(file: Path) -> Iterator[Row]:
-    rows = _parsed(_decoded(file.read_bytes(), str(file)).removeprefix("\ufeff"), str(file))
+    rows = _parse(_decode(file.read_bytes(), str(file)).removeprefix("\ufeff"), str(file))
     if not isinstance(rows, list):
         raise ExampleError(f"{file}: must hold a list of objects, not a {type(rows).__name__}")
     for index, row in enumerate(rows):
@@ -180,14 +181,14 @@ def _json(file: Path) -> Iterator[Row]:
         yield place, _object(row, place), False
 
 
-def _decoded(raw: bytes, place: str) -> str:
+def _decode(raw: bytes, place: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ExampleError(f"{place}: not UTF-8 text at byte {error.start + 1}") from None
 
 
-def _parsed(text: str, place: str) -> Any:
+def _parse(text: str, place: str) -> Any:
     try:
         value = strict_json(text)
     except json.JSONDecodeError as error:
@@ -201,7 +202,7 @@ def _parsed(text: str, place: str) -> Any:
 
 
 def _no_halves(value: Any, place: str) -> None:
-    # An escape can write half of a character, which no file and no request can carry.
+    # An escape can denote half a character, which cannot be encoded.
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -225,16 +226,16 @@ def _tsv(file: Path) -> Iterator[Row]:
 
 
 def _table(file: Path, separator: str) -> Iterator[Row]:
-    """Yield the rows of a table; ``separator`` is found out from its header where it is empty."""
+    """Yield the rows of a table; an empty ``separator`` is detected from its header."""
     with file.open("rb") as raw:
         lines = (
-            _decoded(line, f"{file}:{n}").removeprefix("\ufeff" if n == 1 else "")
+            _decode(line, f"{file}:{n}").removeprefix("\ufeff" if n == 1 else "")
             for n, line in enumerate(raw, start=1)
         )
         first = next(lines, "")
-        if first[:4].lower() == "sep=" and len(first.strip()) == 5:  # a spreadsheet says it itself
+        if first[:4].lower() == "sep=" and len(first.strip()) == 5:  # some spreadsheets declare it
             separator, first = first[4], next(lines, "")
-        # A limit of the whole process: it is raised alone, never lowered, as others may read now.
+        # The limit is global: only raise it, since other threads may be reading.
         csv.field_size_limit(max(_LONGEST_CELL, csv.field_size_limit()))
         reader = csv.reader(
             itertools.chain([first], lines), strict=True, delimiter=separator or _separator(first)
@@ -268,7 +269,7 @@ def _check_header(header: Iterable[str], file: Path) -> None:
 
 
 def _separator(header: str) -> str:
-    # Where a comma is the decimal point, spreadsheets part columns with a semicolon.
+    # Where a comma is the decimal point, spreadsheets separate columns with a semicolon.
     bare = _QUOTED.sub("", header)
     return next((sign for sign in ",;\t" if sign in bare), ",")
 

@@ -1,4 +1,4 @@
-"""Rows in memory: dicts, examples of ours and of DSPy, and DataFrames of any library."""
+"""Rows in memory: dicts, our examples and those of DSPy, and DataFrames of any library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from langprog.example.value import Example
 
 # A DataFrame, or rows one by one: each a dict, an Example, or an example of DSPy.
 Rows = Any
-# Every library's DataFrame has one of these, and nothing else that holds rows does.
+# Every DataFrame class has one of these, and no other container of rows does.
 _FRAMES = frozenset(
     {
         "__dataframe__",
@@ -25,7 +25,7 @@ _FRAMES = frozenset(
 
 
 def is_rows(data: Any) -> bool:
-    """Return whether something holds rows: a DataFrame, or anything that can be gone through."""
+    """Return whether something holds rows: a DataFrame or any iterable of rows."""
     if isinstance(data, (str, bytes, Mapping)):
         return False
     return _is_frame(data) or isinstance(data, Iterable)
@@ -40,7 +40,7 @@ def examples_of(data: Rows, what: str = "the data") -> list[Example]:
         what: What they are, for errors.
 
     Raises:
-        ExampleError: They are not rows, or one of them is not; says which.
+        ExampleError: They are not rows, or one of them is not; the message says which.
     """
     if not is_rows(data):
         raise ExampleError(
@@ -82,12 +82,12 @@ def example_from(row: Any, place: str) -> Example:
 
 
 def _is_inner(name: Any) -> bool:
-    # What DSPy keeps beside the fields.
+    # DSPy's own attributes beside the fields.
     return isinstance(name, str) and name.startswith("dspy_")
 
 
 def rows_in(data: Rows) -> Iterator[Any]:
-    """Yield the rows of a DataFrame as dicts, or what there is to go through.
+    """Yield the rows of a DataFrame as dicts, or the items of any other iterable.
 
     Raises:
         ExampleError: It is a DataFrame that cannot be read.
@@ -113,7 +113,7 @@ def _rows_of_frame(data: Any) -> Iterator[dict[Any, Any]]:
             "as a list of dicts, such as frame.to_dict('records')"
         ) from None
     for row in rows:
-        # pandas has no other sign for a cell without a value.
+        # pandas marks empty cells with NaN.
         yield {name: None if empty and _is_nan(value) else value for name, value in row.items()}
 
 

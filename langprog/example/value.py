@@ -1,4 +1,4 @@
-"""Examples: what goes in and what should come out, as frozen values."""
+"""Examples: inputs and expected outputs, as frozen values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from langprog.errors import ExampleError, FrozenError
 from langprog.notebook import list_short, render_card, shorten
 
-# What other libraries have on an example, and what there is here instead.
+# Attributes of examples in other libraries, and what to use here instead.
 _ELSEWHERE: Mapping[str, str] = MappingProxyType(
     {
         "with_inputs": "the program's signature says which fields are inputs: leave it out",
@@ -32,8 +32,8 @@ class Example(Mapping[str, Any]):
     """One example: fields by name, frozen.
 
     The program's signature says which fields are inputs; an example does not. Lists, dicts and
-    sets are copied on the way in and on the way out, so nobody can change an example that others
-    hold. Two examples are equal when their fields are, as plain data.
+    sets are copied on the way in and out, so that nobody can change a shared example. Two examples
+    are equal if their fields are, as plain data.
 
     Example::
 
@@ -51,7 +51,7 @@ class Example(Mapping[str, Any]):
                 "an Example takes its fields by name: write Example(ticket=..., team=...), or "
                 "Example(**row) for a dict"
             )
-        kept = {name: _copied(value) for name, value in values.items()}
+        kept = {name: _copy(value) for name, value in values.items()}
         object.__setattr__(self, "_values", kept)
         object.__setattr__(self, "_digest", "")
 
@@ -60,7 +60,7 @@ class Example(Mapping[str, Any]):
         """SHA-256 of the canonical JSON of the values.
 
         Raises:
-            ExampleError: A value cannot be told from another one.
+            ExampleError: A value has no distinct plain form.
         """
         if not self._digest:
             object.__setattr__(self, "_digest", _sha256(self._values))
@@ -76,7 +76,7 @@ class Example(Mapping[str, Any]):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a new dict."""
-        return {name: _copied(value) for name, value in self._values.items()}
+        return {name: _copy(value) for name, value in self._values.items()}
 
     def __getattr__(self, name: str) -> Any:
         if name in _ELSEWHERE and name not in self._values:
@@ -84,7 +84,7 @@ class Example(Mapping[str, Any]):
         if name.startswith("_") or name not in self._values:
             known = "" if name.startswith("_") else f"; it has {', '.join(self._values) or 'none'}"
             raise AttributeError(f"the example has no field {name!r}{known}")
-        return _copied(self._values[name])
+        return _copy(self._values[name])
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise FrozenError(f"an example cannot be changed (tried to set {name!r}); use with_()")
@@ -93,7 +93,7 @@ class Example(Mapping[str, Any]):
         raise FrozenError(f"an example cannot be changed (tried to delete {name!r})")
 
     def __getitem__(self, name: str) -> Any:
-        return _copied(self._values[name])
+        return _copy(self._values[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -120,7 +120,7 @@ class Example(Mapping[str, Any]):
 
 
 class ExampleList(list[Example]):
-    """A list of examples that shows a screen of them, however many there are."""
+    """A list of examples with a short repr, however many there are."""
 
     def __repr__(self) -> str:
         shown = "".join(f"\n  {shorten(repr(example), 250)}," for example in self[:3])
@@ -138,14 +138,14 @@ def _rebuild(values: dict[str, Any]) -> Example:
     return Example(**values)
 
 
-def _copied(value: Any) -> Any:
+def _copy(value: Any) -> Any:
     kind = type(value)
     if kind in _ATOMS:
         return value
     if kind is list:
-        return [_copied(item) for item in value]
+        return [_copy(item) for item in value]
     if kind is dict:
-        return {key: _copied(item) for key, item in value.items()}
+        return {key: _copy(item) for key, item in value.items()}
     return set(value) if kind is set else value
 
 
@@ -153,13 +153,13 @@ def _sha256(values: Mapping[str, Any]) -> str:
     try:
         try:
             text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=_plain)
-        except TypeError:  # keys that JSON does not have, such as dates
+        except TypeError:  # keys that JSON does not allow, such as dates
             text = json.dumps(
                 _with_text_keys(values), sort_keys=True, ensure_ascii=False, default=_plain
             )
-    except TypeError as error:  # keys that have no order
+    except TypeError as error:  # keys that cannot be sorted
         raise ExampleError(f"the example {list(values)} has no digest: {error}") from None
-    # Half a surrogate pair is no UTF-8, but must not keep an example from being compared.
+    # Half a surrogate pair cannot be encoded, but such examples must be comparable.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -184,18 +184,18 @@ def _key(key: Any) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=repr)
-    if isinstance(value, Mapping):  # an example, a prediction: their reprs are cut off
+    if isinstance(value, Mapping):  # an example or a prediction, whose repr is shortened
         return {type(value).__name__: dict(value)}
-    if _holds_set(value):  # in another order in each process, where pydantic writes it
+    if _holds_set(value):  # pydantic writes sets in a different order in each process
         return _members(value)
     try:
         return to_jsonable_python(value)
     except (PydanticSerializationError, ValueError):
         shown: object = type(value).__repr__
-        if shown is object.__repr__:  # it names an address, not a value
+        if shown is object.__repr__:  # it has an address, not a value
             raise ExampleError(
-                f"an example holds a {type(value).__name__}, which cannot be told from another "
-                "one: give it plain data, a dataclass or a pydantic model"
+                f"an example holds a {type(value).__name__}, which has no plain form to "
+                "compare: use plain data, a dataclass or a pydantic model"
             ) from None
         return repr(value)
 

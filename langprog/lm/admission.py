@@ -1,4 +1,4 @@
-"""Which requests a server takes: no more at a time than it can hold, and none after it closes."""
+"""Limits the requests that a server accepts at a time, by number and by size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from langprog.lm.chat_messages import BadBody
 if TYPE_CHECKING:
     from aiohttp import web
 
-# Seconds after which a client that was refused may ask again.
+# Seconds after which a rejected client may retry.
 LATER = 1.0
 # Seconds that a client may take to send its body.
 LONGEST_UPLOAD = 60.0
@@ -23,8 +23,8 @@ class Admission:
     """Counts the requests that a server holds, from the first byte of a body to the last reply.
 
     Args:
-        most: Requests at the same time, those that wait for a model among them.
-        most_bytes: Bytes of their bodies together.
+        most: Requests at the same time, including those that wait for a model.
+        most_bytes: Total size of their bodies.
     """
 
     def __init__(self, most: int, most_bytes: int) -> None:
@@ -33,14 +33,14 @@ class Admission:
         self.count = 0
 
     @asynccontextmanager
-    async def entered(self, request: web.Request) -> AsyncIterator[bytes]:
-        """Take a request in, and yield its body.
+    async def admit(self, request: web.Request) -> AsyncIterator[bytes]:
+        """Admit a request, and yield its body.
 
         Raises:
             RateLimitError: There are too many already.
             BadBody: The body does not come in time.
         """
-        # A body without a length may become as large as any, until it is there.
+        # A body without a declared length counts as the largest until it has arrived.
         largest = request.client_max_size
         size = min(request.content_length or largest, largest)
         if self.count >= self._most or (self.count and self._bytes + size > self._most_bytes):

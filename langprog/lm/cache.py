@@ -1,7 +1,7 @@
-"""Answer a request that was answered before.
+"""Caches of completions.
 
-Keys are the full request and the endpoint. Values are JSON text, never pickles, so that reading a
-cache that somebody else can write to runs no code (CVE-2025-69872 is about diskcache's pickles).
+Keys cover the full request and the endpoint. Values are JSON text, never pickles, so that reading
+a cache that others can write to runs no code (CVE-2025-69872 is about diskcache's pickles).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Cache(Protocol):
     """Keeps completions by key."""
 
     def get(self, key: str) -> Completion | None:
-        """Return the completion of that key; ``None`` where there is none or it is damaged."""
+        """Return the completion of that key; ``None`` if there is none or it is damaged."""
         ...
 
     def put(self, key: str, completion: Completion) -> None:
@@ -45,11 +45,11 @@ class Cache(Protocol):
 
 
 class MemoryCache:
-    """Keeps the completions used last, in this process.
+    """Keeps the most recently used completions in this process.
 
     Args:
-        size: How many are kept.
-        room: How many characters of text they have together, at most, to keep memory flat.
+        size: How many to keep.
+        room: The largest total number of characters, to bound memory.
     """
 
     def __init__(self, size: int = 100_000, *, room: int = 32 * 2**20) -> None:
@@ -67,7 +67,7 @@ class MemoryCache:
         return completion
 
     def put(self, key: str, completion: Completion) -> None:
-        """Keep ``completion``; the one used least recently makes room."""
+        """Keep ``completion``; the least recently used one makes room."""
         completion = freeze_completion(completion)
         with self._lock:
             earlier = self._kept.pop(key, None)
@@ -78,7 +78,7 @@ class MemoryCache:
                 self._used -= _room_of(self._kept.popitem(last=False)[1])
 
 
-# What a completion takes beside its texts, in characters, about.
+# Approximate size of a completion without its texts, in characters.
 _BESIDE = 1000
 
 
@@ -89,7 +89,7 @@ def _room_of(completion: Completion) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """What was removed from a cache: completions, and the bytes that they took."""
+    """What was removed from a cache: completions, and their size in bytes."""
 
     entries: int
     size: int
@@ -98,15 +98,15 @@ class Cleared:
 class DiskCache:
     """Keeps completions in a folder, for any number of processes.
 
-    A damaged store is passed by with a warning: nothing is kept, and everything is asked.
+    A damaged store is ignored with a warning: nothing is cached.
 
     Args:
-        folder: Made where it does not exist, on first use.
-        size: Bytes kept at most; those stored first make room.
+        folder: The folder; created on first use.
+        size: Maximum number of bytes; the oldest entries make room.
     """
 
     def __init__(self, folder: str | Path, *, size: int = 4 * 2**30) -> None:
-        # As diskcache does, so that its folder is the one that is looked at and named here.
+        # As diskcache does, so that both use the same folder.
         self.folder = Path(os.path.expandvars(Path(folder).expanduser()))
         self._size = size
         self._opened: TextStore | None = None
@@ -124,7 +124,7 @@ class DiskCache:
             return self._opened
 
     def _open(self) -> TextStore | None:
-        # Loads diskcache and sqlite, which programs without a disk cache need not.
+        # Imports diskcache and sqlite, which only disk caches need.
         from langprog.lm.text_store import DamagedStore, TextStore  # noqa: PLC0415 - imports sqlite
 
         opened: TextStore | None = None
@@ -155,26 +155,26 @@ class DiskCache:
         return None if text is None else _completion_in(text)
 
     def put(self, key: str, completion: Completion) -> None:
-        """Keep ``completion``; where the disk is full or busy, it is simply not kept."""
+        """Keep ``completion``, unless the disk is full or busy."""
         self.put_texts({key: _text_of(completion)})
 
     def put_texts(self, texts: Mapping[str, str]) -> None:
-        """Keep completions that are JSON text already, by key, in one write; else as ``put``."""
+        """Like ``put``, for several completions as JSON text, by key, in one write."""
         store = self._store()
         if store is not None:
             store.put_all(texts)
 
     def clear(self) -> Cleared | None:
-        """Remove every completion; other processes that have the folder open find none, too.
+        """Remove every completion, also for other processes that have the folder open.
 
-        Files are never removed: what is no cache of langprog's, or holds anything else, is left
-        alone.
+        Files are never removed: a folder that is not a langprog cache, or holds anything else, is
+        left alone.
 
         Returns:
-            What was removed, or ``None`` where there is no cache.
+            What was removed, or ``None`` if there is no cache.
 
         Raises:
-            InputError: The folder is no cache of langprog's, or cannot be written.
+            InputError: The folder is not a langprog cache, or cannot be written.
         """
         from langprog.lm.text_store import size_of  # noqa: PLC0415 - imports diskcache, sqlite
 
@@ -188,7 +188,7 @@ class DiskCache:
             ) from None
 
     def close(self) -> None:
-        """Close the files; the next use opens them again."""
+        """Close the files; the next use reopens them."""
         with self._lock:
             if self._opened is not None:
                 self._opened.close()
@@ -197,16 +197,16 @@ class DiskCache:
 
 
 def _text_of(completion: Completion) -> str:
-    # In ASCII: a text cut off inside an escape can hold half a character, which UTF-8 cannot.
+    # ASCII: a reply can hold half a character, which UTF-8 cannot encode.
     text = json.dumps(completion_to_json(completion))
     return f"{text}\n{zlib.crc32(text.encode()):08x}"
 
 
 def _completion_in(text: str) -> Completion | None:
-    """Return the completion of a text; ``None`` where the text is damaged.
+    """Return the completion in a text; ``None`` if the text is damaged.
 
-    Behind the JSON stands its checksum: a bit that a disk turned over can leave JSON that says
-    something else. Texts from before there was one have none.
+    A checksum follows the JSON, because a flipped bit on disk can leave valid but different JSON.
+    Older texts have none.
     """
     text, _, checksum = text.partition("\n")
     if checksum and checksum != f"{zlib.crc32(text.encode('utf-8', 'replace')):08x}":
@@ -218,10 +218,10 @@ def _completion_in(text: str) -> Completion | None:
 
 
 class _Turn:
-    """Puts what one turn of an event loop brings into a disk cache in one write.
+    """Collects the completions of one event loop iteration, and writes them at once.
 
-    A write costs as much as half a call. Whoever waits for a completion goes on later than in this
-    turn: by then it is written.
+    A write costs half as much as a call. Waiters for a completion resume only in a later
+    iteration, when it is written.
     """
 
     def __init__(self, cache: DiskCache) -> None:
@@ -248,22 +248,22 @@ class _Turn:
     def _write(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             self._cache.put_texts(self._waiting[loop])
-        finally:  # and not before: at any time a text is in the one place or in the other
+        finally:  # only now, so that a text is always in one of the two places
             with self._lock:
                 del self._waiting[loop]
 
 
 class Cached(Wrapper):
-    """Answers from a cache, and sends identical requests that are under way only once.
+    """Answers from a cache, and sends identical concurrent requests only once.
 
     A request with a temperature is cached like any other: two draws of one prompt differ by
     ``sampling.seed``. A failure is not kept, nor is a reply that was cut off or that its reader
-    cannot use (``request.accept``): asking again may help there. Nobody fails because of somebody
-    else's budget (see :class:`SingleFlight`).
+    cannot use (``request.accept``): asking again may help there. No caller fails because of
+    another's budget (see :class:`SingleFlight`).
 
     Args:
         inner: The model.
-        cache: Where completions are kept.
+        cache: The cache.
     """
 
     def __init__(self, inner: LanguageModel, cache: Cache) -> None:
@@ -273,7 +273,7 @@ class Cached(Wrapper):
         self._flights = SingleFlight[Completion]()
 
     async def complete(self, request: Request) -> Completion:
-        """Answer ``request``, from the cache where it is there."""
+        """Answer ``request``, from the cache if possible."""
         key = request_key(self.inner, request)
         known = self._get(key, request)
         if known is None:
@@ -286,16 +286,16 @@ class Cached(Wrapper):
             known, mine = await self._flights.run(key, ask)
             if mine:
                 return known
-        return reused(known, request)
+        return mark_cached(known, request)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Answer ``request`` piece by piece; does not wait for an identical one under way."""
+        """Answer ``request`` piece by piece, without waiting for an identical one in progress."""
         key = request_key(self.inner, request)
         known = self._get(key, request)
         if known is None:
             deltas = stream_completion(self.inner, request)
         else:
-            deltas = replay_completion(reused(known, request))
+            deltas = replay_completion(mark_cached(known, request))
         async with aclosing(deltas):
             async for delta in deltas:
                 if known is None and isinstance(delta, Completed):
@@ -313,7 +313,7 @@ class Cached(Wrapper):
 
 
 def usable(completion: Completion, request: Request) -> bool:
-    """Return whether a completion is whole, and its reader can use it."""
+    """Return whether a completion is complete, and its reader can use it."""
     if not completion.whole:
         return False
     if request.accept is not None:
@@ -324,8 +324,8 @@ def usable(completion: Completion, request: Request) -> bool:
     return True
 
 
-def reused(completion: Completion, request: Request) -> Completion:
-    """Return a completion that was paid for earlier, and tell those who would have paid."""
+def mark_cached(completion: Completion, request: Request) -> Completion:
+    """Return a completion marked as paid for earlier, and notify the payers of the request."""
     for ledger in request.payers:
         ledger.note_cached(completion.cost)
     return replace(completion, cached=True)

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Protocol
 
-from langprog.lm.cache import reused
+from langprog.lm.cache import mark_cached
 from langprog.lm.keys import request_key
 from langprog.lm.single_flight import SingleFlight
 from langprog.lm.streaming import Completed, Delta, replay_completion, stream_completion
@@ -53,7 +53,7 @@ class Recorded(Wrapper):
             known, mine = await self._flights.run(key, ask)
             if mine:
                 return known
-        return reused(known, request)
+        return mark_cached(known, request)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Stream the answer, from the memo if possible."""
@@ -62,7 +62,7 @@ class Recorded(Wrapper):
         if known is None:
             deltas = stream_completion(self.inner, request)
         else:
-            deltas = replay_completion(reused(known, request))
+            deltas = replay_completion(mark_cached(known, request))
         async with aclosing(deltas):
             async for delta in deltas:
                 if known is None and isinstance(delta, Completed):

@@ -1,4 +1,4 @@
-"""Keys, and tokens in addresses: out of everything that is kept or shown."""
+"""Removes keys, and tokens in addresses, from everything that is kept or shown."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from urllib.parse import urlsplit, urlunsplit
 from langprog.lm.types import Completion
 
 HIDDEN = "***"
-# Header and query names whose values are credentials, and not merely the user's own.
+# Names of headers and query parameters whose values are credentials.
 _NAMES = re.compile(r"auth|key|token|secret|cookie|password|signature|credential", re.IGNORECASE)
-# A part of a path that is a token: a known beginning, or a long run of letters and digits mixed.
+# A token in a path: a known prefix, or a long mixed run of letters and digits.
 _TOKEN = re.compile(
     r"(?:sk|pk|rk|gh[pousr]|hf|xox[abprs])[-_][A-Za-z0-9_-]{8,}"
     r"|(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{16,}"
@@ -21,9 +21,9 @@ _TOKEN = re.compile(
 
 
 def public_address(endpoint: str) -> str:
-    """Return an endpoint without user, password and query; a token in its path is a short digest.
+    """Return an endpoint without user, password and query; tokens in its path become digests.
 
-    Two tokens stay two addresses, and nobody can tell the token from its digest.
+    Different tokens give different addresses, and a digest does not reveal its token.
     """
     if "://" not in endpoint:
         return endpoint.rpartition("@")[2]
@@ -49,7 +49,7 @@ def tokens_in_path(path: str) -> tuple[str, ...]:
 
 
 def credentials_in(values: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values of headers, or of a query, that are credentials by their name."""
+    """Return the values of headers, or of a query, whose names mark credentials."""
     return tuple(
         word
         for name, value in values.items()
@@ -59,7 +59,7 @@ def credentials_in(values: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def is_distinct(credential: str) -> bool:
-    """Return whether a credential is distinct enough that no reply holds it by chance.
+    """Return whether a credential is so distinctive that no reply contains it by chance.
 
     Servers without keys are given ``none``, ``not-needed``, ``anything``.
     """
@@ -67,7 +67,7 @@ def is_distinct(credential: str) -> bool:
     return len(credential) >= 24 or (len(credential) >= 12 and mixed)
 
 
-def hidden(text: str, secrets: Iterable[str]) -> str:
+def hide_secrets(text: str, secrets: Iterable[str]) -> str:
     """Return ``text`` without secrets."""
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
@@ -75,21 +75,21 @@ def hidden(text: str, secrets: Iterable[str]) -> str:
 
 
 def without_secrets(completion: Completion, secrets: Sequence[str]) -> Completion:
-    """Return a completion without credentials that the endpoint repeats.
+    """Return a completion without credentials that the endpoint echoed.
 
-    A reply is kept in caches, journals, demonstrations and outputs, where no key may be.
+    Replies end up in caches, journals, demonstrations and outputs, which must not hold keys.
     """
     said = [*completion.texts, *completion.reasoning]
     said += [call.arguments for calls in completion.tool_calls for call in calls]
     if not any(secret in text for secret in secrets for text in said):
         return completion
     calls = tuple(
-        tuple(replace(call, arguments=hidden(call.arguments, secrets)) for call in several)
+        tuple(replace(call, arguments=hide_secrets(call.arguments, secrets)) for call in several)
         for several in completion.tool_calls
     )
     return replace(
         completion,
-        texts=tuple(hidden(text, secrets) for text in completion.texts),
-        reasoning=tuple(hidden(text, secrets) for text in completion.reasoning),
+        texts=tuple(hide_secrets(text, secrets) for text in completion.texts),
+        reasoning=tuple(hide_secrets(text, secrets) for text in completion.reasoning),
         tool_calls=calls,
     )

@@ -1,4 +1,4 @@
-"""Serve language models as an OpenAI-compatible endpoint on this machine."""
+"""Serves language models as an OpenAI-compatible endpoint on this machine."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ if TYPE_CHECKING:
 LARGEST_BODY = 32 * 2**20
 MOST_BYTES = 8 * LARGEST_BODY
 MOST_REQUESTS = 256
-# Seconds that requests under way have left once the server closes.
+# Seconds that requests in progress have left when the server closes.
 DRAIN = 30.0
 
 
 class _Endpoint:
-    """The handlers; each answers with the error object of what it could not do."""
+    """The handlers, which answer failures with error objects."""
 
     def __init__(self, models: Mapping[str, LanguageModel], admission: Admission) -> None:
         self._models, self._admission = models, admission
 
     async def completions(self, request: web.Request) -> web.StreamResponse:
         try:
-            async with self._admission.entered(request) as raw:
+            async with self._admission.admit(request) as raw:
                 body = read_body(raw)
                 model = _model(self._models, body)
                 asked = read_request(body)
@@ -57,15 +57,15 @@ class _Endpoint:
                     return await _stream(request, body, stream_completion(model, asked))
                 return _json(completion_body(body["model"], await model.complete(asked)))
         except LangprogError as error:
-            return _refused(error)
+            return _refuse(error)
 
     async def listing(self, request: web.Request) -> web.Response:
         return _json({"object": "list", "data": [_entry(name) for name in self._models]})
 
-    async def one(self, request: web.Request) -> web.Response:
+    async def describe(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         known = name in self._models
-        return _json(_entry(name)) if known else _refused(_unknown(name, self._models))
+        return _json(_entry(name)) if known else _refuse(_unknown(name, self._models))
 
     async def health(self, request: web.Request) -> web.Response:
         return _json({"status": "ok"})
@@ -78,25 +78,25 @@ def application(
 
     Args:
         models: What is served, by the name that requests use.
-        most: Requests under way or waiting at most; further ones are answered 429.
+        most: Maximum number of requests in progress or waiting; more are answered 429.
     """
     from aiohttp import web  # noqa: PLC0415 - only a server needs it
 
     @web.middleware
-    async def telling(
+    async def report_errors(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         try:
             return await handler(request)
         except web.HTTPClientError as error:
-            return _refused(BadBody(error.reason, status=error.status))
+            return _refuse(BadBody(error.reason, status=error.status))
 
     endpoint = _Endpoint(models, Admission(most, MOST_BYTES))
-    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[telling])
+    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[report_errors])
     for prefix in ("/v1", ""):
         app.router.add_post(f"{prefix}/chat/completions", endpoint.completions)
         app.router.add_get(f"{prefix}/models", endpoint.listing)
-        app.router.add_get(f"{prefix}/models/{{name:.+}}", endpoint.one)
+        app.router.add_get(f"{prefix}/models/{{name:.+}}", endpoint.describe)
     app.router.add_get("/health", endpoint.health)
     return app
 
@@ -104,15 +104,15 @@ def application(
 class Server:
     """A running endpoint; an asynchronous context manager.
 
-    What a client asked for ends when the client leaves. On leaving the context no connection is
-    taken any more, and requests under way are answered.
+    A request is cancelled when its client disconnects. On leaving the context, no more connections
+    are accepted, and requests in progress are answered.
 
     Args:
         models: What is served, by the name that requests use.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
-        most: Requests under way or waiting at most; further ones are answered 429.
-        drain: Seconds that requests under way have left once it closes; then they are cancelled.
+        most: Maximum number of requests in progress or waiting; more are answered 429.
+        drain: Seconds that requests in progress have left when it closes; then they are cancelled.
 
     Example::
 
@@ -140,7 +140,7 @@ class Server:
 
     @property
     def base_url(self) -> str:
-        """What a client takes as its base URL."""
+        """The base URL for clients."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self.port}/v1"
 
@@ -176,7 +176,7 @@ def _model(models: Mapping[str, LanguageModel], body: Mapping[str, Any]) -> Lang
     name = body.get("model")
     if not isinstance(name, str):
         raise BadBody("'model' must be a string", param="model")
-    # Clients such as litellm take a provider prefix away, so the last part is enough if unique.
+    # Clients such as litellm strip a provider prefix, so the last part is enough if unique.
     ends = [model for key, model in models.items() if key.rpartition("/")[2] == name]
     if name not in models and len(ends) != 1:
         raise _unknown(name, models)
@@ -192,11 +192,11 @@ def _unknown(name: str, models: Mapping[str, LanguageModel]) -> BadBody:
     )
 
 
-# HTTP status, type and code of an error, so that a client can tell apart what the model met.
+# HTTP status, type and code of an error, so that a client can distinguish them.
 STATUSES: tuple[tuple[type[LangprogError], tuple[int, str, str | None]], ...] = (
     (ContextWindowError, (400, "invalid_request_error", "context_length_exceeded")),
     (ContentFilterError, (400, "invalid_request_error", "content_filter")),
-    (TruncatedError, (400, "invalid_request_error", "truncated")),  # again it would end there
+    (TruncatedError, (400, "invalid_request_error", "truncated")),  # a retry would fail again
     (BadRequestError, (400, "invalid_request_error", None)),
     (InputError, (400, "invalid_request_error", None)),
     (AuthError, (401, "authentication_error", None)),
@@ -221,7 +221,7 @@ def _error(error: LangprogError) -> tuple[int, dict[str, Any]]:
     return status, {"error": content}
 
 
-def _refused(error: LangprogError) -> web.Response:
+def _refuse(error: LangprogError) -> web.Response:
     status, content = _error(error)
     wait = error.retry_after if isinstance(error, TransportError) else None
     return _json(content, status, {} if wait is None else {"Retry-After": str(math.ceil(wait))})
@@ -245,7 +245,7 @@ async def _stream(
     """Send deltas as they come.
 
     Raises:
-        LangprogError: There was no first one, and nothing has been sent.
+        LangprogError: There was no first delta, and nothing has been sent.
     """
     from aiohttp import web  # noqa: PLC0415 - only a server needs it
 
@@ -268,8 +268,8 @@ async def _stream(
             if not chunks.ended:
                 raise ServerError("the model's stream ended early")
         except LangprogError as error:
-            # The status is sent, so the error carries its own; without the end mark that a whole
-            # stream has, nobody takes it for one.
+            # The status has been sent, so the error carries its own; without the end marker of a
+            # complete stream, nobody mistakes it for one.
             status, content = _error(error)
             await _event(response, {"error": {**content["error"], "status": status}})
         else:

@@ -1,7 +1,7 @@
-"""What a program takes beside text: images, sounds, files, and the turns of a conversation.
+"""Inputs other than text: images, sounds, files, and the turns of a conversation.
 
-They are values: the bytes of a file are read when the object is made, so that what a program was
-given stays what it was. In a prompt they are parts and messages of their own, never text.
+They are values: a file is read when the object is created, so that inputs do not change later. In
+a prompt they are parts and messages of their own, never text.
 
 - ``parts``: :class:`Image`, :class:`Audio` and :class:`File`. ``history``: :class:`History`.
 """

@@ -12,7 +12,7 @@ from langprog.errors import FrozenError, InputError
 from langprog.media.parts import Audio, File, Image, Media, text_serializer
 
 Role = Literal["user", "assistant"]
-# One turn: what was said by whom, or the values of a signature's fields.
+# One turn: a message, or the values of a signature's fields.
 Turn = Mapping[str, Any]
 _ROLES = ("user", "assistant")
 
@@ -26,10 +26,10 @@ class History:
 
     Args:
         turns: The turns, the earliest first.
-        messages: The same, under the name that chat endpoints have for it.
+        messages: The same, under the name that chat endpoints use.
 
     Raises:
-        InputError: A turn is neither of them.
+        InputError: A turn is neither of these.
     """
 
     __slots__ = ("turns",)
@@ -53,12 +53,12 @@ class History:
         return History((*self.turns, turn))
 
     def to_plain(self) -> list[dict[str, Any]]:
-        """Return the turns as plain JSON data, where their values are."""
+        """Return the turns as plain JSON data, if their values are."""
         return [{name: _plain(value) for name, value in turn.items()} for turn in self.turns]
 
     @classmethod
     def from_plain(cls, value: Any) -> History:
-        """Return what plain data stands for.
+        """Return a History from plain data.
 
         Raises:
             ValueError: It is not a list of turns.
@@ -103,7 +103,7 @@ class History:
 
 
 def is_message(turn: Turn) -> bool:
-    """Return whether a turn says by whom it was said, rather than giving values of fields."""
+    """Return whether a turn is a message with a role, not values of fields."""
     return turn.keys() == {"role", "content"}
 
 
@@ -129,8 +129,8 @@ def _turn(turn: Any, number: int) -> Turn:
         content = _content(content, number)
         if role == "assistant" and any(isinstance(piece, Media) for piece in content):
             raise InputError(
-                f"turn {number} of a History: an assistant says text alone; images, sounds and "
-                "files are the user's"
+                f"turn {number} of a History: an assistant turn is text only; images, sounds "
+                "and files belong to user turns"
             )
     return MappingProxyType({"role": role, "content": content})
 
@@ -168,9 +168,9 @@ _KINDS: Mapping[str, type[Media]] = MappingProxyType(
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple) and all(isinstance(item, (str, Media)) for item in value):
-        return [item if isinstance(item, str) else _named(item) for item in value]
+        return [item if isinstance(item, str) else _name_part(item) for item in value]
     return value.to_plain() if isinstance(value, (Media, History)) else to_jsonable_python(value)
 
 
-def _named(part: Media) -> dict[str, Any]:
+def _name_part(part: Media) -> dict[str, Any]:
     return {type(part).__name__.lower(): part.to_plain()}

@@ -17,7 +17,7 @@ from pydantic_core import SchemaSerializer, core_schema
 from langprog.errors import FrozenError, InputError
 
 _ADDRESSES = ("https://", "http://")
-# How files of a kind begin, for bytes of which nobody says what they are.
+# First bytes of files of each kind, for bytes without a media type.
 _BEGINNINGS: Mapping[bytes, str] = MappingProxyType(
     {
         b"\x89PNG\r\n": "image/png",
@@ -32,23 +32,22 @@ _BEGINNINGS: Mapping[bytes, str] = MappingProxyType(
 
 
 class Media:
-    """Bytes of a kind, or the address where the endpoint finds them.
+    """The bytes of a file, or an address from which the endpoint fetches them.
 
     Args:
         source: The path of a file, the bytes themselves, or an address (``https://...``, or a
             ``data:`` URL).
         data: The bytes, by name.
         url: The address, by name.
-        media_type: Such as ``image/png``; known from the file's name or its first bytes where it
-            is left out.
+        media_type: Such as ``image/png``; by default from the file's name or first bytes.
 
     Raises:
-        InputError: There are both bytes and an address, or neither; or the file cannot be read.
+        InputError: Both bytes and an address are given, or neither, or the file cannot be read.
     """
 
     __slots__ = ("data", "media_type", "url")
 
-    # What pydantic looks for where it writes a value of which it has no schema.
+    # pydantic looks for this when it writes a value without a schema.
     __pydantic_serializer__: ClassVar[SchemaSerializer]
     usual: ClassVar[str] = "application/octet-stream"
     family: ClassVar[str] = ""
@@ -85,12 +84,12 @@ class Media:
             data, known = _read(source, kind)
         self._set("data", None if data is None else bytes(data))
         self._set("url", url)
-        self._set("media_type", media_type or self._guessed(known))
+        self._set("media_type", media_type or self._guess_type(known))
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
-    def _guessed(self, known: str) -> str:
+    def _guess_type(self, known: str) -> str:
         start = (self.data or b"")[:12]
         if not known:
             known = next(
@@ -113,16 +112,16 @@ class Media:
         return base64.b64encode(self.data or b"").decode("ascii")
 
     def to_plain(self) -> Any:
-        """Return it as plain JSON data: an address, or an object where there is more to keep."""
+        """Return plain JSON data: an address, or an object if there is more to keep."""
         if self.data is None and self.media_type != self.usual:
             return {"url": self.url, "media_type": self.media_type}
         return self.address
 
     @classmethod
     def from_plain(cls, value: Any) -> Self:
-        """Return what plain data stands for; a path is not taken for one here.
+        """Return a part from plain data; paths are not accepted here.
 
-        Data may come from strangers, who must not choose a file of this machine.
+        Data may come from strangers, who must not be able to read local files.
 
         Raises:
             ValueError: It is neither bytes, nor an address, nor an object with one.
@@ -165,7 +164,7 @@ class Media:
         return (_again, (type(self), self.to_plain()))
 
     def __repr__(self) -> str:
-        # In full only the digest: texts, logs and digests of examples are made of this.
+        # Only the digest stands in full: logs and digests of examples use this text.
         if self.data is None:
             return f"{type(self).__name__}({self.url!r})"
         digest = hashlib.sha256(self.data).hexdigest()
@@ -192,7 +191,7 @@ class Image(Media):
 
 
 class Audio(Media):
-    """A sound: ``lp.Audio("call.wav")`` or its bytes; endpoints take no address of one."""
+    """A sound: ``lp.Audio("call.wav")`` or its bytes; endpoints do not accept addresses."""
 
     __slots__ = ()
     usual = "audio/wav"
@@ -207,7 +206,7 @@ class File(Media):
         data: The bytes, by name.
         url: The address, by name.
         media_type: Such as ``application/pdf``.
-        name: Its file name, as the model may see it; that of the path where there is one.
+        name: Its file name, which the model may see; by default that of the path.
     """
 
     __slots__ = ("name",)
@@ -230,7 +229,7 @@ class File(Media):
         self._set("name", name)
 
     def to_plain(self) -> Any:
-        """Return it as plain JSON data, its name among it."""
+        """Return plain JSON data, including the name."""
         plain = super().to_plain()
         if not self.name:
             return plain
@@ -245,7 +244,7 @@ def _again(kind: type[Media], plain: Any) -> Media:
 
 
 def _from_address(address: str, kind: str) -> tuple[bytes | None, str | None, str]:
-    """Return the bytes or the address that a text stands for, and the media type if it says it."""
+    """Return the bytes or the address in a text, and its media type if given."""
     if address.startswith(_ADDRESSES):
         return None, address, ""
     head, comma, body = address.partition(",")
@@ -273,9 +272,9 @@ def _read(source: Any, kind: str) -> tuple[bytes, str]:
 
 
 def text_serializer() -> SchemaSerializer:
-    """Return what writes a value for whoever turns any value into text: as it is shown.
+    """Return the serializer for callers that turn arbitrary values into text: ``repr``.
 
-    Neither bytes nor base 64 may get into a text.
+    Neither bytes nor base 64 may end up in a text.
     """
     shown = core_schema.plain_serializer_function_ser_schema(repr)
     return SchemaSerializer(core_schema.any_schema(serialization=shown))

@@ -266,7 +266,7 @@ def with_left_out(
         what = f"lacks {', '.join(missing)}" if missing else f"has unknown {', '.join(unknown)}"
         raise InputError(f"the call of {called} {what}; its inputs are {', '.join(fields)}")
     return {
-        name: inputs[name] if name in inputs else field.left_out()
+        name: inputs[name] if name in inputs else field.default_value()
         for name, field in fields.items()
     }
 

@@ -1,11 +1,11 @@
 """Passages for a query, from your own corpus or from a service.
 
-- ``base``: :class:`Retriever`, what every retriever is derived from, and what an artifact keeps
-  of one. ``passage``: what a search returns. ``corpus``: documents, their files and their digest.
-- ``bm25``: shared words. ``embedding``: vectors of any embedder. ``hybrid``: several retrievers as
-  one. ``function``: any function. ``ranking``: the best of many scores.
-- ``asking``: the one place where a query meets a retriever; failures get their type there.
-- ``registry``: retrievers by kind, those of installed packages among them.
+- ``base``: :class:`Retriever`, the base class, and what an artifact stores about a retriever.
+  ``passage``: the results of a search. ``corpus``: documents, their files and their digest.
+- ``bm25``: shared words. ``embedding``: vectors of any embedder. ``hybrid``: several retrievers
+  combined. ``function``: any function. ``ranking``: the best of many scores.
+- ``asking``: the one place that calls retrievers, and gives failures their type.
+- ``registry``: retrievers by kind, including those of installed packages.
 """
 
 from langprog.retrieval.asking import passages_from

@@ -1,4 +1,4 @@
-"""The one place where a program's query meets a retriever: failures get a type here."""
+"""The one place that calls retrievers, and gives failures their type."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ async def passages_from(
     nothing about the program, so it is a transport failure: missing data, never an empty list.
 
     Args:
-        retriever: What is asked.
-        query: What is looked for.
+        retriever: The retriever.
+        query: The text to search for.
         k: How many passages at most.
-        timeout: Seconds to wait; a thread goes on behind it, but nobody waits for it.
+        timeout: Seconds to wait; a thread keeps running after that, but nobody waits for it.
 
     Raises:
         InputError: The query is empty, or ``k`` is not a number of passages.
         TransportError: The retriever failed, gave no answer in time, or gave no passages.
-        LangprogError: What the retriever itself raised, where that is one already.
+        LangprogError: The error that the retriever raised, if it is one already.
     """
     check_query(query)
     check_count(k)

@@ -1,4 +1,4 @@
-"""The contract of retrievers: what is asked of one, what it gives back, how it is known again."""
+"""The contract of retrievers: how to call them, what they return, how they are identified."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from langprog.retrieval.corpus import Corpus
 from langprog.retrieval.passage import Passage
 from langprog.runtime import run_sync
 
-# Characters of a retriever's options as JSON: they are settings, not data.
+# Longest options of a retriever as JSON, in characters: they are settings, not data.
 _LONGEST_OPTIONS = 10_000
-# Characters of what a corpus is known by in messages.
+# Longest identifier of a corpus in messages, in characters.
 _LONGEST_TOLD = 40
 
 
 class Retriever(ABC):
-    """Base class of what finds passages for a query.
+    """Base class of retrievers, which find passages for a query.
 
-    A retriever of your own has a kind, says what it searches, and writes ``search`` or
-    ``async search``::
+    A custom retriever has a kind, identifies its corpus, and defines ``search``, which may be
+    ``async``::
 
         class Wiki(lp.Retriever):
             kind = "wiki"
@@ -46,27 +46,27 @@ class Retriever(ABC):
     """The kind of retriever: stored in artifacts, and the name of its entry point."""
 
     from_corpus_alone: ClassVar[bool] = False
-    """Whether :meth:`from_corpus` can make one, so that an artifact may hold it whole."""
+    """Whether :meth:`from_corpus` can make one, so that an artifact can contain it."""
 
     name: str = ""
-    """Under which ``lp.load(path, retrievers={name: ...})`` takes it; the kind if it is empty."""
+    """The name in ``lp.load(path, retrievers={name: ...})``; the kind if empty."""
 
     @property
     def corpus(self) -> Corpus | None:
-        """The documents that it searches; ``None`` where they are not here."""
+        """The documents that it searches; ``None`` if they are not here."""
         return None
 
     @property
     def corpus_digest(self) -> str | None:
-        """What identifies the corpus: a digest, or a name and version that you give it.
+        """The identifier of the corpus: a digest, or a name and version of your choice.
 
-        An artifact stores it, and loads only with a retriever that has the same. With ``None`` a
-        program runs but cannot be saved.
+        An artifact stores it, and loads only with a retriever that has the same one. With ``None``
+        a program runs but cannot be saved.
         """
         return None if self.corpus is None else self.corpus.digest
 
     def options(self) -> Mapping[str, Any]:
-        """Return the settings that decide what it finds, as small plain JSON data."""
+        """Return the settings that affect its results, as small plain JSON data."""
         return {}
 
     @abstractmethod
@@ -74,7 +74,7 @@ class Retriever(ABC):
         """Return up to ``k`` passages, the best first; may be ``async``.
 
         Args:
-            query: What is looked for; never empty.
+            query: The text to search for; never empty.
             k: How many passages at most, 1 or more.
         """
 
@@ -88,19 +88,19 @@ class Retriever(ABC):
         return run_sync(self.acall(query, k))
 
     async def acall(self, query: str, k: int = 3) -> list[Passage]:
-        """Search; the asynchronous form of calling it."""
+        """Search; the asynchronous form of a call."""
         return await passages_from(self, query, k)
 
     @classmethod
     def from_corpus(cls, corpus: Corpus, options: Mapping[str, Any], name: str = "") -> Self:
-        """Make one for a corpus, with the options of another one of the kind.
+        """Create one for a corpus, with the options of another one of its kind.
 
         Raises:
-            InputError: It takes more than a corpus to make one, or the options do not fit.
+            InputError: It needs more than a corpus, or the options do not fit.
         """
         raise InputError(
-            f"a retriever of the kind {cls.kind!r} is not made from its corpus alone: make it, "
-            "and hand it over"
+            f"a retriever of the kind {cls.kind!r} cannot be created from its corpus alone: "
+            "create it, and pass it"
         )
 
     def __repr__(self) -> str:
@@ -109,13 +109,13 @@ class Retriever(ABC):
 
 @dataclass(frozen=True)
 class RetrieverSpec:
-    """What an artifact knows of a retriever.
+    """What an artifact stores about a retriever.
 
     Args:
-        name: What it is handed over as.
+        name: The name under which it is passed to ``lp.load``.
         kind: Its kind.
         options: Its settings.
-        corpus: What its corpus is known by; ``None`` where it does not say.
+        corpus: The identifier of its corpus; ``None`` if there is none.
     """
 
     name: str
@@ -147,7 +147,7 @@ class RetrieverSpec:
         }
 
     def difference(self, other: RetrieverSpec) -> str | None:
-        """Return how ``other`` is not what this one describes, in words; ``None`` if it is."""
+        """Return how ``other`` differs from this one, in words; ``None`` if it does not."""
         if self.name != other.name:
             return f"is called {other.name!r}, not {self.name!r}"
         if self.kind != other.kind:
@@ -170,16 +170,16 @@ def _describe_options(options: Mapping[str, Any]) -> str:
 
 
 def name_of(retriever: Retriever) -> str:
-    """Return what a retriever is handed over as."""
+    """Return the name under which a retriever is passed to ``lp.load``."""
     return retriever.name or retriever.kind
 
 
 def spec_of(retriever: Retriever, name: str = "") -> RetrieverSpec:
-    """Return what an artifact keeps of a retriever.
+    """Return what an artifact stores about a retriever.
 
     Args:
         retriever: The retriever.
-        name: What a program calls it; the retriever's own name where it is empty.
+        name: Its name in the program; the retriever's own name if empty.
 
     Raises:
         InputError: Its options are not small plain JSON data.

@@ -14,7 +14,7 @@ from langprog.retrieval.corpus import Corpus, corpus_of
 from langprog.retrieval.passage import Passage, check_count, check_query
 from langprog.retrieval.ranking import passages
 
-# Scripts without blanks between words (Han, kana, Thai and their like): a word is a character.
+# Scripts without blanks between words (Han, kana, Thai and others): each character is a word.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 
@@ -39,10 +39,10 @@ class BM25Retriever(Retriever):
     language; documents with equal scores stay in the order of the corpus.
 
     Args:
-        corpus: The documents: a Corpus, or what makes one.
+        corpus: The documents: a Corpus, or the rows of one.
         k1: How much repeated words add, 0 or more.
         b: How much long documents are penalized, 0 to 1.
-        name: The name under which ``lp.load`` takes it.
+        name: Its name for ``lp.load``.
 
     Raises:
         InputError: ``bm25s`` is not installed, an option is out of range, or no document has a
@@ -81,7 +81,7 @@ class BM25Retriever(Retriever):
 
     @classmethod
     def from_corpus(cls, corpus: Corpus, options: Mapping[str, Any], name: str = "") -> Self:
-        """Make one for a corpus, with the options of another one.
+        """Create one for a corpus, with the options of another one.
 
         Raises:
             InputError: The options do not fit.

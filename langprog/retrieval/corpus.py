@@ -1,4 +1,4 @@
-"""What is searched: documents in a fixed order, identified by a digest."""
+"""A corpus: documents in a fixed order, identified by a digest."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Document:
 
     Args:
         text: The text.
-        id: What it is called; no other document of its corpus has the same id.
-        metadata: Plain JSON data that goes along with it: a title, an address.
+        id: Its id, unique in the corpus.
+        metadata: Plain JSON data about it: a title, an address.
     """
 
     text: str
@@ -133,9 +133,9 @@ def load_corpus(path: str | os.PathLike[str], *, text: str = "text", id: str = "
         corpus = lp.load_corpus("corpus.jsonl", id="_id")
 
     Args:
-        path: The file; its ending says what it is. A row is a document.
+        path: The file; its suffix determines the format. Each row is a document.
         text: The field that holds a document's text.
-        id: The field that holds its id; where a row has none, it is the row's position.
+        id: The field that holds its id; without one, the id is the row's position.
 
     Raises:
         InputError: The file is missing or empty, or a row is not a document; names the row.
@@ -152,10 +152,10 @@ def load_corpus(path: str | os.PathLike[str], *, text: str = "text", id: str = "
 
 
 def corpus_of(documents: Corpus | Iterable[str | Mapping[str, Any]]) -> Corpus:
-    """Return a corpus as it is, and anything else made into one.
+    """Return a corpus as it is, and convert anything else to one.
 
     Raises:
-        InputError: It cannot be made into one.
+        InputError: It cannot be converted.
     """
     return documents if isinstance(documents, Corpus) else Corpus(documents)
 

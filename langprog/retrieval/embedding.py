@@ -1,4 +1,4 @@
-"""Retrieval by the angle between vectors that any embedder makes."""
+"""Retrieval by the angle between vectors from any embedder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Embedder = Callable[[list[str]], Any]
 
 
 class EmbeddingRetriever(Retriever):
-    """Ranks documents by the cosine between their vectors and the query's; exact, with numpy.
+    """Ranks documents by the cosine of their vectors and the query's; exact, with numpy.
 
     The embedder is your own code, so no budget counts its calls. The constructor embeds the
     documents in batches, unless their vectors are given.
@@ -38,14 +38,14 @@ class EmbeddingRetriever(Retriever):
         assert animals("zebras", k=1)[0].text == "zebra"
 
     Args:
-        corpus: The documents: a Corpus, or what makes one.
+        corpus: The documents: a Corpus, or the rows of one.
         embed: Takes a list of texts and returns a vector for each; may be ``async``.
-        embedder: What identifies the embedder, such as the model's name and revision; an artifact
+        embedder: Identifies the embedder, such as the model's name and revision; an artifact
             stores it.
         vectors: The documents' vectors, if you have them already: an array of shape
             (documents, dimensions).
         batch: How many texts are embedded at once.
-        name: The name under which ``lp.load`` takes it.
+        name: Its name for ``lp.load``.
 
     Raises:
         InputError: Vectors do not fit the corpus, are not finite, or an argument is wrong.
@@ -83,7 +83,7 @@ class EmbeddingRetriever(Retriever):
         return self._corpus
 
     def options(self) -> dict[str, Any]:
-        """Return what the embedder is called, and how long its vectors are."""
+        """Return the embedder's name and the length of its vectors."""
         return {"embedder": self._embedder, "dimensions": int(self._vectors.shape[1])}
 
     async def search(self, query: str, k: int) -> list[Passage]:
@@ -148,7 +148,7 @@ def _unit_vectors(
     """Return vectors of length 1.
 
     Raises:
-        LangprogError: One is not finite, or is all zeros and points nowhere.
+        LangprogError: A vector is not finite, or is all zeros.
     """
     import numpy  # noqa: PLC0415 - programs without retrieval need no arrays
 

@@ -1,4 +1,4 @@
-"""Any function as a retriever: a search service, an index of your own."""
+"""Any function as a retriever: a search service, your own index."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Function = Callable[[str, int], Any]
 
 
 class FunctionRetriever(Retriever):
-    """Asks a function for passages.
+    """Calls a function for passages.
 
     Example::
 
@@ -30,9 +30,9 @@ class FunctionRetriever(Retriever):
         function: ``function(query, k)`` returns up to ``k`` passages, the best first: each a
             Passage, a text, or a dict with ``text`` and perhaps ``id``, ``score`` and more, which
             is metadata; may be ``async``. Whatever it raises counts as an outage.
-        corpus: What identifies the corpus that it searches, such as a name and a date. An artifact
+        corpus: Identifies the corpus that it searches, such as a name and a date. An artifact
             stores it; without one a program runs but cannot be saved.
-        name: The name under which ``lp.load`` takes it; by default the function's name.
+        name: Its name for ``lp.load``; by default the function's name.
     """
 
     kind: ClassVar[str] = "function"
@@ -52,11 +52,11 @@ class FunctionRetriever(Retriever):
 
     @property
     def corpus_digest(self) -> str | None:
-        """What its corpus is called."""
+        """The name of its corpus."""
         return self._corpus_name
 
     def search(self, query: str, k: int) -> list[Passage] | Awaitable[list[Passage]]:
-        """Return what the function returns, as passages; awaitable where that is.
+        """Return the function's results as passages; awaitable if they are.
 
         Raises:
             ServerError: It returned something that is not a list of passages.

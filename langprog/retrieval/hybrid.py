@@ -1,4 +1,4 @@
-"""Several retrievers over one corpus, as one."""
+"""Several retrievers over one corpus, combined."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from langprog.retrieval.passage import Passage, check_count, check_query
 
 
 class HybridRetriever(Retriever):
-    """Ranks what several retrievers find by the sum of 1 / (constant + rank).
+    """Ranks the results of several retrievers by the sum of 1 / (constant + rank).
 
     All of them search the same corpus, concurrently. If one fails, the search fails, since the
     others alone would rank differently.
@@ -26,13 +26,13 @@ class HybridRetriever(Retriever):
 
     Follows: Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning Methods
     (Cormack, Clarke and Büttcher, 2009). Differs: only the first ``depth`` of each are ranked; of
-    equal sums the one that an earlier retriever found comes first.
+    equal sums, the one found by an earlier retriever comes first.
 
     Args:
-        retrievers: Two or more, of the same corpus; a passage is known by its id.
-        depth: How many passages each of them is asked for, and at least ``k``.
+        retrievers: Two or more, of the same corpus; passages are identified by id.
+        depth: How many passages to request from each, at least ``k``.
         constant: Added to each rank, 0 or more; the larger, the less the first ranks count.
-        name: The name under which ``lp.load`` takes it.
+        name: Its name for ``lp.load``.
 
     Raises:
         InputError: There are fewer than two, or they search different corpora.
@@ -66,12 +66,12 @@ class HybridRetriever(Retriever):
 
     @property
     def corpus(self) -> Corpus | None:
-        """The documents that its parts search, where they are here."""
+        """The documents that its parts search, if they are here."""
         return self._parts[0].corpus
 
     @property
     def corpus_digest(self) -> str | None:
-        """What tells the corpus of its parts from any other."""
+        """The identifier of the corpus of its parts."""
         return self._parts[0].corpus_digest
 
     def options(self) -> dict[str, Any]:

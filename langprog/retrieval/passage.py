@@ -1,4 +1,4 @@
-"""What a search is asked for, and what it returns."""
+"""The arguments of a search, and its results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from langprog.errors import InputError
 from langprog.retrieval.corpus import Document
 
 MOST = 10_000
-"""The most passages that may be asked for at once."""
+"""The largest number of passages per search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Passage:
     Args:
         text: Its text.
         score: How well it fits the query; the scale is the retriever's own.
-        id: Its id; empty where the retriever gives none.
-        metadata: What goes along with it.
+        id: Its id; empty if the retriever gives none.
+        metadata: Data about it.
     """
 
     text: str
@@ -40,7 +40,7 @@ def check_query(query: Any) -> str:
     """Return ``query``.
 
     Raises:
-        InputError: It is not a text, or has no text in it.
+        InputError: It is not text, or is blank.
     """
     if not isinstance(query, str):
         raise InputError(f"a retriever searches for a text, not a {type(query).__name__}")

@@ -1,4 +1,4 @@
-"""The best of many scores, in an order that does not depend on how many are asked for."""
+"""The best of many scores, in an order that does not depend on their number."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def best(scores: NDArray[Any], k: int) -> list[int]:
     """Return the places of the ``k`` highest scores, the highest first.
 
-    Of equal scores the earlier place comes first, also at the cut, so that the best three are the
-    first three of the best ten.
+    Equal scores are ordered by place, also at the cutoff, so that the best three are the first
+    three of the best ten.
     """
     import numpy  # noqa: PLC0415 - programs without retrieval need no arrays
 

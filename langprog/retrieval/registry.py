@@ -1,12 +1,12 @@
-"""Retrievers by kind: the built-in ones, and those of installed packages.
+"""Retrievers by kind: the built-in ones and those of installed packages.
 
 A package adds a kind in its ``pyproject.toml``, under the name that its class has as ``kind``::
 
     [project.entry-points."langprog.retrievers"]
     wiki = "wiki_search:Wiki"
 
-The value is a Retriever class, or a retriever that is ready to be asked. It is imported when a
-program names the kind, or an artifact that needs it is loaded.
+The value is a Retriever class, or a retriever that is ready to use. It is imported when a program
+names the kind, or an artifact that needs it is loaded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from langprog.retrieval.function import FunctionRetriever
 from langprog.retrieval.hybrid import HybridRetriever
 
 GROUP = "langprog.retrievers"
-"""The group of entry points by which packages name their retrievers."""
+"""The entry point group in which packages register retrievers."""
 
 RETRIEVERS: Mapping[str, type[Retriever]] = MappingProxyType(
     {
@@ -38,16 +38,16 @@ RETRIEVERS: Mapping[str, type[Retriever]] = MappingProxyType(
 
 
 def retriever_named(kind: str) -> Retriever:
-    """Return the retriever that an installed package brings ready to be asked.
+    """Return the ready-to-use retriever of an installed package.
 
     Raises:
-        InputError: There is none, or it has to be made with arguments.
+        InputError: There is none, or it needs arguments.
     """
     provided = _find_kind(kind)
     if provided is None:
         raise InputError(
             f"there is no retriever {kind!r:.60}; there are {', '.join(kinds())}: install the "
-            "package that provides it, or hand over an lp.Retriever"
+            "package that provides it, or pass an lp.Retriever"
         )
     if isinstance(provided, Retriever):
         return provided
@@ -55,17 +55,17 @@ def retriever_named(kind: str) -> Retriever:
         inspect.signature(provided).bind()
     except TypeError as error:
         raise InputError(
-            f"the retriever {kind!r} is made with arguments ({error}): hand over "
+            f"the retriever {kind!r} needs arguments ({error}): pass "
             f"{provided.__name__}(...) itself"
         ) from None
     return provided()
 
 
 def retriever_from(kind: str, corpus: Corpus, options: Mapping[str, Any], name: str) -> Retriever:
-    """Make a retriever for a corpus, with the options of another one of its kind.
+    """Create a retriever for a corpus, with the options of another one of its kind.
 
     Raises:
-        InputError: There is no such kind, or it is not made from its corpus alone.
+        InputError: There is no such kind, or it needs more than a corpus.
     """
     provided = _find_kind(kind)
     if provided is None:
@@ -78,15 +78,15 @@ def retriever_from(kind: str, corpus: Corpus, options: Mapping[str, Any], name: 
 
 
 def is_ready(kind: str) -> bool:
-    """Return whether an installed package brings a kind that is none of ours."""
+    """Return whether a kind is not built in but provided by an installed package."""
     return kind not in RETRIEVERS and bool(_points(kind))
 
 
 def check_retriever(value: Retriever | Callable[[str, int], Any] | str) -> Retriever:
-    """Return a retriever as it is, the installed one of a name, or a function as one.
+    """Return a retriever as it is, the installed one with a name, or a function as one.
 
     Raises:
-        InputError: It is none of these; the message says what to hand over.
+        InputError: It is none of these; the message says what to pass.
     """
     if isinstance(value, str):
         return retriever_named(value)
@@ -95,12 +95,10 @@ def check_retriever(value: Retriever | Callable[[str, int], Any] | str) -> Retri
             raise InputError(f"the retriever class {type(value).__name__} has no kind: name one")
         return value
     if isinstance(value, type):
-        raise InputError(
-            f"{value.__name__} is a class: hand over a retriever, {value.__name__}(...)"
-        )
+        raise InputError(f"{value.__name__} is a class: pass a retriever, {value.__name__}(...)")
     if callable(getattr(value, "search", None)):
         raise InputError(
-            f"{type(value).__name__} is not an lp.Retriever: derive it from that, or hand over "
+            f"{type(value).__name__} is not an lp.Retriever: derive from that class, or pass "
             "its method, thing.search"
         )
     if not callable(value):
@@ -112,7 +110,7 @@ def check_retriever(value: Retriever | Callable[[str, int], Any] | str) -> Retri
 
 
 def kinds() -> list[str]:
-    """Return every kind of retriever that there is, ours first; imports nothing."""
+    """Return every known kind of retriever, ours first; imports nothing."""
     others = {point.name for point in entry_points(group=GROUP)}
     return [*RETRIEVERS, *sorted(others - RETRIEVERS.keys())]
 

@@ -3,12 +3,12 @@
 - ``declaration``: :class:`Signature` as people write it, and :func:`signature_of`; ``marks``:
   ``Input``, ``Output`` and ``describe``; ``shorthand``: the short form ``"ticket -> team"``.
 - ``signature``: :class:`SignatureSpec`, the value that programs hold.
-- ``fields``: :class:`FieldSpec`, one field: what it takes and how it stands in a prompt.
+- ``fields``: :class:`FieldSpec`, one field: what it accepts and how a prompt shows it.
 - ``shapes``: what a type is made of. ``annotations``, ``records``, ``limits`` and ``unions`` read
   it from a Python type; ``phrases`` puts it into words, ``schemas`` into a JSON schema.
 - ``plain_data``, ``plain_reader``, ``formats``: values as plain JSON data, and back;
-  ``validators``: pydantic's.
-- ``portable``: types as plain JSON, for artifacts. ``rebuilt``: and back.
+  ``validators``: pydantic's validators.
+- ``portable``: types as plain JSON, for artifacts. ``rebuilt``: types from that JSON.
 """
 
 from langprog.signature.declaration import Signature, signature_of
@@ -17,7 +17,7 @@ from langprog.signature.formats import read_formatted
 from langprog.signature.json_parts import Unavailable
 from langprog.signature.marks import Input, Output, describe
 from langprog.signature.phrases import choice_text, phrase
-from langprog.signature.plain_reader import Unfit, built, record_meant
+from langprog.signature.plain_reader import Unfit, build_record, find_record
 from langprog.signature.portable import factory_name, same_type, type_to_json
 from langprog.signature.rebuilt import type_from_json
 from langprog.signature.records import is_named_tuple, is_typed_dict
@@ -80,11 +80,12 @@ __all__ = [
     "Unavailable",
     "Unfit",
     "behind",
-    "built",
+    "build_record",
     "choice_text",
     "choices_of",
     "describe",
     "factory_name",
+    "find_record",
     "is_alias",
     "is_named_tuple",
     "is_typed_dict",
@@ -92,7 +93,6 @@ __all__ = [
     "parts_of",
     "phrase",
     "read_formatted",
-    "record_meant",
     "records_by_label",
     "same_type",
     "signature_of",

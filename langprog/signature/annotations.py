@@ -1,4 +1,4 @@
-"""Annotations read into shapes."""
+"""Reads annotations into shapes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel, RootModel
 
 from langprog.errors import SignatureError
 from langprog.media import History, Media
-from langprog.signature.limits import Labels, bounded, labelled, marks_in
+from langprog.signature.limits import Labels, add_labels, add_limits, marks_in
 from langprog.signature.records import is_named_tuple, is_typed_dict, record_of
 from langprog.signature.shapes import (
     FORMATTED,
@@ -46,10 +46,10 @@ from langprog.signature.shapes import (
 )
 from langprog.signature.unions import check_union, one_of
 
-# What is being read around a type, with the places inside where each of them comes again.
+# The types being read around a type, each with the places where it occurs again inside.
 Around = dict[Any, list[Again]]
 _LISTS = (list, tuple, set, frozenset)
-# Types that say less than a reply has to, or nothing of what a model could write.
+# Types that are too vague to read a reply as, or that a model cannot write.
 _INSTEAD: Mapping[Any, str] = types.MappingProxyType(
     {
         abc.Sequence: "list[...]",
@@ -75,7 +75,7 @@ def shape_of(annotation: Any, name: str) -> Shape:
         name: The field's name, for errors.
 
     Raises:
-        SignatureError: The type is none that a field can have.
+        SignatureError: A field cannot have this type.
     """
     shape = read_shape(annotation, name, {})
     if isinstance(shape, Anything):
@@ -101,12 +101,12 @@ def _unknown(annotation: Any, name: str) -> SignatureError:
 
 
 def read_shape(annotation: Any, name: str, around: Around) -> Shape:
-    """Return what a type is made of that stands inside others.
+    """Return what a type inside other types is made of.
 
     Args:
         annotation: The Python type.
-        name: Where it stands, for errors.
-        around: The types that it stands in.
+        name: Where it is, for errors.
+        around: The types that contain it.
     """
     if type(annotation) is type and annotation in PLAIN:  # others may take long to hash
         return Plain(annotation)
@@ -114,7 +114,7 @@ def read_shape(annotation: Any, name: str, around: Around) -> Shape:
         return Anything()
     origin, args = get_origin(annotation) or annotation, get_args(annotation)
     if origin is Annotated:
-        return _marked(read_shape(args[0], name, around), args[1:], name)
+        return _apply_marks(read_shape(args[0], name, around), args[1:], name)
     if isinstance(annotation, typing.NewType):
         return read_shape(behind(annotation), name, around)
     if is_alias(annotation):
@@ -132,13 +132,13 @@ def read_shape(annotation: Any, name: str, around: Around) -> Shape:
 
 
 def _alias(annotation: Any, name: str, around: Around) -> Shape:
-    meant = _meant(annotation, name)
+    meant = _resolve_alias(annotation, name)
     if isinstance(meant, type):  # it has a name of its own
         return read_shape(meant, name, around)
-    return _enclosed(annotation, name, around, lambda inner: read_shape(meant, name, inner))
+    return _read_recursive(annotation, name, around, lambda inner: read_shape(meant, name, inner))
 
 
-def _meant(annotation: Any, name: str) -> Any:
+def _resolve_alias(annotation: Any, name: str) -> Any:
     try:
         return behind(annotation)
     except (NameError, TypeError) as error:
@@ -158,7 +158,7 @@ def _class(annotation: type, name: str, around: Around) -> Shape:
     plain = is_typed_dict(annotation) or is_named_tuple(annotation)
     if not (model or plain or dataclasses.is_dataclass(annotation)):
         raise _unknown(annotation, name)
-    return _enclosed(
+    return _read_recursive(
         annotation,
         name,
         around,
@@ -168,10 +168,10 @@ def _class(annotation: type, name: str, around: Around) -> Shape:
     )
 
 
-def _enclosed(
+def _read_recursive(
     annotation: Any, name: str, around: Around, make: Callable[[Around], Shape]
 ) -> Shape:
-    """Return a type with a name of its own, which may come again inside itself."""
+    """Return a type with a name of its own, which may occur inside itself."""
     called = str(annotation.__name__ if isinstance(annotation, type) else annotation)
     if annotation in around:
         if sum(_name(outer) == _name(annotation) for outer in around) > 1:
@@ -191,7 +191,7 @@ def _enclosed(
             f"field {name!r}: {called} refers only to itself: a recursive type needs a list, an "
             "object or the like in between"
         )
-    if not _ends(shape):
+    if not _is_finite(shape):
         raise SignatureError(
             f"field {name!r}: {called} is infinitely recursive: give the recursive member a "
             "default, or make it Optional"
@@ -205,24 +205,24 @@ def _name(annotation: Any) -> str:
     return str(getattr(annotation, "__name__", annotation))
 
 
-def _ends(shape: Shape) -> bool:
+def _is_finite(shape: Shape) -> bool:
     """Return whether a type has values of finite depth."""
     match shape:
         case Again():
             return False
         case Bounded() | Named():
-            return _ends(shape.of)
+            return _is_finite(shape.of)
         case Fixed(of=parts):
-            return all(map(_ends, parts))
+            return all(map(_is_finite, parts))
         case OneOf(of=parts):
-            return any(map(_ends, parts))
+            return any(map(_is_finite, parts))
         case Record(members=members):
-            return all(_ends(m.shape) for m in members if m.default is REQUIRED)
+            return all(_is_finite(m.shape) for m in members if m.default is REQUIRED)
     return True
 
 
 def _is_bare(shape: Shape, again: Again) -> bool:
-    """Return whether a type stands in itself with no list or object between."""
+    """Return whether a type contains itself with no list or object in between."""
     match shape:
         case Again():
             return shape is again
@@ -233,20 +233,20 @@ def _is_bare(shape: Shape, again: Again) -> bool:
     return False
 
 
-def _marked(shape: Shape, marks: tuple[Any, ...], name: str) -> Shape:
+def _apply_marks(shape: Shape, marks: tuple[Any, ...], name: str) -> Shape:
     for labels in marks:
         if isinstance(labels, Labels):
-            shape = labelled(shape, labels, name)
-    return bounded(shape, *marks_in(marks), name)
+            shape = add_labels(shape, labels, name)
+    return add_limits(shape, *marks_in(marks), name)
 
 
 def _container(origin: Any, args: tuple[Any, ...], name: str, around: Around) -> Shape:
     if origin is dict:
-        return _mapped(args, name, around)
+        return _read_dict(args, name, around)
     if origin is tuple and args and args[-1] is not ...:
-        return Fixed(tuple(_inside(arg, name, around) for arg in args if arg != ()))
-    of = _inside(args[0], name, around) if args else Anything()
-    if origin in (set, frozenset) and not _hashes(of):
+        return Fixed(tuple(_read_inner(arg, name, around) for arg in args if arg != ()))
+    of = _read_inner(args[0], name, around) if args else Anything()
+    if origin in (set, frozenset) and not _is_hashable(of):
         raise SignatureError(
             f"field {name!r}: the items of a {origin.__name__} must be hashable, such as text or "
             "numbers: use a list"
@@ -254,31 +254,31 @@ def _container(origin: Any, args: tuple[Any, ...], name: str, around: Around) ->
     return Listing(of, origin)
 
 
-def _inside(annotation: Any, name: str, around: Around) -> Shape:
+def _read_inner(annotation: Any, name: str, around: Around) -> Shape:
     shape = read_shape(annotation, name, around)
     if Conversation() in (shape, shape.of if isinstance(shape, Maybe) else None):
         raise SignatureError(f"field {name!r}: an lp.History stands by itself, not inside a type")
     return shape
 
 
-def _hashes(shape: Shape) -> bool:
+def _is_hashable(shape: Shape) -> bool:
     match without_limits(shape):
         case Plain() | Formatted() | Choice() | Attachment():
             return True
         case Maybe(of=of):
-            return _hashes(of)
+            return _is_hashable(of)
         case Fixed(of=parts) | OneOf(of=parts):
-            return all(map(_hashes, parts))
+            return all(map(_is_hashable, parts))
         case Listing(of=of, type=kind):
-            return kind in (tuple, frozenset) and _hashes(of)
+            return kind in (tuple, frozenset) and _is_hashable(of)
         case Record(type=cls) | Again(type=cls):
             return getattr(cls, "__hash__", None) is not None
     return False
 
 
-def _mapped(args: tuple[Any, ...], name: str, around: Around) -> Shape:
+def _read_dict(args: tuple[Any, ...], name: str, around: Around) -> Shape:
     keys = read_shape(args[0] if args else str, name, around)
-    of = _inside(args[1] if args else Any, name, around)
+    of = _read_inner(args[1] if args else Any, name, around)
     bare = without_limits(keys)
     texts = isinstance(bare, Choice) and all(
         isinstance(getattr(value, "value", value), str) for value in bare.choices.values()
@@ -294,7 +294,7 @@ def _union(args: tuple[Any, ...], name: str, around: Around) -> Shape:
     inside = [arg for arg in args if arg is not type(None)]
     if len(inside) == 1:
         return _maybe(read_shape(inside[0], name, around), name)
-    parts = [_inside(arg, name, around) for arg in inside]
+    parts = [_read_inner(arg, name, around) for arg in inside]
     optional = len(inside) < len(args) or any(isinstance(part, Maybe) for part in parts)
     shape = one_of([part.of if isinstance(part, Maybe) else part for part in parts])
     return _maybe(shape, name) if optional else shape

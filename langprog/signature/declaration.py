@@ -31,7 +31,7 @@ class _Of(Generic[T]):
 
 
 class Signature:
-    """Base class of signatures that are written as classes.
+    """Base class of signatures written as classes.
 
     The docstring is the instruction; a subclass without one keeps that of its base::
 
@@ -102,17 +102,19 @@ class Signature:
 
 
 def _spec_of(cls: type[Signature], frame: FrameType) -> SignatureSpec:
-    found: dict[str, FieldSpec] = {}
+    specs: dict[str, FieldSpec] = {}
     for base in reversed(cls.__mro__[1:]):
         if issubclass(base, Signature) and base is not Signature:
-            found.update({field.name: field for field in base.spec.fields})
-    found.update(_own_fields(cls, frame))
-    if not found:
+            specs.update({field.name: field for field in base.spec.fields})
+    specs.update(_own_fields(cls, frame))
+    if not specs:
         raise SignatureError(
             f"{cls.__name__} has no fields: give it lp.Input and lp.Output fields"
         )
-    fields = sorted(found.values(), key=lambda field: field.role != "input")
-    return SignatureSpec(cls.__name__, _told(cls) or default_instruction(fields), tuple(fields))
+    fields = sorted(specs.values(), key=lambda field: field.role != "input")
+    return SignatureSpec(
+        cls.__name__, _read_docstring(cls) or default_instruction(fields), tuple(fields)
+    )
 
 
 def _own_fields(cls: type[Signature], frame: FrameType) -> dict[str, FieldSpec]:
@@ -131,7 +133,7 @@ def _own_fields(cls: type[Signature], frame: FrameType) -> dict[str, FieldSpec]:
             raise SignatureError(f"{where}.{name} must be lp.Input(...) or lp.Output(...){hint}")
         if name in vars(Signature):
             raise SignatureError(f"{where}.{name}: the name is taken by Signature: rename it")
-        kind = _resolved(annotation, cls, name, frame)
+        kind = _resolve_hint(annotation, cls, name, frame)
         try:
             fields[name] = field_from_mark(name, mark, kind)
         except SignatureError as error:
@@ -140,7 +142,7 @@ def _own_fields(cls: type[Signature], frame: FrameType) -> dict[str, FieldSpec]:
 
 
 def _hint(given: Any) -> str:
-    """Return what to write instead of what stands where a field's mark should."""
+    """Return what to write instead of a value found where a field's mark belongs."""
     extra = given.json_schema_extra if isinstance(given, FieldInfo) else None
     role = extra.get("__dspy_field_type") if isinstance(extra, dict) else None
     if role in ("input", "output"):
@@ -158,10 +160,10 @@ def _is_class_variable(annotation: Any) -> bool:
     return annotation is ClassVar or typing.get_origin(annotation) is ClassVar
 
 
-def _resolved(annotation: Any, cls: type, name: str, frame: FrameType) -> Any:
+def _resolve_hint(annotation: Any, cls: type, name: str, frame: FrameType) -> Any:
     error: Exception | None = None
     for names in _scopes(cls, frame):
-        # Asked one by one, so that an error can say which field it is.
+        # Resolved one at a time, so that an error can name the field.
         asked = type("Asked", (), {"__annotations__": {name: annotation}})
         try:
             return typing.get_type_hints(
@@ -175,14 +177,14 @@ def _resolved(annotation: Any, cls: type, name: str, frame: FrameType) -> Any:
 
 
 def _scopes(cls: type, frame: FrameType | None) -> Iterator[dict[str, Any]]:
-    # A class made inside functions names types that only those functions know.
+    # A class defined in a function may name types that only this function knows.
     while frame is not None and frame.f_globals.get("__name__") == cls.__module__:
         yield {**frame.f_globals, **frame.f_locals}
         frame = frame.f_back
     yield {}
 
 
-def _told(cls: type[Signature]) -> str:
+def _read_docstring(cls: type[Signature]) -> str:
     for base in cls.__mro__:
         if base is Signature:
             return ""
@@ -215,6 +217,6 @@ def signature_of(
         spec = signature.spec
     else:
         raise SignatureError(
-            f"{signature!r} is no signature: write 'ticket -> team' or a Signature class"
+            f"{signature!r} is not a signature: write 'ticket -> team' or a Signature class"
         )
     return spec if instruction is None else spec.with_instruction(instruction)

@@ -16,7 +16,7 @@ from langprog.errors import SignatureError
 
 
 class Itself:
-    """Stands for a recursive type inside itself while it is made; an alias of it afterwards.
+    """A placeholder for a recursive type while that is built; an alias of it afterwards.
 
     Args:
         name: The type's name.
@@ -33,14 +33,14 @@ class Itself:
         """The type.
 
         Raises:
-            NameError: It is not made yet.
+            NameError: It is not built yet.
         """
         if self._value is None:
             raise NameError(f"the type {self.__name__} is not made yet")
         return self._value
 
-    def stands_for(self, value: Any) -> None:
-        """Say what the type is."""
+    def define(self, value: Any) -> None:
+        """Set the type that this refers to."""
         self._value = value
 
     def __repr__(self) -> str:
@@ -49,7 +49,7 @@ class Itself:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        """Return the schema of the type, to which a reference stands inside it."""
+        """Return the schema of the type; inside it, a reference is used."""
         if self._value is None:
             raise PydanticUndefinedAnnotation(self.__name__, "it is not made yet")
         if isinstance(self._value, type):
@@ -63,7 +63,7 @@ class Itself:
         finally:
             self._within -= 1
         whole: Any = {**schema, "ref": reference}
-        if schema.get("ref"):  # another reference stands for it already
+        if schema.get("ref"):  # it has a reference already
             whole = core_schema.nullable_schema(schema, ref=reference)
         return core_schema.definitions_schema(
             core_schema.definition_reference_schema(reference), [whole]
@@ -74,7 +74,7 @@ class Reading:
     """What is known while the JSON of a type is read.
 
     Args:
-        made: Makes the type that a description describes.
+        made: Builds the type of a description.
     """
 
     def __init__(self, made: Callable[[Description], Any]) -> None:
@@ -92,7 +92,7 @@ class Reading:
         try:
             if not names:
                 return self._made(described)
-            # It is made for what it stands in, so that no other type may get it.
+            # It belongs to the type around it, so no other type may get it from the cache.
             key = (described.digest, *(id(self.itself(name)) for name in sorted(names)))
             if key not in self._family:
                 self._family[key] = self._made.__wrapped__(described)  # type: ignore[attr-defined]  # what is cached
@@ -101,16 +101,16 @@ class Reading:
             described.forget()
 
     def itself(self, name: str) -> Itself:
-        """Return what stands for the type of a name inside it.
+        """Return the placeholder for the type of that name.
 
         Raises:
-            SignatureError: There is no such type around.
+            SignatureError: No type around it has that name.
         """
         if name not in self._within:
             raise SignatureError(f"{name!r:.60} is not the name of a type around it")
         return self._within[name]
 
-    def enclosed(self, name: str, make: Callable[[], Any]) -> Any:
+    def make_recursive(self, name: str, make: Callable[[], Any]) -> Any:
         """Return a recursive type, which refers to itself by its name.
 
         Raises:
@@ -123,11 +123,11 @@ class Reading:
             made = make()
         finally:
             del self._within[name]
-        itself.stands_for(made)
+        itself.define(made)
         return made if isinstance(made, type) else itself
 
     def open_names(self, data: Any) -> frozenset[str]:
-        """Return the names in a part of the JSON that stand for types around it."""
+        """Return the names in a part of the JSON that refer to types around it."""
         if not isinstance(data, (dict, list)):
             return frozenset()
         known = self._open.get(id(data))
@@ -144,7 +144,7 @@ class Reading:
         return known
 
     def digest(self, data: Any) -> bytes:
-        """Return the digest of a part of the JSON; each is read only once."""
+        """Return the digest of a part of the JSON; each part is read only once."""
         if not isinstance(data, (dict, list)):
             return hashlib.sha256(json.dumps(data).encode()).digest()
         known = self._digests.get(id(data))
@@ -157,11 +157,11 @@ class Reading:
 
 
 class Description:
-    """A type's JSON, which compares by a digest of it.
+    """A type's JSON, compared by its digest.
 
     Args:
         data: The JSON.
-        reading: What is known of its parts.
+        reading: What is known about its parts.
     """
 
     def __init__(self, data: Mapping[str, Any], reading: Reading) -> None:
@@ -176,5 +176,5 @@ class Description:
         return hash(self.digest)
 
     def forget(self) -> None:
-        """Keep the digest alone: the cache of types holds on to it, but needs no more."""
+        """Drop all but the digest, which is all that the cache of types needs."""
         self.data, self.reading = types.MappingProxyType({}), None  # type: ignore[assignment]  # gone

@@ -18,7 +18,7 @@ from langprog.errors import InputError, SignatureError
 from langprog.media import Media
 from langprog.notebook import list_short
 from langprog.signature.annotations import shape_of
-from langprog.signature.limits import CLEANING, LIMITS, bounded
+from langprog.signature.limits import CLEANING, LIMITS, add_limits
 from langprog.signature.marks import FieldRole, hint_for
 from langprog.signature.phrases import WORDING, phrase
 from langprog.signature.plain_data import PlainWriter, is_special
@@ -42,11 +42,11 @@ from langprog.signature.shapes import (
     parts_of,
     without_limits,
 )
-from langprog.signature.validators import checkable
+from langprog.signature.validators import make_checkable
 
 _STRICT, _HERE = PlainReader(), Path()
 CONSTRAINTS = tuple(name for name in LIMITS if name not in CLEANING)
-# What examples and predictions have of their own, and what a call of a program takes.
+# Attributes of examples and predictions, and the options of a call.
 RESERVED = frozenset(
     {
         "digest",
@@ -70,17 +70,17 @@ class FieldSpec:
     """A field, as a value.
 
     Args:
-        name: The field's name, by which it is known everywhere.
+        name: The field's name, which identifies it everywhere.
         role: ``"input"`` or ``"output"``.
         annotation: The Python type.
-        description: What the field means, in the user's words.
+        description: What the field means, as the user describes it.
         constraints: As for :func:`langprog.Input`.
-        default: The value of an input that is left out of a call.
+        default: The value of an input that a call omits.
         default_factory: Makes that value, anew for each call.
-        wording: The number of the words in which the type stands in prompts.
+        wording: The version of the words that describe the type in prompts.
 
     Raises:
-        SignatureError: The name is reserved, the type or a constraint is not known, or the default
+        SignatureError: The name is reserved, the type or a constraint is unknown, or the default
             does not fit.
     """
 
@@ -96,7 +96,7 @@ class FieldSpec:
     def __post_init__(self) -> None:
         name = self.name
         if not name.isidentifier() or name.startswith("_"):
-            raise SignatureError(f"{name!r} is no field name: use a Python identifier")
+            raise SignatureError(f"{name!r} is not a field name: use a Python identifier")
         if name in RESERVED:
             raise SignatureError(f"the field name {name!r} is taken by langprog: rename it")
         if self.role not in ("input", "output"):
@@ -111,7 +111,7 @@ class FieldSpec:
                 )
         object.__setattr__(self, "constraints", dict(self.constraints))
         if isinstance(self.shape, Bounded) or self.special:
-            _ = self.adapter  # pydantic says now, not at the first call, what it cannot check
+            _ = self.adapter  # fail now, not at the first call, on what pydantic cannot check
         if self.role == "output" and (self.is_history or self.holds_media):
             raise SignatureError(
                 f"field {name!r} is an output, but no model answers with an image, a sound, a "
@@ -133,7 +133,7 @@ class FieldSpec:
                 raise SignatureError(f"the default of {error}") from None
 
     def __eq__(self, other: object) -> bool:
-        # Literals compare without their order, but the order is part of what a model reads.
+        # Literals compare equal in any order, but models read them in order.
         if not isinstance(other, FieldSpec):
             return NotImplemented
         return (
@@ -155,7 +155,7 @@ class FieldSpec:
         return f"FieldSpec({self.name!r}, {list_short(parts)})"
 
     def __getstate__(self) -> dict[str, Any]:
-        # What is derived is derived again: a validator cannot be pickled.
+        # Derived attributes are computed again: a validator cannot be pickled.
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     @cached_property
@@ -165,15 +165,15 @@ class FieldSpec:
     @cached_property
     def shape(self) -> Shape:
         """What the type is made of, the constraints included."""
-        return bounded(shape_of(self.annotation, self.name), self.constraints, (), self.name)
+        return add_limits(shape_of(self.annotation, self.name), self.constraints, (), self.name)
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
         """The pydantic validator, with the constraints."""
-        annotation = checkable(self.annotation)
+        annotation = make_checkable(self.annotation)
         if self.constraints:
             annotation = Annotated[annotation, Field(**self.constraints)]
-        # A record has settings of its own; elsewhere a number is a number.
+        # A record has its own settings; elsewhere, inf and nan are not allowed.
         bare = without_limits(self.shape)
         settled = isinstance(bare, Record) and not is_named_tuple(bare.type)
         finite = None if settled else ConfigDict(allow_inf_nan=False)
@@ -186,13 +186,13 @@ class FieldSpec:
 
     @cached_property
     def exact(self) -> type | None:
-        """The type whose values need no check: they are what they should be already."""
+        """The type whose instances need no validation."""
         shape = self.shape
         return shape.type if isinstance(shape, Plain) and shape.type is not float else None
 
     @cached_property
     def special(self) -> bool:
-        """Whether its values need more than pydantic to be read and written."""
+        """Whether pydantic alone cannot read and write its values."""
         return is_special(self.shape)
 
     @cached_property
@@ -202,23 +202,23 @@ class FieldSpec:
 
     @cached_property
     def is_history(self) -> bool:
-        """Whether its values are turns of a conversation, which prompts have as messages."""
+        """Whether its values are turns of a conversation, which become messages of the prompt."""
         return Conversation() in (self.shape, getattr(self.shape, "of", None))
 
-    # --- left out ---
+    # --- defaults ---
 
     @property
     def required(self) -> bool:
-        """Whether a call must give it: Optional inputs, and those with a default, need not be."""
+        """Whether a call must pass it: not if it is Optional or has a default."""
         if self.default is not REQUIRED or self.default_factory is not None:
             return False
         return not isinstance(without_limits(self.shape), Maybe)
 
-    def left_out(self) -> Any:
-        """Return the value that it has where it is left out of a call.
+    def default_value(self) -> Any:
+        """Return its value in a call that omits it.
 
         Raises:
-            InputError: What its factory makes does not fit.
+            InputError: The value from its factory does not fit.
         """
         if self.default_factory is not None:
             return self.validate(self.default_factory())
@@ -237,9 +237,9 @@ class FieldSpec:
             raise InputError(f"{self.name!r} does not fit: it holds half of a character")
         if kind is self.exact:
             return value
-        return self._validated(value, _STRICT)
+        return self._validate(value, _STRICT)
 
-    def _validated(self, value: Any, reader: PlainReader) -> Any:
+    def _validate(self, value: Any, reader: PlainReader) -> Any:
         try:
             if self.special:
                 value = reader.read(self.shape, value)
@@ -251,10 +251,10 @@ class FieldSpec:
         except RecursionError:
             raise InputError(f"{self.name!r} does not fit: it is nested too deeply") from None
 
-    def typed(self, value: Any, folder: Path = _HERE) -> Any:
-        """Return what a value of a data row stands for: as it is typed, else as a cell of a table.
+    def from_row(self, value: Any, folder: Path = _HERE) -> Any:
+        """Return a value of a data row as the field's type, reading text as a cell if need be.
 
-        A text may name a file where the field takes one: the rows are the user's own.
+        Text may name a file if the field takes files: the rows are the user's own.
 
         Args:
             value: The value.
@@ -266,7 +266,7 @@ class FieldSpec:
         if type(value) is self.exact:
             return value
         try:
-            return self._validated(value, PlainReader(folder))
+            return self._validate(value, PlainReader(folder))
         except InputError:
             if not isinstance(value, str):
                 raise
@@ -281,7 +281,7 @@ class FieldSpec:
         return self.write(value)
 
     def write(self, value: Any, media: Callable[[Media], Any] = Media.to_plain) -> Any:
-        """Return ``value``, checked, as plain JSON data, its images and files as ``media`` says.
+        """Return ``value``, checked, as plain JSON data; ``media`` writes images and files.
 
         Raises:
             InputError: It does not fit.
@@ -297,7 +297,7 @@ class FieldSpec:
         return self.adapter.dump_python(checked, mode="json", round_trip=True)
 
     def from_text(self, text: str, folder: Path = _HERE) -> Any:
-        """Return what a cell of a table stands for; lists and objects are JSON.
+        """Return the value of a table cell; lists and objects are JSON.
 
         An empty cell of an optional field is None.
 
@@ -318,10 +318,10 @@ class FieldSpec:
         reader = PlainReader(folder)
         try:
             if isinstance(shape, OneOf):
-                return self._validated(reader.cell(shape, text), reader)
+                return self._validate(reader.cell(shape, text), reader)
             if not isinstance(shape, (Listing, Fixed, Mapped, Record, Conversation)):
-                return self._validated(text, reader)
-            return self._validated(json.loads(text), reader)
+                return self._validate(text, reader)
+            return self._validate(json.loads(text), reader)
         except Unfit as error:
             raise InputError(f"{self.name!r} does not fit: {error}") from None
         except (json.JSONDecodeError, RecursionError) as error:
@@ -329,7 +329,7 @@ class FieldSpec:
 
     @cached_property
     def type_phrase(self) -> str:
-        """The type and its constraints in words, as a model reads them; empty for plain text."""
+        """The type and its constraints in words, for prompts; empty for plain text."""
         words = phrase(self.shape, self.wording)
         return "" if words == "text" else words
 
@@ -343,17 +343,17 @@ class FieldSpec:
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the field's values."""
         definitions = Definitions(self.wording)
-        return definitions.beside(self.schema_within(definitions))
+        return definitions.attach_to(self.schema_within(definitions))
 
     def schema_within(self, definitions: Definitions) -> dict[str, Any]:
-        """Return the JSON schema of the field's values, as a part of a larger one."""
+        """Return the JSON schema of the field's values, as part of a larger schema."""
         definitions.wording = self.wording
         schema = schema_of(self.shape, definitions)
         return {**schema, "description": self.description} if self.description else schema
 
 
 def whole_text(text: str) -> bool:
-    """Return whether ``text`` can be sent and saved: half a surrogate pair can not."""
+    """Return whether ``text`` can be encoded: half a surrogate pair cannot."""
     if text.isascii():
         return True
     try:
@@ -364,9 +364,9 @@ def whole_text(text: str) -> bool:
 
 
 def reason(error: ValidationError) -> str:
-    """Return what pydantic found wrong (at most three things), in one line."""
-    found = []
+    """Return the first three errors that pydantic found, in one line."""
+    reasons = []
     for item in error.errors(include_url=False, include_context=False)[:3]:
         where = ".".join(str(part) for part in item["loc"])
-        found.append(f"{where + ': ' if where else ''}{item['msg']}")
-    return "; ".join(" ".join(each.split()) for each in found)
+        reasons.append(f"{where + ': ' if where else ''}{item['msg']}")
+    return "; ".join(" ".join(each.split()) for each in reasons)

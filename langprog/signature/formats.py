@@ -1,7 +1,7 @@
 """Dates, times, durations, decimals and UUIDs as text and back: one form each, read strictly.
 
-A date that is written in another way may be another date, so nothing is guessed: only blanks,
-the signs between the parts and missing zeros are forgiven.
+A date in another notation may be another date, so nothing is guessed: only blanks, separators and
+missing zeros are forgiven.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _LONGEST = 4000  # characters
 
 
 def read_formatted(kind: type, text: str) -> Any:
-    """Return the value of one of the types in ``FORMATTED`` that a text stands for.
+    """Return the value of a text, as one of the types in ``FORMATTED``.
 
     Raises:
-        ValueError: It stands for none, in the form that the type has.
+        ValueError: The text is not in the form of the type.
     """
     bare = text.strip()
     try:
@@ -121,7 +121,7 @@ def _duration(text: str) -> datetime.timedelta | None:
             return None
         sign, days, hours, minutes, seconds, fraction = match.groups()
         weeks = None
-        if sign and days:  # Python writes -1 day, 23:00:00 for minus an hour: only the day is
+        if sign and days:  # Python writes minus an hour as -1 day, 23:00:00: only the day is
             return None
     length = datetime.timedelta(
         weeks=int(weeks or 0),

@@ -1,4 +1,4 @@
-"""What stands in the JSON of a type, checked piece by piece."""
+"""Checks the parts of the JSON of a type."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXTRA = ("allow", "forbid", "ignore")
 
 
 def shown(value: Any) -> str:
-    """Return a value for a message, cut short."""
+    """Return a value for an error message, shortened."""
     return f"{value!r:.60}"
 
 
@@ -28,14 +28,16 @@ def scalar(value: Any) -> Any:
     """
     if value is None or isinstance(value, (str, int, float)):
         return value
-    raise SignatureError(f"{shown(value)} is no choice: it must be text, a number, true or null")
+    raise SignatureError(
+        f"{shown(value)} is not a choice: it must be text, a number, true or null"
+    )
 
 
 def rules_of(data: Mapping[str, Any]) -> list[str]:
     """Return the words of a type's validators.
 
     Raises:
-        SignatureError: They are no texts.
+        SignatureError: They are not a list of texts.
     """
     rules = data.get("rules", [])
     if not isinstance(rules, list) or not all(isinstance(words, str) for words in rules):
@@ -50,18 +52,18 @@ def type_name(value: Any) -> str:
         SignatureError: It is none.
     """
     if not isinstance(value, str):
-        raise SignatureError(f"{shown(value)} is no name of a type")
+        raise SignatureError(f"{shown(value)} is not the name of a type")
     return value
 
 
 def label(value: Any) -> str:
-    """Return the name of a member; one made from values may be none that Python can write.
+    """Return the name of an Enum member, which need not be a Python identifier.
 
     Raises:
         SignatureError: It is none.
     """
     if not isinstance(value, str) or not value:
-        raise SignatureError(f"{shown(value)} is no name of a member")
+        raise SignatureError(f"{shown(value)} is not the name of a member")
     return value
 
 
@@ -72,12 +74,12 @@ def member_name(value: Any) -> str:
         SignatureError: It is none.
     """
     if label(value).startswith("__"):
-        raise SignatureError(f"{shown(value)} is no name of a member: Python keeps it for itself")
+        raise SignatureError(f"{shown(value)} is not the name of a member: Python reserves it")
     return cast(str, value)
 
 
 def flag_of(data: Mapping[str, Any], name: str) -> bool:
-    """Return a truth value: ``frozen`` must be there, others may be left out.
+    """Return a boolean; only ``frozen`` is required.
 
     Raises:
         SignatureError: It is none.
@@ -92,7 +94,7 @@ def settings_of(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a model or a dataclass.
 
     Raises:
-        SignatureError: One is not known, or has a value that it cannot have.
+        SignatureError: A setting is unknown or has an invalid value.
     """
     settings = dict(data.get("settings", {}))
     for name, value in settings.items():
@@ -104,13 +106,13 @@ def settings_of(data: Mapping[str, Any]) -> dict[str, Any]:
             right = name in SETTINGS and isinstance(value, bool)
         if not right:
             raise SignatureError(
-                f"{shown(name)}: {shown(value)} is no setting of a type that this version knows"
+                f"{shown(name)}: {shown(value)} is not a setting that this version knows"
             )
     return settings
 
 
 def limits_of(limits: dict[str, Any], data: Any) -> dict[str, Any]:
-    """Return the limits of a type, those of dates and the like read.
+    """Return the limits of a type; those of dates and the like as values.
 
     Args:
         limits: The limits by name.
@@ -136,10 +138,10 @@ def limits_of(limits: dict[str, Any], data: Any) -> dict[str, Any]:
 
 
 def wording_of(data: Mapping[str, Any]) -> int:
-    """Return the number of a field's wording: the first one where nothing is said.
+    """Return the version of a field's wording, 1 by default.
 
     Raises:
-        SignatureError: It is not a number that this version knows.
+        SignatureError: This version does not know that wording.
     """
     wording = data.get("wording", 1)
     if type(wording) is not int or wording not in (1, 2):
@@ -148,7 +150,7 @@ def wording_of(data: Mapping[str, Any]) -> int:
 
 
 class Unavailable:
-    """Stands for a function that an artifact names but does not hold.
+    """Placeholder for a function that an artifact names but does not contain.
 
     Args:
         name: ``package.module:function``.
@@ -177,7 +179,7 @@ class Unavailable:
 
 
 def default_factory_of(data: Mapping[str, Any]) -> Unavailable | None:
-    """Return what stands for a field's default factory, if it has one.
+    """Return the placeholder for a field's default factory, if it has one.
 
     Raises:
         SignatureError: It is not a name.

@@ -1,4 +1,4 @@
-"""Limits and rules of a type: read from its marks, and checked against it."""
+"""Limits and rules of a type: reads them from its annotations and checks that they apply."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from langprog.signature.shapes import (
 NUMERIC = ("ge", "gt", "le", "lt", "multiple_of")
 DIGITS = ("max_digits", "decimal_places")
 LENGTHS = ("min_length", "max_length")
-# What changes a text before it is checked; it has no words in a prompt.
+# Constraints that change a text before validation; prompts do not mention them.
 CLEANING = ("strip_whitespace", "to_lower", "to_upper")
 LIMITS = (*NUMERIC, *DIGITS, *LENGTHS, "pattern", *CLEANING)
 _DECIMAL = Formatted(Decimal)
@@ -36,7 +36,7 @@ _DECIMAL = Formatted(Decimal)
 
 @dataclass(frozen=True)
 class Labels:
-    """What the labels of a Literal or an Enum mean; made by :func:`langprog.describe`.
+    """Meanings of the labels of a Literal or an Enum; see :func:`langprog.describe`.
 
     Args:
         words: Each label, a value or a member of an Enum, with its description.
@@ -45,27 +45,29 @@ class Labels:
     words: tuple[tuple[Any, str], ...]
 
 
-def bounded(shape: Shape, limits: Mapping[str, Any], rules: tuple[str, ...], name: str) -> Shape:
+def add_limits(
+    shape: Shape, limits: Mapping[str, Any], rules: tuple[str, ...], name: str
+) -> Shape:
     """Return ``shape`` within ``limits``.
 
     Raises:
-        SignatureError: A limit does not go with the type, or is of the wrong type itself.
+        SignatureError: A limit does not apply to the type, or has the wrong type itself.
     """
     if not limits and not rules:
         return shape
     inside = without_limits(shape)
     target = without_limits(inside.of) if isinstance(inside, Maybe) else inside
-    limits = {key: _checked(key, value, target, name) for key, value in limits.items()}
+    limits = {key: _check_limit(key, value, target, name) for key, value in limits.items()}
     if isinstance(shape, Bounded):
         return Bounded(shape.of, {**shape.limits, **limits}, (*shape.rules, *rules))
     return Bounded(shape, dict(limits), rules)
 
 
-def _checked(key: str, value: Any, target: Shape, name: str) -> Any:
+def _check_limit(key: str, value: Any, target: Shape, name: str) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if key in NUMERIC and isinstance(target, Formatted):
         fits, right = key != "multiple_of" or target == _DECIMAL, True
-        value = _of_type(target, value, key, name) if fits and not number else value
+        value = _convert_limit(target, value, key, name) if fits and not number else value
         right = target == _DECIMAL or not number
     elif key in NUMERIC:
         fits, right = target in (Plain(int), Plain(float)), number
@@ -77,7 +79,7 @@ def _checked(key: str, value: Any, target: Shape, name: str) -> Any:
     else:
         fits, right = target == Plain(str), isinstance(value, str if key == "pattern" else bool)
     if not fits:
-        raise SignatureError(f"field {name!r}: the constraint {key!r} does not go with its type")
+        raise SignatureError(f"field {name!r}: the constraint {key!r} does not apply to its type")
     if not right:
         raise SignatureError(f"field {name!r}: the constraint {key!r} cannot be {value!r}")
     if key == "pattern":
@@ -85,7 +87,7 @@ def _checked(key: str, value: Any, target: Shape, name: str) -> Any:
     return value
 
 
-def _of_type(target: Formatted, value: Any, key: str, name: str) -> Any:
+def _convert_limit(target: Formatted, value: Any, key: str, name: str) -> Any:
     try:
         return TypeAdapter(target.type).validate_python(value)
     except ValidationError:
@@ -96,8 +98,7 @@ def _of_type(target: Formatted, value: Any, key: str, name: str) -> Any:
 
 
 def _check_pattern(pattern: str, name: str) -> None:
-    # As pydantic reads it: without look-around, so that a check takes time that grows with the
-    # text alone.
+    # pydantic's regex engine, without look-around: matching takes time linear in the text.
     try:
         SchemaValidator(core_schema.str_schema(pattern=pattern))
     except SchemaError as error:
@@ -108,9 +109,9 @@ def _check_pattern(pattern: str, name: str) -> None:
 
 
 def marks_in(metadata: Iterable[Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the limits and the rules among the marks of an ``Annotated``."""
-    # A limit is an attribute of its name on annotated_types' and pydantic's marks; a validator
-    # is their func.
+    """Return the limits and the rules in the metadata of an ``Annotated``."""
+    # The metadata of annotated_types and pydantic have a limit as an attribute of its name, and a
+    # validator as ``func``.
     limits: dict[str, Any] = {}
     rules: list[str] = []
     for item in metadata:
@@ -136,32 +137,32 @@ def words_of(func: Callable[..., Any]) -> list[str]:
 
 
 def description_in(metadata: Iterable[Any]) -> str:
-    """Return the description among the marks of an ``Annotated``, if there is one."""
+    """Return the description in the metadata of an ``Annotated``, if there is one."""
     told = [item.description for item in metadata if isinstance(item, FieldInfo)]
     return next((words for words in reversed(told) if words), "")
 
 
-def labelled(shape: Shape, labels: Labels, name: str) -> Shape:
-    """Return a choice, or an optional or a list of one, whose labels are described.
+def add_labels(shape: Shape, labels: Labels, name: str) -> Shape:
+    """Return a choice, or an Optional or a list of one, with descriptions for its labels.
 
     Raises:
-        SignatureError: There is no choice, or it has no such label.
+        SignatureError: The type is not a choice, or has no such label.
     """
     match shape:
         case Choice():
-            return Choice(shape.choices, shape.enum, _told(shape, labels, name))
+            return Choice(shape.choices, shape.enum, _match_labels(shape, labels, name))
         case Maybe():
-            return Maybe(labelled(shape.of, labels, name))
+            return Maybe(add_labels(shape.of, labels, name))
         case Listing():
-            return Listing(labelled(shape.of, labels, name), shape.type)
+            return Listing(add_labels(shape.of, labels, name), shape.type)
         case Bounded():
-            return Bounded(labelled(shape.of, labels, name), shape.limits, shape.rules)
+            return Bounded(add_labels(shape.of, labels, name), shape.limits, shape.rules)
     raise SignatureError(
-        f"field {name!r}: lp.describe goes with a Literal or an Enum, whose labels it describes"
+        f"field {name!r}: lp.describe applies to the labels of a Literal or an Enum"
     )
 
 
-def _told(choice: Choice, labels: Labels, name: str) -> dict[str, str]:
+def _match_labels(choice: Choice, labels: Labels, name: str) -> dict[str, str]:
     told = {}
     for key, words in labels.words:
         label = _label_of(choice, key)

@@ -1,4 +1,4 @@
-"""What marks fields in a Signature class: inputs, outputs, and what their labels mean."""
+"""Marks for the fields of a Signature class: ``Input``, ``Output`` and ``describe``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from langprog.signature.shapes import REQUIRED
 
 FieldRole = Literal["input", "output"]
 
-# What other libraries call what is called otherwise here.
+# Options of other libraries, and what to write here instead.
 _ELSEWHERE: Mapping[str, str] = MappingProxyType(
     {
         "desc": 'the description comes first: lp.{role}("what it means")',
@@ -21,7 +21,7 @@ _ELSEWHERE: Mapping[str, str] = MappingProxyType(
         "prefix": "an adapter writes the prompt, so a field has no prefix",
         "format": "an adapter writes values, so a field has no format",
         "parser": "types are parsed as declared: give the field its type",
-        "annotation": "the type stands behind the field's name: name: type = lp.{role}(...)",
+        "annotation": "the type comes after the field's name: name: type = lp.{role}(...)",
         "examples": "examples are given to a program: lp.Predict(signature, demos=[...])",
         "title": "a field is known by its name; what it means is its description",
     }
@@ -50,19 +50,19 @@ def Input(
 ) -> Any:
     """Declare an input field in a Signature class.
 
-    An input whose type is Optional, or that has a default, may be left out of a call.
+    A call may omit an input that is Optional or has a default.
 
     Args:
         description: What the field means.
-        labels: What the labels of a Literal or an Enum mean: ``lp.describe({...})``.
-        default: The value where the input is left out.
+        labels: Meanings of the labels of a Literal or an Enum: ``lp.describe({...})``.
+        default: The value where a call omits the input.
         default_factory: Makes that value, anew for each call.
         **constraints: ``ge``, ``gt``, ``le``, ``lt`` for numbers and dates, ``multiple_of`` for
             numbers, ``max_digits``, ``decimal_places`` for Decimal, ``min_length``,
             ``max_length`` for text, lists and dicts, ``pattern`` for text.
 
     Raises:
-        SignatureError: There are both a default and a factory.
+        SignatureError: Both a default and a factory are given.
     """
     if default is not REQUIRED and default_factory is not None:
         raise SignatureError("lp.Input takes default= or default_factory=, not both")
@@ -76,7 +76,7 @@ def Output(
     """Declare an output field in a Signature class; arguments as for :func:`Input`.
 
     Raises:
-        SignatureError: It is given a default, which no output has.
+        SignatureError: A default is given; outputs have none.
     """
     for name in ("default", "default_factory"):
         if name in constraints:
@@ -89,9 +89,9 @@ def Output(
 
 
 def describe(labels: Mapping[Any, str]) -> Labels:
-    """Say what each label of a Literal or an Enum means; the model reads it beside the label.
+    """Describe the labels of a Literal or an Enum; the model reads this next to each label.
 
-    It stands in a type, at any depth, or beside a field's description::
+    Use it in a type, at any depth, or next to a field's description::
 
         Team = Annotated[Literal["billing", "network"], lp.describe({"billing": "invoices"})]
 
@@ -101,10 +101,10 @@ def describe(labels: Mapping[Any, str]) -> Labels:
 
     Args:
         labels: Descriptions by label: its text, its value, or the member of the Enum (or the
-            member's name). Labels that speak for themselves may be left out.
+            member's name). Labels that need no description may be omitted.
 
     Raises:
-        SignatureError: There are none, or one is not a text.
+        SignatureError: There are no descriptions, or one is not text.
     """
     if not isinstance(labels, Mapping) or not labels:
         raise SignatureError('lp.describe takes descriptions by label: {"billing": "invoices"}')
@@ -117,7 +117,7 @@ def describe(labels: Mapping[Any, str]) -> Labels:
 
 
 def hint_for(constraint: str, role: str) -> str:
-    """Return what to write instead of a word of another library, if it is one."""
+    """Return what to write instead of an option of another library, or an empty text."""
     hint = _ELSEWHERE.get(constraint, "").format(role=role.capitalize())
     return f"; {hint}" if hint else ""
 
@@ -131,7 +131,7 @@ def _words(
         return "", description
     if labels is not None and not isinstance(labels, Labels):
         raise SignatureError(
-            f"lp.{role}: beside the description stands lp.describe({{...}}), not "
+            f"lp.{role}: after the description comes lp.describe({{...}}), not "
             f"{type(labels).__name__}"
         )
     return description, labels

@@ -1,7 +1,7 @@
-"""Types in words, as a model reads them.
+"""Types in words, as prompts describe them.
 
-The words of a type are part of certified prompts, so they never change for a field that was
-declared with earlier ones: fields carry the number of their wording (:data:`WORDING`).
+These words are part of certified prompts, so they never change for an existing field: each field
+keeps the version of its wording (:data:`WORDING`).
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from langprog.signature.shapes import (
 )
 from langprog.signature.unions import tags_of
 
-# 2 has the names of numbered choices, descriptions of the members of dataclasses, and what is in
-# a dict, where that says something.
+# Version 2 adds the names of numbered choices, the descriptions of dataclass members, and the keys
+# and values of a dict unless they are plain.
 WORDING = 2
 
 _LIMITS: Mapping[str, str] = MappingProxyType(
@@ -59,7 +59,7 @@ def phrase(shape: Shape, wording: int = WORDING) -> str:
 
     Args:
         shape: The type.
-        wording: The number of the wording.
+        wording: The version of the wording.
     """
     return _Words(wording).phrase(shape)
 
@@ -68,9 +68,9 @@ def choice_text(choice: Choice, label: str, *, names: bool = True) -> str:
     """Return a label as a prompt shows it, with its name and description: ``2 (HIGH: ...)``.
 
     Args:
-        choice: What there is to choose from.
+        choice: The choice.
         label: One of its labels.
-        names: Whether numbers have their names.
+        names: Whether to show the names of numbered labels.
     """
     name = choice.names.get(label, "") if names else ""
     told = ": ".join(filter(None, (name, choice.told.get(label, ""))))
@@ -81,7 +81,7 @@ class _Words:
     """Puts types into words.
 
     Args:
-        wording: The number of the wording.
+        wording: The version of the wording.
     """
 
     def __init__(self, wording: int) -> None:
@@ -111,16 +111,16 @@ class _Words:
             case Bounded():
                 return self._inner(shape.of) + _brackets(_conditions(shape))
             case _:
-                return self._newer(shape)
+                return self._phrase_newer(shape)
 
-    def _newer(self, shape: Shape) -> str:
+    def _phrase_newer(self, shape: Shape) -> str:
         match shape:
             case Formatted():
                 return FORMATTED[shape.type]
             case OneOf():
                 tags = tags_of(shape)
                 return ", or ".join(
-                    self._tagged(part, tags.tag, tags.labels[at])
+                    self._phrase_tagged(part, tags.tag, tags.labels[at])
                     if at in tags.labels
                     else self._inner(part)
                     for at, part in enumerate(shape.of)
@@ -136,14 +136,14 @@ class _Words:
             case _:
                 return "any JSON value"
 
-    def _tagged(self, shape: Shape, tag: str, label: str) -> str:
+    def _phrase_tagged(self, shape: Shape, tag: str, label: str) -> str:
         match shape:
             case Record():
                 return self._record(shape, tag, label)
             case Named():
-                return f"{shape.name}: {self._tagged(shape.of, tag, label)}"
+                return f"{shape.name}: {self._phrase_tagged(shape.of, tag, label)}"
             case Bounded():
-                return self._tagged(shape.of, tag, label) + _brackets(_conditions(shape))
+                return self._phrase_tagged(shape.of, tag, label) + _brackets(_conditions(shape))
             case _:
                 return f'{self._inner(shape)} with "{tag}": "{label}"'
 
@@ -178,7 +178,7 @@ class _Words:
 
 
 def _says_something(shape: Shape) -> bool:
-    """Return whether there is more to say of a value in a dict than that it is JSON."""
+    """Return whether a value in a dict needs a description beyond "JSON"."""
     match shape:
         case Plain() | Anything():
             return False

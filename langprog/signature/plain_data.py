@@ -1,7 +1,7 @@
-"""Values as plain JSON data, for types of which JSON itself knows nothing.
+"""Writes values of types that JSON does not have as plain JSON data.
 
-pydantic writes most types well. What it would write differently each time (a set), or so that it
-could not be read back (one of two models), is written here; ``plain_reader`` reads it.
+pydantic writes most types well. This module writes what pydantic would write differently each time
+(a set) or could not read back (one of two models); ``plain_reader`` reads it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SPECIAL = (Formatted, OneOf, Attachment, Conversation, Fixed)
 
 
 def is_special(shape: Shape) -> bool:
-    """Return whether values of a type need more than pydantic to be read and written."""
+    """Return whether pydantic alone cannot read and write values of a type."""
     return any(_special(part) for part in parts_of(shape))
 
 
@@ -65,7 +65,7 @@ class PlainWriter:
         self._media = media
 
     def write(self, shape: Shape, value: Any) -> Any:
-        """Return a value of a type, which fits it, as plain data."""
+        """Return a value, already validated, as plain data."""
         match without_limits(shape):
             case Plain():
                 return value
@@ -88,7 +88,7 @@ class PlainWriter:
         match shape:
             case Listing(of=of, type=kind):
                 items = [self.write(of, item) for item in value]
-                # Sets have another order in each process, and a prompt shall not.
+                # The order of a set varies between processes; that of a prompt must not.
                 return sorted(items, key=_key) if kind in (set, frozenset) else items
             case Fixed(of=parts):
                 return [self.write(of, item) for of, item in zip(parts, value, strict=True)]
@@ -126,7 +126,7 @@ def _key(item: Any) -> str:
 
 
 def part_of_value(union: OneOf, value: Any) -> Shape:
-    """Return the type of a union that a value, which fits one of them, is of."""
+    """Return the member of a union that a validated value belongs to."""
     for part in union.of:
         if is_of(without_limits(part), value):
             return part
@@ -134,7 +134,7 @@ def part_of_value(union: OneOf, value: Any) -> Shape:
 
 
 def is_of(shape: Shape, value: Any) -> bool:
-    """Return whether a value is of exactly this type, as far as its own type says."""
+    """Return whether a value is of exactly this type, judging by its own type."""
     match shape:
         case Plain(type=kind) | Formatted(type=kind):
             return type(value) is kind

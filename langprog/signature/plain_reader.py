@@ -1,7 +1,7 @@
-"""Plain JSON data as values, for types of which JSON itself knows nothing; see ``plain_data``.
+"""Reads plain JSON data as values of types that JSON does not have; see ``plain_data``.
 
-pydantic reads most types well. What it would take for something else is read here: a number for a
-date, a dict for one of two models.
+pydantic reads most types well. This module reads what pydantic would mistake for something else: a
+number for a date, a dict for the wrong one of two models.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,6})?", re.ASCII)
 
 
 class Unfit(ValueError):
-    """A value is not one of its type.
+    """A value does not fit its type.
 
     Args:
-        said: What is wrong with it, as a sentence goes on after the name of the value.
+        said: What is wrong, as the continuation of a sentence that starts with the value's name.
     """
 
     def __init__(self, said: str) -> None:
@@ -58,7 +58,7 @@ class Unfit(ValueError):
 
 
 class PlainReader:
-    """Reads what pydantic would read otherwise; the rest is left for it.
+    """Reads what pydantic would misread, and leaves the rest to it.
 
     Args:
         folder: Where a text may name a file of this machine: in the current folder or, if it is
@@ -69,14 +69,14 @@ class PlainReader:
         self._folder = folder
 
     def read(self, shape: Shape, value: Any) -> Any:
-        """Return plain data, or a value, with such parts as values.
+        """Return plain data, or a value, with the special parts read.
 
         Raises:
-            Unfit: A part of it is not of its type.
+            Unfit: A part does not fit its type.
         """
         match without_limits(shape):
             case Formatted(type=kind):
-                return _formatted(kind, value)
+                return _read_formatted(kind, value)
             case Maybe(of=of):
                 return None if value is None else self.read(of, value)
             case Listing(of=of):
@@ -139,8 +139,8 @@ class PlainReader:
             mapped = next((part for part in parts if isinstance(part, Mapped)), None)
             if mapped is not None:
                 return self.read(mapped, value)
-            record, rest = record_meant(union, value)
-            return value if record is None else built(record, self._members(record, rest))
+            record, rest = find_record(union, value)
+            return value if record is None else build_record(record, self._members(record, rest))
         several = isinstance(value, (list, tuple, set, frozenset))
         listed = next((part for part in parts if isinstance(part, (Listing, Fixed))), None)
         if several and listed is not None and not is_named_tuple(type(value)):
@@ -159,10 +159,10 @@ class PlainReader:
             raise Unfit(f"cannot be used: {error}") from None
 
     def cell(self, union: OneOf, text: str) -> Any:
-        """Return what a cell of a table stands for, where its column has a union.
+        """Return the value of a table cell whose column is a union.
 
         Raises:
-            Unfit: It stands for none of its types.
+            Unfit: It fits none of the types.
         """
         for part in map(without_limits, union.of):
             if isinstance(part, Choice) and text in part.choices:
@@ -183,13 +183,13 @@ class PlainReader:
         return self.read(union, text)
 
 
-def _formatted(kind: type, value: Any) -> Any:
+def _read_formatted(kind: type, value: Any) -> Any:
     if isinstance(value, str):
         try:
             return read_formatted(kind, value)
         except ValueError as error:
             raise Unfit(str(error)) from None
-    # A number would be taken for seconds, since 1970 or at all; a truth value for a number.
+    # pydantic would take a number for seconds or a timestamp, and a bool for a number.
     number = isinstance(value, (int, float))
     if number and (isinstance(value, bool) or kind.__module__ == "datetime"):
         raise Unfit(f"is {value!r:.40}, but must be a {kind.__name__}")
@@ -211,13 +211,11 @@ def _text(union: OneOf, value: str) -> Any:
     return value
 
 
-def record_meant(
-    union: OneOf, value: Mapping[str, Any]
-) -> tuple[Record | None, Mapping[str, Any]]:
-    """Return the record of a union that an object is, and the object without a tag of ours.
+def find_record(union: OneOf, value: Mapping[str, Any]) -> tuple[Record | None, Mapping[str, Any]]:
+    """Return the record of a union that an object belongs to, and the object without our tag.
 
     Raises:
-        Unfit: Its tag names none, or it has none and could be several.
+        Unfit: Its tag names no record, or it has no tag and several fit.
     """
     tags = tags_of(union)
     tagged = records_by_label(union)
@@ -233,14 +231,14 @@ def record_meant(
         return record, rest if tags.labels else value
     record = record_fitting(union, value)
     if record is None and any_typed_dict(union, value):
-        return None, value  # a dict does not say of which type it is, and need not
+        return None, value  # a dict need not say which TypedDict it is
     if record is None:
         raise Unfit(f"must say which type it is: {tags.tag!r} is missing, {', '.join(tagged)}")
     return record, value
 
 
-def built(record: Record, data: Any) -> Any:
-    """Return an instance of a record, so that no union takes its data for another one.
+def build_record(record: Record, data: Any) -> Any:
+    """Return an instance of a record, so that a union cannot mistake its data for another.
 
     Raises:
         Unfit: The data does not fit.

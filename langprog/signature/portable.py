@@ -1,8 +1,8 @@
-"""Types as plain JSON, so that an artifact runs without the user's source; ``rebuilt`` reads it.
+"""Types as plain JSON, so that an artifact runs without the user's source. ``rebuilt`` reads it.
 
-What cannot be data stays behind: of a validator its words (the first paragraph of its docstring)
-are kept, because the model reads them, but not its code; methods and computed fields of a model
-are not kept either. Everything else comes back: names, order, limits, descriptions, defaults.
+Code is not kept: of a validator only its words (the first paragraph of its docstring, which the
+model reads), and of a model neither methods nor computed fields. Everything else is restored:
+names, order, limits, descriptions, defaults.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from langprog.signature.shapes import (
     Shape,
 )
 
-# The bases of an Enum by the name that its description gives them.
+# The bases of an Enum, by their names in the JSON.
 ENUM_BASES: Mapping[str, tuple[type, ...]] = types.MappingProxyType(
     {
         "StrEnum": (StrEnum,),
@@ -53,9 +53,9 @@ ENUM_BASES: Mapping[str, tuple[type, ...]] = types.MappingProxyType(
         "plain": (Enum,),
     }
 )
-# Factories whose values are the same each time, so that the value stands for them.
+# Factories that return equal values each time; the value is stored instead.
 _PURE = (list, dict, set, frozenset, tuple, str, int, float, bool)
-# Settings of a model that change which values it takes and what it makes of them.
+# Settings of a model that affect validation.
 SETTINGS = (
     "allow_inf_nan",
     "extra",
@@ -74,7 +74,7 @@ SETTINGS = (
 
 
 def field_to_json(field: FieldSpec) -> dict[str, Any]:
-    """Return a field as plain JSON; what it does not have is left out."""
+    """Return a field as plain JSON, without empty attributes."""
     data: dict[str, Any] = {
         "name": field.name,
         "role": field.role,
@@ -87,7 +87,7 @@ def field_to_json(field: FieldSpec) -> dict[str, Any]:
     if field.default is not REQUIRED:
         data["default"] = field.plain(field.default)
     if field.default_factory in _PURE:
-        data["default"] = field.plain(field.left_out())
+        data["default"] = field.plain(field.default_value())
     elif field.default_factory is not None:
         data["default_factory"] = factory_name(field.default_factory)
     if phrase(field.shape, field.wording) != phrase(field.shape, 1):
@@ -96,9 +96,9 @@ def field_to_json(field: FieldSpec) -> dict[str, Any]:
 
 
 def factory_name(factory: Any) -> str:
-    """Return the name by which an artifact knows a function that makes defaults."""
+    """Return the name under which an artifact refers to a default factory."""
     name = getattr(factory, "name", None)
-    if isinstance(name, str):  # it stands for one that is not there
+    if isinstance(name, str):  # a placeholder for a function that is not here
         return name
     path = getattr(factory, "__qualname__", type(factory).__qualname__)
     return f"{getattr(factory, '__module__', None) or 'builtins'}:{path}"
@@ -119,26 +119,26 @@ def type_to_json(annotation: Any, name: str = "value") -> Any:
         name: The field's name, for errors.
 
     Raises:
-        SignatureError: The type is none that a field can have.
+        SignatureError: A field cannot have this type.
     """
     return _shape_to_json(shape_of(annotation, name))
 
 
 def same_type(first: Any, second: Any) -> bool:
-    """Return whether two types are the same, but for words that earlier versions did not keep.
+    """Return whether two types are equal, ignoring descriptions that earlier versions lost.
 
-    Those are compared where they stand in a prompt.
+    Those are compared through the prompts that show them.
 
     Raises:
-        SignatureError: One is none that a field can have.
+        SignatureError: A field cannot have one of them.
     """
-    return bool(_without_told(type_to_json(first)) == _without_told(type_to_json(second)))
+    return bool(_drop_told(type_to_json(first)) == _drop_told(type_to_json(second)))
 
 
-def _without_told(data: Any) -> Any:
+def _drop_told(data: Any) -> Any:
     if isinstance(data, dict):
-        return {key: _without_told(item) for key, item in data.items() if key != "told"}
-    return [_without_told(item) for item in data] if isinstance(data, list) else data
+        return {key: _drop_told(item) for key, item in data.items() if key != "told"}
+    return [_drop_told(item) for item in data] if isinstance(data, list) else data
 
 
 def _shape_to_json(shape: Shape) -> Any:
@@ -223,7 +223,7 @@ def _record_to_json(shape: Record) -> dict[str, Any]:
 def _member_to_json(member: Member) -> dict[str, Any]:
     data: dict[str, Any] = {"name": member.name, "type": _shape_to_json(member.shape)}
     if member.description:
-        # What earlier versions did not show has another name, which they pass over.
+        # Earlier versions did not show it: they must ignore it, so it gets another key.
         data["description" if member.worded == 1 else "told"] = member.description
     if member.attribute:
         data["attribute"] = member.attribute

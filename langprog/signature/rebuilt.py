@@ -1,7 +1,7 @@
-"""Types from plain JSON: Enums, dataclasses and models made anew from what ``portable`` wrote.
+"""Types from plain JSON: rebuilds the Enums, dataclasses and models that ``portable`` wrote.
 
-Nothing in the JSON is trusted: whatever it holds, a type comes out or a SignatureError, in time
-and memory that grow with its size alone.
+The JSON is not trusted: any input gives a type or a SignatureError, in time and memory linear in
+its size.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from langprog.signature.rebuilt_records import (
     TypeOf,
     dataclass,
     finish_records,
+    make_stand_in,
     model,
     named_tuple,
-    stand_in,
     typed_dict,
 )
 from langprog.signature.shapes import FORMATTED
@@ -60,7 +60,7 @@ _BY_NAME: Mapping[str, Any] = types.MappingProxyType(
         **{kind.__name__: kind for kind in FORMATTED},
     }
 )
-# What typing, enum, dataclasses and pydantic raise for what they cannot make.
+# What typing, enum, dataclasses and pydantic raise on invalid types.
 _FAILURES = (
     ArithmeticError,
     AttributeError,
@@ -75,14 +75,14 @@ _FAILURES = (
 
 
 def field_from_json(data: Mapping[str, Any]) -> FieldSpec:
-    """Rebuild what :func:`langprog.signature.portable.field_to_json` gave.
+    """Rebuild a field from :func:`langprog.signature.portable.field_to_json`.
 
     Raises:
-        SignatureError: The JSON describes no field.
+        SignatureError: The JSON does not describe a field.
     """
     constraints = data.get("constraints", {})
     if not isinstance(constraints, Mapping):
-        raise SignatureError(f"the constraints of field {shown(data['name'])} are no object")
+        raise SignatureError(f"the constraints of field {shown(data['name'])} are not an object")
     field = FieldSpec(
         name=data["name"],
         role=data["role"],
@@ -98,13 +98,13 @@ def field_from_json(data: Mapping[str, Any]) -> FieldSpec:
         except InputError as error:
             raise SignatureError(f"the default of {error}") from None
     if field.exact is None:
-        _ = field.adapter  # what cannot be checked is refused now, not at the first call
+        _ = field.adapter  # fail now, not at the first call
         _check_same(field, data["type"])
     return field
 
 
 def _check_same(field: FieldSpec, data: Any) -> None:
-    # Python makes something of much that is wrong: an IntEnum takes 0.5 for 0.
+    # Python accepts much that is wrong: an IntEnum takes 0.5 for 0.
     again = type_to_json(field.annotation, field.name)
     if json.dumps(again, sort_keys=True) != json.dumps(data, sort_keys=True):
         raise SignatureError(
@@ -114,13 +114,13 @@ def _check_same(field: FieldSpec, data: Any) -> None:
 
 
 def type_from_json(data: Any) -> Any:
-    """Rebuild what ``type_to_json`` gave; enums, dataclasses and models are made anew.
+    """Rebuild a type from ``type_to_json``, with new enums, dataclasses and models.
 
     Raises:
-        SignatureError: The JSON describes no type.
+        SignatureError: The JSON does not describe a type.
     """
     try:
-        return _type(data, Reading(_made))
+        return _type(data, Reading(_make_type))
     except RecursionError:
         raise SignatureError("a type is nested too deeply") from None
 
@@ -136,8 +136,8 @@ def _type(data: Any, reading: Reading) -> Any:
 
 
 @lru_cache(maxsize=1024)
-def _made(described: Description) -> Any:
-    # The same description gives the same class, so that one step's output fits the next's input.
+def _make_type(described: Description) -> Any:
+    # Equal descriptions give the same class, so one step's output fits the next step's input.
     data = described.data
     kind = data.get("kind")
     make, known = _MAKERS.get(str(kind), (None, ""))
@@ -172,74 +172,76 @@ def _parts(described: Description) -> tuple[Any, ...]:
     return tuple(_type(part, described.reading) for part in data)
 
 
-def _optional(described: Description) -> Any:
+def _make_optional(described: Description) -> Any:
     return Optional[_part(described, "of")]  # noqa: UP045 - built from values
 
 
-def _literal(described: Description) -> Any:
+def _make_literal(described: Description) -> Any:
     values = tuple(scalar(value) for value in described.data["values"])
     if not values:
         raise SignatureError("a literal has no values to choose from")
     return Literal[values]
 
 
-def _list(described: Description) -> Any:
+def _make_list(described: Description) -> Any:
     return list[_part(described, "of")]  # type: ignore[misc]  # built from values
 
 
-def _tuple(described: Description) -> Any:
+def _make_tuple(described: Description) -> Any:
     return tuple[_parts(described)]  # type: ignore[misc]  # built from values
 
 
-def _tuple_of(described: Description) -> Any:
+def _make_tuple_of(described: Description) -> Any:
     return tuple[_part(described, "of"), ...]  # type: ignore[misc]  # built from values
 
 
-def _set(described: Description) -> Any:
+def _make_set(described: Description) -> Any:
     return set[_part(described, "of")]  # type: ignore[misc]  # built from values
 
 
-def _frozenset(described: Description) -> Any:
+def _make_frozenset(described: Description) -> Any:
     return frozenset[_part(described, "of")]  # type: ignore[misc]  # built from values
 
 
-def _union(described: Description) -> Any:
+def _make_union(described: Description) -> Any:
     return Union[_parts(described)]  # noqa: UP007 - built from values
 
 
-def _described(described: Description) -> Any:
+def _make_described(described: Description) -> Any:
     labels = described.data["labels"]
     if not isinstance(labels, dict):
         raise SignatureError("the descriptions of labels are an object")
     return Annotated[_part(described, "of"), describe(labels)]
 
 
-def _recursive(described: Description) -> Any:
+def _make_recursive(described: Description) -> Any:
     reading = described.reading
     name = type_name(described.data["name"])
-    made = reading.enclosed(name, lambda: _part(described, "of"))
+    made = reading.make_recursive(name, lambda: _part(described, "of"))
     finish_records(reading)
     return made
 
 
-def _again(described: Description) -> Any:
+def _make_again(described: Description) -> Any:
     return described.reading.itself(type_name(described.data["name"]))
 
 
-def _dict(described: Description) -> Any:
+def _make_dict(described: Description) -> Any:
     keys, of = _part(described, "keys"), _part(described, "of")
     return dict[keys, of]  # type: ignore[valid-type]  # built from values
 
 
-def _bounded(described: Description) -> Any:
+def _make_bounded(described: Description) -> Any:
     data = described.data
     limits = dict(data["limits"])
     if not limits.keys() <= set(LIMITS):
-        raise SignatureError(f"{shown(min(limits.keys() - set(LIMITS)))} is no known constraint")
+        raise SignatureError(
+            f"{shown(min(limits.keys() - set(LIMITS)))} is not a known constraint"
+        )
     of = _part(described, "of")
     limits = limits_of(limits, data["of"])
     cleaning = {key: limits.pop(key) for key in CLEANING if key in limits}
-    marks: list[Any] = [AfterValidator(stand_in(words)) for words in rules_of(data)]
+    marks: list[Any] = [AfterValidator(make_stand_in(words)) for words in rules_of(data)]
     if limits:
         marks.insert(0, Field(**limits))
     if cleaning:
@@ -249,47 +251,47 @@ def _bounded(described: Description) -> Any:
     return of
 
 
-def _enum(described: Description) -> Any:
+def _make_enum(described: Description) -> Any:
     data = described.data
     bases = ENUM_BASES.get(data["base"])
     if bases is None:
         raise SignatureError(
-            f"{shown(data['base'])} is no base of an Enum that this version knows"
+            f"{shown(data['base'])} is not a base of an Enum that this version knows"
         )
     members = [(label(name), scalar(value)) for name, value in data["members"]]
     if not members:
         raise SignatureError("an Enum has no members to choose from")
     if any(name.startswith("_") and name.endswith("_") for name, _ in members):
-        raise SignatureError("a member of an Enum has a name that Python keeps for itself")
+        raise SignatureError("a member of an Enum has a name that Python reserves")
     if len(bases) == 1:
         return cast(Any, bases[0])(type_name(data["name"]), members)
     return Enum(type_name(data["name"]), members, type=bases[0])
 
 
-def _records(make: Callable[[Description, TypeOf], Any]) -> Callable[[Description], Any]:
+def _make_record(make: Callable[[Description, TypeOf], Any]) -> Callable[[Description], Any]:
     return lambda described: make(described, lambda data: _type(data, described.reading))
 
 
-# How each kind is made, and what may stand in its description.
+# How to make each kind, and the keys that its description may have.
 _MAKERS: Mapping[str, tuple[Callable[[Description], Any], str]] = types.MappingProxyType(
     {
-        "optional": (_optional, "of"),
-        "literal": (_literal, "values"),
-        "list": (_list, "of"),
-        "dict": (_dict, "keys of"),
-        "bounded": (_bounded, "of limits rules"),
-        "enum": (_enum, "name base members"),
-        "described": (_described, "of labels"),
-        "tuple": (_tuple, "of"),
-        "tuple_of": (_tuple_of, "of"),
-        "set": (_set, "of"),
-        "frozenset": (_frozenset, "of"),
-        "union": (_union, "of"),
-        "recursive": (_recursive, "name of"),
-        "again": (_again, "name"),
-        "model": (_records(model), "name settings fields rules"),
-        "dataclass": (_records(dataclass), "name frozen pydantic settings fields rules"),
-        "typed_dict": (_records(typed_dict), "name fields"),
-        "named_tuple": (_records(named_tuple), "name fields"),
+        "optional": (_make_optional, "of"),
+        "literal": (_make_literal, "values"),
+        "list": (_make_list, "of"),
+        "dict": (_make_dict, "keys of"),
+        "bounded": (_make_bounded, "of limits rules"),
+        "enum": (_make_enum, "name base members"),
+        "described": (_make_described, "of labels"),
+        "tuple": (_make_tuple, "of"),
+        "tuple_of": (_make_tuple_of, "of"),
+        "set": (_make_set, "of"),
+        "frozenset": (_make_frozenset, "of"),
+        "union": (_make_union, "of"),
+        "recursive": (_make_recursive, "name of"),
+        "again": (_make_again, "name"),
+        "model": (_make_record(model), "name settings fields rules"),
+        "dataclass": (_make_record(dataclass), "name frozen pydantic settings fields rules"),
+        "typed_dict": (_make_record(typed_dict), "name fields"),
+        "named_tuple": (_make_record(named_tuple), "name fields"),
     }
 )

@@ -1,4 +1,4 @@
-"""Records from plain JSON: models, dataclasses, TypedDicts and NamedTuples made anew."""
+"""Records from plain JSON: rebuilds models, dataclasses, TypedDicts and NamedTuples."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from langprog.signature.json_parts import (
     type_name,
 )
 
-# Makes the type that a part of the JSON describes.
+# Makes the type described by a part of the JSON.
 TypeOf = Callable[[Any], Any]
 _METHODS = frozenset({*dir(BaseModel), *dir(type(BaseModel))})
 _FILTERS = threading.Lock()
 
 
-def stand_in(words: str) -> Callable[[Any], Any]:
-    """Return what stands where a validator stood: the same words for the model, no code."""
+def make_stand_in(words: str) -> Callable[[Any], Any]:
+    """Return a stand-in for a validator: the same words for the model, but no code."""
 
     def rule(value: Any) -> Any:
         return value
@@ -46,7 +46,7 @@ def stand_in(words: str) -> Callable[[Any], Any]:
 
 
 def finish_records(reading: Reading) -> None:
-    """Make the validators of records that hold a type which was not made before now."""
+    """Build the validators of records that refer to a type that was incomplete until now."""
     for cls in reading.unfinished:
         if issubclass(cls, BaseModel):
             cls.model_rebuild(force=True, raise_errors=False)
@@ -66,10 +66,10 @@ def model(described: Description, type_of: TypeOf) -> Any:
         raise SignatureError("a model has two fields of the same name")
     taken = next((name for name in members if name[0] == "_" or name == "model_config"), None)
     if taken is not None:
-        raise SignatureError(f"a model has no field {shown(taken)}: pydantic keeps the name")
-    # A field may be named model_...: it was in the model that is rebuilt here.
+        raise SignatureError(f"a model has no field {shown(taken)}: pydantic reserves the name")
+    # Allow fields named model_...: the original model had them.
     config = {**settings_of(data), "protected_namespaces": ()}
-    with _quiet(members):
+    with _silence_warnings(members):
         made = create_model(
             type_name(data["name"]),
             __config__=cast(pydantic.ConfigDict, config),
@@ -86,9 +86,9 @@ def _remember(described: Description, made: type) -> None:
 
 
 @contextmanager
-def _quiet(names: Collection[str]) -> Iterator[None]:
-    # Whoever wrote the model was told already that a field hides a method. Filters are those of
-    # the whole process, so that they are touched for such models alone, and by one thread.
+def _silence_warnings(names: Collection[str]) -> Iterator[None]:
+    # The model's author has seen the warning that a field hides a method. Filters belong to the
+    # whole process, so change them only for such models, and in one thread at a time.
     if _METHODS.isdisjoint(names):
         yield
         return
@@ -103,7 +103,9 @@ def dataclass(described: Description, type_of: TypeOf) -> Any:
     members: list[Any] = []
     for item in data["fields"]:
         annotation, default = _member(described, type_of, item)
-        given = () if default is ... else (dataclasses.field(default_factory=_anew(default)),)
+        given = (
+            () if default is ... else (dataclasses.field(default_factory=_copy_on_call(default)),)
+        )
         members.append((member_name(item["name"]), annotation, *given))
     settings = settings_of(data)
     checked = flag_of(data, "pydantic")
@@ -153,13 +155,13 @@ def named_tuple(described: Description, type_of: TypeOf) -> Any:
     return made
 
 
-def _anew(default: Any) -> Callable[[], Any]:
+def _copy_on_call(default: Any) -> Callable[[], Any]:
     return lambda: copy.deepcopy(default)
 
 
 def _checks(data: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        f"rule_{index}": on_model(mode="after")(stand_in(words))
+        f"rule_{index}": on_model(mode="after")(make_stand_in(words))
         for index, words in enumerate(rules_of(data))
     }
 
@@ -187,7 +189,7 @@ def _member(
 
 
 def _bare_default(item: Mapping[str, Any]) -> Any:
-    # Of a type that is not made yet no other value can be checked.
+    # The type is not built yet, so other values cannot be checked.
     default = item["default"]
     if default in (None, [], {}):
         return copy.deepcopy(default)

@@ -1,4 +1,4 @@
-"""Records: what the members of models, dataclasses, TypedDicts and NamedTuples are."""
+"""Records: the members of models, dataclasses, TypedDicts and NamedTuples."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 
 from langprog.errors import SignatureError
-from langprog.signature.limits import Labels, bounded, description_in, marks_in, words_of
+from langprog.signature.limits import Labels, add_limits, description_in, marks_in, words_of
 from langprog.signature.shapes import ABSENT, REQUIRED, Member, Record, Shape
 
-# Reads the type of a member; takes the type and where it stands.
+# Reads the type of a member, given the type and its place.
 Read = Callable[[Any, str], Shape]
 
 
@@ -37,7 +37,7 @@ def record_of(cls: type, name: str, read: Read) -> Record:
     """Return what a record is made of.
 
     Raises:
-        SignatureError: A member has a type that no field can have.
+        SignatureError: A member has a type that a field cannot have.
     """
     try:
         if is_typed_dict(cls):
@@ -69,7 +69,7 @@ def _infos(cls: type) -> Mapping[str, FieldInfo] | None:
 
 
 def _hints(cls: type) -> dict[str, Any]:
-    # A class made inside a function knows itself by name, although its module does not.
+    # A class defined in a function can refer to itself, though its module lacks the name.
     return typing_extensions.get_type_hints(cls, localns={cls.__name__: cls}, include_extras=True)
 
 
@@ -83,7 +83,7 @@ def _model_members(
         seen = _seen_name(cls, key, info, where)
         limits, rules = marks_in(info.metadata)
         shape = read(_annotation(info), where)
-        shape = bounded(shape, limits, (*rules, *told.get(key, ()), *told.get("*", ())), where)
+        shape = add_limits(shape, limits, (*rules, *told.get(key, ()), *told.get("*", ())), where)
         factory: Any = info.default_factory
         default = default_of(factory, info.default, where)
         attribute = "" if seen == key else key
@@ -92,13 +92,13 @@ def _model_members(
 
 
 def _annotation(info: FieldInfo) -> Any:
-    # pydantic takes the marks off; those that only we know are put back on.
+    # pydantic strips the metadata; put back what only langprog uses.
     marks = [item for item in info.metadata if isinstance(item, Labels)]
     return Annotated[(info.annotation, *marks)] if marks else info.annotation
 
 
 def _seen_name(cls: type, key: str, info: FieldInfo, where: str) -> str:
-    """Return the name under which values are taken, which is what a model has to write."""
+    """Return the name that validation accepts, which is what a model has to write."""
     config: Mapping[str, Any] = getattr(cls, "model_config", None) or getattr(
         cls, "__pydantic_config__", {}
     )
@@ -129,7 +129,7 @@ def _dataclass_members(cls: type, name: str, read: Read) -> tuple[Member, ...]:
             raise SignatureError(f"field {where!r}: use a pydantic dataclass for Field(...)")
         hint = hints[item.name]
         shape, default = read(hint, where), default_of(factory, plain, where)
-        members.append(Member(item.name, shape, _described(hint), default, worded=2))
+        members.append(Member(item.name, shape, _find_description(hint), default, worded=2))
     return tuple(members)
 
 
@@ -147,7 +147,7 @@ def _typed_dict_members(cls: Any, name: str, read: Read) -> tuple[Member, ...]:
                 needed = get_origin(hint) is typing_extensions.Required
             hint = get_args(hint)[0]
         default = REQUIRED if needed else ABSENT
-        members.append(Member(key, read(hint, f"{name}.{key}"), _described(hint), default))
+        members.append(Member(key, read(hint, f"{name}.{key}"), _find_description(hint), default))
     return tuple(members)
 
 
@@ -158,19 +158,19 @@ def _named_tuple_members(cls: Any, name: str, read: Read) -> tuple[Member, ...]:
         Member(
             key,
             read(hints.get(key, Any), f"{name}.{key}"),
-            _described(hints.get(key)),
+            _find_description(hints.get(key)),
             defaults.get(key, REQUIRED),
         )
         for key in cls._fields
     )
 
 
-def _described(hint: Any) -> str:
+def _find_description(hint: Any) -> str:
     return description_in(get_args(hint)[1:]) if get_origin(hint) is Annotated else ""
 
 
 def default_of(factory: Any, plain: Any, where: str) -> Any:
-    """Return a default, which must be a value and not a matter of when it is asked for.
+    """Return a default, which must be the same each time.
 
     Raises:
         SignatureError: The factory gives another value each time.

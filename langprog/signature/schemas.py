@@ -34,7 +34,7 @@ _TYPES: Mapping[Any, str] = MappingProxyType(
 _FORMATS: Mapping[Any, Mapping[str, str]] = MappingProxyType(
     {
         datetime.date: {"format": "date"},
-        # Not `date-time`: to JSON schema that has a time zone, which a datetime may have not.
+        # Not `date-time`, which requires a time zone in JSON schema.
         datetime.datetime: {"pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}"},
         datetime.time: {"pattern": r"^\d{2}:\d{2}"},
         datetime.timedelta: {"format": "duration"},
@@ -58,10 +58,10 @@ _LENGTHS: Mapping[str, str] = MappingProxyType(
 
 
 class Definitions:
-    """The recursive types of a schema; they stand beside it, under ``$defs``.
+    """The recursive types of a schema, kept under its ``$defs``.
 
     Args:
-        wording: The number of the words that describe members.
+        wording: The version of the words that describe members.
     """
 
     def __init__(self, wording: int) -> None:
@@ -72,12 +72,12 @@ class Definitions:
     def reference(
         self, shape: Named | Again, make: Callable[[], dict[str, Any]], tag: str = ""
     ) -> dict[str, Any]:
-        """Return the reference to a type, and keep its schema.
+        """Return a reference to a type, and store its schema.
 
         Args:
             shape: The type.
             make: Makes its schema.
-            tag: The tag that it has in a union, with which it is another schema.
+            tag: Its tag in a union, since that changes the schema.
         """
         key = (shape.type, tag)
         if key not in self._names:
@@ -89,8 +89,8 @@ class Definitions:
             self.schemas[name] = make()
         return {"$ref": f"#/$defs/{self._names[key]}"}
 
-    def beside(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Return a schema with its definitions beside it."""
+    def attach_to(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return a schema with these definitions."""
         return {**schema, "$defs": self.schemas} if self.schemas else schema
 
 
@@ -99,7 +99,7 @@ def schema_of(shape: Shape, definitions: Definitions) -> dict[str, Any]:
 
     Args:
         shape: The type.
-        definitions: Takes the recursive types; all others stand in place.
+        definitions: Collects the recursive types; all others are inlined.
     """
     match shape:
         case Plain():
@@ -118,7 +118,7 @@ def schema_of(shape: Shape, definitions: Definitions) -> dict[str, Any]:
         case Record():
             return _record(shape, definitions)
         case Bounded():
-            return _limited(schema_of(shape.of, definitions), shape.limits)
+            return _add_limits(schema_of(shape.of, definitions), shape.limits)
         case _:
             return _newer(shape, definitions)
 
@@ -131,7 +131,7 @@ def _newer(shape: Shape, definitions: Definitions) -> dict[str, Any]:
             tags = tags_of(shape)
             return {
                 "anyOf": [
-                    _tagged(part, definitions, tags.tag, tags.labels[at])
+                    _tag_schema(part, definitions, tags.tag, tags.labels[at])
                     if at in tags.labels
                     else schema_of(part, definitions)
                     for at, part in enumerate(shape.of)
@@ -145,7 +145,7 @@ def _newer(shape: Shape, definitions: Definitions) -> dict[str, Any]:
             return {}
 
 
-def _tagged(shape: Shape, definitions: Definitions, tag: str, label: str) -> dict[str, Any]:
+def _tag_schema(shape: Shape, definitions: Definitions, tag: str, label: str) -> dict[str, Any]:
     record = cast(Record, without_limits(shape))
     if isinstance(shape, (Named, Again)):
         return definitions.reference(
@@ -179,7 +179,7 @@ def _record(
         properties[tag] = {"type": "string", "enum": [label]}
     for m in shape.members:
         told = m.description if definitions.wording >= m.worded else ""
-        properties[m.name] = _described(schema_of(m.shape, definitions), told)
+        properties[m.name] = _add_description(schema_of(m.shape, definitions), told)
     required = [m.name for m in shape.members if m.default is REQUIRED]
     return object_schema(properties, [tag, *required] if label else required)
 
@@ -198,14 +198,14 @@ def _plain(value: Any) -> Any:
     return getattr(value, "value", value)
 
 
-def _described(schema: dict[str, Any], description: str) -> dict[str, Any]:
+def _add_description(schema: dict[str, Any], description: str) -> dict[str, Any]:
     return {**schema, "description": description} if description else schema
 
 
-def _limited(schema: dict[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
+def _add_limits(schema: dict[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
     if "anyOf" in schema:
         first, *others = schema["anyOf"]
-        return {"anyOf": [_limited(first, limits), *others]}
+        return {"anyOf": [_add_limits(first, limits), *others]}
     limited = dict(schema)
     kind = str(schema.get("type", ""))
     for key, value in limits.items():

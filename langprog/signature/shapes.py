@@ -1,7 +1,7 @@
-"""What a field's type is made of: the annotation, read once into a small tree.
+"""Shapes: a field's type, read once from its annotation into a small tree.
 
-Words for prompts, JSON schemas, portable types and the reading of replies all walk this tree, so
-a kind of type is known to all of them or to none. ``annotations`` makes it.
+Prompts, JSON schemas, portable types and reply parsing all walk this tree, so all of them support
+the same types. ``annotations`` builds it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pydantic_core import PydanticUndefined
 PLAIN: Mapping[Any, str] = types.MappingProxyType(
     {str: "text", int: "integer", float: "number", bool: "true or false"}
 )
-# Types whose values are a text of a fixed form in JSON.
+# Types whose values are text of a fixed format in JSON.
 FORMATTED: Mapping[Any, str] = types.MappingProxyType(
     {
         datetime.date: "date, as 2024-01-31",
@@ -60,9 +60,9 @@ class Choice:
     """One of a few values: a Literal, or an Enum where ``enum`` is set.
 
     Args:
-        choices: Values by the label that stands for them in a prompt.
+        choices: Values by their labels in a prompt.
         enum: The Enum.
-        told: What labels mean, in words.
+        told: Descriptions by label.
     """
 
     choices: Mapping[str, Any]
@@ -71,7 +71,7 @@ class Choice:
 
     @property
     def names(self) -> Mapping[str, str]:
-        """The name of each member by its label, where the labels are numbers and say nothing."""
+        """The name of each member by its label, if the labels are bare numbers."""
         if self.enum is None or any(isinstance(member.value, str) for member in self.enum):
             return {}
         return {label: member.name for label, member in self.choices.items()}
@@ -94,7 +94,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Fixed:
-    """A tuple with a type for each place."""
+    """A tuple with a type for each item."""
 
     of: tuple[Shape, ...]
 
@@ -109,7 +109,7 @@ class Mapped:
 
 @dataclass(frozen=True)
 class Bounded:
-    """A value within limits, or under rules: the words of a validator's docstring."""
+    """A value with limits, or with rules: the words of a validator's docstring."""
 
     of: Shape
     limits: Mapping[str, Any]
@@ -117,7 +117,7 @@ class Bounded:
 
 
 class _Absent:
-    """Stands for the value of a key that may be missing from a TypedDict."""
+    """The default of a TypedDict key that may be missing."""
 
     def __repr__(self) -> str:
         return "ABSENT"
@@ -132,13 +132,12 @@ class Member:
     """One field of a record.
 
     Args:
-        name: Its key, as a model sees it.
+        name: Its key, as a language model sees it.
         shape: Its type.
         description: What it means.
-        default: :data:`REQUIRED` where it must be given; :data:`ABSENT` where a TypedDict may
-            have no such key.
-        attribute: Its name in Python, where that is another.
-        worded: The number of the wording from which on its description is shown.
+        default: :data:`REQUIRED` if there is none; :data:`ABSENT` if a TypedDict may omit the key.
+        attribute: Its name in Python, if different.
+        worded: The first wording version that shows its description.
     """
 
     name: str
@@ -164,7 +163,7 @@ class OneOf:
 
     Args:
         of: The types.
-        tags: What tells its records apart, kept once it is known (``unions.tags_of``).
+        tags: What distinguishes its records, once computed (``unions.tags_of``).
     """
 
     of: tuple[Shape, ...]
@@ -173,7 +172,7 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Named:
-    """A recursive type; its name stands for it inside."""
+    """A recursive type, which refers to itself by name."""
 
     name: str
     type: Any
@@ -182,12 +181,12 @@ class Named:
 
 @dataclass(frozen=True)
 class Again:
-    """A recursive type inside itself.
+    """A reference to a recursive type, inside that type.
 
     Args:
         name: Its name.
         type: The type.
-        target: One item, what the type is made of, once that is known.
+        target: A list of one item, the type's shape, once that is known.
     """
 
     name: str
@@ -227,7 +226,7 @@ Shape = (
 
 
 def without_limits(shape: Shape) -> Shape:
-    """Return the shape under its limits; of a recursive type what it is made of."""
+    """Return the shape without limits; for a recursive type, its contents."""
     while True:
         if isinstance(shape, (Bounded, Named)):
             shape = shape.of
@@ -238,7 +237,7 @@ def without_limits(shape: Shape) -> Shape:
 
 
 def parts_of(shape: Shape) -> Iterator[Shape]:
-    """Yield a shape and every shape inside it, recursive ones once."""
+    """Yield a shape and every shape inside it; recursive ones only once."""
     yield shape
     match shape:
         case Maybe() | Listing() | Bounded() | Named():
@@ -255,8 +254,8 @@ def parts_of(shape: Shape) -> Iterator[Shape]:
 
 
 def choices_of(annotation: Any) -> dict[str, Any] | None:
-    """Return text -> value for a Literal or an Enum, else ``None``."""
-    annotation = unaliased(annotation)
+    """Return the values of a Literal or an Enum by label, else ``None``."""
+    annotation = strip_aliases(annotation)
     if get_origin(annotation) is Literal:
         return {label_of(value): value for value in get_args(annotation)}
     if isinstance(annotation, type) and issubclass(annotation, Enum):
@@ -266,7 +265,7 @@ def choices_of(annotation: Any) -> dict[str, Any] | None:
 
 def optional_of(annotation: Any) -> Any | None:
     """Return T for Optional[T], else ``None``."""
-    annotation = unaliased(annotation)
+    annotation = strip_aliases(annotation)
     if get_origin(annotation) in (Union, types.UnionType):
         inside = [arg for arg in get_args(annotation) if arg is not type(None)]
         if len(inside) == 1 and len(get_args(annotation)) == 2:
@@ -274,7 +273,7 @@ def optional_of(annotation: Any) -> Any | None:
     return None
 
 
-def unaliased(annotation: Any) -> Any:
+def strip_aliases(annotation: Any) -> Any:
     """Return the type behind aliases, NewTypes and ``Annotated``."""
     while True:
         if get_origin(annotation) is Annotated:
@@ -285,7 +284,7 @@ def unaliased(annotation: Any) -> Any:
             return annotation
 
 
-# ``type X = ...`` of Python 3.12 on, and its forerunner, which may be a class of its own.
+# ``type X = ...`` (Python 3.12) and its backport, which may be a different class.
 _ALIASES: tuple[Any, ...] = tuple(
     {typing_extensions.TypeAliasType, getattr(typing, "TypeAliasType", None)} - {None}
 )
@@ -295,12 +294,12 @@ def is_alias(annotation: Any) -> bool:
     """Return whether a type is an alias with a name of its own, perhaps with parameters."""
     if isinstance(annotation, type):
         return False
-    own = "__value__" in dir(type(annotation))  # made from an artifact
+    own = "__value__" in dir(type(annotation))  # from an artifact
     return own or isinstance(annotation, _ALIASES) or isinstance(get_origin(annotation), _ALIASES)
 
 
 def behind(annotation: Any) -> Any:
-    """Return what an alias or a NewType stands for, its parameters put in."""
+    """Return the type behind an alias or a NewType, with its parameters substituted."""
     if isinstance(annotation, typing.NewType):
         return annotation.__supertype__
     origin = get_origin(annotation)
@@ -313,7 +312,7 @@ def behind(annotation: Any) -> Any:
 def _value(alias: Any) -> Any:
     if not isinstance(alias, _ALIASES):
         return alias.__value__
-    # It may be written as text, as a recursive one has to be before Python 3.12.
+    # It may be a string, as recursive aliases have to be before Python 3.12.
     module = sys.modules.get(str(alias.__module__))
     asked = type("Asked", (), {"__annotations__": {"value": alias.__value__}})
     names = {**(vars(module) if module else {}), alias.__name__: alias}
@@ -321,7 +320,7 @@ def _value(alias: Any) -> Any:
 
 
 def label_of(value: Any) -> str:
-    """Return a choice as it stands in a prompt and in JSON: true, not True."""
+    """Return the label of a choice in prompts and JSON: true, not True."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value.value) if isinstance(value, Enum) else str(value)

@@ -42,7 +42,7 @@ _NAMES: Mapping[str, Any] = MappingProxyType(
         "tuple": tuple,
     }
 )
-# What stands before a point: `datetime.date` is the date, `lp.Image` the image.
+# Prefixes to ignore: `datetime.date` is the same as `date`, `lp.Image` as `Image`.
 _MODULES = frozenset({"datetime", "decimal", "dspy", "lp", "typing", "uuid"})
 
 
@@ -50,11 +50,13 @@ def parse_short_form(text: str) -> tuple[FieldSpec, ...]:
     """Return the fields of a short form; types are read, never evaluated.
 
     Raises:
-        SignatureError: There is not exactly one ``->``, a name is wrong, or a type is unknown.
+        SignatureError: There is not exactly one ``->``, a name is invalid, or a type is unknown.
     """
     sides = _split(text, "->")
     if len(sides) != 2:
-        raise SignatureError(f"{text!r} is no signature: write inputs -> outputs, with one '->'")
+        raise SignatureError(
+            f"{text!r} is not a signature: write inputs -> outputs, with one '->'"
+        )
     return (*_side(sides[0], "input", text), *_side(sides[1], "output", text))
 
 
@@ -69,7 +71,7 @@ def _side(side: str, role: FieldRole, text: str) -> list[FieldSpec]:
 
 
 def _split(text: str, mark: str) -> list[str]:
-    # Only where the mark stands outside of brackets and quotes.
+    # Split only at marks outside brackets and quotes.
     parts, depth, quote, start, index = [], 0, "", 0, 0
     while index < len(text):
         char = text[index]
@@ -97,15 +99,15 @@ def _type(annotation: str, name: str, text: str) -> Any:
         raise SignatureError(
             f"{text!r}: the type {annotation!r} of {name!r} cannot be read"
         ) from None
-    found = _read(tree)
-    if found is None:
+    read = _read(tree)
+    if read is None:
         raise SignatureError(
             f"{text!r}: the type {annotation!r} of {name!r} is not known in the short form, which "
             "has str, int, float, bool, date, datetime, time, timedelta, Decimal, UUID, Image, "
             "Audio, File, History, list[...], dict[...], tuple[...], set[...], Optional[...], "
             "Union[...] and Literal[...]; write a Signature class for others"
         )
-    return found
+    return read
 
 
 def _read(node: ast.expr) -> Any:

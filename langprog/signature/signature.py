@@ -1,4 +1,4 @@
-"""A signature as a value: what goes in, what comes out, and the instruction between the two."""
+"""A signature as a value: its inputs, its outputs and its instruction."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class SignatureSpec:
 
     Args:
         name: Name of the signature, for people.
-        instruction: What the model is told to do.
-        fields: Input and output fields; known by name, never by position.
+        instruction: What the model is to do.
+        fields: Input and output fields, identified by name, never by position.
 
     Raises:
-        SignatureError: A name comes twice, or there is no input or no output.
+        SignatureError: Two fields have the same name, or there is no input or no output.
     """
 
     name: str
@@ -55,12 +55,12 @@ class SignatureSpec:
         return self._hash
 
     def __getstate__(self) -> dict[str, Any]:
-        # What is derived is derived again: views cannot be pickled.
+        # Derived attributes are computed again: views cannot be pickled.
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     @cached_property
     def _hash(self) -> int:
-        # Prompts are looked up by signature on every call, so the tree is hashed only once.
+        # Every call looks up prompts by signature, so hash the tree only once.
         return hash((self.name, self.instruction, self.fields))
 
     @cached_property
@@ -75,7 +75,7 @@ class SignatureSpec:
 
     @cached_property
     def asks_in_text(self) -> bool:
-        """Whether all inputs are written as text: none is an image, a file or a conversation."""
+        """Whether all inputs are text: none is an image, a file or a conversation."""
         return not any(field.holds_media or field.is_history for field in self.inputs.values())
 
     @cached_property
@@ -107,10 +107,10 @@ class SignatureSpec:
             field: The field, or its name: ``with_field("reasoning", lp.Output("step by step"))``.
             mark: ``lp.Input(...)`` or ``lp.Output(...)``, where ``field`` is a name.
             annotation: Its type, where ``field`` is a name.
-            first: Whether it stands before the others of its role.
+            first: Whether it comes before the others of its role.
 
         Raises:
-            SignatureError: There is a field of that name, or the mark is missing.
+            SignatureError: A field of that name exists, or the mark is missing.
         """
         if isinstance(field, str):
             field = field_from_mark(field, mark, annotation)
@@ -120,13 +120,13 @@ class SignatureSpec:
         return replace(self, fields=(*other, *same) if field.role == "output" else (*same, *other))
 
     def with_order(self, *names: str) -> SignatureSpec:
-        """Return a copy with its fields in another order, which is that of prompts and replies.
+        """Return a copy with its fields in another order, which prompts and replies follow.
 
         Args:
             *names: All outputs, all inputs, or all of both; inputs stay before outputs.
 
         Raises:
-            SignatureError: One is missing, not a field, or comes twice.
+            SignatureError: A name is missing, unknown or repeated.
         """
         known = {f.name: f for f in self.fields}
         unknown = [name for name in names if name not in known]
@@ -149,7 +149,7 @@ class SignatureSpec:
         """Return a copy without that field.
 
         Raises:
-            SignatureError: There is no such field, or it is the last one of its role.
+            SignatureError: There is no such field, or it is the only one of its role.
         """
         if all(f.name != name for f in self.fields):
             raise SignatureError(f"{self.name} has no field {name!r}")
@@ -165,10 +165,10 @@ class SignatureSpec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SignatureSpec:
-        """Rebuild what ``to_json`` gave; enums, dataclasses and models are built anew.
+        """Rebuild a signature from ``to_json``, with new enums, dataclasses and models.
 
         Raises:
-            SignatureError: The JSON describes no signature.
+            SignatureError: The JSON does not describe a signature.
         """
         try:
             parts = tuple(field_from_json(item) for item in data["fields"])
@@ -182,7 +182,7 @@ class SignatureSpec:
         """Return the JSON schema of an object with exactly the outputs."""
         definitions = Definitions(WORDING)
         fields = {n: field.schema_within(definitions) for n, field in self.outputs.items()}
-        return definitions.beside(object_schema(fields, self.outputs))
+        return definitions.attach_to(object_schema(fields, self.outputs))
 
 
 def field_from_mark(name: str, mark: Any, annotation: Any) -> FieldSpec:
@@ -190,7 +190,7 @@ def field_from_mark(name: str, mark: Any, annotation: Any) -> FieldSpec:
 
     Raises:
         SignatureError: The mark is neither ``lp.Input(...)`` nor ``lp.Output(...)``, or the field
-            cannot be.
+            is invalid.
     """
     if not isinstance(mark, Marked):
         raise SignatureError(
@@ -208,12 +208,12 @@ def field_from_mark(name: str, mark: Any, annotation: Any) -> FieldSpec:
 
 
 def default_instruction(parts: Iterable[FieldSpec]) -> str:
-    """Return the instruction of a signature that has none of its own."""
+    """Return the default instruction of a signature."""
     known = list(parts)
-    given = _listed([f.name for f in known if f.role == "input"])
-    wanted = _listed([f.name for f in known if f.role == "output"])
+    given = _join_names([f.name for f in known if f.role == "input"])
+    wanted = _join_names([f.name for f in known if f.role == "output"])
     return f"Given {given}, produce {wanted}."
 
 
-def _listed(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

@@ -1,4 +1,4 @@
-"""Unions: what their types have to be, so that a reply can tell which of them is meant."""
+"""Unions: checks that a reply can tell which of their types it means."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _TAGS = ("type", "kind", "type_name", "kind_name")
 
 @dataclass(frozen=True)
 class Tags:
-    """What tells the records of a union apart.
+    """What distinguishes the records of a union.
 
     Args:
-        tag: The key under which it stands; empty where there are not several records.
-        labels: For each record, by its place in the union, what stands under a tag that is not a
-            member of it; empty where a member tells them apart.
+        tag: The key that distinguishes them; empty unless there are several records.
+        labels: For each record, by its place in the union, the value of a tag that is not one of
+            its members; empty if a member distinguishes them.
     """
 
     tag: str = ""
@@ -43,20 +43,20 @@ class Tags:
 
 
 def one_of(parts: Sequence[Shape]) -> Shape:
-    """Return a union of types, unions among them taken apart."""
+    """Return a union of types, flattening nested unions."""
     flat: list[Shape] = []
     for part in parts:
         for each in part.of if isinstance(part, OneOf) else [part]:
-            if each not in flat:  # of two names for the same type
+            if each not in flat:  # two names of the same type
                 flat.append(each)
     return flat[0] if len(flat) == 1 else OneOf(tuple(flat))
 
 
 def tags_of(union: OneOf) -> Tags:
-    """Return what tells the records of a union apart.
+    """Return what distinguishes the records of a union.
 
-    A member that every record has, each with choices of its own, is the tag; else a key ``type``
-    that no record has, under which the name of the class stands.
+    The tag is a member that every record has, each with choices of its own; otherwise, it is a key
+    ``type`` that no record has, whose value is the name of the class.
     """
     if not union.tags:
         union.tags.append(_tags(union))
@@ -81,7 +81,7 @@ def _tags(union: OneOf) -> Tags:
 
 
 def check_union(union: OneOf, name: str) -> None:
-    """Check that a reply can tell which type of a union is meant.
+    """Check that a reply can tell which type of a union it means.
 
     Raises:
         SignatureError: Two of the types look the same in JSON.
@@ -132,7 +132,7 @@ def member_named(record: Record, name: str) -> Member | None:
 
 
 def records_by_label(union: OneOf) -> dict[str, Record]:
-    """Return the records of a union by what stands under its tag."""
+    """Return the records of a union by the value of its tag."""
     tags = tags_of(union)
     tagged = {}
     for at, part in enumerate(union.of):
@@ -144,14 +144,14 @@ def records_by_label(union: OneOf) -> dict[str, Record]:
 
 
 def record_fitting(union: OneOf, keys: Mapping[str, Any]) -> Record | None:
-    """Return the only record of a union that an object with these keys, and no tag, can be."""
+    """Return the only record of a union that fits an object with these keys and no tag."""
     records = [part for part in map(without_limits, union.of) if isinstance(part, Record)]
     fitting = [record for record in records if _fits(record, keys)]
     return fitting[0] if len(fitting) == 1 else None
 
 
 def any_typed_dict(union: OneOf, keys: Mapping[str, Any]) -> bool:
-    """Return whether a dict with these keys is one of a TypedDict of a union."""
+    """Return whether a dict with these keys fits a TypedDict of a union."""
     records = [part for part in map(without_limits, union.of) if isinstance(part, Record)]
     return any(is_typed_dict(record.type) and _fits(record, keys) for record in records)
 

@@ -1,4 +1,4 @@
-"""pydantic validators of types, those that it does not take as they are made fit for it."""
+"""pydantic validators of types, including types that pydantic does not take as they are."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from langprog.signature.records import is_named_tuple, is_typed_dict
 @lru_cache(maxsize=1024)
 def validator_of(cls: type) -> TypeAdapter[Any]:
     """Return the validator of a class: a model, a dataclass, a TypedDict or a NamedTuple."""
-    return TypeAdapter(checkable(cls))
+    return TypeAdapter(make_checkable(cls))
 
 
 Known = dict[Any, Any]
 _NEWER = type(typing_extensions.TypedDict("_", {}))  # type: ignore[operator]  # its class has no name
 
 
-def checkable(annotation: Any) -> Any:
-    """Return a type as pydantic takes it.
+def make_checkable(annotation: Any) -> Any:
+    """Return a type in a form that pydantic accepts.
 
-    It refuses the TypedDict of older versions of Python, and takes one NamedTuple of a Union for
-    another of the same length.
+    pydantic rejects the TypedDict of older Python versions, and confuses NamedTuples of the same
+    length in a Union.
     """
     return _checkable(annotation, {})
 

@@ -171,7 +171,7 @@ def _project(signature: SignatureSpec, example: Example) -> Example | None:
         return None
     try:
         inputs = {
-            name: field.typed(example[name])
+            name: field.from_row(example[name])
             for name, field in signature.inputs.items()
             if name in example
         }
@@ -185,7 +185,7 @@ def read_labels(outputs: Mapping[str, FieldSpec], example: Example) -> dict[str,
     for name, field in outputs.items():
         if name in example:
             try:
-                values[name] = field.typed(example[name])
+                values[name] = field.from_row(example[name])
             except InputError:
                 continue  # a value of another type is not a label of this field
     return values

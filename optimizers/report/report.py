@@ -13,7 +13,7 @@ from typing import Any
 
 from langprog import Module
 from langprog.errors import InputError
-from langprog.evaluation import Row, redacted
+from langprog.evaluation import Row, redact
 from langprog.lm import Cost, model_name
 from langprog.notebook import render_card, shorten
 from langprog.runtime import current
@@ -195,7 +195,7 @@ def _describe_outcome(row: Row) -> dict[str, Any]:
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: redacted(value_text(value)) for name, value in values.items()}
+    return {name: redact(value_text(value)) for name, value in values.items()}
 
 
 def _write(path: Path, text: str) -> None:

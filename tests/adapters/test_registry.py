@@ -72,7 +72,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 
     def forget() -> None:
         registry._points.cache_clear()
-        registry._installed.cache_clear()
+        registry._installed_versions.cache_clear()
 
     yield install
     forget()
@@ -114,7 +114,7 @@ def test_an_unknown_name_lists_the_known(name: str, words: str) -> None:
 
 def test_the_example_in_the_documentation_works() -> None:
     text = base.__doc__ or ""
-    block = text.partition("::\n\n")[2].partition("\n\nIt is handed over")[0]
+    block = text.partition("::\n\n")[2].partition("\n\nPass it as an object")[0]
     space: dict[str, Any] = {}
     exec(textwrap.dedent(block), space)
     signature = "question -> answer, sure: bool"
@@ -157,7 +157,7 @@ def test_a_built_in_object_is_its_name() -> None:
             Half(),
             "Half is not an adapter, as it lacks a version, 1 or more, parse, response_schema",
         ),
-        (Shout, r"Shout is a class: hand over an adapter itself, Shout\(\)"),
+        (Shout, r"Shout is a class: pass an adapter, Shout\(\)"),
         (7, "int is not an adapter, as it lacks .*: derive it from langprog.adapters.Adapter"),
         (Impostor(), "Impostor calls itself 'chat', as one of langprog's own does"),
         (type("Odd", (Shout,), {"name": "odd@2"})(), "lacks a name of letters, digits"),

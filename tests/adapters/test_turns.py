@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 import langprog as lp
-from langprog.adapters import ADAPTERS, Adapter, adapter_named, asked, encode, head_of
+from langprog.adapters import ADAPTERS, Adapter, adapter_named, encode, head_of, render_call
 from langprog.errors import InputError
 from langprog.lm import Image, Message, Part, Text
 from langprog.signature import FieldSpec, SignatureSpec
@@ -164,7 +164,7 @@ class Lines(Adapter):
     def render(
         self, signature: SignatureSpec, demos: Sequence[lp.Example], inputs: Mapping[str, Any]
     ) -> tuple[Message, ...]:
-        return (Message("system", head_of(signature)), *asked(signature, inputs, self.write))
+        return (Message("system", head_of(signature)), *render_call(signature, inputs, self.write))
 
     def parse(self, signature: SignatureSpec, completion: lp.Completion) -> dict[str, Any]:
         return dict.fromkeys(signature.outputs, completion.text)

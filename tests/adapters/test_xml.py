@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import langprog as lp
 from langprog.adapters import adapter_named
-from langprog.adapters.xml import escaped, unescaped
+from langprog.adapters.xml import escape, unescape
 from langprog.errors import ParseError
 from langprog.lm import Message
 from langprog.signature import signature_of
@@ -185,8 +185,8 @@ PIECES = st.sampled_from(
 @settings(max_examples=300)
 @given(text=st.lists(PIECES, max_size=8).map("".join))
 def test_escaping_is_undone_and_leaves_no_tag(text: str) -> None:
-    safe = escaped(text, NAMES)
-    assert unescaped(safe) == text
+    safe = escape(text, NAMES)
+    assert unescape(safe) == text
     assert not re.search(r"</?(why|mood[_-]now)[\s/>]", safe, re.IGNORECASE)
     spec = signature_of("q -> why, mood_now")
     read = XML.parse(spec, f"<why>x{safe}x</why>\n<mood_now>y</mood_now>")

@@ -67,7 +67,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]
 
     def forget() -> None:
         registry._points.cache_clear()
-        registry._installed.cache_clear()
+        registry._installed_versions.cache_clear()
 
     yield install
     forget()

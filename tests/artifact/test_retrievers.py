@@ -88,7 +88,7 @@ def test_a_small_corpus_is_kept_where_that_is_asked_for(tmp_path: Path) -> None:
         (lambda data: data.update(corpus="sha256:0"), "searches another corpus"),
         (lambda data: data.update(options={"k1": 1.5}), "options of a BM25Retriever are k1 and b"),
         (lambda data: data.update(options={"k1": -1, "b": 0}), "k1 of a BM25Retriever"),
-        (lambda data: data.update(kind="embedding"), "is not made from its corpus alone"),
+        (lambda data: data.update(kind="embedding"), "cannot be created from its corpus alone"),
         (lambda data: data.update(kind="other"), "'other' is not a kind of retriever here"),
         (lambda data: data["documents"].append({"id": "x"}), "Field required"),
         (lambda data: data["documents"][0].update(text="a b " * 250_001), "is for a small corpus"),

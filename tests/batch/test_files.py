@@ -419,7 +419,7 @@ def test_sorting_on_disk_is_sorting(rows: list[tuple[bool, str, int]], most: int
     numbered = [[*row, number] for number, row in enumerate(rows)]
     for row in numbered:
         sort.add(row, len(row[1]))
-    assert list(sort.sorted()) == sorted(numbered)
+    assert list(sort.drain()) == sorted(numbered)
     sort.close()
 
 

@@ -63,7 +63,7 @@ def test_the_program_is_shown_with_it_and_the_option_named_without(
         ("p.json", ["capitals=none.jsonl"], "none.jsonl: there is no such file"),
         ("p.json", ["capitals=looking.py:none"], "--retriever: looking.py has no 'none'"),
         ("p.json", ["capitals=rows.jsonl"], "has no field 'text'"),
-        ("looking.py:program", ["capitals=corpus.jsonl"], "--retriever is for an artifact"),
+        ("looking.py:program", ["capitals=corpus.jsonl"], "--retriever applies to artifacts"),
     ],
 )
 def test_what_does_not_fit_is_one_line(

@@ -100,7 +100,7 @@ def test_judges_that_give_no_verdict_are_refused_at_once() -> None:
         judged(lp.Predict("team -> opinion"))
     with pytest.raises(InputError, match="'score' is text: declare it as float"):
         judged(lp.Predict("team -> score"))
-    with pytest.raises(InputError, match="'maybe', which is no known verdict"):
+    with pytest.raises(InputError, match="'maybe', which is not a known verdict"):
         judged(lp.Predict("team -> verdict: Literal['yes', 'maybe']"))
     metric = judged(lp.Predict("colour -> score: bool"))
     with pytest.raises(MetricError, match="'colour' is in neither prediction"):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from langprog.evaluation import looks_secret, redacted
+from langprog.evaluation import looks_secret, redact
 
 SECRETS = [
     "sk-abcdefghijklmnopqrstuvwx",
@@ -36,14 +36,14 @@ HARMLESS = [
 @pytest.mark.parametrize("text", SECRETS)
 def test_secrets_are_seen_and_taken_out(text: str) -> None:
     assert looks_secret(f"before {text} after")
-    assert not looks_secret(redacted(f"before {text} after"))
-    assert redacted(f"before {text} after").startswith("before ")
+    assert not looks_secret(redact(f"before {text} after"))
+    assert redact(f"before {text} after").startswith("before ")
 
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_ordinary_text_stays(text: str) -> None:
     assert not looks_secret(text)
-    assert redacted(text) == text
+    assert redact(text) == text
 
 
 @pytest.mark.parametrize("part", ["a.", "eyJ-", "eyJaaaaaaaaaa.", "sk-", "a://b:c", "bearer "])
@@ -52,7 +52,7 @@ def test_the_time_to_look_for_secrets_grows_as_the_text_does(part: str) -> None:
         best = float("inf")
         for _ in range(3):
             started = time.process_time()
-            redacted(part * (size // len(part)))
+            redact(part * (size // len(part)))
             best = min(best, time.process_time() - started)
         return best
 

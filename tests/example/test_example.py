@@ -121,7 +121,7 @@ def test_values_of_other_types_count_as_plain_data() -> None:
 
 def test_what_has_no_value_to_compare_is_refused() -> None:
     example = lp.Example(a=object())
-    with pytest.raises(ExampleError, match="object, which cannot be told from another"):
+    with pytest.raises(ExampleError, match="object, which has no plain form"):
         _ = example.digest
 
 
@@ -244,7 +244,7 @@ def test_rows_are_read_one_by_one(tmp_path: Path) -> None:
         ("a.csv", 'a,b\n1,2\n"3,4\n', r"a\.csv:3: not CSV"),
         ("a.csv", b"a,b\n1,\xff\n", r"a\.csv:2: not UTF-8 text at byte 3"),
         ("a.parquet", b"no parquet", r"a\.parquet: not a Parquet file"),
-        ("a.txt", "a", r"a\.txt: the ending says no known format; use \.jsonl"),
+        ("a.txt", "a", r"a\.txt: unknown suffix; use \.jsonl"),
     ],
 )
 def test_a_bad_file_says_where_and_what(

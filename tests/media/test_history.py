@@ -51,7 +51,7 @@ def test_messages_of_ours_and_of_endpoints_are_turns() -> None:
         ([{"role": "system", "content": "x"}], "has the role 'system'; it can be user or assis"),
         ([{"role": "user", "content": 3}], "is a text, or a list of texts and parts"),
         ([{"role": "user", "content": [3]}], "a piece of turn 1 of a History is a int"),
-        ([{"role": "assistant", "content": [lp.Image(b"x")]}], "an assistant says text alone"),
+        ([{"role": "assistant", "content": [lp.Image(b"x")]}], "an assistant turn is text only"),
     ],
 )
 def test_what_is_no_turn_is_said(turns: Any, said: str) -> None:

@@ -37,7 +37,7 @@ def test_inputs_that_may_be_left_out_have_their_default() -> None:
     with lp.using(lm=lm):
         lp.Predict(Ask)(question="why?")
         lp.Predict(Ask)(question="why?", context=None, style="plain", tags=[])
-        lp.ChainOfThought(lp.Predict(Ask).signature).inputs["style"].left_out()
+        lp.ChainOfThought(lp.Predict(Ask).signature).inputs["style"].default_value()
     first, second = lm.requests
     assert first.messages == second.messages
     assert first.messages[-1].text.split("\n")[2:] == [

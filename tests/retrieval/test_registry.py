@@ -107,7 +107,7 @@ def test_a_package_that_is_gone_is_named(install: Install, tmp_path: Path) -> No
         ("plugbad:Legal", "other", "is not the retriever 'other'"),
         ("plugbad:LEGAL", "legal", "cannot be loaded"),
         ("plugbad:lp", "legal", "is not the retriever 'legal'"),
-        ("plugbad:Local", "local", "is made with arguments .*hand over Local"),
+        ("plugbad:Local", "local", "needs arguments .*pass Local"),
     ],
 )
 def test_an_entry_point_that_does_not_fit_is_refused(
@@ -127,7 +127,7 @@ def test_two_packages_of_one_kind_are_refused(install: Install) -> None:
 
 def test_a_package_cannot_replace_a_built_in_kind(install: Install) -> None:
     install("plugbm", "plugbm:Legal", "bm25")
-    with pytest.raises(InputError, match="'bm25' is made with arguments"):
+    with pytest.raises(InputError, match="'bm25' needs arguments"):
         retriever_named("bm25")
     assert "plugbm" not in sys.modules
 
@@ -136,11 +136,11 @@ def test_a_package_cannot_replace_a_built_in_kind(install: Install) -> None:
     ("value", "words"),
     [
         ("nowhere", "no retriever 'nowhere'; there are bm25, embedding, function, hybrid"),
-        (lp.BM25Retriever, "BM25Retriever is a class: hand over a retriever"),
+        (lp.BM25Retriever, "BM25Retriever is a class: pass a retriever"),
         (7, "is an lp.Retriever or a function of a query and a number, not a int"),
         (
             type("Thing", (), {"search": print})(),
-            "is not an lp.Retriever: derive it .*thing.search",
+            "is not an lp.Retriever: derive .*thing.search",
         ),
         (type("Nameless", (lp.Retriever,), {"search": print})(), "Nameless has no kind"),
     ],

@@ -222,14 +222,14 @@ IN, OUT = (str, lp.Input()), (str, lp.Output())
         ({"a": ("list[", lp.Input()), "b": OUT}, r"the type of Wrong\.a cannot be resolved"),
         ({"usage": IN, "b": OUT}, "the field name 'usage' is taken by langprog"),
         ({"inputs": IN, "b": OUT}, r"Wrong\.inputs: the name is taken by Signature"),
-        ({"_a": IN, "b": OUT}, "'_a' is no field name"),
+        ({"_a": IN, "b": OUT}, "'_a' is not a field name"),
         (
             {"a": (int, lp.Input(desc="x")), "b": OUT},
             "unknown constraint 'desc'; known are ge.*the description comes first",
         ),
         (
             {"a": (str, lp.Input(ge=1)), "b": OUT},
-            "field 'a': the constraint 'ge' does not go with its type",
+            "field 'a': the constraint 'ge' does not apply to its type",
         ),
         ({"a": (int, lp.Input(ge="1")), "b": OUT}, "field 'a': the constraint 'ge' cannot be '1'"),
         (

@@ -222,7 +222,7 @@ def test_a_constraint_goes_with_its_type_alone(annotation: Any, constraint: str)
     if constraint == "max_length" and annotation == list[bool] | None:
         assert field(annotation, max_length=1).validate([True]) == [True]
         return
-    with pytest.raises(SignatureError, match=f"the constraint '{constraint}' does not go with"):
+    with pytest.raises(SignatureError, match=f"the constraint '{constraint}' does not apply to"):
         field(annotation, **{constraint: value})
 
 

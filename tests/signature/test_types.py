@@ -296,9 +296,12 @@ def test_labels_are_described_at_every_depth() -> None:
         (lambda: lp.describe({}), "takes descriptions by label"),
         (lambda: lp.describe({"a": 3}), "the description of 'a' must be text"),
         (lambda: field(Annotated[Team, lp.describe({"x": "y"})]), "has 'x', which is not a label"),
-        (lambda: field(Annotated[int, lp.describe({"x": "y"})]), "goes with a Literal or an Enum"),
+        (
+            lambda: field(Annotated[int, lp.describe({"x": "y"})]),
+            "applies to the labels of a Literal or an Enum",
+        ),
         (lambda: lp.Output(lp.describe({"a": "b"}), lp.describe({"a": "b"})), "once"),
-        (lambda: lp.Output("x", "y"), r"beside the description stands lp.describe"),
+        (lambda: lp.Output("x", "y"), r"after the description comes lp.describe"),
     ],
 )
 def test_wrong_descriptions_are_refused(make: Any, said: str) -> None:
@@ -311,15 +314,15 @@ def test_wrong_descriptions_are_refused(make: Any, said: str) -> None:
 
 def test_defaults_are_checked_and_not_shared() -> None:
     spec = field(list[int], "input", default=["1"])
-    assert spec.left_out() == [1]
-    spec.left_out().append(2)
-    assert spec.left_out() == [1]
+    assert spec.default_value() == [1]
+    spec.default_value().append(2)
+    assert spec.default_value() == [1]
     made = field(list[int], "input", default_factory=list)
-    assert made.left_out() == [] and made.left_out() is not made.left_out()
+    assert made.default_value() == [] and made.default_value() is not made.default_value()
     assert not spec.required and not made.required and not field(int | None, "input").required
     assert field(int, "input").required
-    assert field(int | None, "input").left_out() is None
-    assert field(int | None, "input", default=3).left_out() == 3
+    assert field(int | None, "input").default_value() is None
+    assert field(int | None, "input", default=3).default_value() == 3
 
 
 @pytest.mark.parametrize(

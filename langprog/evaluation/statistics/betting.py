@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Share of what a single value can cost that is put at stake at most.
+# The largest stake, as a share of what a single value can cost.
 BOLDEST = 0.99
 PRIOR_VARIANCE, PRIOR_WEIGHT = 0.5, 1.0
-# Margins: how far apart they lie near zero, how far from it that holds, and beyond that.
+# Spacing of the margins near zero, the limit of that region, and the spacing beyond it.
 FINE, NEAR, COARSE = 0.001, 0.25, 0.01
-# A bound for a gain shall be above zero, not at it: what stands on the grid instead of zero.
+# Replaces zero on the grid, because the bound of a gain must be above zero.
 LEAST_GAIN = 1e-4
 
 
@@ -31,7 +31,7 @@ def margin_grid(margins: Sequence[float] = ()) -> list[float]:
     """Return the margins that a bound can take, between -1 and 1, in ascending order.
 
     Args:
-        margins: Margins that shall be among them; zero stands there as the least gain.
+        margins: Margins to include; zero is replaced by the smallest gain.
     """
     coarse = round(1 / COARSE)
     fine = round(NEAR / FINE)
@@ -71,7 +71,7 @@ def log_wealth(
 
 
 def _variances(values: Sequence[float]) -> list[float]:
-    """Return for every value the variance as known before it."""
+    """Return, for every value, the variance estimated from the values before it."""
     total = squares = 0.0
     known = []
     for count, value in enumerate(values):

@@ -1,4 +1,4 @@
-"""What may be claimed about a program that shall replace another one.
+"""What may be claimed about a program that is to replace another.
 
 The objective fixes one primary claim before anything is seen. Further claims follow in a fixed
 order at the same level, each only if all before it could be made, which keeps the chance of any
@@ -6,7 +6,7 @@ false claim at the level. That the program is worse is a claim in the other dire
 level of its own.
 
 Follows: the fixed-sequence procedure (Maurer, Hothorn and Lehmacher, 1995). Differs: a claim that
-cannot be tested, since a price is not known, say, ends the sequence like one that fails.
+cannot be tested, because a price is unknown, say, ends the sequence like one that fails.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class Claim:
         name: What is claimed.
         holds: Whether it may be claimed at ``level``.
         p_value: Of the hypothesis that the claim is false.
-        bound: The bound that belongs to the test. For scores: the lower bound for the mean
+        bound: The bound of the test. For scores: the lower bound for the mean
             difference (for ``worse`` the upper bound). For ``cheaper`` and ``quicker``: the lower
             bound for the share of clusters that take less.
-        margin: What the bound has to reach: 0 for ``better`` and ``worse``, ``-tolerance`` for
-            ``not worse``, 0.5 for ``cheaper`` and ``quicker``.
+        margin: The value that the bound has to reach: 0 for ``better`` and ``worse``,
+            ``-tolerance`` for ``not worse``, 0.5 for ``cheaper`` and ``quicker``.
         level: Of the test.
     """
 
@@ -60,7 +60,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What was tested, and what it says together.
+    """The tested claims, and the conclusion.
 
     Args:
         finding: The conclusion.
@@ -117,7 +117,7 @@ def check_claims(
         objective: ``quality``: better. ``cost``, ``latency``: not worse by more than the
             tolerance, then cheaper or quicker.
         tolerance: Mean score that may be given up, on the scale of the scores.
-        dollars: What both programs cost, with the clusters of the scores; ``None``: not known.
+        dollars: What both programs cost, with the clusters of the scores; ``None`` if unknown.
         seconds: How long both took.
         level: Chance of any false claim but ``worse``.
         worse_level: Chance of a false ``worse``.

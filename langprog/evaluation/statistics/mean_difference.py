@@ -1,6 +1,6 @@
 """Is a mean difference larger than a margin? Tests and bounds that hold for every n.
 
-Two tests, of which the scores decide:
+There are two tests, and the scores decide which one applies:
 
 - where every cluster is won, lost or tied by the whole width of the score range (scores of 0 and
   1, one row a cluster): the exact test of ``trinomial``, which is the McNemar test at margin 0;
@@ -27,9 +27,9 @@ from langprog.evaluation.statistics.pairs import ROUNDING, PairedScores
 from langprog.evaluation.statistics.trinomial import SET_ASIDE, Outcome, exact_bound, exact_p
 
 LEVEL = 0.05
-# The level that bets have to meet, as a share of the one that is asked for: see above.
+# The level that bets have to meet, as a share of the requested level; see above.
 SHARE = 0.95
-# p-values of bets: shares of the level that are looked at where the level itself is met.
+# Shares of the level that are tried for the p-values of bets, if the level itself is met.
 SMALLER = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001, 0.0001)
 
 
@@ -40,7 +40,7 @@ class MeanTest:
     Args:
         bound: Lower bound for the mean over clusters of after minus before, on the scale of the
             scores; it exceeds the truth with a chance of ``level`` at most.
-        p_values: For every margin asked for, the p-value of the hypothesis that the mean
+        p_values: For every requested margin, the p-value of the hypothesis that the mean
             difference is that margin at most.
         level: The level of the bound.
         method: ``exact`` or ``betting``.
@@ -112,7 +112,7 @@ def mean_p(pairs: PairedScores, margin: float = 0.0, *, level: float = LEVEL) ->
 
 
 def paired_mean_interval(pairs: PairedScores, level: float = LEVEL) -> tuple[float, float]:
-    """Return a two-sided interval for the mean difference, which holds it but for ``level``.
+    """Return a two-sided interval that contains the mean difference except with chance ``level``.
 
     Each end is the bound of :func:`bound_mean` at half the level.
 
@@ -137,7 +137,7 @@ def fewest_clusters(
     ``(1 - tolerance) ** n <= level``. For the others it assumes that every cluster agrees.
 
     Args:
-        claim: What shall be shown.
+        claim: What is to be shown.
         tolerance: For "not worse", as a share of the width of the score range.
         level: Of the test.
 
@@ -164,7 +164,7 @@ def check_level(level: float) -> None:
 
 
 def _outcome(pairs: PairedScores) -> Outcome | None:
-    """Return wins and losses where each has the width of the score range, else ``None``."""
+    """Return wins and losses if each has the width of the score range, else ``None``."""
     values = [value / pairs.width for value in pairs.differences]
     if any(abs(value - round(value)) > ROUNDING for value in values):
         return None
@@ -182,7 +182,7 @@ def _bets(
 ) -> tuple[float, list[float]]:
     grid = margin_grid(margins)
     asked = [_on_grid(margin, grid) for margin in margins]
-    # Columns: the whole grid at the level, then every margin asked for at each smaller level.
+    # Columns: the whole grid at the level, then every requested margin at each smaller level.
     smaller = [SHARE * level * share for share in SMALLER[1:]]
     inside = [place for place in asked if place is not None]
     against = grid + [grid[place] for place in inside for _ in smaller]

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from langprog.errors import InputError
 
-# Two ways to add up the same score may differ in the last digits.
+# Sums of the same scores in another order may differ in the last digits.
 ROUNDING = 1e-9
 
 
@@ -24,8 +24,8 @@ class PairedScores:
     Args:
         before: The first program's score of every row.
         after: The second program's score of every row.
-        clusters: What each row belongs to: rows with equal inputs form one cluster. ``None``:
-            every row is its own cluster.
+        clusters: The cluster of each row: rows with equal inputs form one. ``None``: every row is
+            its own cluster.
         score_range: The lowest and the highest score that the metric can give.
 
     Raises:
@@ -104,10 +104,10 @@ class PairedScores:
 
 @dataclass(frozen=True)
 class PairedCosts:
-    """What two programs took for the same rows, in dollars or seconds.
+    """Costs of two programs for the same rows, in dollars or seconds.
 
     Args:
-        before: The first program's cost of every row; ``None`` where it is not known.
+        before: The first program's cost of every row; ``None`` if unknown.
         after: The second program's.
         clusters: What each row belongs to; ``None``: every row is its own cluster.
 
@@ -137,7 +137,7 @@ class PairedCosts:
         second = [self.after[row] for row in rows]
         known = [value for value in [*first, *second] if value is not None]
         if len(known) < 2 * len(rows):
-            return False  # what is not known is no evidence
+            return False  # an unknown cost is not evidence
         total = math.fsum(known[: len(rows)])
         return math.fsum(known[len(rows) :]) < total * (1 - ROUNDING)
 

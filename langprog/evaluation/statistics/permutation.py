@@ -23,17 +23,17 @@ from langprog.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Denominators of scores that are shares of something; noise of floating point is far below.
+# Denominators of scores that are fractions; floating-point noise is far smaller.
 LARGEST_DENOMINATOR = 10_000
 NOISE = 1e-9
-# What is this much smaller than the largest difference comes from rounding.
+# A difference this much smaller than the largest one is a rounding error.
 ROUNDING = 1e-12
 # Additions that an exact sum on a grid may take: about half a second.
 MOST_WORK = 300_000_000
 # Differences whose flips are joined from two halves: 2 ** 18 sums each.
 MOST_HALVED = 36
 DRAWS = 20_000
-# Above so many differences the sum is normal as far as anybody can see.
+# With more differences than this, the sum is normal for all practical purposes.
 MOST_DRAWN = 20_000
 CHUNK = 4_000_000
 
@@ -48,9 +48,8 @@ def sign_flip_p(
     and beyond 20,000 differences the normal approximation.
 
     Args:
-        differences: Second minus first, one for each pair; zeros, and what rounding makes of them,
-            do not matter.
-        two_sided: Whether a loss this large counts, too.
+        differences: Second minus first, one for each pair; zeros, up to rounding, do not matter.
+        two_sided: Whether an equally large loss counts, too.
         draws: Number of Monte Carlo draws.
         seed: Their seed.
 
@@ -159,14 +158,14 @@ def _grid_tail(counts: Counter[int], observed: int) -> float:
 def _halved_tail(differences: Sequence[float]) -> float:
     import numpy  # noqa: PLC0415 - programs that are only run need no arrays
 
-    def sums(part: Sequence[float]) -> NDArray[Any]:
-        found: NDArray[Any] = numpy.zeros(1)
+    def sum_flips(part: Sequence[float]) -> NDArray[Any]:
+        totals: NDArray[Any] = numpy.zeros(1)
         for value in part:
-            found = numpy.concatenate([found + value, found - value])
-        return found
+            totals = numpy.concatenate([totals + value, totals - value])
+        return totals
 
     middle = len(differences) // 2
-    left, right = sums(differences[:middle]), numpy.sort(sums(differences[middle:]))
+    left, right = sum_flips(differences[:middle]), numpy.sort(sum_flips(differences[middle:]))
     slack = NOISE * math.fsum(abs(value) for value in differences)
     least = math.fsum(differences) - slack
     reached = len(right) - numpy.searchsorted(right, least - left, side="left")

@@ -1,4 +1,4 @@
-"""Several runs of every row: how much of the spread is chance, and how reliable is a program?"""
+"""Several runs of every row: how much of the spread is chance, how reliable is a program?"""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Spread:
 
 
 def split_variance(scores: Sequence[Sequence[float]]) -> Spread:
-    """Tell the variance between rows from that of sampling within a row.
+    """Separate the variance between rows from that of sampling within a row.
 
     Follows: the analysis of variance of the one-way random-effects model (Searle, Casella and
     McCulloch, 1992, Variance Components, chapter 3), also for rows with different numbers of runs.
@@ -82,7 +82,7 @@ def pass_hat(passed: Sequence[Sequence[bool]], k: int) -> float:
 
     Args:
         passed: Whether each run of every row passed.
-        k: Runs that shall all pass.
+        k: Runs that must all pass.
 
     Raises:
         InputError: There is no row, or a row has fewer than k runs.

@@ -26,10 +26,10 @@ class SetComparison:
         p_better: P-value of the hypothesis that outputs of both are exchangeable, against a
             better second program.
         p_worse: The same against a worse one.
-        interval: Two-sided interval of the difference; approximate, and no bound: it does not go
-            with the test, and nothing about "not worse" follows from it.
+        interval: Two-sided interval of the difference; approximate and not a bound: it is not
+            derived from the test, and nothing about "not worse" follows from it.
         n: Clusters.
-        approximate: Always true: the interval's coverage holds for large samples alone.
+        approximate: Always true: the interval's coverage holds only for large samples.
     """
 
     before: float
@@ -78,7 +78,7 @@ def compare_sets(
         seed: Their seed.
 
     Raises:
-        InputError: There is no row, the lengths differ, or the metric gives no finite number.
+        InputError: There is no row, the lengths differ, or the metric is not finite.
     """
     check_level(level)
     rows = len(before)
