@@ -107,7 +107,7 @@ def _check_weights(weights: Sequence[float], count: int) -> list[float]:
 
 @dataclass(frozen=True)
 class DatasetMetric:
-    """A metric of a whole data set, such as macro F1, that is no mean over its rows.
+    """A metric of a whole data set, such as macro F1, rather than a mean over its rows.
 
     As a metric it scores one row, which steers a search; a certificate tests the data set's score.
     For that only ``better`` can be shown, by exchanging the outputs of both programs: no test

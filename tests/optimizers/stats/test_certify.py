@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 import langprog as lp
+from langprog.errors import ServerError
 from langprog.lm import Completion, Usage
 from optimizers.evaluation.scoring import Scoring
 from optimizers.stats.certificate import Certificate
@@ -212,6 +213,34 @@ def test_too_few_are_said_before_and_not_run_below_five() -> None:
             )
         )
     assert found.verdict == "original" and lm.calls == 0 and not pairs
+
+
+@pytest.mark.parametrize(("lost", "verdict"), [(3, "certified"), (4, "original")])
+def test_with_more_than_a_tenth_missing_nothing_is_claimed(lost: int, verdict: str) -> None:
+    def reply(request: lp.Request) -> Completion | Exception:
+        number = int(str(request.messages[-1].content).rpartition("row ")[2].partition(".")[0])
+        if number < lost:
+            return ServerError("503", model="m/after")
+        return Completion(("[[y]]\n1.0",), "m/after", Usage(5, 5), dollars=0.01, latency=1.0)
+
+    good = lp.ScriptedLM(reply, name="m/after")
+    examples, clusters = rows(30)
+    with lp.using(lm=model("m/before", always(0)), models=[good]):
+        found, pairs = asyncio.run(
+            certify(
+                PROGRAM,
+                PROGRAM.with_parameters({"predict.model": good}),
+                Holdout(examples, clusters),
+                Scoring(answer_score),
+                Terms(),
+                concurrency=8,
+            )
+        )
+    assert found.verdict == verdict and len(pairs) == 30 - lost
+    if verdict == "original":
+        assert "4 of 30 runs on the holdout have no score (transport: 503)" in found.reason
+    else:
+        assert (found.n, found.missing) == (27, 3)
 
 
 def test_a_certificate_is_plain_json() -> None:
