@@ -75,7 +75,11 @@ class Compiler(Optimizer):
         )
 
     def check(self, program: Module) -> None:
-        """Refuse a program that a round refuses."""
+        """Reject a program that MIPRO, which each round runs, cannot search.
+
+        Raises:
+            InputError: A module offers a value that cannot be set on it, or nothing can be set.
+        """
         self._make_round().check(program)
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:

@@ -28,7 +28,7 @@ class Estimate:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Estimate:
-        """Estimate from ``values``.
+        """Return the mean of ``values`` with its 95 % interval.
 
         Raises:
             ValueError: There are no values.

@@ -124,7 +124,7 @@ class Scoring:
 
     @property
     def range(self) -> Range:
-        """The metric's worst and best score."""
+        """The lowest and the highest score that the metric can give."""
         return range_of(self.metric)
 
     def is_full(self, value: float) -> bool:

@@ -200,7 +200,7 @@ class ProposalFilter:
         if reason is None:
             self.refusals.admit()
             return text
-        self.refusals.refuse(reason, text, proposal.error)
+        self.refusals.record(reason, text, proposal.error)
         return None
 
 

@@ -31,13 +31,13 @@ class Refusals:
         """Count a proposal that was admitted."""
         self._proposals += 1
 
-    def refuse(self, reason: str, instruction: str | None, error: str = "") -> None:
-        """Count a proposal that was refused, and log it.
+    def record(self, reason: str, instruction: str | None, error: str = "") -> None:
+        """Count and log a proposal that was rejected, or an attempt that produced none.
 
         Args:
-            reason: Why.
-            instruction: The proposal, where there is one.
-            error: Where there is none: what happened.
+            reason: Category it is counted under.
+            instruction: The rejected text; ``None`` if there is none.
+            error: What went wrong, if ``instruction`` is ``None``.
         """
         self._proposals += 1
         self._reasons[reason] += 1

@@ -171,7 +171,7 @@ class Journal:
         return endpoint in self._dialects
 
     def refused_settings(self, endpoint: tuple[str, str]) -> frozenset[Setting]:
-        """Return the settings that (model, endpoint) is known to refuse."""
+        """Return the settings that a model at an endpoint has rejected; ``endpoint`` is both names."""
         return self._dialects.get(endpoint, frozenset())
 
     def keeps_schema(self, endpoint: tuple[str, str]) -> bool | None:

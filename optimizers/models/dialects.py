@@ -204,7 +204,15 @@ class Question:
 
     @classmethod
     def of(cls, program: Module, examples: Sequence[Example], *, logprobs: bool) -> Question:
-        """Return the prompt of the first predictor that takes the first example as it is."""
+        """Build a probe from the first predictor whose inputs the first example has.
+
+        A plain question is asked where there is none, or no example.
+
+        Args:
+            program: The program whose prompts are typical.
+            examples: Its examples; the first one is used.
+            logprobs: Whether to request log-probabilities as well.
+        """
         for predictor in program.predictors().values():
             for example in examples[:1]:
                 if not all(name in example for name in predictor.inputs):

@@ -18,7 +18,7 @@ class HasTradeoff(Protocol):
 
     @property
     def quality(self) -> float:
-        """Mean score."""
+        """Mean score on the examples it was chosen by."""
         ...
 
     @property
