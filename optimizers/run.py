@@ -148,7 +148,7 @@ class Run:
         return random_stream(self.materials.seed, self._name, *names)
 
     def sampling_seed(self, *names: str | int) -> int:
-        """Return the seed that requests named ``names`` are sampled with; the same in every run."""
+        """Return the sampling seed of requests named ``names``; the same in every run."""
         return derive_seed(self.materials.seed, self._name, "sampling", *names)
 
     # --- the budget, in distinct requests; read only between rounds -----------------------------

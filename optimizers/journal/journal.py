@@ -171,7 +171,7 @@ class Journal:
         return endpoint in self._dialects
 
     def refused_settings(self, endpoint: tuple[str, str]) -> frozenset[Setting]:
-        """Return the settings that a model at an endpoint has rejected; ``endpoint`` is both names."""
+        """Return the settings rejected by ``endpoint``, a model's name and its address."""
         return self._dialects.get(endpoint, frozenset())
 
     def keeps_schema(self, endpoint: tuple[str, str]) -> bool | None:

@@ -140,7 +140,7 @@ class CoordinateAscent:
     # --- up in quality --------------------------------------------------------------------------
 
     async def _find_best(self, path: str) -> Model:
-        """Return the model with the highest score for the predictor at ``path``; others keep theirs."""
+        """Return the model that scores best at ``path`` while the other predictors keep theirs."""
         present = self._current[path]
         # The present model comes first, so that it stays where another is only as good.
         standing = [present, *(model for model in self.choices[path] if model != present)]

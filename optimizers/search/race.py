@@ -131,7 +131,7 @@ class Race:
         return self.space.draw_balanced(count, self.run.rng("design"))
 
     def _take_affordable(self, points: Sequence[Assignment]) -> list[Assignment]:
-        """Drop the last points until the budget pays for this round and the full evaluations after it."""
+        """Drop the last points until the budget pays for this round and the finals."""
         affordable = list(points)
         while affordable and not self.run.affords_round(
             len(affordable) * self._rungs[0], self._count_final_queries(len(affordable))
