@@ -183,9 +183,11 @@ def _from_text(shape: Shape, text: str) -> Any:
 
 def _says_null(of: Shape, text: str) -> bool:
     inner = without_limits(of)
-    if isinstance(inner, Choice) and (text in inner.choices or text.strip() in inner.choices):
+    kinds = [without_limits(kind) for kind in inner.of] if isinstance(inner, OneOf) else [inner]
+    labels = [kind.choices for kind in kinds if isinstance(kind, Choice)]
+    if any(text in choices or text.strip() in choices for choices in labels):
         return False
-    takes_text = inner == _TEXT or (isinstance(inner, OneOf) and _TEXT in inner.of)
+    takes_text = _TEXT in kinds
     return is_null(text, blank=not takes_text)
 
 

@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langprog.lm import Cost
+from langprog.lm.cost import DECIMALS
 
 amounts = st.floats(0, 1e6)
-costs = st.builds(Cost, amounts, amounts, amounts, amounts)
+# Dollars are kept to a fixed number of decimals.
+dollars = amounts.map(lambda amount: round(amount, DECIMALS))
+costs = st.builds(Cost, amounts, amounts, dollars, amounts)
 UNLIMITED = Cost(math.inf, math.inf, math.inf, math.inf)
 
 

@@ -221,7 +221,7 @@ class Boxed(Styled):
 
 def test_modules_in_an_object_are_named_by_compile_and_save(tmp_path: Path) -> None:
     result = compiled(LabeledFewShot(), Boxed(), accept="best")
-    assert any("box (a Box) holds modules" in note.text for note in result.report.notes)
+    assert any("box (a Box) contains modules" in note.text for note in result.report.notes)
     with pytest.warns(LangprogWarning, match=r"box \(a Box\) contains modules"):
         result.save(tmp_path / "p.json")
 
