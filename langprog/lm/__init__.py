@@ -16,7 +16,7 @@
 The README in this folder shows how to call a model directly and how to write one.
 """
 
-from langprog.lm.budget import Budget, Ledger, Reservation
+from langprog.lm.budget import Budget, Hold, Ledger, Reservation
 from langprog.lm.budgeted import Budgeted, keep_budgets
 from langprog.lm.cache import Cache, Cached, Cleared, DiskCache, MemoryCache
 from langprog.lm.capabilities import Capabilities, Declared, capabilities_of
@@ -96,6 +96,7 @@ __all__ = [
     "DiskCache",
     "File",
     "FinishReason",
+    "Hold",
     "IN_PROCESS",
     "Image",
     "LanguageModel",

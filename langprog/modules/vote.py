@@ -24,7 +24,7 @@ from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.prediction import Prediction
 from langprog.modules.tree import Parameter
 from langprog.notebook import shorten
-from langprog.runtime import gather_in_order, sample_draw
+from langprog.runtime import gather_in_order, reserve_together, sample_draw
 
 M = TypeVar("M", bound=Module)
 
@@ -187,7 +187,12 @@ class Vote(Around):
 
         Raises:
             LangprogError: Every sample failed; the first failure is raised.
+            BudgetExceeded: A budget cannot afford all samples; nothing was paid then.
         """
+        with reserve_together(self.calls_per_example()):
+            return await self._tally(inputs, early=early)
+
+    async def _tally(self, inputs: Mapping[str, Any], *, early: bool) -> Tally:
         drawn: list[tuple[Prediction, bool]] = []
         failures: list[LangprogError] = []
         started = 0

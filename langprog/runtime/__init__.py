@@ -28,6 +28,7 @@ from langprog.runtime.settings import (
     model_in_force,
     model_named,
     request_logprobs,
+    reserve_together,
     sample_draw,
     using,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "request_logprobs",
     "resolve_adapter",
     "run_sync",
+    "reserve_together",
     "sample_draw",
     "use_settings",
     "using",

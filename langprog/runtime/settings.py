@@ -14,6 +14,7 @@ from langprog.adapters import Adapter, check_adapter
 from langprog.errors import InputError, LangprogWarning, ModelError
 from langprog.lm import (
     Budget,
+    Hold,
     LanguageModel,
     Ledger,
     ModelRef,
@@ -224,6 +225,28 @@ def sample_draw(number: int, temperature: float) -> Iterator[None]:
     now = current()
     with use_settings(replace(now, draw=Draw.inside(now.draw, number, temperature))):
         yield
+
+
+@contextmanager
+def reserve_together(calls: int) -> Iterator[None]:
+    """Reserve for the calls inside all at once, in every ledger in force.
+
+    Inside another such block, it changes nothing: the outer one reserves for its calls.
+
+    Args:
+        calls: Expected number of calls.
+    """
+    now = current()
+    if not now.ledgers or any(isinstance(ledger, Hold) for ledger in now.ledgers):
+        yield
+        return
+    holds = Hold.open(dict.fromkeys(now.ledgers), calls)
+    try:
+        with use_settings(replace(now, ledgers=holds)):
+            yield
+    finally:
+        for hold in holds:
+            hold.release()
 
 
 @contextmanager
