@@ -10,6 +10,7 @@
 
 from langprog.evaluation.clusters import InputKeys
 from langprog.evaluation.combining import DatasetMetric, all_of, dataset_metric, macro_f1, matthews
+from langprog.evaluation.common_failure import BROKEN, UNREADABLE, find_common_failure
 from langprog.evaluation.compare import Comparison, compare
 from langprog.evaluation.evaluate import aevaluate, check_inputs, evaluate
 from langprog.evaluation.failures import Failure, FailureKind, describe_failure, find_stop
@@ -29,6 +30,7 @@ from langprog.evaluation.statistics import (
     Objective,
     PairedCosts,
     PairedScores,
+    PartialScores,
     SetComparison,
     ShareTest,
     Spread,
@@ -50,6 +52,7 @@ from langprog.evaluation.statistics import (
 )
 
 __all__ = [
+    "BROKEN",
     "Claim",
     "Claims",
     "Comparison",
@@ -64,6 +67,7 @@ __all__ = [
     "Objective",
     "PairedCosts",
     "PairedScores",
+    "PartialScores",
     "ProgramComparison",
     "Range",
     "Report",
@@ -72,6 +76,7 @@ __all__ = [
     "SetComparison",
     "ShareTest",
     "Spread",
+    "UNREADABLE",
     "aevaluate",
     "all_of",
     "as_score",
@@ -92,6 +97,7 @@ __all__ = [
     "exact",
     "f1",
     "fewest_clusters",
+    "find_common_failure",
     "find_stop",
     "judged",
     "looks_secret",
