@@ -23,6 +23,7 @@ from langprog.evaluation.redaction import looks_secret, redact
 from langprog.evaluation.report import Report, Row
 from langprog.evaluation.score import Metric, Score, as_score, check_metric, metric_name
 from langprog.evaluation.statistics import (
+    MAX_MISSING,
     Claim,
     Claims,
     Finding,
@@ -61,6 +62,7 @@ __all__ = [
     "FailureKind",
     "Finding",
     "InputKeys",
+    "MAX_MISSING",
     "MeanTest",
     "Metric",
     "MetricErrors",

@@ -32,6 +32,7 @@ from langprog.evaluation.score import (
 )
 from langprog.evaluation.typing_rows import TypedRows
 from langprog.example import Example, Rows, examples_of
+from langprog.knobs import check_argument, takes_whole
 from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module, Prediction, RunUsage, record_trace, usage_of
 from langprog.runtime import give_notice, run_sync, using
@@ -121,8 +122,7 @@ async def aevaluate(
             f"the program is a {type(program).__name__}: evaluate takes a module, such as "
             "lp.Predict(...)"
         )
-    if concurrency < 1:
-        raise InputError(f"concurrency={concurrency}: must be 1 or more")
+    check_argument("evaluate", "concurrency", concurrency, takes_whole(1))
     check_metric(metric)
     examples = examples_of(data)
     if not examples:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from langprog.evaluation import (
     BROKEN,
+    MAX_MISSING,
     Claims,
     DatasetMetric,
     PairedCosts,
@@ -22,8 +23,6 @@ from optimizers.stats.terms import Terms
 
 # Fewer clusters cannot show anything, so the programs are not run.
 MIN_CLUSTERS = 5
-# With a larger share of the holdout missing, the rest is not a fair sample of it.
-MAX_MISSING = 0.1
 WORSE_LEVEL = 0.05
 
 

@@ -32,7 +32,7 @@ from langprog.evaluation.statistics.mean_difference import (
     paired_mean_interval,
 )
 from langprog.evaluation.statistics.pairs import PairedCosts, PairedScores
-from langprog.evaluation.statistics.partial import PartialScores
+from langprog.evaluation.statistics.partial import MAX_MISSING, PartialScores
 from langprog.evaluation.statistics.permutation import mcnemar_p, sign_flip_p
 from langprog.evaluation.statistics.repeats import Spread, pass_hat, split_variance
 from langprog.evaluation.statistics.set_level import SetComparison, compare_sets
@@ -40,6 +40,7 @@ from langprog.evaluation.statistics.shares import ShareTest, bound_share
 
 __all__ = [
     "LEVEL",
+    "MAX_MISSING",
     "Claim",
     "Claims",
     "Finding",

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from langprog.errors import InputError
 from langprog.evaluation.statistics.pairs import PairedScores
 
+# With a larger share of scores missing, the rest is not a fair sample of the examples.
+MAX_MISSING = 0.1
+
 
 @dataclass(frozen=True)
 class PartialScores:
