@@ -115,6 +115,12 @@ def _check_reports(first: Report, second: Report) -> None:
             f"the reports are scored by {first.metric} and {second.metric}: "
             "compare programs under the same metric"
         )
+    if first.score_rows is not None or second.score_rows is not None:
+        raise InputError(
+            f"{first.metric or second.metric} is a score of the whole data set, and no test of "
+            "single rows is about it: compare reports of a metric of single rows (a compile tests "
+            "whether such a score is better)"
+        )
     if len(first.rows) != len(second.rows):
         raise InputError(
             f"the reports have {len(first.rows)} and {len(second.rows)} rows: "

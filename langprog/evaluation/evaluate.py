@@ -11,6 +11,7 @@ from typing import Any
 
 from langprog.errors import BadRequestError, InputError
 from langprog.evaluation.advice import advice_on
+from langprog.evaluation.combining import DatasetMetric
 from langprog.evaluation.failures import (
     Failure,
     describe_failure,
@@ -149,7 +150,8 @@ async def aevaluate(
             await asyncio.gather(*workers, return_exceptions=True)
         done = tuple(row for row in rows if row is not None)
         _report_unlisted(done)
-        return Report(done, metric_name(metric), advice_on(program, done))
+        together = metric.score_rows if isinstance(metric, DatasetMetric) else None
+        return Report(done, metric_name(metric), advice_on(program, done), together)
 
 
 def _report_unlisted(rows: Sequence[Row]) -> None:

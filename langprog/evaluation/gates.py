@@ -93,8 +93,8 @@ def compare_programs(  # noqa: PLR0913 - its options are given by name
     """Run two programs on the same examples, and test what may be claimed about the first.
 
     The tests are those of a certificate, at 5 %: valid for every number of examples and every
-    metric with a range. Examples with the same inputs count as one. An example that only one of the
-    programs has a score for counts at its worst for each claim.
+    metric with a range. Examples with the same inputs count as one. An example that only one of
+    the programs has a score for counts at its worst for each claim.
 
     Args:
         program: The program in question.
