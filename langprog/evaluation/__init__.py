@@ -16,6 +16,7 @@ from langprog.evaluation.evaluate import aevaluate, check_inputs, evaluate
 from langprog.evaluation.failures import Failure, FailureKind, describe_failure, find_stop
 from langprog.evaluation.gates import ProgramComparison, assert_not_worse, compare_programs
 from langprog.evaluation.judging import judged
+from langprog.evaluation.measuring import Measured, sum_latency
 from langprog.evaluation.metric_errors import MetricErrors, name_example
 from langprog.evaluation.metrics import contains, exact, f1, numeric
 from langprog.evaluation.ranges import Range, metric, range_of
@@ -64,6 +65,7 @@ __all__ = [
     "InputKeys",
     "MAX_MISSING",
     "MeanTest",
+    "Measured",
     "Metric",
     "MetricErrors",
     "Objective",
@@ -120,4 +122,5 @@ __all__ = [
     "sign_flip_p",
     "split_variance",
     "student_quantile",
+    "sum_latency",
 ]

@@ -13,6 +13,7 @@ from langprog.evaluation.clusters import InputKeys
 from langprog.evaluation.combining import DatasetMetric
 from langprog.evaluation.common_failure import BLOCK, BROKEN, UNREADABLE, find_common_failure
 from langprog.evaluation.evaluate import Data, aevaluate
+from langprog.evaluation.measuring import Measured
 from langprog.evaluation.metric_errors import MetricErrors
 from langprog.evaluation.ranges import range_of
 from langprog.evaluation.report import Report, Row
@@ -22,7 +23,6 @@ from langprog.evaluation.statistics import (
     MAX_MISSING,
     Claims,
     Objective,
-    PairedCosts,
     PartialScores,
     check_claims,
     fewest_clusters,
@@ -141,13 +141,13 @@ def compare_programs(  # noqa: PLR0913 - its options are given by name
     )
     before = [first.rows[place] for place in scores.kept]
     after = [second.rows[place] for place in scores.kept]
-    clusters = [keys.of(row.example) for row in before]
+    measured = Measured(before, after, [keys.of(row.example) for row in before])
     claims = check_claims(
         scores,
         objective=objective,
         tolerance=tolerance,
-        dollars=PairedCosts(_dollars(before), _dollars(after), clusters),
-        seconds=PairedCosts(_seconds(before), _seconds(after), clusters),
+        dollars=measured.dollars,
+        seconds=measured.seconds,
     )
     return ProgramComparison(claims, second, first, tolerance, missing)
 
@@ -326,16 +326,3 @@ def assert_not_worse(  # noqa: PLR0913 - its options are given by name
 
 def _value(row: Row) -> float | None:
     return None if row.score is None else row.score.value
-
-
-def _dollars(rows: Sequence[Row]) -> list[float | None]:
-    return [None if row.score is None else row.usage.dollars for row in rows]
-
-
-def _seconds(rows: Sequence[Row]) -> list[float | None]:
-    return [
-        None
-        if row.score is None
-        else sum(completion.latency for step in row.trace for completion in step.completions)
-        for row in rows
-    ]

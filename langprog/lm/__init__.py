@@ -67,6 +67,7 @@ from langprog.lm.streaming import (
 )
 from langprog.lm.throttle import Throttle
 from langprog.lm.types import (
+    FROM_CACHE,
     OWN_MEMBERS,
     Completion,
     LanguageModel,
@@ -95,6 +96,7 @@ __all__ = [
     "Delta",
     "DiskCache",
     "File",
+    "FROM_CACHE",
     "FinishReason",
     "Hold",
     "IN_PROCESS",

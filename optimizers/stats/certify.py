@@ -177,6 +177,8 @@ def _make_certificate(
     verdict, reason = decide_verdict(claims, terms, failed, same, costs)
     if isinstance(scoring.metric, DatasetMetric):
         reason += " The bounds of a score of the whole data set are approximate."
+    if verdict != "certified":
+        reason += runs.describe_unmeasured(terms.objective)
     reason += runs.describe_failed_base()
     return Certificate(
         verdict=verdict,

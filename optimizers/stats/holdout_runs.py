@@ -11,7 +11,8 @@ from langprog.evaluation import (
     MAX_MISSING,
     Claims,
     DatasetMetric,
-    PairedCosts,
+    Measured,
+    Objective,
     PartialScores,
     Row,
     check_claims,
@@ -78,6 +79,23 @@ class HoldoutRuns:
             return ""
         return f" {len(failed)} runs of the input program failed{_describe_first(failed)}."
 
+    def describe_unmeasured(self, objective: Objective) -> str:
+        """Return a sentence on runs whose cost or latency cannot be compared."""
+        if objective == "quality":
+            return ""
+        measured = Measured(
+            [first for first, _ in self.pairs], [second for _, second in self.pairs], self.clusters
+        )
+        count = measured.count_unmeasured(objective)
+        what = "price" if objective == "cost" else "latency"
+        return (
+            f" The {what} of {count} of {len(self.pairs)} pairs of runs is from a cache or "
+            "another session of the same run_dir, so it cannot be compared and counts against it: "
+            "use another run_dir and models with cache=False."
+            if count
+            else ""
+        )
+
     def explain_refusal(self, metric: object) -> str | None:
         """Return why nothing can be tested with these runs, else ``None``."""
         total = len(self.before)
@@ -121,15 +139,18 @@ class HoldoutRuns:
             self.names,
             score_range,
         )
-        before = [self.before[place] for place in scores.kept]
-        after = [self.after[place] for place in scores.kept]
-        clusters = [self.names[place] for place in scores.kept]
+        places = scores.kept
+        measured = Measured(
+            [self.before[place] for place in places],
+            [self.after[place] for place in places],
+            [self.names[place] for place in places],
+        )
         return check_claims(
             scores,
             objective=terms.objective,
             tolerance=terms.tolerance if terms.objective != "quality" else 0.0,
-            dollars=PairedCosts(_dollars(before), _dollars(after), clusters),
-            seconds=PairedCosts(_seconds(before), _seconds(after), clusters),
+            dollars=measured.dollars,
+            seconds=measured.seconds,
             level=terms.level,
             worse_level=WORSE_LEVEL,
         )
@@ -149,16 +170,3 @@ def _describe_first(rows: Sequence[Row]) -> str:
 
 def _value(row: Row) -> float | None:
     return None if row.score is None else row.score.value
-
-
-def _dollars(rows: Sequence[Row]) -> list[float | None]:
-    return [None if is_missing(row) else row.usage.dollars for row in rows]
-
-
-def _seconds(rows: Sequence[Row]) -> list[float | None]:
-    return [None if is_missing(row) else sum_latency(row) for row in rows]
-
-
-def sum_latency(row: Row) -> float:
-    """Return the seconds of a row's calls, as if they were made one at a time."""
-    return sum(completion.latency for step in row.trace for completion in step.completions)
