@@ -20,7 +20,7 @@ from langprog.errors import InputError
 from langprog.evaluation import Metric
 from langprog.example import is_rows
 from langprog.knobs import check_knobs, takes_number, takes_one_of, takes_whole
-from langprog.lm import LanguageModel, ModelRef
+from langprog.lm import LanguageModel, ModelRef, check_budget
 from langprog.modules import Signal
 from langprog.runtime import run_sync
 from optimizers.budget.forecast import ForecastInputs, StageForecast
@@ -345,11 +345,8 @@ def _check_arguments(trainset: Any, valset: Any, holdout: Any, budget: Any, seed
                 f"holdout and {name} are the same examples: leave holdout out, so that it is a "
                 "part of the trainset, or pass examples that nothing else sees"
             )
-    if budget is not None and not isinstance(budget, Budget):
-        raise InputError(
-            f"budget={budget!r:.60} is a {type(budget).__name__}: pass lp.Budget(calls=300), or "
-            "lp.Budget(tokens=..., dollars=..., seconds=...)"
-        )
+    if budget is not None:
+        check_budget(budget)
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise InputError(f"seed={seed!r:.60}: seed has to be an integer")
 

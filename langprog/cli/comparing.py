@@ -81,7 +81,10 @@ def _print_comparison(comparison: ProgramComparison) -> None:
         f"{claims.ties} the same"
     )
     if comparison.missing:
-        terminal.say(f"{comparison.missing} examples have no score for one of the two")
+        terminal.say(
+            f"{comparison.missing} examples have no score for one of the two: they count at their "
+            "worst for each claim"
+        )
     for claim in claims.tested:
         holds = "yes" if claim.holds else "not shown"
         terminal.say(f"  {claim.name + '?':12}{holds} (p = {claim.p_value:.2g})")

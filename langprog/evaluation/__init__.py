@@ -10,11 +10,13 @@
 
 from langprog.evaluation.clusters import InputKeys
 from langprog.evaluation.combining import DatasetMetric, all_of, dataset_metric, macro_f1, matthews
+from langprog.evaluation.common_failure import BROKEN, UNREADABLE, find_common_failure
 from langprog.evaluation.compare import Comparison, compare
 from langprog.evaluation.evaluate import aevaluate, check_inputs, evaluate
 from langprog.evaluation.failures import Failure, FailureKind, describe_failure, find_stop
 from langprog.evaluation.gates import ProgramComparison, assert_not_worse, compare_programs
 from langprog.evaluation.judging import judged
+from langprog.evaluation.measuring import Measured, sum_latency
 from langprog.evaluation.metric_errors import MetricErrors, name_example
 from langprog.evaluation.metrics import contains, exact, f1, numeric
 from langprog.evaluation.ranges import Range, metric, range_of
@@ -22,6 +24,7 @@ from langprog.evaluation.redaction import looks_secret, redact
 from langprog.evaluation.report import Report, Row
 from langprog.evaluation.score import Metric, Score, as_score, check_metric, metric_name
 from langprog.evaluation.statistics import (
+    MAX_MISSING,
     Claim,
     Claims,
     Finding,
@@ -29,6 +32,7 @@ from langprog.evaluation.statistics import (
     Objective,
     PairedCosts,
     PairedScores,
+    PartialScores,
     SetComparison,
     ShareTest,
     Spread,
@@ -50,6 +54,7 @@ from langprog.evaluation.statistics import (
 )
 
 __all__ = [
+    "BROKEN",
     "Claim",
     "Claims",
     "Comparison",
@@ -58,12 +63,15 @@ __all__ = [
     "FailureKind",
     "Finding",
     "InputKeys",
+    "MAX_MISSING",
     "MeanTest",
+    "Measured",
     "Metric",
     "MetricErrors",
     "Objective",
     "PairedCosts",
     "PairedScores",
+    "PartialScores",
     "ProgramComparison",
     "Range",
     "Report",
@@ -72,6 +80,7 @@ __all__ = [
     "SetComparison",
     "ShareTest",
     "Spread",
+    "UNREADABLE",
     "aevaluate",
     "all_of",
     "as_score",
@@ -92,6 +101,7 @@ __all__ = [
     "exact",
     "f1",
     "fewest_clusters",
+    "find_common_failure",
     "find_stop",
     "judged",
     "looks_secret",
@@ -112,4 +122,5 @@ __all__ = [
     "sign_flip_p",
     "split_variance",
     "student_quantile",
+    "sum_latency",
 ]

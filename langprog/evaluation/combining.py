@@ -7,11 +7,12 @@ import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsFloat
 
 from langprog.errors import InputError, MetricError
 from langprog.evaluation.metrics import exact
 from langprog.evaluation.ranges import UNIT, Range, check_range, range_of
+from langprog.evaluation.redaction import redact
 from langprog.evaluation.score import (
     Metric,
     Score,
@@ -36,14 +37,15 @@ def all_of(
         weights: How much each counts in the weighted mean; left out, the lowest score counts.
 
     Raises:
-        InputError: No metric is given, the weights do not fit, or the lowest of scores on
-            different ranges is asked for.
+        InputError: No metric is given, one is of a whole data set, the weights do not fit, or the
+            lowest of scores on different ranges is asked for.
         MetricError: One of them is not a metric.
     """
     if not metrics:
         raise InputError("all_of needs at least one metric")
     for each in metrics:
         check_metric(each)
+        _refuse_dataset_metric(each, "all_of combines")
     ranges = [range_of(each) for each in metrics]
     if weights is None and len(set(ranges)) > 1:
         raise InputError(
@@ -138,12 +140,26 @@ class DatasetMetric:
         """Return the score of a data set.
 
         Raises:
-            MetricError: It is not a finite number.
+            MetricError: The function raises, or returns something that is not a finite number.
         """
-        value = float(self.function(rows))
-        if not math.isfinite(value):
-            raise MetricError(f"{metric_name(self)} must return a finite number, not {value!r}")
-        return value
+        name = metric_name(self)
+        try:
+            value: Any = self.function(rows)
+        except Exception as error:
+            if isinstance(error, MetricError):
+                raise
+            what = f"{type(error).__name__}: {error}"
+            raise MetricError(redact(f"{name} failed on {len(rows)} rows: {what}")) from error
+        if inspect.iscoroutine(value):
+            value.close()
+        if not isinstance(value, SupportsFloat):
+            raise MetricError(
+                f"{name} must return one number for all rows, not {type(value).__name__}"
+            )
+        number = float(value)
+        if not math.isfinite(number):
+            raise MetricError(f"{name} must return a finite number, not {number!r}")
+        return number
 
 
 def dataset_metric(*, row: Metric) -> Callable[[Callable[[SetRows], float]], DatasetMetric]:
@@ -153,7 +169,8 @@ def dataset_metric(*, row: Metric) -> Callable[[Callable[[SetRows], float]], Dat
         row: Scores a single row; steers a search.
 
     Raises:
-        MetricError: ``row`` is not a metric.
+        MetricError: ``row`` is not a metric, or the function is async.
+        InputError: ``row`` is itself a metric of a whole data set.
 
     Example::
 
@@ -162,11 +179,25 @@ def dataset_metric(*, row: Metric) -> Callable[[Callable[[SetRows], float]], Dat
             ...
     """
     check_metric(row)
+    _refuse_dataset_metric(row, "row= takes")
 
     def declare(function: Callable[[SetRows], float]) -> DatasetMetric:
+        if not callable(function) or inspect.iscoroutinefunction(function):
+            raise MetricError(
+                f"a metric of a whole data set is a plain function of its rows, which "
+                f"{metric_name(function)} is not"
+            )
         return DatasetMetric(function, row, check_range(range_of(row)))
 
     return declare
+
+
+def _refuse_dataset_metric(metric: Metric, what: str) -> None:
+    if isinstance(metric, DatasetMetric):
+        raise InputError(
+            f"{what} metrics of single rows, and {metric_name(metric)} is a score of the whole "
+            "data set, which no score of a row stands for: use it alone"
+        )
 
 
 def macro_f1(field: str) -> DatasetMetric:

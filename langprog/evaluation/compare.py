@@ -8,14 +8,16 @@ from typing import Any
 
 from langprog.errors import InputError
 from langprog.evaluation.report import Report
-from langprog.evaluation.statistics import LEVEL, PairedScores, bound_mean
+from langprog.evaluation.statistics import LEVEL, PartialScores, bound_mean
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """The second report against the first, on the rows that have a score in both.
 
-    Rows with the same example form one cluster; clusters are counted and averaged.
+    Rows with the same example form one cluster; clusters are counted and averaged. For the
+    interval and the p-values a row with a score in only one report counts as well, with the
+    missing score at its worst: what a program does to a row may be why its score is missing.
 
     Args:
         difference: Mean of second minus first.
@@ -74,54 +76,59 @@ def compare(
         InputError: The reports are not about the same examples or metric, share no scored row, or
             have scores outside the range.
     """
-    kept = _scored_in_both(first, second)
+    _check_reports(first, second)
     if clusters is not None and len(clusters) != len(first.rows):
         raise InputError(f"{len(clusters)} clusters for {len(first.rows)} rows: give one a row")
-    pairs = PairedScores(
-        [before for _, before, _ in kept],
-        [after for _, _, after in kept],
-        [
-            first.rows[place].example.digest if clusters is None else clusters[place]
-            for place, _, _ in kept
-        ],
-        score_range,
-    )
-    up = bound_mean(pairs, level=LEVEL / 2)
-    down = bound_mean(pairs.swapped(), level=LEVEL / 2)
+    before, after = _values(first), _values(second)
+    if not any(None not in pair for pair in zip(before, after, strict=True)):
+        raise InputError("the reports share no row that has a score in both")
+    names = [row.example.digest for row in first.rows] if clusters is None else clusters
+    partial = PartialScores.of(before, after, names, score_range)
+    pairs = partial.observed
+    up = bound_mean(partial.lowest, level=LEVEL / 2)
+    down = bound_mean(partial.highest.swapped(), level=LEVEL / 2)
     return Comparison(
         difference=pairs.difference,
-        interval=(up.bound, -down.bound),
+        interval=(min(up.bound, pairs.difference), max(-down.bound, pairs.difference)),
         p_value=min(1.0, 2 * min(up.p_values[0.0], down.p_values[0.0])),
-        p_greater=bound_mean(pairs, level=LEVEL).p_values[0.0],
+        p_greater=bound_mean(partial.lowest, level=LEVEL).p_values[0.0],
         n=pairs.n,
         wins=pairs.wins,
         losses=pairs.losses,
         ties=pairs.ties,
-        missing=len(first.rows) - len(kept),
+        missing=len(first.rows) - len(pairs.before),
     )
 
 
-def _scored_in_both(first: Report, second: Report) -> list[tuple[int, float, float]]:
-    """Return the position and both scores of every row that has both."""
+def _values(report: Report) -> list[float | None]:
+    return [None if row.score is None else row.score.value for row in report.rows]
+
+
+def _check_reports(first: Report, second: Report) -> None:
+    """Check that two reports are about the same examples and metric.
+
+    Raises:
+        InputError: They are not.
+    """
     if first.metric and second.metric and first.metric != second.metric:
         raise InputError(
             f"the reports are scored by {first.metric} and {second.metric}: "
             "compare programs under the same metric"
+        )
+    if first.score_rows is not None or second.score_rows is not None:
+        raise InputError(
+            f"{first.metric or second.metric} is a score of the whole data set, and no test of "
+            "single rows is about it: compare reports of a metric of single rows (a compile tests "
+            "whether such a score is better)"
         )
     if len(first.rows) != len(second.rows):
         raise InputError(
             f"the reports have {len(first.rows)} and {len(second.rows)} rows: "
             "compare programs on the same examples"
         )
-    kept = []
-    for place, (before, after) in enumerate(zip(first.rows, second.rows, strict=True)):
+    for before, after in zip(first.rows, second.rows, strict=True):
         if before.example != after.example:
             raise InputError(
                 f"row {before.index} of the reports is not the same example: "
                 "compare programs on the same examples in the same order"
             )
-        if before.score is not None and after.score is not None:
-            kept.append((place, before.score.value, after.score.value))
-    if not kept:
-        raise InputError("the reports share no row that has a score in both")
-    return kept

@@ -11,6 +11,7 @@ from typing import Any
 
 from langprog.errors import BadRequestError, InputError
 from langprog.evaluation.advice import advice_on
+from langprog.evaluation.combining import DatasetMetric
 from langprog.evaluation.failures import (
     Failure,
     describe_failure,
@@ -32,6 +33,7 @@ from langprog.evaluation.score import (
 )
 from langprog.evaluation.typing_rows import TypedRows
 from langprog.example import Example, Rows, examples_of
+from langprog.knobs import check_argument, takes_whole
 from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module, Prediction, RunUsage, record_trace, usage_of
 from langprog.runtime import give_notice, run_sync, using
@@ -121,8 +123,7 @@ async def aevaluate(
             f"the program is a {type(program).__name__}: evaluate takes a module, such as "
             "lp.Predict(...)"
         )
-    if concurrency < 1:
-        raise InputError(f"concurrency={concurrency}: must be 1 or more")
+    check_argument("evaluate", "concurrency", concurrency, takes_whole(1))
     check_metric(metric)
     examples = examples_of(data)
     if not examples:
@@ -149,7 +150,8 @@ async def aevaluate(
             await asyncio.gather(*workers, return_exceptions=True)
         done = tuple(row for row in rows if row is not None)
         _report_unlisted(done)
-        return Report(done, metric_name(metric), advice_on(program, done))
+        together = metric.score_rows if isinstance(metric, DatasetMetric) else None
+        return Report(done, metric_name(metric), advice_on(program, done), together)
 
 
 def _report_unlisted(rows: Sequence[Row]) -> None:

@@ -1,6 +1,7 @@
 """Why a row has no prediction, and whose fault it is.
 
-A transport failure says nothing about the program: such a row is missing data. A failure to use
+A transport failure says nothing about the program: such a row is missing data, be it of a model or
+of a service that the program calls itself. A failure to use
 the model's answer is the program's own: such a row scores 0. A failure that every row would share
 (a wrong key, wrong data) stops the run.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from traceback import walk_tb
 from typing import Literal
 
 from langprog.errors import (
@@ -18,6 +20,7 @@ from langprog.errors import (
     ContentFilterError,
     ContextWindowError,
     InputError,
+    LangprogError,
     LMError,
     MetricError,
     ModelError,
@@ -26,8 +29,10 @@ from langprog.errors import (
     TransportError,
     TruncatedError,
 )
+from langprog.evaluation.outages import is_outage
 from langprog.evaluation.redaction import redact
-from langprog.modules import TraceStep
+from langprog.modules import Reading, TraceStep
+from langprog.runtime import ask
 
 FailureKind = Literal[
     "transport", "budget", "truncated", "parse", "refused", "error", "judge", "metric"
@@ -51,8 +56,9 @@ _STOPS = (AuthError, BadRequestError, ModelError, MetricError, SignatureError)
 class Failure:
     """Why an example has no prediction, or its prediction no score.
 
-    ``transport``, ``budget``, ``judge`` and ``metric`` are not wrong answers: such a row has no
-    score. The others are the program's own failures and get the worst score of the metric.
+    ``transport`` (of a model, or of a service that the program calls), ``budget``, ``judge`` and
+    ``metric`` are not wrong answers: such a row has no score. The others are the program's own
+    failures and get the worst score of the metric.
 
     Args:
         kind: ``transport``, ``budget``, ``truncated`` (cut off at the limit of tokens), ``parse``,
@@ -104,12 +110,19 @@ def describe_failure(error: Exception, steps: tuple[TraceStep, ...]) -> Failure:
             kind = inside[0]
     if kind is None:
         return Failure("error", redact(f"{type(error).__name__}: {error}"))
+    # The messages of Python's own exceptions say little without their names.
+    ours = isinstance(error, LangprogError)
+    said = str(error) if ours else f"{type(error).__name__}: {error}"
+    return Failure(kind, redact(said), _last_failed(steps))
+
+
+def _last_failed(steps: tuple[TraceStep, ...]) -> str:
     failed = [step.path for step in steps if step.failure not in (None, "cancelled")]
-    return Failure(kind, redact(str(error)), failed[-1] if failed else "")
+    return failed[-1] if failed else ""
 
 
 def describe_judge_failure(error: Exception) -> Failure | None:
-    """Return the failure if ``error``, raised by a metric, comes from a model that it called.
+    """Return the failure if ``error``, raised by a metric, comes from what it called.
 
     Raises:
         AuthError: The metric's model does not accept the key; likewise a bad request or a wrong
@@ -121,7 +134,10 @@ def describe_judge_failure(error: Exception) -> Failure | None:
         kind = _kind_of(cause)
         if kind is not None:
             kind = kind if kind in _MISSING else "judge"
-            return Failure(kind, redact(f"the metric's model failed: {cause}"))
+            if isinstance(cause, LangprogError):
+                return Failure(kind, redact(f"the metric's model failed: {cause}"))
+            what = f"the metric could not be computed: {type(cause).__name__}: {cause}"
+            return Failure(kind, redact(what))
     return None
 
 
@@ -146,6 +162,8 @@ def find_caught_failure(steps: tuple[TraceStep, ...], by: str = "the program") -
         if issubclass(step.failed_with, (AuthError, ModelError)):
             raise step.failed_with(message)
         kind = next((kind for known, kind in _KINDS if issubclass(step.failed_with, known)), None)
+        if not issubclass(step.failed_with, LangprogError) and not step.completions:
+            kind = "transport"  # the model's own code raised instead of replying
         if kind in _MISSING:
             assert kind is not None
             return Failure(kind, message, step.path)
@@ -162,7 +180,23 @@ def _was_repeated(failed: TraceStep, later: tuple[TraceStep, ...]) -> bool:
 def _kind_of(error: BaseException) -> FailureKind | None:
     if isinstance(error, _STOPS):
         return None
-    return next((kind for known, kind in _KINDS if isinstance(error, known)), None)
+    kind = next((kind for known, kind in _KINDS if isinstance(error, known)), None)
+    if kind is None and (is_outage(error) or _is_raised_by_model(error)):
+        return "transport"
+    return kind
+
+
+def _is_raised_by_model(error: BaseException) -> bool:
+    """Return whether an exception of another kind came out of a model's own code.
+
+    Whatever is wrong there (a bug of a user's model object, say, or of ours), the program has had
+    no reply that it could answer with.
+    """
+    if isinstance(error, LangprogError):
+        return False
+    codes = {frame.f_code for frame, _ in walk_tb(error.__traceback__)}
+    # A reply is read inside the call, with the validators of the program's own types.
+    return ask.__code__ in codes and Reading.__call__.__code__ not in codes
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, get_args
 
-from langprog.errors import InputError
+from langprog.errors import BudgetExceeded, InputError, LangprogError
 from langprog.evaluation.clusters import InputKeys
+from langprog.evaluation.combining import DatasetMetric
+from langprog.evaluation.common_failure import BLOCK, BROKEN, UNREADABLE, find_common_failure
 from langprog.evaluation.evaluate import Data, aevaluate
+from langprog.evaluation.measuring import Measured
 from langprog.evaluation.metric_errors import MetricErrors
 from langprog.evaluation.ranges import range_of
 from langprog.evaluation.report import Report, Row
-from langprog.evaluation.score import Metric
+from langprog.evaluation.score import Metric, metric_name
 from langprog.evaluation.statistics import (
     LEVEL,
+    MAX_MISSING,
     Claims,
     Objective,
-    PairedCosts,
-    PairedScores,
+    PartialScores,
     check_claims,
     fewest_clusters,
 )
+from langprog.example import examples_of
+from langprog.knobs import check_argument, takes_number, takes_one_of, takes_whole
 from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module
 from langprog.runtime import run_sync
@@ -36,7 +43,8 @@ class ProgramComparison:
         program: The program's report.
         baseline: The baseline's report.
         tolerance: Loss of mean score that was acceptable.
-        missing: Examples omitted because one of the two has no score for them.
+        missing: Examples without a score for one of the two. In the bounds and p-values they count
+            at their worst for each claim, unless neither program has a score.
     """
 
     claims: Claims
@@ -60,8 +68,13 @@ class ProgramComparison:
         return (
             f"{self.baseline.mean:.3f} -> {self.program.mean:.3f} on {claims.n} inputs, "
             f"difference {claims.difference:+.3f} [{claims.low:+.3f}, {claims.high:+.3f}], "
-            f"p = {claims.primary.p_value:.2g}: {claims.finding}"
+            f"p = {claims.primary.p_value:.2g}{self._describe_missing()}: {claims.finding}"
         )
+
+    def _describe_missing(self) -> str:
+        if not self.missing:
+            return ""
+        return f", missing={self.missing}{_describe_first((self.program, self.baseline))}"
 
 
 def compare_programs(  # noqa: PLR0913 - its options are given by name
@@ -80,7 +93,8 @@ def compare_programs(  # noqa: PLR0913 - its options are given by name
     """Run two programs on the same examples, and test what may be claimed about the first.
 
     The tests are those of a certificate, at 5 %: valid for every number of examples and every
-    metric with a range. Examples with the same inputs count as one.
+    metric with a range. Examples with the same inputs count as one. An example that only one of
+    the programs has a score for counts at its worst for each claim.
 
     Args:
         program: The program in question.
@@ -96,54 +110,153 @@ def compare_programs(  # noqa: PLR0913 - its options are given by name
         max_errors: On how many examples the metric may raise.
 
     Raises:
-        InputError: The data does not fit, or no example was scored for both programs.
+        InputError: An argument is wrong, the data does not fit, or no example was scored for both
+            programs.
+        LangprogError: (Nearly) all runs of a program failed in one way, or more than a tenth of
+            the examples has no score: nothing can be said.
+        BudgetExceeded: The budget ended first.
     """
-    ledger = budget if isinstance(budget, Ledger) else Ledger(budget or Budget())
-    examples = list(data)
-    errors = MetricErrors(max_errors)
-
-    async def run_both() -> list[Report]:
-        # Interleaved, so that a slow minute of an endpoint affects both programs.
-        runs = (
-            aevaluate(
-                each,
-                examples,
-                metric,
-                concurrency=max(1, concurrency // 2),
-                budget=ledger,
-                lm=lm,
-                max_errors=errors,
-            )
-            for each in (baseline, program)
-        )
-        return await asyncio.gather(*runs)
-
-    first, second = run_sync(run_both())
+    _check_options(metric, objective, tolerance, concurrency)
+    ledger = (
+        budget if isinstance(budget, Ledger) else Ledger(Budget() if budget is None else budget)
+    )
+    examples = examples_of(data)
+    evaluate_one = partial(
+        aevaluate,
+        data=examples,
+        metric=metric,
+        concurrency=max(1, concurrency // 2),
+        budget=ledger,
+        lm=lm,
+        max_errors=MetricErrors(max_errors),
+    )
+    first, second = run_sync(_run_both(baseline, program, len(examples), evaluate_one))
+    missing = _count_missing(first, second)
     keys = InputKeys(program)
-    pairs = [
-        (before, after)
-        for before, after in zip(first.rows, second.rows, strict=True)
-        if before.score is not None and after.score is not None
-    ]
-    if not pairs:
-        failure = next((row.failure for row in first.rows + second.rows if row.failure), None)
-        said = f" ({failure.kind}: {failure.message})" if failure else ""
-        raise InputError(f"no example was scored for both programs{said}")
-    clusters = [keys.of(before.example) for before, _ in pairs]
-    before, after = zip(*pairs, strict=True)
+    scores = PartialScores.of(
+        list(map(_value, first.rows)),
+        list(map(_value, second.rows)),
+        [keys.of(row.example) for row in first.rows],
+        range_of(metric),
+    )
+    before = [first.rows[place] for place in scores.kept]
+    after = [second.rows[place] for place in scores.kept]
+    measured = Measured(before, after, [keys.of(row.example) for row in before])
     claims = check_claims(
-        PairedScores(
-            list(map(_value, before)), list(map(_value, after)), clusters, range_of(metric)
-        ),
+        scores,
         objective=objective,
         tolerance=tolerance,
-        dollars=PairedCosts(_dollars(before), _dollars(after), clusters),
-        seconds=PairedCosts(_seconds(before), _seconds(after), clusters),
+        dollars=measured.dollars,
+        seconds=measured.seconds,
     )
-    return ProgramComparison(claims, second, first, tolerance, len(first.rows) - len(pairs))
+    return ProgramComparison(claims, second, first, tolerance, missing)
 
 
-def assert_not_worse(
+def _check_options(
+    metric: Metric, objective: Objective, tolerance: float, concurrency: int
+) -> None:
+    owner = "compare_programs"
+    check_argument(owner, "objective", objective, takes_one_of(get_args(Objective)))
+    check_argument(owner, "tolerance", tolerance, takes_number(0))
+    check_argument(owner, "concurrency", concurrency, takes_whole(1, 100_000))
+    if isinstance(metric, DatasetMetric):
+        raise InputError(
+            f"{metric_name(metric)} is a score of the whole data set: no test of single rows is "
+            "about it, and none shows that it is not worse; compare with a metric of single rows "
+            "(a compile tests whether such a score is better)"
+        )
+
+
+async def _run_both(
+    baseline: Module, program: Module, size: int, run: Callable[..., Any]
+) -> tuple[Report, Report]:
+    """Run both programs side by side, so that a slow minute of an endpoint affects both."""
+    watch = _Watch(size)
+    tasks = [
+        asyncio.ensure_future(run(each, on_row=partial(watch.add, which)))
+        for which, each in enumerate((baseline, program))
+    ]
+    try:
+        first, second = await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    watch.judge(first.rows, second.rows)
+    return first, second
+
+
+class _Watch:
+    """Stops a comparison whose runs fail in one way, or whose budget has ended.
+
+    Args:
+        size: Number of examples.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = min(BLOCK, size)
+        self._blocks: tuple[dict[int, Row], dict[int, Row]] = ({}, {})
+
+    def add(self, which: int, row: Row) -> None:
+        """Count a row of the baseline (0) or the program (1)."""
+        if row.failure is not None and row.failure.kind == "budget":
+            # Which rows were done depends on how quick they were, so they are no fair sample.
+            raise BudgetExceeded(f"the budget ended before every example: {row.failure.message}")
+        if row.index >= self._size:
+            return
+        self._blocks[which][row.index] = row
+        if len(self._blocks[which]) == self._size:
+            first, second = (
+                list(block.values()) if len(block) == self._size else [] for block in self._blocks
+            )
+            self.judge(first, second)
+
+    def judge(self, first: Sequence[Row], second: Sequence[Row]) -> None:
+        """Stop if nothing can be said from these rows of both.
+
+        Raises:
+            LangprogError: Nothing can be said.
+        """
+        for name, rows in (("baseline", first), ("program", second)):
+            broken = find_common_failure(rows, BROKEN)
+            if broken is not None:
+                raise LangprogError(f"nothing can be compared: of the {name}'s runs, {broken}")
+        unreadable = find_common_failure(first, UNREADABLE)
+        if unreadable is not None and find_common_failure(second, UNREADABLE) is not None:
+            raise LangprogError(f"nothing can be compared: of both programs' runs, {unreadable}")
+
+
+def _count_missing(first: Report, second: Report) -> int:
+    """Return how many examples lack a score of one of the programs.
+
+    Raises:
+        InputError: No example has both.
+        LangprogError: Too many lack one.
+    """
+    total, both = len(first.rows), zip(first.rows, second.rows, strict=True)
+    missing = sum(before.score is None or after.score is None for before, after in both)
+    if missing == total:
+        raise InputError(
+            f"no example was scored for both programs{_describe_first((second, first))}"
+        )
+    if missing > MAX_MISSING * total:
+        raise LangprogError(
+            f"nothing can be compared: {missing} of {total} examples have no score for one of "
+            f"the programs{_describe_first((second, first))}, and the rest is no fair sample"
+        )
+    return missing
+
+
+def _describe_first(reports: Sequence[Report]) -> str:
+    """Return the first failure of a row without a score, in brackets."""
+    for report in reports:
+        for row in report.rows:
+            if row.score is None and row.failure is not None:
+                return f" ({row.failure.kind}: {row.failure.message})"
+    return ""
+
+
+def assert_not_worse(  # noqa: PLR0913 - its options are given by name
     program: Module,
     baseline: Module,
     data: Data,
@@ -153,6 +266,7 @@ def assert_not_worse(
     concurrency: int = 64,
     budget: Budget | Ledger | None = None,
     lm: LanguageModel | str | None = None,
+    max_errors: int = 0,
 ) -> ProgramComparison:
     """Fail a test unless a program is shown to lose no more than ``tolerance``.
 
@@ -170,16 +284,20 @@ def assert_not_worse(
         concurrency: Examples evaluated at the same time.
         budget: A hard cap on all calls made here.
         lm: Model of the predictors that name none.
+        max_errors: On how many examples the metric may raise.
 
     Returns:
         The comparison.
 
     Raises:
         AssertionError: It is worse, or too few examples show that it is not.
-        InputError: The data does not fit, or no example was scored for both programs.
+        InputError: An argument is wrong, the data does not fit, or no example was scored for both
+            programs.
+        LangprogError: (Nearly) all runs of a program failed in one way, or more than a tenth of
+            the examples has no score: nothing can be said.
+        BudgetExceeded: The budget ended first.
     """
-    if tolerance <= 0:
-        raise InputError(f"tolerance={tolerance:g}: how much may be lost must be above 0")
+    check_argument("assert_not_worse", "tolerance", tolerance, takes_number(0, above=True))
     comparison = compare_programs(
         program,
         baseline,
@@ -190,6 +308,7 @@ def assert_not_worse(
         concurrency=concurrency,
         budget=budget,
         lm=lm,
+        max_errors=max_errors,
     )
     claim = comparison.claims.primary
     if claim.holds:
@@ -205,17 +324,5 @@ def assert_not_worse(
     raise AssertionError(f"not shown to lose at most {tolerance:g}: {why} ({comparison})")
 
 
-def _value(row: Row) -> float:
-    assert row.score is not None
-    return row.score.value
-
-
-def _dollars(rows: tuple[Row, ...]) -> list[float | None]:
-    return [row.usage.dollars for row in rows]
-
-
-def _seconds(rows: tuple[Row, ...]) -> list[float | None]:
-    return [
-        sum(completion.latency for step in row.trace for completion in step.completions)
-        for row in rows
-    ]
+def _value(row: Row) -> float | None:
+    return None if row.score is None else row.score.value

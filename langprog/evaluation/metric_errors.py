@@ -9,6 +9,7 @@ from langprog.errors import MetricError
 from langprog.evaluation.failures import Failure
 from langprog.evaluation.redaction import redact
 from langprog.example import Example
+from langprog.knobs import check_argument, takes_whole
 
 NameRow = Callable[[int, Example], str]
 
@@ -29,9 +30,13 @@ class MetricErrors:
         limit: On how many different examples the metric may raise before the run stops. Such a row
             has no score.
         name_row: Returns the name of an example in messages, given its index and the example.
+
+    Raises:
+        InputError: The limit is not a whole number from 0.
     """
 
     def __init__(self, limit: int = 0, name_row: NameRow = name_example) -> None:
+        check_argument("evaluate", "max_errors", limit, takes_whole(0))
         self.limit = limit
         self.name_row = name_row
         self._failed: set[str] = set()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -65,11 +65,15 @@ class Report:
         rows: One for each example, in the data's order.
         metric: The metric's name.
         advice: What to do about many unreadable replies; usually empty.
+        score_rows: Scores all rows together, for a metric of the whole data set.
     """
 
     rows: tuple[Row, ...]
     metric: str = ""
     advice: str = ""
+    score_rows: Callable[[Sequence[tuple[Example, Prediction | None]]], float] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     @cached_property
     def values(self) -> tuple[float, ...]:
@@ -88,13 +92,30 @@ class Report:
 
     @property
     def mean(self) -> float | None:
-        """Mean score; ``None`` if no row has a score."""
+        """Mean score, or the score of the whole data set; ``None`` if no row has a score.
+
+        Raises:
+            MetricError: The metric of the whole data set failed.
+        """
+        if self.score_rows is not None:
+            return self._set_score
         return mean(self.values) if self.values else None
+
+    @cached_property
+    def _set_score(self) -> float | None:
+        assert self.score_rows is not None
+        scored = [(row.example, row.prediction) for row in self.rows if row.score is not None]
+        return self.score_rows(scored) if scored else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % interval of the mean; ``None`` if no row has a score."""
-        return mean_interval(self.values) if self.values else None
+        """95 % interval of the mean.
+
+        ``None`` if no row has a score, or for a score of the whole data set, which is no mean.
+        """
+        if self.score_rows is not None or not self.values:
+            return None
+        return mean_interval(self.values)
 
     @property
     def failures_by_kind(self) -> dict[str, int]:
@@ -174,10 +195,12 @@ class Report:
 
     def __str__(self) -> str:
         failures = ", ".join(f"{count} {kind}" for kind, count in self.failures_by_kind.items())
-        if self.interval is None or self.mean is None:
+        if self.mean is None:
             return f"no row could be scored ({failures or 'there are none'}){self._advised}"
-        low, high = self.interval
-        parts = [f"{self.mean:.3f} [{low:.3f}, {high:.3f}] on {self.n_scored} rows"]
+        parts = [f"{self.mean:.3f} for all of {self.n_scored} rows together"]
+        if self.interval is not None:
+            low, high = self.interval
+            parts = [f"{self.mean:.3f} [{low:.3f}, {high:.3f}] on {self.n_scored} rows"]
         if self.n_missing:
             parts.append(f"{self.n_missing} without a score")
         if failures:

@@ -16,7 +16,7 @@
 The README in this folder shows how to call a model directly and how to write one.
 """
 
-from langprog.lm.budget import Budget, Hold, Ledger, Reservation
+from langprog.lm.budget import Budget, Hold, Ledger, Reservation, check_budget
 from langprog.lm.budgeted import Budgeted, keep_budgets
 from langprog.lm.cache import Cache, Cached, Cleared, DiskCache, MemoryCache
 from langprog.lm.capabilities import Capabilities, Declared, capabilities_of
@@ -67,6 +67,7 @@ from langprog.lm.streaming import (
 )
 from langprog.lm.throttle import Throttle
 from langprog.lm.types import (
+    FROM_CACHE,
     OWN_MEMBERS,
     Completion,
     LanguageModel,
@@ -95,6 +96,7 @@ __all__ = [
     "Delta",
     "DiskCache",
     "File",
+    "FROM_CACHE",
     "FinishReason",
     "Hold",
     "IN_PROCESS",
@@ -132,6 +134,7 @@ __all__ = [
     "Usage",
     "Wrapper",
     "capabilities_of",
+    "check_budget",
     "check_lm",
     "completion_from_json",
     "completion_to_json",

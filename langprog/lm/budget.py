@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from langprog.errors import BudgetExceeded, Charge
+from langprog.errors import BudgetExceeded, Charge, InputError
 from langprog.knobs import check_knobs, takes_number
 from langprog.lm.cost import Cost
 
@@ -55,6 +55,19 @@ class Budget:
 
     def __post_init__(self) -> None:
         check_knobs(self)
+
+
+def check_budget(budget: Any) -> None:
+    """Check that a budget is one: a bare number does not say what it counts.
+
+    Raises:
+        InputError: It is something else.
+    """
+    if not isinstance(budget, Budget):
+        raise InputError(
+            f"budget={budget!r:.60} is a {type(budget).__name__}: pass lp.Budget(calls=300), or "
+            "lp.Budget(tokens=..., dollars=..., seconds=...)"
+        )
 
 
 class Reservation:
@@ -90,9 +103,13 @@ class Ledger:
         budget: The caps; without any, the ledger only counts.
 
     It keeps two totals: ``paid``, and ``uncached``, which counts cached completions as well.
+
+    Raises:
+        InputError: The budget is not a Budget.
     """
 
     def __init__(self, budget: Budget = Budget()) -> None:
+        check_budget(budget)
         self.budget = budget
         self._paid = Cost()
         self._cached = Cost()

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from langprog.errors import InputError, LangprogError, LangprogWarning, ModelError
 from langprog.lm.codec import completion_from_json, completion_to_json, freeze_completion
 from langprog.lm.keys import request_key
+from langprog.lm.pricing import reprice
 from langprog.lm.single_flight import SingleFlight
 from langprog.lm.streaming import Completed, Delta, replay_completion, stream_completion
-from langprog.lm.types import Completion, LanguageModel, Request
+from langprog.lm.types import FROM_CACHE, Completion, LanguageModel, Request
 from langprog.lm.wrapper import Wrapper
 
 if TYPE_CHECKING:
@@ -305,7 +306,10 @@ class Cached(Wrapper):
 
     def _get(self, key: str, request: Request) -> Completion | None:
         known = self._turn.get(key)
-        return known if known is not None and usable(known, request) else None
+        if known is None or not usable(known, request):
+            return None
+        known = replace(known, timed_in=FROM_CACHE, priced_in=FROM_CACHE)
+        return reprice(known, request, self.inner)
 
     def _put(self, key: str, request: Request, completion: Completion) -> None:
         if usable(completion, request):

@@ -55,6 +55,21 @@ def has_audio(request: Request) -> bool:
     )
 
 
+def reprice(completion: Completion, request: Request, model: LanguageModel) -> Completion:
+    """Return a remembered completion with today's price, where the model has one.
+
+    Args:
+        completion: The completion, as it was remembered.
+        request: What was asked.
+        model: The model that would be asked now.
+    """
+    price = price_in(model)
+    if price is None or not completion.usage.total_tokens:
+        return completion
+    dollars = price.of(completion.usage, audio=has_audio(request))
+    return replace(completion, dollars=dollars, priced_in="")
+
+
 def price_in(model: LanguageModel) -> Price | None:
     """Return the price that a model applies to its completions, or ``None``."""
     return next((layer.price for layer in layers_of(model) if isinstance(layer, Priced)), None)

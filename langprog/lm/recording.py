@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Protocol
 
 from langprog.lm.cache import mark_cached
 from langprog.lm.keys import request_key
+from langprog.lm.pricing import reprice
 from langprog.lm.single_flight import SingleFlight
 from langprog.lm.streaming import Completed, Delta, replay_completion, stream_completion
-from langprog.lm.types import Completion, LanguageModel, Request
+from langprog.lm.types import FROM_CACHE, Completion, LanguageModel, Request
 from langprog.lm.wrapper import Wrapper
 
 
@@ -42,11 +44,11 @@ class Recorded(Wrapper):
     async def complete(self, request: Request) -> Completion:
         """Answer ``request``; identical concurrent requests are sent once."""
         key = request_key(self.inner, request)
-        known = self._memo.get(key)
+        known = self._get(key, request)
         if known is None:
 
             async def ask() -> Completion:
-                completion = await self.inner.complete(request)
+                completion = _mark_origin(await self.inner.complete(request))
                 self._memo.put(key, completion)
                 return completion
 
@@ -58,7 +60,7 @@ class Recorded(Wrapper):
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Stream the answer, from the memo if possible."""
         key = request_key(self.inner, request)
-        known = self._memo.get(key)
+        known = self._get(key, request)
         if known is None:
             deltas = stream_completion(self.inner, request)
         else:
@@ -66,5 +68,16 @@ class Recorded(Wrapper):
         async with aclosing(deltas):
             async for delta in deltas:
                 if known is None and isinstance(delta, Completed):
-                    self._memo.put(key, delta.completion)
+                    self._memo.put(key, _mark_origin(delta.completion))
                 yield delta
+
+    def _get(self, key: str, request: Request) -> Completion | None:
+        known = self._memo.get(key)
+        return None if known is None else reprice(known, request, self.inner)
+
+
+def _mark_origin(completion: Completion) -> Completion:
+    """Return a new completion; one from a cache of the model's own is of an unknown time."""
+    if not completion.cached or completion.timed_in:
+        return completion
+    return replace(completion, timed_in=FROM_CACHE, priced_in=completion.priced_in or FROM_CACHE)

@@ -291,6 +291,10 @@ class Usage:
         )
 
 
+# A call of an unknown time, as a cache remembers it.
+FROM_CACHE = "a cache"
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
     """A model's answer.
@@ -307,6 +311,9 @@ class Completion:
         cached: Whether this answer was paid for earlier.
         tool_calls: For each text, the tool calls; empty if there are none at all.
         reasoning: For each text, the model's reasoning; empty if none is known.
+        timed_in: Where ``latency`` comes from: empty for a call of this session, else the name of
+            an earlier session of a journal, or ``FROM_CACHE``. It is not stored.
+        priced_in: The same for ``dollars``; empty also where today's price was applied again.
     """
 
     texts: tuple[str, ...]
@@ -319,6 +326,8 @@ class Completion:
     cached: bool = False
     tool_calls: tuple[tuple[ToolCall, ...], ...] = ()
     reasoning: tuple[str, ...] = ()
+    timed_in: str = field(default="", compare=False)
+    priced_in: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         # A user's own model may pass on its endpoint's own values.

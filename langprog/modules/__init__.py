@@ -39,6 +39,7 @@ from langprog.modules.parameter_data import own_parameter_from_data, own_paramet
 from langprog.modules.pipeline import Pipeline
 from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
+from langprog.modules.reading import Reading
 from langprog.modules.refine import Refine
 from langprog.modules.registry import is_kind, module_type
 from langprog.modules.retrieve import Retrieve
@@ -80,6 +81,7 @@ __all__ = [
     "Predict",
     "Prediction",
     "Recorder",
+    "Reading",
     "Refine",
     "Retrieve",
     "Route",

@@ -14,7 +14,6 @@ from langprog.errors import (
     BadRequestError,
     BudgetExceeded,
     InputError,
-    LangprogError,
     LMError,
     ParseError,
 )
@@ -259,13 +258,16 @@ class Predict(Module):
         messages = adapter.render(self.signature, self.demos, values)
         completions: list[Completion] = []
         failure: str | None = "cancelled"
-        failed_with: type[LangprogError] | None = None
+        failed_with: type[Exception] | None = None
         outputs: dict[str, Any] = {}
         try:
             outputs = await self._answer(adapter, messages, completions)
             failure = None
         except (LMError, ParseError, BudgetExceeded) as error:
             failure, failed_with = str(error), type(error)
+            raise
+        except Exception as error:  # of a model's own code, or of a validator
+            failure, failed_with = f"{type(error).__name__}: {error}", type(error)
             raise
         finally:
             self._record(values, outputs, messages, completions, failure, failed_with)
@@ -308,7 +310,7 @@ class Predict(Module):
         messages: tuple[Message, ...],
         completions: list[Completion],
         failure: str | None,
-        failed_with: type[LangprogError] | None,
+        failed_with: type[Exception] | None,
     ) -> None:
         trace = recorder.get()
         if trace is None:

@@ -72,7 +72,7 @@ class TraceStep:
     completions: tuple[Completion, ...]
     repairs: int = 0
     failure: str | None = None
-    failed_with: type[LangprogError] | None = None
+    failed_with: type[Exception] | None = None
     listed: bool = True
 
     @property

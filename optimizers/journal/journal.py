@@ -28,7 +28,14 @@ from pathlib import Path
 from typing import Any
 
 from langprog.errors import InputError
-from langprog.lm import Completion, Cost, Setting, completion_from_json, completion_to_json
+from langprog.lm import (
+    FROM_CACHE,
+    Completion,
+    Cost,
+    Setting,
+    completion_from_json,
+    completion_to_json,
+)
 from optimizers.budget.meter import Meter
 from optimizers.journal.file import JournalFile
 
@@ -110,6 +117,9 @@ class Journal:
                     sessions, seconds, at = sessions + 1, seconds + at, 0.0
                 elif record["kind"] == "call":
                     completion = completion_from_json(record["completion"])
+                    # Only what this session measures may be compared with its other calls.
+                    origin = f"session {sessions}" if record["paid"] else FROM_CACHE
+                    completion = replace(completion, timed_in=origin, priced_in=origin)
                     self._calls[record["key"]] = completion
                     at = max(at, float(record["at"]))
                     if record["paid"]:

@@ -67,7 +67,9 @@ class Certificate:
         claims: What was tested, in an order fixed in advance.
         n: Clusters on which both programs were scored.
         rows: Holdout examples in them, with repeated runs counted once.
-        missing: Holdout examples without a score for one of the programs.
+        missing: Runs on the holdout without a score for one of the programs. In the bounds and
+            p-values they count at their worst for each claim, unless neither program has a score.
+        missing_runs: Which program they are of, and why; empty if there are none.
         wins: Clusters that became better.
         losses: Clusters that became worse.
         ties: Clusters that did not change.
@@ -94,6 +96,7 @@ class Certificate:
     n: int = 0
     rows: int = 0
     missing: int = 0
+    missing_runs: str = ""
     wins: int = 0
     losses: int = 0
     ties: int = 0
@@ -132,11 +135,15 @@ class Certificate:
         if self.before is None or self.after is None:
             return f"{self.verdict}: {self.reason}"
         inputs = "" if self.rows == self.n else f" with {self.n} distinct inputs"
+        lost = f", missing={self.missing}: {self._describe_missing()}" if self.missing else ""
         return (
             f"{self.verdict}: {self.before} -> {self.after} on {self.rows} holdout examples"
             f"{inputs}, difference {self.difference:+.3f} [{self.low:+.3f}, {self.high:+.3f}], "
-            f"p = {self.p_value:.2g}. {self.reason}"
+            f"p = {self.p_value:.2g}{lost}. {self.reason}"
         )
+
+    def _describe_missing(self) -> str:
+        return f"{self.missing_runs or 'runs'} without a score, counted at their worst"
 
     def facts(self) -> list[tuple[str, str]]:
         """Return the result as (name, text) pairs."""
@@ -151,6 +158,8 @@ class Certificate:
             ("difference", f"{gain}, p = {self.p_value:.2g}"),
             ("examples", f"{self.wins} better, {self.losses} worse, {self.ties} the same"),
         ]
+        if self.missing:
+            facts.append(("missing", f"{self.missing}: {self._describe_missing()}"))
         if self.attempt > 1:
             facts.append(("attempt", f"{self.attempt} on this holdout (level {self.level:.2g})"))
         if self.repeats is not None:

@@ -15,15 +15,12 @@ from dataclasses import dataclass, replace
 from langprog import Example, Module
 from langprog.evaluation import (
     DatasetMetric,
-    PairedCosts,
-    PairedScores,
     Row,
-    check_claims,
     pass_hat,
     split_variance,
 )
 from langprog.lm import Cost
-from optimizers.evaluation.runner import Job, OnRow, is_missing, run_rows
+from optimizers.evaluation.runner import Job, OnRow, run_rows
 from optimizers.evaluation.scorer import Estimate, average_cost
 from optimizers.evaluation.scoring import Scoring
 from optimizers.identity import derive_seed
@@ -34,14 +31,9 @@ from optimizers.stats.certificate import (
     without_evidence,
 )
 from optimizers.stats.dataset import check_dataset
+from optimizers.stats.holdout_runs import MIN_CLUSTERS, HoldoutRuns
 from optimizers.stats.terms import Terms
 from optimizers.stats.verdict import decide_verdict
-
-# Fewer clusters cannot show anything, so the programs are not run.
-MIN_CLUSTERS = 5
-# With a larger share of the holdout missing, the rest is not a fair sample of it.
-MAX_MISSING = 0.1
-WORSE_LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,40 +82,24 @@ async def certify(
     if clusters < MIN_CLUSTERS:
         few = terms.explain_too_few(clusters, scoring.range) or ""
         return without_evidence(few, accept, attempt), ()
-    before, after = await _run_repeats(
-        program, compiled, holdout, scoring, terms, concurrency, on_row
-    )
-    pairs = [
-        (first, second)
-        for first, second in zip(before, after, strict=True)
-        if not is_missing(first) and not is_missing(second)
-    ]
-    missing = len(before) - len(pairs)
-    names = list(holdout.clusters) * terms.repeats
-    kept = [
-        name
-        for name, first, second in zip(names, before, after, strict=True)
-        if not is_missing(first) and not is_missing(second)
-    ]
-    if missing > MAX_MISSING * len(before) or len(set(kept)) < MIN_CLUSTERS:
-        reason = (
-            f"{missing} of {len(before)} runs on the holdout have no score"
-            f"{_describe_first_failure([*before, *after])}; "
-            "run the same command with the same run_dir again to finish"
-        )
-        return without_evidence(reason, accept, attempt), pairs
-    if all(row.prediction is None for _, row in pairs):
-        reason = f"every run of the compiled program failed{_describe_first_failure(after)}"
-        return replace(without_evidence(reason, accept, attempt), verdict="original"), pairs
+    runs = await _run_repeats(program, compiled, holdout, scoring, terms, concurrency, on_row)
+    refusal = runs.explain_refusal(scoring.metric)
+    if refusal is not None:
+        certificate = without_evidence(refusal, accept, attempt)
+        return replace(certificate, missing=runs.missing), runs.pairs
+    broken = runs.find_broken_result()
+    if broken is not None:
+        certificate = without_evidence(broken, accept, attempt)
+        return replace(certificate, verdict="original"), runs.pairs
     failed = await _run_must_pass(compiled, holdout.must_pass, scoring, concurrency)
-    certificate = _make_certificate(pairs, kept, scoring, terms, failed, program is compiled)
+    certificate = _make_certificate(runs, scoring, terms, failed, program is compiled)
+    pairs = runs.pairs
     return (
         replace(
             certificate,
-            missing=missing,
             rows=len(pairs) // terms.repeats,
             must_pass=(len(holdout.must_pass), failed),
-            repeats=_measure_repeats(pairs, len(holdout.examples), terms, scoring, missing),
+            repeats=_measure_repeats(pairs, len(holdout.examples), terms, scoring, runs.missing),
             break_even=_compute_break_even(certificate, search),
         ),
         pairs[: len(holdout.examples)],
@@ -138,7 +114,7 @@ async def _run_repeats(
     terms: Terms,
     concurrency: int,
     on_row: OnRow | None,
-) -> tuple[list[Row], list[Row]]:
+) -> HoldoutRuns:
     """Return the rows of both programs, run side by side, one repeat after the other."""
     before: list[Row] = []
     after: list[Row] = []
@@ -150,7 +126,7 @@ async def _run_repeats(
         first, second = await run_rows(jobs, scoring, concurrency, on_row)
         before += first
         after += second
-    return before, after
+    return HoldoutRuns(before, after, list(holdout.clusters) * terms.repeats)
 
 
 def _reseed(program: Module, seed: int, number: int) -> Module:
@@ -182,32 +158,15 @@ async def _run_must_pass(
 
 
 def _make_certificate(
-    pairs: Pairs,
-    clusters: Sequence[str],
+    runs: HoldoutRuns,
     scoring: Scoring,
     terms: Terms,
     failed: Sequence[str],
     same: bool,
 ) -> Certificate:
+    pairs, clusters = runs.pairs, runs.clusters
     before, after = [first for first, _ in pairs], [second for _, second in pairs]
-    claims = check_claims(
-        PairedScores(
-            [_value(row) for row in before],
-            [_value(row) for row in after],
-            clusters,
-            scoring.range,
-        ),
-        objective=terms.objective,
-        tolerance=terms.tolerance if terms.objective != "quality" else 0.0,
-        dollars=PairedCosts(
-            [row.usage.dollars for row in before], [row.usage.dollars for row in after], clusters
-        ),
-        seconds=PairedCosts(
-            [_sum_latency(row) for row in before], [_sum_latency(row) for row in after], clusters
-        ),
-        level=terms.level,
-        worse_level=WORSE_LEVEL,
-    )
+    claims = runs.test(terms, scoring.range)
     scores = (
         Estimate.of(_average_clusters(before, clusters)),
         Estimate.of(_average_clusters(after, clusters)),
@@ -218,6 +177,9 @@ def _make_certificate(
     verdict, reason = decide_verdict(claims, terms, failed, same, costs)
     if isinstance(scoring.metric, DatasetMetric):
         reason += " The bounds of a score of the whole data set are approximate."
+    if verdict != "certified":
+        reason += runs.describe_unmeasured(terms.objective)
+    reason += runs.describe_failed_base()
     return Certificate(
         verdict=verdict,
         reason=reason,
@@ -235,6 +197,8 @@ def _make_certificate(
         wins=claims.wins,
         losses=claims.losses,
         ties=claims.ties,
+        missing=runs.missing,
+        missing_runs=runs.describe_missing(),
         cost_before=costs[0],
         cost_after=costs[1],
     )
@@ -270,17 +234,6 @@ def _measure_repeats(
 def _value(row: Row) -> float:
     assert row.score is not None
     return row.score.value
-
-
-def _sum_latency(row: Row) -> float:
-    return sum(completion.latency for step in row.trace for completion in step.completions)
-
-
-def _describe_first_failure(rows: Sequence[Row]) -> str:
-    for row in rows:
-        if row.failure is not None:
-            return f" ({row.failure.kind}: {row.failure.message})"
-    return ""
 
 
 def _compute_break_even(certificate: Certificate, search: Cost | None) -> float | None:

@@ -6,7 +6,7 @@ import pytest
 
 import langprog as lp
 from langprog.errors import InputError, MetricError
-from langprog.evaluation import all_of, judged, range_of
+from langprog.evaluation import all_of, exact, judged, macro_f1, matthews, range_of
 
 ROWS = [lp.Example(ticket=f"ticket {n}", team="a") for n in range(4)]
 
@@ -67,3 +67,47 @@ def test_a_judge_declares_its_range() -> None:
     assert graded.mean == 4.0
     with pytest.raises(MetricError, match="its range is 0 to 1"):
         lp.evaluate(program, ROWS, judged(judge), lm=lm)
+
+
+@lp.dataset_metric(row=exact("y"))
+def raises(rows: object) -> float:
+    raise KeyError("no such class")
+
+
+def test_a_score_of_a_whole_data_set_is_no_part_of_another() -> None:
+    with pytest.raises(InputError, match=r"macro_f1\(y\) is a score of the whole data set"):
+        all_of(macro_f1("y"))
+    with pytest.raises(InputError, match="use it alone"):
+        all_of(exact("y"), matthews("y"), weights=[1, 2])
+    with pytest.raises(InputError, match="row= takes metrics of single rows"):
+        lp.dataset_metric(row=macro_f1("y"))
+
+
+def test_an_evaluation_reports_the_score_of_the_data_set() -> None:
+    rows = [lp.Example(x=f"row {n}", y="rare" if n < 2 else "usual") for n in range(100)]
+    lm = lp.ScriptedLM(lambda request: "[[y]]\nusual")
+    report = lp.evaluate(lp.Predict("x -> y"), rows, macro_f1("y"), lm=lm)
+    pairs = [(row.example, row.prediction) for row in report.rows]
+    assert report.mean == macro_f1("y").score_rows(pairs) < 0.5
+    assert report.interval is None and str(report).startswith("0.495 for all of 100 rows together")
+    assert report.to_json()["mean"] == report.mean and report.to_json()["interval"] is None
+    with pytest.raises(InputError, match="no test of single rows is about it"):
+        lp.compare(report, report)
+
+
+@pytest.mark.parametrize("value", [None, "x", lp.Score(1.0), [1.0], float("nan")])
+def test_what_is_no_score_of_a_data_set_is_one_sentence(value: object) -> None:
+    metric = lp.dataset_metric(row=exact("y"))(lambda rows: value)  # type: ignore[arg-type,return-value]  # what is tested
+    with pytest.raises(MetricError, match="must return"):
+        metric.score_rows([])
+
+
+def test_a_function_of_a_data_set_that_raises_or_waits_is_one_sentence() -> None:
+    with pytest.raises(MetricError, match="raises failed on 0 rows: KeyError: 'no such class'"):
+        raises.score_rows([])
+
+    async def later(rows: object) -> float:
+        return 1.0
+
+    with pytest.raises(MetricError, match="a plain function of its rows, which .*later is not"):
+        lp.dataset_metric(row=exact("y"))(later)  # type: ignore[arg-type]  # what is tested

@@ -179,7 +179,7 @@ def test_no_secret_gets_into_a_report() -> None:
             raise ConnectionError("no answer from https://me:hunter2@example.com/search")
 
     report = lp.evaluate(Leaky(), DATA[:2], right)
-    assert report.failures_by_kind == {"error": 2}
+    assert report.failures_by_kind == {"transport": 2}
     assert "hunter2" not in json.dumps(report.to_json())
     assert "hunter2" not in str(report.rows[0])
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import langprog as lp
 from langprog.artifact import save_program
-from langprog.evaluation import InputKeys, assert_not_worse, compare_programs
+from langprog.errors import BudgetExceeded, InputError, LangprogError, ServerError
+from langprog.evaluation import InputKeys, assert_not_worse, compare_programs, macro_f1
 
 pytest_plugins = ["pytester"]
 
@@ -115,3 +117,112 @@ def test_the_plugin_gives_fixtures(pytester: pytest.Pytester, tmp_path: Path) ->
     )
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["*bare.json is not certified (none): it has no evidence*"])
+
+
+class Broken(lp.Module):
+    """Raises after its predictor has answered."""
+
+    def __init__(self, error: Exception) -> None:
+        self.answer = answering(10)
+        self.error = error
+
+    def forward(self, x: str) -> lp.Prediction:
+        self.answer(x=x)
+        raise self.error
+
+
+def failing_from(start: int, error: Exception, name: str = "late") -> lp.Predict:
+    """A program whose model fails from a row on."""
+
+    def reply(request: lp.Request) -> str | Exception:
+        number = int(str(request.messages[-1].content).rpartition("row ")[2].split()[0])
+        return error if number >= start else "[[y]]\n1"
+
+    return lp.Predict("x -> y: int", model=lp.ScriptedLM(reply, name=f"scripted/{name}"))
+
+
+def unreadable(name: str = "u") -> lp.Predict:
+    return lp.Predict("x -> y: int", model=lp.ScriptedLM(lambda r: "hm", name=f"scripted/{name}"))
+
+
+@pytest.mark.parametrize(
+    ("program", "baseline", "said"),
+    [
+        (Broken(KeyError("bug")), Broken(KeyError("bug")), "baseline's runs, 20 of 20 .*bug"),
+        (Broken(KeyError("bug")), answering(10), "program's runs, 20 of 20 .*KeyError: 'bug'"),
+        (answering(10), Broken(ConnectionError("down")), "baseline's runs, 20 of 20 .*down"),
+        (unreadable(), unreadable("v"), "both programs' runs, 20 of 20 .*parse"),
+        (failing_from(60, ServerError("503", model="m")), answering(10), "20 of 80 examples have"),
+    ],
+)
+def test_where_runs_fail_nothing_is_shown(
+    program: lp.Module, baseline: lp.Module, said: str
+) -> None:
+    for check in (assert_not_worse, compare_programs):
+        with pytest.raises(LangprogError, match=said):
+            check(program, baseline, ROWS, is_one)
+
+
+def test_runs_that_fail_in_one_way_stop_the_comparison() -> None:
+    broken = Broken(KeyError("bug"))
+    rows = [lp.Example(x=f"row {n} ", y=1) for n in range(1000)]
+    with pytest.raises(LangprogError, match="20 of 20 runs failed"):
+        compare_programs(broken, broken, rows, is_one, concurrency=8)
+    model = broken.answer.model
+    assert model is not None and model.lm is not None and model.lm.calls < 100
+
+
+def test_an_unreadable_program_is_worse_and_an_unreadable_baseline_is_beaten() -> None:
+    assert compare_programs(unreadable(), answering(9), ROWS, is_one).claims.finding == "worse"
+    assert compare_programs(answering(9), unreadable(), ROWS, is_one).claims.finding == "better"
+
+
+def test_a_budget_that_ends_shows_nothing() -> None:
+    for check in (assert_not_worse, compare_programs):
+        with pytest.raises(BudgetExceeded, match="ended before every example"):
+            check(answering(9), answering(9, "n"), ROWS, is_one, budget=lp.Budget(calls=130))
+
+
+def test_a_score_that_only_the_program_lacks_counts_against_it() -> None:
+    slow = failing_from(75, ServerError("503", model="m"))
+    with pytest.raises(AssertionError, match="it may lose"):
+        assert_not_worse(slow, answering(10), ROWS, is_one)
+    found = compare_programs(slow, answering(10), ROWS, is_one)
+    assert (found.missing, found.claims.n) == (5, 75) and found.claims.low < -0.05
+    assert "missing=5 (transport: 503)" in str(found)
+
+
+def test_a_score_of_a_whole_data_set_is_refused() -> None:
+    for check in (assert_not_worse, compare_programs):
+        with pytest.raises(InputError, match=r"macro_f1\(y\) is a score of the whole data set"):
+            check(answering(9), answering(9, "n"), ROWS, macro_f1("y"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"objective": "speed"}, "objective has to be one of 'quality'"),
+        ({"tolerance": "x"}, "tolerance has to be a number"),
+        ({"tolerance": float("nan")}, "tolerance has to be a number"),
+        ({"concurrency": 0}, "concurrency has to be a whole number"),
+        ({"max_errors": float("nan")}, "max_errors has to be a whole number"),
+        ({"max_errors": "3"}, "max_errors has to be a whole number"),
+        ({"data": None}, "give a list of examples"),
+    ],
+)
+def test_bad_options_are_one_sentence(options: dict[str, Any], said: str) -> None:
+    given = {"data": ROWS, **options}
+    with pytest.raises(InputError, match=said):
+        compare_programs(answering(9), answering(9, "n"), metric=is_one, **given)
+
+
+def test_a_data_frame_is_taken() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame([row.to_dict() for row in ROWS])
+    assert compare_programs(answering(9), answering(5), frame, is_one).claims.n == 80
+
+
+@pytest.mark.parametrize("tolerance", ["x", 0, -0.1, None])
+def test_a_tolerance_is_a_number_above_zero(tolerance: Any) -> None:
+    with pytest.raises(InputError, match="tolerance has to be a number above 0"):
+        assert_not_worse(answering(9), answering(9), ROWS, is_one, tolerance=tolerance)

@@ -87,6 +87,12 @@ def test_comparisons_are_paired() -> None:
     assert json.loads(json.dumps(found.to_json()))["n"] == 4
 
 
+def test_a_score_that_one_report_lacks_counts_at_its_worst() -> None:
+    found = lp.compare(report(*[1] * 20, *[0] * 10), report(*[1] * 10, *[None] * 10, *[1] * 10))
+    assert (found.n, found.wins, found.missing) == (20, 10, 10)
+    assert found.p_greater > 0.5 and found.p_value > 0.05 and found.interval[0] < 0
+
+
 def test_right_or_wrong_scores_get_mcnemars_test() -> None:
     found = lp.compare(report(*[0] * 6, 1, 1), report(*[1] * 6, 0, 1))
     assert found.p_greater == pytest.approx(mcnemar_p(6, 1))

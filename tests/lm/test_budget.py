@@ -7,10 +7,12 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiohttp import web
 
+import langprog as lp
 from langprog.errors import (
     BudgetExceeded,
     InputError,
@@ -18,6 +20,7 @@ from langprog.errors import (
     ModelError,
     ServerError,
 )
+from langprog.evaluation import compare_programs
 from langprog.lm import (
     Budget,
     Budgeted,
@@ -565,3 +568,25 @@ def test_what_could_not_even_be_sent_is_no_call() -> None:
     with pytest.raises(ModelError, match="SOME_KEY"):
         asyncio.run(model.complete(asking(ledgers=(ledger,))))
     assert ledger.paid == ledger.reserved == Cost()
+
+
+@pytest.mark.parametrize("budget", [500, 0, 1.5, "500", {"calls": 5}, True])
+def test_what_is_no_budget_is_refused_wherever_it_is_given(budget: Any) -> None:
+    program, rows = lp.Predict("x -> y"), [lp.Example(x="a", y="b")]
+    lm = lp.ScriptedLM(lambda request: "[[y]]\nb")
+
+    def metric(example: lp.Example, prediction: lp.Prediction) -> bool:
+        return bool(example.y == prediction.y)
+
+    def use() -> None:
+        with lp.using(budget=budget):
+            program(x="a")
+
+    for call in (
+        use,
+        lambda: lp.evaluate(program, rows, metric, lm=lm, budget=budget),
+        lambda: compare_programs(program, program, rows, metric, lm=lm, budget=budget),
+    ):
+        with pytest.raises(InputError, match=r"budget=.* pass lp\.Budget\(calls=300\)"):
+            call()
+    assert lm.calls == 0

@@ -1,20 +1,27 @@
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import langprog as lp
 from langprog import Completion
 from langprog.errors import InputError
-from langprog.lm import Usage
+from langprog.evaluation import Objective
+from langprog.lm import Priced, Recorded, Usage
+from optimizers import LabeledFewShot
 from optimizers.journal import FILE, Journal
 from optimizers.journal.file import decode_line, encode_line
+from optimizers.stats.certificate import Certificate
+from tests.optimizers.simulated import one_module, right_team, tickets
 
 COMPILE = {"program": "abc", "seed": "0"}
 
@@ -237,3 +244,66 @@ def test_a_journal_of_another_format_is_refused_in_one_sentence(
     (tmp_path / FILE).write_bytes(encode_line(header) + rest)
     with pytest.raises(InputError, match="journal of another format, .* choose another run_dir"):
         Journal(tmp_path, {"program": "p"})
+
+
+class Endpoint:
+    """A model whose speed and price change overnight; longer prompts are slower and dearer."""
+
+    def __init__(self) -> None:
+        self.seconds = self.dollars = 2.0
+
+    def reply(self, request: lp.Request) -> Completion:
+        demos = sum(message.role == "assistant" for message in request.messages)
+        more = 1 + 0.01 * demos
+        return Completion(
+            ("[[team]]\nbilling",),
+            "scripted/lm",
+            Usage(9, 9),
+            dollars=self.dollars * more,
+            latency=self.seconds * more,
+        )
+
+
+@pytest.mark.parametrize("objective", ["cost", "latency"])
+def test_what_an_earlier_session_measured_is_not_compared_with_this_one(
+    tmp_path: Path, objective: Objective
+) -> None:
+    endpoint = Endpoint()
+
+    def compile_with(demos: int, **knobs: Any) -> Certificate:
+        with lp.using(lm=lp.ScriptedLM(endpoint.reply)):
+            return (
+                LabeledFewShot(k=demos, **knobs)
+                .compile(
+                    one_module(),
+                    tickets(20),
+                    valset=tickets(10, 100),
+                    holdout=tickets(100, 200),
+                    metric=right_team,
+                    run_dir=tmp_path / "run",
+                )
+                .certificate
+            )
+
+    compile_with(8)
+    endpoint.seconds = endpoint.dollars = 1.0
+    found = compile_with(4, objective=objective, tolerance=0.2)
+    assert found.verdict == "original"
+    assert "another session of the same run_dir" in found.reason
+    assert compile_with(4, objective=objective, tolerance=0.2) == found
+
+
+def test_a_remembered_call_has_todays_price(tmp_path: Path) -> None:
+    request = lp.Request((lp.Message("user", "hi"),))
+
+    def ask_at(price: float) -> Completion:
+        model = Priced(lp.ScriptedLM(lambda request: "a b"), lp.Price(input=price, output=price))
+        journal = Journal(tmp_path, {"compile": "this"})
+        try:
+            return asyncio.run(Recorded(model, journal).complete(request))
+        finally:
+            journal.close()
+
+    first, second = ask_at(1.0), ask_at(10.0)
+    assert second.cached and second.dollars == pytest.approx(10 * (first.dollars or 0.0))
+    assert (second.timed_in, second.priced_in) == ("session 1", "")

@@ -1,6 +1,7 @@
 """Tests and intervals that comparisons, certificates and checks share.
 
-- ``pairs``: scores and costs of two programs on the same rows, in clusters.
+- ``pairs``: scores and costs of two programs on the same rows, in clusters. ``partial``: scores
+  of which some are missing.
 - ``mean_difference``: is the mean difference larger than a margin? ``trinomial`` and ``betting``:
   the two tests behind it. ``shares``: does most of the data cost less?
 - ``claims``: what may be claimed, in a fixed order.
@@ -31,6 +32,7 @@ from langprog.evaluation.statistics.mean_difference import (
     paired_mean_interval,
 )
 from langprog.evaluation.statistics.pairs import PairedCosts, PairedScores
+from langprog.evaluation.statistics.partial import MAX_MISSING, PartialScores
 from langprog.evaluation.statistics.permutation import mcnemar_p, sign_flip_p
 from langprog.evaluation.statistics.repeats import Spread, pass_hat, split_variance
 from langprog.evaluation.statistics.set_level import SetComparison, compare_sets
@@ -38,6 +40,7 @@ from langprog.evaluation.statistics.shares import ShareTest, bound_share
 
 __all__ = [
     "LEVEL",
+    "MAX_MISSING",
     "Claim",
     "Claims",
     "Finding",
@@ -45,6 +48,7 @@ __all__ = [
     "Objective",
     "PairedCosts",
     "PairedScores",
+    "PartialScores",
     "SetComparison",
     "ShareTest",
     "Spread",

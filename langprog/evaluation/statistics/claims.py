@@ -17,6 +17,7 @@ from typing import Any, Literal
 from langprog.errors import InputError
 from langprog.evaluation.statistics.mean_difference import LEVEL, bound_mean
 from langprog.evaluation.statistics.pairs import PairedCosts, PairedScores
+from langprog.evaluation.statistics.partial import PartialScores
 from langprog.evaluation.statistics.shares import bound_share
 
 ClaimName = Literal["better", "not worse", "cheaper", "quicker", "worse"]
@@ -69,7 +70,7 @@ class Claims:
         difference: Mean over clusters of after minus before.
         low: Lower bound for it, at the level of the claims.
         high: Upper bound for it, at the level of ``worse``.
-        n: Clusters.
+        n: Clusters with scores for both programs; the other counts are of these, too.
         wins: Clusters that became better.
         losses: Clusters that became worse.
         ties: Clusters that stayed as they were.
@@ -101,7 +102,7 @@ class Claims:
 
 
 def check_claims(
-    scores: PairedScores,
+    scores: PairedScores | PartialScores,
     *,
     objective: Objective = "quality",
     tolerance: float = 0.0,
@@ -114,10 +115,12 @@ def check_claims(
 
     Args:
         scores: Scores of both programs; "better" and "not worse" are about their mean difference.
+            Where some are missing, each claim is tested with them at its worst.
         objective: ``quality``: better. ``cost``, ``latency``: not worse by more than the
             tolerance, then cheaper or quicker.
         tolerance: Mean score that may be given up, on the scale of the scores.
-        dollars: What both programs cost, with the clusters of the scores; ``None`` if unknown.
+        dollars: What both programs cost, with the clusters of the scores (where some are missing,
+            of all rows with at least one score); ``None`` if unknown.
         seconds: How long both took.
         level: Chance of any false claim but ``worse``.
         worse_level: Chance of a false ``worse``.
@@ -126,18 +129,20 @@ def check_claims(
         InputError: The tolerance is negative or as wide as the score range, a level is not between
             0 and 1/2, or the costs are about other clusters.
     """
-    if not 0.0 <= tolerance < scores.width:
+    partial = PartialScores.complete(scores) if isinstance(scores, PairedScores) else scores
+    observed, lowest = partial.observed, partial.lowest
+    if not 0.0 <= tolerance < observed.width:
         raise InputError(
             f"the tolerance must be 0 or more and less than the width of the score range, "
-            f"{scores.width:g}, not {tolerance:g}"
+            f"{observed.width:g}, not {tolerance:g}"
         )
     for costs in (dollars, seconds):
-        if costs is not None and costs.n != scores.n:
+        if costs is not None and costs.n != lowest.n:
             raise InputError(
-                f"costs of {costs.n} clusters for scores of {scores.n}: give both the same rows"
+                f"costs of {costs.n} clusters for scores of {lowest.n}: give both the same rows"
             )
     margin = -tolerance
-    mean = bound_mean(scores, margins=(0.0, margin), level=level)
+    mean = bound_mean(lowest, margins=(0.0, margin), level=level)
     tested = []
     for name in SEQUENCES[objective]:
         if name in ("better", "not worse"):
@@ -149,19 +154,20 @@ def check_claims(
         tested.append(claim)
         if not claim.holds:
             break
-    down = bound_mean(scores.swapped(), level=worse_level)
+    down = bound_mean(partial.highest.swapped(), level=worse_level)
     p_worse = down.p_values[0.0]
     worse = Claim("worse", p_worse <= worse_level, p_worse, -down.bound, 0.0, worse_level)
     return Claims(
         finding=_conclude(objective, tested, worse),
         tested=(*tested, worse),
-        difference=scores.difference,
-        low=mean.bound,
-        high=-down.bound,
-        n=scores.n,
-        wins=scores.wins,
-        losses=scores.losses,
-        ties=scores.ties,
+        difference=observed.difference,
+        # Missing scores at their extremes may pull a bound past the mean of the observed ones.
+        low=min(mean.bound, observed.difference),
+        high=max(-down.bound, observed.difference),
+        n=observed.n,
+        wins=observed.wins,
+        losses=observed.losses,
+        ties=observed.ties,
     )
 
 

@@ -9,8 +9,10 @@ import pytest
 
 import langprog as lp
 from langprog.errors import ServerError
+from langprog.evaluation import MetricErrors, Row
 from langprog.lm import Completion, Usage
-from optimizers.evaluation.scoring import Scoring
+from langprog.modules import RunUsage
+from optimizers.evaluation.scoring import FailureLog, Scoring
 from optimizers.stats.certificate import Certificate
 from optimizers.stats.certify import Holdout, certify
 from optimizers.stats.terms import Terms
@@ -250,3 +252,119 @@ def test_a_certificate_is_plain_json() -> None:
     assert data["must_pass"] == {"examples": 2, "failed": []}
     assert data["ratios"]["dollars"] == pytest.approx(1.0)
     assert replace(found, verdict="original") != found
+
+
+def fragile(number: int) -> tuple[float, float, float]:
+    """Better on every tenth row, and what it writes on another tenth breaks the metric."""
+    return (-1.0 if number % 10 == 2 else 1.0), 0.01, 1.0
+
+
+def examine_fragile(
+    before: Rule, after: Rule, error: type[Exception] = KeyError, count: int = 100
+) -> Certificate:
+    def metric(example: lp.Example, prediction: lp.Prediction) -> float:
+        if prediction.y < 0:
+            raise error("garbage")
+        return float(prediction.y)
+
+    first, second = model("m/before", before), model("m/after", after)
+    with lp.using(lm=first, models=[second]):
+        certificate, _ = asyncio.run(
+            certify(
+                PROGRAM,
+                PROGRAM.with_parameters({"predict.model": second}),
+                Holdout(*rows(count)),
+                Scoring(metric, MetricErrors(20)),
+                Terms(),
+                concurrency=8,
+            )
+        )
+    return certificate
+
+
+def right_but_on_a_tenth(number: int) -> tuple[float, float, float]:
+    return float(number % 10 != 1), 0.01, 1.0
+
+
+def test_rows_that_only_the_compiled_program_loses_count_against_it() -> None:
+    found = examine_fragile(right_but_on_a_tenth, fragile)
+    assert (found.verdict, found.finding) == ("original", "cannot tell")
+    assert (found.n, found.missing) == (90, 10) and found.low <= 0.0
+    assert "missing=10: 10 runs of the compiled program (metric: the metric failed on" in str(
+        found
+    )
+    assert found.to_json()["missing_runs"].startswith("10 runs of the compiled program")
+    assert any(name == "missing" for name, _ in found.facts())
+
+
+def test_rows_that_only_the_input_program_loses_are_no_gain() -> None:
+    # Where the input program has no score, it may have been right.
+    found = examine_fragile(fragile, lambda n: (float(n % 10 != 3), 0.01, 1.0))
+    assert found.finding != "better" and found.missing == 10
+    assert "10 runs of the input program" in str(found)
+
+
+def test_a_large_gain_outweighs_a_few_missing_rows() -> None:
+    found = examine_fragile(always(0), lambda n: (-1.0 if n == 7 else 1.0, 0.01, 1.0))
+    assert found.verdict == "certified" and found.missing == 1
+
+
+def searched() -> FailureLog:
+    """Return the log of a search whose runs succeeded."""
+    log, example = FailureLog(), lp.Example(x="a")
+    row = Row(0, example, lp.Prediction(y=1), lp.Score(1.0), None, RunUsage())
+    asyncio.run(log.add([row] * 40))
+    return log
+
+
+def test_a_base_that_breaks_on_the_holdout_makes_no_gain() -> None:
+    class Searching(lp.Module):
+        def __init__(self, broken: bool) -> None:
+            self.answer = PROGRAM
+            self.broken = broken
+
+        def forward(self, x: str) -> lp.Prediction:
+            out = self.answer(x=x)
+            if self.broken:
+                raise RuntimeError("the vector database is down")
+            return out
+
+    with lp.using(lm=model("m/before", always(1))):
+        found, _ = asyncio.run(
+            certify(
+                Searching(True),
+                Searching(False),
+                Holdout(*rows(30)),
+                Scoring(answer_score, failures=searched()),
+                Terms(),
+                concurrency=8,
+            )
+        )
+    assert found.verdict == "original"
+    assert "30 of 30 runs failed in one way (error: RuntimeError: the vector" in found.reason
+
+
+def test_some_errors_of_the_input_program_are_named_beside_the_gain() -> None:
+    class Searching(lp.Module):
+        def __init__(self, broken: bool) -> None:
+            self.answer = PROGRAM
+            self.broken = broken
+
+        def forward(self, x: str) -> lp.Prediction:
+            if self.broken and int(x[4:-1]) % 2:
+                raise RuntimeError("no such shelf")
+            return self.answer(x=x)
+
+    with lp.using(lm=model("m/before", always(1))):
+        found, _ = asyncio.run(
+            certify(
+                Searching(True),
+                Searching(False),
+                Holdout(*rows(30)),
+                Scoring(answer_score),
+                Terms(),
+                concurrency=8,
+            )
+        )
+    assert found.verdict == "certified"
+    assert "15 runs of the input program failed (error: RuntimeError: no such" in found.reason
