@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from langprog.modules import BestOf as BestOf
     from langprog.modules import Cascade as Cascade
     from langprog.modules import ChainOfThought as ChainOfThought
+    from langprog.modules import ElementFailure as ElementFailure
+    from langprog.modules import Map as Map
     from langprog.modules import Module as Module
     from langprog.modules import Parameter as Parameter
     from langprog.modules import Pipeline as Pipeline
@@ -75,6 +77,7 @@ _ROOM_OF = {
     "Comparison": "evaluation",
     "Completion": "lm",
     "Corpus": "retrieval",
+    "ElementFailure": "modules",
     "EmbeddingRetriever": "retrieval",
     "Example": "example",
     "File": "media",
@@ -86,6 +89,7 @@ _ROOM_OF = {
     "LM": "runtime",
     "LangprogError": "errors",
     "LogProbability": "modules",  # unlisted: lp.signals has it with the other signals
+    "Map": "modules",
     "Message": "lm",
     "ModelRef": "lm",
     "Module": "modules",
@@ -160,6 +164,7 @@ __all__ = [
     "Comparison",
     "Completion",
     "Corpus",
+    "ElementFailure",
     "EmbeddingRetriever",
     "Example",
     "File",
@@ -170,6 +175,7 @@ __all__ = [
     "Input",
     "LM",
     "LangprogError",
+    "Map",
     "Message",
     "ModelRef",
     "Module",

@@ -8,6 +8,7 @@
 - ``vote``, ``best_of``, ``cascade``, ``route``, ``refine``: several samples, steps, models or
   rounds for one answer (``around``: their base class; ``signals``: confidence in an answer;
   ``words``: hashed words).
+- ``map``: a module applied to every element of a list.
 - ``retrieve``: passages for a query, from ``langprog.retrieval``.
 - ``parallel``: concurrent calls from synchronous code.
 - ``prediction``, ``trace``: what a call returns, and what happened in it.
@@ -19,6 +20,7 @@ from langprog.modules.best_of import BestOf
 from langprog.modules.cascade import Cascade, Tier
 from langprog.modules.chain_of_thought import ChainOfThought
 from langprog.modules.containers import hidden_modules, own_class_attributes
+from langprog.modules.map import ElementFailure, Map
 from langprog.modules.node import (
     UNKNOWN_KIND,
     AnyNode,
@@ -67,8 +69,10 @@ __all__ = [
     "ChainOfThought",
     "Checked",
     "ClassData",
+    "ElementFailure",
     "Learned",
     "LogProbability",
+    "Map",
     "Module",
     "Node",
     "Origin",
