@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from langprog.modules import Retrieve as Retrieve
     from langprog.modules import Route as Route
     from langprog.modules import Router as Router
+    from langprog.modules import StepSearch as StepSearch
     from langprog.modules import Vote as Vote
     from langprog.modules import parallel as parallel
     from langprog.modules import record_trace as record_trace
@@ -111,6 +112,7 @@ _ROOM_OF = {
     "Score": "evaluation",
     "ScriptedLM": "lm",
     "Signature": "signature",
+    "StepSearch": "modules",
     "Vote": "modules",
     "compare": "evaluation",
     "configure": "runtime",
@@ -197,6 +199,7 @@ __all__ = [
     "Score",
     "ScriptedLM",
     "Signature",
+    "StepSearch",
     "Vote",
     "compare",
     "configure",

@@ -8,6 +8,8 @@
 - ``vote``, ``best_of``, ``cascade``, ``route``, ``refine``: several samples, steps, models or
   rounds for one answer (``around``: their base class; ``signals``: confidence in an answer;
   ``words``: hashed words).
+- ``step_search``: a search over steps of reasoning (``step_parts``: what proposes and judges;
+  ``step_strategies``: beam, particles, A*).
 - ``map``: a module applied to every element of a list.
 - ``retrieve``: passages for a query, from ``langprog.retrieval``.
 - ``parallel``: concurrent calls from synchronous code.
@@ -56,6 +58,7 @@ from langprog.modules.signals import (
     signal_from,
     token_features,
 )
+from langprog.modules.step_search import StepSearch
 from langprog.modules.trace import Recorder, RunUsage, TraceStep, record_trace, usage_of
 from langprog.modules.tree import Parameter, ParameterKind, Tree
 from langprog.modules.vote import Tally, Vote, answer_key
@@ -92,6 +95,7 @@ __all__ = [
     "RunUsage",
     "SameNode",
     "Signal",
+    "StepSearch",
     "Strict",
     "TOKEN_FEATURES",
     "Tally",

@@ -67,6 +67,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "Score",
         "ScriptedLM",
         "Signature",
+        "StepSearch",
         "Vote",
         "compare",
         "configure",
