@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from langprog.modules import ElementFailure as ElementFailure
     from langprog.modules import Map as Map
     from langprog.modules import Module as Module
+    from langprog.modules import NearestDemos as NearestDemos
     from langprog.modules import Parameter as Parameter
     from langprog.modules import Pipeline as Pipeline
     from langprog.modules import Predict as Predict
@@ -94,6 +95,7 @@ _ROOM_OF = {
     "Message": "lm",
     "ModelRef": "lm",
     "Module": "modules",
+    "NearestDemos": "modules",
     "Output": "signature",
     "Parameter": "modules",
     "Passage": "retrieval",
@@ -181,6 +183,7 @@ __all__ = [
     "Message",
     "ModelRef",
     "Module",
+    "NearestDemos",
     "Output",
     "Parameter",
     "Passage",

@@ -4,6 +4,7 @@
   ``containers``: modules in lists, dicts and the like).
 - ``node``, ``registry``, ``parameter_data``: modules as data; each module's file has its node.
 - ``predict``: :class:`Predict`, the only module that calls a model.
+- ``nearest``: demonstrations chosen for each input (``nearest_index``: finding them).
 - ``chain_of_thought``, ``pipeline``: modules made of modules.
 - ``vote``, ``best_of``, ``cascade``, ``route``, ``refine``: several samples, steps, models or
   rounds for one answer (``around``: their base class; ``signals``: confidence in an answer;
@@ -23,6 +24,7 @@ from langprog.modules.cascade import Cascade, Tier
 from langprog.modules.chain_of_thought import ChainOfThought
 from langprog.modules.containers import hidden_modules, own_class_attributes
 from langprog.modules.map import ElementFailure, Map
+from langprog.modules.nearest import NearestDemos
 from langprog.modules.node import (
     UNKNOWN_KIND,
     AnyNode,
@@ -77,6 +79,7 @@ __all__ = [
     "LogProbability",
     "Map",
     "Module",
+    "NearestDemos",
     "Node",
     "Origin",
     "Parameter",

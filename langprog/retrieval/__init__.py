@@ -12,7 +12,7 @@ from langprog.retrieval.asking import passages_from
 from langprog.retrieval.base import Retriever, RetrieverSpec, name_of, spec_of
 from langprog.retrieval.bm25 import BM25Retriever
 from langprog.retrieval.corpus import Corpus, Document, load_corpus
-from langprog.retrieval.embedding import EmbeddingRetriever
+from langprog.retrieval.embedding import Embedder, EmbeddingRetriever
 from langprog.retrieval.function import FunctionRetriever
 from langprog.retrieval.hybrid import HybridRetriever
 from langprog.retrieval.passage import MOST, Passage, check_count
@@ -27,6 +27,7 @@ __all__ = [
     "BM25Retriever",
     "Corpus",
     "Document",
+    "Embedder",
     "EmbeddingRetriever",
     "FunctionRetriever",
     "HybridRetriever",

@@ -49,6 +49,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "Message",
         "ModelRef",
         "Module",
+        "NearestDemos",
         "Output",
         "Parameter",
         "Passage",
