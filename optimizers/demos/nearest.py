@@ -34,6 +34,7 @@ from optimizers.demos.teacher import (
 )
 from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.evaluation.runner import source_key
+from optimizers.identity import OPERATIONAL
 from optimizers.run import Run
 
 # A small budget scores on fewer examples, so that all sizes fit into this share of it.
@@ -64,7 +65,8 @@ class KNNDemos(Optimizer):
     """
 
     k: Sequence[int] = field(default=(2, 4, 8), metadata=takes_items(takes_whole(1, 1000)))
-    by: Embedder | None = None
+    # A compile is identified by the name of the function, as its source may be anywhere.
+    by: Embedder | None = field(default=None, metadata={OPERATIONAL: True})
     embedder: str = ""
     bootstrapped: bool = field(default=False, metadata=takes_flag())
     threshold: float | None = field(default=None, metadata=takes_number(-MOST_NUMBER))
