@@ -58,7 +58,9 @@ if TYPE_CHECKING:
     from langprog.retrieval import EmbeddingRetriever as EmbeddingRetriever
     from langprog.retrieval import FunctionRetriever as FunctionRetriever
     from langprog.retrieval import HybridRetriever as HybridRetriever
+    from langprog.retrieval import LateInteractionRetriever as LateInteractionRetriever
     from langprog.retrieval import Passage as Passage
+    from langprog.retrieval import RerankRetriever as RerankRetriever
     from langprog.retrieval import Retriever as Retriever
     from langprog.retrieval import load_corpus as load_corpus
     from langprog.runtime import LM as LM
@@ -90,6 +92,7 @@ _ROOM_OF = {
     "Input": "signature",
     "LM": "runtime",
     "LangprogError": "errors",
+    "LateInteractionRetriever": "retrieval",
     "LogProbability": "modules",  # unlisted: lp.signals has it with the other signals
     "Map": "modules",
     "Message": "lm",
@@ -106,6 +109,7 @@ _ROOM_OF = {
     "Refine": "modules",
     "Report": "evaluation",
     "Request": "lm",
+    "RerankRetriever": "retrieval",
     "Retrieve": "modules",
     "Retriever": "retrieval",
     "Route": "modules",
@@ -179,6 +183,7 @@ __all__ = [
     "Input",
     "LM",
     "LangprogError",
+    "LateInteractionRetriever",
     "Map",
     "Message",
     "ModelRef",
@@ -194,6 +199,7 @@ __all__ = [
     "Refine",
     "Report",
     "Request",
+    "RerankRetriever",
     "Retrieve",
     "Retriever",
     "Route",
