@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from langprog.modules import BestOf as BestOf
     from langprog.modules import Cascade as Cascade
     from langprog.modules import ChainOfThought as ChainOfThought
+    from langprog.modules import ElementFailure as ElementFailure
+    from langprog.modules import Map as Map
     from langprog.modules import Module as Module
+    from langprog.modules import NearestDemos as NearestDemos
     from langprog.modules import Parameter as Parameter
     from langprog.modules import Pipeline as Pipeline
     from langprog.modules import Predict as Predict
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from langprog.modules import Retrieve as Retrieve
     from langprog.modules import Route as Route
     from langprog.modules import Router as Router
+    from langprog.modules import StepSearch as StepSearch
     from langprog.modules import Vote as Vote
     from langprog.modules import parallel as parallel
     from langprog.modules import record_trace as record_trace
@@ -54,7 +58,9 @@ if TYPE_CHECKING:
     from langprog.retrieval import EmbeddingRetriever as EmbeddingRetriever
     from langprog.retrieval import FunctionRetriever as FunctionRetriever
     from langprog.retrieval import HybridRetriever as HybridRetriever
+    from langprog.retrieval import LateInteractionRetriever as LateInteractionRetriever
     from langprog.retrieval import Passage as Passage
+    from langprog.retrieval import RerankRetriever as RerankRetriever
     from langprog.retrieval import Retriever as Retriever
     from langprog.retrieval import load_corpus as load_corpus
     from langprog.runtime import LM as LM
@@ -75,6 +81,7 @@ _ROOM_OF = {
     "Comparison": "evaluation",
     "Completion": "lm",
     "Corpus": "retrieval",
+    "ElementFailure": "modules",
     "EmbeddingRetriever": "retrieval",
     "Example": "example",
     "File": "media",
@@ -85,10 +92,13 @@ _ROOM_OF = {
     "Input": "signature",
     "LM": "runtime",
     "LangprogError": "errors",
+    "LateInteractionRetriever": "retrieval",
     "LogProbability": "modules",  # unlisted: lp.signals has it with the other signals
+    "Map": "modules",
     "Message": "lm",
     "ModelRef": "lm",
     "Module": "modules",
+    "NearestDemos": "modules",
     "Output": "signature",
     "Parameter": "modules",
     "Passage": "retrieval",
@@ -99,6 +109,7 @@ _ROOM_OF = {
     "Refine": "modules",
     "Report": "evaluation",
     "Request": "lm",
+    "RerankRetriever": "retrieval",
     "Retrieve": "modules",
     "Retriever": "retrieval",
     "Route": "modules",
@@ -107,6 +118,7 @@ _ROOM_OF = {
     "Score": "evaluation",
     "ScriptedLM": "lm",
     "Signature": "signature",
+    "StepSearch": "modules",
     "Vote": "modules",
     "compare": "evaluation",
     "configure": "runtime",
@@ -160,6 +172,7 @@ __all__ = [
     "Comparison",
     "Completion",
     "Corpus",
+    "ElementFailure",
     "EmbeddingRetriever",
     "Example",
     "File",
@@ -170,9 +183,12 @@ __all__ = [
     "Input",
     "LM",
     "LangprogError",
+    "LateInteractionRetriever",
+    "Map",
     "Message",
     "ModelRef",
     "Module",
+    "NearestDemos",
     "Output",
     "Parameter",
     "Passage",
@@ -183,6 +199,7 @@ __all__ = [
     "Refine",
     "Report",
     "Request",
+    "RerankRetriever",
     "Retrieve",
     "Retriever",
     "Route",
@@ -191,6 +208,7 @@ __all__ = [
     "Score",
     "ScriptedLM",
     "Signature",
+    "StepSearch",
     "Vote",
     "compare",
     "configure",

@@ -27,6 +27,7 @@ from optimizers.chain import Chain
 from optimizers.compiler import Compiler
 from optimizers.demos.few_shot import BootstrapFewShot
 from optimizers.demos.labeled import LabeledFewShot
+from optimizers.demos.nearest import KNNDemos
 from optimizers.demos.random_search import BootstrapRandomSearch
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.pareto import FrontPoint, Objective
@@ -60,6 +61,7 @@ MEMBERS: Mapping[str, type[Optimizer]] = MappingProxyType(
     {
         "compiler": Compiler,
         "labeled": LabeledFewShot,
+        "knn": KNNDemos,
         "bootstrap": BootstrapFewShot,
         "random-search": BootstrapRandomSearch,
         "mipro": MIPRO,
@@ -90,6 +92,7 @@ __all__ = [
     "FrugalCascade",
     "GEPA",
     "Hygiene",
+    "KNNDemos",
     "LLMSelector",
     "LabeledFewShot",
     "MEMBERS",

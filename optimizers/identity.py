@@ -54,7 +54,9 @@ def program_digest(program: Module) -> str:
             value = [demo.digest if isinstance(demo, Example) else demo for demo in value]
         # Instructions and demonstrations of predictors are in the digests above.
         known = key.rpartition(".")[0] in predictors
-        if not known or parameter.kind not in ("instruction", "demos"):
+        # Without nearest demonstrations the digest is what it was before there were any.
+        absent = parameter.kind == "nearest" and value is None
+        if not absent and (not known or parameter.kind not in ("instruction", "demos")):
             parts[key] = repr(model_name(value) if parameter.kind == "model" else value)
     frozen = program.frozen_parts()
     if frozen:  # the same program, but a search may set less

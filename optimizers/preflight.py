@@ -320,6 +320,7 @@ def _count_characters(predictor: Any, examples: Sequence[Example]) -> float:
     signature = predictor.signature
     head = len(signature.instruction) + sum(40 + len(f.description) for f in signature.fields)
     shown = sum(len(str(value)) + 30 for demo in predictor.demos for value in demo.values())
+    shown += 0 if predictor.nearest is None else predictor.nearest.usual
     inputs = [
         sum(len(str(example[name])) for name in signature.inputs if name in example)
         for example in examples[:PROBED]

@@ -55,7 +55,7 @@ class Inputs:
         self._keys = InputKeys(program)
         self._program = program
         self._demos = [
-            demo for predictor in program.predictors().values() for demo in predictor.demos
+            demo for predictor in program.predictors().values() for demo in predictor.demo_pool
         ]
 
     def key(self, example: Example) -> str:

@@ -60,6 +60,7 @@ RESULTS = {
     "CompileReport",
     "Completion",
     "Cost",
+    "ElementFailure",
     "Estimated",
     "FrontPoint",
     "Preflight",

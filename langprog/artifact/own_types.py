@@ -19,10 +19,10 @@ from langprog.adapters import Adapter
 from langprog.artifact.checking import code_in, declaring_class, signature_digest, with_types_of
 from langprog.artifact.classes import Classes, class_name
 from langprog.artifact.namespaces import own_types, signatures_among, types_among
-from langprog.artifact.retrievers import find_retriever
+from langprog.artifact.retrievers import find_embedder, find_retriever
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import ClassData
-from langprog.retrieval import Retriever, RetrieverSpec
+from langprog.retrieval import Embedder, Retriever, RetrieverSpec
 from langprog.signature import (
     FieldSpec,
     Signature,
@@ -71,6 +71,14 @@ class ClassTypes:
             ArtifactError: It is missing, or is not what the artifact describes.
         """
         return find_retriever(spec, documents, self.classes.retrievers)
+
+    def embedder(self, name: str) -> Embedder:
+        """Return the function that embeds texts under this name.
+
+        Raises:
+            ArtifactError: It is missing.
+        """
+        return find_embedder(name, self.classes.retrievers)
 
     def restore_types(
         self, signature: SignatureSpec, checked_by: ClassData | None

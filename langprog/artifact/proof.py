@@ -10,7 +10,7 @@ from langprog.adapters import ADAPTERS, AUTO, Adapter, adapter_named, same_adapt
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.samples import sample_values
 from langprog.errors import InputError
-from langprog.lm import model_name
+from langprog.lm import Message, model_name
 from langprog.modules import Module, Parameter, Predict
 
 Rows = Sequence[Mapping[str, Any]]
@@ -70,8 +70,8 @@ def _predictor_difference(first: Predict, second: Predict, rows: Rows) -> str | 
             return f"the {name} adapter's tools"
         for values in _inputs(first, rows):
             # Each program parses inputs with its own types, which may be rebuilt ones.
-            before = adapter.render(first.signature, first.demos, _validate_inputs(first, values))
-            after = again.render(second.signature, second.demos, _validate_inputs(second, values))
+            before = _render(adapter, first, values)
+            after = _render(again, second, values)
             for message, changed in zip_longest(before, after):
                 if message != changed:
                     role = "missing" if message is None else message.role
@@ -86,9 +86,13 @@ def _adapters(predictor: Predict) -> Iterable[Adapter]:
     return [adapter_named(adapter) if isinstance(adapter, str) else adapter]
 
 
-def _validate_inputs(predictor: Predict, values: Mapping[str, Any]) -> dict[str, Any]:
+def _render(
+    adapter: Adapter, predictor: Predict, values: Mapping[str, Any]
+) -> tuple[Message, ...]:
     fields = predictor.signature.inputs
-    return {name: fields[name].validate(value) for name, value in values.items()}
+    inputs = {name: fields[name].validate(value) for name, value in values.items()}
+    # Nearest demonstrations are compared as a whole: choosing them may call the user's code.
+    return adapter.render(predictor.signature, predictor.demos, inputs)
 
 
 def _inputs(predictor: Predict, rows: Rows) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The retrievers of a loaded program: the ones that were certified, or a refusal."""
+"""The retrievers and embedders of a loaded program: those that were certified, or a refusal."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from langprog.errors import ArtifactError, InputError
 from langprog.modules import Module, Retrieve
 from langprog.retrieval import (
     Corpus,
+    Embedder,
     Retriever,
     RetrieverSpec,
     check_retriever,
@@ -18,8 +19,8 @@ from langprog.retrieval import (
     spec_of,
 )
 
-HandedRetrievers = Mapping[str, Retriever | Corpus | Callable[[str, int], Any]]
-"""What the caller of ``load`` hands over, by name."""
+HandedRetrievers = Mapping[str, Retriever | Corpus | Callable[[str, int], Any] | Embedder]
+"""What the caller of ``load`` hands over, by name: also functions that embed texts."""
 
 
 def retrievers_of(program: Module, *, handed: bool = False) -> dict[str, Retriever]:
@@ -46,18 +47,60 @@ def retrievers_of(program: Module, *, handed: bool = False) -> dict[str, Retriev
     return {name: each for name, each in named.items() if not (handed and name in kept)}
 
 
+def embedders_of(program: Module) -> dict[str, Embedder]:
+    """Return the functions that embed texts for a program's predictors, by name.
+
+    Raises:
+        ArtifactError: Two different ones have the same name, or one has that of a retriever.
+    """
+    named: dict[str, Embedder] = {}
+    retrievers = retrievers_of(program)
+    for predictor in program.predictors().values():
+        nearest = predictor.nearest
+        if nearest is None or nearest.by is None:
+            continue
+        other = named.setdefault(nearest.embedder, nearest.by)
+        if other is not nearest.by or nearest.embedder in retrievers:
+            raise ArtifactError(
+                f"two different things of the program are called {nearest.embedder!r}, and an "
+                "artifact tells them apart by name: lp.NearestDemos(..., embedder=...)"
+            )
+    return named
+
+
 def check_names_of(program: Module, handed: HandedRetrievers) -> None:
     """Refuse a retriever that no module of a program uses.
 
     Raises:
         ArtifactError: The program has no retriever of that name.
     """
-    names = retrievers_of(program)
+    names = {**retrievers_of(program), **embedders_of(program)}
     for name in handed:
         if name not in names:
             raise ArtifactError(
                 f"retrievers= has {name!r:.60}, but the artifact has {', '.join(names) or 'none'}"
             )
+
+
+def find_embedder(name: str, handed: HandedRetrievers) -> Embedder:
+    """Return the function that embeds texts under a name.
+
+    Raises:
+        ArtifactError: It is missing, or is not a function.
+    """
+    given: Any = handed.get(name)
+    if given is None:
+        raise ArtifactError(
+            f"the artifact needs your function {name!r}, which embeds texts: pass it, "
+            f"lp.load(path, retrievers={{{name!r}: ...}}) or --retriever {name}=..."
+        )
+    if not callable(given) or isinstance(given, (Retriever, Corpus, type)):
+        raise ArtifactError(
+            f"retrievers= has a {type(given).__name__} for {name!r}, but the artifact needs the "
+            "function of that name, which embeds texts"
+        )
+    function: Embedder = given
+    return function
 
 
 def find_retriever(
@@ -91,7 +134,7 @@ def find_retriever(
 
 
 def _take_handed(spec: RetrieverSpec, handed: HandedRetrievers) -> Retriever | None:
-    given = handed.get(spec.name)
+    given: Any = handed.get(spec.name)
     if given is None:
         return None
     if isinstance(given, Corpus):

@@ -27,7 +27,7 @@ from langprog.artifact.model_table import (
 )
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.proof import difference_of
-from langprog.artifact.retrievers import retrievers_of
+from langprog.artifact.retrievers import embedders_of, retrievers_of
 from langprog.artifact.secrets import refuse_secrets
 from langprog.errors import ArtifactError, LangprogError
 from langprog.modules import Module, hidden_modules, origin_of
@@ -131,7 +131,7 @@ def make_content(
         ArtifactError: Something is not plain JSON, or looks like a secret, or has
             the name of another.
     """
-    retrievers_of(program)  # two of one name could not be told apart
+    embedders_of(program)  # two of one name, retrievers too, could not be told apart
     keys = model_keys(program)
     node = program_to_json(program.with_parameters(keys) if keys else program)
     content = {
@@ -225,7 +225,7 @@ def _prove(program: Module, written: Path, canary: Sequence[Mapping[str, Any]]) 
         known = Classes(
             _templates(program),
             adapters=_adapters(program),
-            retrievers=retrievers_of(program, handed=True),
+            retrievers={**retrievers_of(program, handed=True), **embedders_of(program)},
             proving=True,
         )
         again = read_artifact(written).program_with(known)

@@ -70,6 +70,8 @@ def _show_predictor(terminal: Terminal, predictor: Predict) -> None:
         f"demo {index}": ", ".join(f"{name}={value!r}" for name, value in demo.items())
         for index, demo in enumerate(predictor.demos, start=1)
     }
+    if predictor.nearest is not None:
+        demos["nearest"] = repr(predictor.nearest)
     values = {
         "fields": f"{', '.join(signature.inputs)} -> {', '.join(signature.outputs)}",
         "instruction": signature.instruction,

@@ -4,10 +4,14 @@
   ``containers``: modules in lists, dicts and the like).
 - ``node``, ``registry``, ``parameter_data``: modules as data; each module's file has its node.
 - ``predict``: :class:`Predict`, the only module that calls a model.
+- ``nearest``: demonstrations chosen for each input (``nearest_index``: finding them).
 - ``chain_of_thought``, ``pipeline``: modules made of modules.
 - ``vote``, ``best_of``, ``cascade``, ``route``, ``refine``: several samples, steps, models or
   rounds for one answer (``around``: their base class; ``signals``: confidence in an answer;
   ``words``: hashed words).
+- ``step_search``: a search over steps of reasoning (``step_parts``: what proposes and judges;
+  ``step_strategies``: beam, particles, A*).
+- ``map``: a module applied to every element of a list.
 - ``retrieve``: passages for a query, from ``langprog.retrieval``.
 - ``parallel``: concurrent calls from synchronous code.
 - ``prediction``, ``trace``: what a call returns, and what happened in it.
@@ -19,6 +23,8 @@ from langprog.modules.best_of import BestOf
 from langprog.modules.cascade import Cascade, Tier
 from langprog.modules.chain_of_thought import ChainOfThought
 from langprog.modules.containers import hidden_modules, own_class_attributes
+from langprog.modules.map import ElementFailure, Map
+from langprog.modules.nearest import NearestDemos
 from langprog.modules.node import (
     UNKNOWN_KIND,
     AnyNode,
@@ -55,6 +61,7 @@ from langprog.modules.signals import (
     signal_from,
     token_features,
 )
+from langprog.modules.step_search import StepSearch
 from langprog.modules.trace import Recorder, RunUsage, TraceStep, record_trace, usage_of
 from langprog.modules.tree import Parameter, ParameterKind, Tree
 from langprog.modules.vote import Tally, Vote, answer_key
@@ -68,9 +75,12 @@ __all__ = [
     "ChainOfThought",
     "Checked",
     "ClassData",
+    "ElementFailure",
     "Learned",
     "LogProbability",
+    "Map",
     "Module",
+    "NearestDemos",
     "Node",
     "Origin",
     "Parameter",
@@ -90,6 +100,7 @@ __all__ = [
     "RunUsage",
     "SameNode",
     "Signal",
+    "StepSearch",
     "Strict",
     "TOKEN_FEATURES",
     "Tally",

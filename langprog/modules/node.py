@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from langprog.adapters import Adapter
 from langprog.errors import ArtifactError
 from langprog.modules.registry import kinds, node_type
-from langprog.retrieval import Retriever, RetrieverSpec
+from langprog.retrieval import Embedder, Retriever, RetrieverSpec
 from langprog.signature import SignatureSpec
 
 # The type of pydantic's error for an unknown kind of module.
@@ -153,6 +153,14 @@ class Types(Protocol):
 
         Raises:
             ArtifactError: It is missing, or is not what the artifact describes.
+        """
+        ...
+
+    def embedder(self, name: str) -> Embedder:
+        """Return the function that embeds texts under this name.
+
+        Raises:
+            ArtifactError: It is missing.
         """
         ...
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from langprog.adapters import Adapter, check_unclaimed, versioned_reference
 from langprog.errors import ArtifactError, InputError
-from langprog.example import Example
+from langprog.example import Example, example_from
 from langprog.lm import LanguageModel, ModelRef, Sampling
 from langprog.modules.base import Module
 from langprog.modules.node import ParameterData, Strict, Types
@@ -78,6 +78,26 @@ def demo_from_data(signature: SignatureSpec, demo: Mapping[str, Any]) -> Example
         return Example(**{name: fields[name].validate(value) for name, value in demo.items()})
     except InputError as error:
         raise ArtifactError(f"a demonstration of {signature.name}: {error}") from None
+
+
+def check_demos(
+    signature: SignatureSpec, demos: Sequence[Example | Mapping[str, Any]]
+) -> tuple[Example, ...]:
+    """Return demonstrations as examples.
+
+    Raises:
+        InputError: One has no outputs.
+    """
+    examples = []
+    for index, demo in enumerate(demos):
+        example = example_from(demo, f"demonstration {index} of {signature.name}")
+        if not any(name in example for name in signature.outputs):
+            raise InputError(
+                f"demonstration {index} of {signature.name} has none of the outputs "
+                f"{', '.join(signature.outputs)}"
+            )
+        examples.append(example)
+    return tuple(examples)
 
 
 def adapter_to_data(adapter: str | Adapter | None) -> str | None:

@@ -17,7 +17,7 @@ from langprog.errors import (
     LMError,
     ParseError,
 )
-from langprog.example import Example, example_from
+from langprog.example import Example
 from langprog.lm import (
     Completion,
     LanguageModel,
@@ -29,10 +29,12 @@ from langprog.lm import (
     model_name,
 )
 from langprog.modules.base import Module, with_left_out
+from langprog.modules.nearest import NearestData, NearestDemos, check_nearest
 from langprog.modules.node import ClassData, Node, Types
 from langprog.modules.parameter_data import (
     SamplingData,
     adapter_to_data,
+    check_demos,
     demo_from_data,
     demo_to_data,
     sampling_to_data,
@@ -60,6 +62,7 @@ class PredictNode(Node):
         sampling: How completions are drawn.
         checked_by: The Signature class whose types validate values with code; absent if there is
             none.
+        nearest: Demonstrations that are chosen for each input; absent if there are none.
     """
 
     module: Literal["Predict"]
@@ -69,6 +72,7 @@ class PredictNode(Node):
     adapter: str | None
     sampling: SamplingData
     checked_by: ClassData | None = None
+    nearest: NearestData | None = None
 
     def model_names(self) -> Iterator[str]:
         """Yield the name of its model, if it has one."""
@@ -84,6 +88,7 @@ class Predict(Module):
         signature: A Signature class, a SignatureSpec or the short form ``"ticket -> team"``.
         instruction: Replaces the signature's instruction.
         demos: Worked examples shown to the model, in this order.
+        nearest: Examples of which those nearest to the input are shown as well, after ``demos``.
         model: A model, which this predictor then always uses, or a model's name
             (``"openai/gpt-4.1-mini"``), which is looked up at each call; by default the ambient
             model.
@@ -103,6 +108,7 @@ class Predict(Module):
     node: ClassVar[type[Node]] = PredictNode
     signature: SignatureSpec  # type: ignore[misc]  # an instance attribute here, a class attribute in Module
     demos: tuple[Example, ...]
+    nearest: NearestDemos | None
     model: str | ModelRef | None
     adapter: str | Adapter | None
     sampling: Sampling
@@ -110,17 +116,19 @@ class Predict(Module):
     _parameters: ClassVar[tuple[str, ...]] = (
         "instruction",
         "demos",
+        "nearest",
         "model",
         "sampling",
         "adapter",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that makes a prompt, by name
         self,
         signature: str | type[Signature] | SignatureSpec,
         *,
         instruction: str | None = None,
         demos: Sequence[Example | Mapping[str, Any]] = (),
+        nearest: NearestDemos | None = None,
         model: str | ModelRef | LanguageModel | None = None,
         adapter: str | Adapter | None = None,
         temperature: float | None = None,
@@ -132,7 +140,8 @@ class Predict(Module):
             spec = spec.with_instruction(instruction)
         self._set(
             signature=spec,
-            demos=_check_demos(spec, demos),
+            demos=check_demos(spec, demos),
+            nearest=check_nearest(spec, nearest),
             model=None if model is None else model_from(model),
             adapter=None if adapter is None else check_adapter(adapter),
             sampling=Sampling(temperature=temperature, max_tokens=max_tokens).over(sampling),
@@ -182,10 +191,11 @@ class Predict(Module):
         return {id(self): "predict"}
 
     def own_parameters(self) -> dict[str, Parameter]:
-        """Return instruction, demos, model, sampling and adapter."""
+        """Return instruction, demos, nearest, model, sampling and adapter."""
         return {
             "instruction": Parameter("instruction", self.signature.instruction),
             "demos": Parameter("demos", self.demos),
+            "nearest": Parameter("nearest", self.nearest),
             "model": Parameter("model", self.model),
             "sampling": Parameter("sampling", self.sampling),
             "adapter": Parameter("adapter", self.adapter),
@@ -198,7 +208,9 @@ class Predict(Module):
             if name == "instruction":
                 new._set(signature=new.signature.with_instruction(value))
             elif name == "demos":
-                new._set(demos=_check_demos(self.signature, value))
+                new._set(demos=check_demos(self.signature, value))
+            elif name == "nearest":
+                new._set(nearest=check_nearest(self.signature, value))
             elif name == "adapter" and value is not None:
                 new._set(adapter=check_adapter(value))
             elif name == "model" and value is not None:
@@ -226,6 +238,8 @@ class Predict(Module):
             "adapter": adapter_to_data(self.adapter),
             "sampling": sampling_to_data(self.sampling),
         }
+        if self.nearest is not None:
+            data["nearest"] = self.nearest.to_data(signature)
         checked_by = types.checking_class(signature)
         return data if checked_by is None else {**data, "checked_by": checked_by}
 
@@ -240,6 +254,7 @@ class Predict(Module):
         return cls(
             signature,
             demos=[demo_from_data(signature, demo) for demo in node.demos],
+            nearest=NearestDemos.from_data(node.nearest, signature, types.embedder),
             model=node.model,
             adapter=None if node.adapter is None else types.adapter(node.adapter),
             sampling=node.sampling.sampling(),
@@ -249,13 +264,27 @@ class Predict(Module):
 
     def render(self, inputs: Mapping[str, Any]) -> tuple[Message, ...]:
         """Return the prompt for ``inputs``."""
-        return self._adapter().render(self.signature, self.demos, inputs)
+        return self._adapter().render(self.signature, self.demos_for(inputs), inputs)
+
+    @property
+    def demo_pool(self) -> tuple[Example, ...]:
+        """All demonstrations that it may show, whatever the input."""
+        return self.demos if self.nearest is None else (*self.demos, *self.nearest.examples)
+
+    def demos_for(self, inputs: Mapping[str, Any]) -> tuple[Example, ...]:
+        """Return the demonstrations in the prompt for ``inputs``, and wait for them."""
+        if self.nearest is None:
+            return self.demos
+        return (*self.demos, *self.nearest.choose(self.signature, inputs))
 
     async def aforward(self, **inputs: Any) -> Prediction:
         """Call the model; an unreadable reply is sent back once."""
         values = self.check_inputs(inputs)
         adapter = self._adapter()
-        messages = adapter.render(self.signature, self.demos, values)
+        demos = self.demos
+        if self.nearest is not None:
+            demos = (*demos, *await self.nearest.achoose(self.signature, values))
+        messages = adapter.render(self.signature, demos, values)
         completions: list[Completion] = []
         failure: str | None = "cancelled"
         failed_with: type[Exception] | None = None
@@ -361,18 +390,3 @@ def _explain_refusal(error: BadRequestError, request: Request) -> BadRequestErro
         said=error.said,
         params=error.params,
     )
-
-
-def _check_demos(
-    signature: SignatureSpec, demos: Sequence[Example | Mapping[str, Any]]
-) -> tuple[Example, ...]:
-    examples = []
-    for index, demo in enumerate(demos):
-        example = example_from(demo, f"demonstration {index} of {signature.name}")
-        if not any(name in example for name in signature.outputs):
-            raise InputError(
-                f"demonstration {index} of {signature.name} has none of the outputs "
-                f"{', '.join(signature.outputs)}"
-            )
-        examples.append(example)
-    return tuple(examples)

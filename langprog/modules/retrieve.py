@@ -29,6 +29,8 @@ from langprog.signature import FieldSpec, SignatureSpec
 
 # Numbers of passages that a search tries, beside what there is now.
 COUNTS = (1, 3, 5, 10)
+# Numbers of candidates to rerank that a search tries.
+DEPTHS = (10, 30, 100)
 # The largest corpus that an artifact holds: characters as JSON.
 LARGEST_KEPT = 1_000_000
 
@@ -69,6 +71,7 @@ class RetrieveNode(Node):
         query: The input field.
         passages: The output field; those of ids and scores are named after it.
         timeout: Seconds to wait for the retriever; null for as long as it takes.
+        depth: How many candidates are ranked anew; absent if none are.
     """
 
     module: Literal["Retrieve"]
@@ -77,6 +80,7 @@ class RetrieveNode(Node):
     query: str
     passages: str
     timeout: float | None
+    depth: int | None = None
 
 
 class Retrieve(Module):
@@ -86,9 +90,10 @@ class Retrieve(Module):
     ``passages``, ``passages_ids`` and ``passages_scores``. A retriever that fails is a transport
     failure: the row has no score. An empty list means that nothing fits the query.
 
-    A compile also searches ``k``. An artifact stores the kind and options of the retriever and
-    the digest of its corpus, not the corpus; the retriever is handed over when the program is
-    loaded, ``lp.load(path, retrievers={name: ...})``, and any other one is refused.
+    A compile also searches ``k``, and ``depth`` where the retriever reranks. An artifact stores
+    the kind and options of the retriever and the digest of its corpus, not the corpus; the
+    retriever is handed over when the program is loaded, ``lp.load(path, retrievers={name: ...})``,
+    and any other one is refused.
 
     Example::
 
@@ -121,6 +126,7 @@ class Retrieve(Module):
         timeout: Seconds to wait for the retriever; ``None`` for no limit.
         keep_corpus: Store the corpus in the artifact, so that nothing has to be handed over. Only
             for a small corpus, and a retriever that is made from its corpus alone.
+        depth: How many candidates an lp.RerankRetriever ranks; by default as many as it says.
 
     Raises:
         InputError: The retriever, ``k`` or ``timeout`` is not what it should be, or the corpus
@@ -133,6 +139,7 @@ class Retrieve(Module):
     k: int
     name: str
     timeout: float | None
+    depth: int | None
 
     def __init__(
         self,
@@ -144,6 +151,7 @@ class Retrieve(Module):
         name: str = "",
         timeout: float | None = 60.0,
         keep_corpus: bool = False,
+        depth: int | None = None,
     ) -> None:
         if isinstance(retriever, Module):
             raise InputError(
@@ -152,6 +160,7 @@ class Retrieve(Module):
             )
         self.retriever = check_retriever(retriever)
         self.k = check_count(k, "k of a Retrieve")
+        self.depth = _check_depth(depth, self.retriever)
         self.name = name or name_of(self.retriever)
         self.timeout = _check_timeout(timeout)
         self.keep_corpus = bool(keep_corpus)
@@ -189,7 +198,9 @@ class Retrieve(Module):
         corpora count as different programs, also in a compile's journal.
         """
         spec = spec_of(self.retriever, self.name)
-        return {"k": Parameter("k", self.k), "retriever": Parameter("choice", spec.to_json())}
+        depth = {} if self.depth is None else {"depth": Parameter("k", self.depth)}
+        described = Parameter("choice", spec.to_json())
+        return {"k": Parameter("k", self.k), **depth, "retriever": described}
 
     def with_own_parameters(self, values: Mapping[str, Any]) -> Self:
         """Return a copy that returns ``k`` passages.
@@ -208,13 +219,18 @@ class Retrieve(Module):
             )
         if "k" in others:
             others["k"] = check_count(others["k"], "k of a Retrieve")
+        if others.get("depth") is not None:
+            others["depth"] = _check_depth(others["depth"], self.retriever)
         return super().with_own_parameters(others)
 
     def search_space(self) -> dict[str, Sequence[int]]:
-        """Return a few numbers of passages, as far as the corpus has them."""
+        """Return a few numbers of passages, and of candidates, as far as the corpus has them."""
         corpus = self.retriever.corpus
         most = MOST if corpus is None else len(corpus)
-        return {"k": [count for count in COUNTS if count <= most]}
+        counts = [count for count in COUNTS if count <= most]
+        if self.depth is None:
+            return {"k": counts}
+        return {"k": counts, "depth": [depth for depth in DEPTHS if depth <= most]}
 
     def calls_per_example(self) -> int:
         """Return 0: no model is asked."""
@@ -234,6 +250,7 @@ class Retrieve(Module):
                 "lp.FunctionRetriever(function, corpus='wikipedia 2024-06-01')"
             )
         documents = _documents_of(self.retriever) if self.keep_corpus else None
+        depth = {} if self.depth is None else {"depth": self.depth}
         return {
             "module": "Retrieve",
             "retriever": {**spec.to_json(), "documents": documents},
@@ -241,6 +258,7 @@ class Retrieve(Module):
             "query": self.query,
             "passages": self.passages,
             "timeout": self.timeout,
+            **depth,
         }
 
     @classmethod
@@ -259,6 +277,7 @@ class Retrieve(Module):
             name=data.name,
             timeout=node.timeout,
             keep_corpus=documents is not None,
+            depth=node.depth,
         )
 
     async def aforward(self, **inputs: Any) -> Prediction:
@@ -270,9 +289,10 @@ class Retrieve(Module):
         failure: str | None = "cancelled"
         outputs: dict[str, Any] = {}
         try:
-            passages = await passages_from(
-                self.retriever, inputs[self.query], self.k, self.timeout
-            )
+            retriever = self.retriever
+            if self.depth is not None:
+                retriever = retriever.with_depth(self.depth)
+            passages = await passages_from(retriever, inputs[self.query], self.k, self.timeout)
             outputs = self._outputs(passages)
             failure = None
         except LangprogError as error:
@@ -319,6 +339,17 @@ def _signature(query: str, passages: str) -> SignatureSpec:
         FieldSpec(f"{passages}_scores", "output", list[float], "how well the passages fit"),
     )
     return SignatureSpec("Retrieve", "", fields)
+
+
+def _check_depth(depth: int | None, retriever: Retriever) -> int | None:
+    if not retriever.reranks:
+        if depth is not None:
+            raise InputError(
+                "depth= of a Retrieve is for a retriever that ranks candidates anew: "
+                "lp.RerankRetriever(first, rerank=...)"
+            )
+        return None
+    return check_count(retriever.depth if depth is None else depth, "depth of a Retrieve")
 
 
 def _check_timeout(value: Any) -> float | None:

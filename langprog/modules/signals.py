@@ -30,6 +30,7 @@ __all__ = [
     "Rule",
     "Signal",
     "signal_from",
+    "sum_logprobs",
     "token_features",
 ]
 
@@ -279,6 +280,16 @@ def token_features(steps: Sequence[TraceStep], *, logprobs: bool = True) -> list
     quantiles = [_quantile(logprobs_read, place) for place in QUANTILES]
     mean = math.fsum(logprobs_read) / len(logprobs_read)
     return [*quantiles, mean, math.log1p(length)]
+
+
+def sum_logprobs(steps: Sequence[TraceStep]) -> tuple[float, int]:
+    """Return the sum of the log-probabilities of all tokens of an answer, and their number.
+
+    Raises:
+        ModelError: A model returned no log-probabilities.
+    """
+    logprobs = _token_logprobs(steps)
+    return math.fsum(logprobs), len(logprobs)
 
 
 def _token_logprobs(steps: Sequence[TraceStep]) -> list[float]:

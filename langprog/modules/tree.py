@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="Tree")
 
 ParameterKind = Literal[
-    "instruction", "demos", "model", "sampling", "adapter", "k", "threshold", "choice"
+    "instruction", "demos", "nearest", "model", "sampling", "adapter", "k", "threshold", "choice"
 ]
 
 # Path of the root, as used in parameter keys if the program is a single built-in module.

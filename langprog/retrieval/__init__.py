@@ -2,8 +2,9 @@
 
 - ``base``: :class:`Retriever`, the base class, and what an artifact stores about a retriever.
   ``passage``: the results of a search. ``corpus``: documents, their files and their digest.
-- ``bm25``: shared words. ``embedding``: vectors of any embedder. ``hybrid``: several retrievers
-  combined. ``function``: any function. ``ranking``: the best of many scores.
+- ``bm25``: shared words. ``embedding``: vectors of any embedder. ``late_interaction``: a vector
+  for each token (MaxSim). ``hybrid``: several retrievers combined. ``rerank``: candidates ranked
+  anew. ``function``: any function. ``ranking``: the best of many scores.
 - ``asking``: the one place that calls retrievers, and gives failures their type.
 - ``registry``: retrievers by kind, including those of installed packages.
 """
@@ -12,9 +13,10 @@ from langprog.retrieval.asking import passages_from
 from langprog.retrieval.base import Retriever, RetrieverSpec, name_of, spec_of
 from langprog.retrieval.bm25 import BM25Retriever
 from langprog.retrieval.corpus import Corpus, Document, load_corpus
-from langprog.retrieval.embedding import EmbeddingRetriever
+from langprog.retrieval.embedding import Embedder, EmbeddingRetriever
 from langprog.retrieval.function import FunctionRetriever
 from langprog.retrieval.hybrid import HybridRetriever
+from langprog.retrieval.late_interaction import LateInteractionRetriever
 from langprog.retrieval.passage import MOST, Passage, check_count
 from langprog.retrieval.registry import (
     check_retriever,
@@ -22,16 +24,20 @@ from langprog.retrieval.registry import (
     retriever_from,
     retriever_named,
 )
+from langprog.retrieval.rerank import RerankRetriever
 
 __all__ = [
     "BM25Retriever",
     "Corpus",
     "Document",
+    "Embedder",
     "EmbeddingRetriever",
     "FunctionRetriever",
     "HybridRetriever",
+    "LateInteractionRetriever",
     "MOST",
     "Passage",
+    "RerankRetriever",
     "Retriever",
     "RetrieverSpec",
     "check_count",

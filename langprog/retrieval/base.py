@@ -48,6 +48,12 @@ class Retriever(ABC):
     from_corpus_alone: ClassVar[bool] = False
     """Whether :meth:`from_corpus` can make one, so that an artifact can contain it."""
 
+    reranks: ClassVar[bool] = False
+    """Whether it ranks ``depth`` candidates anew, and has ``with_depth``."""
+
+    depth: int = 0
+    """How many candidates it ranks anew, if it does."""
+
     name: str = ""
     """The name in ``lp.load(path, retrievers={name: ...})``; the kind if empty."""
 
@@ -68,6 +74,14 @@ class Retriever(ABC):
     def options(self) -> Mapping[str, Any]:
         """Return the settings that affect its results, as small plain JSON data."""
         return {}
+
+    def with_depth(self, depth: int) -> Retriever:
+        """Return a copy that ranks this many candidates anew.
+
+        Raises:
+            InputError: It does not rerank, or this is not a number of passages.
+        """
+        raise InputError(f"a retriever of the kind {self.kind!r} does not rerank")
 
     @abstractmethod
     def search(self, query: str, k: int) -> Sequence[Passage] | Awaitable[Sequence[Passage]]:

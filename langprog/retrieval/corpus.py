@@ -104,9 +104,17 @@ class Corpus(Sequence[Document]):
         Raises:
             InputError: There is none.
         """
+        return self._documents[self.place(id)]
+
+    def place(self, id: str) -> int:
+        """Return the position of the document with an id.
+
+        Raises:
+            InputError: There is none.
+        """
         if id not in self._places:
             raise InputError(f"the corpus has no document {id!r:.80}")
-        return self._documents[self._places[id]]
+        return self._places[id]
 
     @cached_property
     def _places(self) -> dict[str, int]:

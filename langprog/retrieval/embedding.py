@@ -63,12 +63,7 @@ class EmbeddingRetriever(Retriever):
         batch: int = 256,
         name: str = "",
     ) -> None:
-        if not callable(embed):
-            raise InputError(f"embed= takes a function of texts, not a {type(embed).__name__}")
-        if not isinstance(embedder, str) or not embedder.strip():
-            raise InputError("embedder= names the embedder, such as a model and its revision")
-        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-            raise InputError(f"batch= is a number of texts, 1 or more, not {batch!r:.40}")
+        check_embedder(embed, embedder, batch)
         self._corpus = corpus_of(corpus)
         self._embed = embed
         self._embedder = embedder
@@ -95,7 +90,7 @@ class EmbeddingRetriever(Retriever):
         """
         check_query(query)
         check_count(k)
-        vectors = await _embed_texts(self._embed, [query])
+        vectors = await embed_texts(self._embed, [query])
         vector = _unit_vectors(vectors, 1, "the query", ServerError)[0]
         if len(vector) != self._vectors.shape[1]:
             raise InputError(
@@ -105,7 +100,22 @@ class EmbeddingRetriever(Retriever):
         return passages(self._corpus, self._vectors @ vector, k)
 
 
-async def _embed_texts(embed: Embedder, texts: list[str]) -> Any:
+def check_embedder(embed: Any, embedder: Any, batch: Any) -> None:
+    """Refuse what does not embed texts, or has no name.
+
+    Raises:
+        InputError: An argument is wrong.
+    """
+    if not callable(embed):
+        raise InputError(f"embed= takes a function of texts, not a {type(embed).__name__}")
+    if not isinstance(embedder, str) or not embedder.strip():
+        raise InputError("embedder= names the embedder, such as a model and its revision")
+    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+        raise InputError(f"batch= is a number of texts, 1 or more, not {batch!r:.40}")
+
+
+async def embed_texts(embed: Embedder, texts: list[str]) -> Any:
+    """Call an embedder, whether it is asynchronous or not."""
     if inspect.iscoroutinefunction(embed):
         return await embed(texts)
     vectors = await call_in_worker(embed, texts)
@@ -119,7 +129,7 @@ def _embed_all(embed: Embedder, texts: list[str], batch: int) -> Any:
     for start in range(0, len(texts), batch):
         some = texts[start : start + batch]
         place = f"documents {start + 1} to {start + len(some)} of the corpus"
-        vectors = _as_array(run_sync(_embed_texts(embed, some)), len(some), place, InputError)
+        vectors = _as_array(run_sync(embed_texts(embed, some)), len(some), place, InputError)
         if parts and vectors.shape[1] != parts[0].shape[1]:
             raise InputError(
                 f"the embedder gave {place} {vectors.shape[1]} dimensions, and those before them "

@@ -25,6 +25,8 @@ from langprog.retrieval.corpus import Corpus
 from langprog.retrieval.embedding import EmbeddingRetriever
 from langprog.retrieval.function import FunctionRetriever
 from langprog.retrieval.hybrid import HybridRetriever
+from langprog.retrieval.late_interaction import LateInteractionRetriever
+from langprog.retrieval.rerank import RerankRetriever
 
 GROUP = "langprog.retrievers"
 """The entry point group in which packages register retrievers."""
@@ -32,7 +34,14 @@ GROUP = "langprog.retrievers"
 RETRIEVERS: Mapping[str, type[Retriever]] = MappingProxyType(
     {
         cls.kind: cls
-        for cls in (BM25Retriever, EmbeddingRetriever, FunctionRetriever, HybridRetriever)
+        for cls in (
+            BM25Retriever,
+            EmbeddingRetriever,
+            FunctionRetriever,
+            HybridRetriever,
+            LateInteractionRetriever,
+            RerankRetriever,
+        )
     }
 )
 

@@ -19,7 +19,7 @@ from langprog.runtime.calls import ask
 from langprog.runtime.models import LM, cache_folder, keeps_to_schemas
 from langprog.runtime.overlay import Settings, overlay, use_settings
 from langprog.runtime.providers import Provider
-from langprog.runtime.rounds import gather_in_order
+from langprog.runtime.rounds import gather_in_order, stream_in_order
 from langprog.runtime.settings import (
     assume_schemas,
     configure,
@@ -60,6 +60,7 @@ __all__ = [
     "resolve_adapter",
     "run_sync",
     "sample_draw",
+    "stream_in_order",
     "use_settings",
     "using",
 ]

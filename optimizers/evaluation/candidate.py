@@ -11,7 +11,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from langprog import Example, ModelRef, Module, Sampling
+from langprog import Example, ModelRef, Module, NearestDemos, Sampling
 from langprog.notebook import shorten
 
 M = TypeVar("M", bound=Module)
@@ -106,6 +106,8 @@ def parameter_to_json(value: Any) -> Any:
         return [parameter_to_json(item) for item in value]
     if isinstance(value, Example):
         return json.loads(json.dumps(value.to_dict(), default=to_json_value))
+    if isinstance(value, NearestDemos):
+        return value.to_json()
     if isinstance(value, ModelRef):
         return value.name
     if isinstance(value, Sampling):

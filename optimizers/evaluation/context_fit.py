@@ -63,13 +63,19 @@ class ContextFit:
         values = dict(candidate.parameters)
         for path, predictor in program.predictors().items():
             values[f"{path}.demos"] = predictor.demos[: len(predictor.demos) // 2]
+            if predictor.nearest is not None:
+                fewer = predictor.nearest.k // 2
+                values[f"{path}.nearest"] = predictor.nearest.with_k(fewer) if fewer else None
         halved = Candidate.of(self._program, values, candidate.label)
         return replace(halved, label=f"{candidate.label} (fewer demonstrations)")
 
 
 def count_demos(program: Module) -> int:
     """Return the number of demonstrations in a program."""
-    return sum(len(predictor.demos) for predictor in program.predictors().values())
+    return sum(
+        len(predictor.demos) + (predictor.nearest.k if predictor.nearest is not None else 0)
+        for predictor in program.predictors().values()
+    )
 
 
 def measure_demos(program: Module) -> int:
@@ -77,6 +83,7 @@ def measure_demos(program: Module) -> int:
     return max(
         (
             sum(len(str(value)) for demo in predictor.demos for value in demo.values())
+            + (predictor.nearest.longest if predictor.nearest is not None else 0)
             for predictor in program.predictors().values()
         ),
         default=0,

@@ -8,7 +8,7 @@ from functools import partial
 
 from langprog import Example, Module
 from langprog.errors import BudgetExceeded
-from langprog.evaluation import Metric, Row, aevaluate
+from langprog.evaluation import InputKeys, Metric, Row, aevaluate
 from langprog.runtime import gather_in_order
 from optimizers.evaluation.scoring import Scoring, as_scoring
 
@@ -79,13 +79,53 @@ def _should_retry(row: Row) -> bool:
     return is_missing(row) and row.failure is not None and row.failure.kind != "metric"
 
 
+def leave_out_own(job: Job) -> list[tuple[Job, Sequence[int]]]:
+    """Divide a job, so that no row is shown itself as one of the nearest demonstrations.
+
+    A row that demonstrations come from, or one with the same inputs, gets a program without them;
+    all other rows stay together.
+
+    Args:
+        job: What to run.
+
+    Returns:
+        Jobs, each with the places of its rows.
+    """
+    predictors = job.program.predictors().items()
+    pools = {path: each.nearest for path, each in predictors if each.nearest is not None}
+    sources = {source for pool in pools.values() for source in pool.sources}
+    keys = InputKeys(job.program).of if sources else None
+    own: list[tuple[Job, Sequence[int]]] = []
+    others: list[int] = []
+    for place, example in enumerate(job.examples):
+        key = None if keys is None else source_key(keys(example))
+        if key not in sources:
+            others.append(place)
+            continue
+        values = {f"{path}.nearest": pool.without({key}) for path, pool in pools.items()}
+        own.append((Job(job.program.with_parameters(values), [example]), [place]))
+    if not own:
+        return [(job, range(len(job.examples)))]
+    shared = Job(job.program, [job.examples[place] for place in others])
+    return [(shared, others), *own] if others else own
+
+
+def source_key(input_key: str) -> str:
+    """Return the key by which demonstrations name the row that they come from."""
+    return input_key[:16]
+
+
+def _place_of(pair: tuple[int, Row]) -> int:
+    return pair[0]
+
+
 async def _run_all(
     jobs: Sequence[Job], scoring: Scoring, concurrency: int, on_row: OnRow | None
 ) -> list[list[Row]]:
     at_once = max(1, min(len(jobs), concurrency))
     each = max(1, concurrency // at_once)
 
-    async def run(job: Job) -> list[Row]:
+    async def run_part(job: Job, places: Sequence[int]) -> list[tuple[int, Row]]:
         # Run a copy, so that state kept by a program reaches neither the original nor other runs.
         program = job.program.with_parameters({})
         report = await aevaluate(
@@ -96,7 +136,15 @@ async def _run_all(
             on_row=on_row,
             max_errors=scoring.errors,
         )
-        return list(report.rows)
+        return [
+            (place, replace(row, index=place))
+            for place, row in zip(places, report.rows, strict=True)
+        ]
+
+    async def run(job: Job) -> list[Row]:
+        parts = [partial(run_part, *part) for part in leave_out_own(job)]
+        done = await gather_in_order(parts, each)
+        return [row for _, row in sorted((pair for part in done for pair in part), key=_place_of)]
 
     results = await gather_in_order([partial(run, job) for job in jobs], at_once)
     for rows in results:

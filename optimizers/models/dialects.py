@@ -217,6 +217,7 @@ class Question:
             for example in examples[:1]:
                 if not all(name in example for name in predictor.inputs):
                     continue
+                predictor = predictor.with_own_parameters({"nearest": None})
                 values = predictor.check_inputs({name: example[name] for name in predictor.inputs})
                 automatic = (predictor.adapter or current().adapter) == AUTO
                 return cls(

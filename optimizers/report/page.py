@@ -170,6 +170,8 @@ def _compare_prompts(prompts: Json) -> list[dict[str, Any]]:
     for path, before in prompts["before"].items():
         after = prompts["after"][path]
         facts = [f"{len(before['demos'])} → {len(after['demos'])} demonstrations"]
+        if after.get("nearest"):
+            facts.append("the {k} nearest of {pool} for each input".format(**after["nearest"]))
         if after["model"] is not None:
             same = before["model"] == after["model"]
             facts.append(f"model {after['model'] if same else _format_change(before, after)}")

@@ -152,6 +152,7 @@ def collect_prompts(program: Module) -> dict[str, dict[str, Any]]:
         path: {
             "instruction": predictor.signature.instruction,
             "demos": parameter_to_json(predictor.demos),
+            "nearest": parameter_to_json(predictor.nearest),
             "model": model_name(predictor.model or ambient),
         }
         for path, predictor in program.predictors().items()

@@ -14,6 +14,7 @@ from optimizers import (
     Chain,
     Compiler,
     FrugalCascade,
+    KNNDemos,
     LabeledFewShot,
     LLMSelector,
     ModelRouter,
@@ -68,6 +69,7 @@ def _selector(*, concurrency: int = 64) -> Optimizer:
 MEMBERS: Mapping[str, Callable[..., Optimizer]] = MappingProxyType(
     {
         "labeled": LabeledFewShot,
+        "knn": KNNDemos,
         "few_shot": BootstrapFewShot,
         "random_search": _random_search,
         "mipro": _mipro,
