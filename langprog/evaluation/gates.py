@@ -200,7 +200,7 @@ class _Watch:
     def add(self, which: int, row: Row) -> None:
         """Count a row of the baseline (0) or the program (1)."""
         if row.failure is not None and row.failure.kind == "budget":
-            # Which rows were done depends on how quick they were, so they are no fair sample.
+            # Which rows were done depends on how quick they were, so the sample is biased.
             raise BudgetExceeded(f"the budget ended before every example: {row.failure.message}")
         if row.index >= self._size:
             return

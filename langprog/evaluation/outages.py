@@ -14,15 +14,13 @@ from typing import Any
 from langprog.errors import LangprogError
 
 # The machine or its network failed: no connection, or no memory, files or buffers left.
-_ERRORS = frozenset(
-    getattr(errno, name)
-    for name in (
-        "ECONNABORTED ECONNREFUSED ECONNRESET EHOSTDOWN EHOSTUNREACH ENETDOWN ENETRESET "
-        "ENETUNREACH ENOTCONN EPIPE ESHUTDOWN ETIMEDOUT EADDRNOTAVAIL EMFILE ENFILE ENOBUFS "
-        "ENOMEM EIO ENOSPC"
-    ).split()
-    if hasattr(errno, name)
+_ERRNO_NAMES = frozenset(
+    "ECONNABORTED ECONNREFUSED ECONNRESET EHOSTDOWN EHOSTUNREACH ENETDOWN ENETRESET "
+    "ENETUNREACH ENOTCONN EPIPE ESHUTDOWN ETIMEDOUT EADDRNOTAVAIL EMFILE ENFILE ENOBUFS "
+    "ENOMEM EIO ENOSPC".split()
 )
+# errorcode lists the names that this platform has.
+_ERRORS = frozenset(number for number, name in errno.errorcode.items() if name in _ERRNO_NAMES)
 _CLASSES = frozenset(
     {
         "aiohttp.client_exceptions.ClientConnectionError",
