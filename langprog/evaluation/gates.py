@@ -242,7 +242,7 @@ def _count_missing(first: Report, second: Report) -> int:
     if missing > MAX_MISSING * total:
         raise LangprogError(
             f"nothing can be compared: {missing} of {total} examples have no score for one of "
-            f"the programs{_describe_first((second, first))}, and the rest is no fair sample"
+            f"the programs{_describe_first((second, first))}, and the rest is a biased sample"
         )
     return missing
 

@@ -111,7 +111,7 @@ class Report:
     def interval(self) -> tuple[float, float] | None:
         """95 % interval of the mean.
 
-        ``None`` if no row has a score, or for a score of the whole data set, since that is not a mean.
+        ``None`` if no row has a score, and for a score of the whole data set: that is not a mean.
         """
         if self.score_rows is not None or not self.values:
             return None
