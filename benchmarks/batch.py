@@ -20,14 +20,14 @@ import sys
 import tempfile
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import langprog as lp
 from benchmarks.endpoint import canned_endpoint, count_requests
-from benchmarks.measured import Figure, machine, publish, ratio, table, versions
+from benchmarks.measured import Checkpoint, Figure, machine, publish, ratio, table, versions
 from langprog.artifact import save_program
 from langprog.batch import ProgramInputs
 from langprog.lm import OpenAICompatible
@@ -274,24 +274,6 @@ def measure_large_batch(
         f"{memory:.0f} MB",
         f"{sum(ran.seconds for ran in runs):,.0f} s",
     )
-
-
-class Checkpoint:
-    """Measurements by name, kept in a file, so that a stopped run can be resumed."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._kept: dict[str, Any] = {}
-        if path.exists():
-            self._kept = json.loads(path.read_text(encoding="utf-8"))
-
-    def measure_once(self, name: str, measure: Callable[[], Any]) -> Any:
-        """Return a measurement, made now if it is not kept yet."""
-        if name not in self._kept:
-            self._kept[name] = measure()
-            self._path.write_text(json.dumps(self._kept), encoding="utf-8")
-            sys.stderr.write(f"{name}: {self._kept[name]}\n")
-        return self._kept[name]
 
 
 def measure_rates(folder: Path, rounds: int, calls: int) -> dict[str, list[float]]:

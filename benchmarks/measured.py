@@ -1,16 +1,18 @@
-"""Publishing measurements with their machine, versions and intervals."""
+"""Keeping and publishing measurements with their machine, versions and intervals."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import random
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -135,3 +137,21 @@ def publish_section(name: str, heading: str, text: str) -> None:
     section = f"{heading}\n\n{text}\n"
     sys.stdout.write(section)
     path.write_text(f"{before.partition(heading)[0].rstrip()}\n\n{section}", encoding="utf-8")
+
+
+class Checkpoint:
+    """Measurements by name, kept in a file, so that a stopped run can be resumed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._kept: dict[str, Any] = {}
+        if path.exists():
+            self._kept = json.loads(path.read_text(encoding="utf-8"))
+
+    def measure_once(self, name: str, measure: Callable[[], Any]) -> Any:
+        """Return a measurement, made now if it is not kept yet."""
+        if name not in self._kept:
+            self._kept[name] = measure()
+            self._path.write_text(json.dumps(self._kept), encoding="utf-8")
+            sys.stderr.write(f"{name}: {self._kept[name]}\n")
+        return self._kept[name]

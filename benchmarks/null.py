@@ -1,6 +1,6 @@
 """Measure how often a compile claims a gain that does not exist, and its interval's coverage.
 
-Usage: python -m benchmarks.null [--compiles 400] [--workers 2]
+Usage: python -m benchmarks.null [--compiles 400] [--workers 2] [--checkpoint FILE]
 
 The model is simulated: it is right with the same probability for every prompt, decided by a digest
 of prompt and seed. So no candidate is truly better than the input, and every certified
@@ -15,12 +15,14 @@ import argparse
 import hashlib
 import random
 import sys
+import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import langprog as lp
-from benchmarks.measured import machine, publish, table, versions
+from benchmarks.measured import Checkpoint, machine, publish, table, versions
 from benchmarks.null_pairs import CASES, TOLERANCE, compile_pair
 from langprog.evaluation import exact
 from langprog.pocket.training.evaluate import Result
@@ -111,52 +113,53 @@ def format_share(right: int, count: int) -> str:
     return f"{right / count:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def measure_optimizers(compiles: int, workers: int) -> str:
+def measure_optimizers(kept: Checkpoint, compiles: int, workers: int) -> str:
     """Compile with every optimizer that claims, where nothing can be gained."""
-    rows: list[tuple[str, ...]] = [
-        ("optimizer", "compiles", "false gains certified", "compared", "interval holds 0")
-    ]
+    rows = [("optimizer", "compiles", "false gains certified", "compared", "interval holds 0")]
     for member in MEMBERS:
-        jobs = [(member, seed) for seed in range(compiles)]
-        with ProcessPoolExecutor(workers) as pool:
-            outcomes = list(pool.map(compile_once, jobs, chunksize=4))
-        compared = [outcome for outcome in outcomes if outcome.compared]
-        rows.append(
-            (
+
+        def measure(member: str = member) -> tuple[str, ...]:
+            jobs = [(member, seed) for seed in range(compiles)]
+            with ProcessPoolExecutor(workers) as pool:
+                outcomes = list(pool.map(compile_once, jobs, chunksize=4))
+            compared = [outcome for outcome in outcomes if outcome.compared]
+            return (
                 member,
                 str(len(outcomes)),
                 format_share(sum(outcome.certified for outcome in outcomes), len(outcomes)),
                 str(len(compared)),
                 format_share(sum(outcome.covered for outcome in compared), len(compared)),
             )
-        )
-        sys.stderr.write(" | ".join(rows[-1]) + "\n")
+
+        rows.append(tuple(kept.measure_once(f"{member}, {compiles}", measure)))
     return table(rows)
 
 
-def measure_pairs(compiles: int, workers: int) -> str:
+def measure_pairs(kept: Checkpoint, compiles: int, workers: int) -> str:
     """Compile between two models, for every objective, at the edge of its claim."""
-    rows: list[tuple[str, ...]] = [
-        ("two models", "objective", "inputs", "certified", "found worse", "bounds hold")
-    ]
-    for number, case in enumerate(CASES):
-        for size in case.sizes:
+    rows = [("two models", "objective", "inputs", "certified", "found worse", "bounds hold")]
+    for number, size in (
+        (number, size) for number, case in enumerate(CASES) for size in case.sizes
+    ):
+
+        def measure(number: int = number, size: int = size) -> tuple[str, ...]:
+            case = CASES[number]
             jobs = [(number, size, seed) for seed in range(compiles)]
             with ProcessPoolExecutor(workers) as pool:
                 outcomes = list(pool.map(compile_pair, jobs, chunksize=16))
             # Worse is the truth where the tolerance is lost.
             worse = sum(outcome.worse for outcome in outcomes)
-            rows.append(
-                (
-                    case.name,
-                    case.objective,
-                    str(size),
-                    format_share(sum(outcome.certified for outcome in outcomes), compiles),
-                    "-" if case.truth else format_share(worse, compiles),
-                    format_share(sum(outcome.covered for outcome in outcomes), compiles),
-                )
+            return (
+                case.name,
+                case.objective,
+                str(size),
+                format_share(sum(outcome.certified for outcome in outcomes), compiles),
+                "-" if case.truth else format_share(worse, compiles),
+                format_share(sum(outcome.covered for outcome in outcomes), compiles),
             )
-            sys.stderr.write(" | ".join(rows[-1]) + "\n")
+
+        name = f"{CASES[number].name}, {CASES[number].objective}, {size}, {compiles}"
+        rows.append(tuple(kept.measure_once(name, measure)))
     return table(rows)
 
 
@@ -165,9 +168,11 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.null")
     parser.add_argument("--compiles", type=int, default=400, help="for each line")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--checkpoint", type=Path, help="by default in the temporary folder")
     options = parser.parse_args(arguments)
-    optimizers = measure_optimizers(options.compiles, options.workers)
-    pairs = measure_pairs(options.compiles, options.workers)
+    kept = Checkpoint(options.checkpoint or Path(tempfile.gettempdir()) / "langprog-null.json")
+    optimizers = measure_optimizers(kept, options.compiles, options.workers)
+    pairs = measure_pairs(kept, options.compiles, options.workers)
     publish(
         "null",
         "# Compiles without a gain to find\n\n"
