@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from langprog.signature import Output as Output
     from langprog.signature import Signature as Signature
     from langprog.signature import describe as describe
+    from langprog.tools import Tool as Tool
 
 _ROOM_OF = {
     "Audio": "media",
@@ -119,6 +120,7 @@ _ROOM_OF = {
     "ScriptedLM": "lm",
     "Signature": "signature",
     "StepSearch": "modules",
+    "Tool": "tools",
     "Vote": "modules",
     "compare": "evaluation",
     "configure": "runtime",
@@ -209,6 +211,7 @@ __all__ = [
     "ScriptedLM",
     "Signature",
     "StepSearch",
+    "Tool",
     "Vote",
     "compare",
     "configure",

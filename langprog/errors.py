@@ -21,6 +21,7 @@ The tree::
     │   ├── ContentFilterError  the provider refused the content
     │   └── TruncatedError      the reply was cut off at the token limit
     ├── ParseError              a completion that cannot be read as the signature's outputs
+    ├── ToolError               a tool that a model called has failed
     ├── BudgetExceeded          the next call would exceed a budget's hard cap
     └── FrozenError             an attempt to change a frozen program
 """
@@ -50,6 +51,7 @@ __all__ = [
     "ServerError",
     "SignatureError",
     "TimeoutError",
+    "ToolError",
     "TransportError",
     "TruncatedError",
 ]
@@ -218,6 +220,20 @@ class ParseError(LangprogError):
     def __init__(self, message: str, *, text: str = "") -> None:
         super().__init__(message)
         self.text = text
+
+
+class ToolError(LangprogError):
+    """A tool that a model called has failed.
+
+    Args:
+        message: What happened, phrased so that a model can act on it.
+        outage: Whether a service, the network or the machine failed: then the failure says nothing
+            about the program.
+    """
+
+    def __init__(self, message: str, *, outage: bool = False) -> None:
+        super().__init__(message)
+        self.outage = outage
 
 
 class BudgetExceeded(LangprogError):

@@ -51,7 +51,7 @@ from typing import Any, Protocol
 from langprog.adapters.turns import render_call
 from langprog.errors import InputError, ParseError
 from langprog.example import Example
-from langprog.lm import Completion, Message, Text, Tool
+from langprog.lm import Completion, Message, Text, ToolSpec
 from langprog.signature import FieldSpec, SignatureSpec
 
 
@@ -97,7 +97,7 @@ class Adapter(Protocol):
         """Return the JSON schema that the reply should follow, or ``None``."""
         return None
 
-    def tools(self, signature: SignatureSpec) -> tuple[Tool, ...]:
+    def tools(self, signature: SignatureSpec) -> tuple[ToolSpec, ...]:
         """Return the tools that the model may call; their arguments are the answer."""
         return ()
 

@@ -17,7 +17,7 @@ from langprog.adapters.json_object import (
 from langprog.adapters.turns import render_call
 from langprog.errors import InputError, ParseError
 from langprog.example import Example
-from langprog.lm import Completion, Message, Part, Text, Tool, ToolCall, ToolResult
+from langprog.lm import Completion, Message, Part, Text, ToolCall, ToolResult, ToolSpec
 from langprog.signature import SignatureSpec
 
 _JSON = JSONAdapter()
@@ -43,8 +43,8 @@ def _system(signature: SignatureSpec) -> Message:
 
 
 @lru_cache(maxsize=256)
-def _tool(signature: SignatureSpec) -> Tool:
-    return Tool(_name(signature), "Takes the answer.", signature.json_schema())
+def _tool(signature: SignatureSpec) -> ToolSpec:
+    return ToolSpec(_name(signature), "Takes the answer.", signature.json_schema())
 
 
 def _name(signature: SignatureSpec) -> str:
@@ -66,7 +66,7 @@ class ToolsAdapter(Adapter):
         """
         return (*_render_static(signature, tuple(demos)), *_render_call(signature, inputs))
 
-    def tools(self, signature: SignatureSpec) -> tuple[Tool, ...]:
+    def tools(self, signature: SignatureSpec) -> tuple[ToolSpec, ...]:
         """Return the one tool, whose arguments are the outputs."""
         return (_tool(signature),)
 

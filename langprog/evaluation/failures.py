@@ -29,10 +29,9 @@ from langprog.errors import (
     TransportError,
     TruncatedError,
 )
-from langprog.evaluation.outages import is_outage
 from langprog.evaluation.redaction import redact
 from langprog.modules import Reading, TraceStep
-from langprog.runtime import ask
+from langprog.runtime import ask, is_outage
 
 FailureKind = Literal[
     "transport", "budget", "truncated", "parse", "refused", "error", "judge", "metric"

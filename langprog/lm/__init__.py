@@ -74,7 +74,7 @@ from langprog.lm.types import (
     Message,
     Request,
     Sampling,
-    Tool,
+    ToolSpec,
     Usage,
 )
 from langprog.lm.wrapper import Wrapper, layers_of
@@ -127,10 +127,10 @@ __all__ = [
     "Text",
     "TextDelta",
     "Throttle",
-    "Tool",
     "ToolCall",
     "ToolCallDelta",
     "ToolResult",
+    "ToolSpec",
     "Usage",
     "Wrapper",
     "capabilities_of",

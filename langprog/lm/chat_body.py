@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from langprog.lm.chat_messages import BadBody, read_messages
-from langprog.lm.types import OWN_MEMBERS, Request, Sampling, Tool
+from langprog.lm.types import OWN_MEMBERS, Request, Sampling, ToolSpec
 
 LARGEST_N = 128
 # Each is looked for after each token; OpenAI takes four.
@@ -108,7 +108,7 @@ def _extra(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return extra or None
 
 
-def _tools(data: list[Any] | None) -> tuple[Tool, ...]:
+def _tools(data: list[Any] | None) -> tuple[ToolSpec, ...]:
     tools = []
     for index, item in enumerate(data or ()):
         place = f"tools[{index}]"
@@ -124,11 +124,11 @@ def _tools(data: list[Any] | None) -> tuple[Tool, ...]:
                 f"'{place}.function' must have a string as description, a schema as parameters",
                 param=place,
             )
-        tools.append(Tool(name, description, parameters))
+        tools.append(ToolSpec(name, description, parameters))
     return tuple(tools)
 
 
-def _tool_choice(data: Any, tools: tuple[Tool, ...]) -> str | None:
+def _tool_choice(data: Any, tools: tuple[ToolSpec, ...]) -> str | None:
     if data is None or (isinstance(data, str) and data in ("auto", "none", "required")):
         return data
     function = data.get("function") if isinstance(data, dict) else None

@@ -71,7 +71,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
+class ToolSpec:
     """A function that a model may call.
 
     Args:
@@ -180,7 +180,7 @@ class Request:
     response_schema: Mapping[str, Any] | None = None
     logprobs: bool = False
     ledgers: tuple[Ledger, ...] = field(default=(), compare=False, repr=False)
-    tools: tuple[Tool, ...] = ()
+    tools: tuple[ToolSpec, ...] = ()
     tool_choice: str | None = None
     extra: Mapping[str, Any] | None = None
     headers: Mapping[str, str] | None = field(default=None, compare=False, repr=False)

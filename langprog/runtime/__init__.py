@@ -7,6 +7,7 @@
   ``providers``: endpoints known by name; ``lookup``: which models plain names refer to, and which
   endpoints those may use.
 - ``adapting``: which adapter a call uses, and what ``auto`` means.
+- ``outages``: exceptions that mean that a service was not there.
 - ``calls``: :func:`ask`, the one place where a program calls a model.
 - ``rounds``: concurrent work with results in a fixed order.
 - ``sync``: the only way from synchronous code into the asynchronous core.
@@ -17,6 +18,7 @@ from langprog.runtime.adapting import adapter_for, resolve_adapter
 from langprog.runtime.addresses import may_hold_address, portable_address
 from langprog.runtime.calls import ask
 from langprog.runtime.models import LM, cache_folder, keeps_to_schemas
+from langprog.runtime.outages import is_outage
 from langprog.runtime.overlay import Settings, overlay, use_settings
 from langprog.runtime.providers import Provider
 from langprog.runtime.rounds import gather_in_order, stream_in_order
@@ -32,7 +34,7 @@ from langprog.runtime.settings import (
     sample_draw,
     using,
 )
-from langprog.runtime.sync import call_in_worker, run_sync
+from langprog.runtime.sync import call_in_own_thread, call_in_worker, run_sync
 from langprog.runtime.threads import ThreadContext
 
 __all__ = [
@@ -44,11 +46,13 @@ __all__ = [
     "ask",
     "assume_schemas",
     "cache_folder",
+    "call_in_own_thread",
     "call_in_worker",
     "configure",
     "current",
     "gather_in_order",
     "give_notice",
+    "is_outage",
     "keeps_to_schemas",
     "may_hold_address",
     "model_in_force",

@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
@@ -291,3 +292,32 @@ async def call_in_worker(function: Callable[P, T], *args: P.args, **kwargs: P.kw
     loop = asyncio.get_running_loop()
     # In an empty context, so that a reused thread does not keep this call's context.
     return await Context().run(loop.run_in_executor, _runners.workers(), call)
+
+
+async def call_in_own_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a user's synchronous ``function`` like :func:`call_in_worker`, in a thread of its own.
+
+    For functions that may hang: the end of the process waits for the workers, but not for this
+    thread, and whoever gives up waiting leaves it behind.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+    call = partial(copy_context().run, partial(_call, function, *args, **kwargs))
+
+    def settle(set_outcome: Callable[[Any], None], outcome: object) -> None:
+        if not done.done():
+            set_outcome(outcome)
+
+    def work() -> None:
+        set_outcome: Callable[[Any], None] = done.set_result
+        outcome: object
+        try:
+            outcome = call()
+        except BaseException as error:  # noqa: BLE001 - handed to the waiting task, not kept
+            set_outcome, outcome = done.set_exception, error
+        with suppress(RuntimeError):  # the loop has been closed in the meantime
+            loop.call_soon_threadsafe(settle, set_outcome, outcome)
+
+    thread = threading.Thread(target=work, name="langprog-call", daemon=True)
+    Context().run(thread.start)
+    return await done

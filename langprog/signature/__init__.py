@@ -48,7 +48,7 @@ from langprog.signature.shapes import (
     parts_of,
     without_limits,
 )
-from langprog.signature.signature import SignatureSpec
+from langprog.signature.signature import SignatureSpec, argument_schema
 from langprog.signature.unions import records_by_label, tags_of
 
 __all__ = [
@@ -79,6 +79,7 @@ __all__ = [
     "SignatureSpec",
     "Unavailable",
     "Unfit",
+    "argument_schema",
     "behind",
     "build_record",
     "choice_text",

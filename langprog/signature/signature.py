@@ -18,6 +18,7 @@ from langprog.signature.phrases import WORDING
 from langprog.signature.portable import field_to_json
 from langprog.signature.rebuilt import field_from_json
 from langprog.signature.schemas import Definitions, object_schema
+from langprog.signature.shapes import REQUIRED
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,22 @@ class SignatureSpec:
         definitions = Definitions(WORDING)
         fields = {n: field.schema_within(definitions) for n, field in self.outputs.items()}
         return definitions.attach_to(object_schema(fields, self.outputs))
+
+
+def argument_schema(fields: Mapping[str, FieldSpec]) -> dict[str, Any]:
+    """Return the JSON schema of an object with these members; one with a default may be missing.
+
+    Args:
+        fields: The members by name, which may differ from those of the fields.
+    """
+    definitions = Definitions(WORDING)
+    members = {}
+    for name, field in fields.items():
+        schema = field.schema_within(definitions)
+        default = {} if field.default is REQUIRED else {"default": field.plain(field.default)}
+        members[name] = {**schema, **default}
+    required = [name for name, field in fields.items() if field.default is REQUIRED]
+    return definitions.attach_to(object_schema(members, required))
 
 
 def field_from_mark(name: str, mark: Any, annotation: Any) -> FieldSpec:

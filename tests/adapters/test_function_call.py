@@ -9,7 +9,7 @@ import pytest
 import langprog as lp
 from langprog.adapters import adapter_named
 from langprog.errors import BadRequestError, LangprogWarning, ParseError
-from langprog.lm import Message, Text, Tool, ToolCall, ToolResult
+from langprog.lm import Message, Text, ToolCall, ToolResult, ToolSpec
 from langprog.signature import signature_of
 from tests.adapters.replies import said
 from tests.lm.endpoint import choice, endpoint_in_thread, good, refuses, says
@@ -56,7 +56,7 @@ def test_the_whole_prompt() -> None:
         Message("tool", (ToolResult("demo00001", "Accepted."),)),
         Message("user", '{"label": "cups"}'),
     )
-    assert TOOLS.tools(SPEC) == (Tool("Sort", "Takes the answer.", SPEC.json_schema()),)
+    assert TOOLS.tools(SPEC) == (ToolSpec("Sort", "Takes the answer.", SPEC.json_schema()),)
     assert TOOLS.tool_choice(SPEC) == "Sort"
     assert TOOLS.response_schema(SPEC) is None
 

@@ -25,6 +25,7 @@ ROOMS = [
     "adapters",
     "runtime",
     "retrieval",
+    "tools",
     "modules",
     "evaluation",
     "artifact",

@@ -20,6 +20,7 @@ ROOMS = [
     "retrieval",
     "runtime",
     "signature",
+    "tools",
 ]
 
 
@@ -71,6 +72,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "ScriptedLM",
         "Signature",
         "StepSearch",
+        "Tool",
         "Vote",
         "compare",
         "configure",

@@ -31,7 +31,7 @@ from langprog.lm import (
     Retry,
     Sampling,
     TextDelta,
-    Tool,
+    ToolSpec,
     Usage,
     dialect_of,
 )
@@ -338,7 +338,7 @@ def test_what_is_refused_beside_something_else_is_taken_without_it() -> None:
 
     inner = Either()
     model = Negotiated(inner)
-    tools = replace(EVERYTHING, tools=(Tool("look"),))
+    tools = replace(EVERYTHING, tools=(ToolSpec("look"),))
     ask(model, tools, tools, EVERYTHING)
     assert inner.refusals == 1
     assert [uses_setting(request, "response_format") for request in inner.answered] == [

@@ -27,9 +27,9 @@ from langprog.lm import (
     Sampling,
     ScriptedLM,
     Text,
-    Tool,
     ToolCall,
     ToolResult,
+    ToolSpec,
     request_key,
 )
 from tests.lm.endpoint import asking, client, good, says
@@ -147,7 +147,7 @@ REQUESTS = st.builds(
     st.integers(1, 2),
     st.none() | st.sampled_from([{"type": "object"}, {"type": "string"}]),
     st.booleans(),
-    tools=st.lists(st.builds(Tool, WORDS, WORDS), max_size=1).map(tuple),
+    tools=st.lists(st.builds(ToolSpec, WORDS, WORDS), max_size=1).map(tuple),
     tool_choice=st.none() | st.sampled_from(["auto", "none"]),
 )
 

@@ -41,10 +41,10 @@ from langprog.lm import (
     Sampling,
     Text,
     TextDelta,
-    Tool,
     ToolCall,
     ToolCallDelta,
     ToolResult,
+    ToolSpec,
     Usage,
 )
 from tests.lm.endpoint import asking
@@ -233,7 +233,7 @@ def test_everything_that_a_request_can_hold_arrives(litellm: Fake) -> None:
             Message("tool", (ToolResult("c", "1"), ToolResult("d", "2"))),
         ),
         Sampling(reasoning_effort="low", extra={"top_k": 3, "frequency_penalty": 0.5}),
-        tools=(Tool("f", "does it"),),
+        tools=(ToolSpec("f", "does it"),),
         tool_choice="f",
         extra={"top_k": 4},
         headers={"X-Trace": "1"},

@@ -25,9 +25,9 @@ from langprog.lm import (
     ScriptedLM,
     Server,
     Text,
-    Tool,
     ToolCall,
     ToolResult,
+    ToolSpec,
     Usage,
 )
 from tests.lm.endpoint import Endpoint, asking, endpoint, good, refuses, says
@@ -91,7 +91,7 @@ REQUEST = Request(
         Message("tool", (ToolResult("call_7", "warm"),)),
     ),
     Sampling(0.5, 90, 0.75, ("X",), 4, None, {"top_k": 20}),
-    tools=(Tool("weather", "of a city", {"type": "object", "properties": {"city": {}}}),),
+    tools=(ToolSpec("weather", "of a city", {"type": "object", "properties": {"city": {}}}),),
     tool_choice="weather",
 )
 

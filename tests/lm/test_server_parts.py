@@ -40,10 +40,10 @@ from langprog.lm import (
     Server,
     Text,
     TextDelta,
-    Tool,
     ToolCall,
     ToolCallDelta,
     ToolResult,
+    ToolSpec,
     Usage,
 )
 from tests.lm.endpoint import asking
@@ -52,8 +52,8 @@ from tests.lm.test_server import asks, body, posted, with_client
 PNG = bytes(range(256))
 CALLS = (ToolCall("call_7", "weather", '{"city": "Ulm"}'), ToolCall("call_8", "time", "{}"))
 TOOLS = (
-    Tool("weather", "the weather of a city", {"type": "object", "properties": {"city": {}}}),
-    Tool("time", "what time it is"),
+    ToolSpec("weather", "the weather of a city", {"type": "object", "properties": {"city": {}}}),
+    ToolSpec("time", "what time it is"),
 )
 WHOLE = Completion(
     ("It is warm.", ""),

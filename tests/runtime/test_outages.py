@@ -16,8 +16,8 @@ import pytest
 import langprog as lp
 from langprog.adapters import ChatAdapter
 from langprog.errors import TransportError
-from langprog.evaluation.outages import is_outage
 from langprog.lm import Completion
+from langprog.runtime import is_outage
 from langprog.signature import SignatureSpec
 
 ROWS = [lp.Example(ticket=f"ticket {n}", team="a") for n in range(12)]

@@ -1,0 +1,12 @@
+"""Tools: functions that a model may call.
+
+- ``tool``: :class:`Tool`: a described, validated, bounded function.
+- ``functions``: reading a Python function; ``docstrings``: the words in its docstring.
+- ``results``: what a tool returned, as text of bounded size.
+"""
+
+from langprog.tools.functions import TOOL_NAME
+from langprog.tools.results import render_result
+from langprog.tools.tool import Tool, make_tools
+
+__all__ = ["TOOL_NAME", "Tool", "make_tools", "render_result"]
