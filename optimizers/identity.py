@@ -53,9 +53,13 @@ def program_digest(program: Module) -> str:
         if parameter.kind == "demos":  # the repr of an example is truncated
             value = [demo.digest if isinstance(demo, Example) else demo for demo in value]
         # Instructions and demonstrations of predictors are in the digests above.
-        known = key.rpartition(".")[0] in predictors
-        # Without nearest demonstrations the digest is what it was before there were any.
+        predictor = predictors.get(key.rpartition(".")[0])
+        known = predictor is not None
+        # Without nearest demonstrations the digest is what it was before there were any, as it is
+        # for outputs that are asked for as declared.
         absent = parameter.kind == "nearest" and value is None
+        if predictor is not None and parameter.kind == "structure":
+            absent = value == tuple(predictor.outputs)
         if not absent and (not known or parameter.kind not in ("instruction", "demos")):
             parts[key] = repr(model_name(value) if parameter.kind == "model" else value)
     frozen = program.frozen_parts()

@@ -10,11 +10,8 @@ from langprog.modules.base import Module
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
+from langprog.modules.structure import REASONING
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
-
-REASONING = FieldSpec(
-    name="reasoning", role="output", annotation=str, description="think step by step"
-)
 
 
 class ChainOfThoughtNode(Node):
@@ -51,7 +48,7 @@ class ChainOfThought(Module):
 
     @property
     def outputs(self) -> Mapping[str, FieldSpec]:
-        """Output fields by name, ``reasoning`` first."""
+        """Output fields by name, ``reasoning`` first; a search may make it empty."""
         return self.predict.outputs
 
     async def aforward(self, **inputs: Any) -> Prediction:

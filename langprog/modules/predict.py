@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
@@ -40,14 +39,13 @@ from langprog.modules.parameter_data import (
     sampling_to_data,
 )
 from langprog.modules.prediction import Prediction
-from langprog.modules.reading import Reading
+from langprog.modules.reading import Reading, explain_refusal
+from langprog.modules.structure import Structure, ask_for, give_back, list_structures
 from langprog.modules.trace import TraceStep, recorder
 from langprog.modules.tree import Parameter
 from langprog.notebook import shorten
 from langprog.runtime import adapter_for, ask
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
-
-_ABOUT_TOOLS = re.compile(r"tool|function")
 
 
 class PredictNode(Node):
@@ -63,6 +61,7 @@ class PredictNode(Node):
         checked_by: The Signature class whose types validate values with code; absent if there is
             none.
         nearest: Demonstrations that are chosen for each input; absent if there are none.
+        structure: The outputs that it asks for, in order; absent if they are the signature's.
     """
 
     module: Literal["Predict"]
@@ -73,6 +72,7 @@ class PredictNode(Node):
     sampling: SamplingData
     checked_by: ClassData | None = None
     nearest: NearestData | None = None
+    structure: list[str] | None = None
 
     def model_names(self) -> Iterator[str]:
         """Yield the name of its model, if it has one."""
@@ -107,6 +107,7 @@ class Predict(Module):
 
     node: ClassVar[type[Node]] = PredictNode
     signature: SignatureSpec  # type: ignore[misc]  # an instance attribute here, a class attribute in Module
+    _declared: SignatureSpec
     demos: tuple[Example, ...]
     nearest: NearestDemos | None
     model: str | ModelRef | None
@@ -120,6 +121,7 @@ class Predict(Module):
         "model",
         "sampling",
         "adapter",
+        "structure",
     )
 
     def __init__(  # noqa: PLR0913 - all that makes a prompt, by name
@@ -140,6 +142,7 @@ class Predict(Module):
             spec = spec.with_instruction(instruction)
         self._set(
             signature=spec,
+            _declared=spec,
             demos=check_demos(spec, demos),
             nearest=check_nearest(spec, nearest),
             model=None if model is None else model_from(model),
@@ -166,8 +169,8 @@ class Predict(Module):
 
     @property
     def outputs(self) -> Mapping[str, FieldSpec]:
-        """Output fields by name."""
-        return self.signature.outputs
+        """Output fields by name, as declared, whatever a search made the prompt ask for."""
+        return self._declared.outputs
 
     @property
     def predicts(self) -> bool:
@@ -191,7 +194,7 @@ class Predict(Module):
         return {id(self): "predict"}
 
     def own_parameters(self) -> dict[str, Parameter]:
-        """Return instruction, demos, nearest, model, sampling and adapter."""
+        """Return instruction, demos, nearest, model, sampling, adapter and structure."""
         return {
             "instruction": Parameter("instruction", self.signature.instruction),
             "demos": Parameter("demos", self.demos),
@@ -199,7 +202,12 @@ class Predict(Module):
             "model": Parameter("model", self.model),
             "sampling": Parameter("sampling", self.sampling),
             "adapter": Parameter("adapter", self.adapter),
+            "structure": Parameter("structure", tuple(self.signature.outputs)),
         }
+
+    def search_space(self) -> Mapping[str, Sequence[Structure]]:
+        """Return other outputs to ask for: in another order, with or without reasoning."""
+        return {"structure": list_structures(self._declared)}
 
     def with_own_parameters(self, values: Mapping[str, Any]) -> Self:
         """Return a copy with these parameters."""
@@ -215,6 +223,8 @@ class Predict(Module):
                 new._set(adapter=check_adapter(value))
             elif name == "model" and value is not None:
                 new._set(model=model_from(value))
+            elif name == "structure":
+                new._set(signature=ask_for(new.signature, self._declared, value))
             elif name in self._parameters:
                 new._set(**{name: value})
             else:
@@ -230,9 +240,10 @@ class Predict(Module):
     def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
         """Return it as plain JSON data."""
         signature = self.signature
-        data = {
+        declared = replace(self._declared, instruction=signature.instruction)
+        data: dict[str, Any] = {
             "module": "Predict",
-            "signature": signature.to_json(),
+            "signature": declared.to_json(),
             "demos": [demo_to_data(signature, demo) for demo in self.demos],
             "model": model_name(self.model),
             "adapter": adapter_to_data(self.adapter),
@@ -240,7 +251,9 @@ class Predict(Module):
         }
         if self.nearest is not None:
             data["nearest"] = self.nearest.to_data(signature)
-        checked_by = types.checking_class(signature)
+        if tuple(signature.outputs) != tuple(declared.outputs):
+            data["structure"] = list(signature.outputs)
+        checked_by = types.checking_class(declared)
         return data if checked_by is None else {**data, "checked_by": checked_by}
 
     @classmethod
@@ -251,14 +264,18 @@ class Predict(Module):
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ArtifactError(f"a signature cannot be read: {error}") from None
         signature = types.restore_types(signature, node.checked_by)
-        return cls(
-            signature,
-            demos=[demo_from_data(signature, demo) for demo in node.demos],
-            nearest=NearestDemos.from_data(node.nearest, signature, types.embedder),
+        structure = tuple(signature.outputs) if node.structure is None else node.structure
+        asked = ask_for(signature, signature, structure)
+        new = cls(
+            asked,
+            demos=[demo_from_data(asked, demo) for demo in node.demos],
+            nearest=NearestDemos.from_data(node.nearest, asked, types.embedder),
             model=node.model,
             adapter=None if node.adapter is None else types.adapter(node.adapter),
             sampling=node.sampling.sampling(),
         )
+        new._set(_declared=signature)
+        return new
 
     # --- the call -------------------------------------------------------------------------------
 
@@ -300,7 +317,7 @@ class Predict(Module):
             raise
         finally:
             self._record(values, outputs, messages, completions, failure, failed_with)
-        return Prediction(**outputs)
+        return Prediction(**give_back(outputs, self.signature, self._declared))
 
     async def _answer(
         self, adapter: Adapter, messages: tuple[Message, ...], completions: list[Completion]
@@ -317,7 +334,7 @@ class Predict(Module):
         try:
             completion = await ask(self.model, request)
         except BadRequestError as error:
-            raise _explain_refusal(error, request) from None
+            raise explain_refusal(error, request) from None
         completions.append(completion)
         try:
             return read(completion)
@@ -376,17 +393,3 @@ class Predict(Module):
         arrow = f"{', '.join(self.inputs)} -> {', '.join(self.outputs)}"
         model = model_name(self.model)
         return f"Predict({shorten(arrow, 200)!r}, demos={len(self.demos)}, model={model!r})"
-
-
-def _explain_refusal(error: BadRequestError, request: Request) -> BadRequestError:
-    """Add advice to an endpoint's error if it is about the adapter's tools."""
-    if not request.tools or not _ABOUT_TOOLS.search(f"{error.said} {' '.join(error.params)}"):
-        return error
-    return BadRequestError(
-        f"{error}; this endpoint does not accept the adapter's tools: use adapter='json' or "
-        "adapter='chat'",
-        model=error.model,
-        charge=error.charge,
-        said=error.said,
-        params=error.params,
-    )

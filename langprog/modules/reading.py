@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from langprog.adapters import Adapter
 from langprog.errors import (
+    BadRequestError,
     ContentFilterError,
     LangprogError,
     ParseError,
     ServerError,
     TruncatedError,
 )
-from langprog.lm import Completion
+from langprog.lm import Completion, Request
 from langprog.signature import SignatureSpec
+
+_ABOUT_TOOLS = re.compile(r"tool|function")
 
 
 class Reading:
@@ -86,4 +90,18 @@ def _cut_off_message(completion: Completion) -> str:
     return (
         f"{completion.model}: the reply was cut off at the token limit{after}{spent}: raise "
         "max_tokens (of lp.LM or the predictor), or ask for a shorter reply"
+    )
+
+
+def explain_refusal(error: BadRequestError, request: Request) -> BadRequestError:
+    """Return the error, with advice if it is about the adapter's tools."""
+    if not request.tools or not _ABOUT_TOOLS.search(f"{error.said} {' '.join(error.params)}"):
+        return error
+    return BadRequestError(
+        f"{error}; this endpoint does not accept the adapter's tools: use adapter='json' or "
+        "adapter='chat'",
+        model=error.model,
+        charge=error.charge,
+        said=error.said,
+        params=error.params,
     )

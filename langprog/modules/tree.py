@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="Tree")
 
 ParameterKind = Literal[
-    "instruction", "demos", "nearest", "model", "sampling", "adapter", "k", "threshold", "choice"
+    "instruction",
+    "demos",
+    "nearest",
+    "model",
+    "sampling",
+    "adapter",
+    "structure",
+    "k",
+    "threshold",
+    "choice",
 ]
 
 # Path of the root, as used in parameter keys if the program is a single built-in module.
@@ -158,8 +167,8 @@ class Tree(ModuleBase):
     def search_space(self) -> Mapping[str, Sequence[Any]]:
         """Return candidate values for this module's own parameters, by name.
 
-        A search tries them in addition to the current value. Those of a predictor (instruction,
-        demonstrations, model) are not listed: a search finds them itself.
+        A search tries them in addition to the current value. Of a predictor, only structures are
+        listed: a search finds instructions, demonstrations and models itself.
         """
         return {}
 

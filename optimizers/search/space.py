@@ -57,6 +57,8 @@ def list_module_choices(program: Module) -> list[Choice]:
         for name, offered in space.items():
             if name not in known:
                 raise InputError(f"{place} has {name!r}, which is not in its own_parameters()")
+            if known[name].kind == "structure":  # searched apart, and by the Compiler alone
+                continue
             if isinstance(offered, str) or not isinstance(offered, Sequence):
                 raise InputError(f"{place} needs a list of values for {name!r}, not {offered!r}")
             values = [known[name].value]
