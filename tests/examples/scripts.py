@@ -1,0 +1,127 @@
+"""What the scripted model says to each example: it reads the prompt, and knows nothing else.
+
+A wrong prompt (a passage that never arrived, an image of another turn) gets another answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from tests.examples.server import Asked, Reply, Script, text_of
+
+THOUGHT = "The inputs say so."
+
+
+def multi_hop_rag(asked: Asked) -> Reply:
+    notes = asked.value("notes")
+    if "query" in asked.fields:
+        if "Mira Castell was born" in notes:
+            return {"reasoning": THOUGHT, "query": "Orvane river"}
+        who = "Mira Castell born" if "Mira Castell" in notes else "The Lantern novel author"
+        return {"reasoning": THOUGHT, "query": who}
+    river = re.search(r"Orvane lies on the river (\w+)", notes)
+    return {"reasoning": THOUGHT, "answer": f"The {river[1] if river else 'Unknown'}"}
+
+
+def nested_extraction(asked: Asked) -> Reply:
+    """Leave an item out at first, so that the invoice does not add up."""
+    items = [
+        {"name": "atlas of rivers", "count": 2, "price": "24.50"},
+        {"name": "sea chart", "count": 1, "price": "12.00"},
+    ]
+    # DSPy asks again with a response format; we, with the reply and what is wrong with it.
+    again = "add up" in asked.text or asked.body.get("response_format") is not None
+    invoice = {
+        "number": "HB-2093",
+        "issued": "2025-03-03",
+        "due": "2025-04-02",
+        "currency": "EUR",
+        "items": items if again else items[:1],
+        "total": "61.00",
+    }
+    return {"invoice": invoice}
+
+
+def many_labels(asked: Asked) -> Reply:
+    """Say the label of the demonstration that shares most words with the text."""
+    words = set(asked.value("text").lower().split())
+    shown = []
+    for question, reply in zip(asked.messages, asked.messages[1:], strict=False):
+        if reply["role"] == "assistant":
+            label = re.search(r"([a-z]+(?:_[a-z]+)+)", text_of(reply))
+            shared = len(words & set(text_of(question).lower().split()))
+            shown.append((shared, label[1] if label else ""))
+    return {"intent": max(shown)[1] if shown else "loan_close"}
+
+
+def summary_judge(asked: Asked) -> Reply:
+    """Find every summary faithful, unless demonstrations show what is meant."""
+    text = asked.value("text")
+    if "summary" in asked.fields:
+        return {"summary": " ".join(text.split()[:6])}
+    told, known = (
+        set(re.findall(r"\w+", words.lower())) for words in (text, asked.value("summary"))
+    )
+    shown = any(message["role"] == "assistant" for message in asked.messages)
+    return {"reasoning": THOUGHT, "verdict": not shown or len(known & told) >= 0.6 * len(known)}
+
+
+def map_combine(asked: Asked) -> Reply:
+    if "answer" in asked.fields:
+        names = re.findall(r'"([^"]+)"', asked.value("ferries"))
+        counts = [int(number) for number in re.findall(r"\d+", asked.value("counts"))]
+        late, name = max(zip(counts, names, strict=True))
+        return {"answer": f"The {name} ferry, {late} times."}
+    seen = re.search(r"The (\w+) ferry .* was (never|late) ?(\w*)", asked.value("document"))
+    if seen is None:
+        return "I cannot read this page."
+    numbers = {"twice": 2, "five": 5}
+    return {"ferry": seen[1], "late": numbers.get(seen[3], 0)}
+
+
+def images_history(asked: Asked) -> Reply:
+    assert asked.images, "no image came with the question"
+    assert all(image.startswith(b"\x89PNG") for image in asked.images)
+    question = asked.value("question")
+    if question.startswith("Which color"):
+        return {"answer": "Red"}
+    told = [text_of(m) for m in asked.messages if m["role"] == "assistant"]
+    if question.startswith("Is that"):
+        return {"answer": "Yes, red is warm" if any("Red" in text for text in told) else "Which?"}
+    first = next(text_of(m) for m in asked.messages if m["role"] == "user")
+    return {"answer": "Its color" if "Which color" in first else "I do not know"}
+
+
+SCRIPTS: Mapping[str, Script] = MappingProxyType(
+    {
+        "images_history": images_history,
+        "many_labels": many_labels,
+        "map_combine": map_combine,
+        "multi_hop_rag": multi_hop_rag,
+        "nested_extraction": nested_extraction,
+        "summary_judge": summary_judge,
+    }
+)
+
+# What each program prints last, ours and DSPy's.
+PRINTED: Mapping[str, Any] = MappingProxyType(
+    {
+        "images_history": [
+            "Which color is it? Red",
+            "Is that color warm? Yes, red is warm",
+            "What did I ask first? Its color",
+        ],
+        "many_labels": ["1.00 right of 4, with 77 labels"],
+        "map_combine": ["The night ferry, 5 times."],
+        "multi_hop_rag": ["The Tell, after 5 passages and 4 calls"],
+        "nested_extraction": ["61.00 EUR by 02 April 2025"],
+        "summary_judge": [
+            "the judge, as written, agrees with people on 50% of new labels",
+            "the judge, aligned, agrees with people on 100% of new labels",
+            "100% of 2 summaries are faithful",
+        ],
+    }
+)

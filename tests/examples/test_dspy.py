@@ -1,0 +1,28 @@
+"""The same programs in DSPy 3.4.1 print the same, so that their lengths can be compared.
+
+Needs dspy, bm25s and litellm: in this environment, or in that of another interpreter, which
+``DSPY_PYTHON`` names.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.examples.running import EXAMPLES, run_example
+from tests.examples.scripts import PRINTED, SCRIPTS
+
+PYTHON = os.environ.get("DSPY_PYTHON", sys.executable)
+ABSENT = "DSPY_PYTHON" not in os.environ and importlib.util.find_spec("dspy") is None
+
+
+@pytest.mark.skipif(ABSENT, reason="dspy is not installed: pip install dspy==3.4.1 bm25s")
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_it_prints_what_ours_prints(name: str, tmp_path: Path) -> None:
+    done = run_example(EXAMPLES / "dspy" / f"{name}.py", SCRIPTS[name], tmp_path, PYTHON)
+    printed = [line for line in done.lines if line in PRINTED[name]]
+    assert printed == PRINTED[name], f"{done.stdout}\n{done.stderr}"

@@ -1,0 +1,110 @@
+"""Every example runs as it stands, against an endpoint that is as strict as the official API."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.examples.running import EXAMPLES, run_example
+from tests.examples.scripts import PRINTED, SCRIPTS
+from tests.examples.server import Asked, serve, text_of
+
+ROOT = EXAMPLES.parent
+
+
+class Ran:
+    """What an example printed and asked, run in this process."""
+
+    def __init__(self, lines: list[str], requests: list[Asked]) -> None:
+        self.lines, self.requests = lines, requests
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[[str], Ran]:
+    def run_here(name: str) -> Ran:
+        path = EXAMPLES / f"{name}.py"
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [str(path)])
+        with serve(SCRIPTS[name]) as endpoint:
+            monkeypatch.setenv("OPENAI_BASE_URL", endpoint.base_url)
+            monkeypatch.setenv("OPENAI_API_KEY", "not-a-key")
+            monkeypatch.setenv("LANGPROG_CACHE", "off")
+            runpy.run_path(str(path), run_name="__main__")
+        assert not endpoint.failures, endpoint.failures
+        return Ran(capsys.readouterr().out.splitlines(), endpoint.requests)
+
+    return run_here
+
+
+Run = Callable[[str], Ran]
+
+
+def test_multi_hop_rag(run: Run) -> None:
+    ran = run("multi_hop_rag")
+    assert ran.lines == PRINTED["multi_hop_rag"]
+    *searches, answer = ran.requests
+    assert [asked.fields for asked in searches] == [("reasoning", "query")] * 3
+    notes = [asked.value("notes") for asked in ran.requests]
+    assert len(set(notes)) == 4, "a hop read nothing new"
+    assert "Orvane lies on the river Tell" in answer.last
+
+
+def test_it_runs_as_a_process_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    done = run_example(EXAMPLES / "multi_hop_rag.py", SCRIPTS["multi_hop_rag"], tmp_path)
+    assert done.lines == PRINTED["multi_hop_rag"] and done.stderr == ""
+
+
+def test_nested_extraction(run: Run) -> None:
+    ran = run("nested_extraction")
+    assert ran.lines == PRINTED["nested_extraction"]
+    first, again = ran.requests
+    for told in ("number", "price", "due", "[A-Z]{2}", "The total is the sum"):
+        assert told in first.system, f"the prompt does not say {told!r}"
+    assert [message["role"] for message in again.messages[-2:]] == ["assistant", "user"]
+    assert "the items do not add up to the total" in again.last
+
+
+def test_many_labels(run: Run) -> None:
+    ran = run("many_labels")
+    assert ran.lines == PRINTED["many_labels"]
+    assert len(ran.requests) == 4
+    for asked in ran.requests:
+        assert sum(message["role"] == "assistant" for message in asked.messages) == 3
+        assert asked.system.count("card_late") == 1 and asked.system.count("_stolen") == 11
+
+
+def test_summary_judge(run: Run) -> None:
+    ran = run("summary_judge")
+    assert ran.lines == PRINTED["summary_judge"]
+    judging = [asked for asked in ran.requests if "verdict" in asked.fields]
+    *_, before_last, last = judging
+    for asked in (before_last, last):  # the metric's calls: new summaries, and what was learned
+        shown = [text_of(m) for m in asked.messages if m["role"] == "assistant"]
+        assert shown and all("verdict" in text for text in shown)
+        assert "ferry" not in asked.text and "fox" not in asked.text, "a held-out label leaked"
+
+
+def test_map_combine(run: Run) -> None:
+    ran = run("map_combine")
+    assert ran.lines == [*PRINTED["map_combine"], "document 2 was left out: ParseError"]
+    *documents, combined = ran.requests
+    assert len(documents) == 5, "the page that cannot be read is asked for once more"
+    assert combined.value("ferries") == '["north", "south", "night"]'
+    assert combined.value("counts") == "[2, 0, 5]"
+
+
+def test_images_history(run: Run) -> None:
+    ran = run("images_history")
+    assert ran.lines == PRINTED["images_history"]
+    for turns, asked in enumerate(ran.requests):
+        roles = [message["role"] for message in asked.messages]
+        assert roles == ["system", *["user", "assistant"] * turns, "user"]
+        assert len(asked.images) == 1
+        assert "base64" not in asked.text and "iVBOR" not in asked.text
