@@ -53,6 +53,13 @@ if TYPE_CHECKING:
     from langprog.modules import parallel as parallel
     from langprog.modules import record_trace as record_trace
     from langprog.modules import signals as signals
+    from langprog.observe import ElementFinished as ElementFinished
+    from langprog.observe import FieldDelta as FieldDelta
+    from langprog.observe import StepFailed as StepFailed
+    from langprog.observe import StepFinished as StepFinished
+    from langprog.observe import StepReset as StepReset
+    from langprog.observe import StepStarted as StepStarted
+    from langprog.observe import ThinkingDelta as ThinkingDelta
     from langprog.retrieval import BM25Retriever as BM25Retriever
     from langprog.retrieval import Corpus as Corpus
     from langprog.retrieval import EmbeddingRetriever as EmbeddingRetriever
@@ -83,8 +90,10 @@ _ROOM_OF = {
     "Completion": "lm",
     "Corpus": "retrieval",
     "ElementFailure": "modules",
+    "ElementFinished": "observe",
     "EmbeddingRetriever": "retrieval",
     "Example": "example",
+    "FieldDelta": "observe",
     "File": "media",
     "FunctionRetriever": "retrieval",
     "History": "media",
@@ -119,7 +128,12 @@ _ROOM_OF = {
     "Score": "evaluation",
     "ScriptedLM": "lm",
     "Signature": "signature",
+    "StepFailed": "observe",
+    "StepFinished": "observe",
+    "StepReset": "observe",
     "StepSearch": "modules",
+    "StepStarted": "observe",
+    "ThinkingDelta": "observe",
     "Tool": "tools",
     "Vote": "modules",
     "compare": "evaluation",
@@ -175,8 +189,10 @@ __all__ = [
     "Completion",
     "Corpus",
     "ElementFailure",
+    "ElementFinished",
     "EmbeddingRetriever",
     "Example",
+    "FieldDelta",
     "File",
     "FunctionRetriever",
     "History",
@@ -210,7 +226,12 @@ __all__ = [
     "Score",
     "ScriptedLM",
     "Signature",
+    "StepFailed",
+    "StepFinished",
+    "StepReset",
     "StepSearch",
+    "StepStarted",
+    "ThinkingDelta",
     "Tool",
     "Vote",
     "compare",

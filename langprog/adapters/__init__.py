@@ -10,6 +10,7 @@
   which type of a union a reply means; ``key_names``: keys of objects.
 - ``loose_json``: the JSON in a reply; ``json_reader``: JSON with imperfect punctuation.
 - ``thinking``, ``leftovers``, ``sentences``: what a model writes around an answer.
+- ``partial``: reading a reply while it arrives, for each adapter.
 """
 
 from langprog.adapters.base import Adapter, build_repair, collect_outputs, head_of, render_demos
@@ -17,6 +18,7 @@ from langprog.adapters.chat import ChatAdapter
 from langprog.adapters.conformity import conforms
 from langprog.adapters.function_call import ToolsAdapter
 from langprog.adapters.json_object import JSONAdapter, object_in, values_from_object
+from langprog.adapters.partial import PartialReader
 from langprog.adapters.registry import (
     ADAPTERS,
     AUTO,
@@ -38,6 +40,7 @@ __all__ = [
     "Adapter",
     "ChatAdapter",
     "JSONAdapter",
+    "PartialReader",
     "ToolsAdapter",
     "XMLAdapter",
     "adapter_named",

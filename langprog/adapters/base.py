@@ -48,6 +48,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from langprog.adapters.partial import PartialReader
 from langprog.adapters.turns import render_call
 from langprog.errors import InputError, ParseError
 from langprog.example import Example
@@ -92,6 +93,13 @@ class Adapter(Protocol):
             ParseError: An output is missing or does not fit; the message says which and why.
         """
         ...
+
+    def stream_reader(self, signature: SignatureSpec) -> PartialReader | None:
+        """Return a reader of one reply's pieces, for streams.
+
+        ``None``, the default: the fields come when the reply is complete.
+        """
+        return None
 
     def response_schema(self, signature: SignatureSpec) -> Mapping[str, Any] | None:
         """Return the JSON schema that the reply should follow, or ``None``."""

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
 from langprog.adapters.base import Adapter, collect_outputs, head_of, render_demos
+from langprog.adapters.chat_markers import (
+    Names,
+    escape,
+    label_pattern,
+    marker_pattern,
+    name_in,
+    unescape,
+)
 from langprog.adapters.json_object import object_in, values_from_object
 from langprog.adapters.key_names import match_keys
 from langprog.adapters.leftovers import (
@@ -18,6 +26,8 @@ from langprog.adapters.leftovers import (
     strip_tokens,
     strip_wrapping,
 )
+from langprog.adapters.partial import PartialReader
+from langprog.adapters.partial_chat import PartialChat
 from langprog.adapters.scalars import strip_fence
 from langprog.adapters.sentences import find_option
 from langprog.adapters.thinking import Thinking, check_count, may_think
@@ -27,8 +37,6 @@ from langprog.errors import ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message
 from langprog.signature import FieldSpec, Maybe, Plain, SignatureSpec, without_limits
-
-Names = tuple[str, ...]
 
 _LEAD = " \t>#*_-"  # what may precede a marker at the beginning of a line
 _FENCE_OPENS = re.compile(r"^```[\w+-]*+[ \t]*+\n\s*+\Z", re.MULTILINE)
@@ -71,51 +79,6 @@ def _system(signature: SignatureSpec) -> Message:
     )
 
 
-@lru_cache(maxsize=256)
-def _marker(names: Names) -> re.Pattern[str]:
-    return re.compile(rf"\\{_brackets(names)}", _flags(names))
-
-
-@lru_cache(maxsize=256)
-def _markers(names: Names) -> re.Pattern[str]:
-    return re.compile(_brackets(names), _flags(names))
-
-
-@lru_cache(maxsize=256)
-def _label(names: Names) -> re.Pattern[str]:
-    either = "|".join(re.escape(name).replace("_", "[ _]") for name in names)
-    return re.compile(
-        rf"^[ \t>#*_-]*(?P<name>{either})[ \t]*[*_]*:(?:\*\*|__)?[ \t]*",
-        re.MULTILINE | _flags(names),
-    )
-
-
-@lru_cache(maxsize=256)
-def _names_by_folded(names: Names) -> Mapping[str, str]:
-    return {name.casefold(): name for name in names}
-
-
-def _name(mark: re.Match[str], names: Names) -> str:
-    written = mark["name"] or ""
-    if written in names:
-        return written
-    return _names_by_folded(names).get(written.casefold().replace(" ", "_"), written)
-
-
-def _flags(names: Names) -> re.RegexFlag:
-    # Case matters only where it alone distinguishes two fields.
-    return re.IGNORECASE if len(_names_by_folded(names)) == len(names) else re.NOFLAG
-
-
-def _brackets(names: Names) -> str:
-    # Models trained on prompts of another library may end a reply with `## completed ##`.
-    either = "|".join(re.escape(name) for name in names)
-    return (
-        rf"\[\[[ \t]*(?:(?:##[ \t]*)?(?P<name>{either})(?:[ \t]*##)?|##[ \t]*completed[ \t]*##)"
-        r"[ \t]*\]\]"
-    )
-
-
 class ChatAdapter(Adapter):
     """The adapter ``chat``."""
 
@@ -133,6 +96,10 @@ class ChatAdapter(Adapter):
             *_render_static(signature, tuple(demos)),
             *render_call(signature, inputs, _writer(signature)),
         )
+
+    def stream_reader(self, signature: SignatureSpec) -> PartialReader:
+        """Return a reader of sections."""
+        return PartialChat(signature)
 
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.
@@ -229,7 +196,7 @@ class _Mark(NamedTuple):
 def _marks_in(answer: str, names: Names) -> list[_Mark]:
     marks: list[_Mark] = []
     passed = 0  # behind the last marker, so that no text is scanned twice
-    for match in _markers(names).finditer(answer):
+    for match in marker_pattern(names).finditer(answer):
         check_count(marks, answer)
         begin, end = match.span()
         line = answer.rfind("\n", passed, begin) + 1
@@ -245,7 +212,7 @@ def _marks_in(answer: str, names: Names) -> list[_Mark]:
         if answer[end : end + 1] != "\n":
             end = _after(answer, end, bold)
         start = line if heads else begin - len(bold)
-        marks.append(_Mark(_name(match, names), start, end, heads))
+        marks.append(_Mark(name_in(match, names), start, end, heads))
     return marks
 
 
@@ -349,11 +316,11 @@ def _read_unmarked(signature: SignatureSpec, answer: str, names: Names) -> dict[
             bare = strip_closing(strip_wrapping(bare, single.name), single.name)
         return {single.name: unescape(bare, names)} if bare else {}
     body = strip_fence(answer)
-    labels = list(islice(_label(outputs).finditer(body), len(outputs) + 1))
-    if sorted(_name(label, outputs) for label in labels) == sorted(outputs):
+    labels = list(islice(label_pattern(outputs).finditer(body), len(outputs) + 1))
+    if sorted(name_in(label, outputs) for label in labels) == sorted(outputs):
         ends = [*(label.start() for label in labels[1:]), len(body)]
         return {
-            _name(label, outputs): unescape(body[label.end() : end].strip(), names)
+            name_in(label, outputs): unescape(body[label.end() : end].strip(), names)
             for label, end in zip(labels, ends, strict=True)
         }
     return {single.name: unescape(answer, names)} if single is not None and answer else {}
@@ -363,17 +330,3 @@ def _describe_missing(names: Sequence[str]) -> str:
     if len(names) == 1:
         return f"the section [[{names[0]}]] is missing"
     return f"the sections {', '.join(f'[[{name}]]' for name in names)} are missing"
-
-
-def escape(text: str, names: Iterable[str]) -> str:
-    """Return ``text`` with one more backslash before everything that looks like a marker."""
-    if "[[" not in text:
-        return text
-    return _markers(tuple(names)).sub(lambda match: "\\" + match.group(), text)
-
-
-def unescape(text: str, names: Iterable[str]) -> str:
-    """Undo :func:`escape`."""
-    if "\\[[" not in text:
-        return text
-    return _marker(tuple(names)).sub(lambda match: match.group()[1:], text)

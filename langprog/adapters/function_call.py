@@ -14,6 +14,8 @@ from langprog.adapters.json_object import (
     object_text,
     values_from_object,
 )
+from langprog.adapters.partial import PartialReader
+from langprog.adapters.partial_json import PartialJSON
 from langprog.adapters.turns import render_call
 from langprog.errors import InputError, ParseError
 from langprog.example import Example
@@ -73,6 +75,10 @@ class ToolsAdapter(Adapter):
     def tool_choice(self, signature: SignatureSpec) -> str:
         """Return the tool's name."""
         return _name(signature)
+
+    def stream_reader(self, signature: SignatureSpec) -> PartialReader:
+        """Return a reader of the call's arguments."""
+        return PartialJSON(signature)
 
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.

@@ -11,6 +11,8 @@ from langprog.adapters.json_reader import Ambiguous, CutOff
 from langprog.adapters.key_names import match_keys
 from langprog.adapters.leftovers import strip_tokens
 from langprog.adapters.loose_json import LooseValue, loose_json
+from langprog.adapters.partial import PartialReader
+from langprog.adapters.partial_json import PartialJSON
 from langprog.adapters.sentences import find_option
 from langprog.adapters.thinking import Thinking, may_think
 from langprog.adapters.turns import render_call
@@ -63,6 +65,10 @@ class JSONAdapter(Adapter):
     def response_schema(self, signature: SignatureSpec) -> Mapping[str, Any]:
         """Return the schema of an object with exactly the outputs; do not modify it."""
         return _schema(signature)
+
+    def stream_reader(self, signature: SignatureSpec) -> PartialReader:
+        """Return a reader of an object."""
+        return PartialJSON(signature)
 
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.

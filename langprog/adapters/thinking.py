@@ -169,19 +169,33 @@ def _tags(text: str) -> list[_Tag]:
     tags: list[_Tag] = []
     for match in _TAG.finditer(text):
         check_count(tags, text)
-        start, end = match.span()
-        if match["final"]:
-            tags.append(_Tag("channel", False, start, end, True))
-        elif match["channel"]:
-            tags.append(_Tag("channel", True, start, end, True))
-        elif match["word"]:
-            opens = match["word"].casefold() != "end"
-            tags.append(_Tag(match["e"].casefold(), opens, start, end, True))
-        else:
-            name = match["a"] or match["b"] or match["c"] or match["d"]
-            slash = match["xml"] or match["square"] or match["drawn"] or match["token"]
-            tags.append(_Tag(name.casefold(), not slash, start, end, bool(match["d"])))
+        tags.append(_tag_of(match))
     return tags
+
+
+def _tag_of(match: re.Match[str]) -> _Tag:
+    start, end = match.span()
+    if match["final"]:
+        return _Tag("channel", False, start, end, True)
+    if match["channel"]:
+        return _Tag("channel", True, start, end, True)
+    if match["word"]:
+        opens = match["word"].casefold() != "end"
+        return _Tag(match["e"].casefold(), opens, start, end, True)
+    name = match["a"] or match["b"] or match["c"] or match["d"]
+    slash = match["xml"] or match["square"] or match["drawn"] or match["token"]
+    return _Tag(name.casefold(), not slash, start, end, bool(match["d"]))
+
+
+def tag_at(text: str, at: int = 0) -> _Tag | None:
+    """Return the tag of thinking that begins at a place, if there is one."""
+    match = _TAG.match(text, at)
+    return None if match is None else _tag_of(match)
+
+
+def head_end(text: str) -> int:
+    """Return the end of the tokens that a chat template puts before a reply."""
+    return _past_head(text, 0)
 
 
 def _past_head(text: str, at: int) -> int:

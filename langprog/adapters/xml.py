@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from langprog.adapters.base import Adapter, collect_outputs, head_of, render_demos
 from langprog.adapters.chat import ChatAdapter
+from langprog.adapters.partial import PartialReader
+from langprog.adapters.partial_xml import PartialXML
 from langprog.adapters.thinking import Thinking, check_count, may_think
 from langprog.adapters.turns import render_call
 from langprog.adapters.values import decode, encode
+from langprog.adapters.xml_tags import CDATA_END, escape, field_named, tag_pattern, unescape
 from langprog.errors import ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message
@@ -27,17 +28,10 @@ from langprog.signature import (
     without_limits,
 )
 
-Names = tuple[str, ...]
-
 _CHAT = ChatAdapter()
-_CDATA, _CDATA_END = "<![CDATA[", "]]>"
 # What may precede a tag at the beginning of its line, including other tags.
 _LEAD = " \t*_`-"
 _LONGEST_LEAD = 80
-_ENTITY = re.compile(r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6}));")
-_CHARACTERS: Mapping[str, str] = MappingProxyType(
-    {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
-)
 
 
 @lru_cache(maxsize=256)
@@ -90,6 +84,10 @@ class XMLAdapter(Adapter):
             *render_call(signature, inputs, _writer(signature)),
         )
 
+    def stream_reader(self, signature: SignatureSpec) -> PartialReader:
+        """Return a reader of elements."""
+        return PartialXML(signature)
+
     def parse(self, signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.
 
@@ -131,70 +129,6 @@ def _find_opened(text: str, signature: SignatureSpec) -> set[str]:
     return {tag.name for tag in tags if tag.opens}.intersection(signature.outputs)
 
 
-# --- text and back -------------------------------------------------------------------------------
-
-
-def escape(text: str, names: Names) -> str:
-    """Return ``text`` with the tags of fields escaped, so that reading restores it."""
-    if "<" not in text and "&" not in text:
-        return text
-    return _forgeable_pattern(names).sub(lambda sign: "&amp;" if sign[0] == "&" else "&lt;", text)
-
-
-def unescape(text: str) -> str:
-    """Undo :func:`escape`; text in a CDATA section is literal."""
-    pieces = []
-    for raw, section in _sections(text):
-        pieces.append(section if raw else _ENTITY.sub(_character, section))
-    return "".join(pieces)
-
-
-@lru_cache(maxsize=256)
-def _forgeable_pattern(names: Names) -> re.Pattern[str]:
-    # Nothing else is escaped: markup and code are easier to read that way, also for models.
-    return re.compile(
-        rf"<(?=/?{_either(names)}(?:[\s/>]|\Z)|!\[CDATA\[)|&(?={_ENTITY.pattern[1:]})",
-        _flags(names),
-    )
-
-
-def _character(entity: re.Match[str]) -> str:
-    name, decimal, hexadecimal = entity.groups()
-    if name:
-        return _CHARACTERS[name]
-    code = int(decimal) if decimal else int(hexadecimal, 16)
-    valid = 0 < code <= 0x10FFFF and not 0xD800 <= code < 0xE000
-    return chr(code) if valid else entity[0]
-
-
-def _sections(text: str) -> Iterator[tuple[bool, str]]:
-    """Yield the pieces of a text, and whether each was in a CDATA section."""
-    at = 0
-    while True:
-        start = text.find(_CDATA, at)
-        end = text.find(_CDATA_END, start) if start >= 0 else -1
-        if end < 0:
-            yield False, text[at:]
-            return
-        yield False, text[at:start]
-        yield True, text[start + len(_CDATA) : end]
-        at = end + len(_CDATA_END)
-
-
-def _either(names: Names) -> str:
-    return f"(?:{'|'.join(re.escape(name).replace('_', '[_-]') for name in names)})"
-
-
-def _flags(names: Names) -> re.RegexFlag:
-    # Case matters only where it alone distinguishes two fields.
-    return re.IGNORECASE if len(_names_by_folded(names)) == len(names) else re.NOFLAG
-
-
-@lru_cache(maxsize=256)
-def _names_by_folded(names: Names) -> Mapping[str, str]:
-    return {name.casefold(): name for name in names}
-
-
 # --- tags ----------------------------------------------------------------------------------------
 
 
@@ -209,39 +143,26 @@ class _Tag(NamedTuple):
     begins: bool
 
 
-@lru_cache(maxsize=256)
-def _tag(names: Names) -> re.Pattern[str]:
-    return re.compile(
-        rf"<(?P<closing>/?)(?P<name>{_either(names)})(?:[\s/][^<>]*)?>|<!\[CDATA\[", _flags(names)
-    )
-
-
 def _tags_in(answer: str, signature: SignatureSpec) -> list[_Tag]:
     names = tuple(field.name for field in signature.fields)
     tags: list[_Tag] = []
-    pattern, at, sections = _tag(names), 0, True
+    pattern, at, sections = tag_pattern(names), 0, True
     while (sign := pattern.search(answer, at)) is not None:
         at = sign.end()
         check_count(tags, answer)
         if sign["name"] is None:
-            end = answer.find(_CDATA_END, at) if sections else -1
+            end = answer.find(CDATA_END, at) if sections else -1
             sections = end >= 0  # else a mere mention, like all later ones
             at = end if sections else at
             continue
         closing = bool(sign["closing"])
         heads = not closing and _heads_line(answer, sign.start())
         closes = closing or sign[0].endswith("/>")
-        name = _name(sign["name"], names)
+        name = field_named(sign["name"], names)
         tags.append(_Tag(name, sign.start(), sign.end(), not closing, closes, heads))
     # Inside a line only if a field would be lost otherwise: it may be a mere mention.
     lost = set(signature.outputs).difference(tag.name for tag in tags if tag.begins)
     return [tag._replace(begins=tag.opens) if tag.name in lost else tag for tag in tags]
-
-
-def _name(written: str, names: Names) -> str:
-    if written in names:
-        return written
-    return _names_by_folded(names).get(written.casefold().replace("-", "_"), written)
 
 
 def _heads_line(answer: str, start: int) -> bool:

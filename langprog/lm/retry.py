@@ -10,7 +10,7 @@ from contextlib import aclosing
 
 from langprog.errors import ConnectError, TransportError
 from langprog.knobs import check_argument, takes_number, takes_whole
-from langprog.lm.streaming import Delta, Restarted, stream_completion
+from langprog.lm.streaming import Completed, Delta, Restarted, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request
 from langprog.lm.wrapper import Wrapper
 
@@ -91,6 +91,8 @@ class Retry(Wrapper):
                 async with aclosing(stream_completion(self.inner, request)) as deltas:
                     async for delta in deltas:
                         begun = True
+                        if isinstance(delta, Completed):  # nobody asks for more after it
+                            self._unreached = 0
                         yield delta
             except TransportError as error:
                 await self._wait_or_raise(attempt, error, request)
@@ -98,7 +100,6 @@ class Retry(Wrapper):
                 if begun:
                     yield Restarted(str(error))
             else:
-                self._unreached = 0
                 return
 
     async def _wait_or_raise(self, attempt: int, error: TransportError, request: Request) -> None:

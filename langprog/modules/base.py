@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from langprog.errors import InputError, SignatureError
 from langprog.modules.origin import ORIGIN
 from langprog.modules.prediction import Prediction
+from langprog.modules.streaming import Event, run_watched, stream_in_sync, stream_program
 from langprog.modules.trace import Recorder, recorder, threads, usage_of
 from langprog.modules.tree import Tree
 from langprog.notebook import list_short
-from langprog.runtime import call_in_worker, run_sync
+from langprog.runtime import call_in_worker, current, run_sync
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
 
 if TYPE_CHECKING:
@@ -97,8 +98,12 @@ class Module(Tree):
                 inner.paths = self.paths()
         started = time.perf_counter()
         token = recorder.set(inner)
+        watch = current().watch
         try:
-            values = await self.aforward(**inputs)
+            if watch is None:
+                values = await self.aforward(**inputs)
+            else:
+                values = await run_watched(self, inner.paths, inputs, watch)
         except BaseException:
             inner.close()  # nothing may go on in its name
             raise
@@ -113,6 +118,43 @@ class Module(Tree):
             )
         steps = inner.steps()
         return Prediction.of(values, usage_of(steps, time.perf_counter() - started), steps)
+
+    def astream(self, *positional: Any, **inputs: Any) -> AsyncGenerator[Event, None]:
+        """Run the program and yield what happens: its steps, and outputs as they are written.
+
+        The last item is the Prediction::
+
+            async for event in program.astream(ticket="..."):
+                match event:
+                    case lp.FieldDelta(path="reply", text=text):
+                        print(text, end="")
+                    case lp.Prediction():
+                        print(event.usage.calls)
+
+        Every module inside streams, whatever its kind. The pieces of a field together are its
+        text; after a StepReset, the earlier ones of that call are void. A slow consumer slows
+        the models' streams down, up to their time-out. Leaving the loop early cancels what runs;
+        with ``contextlib.aclosing`` it has ended when the block ends.
+
+        Yields:
+            The events of :mod:`langprog.observe`, then a Prediction.
+
+        Raises:
+            LangprogError: As for a call, after the events so far.
+        """
+        if positional:
+            raise InputError(self._by_name())
+        return stream_program(self, inputs)
+
+    def stream(self, *positional: Any, **inputs: Any) -> Generator[Event, None, None]:
+        """Run the program and yield what happens; the synchronous version of ``astream``.
+
+        The program goes on only while the caller waits for the next event. Closing the generator
+        cancels what runs.
+        """
+        if positional:
+            raise InputError(self._by_name())
+        return stream_in_sync(self, inputs)
 
     def _by_name(self) -> str:
         try:

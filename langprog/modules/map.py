@@ -20,8 +20,9 @@ from langprog.modules.around import SURVIVED, check_module
 from langprog.modules.base import Module, with_left_out
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.prediction import Prediction
+from langprog.modules.streaming import tell_element
 from langprog.notebook import shorten
-from langprog.runtime import call_in_worker, stream_in_order
+from langprog.runtime import call_in_worker, mark_element, stream_in_order
 from langprog.signature import FieldSpec, SignatureSpec
 
 OnError = Literal["keep", "drop", "raise"]
@@ -248,31 +249,37 @@ class Map(Module):
         if inputs.keys() != self._signature.inputs.keys():
             inputs = with_left_out(inputs, self._signature.inputs, "the Map")
         shared = {name: value for name, value in inputs.items() if name != self.over}
-        elements = _iterate(inputs[self.over], self.over)
+        elements = _number(_iterate(inputs[self.over], self.over))
         count = failed = 0
         first: LangprogError | None = None
         async with (
             aclosing(elements),
             aclosing(
-                stream_in_order(elements, lambda each: self._apply(each, shared), self.at_once)
+                stream_in_order(elements, lambda each: self._apply(*each, shared), self.at_once)
             ) as results,
         ):
             async for result in results:
                 count += 1
                 if isinstance(result, Prediction):
+                    await tell_element(count - 1, result)
                     yield result
                     continue
                 failed += 1
                 first = first or result
                 if self.on_error == "raise" or failed > _most(self.max_failures):
                     raise _with_count(first, failed, count)
-                yield ElementFailure(count - 1, type(result).__name__, str(result))
+                failure = ElementFailure(count - 1, type(result).__name__, str(result))
+                await tell_element(count - 1, failure)
+                yield failure
         if first is not None and failed == count:
             raise _with_count(first, failed, count)
 
-    async def _apply(self, element: Any, shared: Mapping[str, Any]) -> Prediction | LangprogError:
+    async def _apply(
+        self, index: int, element: Any, shared: Mapping[str, Any]
+    ) -> Prediction | LangprogError:
         try:
-            return await self.module.acall(**shared, **{self._item: element})
+            with mark_element(index):
+                return await self.module.acall(**shared, **{self._item: element})
         except SURVIVED as error:
             return error
         except InputError as error:
@@ -346,6 +353,15 @@ def _make_signature(
         FieldSpec(_failures_of(over), "output", list[ElementFailure], "elements that failed")
     )
     return SignatureSpec("Map", "", tuple(fields))
+
+
+async def _number(elements: AsyncGenerator[Any, None]) -> AsyncGenerator[tuple[int, Any], None]:
+    """Yield the elements with their places, from 0."""
+    index = 0
+    async with aclosing(elements):
+        async for element in elements:
+            yield index, element
+            index += 1
 
 
 async def _iterate(value: Any, name: str) -> AsyncGenerator[Any, None]:

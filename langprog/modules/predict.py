@@ -40,11 +40,12 @@ from langprog.modules.parameter_data import (
 )
 from langprog.modules.prediction import Prediction
 from langprog.modules.reading import Reading, explain_refusal
+from langprog.modules.streaming import ask_watched
 from langprog.modules.structure import Structure, ask_for, give_back, list_structures
 from langprog.modules.trace import TraceStep, recorder
 from langprog.modules.tree import Parameter
 from langprog.notebook import shorten
-from langprog.runtime import adapter_for, ask
+from langprog.runtime import adapter_for
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
 
 
@@ -332,7 +333,7 @@ class Predict(Module):
             accept=read,
         )
         try:
-            completion = await ask(self.model, request)
+            completion = await ask_watched(self.model, request, read)
         except BadRequestError as error:
             raise explain_refusal(error, request) from None
         completions.append(completion)
@@ -340,9 +341,10 @@ class Predict(Module):
             return read(completion)
         except ParseError as error:
             unreadable = error
-        again = adapter.repair(messages, completion, str(unreadable))
+        reason = str(unreadable)
+        again = replace(request, messages=adapter.repair(messages, completion, reason))
         try:
-            completion = await ask(self.model, replace(request, messages=again))
+            completion = await ask_watched(self.model, again, read, reason)
         except BadRequestError:
             # The endpoint rejects the repair prompt; report what was wrong with the first reply.
             raise unreadable from None

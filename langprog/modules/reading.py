@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from langprog.adapters import Adapter
+from langprog.adapters import Adapter, PartialReader
 from langprog.errors import (
     BadRequestError,
     ContentFilterError,
@@ -30,7 +30,7 @@ class Reading:
 
     def __init__(self, adapter: Adapter, signature: SignatureSpec) -> None:
         self._adapter = adapter
-        self._signature = signature
+        self.signature = signature
         self._known: tuple[Completion, dict[str, Any] | LangprogError] | None = None
 
     def __call__(self, completion: Completion) -> dict[str, Any]:
@@ -49,15 +49,22 @@ class Reading:
             raise outcome
         return outcome
 
+    def stream_reader(self) -> PartialReader | None:
+        """Return a reader of a reply's pieces, if the adapter has one."""
+        # An adapter need not derive from Adapter.
+        make = getattr(self._adapter, "stream_reader", None)
+        reader: PartialReader | None = None if make is None else make(self.signature)
+        return reader
+
     def _read(self, completion: Completion) -> dict[str, Any] | LangprogError:
         broken = _broken_off(completion)
         if broken is not None:
             return broken
         calls = completion.first_tool_calls
-        if calls and not completion.text.strip() and not self._adapter.tools(self._signature):
+        if calls and not completion.text.strip() and not self._adapter.tools(self.signature):
             return ParseError(f"it calls the tool {calls[0].name!r} instead of replying")
         try:
-            return self._adapter.parse(self._signature, completion)
+            return self._adapter.parse(self.signature, completion)
         except ParseError as error:
             return error
 

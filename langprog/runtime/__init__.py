@@ -27,12 +27,14 @@ from langprog.runtime.settings import (
     configure,
     current,
     give_notice,
+    mark_element,
     model_in_force,
     model_named,
     request_logprobs,
     reserve_together,
     sample_draw,
     using,
+    watch_calls,
 )
 from langprog.runtime.sync import call_in_own_thread, call_in_worker, run_sync
 from langprog.runtime.threads import ThreadContext
@@ -54,6 +56,7 @@ __all__ = [
     "give_notice",
     "is_outage",
     "keeps_to_schemas",
+    "mark_element",
     "may_hold_address",
     "model_in_force",
     "model_named",
@@ -67,4 +70,5 @@ __all__ = [
     "stream_in_order",
     "use_settings",
     "using",
+    "watch_calls",
 ]

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+
 from langprog.errors import ModelError
-from langprog.lm import Completion, ModelRef, Request, keep_budgets
+from langprog.lm import (
+    Completed,
+    Completion,
+    Delta,
+    LanguageModel,
+    ModelRef,
+    Request,
+    keep_budgets,
+    stream_completion,
+)
 from langprog.runtime.settings import current, model_named
 
+Receive = Callable[[Delta], Awaitable[None]]
 
-async def ask(model: str | ModelRef | None, request: Request) -> Completion:
+
+async def ask(
+    model: str | ModelRef | None, request: Request, receive: Receive | None = None
+) -> Completion:
     """Call a model, charged to the ledgers in force here.
 
     Args:
         model: The model or its name, or ``None`` for the ambient one.
         request: The request; the ambient sampling fills what it leaves open.
+        receive: Receives the answer's pieces as they arrive.
 
     Returns:
         The completion, with ``request.n`` texts.
@@ -50,7 +67,10 @@ async def ask(model: str | ModelRef | None, request: Request) -> Completion:
         )
     if settings.ledgers:
         lm = keep_budgets(lm, settings.ledgers[-1])
-    completion = await lm.complete(request)
+    if receive is None:
+        completion = await lm.complete(request)
+    else:
+        completion = await _stream(lm, request, receive)
     if not isinstance(completion, Completion):
         raise ModelError(
             f"{lm.name}: complete() returned a {type(completion).__name__}; it must return "
@@ -61,4 +81,16 @@ async def ask(model: str | ModelRef | None, request: Request) -> Completion:
             f"{lm.name}: complete() returned a Completion without texts: texts must be a "
             "tuple of one or more strings"
         )
+    return completion
+
+
+async def _stream(lm: LanguageModel, request: Request, receive: Receive) -> Completion:
+    completion: Completion | None = None
+    async with aclosing(stream_completion(lm, request)) as deltas:
+        async for delta in deltas:
+            if isinstance(delta, Completed):
+                completion = delta.completion
+            else:
+                await receive(delta)
+    assert completion is not None  # stream_completion ends with it
     return completion

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from langprog.adapters import AUTO, Adapter
 from langprog.lm import LanguageModel, Ledger, Sampling
+from langprog.observe import Watch
 from langprog.runtime.draws import Draw
 
 Wrap = Callable[[LanguageModel], LanguageModel]
@@ -33,6 +34,7 @@ class Settings:
         schemas: Whether models, by name and endpoint, were found to honor a response schema;
             takes precedence over declarations.
         notice: Receives notices for the user; without it they become warnings.
+        watch: Who is told about calls; ``None`` where nobody listens.
     """
 
     lm: LanguageModel | None = None
@@ -45,6 +47,7 @@ class Settings:
     logprobs: bool = False
     schemas: Mapping[tuple[str, str], bool] = field(default_factory=lambda: MappingProxyType({}))
     notice: Notice | None = None
+    watch: Watch | None = None
 
 
 _overlay: ContextVar[Settings | None] = ContextVar("langprog_settings", default=None)

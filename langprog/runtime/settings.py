@@ -23,6 +23,7 @@ from langprog.lm import (
     public_address,
     same_model,
 )
+from langprog.observe import Watch
 from langprog.runtime.draws import Draw
 from langprog.runtime.lookup import NamedModels, check_place
 from langprog.runtime.overlay import Models, Notice, Settings, Wrap, overlay, use_settings
@@ -223,7 +224,27 @@ def sample_draw(number: int, temperature: float) -> Iterator[None]:
         temperature: For predictors without a temperature, or with 0.
     """
     now = current()
-    with use_settings(replace(now, draw=Draw.inside(now.draw, number, temperature))):
+    watch = None if now.watch is None else now.watch.at(number)
+    draw = Draw.inside(now.draw, number, temperature)
+    with use_settings(replace(now, draw=draw, watch=watch)):
+        yield
+
+
+@contextmanager
+def mark_element(index: int) -> Iterator[None]:
+    """Tell those who watch that the call inside is for this element of a list."""
+    now = current()
+    if now.watch is None:
+        yield
+        return
+    with use_settings(replace(now, watch=now.watch.at(index))):
+        yield
+
+
+@contextmanager
+def watch_calls(watch: Watch) -> Iterator[None]:
+    """Tell the listeners of ``watch`` about the calls inside."""
+    with use_settings(replace(current(), watch=watch)):
         yield
 
 

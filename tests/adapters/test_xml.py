@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import langprog as lp
 from langprog.adapters import adapter_named
-from langprog.adapters.xml import escape, unescape
+from langprog.adapters.xml_tags import escape, unescape
 from langprog.errors import ParseError
 from langprog.lm import Message
 from langprog.signature import signature_of

@@ -23,6 +23,7 @@ ROOMS = [
     "lm",
     "pocket",
     "adapters",
+    "observe",
     "runtime",
     "retrieval",
     "tools",

@@ -1,0 +1,41 @@
+"""Who is told about a run, and where in it the code is."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from langprog.observe.channel import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The listeners of a run, and the call around the code that asks for them.
+
+    Args:
+        stream: Takes the events of a stream; ``None`` where nobody streams.
+        call: The number of the call around; ``None`` outside of any.
+        path: The path of its module.
+        index: The place of the next call among elements or samples.
+        next_call: Returns the number of a new call.
+    """
+
+    stream: Channel[Any] | None = None
+    call: int | None = None
+    path: str = ""
+    index: int | None = None
+    next_call: Callable[[], int] = field(default_factory=lambda: itertools.count(1).__next__)
+
+    def inside(self, call: int, path: str) -> Watch:
+        """Return the watch for what is called inside this call."""
+        return replace(self, call=call, path=path, index=None)
+
+    def at(self, index: int) -> Watch:
+        """Return the watch for an element or a sample."""
+        return replace(self, index=index)
+
+    def to_stream(self, stream: Channel[Any]) -> Watch:
+        """Return the watch for what is streamed to another consumer."""
+        return replace(self, stream=stream)
