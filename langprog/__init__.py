@@ -9,8 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from langprog import checks as checks
     from langprog.artifact import load as load
     from langprog.artifact import save as save
+    from langprog.checks import Check as Check
+    from langprog.errors import CheckError as CheckError
     from langprog.errors import LangprogError as LangprogError
     from langprog.evaluation import Comparison as Comparison
     from langprog.evaluation import Report as Report
@@ -86,6 +89,8 @@ _ROOM_OF = {
     "Budget": "lm",
     "Cascade": "modules",
     "ChainOfThought": "modules",
+    "Check": "checks",
+    "CheckError": "errors",
     "Comparison": "evaluation",
     "Completion": "lm",
     "Corpus": "retrieval",
@@ -136,6 +141,7 @@ _ROOM_OF = {
     "ThinkingDelta": "observe",
     "Tool": "tools",
     "Vote": "modules",
+    "checks": "checks",
     "compare": "evaluation",
     "configure": "runtime",
     "dataset_metric": "evaluation",
@@ -154,7 +160,7 @@ _ROOM_OF = {
 
 # Names of DSPy, and what there is here instead.
 _ELSEWHERE = {
-    "Assert": "write lp.Refine or raise in the module's own code",
+    "Assert": "write Predict(..., checks=[lp.Check(function, message)])",
     "BootstrapFewShot": "write `from optimizers import BootstrapFewShot`",
     "COPRO": "write `from optimizers import Compiler`",
     "ChatAdapter": 'write adapter="chat"',
@@ -168,7 +174,7 @@ _ELSEWHERE = {
     "OutputField": 'write lp.Output("what it means")',
     "Parallel": "write lp.parallel(...)",
     "SIMBA": "write `from optimizers import Compiler`",
-    "Suggest": "write lp.Refine",
+    "Suggest": 'write lp.Check(function, message, level="suggest")',
     "TypedPredictor": "write lp.Predict: every predictor is typed",
     "XMLAdapter": 'write adapter="xml"',
     "context": "write lp.using(lm=...)",
@@ -185,6 +191,8 @@ __all__ = [
     "Budget",
     "Cascade",
     "ChainOfThought",
+    "Check",
+    "CheckError",
     "Comparison",
     "Completion",
     "Corpus",
@@ -234,6 +242,7 @@ __all__ = [
     "ThinkingDelta",
     "Tool",
     "Vote",
+    "checks",
     "compare",
     "configure",
     "dataset_metric",
@@ -256,7 +265,8 @@ def __getattr__(name: str) -> Any:
     if room is None:
         hint = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
         raise AttributeError(f"module 'langprog' has no attribute {name!r}{hint}")
-    value = getattr(importlib.import_module(f"langprog.{room}"), name)
+    place = importlib.import_module(f"langprog.{room}")
+    value = place if name == room else getattr(place, name)
     globals()[name] = value
     return value
 

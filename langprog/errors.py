@@ -20,6 +20,7 @@ The tree::
     │   ├── ContextWindowError  the prompt exceeds the model's context
     │   ├── ContentFilterError  the provider refused the content
     │   └── TruncatedError      the reply was cut off at the token limit
+    ├── CheckError              an answer that still fails a check after it was asked for again
     ├── ParseError              a completion that cannot be read as the signature's outputs
     ├── ToolError               a tool that a model called has failed
     ├── BudgetExceeded          the next call would exceed a budget's hard cap
@@ -35,6 +36,7 @@ __all__ = [
     "AuthError",
     "BadRequestError",
     "BudgetExceeded",
+    "CheckError",
     "ConnectError",
     "ContentFilterError",
     "ContextWindowError",
@@ -234,6 +236,19 @@ class ToolError(LangprogError):
     def __init__(self, message: str, *, outage: bool = False) -> None:
         super().__init__(message)
         self.outage = outage
+
+
+class CheckError(LangprogError):
+    """An answer still fails a check after it was asked for again.
+
+    Args:
+        message: What is wrong with it.
+        text: The completion with that answer.
+    """
+
+    def __init__(self, message: str, *, text: str = "") -> None:
+        super().__init__(message)
+        self.text = text
 
 
 class BudgetExceeded(LangprogError):

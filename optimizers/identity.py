@@ -16,6 +16,7 @@ from typing import Any
 
 from langprog import Example, Module
 from langprog.adapters import reference_of
+from langprog.checks import Check
 from langprog.lm import LanguageModel, ModelRef, model_name
 
 # Metadata key of knobs that affect only the speed of an optimizer.
@@ -46,6 +47,8 @@ def program_digest(program: Module) -> str:
     for path, predictor in predictors.items():
         parts[path]["signature"] = predictor.signature.digest
         parts[path]["demos"] = [demo.digest for demo in predictor.demos]
+        if predictor.checks:
+            parts[path]["checks"] = [predictor.reasks, *map(_identify_check, predictor.checks)]
     for key, parameter in program.parameters().items():
         value = parameter.value
         if parameter.kind == "adapter" and value is not None:
@@ -66,6 +69,16 @@ def program_digest(program: Module) -> str:
     if frozen:  # the same program, but a search may set less
         parts["frozen parts"] = list(frozen)
     return json_digest(parts)
+
+
+def _identify_check(check: Check) -> list[Any]:
+    rule = check.rule
+    what: list[Any] = (
+        [_describe_value(check.function)]
+        if rule is None
+        else [rule.kind, rule.field, rule.options()]
+    )
+    return [check.level, check.message, *what]
 
 
 def metric_digest(metric: Callable[..., Any]) -> str:

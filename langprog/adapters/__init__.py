@@ -13,7 +13,14 @@
 - ``partial``: reading a reply while it arrives, for each adapter.
 """
 
-from langprog.adapters.base import Adapter, build_repair, collect_outputs, head_of, render_demos
+from langprog.adapters.base import (
+    Adapter,
+    build_reask,
+    build_repair,
+    collect_outputs,
+    head_of,
+    render_demos,
+)
 from langprog.adapters.chat import ChatAdapter
 from langprog.adapters.conformity import conforms
 from langprog.adapters.function_call import ToolsAdapter
@@ -45,6 +52,7 @@ __all__ = [
     "XMLAdapter",
     "adapter_named",
     "answer_in",
+    "build_reask",
     "build_repair",
     "check_adapter",
     "check_unclaimed",

@@ -52,7 +52,7 @@ from langprog.adapters.partial import PartialReader
 from langprog.adapters.turns import render_call
 from langprog.errors import InputError, ParseError
 from langprog.example import Example
-from langprog.lm import Completion, Message, Text, ToolSpec
+from langprog.lm import Completion, Message, Part, Text, ToolResult, ToolSpec
 from langprog.signature import FieldSpec, SignatureSpec
 
 
@@ -210,3 +210,23 @@ def build_repair(messages: tuple[Message, ...], text: str, reason: str) -> tuple
             f"That reply could not be read: {reason}. Reply again in the form asked for.",
         ),
     )
+
+
+def build_reask(
+    messages: tuple[Message, ...], completion: Completion, reason: str
+) -> tuple[Message, ...]:
+    """Return the prompt that sends back an answer that was read, but is not good enough.
+
+    Args:
+        messages: The prompt.
+        completion: The reply with the answer.
+        reason: What is wrong with the answer.
+    """
+    said = f"That answer is not accepted: {reason}. Answer again, in the same form."
+    text, calls = completion.text, completion.first_tool_calls
+    if calls:  # endpoints require a result for every call before the next message
+        spoken: tuple[Part, ...] = (Text(text),) if text.strip() else ()
+        results = tuple(ToolResult(call.id, f"Not accepted: {reason}.") for call in calls)
+        turn = (Message("assistant", (*spoken, *calls)), Message("tool", results))
+        return (*messages, *turn, Message("user", said))
+    return (*messages, Message("assistant", text), Message("user", said))

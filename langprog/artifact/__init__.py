@@ -8,6 +8,7 @@
 - ``own_types``, ``namespaces``: the user's own types in a loaded program, and finding them.
 - ``proof``, ``samples``: checking the round trip. ``digest``, ``secrets``: canonical JSON, and
   refusing secrets.
+- ``functions``: the functions of a loaded program's checks.
 - ``retrievers``: what a loaded program's ``Retrieve`` modules search, and its embedders.
 - ``model_table``: prices, endpoints, and which models a loaded program may call.
 """

@@ -39,10 +39,11 @@ from langprog.errors import ArtifactError, InputError
 from langprog.modules import Module
 from langprog.signature import Signature
 
+HandedChecks = Mapping[str, Callable[..., Any]]
 Handed = type[Module] | Module | type[Signature] | type[Any]
 
 # What the user's own code may raise.
-_FAILURES = (
+IMPORT_FAILURES = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -59,10 +60,11 @@ _FAILURES = (
 
 def class_name(cls: type) -> str:
     """Return ``package.module:Class``; for a script run as main, with the name of its file."""
-    return f"{_module_name(cls.__module__)}:{cls.__qualname__}"
+    return f"{module_name(cls.__module__)}:{cls.__qualname__}"
 
 
-def _module_name(name: str) -> str:
+def module_name(name: str) -> str:
+    """Return the name of a module; for a script run as main, that of its file."""
     main = sys.modules.get("__main__") if name == "__main__" else None
     if main is None:
         return name
@@ -118,6 +120,7 @@ class Classes:
         adapters: The user's own adapters.
         user_code: The user's module classes in the artifact, ``package.module:Class``.
         retrievers: The retrievers of the program's ``Retrieve`` modules, by name.
+        checks: The functions of the program's checks, by the names of the checks.
         proving: Whether the program is only compared with its original, so that types that are
             not available may be rebuilt ones.
     """
@@ -127,6 +130,7 @@ class Classes:
     adapters: Sequence[Adapter] = ()
     user_code: tuple[str, ...] = ()
     retrievers: HandedRetrievers = field(default_factory=lambda: MappingProxyType({}))
+    checks: HandedChecks = field(default_factory=lambda: MappingProxyType({}))
     proving: bool = False
 
     def __post_init__(self) -> None:
@@ -155,6 +159,10 @@ class Classes:
             raise ArtifactError(
                 "retrievers= takes a dict of names: write retrievers={'bm25': ...}"
             )
+        if not isinstance(self.checks, Mapping):
+            raise ArtifactError(
+                "checks= takes a dict of functions by name: write checks={'is_short': is_short}"
+            )
 
     def adapter(self, reference: str) -> str | Adapter:
         """Return the adapter for a reference in an artifact: one passed, else an installed one.
@@ -175,7 +183,7 @@ class Classes:
     @property
     def decide_types(self) -> bool:
         """Whether rebuilt types do not suffice: user code runs, or types were passed."""
-        return bool(self.handed or self.allowed or self.user_code)
+        return bool(self.handed or self.allowed or self.user_code or self.checks)
 
     @property
     def signatures(self) -> list[type[Signature]]:
@@ -201,7 +209,7 @@ class Classes:
 
     @cached_property
     def _classes(self) -> list[type]:
-        handed = [_class_of(thing) for thing in self.handed if not is_own_type(thing)]
+        handed = [class_of(thing) for thing in self.handed if not is_own_type(thing)]
         paths = {cls.__qualname__ for cls in handed}
         others = [name for name in self.user_code if name.partition(":")[2] not in paths]
         imported = [self._try_import(name) for name in others]
@@ -213,10 +221,12 @@ class Classes:
 
     @cached_property
     def _modules(self) -> list[ModuleType]:
-        return list(dict.fromkeys(each for cls in self._classes for each in modules_of(cls)))
+        around = [sys.modules.get(getattr(f, "__module__", "")) for f in self.checks.values()]
+        places = [each for cls in self._classes for each in modules_of(cls)]
+        return list(dict.fromkeys([*places, *(each for each in around if each is not None)]))
 
     def _try_import(self, name: str) -> Any:
-        if not self._allows(name.partition(":")[0]):
+        if not self.allows(name.partition(":")[0]):
             return None
         return self._import(name, Module)
 
@@ -229,12 +239,12 @@ class Classes:
     def _instances(self) -> list[Any]:
         instances = []
         for name in self.user_code:
-            handed = [each for each in self.handed if class_name(_class_of(each)) == name]
+            handed = [each for each in self.handed if class_name(class_of(each)) == name]
             cls = next(iter(handed), None) or self._try_import(name)
             if _is_class(cls, Module):
                 try:
                     instances.append(cls())
-                except _FAILURES:  # reported when the program itself is built
+                except IMPORT_FAILURES:  # reported when the program itself is built
                     continue
         return instances
 
@@ -253,15 +263,15 @@ class Classes:
             ArtifactError: It is neither passed nor allowed, or its source has changed.
         """
         _, _, path = name.partition(":")
-        things = [thing for thing in self._handed_of(base) if class_name(_class_of(thing)) == name]
+        things = [thing for thing in self._handed_of(base) if class_name(class_of(thing)) == name]
         if not things:  # the same class in another module, as when its file is run
             things = [
                 thing
                 for thing in self._handed_of(base)
-                if _class_of(thing).__qualname__ == path and digest(_class_of(thing)) == source
+                if class_of(thing).__qualname__ == path and digest(class_of(thing)) == source
             ]
         things = things or [self._import(name, base)]
-        if digest(_class_of(things[0])) != source:
+        if digest(class_of(things[0])) != source:
             raise ArtifactError(
                 f"the source of {name} has changed since the artifact was written: "
                 "compile again, or load with the version that it was compiled with"
@@ -269,18 +279,18 @@ class Classes:
         return things
 
     def _handed_of(self, base: type) -> Iterator[Handed]:
-        return (thing for thing in self.handed if issubclass(_class_of(thing), base))
+        return (thing for thing in self.handed if issubclass(class_of(thing), base))
 
     def _import(self, name: str, base: type) -> Any:
         module, _, path = name.partition(":")
-        if not self._allows(module):
+        if not self.allows(module):
             raise ArtifactError(
                 f"the artifact needs your class {name}: pass it, lp.load(path, classes=[...]), or "
                 f"allow its import, lp.load(path, allow_modules=[{module!r}])"
             )
         try:
             cls: Any = functools.reduce(getattr, path.split("."), importlib.import_module(module))
-        except _FAILURES as error:
+        except IMPORT_FAILURES as error:
             raise ArtifactError(
                 f"the artifact's class {name} cannot be imported: {error}"
             ) from None
@@ -288,14 +298,15 @@ class Classes:
             raise ArtifactError(f"{name} is not an lp.{base.__name__} class")
         return cls
 
-    def _allows(self, module: str) -> bool:
+    def allows(self, module: str) -> bool:
+        """Return whether a module may be imported."""
         return any(module == name or module.startswith(f"{name}.") for name in self.allowed)
 
 
 def _import_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except _FAILURES as error:
+    except IMPORT_FAILURES as error:
         raise ArtifactError(f"the allowed module {name} cannot be imported: {error}") from None
 
 
@@ -303,5 +314,6 @@ def _is_class(thing: object, base: type) -> bool:
     return isinstance(thing, type) and issubclass(thing, base)
 
 
-def _class_of(thing: Handed) -> type:
+def class_of(thing: Handed) -> type:
+    """Return a class, or that of an instance."""
     return thing if isinstance(thing, type) else type(thing)

@@ -15,10 +15,11 @@ from pydantic import ValidationError
 from pydantic_core import SchemaError
 
 from langprog.adapters import Adapter
-from langprog.artifact.classes import Classes, Handed
+from langprog.artifact.classes import Classes, Handed, HandedChecks
 from langprog.artifact.costs import check_costs
 from langprog.artifact.digest import digest_of
 from langprog.artifact.format import FORMAT, ArtifactData
+from langprog.artifact.functions import check_names_of_checks
 from langprog.artifact.migrations import migrate
 from langprog.artifact.model_table import Models, with_recorded_models
 from langprog.artifact.nodes import (
@@ -86,6 +87,7 @@ class Artifact:
         models: Models = MappingProxyType({}),
         adapters: Sequence[Adapter] = (),
         retrievers: HandedRetrievers = MappingProxyType({}),
+        checks: HandedChecks = MappingProxyType({}),
     ) -> Module:
         """Return the program, frozen.
 
@@ -95,13 +97,14 @@ class Artifact:
             models: Replacements for the models that it names, by name.
             adapters: The user's own adapters that it needs.
             retrievers: The retrievers of its ``Retrieve`` modules, as for :func:`load`.
+            checks: The functions of its checks, as for :func:`load`.
 
         Raises:
             ArtifactError: A class, an adapter or a retriever is missing or has changed, the data
                 does not describe a program, or a model's name contains an address.
             ModelError: The program names no such model, or a replacement is not a model.
         """
-        known = Classes(classes, allow_modules, adapters, retrievers=retrievers)
+        known = Classes(classes, allow_modules, adapters, retrievers=retrievers, checks=checks)
         return self.program_with(known, models)
 
     def program_with(self, classes: Classes, models: Models = MappingProxyType({})) -> Module:
@@ -111,6 +114,7 @@ class Artifact:
             known = dataclasses.replace(classes, user_code=user_code)
             program = program_from_node(self.data.program, known)
             check_names_of(program, classes.retrievers)
+            check_names_of_checks(program, classes.checks)
             program = with_recorded_models(
                 program, self.data.models, models, proving=classes.proving
             )
@@ -203,6 +207,7 @@ def load(
     models: Models = MappingProxyType({}),
     adapters: Sequence[Adapter] = (),
     retrievers: HandedRetrievers = MappingProxyType({}),
+    checks: HandedChecks = MappingProxyType({}),
 ) -> Module:
     """Load a frozen program from an artifact of any format; runs no code from the file.
 
@@ -231,10 +236,15 @@ def load(
         retrievers: The retrievers of its ``Retrieve`` modules, by name:
             ``{"bm25": lp.BM25Retriever(corpus)}``, or just ``{"bm25": corpus}`` where the kind is
             made from its corpus alone. Kind, options and corpus must be those that were certified.
+        checks: The functions of its checks, by name: ``{"is_short": is_short}``. Functions in the
+            modules of ``classes`` and in allowed modules need not be passed; built-in checks are
+            stored in full.
 
     Raises:
-        ArtifactError: The artifact is damaged, changed or too new, a class, a type, an adapter
-            or a retriever is missing or has changed, or a model's name contains an address.
+        ArtifactError: The artifact is damaged, changed or too new, a class, a type, an adapter,
+            a check or a retriever is missing or has changed, or a model's name contains an
+            address.
         ModelError: ``models`` has a name that the artifact lacks, or a value that is not a model.
     """
-    return read_artifact(path).program(classes, allow_modules, models, adapters, retrievers)
+    artifact = read_artifact(path)
+    return artifact.program(classes, allow_modules, models, adapters, retrievers, checks)

@@ -12,14 +12,16 @@ import dataclasses
 import itertools
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, NoReturn
 
 from langprog.adapters import Adapter
 from langprog.artifact.checking import code_in, declaring_class, signature_digest, with_types_of
 from langprog.artifact.classes import Classes, class_name
+from langprog.artifact.functions import find_function, refer_to
 from langprog.artifact.namespaces import own_types, signatures_among, types_among
 from langprog.artifact.retrievers import find_embedder, find_retriever
+from langprog.checks import Check
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import ClassData
 from langprog.retrieval import Embedder, Retriever, RetrieverSpec
@@ -79,6 +81,22 @@ class ClassTypes:
             ArtifactError: It is missing.
         """
         return find_embedder(name, self.classes.retrievers)
+
+    def refer_to(self, check: Check) -> tuple[str, str]:
+        """Return a reference to a check's function, and the digest of its source.
+
+        Raises:
+            ArtifactError: Its source is not available.
+        """
+        return refer_to(check)
+
+    def check_function(self, name: str, reference: str, source: str) -> Callable[..., Any]:
+        """Return the function of a check.
+
+        Raises:
+            ArtifactError: It is missing or has changed.
+        """
+        return find_function(name, reference, source, self.classes)
 
     def restore_types(
         self, signature: SignatureSpec, checked_by: ClassData | None

@@ -17,6 +17,7 @@ from langprog.artifact.classes import Classes, Handed
 from langprog.artifact.digest import digest_of, indented_json, sort_keys
 from langprog.artifact.files import read_artifact
 from langprog.artifact.format import FORMAT
+from langprog.artifact.functions import checks_of
 from langprog.artifact.model_table import (
     check_extra,
     check_names,
@@ -108,6 +109,7 @@ def check_writable(program: Module) -> None:
     """
     program = with_own_sampling(program)
     _text_of(make_content(program, None, (), None))
+    checks_of(program)
     check_names({str(model) for _, model in models_in(program)})
     check_extra(program)
 
@@ -226,6 +228,7 @@ def _prove(program: Module, written: Path, canary: Sequence[Mapping[str, Any]]) 
             _templates(program),
             adapters=_adapters(program),
             retrievers={**retrievers_of(program, handed=True), **embedders_of(program)},
+            checks=checks_of(program),
             proving=True,
         )
         again = read_artifact(written).program_with(known)

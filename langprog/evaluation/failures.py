@@ -17,6 +17,7 @@ from langprog.errors import (
     AuthError,
     BadRequestError,
     BudgetExceeded,
+    CheckError,
     ContentFilterError,
     ContextWindowError,
     InputError,
@@ -34,7 +35,7 @@ from langprog.modules import Reading, TraceStep
 from langprog.runtime import ask, is_outage
 
 FailureKind = Literal[
-    "transport", "budget", "truncated", "parse", "refused", "error", "judge", "metric"
+    "transport", "budget", "truncated", "parse", "check", "refused", "error", "judge", "metric"
 ]
 
 # The first match counts; any other LMError is not a wrong answer either.
@@ -43,6 +44,7 @@ _KINDS: tuple[tuple[type[Exception], FailureKind], ...] = (
     (BudgetExceeded, "budget"),
     (TruncatedError, "truncated"),
     (ParseError, "parse"),
+    (CheckError, "check"),
     (ContextWindowError, "refused"),
     (ContentFilterError, "refused"),
     (LMError, "transport"),
@@ -61,9 +63,10 @@ class Failure:
 
     Args:
         kind: ``transport``, ``budget``, ``truncated`` (cut off at the limit of tokens), ``parse``,
-            ``refused`` (context window or content filter), ``error`` (the program's own code
-            raised), ``judge`` (a model that the metric calls gave no verdict) or ``metric`` (the
-            metric's own code raised).
+            ``check`` (an answer fails a check, also after it was asked for again), ``refused``
+            (context window or content filter), ``error`` (the program's own code raised),
+            ``judge`` (a model that the metric calls gave no verdict) or ``metric`` (the metric's
+            own code raised).
         message: What happened; without keys and passwords.
         path: The predictor where it happened; empty if unknown.
     """

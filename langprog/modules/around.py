@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from langprog.errors import (
+    CheckError,
     ContentFilterError,
     ContextWindowError,
     InputError,
@@ -23,6 +24,7 @@ from langprog.signature import FieldSpec
 SURVIVED = (
     TransportError,
     ParseError,
+    CheckError,
     ContextWindowError,
     ContentFilterError,
     TruncatedError,

@@ -6,13 +6,14 @@ it as plain JSON data, ``from_node`` makes the module from it. An artifact is a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, SerializeAsAny
 from pydantic_core import PydanticCustomError
 
 from langprog.adapters import Adapter
+from langprog.checks import Check
 from langprog.errors import ArtifactError
 from langprog.modules.registry import kinds, node_type
 from langprog.retrieval import Embedder, Retriever, RetrieverSpec
@@ -153,6 +154,27 @@ class Types(Protocol):
 
         Raises:
             ArtifactError: It is missing, or is not what the artifact describes.
+        """
+        ...
+
+    def refer_to(self, check: Check) -> tuple[str, str]:
+        """Return ``package.module:function`` of a check, and the digest of its source.
+
+        Raises:
+            ArtifactError: Its source is not available.
+        """
+        ...
+
+    def check_function(self, name: str, reference: str, source: str) -> Callable[..., Any]:
+        """Return the function of a check.
+
+        Args:
+            name: The check's name.
+            reference: ``package.module:function``.
+            source: The digest of its source.
+
+        Raises:
+            ArtifactError: It is missing or has changed.
         """
         ...
 

@@ -8,26 +8,34 @@ from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 from langprog.adapters import Adapter, check_adapter
+from langprog.checks import (
+    Check,
+    CheckData,
+    bind_checks,
+    check_from_data,
+    check_reasks,
+    check_to_data,
+    needed_outputs,
+)
 from langprog.errors import (
     ArtifactError,
-    BadRequestError,
     BudgetExceeded,
+    CheckError,
     InputError,
     LMError,
     ParseError,
 )
 from langprog.example import Example
 from langprog.lm import (
-    Completion,
     LanguageModel,
     Message,
     ModelRef,
-    Request,
     Sampling,
     model_from,
     model_name,
 )
 from langprog.modules.base import Module, with_left_out
+from langprog.modules.conversation import Conversation
 from langprog.modules.nearest import NearestData, NearestDemos, check_nearest
 from langprog.modules.node import ClassData, Node, Types
 from langprog.modules.parameter_data import (
@@ -39,14 +47,14 @@ from langprog.modules.parameter_data import (
     sampling_to_data,
 )
 from langprog.modules.prediction import Prediction
-from langprog.modules.reading import Reading, explain_refusal
-from langprog.modules.streaming import ask_watched
 from langprog.modules.structure import Structure, ask_for, give_back, list_structures
-from langprog.modules.trace import TraceStep, recorder
 from langprog.modules.tree import Parameter
 from langprog.notebook import shorten
 from langprog.runtime import adapter_for
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
+
+# How often an answer that fails a check is asked for again.
+REASKS = 2
 
 
 class PredictNode(Node):
@@ -63,6 +71,8 @@ class PredictNode(Node):
             none.
         nearest: Demonstrations that are chosen for each input; absent if there are none.
         structure: The outputs that it asks for, in order; absent if they are the signature's.
+        checks: What its answers have to satisfy; absent if there are none.
+        reasks: How often an answer that fails is asked for again; absent without checks.
     """
 
     module: Literal["Predict"]
@@ -74,6 +84,8 @@ class PredictNode(Node):
     checked_by: ClassData | None = None
     nearest: NearestData | None = None
     structure: list[str] | None = None
+    checks: tuple[CheckData, ...] = ()
+    reasks: int = REASKS
 
     def model_names(self) -> Iterator[str]:
         """Yield the name of its model, if it has one."""
@@ -99,10 +111,14 @@ class Predict(Module):
         temperature: Shorthand for ``sampling``.
         max_tokens: Shorthand for ``sampling``.
         sampling: All sampling settings.
+        checks: What every answer has to satisfy (:class:`langprog.Check`, ``lp.checks``). An
+            answer that fails is sent back with what is wrong.
+        reasks: How often an answer that fails a check is asked for again, from 0 to 10.
 
     Raises:
         SignatureError: The signature is invalid.
-        InputError: A demonstration has no outputs, or the adapter is unknown or invalid.
+        InputError: A demonstration has no outputs, the adapter is unknown or invalid, or a check
+            does not fit the signature.
         ModelError: The model is not a language model.
     """
 
@@ -114,6 +130,8 @@ class Predict(Module):
     model: str | ModelRef | None
     adapter: str | Adapter | None
     sampling: Sampling
+    checks: tuple[Check, ...]
+    reasks: int
 
     _parameters: ClassVar[tuple[str, ...]] = (
         "instruction",
@@ -137,6 +155,8 @@ class Predict(Module):
         temperature: float | None = None,
         max_tokens: int | None = None,
         sampling: Sampling = Sampling(),
+        checks: Sequence[Check] = (),
+        reasks: int = REASKS,
     ) -> None:
         spec = signature_of(signature)
         if instruction is not None:
@@ -149,6 +169,8 @@ class Predict(Module):
             model=None if model is None else model_from(model),
             adapter=None if adapter is None else check_adapter(adapter),
             sampling=Sampling(temperature=temperature, max_tokens=max_tokens).over(sampling),
+            checks=bind_checks(spec, checks),
+            reasks=check_reasks(reasks, "Predict"),
         )
 
     def _set(self, **values: Any) -> None:
@@ -208,7 +230,9 @@ class Predict(Module):
 
     def search_space(self) -> Mapping[str, Sequence[Structure]]:
         """Return other outputs to ask for: in another order, with or without reasoning."""
-        return {"structure": list_structures(self._declared)}
+        structures = list_structures(self._declared)
+        needed = needed_outputs(self.signature, self.checks)
+        return {"structure": [each for each in structures if needed <= set(each)]}
 
     def with_own_parameters(self, values: Mapping[str, Any]) -> Self:
         """Return a copy with these parameters."""
@@ -225,12 +249,17 @@ class Predict(Module):
             elif name == "model" and value is not None:
                 new._set(model=model_from(value))
             elif name == "structure":
-                new._set(signature=ask_for(new.signature, self._declared, value))
+                asked = ask_for(new.signature, self._declared, value)
+                new._set(signature=asked, checks=bind_checks(asked, self.checks))
             elif name in self._parameters:
                 new._set(**{name: value})
             else:
                 raise InputError(f"a Predict has no parameter {name!r}")
         return new
+
+    def calls_per_example(self) -> int:
+        """Return the calls if every answer had to be asked for again."""
+        return 1 + self.reasks if self.checks else 1
 
     # --- as data --------------------------------------------------------------------------------
 
@@ -254,6 +283,9 @@ class Predict(Module):
             data["nearest"] = self.nearest.to_data(signature)
         if tuple(signature.outputs) != tuple(declared.outputs):
             data["structure"] = list(signature.outputs)
+        if self.checks:
+            data["checks"] = [check_to_data(check, types.refer_to) for check in self.checks]
+            data["reasks"] = self.reasks
         checked_by = types.checking_class(declared)
         return data if checked_by is None else {**data, "checked_by": checked_by}
 
@@ -274,6 +306,8 @@ class Predict(Module):
             model=node.model,
             adapter=None if node.adapter is None else types.adapter(node.adapter),
             sampling=node.sampling.sampling(),
+            checks=[check_from_data(each, types.check_function) for each in node.checks],
+            reasks=node.reasks,
         )
         new._set(_declared=signature)
         return new
@@ -296,86 +330,29 @@ class Predict(Module):
         return (*self.demos, *self.nearest.choose(self.signature, inputs))
 
     async def aforward(self, **inputs: Any) -> Prediction:
-        """Call the model; an unreadable reply is sent back once."""
+        """Call the model; an unreadable reply is sent back once, a wrong one up to ``reasks``."""
         values = self.check_inputs(inputs)
         adapter = self._adapter()
         demos = self.demos
         if self.nearest is not None:
             demos = (*demos, *await self.nearest.achoose(self.signature, values))
         messages = adapter.render(self.signature, demos, values)
-        completions: list[Completion] = []
+        said = Conversation(self, adapter, values, messages)
         failure: str | None = "cancelled"
         failed_with: type[Exception] | None = None
         outputs: dict[str, Any] = {}
         try:
-            outputs = await self._answer(adapter, messages, completions)
+            outputs = await said.run()
             failure = None
-        except (LMError, ParseError, BudgetExceeded) as error:
+        except (LMError, ParseError, CheckError, BudgetExceeded) as error:
             failure, failed_with = str(error), type(error)
             raise
-        except Exception as error:  # of a model's own code, or of a validator
+        except Exception as error:  # of a model's own code, of a validator or of a check
             failure, failed_with = f"{type(error).__name__}: {error}", type(error)
             raise
         finally:
-            self._record(values, outputs, messages, completions, failure, failed_with)
+            said.record(outputs, failure, failed_with)
         return Prediction(**give_back(outputs, self.signature, self._declared))
-
-    async def _answer(
-        self, adapter: Adapter, messages: tuple[Message, ...], completions: list[Completion]
-    ) -> dict[str, Any]:
-        read = Reading(adapter, self.signature)
-        request = Request(
-            messages,
-            self.sampling,
-            response_schema=adapter.response_schema(self.signature),
-            tools=adapter.tools(self.signature),
-            tool_choice=adapter.tool_choice(self.signature),
-            accept=read,
-        )
-        try:
-            completion = await ask_watched(self.model, request, read)
-        except BadRequestError as error:
-            raise explain_refusal(error, request) from None
-        completions.append(completion)
-        try:
-            return read(completion)
-        except ParseError as error:
-            unreadable = error
-        reason = str(unreadable)
-        again = replace(request, messages=adapter.repair(messages, completion, reason))
-        try:
-            completion = await ask_watched(self.model, again, read, reason)
-        except BadRequestError:
-            # The endpoint rejects the repair prompt; report what was wrong with the first reply.
-            raise unreadable from None
-        completions.append(completion)
-        return read(completion)
-
-    def _record(
-        self,
-        inputs: Mapping[str, Any],
-        outputs: Mapping[str, Any],
-        messages: tuple[Message, ...],
-        completions: list[Completion],
-        failure: str | None,
-        failed_with: type[Exception] | None,
-    ) -> None:
-        trace = recorder.get()
-        if trace is None:
-            return
-        path = trace.paths.get(id(self))
-        step = TraceStep(
-            path or self.signature.name,
-            inputs,
-            outputs,
-            messages,
-            tuple(completions),
-            repairs=max(0, len(completions) - 1),
-            failure=failure,
-            failed_with=failed_with,
-            listed=path is not None,
-        )
-        trace.add(step)
 
     def check_inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``inputs`` validated, in the signature's order.

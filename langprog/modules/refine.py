@@ -218,8 +218,14 @@ def _make_reviser(module: Module) -> Predict:
     only = predictors[0] if len(predictors) == 1 else None
     fields = (*module.inputs.values(), *module.outputs.values())
     if only is not None and (*only.inputs.values(), *only.outputs.values()) == fields:
-        options = {"model": only.model, "adapter": only.adapter, "sampling": only.sampling}
-        return Predict(_with_feedback(only.signature), **options)
+        return Predict(
+            _with_feedback(only.signature),
+            model=only.model,
+            adapter=only.adapter,
+            sampling=only.sampling,
+            checks=only.checks,
+            reasks=only.reasks,
+        )
     names = f"{', '.join(module.inputs)} -> {', '.join(module.outputs)}"
     return Predict(_with_feedback(SignatureSpec(names, "", fields)))
 

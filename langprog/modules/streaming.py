@@ -108,6 +108,22 @@ async def ask_watched(
     return completion
 
 
+async def tell_outputs(reading: Reading, outputs: Mapping[str, Any], reason: str) -> None:
+    """Tell those who watch that other outputs take the place of those told before.
+
+    Args:
+        reading: Reads the predictor's completions.
+        outputs: The outputs by name.
+        reason: Why those told before are void.
+    """
+    watch = current().watch
+    if watch is None or watch.stream is None or watch.call is None:
+        return
+    reply = _Reply(watch.stream, watch.path, watch.call, reading)
+    await reply.reset(reason)
+    await reply.complete(outputs)
+
+
 class _Reply:
     """A model's reply as deltas of fields."""
 

@@ -33,6 +33,8 @@ class RunUsage:
         completion_tokens: Tokens received, as if nothing were cached.
         dollars: Price as if nothing were cached; ``None`` if a model has no known price.
         latency: Seconds from the call to its result.
+        reasks: How often an answer that failed a check was asked for again.
+        unmet: Suggestions that answers failed to the end.
     """
 
     calls: int = 0
@@ -41,6 +43,8 @@ class RunUsage:
     completion_tokens: int = 0
     dollars: float | None = 0.0
     latency: float = 0.0
+    reasks: int = 0
+    unmet: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -57,12 +61,14 @@ class TraceStep:
         inputs: Its inputs by field name.
         outputs: Its outputs by field name; empty if it failed.
         messages: The prompt.
-        completions: The model's completions; the last one was used.
+        completions: The model's completions in their order, but the one that was used comes last.
         repairs: How often an unreadable reply was sent back (0 or 1).
         failure: Why there are no outputs; ``None`` if there are.
         failed_with: The type of the error that it raised, if it raised one.
         listed: Whether the predictor is part of the program that was called. If not (a global, or
             created in ``forward``), the path is the name of its signature.
+        reasks: How often an answer that failed a check was asked for again.
+        unmet: What was suggested, and the outputs do not satisfy.
     """
 
     path: str
@@ -74,6 +80,8 @@ class TraceStep:
     failure: str | None = None
     failed_with: type[Exception] | None = None
     listed: bool = True
+    reasks: int = 0
+    unmet: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -115,6 +123,10 @@ class Recorder:
     def add(self, step: TraceStep) -> None:
         """Record ``step``."""
         self._entries.append(step)
+
+    def add_first(self, step: TraceStep) -> None:
+        """Record a step that began before all others here."""
+        self._entries.insert(0, step)
 
     def steps(self) -> tuple[TraceStep, ...]:
         """Return all steps so far, in the order in which the calls started."""
@@ -232,9 +244,11 @@ threads = ThreadContext(_carry_context, _clear_context)
 
 def usage_of(steps: tuple[TraceStep, ...], latency: float) -> RunUsage:
     """Add up the usage of ``steps``."""
-    calls = cached = prompt = completion_tokens = 0
+    calls = cached = prompt = completion_tokens = reasks = unmet = 0
     dollars: float | None = 0.0
     for step in steps:
+        reasks += step.reasks
+        unmet += len(step.unmet)
         for completion in step.completions:
             calls += 1
             cached += completion.cached
@@ -242,4 +256,4 @@ def usage_of(steps: tuple[TraceStep, ...], latency: float) -> RunUsage:
             completion_tokens += completion.usage.completion_tokens
             if dollars is not None:
                 dollars = None if completion.dollars is None else dollars + completion.dollars
-    return RunUsage(calls, cached, prompt, completion_tokens, dollars, latency)
+    return RunUsage(calls, cached, prompt, completion_tokens, dollars, latency, reasks, unmet)

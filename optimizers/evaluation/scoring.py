@@ -98,7 +98,7 @@ class FailureLog:
             f"{'all' if every else count} of the first {self.runs} runs of the program failed"
             f"{'' if every else ' in the same way'}: {self._first[kind]}"
         )
-        if kind in ("parse", "truncated"):
+        if kind in ("parse", "truncated", "check"):
             self._settled = True
             if self._on_unreadable is not None:
                 await self._on_unreadable(problem)

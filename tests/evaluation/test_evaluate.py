@@ -284,3 +284,20 @@ def test_width_does_not_change_what_is_found() -> None:
     ]
     first, *others = [[(row.index, row.prediction, row.score) for row in r.rows] for r in reports]
     assert all(other == first for other in others)
+
+
+def test_a_failed_check_is_the_programs_own_failure_and_told_apart() -> None:
+    program = lp.Predict("q -> n: int", checks=[lp.checks.in_range("n", 0, 9)], reasks=1)
+    rows = [lp.Example(q=str(n), n=n) for n in range(3)]
+
+    def reply(request: lp.Request) -> str:
+        return "[[n]]\n" + ("10" if request.messages[1].content == "[[q]]\n1" else "0")
+
+    with lp.using(lm=lp.ScriptedLM(reply)):
+        report = lp.evaluate(program, rows, lambda example, prediction: 1.0)
+    assert [row.score.value if row.score else None for row in report.rows] == [1.0, 0.0, 1.0]
+    assert report.failures_by_kind == {"check": 1}
+    failure = report.rows[1].failure
+    assert failure is not None and not failure.missing and failure.path == "predict"
+    assert "n must be 0 to 9, not 10" in failure.message
+    assert report.rows[1].usage.reasks == 1

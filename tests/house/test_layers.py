@@ -27,6 +27,7 @@ ROOMS = [
     "runtime",
     "retrieval",
     "tools",
+    "checks",
     "modules",
     "evaluation",
     "artifact",

@@ -614,3 +614,17 @@ def test_the_embedded_model_streams() -> None:
     program = lp.Predict("text -> label: Literal['positive', 'negative']")
     events = collect(program, lp.LM("pocket/small"), text="good")
     assert check(events).label in ("positive", "negative")
+
+
+@pytest.mark.parametrize(
+    ("level", "last", "answer"), [("require", "xx", "xx"), ("suggest", "z", "xxx")]
+)
+def test_an_answer_that_fails_a_check_is_void_before_the_next_comes(
+    level: Any, last: str, answer: str
+) -> None:
+    checks = [lp.checks.regex("b", "x+"), lp.checks.length("b", most=2, level=level)]
+    lm = Chunked([f"[[b]]\n{text}" for text in ("xxx", "yy", last)])
+    events = collect(lp.Predict("a -> b", checks=checks), lm, a="1")
+    resets = [event.reason for event in events if isinstance(event, lp.StepReset)]
+    assert resets[0].startswith("b must have at most 2 characters")
+    assert check(events).b == answer

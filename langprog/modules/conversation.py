@@ -1,0 +1,219 @@
+"""A predictor's conversation with a model: the prompt, one repair, and re-asks.
+
+A reply that cannot be read is sent back once. An answer that fails a check is sent back with the
+check's message. The failed answers stay in the conversation, so that no two prompts of it are
+equal, and no cache answers a re-ask with the answer that it rejects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langprog.adapters import Adapter, build_reask
+from langprog.checks import FailedCheck, find_failed, join_messages
+from langprog.errors import (
+    BadRequestError,
+    CheckError,
+    ContentFilterError,
+    ContextWindowError,
+    ParseError,
+    TruncatedError,
+)
+from langprog.lm import Completion, Message, Request
+from langprog.modules.reading import Reading, explain_refusal
+from langprog.modules.streaming import ask_watched, tell_outputs
+from langprog.modules.trace import TraceStep, recorder
+
+if TYPE_CHECKING:
+    from langprog.modules.predict import Predict
+
+# Failures of a re-ask after which an earlier answer that only fails suggestions is kept.
+_NO_ANSWER = (
+    BadRequestError,
+    ContentFilterError,
+    ContextWindowError,
+    ParseError,
+    TruncatedError,
+)
+
+
+class Conversation:
+    """One call of a predictor, up to an answer that passes its checks.
+
+    Args:
+        predictor: The predictor.
+        adapter: Its adapter.
+        inputs: Its inputs, validated.
+        messages: The prompt.
+    """
+
+    def __init__(
+        self,
+        predictor: Predict,
+        adapter: Adapter,
+        inputs: Mapping[str, Any],
+        messages: tuple[Message, ...],
+    ) -> None:
+        self.messages = messages
+        self.completions: list[Completion] = []
+        self.repairs = 0
+        self.reasks = 0
+        self.unmet: tuple[str, ...] = ()
+        # How often code that used the answer had it asked for again.
+        self.rejected = 0
+        self._predictor = predictor
+        self._adapter = adapter
+        self._inputs = inputs
+        # What was sent last.
+        self._sent = messages
+        self._may_repair = True
+        # Why an earlier answer to the same inputs was rejected.
+        self._rejected_for = ""
+
+    def continued(self, problem: str) -> Conversation:
+        """Return a conversation that goes on after code rejected this one's answer.
+
+        Args:
+            problem: What is wrong with the answer.
+        """
+        messages = build_reask(self._sent, self.completions[-1], problem)
+        other = Conversation(self._predictor, self._adapter, self._inputs, messages)
+        other.rejected = self.rejected + 1
+        other.reasks = 1
+        other._rejected_for = problem
+        other._may_repair = self._may_repair
+        return other
+
+    async def run(self) -> dict[str, Any]:
+        """Return the outputs by name.
+
+        Raises:
+            LMError: The model gave no usable completion.
+            ParseError: A reply cannot be read, and neither can the next one.
+            CheckError: The last answer fails a required check.
+            BudgetExceeded: A ledger cannot afford the next call.
+        """
+        outputs = await self._ask(self._rejected_for)
+        if not self._predictor.checks:
+            return outputs
+        kept: _Kept | None = None
+        left = self._predictor.reasks
+        while True:
+            failed = await find_failed(self._predictor.checks, {**self._inputs, **outputs})
+            if not any(each.check.required for each in failed):
+                kept = _Kept(outputs, failed, self.completions[-1])
+            if not failed or not left:
+                break
+            left -= 1
+            problem = join_messages(failed)
+            self._sent = build_reask(self._sent, self.completions[-1], problem)
+            try:
+                outputs = await self._ask(problem)
+            except _NO_ANSWER as error:
+                if kept is None and not isinstance(error, BadRequestError):
+                    raise
+                break  # keep the last answer, or say what was wrong with it
+            finally:
+                self.reasks += 1
+        return await self._conclude(failed, kept)
+
+    async def _conclude(self, failed: list[FailedCheck], kept: _Kept | None) -> dict[str, Any]:
+        if kept is None:
+            required = [each for each in failed if each.check.required]
+            names = ", ".join(each.check.name for each in required)
+            raise CheckError(
+                f"the answer of {self._predictor.signature.name} fails the check {names}, also "
+                f"after {self.reasks} more attempts: {join_messages(required)}",
+                text=self.completions[-1].text,
+            )
+        if kept.completion is not self.completions[-1]:
+            # The one that was used comes last.
+            self.completions = [each for each in self.completions if each is not kept.completion]
+            self.completions.append(kept.completion)
+            reading = Reading(self._adapter, self._predictor.signature)
+            await tell_outputs(reading, kept.outputs, "an earlier answer is better")
+        self.unmet = tuple(each.message for each in kept.failed)
+        return kept.outputs
+
+    def record(
+        self,
+        outputs: Mapping[str, Any],
+        failure: str | None,
+        failed_with: type[Exception] | None,
+    ) -> None:
+        """Add the call to the trace of the program, if there is one.
+
+        Args:
+            outputs: Its outputs; empty if it failed.
+            failure: Why there are none.
+            failed_with: The type of the error that it raised.
+        """
+        trace = recorder.get()
+        if trace is None:
+            return
+        path = trace.paths.get(id(self._predictor))
+        step = TraceStep(
+            path or self._predictor.signature.name,
+            self._inputs,
+            outputs,
+            self.messages,
+            tuple(self.completions),
+            repairs=self.repairs,
+            failure=failure,
+            failed_with=failed_with,
+            listed=path is not None,
+            reasks=self.reasks,
+            unmet=self.unmet,
+        )
+        trace.add_first(step)  # before what its checks call
+
+    async def _ask(self, rejected: str = "") -> dict[str, Any]:
+        """Ask, and send an unreadable reply back, once in a conversation.
+
+        Args:
+            rejected: Why an earlier answer is not accepted.
+        """
+        adapter, signature = self._adapter, self._predictor.signature
+        read = Reading(adapter, signature)
+        request = Request(
+            self._sent,
+            self._predictor.sampling,
+            response_schema=adapter.response_schema(signature),
+            tools=adapter.tools(signature),
+            tool_choice=adapter.tool_choice(signature),
+            accept=read,
+        )
+        try:
+            completion = await ask_watched(self._predictor.model, request, read, rejected)
+        except BadRequestError as error:
+            raise explain_refusal(error, request) from None
+        self.completions.append(completion)
+        try:
+            return read(completion)
+        except ParseError as error:
+            if not self._may_repair:
+                raise
+            unreadable = error
+        self._may_repair = False
+        reason = str(unreadable)
+        again = adapter.repair(self._sent, completion, reason)
+        request = replace(request, messages=again)
+        try:
+            completion = await ask_watched(self._predictor.model, request, read, reason)
+        except BadRequestError:
+            # The endpoint rejects the repair prompt; report what was wrong with the first reply.
+            raise unreadable from None
+        self.completions.append(completion)
+        self.repairs += 1
+        self._sent = again
+        return read(completion)
+
+
+class _Kept(NamedTuple):
+    """The last answer that fails no required check."""
+
+    outputs: dict[str, Any]
+    failed: list[FailedCheck]
+    completion: Completion
