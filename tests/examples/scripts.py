@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from tests.examples.server import Asked, Reply, Script, text_of
+from tests.examples.running import stream_answer
+from tests.examples.server import Asked, Endpoint, Reply, Script, text_of
 
 THOUGHT = "The inputs say so."
 
@@ -95,6 +96,17 @@ def images_history(asked: Asked) -> Reply:
     return {"answer": "Its color" if "Which color" in first else "I do not know"}
 
 
+def http_streaming(asked: Asked) -> Reply:
+    if "points" in asked.fields:
+        return {"points": ["scattering", "short waves"]}
+    assert "short waves" in asked.value("points")
+    return STREAMED
+
+
+STREAMED: Mapping[str, str] = MappingProxyType(
+    {"answer": "Air scatters short waves most, and blue is short.", "source": "Rayleigh"}
+)
+
 SCRIPTS: Mapping[str, Script] = MappingProxyType(
     {
         "images_history": images_history,
@@ -125,3 +137,17 @@ PRINTED: Mapping[str, Any] = MappingProxyType(
         ],
     }
 )
+
+
+def check_streamed(port: int, endpoint: Endpoint) -> None:
+    """Check what a program streams: the first piece long before the model has written the last."""
+    endpoint.gate.clear()
+    told = dict.fromkeys(STREAMED, "")
+    for kind, data in stream_answer(port):
+        if kind == "done":
+            assert data == told == STREAMED
+            return
+        assert kind == "delta", data
+        told[data["field"]] += data["text"]
+        endpoint.gate.set()
+    raise AssertionError("the stream ended early")

@@ -123,10 +123,15 @@ Script = Callable[[Asked], Reply]
 
 @dataclass
 class Endpoint:
-    """Where it listens, and what came in."""
+    """Where it listens, and what came in.
+
+    A stream with an output ``answer`` stops after half of its pieces until ``gate`` is set.
+    """
 
     script: Script
     base_url: str = ""
+    gate: threading.Event = field(default_factory=threading.Event)
+    cancelled: threading.Event = field(default_factory=threading.Event)
     requests: list[Asked] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
@@ -322,7 +327,11 @@ def chunks_of(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 async def _stream(
-    request: web.Request, base: Mapping[str, Any], message: Mapping[str, Any], ended: str
+    request: web.Request,
+    base: Mapping[str, Any],
+    message: Mapping[str, Any],
+    ended: str,
+    gate: threading.Event | None,
 ) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
@@ -332,7 +341,10 @@ async def _stream(
         await response.write(f"data: {json.dumps(data)}\n\n".encode())
         await asyncio.sleep(0)
 
-    for delta in chunks_of(message):
+    pieces = list(chunks_of(message))
+    for index, delta in enumerate(pieces):
+        if gate is not None and index == len(pieces) // 2:
+            await asyncio.to_thread(gate.wait)
         await send([{"index": 0, "delta": delta, "finish_reason": None}])
     await send([{"index": 0, "delta": {}, "finish_reason": ended}])
     await send([], usage=_usage(message))
@@ -379,7 +391,12 @@ def application(seen: Endpoint) -> web.Application:
         ended = "tool_calls" if message.get("tool_calls") else "stop"
         base = {"id": f"chatcmpl-{number}", "created": 1, "model": body["model"]}
         if body.get("stream"):
-            return await _stream(request, base, message, ended)
+            gate = seen.gate if "answer" in asked.fields else None
+            try:
+                return await _stream(request, base, message, ended, gate)
+            except asyncio.CancelledError:  # the client has left
+                seen.cancelled.set()
+                raise
         choice = {"index": 0, "message": message, "finish_reason": ended, "logprobs": None}
         whole = {**base, "object": "chat.completion", "choices": [choice]}
         return web.json_response({**whole, "usage": _usage(message)})
@@ -406,11 +423,14 @@ def application(seen: Endpoint) -> web.Application:
 def serve(script: Script) -> Iterator[Endpoint]:
     """Serve a script from a thread of its own."""
     seen = Endpoint(script)
+    seen.gate.set()
     ready: Future[asyncio.AbstractEventLoop] = Future()
     stop = asyncio.Event()
 
     async def run() -> None:
-        runner = web.AppRunner(application(seen), access_log=None, shutdown_timeout=0.01)
+        runner = web.AppRunner(
+            application(seen), access_log=None, handler_cancellation=True, shutdown_timeout=0.01
+        )
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         seen.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
@@ -424,5 +444,6 @@ def serve(script: Script) -> Iterator[Endpoint]:
     try:
         yield seen
     finally:
+        seen.gate.set()
         loop.call_soon_threadsafe(stop.set)
         thread.join()

@@ -13,16 +13,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples.running import EXAMPLES, run_example
-from tests.examples.scripts import PRINTED, SCRIPTS
+from tests.examples.running import EXAMPLES, run_example, serve_example
+from tests.examples.scripts import PRINTED, SCRIPTS, check_streamed, http_streaming
 
 PYTHON = os.environ.get("DSPY_PYTHON", sys.executable)
 ABSENT = "DSPY_PYTHON" not in os.environ and importlib.util.find_spec("dspy") is None
 
 
-@pytest.mark.skipif(ABSENT, reason="dspy is not installed: pip install dspy==3.4.1 bm25s")
+pytestmark = pytest.mark.skipif(
+    ABSENT, reason="dspy is not installed: pip install dspy==3.4.1 bm25s"
+)
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_it_prints_what_ours_prints(name: str, tmp_path: Path) -> None:
     done = run_example(EXAMPLES / "dspy" / f"{name}.py", SCRIPTS[name], tmp_path, PYTHON)
     printed = [line for line in done.lines if line in PRINTED[name]]
     assert printed == PRINTED[name], f"{done.stdout}\n{done.stderr}"
+
+
+def test_it_streams_what_ours_streams(tmp_path: Path) -> None:
+    path = EXAMPLES / "dspy" / "http_streaming.py"
+    with serve_example(path, http_streaming, tmp_path, PYTHON) as (port, endpoint):
+        check_streamed(port, endpoint)

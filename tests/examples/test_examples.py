@@ -5,12 +5,13 @@ from __future__ import annotations
 import runpy
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.examples.running import EXAMPLES, run_example
-from tests.examples.scripts import PRINTED, SCRIPTS
+from tests.examples.running import EXAMPLES, run_example, serve_example, stream_answer
+from tests.examples.scripts import PRINTED, SCRIPTS, check_streamed, http_streaming
 from tests.examples.server import Asked, serve, text_of
 
 ROOT = EXAMPLES.parent
@@ -108,3 +109,14 @@ def test_images_history(run: Run) -> None:
         assert roles == ["system", *["user", "assistant"] * turns, "user"]
         assert len(asked.images) == 1
         assert "base64" not in asked.text and "iVBOR" not in asked.text
+
+
+def test_http_streaming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    path = EXAMPLES / "http_streaming.py"
+    with serve_example(path, http_streaming, tmp_path) as (port, endpoint):
+        check_streamed(port, endpoint)
+        endpoint.gate.clear()
+        with closing(stream_answer(port)) as events:
+            next(events)
+        assert endpoint.cancelled.wait(timeout=60), "the model went on when the client had left"
