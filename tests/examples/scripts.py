@@ -103,6 +103,18 @@ def http_streaming(asked: Asked) -> Reply:
     return STREAMED
 
 
+def text_to_sql(asked: Asked) -> Reply:
+    """Use a column that is not there, then a day that is in no row, then do it right."""
+    share = "100.0 * passengers / seats"
+    joined = "from trip join ferry on ferry.id = trip.ferry_id"
+    if "returns no rows" in asked.text:
+        best = "group by ferry.name order by 2 desc limit 1"
+        return {"sql": f"select ferry.name, round(avg({share}), 1) {joined} {best}"}
+    if "no such column: capacity" in asked.text:
+        return {"sql": f"select name, avg({share}) {joined} where day = 'today' group by name"}
+    return {"sql": f"select name, avg(100.0 * passengers / capacity) {joined}"}
+
+
 STREAMED: Mapping[str, str] = MappingProxyType(
     {"answer": "Air scatters short waves most, and blue is short.", "source": "Rayleigh"}
 )
@@ -115,6 +127,7 @@ SCRIPTS: Mapping[str, Script] = MappingProxyType(
         "multi_hop_rag": multi_hop_rag,
         "nested_extraction": nested_extraction,
         "summary_judge": summary_judge,
+        "text_to_sql": text_to_sql,
     }
 )
 
@@ -135,6 +148,7 @@ PRINTED: Mapping[str, Any] = MappingProxyType(
             "the judge, aligned, agrees with people on 100% of new labels",
             "100% of 2 summaries are faithful",
         ],
+        "text_to_sql": ["south 95.0 after 2 repairs"],
     }
 )
 

@@ -111,6 +111,15 @@ def test_images_history(run: Run) -> None:
         assert "base64" not in asked.text and "iVBOR" not in asked.text
 
 
+def test_text_to_sql(run: Run) -> None:
+    ran = run("text_to_sql")
+    assert ran.lines == PRINTED["text_to_sql"]
+    first, second, third = ran.requests
+    assert "create table ferry" in first.last
+    assert "no such column: capacity" in second.last and "capacity" in text_of(second.messages[-2])
+    assert "it returns no rows" in third.last
+
+
 def test_http_streaming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     path = EXAMPLES / "http_streaming.py"
