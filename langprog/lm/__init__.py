@@ -52,6 +52,7 @@ from langprog.lm.pricing import Priced, price_in
 from langprog.lm.recording import CallMemo, Recorded
 from langprog.lm.refusals import Setting
 from langprog.lm.retry import Retry
+from langprog.lm.sampling import OWN_MEMBERS, Sampling
 from langprog.lm.scripted import ScriptedLM
 from langprog.lm.secrecy import public_address
 from langprog.lm.server import Server
@@ -68,14 +69,13 @@ from langprog.lm.streaming import (
 from langprog.lm.throttle import Throttle
 from langprog.lm.types import (
     FROM_CACHE,
-    OWN_MEMBERS,
     Completion,
     LanguageModel,
     Message,
     Request,
-    Sampling,
     ToolSpec,
     Usage,
+    WithoutTools,
 )
 from langprog.lm.wrapper import Wrapper, layers_of
 
@@ -132,6 +132,7 @@ __all__ = [
     "ToolResult",
     "ToolSpec",
     "Usage",
+    "WithoutTools",
     "Wrapper",
     "capabilities_of",
     "check_budget",

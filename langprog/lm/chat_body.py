@@ -13,7 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from langprog.lm.chat_messages import BadBody, read_messages
-from langprog.lm.types import OWN_MEMBERS, Request, Sampling, ToolSpec
+from langprog.lm.sampling import OWN_MEMBERS, Sampling
+from langprog.lm.types import Request, ToolSpec
 
 LARGEST_N = 128
 # Each is looked for after each token; OpenAI takes four.

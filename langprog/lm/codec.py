@@ -55,6 +55,8 @@ def completion_to_json(completion: Completion) -> dict[str, Any]:
             [[call.id, call.name, call.arguments] for call in calls]
             for calls in completion.tool_calls
         ]
+    if completion.without_tools:
+        data["without_tools"] = True
     if completion.reasoning:
         data["reasoning"] = list(completion.reasoning)
     return data
@@ -90,6 +92,7 @@ def completion_from_json(data: Mapping[str, Any]) -> Completion:
                 for calls in data.get("tool_calls", ())
             ),
             reasoning=_texts(data.get("reasoning", [])),
+            without_tools=data.get("without_tools") is True,
         )
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"not a completion: {error!r}") from None

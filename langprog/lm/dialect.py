@@ -15,10 +15,17 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from langprog.errors import BadRequestError, LangprogWarning, LMError, TransportError
-from langprog.lm.fallbacks import cut_at_stop, drop_settings, join_completions, with_own_seed
+from langprog.lm.fallbacks import (
+    cut_at_stop,
+    drop_settings,
+    join_completions,
+    mark_without_tools,
+    with_own_seed,
+)
 from langprog.lm.refusals import NAMED, QUIET, Refusal, Setting, refusal_in, uses_setting
-from langprog.lm.streaming import Delta, Restarted, replay_completion, stream_completion
-from langprog.lm.types import Completion, LanguageModel, Request, Sampling
+from langprog.lm.sampling import Sampling
+from langprog.lm.streaming import Completed, Delta, Restarted, replay_completion, stream_completion
+from langprog.lm.types import Completion, LanguageModel, Request
 from langprog.lm.wrapper import Wrapper, layers_of
 
 Learned = Callable[[frozenset[Setting]], None]
@@ -45,6 +52,7 @@ class Negotiated(Wrapper):
 
     - ``temperature``, ``seed``, ``top_p``, ``stop`` (the text is then cut here),
       ``reasoning_effort``, ``tool_choice``: with one warning if the user set it.
+    - ``tools``: the request goes out in its form without tools, if it has one; with a warning.
     - ``logprobs``, ``response_format``, ``stream_options``.
     - ``n``: completions are requested one at a time. ``system``: its text moves to the first user
       message. ``max_tokens`` is sent as ``max_completion_tokens``, and dropped only if no budget
@@ -127,7 +135,7 @@ class Negotiated(Wrapper):
 
         completion, sent = await self._settle(whole, answer, first)
         self._adapt(whole)  # warns now about what is dropped from now on
-        return cut_at_stop(completion, whole, sent)
+        return mark_without_tools(cut_at_stop(completion, whole, sent), whole, sent)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Stream the answer; raises like ``complete``.
@@ -151,6 +159,8 @@ class Negotiated(Wrapper):
                     self._adapt(whole)
                     yield begun.first
                     async for delta in rest:
+                        if isinstance(delta, Completed):
+                            delta = Completed(mark_without_tools(delta.completion, whole, sent))
                         yield delta
             except BadRequestError as error:
                 # Too few completions show only at the end.
@@ -329,8 +339,9 @@ class Negotiated(Wrapper):
             if renamed or not uses_setting(whole, setting):
                 continue
             self._warned.add(setting)
+            instead = "prompts describe them" if setting == "tools" else "it is left out"
             warnings.warn(
-                f"{self.name} does not accept {setting}: it is left out from now on",
+                f"{self.name} does not accept {setting}: {instead} from now on",
                 LangprogWarning,
                 stacklevel=2,
             )
@@ -356,7 +367,7 @@ async def _close_stream(answered: object) -> None:
 def _settings_used(request: Request) -> frozenset[str]:
     """Return the settings that a request uses, whatever their values."""
     tools = {"tools"} if request.tools else set()
-    return frozenset({*(name for name in NAMED if uses_setting(request, name)), *tools})
+    return frozenset(name for name in NAMED if uses_setting(request, name)) | tools
 
 
 def _is_same(left: Request, right: Request) -> bool:

@@ -7,13 +7,24 @@ from dataclasses import replace
 
 from langprog.lm.parts import Text
 from langprog.lm.refusals import Setting
-from langprog.lm.types import Completion, Message, Request, Sampling, Usage
+from langprog.lm.sampling import Sampling
+from langprog.lm.types import Completion, Message, Request, Usage
 
 
 def drop_settings(request: Request, settings: Set[Setting]) -> Request:
     """Return ``request`` for an endpoint that rejects ``settings``."""
     if not settings:
         return request
+    plain = request.without_tools
+    if "tools" in settings and plain is not None:
+        request = replace(
+            request,
+            messages=plain.messages,
+            response_schema=plain.response_schema,
+            tools=(),
+            tool_choice=None,
+            without_tools=None,
+        )
     sampling = request.sampling
     if settings & {"temperature", "seed", "top_p", "reasoning_effort"}:
         sampling = replace(
@@ -82,6 +93,13 @@ def join_completions(completions: list[Completion]) -> Completion:
 def with_own_seed(sampling: Sampling, place: int) -> Sampling:
     """Return the sampling of one of several samples, which the same seed would make equal."""
     return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + place)
+
+
+def mark_without_tools(completion: Completion, whole: Request, sent: Request) -> Completion:
+    """Return a completion that says whether its request went out in its form without tools."""
+    return (
+        replace(completion, without_tools=True) if whole.tools and not sent.tools else completion
+    )
 
 
 def cut_at_stop(completion: Completion, whole: Request, sent: Request) -> Completion:

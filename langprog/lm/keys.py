@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from langprog.lm.parts import identity_of
-from langprog.lm.types import LanguageModel, Request, Sampling
+from langprog.lm.sampling import Sampling
+from langprog.lm.types import LanguageModel, Request
 
 VERSION = 2
 

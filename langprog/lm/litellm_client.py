@@ -34,9 +34,10 @@ from langprog.lm.openai_errors import SHORTEST_SECRET, error_line, error_of, ret
 from langprog.lm.openai_reply import MISSHAPEN, read_completion
 from langprog.lm.openai_stream import Assembly
 from langprog.lm.parts import Reasoning
+from langprog.lm.sampling import Sampling
 from langprog.lm.secrecy import credentials_in, is_distinct, without_secrets
 from langprog.lm.streaming import Completed, Delta, replay_completion
-from langprog.lm.types import Completion, Message, Request, Sampling
+from langprog.lm.types import Completion, Message, Request
 
 # litellm's exceptions by name, subclasses before their bases.
 ERRORS: tuple[tuple[str, type[LMError]], ...] = (

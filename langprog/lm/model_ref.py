@@ -13,8 +13,9 @@ from langprog.lm.openai_compatible import OpenAICompatible
 from langprog.lm.price import Price
 from langprog.lm.price_list import price_of
 from langprog.lm.pricing import Priced, price_in
+from langprog.lm.sampling import Sampling
 from langprog.lm.secrecy import public_address
-from langprog.lm.types import LanguageModel, Sampling
+from langprog.lm.types import LanguageModel
 from langprog.lm.wrapper import Wrapper, layers_of
 
 IN_PROCESS = "in-process"

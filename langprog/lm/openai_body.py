@@ -7,7 +7,8 @@ from typing import Any
 
 from langprog.errors import InputError
 from langprog.lm.parts import Audio, File, Image, Part, Reasoning, Text, ToolCall, ToolResult
-from langprog.lm.types import Message, Request, Sampling
+from langprog.lm.sampling import Sampling
+from langprog.lm.types import Message, Request
 
 
 def body_of(request: Request, sampling: Sampling) -> dict[str, Any]:

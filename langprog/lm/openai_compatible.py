@@ -29,6 +29,7 @@ from langprog.lm.openai_body import body_of
 from langprog.lm.openai_errors import SHORTEST_SECRET, error_of
 from langprog.lm.openai_reply import read_completion
 from langprog.lm.openai_stream import Assembly, data_of
+from langprog.lm.sampling import Sampling
 from langprog.lm.secrecy import (
     credentials_in,
     is_distinct,
@@ -37,7 +38,7 @@ from langprog.lm.secrecy import (
     without_secrets,
 )
 from langprog.lm.streaming import Completed, Delta, replay_completion
-from langprog.lm.types import Completion, Request, Sampling
+from langprog.lm.types import Completion, Request
 
 if TYPE_CHECKING:
     import aiohttp

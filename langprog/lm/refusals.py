@@ -23,6 +23,7 @@ Setting = Literal[
     "temperature",
     "system",
     "tool_choice",
+    "tools",
     "stream_options",
     "max_tokens",
     "max_completion_tokens",
@@ -56,6 +57,9 @@ NAMED: Mapping[Setting, re.Pattern[str]] = MappingProxyType(
             r"|roles? must alternate|only user and assistant roles"
         ),
         "tool_choice": re.compile(r"tool[ _]choice"),
+        "tools": re.compile(
+            r"\btools?\b(?! choice)|tool[ _-]?(?:call|us)|function[ _-]?call|'functions'"
+        ),
         "stream_options": re.compile(r"stream[ _]options|include_usage"),
         "max_tokens": re.compile(r"max_(?:output_)?tokens"),
         "max_completion_tokens": re.compile(r"max_completion_tokens"),
@@ -223,6 +227,9 @@ def _refusal_of(
     if name == "system" and _WELCOME.search(said):
         return None
     together = _TOGETHER.search(said) is not None
+    if name == "tools":  # else something is wrong with the tools themselves
+        refused = unsupported or "requires --" in said
+        return Refusal(name, sure=not together, together=together) if refused else None
     if name == "response_format" and ONE_SCHEMA.search(said):
         return Refusal(name, together=together, one_schema=True)
     if unsupported:
@@ -245,6 +252,8 @@ def _settings_at_places(
         known = next((_PLACES[part] for part in parts if part in _PLACES), None)
         if "messages" in parts and NAMED["system"].search(said):
             settings.add("system")
+        elif parts[-1:] == ["tools"] and uses_setting(request, "tools"):
+            settings.add("tools")
         elif not _OTHERS.isdisjoint(parts) or not extra.isdisjoint(parts):
             foreign = True
         elif known is not None:
@@ -278,6 +287,8 @@ def uses_setting(request: Request, setting: str) -> bool:
             return any(message.role == "system" for message in request.messages)
         case "tool_choice":
             return request.tool_choice is not None
+        case "tools":
+            return bool(request.tools) and request.without_tools is not None
         case "stream_options":
             return request.stream_usage
         case "max_tokens" | "max_completion_tokens":

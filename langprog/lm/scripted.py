@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 
 from langprog.errors import ModelError
-from langprog.lm.types import Completion, Request, Sampling, Usage
+from langprog.lm.sampling import Sampling
+from langprog.lm.types import Completion, Request, Usage
 
 Reply = str | Sequence[str] | Completion | Exception
 Script = Callable[[Request], Reply] | Sequence[Reply]

@@ -7,35 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from langprog.errors import InputError
-from langprog.knobs import MOST_TOKENS, check_knobs, takes_number, takes_whole
+from langprog.knobs import check_knobs, takes_whole
 from langprog.lm.budget import Ledger
 from langprog.lm.cost import Cost
 from langprog.lm.finish import FINISH_REASONS, FinishReason, finish_reason_of
 from langprog.lm.parts import PARTS, Content, ToolCall, text_of
+from langprog.lm.sampling import Sampling, check_extra
 
 Accept = Callable[["Completion"], object]
 Role = Literal["system", "user", "assistant", "tool"]
-# Body members that langprog sets from the request; ``extra`` must not contain them.
-OWN_MEMBERS = frozenset(
-    {
-        "logprobs",
-        "max_completion_tokens",
-        "max_tokens",
-        "messages",
-        "model",
-        "n",
-        "reasoning_effort",
-        "response_format",
-        "seed",
-        "stop",
-        "stream",
-        "stream_options",
-        "temperature",
-        "tool_choice",
-        "tools",
-        "top_p",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,66 +68,16 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
-    """How a completion is drawn. ``None`` leaves a setting to the endpoint.
-
-    A program stores a Sampling for every predictor, so it is part of the artifact.
+class WithoutTools:
+    """The form of a request for an endpoint that does not accept tools.
 
     Args:
-        temperature: 0 or more.
-        max_tokens: The longest reply, in tokens; includes thinking if the endpoint counts it.
-        top_p: Above 0, at most 1.
-        stop: Texts that end the reply.
-        seed: Makes samples repeatable if the endpoint supports it.
-        reasoning_effort: ``low``, ``medium``, ``high`` or another value that the endpoint knows.
-        extra: Additional members of the request's body, plain JSON, for endpoint-specific
-            settings (``{"top_k": 20}``).
-
-    Raises:
-        InputError: A setting is out of range, or a member of ``extra`` is one that langprog sets
-            itself.
+        messages: The prompt, which describes the tools in words.
+        response_schema: As for the request.
     """
 
-    temperature: float | None = field(default=None, metadata=takes_number(0, 100))
-    max_tokens: int | None = field(default=None, metadata=takes_whole(1, MOST_TOKENS))
-    top_p: float | None = field(default=None, metadata=takes_number(0, 1, above=True))
-    stop: tuple[str, ...] = ()
-    seed: int | None = field(default=None, metadata=takes_whole(-(2**63), 2**63 - 1))
-    reasoning_effort: str | None = None
-    extra: Mapping[str, Any] | None = field(default=None, hash=False)
-
-    def __post_init__(self) -> None:
-        check_knobs(self)
-        if self.extra:
-            _check_extra(self.extra)
-
-    def over(self, other: Sampling) -> Sampling:
-        """Return these settings, with unset ones taken from ``other``."""
-        if other == _UNSET:
-            return self
-        return Sampling(
-            temperature=other.temperature if self.temperature is None else self.temperature,
-            max_tokens=other.max_tokens if self.max_tokens is None else self.max_tokens,
-            top_p=other.top_p if self.top_p is None else self.top_p,
-            stop=self.stop or other.stop,
-            seed=other.seed if self.seed is None else self.seed,
-            reasoning_effort=other.reasoning_effort
-            if self.reasoning_effort is None
-            else self.reasoning_effort,
-            extra={**(other.extra or {}), **(self.extra or {})} or None,
-        )
-
-
-_UNSET = Sampling()
-
-
-def _check_extra(extra: Mapping[str, Any]) -> None:
-    # They would bypass budgets, dialects and the parsing of replies.
-    taken = sorted(OWN_MEMBERS.intersection(extra))
-    if taken:
-        raise InputError(
-            f"extra contains {taken[0]!r}, which langprog sets itself: use its own setting instead"
-        )
+    messages: tuple[Message, ...]
+    response_schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +102,8 @@ class Request:
             endpoint rejects one, it is dropped without a warning.
         token_limit: The name by which this endpoint knows ``max_tokens``.
         stream_usage: Whether this endpoint reports usage at the end of a stream.
+        without_tools: What to send if the endpoint does not accept tools; if there is nothing,
+            that is an error. Not part of the cache key.
     """
 
     messages: tuple[Message, ...]
@@ -188,12 +120,13 @@ class Request:
     optional: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
     token_limit: str = field(default="max_tokens", compare=False, repr=False)
     stream_usage: bool = field(default=True, compare=False, repr=False)
+    without_tools: WithoutTools | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if type(self.n) is not int or self.n != 1:  # every call makes a few requests
             check_knobs(self)
         if self.extra:
-            _check_extra(self.extra)
+            check_extra(self.extra)
 
     @property
     def payers(self) -> tuple[Ledger, ...]:
@@ -247,6 +180,7 @@ class Request:
             optional,
             self.token_limit,
             self.stream_usage,
+            self.without_tools,
         )
 
     def resolve(self, defaults: Sampling) -> Sampling:
@@ -314,6 +248,7 @@ class Completion:
         timed_in: Where ``latency`` comes from: empty for a call of this session, else the name of
             an earlier session of a journal, or ``FROM_CACHE``. It is not stored.
         priced_in: The same for ``dollars``; empty also where today's price was applied again.
+        without_tools: Whether the request was answered in its form without tools.
     """
 
     texts: tuple[str, ...]
@@ -328,6 +263,7 @@ class Completion:
     reasoning: tuple[str, ...] = ()
     timed_in: str = field(default="", compare=False)
     priced_in: str = field(default="", compare=False)
+    without_tools: bool = False
 
     def __post_init__(self) -> None:
         # A user's own model may pass on its endpoint's own values.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 
+from langprog.lm.sampling import Sampling
 from langprog.lm.streaming import Delta, replay_completion, stream_completion
-from langprog.lm.types import Completion, LanguageModel, Request, Sampling
+from langprog.lm.types import Completion, LanguageModel, Request
 
 
 class Wrapper:

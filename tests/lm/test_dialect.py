@@ -33,6 +33,9 @@ from langprog.lm import (
     TextDelta,
     ToolSpec,
     Usage,
+    WithoutTools,
+    completion_from_json,
+    completion_to_json,
     dialect_of,
 )
 from langprog.lm.openai_errors import error_of
@@ -42,10 +45,18 @@ from tests.lm.endpoint import at_once
 MESSAGES = (Message("system", "Be brief."), Message("user", "hello"))
 SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}}}
 FULL = Sampling(0.2, 64, 0.9, ("END",), 7, "low")
+PLAIN = WithoutTools((*MESSAGES[:1], Message("user", "hello, without tools")), SCHEMA)
 EVERYTHING = Request(
-    MESSAGES, FULL, n=3, response_schema=SCHEMA, logprobs=True, tool_choice="auto"
+    MESSAGES,
+    FULL,
+    n=3,
+    response_schema=SCHEMA,
+    logprobs=True,
+    tools=(ToolSpec("look"),),
+    tool_choice="auto",
+    without_tools=PLAIN,
 )
-LOUD = {"temperature", "seed", "top_p", "stop", "reasoning_effort", "tool_choice"}
+LOUD = {"temperature", "seed", "top_p", "stop", "reasoning_effort", "tool_choice", "tools"}
 SETTINGS = [name for name in NAMED if name not in ("max_completion_tokens", "stream_options")]
 Words = Callable[[str], Any]
 
@@ -151,7 +162,9 @@ def test_a_setting_that_is_refused_is_left_out_and_remembered(
     assert model.refused == {setting}
     sent = inner.answered[-1]
     assert not uses_setting(sent, setting)
-    others = [name for name in SETTINGS if name != setting and name != "n"]
+    left = {setting, "n", "tool_choice"} if setting == "tools" else {setting, "n"}
+    others = [name for name in SETTINGS if name not in left]
+    assert first.without_tools == second.without_tools == (setting == "tools")
     assert all(uses_setting(sent, name) for name in others if name != "max_tokens")
     assert sent.sampling.max_tokens == 64
     assert said(caught) == ([setting] if setting in LOUD else [])
@@ -165,16 +178,18 @@ def test_a_setting_that_is_refused_is_left_out_and_remembered(
 @pytest.mark.parametrize("words", [in_its_words, in_text_alone, by_place, vaguely])
 @pytest.mark.parametrize("attempts", [1, 6])
 def test_all_of_them_together(words: Words, attempts: int) -> None:
-    refused = [name for name in SETTINGS if name != "max_tokens" or words is not vaguely]
+    # On a guess, a bound is not left out, and tool_choice goes together with the tools.
+    sure = {"max_tokens", "tool_choice"} if words is vaguely else set()
+    refused = [name for name in SETTINGS if name not in sure]
     inner = Endpoint(refused, words)
     model = Retry(Negotiated(inner), attempts=attempts, sleep=at_once)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         [completion] = ask(model, EVERYTHING)
     assert completion.texts == ("fine",) * 3
-    assert said(caught) == sorted(LOUD)
+    assert said(caught) == sorted(LOUD - sure)
     [user] = inner.answered[-1].messages
-    assert user.text == "Be brief.\n\nhello"
+    assert user.text == "Be brief.\n\nhello, without tools"
     assert dialect_of(model) is model.inner
     assert isinstance(model.inner, Negotiated)
     assert model.inner.refused == set(refused)
@@ -338,8 +353,8 @@ def test_what_is_refused_beside_something_else_is_taken_without_it() -> None:
 
     inner = Either()
     model = Negotiated(inner)
-    tools = replace(EVERYTHING, tools=(ToolSpec("look"),))
-    ask(model, tools, tools, EVERYTHING)
+    tools = replace(EVERYTHING, without_tools=None)
+    ask(model, tools, tools, replace(EVERYTHING, tools=()))
     assert inner.refusals == 1
     assert [uses_setting(request, "response_format") for request in inner.answered] == [
         False,
@@ -484,3 +499,35 @@ def test_a_stream_that_is_left_lets_go_of_what_is_inside() -> None:
 
 def test_the_quiet_settings_are_those_that_lose_nothing() -> None:
     assert QUIET.isdisjoint(LOUD)
+
+
+def test_an_error_in_a_tool_is_the_users_own() -> None:
+    class Strict(Endpoint):
+        def check(self, request: Request, *, streamed: bool = False) -> None:
+            self.refusals += 1
+            message = "Invalid 'tools[0].function.parameters': 'x' is not of type 'object'"
+            body = {"error": {"message": message, "param": "tools[0].function.parameters"}}
+            raise error_of(400, {}, json.dumps(body), self.name)
+
+    inner = Strict()
+    model = Negotiated(inner)
+    with pytest.raises(BadRequestError, match="Invalid 'tools"):
+        ask(model, EVERYTHING)
+    assert (inner.refusals, model.refused) == (1, frozenset())
+
+
+def test_tools_that_are_refused_go_into_the_prompt_also_in_a_stream() -> None:
+    inner = Endpoint(["tools"], in_text_alone)
+    model = Negotiated(inner)
+
+    async def stream() -> Completion:
+        async with aclosing(model.stream(replace(EVERYTHING, n=1))) as deltas:
+            *_, last = [delta async for delta in deltas]
+        assert isinstance(last, Completed)
+        return last.completion
+
+    with pytest.warns(LangprogWarning, match="accept tools: prompts describe them from now on"):
+        completion = asyncio.run(stream())
+    assert completion.without_tools
+    assert inner.answered[0].messages == PLAIN.messages
+    assert completion_from_json(completion_to_json(completion)).without_tools

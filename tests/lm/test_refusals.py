@@ -16,7 +16,7 @@ from langprog.errors import (
     ServerError,
     TruncatedError,
 )
-from langprog.lm import Budget, Ledger, Message, Request, Sampling
+from langprog.lm import Budget, Ledger, Message, Request, Sampling, ToolSpec, WithoutTools
 from langprog.lm.openai_errors import error_of, read_error
 from langprog.lm.refusals import NAMED, refusal_in
 
@@ -331,6 +331,14 @@ REFUSED: list[tuple[str, int, Any]] = [
     ("reasoning_effort", 400, openai('"llama3" does not support thinking')),
     ("n", 400, openai("Only one completion choice is allowed")),
     ("response_format", 400, openai("Cannot use custom grammar constraints with tools.")),
+    ("tools", 400, openai("registry.ollama.ai/library/x does not support tools")),
+    ("tools", 400, openai("tools param requires --jinja flag")),
+    ("tools", 400, openai("Unsupported parameter: 'tools' is not supported.", "tools")),
+    ("tools", 400, openai("deepseek-reasoner does not support Function Calling")),
+    ("tools", 400, openai("`tool calling` is not supported with this model")),
+    ("tools", 404, openai("No endpoints found that support tool use.")),
+    ("tools", 422, {"detail": pydantic("tools")}),
+    ("tools", 400, {"error": "This model doesn't support tool use, function_call is disabled"}),
     (
         "response_format",
         400,
@@ -690,9 +698,10 @@ def error(status: int, body: Any) -> LMError:
 def asked(setting: str) -> Request:
     """Return a request that makes use of everything, and has its place for this setting."""
     limit = "max_completion_tokens" if setting == "max_completion_tokens" else "max_tokens"
+    plain = WithoutTools(MESSAGES) if setting == "tools" else None
     return Request(
         **{name: getattr(EVERYTHING, name) for name in EVERYTHING.__slots__}
-        | {"token_limit": limit}
+        | {"token_limit": limit, "tools": (ToolSpec("look"),), "without_tools": plain}
     )
 
 
