@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from langprog.modules import Pipeline as Pipeline
     from langprog.modules import Predict as Predict
     from langprog.modules import Prediction as Prediction
+    from langprog.modules import ReAct as ReAct
     from langprog.modules import Refine as Refine
     from langprog.modules import Retrieve as Retrieve
     from langprog.modules import Route as Route
@@ -121,6 +122,7 @@ _ROOM_OF = {
     "Predict": "modules",
     "Prediction": "modules",
     "Price": "lm",
+    "ReAct": "modules",
     "Refine": "modules",
     "Report": "evaluation",
     "Request": "lm",
@@ -222,6 +224,7 @@ __all__ = [
     "Predict",
     "Prediction",
     "Price",
+    "ReAct",
     "Refine",
     "Report",
     "Request",

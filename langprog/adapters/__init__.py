@@ -24,7 +24,12 @@ from langprog.adapters.base import (
 from langprog.adapters.chat import ChatAdapter
 from langprog.adapters.conformity import conforms
 from langprog.adapters.function_call import ToolsAdapter
-from langprog.adapters.json_object import JSONAdapter, object_in, values_from_object
+from langprog.adapters.json_object import (
+    JSONAdapter,
+    object_in,
+    object_text,
+    values_from_object,
+)
 from langprog.adapters.partial import PartialReader
 from langprog.adapters.registry import (
     ADAPTERS,
@@ -65,6 +70,7 @@ __all__ = [
     "json_text",
     "may_think",
     "object_in",
+    "object_text",
     "reference_of",
     "render_call",
     "render_demos",

@@ -10,6 +10,7 @@
   refusing secrets.
 - ``functions``: the functions of a loaded program's checks.
 - ``retrievers``: what a loaded program's ``Retrieve`` modules search, and its embedders.
+- ``tools``: the tools of a loaded program's ``ReAct`` modules.
 - ``model_table``: prices, endpoints, and which models a loaded program may call.
 """
 

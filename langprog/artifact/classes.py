@@ -35,9 +35,11 @@ from langprog.artifact.namespaces import (
     things_it_imports,
 )
 from langprog.artifact.retrievers import HandedRetrievers
+from langprog.artifact.tools import HandedTools, check_tools, find_tool
 from langprog.errors import ArtifactError, InputError
-from langprog.modules import Module
+from langprog.modules import Module, ToolData
 from langprog.signature import Signature
+from langprog.tools import Tool
 
 HandedChecks = Mapping[str, Callable[..., Any]]
 Handed = type[Module] | Module | type[Signature] | type[Any]
@@ -121,6 +123,7 @@ class Classes:
         user_code: The user's module classes in the artifact, ``package.module:Class``.
         retrievers: The retrievers of the program's ``Retrieve`` modules, by name.
         checks: The functions of the program's checks, by the names of the checks.
+        tools: The tools of its ``ReAct`` modules.
         proving: Whether the program is only compared with its original, so that types that are
             not available may be rebuilt ones.
     """
@@ -131,6 +134,7 @@ class Classes:
     user_code: tuple[str, ...] = ()
     retrievers: HandedRetrievers = field(default_factory=lambda: MappingProxyType({}))
     checks: HandedChecks = field(default_factory=lambda: MappingProxyType({}))
+    tools: HandedTools = ()
     proving: bool = False
 
     def __post_init__(self) -> None:
@@ -163,6 +167,7 @@ class Classes:
             raise ArtifactError(
                 "checks= takes a dict of functions by name: write checks={'is_short': is_short}"
             )
+        check_tools(self.tools)
 
     def adapter(self, reference: str) -> str | Adapter:
         """Return the adapter for a reference in an artifact: one passed, else an installed one.
@@ -179,6 +184,22 @@ class Classes:
             raise ArtifactError(
                 f"{error}; pass your own adapters with lp.load(path, adapters=[...])"
             ) from None
+
+    def tool(self, data: ToolData) -> Tool:
+        """Return the tool that an artifact describes: one passed, else an allowed one.
+
+        Raises:
+            ArtifactError: It is missing, or takes other arguments.
+        """
+        return find_tool(data, self.tools, self._import_function)
+
+    def _import_function(self, name: str) -> Any | None:
+        if not self.allows(name.partition(":")[0]):
+            return None
+        function = _import_object(name, "tool")
+        if not callable(function) or isinstance(function, type):
+            raise ArtifactError(f"the artifact's tool {name} is not a function")
+        return function
 
     @property
     def decide_types(self) -> bool:
@@ -282,18 +303,13 @@ class Classes:
         return (thing for thing in self.handed if issubclass(class_of(thing), base))
 
     def _import(self, name: str, base: type) -> Any:
-        module, _, path = name.partition(":")
+        module = name.partition(":")[0]
         if not self.allows(module):
             raise ArtifactError(
                 f"the artifact needs your class {name}: pass it, lp.load(path, classes=[...]), or "
                 f"allow its import, lp.load(path, allow_modules=[{module!r}])"
             )
-        try:
-            cls: Any = functools.reduce(getattr, path.split("."), importlib.import_module(module))
-        except IMPORT_FAILURES as error:
-            raise ArtifactError(
-                f"the artifact's class {name} cannot be imported: {error}"
-            ) from None
+        cls = _import_object(name, "class")
         if not _is_class(cls, base):
             raise ArtifactError(f"{name} is not an lp.{base.__name__} class")
         return cls
@@ -301,6 +317,14 @@ class Classes:
     def allows(self, module: str) -> bool:
         """Return whether a module may be imported."""
         return any(module == name or module.startswith(f"{name}.") for name in self.allowed)
+
+
+def _import_object(name: str, kind: str) -> Any:
+    module, _, path = name.partition(":")
+    try:
+        return functools.reduce(getattr, path.split("."), importlib.import_module(module))
+    except IMPORT_FAILURES as error:
+        raise ArtifactError(f"the artifact's {kind} {name} cannot be imported: {error}") from None
 
 
 def _import_module(name: str) -> ModuleType:

@@ -29,6 +29,7 @@ from langprog.artifact.nodes import (
 )
 from langprog.artifact.reading import one_line, read_object
 from langprog.artifact.retrievers import HandedRetrievers, check_names_of
+from langprog.artifact.tools import HandedTools, check_tool_names
 from langprog.errors import ArtifactError, ModelError
 from langprog.modules import UNKNOWN_KIND, Module, Origin, with_origin
 
@@ -88,6 +89,7 @@ class Artifact:
         adapters: Sequence[Adapter] = (),
         retrievers: HandedRetrievers = MappingProxyType({}),
         checks: HandedChecks = MappingProxyType({}),
+        tools: HandedTools = (),
     ) -> Module:
         """Return the program, frozen.
 
@@ -98,13 +100,16 @@ class Artifact:
             adapters: The user's own adapters that it needs.
             retrievers: The retrievers of its ``Retrieve`` modules, as for :func:`load`.
             checks: The functions of its checks, as for :func:`load`.
+            tools: The tools of its ``ReAct`` modules, as for :func:`load`.
 
         Raises:
-            ArtifactError: A class, an adapter or a retriever is missing or has changed, the data
-                does not describe a program, or a model's name contains an address.
+            ArtifactError: A class, an adapter, a retriever or a tool is missing or has changed,
+                the data does not describe a program, or a model's name contains an address.
             ModelError: The program names no such model, or a replacement is not a model.
         """
-        known = Classes(classes, allow_modules, adapters, retrievers=retrievers, checks=checks)
+        known = Classes(
+            classes, allow_modules, adapters, retrievers=retrievers, checks=checks, tools=tools
+        )
         return self.program_with(known, models)
 
     def program_with(self, classes: Classes, models: Models = MappingProxyType({})) -> Module:
@@ -115,6 +120,7 @@ class Artifact:
             program = program_from_node(self.data.program, known)
             check_names_of(program, classes.retrievers)
             check_names_of_checks(program, classes.checks)
+            check_tool_names(program, classes.tools)
             program = with_recorded_models(
                 program, self.data.models, models, proving=classes.proving
             )
@@ -208,6 +214,7 @@ def load(
     adapters: Sequence[Adapter] = (),
     retrievers: HandedRetrievers = MappingProxyType({}),
     checks: HandedChecks = MappingProxyType({}),
+    tools: HandedTools = (),
 ) -> Module:
     """Load a frozen program from an artifact of any format; runs no code from the file.
 
@@ -239,12 +246,15 @@ def load(
         checks: The functions of its checks, by name: ``{"is_short": is_short}``. Functions in the
             modules of ``classes`` and in allowed modules need not be passed; built-in checks are
             stored in full.
+        tools: The tools of its ``ReAct`` modules: ``[look_up]``, or ``{"look_up": function}``.
+            Tools that are importable functions may be imported from ``allow_modules`` instead. The
+            model sees the descriptions that were certified; the arguments must be the same.
 
     Raises:
         ArtifactError: The artifact is damaged, changed or too new, a class, a type, an adapter,
-            a check or a retriever is missing or has changed, or a model's name contains an
-            address.
+            a check, a retriever or a tool is missing or has changed, or a model's name contains
+            an address.
         ModelError: ``models`` has a name that the artifact lacks, or a value that is not a model.
     """
     artifact = read_artifact(path)
-    return artifact.program(classes, allow_modules, models, adapters, retrievers, checks)
+    return artifact.program(classes, allow_modules, models, adapters, retrievers, checks, tools)

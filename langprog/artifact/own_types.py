@@ -23,7 +23,7 @@ from langprog.artifact.namespaces import own_types, signatures_among, types_amon
 from langprog.artifact.retrievers import find_embedder, find_retriever
 from langprog.checks import Check
 from langprog.errors import ArtifactError, InputError
-from langprog.modules import ClassData
+from langprog.modules import ClassData, ToolData
 from langprog.retrieval import Embedder, Retriever, RetrieverSpec
 from langprog.signature import (
     FieldSpec,
@@ -33,6 +33,7 @@ from langprog.signature import (
     factory_name,
     same_type,
 )
+from langprog.tools import Tool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,6 +98,14 @@ class ClassTypes:
             ArtifactError: It is missing or has changed.
         """
         return find_function(name, reference, source, self.classes)
+
+    def tool(self, data: ToolData) -> Tool:
+        """Return the tool that an artifact describes.
+
+        Raises:
+            ArtifactError: It is missing, or takes other arguments.
+        """
+        return self.classes.tool(data)
 
     def restore_types(
         self, signature: SignatureSpec, checked_by: ClassData | None

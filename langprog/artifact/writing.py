@@ -30,6 +30,7 @@ from langprog.artifact.nodes import program_to_json
 from langprog.artifact.proof import difference_of
 from langprog.artifact.retrievers import embedders_of, retrievers_of
 from langprog.artifact.secrets import refuse_secrets
+from langprog.artifact.tools import tools_of
 from langprog.errors import ArtifactError, LangprogError
 from langprog.modules import Module, hidden_modules, origin_of
 from langprog.runtime import give_notice
@@ -134,6 +135,7 @@ def make_content(
             the name of another.
     """
     embedders_of(program)  # two of one name, retrievers too, could not be told apart
+    tools_of(program)
     keys = model_keys(program)
     node = program_to_json(program.with_parameters(keys) if keys else program)
     content = {
@@ -229,6 +231,7 @@ def _prove(program: Module, written: Path, canary: Sequence[Mapping[str, Any]]) 
             adapters=_adapters(program),
             retrievers={**retrievers_of(program, handed=True), **embedders_of(program)},
             checks=checks_of(program),
+            tools=tools_of(program),
             proving=True,
         )
         again = read_artifact(written).program_with(known)

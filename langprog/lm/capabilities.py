@@ -14,9 +14,11 @@ class Capabilities:
 
     Args:
         schema: Whether it honors a response schema; ``None`` if unknown.
+        tools: Whether it can be given tools to call; ``None`` if unknown.
     """
 
     schema: bool | None = None
+    tools: bool | None = None
 
 
 _UNKNOWN = Capabilities()

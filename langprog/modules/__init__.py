@@ -11,6 +11,8 @@
   ``words``: hashed words).
 - ``step_search``: a search over steps of reasoning (``step_parts``: what proposes and judges;
   ``step_strategies``: beam, particles, A*).
+- ``react``: work with tools (``next_step``: the predictor inside; ``tool_steps``: what was called
+  and what came back; ``tool_prompts``: native calls, and calls in text).
 - ``map``: a module applied to every element of a list.
 - ``retrieve``: passages for a query, from ``langprog.retrieval``.
 - ``parallel``: concurrent calls from synchronous code.
@@ -25,6 +27,7 @@ from langprog.modules.chain_of_thought import ChainOfThought
 from langprog.modules.containers import hidden_modules, own_class_attributes
 from langprog.modules.map import ElementFailure, Map
 from langprog.modules.nearest import NearestDemos
+from langprog.modules.next_step import NextStep, tool_to_data
 from langprog.modules.node import (
     UNKNOWN_KIND,
     AnyNode,
@@ -34,6 +37,7 @@ from langprog.modules.node import (
     Part,
     SameNode,
     Strict,
+    ToolData,
     Types,
     UserNode,
     parts_by_name,
@@ -45,6 +49,7 @@ from langprog.modules.parameter_data import own_parameter_from_data, own_paramet
 from langprog.modules.pipeline import Pipeline
 from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
+from langprog.modules.react import ReAct
 from langprog.modules.reading import Reading
 from langprog.modules.refine import Refine
 from langprog.modules.registry import is_kind, module_type
@@ -62,6 +67,7 @@ from langprog.modules.signals import (
     token_features,
 )
 from langprog.modules.step_search import StepSearch
+from langprog.modules.tool_steps import Step, ToolOutput, ToolUse
 from langprog.modules.trace import Recorder, RunUsage, TraceStep, record_trace, usage_of
 from langprog.modules.tree import Parameter, ParameterKind, Tree
 from langprog.modules.vote import Tally, Vote, answer_key
@@ -81,6 +87,7 @@ __all__ = [
     "Map",
     "Module",
     "NearestDemos",
+    "NextStep",
     "Node",
     "Origin",
     "Parameter",
@@ -90,6 +97,7 @@ __all__ = [
     "Pipeline",
     "Predict",
     "Prediction",
+    "ReAct",
     "Reading",
     "Recorder",
     "Refine",
@@ -100,11 +108,15 @@ __all__ = [
     "RunUsage",
     "SameNode",
     "Signal",
+    "Step",
     "StepSearch",
     "Strict",
     "TOKEN_FEATURES",
     "Tally",
     "Tier",
+    "ToolData",
+    "ToolOutput",
+    "ToolUse",
     "TraceStep",
     "Tree",
     "Types",
@@ -127,6 +139,7 @@ __all__ = [
     "record_trace",
     "signal_from",
     "token_features",
+    "tool_to_data",
     "usage_of",
     "with_origin",
 ]

@@ -185,6 +185,7 @@ class Conversation:
             tool_choice=adapter.tool_choice(signature),
             accept=read,
         )
+        request = self._predictor.adjust_request(request, adapter, self._inputs)
         try:
             completion = await ask_watched(self._predictor.model, request, read, rejected)
         except BadRequestError as error:
@@ -199,7 +200,11 @@ class Conversation:
         self._may_repair = False
         reason = str(unreadable)
         again = adapter.repair(self._sent, completion, reason)
-        request = replace(request, messages=again)
+        plain = request.without_tools
+        if plain is not None:
+            told = adapter.repair(plain.messages, completion, reason)
+            plain = replace(plain, messages=told)
+        request = replace(request, messages=again, without_tools=plain)
         try:
             completion = await ask_watched(self._predictor.model, request, read, reason)
         except BadRequestError:

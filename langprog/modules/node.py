@@ -18,6 +18,7 @@ from langprog.errors import ArtifactError
 from langprog.modules.registry import kinds, node_type
 from langprog.retrieval import Embedder, Retriever, RetrieverSpec
 from langprog.signature import SignatureSpec
+from langprog.tools import Tool
 
 # The type of pydantic's error for an unknown kind of module.
 UNKNOWN_KIND = "unknown_kind"
@@ -114,6 +115,26 @@ class ClassData(Strict):
     source: str
 
 
+class ToolData(Strict):
+    """A tool, which an artifact describes but does not hold.
+
+    Args:
+        name: Its name for the model, and what it is handed over as when the artifact is loaded.
+        description: What it does.
+        parameters: The JSON schema of its arguments.
+        function: ``package.module:function``; empty if it cannot be imported.
+        timeout: Seconds until a call counts as failed; null for as long as it takes.
+        max_result: Characters of a result that the model sees.
+    """
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    function: str
+    timeout: float | None
+    max_result: int
+
+
 class Types(Protocol):
     """Writes and restores the parts of signatures that plain data cannot express."""
 
@@ -183,6 +204,14 @@ class Types(Protocol):
 
         Raises:
             ArtifactError: It is missing.
+        """
+        ...
+
+    def tool(self, data: ToolData) -> Tool:
+        """Return the tool that an artifact describes.
+
+        Raises:
+            ArtifactError: It is missing, or is not what the artifact describes.
         """
         ...
 

@@ -30,6 +30,7 @@ from langprog.lm import (
     LanguageModel,
     Message,
     ModelRef,
+    Request,
     Sampling,
     model_from,
     model_name,
@@ -329,6 +330,15 @@ class Predict(Module):
             return self.demos
         return (*self.demos, *self.nearest.choose(self.signature, inputs))
 
+    def contains_call(self, later: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:
+        """Return whether a demonstration of a later call makes one of an earlier call needless.
+
+        Args:
+            later: The inputs of a call.
+            earlier: The inputs of a call before it, in the same run.
+        """
+        return later == earlier
+
     async def aforward(self, **inputs: Any) -> Prediction:
         """Call the model; an unreadable reply is sent back once, a wrong one up to ``reasks``."""
         values = self.check_inputs(inputs)
@@ -353,6 +363,12 @@ class Predict(Module):
         finally:
             said.record(outputs, failure, failed_with)
         return Prediction(**give_back(outputs, self.signature, self._declared))
+
+    def adjust_request(
+        self, request: Request, adapter: Adapter, inputs: Mapping[str, Any]
+    ) -> Request:
+        """Return what is sent for a prompt; a subclass may add to it."""
+        return request
 
     def check_inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``inputs`` validated, in the signature's order.

@@ -14,7 +14,7 @@
 - ``threads``: carries the context into threads that a program's own code starts.
 """
 
-from langprog.runtime.adapting import adapter_for, resolve_adapter
+from langprog.runtime.adapting import adapter_for, may_call_tools, resolve_adapter
 from langprog.runtime.addresses import may_hold_address, portable_address
 from langprog.runtime.calls import ask
 from langprog.runtime.models import LM, cache_folder, keeps_to_schemas
@@ -57,6 +57,7 @@ __all__ = [
     "is_outage",
     "keeps_to_schemas",
     "mark_element",
+    "may_call_tools",
     "may_hold_address",
     "model_in_force",
     "model_named",

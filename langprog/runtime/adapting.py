@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from langprog.adapters import AUTO, Adapter, adapter_named
 from langprog.errors import ModelError
-from langprog.lm import LanguageModel, ModelRef, capabilities_of, model_name
+from langprog.lm import LanguageModel, ModelRef, capabilities_of, dialect_of, model_name
 from langprog.runtime.models import keeps_to_schemas
 from langprog.runtime.settings import current, model_in_force
 
@@ -45,3 +45,20 @@ def resolve_adapter(model: LanguageModel) -> Adapter:
 
 def _automatic(schema: bool | None) -> Adapter:
     return adapter_named("json" if schema else "chat")
+
+
+def may_call_tools(model: str | ModelRef | None) -> bool:
+    """Return whether a model can be given tools to call, without calling it.
+
+    A model at an endpoint counts as able: if the endpoint refuses tools, the request goes out in
+    its form without them.
+
+    Args:
+        model: The model, or its name; ``None`` for the ambient one.
+    """
+    try:
+        called = model_in_force(model)
+    except ModelError:
+        return False
+    declared = capabilities_of(called).tools
+    return dialect_of(called) is not None if declared is None else declared

@@ -195,6 +195,7 @@ def _locate(function: Any) -> str:
     """Return ``module:function`` of a function at the top of a module or in a class."""
     path = getattr(function, "__qualname__", "")
     module = getattr(function, "__module__", None)
-    if not inspect.isfunction(function) or not module or "<" in path:
+    # What stands in a script has another module wherever else it is imported.
+    if not inspect.isfunction(function) or module in (None, "__main__") or "<" in path:
         return ""
     return f"{module}:{path}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -153,6 +154,25 @@ class Tool:
             "_function": function,
         }
         vars(self).update(values)
+
+    def with_changes(
+        self, *, name: str, description: str, timeout: float | None, max_result: int
+    ) -> Self:
+        """Return a copy of that name, description and limits.
+
+        Raises:
+            InputError: A value is invalid.
+        """
+        new = copy.copy(self)
+        declared = Declared(check_name(name), description, {}, self.reference)
+        new._fill(declared, self.parameters, self._check, self._function, timeout, max_result)
+        return new
+
+    def is_same(self, other: Tool) -> bool:
+        """Return whether another tool is the same function, seen in the same way."""
+        mine, its = vars(self).copy(), vars(other).copy()
+        del mine["_check"], its["_check"]  # made anew from the function
+        return mine == its
 
     @property
     def spec(self) -> ToolSpec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from langprog import Example, Module
+from langprog import Example, Module, Predict
 from langprog.evaluation import Row
 from langprog.modules import TraceStep
 from langprog.signature import SignatureSpec
@@ -20,7 +20,8 @@ def collect_traced(
     """Return, for every predictor, what it was given and answered in ``rows``.
 
     Every call of a loop gives a demonstration. Where calls replace one another (equal inputs, or a
-    module that retries, such as a vote), only the last counts. Where the example has a field of
+    module that retries, such as a vote), only the last counts; so it does where it shows those
+    before it, as the last step of a ReAct does. Where the example has a field of
     the same name as an output, its value replaces the answer of the last call: nobody has labelled
     the calls before it.
 
@@ -29,7 +30,7 @@ def collect_traced(
         rows: Runs that went well.
         teacher: The program that ran, if it is another; see :func:`match_predictors`.
     """
-    predictors = program.predictors()
+    predictors, teachers = program.predictors(), (teacher or program).predictors()
     matches = match_predictors(program, teacher or program)
     retried = _list_retried(teacher or program)
     collected: dict[str, list[SourcedDemo]] = {path: [] for path in predictors}
@@ -39,7 +40,7 @@ def collect_traced(
             if step.listed and step.failure is None and step.path in matches:
                 calls.setdefault(step.path, []).append(step)
         for path, steps in calls.items():
-            kept = steps[-1:] if path in retried else _drop_replaced(steps)
+            kept = steps[-1:] if path in retried else _drop_replaced(steps, teachers[path])
             for student in matches[path]:
                 signature = predictors[student].signature
                 demos = _make_demos(signature, kept, row.example)
@@ -87,11 +88,11 @@ def _list_retried(program: Module) -> set[str]:
     }
 
 
-def _drop_replaced(steps: Sequence[TraceStep]) -> list[TraceStep]:
-    """Return the steps without those whose inputs come again later."""
+def _drop_replaced(steps: Sequence[TraceStep], predictor: Predict) -> list[TraceStep]:
+    """Return the steps without those that a later one repeats or contains."""
     kept: list[TraceStep] = []
     for step in reversed(steps):
-        if all(step.inputs != later.inputs for later in kept):
+        if not any(predictor.contains_call(later.inputs, step.inputs) for later in kept):
             kept.append(step)
     return kept[::-1]
 

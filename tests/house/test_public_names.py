@@ -65,6 +65,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "Predict",
         "Prediction",
         "Price",
+        "ReAct",
         "Refine",
         "Report",
         "Request",

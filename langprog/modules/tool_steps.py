@@ -1,0 +1,169 @@
+"""The steps of work with tools, and the signature of the predictor that takes the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from langprog.errors import InputError, SignatureError
+from langprog.lm import ToolSpec
+from langprog.media import History
+from langprog.signature import FieldSpec, SignatureSpec
+
+# The tool that takes the answer.
+SUBMIT = "submit"
+# Inputs and outputs of the predictor, and what the prompts without native tool calls add.
+STEPS, THOUGHT, CALLS = "steps", "thought", "tool_calls"
+PAST, RESULTS, NOTICE = "past", "tool_results", "notice"
+LAST_NOTICE = "No further tools can be called: call submit with the outputs now."
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A call of a tool.
+
+    Args:
+        tool: The name of the tool, or ``submit``.
+        arguments: The arguments by name.
+    """
+
+    tool: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """What a call of a tool returned.
+
+    Args:
+        tool: The name of the tool.
+        result: The result, or what went wrong.
+    """
+
+    tool: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: what a model called, and what came back.
+
+    Args:
+        thought: What it said beside the calls.
+        tool_calls: The calls.
+        results: The result of each call, in the same order.
+        notice: What it was told besides.
+    """
+
+    thought: str
+    tool_calls: list[ToolUse]
+    results: list[str]
+    notice: str = ""
+
+    @property
+    def outputs(self) -> list[ToolOutput]:
+        """The results with the names of the tools."""
+        pairs = zip(self.tool_calls, self.results, strict=False)
+        return [ToolOutput(call.tool, result) for call, result in pairs]
+
+
+def submit_tool(target: SignatureSpec) -> ToolSpec:
+    """Return the description of the tool that takes a signature's outputs."""
+    return ToolSpec(SUBMIT, "Give the answer; this ends the work.", target.json_schema())
+
+
+def check_target(target: SignatureSpec) -> SignatureSpec:
+    """Return a signature if tools can be used for it.
+
+    Raises:
+        SignatureError: It has an input whose name is taken, or none but a conversation.
+    """
+    for name in (STEPS, THOUGHT, CALLS, PAST, RESULTS, NOTICE):
+        if name in target.inputs:
+            raise SignatureError(
+                f"a ReAct uses the name {name!r} itself, and {target.name} has an input of that "
+                "name: rename it"
+            )
+    if all(given.is_history for given in target.inputs.values()):
+        raise SignatureError(
+            f"a ReAct needs an input besides the conversation, and {target.name} has none: add "
+            "what is asked now, such as question"
+        )
+    return target
+
+
+def step_signature(target: SignatureSpec) -> SignatureSpec:
+    """Return the signature of a step: the inputs and the steps so far, a thought and calls."""
+    fields = (
+        *target.inputs.values(),
+        FieldSpec(STEPS, "input", list[Step], "what was done so far", default_factory=list),
+        FieldSpec(THOUGHT, "output", str, "what to do next, and why, in a sentence or two"),
+        FieldSpec(CALLS, "output", list[ToolUse], "the tools to call now"),
+    )
+    return SignatureSpec(target.name, target.instruction, fields)
+
+
+@lru_cache(maxsize=256)
+def text_signature(target: SignatureSpec, instruction: str) -> SignatureSpec:
+    """Return the signature of a step where calls are written as text.
+
+    Earlier steps are the turns of a conversation.
+
+    Args:
+        target: The signature to answer.
+        instruction: What the model is to do, tools included.
+    """
+    inputs = [given for given in target.inputs.values() if not given.is_history]
+    fields = (
+        FieldSpec(PAST, "input", History, "the conversation so far"),
+        *inputs,
+        FieldSpec(RESULTS, "input", list[ToolOutput], "what the last calls returned"),
+        FieldSpec(NOTICE, "input", str),
+        FieldSpec(THOUGHT, "output", str, "what to do next, and why, in a sentence or two"),
+        FieldSpec(CALLS, "output", list[ToolUse], "the tools to call now"),
+    )
+    return SignatureSpec(target.name, instruction, fields)
+
+
+def as_turns(target: SignatureSpec, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a step for :func:`text_signature`, earlier steps as turns.
+
+    Args:
+        target: The signature to answer.
+        values: Inputs, the steps so far, and perhaps outputs.
+    """
+    turns: list[Mapping[str, Any]] = []
+    current: dict[str, Any] = {}
+    for name, given in target.inputs.items():
+        if name in values and given.is_history:
+            turns += [_as_submitted(target, turn) for turn in given.validate(values[name]) or ()]
+        elif name in values:
+            current[name] = values[name]
+    for step in steps_in(values):
+        turns.append({**current, THOUGHT: step.thought, CALLS: step.tool_calls})
+        current = {RESULTS: step.outputs}
+        if step.notice:
+            current[NOTICE] = step.notice
+    said = {name: values[name] for name in (THOUGHT, CALLS) if name in values}
+    return {PAST: History(turns), **current, **said}
+
+
+def steps_in(values: Mapping[str, Any]) -> list[Step]:
+    """Return the steps among the values of a step."""
+    steps: list[Step] = values[STEPS] if STEPS in values else []
+    return steps
+
+
+def _as_submitted(target: SignatureSpec, turn: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a turn of the user's conversation with its answer as a call of submit."""
+    answered = {name: turn[name] for name in target.outputs if name in turn}
+    if not answered or turn.keys() == {"role", "content"}:
+        return turn
+    try:
+        plain = {name: target.outputs[name].plain(value) for name, value in answered.items()}
+    except InputError as error:
+        raise InputError(f"an earlier turn of the conversation: {error}") from None
+    asked = {name: value for name, value in turn.items() if name not in answered}
+    return {**asked, THOUGHT: "", CALLS: [ToolUse(SUBMIT, plain)]}
