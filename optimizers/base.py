@@ -167,6 +167,7 @@ class Optimizer(ABC):
     ) -> Compiled:
         """Compile; the asynchronous form of :meth:`compile`."""
         _check_arguments(trainset, valset, holdout, budget, seed)
+        _check_run_dir(run_dir)
         request = CompileRequest.of(
             program,
             trainset,
@@ -349,6 +350,14 @@ def _check_arguments(trainset: Any, valset: Any, holdout: Any, budget: Any, seed
         check_budget(budget)
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise InputError(f"seed={seed!r:.60}: seed has to be an integer")
+
+
+def _check_run_dir(run_dir: Any) -> None:
+    known = run_dir is None or isinstance(run_dir, (str, os.PathLike))
+    if not known or run_dir == "":
+        raise InputError(
+            f"run_dir={run_dir!r:.60}: pass the path of a folder, such as 'runs/triage'"
+        )
 
 
 def _check_examples(name: str, examples: Any) -> None:

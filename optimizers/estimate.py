@@ -27,6 +27,7 @@ from optimizers.run import Searcher
 async def run_estimate(searcher: Searcher, request: CompileRequest) -> Preflight:
     """Run the program on a few validation examples and forecast a compile."""
     searcher.check(request.program)
+    request.check_objective(searcher.objective, searcher.tolerance)
     with resolve_models(searcher, request.program):
         probe = await probe_program(
             request.program,

@@ -62,7 +62,7 @@ async def run_compile(
 ) -> Compiled:
     """Search, certify, and return the result."""
     searcher.check(request.program)
-    request.check_objective(searcher.objective)
+    request.check_objective(searcher.objective, searcher.tolerance)
     with (
         resolve_models(searcher, request.program),
         closing(Journal(run_dir, request.identity(searcher))) as journal,
@@ -268,9 +268,17 @@ class _Compilation:
         holdout = request.parts.holdout[:rows]
         keys = [request.inputs.key(example) for example in holdout]
         compiled = candidate.apply(request.program)
+        if program_digest(compiled) == program_digest(request.program):
+            compiled = request.program
         # The unchanged program ships anyway, so testing it is not an attempt to show a gain.
         tried = compiled is not request.program
-        attempt = self._attempts.register(keys, program_digest(compiled)) if tried else 1
+        claim = f"{self._terms.objective} {metric_digest(request.metric)}"
+        attempt = self._attempts.register(keys, program_digest(compiled), claim) if tried else 1
+        if tried and not self._attempts.are_kept:
+            self._reporter.note(
+                "without run_dir, attempts on this holdout are not counted: the level of the "
+                "certificate is right for the first one only"
+            )
         terms = replace(self._terms, attempt=attempt)
         if attempt > 1:
             self._reporter.note(

@@ -19,6 +19,7 @@ from langprog.evaluation import (
     range_of,
 )
 from langprog.example import Rows, examples_of
+from langprog.knobs import check_argument, takes_whole
 from langprog.runtime import current
 from optimizers.budget.plan import REPAIR_MARGIN, BudgetPlan, plan_budget
 from optimizers.identity import (
@@ -32,6 +33,8 @@ from optimizers.split import Inputs, Split, split
 from optimizers.stats.certificate import ACCEPTED, Accept
 
 Examples = Rows
+# More runs of an example are a slip of the keyboard.
+MOST_REPEATS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +97,8 @@ class CompileRequest:
             )
         if accept not in ACCEPTED:
             raise InputError(f"accept is 'certified' or 'best', not {accept!r}")
-        if repeats < 1:
-            raise InputError(f"repeats is 1 or more, not {repeats}")
-        if max_errors < 0:
-            raise InputError(f"max_errors is 0 or more, not {max_errors}")
+        check_argument("compile", "repeats", repeats, takes_whole(1, MOST_REPEATS))
+        check_argument("compile", "max_errors", max_errors, takes_whole(0))
         check_metric(metric)
         range_of(metric)
         given = {
@@ -134,13 +135,26 @@ class CompileRequest:
             names=names,
         )
 
-    def check_objective(self, objective: Objective) -> None:
+    def check_objective(self, objective: Objective, tolerance: float) -> None:
         """Check that the objective's claims can be tested under the metric.
+
+        Args:
+            objective: What is to be better.
+            tolerance: Loss in mean score that is accepted.
 
         Raises:
             InputError: They cannot.
         """
-        if objective != "quality" and isinstance(self.metric, DatasetMetric):
+        if objective == "quality":
+            return
+        low, high = range_of(self.metric)
+        if tolerance >= high - low:
+            raise InputError(
+                f"tolerance={tolerance:g}: the scores of {metric_name(self.metric)} lie between "
+                f"{low:g} and {high:g}, so every program loses less than that: give less than "
+                f"{high - low:g}"
+            )
+        if isinstance(self.metric, DatasetMetric):
             raise InputError(
                 f"objective={objective!r} needs to show that a program is not worse, and no test "
                 f"shows that of {metric_name(self.metric)}, a score of the whole data set: use "

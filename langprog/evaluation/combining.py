@@ -22,6 +22,7 @@ from langprog.evaluation.score import (
     with_two_arguments,
 )
 from langprog.example import Example
+from langprog.knobs import check_argument, takes_items, takes_number
 from langprog.modules import Prediction
 
 SetRows = Sequence[tuple[Example, Prediction | None]]
@@ -100,10 +101,10 @@ def _weighted_sum(shares: Sequence[float], values: Sequence[float]) -> float:
 
 
 def _check_weights(weights: Sequence[float], count: int) -> list[float]:
+    takes = takes_items(takes_number(0, above=True))
+    check_argument("all_of", "weights", weights, takes)
     if len(weights) != count:
         raise InputError(f"{len(weights)} weights for {count} metrics: give one for each")
-    if not all(math.isfinite(weight) and weight > 0 for weight in weights):
-        raise InputError(f"weights={list(weights)!r}: each must be a finite number above 0")
     return [weight / math.fsum(weights) for weight in weights]
 
 
@@ -162,15 +163,18 @@ class DatasetMetric:
         return number
 
 
-def dataset_metric(*, row: Metric) -> Callable[[Callable[[SetRows], float]], DatasetMetric]:
+def dataset_metric(
+    function: Any = None, /, *, row: Metric | None = None
+) -> Callable[[Callable[[SetRows], float]], DatasetMetric]:
     """Declare a metric of a whole data set.
 
     Args:
+        function: Not taken: there is no such metric without ``row``.
         row: Scores a single row; steers a search.
 
     Raises:
         MetricError: ``row`` is not a metric, or the function is async.
-        InputError: ``row`` is itself a metric of a whole data set.
+        InputError: ``row`` is missing, or is itself a metric of a whole data set.
 
     Example::
 
@@ -178,6 +182,11 @@ def dataset_metric(*, row: Metric) -> Callable[[Callable[[SetRows], float]], Dat
         def worst_team(rows):
             ...
     """
+    if function is not None or row is None:
+        raise InputError(
+            "lp.dataset_metric needs a metric of single rows, which steers a search: write "
+            "@lp.dataset_metric(row=exact('team'))"
+        )
     check_metric(row)
     _refuse_dataset_metric(row, "row= takes")
 

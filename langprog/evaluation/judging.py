@@ -51,8 +51,10 @@ def judged(judge: Module, *, range: Range = UNIT) -> Metric:
         range: The worst and the best score that it gives.
 
     Raises:
-        InputError: The judge has no such output.
+        InputError: The judge is not a program, or has no such output.
     """
+    if not isinstance(judge, Module):
+        raise InputError(f"the judge is a {type(judge).__name__}: judged takes a program")
     read = _reader(judge)
     told = next((name for name in ("feedback", "reasoning") if name in judge.outputs), None)
 

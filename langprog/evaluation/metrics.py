@@ -17,9 +17,10 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from langprog.errors import MetricError
+from langprog.errors import InputError, MetricError
 from langprog.evaluation.score import Score
 from langprog.example import Example
+from langprog.knobs import check_argument, takes_number
 from langprog.modules import Prediction
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -37,9 +38,14 @@ class FieldMetric:
         name: The metric's name, for reports.
         field: The field, or ``None`` for all that example and prediction share.
         compare: Scores one pair: (wanted, given), both as plain JSON data.
+
+    Raises:
+        InputError: The field is not a name.
     """
 
     def __init__(self, name: str, field: str | None, compare: Compare) -> None:
+        if field is not None and not (isinstance(field, str) and field):
+            raise InputError(f"{name}({field!r:.60}): give the name of a field, such as 'answer'")
         self.__qualname__ = f"{name}({field!r})" if field else name
         self._field = field
         self._compare = compare
@@ -189,7 +195,11 @@ def numeric(field: str | None = None, *, tolerance: float = 1e-6) -> FieldMetric
     Args:
         field: The field.
         tolerance: Largest difference, relative to the wanted number (absolute near zero).
+
+    Raises:
+        InputError: The tolerance is not a number from 0 to below 1.
     """
+    check_argument("numeric", "tolerance", tolerance, takes_number(0, 1, below=True))
 
     def compare(wanted: Any, given: Any) -> Score:
         target, number = _number(wanted), _number(given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from langprog.errors import InputError, MetricError
 
@@ -16,17 +16,28 @@ UNIT: Range = (0.0, 1.0)
 ROUNDING = 1e-9
 
 
-def metric(*, range: Range) -> Callable[[F], F]:
+@overload
+def metric(function: F, /) -> F: ...
+
+
+@overload
+def metric(*, range: Range = UNIT) -> Callable[[F], F]: ...
+
+
+def metric(function: Any = None, /, *, range: Range = UNIT) -> Any:
     """Declare the range of a metric whose scores do not lie between 0 and 1.
 
     Args:
+        function: The metric, where this is written without brackets: its scores then lie between
+            0 and 1, as they do without a decorator.
         range: The worst and the best score.
 
     Returns:
-        A decorator that returns the function itself.
+        A decorator that returns the function itself; with a function, the function.
 
     Raises:
-        InputError: The range is not two finite numbers, the lower one first.
+        InputError: The range is not two finite numbers, the lower one first, or what is decorated
+            is not a function.
 
     Example::
 
@@ -37,11 +48,19 @@ def metric(*, range: Range) -> Callable[[F], F]:
     bounds = check_range(range)
 
     def declare(function: F) -> F:
-        # An attribute, not a wrapper: the function stays async, named and importable.
-        function.score_range = bounds  # type: ignore[attr-defined]  # functions take attributes
+        try:
+            # An attribute, not a wrapper: the function stays async, named and importable.
+            function.score_range = bounds  # type: ignore[attr-defined]  # functions take them
+        except (AttributeError, TypeError):
+            function = None  # type: ignore[assignment]  # refused below
+        if not callable(function):
+            raise InputError(
+                "lp.metric declares the range of a function of yours: write "
+                "@lp.metric(range=(1, 5)) above def grade(example, prediction)"
+            )
         return function
 
-    return declare
+    return declare if function is None else declare(function)
 
 
 def check_range(range: Any) -> Range:

@@ -1,5 +1,6 @@
 """The journal of a compile, from which it resumes."""
 
+from optimizers.journal.file import lock_file
 from optimizers.journal.journal import FILE, FORMAT, EarlierSessions, Journal
 
-__all__ = ["EarlierSessions", "FILE", "FORMAT", "Journal"]
+__all__ = ["EarlierSessions", "FILE", "FORMAT", "Journal", "lock_file"]

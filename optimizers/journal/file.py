@@ -43,7 +43,7 @@ class JournalFile:
             raise InputError(
                 f"run_dir {str(path.parent)!r} cannot be written: {error.strerror}"
             ) from error
-        if not _lock(self._lock):
+        if not lock_file(self._lock, wait=False):
             os.close(self._lock)
             raise InputError(
                 f"run_dir {str(path.parent)!r} is in use by another compile: "
@@ -143,13 +143,21 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
     return record if isinstance(record, dict) and "kind" in record else None
 
 
-def _lock(fd: int) -> bool:
-    """Lock the folder; the system unlocks it when the process ends in any way."""
+def lock_file(fd: int, *, wait: bool = True) -> bool:
+    """Lock an open file; the system unlocks it when it is closed, however the process ends.
+
+    Args:
+        fd: The file.
+        wait: Whether to wait for another process that has it locked.
+
+    Returns:
+        Whether it is locked now.
+    """
     try:
         if sys.platform == "win32":
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(fd, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
         else:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:
         return False
     return True

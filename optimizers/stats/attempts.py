@@ -1,7 +1,8 @@
 """Counting attempts: each further attempt on the same holdout is tested at a lower level.
 
 A file beside a run's folder has one line for every certificate that was tried there: the holdout
-examples, as salted digests that reveal nothing about them, and the candidate.
+examples, as salted digests that reveal nothing about them, the candidate and the claim. The run's
+folder holds a copy, so that a folder that is moved or copied takes its attempts with it.
 """
 
 from __future__ import annotations
@@ -10,13 +11,45 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from langprog.errors import InputError
+from optimizers.journal import lock_file
 
 FILE = "langprog-attempts.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """One attempt; rows are ``None`` where the line is damaged."""
+
+    salt: str = ""
+    candidate: str = ""
+    claim: str | None = None
+    rows: frozenset[str] | None = None
+
+    def shares_rows(self, holdout: Sequence[str]) -> bool:
+        # Whatever cannot be read may have been about this holdout.
+        return self.rows is None or not self.rows.isdisjoint(self.digest(holdout))
+
+    def is_same(self, holdout: Sequence[str], candidate: str, claim: str) -> bool:
+        known = self.candidate == candidate and self.claim in (None, claim)
+        return known and self.rows == self.digest(holdout)
+
+    def digest(self, holdout: Iterable[str]) -> frozenset[str]:
+        return frozenset(_digest_with_salt(self.salt, each) for each in holdout)
+
+    def to_line(self) -> bytes:
+        record = {
+            "salt": self.salt,
+            "candidate": self.candidate,
+            "claim": self.claim,
+            "rows": sorted(self.rows or ()),
+        }
+        return json.dumps(record).encode() + b"\n"
 
 
 class Attempts:
@@ -27,66 +60,104 @@ class Attempts:
     """
 
     def __init__(self, run_dir: str | os.PathLike[str] | None) -> None:
-        self._path = None if run_dir is None else Path(run_dir).absolute().parent / FILE
+        self._folder = None if run_dir is None else Path(run_dir).absolute()
 
-    def register(self, holdout: Iterable[str], candidate: str) -> int:
+    @property
+    def are_kept(self) -> bool:
+        """Whether attempts are remembered."""
+        return self._folder is not None
+
+    def register(self, holdout: Iterable[str], candidate: str, claim: str = "") -> int:
         """Return the number of this attempt on a holdout, from 1, and remember it.
 
-        A candidate that was tried before keeps its number: resuming is not a new attempt.
+        The same claim about the same candidate on the same examples keeps its number: resuming is
+        not a new attempt. Other examples are, even if most are the same, as each further look may
+        be the one that succeeds by luck.
 
         Args:
             holdout: Digests of the holdout's inputs.
             candidate: Digest of the compiled program.
+            claim: What is to be shown, and by which metric.
 
         Raises:
             InputError: The file cannot be written.
         """
-        if self._path is None:
+        if self._folder is None:
             return 1
-        records = list(self._read())
-        salt = next((str(record["salt"]) for record in records if "salt" in record), None)
-        lines: list[dict[str, Any]] = []
-        if salt is None:
-            salt = secrets.token_hex(16)
-            lines.append({"salt": salt})
-        rows = {_digest_with_salt(salt, digest) for digest in holdout}
-        earlier = [record for record in records if rows & set(record.get("rows", ()))]
-        for number, record in enumerate(earlier, start=1):
-            if record.get("candidate") == candidate:
-                return number
-        lines.append({"candidate": candidate, "rows": sorted(rows)})
-        self._append(lines)
-        return len(earlier) + 1
-
-    def _read(self) -> Iterable[Mapping[str, Any]]:
-        assert self._path is not None
+        path, keys = self._folder.parent / FILE, sorted(set(holdout))
         try:
-            lines = self._path.read_bytes().splitlines()
-        except OSError:
-            return
-        for line in lines:
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(record, dict):
-                yield record
-
-    def _append(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        assert self._path is not None
-        data = "".join(json.dumps(line) + "\n" for line in lines).encode()
-        try:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-            try:
-                os.write(descriptor, data)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with open(path, "a+b") as file:
+                lock_file(file.fileno())  # two compiles must not take the same number
+                file.seek(0)
+                return self._register(file, keys, candidate, claim)
         except OSError as error:
             raise InputError(
-                f"{self._path} cannot be written: {error.strerror}; it counts how often a holdout "
+                f"{path} cannot be written: {error.strerror}; it counts how often a holdout "
                 "was used"
             ) from error
+
+    def _register(self, file: Any, holdout: Sequence[str], candidate: str, claim: str) -> int:
+        assert self._folder is not None
+        data = file.read()
+        beside = _parse(data)
+        own = self._folder / FILE
+        copied = own.read_bytes() if own.is_file() else b""
+        records = beside + [each for each in _parse(copied) if each not in beside]
+        earlier = [each for each in records if each.shares_rows(holdout)]
+        number = next(
+            (n for n, each in enumerate(earlier, 1) if each.is_same(holdout, candidate, claim)),
+            None,
+        )
+        if number is None:
+            salt = next((each.salt for each in records if each.salt), secrets.token_hex(16))
+            new = _Record(salt, candidate, claim)
+            records.append(_Record(salt, candidate, claim, new.digest(holdout)))
+            number = len(earlier) + 1
+        _append(file, data, [each for each in records if each not in beside])
+        known = _parse(copied)
+        with open(own, "ab") as copy:
+            _append(copy, copied, [each for each in records if each not in known])
+        return number
+
+
+def _parse(data: bytes) -> list[_Record]:
+    """Return the attempts of a file, with one for each line that is damaged."""
+    records = []
+    salt = ""
+    for line in data.splitlines():
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            record = None
+        if not isinstance(record, dict):
+            records.append(_Record(candidate=hashlib.sha256(line).hexdigest()))
+            continue
+        salt = str(record.get("salt", salt))
+        if "rows" in record:
+            records.append(_read(record, salt))
+    return records
+
+
+def _read(record: Mapping[str, Any], salt: str) -> _Record:
+    rows, claim = record["rows"], record.get("claim")
+    readable = bool(salt) and isinstance(rows, list)
+    return _Record(
+        salt,
+        str(record.get("candidate")),
+        None if claim is None else str(claim),
+        frozenset(map(str, rows)) if readable else None,
+    )
+
+
+def _append(file: Any, data: bytes, records: Iterable[_Record]) -> None:
+    lines = b"".join(each.to_line() for each in records if each.rows is not None)
+    if not lines:
+        return
+    # A line that a kill cut short must not swallow the next one.
+    file.write((b"\n" if data and not data.endswith(b"\n") else b"") + lines)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _digest_with_salt(salt: str, digest: str) -> str:

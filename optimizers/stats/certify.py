@@ -175,6 +175,9 @@ def _make_certificate(
         claims, scores = check_dataset(scoring.metric, pairs, clusters, claims, terms.level)
     costs = average_cost(before), average_cost(after)
     verdict, reason = decide_verdict(claims, terms, failed, same, costs)
+    p_value = claims.primary.p_value
+    if same:  # whatever differs between its own runs is chance, and no claim
+        claims, p_value = replace(claims, finding="cannot tell", tested=()), 1.0
     if isinstance(scoring.metric, DatasetMetric):
         reason += " The bounds of a score of the whole data set are approximate."
     if verdict != "certified":
@@ -189,7 +192,7 @@ def _make_certificate(
         difference=claims.difference,
         low=claims.low,
         high=claims.high,
-        p_value=claims.primary.p_value,
+        p_value=p_value,
         level=terms.level,
         attempt=terms.attempt,
         claims=claims.tested,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from langprog.evaluation import Claim, Claims
@@ -18,12 +19,11 @@ def decide_verdict(
         "cost": "not worse and cheaper",
         "latency": "not worse and quicker",
     }[terms.objective]
-    proven = claims.finding == wanted
-    if proven and not failed:
-        return "certified", _describe_proof(claims, terms)
     if same:
         what = {"quality": "better", "cost": "cheaper", "latency": "quicker"}[terms.objective]
         return "original", f"The search found nothing {what} than the program as it is."
+    if claims.finding == wanted and not failed:
+        return "certified", _describe_proof(claims, terms)
     if claims.finding == "worse":
         return "original", "The compiled program is worse, so the program stays as it is."
     if failed:
@@ -39,7 +39,7 @@ def decide_verdict(
 
 
 def _describe_proof(claims: Claims, terms: Terms) -> str:
-    sure = f"({1 - terms.level:.3g} confidence)".replace("0.", "").replace(" ", " % ", 1)
+    sure = f"({_describe_confidence(terms.level)} confidence)"
     if terms.objective == "quality":
         return f"The gain is larger than chance explains: at least {claims.low:+.3f} {sure}."
     share = next(claim for claim in claims.tested if claim.name in ("cheaper", "quicker"))
@@ -47,6 +47,14 @@ def _describe_proof(claims: Claims, terms: Terms) -> str:
         f"It is not worse by more than {terms.tolerance:g} (at least {claims.low:+.3f}), and "
         f"{share.name} on most queries (at least {share.bound:.0%}), both {sure}."
     )
+
+
+def _describe_confidence(level: float) -> str:
+    """Return 1 - level in percent, rounded down, with as many digits as tell it from 100 %."""
+    digits = max(0, 1 - math.floor(math.log10(100 * level) + 1e-9))
+    digits = digits if level < 0.01 else 0
+    scale = 10**digits
+    return f"{math.floor(100 * (1 - level) * scale + 1e-6) / scale:.{digits}f} %"
 
 
 def _describe_doubt(claims: Claims, terms: Terms, costs: tuple[Cost, Cost]) -> str:

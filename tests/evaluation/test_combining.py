@@ -45,10 +45,21 @@ def test_weighted_ranges_add_up() -> None:
     assert report(metric).mean == 3.0
 
 
-@pytest.mark.parametrize("weights", [[1], [1, 2, 3], [0, 1], [-1, 2], [float("nan"), 1]])
-def test_weights_that_do_not_fit_are_refused(weights: list[float]) -> None:
+@pytest.mark.parametrize(
+    "weights",
+    [[1], [1, 2, 3], [0, 1], [-1, 2], [float("nan"), 1], "ab", ["a", "b"], [None, 1], 1, []],
+)
+def test_weights_that_do_not_fit_are_refused(weights: Any) -> None:
     with pytest.raises(InputError, match="weight"):
         all_of(half, full, weights=weights)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"row": None}])
+def test_a_metric_of_a_data_set_needs_one_of_rows(arguments: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"write @lp\.dataset_metric\(row="):
+        lp.dataset_metric(**arguments)
+    with pytest.raises(InputError, match=r"write @lp\.dataset_metric\(row="):
+        lp.dataset_metric(half)
 
 
 def test_the_lowest_of_different_ranges_is_refused() -> None:

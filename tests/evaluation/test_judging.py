@@ -147,3 +147,8 @@ def test_all_of_takes_async_metrics_too() -> None:
 
     with pytest.raises(MetricError, match="ValueError: broken"):
         lp.evaluate(program(), DATA, all_of(half, broken), lm=model)
+
+
+def test_a_judge_is_a_program() -> None:
+    with pytest.raises(InputError, match="the judge is a int: judged takes a program"):
+        judged(5)  # type: ignore[arg-type]  # the mistake under test

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 import langprog as lp
-from langprog.errors import MetricError
+from langprog.errors import InputError, MetricError
 from langprog.evaluation import contains, exact, f1, numeric
 
 
@@ -165,3 +165,16 @@ def test_sets_and_decimals_are_equal_where_their_values_are() -> None:
     assert exact("names")(example, lp.Prediction(names={"a"})).value == 0.0
     assert exact("price")(example, lp.Prediction(price=Decimal("9.9"))).value == 1.0
     assert numeric("price")(example, lp.Prediction(price=Decimal("9.9"))).value == 1.0
+
+
+@pytest.mark.parametrize("make", [exact, contains, numeric, f1])
+@pytest.mark.parametrize("field", [5, "", ["x"]])
+def test_a_field_is_given_by_name(make: Any, field: Any) -> None:
+    with pytest.raises(InputError, match="give the name of a field"):
+        make(field)
+
+
+@pytest.mark.parametrize("tolerance", ["a", -1, 1, float("nan")])
+def test_the_tolerance_of_numbers_is_a_share(tolerance: Any) -> None:
+    with pytest.raises(InputError, match=r"numeric\(tolerance=.*a number from 0, below 1"):
+        numeric("x", tolerance=tolerance)

@@ -72,3 +72,19 @@ def test_a_failed_row_gets_the_worst_score_of_the_range() -> None:
     unreadable = lp.ScriptedLM(lambda request: "nothing to read here")
     found = lp.evaluate(lp.Predict("ticket -> stars: int"), ROWS, grade, lm=unreadable)
     assert found.mean == 1.0 and found.failures_by_kind == {"parse": 6}
+
+
+def test_the_decorator_may_stand_without_brackets() -> None:
+    @lp.metric
+    def right(example: lp.Example, prediction: lp.Prediction) -> bool:
+        return True
+
+    assert range_of(right) == (0.0, 1.0) and report(right).mean == 1.0
+
+
+@pytest.mark.parametrize("value", [5, (1, 5), "exact", max])
+def test_what_is_no_function_cannot_declare_a_range(value: Any) -> None:
+    with pytest.raises(InputError, match=r"write @lp\.metric\(range=\(1, 5\)\) above def"):
+        lp.metric(value)
+    with pytest.raises(InputError, match=r"write @lp\.metric\(range=\(1, 5\)\) above def"):
+        lp.metric(range=(1, 5))(value)

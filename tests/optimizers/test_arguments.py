@@ -182,3 +182,22 @@ def test_a_progress_that_raises_is_warned_about_once_and_changes_nothing(
     ]
     assert loud.candidate == quiet.candidate
     assert loud.certificate.n == quiet.certificate.n
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("repeats", "3", r"compile\(repeats='3'\): repeats has to be a whole number from 1"),
+        ("repeats", 1.5, "repeats has to be a whole number"),
+        ("repeats", True, "repeats has to be a whole number"),
+        ("repeats", None, "repeats has to be a whole number"),
+        ("repeats", 10**9, "from 1 to 1,000"),
+        ("max_errors", "x", r"compile\(max_errors='x'\): max_errors has to be a whole number"),
+        ("max_errors", None, "max_errors has to be a whole number from 0"),
+        ("run_dir", 5, "run_dir=5: pass the path of a folder"),
+        ("run_dir", "", "run_dir='': pass the path of a folder"),
+    ],
+)
+def test_what_else_compile_takes_is_checked(name: str, value: object, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        compile_tickets(**{name: value})
