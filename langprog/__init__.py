@@ -56,7 +56,9 @@ if TYPE_CHECKING:
     from langprog.modules import Vote as Vote
     from langprog.modules import parallel as parallel
     from langprog.modules import record_trace as record_trace
+    from langprog.modules import require as require
     from langprog.modules import signals as signals
+    from langprog.modules import suggest as suggest
     from langprog.observe import ElementFinished as ElementFinished
     from langprog.observe import FieldDelta as FieldDelta
     from langprog.observe import StepFailed as StepFailed
@@ -155,14 +157,16 @@ _ROOM_OF = {
     "metric": "evaluation",
     "parallel": "modules",
     "record_trace": "modules",
+    "require": "modules",
     "save": "artifact",
     "signals": "modules",
+    "suggest": "modules",
     "using": "runtime",
 }
 
 # Names of DSPy, and what there is here instead.
 _ELSEWHERE = {
-    "Assert": "write Predict(..., checks=[lp.Check(function, message)])",
+    "Assert": "write lp.require(condition, message), or Predict(..., checks=[lp.Check(...)])",
     "BootstrapFewShot": "write `from optimizers import BootstrapFewShot`",
     "COPRO": "write `from optimizers import Compiler`",
     "ChatAdapter": 'write adapter="chat"',
@@ -176,7 +180,7 @@ _ELSEWHERE = {
     "OutputField": 'write lp.Output("what it means")',
     "Parallel": "write lp.parallel(...)",
     "SIMBA": "write `from optimizers import Compiler`",
-    "Suggest": 'write lp.Check(function, message, level="suggest")',
+    "Suggest": "write lp.suggest(condition, message)",
     "TypedPredictor": "write lp.Predict: every predictor is typed",
     "XMLAdapter": 'write adapter="xml"',
     "context": "write lp.using(lm=...)",
@@ -257,8 +261,10 @@ __all__ = [
     "metric",
     "parallel",
     "record_trace",
+    "require",
     "save",
     "signals",
+    "suggest",
     "using",
 ]
 

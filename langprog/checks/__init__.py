@@ -8,7 +8,7 @@
 """
 
 from langprog.checks.built_in import in_range, json_schema, length, no_pii, one_of, regex
-from langprog.checks.check import MOST_REASKS, Check, Level, check_message, check_reasks
+from langprog.checks.check import MOST_REASKS, REASKS, Check, Level, check_message, check_reasks
 from langprog.checks.data import CheckData, FindFunction, check_from_data, check_to_data
 from langprog.checks.running import (
     FailedCheck,
@@ -25,6 +25,7 @@ __all__ = [
     "FindFunction",
     "Level",
     "MOST_REASKS",
+    "REASKS",
     "bind_checks",
     "check_from_data",
     "check_message",

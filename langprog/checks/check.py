@@ -16,6 +16,9 @@ LEVELS = ("require", "suggest")
 # How often an answer may be asked for again, at most: each time costs a call.
 MOST_REASKS = 10
 
+# How often it is by default.
+REASKS = 2
+
 Function = Callable[..., bool | str | Awaitable[bool | str]]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langprog.checks.check import Check, parameters_of
-from langprog.errors import InputError, LangprogError
+from langprog.errors import CheckError, InputError, LangprogError
 from langprog.runtime import call_in_worker
 from langprog.signature import SignatureSpec
 
@@ -112,6 +112,10 @@ async def _find_problem(check: Check, values: Mapping[str, Any]) -> str | None:
         verdict: Any = await call_in_worker(check.function, **given)
         if inspect.isawaitable(verdict):
             verdict = await verdict
+    except CheckError as error:
+        if error.text:  # about an answer of a program that it calls
+            raise
+        return str(error)  # lp.require in the check itself
     except LangprogError:
         raise  # of a model that it calls, say
     except _FAILURES as error:

@@ -5,6 +5,8 @@
 - ``node``, ``registry``, ``parameter_data``: modules as data; each module's file has its node.
 - ``predict``: :class:`Predict`, the only module that calls a model.
 - ``nearest``: demonstrations chosen for each input (``nearest_index``: finding them).
+- ``conversation``: a predictor's prompt, repair and re-asks. ``requiring``: conditions in a
+  program's own code (``backtracking``: running it again after an answer was asked for again).
 - ``chain_of_thought``, ``pipeline``: modules made of modules.
 - ``vote``, ``best_of``, ``cascade``, ``route``, ``refine``: several samples, steps, models or
   rounds for one answer (``around``: their base class; ``signals``: confidence in an answer;
@@ -53,6 +55,7 @@ from langprog.modules.react import ReAct
 from langprog.modules.reading import Reading
 from langprog.modules.refine import Refine
 from langprog.modules.registry import is_kind, module_type
+from langprog.modules.requiring import require, suggest
 from langprog.modules.retrieve import Retrieve
 from langprog.modules.route import Route, Router
 from langprog.modules.signals import (
@@ -137,7 +140,9 @@ __all__ = [
     "parts_by_name",
     "parts_of_list",
     "record_trace",
+    "require",
     "signal_from",
+    "suggest",
     "token_features",
     "tool_to_data",
     "usage_of",

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from langprog.errors import InputError, SignatureError
+from langprog.modules.backtracking import Call
 from langprog.modules.origin import ORIGIN
 from langprog.modules.prediction import Prediction
 from langprog.modules.streaming import Event, run_watched, stream_in_sync, stream_program
@@ -60,6 +61,13 @@ class Module(Tree):
     # The node type of a kind of module that artifacts know; a user's own class has none.
     node: ClassVar[type[Node] | None] = None
 
+    # Whether the class was written by a user, so that its code may call lp.require.
+    has_own_code: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.has_own_code = not cls.__module__.startswith("langprog.")
+
     # --- calling -------------------------------------------------------------------------------
 
     def forward(self, **inputs: Any) -> Prediction | Mapping[str, Any]:
@@ -88,22 +96,30 @@ class Module(Tree):
         if positional:
             raise InputError(self._by_name())
         outer = recorder.get()
+        call: Call | None = None
         if outer is None:
             threads.install()
             inner = Recorder(self.paths())
         else:
             outer.check_open()
+            if outer.call is not None:
+                call = outer.call.begin(self, inputs)
+                if call.result is not None:
+                    return call.reuse()
             inner = outer.inner()
             if not outer.paths:
                 inner.paths = self.paths()
+        work: Callable[..., Awaitable[Any]] = self.aforward
+        if call is not None or self.has_own_code:
+            work = (call or Call(self, inputs)).join(inner, work)
         started = time.perf_counter()
         token = recorder.set(inner)
         watch = current().watch
         try:
             if watch is None:
-                values = await self.aforward(**inputs)
+                values = await work(**inputs)
             else:
-                values = await run_watched(self, inner.paths, inputs, watch)
+                values = await run_watched(self, work, inner, inputs, watch)
         except BaseException:
             inner.close()  # nothing may go on in its name
             raise
@@ -111,13 +127,19 @@ class Module(Tree):
             recorder.reset(token)
             if outer is None:
                 inner.close()
+        return self._result(values, inner, time.perf_counter() - started)
+
+    def _result(self, values: Any, inner: Recorder, seconds: float) -> Prediction:
         if not isinstance(values, Mapping):
             raise InputError(
                 f"{type(self).__name__}.forward returned {type(values).__name__}: "
                 "return a Prediction or a dict of outputs"
             )
         steps = inner.steps()
-        return Prediction.of(values, usage_of(steps, time.perf_counter() - started), steps)
+        prediction = Prediction.of(values, usage_of(steps, seconds), steps)
+        if inner.call is not None:
+            inner.call.finish(prediction)
+        return prediction
 
     def astream(self, *positional: Any, **inputs: Any) -> AsyncGenerator[Event, None]:
         """Run the program and yield what happens: its steps, and outputs as they are written.

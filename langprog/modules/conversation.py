@@ -86,6 +86,13 @@ class Conversation:
         other._may_repair = self._may_repair
         return other
 
+    @staticmethod
+    def to_continue(predictor: Predict) -> Conversation | None:
+        """Return the conversation that a predictor's call goes on with, if there is one."""
+        trace = recorder.get()
+        call = None if trace is None else trace.call
+        return None if call is None or call.module is not predictor else call.continues
+
     async def run(self) -> dict[str, Any]:
         """Return the outputs by name.
 
@@ -153,6 +160,9 @@ class Conversation:
         trace = recorder.get()
         if trace is None:
             return
+        call = trace.call
+        if call is not None and call.module is self._predictor and failure is None:
+            call.conversation = self
         path = trace.paths.get(id(self._predictor))
         step = TraceStep(
             path or self._predictor.signature.name,

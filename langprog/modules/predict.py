@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from langprog.adapters import Adapter, check_adapter
 from langprog.checks import (
+    REASKS,
     Check,
     CheckData,
     bind_checks,
@@ -53,9 +54,6 @@ from langprog.modules.tree import Parameter
 from langprog.notebook import shorten
 from langprog.runtime import adapter_for
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
-
-# How often an answer that fails a check is asked for again.
-REASKS = 2
 
 
 class PredictNode(Node):
@@ -341,13 +339,15 @@ class Predict(Module):
 
     async def aforward(self, **inputs: Any) -> Prediction:
         """Call the model; an unreadable reply is sent back once, a wrong one up to ``reasks``."""
-        values = self.check_inputs(inputs)
-        adapter = self._adapter()
-        demos = self.demos
-        if self.nearest is not None:
-            demos = (*demos, *await self.nearest.achoose(self.signature, values))
-        messages = adapter.render(self.signature, demos, values)
-        said = Conversation(self, adapter, values, messages)
+        said = Conversation.to_continue(self)
+        if said is None:
+            values = self.check_inputs(inputs)
+            adapter = self._adapter()
+            demos = self.demos
+            if self.nearest is not None:
+                demos = (*demos, *await self.nearest.achoose(self.signature, values))
+            messages = adapter.render(self.signature, demos, values)
+            said = Conversation(self, adapter, values, messages)
         failure: str | None = "cancelled"
         failed_with: type[Exception] | None = None
         outputs: dict[str, Any] = {}

@@ -8,7 +8,7 @@ where nobody watches.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from langprog.lm import (
 )
 from langprog.modules.prediction import Prediction
 from langprog.modules.reading import Reading
+from langprog.modules.trace import Recorder
 from langprog.observe import (
     Channel,
     ElementFinished,
@@ -51,22 +52,43 @@ ROOM = 256
 
 
 async def run_watched(
-    module: Module, paths: Mapping[int, str], inputs: Mapping[str, Any], watch: Watch
+    module: Module,
+    work: Callable[..., Awaitable[Any]],
+    recorder: Recorder,
+    inputs: Mapping[str, Any],
+    watch: Watch,
 ) -> Any:
-    """Run a module's ``aforward``, and tell those who watch about it."""
+    """Run a module's ``aforward``, and tell those who watch about it.
+
+    Args:
+        module: The module.
+        work: Its ``aforward``, or what runs it.
+        recorder: The recorder of the call.
+        inputs: Its inputs.
+        watch: Who watches.
+    """
     call = watch.next_call()
-    path = paths.get(id(module)) or type(module).__name__
+    path = recorder.paths.get(id(module)) or type(module).__name__
+    if recorder.call is not None:
+        recorder.call.shown_as = (path, call)
     kind = type(module).__name__
     await _tell(watch, StepStarted(path, call, watch.call, watch.index, kind, inputs))
     try:
         with watch_calls(watch.inside(call, path)):
-            outputs = await module.aforward(**inputs)
+            outputs = await work(**inputs)
     except BaseException as error:
         await _tell(watch, StepFailed(path, call, error))
         raise
     shown = dict(outputs) if isinstance(outputs, Mapping) else {}
     await _tell(watch, StepFinished(path, call, shown))
     return outputs
+
+
+async def tell_void(path: str, call: int, reason: str) -> None:
+    """Tell those who watch that what they were told of an earlier call is void."""
+    watch = current().watch
+    if watch is not None:
+        await _tell(watch, StepReset(path, call, reason))
 
 
 async def tell_element(index: int, result: object) -> None:

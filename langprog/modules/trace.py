@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from langprog.errors import LangprogError
 from langprog.lm import Completion, Message
 from langprog.notebook import list_short
 from langprog.runtime import ThreadContext, overlay, use_settings
+
+if TYPE_CHECKING:
+    from langprog.modules.backtracking import Call
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -104,11 +107,13 @@ class Recorder:
         outer: The enclosing call's recorder.
     """
 
-    __slots__ = ("_entries", "_outer", "_over", "_process", "paths")
+    __slots__ = ("_entries", "_outer", "_over", "_process", "call", "paths")
 
     def __init__(self, paths: Mapping[int, str], outer: Recorder | None = None) -> None:
         self.paths = paths
         self._outer = outer
+        # The module's call to which it belongs, in a program with code of its own.
+        self.call: Call | None = None if outer is None else outer.call
         self._over = False
         self._process: int = os.getpid() if outer is None else outer._process
         # Steps, and the entry lists of inner recorders (which refer back to this one).
@@ -119,6 +124,16 @@ class Recorder:
         recorder = Recorder(self.paths, self)
         self._entries.append(recorder._entries)
         return recorder
+
+    @property
+    def outer(self) -> Recorder | None:
+        """The enclosing call's recorder."""
+        return self._outer
+
+    @property
+    def entries(self) -> list[Any]:
+        """Steps, and lists of those of the calls inside, in the order of their starts."""
+        return self._entries
 
     def add(self, step: TraceStep) -> None:
         """Record ``step``."""

@@ -98,8 +98,10 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "metric",
         "parallel",
         "record_trace",
+        "require",
         "save",
         "signals",
+        "suggest",
         "using",
     ]
     for name in langprog.__all__:

@@ -1,0 +1,304 @@
+"""Running a program's own code again after it had an answer asked for again.
+
+Calls with the same inputs as before return what they returned, so they are neither made nor paid
+again; the predictor that made the answer continues its conversation; what depends on the answer
+runs anew.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from langprog.errors import CheckError
+from langprog.example import Example
+from langprog.modules.prediction import Prediction
+from langprog.modules.streaming import tell_void
+from langprog.modules.trace import Recorder, TraceStep, recorder
+from langprog.runtime import Settings, overlay
+
+if TYPE_CHECKING:
+    from langprog.modules.base import Module
+    from langprog.modules.conversation import Conversation
+
+_UNUSED = "not used: an answer before it was asked for again"
+_PLAIN = (str, int, float, bool)
+_UNCHANGING = (Prediction, Example, Enum)
+# What comparing and copying a user's values may raise.
+_COMPARING = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+
+class AskAgain(BaseException):
+    """Ends a run of ``forward`` so that it can run again; no ``except Exception`` catches it.
+
+    Args:
+        frame: The call whose ``forward`` runs again.
+        makers: The calls of the predictor that made the answer.
+        problem: What is wrong with the answer.
+    """
+
+    def __init__(self, frame: Call, makers: Sequence[Call], problem: str) -> None:
+        super().__init__(problem)
+        self.frame = frame
+        self.makers = makers
+        self.problem = problem
+
+
+class Call:
+    """A module's call inside a program with code of its own, and the calls inside it.
+
+    Args:
+        module: The module.
+        inputs: Its inputs.
+    """
+
+    __slots__ = (
+        "_kept",
+        "_replaced",
+        "_settings",
+        "_signal",
+        "children",
+        "continues",
+        "conversation",
+        "earlier",
+        "entries",
+        "inputs",
+        "module",
+        "problem",
+        "repeats",
+        "result",
+        "shown_as",
+    )
+
+    def __init__(self, module: Module, inputs: Mapping[str, Any]) -> None:
+        self.module = module
+        self.inputs = copy_values(inputs)
+        self.children: list[Call] = []
+        self.result: Prediction | None = None
+        self._kept: dict[str, Any] | None = None
+        # Path and number in a stream.
+        self.shown_as: tuple[str, int] | None = None
+        # A predictor's conversation, and the one to continue instead of a new one.
+        self.conversation: Conversation | None = None
+        self.continues: Conversation | None = None
+        # The trace's entries of this call itself.
+        self.entries: list[Any] = []
+        # Calls of the run before, which may be used again.
+        self.earlier: list[Call] = []
+        # Whether a call inside is asked again, or what is wrong with this one's answer.
+        self.repeats = False
+        self.problem: str | None = None
+        self._settings: Settings | None = overlay()
+        self._signal: AskAgain | None = None
+        self._replaced: list[Call] = []
+
+    def begin(self, module: Module, inputs: Mapping[str, Any]) -> Call:
+        """Return a call inside this one: a new one, or one of the run before, with its result."""
+        new = Call(module, inputs)
+        if self.earlier:
+            before = self._take_earlier(new)
+            if before is not None and before.problem is None and not before.repeats:
+                new = before
+            elif before is not None:
+                new.earlier = list(before.children)
+                if before.problem is not None and before.conversation is not None:
+                    new.continues = before.conversation.continued(before.problem)
+        self.children.append(new)
+        return new
+
+    def _take_earlier(self, new: Call) -> Call | None:
+        for index, call in enumerate(self.earlier):
+            if (
+                call.module is new.module
+                and call._kept is not None
+                and call.inputs is not None
+                and _are_same(call._settings, new._settings)
+                and _are_same(call.inputs, new.inputs)
+            ):
+                return self.earlier.pop(index)
+        return None
+
+    def join(
+        self, base: Recorder, work: Callable[..., Awaitable[Any]]
+    ) -> Callable[..., Awaitable[Any]]:
+        """Make this the call of a recorder, and return what runs it.
+
+        Args:
+            base: The recorder of the whole call.
+            work: The module's ``aforward``.
+        """
+        base.call = self
+        self.entries = base.entries
+        return partial(self.run, base, work) if self.module.has_own_code else work
+
+    def finish(self, prediction: Prediction) -> None:
+        """Keep the result, for a run after this one."""
+        self.result = prediction
+        self._kept = copy_values(prediction)
+
+    def reuse(self) -> Prediction:
+        """Return the result of the run before, as it was before ``forward`` could change it."""
+        assert self.result is not None
+        self.result = Prediction.of(
+            copy_values(self._kept or {}) or {}, self.result.usage, self.result.trace
+        )
+        return self.result
+
+    async def run(
+        self, base: Recorder, work: Callable[..., Awaitable[Any]], /, **inputs: Any
+    ) -> Any:
+        """Run a module's code, again whenever an answer in it has to be asked for again.
+
+        Args:
+            base: The recorder of the whole call.
+            work: The module's ``aforward``.
+            **inputs: Its inputs.
+        """
+        try:
+            while True:
+                place = base.inner()
+                place.call = self
+                token = recorder.set(place)
+                try:
+                    values = await work(**inputs)
+                except AskAgain as signal:
+                    if signal.frame is not self:
+                        raise
+                except BaseExceptionGroup as group:
+                    if self._signal is None or group.split(AskAgain)[1] is not None:
+                        raise
+                else:
+                    if self._signal is None:  # else a task or thread has kept it to itself
+                        await self._tell_unused()
+                        return values
+                finally:
+                    recorder.reset(token)
+                place.close()  # what still runs must not go on in its name
+                await self._go_back()
+        finally:
+            self._mark_replaced()
+
+    def ask_again(self, makers: Sequence[Call], problem: str) -> AskAgain:
+        """Return the exception that has answers asked for again and this call's code run again."""
+        signal = AskAgain(self, makers, problem)
+        self._signal = self._signal or signal
+        return signal
+
+    async def _go_back(self) -> None:
+        signal = self._signal
+        assert signal is not None
+        self._signal = None
+        for maker in signal.makers:
+            maker.problem = signal.problem
+            if maker.shown_as is not None:
+                await tell_void(*maker.shown_as, signal.problem)
+        for child in self.children:
+            child._mark_repeats()
+        self._replaced.extend(self.children)
+        self.earlier, self.children = self.children, []
+
+    def _mark_repeats(self) -> bool:
+        inside = [child._mark_repeats() for child in self.children]
+        self.repeats = any(inside)
+        return self.repeats or self.problem is not None
+
+    def _list_replaced(self) -> list[Call]:
+        kept = {id(call) for child in self.children for call in child.walk()}
+        before = [call for child in self._replaced for call in child.walk()]
+        return [call for call in before if id(call) not in kept]
+
+    def _mark_replaced(self) -> None:
+        for call in self._list_replaced() if self._replaced else ():
+            call.fail(call.problem or _UNUSED, CheckError if call.problem else None)
+
+    async def _tell_unused(self) -> None:
+        for call in self._list_replaced() if self._replaced else ():
+            if call.shown_as is not None and call.problem is None and not call.repeats:
+                await tell_void(*call.shown_as, _UNUSED)
+
+    def walk(self) -> Iterator[Call]:
+        """Yield this call and those inside, in the order in which they started."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def fail(self, failure: str, failed_with: type[Exception] | None) -> None:
+        """Mark the trace's steps of this call itself as failed."""
+        for at, step in enumerate(self.entries):
+            if isinstance(step, TraceStep) and step.failure is None:
+                self.entries[at] = replace(
+                    step, outputs={}, failure=failure, failed_with=failed_with
+                )
+
+    def note_unmet(self, message: str) -> None:
+        """Note in the trace what was suggested, and the answer does not satisfy."""
+        for at, step in enumerate(self.entries):
+            if isinstance(step, TraceStep) and message not in step.unmet:
+                self.entries[at] = replace(step, unmet=(*step.unmet, message))
+
+    def find(self, at: Module | Prediction | None) -> Call | None:
+        """Return the last finished call inside that made an answer, or that of ``at``."""
+        for child in reversed(self.children):
+            if at is None:
+                if child.result is not None and child.makers():
+                    return child
+                continue
+            if child.result is not None and (child.result is at or child.module is at):
+                return child
+            inside = child.find(at)
+            if inside is not None:
+                return inside
+        return None
+
+    def makers(self) -> list[Call]:
+        """Return the predictor's calls that made this call's answer; several in a vote, say."""
+        if self.conversation is not None:
+            return [self]
+        asked = [call for call in self._asked() if call.result is not None]
+        if not asked or self.result is None:
+            return []
+        last = next((call for call in reversed(asked) if call._gave(self.result)), asked[-1])
+        return [
+            call
+            for call in asked
+            if call.module is last.module and _are_same(call.inputs, last.inputs)
+        ]
+
+    def _asked(self) -> Iterator[Call]:
+        for child in self.children:
+            if child.conversation is not None:
+                yield child  # and nothing inside: its checks may call predictors
+            else:
+                yield from child._asked()
+
+    def _gave(self, answer: Prediction) -> bool:
+        given: Mapping[str, Any] = self.result or {}
+        return any(name in answer and _are_same(answer[name], given[name]) for name in given)
+
+
+def copy_values(values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return values that later changes of their lists and objects do not reach.
+
+    ``None`` if one of them cannot be copied.
+    """
+    try:
+        return {name: _copy_value(value) for name, value in values.items()}
+    except (*_COMPARING, copy.Error):  # of the user's own types
+        return None
+
+
+def _copy_value(value: Any) -> Any:
+    if value is None or type(value) in _PLAIN or isinstance(value, _UNCHANGING):
+        return value
+    return copy.deepcopy(value)
+
+
+def _are_same(first: Any, second: Any) -> bool:
+    try:
+        return first is second or bool(first == second)
+    except _COMPARING:  # arrays, say
+        return False
