@@ -239,7 +239,7 @@ class Twice(lp.Module):
     ("part", "asked"),
     [
         (lambda: Twice(), "abb"),
-        (lambda: lp.Pipeline(lp.Predict("q -> a"), lp.Predict("a -> b")), "abb"),
+        (lambda: lp.Pipeline(x=lp.Predict("q -> a"), y=lp.Predict("a -> b")), "abb"),
         (lambda: lp.Predict("q -> b"), "bb"),
         (lambda: lp.Refine(lp.Predict("q -> b"), lp.Predict("b -> good: bool"), rounds=1), "bgbg"),
     ],
@@ -276,8 +276,9 @@ def test_all_samples_of_a_vote_are_asked_again() -> None:
 
     lm = lp.ScriptedLM(counting)
     assert call(Voting(), lm).a == "q>a1"
-    assert lm.calls == 6
-    assert len({request.sampling.seed for request in lm.requests}) == 3
+    # Two samples that agree decide a vote of three.
+    seeds = [request.sampling.seed for request in lm.requests]
+    assert len(seeds) == 4 and len(set(seeds)) == 2
 
 
 def test_what_forward_changes_in_inputs_and_answers_is_not_reused() -> None:
