@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from langprog.signature import Signature as Signature
     from langprog.signature import describe as describe
     from langprog.tools import Tool as Tool
+    from langprog.tools import mcp_tools as mcp_tools
 
 _ROOM_OF = {
     "Audio": "media",
@@ -154,6 +155,7 @@ _ROOM_OF = {
     "load": "artifact",
     "load_corpus": "retrieval",
     "load_examples": "example",
+    "mcp_tools": "tools",
     "metric": "evaluation",
     "parallel": "modules",
     "record_trace": "modules",
@@ -258,6 +260,7 @@ __all__ = [
     "load",
     "load_corpus",
     "load_examples",
+    "mcp_tools",
     "metric",
     "parallel",
     "record_trace",

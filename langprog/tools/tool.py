@@ -200,6 +200,9 @@ class Tool:
         try:
             async with limit:
                 result = await self._call(values)
+        except ToolError as error:  # raised by the tool itself
+            told = render_result(str(error), self.max_result)
+            raise ToolError(told, outage=error.outage) from error
         except _NOT_OF_THE_TOOL:
             raise
         except Exception as error:

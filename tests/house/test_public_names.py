@@ -95,6 +95,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "load",
         "load_corpus",
         "load_examples",
+        "mcp_tools",
         "metric",
         "parallel",
         "record_trace",
