@@ -50,8 +50,28 @@ async def passages_from(
 async def _search(retriever: Retriever, query: str, k: int) -> Any:
     if inspect.iscoroutinefunction(retriever.search):
         return await retriever.search(query, k)
-    result = await call_in_worker(retriever.search, query, k)
+    started: list[Any] = []
+    abandoned = False
+
+    def search() -> None:
+        started.append(retriever.search(query, k))
+        if abandoned:
+            _close(started)
+
+    try:
+        await call_in_worker(search)
+    except asyncio.CancelledError:
+        abandoned = True  # the thread goes on: whoever is last closes what it started
+        _close(started)
+        raise
+    result = started[0]
     return await result if inspect.isawaitable(result) else result
+
+
+def _close(started: list[Any]) -> None:
+    for result in started:
+        if inspect.iscoroutine(result):
+            result.close()
 
 
 def _place_of(retriever: Retriever) -> str:

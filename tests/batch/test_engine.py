@@ -141,7 +141,7 @@ def test_a_failure_that_code_of_the_user_wraps_is_still_what_it_was(place: Place
         (ParseError("no answer in it"), "parse"),
         (BadRequestError("no such model", model="m"), "refused"),
         (ServerError("down", model="m"), "transport"),
-        (ZeroDivisionError("bug"), "error"),
+        (ZeroDivisionError("bug in a model's own code"), "transport"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import inspect
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -110,6 +112,35 @@ def test_a_retriever_that_hangs_is_not_waited_for() -> None:
         released.set()
 
     asyncio.run(both())
+
+
+def test_what_a_late_thread_starts_is_closed() -> None:
+    released, returned = threading.Event(), threading.Event()
+
+    async def later() -> list[Any]:
+        return []
+
+    class Late(lp.Retriever):
+        kind = "late"
+
+        def search(self, query: str, k: int) -> Any:
+            released.wait(30)
+            self.result = later()
+            returned.set()
+            return self.result
+
+    late = Late()
+
+    async def ask() -> None:
+        with pytest.raises(TimeoutError):
+            await passages_from(late, "x", 1, 0.01)
+        released.set()
+        await asyncio.to_thread(returned.wait, 30)
+
+    asyncio.run(ask())
+    end = time.monotonic() + 20
+    while inspect.getcoroutinestate(late.result) != inspect.CORO_CLOSED:
+        assert time.monotonic() < end  # the thread is between its result and its end
 
 
 def test_a_retriever_of_your_own_that_gives_something_else_is_an_outage() -> None:
