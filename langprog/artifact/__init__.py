@@ -19,11 +19,13 @@ from langprog.artifact.files import Artifact, load, read_artifact
 from langprog.artifact.model_table import models_in, with_models
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.samples import sample_values
+from langprog.artifact.tools import HandedTools
 from langprog.artifact.writing import check_writable, save, save_program
 from langprog.evaluation import looks_secret
 
 __all__ = [
     "Artifact",
+    "HandedTools",
     "check_writable",
     "digest_of",
     "load",

@@ -107,7 +107,11 @@ def _take_handed(name: str, handed: HandedTools) -> Any | None:
 def _advise(data: ToolData) -> str:
     module, _, function = data.function.partition(":")
     place = f" ({data.function})" if module else ""
-    allow = f", or allow its import, lp.load(path, allow_modules=[{module!r}])" if module else ""
+    allow = ""
+    if module:
+        allow = (
+            f", or allow its import, lp.load(path, allow_modules=[{module!r}]) or --allow {module}"
+        )
     where = data.function or "package.module:function"
     return (
         f"{place}: pass it, lp.load(path, tools=[{function or '...'}]) or --tool "

@@ -15,6 +15,7 @@ from langprog.cli.loading import (
 )
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels, uses_ambient_model
 from langprog.cli.terminal import Terminal, write_json
+from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
 from langprog.errors import LangprogError
 from langprog.evaluation import Report, evaluate
 from langprog.lm import Budget
@@ -34,6 +35,8 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
         list[str] | None, typer.Option(help="Module that an artifact may import; may be repeated.")
     ] = None,
     retriever: Annotated[list[str] | None, typer.Option(help=RETRIEVER_HELP)] = None,
+    tool: Annotated[list[str] | None, typer.Option(help=TOOL_HELP)] = None,
+    mcp: Annotated[list[str] | None, typer.Option(help=MCP_HELP)] = None,
     json_: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
 ) -> None:
     """Score PROGRAM on examples, with a 95 % interval.
@@ -41,23 +44,24 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
     Rows lost to transport failures count as missing, not as wrong.
     """
     asked = NamedModels.of(lm, model, base_url)
-    loaded = load_program_or_artifact(program, allow or [], asked, retriever or [])
-    if metric.partition(":")[0] in READY:
-        asked.check_lm(loaded)
-    elif lm is not None and not uses_ambient_model(loaded):
-        note = (
-            f"--lm {lm} applies to the metric only: every module names its model "
-            "(--model NAME=...)"
+    with open_tools(tool, mcp) as tools:
+        loaded = load_program_or_artifact(program, allow or [], asked, retriever or [], tools)
+        if metric.partition(":")[0] in READY:
+            asked.check_lm(loaded)
+        elif lm is not None and not uses_ambient_model(loaded):
+            note = (
+                f"--lm {lm} applies to the metric only: every module names its model "
+                "(--model NAME=...)"
+            )
+            Terminal(stderr=True).say(f"langprog: {note}")
+        report = evaluate(
+            loaded,
+            read_examples(data, "--data", loaded),
+            load_metric(metric),
+            concurrency=width,
+            budget=Budget(calls=calls, dollars=dollars),
+            lm=asked.ambient,
         )
-        Terminal(stderr=True).say(f"langprog: {note}")
-    report = evaluate(
-        loaded,
-        read_examples(data, "--data", loaded),
-        load_metric(metric),
-        concurrency=width,
-        budget=Budget(calls=calls, dollars=dollars),
-        lm=asked.ambient,
-    )
     if json_:
         write_json(report.to_json())
     else:

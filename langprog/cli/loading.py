@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from langprog.artifact import read_artifact
+from langprog.artifact import HandedTools, read_artifact
 from langprog.cli.models import NamedModels
 from langprog.errors import InputError, LangprogError, SignatureError
 from langprog.evaluation import Metric, check_metric, contains, exact, f1, numeric
@@ -123,17 +123,22 @@ def load_program(reference: str) -> Module:
 
 
 def load_program_or_artifact(
-    reference: str, allow_modules: list[str], asked: NamedModels, retrievers: list[str]
+    reference: str,
+    allow_modules: list[str],
+    asked: NamedModels,
+    retrievers: list[str],
+    tools: HandedTools = (),
 ) -> Module:
     """Return the program of an artifact file, or a named one, with the requested models.
 
     Raises:
-        InputError: ``--retriever`` is given, but the program is not an artifact.
+        InputError: ``--retriever`` or ``--tool`` is given, but the program is not an artifact.
     """
     if ":" in reference and not Path(reference).is_file():
-        if retrievers:
+        if retrievers or tools:
+            option = "retriever" if retrievers else "tool"
             raise InputError(
-                f"--retriever applies to artifacts, but {reference} has its own retrievers"
+                f"--{option} applies to artifacts, but {reference} has its own {option}s"
             )
         return asked.apply_to(load_program(reference))
     artifact = read_artifact(reference)
@@ -141,6 +146,7 @@ def load_program_or_artifact(
         allow_modules=allow_modules,
         models=asked.replacements_for(artifact.model_names),
         retrievers=read_retrievers(retrievers),
+        tools=tools,
     )
 
 

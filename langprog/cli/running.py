@@ -14,6 +14,7 @@ from langprog.cli.counting import batch_shower
 from langprog.cli.loading import RETRIEVER_HELP, check_writable, read_retrievers
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal, write_json
+from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
 from langprog.errors import InputError
 from langprog.lm import Budget
 from langprog.runtime import run_sync, using
@@ -50,6 +51,8 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
         list[str] | None, Option(help="Module that may be imported for the artifact.")
     ] = None,
     retriever: Annotated[list[str] | None, Option(help=RETRIEVER_HELP)] = None,
+    tool: Annotated[list[str] | None, Option(help=TOOL_HELP)] = None,
+    mcp: Annotated[list[str] | None, Option(help=MCP_HELP)] = None,
 ) -> int:
     """Run ARTIFACT on one input, or on a file of any size.
 
@@ -65,37 +68,46 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     loaded = read_artifact(artifact)
     asked = NamedModels.of(lm, model, base_url)
     models = asked.replacements_for(loaded.model_names)
-    handed = read_retrievers(retriever or [])
-    program = loaded.program(allow_modules=allow or [], models=models, retrievers=handed)
-    asked.check_lm(program)
-    budget = Budget(calls=calls, dollars=dollars)
-    with using(lm=asked.ambient):
-        if input_ is not None:
-            with using(budget=budget):
-                prediction = program(**ProgramInputs(program).read(input_, "--input"))
-            write_json(to_jsonable_python(prediction.to_dict()))
-            return 0
-        if batch is None or out is None:
-            raise InputError("--batch IN needs --out OUT")
-        task = Batch(
-            program,
-            Path(batch),
-            check_writable(out, "--out"),
-            f"{loaded.digest} {lm}{asked.description}",
-            width=width,
-            format=format_,
-            keep=tuple(name.strip() for name in (keep or "").split(",") if name.strip()),
-            order=check_order(order),
-            retry_failed=retry_failed,
-            budget=budget,
+    with open_tools(tool, mcp) as tools:
+        program = loaded.program(
+            allow_modules=allow or [],
+            models=models,
+            retrievers=read_retrievers(retriever or []),
+            tools=tools,
         )
-        show = batch_shower()
-        try:
-            done = run_sync(run_batch(task, show.on))
-        finally:
-            show.close()
+        asked.check_lm(program)
+        budget = Budget(calls=calls, dollars=dollars)
+        with using(lm=asked.ambient):
+            if input_ is not None:
+                with using(budget=budget):
+                    prediction = program(**ProgramInputs(program).read(input_, "--input"))
+                write_json(to_jsonable_python(prediction.to_dict()))
+                return 0
+            if batch is None or out is None:
+                raise InputError("--batch IN needs --out OUT")
+            task = Batch(
+                program,
+                Path(batch),
+                check_writable(out, "--out"),
+                f"{loaded.digest} {lm}{asked.description}",
+                width=width,
+                format=format_,
+                keep=tuple(name.strip() for name in (keep or "").split(",") if name.strip()),
+                order=check_order(order),
+                retry_failed=retry_failed,
+                budget=budget,
+            )
+            done = _run(task)
     _say(done, out)
     return 1 if done.failed or done.stopped else 0
+
+
+def _run(task: Batch) -> BatchDone:
+    show = batch_shower()
+    try:
+        return run_sync(run_batch(task, show.on))
+    finally:
+        show.close()
 
 
 def _say(done: BatchDone, out: str) -> None:

@@ -12,6 +12,7 @@ from langprog.adapters import reference_of
 from langprog.artifact import Artifact, read_artifact
 from langprog.cli.loading import RETRIEVER_HELP, read_retrievers
 from langprog.cli.terminal import Terminal, json_visible, write_json
+from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
 from langprog.errors import ArtifactError
 from langprog.lm import model_name
 from langprog.modules import Module, Parameter, Predict
@@ -22,6 +23,8 @@ WIDEST = 160
 def show(
     artifact: Annotated[str, typer.Argument(help="The artifact.")],
     retriever: Annotated[list[str] | None, typer.Option(help=RETRIEVER_HELP)] = None,
+    tool: Annotated[list[str] | None, typer.Option(help=TOOL_HELP)] = None,
+    mcp: Annotated[list[str] | None, typer.Option(help=MCP_HELP)] = None,
     json_: Annotated[bool, typer.Option("--json", help="The whole file as JSON.")] = False,
 ) -> None:
     """Show the program, its prompts, its models and the evidence for it."""
@@ -34,7 +37,8 @@ def show(
     terminal.say(f"{loaded.path}  {loaded.digest}")
     terminal.say(f"format {loaded.format}, written by langprog {loaded.data.langprog}")
     try:
-        _show_program(terminal, loaded.program(retrievers=retrievers))
+        with open_tools(tool, mcp) as tools:
+            _show_program(terminal, loaded.program(retrievers=retrievers, tools=tools))
     except ArtifactError as error:
         terminal.say(f"\n{error}")
     _show_lineage(terminal, loaded)

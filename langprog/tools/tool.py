@@ -168,6 +168,19 @@ class Tool:
         new._fill(declared, self.parameters, self._check, self._function, timeout, max_result)
         return new
 
+    def renamed(self, name: str) -> Self:
+        """Return a copy of that name.
+
+        Raises:
+            InputError: Endpoints do not accept it.
+        """
+        return self.with_changes(
+            name=name,
+            description=self.description,
+            timeout=self.timeout,
+            max_result=self.max_result,
+        )
+
     def is_same(self, other: Tool) -> bool:
         """Return whether another tool is the same function, seen in the same way."""
         mine, its = vars(self).copy(), vars(other).copy()
