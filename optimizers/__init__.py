@@ -11,7 +11,8 @@ dataclass of knobs with one method, ``search``. ``pipeline`` holds what surround
 - ``evaluation/``: candidates, their scores on validation, the Pareto front.
 - ``demos/``: demonstrations from labels and from good runs.
 - ``instructions/``: proposals for instructions, and the filter that they have to pass.
-- ``search/``: MIPRO: searches instructions, demonstrations and models together.
+- ``search/``: MIPRO: searches instructions, demonstrations and models together. What comes
+  before it in Compiler: the structure of the program.
 - ``reflective/``: GEPA: instructions evolve from mistakes.
 - ``models/``: which model each module calls: assignments, cascades, routes, votes.
 - ``stats/``: the certificate and its evidence. ``report/``: what a compile returns.
@@ -53,6 +54,7 @@ from optimizers.preflight import Preflight, StageCost
 from optimizers.reflective.gepa import GEPA
 from optimizers.report.compiled import Compiled
 from optimizers.report.report import CompileReport
+from optimizers.search.changes import Structuring
 from optimizers.search.mipro import MIPRO, Demonstrating, Searching
 from optimizers.stats.certificate import ACCEPTED, Accept, Certificate
 
@@ -110,6 +112,7 @@ __all__ = [
     "StageStarted",
     "StageAdvanced",
     "StageCost",
+    "Structuring",
     "VoteSize",
     "event_to_json",
     "with_model",

@@ -1,12 +1,13 @@
-"""The default optimizer: rounds of bootstrapping, proposing and racing, each from the best so far.
+"""The default optimizer: the structure first, then rounds of bootstrapping, proposing and racing.
 
 Follows: MIPRO (Opsahl-Ong et al., 2024) for the joint search of a round; GEPA (Agrawal et al.,
 2025) for learning from the mistakes of the best program, not of the first.
-Differs: each round starts from the best program so far, so that its demonstrations come from runs
-of a better program and its proposals from the mistakes that remain; the rounds end when they stop
-gaining, or with the budget. Models are then assigned module by module (LLMSelector), because a
-round tries few of their combinations and optimizes quality alone. For cost or latency,
-demonstrations that gain too little are removed before that.
+Differs: faults in the program's structure are mended first, as no instruction makes up for an
+answer that comes before its reasoning. Each round starts from the best program so far, so that
+its demonstrations come from runs of a better program and its proposals from the mistakes that
+remain; the rounds end when they stop gaining, or with the budget. Models are then assigned module
+by module (LLMSelector), because a round tries few of their combinations and optimizes quality
+alone. For cost or latency, demonstrations that gain too little are removed before that.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from optimizers.instructions.asking import Proposing
 from optimizers.models.selector import LLMSelector
 from optimizers.pipeline import run_search
 from optimizers.run import Run
+from optimizers.search.changes import Structuring
 from optimizers.search.mipro import MIPRO
 from optimizers.search.sizes import AUTO, Auto
+from optimizers.search.structure import StructureSearch
 
 # Share of the budget for the first round; each later round gets the same share of the rest.
 FIRST_SHARE = 0.6
@@ -51,6 +54,8 @@ class Compiler(Optimizer):
         auto: How thorough a round is: ``light``, ``medium`` or ``heavy``; a small budget reduces
             it.
         proposing: How instructions are proposed.
+        structuring: How the structure is searched: the order of outputs, reasoning, adapter,
+            reasoning effort, temperature.
         concurrency: Examples processed at the same time.
     """
 
@@ -58,6 +63,7 @@ class Compiler(Optimizer):
     rounds: int = field(default=6, metadata=takes_whole(1, 10_000))
     auto: Auto = field(default="light", metadata=takes_one_of(tuple(AUTO)))
     proposing: Proposing = field(default=Proposing(), metadata=takes_instance(Proposing))
+    structuring: Structuring = field(default=Structuring(), metadata=takes_instance(Structuring))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -73,6 +79,9 @@ class Compiler(Optimizer):
             proposing=proposing,
             concurrency=self.concurrency,
         )
+
+    def _make_structure_search(self) -> StructureSearch:
+        return StructureSearch(structuring=self.structuring, concurrency=self.concurrency)
 
     def check(self, program: Module) -> None:
         """Reject a program that MIPRO, which each round runs, cannot search.
@@ -108,7 +117,12 @@ class Compiler(Optimizer):
         return tuple(closing)
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
-        """Forecast the first round, the later rounds and the steps after them."""
+        """Forecast the structure, the first round, the later rounds and the steps after them."""
+        first = self._make_structure_search().forecast(facts)
+        queries = facts.queries - sum(stage.queries.low for stage in first)
+        return (*first, *self._forecast_prompts(replace(facts, queries=max(0.0, queries))))
+
+    def _forecast_prompts(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         closing = self._make_closing()
         if not closing:
             return self._forecast_rounds(facts)
@@ -142,12 +156,16 @@ class Compiler(Optimizer):
         return max(1, min(self.rounds, math.floor(queries / FEWEST_QUERIES)))
 
     async def search(self, run: Run) -> Candidate:
-        """Search in rounds, each from the best so far; then run the closing searches."""
+        """Mend the structure, search in rounds from the best so far, then close the search."""
+        mended = run.start
+        if self.structuring.share:
+            part = run.make_child("structure", run.start, self.structuring.share)
+            mended = await run_search(self._make_structure_search(), part)
         closing = self._make_closing()
         if not closing:
-            return await self._search_rounds(run)
-        rounds = run.make_child("rounds", run.start, 1 - CLOSING_SHARE)
-        best = start = await self._search_rounds(rounds)
+            return await self._search_rounds(run, mended)
+        rounds = run.make_child("rounds", mended, 1 - CLOSING_SHARE)
+        best = start = await self._search_rounds(rounds, mended)
         for number, member in enumerate(closing):
             name = type(member).__name__.lower()
             part = run.make_child(name, start, 1 / (len(closing) - number))
@@ -156,8 +174,8 @@ class Compiler(Optimizer):
             best = part.best
         return best
 
-    async def _search_rounds(self, run: Run) -> Candidate:
-        best, idle = run.start, 0
+    async def _search_rounds(self, run: Run, start: Candidate) -> Candidate:
+        best, idle = start, 0
         count = self._count_rounds(run.queries_left())
         for number in range(count):
             share = FIRST_SHARE if number + 1 < count else 1.0

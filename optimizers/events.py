@@ -27,7 +27,7 @@ from langprog.lm import Cost, Ledger
 from optimizers.evaluation.scorer import Estimate
 from optimizers.journal import Journal
 
-Stage = Literal["prepare", "bootstrap", "propose", "search", "final", "certify"]
+Stage = Literal["prepare", "structure", "bootstrap", "propose", "search", "final", "certify"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@
 - ``nearest``: demonstrations chosen for each input (``nearest_index``: finding them).
 - ``conversation``: a predictor's prompt, repair and re-asks. ``requiring``: conditions in a
   program's own code (``backtracking``: running it again after an answer was asked for again).
+- ``structure``: the outputs that a prompt asks for, in which order, with or without reasoning.
 - ``chain_of_thought``, ``pipeline``: modules made of modules.
 - ``vote``, ``best_of``, ``cascade``, ``route``, ``refine``: several samples, steps, models or
   rounds for one answer (``around``: their base class; ``signals``: confidence in an answer;
@@ -70,6 +71,7 @@ from langprog.modules.signals import (
     token_features,
 )
 from langprog.modules.step_search import StepSearch
+from langprog.modules.structure import Structure, holds_reasoning
 from langprog.modules.tool_steps import Step, ToolOutput, ToolUse
 from langprog.modules.trace import Recorder, RunUsage, TraceStep, record_trace, usage_of
 from langprog.modules.tree import Parameter, ParameterKind, Tree
@@ -114,6 +116,7 @@ __all__ = [
     "Step",
     "StepSearch",
     "Strict",
+    "Structure",
     "TOKEN_FEATURES",
     "Tally",
     "Tier",
@@ -129,6 +132,7 @@ __all__ = [
     "answer_key",
     "hash_words",
     "hidden_modules",
+    "holds_reasoning",
     "is_kind",
     "judge_answer",
     "module_type",

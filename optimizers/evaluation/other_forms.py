@@ -1,4 +1,4 @@
-"""If no reply can be parsed: testing whether demonstrations or another adapter help."""
+"""If no reply can be parsed: testing whether another form of the prompts helps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from langprog import Example, Module
 from langprog.errors import ExampleError
 from langprog.evaluation import aevaluate
 from langprog.runtime import adapter_for
+from optimizers.evaluation.candidate import tunable_predictors
 from optimizers.evaluation.scoring import ProgramError, Scoring
 
 EXAMPLES, DEMOS = 5, 4
@@ -21,7 +22,9 @@ async def try_other_forms(
     scoring: Scoring,
     problem: str,
 ) -> str:
-    """Run a program with unreadable replies with demonstrations, then with another adapter.
+    """Run a program with unreadable replies in other forms.
+
+    These are another order of its outputs, demonstrations, and another adapter.
 
     Args:
         program: The program.
@@ -34,10 +37,11 @@ async def try_other_forms(
         A message that says what helps.
 
     Raises:
-        ProgramError: Neither helps.
+        ProgramError: None of them helps.
     """
     tried = []
     for form, values in (
+        ("another order of the outputs", _choose_structures(program)),
         ("demonstrations", _choose_demos(program, train)),
         ("another adapter", _choose_adapters(program)),
     ):
@@ -73,6 +77,17 @@ def _choose_demos(program: Module, train: Sequence[Example]) -> dict[str, Any]:
             except ExampleError:  # the rows do not fit the signature
                 continue
             values[f"{path}.demos"] = demos
+    return values
+
+
+def _choose_structures(program: Module) -> dict[str, Any]:
+    """Return, for every predictor that has one, the most promising order of its outputs."""
+    values = {}
+    for path, predictor in tunable_predictors(program).items():
+        names = sorted(predictor.outputs)
+        orders = [each for each in predictor.search_space()["structure"] if sorted(each) == names]
+        if orders:
+            values[f"{path}.structure"] = orders[0]
     return values
 
 

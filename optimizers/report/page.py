@@ -41,6 +41,7 @@ def render_page(report: Json) -> str:
         ],
         certificate=_describe_certificate(report["evidence"]["certificate"]),
         failures=report["failures"],
+        faults=[fault["text"] for fault in _select(decisions, "fault")],
         warnings=[note["text"] for note in report["notes"] if note["warning"]],
         spend=_list_spend(report),
         figures=_draw_figures(report),
@@ -173,8 +174,12 @@ def _compare_prompts(prompts: Json) -> list[dict[str, Any]]:
         if after.get("nearest"):
             facts.append("the {k} nearest of {pool} for each input".format(**after["nearest"]))
         if after["model"] is not None:
-            same = before["model"] == after["model"]
-            facts.append(f"model {after['model'] if same else _format_change(before, after)}")
+            facts.append(_format_change("model", before["model"], after["model"]))
+        if before["outputs"] != after["outputs"]:
+            orders = (", ".join(each["outputs"]) for each in (before, after))
+            facts.append(_format_change("asked for", *orders))
+        if before["adapter"] != after["adapter"]:
+            facts.append(_format_change("adapter", before["adapter"], after["adapter"]))
         shown.append(
             {
                 "path": path,
@@ -189,8 +194,8 @@ def _compare_prompts(prompts: Json) -> list[dict[str, Any]]:
     return shown
 
 
-def _format_change(before: Json, after: Json) -> str:
-    return f"{before['model']} → {after['model']}"
+def _format_change(what: str, before: str, after: str) -> str:
+    return f"{what} {after if before == after else f'{before} → {after}'}"
 
 
 def _compare_rows(rows: Sequence[Json]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from langprog.errors import InputError
 from langprog.evaluation import Row, redact
 from langprog.lm import Cost, model_name
 from langprog.notebook import render_card, shorten
-from langprog.runtime import current
+from langprog.runtime import adapter_for, current
 from optimizers.evaluation.candidate import Candidate, parameter_to_json
 from optimizers.evaluation.scoring import FailureCount
 from optimizers.evaluation.wording import value_text
@@ -45,7 +45,7 @@ class CompileReport:
         sessions: How often the compile was started.
         diverged_at: First decision of a resumed run that differs from the run before it (the
             metric or the program is random, or the budget grew); ``None`` if there is none.
-        prompts: Instruction and demonstrations of every predictor, before and after.
+        prompts: What makes the prompts of every predictor, before and after.
         estimate: The forecast of the compile, as returned by ``Preflight.to_json()``.
         rows: The holdout's rows, before and after. They are data, so artifacts leave them out.
         program: The input program, in one line.
@@ -72,6 +72,12 @@ class CompileReport:
     def trials(self) -> tuple[Mapping[str, Any], ...]:
         """Candidates with their scores, in the order in which they were tried."""
         return tuple(each["data"] for each in self.decisions if each["what"].endswith("trial"))
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What was wrong with the structure of the input program, and what mending it gained."""
+        faults = (each["data"] for each in self.decisions if each["what"].endswith("fault"))
+        return tuple(each["text"] for each in faults)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
@@ -115,6 +121,7 @@ class CompileReport:
             ("trials", str(len(self.trials))),
             ("failed runs", ", ".join(failed) or "none"),
         ]
+        facts += [("at fault", text) for text in self.faults]
         return facts + [("warning", note.text) for note in self.notes if note.warning]
 
     def __repr__(self) -> str:
@@ -143,7 +150,7 @@ class CompileReport:
 
 
 def collect_prompts(program: Module) -> dict[str, dict[str, Any]]:
-    """Return instruction, demonstrations and model of every predictor, by path.
+    """Return what makes the prompts of every predictor, by path.
 
     A predictor without its own model uses the ambient one.
     """
@@ -154,6 +161,8 @@ def collect_prompts(program: Module) -> dict[str, dict[str, Any]]:
             "demos": parameter_to_json(predictor.demos),
             "nearest": parameter_to_json(predictor.nearest),
             "model": model_name(predictor.model or ambient),
+            "outputs": list(predictor.signature.outputs),
+            "adapter": adapter_for(predictor.adapter, predictor.model).name,
         }
         for path, predictor in program.predictors().items()
     }

@@ -184,7 +184,7 @@ class MIPRO(Optimizer):
             )
             return run.start
         if run.materials.metric.is_full(min(run.scorer.values(run.start).values())):
-            run.note("the input program has the top score on every validation example")
+            run.note("the program has the top score on every validation example")
             return run.start
         material = await self._gather_material(run, sizes)
         texts = await self._propose(run, sizes, material)

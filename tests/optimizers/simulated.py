@@ -15,6 +15,8 @@ from langprog.lm import Request
 TEAMS = ("billing", "network", "accounts")
 WORDS = {"billing": "invoice", "network": "router", "accounts": "password"}
 GOOD = "key words"
+# What the model says to the prompts of other adapters than chat.
+UNKNOWN_FORM = "I cannot say."
 
 Team = Literal["billing", "network", "accounts"]
 
@@ -82,6 +84,8 @@ def answers(base: float = 0.3, per_prompt: float = 0.3):
         if system.startswith(("Write a clear instruction", "Rewrite the instruction")):
             return f"[[instruction]]\n{proposal(request)}"
         ticket = field(last, "ticket")
+        if not ticket:
+            return UNKNOWN_FORM
         shared, own = unit(ticket), unit(ticket, *(one.content for one in request.messages))
         luck = (1 - per_prompt) * shared + per_prompt * own
         right = luck < skill(request, base)
@@ -116,6 +120,8 @@ def always(right: float):
         if system.startswith(("Write a clear instruction", "Rewrite the instruction")):
             return f"[[instruction]]\n{proposal(request)}"
         ticket = field(last, "ticket")
+        if not ticket:
+            return UNKNOWN_FORM
         team = team_of(ticket)
         lucky = unit(ticket, *(one.content for one in request.messages)) < right
         answer = team if lucky else TEAMS[(TEAMS.index(team) + 1) % 3]
