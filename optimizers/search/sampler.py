@@ -11,12 +11,14 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from optimizers.search.space import Assignment, SearchSpace
 
 if TYPE_CHECKING:
-    import optuna
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
 
 # Suggestions of known points, for each point wanted, before points are drawn at random.
 PATIENCE = 20
@@ -33,10 +35,9 @@ def suggest(
         count: Points wanted.
         seed: Decides ties and draws.
     """
-    import optuna  # noqa: PLC0415 - half a second that no other member needs
-
+    optuna = _import_optuna()
     study = _make_study(seed)
-    distributions: dict[str, optuna.distributions.BaseDistribution] = {
+    distributions: dict[str, BaseDistribution] = {
         choice.key: optuna.distributions.CategoricalDistribution(range(len(choice.values)))
         for choice in space.choices
     }
@@ -64,9 +65,16 @@ def suggest(
     return points
 
 
-def _make_study(seed: int) -> optuna.Study:
-    import optuna  # noqa: PLC0415 - as above
+def _import_optuna() -> ModuleType:
+    with warnings.catch_warnings():
+        # Without ipywidgets, importing its progress bars warns in notebooks; none of them is used.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        import optuna  # noqa: PLC0415 - half a second that no other member needs
+    return optuna
 
+
+def _make_study(seed: int) -> Study:
+    optuna = _import_optuna()
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -76,6 +84,7 @@ def _make_study(seed: int) -> optuna.Study:
             sampler = optuna.samplers.TPESampler(
                 seed=seed, multivariate=True, constant_liar=True, n_startup_trials=1
             )
-            return optuna.create_study(direction="maximize", sampler=sampler)
+            study: Study = optuna.create_study(direction="maximize", sampler=sampler)
+            return study
     finally:
         optuna.logging.set_verbosity(level)

@@ -106,3 +106,16 @@ def stream_answer(port: int) -> Iterator[Event]:
                 kind = value if name == "event" else kind
                 if name == "data":
                     yield kind, json.loads(value)
+
+
+def run_notebook(path: Path, script: Script, folder: Path) -> list[list[dict[str, Any]]]:
+    """Run a notebook in a kernel of its own, and return the outputs of each cell of code."""
+    import nbformat  # noqa: PLC0415 - the environment of DSPy has none
+    from nbclient import NotebookClient  # noqa: PLC0415 - as above
+
+    with serve(script) as endpoint:
+        notebook = nbformat.read(path, as_version=4)
+        client = NotebookClient(notebook, timeout=120, kernel_name="python3")
+        client.execute(env=environment_for(endpoint, folder), cwd=str(folder))
+        assert not endpoint.failures, endpoint.failures
+    return [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]

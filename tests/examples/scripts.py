@@ -115,6 +115,32 @@ def text_to_sql(asked: Asked) -> Reply:
     return {"sql": f"select name, avg(100.0 * passengers / capacity) {joined}"}
 
 
+TOPICS = {
+    "money": {"charged", "invoice", "payment", "fee"},
+    "net": {"internet", "router", "signal"},
+    "access": {"password", "account"},
+    "goods": {"parcel", "order", "courier"},
+}
+
+
+def notebook(asked: Asked) -> Reply:
+    """Know what a ticket is about, but no team's house name; demonstrations tell it."""
+    if "team" not in asked.fields:  # proposals of instructions
+        return dict.fromkeys(asked.fields, "Look at the topic of the ticket.")
+    teams = {}
+    for question, reply in zip(asked.messages, asked.messages[1:], strict=False):
+        if reply["role"] == "assistant":
+            team = re.search(r"harbor|atlas|ember|cedar", text_of(reply))
+            teams[_topic(text_of(question))] = team[0] if team else ""
+    team = teams.get(_topic(asked.value("ticket")), "harbor")
+    return {"reasoning": THOUGHT, "team": team}
+
+
+def _topic(text: str) -> str:
+    words = set(re.findall(r"\w+", text.lower()))
+    return next((topic for topic, known in TOPICS.items() if known & words), "")
+
+
 STREAMED: Mapping[str, str] = MappingProxyType(
     {"answer": "Air scatters short waves most, and blue is short.", "source": "Rayleigh"}
 )

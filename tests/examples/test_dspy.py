@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.examples.counting import source_of
 from tests.examples.running import EXAMPLES, run_example, serve_example
-from tests.examples.scripts import PRINTED, SCRIPTS, check_streamed, http_streaming
+from tests.examples.scripts import PRINTED, SCRIPTS, check_streamed, http_streaming, notebook
 
 PYTHON = os.environ.get("DSPY_PYTHON", sys.executable)
 ABSENT = "DSPY_PYTHON" not in os.environ and importlib.util.find_spec("dspy") is None
@@ -36,3 +37,11 @@ def test_it_streams_what_ours_streams(tmp_path: Path) -> None:
     path = EXAMPLES / "dspy" / "http_streaming.py"
     with serve_example(path, http_streaming, tmp_path, PYTHON) as (port, endpoint):
         check_streamed(port, endpoint)
+
+
+def test_the_notebook_compiles(tmp_path: Path) -> None:
+    program = tmp_path / "notebook.py"
+    cells = source_of(EXAMPLES / "dspy" / "notebook.ipynb")
+    program.write_text(cells + "\nprint(compiled(ticket='the parcel is wet').team)\n")
+    done = run_example(program, notebook, tmp_path, PYTHON)
+    assert done.lines[-1] == "cedar", f"{done.stdout}\n{done.stderr}"

@@ -10,8 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples.running import EXAMPLES, run_example, serve_example, stream_answer
-from tests.examples.scripts import PRINTED, SCRIPTS, check_streamed, http_streaming
+from tests.examples.running import (
+    EXAMPLES,
+    run_example,
+    run_notebook,
+    serve_example,
+    stream_answer,
+)
+from tests.examples.scripts import PRINTED, SCRIPTS, check_streamed, http_streaming, notebook
 from tests.examples.server import Asked, serve, text_of
 
 ROOT = EXAMPLES.parent
@@ -118,6 +124,21 @@ def test_text_to_sql(run: Run) -> None:
     assert "create table ferry" in first.last
     assert "no such column: capacity" in second.last and "capacity" in text_of(second.messages[-2])
     assert "it returns no rows" in third.last
+
+
+def test_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    cells = run_notebook(EXAMPLES / "notebook.ipynb", notebook, tmp_path)
+    told = [output for cell in cells for output in cell if output["output_type"] == "stream"]
+    assert not told, "a notebook shows cards, and no warnings"
+    _, answer, report, compiled, prompt = (
+        "".join(output["data"].get("text/html") or output["data"]["text/plain"] for output in cell)
+        for cell in cells
+    )
+    assert "harbor" in answer and "1 calls" in answer
+    assert "0.250" in report and "on 24 rows" in report
+    assert "Compiled: certified" in compiled and "-&gt; 1.000" in compiled
+    assert prompt.count("role='assistant'") >= 4
 
 
 def test_http_streaming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
