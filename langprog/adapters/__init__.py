@@ -30,6 +30,7 @@ from langprog.adapters.json_object import (
     object_text,
     values_from_object,
 )
+from langprog.adapters.json_scalars import anything_from
 from langprog.adapters.partial import PartialReader
 from langprog.adapters.registry import (
     ADAPTERS,
@@ -57,6 +58,7 @@ __all__ = [
     "XMLAdapter",
     "adapter_named",
     "answer_in",
+    "anything_from",
     "build_reask",
     "build_repair",
     "check_adapter",

@@ -17,6 +17,7 @@ from typing import Any
 
 from langprog.adapters import (
     Adapter,
+    anything_from,
     build_repair,
     head_of,
     json_text,
@@ -275,7 +276,8 @@ def _read_call(call: ToolCall) -> ToolUse:
         raise ParseError(
             f"the arguments of the call of {call.name!r} are not a JSON object", text=text
         )
-    return ToolUse(call.name.strip(), dict(arguments.value))
+    # Numbers as numbers: later prompts show the model its own calls.
+    return ToolUse(call.name.strip(), anything_from(arguments.value))
 
 
 def tools_of(target: SignatureSpec, specs: Sequence[ToolSpec]) -> tuple[ToolSpec, ...]:

@@ -16,8 +16,8 @@ EMPTY = "(no result)"
 def render_result(value: Any, most: int) -> str:
     """Return a tool's result as text for a model.
 
-    Text stays as it is, None and empty text become ``(no result)``, other values JSON where they
-    have a JSON form.
+    Text stays as it is, as do dates, decimals and other values that are text in JSON; None and
+    empty text become ``(no result)``, other values JSON where they have a JSON form.
 
     Args:
         value: The result.
@@ -37,6 +37,7 @@ def _to_text(value: Any) -> str:
     if value is None:
         return ""
     try:
-        return json_text(to_jsonable_python(value, fallback=str))
+        plain = to_jsonable_python(value, fallback=str)
+        return plain if isinstance(plain, str) else json_text(plain)
     except (InputError, ValueError, TypeError, RecursionError):
         return repr(value)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tests.examples.running import stream_answer
-from tests.examples.server import Asked, Endpoint, Reply, Script, text_of
+from tests.examples.server import Asked, Endpoint, Reply, Script, calls, text_of
 
 THOUGHT = "The inputs say so."
 
@@ -115,6 +115,35 @@ def text_to_sql(asked: Asked) -> Reply:
     return {"sql": f"select name, avg(100.0 * passengers / capacity) {joined}"}
 
 
+def react_tools(asked: Asked) -> Reply:
+    """Ask for a harbor that is not there, then look both up at once, convert, and answer."""
+    looked_up = [("departures", {"harbor": "Orvane", "day": "2025-05-03"})]
+    looked_up.append(("fare", {"harbor": "Orvane", "adults": 2, "children": 1}))
+    if "next_tool_name" in asked.fields or "dollars" in asked.fields:
+        return _react_in_text(asked, looked_up)
+    results = asked.results
+    if not results:
+        return calls(("departures", {"harbor": "Orwane", "day": "2025-05-03"}))
+    if len(results) == 1:
+        return calls(*looked_up)
+    if len(results) == 3:
+        return calls(("convert", {"euros": results[2], "currency": "USD"}))
+    return calls(("submit", {"leaves": "07:40", "dollars": results[3]}))
+
+
+def _react_in_text(asked: Asked, looked_up: list[tuple[str, dict[str, Any]]]) -> Reply:
+    """The same for DSPy's agent: a call a step, and the answer from the whole trajectory."""
+    trajectory = asked.last
+    if "dollars" in asked.fields:
+        dollars = re.findall(r"observation_3 ## \]\]\n([\d.]+)", trajectory)
+        return {"reasoning": THOUGHT, "leaves": "07:40", "dollars": dollars[-1]}
+    euros = re.findall(r"observation_2 ## \]\]\n([\d.]+)", trajectory)
+    steps = [("departures", {"harbor": "Orwane", "day": "2025-05-03"}), *looked_up]
+    steps += [("convert", {"euros": (euros or ["0"])[-1], "currency": "USD"}), ("finish", {})]
+    name, arguments = steps[trajectory.count("[[ ## observation_")]
+    return {"next_thought": THOUGHT, "next_tool_name": name, "next_tool_args": arguments}
+
+
 TOPICS = {
     "money": {"charged", "invoice", "payment", "fee"},
     "net": {"internet", "router", "signal"},
@@ -152,6 +181,7 @@ SCRIPTS: Mapping[str, Script] = MappingProxyType(
         "map_combine": map_combine,
         "multi_hop_rag": multi_hop_rag,
         "nested_extraction": nested_extraction,
+        "react_tools": react_tools,
         "summary_judge": summary_judge,
         "text_to_sql": text_to_sql,
     }
@@ -169,6 +199,7 @@ PRINTED: Mapping[str, Any] = MappingProxyType(
         "map_combine": ["The night ferry, 5 times."],
         "multi_hop_rag": ["The Tell, after 5 passages and 4 calls"],
         "nested_extraction": ["61.00 EUR by 02 April 2025"],
+        "react_tools": ["07:40 for $50.88, in {} calls"],
         "summary_judge": [
             "the judge, as written, agrees with people on 50% of new labels",
             "the judge, aligned, agrees with people on 100% of new labels",

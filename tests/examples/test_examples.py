@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import sys
 from collections.abc import Callable
@@ -115,6 +116,20 @@ def test_images_history(run: Run) -> None:
         assert roles == ["system", *["user", "assistant"] * turns, "user"]
         assert len(asked.images) == 1
         assert "base64" not in asked.text and "iVBOR" not in asked.text
+
+
+def test_react_tools(run: Run) -> None:
+    ran = run("react_tools")
+    assert ran.lines == [PRINTED["react_tools"][0].format(4)]
+    for asked in ran.requests:
+        assert asked.tools == ["departures", "fare", "convert", "submit"]
+    day = ran.requests[0].body["tools"][0]["function"]["parameters"]["properties"]["day"]
+    assert day == {"type": "string", "format": "date"}
+    results = [asked.results for asked in ran.requests]
+    assert results[1] == ["Error: KeyError: 'Orwane'"]  # a tool that raises is an observation
+    assert results[2][1:] == ['["07:40:00", "12:15:00"]', "46.250"]  # two calls in one step
+    made = ran.requests[2].messages[-3]["tool_calls"]
+    assert json.loads(made[1]["function"]["arguments"])["adults"] == 2
 
 
 def test_text_to_sql(run: Run) -> None:

@@ -146,6 +146,22 @@ def test_tools_are_called_natively_where_the_model_can() -> None:
     ]
 
 
+def test_native_calls_come_back_in_the_next_prompt_as_the_model_made_them() -> None:
+    def book(seats: int, price: float, window: bool, code: str, note: str | None = None) -> str:
+        """Book a trip."""
+        return f"{seats * price} {window} {code} {note}"
+
+    call = {"seats": 2, "price": 1.5, "window": True, "code": "007", "note": None}
+    program = lp.ReAct("question -> answer", [book])
+    prediction, lm = run(program, [native(("book", call)), native(submit(answer="x"))])
+    assert prediction.trace[1].inputs == call
+    made, told = lm.requests[1].messages[-2:]
+    assert [json.loads(part.arguments) for part in made.content if isinstance(part, ToolCall)] == [
+        call
+    ]
+    assert told.content[0].text == "3.0 True 007 None"  # type: ignore[union-attr]  # a result
+
+
 def test_an_endpoint_with_the_official_semantics_is_satisfied() -> None:
     async def main() -> tuple[lp.Prediction, list[Body]]:
         script: list[Reply] = [

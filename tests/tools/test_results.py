@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,12 @@ def test_text_stays_and_values_become_json() -> None:
         '{"name": "Wien", "founded": "1221-01-02"}'
     )
     assert render_result([1, None, "ü"], 99) == '[1, null, "ü"]'
+
+
+def test_a_date_or_a_decimal_has_no_quotes() -> None:
+    assert render_result(date(1221, 1, 2), 99) == "1221-01-02"
+    assert render_result(Decimal("46.250"), 99) == "46.250"
+    assert render_result([Decimal("46.250")], 99) == '["46.250"]'
 
 
 def test_nothing_is_said() -> None:
