@@ -59,8 +59,11 @@ if TYPE_CHECKING:
     from langprog.modules import require as require
     from langprog.modules import signals as signals
     from langprog.modules import suggest as suggest
+    from langprog.observe import Callback as Callback
+    from langprog.observe import CallLog as CallLog
     from langprog.observe import ElementFinished as ElementFinished
     from langprog.observe import FieldDelta as FieldDelta
+    from langprog.observe import OpenTelemetry as OpenTelemetry
     from langprog.observe import StepFailed as StepFailed
     from langprog.observe import StepFinished as StepFinished
     from langprog.observe import StepReset as StepReset
@@ -77,6 +80,7 @@ if TYPE_CHECKING:
     from langprog.retrieval import Retriever as Retriever
     from langprog.retrieval import load_corpus as load_corpus
     from langprog.runtime import LM as LM
+    from langprog.runtime import callbacks as callbacks
     from langprog.runtime import configure as configure
     from langprog.runtime import using as using
     from langprog.signature import Input as Input
@@ -91,6 +95,8 @@ _ROOM_OF = {
     "BM25Retriever": "retrieval",
     "BestOf": "modules",
     "Budget": "lm",
+    "CallLog": "observe",
+    "Callback": "observe",
     "Cascade": "modules",
     "ChainOfThought": "modules",
     "Check": "checks",
@@ -118,6 +124,7 @@ _ROOM_OF = {
     "ModelRef": "lm",
     "Module": "modules",
     "NearestDemos": "modules",
+    "OpenTelemetry": "observe",
     "Output": "signature",
     "Parameter": "modules",
     "Passage": "retrieval",
@@ -146,6 +153,7 @@ _ROOM_OF = {
     "ThinkingDelta": "observe",
     "Tool": "tools",
     "Vote": "modules",
+    "callbacks": "runtime",
     "checks": "checks",
     "compare": "evaluation",
     "configure": "runtime",
@@ -197,6 +205,8 @@ __all__ = [
     "BM25Retriever",
     "BestOf",
     "Budget",
+    "CallLog",
+    "Callback",
     "Cascade",
     "ChainOfThought",
     "Check",
@@ -223,6 +233,7 @@ __all__ = [
     "ModelRef",
     "Module",
     "NearestDemos",
+    "OpenTelemetry",
     "Output",
     "Parameter",
     "Passage",
@@ -251,6 +262,7 @@ __all__ = [
     "ThinkingDelta",
     "Tool",
     "Vote",
+    "callbacks",
     "checks",
     "compare",
     "configure",

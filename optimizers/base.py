@@ -22,7 +22,8 @@ from langprog.example import is_rows
 from langprog.knobs import check_knobs, takes_number, takes_one_of, takes_whole
 from langprog.lm import LanguageModel, ModelRef, check_budget
 from langprog.modules import Signal
-from langprog.runtime import run_sync
+from langprog.observe import CompileStarted
+from langprog.runtime import observe_call, run_sync
 from optimizers.budget.forecast import ForecastInputs, StageForecast
 from optimizers.estimate import run_estimate
 from optimizers.evaluation.candidate import Candidate
@@ -181,7 +182,15 @@ class Optimizer(ABC):
             must_pass=must_pass,
             repeats=repeats,
         )
-        return await run_compile(self, request, run_dir, open_progress(progress))
+        with observe_call(
+            "compile",
+            lambda call, parent, _: CompileStarted(
+                call, parent, type(self).__name__, type(program).__name__
+            ),
+        ) as finish:
+            compiled = await run_compile(self, request, run_dir, open_progress(progress))
+            finish(compiled)
+        return compiled
 
     @final
     def estimate(

@@ -22,8 +22,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
 from langprog import Budget
-from langprog.evaluation import redact
-from langprog.lm import Cost, Ledger
+from langprog.lm import Cost, Ledger, redact
 from optimizers.evaluation.scorer import Estimate
 from optimizers.journal import Journal
 

@@ -21,7 +21,7 @@ from langprog.artifact.nodes import program_to_json
 from langprog.artifact.samples import sample_values
 from langprog.artifact.tools import HandedTools
 from langprog.artifact.writing import check_writable, save, save_program
-from langprog.evaluation import looks_secret
+from langprog.lm import looks_secret
 
 __all__ = [
     "Artifact",

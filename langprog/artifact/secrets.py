@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from langprog.errors import ArtifactError
-from langprog.evaluation import looks_secret
+from langprog.lm import looks_secret
 
 # Under these names, any text counts as a secret.
 _NAMES = frozenset({"api_key", "apikey", "authorization", "access_token", "secret_key"})

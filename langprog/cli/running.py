@@ -13,6 +13,7 @@ from langprog.batch import Batch, BatchDone, ProgramInputs, check_order, run_bat
 from langprog.cli.counting import batch_shower
 from langprog.cli.loading import RETRIEVER_HELP, check_writable, read_retrievers
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
+from langprog.cli.streaming import write_events
 from langprog.cli.terminal import Terminal, write_json
 from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
 from langprog.errors import InputError
@@ -53,6 +54,10 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     retriever: Annotated[list[str] | None, Option(help=RETRIEVER_HELP)] = None,
     tool: Annotated[list[str] | None, Option(help=TOOL_HELP)] = None,
     mcp: Annotated[list[str] | None, Option(help=MCP_HELP)] = None,
+    stream: Annotated[
+        bool,
+        Option("--stream", help="Print the events of --input as JSON lines while it runs."),
+    ] = False,
 ) -> int:
     """Run ARTIFACT on one input, or on a file of any size.
 
@@ -61,6 +66,8 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     """
     if (input_ is None) == (batch is None):
         raise InputError("give either --input JSON, or --batch IN together with --out OUT")
+    if stream and input_ is None:
+        raise InputError("--stream is for --input, not for --batch")
     if input_ is not None:
         for option, value in (("out", out), ("format", format_), ("keep", keep)):
             if value is not None:
@@ -80,8 +87,11 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
         with using(lm=asked.ambient):
             if input_ is not None:
                 with using(budget=budget):
-                    prediction = program(**ProgramInputs(program).read(input_, "--input"))
-                write_json(to_jsonable_python(prediction.to_dict()))
+                    inputs = ProgramInputs(program).read(input_, "--input")
+                    if stream:
+                        write_events(program.stream(**inputs))
+                    else:
+                        write_json(to_jsonable_python(program(**inputs).to_dict()))
                 return 0
             if batch is None or out is None:
                 raise InputError("--batch IN needs --out OUT")

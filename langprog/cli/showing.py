@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -10,24 +11,42 @@ import typer
 
 from langprog.adapters import reference_of
 from langprog.artifact import Artifact, read_artifact
+from langprog.cli.calls import show_calls
 from langprog.cli.loading import RETRIEVER_HELP, read_retrievers
 from langprog.cli.terminal import Terminal, json_visible, write_json
 from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
-from langprog.errors import ArtifactError
+from langprog.errors import ArtifactError, InputError
 from langprog.lm import model_name
 from langprog.modules import Module, Parameter, Predict
+from langprog.runtime import LOG_VARIABLE
 
 WIDEST = 160
 
 
 def show(
-    artifact: Annotated[str, typer.Argument(help="The artifact.")],
+    artifact: Annotated[
+        str, typer.Argument(help="The artifact; with --last, how many calls.", show_default=False)
+    ] = "",
+    last: Annotated[
+        bool, typer.Option("--last", help="The last model and tool calls of a log.")
+    ] = False,
+    log: Annotated[
+        str | None, typer.Option(help="The log of --last; $LANGPROG_LOG by default.")
+    ] = None,
     retriever: Annotated[list[str] | None, typer.Option(help=RETRIEVER_HELP)] = None,
     tool: Annotated[list[str] | None, typer.Option(help=TOOL_HELP)] = None,
     mcp: Annotated[list[str] | None, typer.Option(help=MCP_HELP)] = None,
     json_: Annotated[bool, typer.Option("--json", help="The whole file as JSON.")] = False,
 ) -> None:
-    """Show the program, its prompts, its models and the evidence for it."""
+    """Show the program, its prompts, its models and the evidence for it.
+
+    With --last [N]: the last N calls of the log of a process that ran with LANGPROG_LOG=FILE.
+    """
+    if last:
+        show_calls(artifact or "1", log or os.environ.get(LOG_VARIABLE, ""), as_json=json_)
+        return
+    if not artifact:
+        raise InputError("name an artifact, or use --last for the last calls of a log")
     loaded = read_artifact(artifact)
     if json_:
         write_json(loaded.data.model_dump(mode="json", by_alias=True))

@@ -20,7 +20,6 @@ from langprog.evaluation.measuring import Measured, sum_latency
 from langprog.evaluation.metric_errors import MetricErrors, name_example
 from langprog.evaluation.metrics import contains, exact, f1, numeric
 from langprog.evaluation.ranges import Range, metric, range_of
-from langprog.evaluation.redaction import looks_secret, redact
 from langprog.evaluation.report import Report, Row
 from langprog.evaluation.score import Metric, Score, as_score, check_metric, metric_name
 from langprog.evaluation.statistics import (
@@ -52,6 +51,7 @@ from langprog.evaluation.statistics import (
     split_variance,
     student_quantile,
 )
+from langprog.lm import looks_secret, redact
 
 __all__ = [
     "BROKEN",

@@ -12,7 +12,6 @@ from typing import Any, SupportsFloat
 from langprog.errors import InputError, MetricError
 from langprog.evaluation.metrics import exact
 from langprog.evaluation.ranges import UNIT, Range, check_range, range_of
-from langprog.evaluation.redaction import redact
 from langprog.evaluation.score import (
     Metric,
     Score,
@@ -23,6 +22,7 @@ from langprog.evaluation.score import (
 )
 from langprog.example import Example
 from langprog.knobs import check_argument, takes_items, takes_number
+from langprog.lm import redact
 from langprog.modules import Prediction
 
 SetRows = Sequence[tuple[Example, Prediction | None]]

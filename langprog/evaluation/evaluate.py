@@ -36,7 +36,8 @@ from langprog.example import Example, Rows, examples_of
 from langprog.knobs import check_argument, takes_whole
 from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module, Prediction, RunUsage, record_trace, usage_of
-from langprog.runtime import give_notice, run_sync, using
+from langprog.observe import EvaluationStarted
+from langprog.runtime import give_notice, observe_call, run_sync, using
 
 Data = Rows
 OnRow = Callable[[Row], None]
@@ -136,7 +137,15 @@ async def aevaluate(
     called = with_two_arguments(metric)
     call = called if inspect.iscoroutinefunction(called) else MetricCalls(called)
     work = _Work(program, TypedRows(program), call, range_of(metric), names, errors, on_row)
-    with using(lm=lm, budget=budget):
+    with (
+        observe_call(
+            "evaluation",
+            lambda number, parent, _: EvaluationStarted(
+                number, parent, type(program).__name__, len(examples), metric_name(metric)
+            ),
+        ) as finish,
+        using(lm=lm, budget=budget),
+    ):
         # A few workers share the examples: large data must not mean as many tasks.
         workers = [
             asyncio.create_task(work.run(examples, places, rows))
@@ -151,7 +160,9 @@ async def aevaluate(
         done = tuple(row for row in rows if row is not None)
         _report_unlisted(done)
         together = metric.score_rows if isinstance(metric, DatasetMetric) else None
-        return Report(done, metric_name(metric), advice_on(program, done), together)
+        report = Report(done, metric_name(metric), advice_on(program, done), together)
+        finish(report)
+    return report
 
 
 def _report_unlisted(rows: Sequence[Row]) -> None:

@@ -30,7 +30,7 @@ from langprog.errors import (
     TransportError,
     TruncatedError,
 )
-from langprog.evaluation.redaction import redact
+from langprog.lm import redact
 from langprog.modules import Reading, TraceStep
 from langprog.runtime import ask, is_outage
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from langprog.errors import MetricError
 from langprog.evaluation.failures import Failure
-from langprog.evaluation.redaction import redact
 from langprog.example import Example
 from langprog.knobs import check_argument, takes_whole
+from langprog.lm import redact
 
 NameRow = Callable[[int, Example], str]
 

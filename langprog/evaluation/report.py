@@ -13,10 +13,10 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, to_json
 
 from langprog.evaluation.failures import Failure
-from langprog.evaluation.redaction import redact
 from langprog.evaluation.score import Score
 from langprog.evaluation.statistics import mean, mean_interval, quantile
 from langprog.example import Example
+from langprog.lm import redact
 from langprog.modules import Prediction, RunUsage, TraceStep
 from langprog.notebook import list_short, render_card, short_repr, shorten
 

@@ -8,8 +8,8 @@
 - ``capabilities``: what a model is known to support.
 - ``budget``: caps, and ledgers of spending. ``price``, ``price_list``: what tokens cost.
   ``server``: serves models over HTTP.
-- ``secrecy``: keeping keys and tokens out of what is stored or shown. ``admission``: the limits of
-  a server.
+- ``secrecy``, ``redaction``: keeping keys and tokens out of what is stored or shown.
+  ``admission``: the limits of a server.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
 - ``model_ref``: how a program refers to a model.
 
@@ -50,6 +50,7 @@ from langprog.lm.price import Price
 from langprog.lm.price_list import price_of, price_source
 from langprog.lm.pricing import Priced, price_in
 from langprog.lm.recording import CallMemo, Recorded
+from langprog.lm.redaction import looks_secret, redact
 from langprog.lm.refusals import Setting
 from langprog.lm.retry import Retry
 from langprog.lm.sampling import OWN_MEMBERS, Sampling
@@ -143,12 +144,14 @@ __all__ = [
     "finish_reason_of",
     "keep_budgets",
     "layers_of",
+    "looks_secret",
     "model_from",
     "model_name",
     "price_in",
     "price_of",
     "price_source",
     "public_address",
+    "redact",
     "replay_completion",
     "request_key",
     "same_model",

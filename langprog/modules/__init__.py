@@ -71,6 +71,7 @@ from langprog.modules.signals import (
     token_features,
 )
 from langprog.modules.step_search import StepSearch
+from langprog.modules.streaming import Event
 from langprog.modules.structure import Structure, holds_reasoning
 from langprog.modules.tool_steps import Step, ToolOutput, ToolUse
 from langprog.modules.trace import Recorder, RunUsage, TraceStep, record_trace, usage_of
@@ -87,6 +88,7 @@ __all__ = [
     "Checked",
     "ClassData",
     "ElementFailure",
+    "Event",
     "Learned",
     "LogProbability",
     "Map",

@@ -49,6 +49,7 @@ from langprog.modules.parameter_data import (
     sampling_to_data,
 )
 from langprog.modules.prediction import Prediction
+from langprog.modules.streaming import render_watched
 from langprog.modules.structure import Structure, ask_for, give_back, list_structures
 from langprog.modules.tree import Parameter
 from langprog.notebook import shorten
@@ -346,7 +347,7 @@ class Predict(Module):
             demos = self.demos
             if self.nearest is not None:
                 demos = (*demos, *await self.nearest.achoose(self.signature, values))
-            messages = adapter.render(self.signature, demos, values)
+            messages = render_watched(adapter, self.signature, demos, values)
             said = Conversation(self, adapter, values, messages)
         failure: str | None = "cancelled"
         failed_with: type[Exception] | None = None

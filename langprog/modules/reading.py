@@ -15,6 +15,8 @@ from langprog.errors import (
     TruncatedError,
 )
 from langprog.lm import Completion, Request
+from langprog.observe import AdapterStarted
+from langprog.runtime import current, observe_call
 from langprog.signature import SignatureSpec
 
 _ABOUT_TOOLS = re.compile(r"tool|function")
@@ -63,10 +65,24 @@ class Reading:
         calls = completion.first_tool_calls
         if calls and not completion.text.strip() and not self._adapter.tools(self.signature):
             return ParseError(f"it calls the tool {calls[0].name!r} instead of replying")
+        watch = current().watch
         try:
-            return self._adapter.parse(self.signature, completion)
+            if watch is None or not watch.listeners:
+                return self._adapter.parse(self.signature, completion)
+            return self._parse_observed(completion)
         except ParseError as error:
             return error
+
+    def _parse_observed(self, completion: Completion) -> dict[str, Any]:
+        with observe_call(
+            "adapter",
+            lambda call, parent, path: AdapterStarted(
+                call, parent, path, "parse", self._adapter.name, completion
+            ),
+        ) as finish:
+            outputs = self._adapter.parse(self.signature, completion)
+            finish(outputs)
+        return outputs
 
 
 def _is_same(first: Completion, second: Completion) -> bool:

@@ -8,15 +8,17 @@ where nobody watches.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from langprog.adapters import PartialReader, encode
+from langprog.adapters import Adapter, PartialReader, encode
 from langprog.errors import InputError, LangprogError, ParseError
+from langprog.example import Example
 from langprog.lm import (
     Completion,
     Delta,
+    Message,
     ModelRef,
     ReasoningDelta,
     Request,
@@ -28,6 +30,7 @@ from langprog.modules.prediction import Prediction
 from langprog.modules.reading import Reading
 from langprog.modules.trace import Recorder
 from langprog.observe import (
+    AdapterStarted,
     Channel,
     ElementFinished,
     FieldDelta,
@@ -39,8 +42,8 @@ from langprog.observe import (
     ThinkingDelta,
     Watch,
 )
-from langprog.runtime import ask, current, run_sync, watch_calls
-from langprog.signature import FieldSpec
+from langprog.runtime import ask, current, observe_call, run_sync, tell, watch_calls
+from langprog.signature import FieldSpec, SignatureSpec
 
 if TYPE_CHECKING:
     from langprog.modules.base import Module
@@ -72,15 +75,15 @@ async def run_watched(
     if recorder.call is not None:
         recorder.call.shown_as = (path, call)
     kind = type(module).__name__
-    await _tell(watch, StepStarted(path, call, watch.call, watch.index, kind, inputs))
+    await _tell_step(watch, StepStarted(path, call, watch.call, watch.index, kind, inputs))
     try:
         with watch_calls(watch.inside(call, path)):
             outputs = await work(**inputs)
     except BaseException as error:
-        await _tell(watch, StepFailed(path, call, error))
+        await _tell_step(watch, StepFailed(path, call, error))
         raise
     shown = dict(outputs) if isinstance(outputs, Mapping) else {}
-    await _tell(watch, StepFinished(path, call, shown))
+    await _tell_step(watch, StepFinished(path, call, shown))
     return outputs
 
 
@@ -91,11 +94,37 @@ async def tell_void(path: str, call: int, reason: str) -> None:
         await _tell(watch, StepReset(path, call, reason))
 
 
+def render_watched(
+    adapter: Adapter,
+    signature: SignatureSpec,
+    demos: Sequence[Example],
+    inputs: Mapping[str, Any],
+) -> tuple[Message, ...]:
+    """Return an adapter's prompt, and tell callbacks about it."""
+    watch = current().watch
+    if watch is None or not watch.listeners:
+        return adapter.render(signature, demos, inputs)
+    with observe_call(
+        "adapter",
+        lambda call, parent, path: AdapterStarted(
+            call, parent, path, "render", adapter.name, inputs
+        ),
+    ) as finish:
+        messages = adapter.render(signature, demos, inputs)
+        finish(messages)
+    return messages
+
+
 async def tell_element(index: int, result: object) -> None:
     """Tell those who watch the call around about the result of an element."""
     watch = current().watch
     if watch is not None and watch.call is not None:
         await _tell(watch, ElementFinished(watch.path, watch.call, index, result))
+
+
+async def _tell_step(watch: Watch, event: StepStarted | StepFinished | StepFailed) -> None:
+    tell(watch, event)
+    await _tell(watch, event)
 
 
 async def _tell(watch: Watch, event: StepEvent) -> None:
@@ -243,7 +272,7 @@ def stream_program(program: Module, inputs: Mapping[str, Any]) -> AsyncGenerator
 
     async def run(channel: Channel[Event]) -> None:
         try:
-            with watch_calls(Watch(channel) if outer is None else outer.to_stream(channel)):
+            with watch_calls(Watch(stream=channel) if outer is None else outer.to_stream(channel)):
                 prediction = await program.acall(**inputs)
             await channel.send(prediction)
         finally:

@@ -1,6 +1,7 @@
 """What is told about a run while it runs.
 
-A *call* is one call of one module. Its number is unique within a run, so that calls of the same
+A *call* is one call of a module, a model, an adapter, a tool, an evaluation or a compile. Its
+number is unique among all that the same listeners are told about, so that calls of the same
 module that run at the same time can be told apart.
 """
 
@@ -8,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from langprog.lm import Completion, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +146,191 @@ StepEvent = (
     | StepFailed
     | ElementFinished
 )
+
+
+# --- what callbacks are told as well -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStarted:
+    """A model was asked, perhaps to be answered by a cache.
+
+    Args:
+        call: The call's number.
+        parent: The number of the call in which it was asked.
+        path: The path of the predictor that asks; empty if a program's own code does.
+        model: The model's name.
+        endpoint: Where it is, without secrets.
+        request: The request, its sampling filled in.
+    """
+
+    call: int
+    parent: int | None
+    path: str
+    model: str
+    endpoint: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFinished:
+    """A model answered.
+
+    Args:
+        call: The call's number.
+        completion: What it answered, its usage and its price.
+    """
+
+    call: int
+    completion: Completion
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterStarted:
+    """An adapter renders a prompt or parses a reply.
+
+    Args:
+        call: The call's number.
+        parent: The number of the predictor's call.
+        path: The predictor's path.
+        action: Which of the two.
+        adapter: The adapter's name.
+        value: The inputs by name, or the completion.
+    """
+
+    call: int
+    parent: int | None
+    path: str
+    action: Literal["render", "parse"]
+    adapter: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFinished:
+    """An adapter has rendered or parsed.
+
+    Args:
+        call: The call's number.
+        result: The messages, or the outputs by name.
+    """
+
+    call: int
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStarted:
+    """A tool was called as a model wanted it.
+
+    Args:
+        call: The call's number.
+        parent: The number of the call in which it was called.
+        tool: Its name.
+        arguments: Its arguments by name.
+    """
+
+    call: int
+    parent: int | None
+    tool: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    """A tool returned.
+
+    Args:
+        call: The call's number.
+        result: What it returned, as the model sees it.
+    """
+
+    call: int
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationStarted:
+    """A program is evaluated.
+
+    Args:
+        call: The call's number.
+        parent: The number of the call in which it is.
+        program: The program's class.
+        examples: The number of examples.
+        metric: The metric's name.
+    """
+
+    call: int
+    parent: int | None
+    program: str
+    examples: int
+    metric: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationFinished:
+    """A program was evaluated.
+
+    Args:
+        call: The call's number.
+        result: The Report.
+    """
+
+    call: int
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class CompileStarted:
+    """A program is compiled.
+
+    Args:
+        call: The call's number.
+        parent: The number of the call in which it is.
+        optimizer: The optimizer's class.
+        program: The program's class.
+    """
+
+    call: int
+    parent: int | None
+    optimizer: str
+    program: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompileFinished:
+    """A program was compiled.
+
+    Args:
+        call: The call's number.
+        result: The Compiled.
+    """
+
+    call: int
+    result: Any
+
+
+CallKind = Literal["model", "adapter", "tool", "evaluation", "compile"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailed:
+    """A call of anything but a module raised an error, or was cancelled.
+
+    Args:
+        kind: What was called.
+        call: The call's number.
+        error: The error.
+    """
+
+    kind: CallKind
+    call: int
+    error: BaseException
+
+
+CallStarted = ModelStarted | AdapterStarted | ToolStarted | EvaluationStarted | CompileStarted
+CallFinished = (
+    ModelFinished | AdapterFinished | ToolFinished | EvaluationFinished | CompileFinished
+)
+CallbackEvent = StepStarted | StepFinished | StepFailed | CallStarted | CallFinished | CallFailed

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from langprog.observe.callback import Listener
 from langprog.observe.channel import Channel
 
 
@@ -15,6 +16,7 @@ class Watch:
     """The listeners of a run, and the call around the code that asks for them.
 
     Args:
+        listeners: The callbacks, outermost first.
         stream: Takes the events of a stream; ``None`` where nobody streams.
         call: The number of the call around; ``None`` outside of any.
         path: The path of its module.
@@ -22,11 +24,16 @@ class Watch:
         next_call: Returns the number of a new call.
     """
 
+    listeners: tuple[Listener, ...] = ()
     stream: Channel[Any] | None = None
     call: int | None = None
     path: str = ""
     index: int | None = None
     next_call: Callable[[], int] = field(default_factory=lambda: itertools.count(1).__next__)
+
+    def with_listeners(self, listeners: Iterable[Listener]) -> Watch:
+        """Return the watch of these listeners, too."""
+        return replace(self, listeners=(*self.listeners, *listeners))
 
     def inside(self, call: int, path: str) -> Watch:
         """Return the watch for what is called inside this call."""

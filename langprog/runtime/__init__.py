@@ -8,6 +8,7 @@
   endpoints those may use.
 - ``adapting``: which adapter a call uses, and what ``auto`` means.
 - ``outages``: exceptions that mean that a service was not there.
+- ``observing``: telling callbacks about calls.
 - ``calls``: :func:`ask`, the one place where a program calls a model.
 - ``rounds``: concurrent work with results in a fixed order.
 - ``sync``: the only way from synchronous code into the asynchronous core.
@@ -18,11 +19,13 @@ from langprog.runtime.adapting import adapter_for, may_call_tools, resolve_adapt
 from langprog.runtime.addresses import may_hold_address, portable_address
 from langprog.runtime.calls import ask
 from langprog.runtime.models import LM, cache_folder, keeps_to_schemas
+from langprog.runtime.observing import callbacks, observe_call, tell
 from langprog.runtime.outages import is_outage
 from langprog.runtime.overlay import Settings, overlay, use_settings
 from langprog.runtime.providers import Provider
 from langprog.runtime.rounds import gather_in_order, stream_in_order
 from langprog.runtime.settings import (
+    LOG_VARIABLE,
     assume_schemas,
     configure,
     current,
@@ -41,6 +44,7 @@ from langprog.runtime.threads import ThreadContext
 
 __all__ = [
     "LM",
+    "LOG_VARIABLE",
     "Provider",
     "Settings",
     "ThreadContext",
@@ -50,6 +54,7 @@ __all__ = [
     "cache_folder",
     "call_in_own_thread",
     "call_in_worker",
+    "callbacks",
     "configure",
     "current",
     "gather_in_order",
@@ -61,6 +66,7 @@ __all__ = [
     "may_hold_address",
     "model_in_force",
     "model_named",
+    "observe_call",
     "overlay",
     "portable_address",
     "request_logprobs",
@@ -69,6 +75,7 @@ __all__ = [
     "run_sync",
     "sample_draw",
     "stream_in_order",
+    "tell",
     "use_settings",
     "using",
     "watch_calls",

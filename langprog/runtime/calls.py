@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 
 from langprog.errors import ModelError
 from langprog.lm import (
@@ -14,8 +15,11 @@ from langprog.lm import (
     ModelRef,
     Request,
     keep_budgets,
+    public_address,
     stream_completion,
 )
+from langprog.observe import ModelStarted
+from langprog.runtime.observing import observe_call
 from langprog.runtime.settings import current, model_named
 
 Receive = Callable[[Delta], Awaitable[None]]
@@ -67,6 +71,22 @@ async def ask(
         )
     if settings.ledgers:
         lm = keep_budgets(lm, settings.ledgers[-1])
+    if settings.watch is not None and settings.watch.listeners:
+        with observe_call("model", partial(_start, lm, request)) as finish:
+            completion = await _complete(lm, request, receive)
+            finish(completion)
+            return completion
+    return await _complete(lm, request, receive)
+
+
+def _start(
+    lm: LanguageModel, request: Request, call: int, parent: int | None, path: str
+) -> ModelStarted:
+    full = request.with_defaults(lm.defaults)
+    return ModelStarted(call, parent, path, lm.name, public_address(lm.endpoint), full)
+
+
+async def _complete(lm: LanguageModel, request: Request, receive: Receive | None) -> Completion:
     if receive is None:
         completion = await lm.complete(request)
     else:

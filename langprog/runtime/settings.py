@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +25,7 @@ from langprog.lm import (
     public_address,
     same_model,
 )
-from langprog.observe import Watch
+from langprog.observe import CallbackLike, CallLog, Listener, Watch
 from langprog.runtime.draws import Draw
 from langprog.runtime.lookup import NamedModels, check_place
 from langprog.runtime.overlay import Models, Notice, Settings, Wrap, overlay, use_settings
@@ -37,15 +39,24 @@ class _Changes(TypedDict, total=False):
     wrap: Wrap
     models: Models
     notice: Notice
+    watch: Watch
+
+
+# Names a file to which all model and tool calls of the process are logged.
+LOG_VARIABLE = "LANGPROG_LOG"
 
 
 class _Process:
     """Defaults of the process, visible to every thread, which a ContextVar would not be."""
 
     def __init__(self) -> None:
-        self.settings = Settings()
         self.lock = threading.Lock()
         self.models = NamedModels()
+        self.call_numbers = itertools.count(1)
+        log = os.environ.get(LOG_VARIABLE)
+        self.log = (Listener(CallLog(log)),) if log else ()
+        watch = Watch(self.log, next_call=self.call_numbers.__next__) if log else None
+        self.settings = Settings(watch=watch)
 
 
 _process = _Process()
@@ -142,6 +153,7 @@ def configure(
     adapter: str | Adapter | None = None,
     sampling: Sampling | None = None,
     models: Iterable[LanguageModel | ModelRef | str] | None = None,
+    callbacks: Iterable[CallbackLike] | None = None,
 ) -> None:
     """Set defaults for the whole process; ``None`` leaves a default as it is.
 
@@ -151,13 +163,18 @@ def configure(
             default.
         sampling: Default sampling.
         models: Models that programs may name.
+        callbacks: Told about every call, in place of those configured before; see
+            :func:`langprog.callbacks`.
 
     Raises:
         ModelError: A model's name is unknown, an object is not a language model, or two different
             models have the same name.
-        InputError: The adapter is unknown or invalid.
+        InputError: The adapter or a callback is unknown or invalid.
     """
     changes = _changes(lm, adapter, sampling, models, _process.settings)
+    if callbacks is not None:
+        listeners = (*_process.log, *_listeners(callbacks))
+        changes["watch"] = _new_watch().with_listeners(listeners)
     with _process.lock:
         _process.settings = replace(_process.settings, **changes)
 
@@ -172,6 +189,7 @@ def using(
     budget: Budget | Ledger | None = None,
     wrap: Wrap | None = None,
     notice: Notice | None = None,
+    callbacks: Iterable[CallbackLike] | None = None,
 ) -> Iterator[Settings]:
     """Change the settings inside a ``with`` block, for this thread or task only.
 
@@ -184,6 +202,8 @@ def using(
         budget: A cap on all calls inside, in addition to the budgets around it.
         wrap: Wraps every model, outside its other wrappers.
         notice: Receives notices from inside, in place of warnings.
+        callbacks: Told about every call inside, in addition to those around; see
+            :func:`langprog.callbacks`.
 
     Yields:
         The settings in force inside; the ledger of ``budget`` is the last of its ``ledgers``.
@@ -191,7 +211,7 @@ def using(
     Raises:
         ModelError: A model's name is unknown, an object is not a language model, or two different
             models have the same name.
-        InputError: The adapter is unknown or invalid.
+        InputError: The adapter or a callback is unknown or invalid.
     """
     now = current()
     changes = _changes(lm, adapter, sampling, models, now)
@@ -202,6 +222,8 @@ def using(
         changes["wrap"] = _compose(wrap, now.wrap)
     if notice is not None:
         changes["notice"] = notice
+    if callbacks is not None:
+        changes["watch"] = (now.watch or _new_watch()).with_listeners(_listeners(callbacks))
     with use_settings(replace(now, **changes)):
         yield current()
 
@@ -287,6 +309,19 @@ def assume_schemas(known: Mapping[tuple[str, str], bool]) -> Iterator[None]:
     now = current()
     with use_settings(replace(now, schemas=MappingProxyType({**now.schemas, **known}))):
         yield
+
+
+def _new_watch() -> Watch:
+    # A callback may be in force in several places, where no two calls have the same number.
+    return Watch(next_call=_process.call_numbers.__next__)
+
+
+def _listeners(callbacks: Iterable[CallbackLike]) -> list[Listener]:
+    if isinstance(callbacks, (str, Mapping)) or not isinstance(callbacks, Iterable):
+        raise InputError(
+            f"callbacks= is a {type(callbacks).__name__}: it takes a list, callbacks=[callback]"
+        )
+    return [Listener(callback) for callback in callbacks]
 
 
 def _compose(outer: Wrap, inner: Wrap | None) -> Wrap:

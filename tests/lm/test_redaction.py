@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from langprog.evaluation import looks_secret, redact
+from langprog.lm import looks_secret, redact
 
 SECRETS = [
     "sk-abcdefghijklmnopqrstuvwx",
