@@ -19,14 +19,14 @@ from langprog.example import Example
 from langprog.modules.prediction import Prediction
 from langprog.modules.streaming import tell_void
 from langprog.modules.trace import Recorder, TraceStep, recorder
-from langprog.runtime import Settings, overlay
+from langprog.runtime import overlay
 
 if TYPE_CHECKING:
     from langprog.modules.base import Module
     from langprog.modules.conversation import Conversation
 
 _UNUSED = "not used: an answer before it was asked for again"
-_PLAIN = (str, int, float, bool)
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _UNCHANGING = (Prediction, Example, Enum)
 # What comparing and copying a user's values may raise.
 _COMPARING = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -56,47 +56,33 @@ class Call:
         inputs: Its inputs.
     """
 
-    __slots__ = (
-        "_kept",
-        "_replaced",
-        "_settings",
-        "_signal",
-        "children",
-        "continues",
-        "conversation",
-        "earlier",
-        "entries",
-        "inputs",
-        "module",
-        "problem",
-        "repeats",
-        "result",
-        "shown_as",
-    )
+    # Most calls change none of these.
+    result: Prediction | None = None
+    # A predictor's conversation, and the one to continue instead of a new one.
+    conversation: Conversation | None = None
+    continues: Conversation | None = None
+    # Calls of the run before, and results of other work, which may be used again.
+    earlier: Sequence[Call] = ()
+    earlier_results: Sequence[tuple[Any, Any]] = ()
+    results: Sequence[tuple[Any, Any]] = ()
+    # Whether a call inside is asked again, or what is wrong with this one's answer.
+    repeats = False
+    problem: str | None = None
+    # Path and number in a stream.
+    shown_as: tuple[str, int] | None = None
+    _values: dict[str, Any] | None = None
+    _signal: AskAgain | None = None
+    _replaced: Sequence[Call] = ()
 
-    def __init__(self, module: Module, inputs: Mapping[str, Any]) -> None:
+    def __init__(self, module: Module, inputs: dict[str, Any]) -> None:
         self.module = module
         self.inputs = copy_values(inputs)
         self.children: list[Call] = []
-        self.result: Prediction | None = None
-        self._kept: dict[str, Any] | None = None
-        # Path and number in a stream.
-        self.shown_as: tuple[str, int] | None = None
-        # A predictor's conversation, and the one to continue instead of a new one.
-        self.conversation: Conversation | None = None
-        self.continues: Conversation | None = None
         # The trace's entries of this call itself.
         self.entries: list[Any] = []
-        # Calls of the run before, which may be used again.
-        self.earlier: list[Call] = []
-        # Whether a call inside is asked again, or what is wrong with this one's answer.
-        self.repeats = False
-        self.problem: str | None = None
-        self._settings: Settings | None = overlay()
-        self._signal: AskAgain | None = None
-        self._replaced: list[Call] = []
+        self._settings = overlay()
 
-    def begin(self, module: Module, inputs: Mapping[str, Any]) -> Call:
+    def begin(self, module: Module, inputs: dict[str, Any]) -> Call:
         """Return a call inside this one: a new one, or one of the run before, with its result."""
         new = Call(module, inputs)
         if self.earlier:
@@ -104,7 +90,8 @@ class Call:
             if before is not None and before.problem is None and not before.repeats:
                 new = before
             elif before is not None:
-                new.earlier = list(before.children)
+                new.earlier = before.children
+                new.earlier_results = before.results
                 if before.problem is not None and before.conversation is not None:
                     new.continues = before.conversation.continued(before.problem)
         self.children.append(new)
@@ -114,12 +101,13 @@ class Call:
         for index, call in enumerate(self.earlier):
             if (
                 call.module is new.module
-                and call._kept is not None
+                and call._values is not None
                 and call.inputs is not None
                 and _are_same(call._settings, new._settings)
                 and _are_same(call.inputs, new.inputs)
             ):
-                return self.earlier.pop(index)
+                self.earlier = [*self.earlier[:index], *self.earlier[index + 1 :]]
+                return call
         return None
 
     def join(
@@ -135,17 +123,32 @@ class Call:
         self.entries = base.entries
         return partial(self.run, base, work) if self.module.has_own_code else work
 
+    def keep_result(self, key: Any, result: Any) -> None:
+        """Keep the result of other work than a module's, a tool's say, for a run after this."""
+        self.results = [*self.results, (copy_values({"": key}), result)]
+
+    def recall_result(self, key: Any) -> tuple[Any, ...]:
+        """Return the result that the same work had in the run before; empty without one."""
+        before = self.earlier_results
+        for at, (other, result) in enumerate(before):
+            if other is not None and _are_same(other, {"": key}):
+                self.earlier_results = [*before[:at], *before[at + 1 :]]
+                self.keep_result(key, result)
+                return (result,)
+        return ()
+
     def finish(self, prediction: Prediction) -> None:
         """Keep the result, for a run after this one."""
         self.result = prediction
-        self._kept = copy_values(prediction)
+        self._values = copy_values(prediction.to_dict())
 
     def reuse(self) -> Prediction:
         """Return the result of the run before, as it was before ``forward`` could change it."""
-        assert self.result is not None
-        self.result = Prediction.of(
-            copy_values(self._kept or {}) or {}, self.result.usage, self.result.trace
-        )
+        assert self.result is not None and self._values is not None
+        values = copy_values(self._values)
+        if values is not self._values:
+            usage, trace = self.result.usage, self.result.trace
+            self.result = Prediction.of(values or {}, usage, trace)
         return self.result
 
     async def run(
@@ -158,10 +161,9 @@ class Call:
             work: The module's ``aforward``.
             **inputs: Its inputs.
         """
+        place = base
         try:
             while True:
-                place = base.inner()
-                place.call = self
                 token = recorder.set(place)
                 try:
                     values = await work(**inputs)
@@ -179,8 +181,12 @@ class Call:
                     recorder.reset(token)
                 place.close()  # what still runs must not go on in its name
                 await self._go_back()
+                place = base.next_to()
         finally:
-            self._mark_replaced()
+            if place is not base:
+                self._mark_replaced()
+                if base.outer is None:
+                    place.close()
 
     def ask_again(self, makers: Sequence[Call], problem: str) -> AskAgain:
         """Return the exception that has answers asked for again and this call's code run again."""
@@ -198,8 +204,9 @@ class Call:
                 await tell_void(*maker.shown_as, signal.problem)
         for child in self.children:
             child._mark_repeats()
-        self._replaced.extend(self.children)
+        self._replaced = [*self._replaced, *self.children]
         self.earlier, self.children = self.children, []
+        self.earlier_results, self.results = self.results, ()
 
     def _mark_repeats(self) -> bool:
         inside = [child._mark_repeats() for child in self.children]
@@ -280,11 +287,16 @@ class Call:
         return any(name in answer and _are_same(answer[name], given[name]) for name in given)
 
 
-def copy_values(values: Mapping[str, Any]) -> dict[str, Any] | None:
+def copy_values(values: dict[str, Any]) -> dict[str, Any] | None:
     """Return values that later changes of their lists and objects do not reach.
 
-    ``None`` if one of them cannot be copied.
+    ``None`` if one of them cannot be copied. A dict without any of those is returned itself.
     """
+    for value in values.values():
+        if type(value) not in _PLAIN:
+            break
+    else:
+        return values
     try:
         return {name: _copy_value(value) for name, value in values.items()}
     except (*_COMPARING, copy.Error):  # of the user's own types
@@ -292,7 +304,7 @@ def copy_values(values: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _copy_value(value: Any) -> Any:
-    if value is None or type(value) in _PLAIN or isinstance(value, _UNCHANGING):
+    if type(value) in _PLAIN or isinstance(value, _UNCHANGING):
         return value
     return copy.deepcopy(value)
 

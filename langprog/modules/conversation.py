@@ -49,6 +49,16 @@ class Conversation:
         messages: The prompt.
     """
 
+    # Most calls change none of these.
+    repairs = 0
+    reasks = 0
+    unmet: tuple[str, ...] = ()
+    # How often code that used the answer had it asked for again.
+    rejected = 0
+    _may_repair = True
+    # Answers that were sent back, and why.
+    _sent_back: tuple[tuple[Completion, str], ...] = ()
+
     def __init__(
         self,
         predictor: Predict,
@@ -58,19 +68,11 @@ class Conversation:
     ) -> None:
         self.messages = messages
         self.completions: list[Completion] = []
-        self.repairs = 0
-        self.reasks = 0
-        self.unmet: tuple[str, ...] = ()
-        # How often code that used the answer had it asked for again.
-        self.rejected = 0
         self._predictor = predictor
         self._adapter = adapter
         self._inputs = inputs
         # What was sent last.
         self._sent = messages
-        self._may_repair = True
-        # Why an earlier answer to the same inputs was rejected.
-        self._rejected_for = ""
 
     def continued(self, problem: str) -> Conversation:
         """Return a conversation that goes on after code rejected this one's answer.
@@ -78,23 +80,21 @@ class Conversation:
         Args:
             problem: What is wrong with the answer.
         """
-        messages = build_reask(self._sent, self.completions[-1], problem)
-        other = Conversation(self._predictor, self._adapter, self._inputs, messages)
+        other = Conversation(self._predictor, self._adapter, self._inputs, self._sent)
         other.rejected = self.rejected + 1
         other.reasks = 1
-        other._rejected_for = problem
         other._may_repair = self._may_repair
+        other._sent_back = self._sent_back
+        other._send_back(self.completions[-1], problem)
+        other.messages = other._sent
         return other
 
-    @staticmethod
-    def to_continue(predictor: Predict) -> Conversation | None:
-        """Return the conversation that a predictor's call goes on with, if there is one."""
-        trace = recorder.get()
-        call = None if trace is None else trace.call
-        return None if call is None or call.module is not predictor else call.continues
+    def _send_back(self, completion: Completion, problem: str) -> None:
+        self._sent = build_reask(self._sent, completion, problem)
+        self._sent_back = (*self._sent_back, (completion, problem))
 
     async def run(self) -> dict[str, Any]:
-        """Return the outputs by name.
+        """Return the first outputs that pass the predictor's checks, by name.
 
         Raises:
             LMError: The model gave no usable completion.
@@ -102,9 +102,7 @@ class Conversation:
             CheckError: The last answer fails a required check.
             BudgetExceeded: A ledger cannot afford the next call.
         """
-        outputs = await self._ask(self._rejected_for)
-        if not self._predictor.checks:
-            return outputs
+        outputs = await self.ask()
         kept: _Kept | None = None
         left = self._predictor.reasks
         while True:
@@ -114,10 +112,9 @@ class Conversation:
             if not failed or not left:
                 break
             left -= 1
-            problem = join_messages(failed)
-            self._sent = build_reask(self._sent, self.completions[-1], problem)
+            self._send_back(self.completions[-1], join_messages(failed))
             try:
-                outputs = await self._ask(problem)
+                outputs = await self.ask()
             except _NO_ANSWER as error:
                 if kept is None and not isinstance(error, BadRequestError):
                     raise
@@ -179,11 +176,13 @@ class Conversation:
         )
         trace.add_first(step)  # before what its checks call
 
-    async def _ask(self, rejected: str = "") -> dict[str, Any]:
-        """Ask, and send an unreadable reply back, once in a conversation.
+    async def ask(self) -> dict[str, Any]:
+        """Return the outputs of the next reply; an unreadable one is sent back, once in all.
 
-        Args:
-            rejected: Why an earlier answer is not accepted.
+        Raises:
+            LMError: The model gave no usable completion.
+            ParseError: The reply cannot be read, and neither can the next one.
+            BudgetExceeded: A ledger cannot afford the next call.
         """
         adapter, signature = self._adapter, self._predictor.signature
         read = Reading(adapter, signature)
@@ -196,6 +195,10 @@ class Conversation:
             accept=read,
         )
         request = self._predictor.adjust_request(request, adapter, self._inputs)
+        rejected = ""
+        if self._sent_back:
+            rejected = self._sent_back[-1][1]
+            request = self._with_plain_turns(request)
         try:
             completion = await ask_watched(self._predictor.model, request, read, rejected)
         except BadRequestError as error:
@@ -224,6 +227,15 @@ class Conversation:
         self.repairs += 1
         self._sent = again
         return read(completion)
+
+    def _with_plain_turns(self, request: Request) -> Request:
+        """Return a request whose form without tools has the answers that were sent back, too."""
+        plain = request.without_tools
+        if plain is None:
+            return request
+        for completion, problem in self._sent_back:
+            plain = replace(plain, messages=build_reask(plain.messages, completion, problem))
+        return replace(request, without_tools=plain)
 
 
 class _Kept(NamedTuple):

@@ -51,6 +51,7 @@ from langprog.modules.parameter_data import (
 from langprog.modules.prediction import Prediction
 from langprog.modules.streaming import render_watched
 from langprog.modules.structure import Structure, ask_for, give_back, list_structures
+from langprog.modules.trace import recorder
 from langprog.modules.tree import Parameter
 from langprog.notebook import shorten
 from langprog.runtime import adapter_for
@@ -340,7 +341,8 @@ class Predict(Module):
 
     async def aforward(self, **inputs: Any) -> Prediction:
         """Call the model; an unreadable reply is sent back once, a wrong one up to ``reasks``."""
-        said = Conversation.to_continue(self)
+        call = None if (trace := recorder.get()) is None else trace.call
+        said = None if call is None or call.module is not self else call.continues
         if said is None:
             values = self.check_inputs(inputs)
             adapter = self._adapter()
@@ -353,7 +355,7 @@ class Predict(Module):
         failed_with: type[Exception] | None = None
         outputs: dict[str, Any] = {}
         try:
-            outputs = await said.run()
+            outputs = await (said.run() if self.checks else said.ask())
             failure = None
         except (LMError, ParseError, CheckError, BudgetExceeded) as error:
             failure, failed_with = str(error), type(error)

@@ -14,7 +14,7 @@ from langprog.modules.next_step import NextStep, describe_tools
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.prediction import Prediction
 from langprog.modules.tool_steps import CALLS, LAST_NOTICE, STEPS, SUBMIT, THOUGHT, Step, ToolUse
-from langprog.modules.trace import Recorder, TraceStep, record_part
+from langprog.modules.trace import Recorder, TraceStep, record_part, recorder
 from langprog.modules.tree import Parameter
 from langprog.notebook import shorten
 from langprog.runtime import gather_in_order
@@ -275,6 +275,12 @@ class ReAct(Module):
     async def _run_tool(self, call: ToolUse) -> tuple[str, bool]:
         """Run a tool; return what the model is told, and whether it went well."""
         tools = {tool.name: tool for tool in self.tools if tool.name in self.offered}
+        key = (call.tool, call.arguments)
+        place = recorder.get()
+        if place is not None and place.call is not None:
+            # lp.require may have this run again, and tools must not act twice.
+            for before in place.call.recall_result(key):
+                return before, True
         with record_part() as trace:
             own_path = trace.paths.get(id(self))
             failure: str | None = "cancelled"
@@ -285,6 +291,8 @@ class ReAct(Module):
                     known = ", ".join([*tools, SUBMIT])
                     raise ToolError(f"there is no tool {call.tool!r:.80}; there are {known}")
                 result = await tools[call.tool].run(call.arguments)
+                if trace.call is not None:
+                    trace.call.keep_result(key, result)
                 failure = None
             except ToolError as error:
                 failure = str(error)

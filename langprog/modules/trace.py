@@ -125,6 +125,13 @@ class Recorder:
         self._entries.append(recorder._entries)
         return recorder
 
+    def next_to(self) -> Recorder:
+        """Return a recorder with this one's place in the trace, which is open if this is not."""
+        recorder = Recorder(self.paths, self._outer)
+        recorder.call = self.call
+        self._entries.append(recorder._entries)
+        return recorder
+
     @property
     def outer(self) -> Recorder | None:
         """The enclosing call's recorder."""

@@ -717,3 +717,56 @@ def test_the_example_in_the_docstring_runs() -> None:
     example = re.search(r"Example::\n\n((?:    .*\n|\n)+)", inspect.getdoc(lp.ReAct) or "")
     assert example is not None
     exec(textwrap.dedent(example[1]), {})
+
+
+# --- asked again by lp.require -------------------------------------------------------------------
+
+
+class Careful(lp.Module):
+    def __init__(self, tool: Callable[..., Any]) -> None:
+        self.react = lp.ReAct("question -> answer: int", [tool])
+
+    def forward(self, question: str) -> lp.Prediction:
+        answer = self.react(question=question)
+        lp.require(answer.answer > 3, "it is more than 3")
+        return answer
+
+
+def test_a_required_answer_is_submitted_again_and_tools_act_once() -> None:
+    sent: list[str] = []
+
+    def send(text: str) -> str:
+        """Send a message."""
+        sent.append(text)
+        return f"sent {len(sent)}"
+
+    replies = [
+        chat(("send", {"text": "hello"})),
+        chat(submit(answer=3)),
+        chat(submit(answer=4)),
+    ]
+    prediction, lm = run(Careful(send), replies)
+    assert (prediction.answer, sent) == (4, ["hello"])
+    assert lm.requests[2].messages[:-2] == lm.requests[1].messages
+    assert "it is more than 3" in str(lm.requests[2].messages[-1].content)
+    assert [step.path for step in prediction.trace if step.failure is None] == [
+        "react.step",
+        "react.tools[send]",
+        "react.step",
+    ]
+
+
+def test_a_required_answer_reaches_an_endpoint_that_refuses_tools() -> None:
+    script: list[Reply] = [chat(submit(answer=3)), chat(submit(answer=4))]
+
+    async def main() -> tuple[lp.Prediction, list[Body]]:
+        async with tool_endpoint(script, tools=False) as served:
+            lm = lp.LM("openai/x", base_url=served.base_url, api_key="k", cache=False)
+            with lp.using(lm=lm):
+                return await Careful(population).acall(question="How many?"), served.requests
+
+    with pytest.warns(LangprogWarning, match="accept tools"):
+        prediction, bodies = asyncio.run(main())
+    assert prediction.answer == 4
+    assert [message["role"] for message in bodies[-1]["messages"]][-2:] == ["assistant", "user"]
+    assert "it is more than 3" in bodies[-1]["messages"][-1]["content"]
