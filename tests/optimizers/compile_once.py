@@ -1,10 +1,11 @@
 """One compile in a process of its own, for the tests that kill it.
 
-Usage: python -m tests.optimizers.compile_once MEMBER RUN_DIR CALLS_FILE WIDTH DELAY BUDGET
+Usage: python -m tests.optimizers.compile_once MEMBER RUN_DIR CALLS_FILE WIDTH DELAY BUDGET PROGRAM
 
-BUDGET is a number of calls, 0 for no cap. The model answers after DELAY seconds and writes a line
-to CALLS_FILE for every request that reaches it: ``asked KEY`` when it comes in, ``done KEY`` when
-it is answered. The last line on standard output is the digest of the artifact.
+BUDGET is a number of calls, 0 for no cap; PROGRAM is ``plain`` or ``checked``. The model answers
+after DELAY seconds and writes a line to CALLS_FILE for every request that reaches it: ``asked KEY``
+when it comes in, ``done KEY`` when it is answered. The last line on standard output is the digest
+of the artifact.
 """
 
 from __future__ import annotations
@@ -13,12 +14,20 @@ import asyncio
 import hashlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import langprog as lp
 from langprog.lm import Completion, LanguageModel, Request, Sampling
+from tests.optimizers.checked import Checked, answers_again
 from tests.optimizers.members import MEMBERS
 from tests.optimizers.simulated import all_right, answers, tickets, two_modules
+
+PROGRAMS: Mapping[str, Any] = MappingProxyType(
+    {"plain": (two_modules, answers), "checked": (Checked, answers_again)}
+)
 
 
 class Counted:
@@ -46,12 +55,21 @@ class Counted:
         await self._inner.aclose()
 
 
-def main(member: str, run_dir: str, calls: str, width: str, delay: str, cap: str) -> None:
-    model = Counted(lp.ScriptedLM(answers()), calls, float(delay))
+def main(
+    member: str,
+    run_dir: str,
+    calls: str,
+    width: str,
+    delay: str,
+    cap: str,
+    program: str = "plain",
+) -> None:
+    make, script = PROGRAMS[program]
+    model = Counted(lp.ScriptedLM(script()), calls, float(delay))
     optimizer = MEMBERS[member](concurrency=int(width))
     with lp.using(lm=model):
         compiled = optimizer.compile(
-            two_modules(),
+            make(),
             tickets(90),
             metric=all_right,
             run_dir=run_dir,
