@@ -127,10 +127,10 @@ class Recorder:
 
     def next_to(self) -> Recorder:
         """Return a recorder with this one's place in the trace, which is open if this is not."""
-        recorder = Recorder(self.paths, self._outer)
-        recorder.call = self.call
-        self._entries.append(recorder._entries)
-        return recorder
+        new = Recorder(self.paths, self._outer)
+        new.call = self.call
+        self._entries.append(new._entries)
+        return new
 
     @property
     def outer(self) -> Recorder | None:

@@ -3,9 +3,9 @@
 Usage: python -m tests.optimizers.compile_once MEMBER RUN_DIR CALLS_FILE WIDTH DELAY BUDGET PROGRAM
 
 BUDGET is a number of calls, 0 for no cap; PROGRAM is ``plain`` or ``checked``. The model answers
-after DELAY seconds and writes a line to CALLS_FILE for every request that reaches it: ``asked KEY``
-when it comes in, ``done KEY`` when it is answered. The last line on standard output is the digest
-of the artifact.
+after DELAY seconds and writes a line to CALLS_FILE for every request that reaches it: ``asked
+KEY`` when it comes in, ``done KEY`` when it is answered. The last line on standard output is the
+digest of the artifact.
 """
 
 from __future__ import annotations
