@@ -144,6 +144,13 @@ def _react_in_text(asked: Asked, looked_up: list[tuple[str, dict[str, Any]]]) ->
     return {"next_thought": THOUGHT, "next_tool_name": name, "next_tool_args": arguments}
 
 
+def tracing(asked: Asked) -> Reply:
+    if "team" in asked.fields:
+        return {"team": "billing"}
+    assert asked.value("team") == "billing"
+    return {"reasoning": THOUGHT, "reply": "We refund one of the two."}
+
+
 TOPICS = {
     "money": {"charged", "invoice", "payment", "fee"},
     "net": {"internet", "router", "signal"},
@@ -184,6 +191,7 @@ SCRIPTS: Mapping[str, Script] = MappingProxyType(
         "react_tools": react_tools,
         "summary_judge": summary_judge,
         "text_to_sql": text_to_sql,
+        "tracing": tracing,
     }
 )
 
@@ -206,6 +214,7 @@ PRINTED: Mapping[str, Any] = MappingProxyType(
             "100% of 2 summaries are faithful",
         ],
         "text_to_sql": ["south 95.0 after 2 repairs"],
+        "tracing": ["We refund one of the two.", "60 tokens"],
     }
 )
 

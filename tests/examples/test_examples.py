@@ -156,6 +156,19 @@ def test_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert prompt.count("role='assistant'") >= 4
 
 
+def test_tracing(run: Run) -> None:
+    reply, *tree, tokens = run("tracing").lines
+    assert [reply, tokens] == PRINTED["tracing"]
+    assert tree == [
+        "Pipeline program",
+        "  Predict team",
+        "    chat gpt-4.1-mini",
+        "  ChainOfThought reply",
+        "    Predict reply.predict",
+        "      chat gpt-4.1-mini",
+    ]
+
+
 def test_http_streaming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     path = EXAMPLES / "http_streaming.py"
