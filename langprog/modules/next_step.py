@@ -109,8 +109,8 @@ class NextStep(Predict):
         return new
 
     def search_space(self) -> Mapping[str, Sequence[Any]]:
-        """Return nothing: a thought comes before the calls."""
-        return {}
+        """Return no other structures: a thought comes before the calls."""
+        return {"structure": []}
 
     def contains_call(self, later: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:
         """Return whether the earlier call is a step of the same conversation."""
