@@ -272,7 +272,7 @@ async def probe_program(
     mean = sum(values) / len(values) if values else 0.0
     used = [row.usage for row in (*first, *second)]
     return Probe(
-        score=Estimate.of(values or [0.0]),
+        score=Estimate.of(values or [as_scoring(metric).range[0]], as_scoring(metric).range),
         right=sum(as_scoring(metric).is_full(value) for value in values) / max(1, len(values)),
         steady=sum(before == after for before, after in pairs) / max(1, len(pairs)),
         variance=sum((value - mean) ** 2 for value in values) / max(1, len(values) - 1),

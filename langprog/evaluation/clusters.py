@@ -2,9 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from langprog.errors import InputError, LangprogError
 from langprog.example import Example
 from langprog.modules import Module
+
+
+def join_clusters(*clusterings: Sequence[str]) -> list[str]:
+    """Return one clustering in which rows share a cluster if they do in any of some.
+
+    Two programs may read different inputs: rows that one of them cannot tell apart are one
+    observation of the pair.
+
+    Args:
+        *clusterings: The cluster of each row, one or more times, all of one length.
+
+    Returns:
+        The cluster of each row, whose name does not depend on the order of the rows.
+    """
+    parent = list(range(len(clusterings[0])))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    for clusters in clusterings:
+        first: dict[str, int] = {}
+        for row, name in enumerate(clusters):
+            parent[root(row)] = root(first.setdefault(name, row))
+    names: dict[int, str] = {}
+    for row, name in enumerate(clusterings[0]):
+        names[root(row)] = min(name, names.get(root(row), name))
+    return [names[root(row)] for row in range(len(parent))]
+
+
+def cluster_rows(program: Module, baseline: Module, examples: Sequence[Example]) -> list[str]:
+    """Return the cluster of each example: those that one of two programs cannot tell apart."""
+    keys = (InputKeys(program), InputKeys(baseline))
+    return join_clusters(*([key.of(example) for example in examples] for key in keys))
 
 
 class InputKeys:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from langprog.errors import InputError
+from langprog.evaluation.clusters import join_clusters
+from langprog.evaluation.ranges import UNIT, check_range
 from langprog.evaluation.report import Report
 from langprog.evaluation.statistics import LEVEL, PartialScores, bound_mean
 
@@ -15,7 +17,7 @@ from langprog.evaluation.statistics import LEVEL, PartialScores, bound_mean
 class Comparison:
     """The second report against the first, on the rows that have a score in both.
 
-    Rows with the same example form one cluster; clusters are counted and averaged. For the
+    Rows with the same inputs form one cluster; clusters are counted and averaged. For the
     interval and the p-values a row with a score in only one report counts as well, with the
     missing score at its worst: what a program does to a row may be why its score is missing.
 
@@ -28,7 +30,7 @@ class Comparison:
         wins: Clusters where the second is better.
         losses: Clusters where the first is better.
         ties: Clusters that are equal.
-        missing: Examples omitted because at least one of their rows has no score.
+        missing: Examples of which at least one row has no score.
     """
 
     difference: float
@@ -47,9 +49,13 @@ class Comparison:
 
     def __str__(self) -> str:
         low, high = self.interval
-        left_out = f" ({self.missing} without a score left out)" if self.missing else ""
+        lost = (
+            f" ({self.missing} lack a score in one or both; in one, it counts at its worst)"
+            if self.missing
+            else ""
+        )
         return (
-            f"{self.difference:+.3f} [{low:+.3f}, {high:+.3f}] on {self.n} examples{left_out}, "
+            f"{self.difference:+.3f} [{low:+.3f}, {high:+.3f}] on {self.n} inputs{lost}, "
             f"{self.wins} won, {self.losses} lost, p = {self.p_value:.2g}"
         )
 
@@ -59,7 +65,7 @@ def compare(
     second: Report,
     *,
     clusters: Sequence[Hashable] | None = None,
-    score_range: tuple[float, float] = (0.0, 1.0),
+    score_range: tuple[float, float] | None = None,
 ) -> Comparison:
     """Compare two reports, paired by example.
 
@@ -69,21 +75,26 @@ def compare(
     Args:
         first: The report to compare with.
         second: The report to be compared.
-        clusters: The cluster of each row; by default, rows with equal examples share one.
-        score_range: The lowest and the highest score that the metric can give.
+        clusters: The cluster of each row; by default, rows that one of the programs cannot tell
+            apart share one.
+        score_range: The lowest and the highest score that the metric can give; by default the
+            range that the metric declares.
 
     Raises:
         InputError: The reports are not about the same examples or metric, share no scored row, or
             have scores outside the range.
     """
     _check_reports(first, second)
-    if clusters is not None and len(clusters) != len(first.rows):
-        raise InputError(f"{len(clusters)} clusters for {len(first.rows)} rows: give one a row")
+    bounds = _check_range(first, second, score_range)
+    names: Sequence[Hashable] = (
+        join_clusters(first.clusters, second.clusters)
+        if clusters is None
+        else _check_clusters(clusters, len(first.rows))
+    )
     before, after = _values(first), _values(second)
     if not any(None not in pair for pair in zip(before, after, strict=True)):
         raise InputError("the reports share no row that has a score in both")
-    names = [row.example.digest for row in first.rows] if clusters is None else clusters
-    partial = PartialScores.of(before, after, names, score_range)
+    partial = PartialScores.of(before, after, names, bounds)
     pairs = partial.observed
     up = bound_mean(partial.lowest, level=LEVEL / 2)
     down = bound_mean(partial.highest.swapped(), level=LEVEL / 2)
@@ -100,6 +111,42 @@ def compare(
     )
 
 
+def _check_range(
+    first: Report, second: Report, score_range: tuple[float, float] | None
+) -> tuple[float, float]:
+    """Return the range of the scores.
+
+    Raises:
+        InputError: The reports have two ranges, or the given one is none.
+    """
+    if score_range is not None:
+        return check_range(score_range)
+    known = {report.score_range for report in (first, second)} - {None}
+    if len(known) > 1:
+        raise InputError(
+            f"the scores of the reports have two ranges, {first.score_range} and "
+            f"{second.score_range}: compare programs under the same metric"
+        )
+    return next((bounds for bounds in known if bounds is not None), UNIT)
+
+
+def _check_clusters(clusters: Any, rows: int) -> list[Hashable]:
+    """Return the cluster of each row.
+
+    Raises:
+        InputError: There is none for each.
+    """
+    if isinstance(clusters, str) or not isinstance(clusters, Iterable):
+        raise InputError(f"clusters={clusters!r:.60}: give a list with the cluster of each row")
+    names = list(clusters)
+    if len(names) != rows:
+        raise InputError(f"{len(names)} clusters for {rows} rows: give one a row")
+    for name in names:
+        if not isinstance(name, Hashable):
+            raise InputError(f"the cluster {name!r:.60} is not hashable: name it by a text")
+    return names
+
+
 def _values(report: Report) -> list[float | None]:
     return [None if row.score is None else row.score.value for row in report.rows]
 
@@ -110,6 +157,12 @@ def _check_reports(first: Report, second: Report) -> None:
     Raises:
         InputError: They are not.
     """
+    for report in (first, second):
+        if not isinstance(report, Report):
+            raise InputError(
+                "lp.compare takes two reports, as lp.evaluate returns them, not a "
+                f"{type(report).__name__}; langprog.evaluation.compare_programs takes programs"
+            )
     if first.metric and second.metric and first.metric != second.metric:
         raise InputError(
             f"the reports are scored by {first.metric} and {second.metric}: "

@@ -160,7 +160,14 @@ async def aevaluate(
         done = tuple(row for row in rows if row is not None)
         _report_unlisted(done)
         together = metric.score_rows if isinstance(metric, DatasetMetric) else None
-        report = Report(done, metric_name(metric), advice_on(program, done), together)
+        report = Report(
+            done,
+            metric_name(metric),
+            advice_on(program, done),
+            together,
+            inputs=names,
+            score_range=work.range,
+        )
         finish(report)
     return report
 

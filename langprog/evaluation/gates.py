@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, get_args
 
 from langprog.errors import BudgetExceeded, InputError, LangprogError
-from langprog.evaluation.clusters import InputKeys
+from langprog.evaluation.clusters import cluster_rows
 from langprog.evaluation.combining import DatasetMetric
 from langprog.evaluation.common_failure import BLOCK, BROKEN, UNREADABLE, find_common_failure
 from langprog.evaluation.evaluate import Data, aevaluate
@@ -17,7 +17,7 @@ from langprog.evaluation.measuring import Measured
 from langprog.evaluation.metric_errors import MetricErrors
 from langprog.evaluation.ranges import range_of
 from langprog.evaluation.report import Report, Row
-from langprog.evaluation.score import Metric, metric_name
+from langprog.evaluation.score import Metric, check_metric, metric_name
 from langprog.evaluation.statistics import (
     LEVEL,
     MAX_MISSING,
@@ -69,7 +69,15 @@ class ProgramComparison:
             f"{self.baseline.mean:.3f} -> {self.program.mean:.3f} on {claims.n} inputs, "
             f"difference {claims.difference:+.3f} [{claims.low:+.3f}, {claims.high:+.3f}], "
             f"p = {claims.primary.p_value:.2g}{self._describe_missing()}: {claims.finding}"
+            f"{self._describe_tolerance()}"
         )
+
+    def _describe_tolerance(self) -> str:
+        claim = self.claims.primary
+        if claim.name != "not worse":
+            return ""
+        shown = "shown" if claim.holds else "not shown"
+        return f" (not worse by more than {self.tolerance:g}: {shown})"
 
     def _describe_missing(self) -> str:
         if not self.missing:
@@ -116,7 +124,7 @@ def compare_programs(  # noqa: PLR0913 - its options are given by name
             the examples has no score: nothing can be said.
         BudgetExceeded: The budget ended first.
     """
-    _check_options(metric, objective, tolerance, concurrency)
+    _check_options((program, baseline), metric, objective, tolerance, concurrency)
     ledger = (
         budget if isinstance(budget, Ledger) else Ledger(Budget() if budget is None else budget)
     )
@@ -132,16 +140,13 @@ def compare_programs(  # noqa: PLR0913 - its options are given by name
     )
     first, second = run_sync(_run_both(baseline, program, len(examples), evaluate_one))
     missing = _count_missing(first, second)
-    keys = InputKeys(program)
+    clusters = cluster_rows(program, baseline, examples)
     scores = PartialScores.of(
-        list(map(_value, first.rows)),
-        list(map(_value, second.rows)),
-        [keys.of(row.example) for row in first.rows],
-        range_of(metric),
+        list(map(_value, first.rows)), list(map(_value, second.rows)), clusters, range_of(metric)
     )
     before = [first.rows[place] for place in scores.kept]
     after = [second.rows[place] for place in scores.kept]
-    measured = Measured(before, after, [keys.of(row.example) for row in before])
+    measured = Measured(before, after, [clusters[place] for place in scores.kept])
     claims = check_claims(
         scores,
         objective=objective,
@@ -153,12 +158,29 @@ def compare_programs(  # noqa: PLR0913 - its options are given by name
 
 
 def _check_options(
-    metric: Metric, objective: Objective, tolerance: float, concurrency: int
+    programs: Sequence[Module],
+    metric: Metric,
+    objective: Objective,
+    tolerance: float,
+    concurrency: int,
 ) -> None:
+    for each in programs:
+        if not isinstance(each, Module):
+            raise InputError(
+                f"a {type(each).__name__} cannot be compared: give two programs, such as "
+                "lp.Predict(...) or lp.load(path), and then the data and the metric"
+            )
     owner = "compare_programs"
     check_argument(owner, "objective", objective, takes_one_of(get_args(Objective)))
     check_argument(owner, "tolerance", tolerance, takes_number(0))
     check_argument(owner, "concurrency", concurrency, takes_whole(1, 100_000))
+    check_metric(metric)
+    low, high = range_of(metric)
+    if tolerance >= high - low:
+        raise InputError(
+            f"tolerance={tolerance:g}: the scores of {metric_name(metric)} lie between {low:g} "
+            f"and {high:g}, so every program loses less than that: give less than {high - low:g}"
+        )
     if isinstance(metric, DatasetMetric):
         raise InputError(
             f"{metric_name(metric)} is a score of the whole data set: no test of single rows is "
@@ -298,10 +320,14 @@ def assert_not_worse(  # noqa: PLR0913 - its options are given by name
         BudgetExceeded: The budget ended first.
     """
     check_argument("assert_not_worse", "tolerance", tolerance, takes_number(0, above=True))
+    _check_options((program, baseline), metric, "cost", tolerance, concurrency)
+    low, high = range_of(metric)
+    examples = examples_of(data)
+    _check_size(cluster_rows(program, baseline, examples), tolerance / (high - low), tolerance)
     comparison = compare_programs(
         program,
         baseline,
-        data,
+        examples,
         metric,
         objective="cost",
         tolerance=tolerance,
@@ -313,15 +339,22 @@ def assert_not_worse(  # noqa: PLR0913 - its options are given by name
     claim = comparison.claims.primary
     if claim.holds:
         return comparison
-    low, high = range_of(metric)
-    fewest = fewest_clusters("not worse", tolerance=tolerance / (high - low), level=LEVEL)
-    if comparison.claims.n < fewest:
-        why = f"{comparison.claims.n} different inputs cannot show that: {fewest} are the fewest"
-    elif comparison.claims.finding == "worse":
+    if comparison.claims.finding == "worse":
         why = "it is worse"
     else:
         why = f"it may lose {max(0.0, -claim.bound):.3f}"
     raise AssertionError(f"not shown to lose at most {tolerance:g}: {why} ({comparison})")
+
+
+def _check_size(clusters: Sequence[str], share: float, tolerance: float) -> None:
+    """Fail, before anything is paid, where even a draw on every input would show nothing."""
+    count = len(set(clusters))
+    fewest = fewest_clusters("not worse", tolerance=share, level=LEVEL)
+    if count < fewest:
+        raise AssertionError(
+            f"not shown to lose at most {tolerance:g}: {count} different inputs cannot show that: "
+            f"{fewest} are the fewest (nothing was run)"
+        )
 
 
 def _value(row: Row) -> float | None:

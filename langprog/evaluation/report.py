@@ -13,6 +13,7 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, to_json
 
 from langprog.evaluation.failures import Failure
+from langprog.evaluation.ranges import Range
 from langprog.evaluation.score import Score
 from langprog.evaluation.statistics import mean, mean_interval, quantile
 from langprog.example import Example
@@ -66,6 +67,9 @@ class Report:
         metric: The metric's name.
         advice: What to do about many unreadable replies; usually empty.
         score_rows: Scores all rows together, for a metric of the whole data set.
+        inputs: Names of the program's inputs: rows with the same ones are one observation. Empty
+            if unknown; then all fields count.
+        score_range: The worst and the best score; ``None`` if unknown.
     """
 
     rows: tuple[Row, ...]
@@ -74,6 +78,28 @@ class Report:
     score_rows: Callable[[Sequence[tuple[Example, Prediction | None]]], float] | None = field(
         default=None, repr=False, compare=False
     )
+    inputs: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    score_range: Range | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def clusters(self) -> tuple[str, ...]:
+        """The cluster of each row: rows with the same inputs share one."""
+        return tuple(self._key(row.example) for row in self.rows)
+
+    def _key(self, example: Example) -> str:
+        if not self.inputs:
+            return example.digest
+        return Example(**{name: example[name] for name in self.inputs if name in example}).digest
+
+    @cached_property
+    def _scored_clusters(self) -> list[str]:
+        both = zip(self.clusters, self.rows, strict=True)
+        return [key for key, row in both if row.score is not None]
+
+    @property
+    def n_inputs(self) -> int:
+        """Different inputs among the rows with a score."""
+        return len(set(self._scored_clusters))
 
     @cached_property
     def values(self) -> tuple[float, ...]:
@@ -109,13 +135,15 @@ class Report:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % interval of the mean.
+        """95 % interval of the mean; rows with the same inputs count as one observation.
 
         ``None`` if no row has a score, and for a score of the whole data set: that is not a mean.
         """
         if self.score_rows is not None or not self.values:
             return None
-        return mean_interval(self.values)
+        return mean_interval(
+            self.values, score_range=self.score_range, clusters=self._scored_clusters
+        )
 
     @property
     def failures_by_kind(self) -> dict[str, int]:
@@ -180,6 +208,7 @@ class Report:
             "mean": self.mean,
             "interval": list(interval) if interval is not None and known else None,
             "scored": self.n_scored,
+            "inputs": self.n_inputs,
             "missing": self.n_missing,
             "failures": self.failures_by_kind,
             "first_failures": self.first_failures,
@@ -201,6 +230,8 @@ class Report:
         if self.interval is not None:
             low, high = self.interval
             parts = [f"{self.mean:.3f} [{low:.3f}, {high:.3f}] on {self.n_scored} rows"]
+        if self.n_inputs < self.n_scored:
+            parts[0] += f" with {self.n_inputs} distinct inputs"
         if self.n_missing:
             parts.append(f"{self.n_missing} without a score")
         if failures:

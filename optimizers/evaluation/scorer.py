@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from langprog import Example, Module
 from langprog.errors import ModelError
-from langprog.evaluation import Metric, Row, mean_interval, quantile
+from langprog.evaluation import Metric, Range, Row, mean_interval, quantile
 from langprog.lm import Cost
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.runner import Job, is_missing, run_rows
-from optimizers.evaluation.scoring import Scoring
+from optimizers.evaluation.scoring import Scoring, as_scoring
 
 # With a larger share of rows without a score, a candidate cannot be compared with others.
 MAX_MISSING = 0.05
@@ -27,15 +27,19 @@ class Estimate:
     n: int
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Estimate:
+    def of(cls, values: Sequence[float], score_range: Range) -> Estimate:
         """Return the mean of ``values`` with its 95 % interval.
+
+        Args:
+            values: The scores.
+            score_range: The lowest and the highest score that the metric can give.
 
         Raises:
             ValueError: There are no values.
         """
         if not values:
             raise ValueError("no score to estimate a mean from")
-        low, high = mean_interval(values)
+        low, high = mean_interval(values, score_range=score_range)
         return cls(sum(values) / len(values), low, high, len(values))
 
     def to_json(self) -> dict[str, float | int]:
@@ -196,7 +200,9 @@ class Scorer:
             ValueError: It has no scores.
         """
         known = sorted(self.values(candidate).items())
-        return Estimate.of([value for index, value in known if index < self.size])
+        return Estimate.of(
+            [value for index, value in known if index < self.size], as_scoring(self._metric).range
+        )
 
 
 def _sum_latency(row: Row) -> float:

@@ -168,8 +168,8 @@ def _make_certificate(
     before, after = [first for first, _ in pairs], [second for _, second in pairs]
     claims = runs.test(terms, scoring.range)
     scores = (
-        Estimate.of(_average_clusters(before, clusters)),
-        Estimate.of(_average_clusters(after, clusters)),
+        Estimate.of(_average_clusters(before, clusters), scoring.range),
+        Estimate.of(_average_clusters(after, clusters), scoring.range),
     )
     if isinstance(scoring.metric, DatasetMetric):
         claims, scores = check_dataset(scoring.metric, pairs, clusters, claims, terms.level)

@@ -226,3 +226,44 @@ def test_a_data_frame_is_taken() -> None:
 def test_a_tolerance_is_a_number_above_zero(tolerance: Any) -> None:
     with pytest.raises(InputError, match="tolerance has to be a number above 0"):
         assert_not_worse(answering(9), answering(9), ROWS, is_one, tolerance=tolerance)
+
+
+def test_a_tolerance_that_nothing_could_exceed_is_refused_before_anything_is_run() -> None:
+    program = answering(9)
+    for check in (assert_not_worse, compare_programs):
+        with pytest.raises(InputError, match="lie between 0 and 1.*give less than 1"):
+            check(program, program, ROWS, is_one, tolerance=1)
+    assert program.model is not None and program.model.lm is not None
+    assert program.model.lm.calls == 0
+
+
+def test_too_few_inputs_are_said_before_anything_is_run() -> None:
+    program = answering(9)
+    with pytest.raises(AssertionError, match=r"20 different inputs.*\(nothing was run\)"):
+        assert_not_worse(program, answering(9, "n"), ROWS[:20] * 4, is_one)
+    assert program.model is not None and program.model.lm is not None
+    assert program.model.lm.calls == 0
+
+
+def test_what_is_no_program_cannot_be_compared() -> None:
+    for check in (assert_not_worse, compare_programs):
+        with pytest.raises(InputError, match="a list cannot be compared: give two programs"):
+            check(answering(9), ROWS, answering(9), is_one)  # type: ignore[arg-type]  # the mistake
+
+
+def test_rows_that_the_baseline_cannot_tell_apart_count_once() -> None:
+    """A program that also reads the id sees 80 inputs, and the baseline only two."""
+    rows = [lp.Example(x=f"row {n % 2} ", id=str(n), y=1) for n in range(80)]
+    model = lp.ScriptedLM(lambda request: "[[y]]\n1", name="scripted/id")
+    reads_id = lp.Predict("x, id -> y: int", model=model)
+    never = answering(0)
+    for program, baseline in ((reads_id, never), (never, reads_id)):
+        compared = compare_programs(program, baseline, rows, is_one)
+        assert compared.claims.n == 2 and compared.claims.finding == "cannot tell"
+        before, after = (lp.evaluate(each, rows, is_one) for each in (baseline, program))
+        assert lp.compare(before, after).n == 2
+
+
+def test_the_sentence_says_what_was_shown() -> None:
+    passed = assert_not_worse(answering(9), answering(9, "n"), ROWS, is_one)
+    assert str(passed).endswith(": cannot tell (not worse by more than 0.05: shown)")

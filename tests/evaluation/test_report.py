@@ -83,7 +83,7 @@ def test_comparisons_are_paired() -> None:
     assert (found.wins, found.losses, found.ties, found.n, found.missing) == (2, 1, 1, 4, 2)
     assert 0.05 < found.p_greater < found.p_value <= 1.0  # three pairs that differ prove nothing
     assert found.interval[0] < 1.75 / 4 < found.interval[1]
-    assert "(2 without a score left out)" in str(found)
+    assert "on 4 inputs (2 lack a score in one or both" in str(found)
     assert json.loads(json.dumps(found.to_json()))["n"] == 4
 
 
@@ -141,3 +141,91 @@ def test_only_like_is_compared_with_like() -> None:
         lp.compare(report(1), lp.Report((row(9, 1.0),)))
     with pytest.raises(InputError, match="share no row"):
         lp.compare(report(1, None), report(None, 1))
+
+
+def grade(example: lp.Example, prediction: lp.Prediction) -> float:
+    return float(example.score)
+
+
+def evaluate(rows: list[lp.Example], bounds: tuple[float, float] = (0, 1)) -> lp.Report:
+    metric = lp.metric(range=bounds)(lambda example, prediction: grade(example, prediction))
+    lm = lp.ScriptedLM(lambda request: "[[y]]\na")
+    return lp.evaluate(lp.Predict("x -> y"), rows, metric, lm=lm)
+
+
+@pytest.mark.parametrize("score", [1, 3, 5])
+def test_equal_scores_on_another_range_have_an_interval_with_a_width(score: float) -> None:
+    stars = evaluate([lp.Example(x=f"row {n}", score=score) for n in range(20)], (1, 5))
+    unit = evaluate([lp.Example(x=f"row {n}", score=(score - 1) / 4) for n in range(20)])
+    assert stars.interval is not None and unit.interval is not None
+    assert stars.interval == pytest.approx([1 + 4 * end for end in unit.interval])
+    assert stars.interval[0] <= score <= stars.interval[1]
+    assert stars.interval[1] - stars.interval[0] > 0.2
+
+
+def test_rows_with_the_same_inputs_are_one_observation_of_the_mean() -> None:
+    once = evaluate([lp.Example(x=f"row {n}", score=n % 2) for n in range(10)])
+    rows = [lp.Example(x=f"row {n % 10}", id=n, score=n % 10 % 2) for n in range(20)]
+    often = evaluate(rows)
+    assert often.interval == pytest.approx(once.interval) and often.mean == once.mean
+    assert "on 20 rows with 10 distinct inputs" in str(often)
+    assert (often.n_inputs, often.to_json()["inputs"]) == (10, 10)
+    assert "distinct" not in str(once)
+
+
+def test_an_input_that_is_repeated_most_often_widens_the_interval() -> None:
+    rows = [lp.Example(x="usual", score=1)] * 50
+    rows += [lp.Example(x=f"row {n}", score=0) for n in range(10)]
+    found = evaluate(rows)
+    assert found.interval is not None and found.mean == pytest.approx(50 / 60)
+    assert found.interval[0] < 0.3
+
+
+def test_an_id_column_makes_no_more_observations() -> None:
+    rows = [lp.Example(x=f"row {n % 3}", id=n, score=0) for n in range(60)]
+    better = [row.with_(score=1) for row in rows]
+    before, after = evaluate(rows), evaluate(better)
+    after = replace(after, rows=tuple(map(moved, after.rows, before.rows)))
+    found = lp.compare(before, after)
+    assert (found.n, found.wins) == (3, 3) and found.p_value > 0.05
+
+
+def moved(row: Row, to: Row) -> Row:
+    return replace(row, example=to.example)
+
+
+def test_the_range_of_the_metric_is_that_of_the_comparison() -> None:
+    low = evaluate([lp.Example(x=f"row {n}", score=1) for n in range(12)], (0, 10))
+    high = replace(low, rows=tuple(replace(row, score=lp.Score(2.0)) for row in low.rows))
+    found = lp.compare(low, high)
+    assert found == lp.compare(low, high, score_range=(0, 10))
+    with pytest.raises(InputError, match="two ranges"):
+        lp.compare(low, replace(high, score_range=(0.0, 1.0)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            (lp.Predict("x -> y"), lp.Predict("x -> y")),
+            "takes two reports",
+        ),
+        ((None, None), "not a NoneType"),
+    ],
+)
+def test_only_reports_are_compared(arguments: tuple[Any, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        lp.compare(*arguments)
+
+
+@pytest.mark.parametrize("clusters", [5, "ab", [[1], [2]], [1]])
+def test_clusters_are_a_list_of_names(clusters: Any) -> None:
+    with pytest.raises(InputError, match="cluster"):
+        lp.compare(report(0, 1), report(1, 1), clusters=clusters)
+    with pytest.raises(InputError, match="range="):
+        lp.compare(report(0, 1), report(1, 1), score_range="x")  # type: ignore[arg-type]  # the mistake
+
+
+def test_a_comparison_says_what_became_of_missing_scores() -> None:
+    found = lp.compare(report(0, 0, 1), report(1, None, 1))
+    assert "(1 lack a score in one or both; in one, it counts at its worst)" in str(found)

@@ -10,36 +10,73 @@ tail that was not seen.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from statistics import NormalDist, fmean
 
 CONFIDENCE = 0.95
 
 
-def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float]:
+def mean_interval(
+    values: Sequence[float],
+    confidence: float = CONFIDENCE,
+    *,
+    score_range: tuple[float, float] | None = None,
+    clusters: Sequence[Hashable] | None = None,
+) -> tuple[float, float]:
     """Return an interval for the mean of the population that ``values`` are drawn from.
 
     Follows: for scores of 0 and 1 Agresti and Coull (1998): the middle of Wilson's score interval,
     a little wider, as that one falls to 83 % coverage near 0 and 1. For other scores between 0
     and 1 Student's t with one pseudo-observation spread over both ends of the range, which in the
     same way keeps the interval from closing when all values happen to be equal. Otherwise plain
-    Student's t, which says nothing (an infinite interval) about a single value.
+    Student's t, which says nothing (an infinite interval) about a single value. Differs: scores
+    on another range are moved to 0 to 1 first; of clusters of different sizes, Kish's (1965)
+    effective number counts.
+
+    Args:
+        values: The scores.
+        confidence: How often the interval shall hold the mean.
+        score_range: The lowest and the highest score; left out, 0 to 1 if all values lie there,
+            else none.
+        clusters: The cluster of each value: values of one cluster are a single observation.
 
     Raises:
         ValueError: There is no value.
     """
     if not values:
         raise ValueError("no values: a mean of nothing has no interval")
-    if all(value in (0.0, 1.0) for value in values):
-        return _share(sum(values), len(values), confidence)
-    if all(0.0 <= value <= 1.0 for value in values):
-        weights = [(value, 1.0) for value in values] + [(0.0, 0.5), (1.0, 0.5)]
-        low, high = _weighted_t(weights, confidence)
+    pairs = _weigh(values, clusters)
+    if score_range is None:
+        return _interval(pairs, confidence)
+    low, high = score_range
+    inside = [(min(1.0, max(0.0, (v - low) / (high - low))), weight) for v, weight in pairs]
+    return tuple(low + end * (high - low) for end in _interval(inside, confidence))  # type: ignore[return-value]  # two ends
+
+
+def _interval(pairs: Sequence[tuple[float, float]], confidence: float) -> tuple[float, float]:
+    if all(value in (0.0, 1.0) for value, _ in pairs):
+        successes, trials = sum(v * w for v, w in pairs), sum(w for _, w in pairs)
+        return _share(successes, trials, confidence)
+    if all(0.0 <= value <= 1.0 for value, _ in pairs):
+        low, high = _weighted_t([*pairs, (0.0, 0.5), (1.0, 0.5)], confidence)
         return max(0.0, low), min(1.0, high)
-    return _weighted_t([(value, 1.0) for value in values], confidence)
+    return _weighted_t(pairs, confidence)
 
 
-def _share(successes: float, n: int, confidence: float) -> tuple[float, float]:
+def _weigh(
+    values: Sequence[float], clusters: Sequence[Hashable] | None
+) -> list[tuple[float, float]]:
+    """Return the mean of every cluster, with weights that add up to the effective number."""
+    members: dict[Hashable, list[float]] = {}
+    names = range(len(values)) if clusters is None else clusters
+    for name, value in zip(names, values, strict=True):
+        members.setdefault(name, []).append(value)
+    squares = sum(len(group) ** 2 for group in members.values())
+    scale = len(values) / squares  # the effective number is rows^2 / squares
+    return [(fmean(group), len(group) * scale) for group in members.values()]
+
+
+def _share(successes: float, n: float, confidence: float) -> tuple[float, float]:
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     trials = n + z * z
     middle = (successes + z * z / 2) / trials
