@@ -145,7 +145,7 @@ class DatasetMetric:
         """
         name = metric_name(self)
         try:
-            value: Any = self.function(rows)
+            value: Any = self.function(list(rows))  # which it may sort
         except Exception as error:
             if isinstance(error, MetricError):
                 raise
@@ -212,7 +212,8 @@ def _refuse_dataset_metric(metric: Metric, what: str) -> None:
 def macro_f1(field: str) -> DatasetMetric:
     """Return macro F1 of a field: the mean over its labels of each label's F1.
 
-    Rows are scored by equality. A failed prediction counts as wrong for the label it misses.
+    Labels are equal as for ``exact``, which scores single rows. A failed prediction counts as
+    wrong for the label it misses.
     """
 
     def score(rows: SetRows) -> float:
@@ -255,7 +256,11 @@ def _label_pairs(rows: SetRows, field: str) -> list[tuple[str, str | None]]:
 
 
 def _label(value: Any) -> str:
-    return str(getattr(value, "value", value))
+    """Return the name of a class; one label of a file and of a reply has one name."""
+    plain = getattr(value, "value", value)  # of an Enum
+    if isinstance(plain, float) and plain.is_integer():
+        plain = int(plain)
+    return str(plain).strip().casefold()
 
 
 def _f1(pairs: Sequence[tuple[str, str | None]], label: str | None) -> float:

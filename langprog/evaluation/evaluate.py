@@ -32,7 +32,7 @@ from langprog.evaluation.score import (
     with_two_arguments,
 )
 from langprog.evaluation.typing_rows import TypedRows
-from langprog.example import Example, Rows, examples_of
+from langprog.example import Example, Rows, copy_value, examples_of
 from langprog.knobs import check_argument, takes_whole
 from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module, Prediction, RunUsage, record_trace, usage_of
@@ -235,9 +235,11 @@ async def _run_row(work: _Work, index: int, example: Example) -> Row:
     usage = usage_of(steps, time.perf_counter() - started)
     if failure is not None:
         score = None if failure.missing else Score(work.range[0], failure.message)
-        return Row(index, example, None, score, failure, usage, steps)
-    assert prediction is not None
-    return await _score_row(work, index, example, prediction, usage)
+        row = Row(index, example, None, score, failure, usage, steps)
+    else:
+        assert prediction is not None
+        row = await _score_row(work, index, example, prediction, usage)
+    return row if typed is example else replace(row, typed=typed)
 
 
 async def _score_row(
@@ -248,7 +250,7 @@ async def _score_row(
     failure: Failure | None = None
     with record_trace() as judge:  # the metric's calls are counted separately
         try:
-            score = await _score(work, work.typed.of(example), prediction)
+            score = await _score(work, work.typed.of(example), _copy_lists(prediction))
         except Exception as error:  # noqa: BLE001 - the row has no score, or the run stops
             # A judge without a verdict says nothing about the program.
             failure = describe_judge_failure(error) or work.errors.add(index, example, error)
@@ -257,6 +259,15 @@ async def _score_row(
         score = None if failure is not None else score
     judging = usage_of(judge.steps(), time.perf_counter() - started)
     return Row(index, example, prediction, score, failure, usage, prediction.trace, judging)
+
+
+def _copy_lists(prediction: Prediction) -> Prediction:
+    """Return a prediction whose lists a metric may change: the trace has the same ones."""
+    values = prediction.to_dict()
+    copied = {name: copy_value(value) for name, value in values.items()}
+    if all(copied[name] is value for name, value in values.items()):
+        return prediction
+    return Prediction.of(copied, prediction.usage, prediction.trace)
 
 
 async def _score(work: _Work, example: Example, prediction: Prediction) -> Score:

@@ -38,6 +38,7 @@ class Row:
         usage: What the program used.
         trace: Every predictor's call, even if the run failed halfway.
         judging: What the metric used, if it calls a model.
+        typed: The example with the types of the program's signature, where that is another one.
     """
 
     index: int
@@ -48,6 +49,12 @@ class Row:
     usage: RunUsage
     trace: tuple[TraceStep, ...] = ()
     judging: RunUsage = RunUsage()
+    typed: Example | None = None
+
+    @property
+    def outcome(self) -> tuple[Example, Prediction | None]:
+        """What a metric of the whole data set reads of this row."""
+        return self.example if self.typed is None else self.typed, self.prediction
 
     def __repr__(self) -> str:
         ended = (
@@ -130,7 +137,7 @@ class Report:
     @cached_property
     def _set_score(self) -> float | None:
         assert self.score_rows is not None
-        scored = [(row.example, row.prediction) for row in self.rows if row.score is not None]
+        scored = [row.outcome for row in self.rows if row.score is not None]
         return self.score_rows(scored) if scored else None
 
     @property

@@ -6,7 +6,7 @@
 
 from langprog.example.files import Field, Fields, iterate_examples, load_examples
 from langprog.example.rows import Rows, example_from, examples_of, is_rows
-from langprog.example.value import Example, ExampleList, dataset_digest
+from langprog.example.value import Example, ExampleList, copy_value, dataset_digest
 
 __all__ = [
     "Example",
@@ -14,6 +14,7 @@ __all__ = [
     "Field",
     "Fields",
     "Rows",
+    "copy_value",
     "dataset_digest",
     "example_from",
     "examples_of",

@@ -51,7 +51,7 @@ class Example(Mapping[str, Any]):
                 "an Example takes its fields by name: write Example(ticket=..., team=...), or "
                 "Example(**row) for a dict"
             )
-        kept = {name: _copy(value) for name, value in values.items()}
+        kept = {name: copy_value(value) for name, value in values.items()}
         object.__setattr__(self, "_values", kept)
         object.__setattr__(self, "_digest", "")
 
@@ -76,7 +76,7 @@ class Example(Mapping[str, Any]):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a new dict."""
-        return {name: _copy(value) for name, value in self._values.items()}
+        return {name: copy_value(value) for name, value in self._values.items()}
 
     def __getattr__(self, name: str) -> Any:
         if name in _ELSEWHERE and name not in self._values:
@@ -84,7 +84,7 @@ class Example(Mapping[str, Any]):
         if name.startswith("_") or name not in self._values:
             known = "" if name.startswith("_") else f"; it has {', '.join(self._values) or 'none'}"
             raise AttributeError(f"the example has no field {name!r}{known}")
-        return _copy(self._values[name])
+        return copy_value(self._values[name])
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise FrozenError(f"an example cannot be changed (tried to set {name!r}); use with_()")
@@ -93,7 +93,7 @@ class Example(Mapping[str, Any]):
         raise FrozenError(f"an example cannot be changed (tried to delete {name!r})")
 
     def __getitem__(self, name: str) -> Any:
-        return _copy(self._values[name])
+        return copy_value(self._values[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -138,14 +138,15 @@ def _rebuild(values: dict[str, Any]) -> Example:
     return Example(**values)
 
 
-def _copy(value: Any) -> Any:
+def copy_value(value: Any) -> Any:
+    """Return a copy of lists, dicts and sets, however deep; anything else as it is."""
     kind = type(value)
     if kind in _ATOMS:
         return value
     if kind is list:
-        return [_copy(item) for item in value]
+        return [copy_value(item) for item in value]
     if kind is dict:
-        return {key: _copy(item) for key, item in value.items()}
+        return {key: copy_value(item) for key, item in value.items()}
     return set(value) if kind is set else value
 
 

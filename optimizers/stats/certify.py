@@ -179,6 +179,8 @@ def _make_certificate(
     if same:  # whatever differs between its own runs is chance, and no claim
         claims, p_value = replace(claims, finding="cannot tell", tested=()), 1.0
     if isinstance(scoring.metric, DatasetMetric):
+        if verdict == "certified":  # the interval is not that of the test
+            reason = f"The gain is larger than chance explains (p = {claims.primary.p_value:.2g})."
         reason += " The bounds of a score of the whole data set are approximate."
     if verdict != "certified":
         reason += runs.describe_unmeasured(terms.objective)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from langprog import Example, Prediction
-from langprog.evaluation import Claim, Claims, DatasetMetric, Finding, Row, compare_sets
+from langprog.evaluation import Claim, Claims, DatasetMetric, Finding, compare_sets
 from optimizers.evaluation.scorer import Estimate
 from optimizers.stats.certificate import Pairs
 
@@ -34,8 +34,8 @@ def check_dataset(
     Returns:
         The claims, and both scores with approximate intervals.
     """
-    before = [_outcome(first) for first, _ in pairs]
-    after = [_outcome(second) for _, second in pairs]
+    before = [first.outcome for first, _ in pairs]
+    after = [second.outcome for _, second in pairs]
     # Of twice the level, so that the lower end alone is a bound at the level.
     result = compare_sets(metric.score_rows, before, after, clusters=clusters, level=2 * level)
     low, high = result.interval
@@ -51,10 +51,6 @@ def check_dataset(
         high=high,
     )
     return claims, (_estimate(metric, before, clusters), _estimate(metric, after, clusters))
-
-
-def _outcome(row: Row) -> SetRow:
-    return row.example, row.prediction
 
 
 def _estimate(metric: DatasetMetric, rows: Sequence[SetRow], clusters: Sequence[str]) -> Estimate:

@@ -301,3 +301,18 @@ def test_a_failed_check_is_the_programs_own_failure_and_told_apart() -> None:
     assert failure is not None and not failure.missing and failure.path == "predict"
     assert "n must be 0 to 9, not 10" in failure.message
     assert report.rows[1].usage.reasks == 1
+
+
+def test_a_metric_that_changes_what_it_gets_changes_no_result() -> None:
+    def clears(example: lp.Example, prediction: lp.Prediction) -> float:
+        prediction.tags.clear()
+        prediction["tags"].append("z")
+        example.tags.append("q")
+        return 1.0
+
+    rows = [lp.Example(x=f"{n}", tags=["a"]) for n in range(3)]
+    lm = lp.ScriptedLM(lambda request: '[[tags]]\n["a", "b"]')
+    report = lp.evaluate(lp.Predict("x -> tags: list[str]"), rows, clears, lm=lm)
+    for row in report.rows:
+        assert row.prediction is not None and row.prediction.tags == ["a", "b"]
+        assert row.trace[0].outputs["tags"] == ["a", "b"] and row.example.tags == ["a"]

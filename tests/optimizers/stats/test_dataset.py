@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -104,3 +105,42 @@ def test_a_score_that_is_no_number_is_an_error() -> None:
     broken = DatasetMetric(lambda rows: float("nan"), exact("team"), name="broken")
     with pytest.raises(MetricError, match="broken must return a finite number"):
         examine(broken, before=True, after=True)
+
+
+@pytest.mark.parametrize("metric", [macro_f1("y"), matthews("y"), exact("y")])
+@pytest.mark.parametrize(
+    ("kind", "labels", "replies"),
+    [
+        ("bool", ["true", "FALSE"], ["true", "false"]),
+        ("float", ["7", "2.50"], ["7", "2.5"]),
+        ("int", ["7", "08"], ["7", "8"]),
+        ("str", ["billing ", "Network"], ["Billing", "network"]),
+    ],
+)
+def test_labels_of_a_file_equal_those_of_replies(
+    metric: Any, kind: str, labels: list[str], replies: list[str]
+) -> None:
+    def reply(request: lp.Request) -> str:
+        number = int(str(request.messages[-1].content).rpartition("row ")[2].partition(".")[0])
+        return f"[[y]]\n{replies[number % 2]}"
+
+    rows = [lp.Example(x=f"row {n}.", y=labels[n % 2]) for n in range(10)]
+    report = lp.evaluate(lp.Predict(f"x -> y: {kind}"), rows, metric, lm=lp.ScriptedLM(reply))
+    assert report.mean == 1.0
+
+
+def test_a_metric_may_sort_its_rows_without_a_mark() -> None:
+    @lp.dataset_metric(row=exact("team"))
+    def share_right(rows: Any) -> float:
+        rows.sort(key=lambda pair: str(pair[1]))
+        right = sum(example.team == prediction.team for example, prediction in rows)
+        rows.clear()
+        return right / len(ROWS)
+
+    found = examine(share_right, before=False, after=True)
+    assert found.difference == pytest.approx(0.1) and found.verdict == "certified"
+
+
+def test_the_sentence_claims_no_bound_that_was_not_tested() -> None:
+    found = examine(macro_f1("team"), before=False, after=True)
+    assert "at least" not in found.reason and f"(p = {found.p_value:.2g})" in found.reason
