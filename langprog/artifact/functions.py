@@ -129,7 +129,9 @@ def _import(name: str, reference: str, classes: Classes) -> Any:
         None,
     )
     if not can_import or (loaded is None and not classes.allows(module)):
-        allow = f", or allow its import, lp.load(path, allow_modules=[{module!r}])"
+        allow = (
+            f", or allow its import, lp.load(path, allow_modules=[{module!r}]) or --allow {module}"
+        )
         raise ArtifactError(
             f"the artifact needs your check {name!r} ({reference}): pass the function, "
             f"lp.load(path, checks={{{name!r}: ...}}){allow if can_import else ''}"

@@ -129,6 +129,14 @@ class Check:
         """Whether an answer that fails does not count."""
         return self.level == "require"
 
+    def __str__(self) -> str:
+        """Return what it says, on one line."""
+        said = self.message
+        if not said and self.rule is not None:
+            given = self.rule.options().items()
+            said = ", ".join(f"{name}={value!r:.80}" for name, value in given if value is not None)
+        return f"{self.level} {self.name}{f': {said}' if said else ''}"
+
     def __repr__(self) -> str:
         return f"Check({self.name}, {self.level})"
 

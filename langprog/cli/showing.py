@@ -33,6 +33,9 @@ def show(
     log: Annotated[
         str | None, typer.Option(help="The log of --last; $LANGPROG_LOG by default.")
     ] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Module that may be imported for the artifact.")
+    ] = None,
     retriever: Annotated[list[str] | None, typer.Option(help=RETRIEVER_HELP)] = None,
     tool: Annotated[list[str] | None, typer.Option(help=TOOL_HELP)] = None,
     mcp: Annotated[list[str] | None, typer.Option(help=MCP_HELP)] = None,
@@ -57,7 +60,8 @@ def show(
     terminal.say(f"format {loaded.format}, written by langprog {loaded.data.langprog}")
     try:
         with open_tools(tool, mcp) as tools:
-            _show_program(terminal, loaded.program(retrievers=retrievers, tools=tools))
+            program = loaded.program(allow_modules=allow or [], retrievers=retrievers, tools=tools)
+            _show_program(terminal, program)
     except ArtifactError as error:
         terminal.say(f"\n{error}")
     _show_lineage(terminal, loaded)
@@ -95,13 +99,16 @@ def _show_predictor(terminal: Terminal, predictor: Predict) -> None:
     }
     if predictor.nearest is not None:
         demos["nearest"] = repr(predictor.nearest)
+    checks = {f"check {index}": str(check) for index, check in enumerate(predictor.checks, 1)}
+    if checks:
+        checks["asked again"] = f"up to {predictor.reasks} times where a check fails"
     values = {
         "fields": f"{', '.join(signature.inputs)} -> {', '.join(signature.outputs)}",
         "instruction": signature.instruction,
         "model": model_name(predictor.model) or "(the ambient one)",
         "adapter": reference_of(predictor.adapter or "(the ambient one)"),
     }
-    terminal.pairs({**values, **demos}.items())
+    terminal.pairs({**values, **checks, **demos}.items())
 
 
 def _show_lineage(terminal: Terminal, artifact: Artifact) -> None:

@@ -177,6 +177,16 @@ class Report:
         return sum(row.usage.cached_calls for row in self.rows)
 
     @property
+    def reasks(self) -> int:
+        """How often answers that failed a check were asked for again."""
+        return sum(row.usage.reasks for row in self.rows)
+
+    @property
+    def unmet(self) -> int:
+        """Suggestions that answers failed to the end."""
+        return sum(row.usage.unmet for row in self.rows)
+
+    @property
     def tokens(self) -> int:
         """Tokens that the program sent and received, as if nothing were cached."""
         return sum(row.usage.total_tokens for row in self.rows)
@@ -221,6 +231,8 @@ class Report:
             "first_failures": self.first_failures,
             "calls": self.calls,
             "cached_calls": self.cached_calls,
+            "reasks": self.reasks,
+            "unmet": self.unmet,
             "tokens": self.tokens,
             "dollars": self.dollars,
             "judge": {"calls": self.judge_calls, "dollars": self.judge_dollars},
@@ -243,6 +255,7 @@ class Report:
             parts.append(f"{self.n_missing} without a score")
         if failures:
             parts.append(f"failures: {failures}")
+        parts += self._checked
         return ", ".join(parts) + self._advised
 
     def __repr__(self) -> str:
@@ -270,6 +283,11 @@ class Report:
             rows=[_cells(row) for row in lowest[:SHOWN]],
             note=f"the {SHOWN} lowest of {len(self.rows)} rows" if len(self.rows) > SHOWN else "",
         )
+
+    @property
+    def _checked(self) -> list[str]:
+        counts = {"asked again after a check": self.reasks, "suggestions unmet": self.unmet}
+        return [f"{count:,} {what}" for what, count in counts.items() if count]
 
     @property
     def _advised(self) -> str:

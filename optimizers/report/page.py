@@ -180,6 +180,8 @@ def _compare_prompts(prompts: Json) -> list[dict[str, Any]]:
             facts.append(_format_change("asked for", *orders))
         if before["adapter"] != after["adapter"]:
             facts.append(_format_change("adapter", before["adapter"], after["adapter"]))
+        if after.get("checks"):
+            facts.append(f"checks: {', '.join(after['checks'])}")
         shown.append(
             {
                 "path": path,

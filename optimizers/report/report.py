@@ -160,6 +160,7 @@ def collect_prompts(program: Module) -> dict[str, dict[str, Any]]:
             "instruction": predictor.signature.instruction,
             "demos": parameter_to_json(predictor.demos),
             "nearest": parameter_to_json(predictor.nearest),
+            "checks": [str(check) for check in predictor.checks],
             "model": model_name(predictor.model or ambient),
             "outputs": list(predictor.signature.outputs),
             "adapter": adapter_for(predictor.adapter, predictor.model).name,

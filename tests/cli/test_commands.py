@@ -19,6 +19,7 @@ import pytest
 import langprog as lp
 from langprog.artifact import digest_of, save_program
 from langprog.artifact.format import FORMAT
+from langprog.cli.loading import load_object
 from langprog.cli.main import run
 from langprog.errors import LangprogError
 
@@ -139,6 +140,26 @@ def test_show_says_the_format_and_what_a_program_was_made_from(
     shown = capsys.readouterr().out
     assert f"format {FORMAT}, written by" in shown
     assert f"compiled by Labeled from {second}\nedited from {first}\n" in shown
+
+
+def test_show_names_the_checks_and_takes_the_module_of_those_in_code(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "short.py").write_text("def is_short(team: str) -> bool:\n    return len(team) < 9\n")
+    is_short = load_object("short.py:is_short", "CHECK")
+    checks = [
+        lp.Check(is_short, "be brief", level="suggest"),
+        lp.checks.regex("team", "[a-z]+"),
+    ]
+    save_program(lp.Predict("ticket -> team", checks=checks, reasks=3), place / "checked.json")
+    assert run(["show", "checked.json"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "needs your check 'is_short' (short:is_short)" in said and "--allow short" in said
+    assert run(["show", "checked.json", "--allow", "short"]) == 0
+    shown = capsys.readouterr().out
+    assert "suggest is_short: be brief" in shown
+    assert "require regex(team): pattern='[a-z]+', whole=True" in shown
+    assert "up to 3 times" in shown
 
 
 def test_show_says_what_votes_and_cascades_are_set_to(

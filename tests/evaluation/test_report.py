@@ -229,3 +229,12 @@ def test_clusters_are_a_list_of_names(clusters: Any) -> None:
 def test_a_comparison_says_what_became_of_missing_scores() -> None:
     found = lp.compare(report(0, 0, 1), report(1, None, 1))
     assert "(1 lack a score in one or both; in one, it counts at its worst)" in str(found)
+
+
+def test_reasks_and_unmet_suggestions_are_counted_and_said() -> None:
+    rows = [row(i, 1.0, usage=RunUsage(reasks=2, unmet=i)) for i in range(2)]
+    counted = lp.Report(tuple(rows))
+    assert (counted.reasks, counted.unmet) == (4, 1)
+    assert (counted.to_json()["reasks"], counted.to_json()["unmet"]) == (4, 1)
+    assert str(counted).endswith("on 2 rows, 4 asked again after a check, 1 suggestions unmet")
+    assert "check" not in str(lp.Report((row(0, 1.0),)))

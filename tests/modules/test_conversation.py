@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
 import langprog as lp
 from langprog.errors import (
+    AuthError,
     BadRequestError,
     BudgetExceeded,
     CheckError,
     InputError,
+    LangprogError,
     ParseError,
     ServerError,
 )
-from langprog.lm import Cached, DiskCache, ToolCall
+from langprog.lm import Cached, DiskCache, OpenAICompatible, Retry, ToolCall
 from langprog.runtime import run_sync
+from tests.lm.endpoint import Answer, Endpoint, choice, endpoint, good, refuses, resets, says
 
 SHORT = lp.checks.length("summary", most=10)
 LONG, OTHER, FIT = (f"[[summary]]\n{text}" for text in ("much too long", "too long, too", "fits"))
@@ -279,3 +282,48 @@ def test_a_vote_goes_on_without_a_sample_that_fails() -> None:
     lm = lp.ScriptedLM([LONG, FIT, FIT])
     with lp.using(lm=lm):
         assert lp.Vote(summarize(reasks=0), k=3)(ticket="x").summary == "fits"
+
+
+# --- over HTTP -----------------------------------------------------------------------------------
+
+
+def asked_over_http(*answers: Answer, **options: Any) -> tuple[Any, Endpoint]:
+    """Ask a predictor with a check; return its answer or error, and what the endpoint got."""
+
+    async def main() -> tuple[Any, Endpoint]:
+        async with endpoint(*answers) as seen:
+            inner = OpenAICompatible("test/model", base_url=seen.base_url)
+            model = Retry(inner, attempts=3, sleep=lambda seconds: asyncio.sleep(0))
+            with lp.using(lm=model):
+                try:
+                    return await summarize(**options).acall(ticket="x"), seen
+                except LangprogError as error:
+                    return error, seen
+                finally:
+                    await inner.aclose()
+
+    return asyncio.run(main())
+
+
+def test_over_http_a_reask_is_a_longer_conversation_and_is_retried() -> None:
+    said = [says(good(choice(text))) for text in (LONG, FIT)]
+    answer, seen = asked_over_http(said[0], refuses(503), resets(), said[1])
+    assert answer.summary == "fits"
+    assert (answer.usage.calls, answer.usage.reasks, answer.usage.prompt_tokens) == (2, 1, 14)
+    first, *others = (request["messages"] for request in seen.requests)
+    assert others[0] == others[1] == others[2]
+    assert others[0][:-2] == first
+    assert [message["role"] for message in others[0][-2:]] == ["assistant", "user"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"), [(refuses(503), ServerError), (refuses(401), AuthError)]
+)
+def test_over_http_a_failure_in_a_reask_is_not_a_failed_check(failure: Answer, kind: type) -> None:
+    error, _ = asked_over_http(says(good(choice(LONG))), failure)
+    assert isinstance(error, kind)
+
+
+def test_over_http_a_reask_that_is_refused_leaves_the_check() -> None:
+    error, seen = asked_over_http(says(good(choice(LONG))), refuses(400))
+    assert isinstance(error, CheckError) and seen.calls >= 2

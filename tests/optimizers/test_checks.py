@@ -15,6 +15,7 @@ from langprog.errors import ArtifactError
 from optimizers import BootstrapFewShot, Compiler
 from optimizers.demos.traces import collect_traced
 from optimizers.identity import program_digest
+from programs.tickets import Team, records
 from tests.optimizers.checked import Checked, answers_again, fits_the_words
 from tests.optimizers.simulated import all_right, team_of, tickets
 
@@ -158,3 +159,35 @@ def test_killed_and_resumed_it_ends_the_same_and_pays_nothing_twice(tmp_path: Pa
     asked = Counter(lines(calls, "asked"))
     assert sum(count - 1 for count in asked.values()) <= width
     assert set(asked) == set(lines(tmp_path / "whole-calls", "asked"))
+
+
+# --- with the embedded model ---------------------------------------------------------------------
+
+
+def money_goes_to_harbor(ticket: str, team: str) -> bool:
+    about_money = any(word in ticket for word in ("invoice", "paid", "bill", "charged", "money"))
+    return team == "harbor" or not about_money
+
+
+def right_team(example: lp.Example, prediction: lp.Prediction) -> bool:
+    return bool(example.team == prediction.team)
+
+
+def test_the_embedded_model_is_compiled_with_checks_end_to_end(tmp_path: Path) -> None:
+    checks = [lp.Check(money_goes_to_harbor, "harbor gets what is about money")]
+    program = lp.Predict(Team, checks=checks, reasks=1, model="pocket/small")
+    rows = lp.load_examples(records("train"))[:40]
+    before = lp.evaluate(program, rows, right_team)
+    compiled = BootstrapFewShot(bootstrapped=2, labeled=2).compile(
+        program, rows, metric=right_team, seed=1
+    )
+    lp.save(compiled.candidate.apply(program), tmp_path / "p.json")
+    loaded = lp.load(
+        tmp_path / "p.json", classes=[Team], checks={"money_goes_to_harbor": money_goes_to_harbor}
+    )
+    after = lp.evaluate(loaded, rows, right_team)
+    assert loaded.demos and before.reasks > after.reasks
+    assert before.failures_by_kind.get("check", 0) > 0
+    for row in (*before.rows, *after.rows):
+        if row.prediction is not None:
+            assert money_goes_to_harbor(row.example.ticket, row.prediction.team)
