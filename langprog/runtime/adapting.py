@@ -6,6 +6,7 @@ from langprog.adapters import AUTO, Adapter, adapter_named
 from langprog.errors import ModelError
 from langprog.lm import LanguageModel, ModelRef, capabilities_of, dialect_of, model_name
 from langprog.runtime.models import keeps_to_schemas
+from langprog.runtime.overlay import Settings
 from langprog.runtime.settings import current, model_in_force
 
 
@@ -19,26 +20,31 @@ def adapter_for(adapter: str | Adapter | None, model: str | ModelRef | None) -> 
     Raises:
         InputError: There is no adapter of that name.
     """
-    chosen = current().adapter if adapter is None else adapter
+    settings = current()
+    chosen = settings.adapter if adapter is None else adapter
     if not isinstance(chosen, str):
         return chosen
     if chosen != AUTO:
         return adapter_named(chosen)
     try:
-        return resolve_adapter(model_in_force(model))
+        return resolve_adapter(model_in_force(model, settings), settings)
     except ModelError:
         # The model cannot be called here, but its prompts can still be rendered.
         name = model_name(model)
         return _automatic(name is not None and keeps_to_schemas(name))
 
 
-def resolve_adapter(model: LanguageModel) -> Adapter:
+def resolve_adapter(model: LanguageModel, settings: Settings | None = None) -> Adapter:
     """Return the adapter that ``auto`` means for a model, without calling it.
 
     That is ``json`` if the settings in force, the user or the provider say that the model honors a
     schema, and ``chat`` otherwise.
+
+    Args:
+        model: The model.
+        settings: The settings in force, if they are known already.
     """
-    schemas = current().schemas
+    schemas = (settings or current()).schemas
     decided = schemas.get((model.name, model.endpoint)) if schemas else None
     return _automatic(capabilities_of(model).schema if decided is None else decided)
 

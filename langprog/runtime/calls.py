@@ -44,7 +44,7 @@ async def ask(
         ModelError: The model did not return a completion.
     """
     settings = current()
-    lm = model_named(model)
+    lm = model_named(model, settings)
     sampling, optional = request.sampling.over(settings.sampling), request.optional
     if isinstance(model, ModelRef) and model.sampling != lm.defaults:
         sampling = sampling.over(model.sampling)
@@ -73,10 +73,13 @@ async def ask(
         lm = keep_budgets(lm, settings.ledgers[-1])
     if settings.watch is not None and settings.watch.listeners:
         with observe_call("model", partial(_start, lm, request)) as finish:
-            completion = await _complete(lm, request, receive)
+            completion = _check(lm, await _complete(lm, request, receive))
             finish(completion)
-            return completion
-    return await _complete(lm, request, receive)
+        return completion
+    # Not through another coroutine, which takes a noticeable share of a call as well.
+    if receive is None:
+        return _check(lm, await lm.complete(request))
+    return _check(lm, await _stream(lm, request, receive))
 
 
 def _start(
@@ -88,15 +91,24 @@ def _start(
 
 async def _complete(lm: LanguageModel, request: Request, receive: Receive | None) -> Completion:
     if receive is None:
-        completion = await lm.complete(request)
-    else:
-        completion = await _stream(lm, request, receive)
+        return await lm.complete(request)
+    return await _stream(lm, request, receive)
+
+
+def _check(lm: LanguageModel, completion: Completion) -> Completion:
+    """Return what a user's own model returned, if it is a completion.
+
+    Raises:
+        ModelError: It is not.
+    """
     if not isinstance(completion, Completion):
         raise ModelError(
             f"{lm.name}: complete() returned a {type(completion).__name__}; it must return "
             "an lp.Completion(texts=(...,), model=self.name)"
         )
-    if not completion.texts or not all(type(text) is str for text in completion.texts):
+    texts = completion.texts
+    others = texts[1:]  # mostly none
+    if not texts or type(texts[0]) is not str or (others and set(map(type, others)) != {str}):
         raise ModelError(
             f"{lm.name}: complete() returned a Completion without texts: texts must be a "
             "tuple of one or more strings"

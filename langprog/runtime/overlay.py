@@ -50,25 +50,25 @@ class Settings:
     watch: Watch | None = None
 
 
-_overlay: ContextVar[Settings | None] = ContextVar("langprog_settings", default=None)
+settings_overlay: ContextVar[Settings | None] = ContextVar("langprog_settings", default=None)
 
 
 def overlay() -> Settings | None:
     """Return the settings of the innermost ``using`` block; ``None`` outside of any."""
-    return _overlay.get()
+    return settings_overlay.get()
 
 
 def ledgers_in_force() -> tuple[Ledger, ...]:
     """Return the ledgers to which calls made here are charged."""
-    settings = _overlay.get()
+    settings = settings_overlay.get()
     return () if settings is None else settings.ledgers
 
 
 @contextmanager
 def use_settings(settings: Settings | None) -> Iterator[None]:
     """Use settings inside the block: new ones, or another thread's (:func:`overlay`)."""
-    token = _overlay.set(settings)
+    token = settings_overlay.set(settings)
     try:
         yield
     finally:
-        _overlay.reset(token)
+        settings_overlay.reset(token)

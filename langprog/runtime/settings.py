@@ -28,7 +28,14 @@ from langprog.lm import (
 from langprog.observe import CallbackLike, CallLog, Listener, Watch
 from langprog.runtime.draws import Draw
 from langprog.runtime.lookup import NamedModels, check_place
-from langprog.runtime.overlay import Models, Notice, Settings, Wrap, overlay, use_settings
+from langprog.runtime.overlay import (
+    Models,
+    Notice,
+    Settings,
+    Wrap,
+    settings_overlay,
+    use_settings,
+)
 
 
 class _Changes(TypedDict, total=False):
@@ -64,22 +71,29 @@ _process = _Process()
 
 def current() -> Settings:
     """Return the settings in force: those of the innermost :func:`using`, else the process's."""
-    inner = overlay()
-    return _process.settings if inner is None else inner
+    return settings_overlay.get() or _process.settings
 
 
-def model_named(model: str | ModelRef | None = None) -> LanguageModel:
+def model_named(
+    model: str | ModelRef | None = None, settings: Settings | None = None
+) -> LanguageModel:
     """Return a program's model, or the ambient one, inside the ambient wrapper.
+
+    Args:
+        model: The model or its name, or ``None`` for the ambient one.
+        settings: The settings in force, if they are known already.
 
     Raises:
         ModelError: As for :func:`model_in_force`.
     """
-    lm = model_in_force(model)
-    wrap = current().wrap
-    return lm if wrap is None else wrap(lm)
+    settings = settings or current()
+    lm = model_in_force(model, settings)
+    return lm if settings.wrap is None else settings.wrap(lm)
 
 
-def model_in_force(model: str | ModelRef | None = None) -> LanguageModel:
+def model_in_force(
+    model: str | ModelRef | None = None, settings: Settings | None = None
+) -> LanguageModel:
     """Return the model object behind a program's model.
 
     A model that was passed as an object is that object. A name is looked up in the settings'
@@ -87,11 +101,15 @@ def model_in_force(model: str | ModelRef | None = None) -> LanguageModel:
     For a name from an artifact, ``LM(name)`` must use the endpoint in the artifact or one that the
     user set.
 
+    Args:
+        model: As for :func:`model_named`.
+        settings: As for :func:`model_named`.
+
     Raises:
         ModelError: The name is unknown or ambiguous, there is neither a name nor an ambient
             model, or the user did not set the model's endpoint.
     """
-    settings = current()
+    settings = settings or current()
     if model is None:
         if settings.lm is None:
             raise ModelError(
