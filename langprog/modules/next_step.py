@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
-from langprog.adapters import AUTO, Adapter, ToolsAdapter, reference_of
+from langprog.adapters import AUTO, Adapter, ToolsAdapter, adapter_named, reference_of
 from langprog.errors import ArtifactError, InputError
 from langprog.lm import Request, WithoutTools
 from langprog.modules.base import Module
@@ -24,7 +24,7 @@ from langprog.modules.tool_steps import (
     steps_in,
 )
 from langprog.modules.tree import Parameter
-from langprog.runtime import adapter_for, current, may_call_tools
+from langprog.runtime import adapter_for, current, may_call_tools, refuses_tools
 from langprog.signature import Signature, SignatureSpec, signature_of
 from langprog.tools import Tool, make_tools
 
@@ -160,18 +160,38 @@ class NextStep(Predict):
 
     # --- the call -------------------------------------------------------------------------------
 
-    def _adapter(self) -> Adapter:
+    def adapter_in_force(self) -> Adapter:
+        """Return the adapter that a call uses now: ``tools`` for native calls."""
+        if self._is_native or (self._is_automatic and not refuses_tools(self.model)):
+            return adapter_named(_NATIVE)
+        return super().adapter_in_force()
+
+    @property
+    def _is_native(self) -> bool:
         chosen = current().adapter if self.adapter is None else self.adapter
+        return isinstance(chosen, str) and chosen == _NATIVE
+
+    @property
+    def _is_automatic(self) -> bool:
+        """Whether native calls are tried, and text follows where they are refused."""
+        chosen = current().adapter if self.adapter is None else self.adapter
+        return isinstance(chosen, str) and chosen == AUTO and may_call_tools(self.model)
+
+    def _adapter(self) -> Adapter:
         specs = [tool.spec for tool in self.tools if tool.name in self.offered]
         tools = tools_of(self.target, specs)
-        native = isinstance(chosen, str) and chosen == _NATIVE
-        if native:
+        if self._is_native:
             return NativeSteps(self.target, tools, None)
         text = TextSteps(adapter_for(self.adapter, self.model), self.target, tools)
-        automatic = isinstance(chosen, str) and chosen == AUTO
-        if automatic and may_call_tools(self.model):
-            return NativeSteps(self.target, tools, text)
-        return text
+        return NativeSteps(self.target, tools, text) if self._is_automatic else text
+
+    def request_for(self, inputs: Mapping[str, Any]) -> Request:
+        """Return the prompt for validated ``inputs`` as a request, with the tools."""
+        adapter, signature = self._adapter(), self.signature
+        messages = adapter.render(signature, self.demos_for(inputs), inputs)
+        tools, choice = adapter.tools(signature), adapter.tool_choice(signature)
+        request = Request(messages, tools=tools, tool_choice=choice)
+        return self.adjust_request(request, adapter, inputs)
 
     def adjust_request(
         self, request: Request, adapter: Adapter, inputs: Mapping[str, Any]

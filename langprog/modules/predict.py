@@ -331,12 +331,7 @@ class Predict(Module):
         return (*self.demos, *self.nearest.choose(self.signature, inputs))
 
     def contains_call(self, later: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:
-        """Return whether a demonstration of a later call makes one of an earlier call needless.
-
-        Args:
-            later: The inputs of a call.
-            earlier: The inputs of a call before it, in the same run.
-        """
+        """Return whether a demonstration of a later call, by its inputs, shows an earlier one."""
         return later == earlier
 
     async def aforward(self, **inputs: Any) -> Prediction:
@@ -372,6 +367,14 @@ class Predict(Module):
     ) -> Request:
         """Return what is sent for a prompt; a subclass may add to it."""
         return request
+
+    def request_for(self, inputs: Mapping[str, Any]) -> Request:
+        """Return the prompt for validated ``inputs`` as a request, without settings."""
+        return Request(self.render(inputs))
+
+    def adapter_in_force(self) -> Adapter:
+        """Return the adapter that a call uses now, whatever ``auto`` means elsewhere."""
+        return adapter_for(self.adapter, self.model)
 
     def check_inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``inputs`` validated, in the signature's order.

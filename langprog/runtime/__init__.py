@@ -15,7 +15,12 @@
 - ``threads``: carries the context into threads that a program's own code starts.
 """
 
-from langprog.runtime.adapting import adapter_for, may_call_tools, resolve_adapter
+from langprog.runtime.adapting import (
+    adapter_for,
+    may_call_tools,
+    refuses_tools,
+    resolve_adapter,
+)
 from langprog.runtime.addresses import may_hold_address, portable_address
 from langprog.runtime.calls import ask
 from langprog.runtime.models import LM, cache_folder, keeps_to_schemas
@@ -69,6 +74,7 @@ __all__ = [
     "observe_call",
     "overlay",
     "portable_address",
+    "refuses_tools",
     "request_logprobs",
     "reserve_together",
     "resolve_adapter",

@@ -68,3 +68,16 @@ def may_call_tools(model: str | ModelRef | None) -> bool:
         return False
     declared = capabilities_of(called).tools
     return dialect_of(called) is not None if declared is None else declared
+
+
+def refuses_tools(model: str | ModelRef | None) -> bool:
+    """Return whether a model is known to refuse tools.
+
+    Args:
+        model: As for :func:`may_call_tools`.
+    """
+    try:
+        dialect = dialect_of(model_in_force(model))
+    except ModelError:
+        return False
+    return dialect is not None and "tools" in dialect.refused

@@ -10,7 +10,7 @@ from langprog import Module, Predict
 from langprog.artifact import check_writable
 from langprog.errors import ModelError
 from langprog.lm import LanguageModel, ModelRef, public_address, same_model
-from langprog.runtime import adapter_for, current, model_in_force
+from langprog.runtime import current, model_in_force
 
 Model = str | ModelRef | None
 
@@ -91,7 +91,7 @@ def bind_program(program: Module) -> Module:
             values[f"{path}.model"] = ref
             sampling = sampling.over(ref.sampling)
         # Resolves "auto", so that an artifact says which adapter was used.
-        values[f"{path}.adapter"] = adapter_for(predictor.adapter, predictor.model)
+        values[f"{path}.adapter"] = predictor.adapter_in_force()
         values[f"{path}.sampling"] = sampling
     return program.with_parameters(values).freeze()
 

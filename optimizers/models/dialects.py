@@ -131,6 +131,10 @@ class Dialects:
         proven: bool | None = None
         completion: Completion | None = None
         try:
+            if question.with_tools is not None:
+                called = await self._try(layer, question.request_tools())
+                if called is not None:
+                    self._journal.record_dialect(_key(layer), layer.refused, called)
             if question.signature is not None and self._declared.get(_key(layer)) is None:
                 completion = await self._try(layer, question.request_schema())
                 # Where the format was dropped, a reply that conforms may be luck.
@@ -195,12 +199,14 @@ class Question:
             takes an example as it is.
         as_json: The same prompt as the adapter ``json`` renders it.
         logprobs: Whether log-probabilities are wanted.
+        with_tools: The same prompt with the tools of the program, if it has any.
     """
 
     messages: tuple[Message, ...] = QUESTION
     signature: SignatureSpec | None = None
     as_json: tuple[Message, ...] = ()
     logprobs: bool = False
+    with_tools: Request | None = None
 
     @classmethod
     def of(cls, program: Module, examples: Sequence[Example], *, logprobs: bool) -> Question:
@@ -215,22 +221,33 @@ class Question:
         """
         for predictor in program.predictors().values():
             for example in examples[:1]:
-                if not all(name in example for name in predictor.inputs):
+                needed = [name for name in predictor.inputs if predictor.needs_input(name)]
+                if not all(name in example for name in needed):
                     continue
                 predictor = predictor.with_own_parameters({"nearest": None})
-                values = predictor.check_inputs({name: example[name] for name in predictor.inputs})
+                values = predictor.check_inputs(
+                    {name: example[name] for name in predictor.inputs if name in example}
+                )
                 automatic = (predictor.adapter or current().adapter) == AUTO
+                request = predictor.request_for(values)
                 return cls(
-                    predictor.render(values),
+                    request.messages if request.without_tools is None else QUESTION,
                     predictor.signature if automatic else None,
                     adapter_named("json").render(predictor.signature, predictor.demos, values),
                     logprobs,
+                    None if request.without_tools is None else request,
                 )
         return cls(logprobs=logprobs)
 
     def request(self) -> Request:
         """Return the request as the program would make it."""
         return Request(self.messages, SETTINGS, logprobs=self.logprobs, ledgers=current().ledgers)
+
+    def request_tools(self) -> Request:
+        """Return the request with the program's tools."""
+        assert self.with_tools is not None
+        request = replace(self.with_tools, sampling=SETTINGS, logprobs=self.logprobs)
+        return request.with_ledgers(current().ledgers)
 
     def request_schema(self) -> Request:
         """Return the request with a response schema."""

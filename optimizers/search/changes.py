@@ -10,7 +10,7 @@ from langprog import Module, Predict
 from langprog.knobs import check_knobs, takes_flag, takes_number, takes_whole
 from langprog.lm import Sampling, Setting, dialect_of
 from langprog.modules import Structure, holds_reasoning
-from langprog.runtime import adapter_for, model_named
+from langprog.runtime import model_named
 from optimizers.evaluation.candidate import tunable_predictors
 
 # Adapters that any model can be asked through, in the order in which they are tried.
@@ -152,7 +152,7 @@ def _reorder(path: str, predictor: Predict, structure: Structure) -> Change:
 
 
 def _list_adapters(predictors: Mapping[str, Predict]) -> Iterator[Change]:
-    used = {path: adapter_for(each.adapter, each.model).name for path, each in predictors.items()}
+    used = {path: each.adapter_in_force().name for path, each in predictors.items()}
     for name in ADAPTERS:
         others = [path for path in used if used[path] in ADAPTERS and used[path] != name]
         if others:

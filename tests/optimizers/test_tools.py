@@ -13,8 +13,11 @@ import langprog as lp
 from langprog.artifact import read_artifact
 from langprog.errors import ArtifactError
 from langprog.lm import Capabilities, Completion, Declared, ToolCall
+from langprog.lm.chat_body import read_request
 from optimizers import BootstrapFewShot, Compiler
 from optimizers.identity import program_digest
+from tests.lm.endpoint import Endpoint, endpoint_in_thread
+from tests.modules.tool_endpoint import Body, Reply, answering
 
 ROWS = [lp.Example(question=f"code of item{n}?", code=f"c{n}x") for n in range(120)]
 
@@ -77,6 +80,7 @@ def test_conversations_become_demonstrations_of_an_artifact_that_acts_the_same(
             program, ROWS, metric=right, budget=lp.Budget(calls=2000), seed=1
         )
     assert result.certificate.verdict == "certified"
+    assert result.program.step.adapter == ("tools" if native else "chat")
     demos = result.program.step.demos
     assert 1 <= len(demos) <= 2
     for demo in demos:  # the whole conversation: each begins with the question, ends with submit
@@ -123,3 +127,39 @@ def test_other_tools_make_another_program() -> None:
     assert program_digest(program(look_up)) != program_digest(
         program(lp.Tool(look_up, max_result=9))
     )
+
+
+@pytest.mark.parametrize("tools", [True, False])
+def test_whether_an_endpoint_takes_tools_is_found_out_first_and_kept(
+    tools: bool, tmp_path: Path
+) -> None:
+    def reply(body: Body) -> Reply:
+        answer = work(read_request(body))
+        if isinstance(answer, str):
+            return answer
+        [call] = answer.first_tool_calls
+        return [(call.name, json.loads(call.arguments))]
+
+    def compile_it(served: Endpoint) -> Any:
+        lm = lp.LM("openai/x", base_url=served.base_url, api_key="k", cache=False)
+        with lp.using(lm=lm):
+            return BootstrapFewShot(bootstrapped=1, labeled=0).compile(
+                lp.ReAct("question -> code", [look_up], max_steps=2),
+                ROWS,
+                metric=right,
+                budget=lp.Budget(calls=900),
+                run_dir=tmp_path,
+                seed=1,
+            )
+
+    with endpoint_in_thread(answering(reply, tools=tools)) as served:
+        first = compile_it(served)
+        asked = served.calls
+        again = compile_it(served)  # a model that knows nothing of the endpoint
+        assert served.calls == asked
+    assert (
+        first.program.step.adapter == again.program.step.adapter == ("tools" if tools else "chat")
+    )
+    refused = [body for body in served.requests if body.get("tools")] if not tools else []
+    assert len(refused) == (0 if tools else 1)
+    assert refused == served.requests[:1][: len(refused)]  # before anything else was asked
