@@ -174,30 +174,6 @@ _ROOM_OF = {
     "using": "runtime",
 }
 
-# Names of DSPy, and what there is here instead.
-_ELSEWHERE = {
-    "Assert": "write lp.require(condition, message), or Predict(..., checks=[lp.Check(...)])",
-    "BootstrapFewShot": "write `from optimizers import BootstrapFewShot`",
-    "COPRO": "write `from optimizers import Compiler`",
-    "ChatAdapter": 'write adapter="chat"',
-    "Evaluate": "write lp.evaluate(program, data, metric)",
-    "GEPA": "write `from optimizers import GEPA`",
-    "InputField": 'write lp.Input("what it means")',
-    "JSONAdapter": 'write adapter="json"',
-    "LabeledFewShot": "write `from optimizers import LabeledFewShot`",
-    "MIPROv2": "write `from optimizers import MIPRO`",
-    "MultiChainComparison": "write lp.Vote or lp.BestOf",
-    "OutputField": 'write lp.Output("what it means")',
-    "Parallel": "write lp.parallel(...)",
-    "SIMBA": "write `from optimizers import Compiler`",
-    "Suggest": "write lp.suggest(condition, message)",
-    "TypedPredictor": "write lp.Predict: every predictor is typed",
-    "XMLAdapter": 'write adapter="xml"',
-    "context": "write lp.using(lm=...)",
-    "majority": "write lp.Vote",
-    "settings": "write lp.configure(lm=...) or lp.using(lm=...)",
-}
-
 __version__ = "0.1.0"
 
 __all__ = [
@@ -287,8 +263,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     room = _ROOM_OF.get(name)
     if room is None:
-        hint = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
-        raise AttributeError(f"module 'langprog' has no attribute {name!r}{hint}")
+        hints = importlib.import_module("langprog.hints")
+        raise hints.missing_name("module 'langprog'", name, hints.NAMES)
     place = importlib.import_module(f"langprog.{room}")
     value = place if name == room else getattr(place, name)
     globals()[name] = value

@@ -22,7 +22,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
+from langprog.hints import Words, missing_name
 from optimizers.base import Optimizer
 from optimizers.chain import Chain
 from optimizers.compiler import Compiler
@@ -117,3 +119,23 @@ __all__ = [
     "event_to_json",
     "with_model",
 ]
+
+# Optimizers of DSPy, and what there is here instead.
+_ELSEWHERE: Words = MappingProxyType(
+    {
+        "BetterTogether": "write Chain(first, second)",
+        "BootstrapFewShotWithRandomSearch": "write BootstrapRandomSearch()",
+        "BootstrapRS": "write BootstrapRandomSearch()",
+        "COPRO": "write Compiler()",
+        "Ensemble": "write lp.Vote(program, k=...); VoteSize() finds k",
+        "InferRules": "write Compiler()",
+        "KNNFewShot": "write KNNDemos()",
+        "MIPROv2": "write MIPRO(), or Compiler()",
+        "SIMBA": "write Compiler()",
+        "Teleprompter": "derive from Optimizer",
+    }
+)
+
+
+def __getattr__(name: str) -> Any:
+    raise missing_name("module 'optimizers'", name, _ELSEWHERE)

@@ -19,6 +19,7 @@ from langprog import Budget, Module
 from langprog.errors import InputError
 from langprog.evaluation import Metric
 from langprog.example import is_rows
+from langprog.hints import with_hints
 from langprog.knobs import check_knobs, takes_number, takes_one_of, takes_whole
 from langprog.lm import LanguageModel, ModelRef, check_budget
 from langprog.modules import Signal
@@ -34,7 +35,7 @@ from optimizers.pipeline import run_compile
 from optimizers.preflight import Preflight
 from optimizers.report.compiled import Compiled
 from optimizers.report.progress import open_progress
-from optimizers.request import CompileRequest, Examples
+from optimizers.request import ELSEWHERE, CompileRequest, Examples
 from optimizers.run import Run
 from optimizers.stats.certificate import Accept
 
@@ -79,6 +80,7 @@ class Optimizer(ABC):
         """Forecast the requests of a search, stage by stage, without calling a model."""
 
     @final
+    @with_hints(ELSEWHERE)
     def compile(  # noqa: PLR0913 - the one contract; its names are fixed
         self,
         program: Module,
@@ -279,6 +281,7 @@ _OUR_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 _ELSEWHERE: Mapping[str, str] = MappingProxyType(
     {
+        "auto": "pass a cap to compile(..., budget=lp.Budget(calls=...))",
         "student": "it is the first argument of compile(program, trainset, ...)",
         "program": "it is the first argument of compile(program, trainset, ...)",
         "lm": "compile inside `with lp.using(lm=...):`",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from langprog import Budget, Example, Module
 from langprog.errors import InputError
@@ -19,6 +20,7 @@ from langprog.evaluation import (
     range_of,
 )
 from langprog.example import Rows, examples_of
+from langprog.hints import Words
 from langprog.knobs import check_argument, takes_whole
 from langprog.runtime import current
 from optimizers.budget.plan import REPAIR_MARGIN, BudgetPlan, plan_budget
@@ -35,6 +37,23 @@ from optimizers.stats.certificate import ACCEPTED, Accept
 Examples = Rows
 # More runs of an example are a slip of the keyboard.
 MOST_REPEATS = 1000
+
+# Arguments of a compile in other libraries, and what there is here instead.
+ELSEWHERE: Words = MappingProxyType(
+    {
+        "devset": "write valset=, the examples that guide the search",
+        "eval_kwargs": "how many examples run at once is concurrency= of the optimizer",
+        "lm": "compile inside `with lp.using(lm=...):`",
+        "max_bootstrapped_demos": "it is a knob: BootstrapFewShot(bootstrapped=...)",
+        "max_labeled_demos": "it is a knob: BootstrapFewShot(labeled=...)",
+        "minibatch": "it is a knob: see help() of the optimizer",
+        "num_trials": "it is a knob: MIPRO(searching=Searching(trials=...))",
+        "num_threads": "write concurrency= of the optimizer",
+        "requires_permission_to_run": "budget=lp.Budget(calls=...) is the limit; nobody is asked",
+        "student": "the program is the first argument, without a name",
+        "teacher": "it is a knob: BootstrapFewShot(teacher=...)",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from langprog.errors import BadRequestError, InputError
@@ -33,6 +34,7 @@ from langprog.evaluation.score import (
 )
 from langprog.evaluation.typing_rows import TypedRows
 from langprog.example import Example, Rows, copy_value, examples_of
+from langprog.hints import Words, with_hints
 from langprog.knobs import check_argument, takes_whole
 from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module, Prediction, RunUsage, record_trace, usage_of
@@ -44,6 +46,25 @@ OnRow = Callable[[Row], None]
 _Call = Callable[[Example, Prediction], Awaitable[Any]]
 
 
+# Arguments of other libraries, and what there is here instead.
+_ELSEWHERE: Words = MappingProxyType(
+    {
+        "callback_metadata": "write `with lp.callbacks(...):` around it",
+        "devset": "write data=, or give the examples as the second argument",
+        "display_progress": "a report says how it went: print(report)",
+        "display_table": "print(report), or look at report.rows",
+        "failure_score": "a failure of the program scores 0; an outage is a row without a score",
+        "num_threads": "write concurrency=",
+        "provide_traceback": "report.first_failures has the first failure of each kind",
+        "return_all_scores": "look at report.rows",
+        "return_outputs": "look at report.rows",
+        "save_as_csv": "look at report.rows",
+        "save_as_json": "write report.to_json()",
+    }
+)
+
+
+@with_hints(_ELSEWHERE)
 def evaluate(
     program: Module,
     data: Data,

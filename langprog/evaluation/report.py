@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -17,6 +18,7 @@ from langprog.evaluation.ranges import Range
 from langprog.evaluation.score import Score
 from langprog.evaluation.statistics import mean, mean_interval, quantile
 from langprog.example import Example
+from langprog.hints import Hinted, Words
 from langprog.lm import redact
 from langprog.modules import Prediction, RunUsage, TraceStep
 from langprog.notebook import list_short, render_card, short_repr, shorten
@@ -66,7 +68,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Hinted):
     """The result of an evaluation.
 
     Args:
@@ -78,6 +80,13 @@ class Report:
             if unknown; then all fields count.
         score_range: The worst and the best score; ``None`` if unknown.
     """
+
+    _elsewhere: ClassVar[Words] = MappingProxyType(
+        {
+            "results": "write .rows: each has .example, .prediction and .score",
+            "score": "write .mean, which is not in percent, and .interval",
+        }
+    )
 
     rows: tuple[Row, ...]
     metric: str = ""

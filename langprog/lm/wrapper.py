@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from types import MappingProxyType
+from typing import ClassVar
 
+from langprog.hints import Hinted, Words
 from langprog.lm.sampling import Sampling
 from langprog.lm.streaming import Delta, replay_completion, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request
 
 
-class Wrapper:
+class Wrapper(Hinted):
     """A language model around another one; a subclass adds one feature.
 
     Override ``complete``, and ``stream`` too if the feature concerns streams::
@@ -21,6 +24,21 @@ class Wrapper:
                 print(self.name, completion.usage.total_tokens)
                 return completion
     """
+
+    # What models of other libraries have, and what there is here instead.
+    _elsewhere: ClassVar[Words] = MappingProxyType(
+        {
+            "acall": "write await model.complete(lp.Request(...))",
+            "copy": "write lp.LM(name, ...) with the other settings",
+            "forward": "write await model.complete(lp.Request(...))",
+            "history": "look at prediction.trace, or set LANGPROG_LOG and run `langprog show "
+            "--last 3`",
+            "inspect_history": "look at prediction.trace, or set LANGPROG_LOG and run `langprog "
+            "show --last 3`",
+            "kwargs": "write .defaults",
+            "model": "write .name",
+        }
+    )
 
     def __init__(self, inner: LanguageModel) -> None:
         self.inner = inner

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic_core import SchemaSerializer, core_schema, to_jsonable_python
 
 from langprog.errors import FrozenError, InputError
+from langprog.hints import Hinted
 from langprog.media.parts import Audio, File, Image, Media, text_serializer
 
 Role = Literal["user", "assistant"]
@@ -17,7 +18,7 @@ Turn = Mapping[str, Any]
 _ROLES = ("user", "assistant")
 
 
-class History:
+class History(Hinted):
     """Earlier turns of a conversation; in a prompt they are messages of their own.
 
     Each turn is a message, ``{"role": "user", "content": "..."}``, whose content is a text or a
@@ -33,6 +34,13 @@ class History:
     """
 
     __slots__ = ("turns",)
+
+    _elsewhere = MappingProxyType(
+        {
+            "append": "write history = history.with_turn(question=..., answer=...)",
+            "messages": "write .turns; with_turn(...) returns a longer History",
+        }
+    )
     __pydantic_serializer__: ClassVar[SchemaSerializer] = text_serializer()
 
     turns: tuple[Turn, ...]

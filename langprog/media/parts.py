@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self, cast
 from pydantic_core import SchemaSerializer, core_schema
 
 from langprog.errors import FrozenError, InputError
+from langprog.hints import HintedType, Words
 
 _ADDRESSES = ("https://", "http://")
 # First bytes of files of each kind, for bytes without a media type.
@@ -31,7 +32,21 @@ _BEGINNINGS: Mapping[bytes, str] = MappingProxyType(
 )
 
 
-class Media:
+# Names of other libraries at the class, and what there is here instead.
+_ELSEWHERE: Words = MappingProxyType(
+    {
+        "from_PIL": "save it to a buffer, and write lp.Image(buffer.getvalue())",
+        "from_array": "write the bytes of a file: lp.Audio(data)",
+        "from_base64": "write lp.File(base64.b64decode(text))",
+        "from_bytes": "write lp.File(data)",
+        "from_file": "the path comes first: lp.Image(path), lp.Audio(path)",
+        "from_path": "the path comes first: lp.File(path)",
+        "from_url": "the address comes first: lp.Image(address)",
+    }
+)
+
+
+class Media(metaclass=HintedType):
     """The bytes of a file, or an address from which the endpoint fetches them.
 
     Args:
@@ -46,6 +61,8 @@ class Media:
     """
 
     __slots__ = ("data", "media_type", "url")
+
+    _elsewhere = _ELSEWHERE
 
     # pydantic looks for this when it writes a value without a schema.
     __pydantic_serializer__: ClassVar[SchemaSerializer]

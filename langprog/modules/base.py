@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from langprog.errors import InputError, SignatureError
 from langprog.modules.backtracking import Call
+from langprog.modules.elsewhere import OF_A_CALL
 from langprog.modules.origin import ORIGIN
 from langprog.modules.prediction import Prediction
 from langprog.modules.streaming import Event, run_watched, stream_in_sync, stream_program
@@ -328,7 +329,9 @@ def with_left_out(
     unknown = [name for name in inputs if name not in fields]
     if missing or unknown:
         what = f"lacks {', '.join(missing)}" if missing else f"has unknown {', '.join(unknown)}"
-        raise InputError(f"the call of {called} {what}; its inputs are {', '.join(fields)}")
+        hints = "".join(f"; {name}: {OF_A_CALL[name]}" for name in unknown if name in OF_A_CALL)
+        known = ", ".join(fields)
+        raise InputError(f"the call of {called} {what}; its inputs are {known}{hints}")
     return {
         name: inputs[name] if name in inputs else field.default_value()
         for name, field in fields.items()

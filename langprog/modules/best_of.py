@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, LangprogError
+from langprog.hints import with_hints
 from langprog.modules.around import (
     SURVIVED,
     Around,
@@ -17,6 +18,7 @@ from langprog.modules.around import (
     judge_answer,
 )
 from langprog.modules.base import Module
+from langprog.modules.elsewhere import OF_BEST_OF
 from langprog.modules.node import AnyNode, Node, Types, parts_of_list
 from langprog.modules.prediction import Prediction
 from langprog.modules.tree import Parameter
@@ -75,6 +77,7 @@ class BestOf(Around):
     k: int
     temperature: float
 
+    @with_hints(OF_BEST_OF)
     def __init__(
         self,
         generators: Module | Sequence[Module],

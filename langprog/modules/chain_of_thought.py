@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import ArtifactError
+from langprog.hints import with_hints
 from langprog.modules.base import Module
+from langprog.modules.elsewhere import OF_PREDICT
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
@@ -35,6 +37,7 @@ class ChainOfThought(Module):
     node: ClassVar[type[Node]] = ChainOfThoughtNode
     predict: Predict
 
+    @with_hints(OF_PREDICT, by_name="write instruction=")
     def __init__(self, signature: str | type[Signature] | SignatureSpec, **options: Any) -> None:
         spec = signature_of(signature)
         if "reasoning" not in spec.outputs:

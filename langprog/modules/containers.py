@@ -16,12 +16,13 @@ from types import MappingProxyType, NoneType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 from langprog.errors import InputError
+from langprog.hints import Hinted
 
 if TYPE_CHECKING:
     from langprog.modules.base import Module
 
 
-class ModuleBase:
+class ModuleBase(Hinted):
     """The root of all modules, by which this file recognizes them without importing Module."""
 
 

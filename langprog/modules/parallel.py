@@ -9,7 +9,9 @@ from functools import partial
 from typing import Any, TypeVar, overload
 
 from langprog.errors import InputError
+from langprog.hints import with_hints
 from langprog.modules.base import Module
+from langprog.modules.elsewhere import OF_PARALLEL
 from langprog.modules.prediction import Prediction
 from langprog.modules.trace import record_part
 from langprog.runtime import call_in_worker, gather_in_order, run_sync
@@ -26,6 +28,7 @@ def parallel(
 def parallel(
     function: Callable[[Item], T], items: Iterable[Item], *, width: int = ...
 ) -> list[T]: ...
+@with_hints(OF_PARALLEL, by_name="write lp.parallel(program, rows, width=...)")
 def parallel(function: Any, items: Iterable[Any], *, width: int = 8) -> list[Any]:
     """Call ``function`` on every item, several at a time, and wait for all of them.
 

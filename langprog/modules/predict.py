@@ -27,6 +27,7 @@ from langprog.errors import (
     ParseError,
 )
 from langprog.example import Example
+from langprog.hints import with_hints
 from langprog.lm import (
     LanguageModel,
     Message,
@@ -38,6 +39,7 @@ from langprog.lm import (
 )
 from langprog.modules.base import Module, with_left_out
 from langprog.modules.conversation import Conversation
+from langprog.modules.elsewhere import OF_PREDICT
 from langprog.modules.nearest import NearestData, NearestDemos, check_nearest
 from langprog.modules.node import ClassData, Node, Types
 from langprog.modules.parameter_data import (
@@ -144,6 +146,7 @@ class Predict(Module):
         "structure",
     )
 
+    @with_hints(OF_PREDICT, by_name="write instruction=")
     def __init__(  # noqa: PLR0913 - all that makes a prompt, by name
         self,
         signature: str | type[Signature] | SignatureSpec,

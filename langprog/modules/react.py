@@ -8,8 +8,10 @@ from typing import Any, ClassVar, Literal, Self
 
 from langprog.adapters import json_text, values_from_object
 from langprog.errors import InputError, ParseError, ToolError, TransportError
+from langprog.hints import with_hints
 from langprog.knobs import check_argument, takes_whole
 from langprog.modules.base import Module, with_left_out
+from langprog.modules.elsewhere import OF_REACT
 from langprog.modules.next_step import NextStep, describe_tools
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.prediction import Prediction
@@ -105,6 +107,7 @@ class ReAct(Module):
     step: NextStep
     max_steps: int
 
+    @with_hints(OF_REACT)
     def __init__(
         self,
         signature: str | type[Signature] | SignatureSpec,

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, SignatureError
+from langprog.hints import with_hints
 from langprog.modules.around import SURVIVED, Around, check_module, check_verdict
 from langprog.modules.base import Module
+from langprog.modules.elsewhere import OF_REFINE
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
@@ -89,6 +91,7 @@ class Refine(Around):
     rounds: int
     threshold: float
 
+    @with_hints(OF_REFINE)
     def __init__(
         self,
         module: Module,

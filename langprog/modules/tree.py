@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 from langprog.errors import FrozenError, InputError
 from langprog.modules.containers import ModuleBase, modules_in, rebuild
+from langprog.modules.elsewhere import ATTRIBUTES
 from langprog.modules.origin import keep_origin
 from langprog.notebook import list_short
 
@@ -48,6 +49,7 @@ class Parameter:
 class Tree(ModuleBase):
     """The part of every module that lists, copies and freezes its tree."""
 
+    _elsewhere = ATTRIBUTES
     _frozen: bool = False
     # Frozen on its own, not only together with the whole program.
     _frozen_part: bool = False

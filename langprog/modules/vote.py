@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from langprog.errors import InputError, LangprogError, SignatureError
+from langprog.hints import with_hints
 from langprog.modules.around import (
     SURVIVED,
     Around,
@@ -20,6 +21,7 @@ from langprog.modules.around import (
     judge_answer,
 )
 from langprog.modules.base import Module
+from langprog.modules.elsewhere import OF_VOTE
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.prediction import Prediction
 from langprog.modules.tree import Parameter
@@ -108,6 +110,7 @@ class Vote(Around):
     on: list[str]
     keep: Module | None
 
+    @with_hints(OF_VOTE)
     def __init__(
         self,
         module: Module,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Unpack
 
 from langprog.errors import ModelError
+from langprog.hints import with_hints
 from langprog.lm import (
     Budgeted,
     Cache,
@@ -34,6 +35,7 @@ from langprog.runtime.providers import provider_named
 NO_CACHE = "off"
 
 
+@with_hints({"model": "its name comes first: lp.LM('provider/model')"})
 def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
     """Build a language model from its name, with cache, retries, throttle, budget and price.
 

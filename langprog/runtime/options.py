@@ -25,14 +25,28 @@ from langprog.lm import OWN_MEMBERS, Cache, Price, Sampling
 # What other libraries call what is called otherwise here.
 _ELSEWHERE: Mapping[str, str] = MappingProxyType(
     {
-        "api_base": "base_url=",
-        "cache_dir": "cache=",
-        "max_completion_tokens": "max_tokens=",
-        "max_retries": "attempts=",
+        "api_base": "write base_url=",
+        "async_engine": "leave it out: there is a single client",
+        "cache_dir": "write cache=",
+        "cache_in_memory": "write cache=",
+        "callbacks": "write lp.configure(callbacks=[...])",
+        "engine": "leave it out: other providers are reached through litellm by themselves",
+        "extra_body": "write extra=",
+        "extra_headers": "write headers=",
+        "frequency_penalty": "write extra={'frequency_penalty': ...}",
+        "logprobs": "leave it out: modules that need log-probabilities ask for them",
+        "max_completion_tokens": "write max_tokens=",
+        "max_retries": "write attempts=",
         "model": "the model's name first: lp.LM('provider/model')",
-        "num_retries": "attempts=",
-        "rollout_id": "sampling with another seed=",
-        "timeout_s": "timeout=",
+        "model_type": "leave it out: chat is the only kind",
+        "n": "write lp.Vote(program, k=...) or lp.BestOf(program, judge=..., k=...)",
+        "num_retries": "write attempts=",
+        "presence_penalty": "write extra={'presence_penalty': ...}",
+        "response_format": "write schema=True, or adapter='json' for a predictor",
+        "rollout_id": "write sampling with another seed=",
+        "timeout_s": "write timeout=",
+        "tools": "write lp.ReAct(signature, tools=[...])",
+        "top_k": "write extra={'top_k': ...}",
     }
 )
 
@@ -124,7 +138,7 @@ def check_options(options: LMOptions) -> CheckedOptions:
     names = [field.alias or name for name, field in CheckedOptions.model_fields.items()]
     for name in options:
         if name not in names:
-            hint = f": write {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+            hint = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
             known = ", ".join(sorted(names))
             raise ModelError(f"lp.LM has no option {name!r}{hint}; it has {known}")
     try:

@@ -14,6 +14,7 @@ from typing import TypedDict
 
 from langprog.adapters import Adapter, check_adapter
 from langprog.errors import InputError, LangprogWarning, ModelError
+from langprog.hints import Words, with_hints
 from langprog.lm import (
     Budget,
     Hold,
@@ -165,6 +166,22 @@ def _by_name(models: Iterable[LanguageModel | ModelRef | str]) -> dict[str, Lang
     return named
 
 
+# Settings of other libraries, and what there is here instead.
+_ELSEWHERE: Words = MappingProxyType(
+    {
+        "async_max_workers": "write lp.evaluate(..., concurrency=...) or lp.LM(name, width=...)",
+        "cache": "write lp.LM(name, cache=...)",
+        "num_threads": "write lp.evaluate(..., concurrency=...)",
+        "provide_traceback": "errors carry their traceback; a row's failure says what happened",
+        "rm": "a program searches by lp.Retrieve(retriever)",
+        "trace": "every prediction has .trace",
+        "track_usage": "every prediction has .usage",
+    }
+)
+_BY_NAME = "write lm=..., a model or its name"
+
+
+@with_hints(_ELSEWHERE, by_name=_BY_NAME)
 def configure(
     *,
     lm: LanguageModel | ModelRef | str | None = None,
@@ -197,6 +214,7 @@ def configure(
         _process.settings = replace(_process.settings, **changes)
 
 
+@with_hints(_ELSEWHERE, by_name=_BY_NAME)
 @contextmanager
 def using(
     *,

@@ -12,8 +12,9 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic.fields import FieldInfo
 
 from langprog.errors import SignatureError
+from langprog.hints import HintedType, Words
 from langprog.signature.fields import FieldSpec
-from langprog.signature.marks import Marked
+from langprog.signature.marks import ATTRIBUTES, Marked
 from langprog.signature.shorthand import parse_short_form
 from langprog.signature.signature import SignatureSpec, default_instruction, field_from_mark
 
@@ -30,7 +31,7 @@ class _Of(Generic[T]):
         return self._read(signature_of(owner))
 
 
-class Signature:
+class Signature(metaclass=HintedType):
     """Base class of signatures written as classes.
 
     The docstring is the instruction; a subclass without one keeps that of its base::
@@ -44,6 +45,8 @@ class Signature:
     ``spec`` is the signature as a value; the methods are those of :class:`SignatureSpec`.
     """
 
+    _elsewhere: ClassVar[Words] = {**ATTRIBUTES, "instructions": "write .spec.instruction"}
+
     spec: ClassVar[SignatureSpec]
     inputs = _Of(lambda spec: spec.inputs)
     outputs = _Of(lambda spec: spec.outputs)
@@ -55,9 +58,16 @@ class Signature:
 
     def __new__(cls, *given: Any, **fields: Any) -> Signature:
         if cls is Signature and given and isinstance(given[0], str):
+            more = f", instruction={given[1]!r:.80}" if len(given) > 1 else ""
             raise SignatureError(
-                f"the short form of a signature is a text: write lp.Predict({given[0]!r:.80}) or "
-                f"signature_of({given[0]!r:.80})"
+                "the short form of a signature is a text: write "
+                f"lp.Predict({given[0]!r:.80}{more}); its value is "
+                "langprog.signature.signature_of(...)"
+            )
+        if cls is Signature and given:
+            raise SignatureError(
+                "a signature is a text, 'ticket -> team', or a class that derives from "
+                "lp.Signature and has lp.Input and lp.Output fields"
             )
         raise SignatureError(
             f"{cls.__name__} is a signature and holds no values: write lp.Predict({cls.__name__})"

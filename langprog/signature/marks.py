@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from langprog.errors import SignatureError
+from langprog.hints import Words
 from langprog.signature.limits import Labels
 from langprog.signature.shapes import REQUIRED
 
@@ -24,6 +25,25 @@ _ELSEWHERE: Mapping[str, str] = MappingProxyType(
         "annotation": "the type comes after the field's name: name: type = lp.{role}(...)",
         "examples": "examples are given to a program: lp.Predict(signature, demos=[...])",
         "title": "a field is known by its name; what it means is its description",
+    }
+)
+
+
+# Attributes of a signature.
+ATTRIBUTES: Words = MappingProxyType(
+    {
+        "append": "write with_field(name, lp.Output(...), type), which returns a new signature",
+        "delete": "write without_field(name), which returns a new signature",
+        "dump_state": "write to_json()",
+        "equals": "write ==",
+        "input_fields": "write .inputs",
+        "insert": "write with_field(name, lp.Input(...), type), then with_order(...)",
+        "instructions": "write .instruction",
+        "output_fields": "write .outputs",
+        "prepend": "write with_field(name, lp.Input(...), type, first=True)",
+        "signature": "repr() shows the short form",
+        "with_instructions": "write with_instruction(...)",
+        "with_updated_fields": "write without_field(name), then with_field(name, ...)",
     }
 )
 

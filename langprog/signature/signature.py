@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from langprog.errors import SignatureError
+from langprog.hints import Hinted, Words
 from langprog.notebook import list_short, short_repr
 from langprog.signature.fields import FieldSpec
-from langprog.signature.marks import Marked
+from langprog.signature.marks import ATTRIBUTES, Marked
 from langprog.signature.phrases import WORDING
 from langprog.signature.portable import field_to_json
 from langprog.signature.rebuilt import field_from_json
@@ -22,7 +23,7 @@ from langprog.signature.shapes import REQUIRED
 
 
 @dataclass(frozen=True)
-class SignatureSpec:
+class SignatureSpec(Hinted):
     """A signature, as a value; every change returns a new one.
 
     Args:
@@ -33,6 +34,8 @@ class SignatureSpec:
     Raises:
         SignatureError: Two fields have the same name, or there is no input or no output.
     """
+
+    _elsewhere: ClassVar[Words] = ATTRIBUTES
 
     name: str
     instruction: str

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ROOMS = [
     "errors",
+    "hints",
     "knobs",
     "strict_json",
     "notebook",

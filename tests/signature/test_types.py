@@ -395,7 +395,9 @@ def test_words_of_another_library_are_explained() -> None:
 
 
 def test_a_signature_is_not_made_from_a_text() -> None:
-    with pytest.raises(SignatureError, match=r"write lp.Predict\('q -> a'\)"):
+    with pytest.raises(
+        SignatureError, match=r"write lp.Predict\('q -> a', instruction='Answer.'\)"
+    ):
         lp.Signature("q -> a", "Answer.")
     with pytest.raises(SignatureError, match="holds no values"):
         lp.Signature(q="x")

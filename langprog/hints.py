@@ -1,0 +1,170 @@
+"""Errors that name our word where somebody types one of another library.
+
+Each class or function has its own table of such words, next to it. ``NAMES`` is the table of the
+package itself.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
+
+from langprog.errors import InputError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# What is written instead, by the word that was typed.
+Words = Mapping[str, str]
+
+__all__ = ["NAMES", "Hinted", "HintedType", "Words", "missing_name", "with_hints"]
+
+
+def missing_name(owner: str, name: str, words: Words) -> AttributeError:
+    """Return the error for a name that is not there, with a hint if the table has one.
+
+    Args:
+        owner: What was asked for the name, as a sentence begins with it.
+        name: The name.
+        words: The table.
+    """
+    hint = f": {words[name]}" if name in words else ""
+    return AttributeError(f"{owner} has no attribute {name!r}{hint}", name=name)
+
+
+class Hinted:
+    """A class whose objects say what to write instead of an attribute of another library.
+
+    A subclass has the table ``_elsewhere``.
+    """
+
+    __slots__ = ()
+
+    _elsewhere: ClassVar[Words] = MappingProxyType({})
+
+    if not TYPE_CHECKING:  # type checkers refuse unknown attributes by themselves
+
+        def __getattr__(self, name: str) -> Any:
+            if name in self._elsewhere:
+                raise missing_name(f"{type(self).__name__!r} object", name, self._elsewhere)
+            # Once more, for the usual error: perhaps a property raised it.
+            return object.__getattribute__(self, name)
+
+
+class HintedType(type):
+    """A class of classes that say the same about names that are looked up at the class."""
+
+    _elsewhere: Words
+
+    if not TYPE_CHECKING:  # as above
+
+        def __getattr__(cls, name: str) -> Any:
+            words = {} if name.startswith("_") else cls._elsewhere
+            raise missing_name(f"type object {cls.__name__!r}", name, words)
+
+
+def with_hints(words: Words, *, by_name: str = "") -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Refuse arguments that a function does not take, and say what to write instead.
+
+    Args:
+        words: What is written instead of an argument that other libraries have.
+        by_name: What is said where more arguments come by position than the function takes so.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        most = function.__code__.co_argcount
+        called = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+
+        @functools.wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            for name in kwargs:
+                if name in words:
+                    raise InputError(f"{called} has no argument {name!r}: {words[name]}")
+            if by_name and len(args) > most:
+                raise InputError(f"{called} takes no further argument by position: {by_name}")
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+_OPTIMIZER = "write `from optimizers import {}`"
+_SAMPLES = "write lp.Vote(program, k=...) or lp.BestOf(program, judge=..., k=...)"
+
+# Names of DSPy in the package, and what there is here instead.
+NAMES: Words = MappingProxyType(
+    {
+        "Adapter": "derive from langprog.adapters.Adapter",
+        "Assert": "write lp.require(condition, message), or Predict(..., checks=[lp.Check(...)])",
+        "BAMLAdapter": 'write adapter="json"; nested types are described at every depth',
+        "BaseCallback": "derive from lp.Callback",
+        "BaseLM": "derive from langprog.lm.Wrapper, or write `async def complete`",
+        "BestOfN": "write lp.BestOf(program, judge=..., k=...)",
+        "BetterTogether": "write `from optimizers import Chain`",
+        "BootstrapFinetune": "a compile sets prompts and models, not weights",
+        "BootstrapFewShot": _OPTIMIZER.format("BootstrapFewShot"),
+        "BootstrapFewShotWithRandomSearch": _OPTIMIZER.format("BootstrapRandomSearch"),
+        "BootstrapRS": _OPTIMIZER.format("BootstrapRandomSearch"),
+        "COPRO": _OPTIMIZER.format("Compiler"),
+        "ChatAdapter": 'write adapter="chat"',
+        "CodeAct": "write lp.ReAct(signature, tools=[...])",
+        "ColBERTv2": "write lp.LateInteractionRetriever, or lp.FunctionRetriever for a server",
+        "ChainOfThoughtWithHint": "write lp.ChainOfThought with an input for the hint",
+        "Code": "declare it as str",
+        "Compiler": _OPTIMIZER.format("Compiler"),
+        "Document": "write lp.File",
+        "DummyLM": "write lp.ScriptedLM([...])",
+        "Embedder": "hand any function of texts to lp.EmbeddingRetriever(corpus, embed)",
+        "Embeddings": "write lp.EmbeddingRetriever(corpus, embed)",
+        "Ensemble": _SAMPLES,
+        "Evaluate": "write lp.evaluate(program, data, metric)",
+        "GEPA": _OPTIMIZER.format("GEPA"),
+        "InferRules": _OPTIMIZER.format("Compiler"),
+        "InputField": 'write lp.Input("what it means")',
+        "JSONAdapter": 'write adapter="json"',
+        "KNN": "write lp.NearestDemos(examples, k=...)",
+        "KNNFewShot": _OPTIMIZER.format("KNNDemos"),
+        "LabeledFewShot": _OPTIMIZER.format("LabeledFewShot"),
+        "MIPROv2": _OPTIMIZER.format("MIPRO"),
+        "MultiChainComparison": "write lp.Vote or lp.BestOf",
+        "OpenAI": 'write lp.LM("openai/gpt-4.1-mini")',
+        "OutputField": 'write lp.Output("what it means")',
+        "Parallel": "write lp.parallel(...)",
+        "ProgramOfThought": "write lp.ReAct(signature, tools=[...])",
+        "PythonInterpreter": "hand a function of yours to lp.ReAct(signature, tools=[...])",
+        "RLM": "write lp.ReAct(signature, tools=[...])",
+        "Reasoning": "write lp.ChainOfThought, whose output reasoning is a field",
+        "SIMBA": _OPTIMIZER.format("Compiler"),
+        "SemanticF1": "write langprog.evaluation.f1(field), or judged(judge)",
+        "StreamListener": "write program.astream(...), which streams every field",
+        "Suggest": "write lp.suggest(condition, message)",
+        "Teleprompter": _OPTIMIZER.format("Optimizer"),
+        "ToolCalls": "lp.ReAct calls tools by itself; its trace has the calls",
+        "TwoStepAdapter": "write a Pipeline of two lp.Predict",
+        "TypedChainOfThought": "write lp.ChainOfThought: every predictor is typed",
+        "TypedPredictor": "write lp.Predict: every predictor is typed",
+        "XMLAdapter": 'write adapter="xml"',
+        "answer_exact_match": "write langprog.evaluation.exact(field)",
+        "answer_passage_match": "write langprog.evaluation.contains(field)",
+        "asyncify": "write await program.acall(...)",
+        "cache": "write lp.LM(name, cache=...), or set LANGPROG_CACHE",
+        "configure_cache": "write lp.LM(name, cache=...), or set LANGPROG_CACHE",
+        "context": "write lp.using(lm=...)",
+        "disable_logging": "logging.getLogger('langprog') is an ordinary logger",
+        "enable_logging": "logging.getLogger('langprog') is an ordinary logger",
+        "ensure_signature": "write langprog.signature.signature_of(...)",
+        "inspect_history": "look at prediction.trace, or set LANGPROG_LOG and run "
+        "`langprog show --last 3`",
+        "majority": "write lp.Vote",
+        "make_signature": "write langprog.signature.signature_of(...)",
+        "retrievers": "write lp.EmbeddingRetriever, lp.BM25Retriever, lp.FunctionRetriever",
+        "settings": "write lp.configure(lm=...) or lp.using(lm=...)",
+        "streamify": "write program.astream(...)",
+        "syncify": "call the program itself, program(...): it may be asynchronous inside",
+        "teleprompt": "write `import optimizers`",
+        "track_usage": "prediction.usage is always there",
+    }
+)

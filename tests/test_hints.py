@@ -1,0 +1,212 @@
+"""Where somebody types a word of DSPy, the error names ours."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+import langprog as lp
+import langprog.hints
+import langprog.modules.elsewhere
+import optimizers
+from langprog.errors import LangprogError
+from optimizers import GEPA, BootstrapFewShot, LabeledFewShot
+
+LM = lp.ScriptedLM(lambda request: "[[answer]]\nx")
+ROWS = [lp.Example(question="a", answer="x")] * 3
+PREDICT = lp.Predict("question -> answer")
+SIGNATURE: Any = PREDICT.signature
+
+
+class Own(lp.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = [lp.Predict("question -> answer")]
+
+    def forward(self, question: str) -> lp.Prediction:
+        return self.parts[0](question=question)
+
+    @property
+    def broken(self) -> str:
+        return PREDICT.missing  # type: ignore[attr-defined,no-any-return]  # as a user may err
+
+
+class Triage(lp.Signature):
+    """Route the ticket."""
+
+    ticket: str = lp.Input()
+    team: str = lp.Output()
+
+
+def score(example: Any, prediction: Any) -> float:
+    return 1.0
+
+
+def evaluated() -> Any:
+    return lp.evaluate(PREDICT, ROWS, score, lm=LM)
+
+
+def remote(**options: Any) -> Any:
+    return lp.LM("my/model", base_url="http://127.0.0.1:9/v1", cache=False, **options)
+
+
+def compiled(**more: Any) -> Any:
+    return LabeledFewShot().compile(PREDICT, ROWS, metric=score, **more)
+
+
+lib: Any = lp  # its functions are called here as those of another library
+own: Any = Own()
+predict: Any = PREDICT
+triage: Any = Triage
+library: Any = optimizers
+
+# What is typed, and what the error has to say.
+HABITS: dict[str, tuple[Callable[[], Any], str]] = {
+    "configure positional": (lambda: lib.configure(LM), "lm=..."),
+    "configure rm": (lambda: lib.configure(lm=LM, rm=1), "lp.Retrieve"),
+    "configure trace": (lambda: lib.configure(trace=[]), ".trace"),
+    "configure track_usage": (lambda: lib.configure(track_usage=True), ".usage"),
+    "context": (lambda: lib.context(lm=LM), "lp.using(lm=...)"),
+    "using positional": (lambda: lib.using(LM), "lm=..."),
+    "LM api_base": (lambda: remote(api_base="http://x"), "write base_url="),
+    "LM model": (lambda: lib.LM(model="openai/gpt-4.1"), "lp.LM('provider/model')"),
+    "LM model_type": (lambda: remote(model_type="chat"), "leave it out"),
+    "LM n": (lambda: remote(n=3), "lp.Vote"),
+    "LM num_retries": (lambda: remote(num_retries=3), "write attempts="),
+    "LM extra_body": (lambda: remote(extra_body={}), "write extra="),
+    "LM history": (lambda: remote().history, "prediction.trace"),
+    "LM copy": (lambda: remote().copy(temperature=1), "lp.LM("),
+    "call positional": (lambda: predict("x"), "program(question=...)"),
+    "call lm": (lambda: predict(question="x", lm=LM), "lp.using(lm=...)"),
+    "call config": (lambda: predict(question="x", config={}), "temperature="),
+    "call n": (lambda: predict(question="x", n=3), "lp.Vote"),
+    "set_lm": (lambda: own.set_lm(LM), "lp.using(lm=...)"),
+    "get_lm": (lambda: own.get_lm(), ".model"),
+    "named_predictors": (lambda: own.named_predictors(), "program.predictors()"),
+    "batch": (lambda: own.batch([]), "lp.parallel"),
+    "save": (lambda: own.save("x.json"), "lp.save(program, path)"),
+    "load": (lambda: own.load("x.json"), "lp.load(path)"),
+    "dump_state": (lambda: predict.dump_state(), "lp.save"),
+    "deepcopy": (lambda: own.deepcopy(), "with_parameters"),
+    "module inspect_history": (lambda: own.inspect_history(), "langprog show --last"),
+    "inspect_history": (lambda: lib.inspect_history(1), "langprog show --last"),
+    "set demos": (lambda: setattr(PREDICT, "demos", []), "with_parameters"),
+    "Predict positional": (lambda: lib.Predict("a -> b", "Do it."), "instruction="),
+    "Predict instructions": (lambda: lib.Predict("a -> b", instructions="x"), "instruction="),
+    "Predict lm": (lambda: lib.Predict("a -> b", lm=LM), "model="),
+    "Predict n": (lambda: lib.Predict("a -> b", n=5), "lp.Vote"),
+    "Predict tools": (lambda: lib.Predict("a -> b", tools=[]), "lp.ReAct"),
+    "ChainOfThought lm": (lambda: lib.ChainOfThought("a -> b", lm=LM), "model="),
+    "ChainOfThought positional": (lambda: lib.ChainOfThought("a -> b", "x"), "instruction="),
+    "ReAct max_iters": (lambda: lib.ReAct("a -> b", [score], max_iters=3), "max_steps="),
+    "Refine N": (lambda: lib.Refine(predict, N=3, reward_fn=score), "rounds="),
+    "Refine reward_fn": (lambda: lib.Refine(predict, reward_fn=score), "judge="),
+    "BestOfN": (lambda: lib.BestOfN, "lp.BestOf"),
+    "BestOf reward_fn": (lambda: lib.BestOf(predict, reward_fn=score), "judge="),
+    "Vote n": (lambda: lib.Vote(predict, n=3), "write k="),
+    "parallel num_threads": (lambda: lib.parallel(predict, [], num_threads=3), "width="),
+    "desc": (lambda: _with_field(lib.Input(desc="x")), 'lp.Input("what it means")'),
+    "InputField": (lambda: lib.InputField(desc="x"), 'lp.Input("what it means")'),
+    "OutputField": (lambda: lib.OutputField(desc="x"), 'lp.Output("what it means")'),
+    "Signature text": (lambda: lib.Signature("a -> b", "Do it."), "instruction='Do it.'"),
+    "Signature dict": (lambda: lib.Signature({"a": 1}, "Do it."), "derives from lp.Signature"),
+    "instructions": (lambda: SIGNATURE.instructions, ".instruction"),
+    "class instructions": (lambda: triage.instructions, ".spec.instruction"),
+    "with_instructions": (lambda: triage.with_instructions("x"), "with_instruction(...)"),
+    "append": (lambda: SIGNATURE.append("x", lp.Input()), "with_field"),
+    "input_fields": (lambda: triage.input_fields, ".inputs"),
+    "with_inputs": (lambda: lp.Example(q=1).with_inputs("q"), "leave it out"),
+    "Example dict": (lambda: lib.Example({"q": 1}), "Example(**row)"),
+    "toDict": (lambda: lp.Prediction(a=1).toDict(), "to_dict()"),
+    "get_lm_usage": (lambda: lp.Prediction(a=1).get_lm_usage(), ".usage"),
+    "Image.from_url": (lambda: lib.Image.from_url("https://x"), "lp.Image(address)"),
+    "Image.from_file": (lambda: lib.Image.from_file("x.png"), "lp.Image(path)"),
+    "History.messages": (lambda: lib.History().messages.append({}), "with_turn"),
+    "Assert": (lambda: lib.Assert(True, "x"), "lp.require"),
+    "Suggest": (lambda: lib.Suggest(True, "x"), "lp.suggest"),
+    "streamify": (lambda: lib.streamify(own), "program.astream"),
+    "asyncify": (lambda: lib.asyncify(own), "program.acall"),
+    "BaseCallback": (lambda: lib.BaseCallback, "lp.Callback"),
+    "Embedder": (lambda: lib.Embedder("x"), "lp.EmbeddingRetriever"),
+    "Evaluate": (lambda: lib.Evaluate(devset=ROWS), "lp.evaluate(program, data, metric)"),
+    "evaluate devset": (lambda: lib.evaluate(predict, devset=ROWS, metric=score), "data="),
+    "evaluate num_threads": (
+        lambda: lib.evaluate(predict, ROWS, score, num_threads=4),
+        "concurrency=",
+    ),
+    "report score": (lambda: evaluated().score, ".mean"),
+    "report results": (lambda: evaluated().results, ".rows"),
+    "MIPROv2": (lambda: library.MIPROv2, "MIPRO()"),
+    "KNNFewShot": (lambda: lib.KNNFewShot, "KNNDemos"),
+    "BootstrapFewShot metric": (lambda: BootstrapFewShot(metric=score), "compile(program"),  # type: ignore[call-arg]
+    "GEPA auto": (lambda: GEPA(auto="light"), "lp.Budget(calls=...)"),  # type: ignore[call-arg]
+    "GEPA reflection_lm": (lambda: GEPA(reflection_lm=LM), "proposing="),  # type: ignore[call-arg]
+    "compile student": (lambda: compiled(student=PREDICT), "first argument"),
+    "compile teacher": (lambda: compiled(teacher=PREDICT), "teacher=..."),
+}
+
+
+def _with_field(mark: Any) -> Any:
+    return type("Made", (lp.Signature,), {"__annotations__": {"q": str}, "q": mark})
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_a_habit_meets_our_word(habit: str) -> None:
+    act, words = HABITS[habit]
+    with pytest.raises((LangprogError, AttributeError)) as raised:
+        act()
+    assert words in str(raised.value)
+
+
+def test_every_name_in_a_hint_is_there() -> None:
+    tables = [
+        table
+        for module in (langprog.hints, langprog.modules.elsewhere)
+        for table in vars(module).values()
+        if isinstance(table, MappingProxyType)
+    ]
+    assert len(tables) >= 9
+    for table in tables:
+        for hint in table.values():
+            for name in re.findall(r"\blp\.([A-Za-z_]\w*)", hint):
+                assert getattr(lp, name), hint
+            for name in re.findall(r"from optimizers import (\w+)", hint):
+                assert getattr(optimizers, name), hint
+
+
+def test_names_that_nobody_else_has_get_the_usual_error() -> None:
+    for thing in (own, predict, SIGNATURE, triage, lp.History(), lib.Image, remote()):
+        with pytest.raises(AttributeError, match="has no attribute 'nothing'") as raised:
+            _ = thing.nothing
+        assert ":" not in str(raised.value)
+        assert raised.value.name == "nothing"
+
+
+def test_an_error_inside_a_property_stays_what_it_was() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'missing'"):
+        _ = own.broken
+
+
+def test_objects_are_copied_and_pickled_as_before() -> None:
+    history = lp.History([{"question": "a", "answer": "b"}])
+    assert pickle.loads(pickle.dumps(history)) == copy.deepcopy(history) == history
+    assert pickle.loads(pickle.dumps(SIGNATURE)) == copy.copy(SIGNATURE) == SIGNATURE
+    assert copy.deepcopy(PREDICT).signature == PREDICT.signature
+    assert not hasattr(own, "set_lm")
+
+
+def test_a_module_of_ones_own_may_have_such_names() -> None:
+    class Agent(lp.Module):
+        def __init__(self, lm: str, n: int) -> None:
+            self.history = [lm] * n
+
+        def forward(self, question: str) -> dict[str, Any]:
+            return {"answer": self.history[-1]}
+
+    assert Agent(lm="a", n=2)(question="x").answer == "a"
