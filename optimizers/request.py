@@ -136,6 +136,7 @@ class CompileRequest:
             checked["holdout"],
             seed,
             inputs=Inputs(program),
+            must_pass=checked["must_pass"] or (),
         )
         names: dict[str, str] = {}
         for part, examples in checked.items():

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
+from typing import Any
 
 from langprog import Example, Module
 from langprog.errors import InputError
-from langprog.evaluation import InputKeys
+from langprog.evaluation import InputKeys, fold_text
 from optimizers.evaluation.labels import find_label_fields, label_of
 from optimizers.identity import random_stream
 
@@ -21,7 +23,9 @@ from optimizers.identity import random_stream
 # parts keep their proportions.
 TRAIN, VALIDATION, HOLDOUT = 0.3, 0.4, 0.3
 MIN_CLUSTERS = 2
-LONG_TEXT = 20
+# An input that equals a label this often holds it.
+LEAK_SHARE = 0.95
+FEWEST_LEAKS = 5
 MIN_PER_STRATUM = 4
 
 Cluster = tuple[Example, ...]
@@ -55,7 +59,9 @@ class Inputs:
         self._keys = InputKeys(program)
         self._program = program
         self._demos = [
-            demo for predictor in program.predictors().values() for demo in predictor.demo_pool
+            {name: value for name, value in demo.items() if name not in predictor.outputs}
+            for predictor in program.predictors().values()
+            for demo in predictor.demo_pool
         ]
 
     def key(self, example: Example) -> str:
@@ -64,11 +70,28 @@ class Inputs:
 
     def is_shown(self, example: Example) -> bool:
         """Return whether a demonstration of the program has all inputs of ``example``."""
-        values = {name: example[name] for name in self._keys.names if name in example}
+        values = self._keys.read(example)
         return bool(values) and any(
             all(_is_in(demo, name, value) for name, value in values.items())
             for demo in self._demos
         )
+
+    def similar_key(self, example: Example) -> str:
+        """Return a key that examples share whose inputs differ only in case and blanks."""
+        return self._keys.of_similar(example)
+
+    def find_leaks(self, examples: Sequence[Example], fields: Sequence[str]) -> list[str]:
+        """Return a note for every input that (nearly) always equals a label."""
+        notes = []
+        for name, field in product(self._keys.names, fields):
+            both = [each for each in examples if name in each and field in each]
+            same = sum(label_of(each, [name]) == label_of(each, [field]) for each in both)
+            if len(both) >= FEWEST_LEAKS and same >= LEAK_SHARE * len(both):
+                notes.append(
+                    f"the input {name!r} equals {field!r} in {same} of {len(both)} examples: it "
+                    "tells the program what it is to find out"
+                )
+        return notes
 
     def label_fields(self, examples: Sequence[Example]) -> tuple[str, ...]:
         """Return the fields whose values divide ``examples`` into classes."""
@@ -82,12 +105,14 @@ def split(
     seed: int,
     *,
     inputs: Inputs,
+    must_pass: Sequence[Example] = (),
 ) -> Split:
     """Divide the examples by their inputs.
 
     Labels (output fields with few values) are divided evenly. Inputs in a given holdout are
-    removed from the other parts, those in a given valset from train. Examples in the program's
-    own demonstrations are kept out of validation and holdout.
+    removed from the other parts, those in a given valset from train, those of examples that must
+    pass from both, also where they differ in case and blanks alone. Examples in the program's own
+    demonstrations are kept out of validation and holdout.
 
     Args:
         trainset: Divided into the parts that are not given.
@@ -95,6 +120,7 @@ def split(
         holdout: The holdout, where the user has one.
         seed: Decides which cluster goes into which part.
         inputs: Decides which examples are the same to the program.
+        must_pass: Examples that the search must not use.
 
     Raises:
         InputError: There are too few examples for the parts.
@@ -102,9 +128,9 @@ def split(
     given = {"trainset": trainset, "valset": valset, "holdout": holdout}
     clusters = {name: _cluster(part or (), inputs) for name, part in given.items()}
     notes = _describe_copies(clusters)
-    if holdout is not None:
-        _take_out(clusters, "valset", ("holdout",), notes)
-    _take_out(clusters, "trainset", ("holdout", "valset"), notes)
+    others = {**clusters, "must_pass": _cluster(must_pass, inputs)}
+    _take_out(clusters, "valset", others, ("holdout", "must_pass"), inputs, notes)
+    _take_out(clusters, "trainset", others, ("holdout", "valset", "must_pass"), inputs, notes)
     shown = _pull_shown(clusters, inputs, notes)
     shares = [("train", TRAIN)]
     if valset is None:
@@ -112,7 +138,7 @@ def split(
     if holdout is None:
         shares.append(("holdout", HOLDOUT))
     fields = inputs.label_fields(trainset)
-    parts = _divide(clusters["trainset"], shares, fields, seed)
+    parts = _divide(clusters["trainset"], shares, fields, seed, inputs, notes)
     # Examples in the program's demonstrations may be learned from, but prove nothing.
     parts["train"] += shown
     if valset is not None:
@@ -125,6 +151,7 @@ def split(
     }
     everything = [row for part in flat.values() for row in part]
     notes += _describe_missing_labels(everything, flat["holdout"], fields)
+    notes += inputs.find_leaks(everything, fields)
     return Split(flat["train"], flat["validation"], flat["holdout"], tuple(notes))
 
 
@@ -151,17 +178,30 @@ def _describe_copies(clusters: Mapping[str, Mapping[str, Cluster]]) -> list[str]
 
 
 def _take_out(
-    clusters: dict[str, dict[str, Cluster]], name: str, others: Sequence[str], notes: list[str]
+    clusters: dict[str, dict[str, Cluster]],
+    name: str,
+    others: Mapping[str, Mapping[str, Cluster]],
+    apart: Sequence[str],
+    inputs: Inputs,
+    notes: list[str],
 ) -> None:
-    for other in others:
-        common = clusters[name].keys() & clusters[other].keys()
-        if not common:
-            continue
-        rows = sum(len(clusters[name].pop(key)) for key in sorted(common))
-        notes.append(
-            f"{rows} examples of the {name} have the same inputs as examples of the {other} and "
-            f"were left out of the {name}"
-        )
+    """Remove from a part the inputs that other parts have, also with other case and blanks."""
+    groups = clusters[name]
+    for other in apart:
+        known = others[other].keys() & groups.keys()
+        similar = {inputs.similar_key(group[0]) for group in others[other].values()}
+        near = {
+            key
+            for key, group in groups.items()
+            if key not in known and inputs.similar_key(group[0]) in similar
+        }
+        for common, more in ((known, ""), (near, ", up to case and blanks,")):
+            if common:
+                rows = sum(len(groups.pop(key)) for key in sorted(common))
+                notes.append(
+                    f"{rows} examples of the {name} have the same inputs{more} as examples of the "
+                    f"{other} and were left out of the {name}"
+                )
 
 
 def _pull_shown(
@@ -196,10 +236,26 @@ def _divide(
     shares: Sequence[tuple[str, float]],
     fields: Sequence[str],
     seed: int,
+    inputs: Inputs,
+    notes: list[str],
 ) -> dict[str, list[Cluster]]:
-    """Divide clusters so that each label is spread evenly over the parts."""
+    """Divide clusters so that each label is spread evenly over the parts.
+
+    Clusters that differ in case and blanks alone stay in one part.
+    """
+    families: dict[str, list[str]] = {}
     # Sorted first, so that the order of the file does not affect the split.
-    order = sorted(clusters)
+    for key in sorted(clusters):
+        families.setdefault(inputs.similar_key(clusters[key][0]), []).append(key)
+    family = {keys[0]: keys for keys in families.values()}
+    similar = len(clusters) - len(family)
+    if similar:
+        notes.append(
+            f"{similar} of the {len(clusters)} distinct inputs of the trainset differ from "
+            "another one in case and blanks alone: they stay in one part with it, but each counts "
+            "as an observation"
+        )
+    order = sorted(family)
     rng = random_stream(seed, "split")
     rng.shuffle(order)
     joint = _choose_strata(clusters, fields)
@@ -218,7 +274,7 @@ def _divide(
     for name, share in shares:
         taken += share
         end = round(len(order) * taken / whole)
-        keys = order[begin:end]
+        keys = [key for first in order[begin:end] for key in family[first]]
         # Within a part the order is random, as a budget may pay only for its beginning.
         random_stream(seed, "order", name).shuffle(keys)
         parts[name] = [clusters[key] for key in keys]
@@ -271,9 +327,12 @@ def _describe_missing_labels(
     return notes
 
 
-def _is_in(demo: Example, name: str, value: object) -> bool:
+def _is_in(demo: Mapping[str, Any], name: str, value: object) -> bool:
+    text = str(fold_text(value))
     if name in demo:
-        return bool(demo[name] == value)
-    # A program may pass its inputs on under other names; a short text may match by chance.
-    long = isinstance(value, str) and len(value) >= LONG_TEXT
-    return long and value in demo.values()
+        # A demonstration need not have the types of the program: "7" shows 7.
+        return bool(demo[name] == value) or str(fold_text(demo[name])) == text
+    # A program may pass its inputs on under other names. What matches by chance costs little: it
+    # is learned from, and not examined.
+    known = isinstance(value, str) and bool(text)
+    return known and text in {fold_text(each) for each in demo.values() if isinstance(each, str)}

@@ -230,7 +230,8 @@ def say_result(compiled: Compiled, target: Path) -> None:
     terminal = Terminal()
     certificate = compiled.certificate
     if certificate.before is not None and certificate.after is not None:
-        terminal.say(f"holdout before  {certificate.before} ({certificate.n} examples)")
+        inputs = f"{certificate.rows} examples, {certificate.n} distinct inputs"
+        terminal.say(f"holdout before  {certificate.before} ({inputs})")
         terminal.say(f"holdout after   {certificate.after}")
         terminal.say(
             f"difference      {certificate.difference:+.3f} "

@@ -8,7 +8,7 @@
 - ``redaction``: recognizes secrets.
 """
 
-from langprog.evaluation.clusters import InputKeys, join_clusters
+from langprog.evaluation.clusters import InputKeys, fold_text, join_clusters
 from langprog.evaluation.combining import DatasetMetric, all_of, dataset_metric, macro_f1, matthews
 from langprog.evaluation.common_failure import BROKEN, UNREADABLE, find_common_failure
 from langprog.evaluation.compare import Comparison, compare
@@ -103,6 +103,7 @@ __all__ = [
     "fewest_clusters",
     "find_common_failure",
     "find_stop",
+    "fold_text",
     "join_clusters",
     "judged",
     "looks_secret",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from langprog.errors import InputError, LangprogError
 from langprog.example import Example
@@ -61,6 +62,14 @@ class InputKeys:
 
     def of(self, example: Example) -> str:
         """Return the key of an example: a digest of its inputs as the program reads them."""
+        return Example(**self.read(example)).digest
+
+    def of_similar(self, example: Example) -> str:
+        """Return a key that inputs share if they differ only in case and blanks."""
+        return Example(**{k: fold_text(v) for k, v in self.read(example).items()}).digest
+
+    def read(self, example: Example) -> dict[str, Any]:
+        """Return the inputs of an example as the program reads them."""
         values = {name: example[name] for name in self.names if name in example}
         for name, value in values.items():
             if name in self._fields:
@@ -68,4 +77,15 @@ class InputKeys:
                     values[name] = self._fields[name].from_row(value)
                 except InputError:
                     continue
-        return Example(**values).digest
+        return values
+
+
+def fold_text(value: Any) -> Any:
+    """Return a value whose texts have neither case nor blanks that differ."""
+    if isinstance(value, str):
+        return " ".join(value.casefold().split())
+    if isinstance(value, list):
+        return [fold_text(item) for item in value]
+    if isinstance(value, dict):
+        return {name: fold_text(item) for name, item in value.items()}
+    return value

@@ -100,15 +100,15 @@ def _describe_certificate(certificate: Json) -> dict[str, Any]:
             ("after", *(after[name] for name in ends)),
         ]
     )
-    low, high = certificate["low"], certificate["high"]
     card["facts"] = [
-        ("difference", f"{certificate['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"),
-        ("p (one-sided)", f"{certificate['p_value']:.3g}"),
-        ("holdout examples", f"{certificate['n']} ({certificate['missing']} without a score)"),
+        ("finding", certificate["finding"]),
+        *_describe_tests(certificate),
+        ("holdout", _describe_size(certificate)),
         (
-            "better, worse, same",
+            "inputs that became better, worse, stayed the same",
             f"{certificate['wins']}, {certificate['losses']}, {certificate['ties']}",
         ),
+        *_describe_extras(certificate),
         *(
             (f"{name} per query, after / before", f"{ratio:.2f}")
             for name, ratio in certificate["ratios"].items()
@@ -119,6 +119,47 @@ def _describe_certificate(certificate: Json) -> dict[str, Any]:
         fact = "queries until the search has paid for itself", f"{certificate['break_even']:,.0f}"
         card["facts"].append(fact)
     return card
+
+
+def _describe_tests(certificate: Json) -> list[tuple[str, str]]:
+    """Return the difference and what was tested, each bound with its own level."""
+    low, high = certificate["low"], certificate["high"]
+    tested = [
+        (
+            f"{claim['name']}?",
+            f"{'yes' if claim['holds'] else 'not shown'} (one-sided p = {claim['p_value']:.2g}, "
+            f"level {claim['level']:.2g}, bound {claim['bound']:+.3f} against "
+            f"{claim['margin']:+.3g})",
+        )
+        for claim in certificate["claims"]
+    ]
+    return [
+        (
+            f"difference [lower bound, level {certificate['level']:.2g}; upper bound, level 0.05]",
+            f"{certificate['difference']:+.3f} [{low:+.3f}, {high:+.3f}]",
+        ),
+        *tested,
+        ("attempt on this holdout", str(certificate["attempt"])),
+    ]
+
+
+def _describe_size(certificate: Json) -> str:
+    rows, inputs, missing = (certificate[name] for name in ("rows", "n", "missing"))
+    lost = f"; {missing} missing: {certificate['missing_runs']}" if missing else ""
+    return f"{rows} examples with {inputs} distinct inputs{lost}"
+
+
+def _describe_extras(certificate: Json) -> list[tuple[str, str]]:
+    required, repeats = certificate["must_pass"], certificate["repeats"]
+    facts = []
+    if required["examples"]:
+        count = required["examples"] - len(required["failed"])
+        facts.append(("examples that must pass", f"{count} of {required['examples']} pass"))
+    if repeats is not None:
+        before, after = repeats["passed_before"], repeats["passed_after"]
+        passing = f"{before:.0%} of the examples before, {after:.0%} after"
+        facts.append((f"all of {repeats['count']} runs pass", passing))
+    return facts
 
 
 def _list_spend(report: Json) -> dict[str, Any]:

@@ -135,11 +135,12 @@ class Certificate:
         if self.before is None or self.after is None:
             return f"{self.verdict}: {self.reason}"
         inputs = "" if self.rows == self.n else f" with {self.n} distinct inputs"
+        later = f" (attempt {self.attempt})" if self.attempt > 1 else ""
         lost = f", missing={self.missing}: {self._describe_missing()}" if self.missing else ""
         return (
             f"{self.verdict}: {self.before} -> {self.after} on {self.rows} holdout examples"
             f"{inputs}, difference {self.difference:+.3f} [{self.low:+.3f}, {self.high:+.3f}], "
-            f"p = {self.p_value:.2g}{lost}. {self.reason}"
+            f"p = {self.p_value:.2g}{later}{lost}. {self.reason}"
         )
 
     def _describe_missing(self) -> str:
@@ -156,7 +157,8 @@ class Certificate:
             ("before", str(self.before)),
             ("after", str(self.after)),
             ("difference", f"{gain}, p = {self.p_value:.2g}"),
-            ("examples", f"{self.wins} better, {self.losses} worse, {self.ties} the same"),
+            ("holdout", f"{self.rows} examples with {self.n} distinct inputs"),
+            ("inputs", f"{self.wins} better, {self.losses} worse, {self.ties} the same"),
         ]
         if self.missing:
             facts.append(("missing", f"{self.missing}: {self._describe_missing()}"))
@@ -164,6 +166,9 @@ class Certificate:
             facts.append(("attempt", f"{self.attempt} on this holdout (level {self.level:.2g})"))
         if self.repeats is not None:
             facts.append(("repeats", str(self.repeats)))
+        count, failed = self.must_pass
+        if count:
+            facts.append(("must pass", f"{count - len(failed)} of {count} pass"))
         return facts
 
     def __repr__(self) -> str:

@@ -81,11 +81,11 @@ async def certify(
     clusters = len(set(holdout.clusters))
     if clusters < MIN_CLUSTERS:
         few = terms.explain_too_few(clusters, scoring.range) or ""
-        return without_evidence(few, accept, attempt), ()
+        return _without_must_pass(without_evidence(few, accept, attempt), holdout), ()
     runs = await _run_repeats(program, compiled, holdout, scoring, terms, concurrency, on_row)
     refusal = runs.explain_refusal(scoring.metric)
     if refusal is not None:
-        certificate = without_evidence(refusal, accept, attempt)
+        certificate = _without_must_pass(without_evidence(refusal, accept, attempt), holdout)
         return replace(certificate, missing=runs.missing), runs.pairs
     broken = runs.find_broken_result()
     if broken is not None:
@@ -97,12 +97,12 @@ async def certify(
     return (
         replace(
             certificate,
-            rows=len(pairs) // terms.repeats,
+            rows=runs.count_examples(len(holdout.examples)),
             must_pass=(len(holdout.must_pass), failed),
             repeats=_measure_repeats(pairs, len(holdout.examples), terms, scoring, runs.missing),
             break_even=_compute_break_even(certificate, search),
         ),
-        pairs[: len(holdout.examples)],
+        runs.first_pairs(len(holdout.examples)),
     )
 
 
@@ -150,11 +150,23 @@ async def _run_must_pass(
     if not examples:
         return ()
     (rows,) = await run_rows([Job(compiled, examples)], scoring, concurrency)
-    return tuple(
-        scoring.errors.name_row(row.index, row.example)
-        for row in rows
-        if row.score is None or not scoring.is_full(row.score.value)
-    )
+    failed = []
+    for row in rows:
+        name = scoring.errors.name_row(row.index, row.example)
+        if row.score is None:
+            kind = "" if row.failure is None else f": {row.failure.kind}"
+            failed.append(f"{name} without a score{kind}")
+        elif not scoring.is_full(row.score.value):
+            failed.append(name)
+    return tuple(failed)
+
+
+def _without_must_pass(certificate: Certificate, holdout: Holdout) -> Certificate:
+    """Return a certificate that says that the examples that must pass were not run."""
+    if certificate.verdict == "original" or not holdout.must_pass:
+        return certificate
+    said = f"The {len(holdout.must_pass)} examples that must pass were not run"
+    return replace(certificate, reason=f"{certificate.reason}. {said}")
 
 
 def _make_certificate(

@@ -51,6 +51,15 @@ class HoldoutRuns:
         """Rows with scores for both programs."""
         return [(self.before[place], self.after[place]) for place in self._scored]
 
+    def first_pairs(self, examples: int) -> Pairs:
+        """Return the pairs of each example's first run."""
+        both = zip(self._scored, self.pairs, strict=True)
+        return [pair for place, pair in both if place < examples]
+
+    def count_examples(self, examples: int) -> int:
+        """Return how many examples have a run that both programs were scored on."""
+        return len({place % examples for place in self._scored})
+
     @cached_property
     def clusters(self) -> list[str]:
         """The cluster of each pair."""

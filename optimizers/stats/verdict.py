@@ -28,7 +28,7 @@ def decide_verdict(
         return "original", "The compiled program is worse, so the program stays as it is."
     if failed:
         reason = (
-            f"The compiled program fails on {len(failed)} of the examples that must pass "
+            f"The compiled program does not pass {len(failed)} of the examples that must pass "
             f"({', '.join(failed[:3])}{', ...' if len(failed) > 3 else ''})"
         )
     else:

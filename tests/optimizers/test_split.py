@@ -140,8 +140,71 @@ def test_a_demonstration_further_inside_is_known_by_its_text() -> None:
     inputs = Inputs(Outer())
     assert inputs.is_shown(Example(ticket="ticket number 7 is a long one", team="b"))
     assert not inputs.is_shown(Example(ticket="ticket number 8 is a long one", team="a"))
-    # A short text may be there by chance.
+    # A label that reads like an input shows nothing.
     assert not inputs.is_shown(Example(ticket="a", team="a"))
+
+
+def test_a_short_demonstration_under_another_name_is_known_too() -> None:
+    class Outer(lp.Module):
+        def __init__(self) -> None:
+            self.answer = lp.Predict("q -> a", demos=[{"q": "2+2", "a": "4"}])
+
+        def forward(self, question: str) -> lp.Prediction:
+            return self.answer(q=question)
+
+    rows = [Example(question=f"{n}+{n}", answer=str(2 * n)) for n in range(30)]
+    for seed in range(5):
+        parts = divide(rows, seed=seed, program=Outer())
+        assert "2+2" in {row.question for row in parts.train}
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown", "given"), [("int", 3, "3"), ("str", " Row THREE", "row  three")]
+)
+def test_a_demonstration_of_another_type_or_case_is_known(
+    kind: str, shown: object, given: str
+) -> None:
+    program = lp.Predict(f"x: {kind} -> y", demos=[lp.Example(x=shown, y="a")])
+    inputs = Inputs(program)
+    assert inputs.is_shown(Example(x=given, y="b"))
+    assert not inputs.is_shown(Example(x="4", y="b"))
+
+
+def test_inputs_that_differ_in_case_and_blanks_stay_in_one_part() -> None:
+    rows = tickets(40)
+    rows += [row.with_(ticket=f"  {row.ticket.upper()} ") for row in rows]
+    parts = divide(rows)
+    inside = [
+        {row.ticket.strip().lower() for row in part}
+        for part in (parts.train, parts.validation, parts.holdout)
+    ]
+    assert not (inside[0] & inside[2] or inside[1] & inside[2] or inside[0] & inside[1])
+    assert len(parts.train) + len(parts.validation) + len(parts.holdout) == 80
+    assert any("40 of the 80 distinct inputs of the trainset differ" in n for n in parts.notes)
+
+
+def test_a_given_holdout_takes_its_likes_out_of_the_other_parts() -> None:
+    loud = [row.with_(ticket=row.ticket.upper()) for row in tickets(10)]
+    parts = divide(tickets(40), holdout=loud)
+    assert not {row.ticket.upper() for row in (*parts.train, *parts.validation)} & texts(loud)
+    said = "10 examples of the trainset have the same inputs, up to case and blanks, as examples"
+    assert any(said in note for note in parts.notes)
+
+
+def test_the_search_does_not_use_what_must_pass() -> None:
+    rows = tickets(60)
+    parts = split(rows, None, None, 0, inputs=Inputs(PROGRAM), must_pass=rows[:5])
+    assert not texts(rows[:5]) & texts([*parts.train, *parts.validation])
+    assert any("5 examples of the trainset have the same inputs" in note for note in parts.notes)
+
+
+def test_an_input_that_holds_the_label_is_named() -> None:
+    program = lp.Predict("ticket, hint -> team")
+    rows = [row.with_(hint=row.team) for row in tickets(40)]
+    said = divide(rows, program=program).notes
+    assert any("the input 'hint' equals 'team' in 40 of 40 examples" in note for note in said)
+    mixed = [row.with_(hint="ab"[n % 3 % 2]) for n, row in enumerate(rows)]
+    assert not divide(mixed, program=program).notes
 
 
 @settings(max_examples=40, deadline=None)

@@ -285,3 +285,30 @@ def test_a_changed_model_is_named_with_the_one_that_was_asked_before(tmp_path: P
             two_modules(), tickets(90), metric=all_right
         )
     assert "model scripted/dear → scripted/cheap" in page_of(result, tmp_path)
+
+
+def test_the_page_says_what_was_tested_and_at_which_level(report: dict[str, Any]) -> None:
+    data = copy.deepcopy(report)
+    claim = {"name": "better", "holds": True, "p_value": 0.002, "bound": 0.1, "margin": 0.0}
+    data["evidence"]["certificate"] |= {
+        "finding": "better",
+        "claims": [{**claim, "level": 0.0033}],
+        "level": 0.0033,
+        "attempt": 2,
+        "n": 6,
+        "rows": 60,
+        "missing": 2,
+        "missing_runs": "2 runs of the input program (transport: 503)",
+        "must_pass": {"examples": 5, "failed": ["trainset[3]"]},
+        "repeats": {"count": 3, "passed_before": 0.25, "passed_after": 0.5, "within": 0.1},
+    }
+    text = render_page(data)
+    for said in (
+        "one-sided p = 0.002, level 0.0033, bound +0.100 against +0",
+        "difference [lower bound, level 0.0033; upper bound, level 0.05]",
+        "60 examples with 6 distinct inputs; 2 missing: 2 runs of the input program",
+        "4 of 5 pass",
+        "all of 3 runs pass",
+        "25% of the examples before, 50% after",
+    ):
+        assert said in text

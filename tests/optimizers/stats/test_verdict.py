@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 import langprog as lp
-from langprog.errors import InputError
+from langprog.errors import InputError, ServerError
 from langprog.evaluation import Claims, PairedScores, check_claims
 from langprog.lm import Cost
 from optimizers import BootstrapFewShot, LabeledFewShot
@@ -77,3 +78,54 @@ def test_without_a_run_dir_the_certificate_does_not_count_attempts_and_says_so()
         compiled = BootstrapFewShot().compile(one_module(), tickets(60), metric=right_team)
     notes = [note.text for note in compiled.report.notes]
     assert any("attempts on this holdout are not counted" in note for note in notes)
+
+
+def certify_lossy(
+    lost: set[int], *, count: int = 20, repeats: int = 1, accept: str = "certified", must: int = 0
+) -> tuple[Certificate, object]:
+    """Certify a gain on every row, where the new model is not reached on some."""
+
+    def reply(request: lp.Request) -> str | Exception:
+        number = int(str(request.messages[-1].content).rpartition("row ")[2].partition(".")[0])
+        return ServerError("503", model="m/after") if number in lost else "[[y]]\n1"
+
+    before, after = lp.ScriptedLM(lambda request: "[[y]]\n0"), lp.ScriptedLM(reply, name="m/after")
+    program = lp.Predict("x -> y: int")
+    examples = [lp.Example(x=f"row {n}.", y=1) for n in range(count)]
+    with lp.using(lm=before, models=[after]):
+        return asyncio.run(
+            certify(
+                program,
+                program.with_parameters({"predict.model": after}),
+                Holdout(examples, [each.x for each in examples], examples[:must]),
+                Scoring(lambda example, prediction: float(prediction.y)),
+                Terms(repeats=repeats, accept=accept),  # type: ignore[arg-type]  # one of both
+                concurrency=4,
+            )
+        )
+
+
+def test_an_example_that_must_pass_and_was_not_reached_is_named_as_such() -> None:
+    found, _ = certify_lossy({2}, must=3)
+    assert found.verdict == "original" and found.must_pass[0] == 3
+    assert "does not pass 1 of the examples that must pass" in found.reason
+    assert "without a score: transport" in found.reason
+
+
+def test_what_ships_without_evidence_says_that_must_pass_was_not_run() -> None:
+    found, _ = certify_lossy(set(), count=4, accept="best", must=3)
+    assert found.verdict == "uncertified"
+    assert found.reason.endswith("The 3 examples that must pass were not run")
+
+
+def test_with_repeats_the_rows_are_those_of_the_first_run() -> None:
+    found, pairs = certify_lossy({3}, repeats=2)
+    names = [before.example.x for before, _ in pairs]  # type: ignore[attr-defined]  # pairs of rows
+    assert len(names) == len(set(names)) == 19 == found.rows
+    assert found.missing == 2 and found.verdict == "certified"
+
+
+def test_a_later_attempt_is_named_in_the_sentence() -> None:
+    found, _ = certify_lossy(set())
+    assert "attempt" not in str(found) and "(attempt 3)" in str(replace(found, attempt=3))
+    assert ("holdout", "20 examples with 20 distinct inputs") in found.facts()
