@@ -15,6 +15,7 @@ from langprog.modules.elsewhere import OF_REACT
 from langprog.modules.next_step import NextStep, describe_tools
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.prediction import Prediction
+from langprog.modules.streaming import run_streamed
 from langprog.modules.tool_steps import CALLS, LAST_NOTICE, STEPS, SUBMIT, THOUGHT, Step, ToolUse
 from langprog.modules.trace import Recorder, TraceStep, record_part, recorder
 from langprog.modules.tree import Parameter
@@ -117,6 +118,8 @@ class ReAct(Module):
         offered: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
+        if "max_iters" in options:
+            raise InputError("a ReAct takes max_steps=, not max_iters=")
         self.step = NextStep(signature, tools, offered=offered, **options)
         self.max_steps = _check_steps(max_steps)
 
@@ -286,6 +289,7 @@ class ReAct(Module):
                 return before, True
         with record_part() as trace:
             own_path = trace.paths.get(id(self))
+            path = _tool_path(own_path, call.tool, self.root_name())
             failure: str | None = "cancelled"
             failed_with: type[Exception] | None = None
             result = ""
@@ -293,7 +297,8 @@ class ReAct(Module):
                 if call.tool not in tools:
                     known = ", ".join([*tools, SUBMIT])
                     raise ToolError(f"there is no tool {call.tool!r:.80}; there are {known}")
-                result = await tools[call.tool].run(call.arguments)
+                work = partial(tools[call.tool].run, call.arguments)
+                result = await run_streamed(path, "Tool", call.arguments, work)
                 if trace.call is not None:
                     trace.call.keep_result(key, result)
                 failure = None
@@ -306,7 +311,6 @@ class ReAct(Module):
                 raise
             finally:
                 outputs = {"result": result} if failure is None else {}
-                path = _tool_path(own_path, call.tool, self.root_name())
                 _record(trace, path, call, outputs, failure, failed_with, own_path is not None)
         return result, True
 

@@ -87,6 +87,32 @@ async def run_watched(
     return outputs
 
 
+async def run_streamed(
+    path: str, kind: str, inputs: Mapping[str, Any], work: Callable[[], Awaitable[Any]]
+) -> Any:
+    """Run what is not a module, such as a tool; a stream is told of it as of a step.
+
+    Args:
+        path: Where it is in the program.
+        kind: What it is.
+        inputs: Its inputs.
+        work: Runs it.
+    """
+    watch = current().watch
+    if watch is None or watch.stream is None:
+        return await work()
+    call = watch.next_call()
+    await _tell(watch, StepStarted(path, call, watch.call, watch.index, kind, inputs))
+    try:
+        with watch_calls(watch.inside(call, path)):
+            result = await work()
+    except BaseException as error:
+        await _tell(watch, StepFailed(path, call, error))
+        raise
+    await _tell(watch, StepFinished(path, call, {"result": result}))
+    return result
+
+
 async def tell_void(path: str, call: int, reason: str) -> None:
     """Tell those who watch that what they were told of an earlier call is void."""
     watch = current().watch

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """A module was called.
+    """A module was called, or a tool of a ReAct.
 
     Args:
         path: The module's path in the program, as in ``program.named_modules()``; of a module
-            that is not part of it, its class.
+            that is not part of it, its class; of a tool, ``tools[name]`` after the path.
         call: The call's number.
         parent: The number of the call in which it was called; ``None`` for the program itself.
         index: Its place among the elements of a Map or the samples of a Vote, from 0.
-        module: The module's class.
+        module: The module's class; ``Tool`` for a tool.
         inputs: Its inputs, by name.
     """
 

@@ -614,6 +614,31 @@ def test_a_thread_that_is_left_behind_calls_no_model() -> None:
     assert lm.calls == 2 and "after `forward` had returned" in said[0]
 
 
+def test_a_stream_tells_of_tools_as_of_steps() -> None:
+    async def main() -> list[Any]:
+        replies = [chat(LYON, ("population", {"city": "Bonn"})), chat(submit(answer=1))]
+        with lp.using(lm=lp.ScriptedLM(replies)):
+            return [event async for event in asking().astream(question="How many?")]
+
+    events = asyncio.run(main())
+    started = [event for event in events if isinstance(event, lp.StepStarted)]
+    assert [(event.path, event.module) for event in started] == [
+        ("program", "ReAct"),
+        ("step", "NextStep"),
+        ("tools[population]", "Tool"),
+        ("tools[population]", "Tool"),
+        ("step", "NextStep"),
+    ]
+    numbers = [event.call for event in started if event.module == "Tool"]
+    ended = {
+        event.call: event for event in events if type(event) in (lp.StepFinished, lp.StepFailed)
+    }
+    assert ended[numbers[0]].outputs == {"result": "520774"}
+    assert "Bonn" in str(ended[numbers[1]].error)
+    assert started[2].inputs == {"city": "Lyon"} and started[2].parent == started[0].call
+    assert "".join(e.text for e in events if isinstance(e, lp.FieldDelta) and e.field == "thought")
+
+
 # --- conversations -------------------------------------------------------------------------------
 
 
@@ -698,6 +723,7 @@ def twice(submit_: str = "") -> str:
         (lambda: lp.ReAct("steps -> b", [twice]), "uses the name 'steps' itself"),
         (lambda: lp.ReAct("h: lp.History -> b", [twice]), "an input besides the conversation"),
         (lambda: lp.ReAct("a -> b", [twice], adapter="nothing"), "no adapter 'nothing'"),
+        (lambda: lp.ReAct("a -> b", [twice], max_iters=3), "takes max_steps=, not max_iters="),
         (lambda: lp.ReAct("a -> b", [twice], checks=[]), "a ReAct takes no checks="),
     ],
 )
