@@ -199,6 +199,26 @@ def test_an_endpoint_with_the_official_semantics_is_satisfied() -> None:
     assert prediction.usage.calls == 5
 
 
+def test_calls_come_in_deltas_as_well() -> None:
+    async def main() -> tuple[list[Any], list[Body]]:
+        script: list[Reply] = [
+            [LYON, ("capital", {"country": "France"})],
+            [submit(answer=520_774)],
+        ]
+        async with tool_endpoint(script) as served:
+            lm = lp.LM("openai/x", base_url=served.base_url, api_key="k", cache=False)
+            with lp.using(lm=lm):
+                events = [event async for event in asking().astream(question="How many?")]
+            return events, served.requests
+
+    events, bodies = asyncio.run(main())
+    assert events[-1].answer == 520_774
+    assert all(body["stream"] for body in bodies)
+    assert results_in(bodies[1]) == ["520774", "Paris"]
+    [calls] = [message for message in bodies[1]["messages"] if message["role"] == "assistant"]
+    assert [call["function"]["name"] for call in calls["tool_calls"]] == ["population", "capital"]
+
+
 def test_an_endpoint_that_refuses_tools_is_asked_in_text_which_is_said_once() -> None:
     def script(body: Body) -> Reply:
         assert "tools" not in body and "tool_choice" not in body

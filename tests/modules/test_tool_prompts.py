@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,3 +117,23 @@ def test_names_that_endpoints_refuse_are_not_sent_back() -> None:
     )
     calls = [part for part in messages[2].content if isinstance(part, ToolCall)]
     assert [call.name for call in calls] == ["functions_search__", "_"]
+
+
+def test_prompts_stay_as_they_are_byte_for_byte() -> None:
+    """Programs are certified with them: other words need a new form beside this one."""
+    steps = [
+        Step("Look.", [ToolUse("search", {"query": "a"})], ["found"]),
+        Step("", [ToolUse("submit", {"answer": "x"})], ["Not accepted: no."], "Now."),
+    ]
+    demo = {"question": "q", "steps": steps[:1], "thought": "Done.",
+            "tool_calls": [ToolUse("submit", {"answer": 1})]}  # fmt: skip
+    program = lp.ReAct("question -> answer: int", [search], demos=[demo])
+    lines = []
+    for adapter in ("chat", "tools"):
+        step = program.step.with_own_parameters({"adapter": adapter})
+        for message in step.render({"question": "r", "steps": steps}):
+            content = (
+                message.content if isinstance(message.content, str) else repr(message.content)
+            )
+            lines.append(f"=== {adapter}: {message.role}\n{content}\n")
+    assert "".join(lines) == (Path(__file__).parent / "golden" / "tools.txt").read_text()

@@ -65,6 +65,38 @@ def completion(reply: Reply, number: int) -> Body:
     return {"id": f"c{number}", "object": "chat.completion", "choices": [choice], "usage": usage}
 
 
+def chunks(whole: Body) -> list[Body]:
+    """Return the events in which the official API streams a completion."""
+    message = whole["choices"][0]["message"]
+    deltas: list[Body] = [{"role": "assistant", "content": None}]
+    for place, call in enumerate(message.get("tool_calls", ())):
+        named = {"name": call["function"]["name"], "arguments": ""}
+        deltas.append({"tool_calls": [{**call, "index": place, "function": named}]})
+        text = call["function"]["arguments"]
+        for at in range(0, len(text), 7):
+            piece = {"index": place, "function": {"arguments": text[at : at + 7]}}
+            deltas.append({"tool_calls": [piece]})
+    text = message["content"] or ""
+    deltas += [{"content": text[at : at + 7]} for at in range(0, len(text), 7)]
+    head = {"id": whole["id"], "object": "chat.completion.chunk"}
+    events: list[Body] = [
+        {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+        for delta in deltas
+    ]
+    reason = whole["choices"][0]["finish_reason"]
+    events.append({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
+    return [*events, {**head, "choices": [], "usage": whole["usage"]}]
+
+
+async def send_events(request: web.Request, events: list[Body]) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    for event in [*map(json.dumps, events), "[DONE]"]:
+        await response.write(f"data: {event}\n\n".encode())
+    await response.write_eof()
+    return response
+
+
 def answering(script: Callable[[Body], Reply] | Sequence[Reply], *, tools: bool = True) -> Answer:
     """Answer from a script.
 
@@ -85,7 +117,10 @@ def answering(script: Callable[[Body], Reply] | Sequence[Reply], *, tools: bool 
             return web.json_response({"error": error}, status=400)
         reply = script(body) if callable(script) else script[count]
         count += 1
-        return web.json_response(completion(reply, count))
+        whole = completion(reply, count)
+        if body.get("stream"):
+            return await send_events(request, chunks(whole))
+        return web.json_response(whole)
 
     return answer
 
