@@ -197,7 +197,7 @@ class ReAct(Module):
         return f"without {', '.join(gone)}" if gone else "all tools"
 
     def calls_per_example(self) -> int:
-        """Return the most calls that it makes."""
+        """Return the most calls that it makes, which a compile sets aside for each example."""
         return self.max_steps + 1
 
     def plain_settings(self) -> dict[str, Any]:
