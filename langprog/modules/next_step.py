@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from langprog.adapters import AUTO, Adapter, ToolsAdapter, adapter_named, reference_of
 from langprog.errors import ArtifactError, InputError
+from langprog.example import Example
 from langprog.lm import Request, WithoutTools
 from langprog.modules.base import Module
 from langprog.modules.nearest import NearestData, NearestDemos
@@ -19,6 +20,7 @@ from langprog.modules.tool_steps import (
     LAST_NOTICE,
     STEPS,
     SUBMIT,
+    calls_in,
     check_target,
     step_signature,
     steps_in,
@@ -101,6 +103,13 @@ class NextStep(Predict):
         made = _check_tools(tools)
         super().__init__(step_signature(target), **options)
         self._set(target=target, tools=made, offered=check_offered(offered, made))
+        _check_steps(self.demo_pool)
+
+    def with_own_parameters(self, values: Mapping[str, Any]) -> Self:
+        """Return a copy with these parameters."""
+        new = super().with_own_parameters(values)
+        _check_steps(new.demo_pool)
+        return new
 
     def with_offered(self, offered: Sequence[str]) -> Self:
         """Return a copy that offers these tools, by name."""
@@ -218,6 +227,20 @@ class NextStep(Predict):
     def __repr__(self) -> str:
         names = ", ".join(self.offered)
         return f"{super().__repr__()[:-1]}, tools=[{names}])".replace("Predict(", "NextStep(", 1)
+
+
+def _check_steps(demos: Sequence[Example]) -> None:
+    """Refuse demonstrations with steps or calls that are none.
+
+    Raises:
+        InputError: There is one.
+    """
+    for number, demo in enumerate(demos, start=1):
+        try:
+            steps_in(demo)
+            calls_in(demo)
+        except InputError as error:
+            raise InputError(f"demonstration {number} of a ReAct: {error}") from None
 
 
 def check_offered(offered: Any, tools: Sequence[Tool]) -> tuple[str, ...]:

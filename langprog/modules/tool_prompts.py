@@ -34,6 +34,7 @@ from langprog.modules.tool_steps import (
     THOUGHT,
     ToolUse,
     as_turns,
+    calls_in,
     steps_in,
     submit_tool,
     text_signature,
@@ -211,7 +212,7 @@ def _render_fixed(target: SignatureSpec, demos: tuple[Example, ...]) -> _Fixed:
             messages += _render_steps(target, demo, numbers)
         except InputError as error:
             raise InputError(f"demonstration {number} of {target.name}: {error}") from None
-        calls = demo[CALLS] if CALLS in demo else []
+        calls = calls_in(demo)
         results = ["Accepted." if call.tool == SUBMIT else _UNSHOWN for call in calls]
         thought = demo[THOUGHT] if THOUGHT in demo else ""
         messages += _render_calls(thought, calls, results, numbers)

@@ -151,9 +151,34 @@ def as_turns(target: SignatureSpec, values: Mapping[str, Any]) -> dict[str, Any]
 
 
 def steps_in(values: Mapping[str, Any]) -> list[Step]:
-    """Return the steps among the values of a step."""
-    steps: list[Step] = values[STEPS] if STEPS in values else []
-    return steps
+    """Return the steps among the values of a step.
+
+    Raises:
+        InputError: They are not steps.
+    """
+    steps = values[STEPS] if STEPS in values else []
+    if isinstance(steps, list) and all(type(step) is Step for step in steps):
+        return steps
+    typed: list[Step] = _field(STEPS).validate(steps)
+    return typed
+
+
+def calls_in(values: Mapping[str, Any]) -> list[ToolUse]:
+    """Return the calls among the values of a step.
+
+    Raises:
+        InputError: They are not calls.
+    """
+    calls = values[CALLS] if CALLS in values else []
+    if isinstance(calls, list) and all(type(call) is ToolUse for call in calls):
+        return calls
+    typed: list[ToolUse] = _field(CALLS).validate(calls)
+    return typed
+
+
+@lru_cache(maxsize=2)
+def _field(name: str) -> FieldSpec:
+    return FieldSpec(name, "input", list[Step] if name == STEPS else list[ToolUse])
 
 
 def _as_submitted(target: SignatureSpec, turn: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -705,6 +705,24 @@ def test_a_demonstration_shows_the_whole_conversation() -> None:
     assert last.inputs["steps"][0].results == ["520774"]
 
 
+def test_a_demonstration_can_be_written_by_hand() -> None:
+    call = {"tool": "population", "arguments": {"city": "Lyon"}}
+    demo = {
+        "question": "How many live in Lyon?",
+        "steps": [{"thought": "Look.", "tool_calls": [call], "results": ["520774"]}],
+        "thought": "Done.",
+        "tool_calls": [{"tool": "submit", "arguments": {"answer": 520_774}}],
+    }
+    for form in (chat, native):
+        _, lm = run(asking(demos=[demo]), [form(submit(answer=1))])
+        assert "520774" in str(lm.requests[0].messages[2:5])
+    for wrong in ({"steps": ["look"]}, {"tool_calls": [{"name": "submit"}]}):
+        with pytest.raises(InputError, match=f"demonstration 1 of a ReAct: '{next(iter(wrong))}'"):
+            asking(demos=[{**demo, **wrong}])
+        with pytest.raises(InputError, match="demonstration 1 of a ReAct"):
+            asking().with_parameters({"step.demos": [{**demo, **wrong}]})
+
+
 def test_which_tools_are_offered_is_searched_and_their_descriptions_are_not() -> None:
     program = asking()
     assert program.search_space() == {
