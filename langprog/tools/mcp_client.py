@@ -74,18 +74,17 @@ class MCPTools(Sequence[Tool]):
 
     def _take(self, listed: list[Any]) -> MCPTools:
         assert self._session is not None
-        tools = [self._make_tool(each, self._session) for each in listed]
         wanted = self._limits["names"]
         if wanted is not None:
-            known = {tool.name: tool for tool in tools}
+            known = {each.name: each for each in listed}
             missing = [name for name in wanted if name not in known]
             if missing:
-                self._end()
                 raise InputError(
                     f"{self._place} has no tool {missing[0]!r:.80}; it has "
                     f"{', '.join(known) or 'none'}"
                 )
-            tools = [known[name] for name in wanted]
+            listed = [known[name] for name in wanted]
+        tools = [self._make_tool(each, self._session) for each in listed]
         self._tools = tuple(tools)
         return self
 
@@ -262,7 +261,7 @@ def mcp_tools(
     Args:
         server: The command that starts a server which talks over stdin and stdout, as a list; or
             the address of a server that talks streamable HTTP.
-        names: The tools to take, in this order; by default all.
+        names: The tools to take, as the server names them; by default all.
         prefix: Stands before their names, to tell those of several servers apart.
         env: Environment variables of the process, beside a few of this one (such as ``PATH``).
         headers: Additional HTTP headers, such as ``Authorization``; never stored.

@@ -76,7 +76,7 @@ def test_what_goes_wrong_at_the_server_is_an_error_of_the_tool(process: MCPTools
 def test_a_server_on_the_network_is_the_same(address: str) -> None:
     async def main() -> tuple[str, list[str]]:
         async with lp.mcp_tools(
-            address, names=["odd_name", "population"], headers={"X-Key": "s3cret"}
+            address, names=["odd.name", "population"], headers={"X-Key": "s3cret"}
         ) as tools:
             assert "s3cret" not in repr(tools) + repr(tools[0])
             return await tools[1].run({"city": "Paris"}), [tool.name for tool in tools]
