@@ -118,8 +118,6 @@ class ReAct(Module):
         offered: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
-        if "max_iters" in options:
-            raise InputError("a ReAct takes max_steps=, not max_iters=")
         self.step = NextStep(signature, tools, offered=offered, **options)
         self.max_steps = _check_steps(max_steps)
 

@@ -761,7 +761,6 @@ def twice(submit_: str = "") -> str:
         (lambda: lp.ReAct("steps -> b", [twice]), "uses the name 'steps' itself"),
         (lambda: lp.ReAct("h: lp.History -> b", [twice]), "an input besides the conversation"),
         (lambda: lp.ReAct("a -> b", [twice], adapter="nothing"), "no adapter 'nothing'"),
-        (lambda: lp.ReAct("a -> b", [twice], max_iters=3), "takes max_steps=, not max_iters="),
         (lambda: lp.ReAct("a -> b", [twice], checks=[]), "a ReAct takes no checks="),
     ],
 )
