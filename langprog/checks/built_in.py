@@ -36,9 +36,9 @@ def regex(
 ) -> Check:
     """Check that a text, or every text of a list, matches a pattern.
 
-    Patterns have RE2's syntax: no look-around and no backreferences, so that the time is linear
-    in the length of the text. A pattern has at most 1,000 characters, and a text of more than
-    100,000 fails.
+    Patterns have RE2's syntax: no look-around, no backreferences, no flag ``x``. A pattern has at
+    most 1,000 characters with its repetitions written out (a class or a set counts as one), and
+    texts of more than 50,000 characters fail; so no pattern takes more than seconds.
 
     Args:
         field: The field to look at.
@@ -156,8 +156,8 @@ def json_schema(
 
     Needs ``pip install 'langprog[schema]'``. Nothing is fetched; a schema may refer to its own
     parts (``#/...``), but not to itself, and comes to at most 5,000 parts with its references
-    written out. Where the field's type can say it (a pydantic model), that is better: the model
-    then sees it.
+    and patterns written out; JSON of more than 50,000 characters fails. Where the field's type can
+    say it (a pydantic model), that is better: the model then sees it.
 
     Args:
         field: The field to look at.
@@ -179,7 +179,7 @@ def no_pii(field: str, message: str | None = None, *, level: Level = "require") 
     in the American form (``555-010-9999``); payment card numbers with a right Luhn checksum; IBANs
     with a right checksum; American social security numbers (``078-05-1120``); IPv4 addresses.
     Names, postal addresses, birthdays and the like are not: what only the meaning gives away needs
-    a check of your own. A text of more than 100,000 characters fails.
+    a check of your own. Texts of more than 50,000 characters fail.
 
     Args:
         field: The field to look at.

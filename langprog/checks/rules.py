@@ -34,8 +34,10 @@ class Regex:
 
     def find_problem(self, value: Any) -> str | None:
         """Return what is wrong with a value."""
+        left = LONGEST_TEXT
         for text in _texts_in(value):
-            if len(text) > LONGEST_TEXT:
+            left -= len(text)
+            if left < 0:
                 return _too_long(self.field)
             if not self.pattern.search(text):
                 verb = "match" if self.pattern.whole else "contain"
@@ -139,7 +141,11 @@ class JSONSchema:
         if value is None:
             return None
         try:
-            data = json.loads(value) if isinstance(value, str) else _plain(value)
+            data = _plain(value)
+            text = data if isinstance(data, str) else json.dumps(data)
+            if len(text) > LONGEST_TEXT:
+                return _too_long(self.field)
+            data = json.loads(text)
         except (ValueError, RecursionError):
             return f"{self.field} must be JSON"
         problem = self.schema.find_problem(data)
@@ -159,8 +165,10 @@ class NoPersonalData:
 
     def find_problem(self, value: Any) -> str | None:
         """Return what is wrong with a value; never the data itself."""
+        left = LONGEST_TEXT
         for text in _texts_in(value):
-            if len(text) > LONGEST_TEXT:
+            left -= len(text)
+            if left < 0:
                 return _too_long(self.field)
             kind = next(kinds_in(text), None)
             if kind is not None:

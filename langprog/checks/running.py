@@ -12,6 +12,8 @@ from langprog.errors import CheckError, InputError, LangprogError
 from langprog.runtime import call_in_worker
 from langprog.signature import SignatureSpec
 
+# Each may take seconds on a long answer.
+MOST_CHECKS = 50
 # What a function of the user may raise.
 _FAILURES = (
     ArithmeticError,
@@ -45,11 +47,13 @@ def bind_checks(signature: SignatureSpec, checks: Any) -> tuple[Check, ...]:
     """Return the checks of a predictor.
 
     Raises:
-        InputError: One is not a check, or looks at a field that the signature does not have or at
-            no output.
+        InputError: There are too many, or one is not a check, or looks at a field that the
+            signature does not have or at no output.
     """
     if isinstance(checks, (Check, str, Mapping)) or not isinstance(checks, Sequence):
         raise InputError(f"checks= takes a list, checks=[lp.Check(...)], not {checks!r:.60}")
+    if len(checks) > MOST_CHECKS:
+        raise InputError(f"a predictor takes up to {MOST_CHECKS} checks, not {len(checks):,}")
     for check in checks:
         if not isinstance(check, Check):
             raise InputError(

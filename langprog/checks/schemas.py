@@ -2,7 +2,8 @@
 
 A schema may come from somebody else's artifact. So nothing is fetched from anywhere, patterns run
 on an engine that never backtracks, and references, which can make the work grow exponentially,
-are counted before: a schema that comes to more than ``MOST_PARTS`` parts is refused.
+are counted before: a schema that comes to more than ``MOST_PARTS`` parts is refused. A character
+of a pattern is a part, too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from langprog.checks.patterns import Pattern
 from langprog.errors import InputError
 
 MOST_PARTS = 5_000
@@ -73,6 +75,14 @@ def _refuse_fetching(uri: str) -> NoReturn:
     raise ValueError(f"{uri} is not part of the schema, and nothing is fetched")
 
 
+def _pattern_sizes(part: dict[str, Any]) -> int:
+    patterns = [part["pattern"]] if isinstance(part.get("pattern"), str) else []
+    inside = part.get("patternProperties")
+    if isinstance(inside, dict):
+        patterns += inside
+    return sum(Pattern(pattern, whole=False).size for pattern in patterns)
+
+
 class _Size:
     """Counts the parts of a schema with every reference written out."""
 
@@ -89,8 +99,8 @@ class _Size:
         """
         if self._count(self._schema, 0) > MOST_PARTS:
             raise InputError(
-                f"the JSON schema comes to more than {MOST_PARTS:,} parts with its references "
-                "written out: write the check as a function, lp.Check(...)"
+                f"the JSON schema comes to more than {MOST_PARTS:,} parts with its references and "
+                "patterns written out: write the check as a function, lp.Check(...)"
             )
 
     def _count(self, part: Any, depth: int) -> int:
@@ -103,7 +113,7 @@ class _Size:
         wrong = _UNSUPPORTED & part.keys()
         if wrong:
             raise InputError(f"lp.checks.json_schema does not support {sorted(wrong)[0]!r}")
-        total = 1
+        total = 1 + _pattern_sizes(part)
         for key, each in part.items():
             is_reference = key == "$ref" and isinstance(each, str)
             total += self._follow(each, depth) if is_reference else self._count(each, depth + 1)

@@ -88,6 +88,7 @@ class Module(Tree):
             InputError: An input is missing, unknown or of the wrong type.
             LMError: A model gave no usable completion.
             ParseError: A model's reply cannot be read as the outputs.
+            CheckError: An answer fails a check, also after it was asked for again.
             BudgetExceeded: A budget cannot afford the next call.
         """
         return run_sync(self.acall(*positional, **inputs))

@@ -59,7 +59,34 @@ def predictors(draw: st.DrawFn, prefix: str = "") -> lp.Predict:
         adapter=draw(st.sampled_from([None, "chat", "json"])),
         temperature=draw(st.none() | st.floats(0, 2)),
         max_tokens=draw(st.none() | st.integers(1, 1000)),
+        checks=draw(st.lists(checks(f"{prefix}{names[-1]}"), max_size=3)),
+        reasks=draw(st.integers(0, 10)),
     )
+
+
+@st.composite
+def checks(draw: st.DrawFn, field: str) -> lp.Check:
+    options: dict[str, Any] = {
+        "message": draw(st.none() | TEXTS.filter(str.strip)),
+        "level": draw(st.sampled_from(["require", "suggest"])),
+    }
+    low, high = sorted(draw(st.tuples(st.integers(0, 99), st.integers(0, 99))))
+    kind = draw(st.sampled_from(["regex", "in_range", "length", "one_of", "no_pii"]))
+    match kind:
+        case "regex":
+            pattern = draw(st.sampled_from(["[a-z]+", "(a|b){2,3}", r"\d+ \w", ""]))
+            return lp.checks.regex(field, pattern, whole=draw(st.booleans()), **options)
+        case "in_range":
+            return lp.checks.in_range(
+                field, low / 2, draw(st.sampled_from([None, high])), **options
+            )
+        case "length":
+            unit = draw(st.sampled_from(["characters", "words", "items"]))
+            return lp.checks.length(field, low, high, unit=unit, **options)
+        case "one_of":
+            values = draw(st.lists(TEXTS | st.integers() | st.booleans(), min_size=1))
+            return lp.checks.one_of(field, values, **options)
+    return lp.checks.no_pii(field, **options)
 
 
 @st.composite

@@ -56,5 +56,5 @@ def test_what_is_not_detected(text: str) -> None:
 )
 def test_no_text_takes_for_ever(piece: str) -> None:
     started = time.process_time()
-    list(kinds_in(piece * (100_000 // len(piece))))
+    list(kinds_in(piece * (50_000 // len(piece))))
     assert time.process_time() - started < 20

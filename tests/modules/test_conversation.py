@@ -327,3 +327,8 @@ def test_over_http_a_failure_in_a_reask_is_not_a_failed_check(failure: Answer, k
 def test_over_http_a_reask_that_is_refused_leaves_the_check() -> None:
     error, seen = asked_over_http(says(good(choice(LONG))), refuses(400))
     assert isinstance(error, CheckError) and seen.calls >= 2
+
+
+def test_the_number_of_checks_is_bounded() -> None:
+    with pytest.raises(InputError, match="takes up to 50 checks, not 51"):
+        summarize(checks=[SHORT] * 51)
