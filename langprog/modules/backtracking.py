@@ -19,7 +19,7 @@ from langprog.example import Example
 from langprog.modules.prediction import Prediction
 from langprog.modules.streaming import tell_void
 from langprog.modules.trace import Recorder, TraceStep, recorder
-from langprog.runtime import overlay
+from langprog.runtime import Settings, overlay
 
 if TYPE_CHECKING:
     from langprog.modules.base import Module
@@ -103,7 +103,7 @@ class Call:
                 call.module is new.module
                 and call._values is not None
                 and call.inputs is not None
-                and _are_same(call._settings, new._settings)
+                and _are_alike(call._settings, new._settings)
                 and _are_same(call.inputs, new.inputs)
             ):
                 self.earlier = [*self.earlier[:index], *self.earlier[index + 1 :]]
@@ -307,6 +307,13 @@ def _copy_value(value: Any) -> Any:
     if type(value) in _PLAIN or isinstance(value, _UNCHANGING):
         return value
     return copy.deepcopy(value)
+
+
+def _are_alike(first: Settings | None, second: Settings | None) -> bool:
+    """Return whether calls with these settings are the same, whoever watches them."""
+    if first is None or second is None:
+        return first is second
+    return first is second or replace(first, watch=None) == replace(second, watch=None)
 
 
 def _are_same(first: Any, second: Any) -> bool:

@@ -421,6 +421,25 @@ def test_a_stream_says_which_answers_are_void() -> None:
     assert events[-1].c == "q>a0>b1>c0"
 
 
+def test_a_streamed_run_pays_for_no_more_calls() -> None:
+    class Around(lp.Module):
+        def __init__(self) -> None:
+            self.part = Twice()
+
+        def forward(self, q: str) -> lp.Prediction:
+            answer = self.part(q=q)
+            lp.require(answer.b.endswith("b1"), "more")
+            return answer
+
+    async def run() -> list[Any]:
+        return [event async for event in Around().astream(q="q")]
+
+    lm = lp.ScriptedLM(counting)
+    with lp.using(lm=lm):
+        assert run_sync(run())[-1].b == "q>a0>b1"
+    assert [field_of(request) for request in lm.requests] == list("abb")
+
+
 def test_outside_of_a_module_nobody_can_be_asked() -> None:
     lp.require(True, "fine")
     with pytest.raises(CheckError, match="^be good$"):
