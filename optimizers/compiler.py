@@ -161,6 +161,8 @@ class Compiler(Optimizer):
         if self.structuring.share:
             part = run.make_child("structure", run.start, self.structuring.share)
             mended = await run_search(self._make_structure_search(), part)
+            # Replies in a form that a model cannot write are asked for twice.
+            run.scorer.expect_cost_of(mended)
         closing = self._make_closing()
         if not closing:
             return await self._search_rounds(run, mended)

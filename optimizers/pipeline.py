@@ -352,7 +352,10 @@ class _Compilation:
             requested=self._journal.meter.read(),
             sessions=self._journal.earlier.sessions + 1,
             diverged_at=self._journal.diverged_at,
-            prompts=(collect_prompts(before), collect_prompts(after)),
+            prompts=(
+                collect_prompts(before, self._scorer.prompt_sizes(Candidate())),
+                collect_prompts(after, self._scorer.prompt_sizes(candidate)),
+            ),
             estimate=self._preflight.to_json(),
             rows=tuple(list_compared_rows(before.input_names(), pairs)),
             program=repr(before),

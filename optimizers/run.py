@@ -229,8 +229,9 @@ class Run:
     def offer(self, candidate: Candidate) -> None:
         """Make ``candidate`` the best if its mean on all of validation is the highest so far.
 
-        Of equal means, the candidate that changes less wins. A candidate scored on only a part
-        of validation, or missing too many scores, is not considered.
+        Of equal means, the input program wins, then the candidate with the cheaper prompts, then
+        the one that changes less. A candidate scored on only a part of validation, or missing too
+        many scores, is not considered.
         """
         if not self.scorer.is_complete(candidate):
             if not self.scorer.is_comparable(candidate):
@@ -241,11 +242,16 @@ class Run:
             return
         estimate = self.scorer.estimate(candidate)
         better = self._best_mean is None or estimate.mean > self._best_mean
-        simpler = estimate.mean == self._best_mean and candidate.weight < self.best.weight
-        if better or simpler:
+        cheaper = estimate.mean == self._best_mean and self._is_cheaper(candidate)
+        if better or cheaper:
             self.best, self._best_mean = candidate, estimate.mean
             self.log("best", self._evidence(candidate))
-        self._reporter.emit(Tried(candidate.label, estimate, best=better or simpler))
+        self._reporter.emit(Tried(candidate.label, estimate, best=better or cheaper))
+
+    def _is_cheaper(self, candidate: Candidate) -> bool:
+        if not candidate.parameters or not self.best.parameters:
+            return not candidate.parameters and bool(self.best.parameters)
+        return self.scorer.is_cheaper(candidate, self.best)
 
     async def fit(self, candidate: Candidate) -> Candidate:
         """Return ``candidate``, with fewer demonstrations if they are too long for its model.

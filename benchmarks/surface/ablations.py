@@ -16,7 +16,10 @@ from typing import Any
 from unittest import mock
 
 from benchmarks.measured import table, with_interval
+from optimizers.evaluation.candidate import Candidate
+from optimizers.run import Run
 from optimizers.search import race
+from optimizers.search.structure import StructureSearch
 
 CAPS = (600, 1000, 1780)
 # How each piece is left out, by its name; "" is the whole search.
@@ -25,12 +28,19 @@ WITHOUT: Mapping[str, Callable[[], AbstractContextManager[Any]]] = MappingProxyT
         "": nullcontext,
         "recombination": lambda: mock.patch.object(race, "RECOMBINED", 0),
         "rungs": lambda: mock.patch.object(race.Race, "_promote", _do_nothing),
+        # There is nothing to gain from it on the surface: the row shows what it takes away.
+        "structure": lambda: mock.patch.object(StructureSearch, "search", _keep_start),
     }
 )
 
 
 async def _do_nothing(_: object) -> None:
     """Replace a step of the search."""
+
+
+async def _keep_start(_: object, run: Run) -> Candidate:
+    """Replace a part of the search."""
+    return run.start
 
 
 def format_ablations(outcomes: Mapping[tuple[str, int, int, int], Mapping[str, Any]]) -> str:

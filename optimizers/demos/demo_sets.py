@@ -96,9 +96,13 @@ def draw_distinct_sets(
 ) -> list[tuple[DemoSet, str]]:
     """Return distinct sets with their labels; what the predictor shows ``now`` comes first.
 
+    What it shows now is also offered in another order.
+
     Arguments as for :func:`draw_set`.
     """
     sets: dict[tuple[str, ...], tuple[DemoSet, str]] = {_key(now): (tuple(now), "as it is")}
+    reordered = reorder(now, own, rng)
+    sets.setdefault(_key(reordered), (reordered, "the same in another order"))
     for spec in specs:
         drawn = draw_set(
             demos,
@@ -111,6 +115,24 @@ def draw_distinct_sets(
         )
         sets.setdefault(_key(drawn), (drawn, spec.label))
     return list(sets.values())
+
+
+def reorder(demos: Sequence[Example], own: DemoSet, rng: random.Random) -> DemoSet:
+    """Return demonstrations in a random other order, those of ``own`` first as before.
+
+    Args:
+        demos: The demonstrations; two are swapped at least where two can be.
+        own: Those that stay where they are, if the set begins with them.
+        rng: Decides the order; not used where there is no other one.
+    """
+    kept = len(own) if tuple(demos[: len(own)]) == own else 0
+    rest = list(demos[kept:])
+    if len({demo.digest for demo in rest}) < 2:
+        return tuple(demos)
+    before = _key(rest)
+    while _key(rest) == before:
+        rng.shuffle(rest)
+    return (*demos[:kept], *rest)
 
 
 def _key(demos: Sequence[Example]) -> tuple[str, ...]:

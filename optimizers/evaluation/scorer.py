@@ -10,6 +10,7 @@ from langprog.errors import ModelError
 from langprog.evaluation import Metric, Range, Row, mean_interval, quantile
 from langprog.lm import Cost
 from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.prompts import PromptMeter, PromptSize, price_query
 from optimizers.evaluation.runner import Job, is_missing, run_rows
 from optimizers.evaluation.scoring import Scoring, as_scoring
 
@@ -102,6 +103,7 @@ class Scorer:
         self._scored: dict[str, set[int]] = {}
         self._costs: dict[str, Cost] = {}
         self._latencies: dict[str, list[float]] = {}
+        self._prompts: dict[str, PromptMeter] = {}
         self._candidates: dict[str, Candidate] = {}
         self._size = len(examples)
         self.highest_cost = Cost(calls=float(len(program.predictors())))
@@ -148,6 +150,7 @@ class Scorer:
         values = self._values.setdefault(candidate.digest, {})
         self._candidates.setdefault(candidate.digest, candidate)
         self._latencies.setdefault(candidate.digest, []).extend(map(_sum_latency, rows))
+        self._prompts.setdefault(candidate.digest, PromptMeter()).add(rows)
         self._scored.setdefault(candidate.digest, set()).update(indices)
         for index, row in zip(indices, rows, strict=True):
             if row.score is not None:
@@ -155,6 +158,10 @@ class Scorer:
         cost = average_cost(rows)
         self._costs[candidate.digest] = cost.max_with(self._costs.get(candidate.digest, Cost()))
         self.highest_cost = self.highest_cost.max_with(cost)
+
+    def expect_cost_of(self, candidate: Candidate) -> None:
+        """Plan with the cost of a candidate from now on, and forget what others cost."""
+        self.highest_cost = self.cost(candidate)
 
     def values(self, candidate: Candidate) -> Mapping[int, float]:
         """Return the scores of ``candidate`` so far, by validation index."""
@@ -171,6 +178,25 @@ class Scorer:
         """
         latencies = self._latencies.get(candidate.digest) or [0.0]
         return quantile(latencies, 0.5), quantile(latencies, 0.95)
+
+    def prompt_sizes(self, candidate: Candidate) -> Mapping[str, PromptSize]:
+        """Return the average prompt of each predictor of a candidate, by path."""
+        meter = self._prompts.get(candidate.digest)
+        return {} if meter is None else meter.sizes
+
+    def is_cheaper(self, candidate: Candidate, other: Candidate) -> bool:
+        """Return whether the prompts of a candidate cost less than another's, as far as known.
+
+        What the prompts of a predictor have in common counts at the price of cached tokens. Where
+        a price is unknown, tokens are compared. Of equals, the candidate that changes less wins.
+        """
+        (dollars, tokens), (others, other_tokens) = (
+            price_query(each.apply(self._program), self.prompt_sizes(each))
+            for each in (candidate, other)
+        )
+        if dollars is None or others is None:
+            dollars, others = tokens, other_tokens
+        return (dollars, candidate.weight) < (others, other.weight)
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:

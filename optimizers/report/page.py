@@ -216,6 +216,8 @@ def _compare_prompts(prompts: Json) -> list[dict[str, Any]]:
             facts.append("the {k} nearest of {pool} for each input".format(**after["nearest"]))
         if after["model"] is not None:
             facts.append(_format_change("model", before["model"], after["model"]))
+        sizes = describe_size(before), describe_size(after)
+        facts.append(_format_change("prompt", *sizes))
         if before["outputs"] != after["outputs"]:
             orders = (", ".join(each["outputs"]) for each in (before, after))
             facts.append(_format_change("asked for", *orders))
@@ -235,6 +237,13 @@ def _compare_prompts(prompts: Json) -> list[dict[str, Any]]:
             }
         )
     return shown
+
+
+def describe_size(prompt: Json) -> str:
+    """Return how long a predictor's prompts are, and how much of them is always the same."""
+    if prompt["tokens"] is None:
+        return "not measured"
+    return f"{prompt['tokens']:,} tokens, {prompt['shared_tokens']:,} of them in every call"
 
 
 def _format_change(what: str, before: str, after: str) -> str:

@@ -18,10 +18,11 @@ from langprog.lm import Cost, model_name
 from langprog.notebook import render_card, shorten
 from langprog.runtime import adapter_for, current
 from optimizers.evaluation.candidate import Candidate, parameter_to_json
+from optimizers.evaluation.prompts import PromptSize
 from optimizers.evaluation.scoring import FailureCount
 from optimizers.evaluation.wording import value_text
 from optimizers.events import Message
-from optimizers.report.page import render_page
+from optimizers.report.page import describe_size, render_page
 from optimizers.stats.evidence import Evidence
 
 Prompts = Mapping[str, Mapping[str, Any]]
@@ -121,6 +122,8 @@ class CompileReport:
             ("trials", str(len(self.trials))),
             ("failed runs", ", ".join(failed) or "none"),
         ]
+        for path, after in self.prompts[1].items():
+            facts.append((f"prompt of {path}", _compare_sizes(self.prompts[0][path], after)))
         facts += [("at fault", text) for text in self.faults]
         return facts + [("warning", note.text) for note in self.notes if note.warning]
 
@@ -149,10 +152,14 @@ class CompileReport:
             raise InputError(f"{str(target)!r} cannot be written: {error.strerror}") from error
 
 
-def collect_prompts(program: Module) -> dict[str, dict[str, Any]]:
+def collect_prompts(program: Module, sizes: Mapping[str, PromptSize]) -> dict[str, dict[str, Any]]:
     """Return what makes the prompts of every predictor, by path.
 
     A predictor without its own model uses the ambient one.
+
+    Args:
+        program: The program.
+        sizes: Its average prompts, by path.
     """
     ambient = current().lm
     return {
@@ -164,9 +171,16 @@ def collect_prompts(program: Module) -> dict[str, dict[str, Any]]:
             "model": model_name(predictor.model or ambient),
             "outputs": list(predictor.signature.outputs),
             "adapter": adapter_for(predictor.adapter, predictor.model).name,
+            "tokens": round(sizes[path].tokens) if path in sizes else None,
+            "shared_tokens": round(sizes[path].shared) if path in sizes else None,
         }
         for path, predictor in program.predictors().items()
     }
+
+
+def _compare_sizes(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    sizes = dict.fromkeys(describe_size(each) for each in (before, after))
+    return " -> ".join(sizes)
 
 
 def list_compared_rows(

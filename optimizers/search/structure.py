@@ -29,6 +29,8 @@ GROWTH = 3
 RUNGS = 3
 # Standard errors by which a change has to gain: in the end, and to need no further examples.
 GAIN, CLEAR_GAIN = 1.645, 3.0
+# What loses by more than this on half of the first block is dropped.
+HOPELESS = -1.0
 # With a smaller budget, only what looks wrong is tried.
 FEWEST_QUERIES = 150
 
@@ -115,8 +117,8 @@ class StructureSearch(Optimizer):
         promising: list[Change] = []
         leader: tuple[Change, PairedGain] | None = None
         block = self.structuring.first_block
-        rungs = list_rungs(block, min(run.scorer.size, block * GROWTH ** (RUNGS - 1)), GROWTH)
-        for rung in rungs:
+        last = min(run.scorer.size, block * GROWTH ** (RUNGS - 1))
+        for rung in (block // 2, *list_rungs(block, last, GROWTH)):
             standing = take_affordable(run, [best, *entrants], rung)[1:]
             if not standing:
                 break
@@ -127,6 +129,10 @@ class StructureSearch(Optimizer):
                 run.log_trial(each, paired_mean=gains[each].after)
             # The sort is stable: of equals, the more promising change comes first.
             ranked = sorted(standing, key=lambda each: -gains[each].errors)
+            if rung < block:  # too few to say more than which are hopeless
+                hopeful = [each for each in ranked if gains[each].errors > HOPELESS]
+                entrants = {each: entrants[each] for each in hopeful}
+                continue
             ranked = [each for each in ranked if gains[each].errors > 0]
             promising = promising or [entrants[each] for each in ranked]
             leader = (entrants[ranked[0]], gains[ranked[0]]) if ranked else None
