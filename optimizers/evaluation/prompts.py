@@ -30,12 +30,14 @@ class PromptSize:
         tokens: Tokens of the prompt.
         shared: How many of them, from the first, all its prompts have in common.
         reply: Tokens of the reply.
+        unreadable: Share of the calls whose first reply could not be read.
     """
 
     calls: float
     tokens: float
     shared: float
     reply: float
+    unreadable: float = 0.0
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class _Sum:
     characters: int = 0
     tokens: float = 0.0
     reply: float = 0.0
+    unreadable: int = 0
     prefix: str = ""
 
     def add(self, step: TraceStep) -> None:
@@ -55,12 +58,19 @@ class _Sum:
         self.characters += len(text)
         self.tokens += usage.prompt_tokens or len(text) / CHARACTERS_A_TOKEN
         self.reply += usage.completion_tokens
+        self.unreadable += step.repairs > 0
 
     def size(self, runs: int) -> PromptSize:
         # Tokens cannot be told apart here, so they are taken to be about equally long.
         common = len(self.prefix) * self.calls / self.characters if self.calls > 1 else 0.0
         tokens = self.tokens / self.calls
-        return PromptSize(self.calls / runs, tokens, tokens * common, self.reply / self.calls)
+        return PromptSize(
+            self.calls / runs,
+            tokens,
+            tokens * common,
+            self.reply / self.calls,
+            self.unreadable / self.calls,
+        )
 
 
 @dataclass

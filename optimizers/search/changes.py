@@ -27,7 +27,8 @@ class Structuring:
         reasoning: Whether a predictor may be asked to reason first, and a ChainOfThought not to.
             What the program returns stays the same: added reasoning is only in the trace, and
             reasoning that is left out is an empty text.
-        adapter: Whether the adapters json, chat and xml are tried.
+        adapter: Whether the adapters json, chat and xml are tried, where a reply on the first
+            block could not be read.
         effort: Whether other reasoning efforts are tried, where one is set already.
         temperature: Whether temperature 0 is tried, except within votes and other repetitions.
         first_block: Validation examples on which each change is tried.
@@ -55,12 +56,14 @@ class Change:
         fault: How the program is now, for the report.
         remedy: How it is with the change.
         suspect: Whether the program looks wrong even before it is run.
+        for_form: Whether it changes the form of prompts and replies alone, not what is asked.
     """
 
     values: Mapping[str, Any]
     fault: str
     remedy: str
     suspect: bool = False
+    for_form: bool = False
 
     @property
     def label(self) -> str:
@@ -161,6 +164,7 @@ def _list_adapters(predictors: Mapping[str, Predict]) -> Iterator[Change]:
                 {f"{path}.adapter": name for path in others},
                 f"prompts were written by the adapter {before}",
                 f"written by {name}",
+                for_form=True,
             )
 
 

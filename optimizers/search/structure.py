@@ -2,9 +2,10 @@
 
 Follows: successive halving (Jamieson and Talwalkar, 2016) over single changes, which are then
 added up, as in forward selection.
-Differs: a change is adopted only where its paired gain exceeds chance; a program that already does
-everything right on the first block ends the race, and a small budget tries only what looks wrong
-in the program itself. So where nothing is to be gained, little is spent.
+Differs: a change is adopted only where its paired gain exceeds chance. A program that does
+everything right on the first block ends the race, other adapters are tried only where a reply
+could not be read, and a small budget tries only what looks wrong in the program itself; so where
+nothing is to be gained, little is spent.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ GAIN, CLEAR_GAIN = 1.645, 3.0
 # What loses by more than this on half of the first block is dropped.
 HOPELESS = -1.0
 # With a smaller budget, only what looks wrong is tried.
-FEWEST_QUERIES = 150
+FEWEST_QUERIES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,9 @@ class StructureSearch(Optimizer):
             return run.start
         run.start_stage("structure", len(changes), "the structure of the program")
         await run.score([ScoreRequest(run.start, range(block))])
+        # Where all replies can be read, an adapter rarely does better than another.
+        if not any(size.unreadable for size in run.scorer.prompt_sizes(run.start).values()):
+            changes = [change for change in changes if not change.for_form]
         best, adopted = run.start, list[Change]()
         while changes and self._has_headroom(run, best):
             winner, promising = await self._race(run, best, adopted, changes)

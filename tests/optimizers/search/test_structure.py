@@ -180,6 +180,22 @@ def test_reasoning_comes_first_in_the_race() -> None:
     assert not any(change.suspect for change in others)
 
 
+def test_an_adapter_that_the_model_cannot_write_is_replaced() -> None:
+    def only_json(request: lp.Request) -> str:
+        if "{" not in request.messages[0].text:
+            return "?"
+        team = team_of(request.messages[-1].text)
+        return f'{{"team": "{team}"}}'
+
+    result, _ = compile_with(Compiler(), one_module(), only_json, budget=lp.Budget(calls=500))
+    (shipped,) = result.program.predictors().values()
+    assert shipped.adapter == "json" and result.certificate.verdict == "certified"
+    assert result.report.faults == (
+        "prompts were written by the adapter chat; written by json: 0.00 -> 1.00 on 8 "
+        "validation examples",
+    )
+
+
 def test_where_nothing_is_to_be_gained_little_is_spent() -> None:
     spent = {}
     for share in (0.0, 0.25):
