@@ -7,7 +7,8 @@ answer that comes before its reasoning. Each round starts from the best program 
 its demonstrations come from runs of a better program and its proposals from the mistakes that
 remain; the rounds end when they stop gaining, or with the budget. Models are then assigned module
 by module (LLMSelector), because a round tries few of their combinations and optimizes quality
-alone. For cost or latency, demonstrations that gain too little are removed before that.
+alone. For cost or latency, demonstrations and reasoning that gain too little are removed before
+that.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from optimizers.pipeline import run_search
 from optimizers.run import Run
 from optimizers.search.changes import Structuring
 from optimizers.search.mipro import MIPRO
+from optimizers.search.pruning import ReasoningPruning
 from optimizers.search.sizes import AUTO, Auto
 from optimizers.search.structure import StructureSearch
 
@@ -104,7 +106,13 @@ class Compiler(Optimizer):
         pruning = DemoPruning(
             objective=self.objective, tolerance=self.tolerance, concurrency=self.concurrency
         )
-        closing: list[Optimizer] = [] if self.objective == "quality" else [pruning]
+        reasoning = ReasoningPruning(
+            structuring=self.structuring,
+            objective=self.objective,
+            tolerance=self.tolerance,
+            concurrency=self.concurrency,
+        )
+        closing: list[Optimizer] = [] if self.objective == "quality" else [pruning, reasoning]
         if self.models:
             closing.append(
                 LLMSelector(

@@ -57,6 +57,7 @@ class Change:
         remedy: How it is with the change.
         suspect: Whether the program looks wrong even before it is run.
         for_form: Whether it changes the form of prompts and replies alone, not what is asked.
+        saves: Whether replies get shorter.
     """
 
     values: Mapping[str, Any]
@@ -64,6 +65,7 @@ class Change:
     remedy: str
     suspect: bool = False
     for_form: bool = False
+    saves: bool = False
 
     @property
     def label(self) -> str:
@@ -134,7 +136,8 @@ def _list_structures(path: str, predictor: Predict, structuring: Structuring) ->
             answers = " and ".join(asked)
             yield Change(values, f"{path} was asked for {answers} alone", "with reasoning first")
         elif dropped and structuring.reasoning:
-            yield Change(values, f"{path} was asked to reason first", "without reasoning")
+            fault = f"{path} was asked to reason first"
+            yield Change(values, fault, "without reasoning", saves=True)
         elif not added and not dropped and structuring.order:
             yield _reorder(path, predictor, structure)
 
@@ -169,25 +172,31 @@ def _list_adapters(predictors: Mapping[str, Predict]) -> Iterator[Change]:
 
 
 def _list_efforts(predictors: Mapping[str, Predict]) -> Iterator[Change]:
+    settings = {path: _sampling_in_force(each) for path, each in predictors.items()}
     efforts = {
-        path: _sampling_in_force(each).reasoning_effort for path, each in predictors.items()
+        path: str(sampling.reasoning_effort)
+        for path, sampling in settings.items()
+        if sampling.reasoning_effort is not None and _takes(predictors[path], "reasoning_effort")
     }
     for effort in EFFORTS:
-        others = [
-            path
-            for path, now in efforts.items()
-            if now not in (None, effort) and _takes(predictors[path], "reasoning_effort")
-        ]
+        others = [path for path, now in efforts.items() if now != effort]
         if others:
-            before = " and ".join(sorted({str(efforts[path]) for path in others}))
+            before = sorted({efforts[path] for path in others})
+            sampling = {
+                path: replace(predictors[path].sampling, reasoning_effort=effort)
+                for path in others
+            }
             yield Change(
-                {
-                    f"{path}.sampling": replace(predictors[path].sampling, reasoning_effort=effort)
-                    for path in others
-                },
-                f"the reasoning effort was {before}",
+                {f"{path}.sampling": value for path, value in sampling.items()},
+                f"the reasoning effort was {' and '.join(before)}",
                 f"at effort {effort}",
+                saves=all(_is_lower(effort, now) for now in before),
             )
+
+
+def _is_lower(effort: str, other: str) -> bool:
+    known = effort in EFFORTS and other in EFFORTS
+    return known and EFFORTS.index(effort) < EFFORTS.index(other)
 
 
 def _list_temperatures(program: Module, predictors: Mapping[str, Predict]) -> Iterator[Change]:

@@ -182,7 +182,7 @@ def test_reasoning_comes_first_in_the_race() -> None:
 
 def test_an_adapter_that_the_model_cannot_write_is_replaced() -> None:
     def only_json(request: lp.Request) -> str:
-        if "{" not in request.messages[0].text:
+        if "JSON object" not in request.messages[0].text:
             return "?"
         team = team_of(request.messages[-1].text)
         return f'{{"team": "{team}"}}'
