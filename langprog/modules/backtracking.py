@@ -68,11 +68,15 @@ class Call:
     # Whether a call inside is asked again, or what is wrong with this one's answer.
     repeats = False
     problem: str | None = None
+    # How often the code that ran again did not make the call again whose answer was at fault.
+    lost = 0
     # Path and number in a stream.
     shown_as: tuple[str, int] | None = None
     _values: dict[str, Any] | None = None
     _signal: AskAgain | None = None
     _replaced: Sequence[Call] = ()
+    _at_fault: Sequence[Call] = ()
+    _made_again = False
 
     def __init__(self, module: Module, inputs: dict[str, Any]) -> None:
         self.module = module
@@ -107,6 +111,7 @@ class Call:
                 and _are_same(call.inputs, new.inputs)
             ):
                 self.earlier = [*self.earlier[:index], *self.earlier[index + 1 :]]
+                call._made_again = True
                 return call
         return None
 
@@ -194,12 +199,21 @@ class Call:
         self._signal = self._signal or signal
         return signal
 
+    def count_lost(self) -> int:
+        """Return how often this code, when it ran again, did not call as it had before.
+
+        Then the answer at fault is not asked for again but drawn anew, which has to end, too.
+        """
+        return self.lost + any(not maker._made_again for maker in self._at_fault)
+
     async def _go_back(self) -> None:
         signal = self._signal
         assert signal is not None
         self._signal = None
+        self.lost, self._at_fault = self.count_lost(), signal.makers
         for maker in signal.makers:
             maker.problem = signal.problem
+            maker._made_again = False
             if maker.shown_as is not None:
                 await tell_void(*maker.shown_as, signal.problem)
         for child in self.children:

@@ -16,6 +16,12 @@ from langprog.runtime import give_notice
 if TYPE_CHECKING:
     from langprog.modules.base import Module
 
+_LOST = (
+    " (when the code ran again, it called modules with other inputs than before, or with values "
+    "that cannot be compared, so that the answer was asked for anew: leave clocks and random "
+    "numbers out of them)"
+)
+
 
 def require(
     condition: object,
@@ -117,7 +123,8 @@ def _demand(level: Level, condition: Any, message: Any, at: Any, reasks: Any) ->
     if place is not None:
         place.check_open()
     frame, makers = _find_makers(level, at)
-    times = max((_times_rejected(maker) for maker in makers), default=0)
+    lost = 0 if frame is None else frame.count_lost()
+    times = max((lost, *map(_times_rejected, makers)))
     if frame is not None and times < reasks:
         raise frame.ask_again(makers, message)
     if level == "require":
@@ -126,7 +133,8 @@ def _demand(level: Level, condition: Any, message: Any, at: Any, reasks: Any) ->
         if not makers:
             raise CheckError(message)
         again = f", also after {times} more attempts" if times else ""
-        raise CheckError(f"an answer is not accepted{again}: {message}", text=_text_of(makers))
+        told = f"an answer is not accepted{again}: {message}{_LOST if lost else ''}"
+        raise CheckError(told, text=_text_of(makers))
     for maker in makers:
         maker.note_unmet(message)
     if not makers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 import logging
 import re
 import textwrap
@@ -531,3 +532,39 @@ def test_the_example_in_its_docstring_runs() -> None:
     example = re.search(r"Example::\n\n((?:    .*\n|\n)+)", inspect.getdoc(lp.require) or "")
     assert example is not None
     exec(textwrap.dedent(example[1]), {})
+
+
+def wrong_at_first(wrong: int) -> Callable[[lp.Request], str]:
+    """Answer wrongly to the first requests, and refuse to go on for ever."""
+    count = itertools.count(1)
+
+    def reply(request: lp.Request) -> str:
+        number = next(count)
+        assert number < 20, "asked for ever"
+        return f"[[reasoning]]\nr\n[[a]]\n{'wrong' if number <= wrong else 'right'}"
+
+    return reply
+
+
+class Fickle(lp.Module):
+    """Calls its predictor with other inputs in each run."""
+
+    def __init__(self, demand: Callable[..., None]) -> None:
+        self.inside = lp.Predict("q, now: int -> a")
+        self.demand = demand
+        self.clock = itertools.count()
+
+    def forward(self, q: str) -> lp.Prediction:
+        answer = self.inside(q=q, now=next(self.clock))
+        self.demand(answer.a == "right", "be right")
+        return answer
+
+
+def test_code_that_calls_with_other_inputs_each_time_does_not_ask_for_ever() -> None:
+    lm = lp.ScriptedLM(wrong_at_first(100))
+    with pytest.raises(CheckError, match="also after 2 more attempts: be right.*other inputs"):
+        call(Fickle(lp.require), lm)
+    assert lm.calls == 3
+    lm = lp.ScriptedLM(wrong_at_first(100))
+    answer = call(Fickle(lp.suggest), lm)
+    assert (lm.calls, answer.usage.unmet, answer.a) == (3, 1, "wrong")
