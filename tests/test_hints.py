@@ -92,6 +92,8 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "batch": (lambda: own.batch([]), "lp.parallel"),
     "save": (lambda: own.save("x.json"), "lp.save(program, path)"),
     "load": (lambda: own.load("x.json"), "lp.load(path)"),
+    "load allow_pickle": (lambda: lib.load("x.json", allow_pickle=True), "plain data"),
+    "save save_program": (lambda: lib.save(own, "x", save_program=True), "the whole program"),
     "dump_state": (lambda: predict.dump_state(), "lp.save"),
     "deepcopy": (lambda: own.deepcopy(), "with_parameters"),
     "module inspect_history": (lambda: own.inspect_history(), "langprog show --last"),

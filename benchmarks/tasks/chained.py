@@ -49,9 +49,7 @@ class Desk(lp.Module):
         for name, part in parts.items():
             setattr(self, name, part)
 
-    async def aforward(  # type: ignore[override]  # a program names its inputs
-        self, subject: str, body: str, story: str
-    ) -> Mapping[str, Any]:
+    async def aforward(self, subject: str, body: str, story: str) -> Mapping[str, Any]:
         """Choose the queue, then the level there; find the writer, and count in that queue."""
         outputs: dict[str, Any] = {}
         parts = self.children()

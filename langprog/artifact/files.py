@@ -31,6 +31,7 @@ from langprog.artifact.reading import one_line, read_object
 from langprog.artifact.retrievers import HandedRetrievers, check_names_of
 from langprog.artifact.tools import HandedTools, check_tool_names
 from langprog.errors import ArtifactError, ModelError
+from langprog.hints import Words, with_hints
 from langprog.modules import UNKNOWN_KIND, Module, Origin, with_origin
 
 # What building a program from invalid data raises; InputError is handled before.
@@ -206,6 +207,13 @@ def _check_digest(file: Path, data: Mapping[str, Any]) -> None:
         )
 
 
+# Arguments of other libraries, and what there is here instead.
+_ELSEWHERE: Words = MappingProxyType(
+    {"allow_pickle": "leave it out: an artifact is plain data, and runs no code"}
+)
+
+
+@with_hints(_ELSEWHERE)
 def load(
     path: str | os.PathLike[str],
     classes: Sequence[Handed] = (),

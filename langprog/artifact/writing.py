@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import langprog
@@ -32,6 +33,7 @@ from langprog.artifact.retrievers import embedders_of, retrievers_of
 from langprog.artifact.secrets import refuse_secrets
 from langprog.artifact.tools import tools_of
 from langprog.errors import ArtifactError, LangprogError
+from langprog.hints import Words, with_hints
 from langprog.modules import Module, hidden_modules, origin_of
 from langprog.runtime import give_notice
 
@@ -81,6 +83,16 @@ def save_program(
     return digest
 
 
+# Arguments of other libraries, and what there is here instead.
+_ELSEWHERE: Words = MappingProxyType(
+    {
+        "modules_to_serialize": "write lp.load(path, classes=[...]) where it is loaded",
+        "save_program": "leave it out: an artifact always holds the whole program",
+    }
+)
+
+
+@with_hints(_ELSEWHERE)
 def save(program: Module, path: str | os.PathLike[str]) -> str:
     """Save a program that was edited by hand or never compiled.
 

@@ -71,15 +71,16 @@ class Module(Tree):
 
     # --- calling -------------------------------------------------------------------------------
 
-    def forward(self, **inputs: Any) -> Prediction | Mapping[str, Any]:
+    # With both kinds of arguments, type checkers let a subclass name its inputs.
+    def forward(self, *positional: Any, **inputs: Any) -> Prediction | Mapping[str, Any]:
         """Do the work; a subclass implements this or ``aforward``."""
         raise NotImplementedError(
             f"{type(self).__name__} has neither `def forward` nor `async def aforward`"
         )
 
-    async def aforward(self, **inputs: Any) -> Prediction | Mapping[str, Any]:
+    async def aforward(self, *positional: Any, **inputs: Any) -> Prediction | Mapping[str, Any]:
         """Do the work asynchronously; by default, run ``forward`` in a worker thread."""
-        return await call_in_worker(self.forward, **inputs)
+        return await call_in_worker(self.forward, *positional, **inputs)
 
     def __call__(self, *positional: Any, **inputs: Any) -> Prediction:
         """Run the program and wait for its result; inputs are given by name.

@@ -122,7 +122,7 @@ def test_a_failure_that_code_of_the_user_wraps_is_still_what_it_was(place: Place
         def __init__(self) -> None:
             self.inner = lp.Predict("question -> answer", adapter="chat")
 
-        async def aforward(self, question: str) -> lp.Prediction:  # type: ignore[override]  # its own inputs
+        async def aforward(self, question: str) -> lp.Prediction:
             try:
                 return await self.inner.acall(question=question)
             except LangprogError as error:
