@@ -3,10 +3,11 @@
 Usage: python -m benchmarks.null [--compiles 400] [--workers 2] [--checkpoint FILE]
 
 The model is simulated: it is right with the same probability for every prompt, decided by a digest
-of prompt and seed. So no candidate is truly better than the input, and every certified
-gain is a false one. At most 5 % of compiles may claim a gain, and the 95 % interval of the
-difference should hold 0 in at least 95 % of them. ``null_pairs`` does the same for every
-objective, for graded scores, clusters and holdouts of 5 to 500 inputs.
+of prompt, seed and model. So no candidate is truly better than the input, and every certified gain
+is a false one; members that choose between models have a second one, as good and as dear. At most
+5 % of compiles may claim a gain, and the 95 % interval of the difference should hold 0 in at least
+95 % of them. ``null_pairs`` does the same for every objective, for graded scores, clusters and
+holdouts of 5 to 500 inputs.
 """
 
 from __future__ import annotations
@@ -16,27 +17,63 @@ import hashlib
 import random
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import langprog as lp
 from benchmarks.measured import Checkpoint, machine, publish, table, versions
 from benchmarks.null_pairs import CASES, TOLERANCE, compile_pair
 from langprog.evaluation import exact
+from langprog.lm import Completion, Usage
 from langprog.pocket.training.evaluate import Result
 from langprog.signature import FieldSpec, SignatureSpec
-from optimizers import MIPRO, BootstrapRandomSearch, Compiler, Optimizer
+from optimizers import (
+    GEPA,
+    MIPRO,
+    BootstrapFewShot,
+    BootstrapRandomSearch,
+    Compiler,
+    FrugalCascade,
+    KNNDemos,
+    LabeledFewShot,
+    LLMSelector,
+    ModelRouter,
+    Optimizer,
+)
 
 LABELS = ("red", "green", "blue", "white")
 TRAIN, VALIDATION, HOLDOUT = 60, 60, 100
-MEMBERS: dict[str, Optimizer] = {
-    "Compiler": Compiler(),
-    "MIPRO light": MIPRO(auto="light"),
-    "BootstrapRandomSearch": BootstrapRandomSearch(),
+MEMBERS: dict[str, Callable[[lp.ScriptedLM], Optimizer]] = {
+    "Compiler": lambda other: Compiler(),
+    "MIPRO light": lambda other: MIPRO(auto="light"),
+    "GEPA": lambda other: GEPA(),
+    "BootstrapRandomSearch": lambda other: BootstrapRandomSearch(),
+    "BootstrapFewShot": lambda other: BootstrapFewShot(),
+    "LabeledFewShot": lambda other: LabeledFewShot(),
+    "KNNDemos": lambda other: KNNDemos(),
+    "LLMSelector": lambda other: LLMSelector(models=[other]),
+    "FrugalCascade": lambda other: FrugalCascade(signal="check"),
+    "ModelRouter": lambda other: ModelRouter(),
+}
+# Members that fit a program of several models.
+FITTED: dict[str, Callable[[lp.Module, list[lp.ScriptedLM]], lp.Module]] = {
+    "FrugalCascade": lambda program, models: lp.Cascade.over(program, models, check=Uninformed()),
+    "ModelRouter": lp.Route.over,
 }
 ACCURACIES = (0.3, 0.5, 0.7, 0.9)
+
+
+class Uninformed(lp.Module):
+    """A judge that looks at nothing which says whether an answer is right."""
+
+    signature = "note -> good: bool"
+
+    def forward(self, **inputs: Any) -> dict[str, bool]:
+        """Judge an answer by its input alone."""
+        return {"good": len(inputs["note"]) % 2 == 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +91,22 @@ class Outcome:
     covered: bool
 
 
-def make_model(accuracy: float, seed: int) -> lp.ScriptedLM:
+def make_model(accuracy: float, seed: int, name: str) -> lp.ScriptedLM:
     """Return a model that is right with probability ``accuracy``, whatever the prompt."""
 
-    def answer(request: lp.Request) -> str:
+    def answer(request: lp.Request) -> str | Completion:
         text = "\n".join(message.text for message in request.messages)
-        digest = hashlib.sha256(f"{seed}/{text}".encode()).digest()
+        digest = hashlib.sha256(f"{name}/{seed}/{text}".encode()).digest()
         if "[[instruction]]" in text or "[[summary]]" in text:
-            name = "instruction" if "[[instruction]]" in text else "summary"
-            return f"[[{name}]]\nChoose the colour with care, way {digest[0]}."
+            field = "instruction" if "[[instruction]]" in text else "summary"
+            return f"[[{field}]]\nChoose the colour with care, way {digest[0]}."
         truth = request.messages[-1].text.rsplit(" ", 1)[-1].strip()
         right = digest[1] * 256 + digest[2] < accuracy * 65536
         wrong = [label for label in LABELS if label != truth]
-        return f"[[colour]]\n{truth if right else wrong[digest[3] % len(wrong)]}"
+        text = f"[[colour]]\n{truth if right else wrong[digest[3] % len(wrong)]}"
+        return Completion((text,), name, Usage(100, 5), dollars=0.001)
 
-    return lp.ScriptedLM(answer, name=f"simulated/null-{seed}")
+    return lp.ScriptedLM(answer, name=name)
 
 
 def compile_once(job: tuple[str, int]) -> Outcome:
@@ -86,9 +124,13 @@ def compile_once(job: tuple[str, int]) -> Outcome:
         # The text contains the truth, but only the simulated model may use it.
         label = rng.choice(LABELS)
         rows.append(lp.Example(note=f"item {number} of {seed} {label}", colour=label))
-    with lp.using(lm=make_model(accuracy, seed)):
-        compiled = MEMBERS[member].compile(
-            lp.Predict(signature),
+    program: lp.Module = lp.Predict(signature)
+    model, other = (make_model(accuracy, seed, f"simulated/{name}") for name in ("null", "other"))
+    if member in FITTED:
+        program = FITTED[member](program, [other, model])
+    with lp.using(lm=model):
+        compiled = MEMBERS[member](other).compile(
+            program,
             rows[:TRAIN],
             metric=exact("colour"),
             valset=rows[TRAIN : TRAIN + VALIDATION],
