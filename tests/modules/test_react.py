@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
+from pydantic import TypeAdapter
 
 import langprog as lp
 from langprog.errors import (
@@ -178,6 +180,9 @@ def test_an_endpoint_with_the_official_semantics_is_satisfied() -> None:
 
     prediction, bodies = asyncio.run(main())
     assert prediction.answer == 520_774
+    for body in bodies:  # as the official client declares them
+        TypeAdapter(list[ChatCompletionMessageParam]).validate_python(body["messages"])
+        TypeAdapter(list[ChatCompletionToolParam]).validate_python(body["tools"])
     assert bodies[0]["tool_choice"] == "required"
     assert results_in(bodies[1]) == [
         "520774",
