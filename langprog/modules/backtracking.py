@@ -70,6 +70,7 @@ class Call:
     problem: str | None = None
     # How often the code that ran again did not make the call again whose answer was at fault.
     lost = 0
+    is_reused = False
     # Path and number in a stream.
     shown_as: tuple[str, int] | None = None
     _values: dict[str, Any] | None = None
@@ -93,6 +94,7 @@ class Call:
             before = self._take_earlier(new)
             if before is not None and before.problem is None and not before.repeats:
                 new = before
+                new.is_reused = True
             elif before is not None:
                 new.earlier = before.children
                 new.earlier_results = before.results
@@ -199,18 +201,26 @@ class Call:
         self._signal = self._signal or signal
         return signal
 
-    def count_lost(self) -> int:
+    def count_lost(self, makers: Sequence[Call]) -> int:
         """Return how often this code, when it ran again, did not call as it had before.
 
         Then the answer at fault is not asked for again but drawn anew, which has to end, too.
+
+        Args:
+            makers: The calls whose answer is at fault now. Those that this run took from the run
+                before may come before the call that is made again.
         """
-        return self.lost + any(not maker._made_again for maker in self._at_fault)
+        before, reused = self._at_fault, any(maker.is_reused for maker in makers)
+        if before and not reused and not any(maker._made_again for maker in before):
+            self.lost += 1
+            self._at_fault = ()
+        return self.lost
 
     async def _go_back(self) -> None:
         signal = self._signal
         assert signal is not None
         self._signal = None
-        self.lost, self._at_fault = self.count_lost(), signal.makers
+        self._at_fault = signal.makers
         for maker in signal.makers:
             maker.problem = signal.problem
             maker._made_again = False
@@ -219,8 +229,9 @@ class Call:
         for child in self.children:
             child._mark_repeats()
         self._replaced = [*self._replaced, *self.children]
-        self.earlier, self.children = self.children, []
-        self.earlier_results, self.results = self.results, ()
+        # Those that this run did not come to may still be met by the next.
+        self.earlier, self.children = [*self.children, *self.earlier], []
+        self.earlier_results, self.results = [*self.results, *self.earlier_results], ()
 
     def _mark_repeats(self) -> bool:
         inside = [child._mark_repeats() for child in self.children]

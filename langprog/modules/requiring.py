@@ -35,8 +35,9 @@ def require(
     If the condition is false, the predictor that made the answer is asked again, with the failed
     answer and the message, and ``forward`` runs once more from its start. Calls with the same
     inputs as before return what they returned; so ``forward`` should do nothing but call modules
-    and compute. If the condition is still false after ``reasks`` more answers, a CheckError is
-    raised: the program's own failure, which an evaluation scores 0 and tells apart.
+    and compute. An input that differs from run to run (the time, a random number) makes another
+    call, which is asked anew. If the condition is still false after ``reasks`` more answers, a
+    CheckError is raised: the program's own failure, which an evaluation scores 0 and tells apart.
 
     The answer is that of the last call of a module before this line that asked a model; where
     another one is meant (after concurrent calls, say), name it with ``at``. Inside a module that
@@ -123,22 +124,26 @@ def _demand(level: Level, condition: Any, message: Any, at: Any, reasks: Any) ->
     if place is not None:
         place.check_open()
     frame, makers = _find_makers(level, at)
-    lost = 0 if frame is None else frame.count_lost()
+    lost = 0 if frame is None else frame.count_lost(makers)
     times = max((lost, *map(_times_rejected, makers)))
     if frame is not None and times < reasks:
         raise frame.ask_again(makers, message)
     if level == "require":
-        for maker in makers:
-            maker.fail(message, CheckError)
-        if not makers:
-            raise CheckError(message)
-        again = f", also after {times} more attempts" if times else ""
-        told = f"an answer is not accepted{again}: {message}{_LOST if lost else ''}"
-        raise CheckError(told, text=_text_of(makers))
+        raise _give_up(message, makers, times, _LOST if lost else "")
     for maker in makers:
         maker.note_unmet(message)
     if not makers:
         give_notice(f"a suggestion about no answer of a model is not met: {message}")
+
+
+def _give_up(message: str, makers: Sequence[Call], times: int, hint: str) -> CheckError:
+    for maker in makers:
+        maker.fail(message, CheckError)
+    if not makers:
+        return CheckError(message)
+    again = f", also after {times} more attempts" if times else ""
+    told = f"an answer is not accepted{again}: {message}{hint}"
+    return CheckError(told, text=_text_of(makers))
 
 
 def _find_makers(level: Level, at: Any) -> tuple[Call | None, list[Call]]:

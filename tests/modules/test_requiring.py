@@ -441,6 +441,89 @@ def test_a_streamed_run_pays_for_no_more_calls() -> None:
     assert [field_of(request) for request in lm.requests] == list("abb")
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_inputs_that_differ_from_run_to_run_end_after_as_many_reasks(nested: bool) -> None:
+    class Random(lp.Module):
+        def __init__(self) -> None:
+            self.answer = lp.Predict("q, number: int -> a")
+
+        def forward(self, q: str) -> lp.Prediction:
+            answer = self.answer(q=q, number=next(numbers))
+            if not nested:
+                lp.require(False, "never")
+            return answer
+
+    class Around(lp.Module):
+        def __init__(self) -> None:
+            self.inner = Random()
+
+        def forward(self, q: str) -> lp.Prediction:
+            answer = self.inner(q=q)
+            if nested:
+                lp.require(False, "never")
+            return answer
+
+    numbers = itertools.count()
+    lm = lp.ScriptedLM(counting)
+    with pytest.raises(CheckError, match="also after 2 more attempts: never"):
+        call(Around(), lm)
+    assert lm.calls == 3
+
+
+class Same:
+    """Equal to nothing, and not to be copied."""
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("not comparable")
+
+    __hash__ = object.__hash__
+
+    def __deepcopy__(self, memo: object) -> Any:
+        raise TypeError("not to be copied")
+
+
+def test_inputs_that_cannot_be_compared_are_asked_anew_and_end() -> None:
+    class Inner(lp.Module):
+        def __init__(self) -> None:
+            self.answer = lp.Predict("q -> a")
+
+        def forward(self, q: str, thing: Same) -> lp.Prediction:
+            return self.answer(q=q)
+
+    class Around(lp.Module):
+        def __init__(self) -> None:
+            self.inner = Inner()
+
+        def forward(self, q: str) -> lp.Prediction:
+            answer = self.inner(q=q, thing=Same())
+            lp.require(False, "never", reasks=1)
+            return answer
+
+    lm = lp.ScriptedLM(counting)
+    with pytest.raises(CheckError, match="also after 1 more attempts: never"):
+        call(Around(), lm)
+    assert lm.calls == 2
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_two_rejected_answers_are_asked_again_in_any_order(order: str) -> None:
+    class Both(lp.Module):
+        def __init__(self) -> None:
+            self.answer = lp.Predict("q -> a")
+
+        async def part(self, q: str) -> str:
+            answer = await self.answer.acall(q=q)
+            lp.require(answer.a.endswith("1"), "more", at=answer, reasks=1)
+            return answer.a
+
+        async def aforward(self, q: str) -> dict[str, Any]:
+            return {"a": await asyncio.gather(*map(self.part, order))}
+
+    lm = lp.ScriptedLM(counting)
+    assert call(Both(), lm).a == [f"{q}>a1" for q in order]
+    assert lm.calls == 4
+
+
 def test_outside_of_a_module_nobody_can_be_asked() -> None:
     lp.require(True, "fine")
     with pytest.raises(CheckError, match="^be good$"):
