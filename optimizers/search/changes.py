@@ -58,6 +58,7 @@ class Change:
         suspect: Whether the program looks wrong even before it is run.
         for_form: Whether it changes the form of prompts and replies alone, not what is asked.
         saves: Whether replies get shorter.
+        mild: Whether it rarely makes much of a difference.
     """
 
     values: Mapping[str, Any]
@@ -66,6 +67,7 @@ class Change:
     suspect: bool = False
     for_form: bool = False
     saves: bool = False
+    mild: bool = False
 
     @property
     def label(self) -> str:
@@ -220,6 +222,7 @@ def _list_temperatures(program: Module, predictors: Mapping[str, Predict]) -> It
             },
             "the temperature was not 0",
             "at temperature 0",
+            mild=True,
         )
 
 

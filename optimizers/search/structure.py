@@ -134,8 +134,14 @@ class StructureSearch(Optimizer):
             # The sort is stable: of equals, the more promising change comes first.
             ranked = sorted(standing, key=lambda each: -gains[each].errors)
             if rung < block:  # too few to say more than which are hopeless
-                hopeful = [each for each in ranked if gains[each].errors > HOPELESS]
-                entrants = {each: entrants[each] for each in hopeful}
+                entrants = {
+                    each: entrants[each]
+                    for each in ranked
+                    if gains[each].errors > 0
+                    or (
+                        gains[each].errors > HOPELESS and _is_worth_more(run, each, entrants[each])
+                    )
+                }
                 continue
             ranked = [each for each in ranked if gains[each].errors > 0]
             promising = promising or [entrants[each] for each in ranked]
@@ -149,6 +155,12 @@ class StructureSearch(Optimizer):
             if leader[1].errors < needed:
                 leader = None
         return leader, promising
+
+
+def _is_worth_more(run: Run, candidate: Candidate, change: Change) -> bool:
+    """Return whether a candidate that gained nothing so far deserves further examples."""
+    sizes = run.scorer.prompt_sizes(candidate).values()
+    return not change.mild and all(size.unreadable < 1 for size in sizes)
 
 
 def compare(run: Run, candidate: Candidate, other: Candidate) -> PairedGain:
