@@ -31,7 +31,8 @@ from langprog.adapters.json_object import (
     values_from_object,
 )
 from langprog.adapters.json_scalars import anything_from
-from langprog.adapters.partial import PartialReader
+from langprog.adapters.partial import PartialReader, Pieces
+from langprog.adapters.partial_json import PartialObject
 from langprog.adapters.registry import (
     ADAPTERS,
     AUTO,
@@ -53,7 +54,9 @@ __all__ = [
     "Adapter",
     "ChatAdapter",
     "JSONAdapter",
+    "PartialObject",
     "PartialReader",
+    "Pieces",
     "ToolsAdapter",
     "XMLAdapter",
     "adapter_named",

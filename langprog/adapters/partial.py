@@ -33,8 +33,14 @@ class PartialReader(Protocol):
         """Return what the next piece of the reply's text adds to the fields."""
         ...
 
-    def feed_arguments(self, text: str) -> Pieces:
-        """Return what the next piece of the first tool call's arguments adds to the fields."""
+    def feed_call(self, place: int, name: str, arguments: str) -> Pieces:
+        """Return what the next piece of a tool call adds to the fields.
+
+        Args:
+            place: Which of the reply's calls.
+            name: The tool; empty if it was told before.
+            arguments: The text to append to the arguments.
+        """
         return []
 
     def read(self, field: FieldSpec, text: str) -> Any:

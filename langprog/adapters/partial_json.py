@@ -192,9 +192,9 @@ class PartialJSON(PartialReader):
         """Return what the next piece of the reply's text adds to the fields."""
         return self._text.feed(self._opening.feed(text))
 
-    def feed_arguments(self, text: str) -> Pieces:
-        """Return what the next piece of the first tool call's arguments adds to the fields."""
-        return self._arguments.feed(text)
+    def feed_call(self, place: int, name: str, arguments: str) -> Pieces:
+        """Return what the next piece of a tool call adds to the fields, if it is the first."""
+        return [] if place else self._arguments.feed(arguments)
 
     def read(self, field: FieldSpec, text: str) -> Any:
         """Return the value of a field from all its pieces together.

@@ -230,8 +230,8 @@ class _Reply:
                 await self._stream.send(ThinkingDelta(self._path, self._call, text))
             case TextDelta(text=text, index=0) if self._reader is not None:
                 pieces = self._reader.feed(text)
-            case ToolCallDelta(place=0, arguments=text, index=0) if self._reader is not None:
-                pieces = self._reader.feed_arguments(text)
+            case ToolCallDelta(index=0) if self._reader is not None:
+                pieces = self._reader.feed_call(delta.place, delta.name, delta.arguments)
             case _:
                 pass
         for field, text in pieces:

@@ -17,6 +17,7 @@ from typing import Any
 
 from langprog.adapters import (
     Adapter,
+    PartialReader,
     anything_from,
     build_repair,
     head_of,
@@ -28,6 +29,7 @@ from langprog.adapters import (
 from langprog.errors import InputError, ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message, Part, Text, ToolCall, ToolResult, ToolSpec
+from langprog.modules.partial_steps import PartialNativeSteps, PartialTextSteps
 from langprog.modules.tool_steps import (
     CALLS,
     SUBMIT,
@@ -105,6 +107,11 @@ class TextSteps(Adapter):
             raise ParseError(_NO_CALL, text=completion.text)
         return values
 
+    def stream_reader(self, signature: SignatureSpec) -> PartialReader | None:
+        """Return a reader of the thought, the calls, and the answer that they submit."""
+        inner = self._inner.stream_reader(self._signature(signature))
+        return None if inner is None else PartialTextSteps(inner, self._target)
+
     def response_schema(self, signature: SignatureSpec) -> Mapping[str, Any] | None:
         """Return the schema that the reply should follow, or ``None``."""
         return self._inner.response_schema(self._signature(signature))
@@ -147,6 +154,10 @@ class NativeSteps(Adapter):
     def tools(self, signature: SignatureSpec) -> tuple[ToolSpec, ...]:
         """Return the tools, submit included."""
         return self._tools
+
+    def stream_reader(self, signature: SignatureSpec) -> PartialReader:
+        """Return a reader of the thought, and of the answer that is submitted."""
+        return PartialNativeSteps(self._target)
 
     def tool_choice(self, signature: SignatureSpec) -> str:
         """Return that a tool has to be called."""

@@ -137,17 +137,6 @@ class ElementFinished:
     result: Any
 
 
-StepEvent = (
-    StepStarted
-    | FieldDelta
-    | ThinkingDelta
-    | StepReset
-    | StepFinished
-    | StepFailed
-    | ElementFinished
-)
-
-
 # --- what callbacks are told as well -------------------------------------------------------------
 
 
@@ -329,6 +318,19 @@ class CallFailed:
     error: BaseException
 
 
+# Of the other calls, a stream tells those of tools.
+StepEvent = (
+    StepStarted
+    | FieldDelta
+    | ThinkingDelta
+    | StepReset
+    | StepFinished
+    | StepFailed
+    | ElementFinished
+    | ToolStarted
+    | ToolFinished
+    | CallFailed
+)
 CallStarted = ModelStarted | AdapterStarted | ToolStarted | EvaluationStarted | CompileStarted
 CallFinished = (
     ModelFinished | AdapterFinished | ToolFinished | EvaluationFinished | CompileFinished

@@ -54,11 +54,9 @@ def read(adapter: Adapter, spec: SignatureSpec, reply: Completion, seed: int) ->
     assert reader is not None
     texts: dict[str, str] = {}
     calls = reply.first_tool_calls
-    whole, feed = (
-        (calls[0].arguments, reader.feed_arguments) if calls else (reply.text, reader.feed)
-    )
+    whole = calls[0].arguments if calls else reply.text
     for piece in cut(whole, seed):
-        for field, text in feed(piece):
+        for field, text in reader.feed_call(0, "", piece) if calls else reader.feed(piece):
             assert text
             texts[field] = texts.get(field, "") + text
     return texts

@@ -14,10 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import langprog as lp
+from langprog.cli.main import run as main
 from langprog.errors import BudgetExceeded, InputError, ParseError, TruncatedError
 from langprog.lm import (
     Cached,
+    Capabilities,
     Completed,
+    Completion,
+    Declared,
     Delta,
     MemoryCache,
     OpenAICompatible,
@@ -25,6 +29,8 @@ from langprog.lm import (
     Retry,
     ScriptedLM,
     TextDelta,
+    ToolCall,
+    ToolCallDelta,
 )
 from langprog.modules.streaming import ROOM, Event
 from langprog.runtime import run_sync
@@ -76,6 +82,8 @@ def check(events: list[Event]) -> lp.Prediction:
             assert event.call not in started
             assert event.parent is None or event.parent in started.keys() - ended
             started[event.call] = event
+            continue
+        if isinstance(event, (lp.ToolStarted, lp.ToolFinished, lp.CallFailed)):
             continue
         assert event.call in started.keys() - ended
         assert event.path == started[event.call].path
@@ -297,6 +305,90 @@ def test_a_loaded_artifact_streams(tmp_path: Path) -> None:
     program = lp.load(tmp_path / "chain.json")
     events = collect(program, Chunked([REPLY]), question="?")
     assert check(events).answer == "Paris"
+
+
+# --- agents --------------------------------------------------------------------------------------
+
+
+def look_up(word: str) -> str:
+    """Look a word up."""
+    if word == "bad":
+        raise ValueError("there is no such word")
+    return f"found {word}"
+
+
+AGENT = lp.ReAct("question -> answer, count: int", tools=[look_up])
+
+
+class Native(ScriptedLM):
+    """Calls tools, its arguments in pieces."""
+
+    async def stream(self, request: Request) -> AsyncIterator[Delta]:
+        completion = await self.complete(request)
+        for begin in range(0, len(completion.text), 3):
+            yield TextDelta(completion.text[begin : begin + 3])
+        for place, call in enumerate(completion.first_tool_calls):
+            yield ToolCallDelta(place, call.id, call.name)
+            for begin in range(0, len(call.arguments), 3):
+                yield ToolCallDelta(place, arguments=call.arguments[begin : begin + 3])
+        yield Completed(completion)
+
+
+def calling(text: str, *calls: tuple[str, dict[str, Any]]) -> Completion:
+    made = tuple(
+        ToolCall(f"c{place}", name, json.dumps(arguments))
+        for place, (name, arguments) in enumerate(calls)
+    )
+    return Completion((text,), "m", finish_reasons=("tool_calls",), tool_calls=(made,))
+
+
+ANSWER_AT_LAST = {"answer": 'It is "Paris".', "count": 3}
+
+
+def test_an_agent_streams_its_thoughts_its_tools_and_its_answer() -> None:
+    replies = [
+        calling(" I look. \n", ("look_up", {"word": "Paris"}), ("look_up", {"word": "bad"})),
+        calling("", ("submit", {"answer": "no", "count": "many"})),
+        calling("", ("submit", ANSWER_AT_LAST)),
+    ]
+    lm = Declared(Native(replies), Capabilities(tools=True))
+    events = collect(AGENT, lm, question="?")
+    prediction = check(events)
+    assert prediction.to_dict() == ANSWER_AT_LAST
+    texts = [fields for (path, _), fields in fields_of(events).items() if path == "step"]
+    assert [fields.get("thought") for fields in texts] == ["I look.", None, None]
+    assert [fields.get("answer") for fields in texts] == [None, "no", prediction.answer]
+    assert texts[2]["count"] == "3"
+    told = [event for event in events if isinstance(event, lp.FieldDelta)]
+    assert sum(event.field == "answer" for event in told) > 3
+    begun = {event.call: event for event in events if isinstance(event, lp.ToolStarted)}
+    assert sorted(event.arguments["word"] for event in begun.values()) == ["Paris", "bad"]
+    (good,) = [event for event in events if isinstance(event, lp.ToolFinished)]
+    (bad,) = [event for event in events if isinstance(event, lp.CallFailed)]
+    assert (begun[good.call].arguments["word"], good.result) == ("Paris", "found Paris")
+    assert (begun[bad.call].arguments["word"], bad.kind) == ("bad", "tool")
+    root = events[0]
+    assert isinstance(root, lp.StepStarted)
+    assert {event.parent for event in begun.values()} == {root.call}
+
+
+@pytest.mark.parametrize("adapter", ["chat", "json"])
+def test_an_agent_without_native_calls_streams_as_well(adapter: str) -> None:
+    calls = [{"tool": "submit", "arguments": ANSWER_AT_LAST}]
+    if adapter == "chat":
+        reply = f"[[thought]]\nI know.\n\n[[tool_calls]]\n{json.dumps(calls)}"
+    else:
+        reply = json.dumps({"thought": "I know.", "tool_calls": calls})
+    with lp.using(adapter=adapter):
+        events = collect(AGENT, Chunked([reply]), question="?")
+    assert check(events).to_dict() == ANSWER_AT_LAST
+    (fields,) = fields_of(events).values()
+    assert fields == {
+        "thought": "I know.",
+        "tool_calls": json.dumps(calls),
+        "answer": ANSWER_AT_LAST["answer"],
+        "count": "3",
+    }
 
 
 # --- what is not as it seems ---------------------------------------------------------------------
@@ -628,3 +720,22 @@ def test_an_answer_that_fails_a_check_is_void_before_the_next_comes(
     resets = [event.reason for event in events if isinstance(event, lp.StepReset)]
     assert resets[0].startswith("b must have at most 2 characters")
     assert check(events).b == answer
+
+
+def test_the_command_line_prints_the_events(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lp.save(CHAIN, tmp_path / "chain.json")
+    lp.configure(lm=Chunked([REPLY]))
+    arguments = ["run", str(tmp_path / "chain.json"), "--input", '{"question": "?"}', "--stream"]
+    assert main(arguments) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert events[0]["event"] == "StepStarted" and events[0]["inputs"] == {"question": "?"}
+    answer = [event["text"] for event in events if event.get("field") == "answer"]
+    assert "".join(answer) == "Paris"
+    assert events[-1] == {
+        "event": "Prediction",
+        "outputs": {"reasoning": "It is large.", "answer": "Paris"},
+    }
+    assert main(["run", "chain.json", "--batch", "in.jsonl", "--stream"]) == 2
+    assert "--stream is for --input" in capsys.readouterr().err
