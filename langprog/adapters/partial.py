@@ -7,6 +7,7 @@ the last word.
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Collection
 from typing import Any, Protocol
@@ -22,6 +23,7 @@ Pieces = list[tuple[str, str]]
 LONGEST_TAG = 120
 # The longest end of a text that is kept back because it may not belong to the value.
 LONGEST_END = 1000
+_BRACKET = re.compile("[<[\u25c1]")
 _QUOTES = ('"', "`")
 
 
@@ -170,21 +172,15 @@ class Opening:
         return text, True
 
     def _think(self, text: str) -> tuple[str, bool]:
-        at = 0
-        while (at := _next_bracket(text, at)) >= 0:
+        for bracket in _BRACKET.finditer(text):
+            at = bracket.start()
             tag = tag_at(text, at)
             if tag is not None and not tag.opens and tag.name == self._closing:
                 self._closing = None
                 return text[tag.end :], True
             if tag is None and len(text) - at < LONGEST_TAG and not _is_closed(text[at:]):
                 return text[at:], False
-            at += 1
         return "", False
-
-
-def _next_bracket(text: str, at: int) -> int:
-    places = [place for sign in "<[\u25c1" if (place := text.find(sign, at)) >= 0]
-    return min(places, default=-1)
 
 
 def _is_closed(tag: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from langprog.adapters import adapter_named
 from langprog.adapters.thinking import MOST_TAGS
 from langprog.errors import ParseError
 from langprog.signature import signature_of
@@ -119,6 +120,23 @@ def test_time_to_read(adapter: str, shape: str) -> None:
         first = seconds(parse, small, 3)
         at_most = 12 * max(first, FLOOR)
         assert seconds(parse, large, 1) < at_most or seconds(parse, large, 3) < at_most, field
+
+
+@pytest.mark.parametrize("adapter", ["chat", "json", "xml"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_time_to_read_a_stream(adapter: str, shape: str) -> None:
+    small, large = SHAPES[shape](SMALL), SHAPES[shape](8 * SMALL)
+    spec = signature_of("q -> a")
+    for size in (40, 8 * SMALL):
+
+        def read(text: str, size: int = size) -> None:
+            reader = adapter_named(adapter).stream_reader(spec)
+            assert reader is not None
+            for begin in range(0, len(text), size):
+                reader.feed(text[begin : begin + size])
+
+        at_most = 12 * max(seconds(read, small, 3), FLOOR)
+        assert seconds(read, large, 1) < at_most or seconds(read, large, 3) < at_most, size
 
 
 @pytest.mark.parametrize(
