@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import statistics
 import subprocess
 import sys
@@ -45,14 +46,16 @@ def _piece(text: str, reason: str | None = None) -> bytes:
 
 
 async def _answer(request: web.Request) -> web.StreamResponse:
-    await request.read()
+    body = await request.read()
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
+    draw = random.Random(hash(body))
     await asyncio.sleep(BEFORE)
     for number in range(PIECES):
         marker = "" if number else "[[answer]]\n"
         await response.write(_piece(f"{marker}{time.monotonic():.6f};"))
-        await asyncio.sleep(BETWEEN)
+        # Irregular, as tokens are: in step, all streams would wait for one another.
+        await asyncio.sleep(BETWEEN * draw.uniform(0.5, 1.5))
     await response.write(_piece("", "stop") + b"data: [DONE]\n\n")
     return response
 
@@ -181,7 +184,8 @@ def main() -> None:
         f"# Delay of streamed fields\n\n`python -m benchmarks.streaming`; {machine()}; "
         f"{versions('langprog', 'aiohttp')}; {ROUNDS} rounds in turns of {STREAMS} streams, one "
         f"started every {STAGGER * 1e3:g} ms, at most {WIDTH} at a time; {PIECES} pieces each, "
-        f"{BEFORE * 1e3:g} ms to the first and {BETWEEN * 1e3:g} ms between two.\n\n"
+        f"{BEFORE * 1e3:g} ms to the first and {BETWEEN * 1e3:g} ms, plus or minus half of it, "
+        f"between two.\n\n"
         f"Medians over the rounds, with 95 % intervals; extra: the difference in each round.\n\n"
         f"{table(rows)}",
     )
