@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -128,8 +129,17 @@ def _ours(program: lp.Module) -> Stream:
     return run
 
 
-async def _run_streams(stream: Stream, first: int) -> tuple[float, float, float]:
-    """Return the medians over all streams: time to the first piece, its delay, any delay."""
+Measured = tuple[float, float, float, float]
+
+
+async def _run_streams(stream: Stream, first: int) -> Measured:
+    """Run all streams.
+
+    Returns:
+        Medians in ms: time to the first piece, its delay, that of any; and the CPU time of this
+        process for a piece, in us.
+    """
+    cpu = time.process_time()
     gate = asyncio.Semaphore(WIDTH)
 
     async def run(number: int) -> Delays:
@@ -142,12 +152,13 @@ async def _run_streams(stream: Stream, first: int) -> tuple[float, float, float]
         statistics.median(start for start, _ in results) * 1e3,
         statistics.median(delays[0] for _, delays in results) * 1e3,
         statistics.median(delay for _, delays in results for delay in delays) * 1e3,
+        (time.process_time() - cpu) / (STREAMS * PIECES) * 1e6,
     )
 
 
-async def _measure(url: str) -> dict[str, list[tuple[float, float, float]]]:
+async def _measure(url: str) -> dict[str, list[Measured]]:
     model = lp.LM("bench/stream", base_url=url, api_key="none", cache=False)
-    measured: dict[str, list[tuple[float, float, float]]] = {"bare": [], "langprog": []}
+    measured: dict[str, list[Measured]] = {"bare": [], "langprog": []}
     with lp.using(lm=model):
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as session:
@@ -167,17 +178,19 @@ async def _measure(url: str) -> dict[str, list[tuple[float, float, float]]]:
 
 def main() -> None:
     """Measure in turns and publish."""
+    before = os.getloadavg()[0]
     with _endpoint() as url:
         measured = asyncio.run(_measure(url))
     rows = [("median of 200 streams", "bare aiohttp", "langprog", "extra")]
-    names = ("start to first delta", "delay of the first delta", "delay of any delta")
+    names = ("start to first delta", "delay of the first delta", "delay of any delta", "CPU time")
     for place, name in enumerate(names):
+        unit = "us a delta" if name == "CPU time" else "ms"
         bare, ours = (
-            Figure(name, tuple(medians[place] for medians in measured[kind]), "ms")
+            Figure(name, tuple(medians[place] for medians in measured[kind]), unit)
             for kind in ("bare", "langprog")
         )
         pairs = zip(ours.values, bare.values, strict=True)
-        extra = Figure("extra", tuple(more - less for more, less in pairs), "ms")
+        extra = Figure("extra", tuple(more - less for more, less in pairs), unit)
         rows.append((name, str(bare), str(ours), str(extra)))
     publish(
         "streaming",
@@ -186,8 +199,10 @@ def main() -> None:
         f"started every {STAGGER * 1e3:g} ms, at most {WIDTH} at a time; {PIECES} pieces each, "
         f"{BEFORE * 1e3:g} ms to the first and {BETWEEN * 1e3:g} ms, plus or minus half of it, "
         f"between two.\n\n"
-        f"Medians over the rounds, with 95 % intervals; extra: the difference in each round.\n\n"
-        f"{table(rows)}",
+        f"Medians over the rounds, with 95 % intervals; extra: the difference in each round. CPU "
+        f"time is that of the client alone. Load of the machine (1 minute) before and after: "
+        f"{before:.1f}, {os.getloadavg()[0]:.1f}; nice {os.getpriority(os.PRIO_PROCESS, 0)}."
+        f"\n\n{table(rows)}",
     )
 
 
