@@ -60,7 +60,6 @@ if TYPE_CHECKING:
     from langprog.modules import signals as signals
     from langprog.modules import suggest as suggest
     from langprog.observe import Callback as Callback
-    from langprog.observe import CallFailed as CallFailed
     from langprog.observe import CallLog as CallLog
     from langprog.observe import ElementFinished as ElementFinished
     from langprog.observe import FieldDelta as FieldDelta
@@ -70,8 +69,6 @@ if TYPE_CHECKING:
     from langprog.observe import StepReset as StepReset
     from langprog.observe import StepStarted as StepStarted
     from langprog.observe import ThinkingDelta as ThinkingDelta
-    from langprog.observe import ToolFinished as ToolFinished
-    from langprog.observe import ToolStarted as ToolStarted
     from langprog.retrieval import BM25Retriever as BM25Retriever
     from langprog.retrieval import Corpus as Corpus
     from langprog.retrieval import EmbeddingRetriever as EmbeddingRetriever
@@ -98,7 +95,6 @@ _ROOM_OF = {
     "BM25Retriever": "retrieval",
     "BestOf": "modules",
     "Budget": "lm",
-    "CallFailed": "observe",
     "CallLog": "observe",
     "Callback": "observe",
     "Cascade": "modules",
@@ -156,8 +152,6 @@ _ROOM_OF = {
     "StepStarted": "observe",
     "ThinkingDelta": "observe",
     "Tool": "tools",
-    "ToolFinished": "observe",
-    "ToolStarted": "observe",
     "Vote": "modules",
     "callbacks": "runtime",
     "checks": "checks",
@@ -187,7 +181,6 @@ __all__ = [
     "BM25Retriever",
     "BestOf",
     "Budget",
-    "CallFailed",
     "CallLog",
     "Callback",
     "Cascade",
@@ -244,8 +237,6 @@ __all__ = [
     "StepStarted",
     "ThinkingDelta",
     "Tool",
-    "ToolFinished",
-    "ToolStarted",
     "Vote",
     "callbacks",
     "checks",

@@ -318,7 +318,6 @@ class CallFailed:
     error: BaseException
 
 
-# Of the other calls, a stream tells those of tools.
 StepEvent = (
     StepStarted
     | FieldDelta
@@ -327,9 +326,6 @@ StepEvent = (
     | StepFinished
     | StepFailed
     | ElementFinished
-    | ToolStarted
-    | ToolFinished
-    | CallFailed
 )
 CallStarted = ModelStarted | AdapterStarted | ToolStarted | EvaluationStarted | CompileStarted
 CallFinished = (

@@ -24,7 +24,7 @@ from langprog.runtime.adapting import (
 from langprog.runtime.addresses import may_hold_address, portable_address
 from langprog.runtime.calls import ask
 from langprog.runtime.models import LM, cache_folder, keeps_to_schemas
-from langprog.runtime.observing import callbacks, observe_call, observe_streamed, tell
+from langprog.runtime.observing import callbacks, observe_call, tell
 from langprog.runtime.outages import is_outage
 from langprog.runtime.overlay import Settings, overlay, use_settings
 from langprog.runtime.providers import Provider
@@ -72,7 +72,6 @@ __all__ = [
     "model_in_force",
     "model_named",
     "observe_call",
-    "observe_streamed",
     "overlay",
     "portable_address",
     "refuses_tools",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -103,42 +103,6 @@ def observe_call(
         tell(watch, CallFailed(kind, call, error))
         raise
     tell(watch, _FINISHED[kind](call, *finished))
-
-
-@asynccontextmanager
-async def observe_streamed(
-    kind: CallKind, start: Callable[[int, int | None, str], CallStarted]
-) -> AsyncIterator[Finish]:
-    """Tell callbacks, and the consumer of a stream, about the call that the block makes.
-
-    Args:
-        kind: As for :func:`observe_call`.
-        start: As for :func:`observe_call`.
-
-    Yields:
-        A function that takes the result.
-    """
-    settings = current()
-    watch = settings.watch
-    if watch is None:
-        yield _ignore
-        return
-    call = watch.next_call()
-    await _tell_both(watch, start(call, watch.call, watch.path))
-    finished: list[Any] = []
-    try:
-        with use_settings(replace(settings, watch=watch.inside(call, watch.path))):
-            yield finished.append
-    except BaseException as error:
-        await _tell_both(watch, CallFailed(kind, call, error))
-        raise
-    await _tell_both(watch, _FINISHED[kind](call, *finished))
-
-
-async def _tell_both(watch: Watch, event: CallbackEvent) -> None:
-    tell(watch, event)
-    if watch.stream is not None:
-        await watch.stream.send(event)
 
 
 def _ignore(result: Any) -> None:

@@ -22,7 +22,7 @@ from langprog.errors import (
 from langprog.knobs import check_argument, takes_number, takes_whole
 from langprog.lm import ToolSpec
 from langprog.observe import ToolStarted
-from langprog.runtime import call_in_own_thread, is_outage, observe_streamed
+from langprog.runtime import call_in_own_thread, is_outage, observe_call
 from langprog.tools.functions import Declared, check_name, check_names, read_function
 from langprog.tools.results import render_result
 
@@ -209,7 +209,7 @@ class Tool:
             BudgetExceeded: A program in the tool has spent the budget; likewise a wrong key or
                 model raises its own error.
         """
-        async with observe_streamed(
+        with observe_call(
             "tool", lambda call, parent, _: ToolStarted(call, parent, self.name, arguments)
         ) as finish:
             result = await self._run(arguments)
