@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fuzz_judge import LONGEST, Watch, judge, learn, peak_memory
-from benchmarks.fuzz_mutants import make_mutant, make_originals
+from benchmarks.fuzz_mutants import make_mutant
+from benchmarks.fuzz_originals import make_originals
 from benchmarks.measured import RESULTS, machine, publish, table, versions
 
 CHUNK = 500

@@ -16,21 +16,28 @@ from types import CodeType, FrameType
 from typing import Any
 
 import langprog as lp
-from benchmarks import fuzz_mutants
+from benchmarks import fuzz_originals
 from langprog.adapters import ADAPTERS, adapter_named
 from langprog.artifact import sample_values
 from langprog.errors import ArtifactError
 
 _MOST_SAMPLES = 9
+_REPEATING = ("k", "width", "depth", "branch", "max_steps", "attempts", "reasks")
 # Seconds of processor time that one mutant may take.
 LONGEST = 20.0
 _HANDED: tuple[tuple[Any, ...], ...] = (
     (),
     (),
-    (fuzz_mutants.Own, fuzz_mutants.Counted),
-    (fuzz_mutants.Team, fuzz_mutants.Invoice, fuzz_mutants.Level, fuzz_mutants.Point),
+    (fuzz_originals.Own, fuzz_originals.Counted),
+    (fuzz_originals.Team, fuzz_originals.Invoice, fuzz_originals.Level, fuzz_originals.Point),
 )
-_ALLOWED = ("benchmarks.fuzz_mutants",)
+# What is handed over to artifacts that have its name; what an artifact does not name is refused.
+_NAMED: dict[bytes, dict[str, Any]] = {
+    b"count_words": {"tools": [fuzz_originals.count_words]},
+    b"is_short": {"checks": {"is_short": fuzz_originals.is_short}},
+    b"capitals": {"retrievers": {"capitals": fuzz_originals.CORPUS}},
+}
+_ALLOWED = ("benchmarks.fuzz_originals",)
 
 # Audit events of running code, writing files, and communication outside the process.
 _FORBIDDEN = (
@@ -39,8 +46,8 @@ _FORBIDDEN = (
     *("os.mkdir", "os.rmdir", "os.chmod", "os.chown", "os.link", "os.symlink", "os.truncate"),
     *("shutil.", "pty.", "ftplib.", "smtplib.", "webbrowser.", "import"),
 )
-# dataclasses generates its methods as source text, from names that it has checked.
-_TRUSTED = os.sep + "dataclasses.py"
+# Both generate methods as source text, from names that they have checked.
+_TRUSTED = (os.sep + "dataclasses.py", os.path.join(os.sep, "collections", "__init__.py"))
 _IMPORTING = "<frozen importlib"
 _IMPORTS = os.sep + os.path.join("artifact", "classes.py")
 
@@ -134,7 +141,7 @@ def learn(watch: Watch) -> None:
     """Load the unchanged artifacts, with every set of classes that mutants get."""
     with tempfile.TemporaryDirectory() as folder, watch.allow():
         path = Path(folder) / "original.json"
-        for text in fuzz_mutants.make_originals():
+        for text in fuzz_originals.make_originals():
             path.write_text(text, encoding="utf-8")
             for handed in _HANDED:
                 for allowed in ((), _ALLOWED):
@@ -169,7 +176,8 @@ def judge(watch: Watch, path: Path, number: int) -> tuple[str, str]:
 def _outcome(path: Path, handed: tuple[Any, ...], allowed: tuple[str, ...]) -> tuple[str, str]:
     stage = "load"
     try:
-        program = lp.load(path, handed, allowed)
+        named = _list_named(path.read_bytes()) if handed or allowed else {}
+        program = lp.load(path, handed, allowed, **named)
         stage = "use"
         _render(program)
         _call(program)
@@ -183,6 +191,15 @@ def _outcome(path: Path, handed: tuple[Any, ...], allowed: tuple[str, ...]) -> t
     except Exception as error:  # noqa: BLE001 - the benchmark looks for any other exception
         return f"{type(error).__name__} at {stage}", f"{error!r:.200} {_where(error)}"
     return "rendered", ""
+
+
+def _list_named(content: bytes) -> dict[str, Any]:
+    """Return the keywords of ``load`` that hand over what an artifact names."""
+    keywords: dict[str, Any] = {}
+    for name, given in _NAMED.items():
+        if name in content:
+            keywords |= given
+    return keywords
 
 
 def _where(error: BaseException) -> str:
@@ -207,8 +224,9 @@ def _render(program: lp.Module) -> None:
 
 def _call(program: lp.Module) -> None:
     """Call a program once, with a model that answers with sample values."""
-    modules = program.named_modules().values()
-    if any(abs(getattr(module, "k", 1)) > _MOST_SAMPLES for module in modules):
+    settings = [vars(module) for module in program.named_modules().values()]
+    repeated = [each.get(name) or 0 for each in settings for name in _REPEATING]
+    if any(abs(count) > _MOST_SAMPLES for count in repeated):
         return  # a legitimate program may sample as often, but not here
     fields = [
         field

@@ -1,4 +1,4 @@
-"""Mutants of real artifacts: the artifacts they come from, and how each is changed.
+"""Mutants of real artifacts.
 
 Every mutant is determined by a seed and its number alone, so that a harmful one can be made again
 by itself.
@@ -7,174 +7,18 @@ by itself.
 from __future__ import annotations
 
 import copy
-import dataclasses
-import enum
 import json
 import random
-import tempfile
-from collections.abc import Callable, Iterator
-from functools import lru_cache
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Any
 
-import pydantic
-from pydantic import AfterValidator, BaseModel, Field
-
-import langprog as lp
-from langprog.artifact import digest_of, save_program
-from langprog.modules import Rule
-from langprog.signature import FieldSpec, SignatureSpec
-
-# --- the artifacts -------------------------------------------------------------------------------
-
-
-class Team(enum.Enum):
-    """A type of the user's own."""
-
-    BILLING = "billing"
-    NETWORK = "network"
-
-
-class Level(enum.IntEnum):
-    """Another one."""
-
-    LOW = 1
-    HIGH = 9
-
-
-@dataclasses.dataclass(frozen=True)
-class Point:
-    """A plain dataclass."""
-
-    x: int
-    names: list[str] = dataclasses.field(default_factory=lambda: ["a"])
-
-
-@pydantic.dataclasses.dataclass
-class Pair:
-    """A checked dataclass."""
-
-    first: int = Field(ge=0, description="the first")
-    second: Level = Level.LOW
-
-
-class Invoice(BaseModel):
-    """A model with limits, defaults and records inside."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-    code: str = Field(pattern=r"^[A-Z]\d+$", max_length=9)
-    total: float = Field(ge=0, description="in euros")
-    team: Team | None = None
-    points: list[Point] = Field(default_factory=list, max_length=3)
-
-
-def even(value: int) -> int:
-    """An even number."""
-    if value % 2:
-        raise ValueError("odd")
-    return value
-
-
-class Counted(lp.Signature):
-    """Count."""
-
-    question: str = lp.Input("what is counted", max_length=50)
-    count: Annotated[int, AfterValidator(even)] = lp.Output()
-
-
-class Own(lp.Module):
-    """A module of the user's own."""
-
-    signature = "question -> value"
-
-    def __init__(self) -> None:
-        self.pick = lp.Predict(_spec(Team))
-        self.more = {"count": lp.ChainOfThought(Counted)}
-        self.tone = "kind"
-        self.limits = {"words": [1, 2.5, None]}
-
-    async def aforward(self, **inputs: Any) -> Any:
-        """Ask, and branch on what came."""
-        picked = await self.pick.acall(**inputs)
-        return {"value": "money" if picked.get("value") is Team.BILLING else "other"}
-
-
-def _spec(annotation: Any, name: str = "Read", output: str = "value") -> SignatureSpec:
-    fields = (FieldSpec("question", "input"), FieldSpec(output, "output", annotation, "told"))
-    return SignatureSpec(name, "Read it.", fields)
-
-
-def _programs() -> Iterator[lp.Module]:
-    for annotation in (
-        str,
-        int,
-        float,
-        bool,
-        Literal["a", 1, True, None],
-        Team,
-        Level | None,
-        list[Invoice],
-        dict[Team, dict[int, Point]],
-        Pair,
-        Annotated[list[int], Field(max_length=3)],
-        Annotated[str, pydantic.StringConstraints(strip_whitespace=True, min_length=1)],
-    ):
-        yield lp.Predict(_spec(annotation))
-    demo = lp.Example(question="q", value=[Invoice(code="A1", total=2, team=Team.BILLING)])
-    several = lp.Predict(_spec(list[Invoice]), demos=[demo], model="openai/m", temperature=0.5)
-    yield lp.ChainOfThought(_spec(Team), adapter="json", max_tokens=9)
-    yield lp.Predict(Counted)
-    yield lp.Pipeline(first=several, second=lp.Predict("note, question -> other"))
-    plain = lp.Predict("question -> answer")
-    judge = lp.Predict("question, answer -> right: bool")
-    yield lp.Vote(plain, k=3, on=["answer"], keep=judge)
-    yield lp.BestOf([plain, lp.Vote(plain, k=2)], judge=judge, k=2)
-    for signal in ("logprob", "agreement", "check"):
-        yield lp.Cascade([plain, plain], thresholds=[0.5], signal=signal, check=judge)
-    learned = lp.signals.Learned((Rule(0.5, (), ((3, 0.25),)),), 16)
-    yield lp.Cascade([plain], signal=learned, tiers=[[0, 0.5]])
-    router = lp.Router((((1, 1.0),),), 16, ((0.5, 0.25),), (1.0, 2.0), 0.5)
-    yield lp.Route([plain, lp.ChainOfThought("question -> answer")], router=router)
-    yield Own()
-
-
-@lru_cache(maxsize=1)
-def make_originals() -> tuple[str, ...]:
-    """Return the original artifacts, as text, each in both formats."""
-    texts = []
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "p.json"
-        for program in _programs():
-            try:
-                save_program(program, path, evidence={"seed": 1}, canary=[{"inputs": {}}])
-            except lp.InputError as error:  # the fuzz target itself is wrong
-                raise RuntimeError(f"{program!r} cannot be saved: {error}") from error
-            texts.append(path.read_text())
-    return (*texts, *map(_in_format_1, texts))
-
-
-def _in_format_1(text: str) -> str:
-    """Return an artifact in its old format."""
-    data = json.loads(text)
-    del data["lineage"], data["digest"]
-    data["format"] = 1
-    for line in data["models"].values():
-        del line["name"], line["schema"], line["refused"]
-    for inside, key in _places(data["program"]):
-        if key == "adapter" and isinstance(inside[key], str):
-            inside[key] = inside[key].removesuffix("@1")
-        elif key in ("reasoning_effort", "extra") and inside[key] is None:
-            del inside[key]
-    return json.dumps({**data, "digest": digest_of(data)}, indent=2, ensure_ascii=False)
-
-
-# --- mutations -----------------------------------------------------------------------------------
+from benchmarks.fuzz_originals import list_places, make_originals
+from langprog.artifact import digest_of
 
 TEXTS = (
     *("", "self", "a.b", "__class__", "__init__", "_x", "mro", "class", "model_config", "None"),
     *("question", "value", "Predict", "user", "same", "list", "any", "int", "model", "enum"),
-    *("os:system", "antigravity:fly", "this:d", "benchmarks.fuzz_mutants:Own", "..", "a\0b"),
+    *("os:system", "antigravity:fly", "this:d", "benchmarks.fuzz_originals:Own", "..", "a\0b"),
     *("__import__('os').system('true')", "{0.__class__}", "%s%n", "\x1b[31m\n\r\u202e", "é" * 9),
     *("(a+)+$", "(?=a)", r"\w{900}", "[", "(" * 300, "x" * 5000, "http://evil.test/x", "\u2028"),
     *("openai/m@http://evil.test", "sha256:0", "1e999", "-0", "[[value]]", "json", "chat"),
@@ -213,32 +57,18 @@ def _nest(rng: random.Random, levels: int) -> Any:
     return data
 
 
-def _places(data: Any) -> list[tuple[Any, Any]]:
-    """Return every place in a document: the container, and the key or index in it."""
-    places: list[tuple[Any, Any]] = []
-    left = [data]
-    while left:
-        part = left.pop()
-        keys = part if isinstance(part, dict) else range(len(part))
-        for key in list(keys):
-            places.append((part, key))
-            if isinstance(part[key], (dict, list)):
-                left.append(part[key])
-    return places
-
-
 def _replace(rng: random.Random, data: Any) -> None:
-    inside, key = rng.choice(_places(data))
+    inside, key = rng.choice(list_places(data))
     inside[key] = _value(rng)
 
 
 def _delete(rng: random.Random, data: Any) -> None:
-    inside, key = rng.choice(_places(data))
+    inside, key = rng.choice(list_places(data))
     del inside[key]
 
 
 def _double(rng: random.Random, data: Any) -> None:
-    inside, key = rng.choice(_places(data))
+    inside, key = rng.choice(list_places(data))
     if isinstance(inside, list):
         inside.extend([copy.deepcopy(inside[key])] * rng.choice([1, 1, 50]))
     else:
@@ -246,7 +76,7 @@ def _double(rng: random.Random, data: Any) -> None:
 
 
 def _swap(rng: random.Random, data: Any) -> None:
-    places = _places(data)
+    places = list_places(data)
     inside, key = rng.choice(places)
     other, name = rng.choice(places)
     inside[key] = copy.deepcopy(other[name])
@@ -254,13 +84,13 @@ def _swap(rng: random.Random, data: Any) -> None:
 
 def _transplant(rng: random.Random, data: Any) -> None:
     giver = json.loads(rng.choice(make_originals()))
-    other, name = rng.choice(_places(giver["program"]))
-    inside, key = rng.choice(_places(data))
+    other, name = rng.choice(list_places(giver["program"]))
+    inside, key = rng.choice(list_places(data))
     inside[key] = other[name]
 
 
 def _tweak(rng: random.Random, data: Any) -> None:
-    inside, key = rng.choice(_places(data))
+    inside, key = rng.choice(list_places(data))
     value = inside[key]
     if isinstance(value, str):
         place = rng.randrange(len(value) + 1)
@@ -272,14 +102,14 @@ def _tweak(rng: random.Random, data: Any) -> None:
 
 
 def _rename(rng: random.Random, data: Any) -> None:
-    named = [(inside, key) for inside, key in _places(data) if isinstance(inside, dict)]
+    named = [(inside, key) for inside, key in list_places(data) if isinstance(inside, dict)]
     inside, key = rng.choice(named)
     inside[rng.choice(TEXTS)] = inside.pop(key)
 
 
 def _same_kind(rng: random.Random, data: Any) -> None:
     """Replace a value by another of the same kind; most such mutants still load."""
-    inside, key = rng.choice(_places(data))
+    inside, key = rng.choice(list_places(data))
     if isinstance(inside[key], str):
         inside[key] = rng.choice(TEXTS)
     elif isinstance(inside[key], (int, float)):
@@ -287,7 +117,7 @@ def _same_kind(rng: random.Random, data: Any) -> None:
 
 
 def _retype(rng: random.Random, data: Any) -> None:
-    places = [(inside, key) for inside, key in _places(data) if key in ("type", "of", "keys")]
+    places = [(inside, key) for inside, key in list_places(data) if key in ("type", "of", "keys")]
     if places:
         inside, key = rng.choice(places)
         inside[key] = _type(rng, rng.randrange(4))
@@ -377,7 +207,7 @@ def make_mutant(seed: int, number: int) -> bytes:
     data = json.loads(text)
     inside = data if rng.random() < 0.1 else data["program"]
     for _ in range(rng.choice([1, 1, 1, 2, 3, 6])):
-        if _places(inside):
+        if list_places(inside):
             rng.choice(_MUTATIONS)(rng, inside)
     data.pop("digest", None)
     try:
