@@ -206,10 +206,12 @@ def _new_programs() -> Iterator[lp.Module]:
     yield lp.StepSearch("question -> answer", judge="logprob", strategy="particles", depth=2)
     advice = lp.Predict("question, answer -> right: bool, feedback")
     yield lp.Refine(plain, judge=advice)
-    found = lp.BM25Retriever(CORPUS, name="capitals")
+    capitals = lp.BM25Retriever(CORPUS, name="capitals")
     answer = lp.Predict("question, context: list[str] -> answer")
     for kept in (False, True):
-        look_up = lp.Retrieve(found, k=1, query="question", passages="context", keep_corpus=kept)
+        look_up = lp.Retrieve(
+            capitals, k=1, query="question", passages="context", keep_corpus=kept
+        )
         yield lp.Pipeline(look_up=look_up, answer=answer)
 
 
