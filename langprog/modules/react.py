@@ -284,7 +284,8 @@ class ReAct(Module):
         if place is not None and place.call is not None:
             # lp.require may have this run again, and tools must not act twice.
             for before in place.call.recall_result(key):
-                return before, True
+                told: tuple[str, bool] = before
+                return told
         with record_part() as trace:
             own_path = trace.paths.get(id(self))
             path = _tool_path(own_path, call.tool, self.root_name())
@@ -297,24 +298,29 @@ class ReAct(Module):
                     raise ToolError(f"there is no tool {call.tool!r:.80}; there are {known}")
                 work = partial(tools[call.tool].run, call.arguments)
                 result = await run_streamed(path, "Tool", call.arguments, work)
-                if trace.call is not None:
-                    trace.call.keep_result(key, result)
                 failure = None
+                return _keep(trace, key, result, True)
             except ToolError as error:
                 failure = str(error)
                 failed_with = TransportError if error.outage else None
-                return f"Error: {error}", False
+                return _keep(trace, key, f"Error: {error}", False)
             except Exception as error:
                 failure, failed_with = str(error), type(error)
                 raise
             finally:
                 outputs = {"result": result} if failure is None else {}
                 _record(trace, path, call, outputs, failure, failed_with, own_path is not None)
-        return result, True
 
     def __repr__(self) -> str:
         inside = f"{', '.join(self.inputs)} -> {', '.join(self.outputs)}"
         return shorten(f"ReAct({inside!r}, tools={list(self.offered)}, steps={self.max_steps})")
+
+
+def _keep(trace: Recorder, key: Any, told: str, went_well: bool) -> tuple[str, bool]:
+    """Return what the model is told of a call, kept for a run after this one."""
+    if trace.call is not None:
+        trace.call.keep_result(key, (told, went_well))
+    return told, went_well
 
 
 def _record(

@@ -824,6 +824,24 @@ def test_a_required_answer_is_submitted_again_and_tools_act_once() -> None:
     ]
 
 
+def test_a_tool_that_failed_does_not_act_again_for_a_required_answer() -> None:
+    sent: list[str] = []
+
+    def send(text: str) -> str:
+        """Send a message."""
+        sent.append(text)
+        raise TimeoutError("it may have been sent")
+
+    replies = [
+        chat(("send", {"text": "hello"})),
+        chat(submit(answer=3)),
+        chat(submit(answer=4)),
+    ]
+    prediction, lm = run(Careful(send), replies)
+    assert (prediction.answer, sent) == (4, ["hello"])
+    assert lm.requests[2].messages[:-2] == lm.requests[1].messages
+
+
 def test_a_required_answer_reaches_an_endpoint_that_refuses_tools() -> None:
     script: list[Reply] = [chat(submit(answer=3)), chat(submit(answer=4))]
 
