@@ -42,7 +42,7 @@ from langprog.observe import (
     ThinkingDelta,
     Watch,
 )
-from langprog.runtime import ask, current, observe_call, run_sync, tell, watch_calls
+from langprog.runtime import SyncRuns, ask, current, observe_call, tell, watch_calls
 from langprog.signature import FieldSpec, SignatureSpec
 
 if TYPE_CHECKING:
@@ -324,13 +324,20 @@ def stream_program(program: Module, inputs: Mapping[str, Any]) -> AsyncGenerator
 
 
 def stream_in_sync(program: Module, inputs: Mapping[str, Any]) -> Generator[Event, None, None]:
-    """Yield the events of a run to synchronous code; it goes on only while the caller waits."""
-    events = stream_program(program, inputs)
+    """Yield the events of a run to synchronous code; it goes on only while the caller waits.
+
+    The settings are those of the code that calls this, wherever the events are taken.
+    """
+    return _take_in_sync(stream_program(program, inputs))
+
+
+def _take_in_sync(events: AsyncGenerator[Event, None]) -> Generator[Event, None, None]:
+    runs = SyncRuns()
     try:
-        while (event := run_sync(_next(events))) is not None:
+        while (event := runs.run(_next(events))) is not None:
             yield event
     finally:
-        run_sync(_close(events))
+        runs.finish(_close(events))
 
 
 async def _next(events: AsyncGenerator[Event, None]) -> Event | None:

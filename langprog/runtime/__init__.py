@@ -44,7 +44,7 @@ from langprog.runtime.settings import (
     using,
     watch_calls,
 )
-from langprog.runtime.sync import call_in_own_thread, call_in_worker, run_sync
+from langprog.runtime.sync import SyncRuns, call_in_own_thread, call_in_worker, run_sync
 from langprog.runtime.threads import ThreadContext
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "LOG_VARIABLE",
     "Provider",
     "Settings",
+    "SyncRuns",
     "ThreadContext",
     "adapter_for",
     "ask",

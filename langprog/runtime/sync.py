@@ -54,6 +54,7 @@ class _Main:
         self._loop = Context().run(asyncio.new_event_loop)
         self._first_step: Callable[[], object] | None = None
         self._stopped = False
+        self._tasks: set[asyncio.Task[object]] = set()
         self._hooks = self._wait(_asyncgen_hooks())
 
     def owns(self, loop: asyncio.AbstractEventLoop) -> bool:
@@ -132,6 +133,17 @@ class _Main:
         self._stopped = True
         task.cancel()
         self._loop.call_soon_threadsafe(lambda: None)  # wakes up the loop
+
+    def start_later(self, work: Coroutine[Any, Any, object]) -> None:
+        """Start ``work``, from any thread, when the loop runs next."""
+        tasks = self._tasks
+
+        def start() -> None:
+            task = self._loop.create_task(work)
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        self._loop.call_soon_threadsafe(start)
 
     def close(self) -> None:
         self._loop.run_until_complete(_shut_down(self._loop))
@@ -265,6 +277,10 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
     Raises:
         LangprogError: Called from asynchronous code of a program, where it would wait for itself.
     """
+    return _runner_here(work).run(work)
+
+
+def _runner_here(work: Coroutine[Any, Any, Any]) -> _Main | _Background:
     running = asyncio._get_running_loop()
     if running is not None and _runners.owns(running):
         work.close()
@@ -273,8 +289,43 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
             "write `await program.acall(...)` there (asyncio.gather for several)"
         )
     if running is None and threading.current_thread() is threading.main_thread():
-        return _runners.main().run(work)
-    return _runners.background().run(work)
+        return _runners.main()
+    return _runners.background()
+
+
+class SyncRuns:
+    """Runs that belong together, all on the loop of the first: steps of a generator, say.
+
+    A web server, for one, takes each step in another thread.
+    """
+
+    def __init__(self) -> None:
+        self._runner: _Main | _Background | None = None
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run ``work`` like :func:`run_sync`.
+
+        Raises:
+            LangprogError: As for run_sync; or the first one ran on the main thread, whose loop
+                runs only there, and this is another thread.
+        """
+        here = _runner_here(work)
+        self._runner = self._runner or here
+        if isinstance(self._runner, _Main) and self._runner is not here:
+            work.close()
+            raise LangprogError(
+                "a stream was begun on the main thread and goes on in another one: take all of "
+                "its events in one of them, or use `async for event in program.astream(...)`"
+            )
+        return self._runner.run(work)
+
+    def finish(self, work: Coroutine[Any, Any, object]) -> None:
+        """Run the last ``work`` of all: from another thread, when the main thread's loop runs."""
+        here = _runner_here(work)
+        if isinstance(self._runner, _Main) and self._runner is not here:
+            self._runner.start_later(work)
+        else:
+            self.run(work)
 
 
 def _call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,13 @@ from hypothesis import strategies as st
 
 import langprog as lp
 from langprog.cli.main import run as main
-from langprog.errors import BudgetExceeded, InputError, ParseError, TruncatedError
+from langprog.errors import (
+    BudgetExceeded,
+    InputError,
+    LangprogError,
+    ParseError,
+    TruncatedError,
+)
 from langprog.lm import (
     Cached,
     Capabilities,
@@ -688,6 +695,39 @@ def test_a_stream_in_synchronous_code() -> None:
     with lp.using(lm=Chunked([REPLY])):
         events = list(CHAIN.stream(question="?"))
     assert check(events).answer == "Paris"
+
+
+def in_a_thread(work: Callable[[], Any]) -> Any:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result(timeout=20)
+
+
+def test_a_synchronous_stream_has_the_settings_of_the_code_that_made_it() -> None:
+    with lp.using(lm=lp.ScriptedLM(["[[a]]\nx"]), budget=lp.Budget(calls=5)) as settings:
+        events = lp.Predict("q -> a").stream(q="q")
+    *_, answer = in_a_thread(lambda: list(events))
+    assert answer.a == "x" and settings.ledgers[-1].paid.calls == 1
+
+
+def test_each_event_of_a_synchronous_stream_may_be_taken_in_another_thread() -> None:
+    with lp.using(lm=lp.ScriptedLM(["[[a]]\nx"])):
+        events = lp.Predict("q -> a").stream(q="q")
+    taken = [in_a_thread(lambda: next(events))]
+    taken += events  # here, on the main thread
+    assert taken[-1].a == "x"
+
+
+def test_a_synchronous_stream_of_the_main_thread_is_closed_in_another_one() -> None:
+    asked = lp.ScriptedLM(["[[a]]\nx", "[[a]]\ny"])
+    with lp.using(lm=asked):
+        events = lp.Predict("q -> a").stream(q="q")
+        next(events)
+        in_a_thread(events.close)
+        assert lp.Predict("q -> a")(q="q").a in ("x", "y")
+        events = lp.Predict("q -> a").stream(q="q")
+        next(events)
+        with pytest.raises(LangprogError, match="begun on the main thread.*astream"):
+            in_a_thread(lambda: next(events))
 
 
 def test_closing_a_synchronous_stream_stops_the_calls() -> None:
