@@ -92,7 +92,7 @@ class Call:
         new = Call(module, inputs)
         if self.earlier:
             before = self._take_earlier(new)
-            if before is not None and before.problem is None and not before.repeats:
+            if before is not None and before._is_usable():
                 new = before
                 new.is_reused = True
             elif before is not None:
@@ -103,11 +103,14 @@ class Call:
         self.children.append(new)
         return new
 
+    def _is_usable(self) -> bool:
+        # Of a call that was cancelled, or whose values cannot be copied, only what is inside is.
+        return self._values is not None and self.problem is None and not self.repeats
+
     def _take_earlier(self, new: Call) -> Call | None:
         for index, call in enumerate(self.earlier):
             if (
                 call.module is new.module
-                and call._values is not None
                 and call.inputs is not None
                 and _are_alike(call._settings, new._settings)
                 and _are_same(call.inputs, new.inputs)

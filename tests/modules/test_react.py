@@ -842,6 +842,50 @@ def test_a_tool_that_failed_does_not_act_again_for_a_required_answer() -> None:
     assert lm.requests[2].messages[:-2] == lm.requests[1].messages
 
 
+def test_a_tool_of_a_conversation_that_was_cancelled_does_not_act_again() -> None:
+    sent: list[str] = []
+    acted = asyncio.Event()
+
+    def send(text: str) -> str:
+        """Send a message."""
+        sent.append(text)
+        return "sent"
+
+    class Model(lp.ScriptedLM):
+        async def complete(self, request: lp.Request) -> Completion:
+            text = str(request.messages)
+            if "[[a]]" in text:
+                await acted.wait()
+                return await lp.ScriptedLM(
+                    ["[[a]]\n" + text.count("not accepted") * "y"]
+                ).complete(request)
+            if "tool_results]]\\n" not in text:
+                return await lp.ScriptedLM([chat(("send", {"text": "hello"}))]).complete(request)
+            if not acted.is_set():
+                acted.set()
+                await asyncio.Event().wait()  # until it is cancelled
+            return await lp.ScriptedLM([chat(submit(answer=4))]).complete(request)
+
+    class Both(lp.Module):
+        def __init__(self) -> None:
+            self.quick = lp.Predict("q -> a")
+            self.react = lp.ReAct("question -> answer: int", [send])
+
+        async def aforward(self, question: str) -> dict[str, Any]:
+            async def ask() -> None:
+                answer = await self.quick.acall(q=question)
+                lp.require(answer.a == "y", "say y", at=answer)
+
+            async with asyncio.TaskGroup() as group:
+                group.create_task(ask())
+                worked = group.create_task(self.react.acall(question=question))
+            return {"answer": worked.result().answer}
+
+    with lp.using(lm=Model([])):
+        prediction = Both()(question="?")
+    assert (prediction.answer, sent) == (4, ["hello"])
+
+
 def test_a_required_answer_reaches_an_endpoint_that_refuses_tools() -> None:
     script: list[Reply] = [chat(submit(answer=3)), chat(submit(answer=4))]
 
