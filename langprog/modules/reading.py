@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from langprog.adapters import Adapter, PartialReader
+from langprog.adapters import Adapter, PartialReader, json_text
 from langprog.errors import (
     BadRequestError,
     ContentFilterError,
+    InputError,
     LangprogError,
     ParseError,
     ServerError,
@@ -17,8 +18,10 @@ from langprog.errors import (
 from langprog.lm import Completion, Request
 from langprog.observe import AdapterStarted
 from langprog.runtime import current, observe_call
-from langprog.signature import SignatureSpec
+from langprog.signature import FieldSpec, SignatureSpec
 
+# A surrogate, or the escape of one: mostly of a whole pair.
+_HALF = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
 _ABOUT_TOOLS = re.compile(r"tool|function")
 
 
@@ -68,7 +71,7 @@ class Reading:
         watch = current().watch
         try:
             if watch is None or not watch.listeners:
-                return self._adapter.parse(self.signature, completion)
+                return self._parse(completion)
             return self._parse_observed(completion)
         except ParseError as error:
             return error
@@ -80,8 +83,15 @@ class Reading:
                 call, parent, path, "parse", self._adapter.name, completion
             ),
         ) as finish:
-            outputs = self._adapter.parse(self.signature, completion)
+            outputs = self._parse(completion)
             finish(outputs)
+        return outputs
+
+    def _parse(self, completion: Completion) -> dict[str, Any]:
+        outputs = self._adapter.parse(self.signature, completion)
+        if _may_hold_halves(completion):
+            for name, value in outputs.items():
+                _check_whole(self.signature.outputs[name], value)
         return outputs
 
 
@@ -92,6 +102,23 @@ def _is_same(first: Completion, second: Completion) -> bool:
         and first.tool_calls is second.tool_calls
         and first.finish_reasons == second.finish_reasons
     )
+
+
+def _may_hold_halves(completion: Completion) -> bool:
+    """Return whether values may hold half of a character, which no later prompt could carry."""
+    texts = [completion.text, *(call.arguments for call in completion.first_tool_calls)]
+    return any(_HALF.search(text) for text in texts)
+
+
+def _check_whole(field: FieldSpec, value: Any) -> None:
+    try:
+        plain = field.plain(value)
+    except InputError:  # nothing that a prompt could show
+        return
+    try:
+        json_text(plain)
+    except InputError:
+        raise ParseError(f"{field.name!r} does not fit: it holds half of a character") from None
 
 
 def _broken_off(completion: Completion) -> LangprogError | None:

@@ -79,3 +79,26 @@ def test_what_could_not_be_read_is_not_served_again_and_what_could_be_is() -> No
             predict(question="2+2?")
         assert [predict(question="2+2?").answer for _ in range(3)] == [4] * 3
     assert lm.calls == 3
+
+
+@pytest.mark.parametrize("adapter", ["chat", "json"])
+def test_half_of_a_character_is_refused_at_any_depth_and_a_whole_one_is_not(adapter: str) -> None:
+    program = lp.Predict("question -> words: list[str]", adapter=adapter)
+    around = {"chat": "[[words]]\n%s", "json": '{"words": %s}'}[adapter]
+    lm = lp.ScriptedLM([around % r'["\ud83d"]', around % r'["\ud83d\ude00"]'])
+    with lp.using(lm=lm):
+        assert program(question="?").words == ["\U0001f600"]
+    assert "'words' does not fit: it holds half of a character" in lm.requests[1].messages[-1].text
+
+
+def test_half_of_a_character_in_the_arguments_of_a_tool_is_sent_back() -> None:
+    def look(city: str) -> str:
+        """Look up a city."""
+        return city
+
+    half = ToolCall("c", "look", r'{"city": "\udead"}')
+    done = ToolCall("d", "submit", '{"answer": "x"}')
+    lm = lp.ScriptedLM([completion("", tool_calls=((call,),)) for call in (half, done)])
+    with lp.using(lm=lm):
+        assert lp.ReAct("question -> answer", [look], adapter="tools")(question="?").answer == "x"
+    assert "half of a character" in lm.requests[1].messages[-1].text
