@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextvars import copy_context
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langprog.adapters import Adapter, PartialReader, encode
@@ -103,8 +104,10 @@ async def run_streamed(
         return await work()
     call = watch.next_call()
     await _tell(watch, StepStarted(path, call, watch.call, watch.index, kind, inputs))
+    # Callbacks are told by the work itself: of one call, whoever listens.
+    inside = replace(watch, number=call) if watch.listeners else watch.inside(call, path)
     try:
-        with watch_calls(watch.inside(call, path)):
+        with watch_calls(inside):
             result = await work()
     except BaseException as error:
         await _tell(watch, StepFailed(path, call, error))

@@ -21,6 +21,7 @@ class Watch:
         call: The number of the call around; ``None`` outside of any.
         path: The path of its module.
         index: The place of the next call among elements or samples.
+        number: The number of the next call, where one has been given out for it.
         next_call: Returns the number of a new call.
     """
 
@@ -29,6 +30,7 @@ class Watch:
     call: int | None = None
     path: str = ""
     index: int | None = None
+    number: int | None = None
     next_call: Callable[[], int] = field(default_factory=lambda: itertools.count(1).__next__)
 
     def with_listeners(self, listeners: Iterable[Listener]) -> Watch:
@@ -37,7 +39,7 @@ class Watch:
 
     def inside(self, call: int, path: str) -> Watch:
         """Return the watch for what is called inside this call."""
-        return replace(self, call=call, path=path, index=None)
+        return replace(self, call=call, path=path, index=None, number=None)
 
     def at(self, index: int) -> Watch:
         """Return the watch for an element or a sample."""

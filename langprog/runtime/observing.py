@@ -93,7 +93,7 @@ def observe_call(
     if watch is None or not watch.listeners:
         yield _ignore
         return
-    call = watch.next_call()
+    call = watch.next_call() if watch.number is None else watch.number
     tell(watch, start(call, watch.call, watch.path))
     finished: list[Any] = []
     try:

@@ -40,6 +40,7 @@ from langprog.lm import (
     ToolCallDelta,
 )
 from langprog.modules.streaming import ROOM, Event
+from langprog.observe import ToolStarted
 from langprog.runtime import run_sync
 from tests.lm.endpoint import Answer, at_once, client, endpoint_in_thread
 
@@ -780,3 +781,29 @@ def test_the_command_line_prints_the_events(
     }
     assert main(["run", "chain.json", "--batch", "in.jsonl", "--stream"]) == 2
     assert "--stream is for --input" in capsys.readouterr().err
+
+
+def test_callbacks_and_streams_know_the_call_of_a_tool_by_the_same_number() -> None:
+    inner = lp.Predict("word -> meaning")
+
+    def look(word: str) -> str:
+        """Look up a word."""
+        return str(inner(word=word).meaning)
+
+    calls = '[{"tool": "look", "arguments": {"word": "a"}}]'
+    submit = '[{"tool": "submit", "arguments": {"answer": "x"}}]'
+    replies = [
+        f"[[thought]]\nt\n[[tool_calls]]\n{calls}",
+        "[[meaning]]\nm",
+        f"[[thought]]\nt\n[[tool_calls]]\n{submit}",
+    ]
+    told: list[Any] = []
+    with lp.using(lm=lp.ScriptedLM(replies)), lp.callbacks(told.append):
+        streamed = list(lp.ReAct("question -> answer", [look]).stream(question="?"))
+    [tool] = [each.call for each in told if isinstance(each, ToolStarted)]
+    started = {each.module: each for each in streamed if isinstance(each, lp.StepStarted)}
+    assert started["Tool"].call == started["Predict"].parent == tool
+    for events in (told, streamed):
+        numbers = {each.call for each in events if "Started" in type(each).__name__}
+        parents = {each.parent for each in events if "Started" in type(each).__name__}
+        assert parents <= {None, *numbers}
