@@ -5,7 +5,8 @@ each reply in pieces; every piece holds the time at which it was written. 200 st
 after the other, at most 64 at a time: of ``program.astream``, and in turn of a loop that does
 nothing but read lines and parse their JSON. The delay of a piece is the time from its writing to
 its arrival as a field's delta; that of the first piece is told apart, and the time from the start
-of a stream to its first piece as well.
+of a stream to its first piece as well. Endpoint and client need a core each: where other work
+leaves them less, pieces queue up, and the delays are those of the queue.
 """
 
 from __future__ import annotations
