@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from langprog.checks.check import Check, Level
@@ -132,7 +132,8 @@ def one_of(
     Raises:
         InputError: There are no values, too many, or values of another type.
     """
-    if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
+    # A set has another order in each process, and with it another message and another digest.
+    if isinstance(values, (str, Mapping, Set)) or not isinstance(values, Iterable):
         raise InputError(f"values of lp.checks.one_of must be a list, not {values!r:.60}")
     listed = tuple(values)
     if not 1 <= len(listed) <= MOST_VALUES:

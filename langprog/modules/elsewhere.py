@@ -100,6 +100,14 @@ OF_VOTE: Words = MappingProxyType({"N": "write k=", "n": "write k="})
 OF_REACT: Words = MappingProxyType(
     {"max_iters": "write max_steps=", "max_iterations": "write max_steps="}
 )
+OF_MAP: Words = MappingProxyType(
+    {
+        "max_errors": "write max_failures=",
+        "max_workers": "write at_once=",
+        "num_threads": "write at_once=",
+        "width": "write at_once=",
+    }
+)
 OF_PARALLEL: Words = MappingProxyType(
     {
         "disable_progress_bar": "there is none",

@@ -15,9 +15,11 @@ from langprog.errors import (
     ModelError,
     SignatureError,
 )
+from langprog.hints import with_hints
 from langprog.knobs import check_argument, takes_one_of, takes_whole
 from langprog.modules.around import SURVIVED, check_module
 from langprog.modules.base import Module, with_left_out
+from langprog.modules.elsewhere import OF_MAP
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.prediction import Prediction
 from langprog.modules.streaming import tell_element
@@ -140,6 +142,7 @@ class Map(Module):
     max_failures: int | None
     expected_length: int
 
+    @with_hints(OF_MAP)
     def __init__(
         self,
         module: Module,

@@ -111,6 +111,10 @@ class NearestDemos:
             raise InputError("a NearestDemos needs examples: its pool is empty")
         if by is not None and (not callable(by) or isinstance(by, type)):
             raise InputError(f"by= of a NearestDemos is a function of texts, not {by!r:.60}")
+        if not isinstance(embedder, str):
+            raise InputError(
+                f"embedder= of a NearestDemos names the function by=, and is no {embedder!r:.60}"
+            )
         if (by is None) != (not embedder.strip()):
             raise InputError(
                 "embedder= of a NearestDemos names the function by=, such as a model and its "

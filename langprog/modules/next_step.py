@@ -95,10 +95,12 @@ class NextStep(Predict):
         offered: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
-        if "checks" in options:
-            raise InputError(
-                "a ReAct takes no checks=: check the answer in an lp.Refine, or in a module's code"
-            )
+        for name in ("checks", "reasks"):
+            if name in options:
+                raise InputError(
+                    f"a ReAct takes no {name}=: check the answer in an lp.Refine, or in a "
+                    "module's code"
+                )
         target = check_target(signature_of(signature))
         made = _check_tools(tools)
         super().__init__(step_signature(target), **options)

@@ -175,7 +175,8 @@ class Listener:
         take = callback if method is None else method
         kind = type(callback).__name__
         if isinstance(callback, type):
-            raise InputError(f"{callback.__name__} is a class: pass a callback, {kind}()")
+            name = callback.__name__
+            raise InputError(f"{name} is a class: pass a callback, {name}()")
         if not callable(take) or inspect.iscoroutinefunction(take):
             raise InputError(
                 f"a callback is an lp.Callback or a function of an event, not async; this is a "

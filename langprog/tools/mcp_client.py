@@ -279,7 +279,13 @@ def mcp_tools(
             f"mcp_tools({server!r:.80}): give an address, https://..., or a command as a list, "
             '["python", "server.py"]'
         )
-    if not remote and (not server or not all(isinstance(part, str) for part in server)):
+    if isinstance(names, str):
+        raise InputError(f"names= of mcp_tools is a list of tools: names=[{names!r:.60}]")
+    if not remote and (
+        not isinstance(server, Sequence)
+        or not server
+        or not all(isinstance(part, str) for part in server)
+    ):
         raise InputError(f"mcp_tools: the command {server!r:.80} is not a list of texts")
     if env is not None and remote or headers is not None and not remote:
         raise InputError("mcp_tools: env= is for a command, headers= for an address")

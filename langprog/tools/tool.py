@@ -19,6 +19,7 @@ from langprog.errors import (
     ToolError,
     TransportError,
 )
+from langprog.hints import Words, with_hints
 from langprog.knobs import check_argument, takes_number, takes_whole
 from langprog.lm import ToolSpec
 from langprog.observe import ToolStarted
@@ -28,6 +29,18 @@ from langprog.tools.results import render_result
 
 # Errors that say nothing about the tool: every further call of a model would raise them as well.
 _NOT_OF_THE_TOOL = (BudgetExceeded, AuthError, ModelError)
+
+
+_ARGUMENTS = "arguments are read from the function's types and docstring"
+_ELSEWHERE: Words = MappingProxyType(
+    {
+        "arg_desc": _ARGUMENTS,
+        "arg_types": _ARGUMENTS,
+        "args": _ARGUMENTS,
+        "desc": "write description=",
+        "func": "the function comes first: lp.Tool(function)",
+    }
+)
 
 
 class Tool:
@@ -74,6 +87,7 @@ class Tool:
     _check: Callable[[Mapping[str, Any]], dict[str, Any]]
     _function: Callable[..., Any]
 
+    @with_hints(_ELSEWHERE, by_name="write lp.Tool(function, name=..., description=...)")
     def __init__(
         self,
         function: Callable[..., Any],
@@ -83,6 +97,8 @@ class Tool:
         timeout: float | None = 60.0,
         max_result: int = 20_000,
     ) -> None:
+        if description is not None and not isinstance(description, str):
+            raise InputError(f"the description of a Tool is a text, not {description!r:.60}")
         if isinstance(function, Tool):
             raise InputError(f"{function.name!r} is a Tool already")
         declared = read_function(function, name, description)

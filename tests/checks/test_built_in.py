@@ -118,6 +118,7 @@ def test_a_schema_is_for_values_and_for_the_json_in_texts(
         (lambda: checks.length("x", most=2, unit="tokens"), "unit"),
         (lambda: checks.one_of("x", []), "takes 1 to 10,000 values"),
         (lambda: checks.one_of("x", "abc"), "must be a list"),
+        (lambda: checks.one_of("x", {"a", "b"}), "must be a list"),  # type: ignore[arg-type]  # a set
         (lambda: checks.one_of("x", [None]), "takes texts, numbers and bools"),
         (lambda: checks.json_schema("x", "a"), "is a dict"),
         (lambda: checks.no_pii("x", level="maybe"), "must be require or suggest"),

@@ -235,6 +235,7 @@ def test_damaged_data_is_refused(change: dict[str, Any], said: str, tmp_path: Pa
         ({"examples": []}, "its pool is empty"),
         ({"by": letters}, "embedder= of a NearestDemos names"),
         ({"embedder": "letters"}, "give both or none"),
+        ({"embedder": 3}, "embedder= of a NearestDemos names"),
         ({"by": "letters", "embedder": "x"}, "by= of a NearestDemos is a function"),
         ({"on": "ticket"}, "on= of a NearestDemos is a list"),
         ({"sources": ["a"]}, "one key for each example"),

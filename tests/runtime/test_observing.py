@@ -271,6 +271,8 @@ def test_what_is_no_callback_is_refused() -> None:
     for bad in (3, lp.Callback, wrong):
         with pytest.raises(InputError, match=r"callback"):
             lp.using(callbacks=[bad]).__enter__()  # type: ignore[list-item]
+    with pytest.raises(InputError, match=r"pass a callback, Callback\(\)"):
+        lp.using(callbacks=[lp.Callback]).__enter__()  # type: ignore[list-item]
     with pytest.raises(InputError, match="takes a list"):
         lp.configure(callbacks=print)  # type: ignore[arg-type]
 

@@ -162,6 +162,8 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
     [
         (lambda: lp.mcp_tools("python server.py"), "give an address, https://..., or a command"),
         (lambda: lp.mcp_tools([]), "is not a list of texts"),
+        (lambda: lp.mcp_tools(3), "is not a list of texts"),  # type: ignore[arg-type]  # a slip
+        (lambda: lp.mcp_tools(["x"], names="look"), "names=\\['look'\\]"),
         (lambda: lp.mcp_tools("http://x", env={}), "env= is for a command"),
         (lambda: lp.mcp_tools(["x"], headers={}), "headers= for an address"),
         (lambda: lp.mcp_tools(["x"], connecting=0), "connecting"),
