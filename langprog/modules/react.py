@@ -131,6 +131,24 @@ class ReAct(Module):
         """The names of the tools that the model is offered."""
         return self.step.offered
 
+    @property
+    def asked_signature(self) -> SignatureSpec:
+        """The signature with the instruction that the model gets."""
+        return self.step.target.with_instruction(self.step.signature.instruction)
+
+    def for_signature(self, signature: SignatureSpec) -> ReAct:
+        """Return a ReAct like this one, without demonstrations, for another signature."""
+        step = self.step
+        return ReAct(
+            signature,
+            self.tools,
+            max_steps=self.max_steps,
+            offered=self.offered,
+            model=step.model,
+            adapter=step.adapter,
+            sampling=step.sampling,
+        )
+
     def declared_signature(self) -> SignatureSpec:
         """Return what goes in and out."""
         return self.step.target

@@ -14,6 +14,7 @@ from langprog.modules.elsewhere import OF_REFINE
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
+from langprog.modules.react import ReAct
 from langprog.modules.tree import Parameter
 from langprog.notebook import shorten
 from langprog.signature import FieldSpec, SignatureSpec
@@ -77,7 +78,8 @@ class Refine(Around):
         rounds: Maximum number of further answers; with 0, the module is simply called.
         threshold: Lowest verdict at which an answer is taken; a bool counts as 0 or 1.
         reviser: The module that answers again, with ``previous_answer`` and ``feedback`` among its
-            inputs; built from the module by default.
+            inputs; by default a predictor of the module's fields, or of a ReAct another one with
+            the same tools.
 
     Raises:
         InputError: An argument is invalid.
@@ -215,8 +217,13 @@ def _check_rounds(value: Any) -> int:
     return value
 
 
-def _make_reviser(module: Module) -> Predict:
-    """Return a predictor with a module's fields and the two inputs for revising."""
+def _make_reviser(module: Module) -> Module:
+    """Return a predictor with a module's fields and the two inputs for revising.
+
+    Of a ReAct it is a ReAct, as a revision without tools could only make things up.
+    """
+    if isinstance(module, ReAct):
+        return module.for_signature(_with_feedback(module.asked_signature))
     predictors = list(module.predictors().values())
     only = predictors[0] if len(predictors) == 1 else None
     fields = (*module.inputs.values(), *module.outputs.values())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,33 @@ def test_an_answer_that_fails_at_first_is_a_failure() -> None:
     model = lp.ScriptedLM(lambda request: "unreadable \x00")
     with lp.using(lm=model), pytest.raises(LangprogError):
         lp.Refine(lp.Predict("question -> answer: int"), WORDS)(question="?")
+
+
+def test_an_agent_is_revised_by_an_agent_with_its_tools(tmp_path: Path) -> None:
+    def look(word: str) -> str:
+        """Look up a word."""
+        return word.upper()
+
+    def act(tool: str, **arguments: str) -> str:
+        calls = [{"tool": tool, "arguments": arguments}]
+        return f"[[thought]]\nt\n[[tool_calls]]\n{json.dumps(calls)}"
+
+    agent = lp.ReAct("question -> answer", [look], instruction="Be brief.", max_steps=3)
+    program = lp.Refine(agent, lp.Predict("question, answer -> right: bool, why"), rounds=1)
+    lm = lp.ScriptedLM(
+        [
+            act("submit", answer="a"),
+            "[[right]]\nno\n[[why]]\nlook it up",
+            act("look", word="b"),
+            act("submit", answer="B"),
+        ]
+    )
+    with lp.using(lm=lm):
+        assert program(question="?").answer == "B"
+    revised = lm.requests[2].messages
+    assert revised[0].text.startswith("Be brief.") and "- look: Look up a word." in revised[0].text
+    assert "why: look it up" in revised[-1].text
+    assert program.calls_per_example() == 4 + 1 + 4
+    lp.save(program, tmp_path / "x.json")
+    loaded = lp.load(tmp_path / "x.json", tools=[look])
+    assert "reviser.step" in loaded.predictors()
