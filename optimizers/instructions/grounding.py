@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from langprog import Example
 from langprog.evaluation import Row
+from langprog.modules import TraceStep
 from langprog.signature import SignatureSpec, choices_of
 from optimizers.demos.demos import Demonstrations, SourcedDemo, draw_demos
 from optimizers.evaluation.wording import MOST_EXAMPLES, mistake_text, value_text
@@ -64,26 +65,56 @@ def group_by_answer(signature: SignatureSpec, examples: Sequence[Example]) -> li
     return sorted(examples, key=rank)
 
 
-def describe_mistakes(run: Run, path: str, rows: Iterable[Row]) -> list[str]:
-    """Return what the predictor at ``path`` got wrong in ``rows``, one text per row."""
+def describe_mistakes(
+    run: Run, path: str, rows: Iterable[Row], *, unlabelled: bool = False
+) -> list[str]:
+    """Return what the predictor at ``path`` got wrong in ``rows``, one text per row.
+
+    Args:
+        run: The search that this is a part of.
+        path: The predictor.
+        rows: What the program did.
+        unlabelled: Whether a predictor for whose outputs there are no labels (the steps of a
+            ReAct, say) counts as at fault, with its last call, where the program went wrong.
+    """
     signature = run.program.predictors()[path].signature
     texts = []
     for row in rows:
         if row.score is None or run.materials.metric.is_full(row.score.value):
             continue
-        for step in row.trace:
-            wrong = [
-                name
-                for name in signature.outputs
-                if name in row.example
-                and name in step.outputs
-                and value_text(step.outputs[name]) != value_text(row.example[name])
-            ]
-            if step.path == path and (wrong or row.score.feedback):
-                texts.append(
-                    mistake_text(
-                        signature, step.inputs, step.outputs, row.example, row.score.feedback
-                    )
-                )
-                break
+        steps = [step for step in row.trace if step.path == path]
+        at_fault = [
+            step for step in steps if row.score.feedback or _is_wrong(signature, step, row)
+        ]
+        if at_fault:
+            step = at_fault[0]
+            texts.append(
+                mistake_text(signature, step.inputs, step.outputs, row.example, row.score.feedback)
+            )
+        elif unlabelled and steps and not signature.outputs.keys() & set(row.example):
+            texts.append(_describe_outcome(signature, steps[-1], row))
     return texts
+
+
+def _is_wrong(signature: SignatureSpec, step: TraceStep, row: Row) -> bool:
+    return any(
+        value_text(step.outputs[name]) != value_text(row.example[name])
+        for name in signature.outputs
+        if name in row.example and name in step.outputs
+    )
+
+
+def _describe_outcome(signature: SignatureSpec, step: TraceStep, row: Row) -> str:
+    """Return a call whose outputs have no labels, and how the program's answer differs."""
+    lines = [mistake_text(signature, step.inputs, {}, row.example, None)]
+    lines += [f"answered {name}: {value_text(value)}" for name, value in step.outputs.items()]
+    if step.failure is not None:
+        lines.append(f"failed: {value_text(step.failure)}")
+    answer = row.prediction if row.prediction is not None else {}
+    for name, value in answer.items():
+        if name in row.example and value_text(value) != value_text(row.example[name]):
+            lines.append(f"the program's {name}: {value_text(value)}")
+            lines.append(f"wanted: {value_text(row.example[name])}")
+    if row.failure is not None:
+        lines.append(f"the program failed: {value_text(row.failure.message)}")
+    return "\n".join(lines)

@@ -148,7 +148,12 @@ class _Bridge:
             raise self._ended
 
     def say_refusals(self) -> None:
-        """Write notes on predictors for which every proposal was refused."""
+        """Write notes on predictors for which every proposal was refused, or none was made."""
+        if self._tries and not self._filters:
+            self._run.note(
+                "no instruction was proposed: the runs show no mistake of a single predictor; let "
+                "the metric give feedback, lp.Score(value, feedback=...)"
+            )
         for proposals in self._filters.values():
             proposals.refusals.say()
 
@@ -226,7 +231,10 @@ class _Bridge:
         """Return the mistakes of each component, as texts."""
         rows = [row for row in eval_batch.trajectories if row is not None]
         return {
-            path: [{"mistake": text} for text in describe_mistakes(self._run, path, rows)]
+            path: [
+                {"mistake": text}
+                for text in describe_mistakes(self._run, path, rows, unlabelled=True)
+            ]
             for path in components_to_update
         }
 

@@ -14,7 +14,7 @@ from langprog.artifact import read_artifact
 from langprog.errors import ArtifactError
 from langprog.lm import Capabilities, Completion, Declared, ToolCall
 from langprog.lm.chat_body import read_request
-from optimizers import BootstrapFewShot, Compiler
+from optimizers import GEPA, BootstrapFewShot, Compiler
 from optimizers.identity import program_digest
 from tests.lm.endpoint import Endpoint, endpoint_in_thread
 from tests.modules.tool_endpoint import Body, Reply, answering
@@ -163,3 +163,26 @@ def test_whether_an_endpoint_takes_tools_is_found_out_first_and_kept(
     refused = [body for body in served.requests if body.get("tools")] if not tools else []
     assert len(refused) == (0 if tools else 1)
     assert refused == served.requests[:1][: len(refused)]  # before anything else was asked
+
+
+def test_an_evolution_is_shown_the_steps_that_led_to_a_wrong_answer() -> None:
+    def reply(request: lp.Request) -> Any:
+        system = request.messages[0].text
+        if "[[tool_calls]]" in system:
+            return write(("submit", {"code": "cannot tell"}), native=False)
+        return "[[instruction]]\nLook the item up."
+
+    lm = lp.ScriptedLM(reply)
+    with lp.using(lm=lm):
+        GEPA(rounds=2).compile(
+            lp.ReAct("question -> code", [look_up], max_steps=2),
+            ROWS,
+            metric=right,
+            budget=lp.Budget(calls=900),
+            seed=1,
+        )
+    shown = [request.messages[-1].text for request in lm.requests]
+    [first, *_] = [text for text in shown if "[[mistakes]]" in text]
+    assert 'answered tool_calls: [{"tool": "submit"' in first
+    answered = r"code of item(\d+)\?.*the program's code: cannot tell\nwanted: c\1x"
+    assert re.search(answered, first, re.DOTALL)
