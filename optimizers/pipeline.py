@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from langprog import Module, using
 from langprog.errors import BudgetExceeded, InputError
-from langprog.evaluation import MetricErrors, metric_name
+from langprog.evaluation import FailureKind, MetricErrors, metric_name
 from langprog.lm import Cost, LanguageModel, Ledger, Recorded, keep_budgets
 from langprog.runtime import assume_schemas
 from optimizers.budget.plan import REPAIR_MARGIN, BudgetShare, subtract_spent
@@ -202,10 +202,10 @@ class _Compilation:
                 f"{len(parts.holdout)} holdout examples"
             )
 
-    async def _try_other_forms(self, problem: str) -> None:
+    async def _try_other_forms(self, problem: str, kind: FailureKind) -> None:
         parts = self._request.parts
         advice = await try_other_forms(
-            self._request.program, parts.train, parts.validation, self._scoring, problem
+            self._request.program, parts.train, parts.validation, self._scoring, problem, kind
         )
         self._reporter.warn_once(advice)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from langprog import Example, Module
 from langprog.errors import ExampleError
-from langprog.evaluation import aevaluate
+from langprog.evaluation import FailureKind, aevaluate
 from langprog.runtime import adapter_for
 from optimizers.evaluation.candidate import tunable_predictors
 from optimizers.evaluation.scoring import ProgramError, Scoring
@@ -21,6 +21,7 @@ async def try_other_forms(
     validation: Sequence[Example],
     scoring: Scoring,
     problem: str,
+    kind: FailureKind = "parse",
 ) -> str:
     """Run a program with unreadable replies in other forms.
 
@@ -32,6 +33,7 @@ async def try_other_forms(
         validation: Examples to run it on; only the first few are used.
         scoring: Scores predictions.
         problem: What went wrong so far.
+        kind: Its kind.
 
     Returns:
         A message that says what helps.
@@ -56,8 +58,15 @@ async def try_other_forms(
         if any(row.prediction is not None for row in report.rows):
             adapters = sorted({str(value) for value in values.values() if isinstance(value, str)})
             named = f" ({', '.join(adapters)})" if adapters else ""
-            return f"{problem}; with {form}{named} replies can be read"
+            better = "answers pass their checks" if kind == "check" else "replies can be read"
+            return f"{problem}; with {form}{named} {better}"
         tried.append(form)
+    if kind == "check":
+        also = f", nor did any with {' or '.join(tried)}" if tried else ""
+        raise ProgramError(
+            f"{problem}; no answer passed the checks{also}: loosen the check, make it a "
+            "suggestion (level='suggest'), or try another model"
+        )
     also = f", nor could they with {' or '.join(tried)}" if tried else ""
     raise ProgramError(
         f"{problem}; no reply could be read{also}: try another model, a larger max_tokens, or "

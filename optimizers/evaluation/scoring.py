@@ -42,11 +42,13 @@ class FailureLog:
     """Counts the failures of a compile's runs, and stops a compile that cannot succeed.
 
     Args:
-        on_unreadable: Called once, if no reply of the first runs could be parsed; raises to end
-            the compile.
+        on_unreadable: Called once, with what went wrong and its kind, if no reply of the first
+            runs could be parsed or passed its checks; raises to end the compile.
     """
 
-    def __init__(self, on_unreadable: Callable[[str], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self, on_unreadable: Callable[[str, FailureKind], Awaitable[None]] | None = None
+    ) -> None:
         self._on_unreadable = on_unreadable
         self._kinds: Counter[FailureKind] = Counter()
         self._first: dict[FailureKind, str] = {}
@@ -101,7 +103,7 @@ class FailureLog:
         if kind in ("parse", "truncated", "check"):
             self._settled = True
             if self._on_unreadable is not None:
-                await self._on_unreadable(problem)
+                await self._on_unreadable(problem, kind)
         elif kind == "transport":
             raise TransportError(f"{problem}; the program could not be tested")
         elif kind not in ("budget", "judge", "metric"):

@@ -14,6 +14,7 @@ import langprog as lp
 from langprog.errors import ArtifactError
 from optimizers import BootstrapFewShot, Compiler
 from optimizers.demos.traces import collect_traced
+from optimizers.evaluation.scoring import ProgramError
 from optimizers.identity import program_digest
 from programs.tickets import Team, records
 from tests.optimizers.checked import Checked, answers_again, fits_the_words
@@ -191,3 +192,14 @@ def test_the_embedded_model_is_compiled_with_checks_end_to_end(tmp_path: Path) -
     for row in (*before.rows, *after.rows):
         if row.prediction is not None:
             assert money_goes_to_harbor(row.example.ticket, row.prediction.team)
+
+
+def test_a_check_that_no_answer_passes_ends_a_compile_in_its_own_words() -> None:
+    program = lp.Predict("ticket -> summary", checks=[SHORT])
+    rows = [lp.Example(ticket=f"t{number}", summary="much too long") for number in range(30)]
+    with (
+        lp.using(lm=lp.ScriptedLM(lambda request: "[[summary]]\nmuch too long")),
+        pytest.raises(ProgramError, match="no answer passed the checks.*level='suggest'") as error,
+    ):
+        BootstrapFewShot().compile(program, rows, metric=lambda example, prediction: 1.0)
+    assert "be read" not in str(error.value)
