@@ -254,7 +254,7 @@ class ReAct(Module):
             if last:
                 raise ParseError(
                     f"a ReAct gave no valid answer after {self.max_steps} steps: "
-                    f"{' '.join(results)}",
+                    f"{_say_last(calls, results)}",
                     text=json_text([call.arguments for call in calls]),
                 )
             notice = LAST_NOTICE if len(steps) + 1 == self.max_steps else ""
@@ -339,6 +339,15 @@ def _keep(trace: Recorder, key: Any, told: str, went_well: bool) -> tuple[str, b
     if trace.call is not None:
         trace.call.keep_result(key, (told, went_well))
     return told, went_well
+
+
+def _say_last(calls: Sequence[ToolUse], results: Sequence[str]) -> str:
+    """Return what was wrong with a last step."""
+    refused = [told for call, told in zip(calls, results, strict=True) if call.tool == SUBMIT]
+    if refused:
+        return " ".join(dict.fromkeys(refused))
+    names = ", ".join(dict.fromkeys(f"{call.tool:.60}" for call in calls))
+    return f"asked for the answer alone, the model called {names} instead of submit"
 
 
 def _record(

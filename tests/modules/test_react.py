@@ -475,7 +475,7 @@ def test_after_the_last_step_only_the_answer_is_taken() -> None:
     assert prediction.trace[-1].inputs["steps"][-1].notice
     with pytest.raises(
         ParseError,
-        match=r"no valid answer after 2 steps: Not called: only submit is taken now\.$",
+        match=r"after 2 steps: asked for the answer alone, the model called population instead",
     ):
         run(asking(max_steps=2), [native(LYON)] * 3)
     with pytest.raises(ParseError, match="no valid answer after 1 steps: Not accepted: 'answer'"):
