@@ -15,10 +15,11 @@ from langprog.cli.calls import show_calls
 from langprog.cli.loading import RETRIEVER_HELP, read_retrievers
 from langprog.cli.terminal import Terminal, json_visible, write_json
 from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
-from langprog.errors import ArtifactError, InputError
+from langprog.errors import ArtifactError, InputError, LangprogError
 from langprog.lm import model_name
-from langprog.modules import Module, Parameter, Predict
+from langprog.modules import Module, Node, Parameter, Predict
 from langprog.runtime import LOG_VARIABLE
+from langprog.signature import SignatureSpec
 
 WIDEST = 160
 
@@ -64,6 +65,7 @@ def show(
             _show_program(terminal, program)
     except ArtifactError as error:
         terminal.say(f"\n{error}")
+        _show_data(terminal, loaded.data.program, "")
     _show_lineage(terminal, loaded)
     _show_evidence(terminal, loaded)
 
@@ -80,6 +82,36 @@ def _show_program(terminal: Terminal, program: Module) -> None:
             _show_predictor(terminal, predictors[path])
         else:
             terminal.pairs({"kind": type(module).__name__, **_parameter_lines(own)}.items())
+
+
+def _show_data(terminal: Terminal, node: Node, path: str) -> None:
+    """Show what the file says of a program whose code is not at hand."""
+    data = node.model_dump(mode="json", by_alias=True)
+    signature = _read_signature(data.get("signature"))
+    if signature is not None:
+        listed = {
+            "fields": f"{', '.join(signature.inputs)} -> {', '.join(signature.outputs)}",
+            "instruction": signature.instruction,
+            "model": data.get("model") or "(the ambient one)",
+            "adapter": data.get("adapter") or "(the ambient one)",
+            "demonstrations": str(len(data.get("demos") or ())),
+        }
+        listed |= {f"tool {each['name']}": each["description"] for each in data.get("tools") or ()}
+        for number, each in enumerate(data.get("checks") or (), 1):
+            name = each.get("name") or f"{each['kind']}({each.get('field', '')})"
+            listed[f"check {number}"] = f"{each['level']} {name}"
+        terminal.say()
+        terminal.say(path or data["module"], bold=True)
+        terminal.pairs(listed.items())
+    for name, child in node.children().items():
+        _show_data(terminal, child, f"{path}.{name}" if path else name)
+
+
+def _read_signature(data: Any) -> SignatureSpec | None:
+    try:
+        return SignatureSpec.from_json(data)
+    except (KeyError, TypeError, AttributeError, ValueError, LangprogError):
+        return None  # no predictor, or no signature that could be loaded either
 
 
 def _parameter_lines(own: Mapping[str, Parameter]) -> dict[str, str]:

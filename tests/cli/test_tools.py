@@ -98,6 +98,8 @@ def test_the_program_is_shown_with_them_and_the_options_named_without(
         "lp.load(path, tools=[population]) or --tool population=people_here:population, or allow "
         "its import, lp.load(path, allow_modules=['people_here']) or --allow people_here"
     ) in told
+    assert "question -> answer" in told  # what the file itself says
+    assert "tool population Look up how many people" in told
 
 
 @pytest.mark.parametrize(
