@@ -264,7 +264,10 @@ def __getattr__(name: str) -> Any:
     room = _ROOM_OF.get(name)
     if room is None:
         hints = importlib.import_module("langprog.hints")
-        raise hints.missing_name("module 'langprog'", name, hints.NAMES)
+        elsewhere = hints.NAMES
+        if name not in elsewhere and (owner := hints.find_room(name)):
+            elsewhere = {name: f"write `from {owner} import {name}`"}
+        raise hints.missing_name("module 'langprog'", name, elsewhere, __all__)
     place = importlib.import_module(f"langprog.{room}")
     value = place if name == room else getattr(place, name)
     globals()[name] = value

@@ -6,8 +6,10 @@ package itself.
 
 from __future__ import annotations
 
+import difflib
 import functools
-from collections.abc import Callable, Mapping
+import importlib
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
@@ -19,19 +21,37 @@ R = TypeVar("R")
 # What is written instead, by the word that was typed.
 Words = Mapping[str, str]
 
-__all__ = ["NAMES", "Hinted", "HintedType", "Words", "missing_name", "with_hints"]
+__all__ = ["NAMES", "Hinted", "HintedType", "Words", "find_room", "missing_name", "with_hints"]
 
 
-def missing_name(owner: str, name: str, words: Words) -> AttributeError:
-    """Return the error for a name that is not there, with a hint if the table has one.
+def missing_name(owner: str, name: str, words: Words, names: Iterable[str] = ()) -> AttributeError:
+    """Return the error for a name that is not there, with a hint if there is one.
 
     Args:
         owner: What was asked for the name, as a sentence begins with it.
         name: The name.
-        words: The table.
+        words: The table; without an entry, the nearest name is suggested.
+        names: The names that are there.
     """
-    hint = f": {words[name]}" if name in words else ""
+    hint = f": {words[name]}" if name in words else _suggest(name, names)
     return AttributeError(f"{owner} has no attribute {name!r}{hint}", name=name)
+
+
+def _suggest(name: str, names: Iterable[str]) -> str:
+    if name.startswith("_"):  # asked for by tools, not typed
+        return ""
+    lowered = {known.lower(): known for known in names}
+    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.8)
+    return f"; did you mean {lowered[near[0]]!r}?" if near else ""
+
+
+def find_room(name: str) -> str:
+    """Return the module that has a name which the package itself does not have, or ``""``."""
+    rooms = () if name.startswith("_") else ("langprog.errors", "langprog.evaluation")
+    for room in rooms:
+        if name in importlib.import_module(room).__all__:
+            return room
+    return ""
 
 
 class Hinted:
@@ -107,11 +127,13 @@ NAMES: Words = MappingProxyType(
         "BootstrapFinetune": "a compile sets prompts and models, not weights",
         "BootstrapFewShot": _OPTIMIZER.format("BootstrapFewShot"),
         "BootstrapFewShotWithRandomSearch": _OPTIMIZER.format("BootstrapRandomSearch"),
+        "BootstrapRandomSearch": _OPTIMIZER.format("BootstrapRandomSearch"),
         "BootstrapRS": _OPTIMIZER.format("BootstrapRandomSearch"),
         "COPRO": _OPTIMIZER.format("Compiler"),
         "ChatAdapter": 'write adapter="chat"',
         "CodeAct": "write lp.ReAct(signature, tools=[...])",
         "ColBERTv2": "write lp.LateInteractionRetriever, or lp.FunctionRetriever for a server",
+        "Chain": _OPTIMIZER.format("Chain"),
         "ChainOfThoughtWithHint": "write lp.ChainOfThought with an input for the hint",
         "Code": "declare it as str",
         "Compiler": _OPTIMIZER.format("Compiler"),
@@ -121,6 +143,7 @@ NAMES: Words = MappingProxyType(
         "Embeddings": "write lp.EmbeddingRetriever(corpus, embed)",
         "Ensemble": _SAMPLES,
         "Evaluate": "write lp.evaluate(program, data, metric)",
+        "FrugalCascade": _OPTIMIZER.format("FrugalCascade"),
         "GEPA": _OPTIMIZER.format("GEPA"),
         "InferRules": _OPTIMIZER.format("Compiler"),
         "InputField": 'write lp.Input("what it means")',
@@ -128,15 +151,19 @@ NAMES: Words = MappingProxyType(
         "KNN": "write lp.NearestDemos(examples, k=...)",
         "KNNDemos": _OPTIMIZER.format("KNNDemos"),
         "KNNFewShot": _OPTIMIZER.format("KNNDemos"),
+        "LLMSelector": _OPTIMIZER.format("LLMSelector"),
         "LabeledFewShot": _OPTIMIZER.format("LabeledFewShot"),
         "MIPRO": _OPTIMIZER.format("MIPRO"),
         "MIPROv2": _OPTIMIZER.format("MIPRO"),
+        "ModelRouter": _OPTIMIZER.format("ModelRouter"),
         "MultiChainComparison": "write lp.Vote or lp.BestOf",
         "OpenAI": 'write lp.LM("openai/gpt-4.1-mini")',
         "OutputField": 'write lp.Output("what it means")',
+        "Optimizer": _OPTIMIZER.format("Optimizer"),
         "Parallel": "write lp.parallel(...)",
         "ProgramOfThought": "write lp.ReAct(signature, tools=[...])",
         "PythonInterpreter": "hand a function of yours to lp.ReAct(signature, tools=[...])",
+        "Rerank": "write lp.RerankRetriever",
         "RLM": "write lp.ReAct(signature, tools=[...])",
         "Reasoning": "write lp.ChainOfThought, whose output reasoning is a field",
         "Retry": "lp.require asks again by itself, with the failed answer and the message",
@@ -149,12 +176,16 @@ NAMES: Words = MappingProxyType(
         "TwoStepAdapter": "write a Pipeline of two lp.Predict",
         "TypedChainOfThought": "write lp.ChainOfThought: every predictor is typed",
         "TypedPredictor": "write lp.Predict: every predictor is typed",
+        "Usage": "every prediction has .usage",
+        "VoteSize": _OPTIMIZER.format("VoteSize"),
         "XMLAdapter": 'write adapter="xml"',
         "answer_exact_match": "write langprog.evaluation.exact(field)",
         "answer_passage_match": "write langprog.evaluation.contains(field)",
         "assert_transform_module": "lp.require works in any module's forward, as it is",
+        "astream": "write program.astream(...)",
         "asyncify": "write await program.acall(...)",
         "cache": "write lp.LM(name, cache=...), or set LANGPROG_CACHE",
+        "compile": "write `from optimizers import Compiler`, Compiler().compile(program, ...)",
         "configure_cache": "write lp.LM(name, cache=...), or set LANGPROG_CACHE",
         "context": "write lp.using(lm=...)",
         "disable_logging": "logging.getLogger('langprog') is an ordinary logger",
@@ -167,9 +198,11 @@ NAMES: Words = MappingProxyType(
         "make_signature": "write langprog.signature.signature_of(...)",
         "retrievers": "write lp.EmbeddingRetriever, lp.BM25Retriever, lp.FunctionRetriever",
         "settings": "write lp.configure(lm=...) or lp.using(lm=...)",
+        "stream": "write program.stream(...)",
         "streamify": "write program.astream(...)",
         "syncify": "call the program itself, program(...): it may be asynchronous inside",
         "teleprompt": "write `import optimizers`",
+        "trace": "every prediction has .trace",
         "track_usage": "prediction.usage is always there",
     }
 )

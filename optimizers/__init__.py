@@ -124,8 +124,10 @@ __all__ = [
 _ELSEWHERE: Words = MappingProxyType(
     {
         "BetterTogether": "write Chain(first, second)",
+        "BootstrapFinetune": "a compile sets prompts and models, not weights",
         "BootstrapFewShotWithRandomSearch": "write BootstrapRandomSearch()",
         "BootstrapRS": "write BootstrapRandomSearch()",
+        "Budget": "write lp.Budget(calls=...)",
         "COPRO": "write Compiler()",
         "Ensemble": "write lp.Vote(program, k=...); VoteSize() finds k",
         "InferRules": "write Compiler()",
@@ -138,4 +140,4 @@ _ELSEWHERE: Words = MappingProxyType(
 
 
 def __getattr__(name: str) -> Any:
-    raise missing_name("module 'optimizers'", name, _ELSEWHERE)
+    raise missing_name("module 'optimizers'", name, _ELSEWHERE, __all__)

@@ -59,6 +59,9 @@ class Compiler(Optimizer):
         structuring: How the structure is searched: the order of outputs, reasoning, adapter,
             reasoning effort, temperature.
         concurrency: Examples processed at the same time.
+        objective: ``quality``; or ``cost`` or ``latency``: the cheapest or fastest program that
+            is about as good.
+        tolerance: Loss in mean score that is accepted for ``cost`` or ``latency``.
     """
 
     models: Sequence[str | ModelRef | LanguageModel] = ()

@@ -106,6 +106,18 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "Predict tools": (lambda: lib.Predict("a -> b", tools=[]), "lp.ReAct"),
     "ChainOfThought lm": (lambda: lib.ChainOfThought("a -> b", lm=LM), "model="),
     "ChainOfThought positional": (lambda: lib.ChainOfThought("a -> b", "x"), "instruction="),
+    "MIPRO": (lambda: lib.MIPRO, "from optimizers import MIPRO"),
+    "ParseError": (lambda: lib.ParseError, "from langprog.errors import ParseError"),
+    "exact": (lambda: lib.exact, "from langprog.evaluation import exact"),
+    "tool": (lambda: lib.tool, "did you mean 'Tool'?"),
+    "optimizers misspelt": (lambda: library.Compile, "did you mean 'Compiler'?"),
+    "optimizers Budget": (lambda: library.Budget, "lp.Budget"),
+    "compile": (lambda: lib.compile(predict), "Compiler().compile(program, ...)"),
+    "stream": (lambda: lib.stream(predict), "program.stream"),
+    "using model": (lambda: lib.using(model=LM), "write lm="),
+    "Predict check": (lambda: lib.Predict("a -> b", check=[]), "checks=[...]"),
+    "Map positional": (lambda: lib.Map(predict, "rows"), "write over="),
+    "Retrieve top_k": (lambda: lib.Retrieve("x", top_k=3), "write k="),
     "ReAct max_iters": (lambda: lib.ReAct("a -> b", [score], max_iters=3), "max_steps="),
     "ReAct reasks": (lambda: lib.ReAct("a -> b", [score], reasks=3), "takes no reasks="),
     "Tool desc": (lambda: lib.Tool(score, name="x", desc="y"), "description="),
@@ -114,7 +126,6 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "Tool positional": (lambda: lib.Tool(score, "x", "y"), "description=..."),
     "Map num_threads": (lambda: lib.Map(predict, over="x", num_threads=4), "at_once="),
     "Retry": (lambda: lib.Retry, "lp.require"),
-    "MIPRO": (lambda: lib.MIPRO, "from optimizers import MIPRO"),
     "Refine N": (lambda: lib.Refine(predict, N=3, reward_fn=score), "rounds="),
     "Refine reward_fn": (lambda: lib.Refine(predict, reward_fn=score), "judge="),
     "BestOfN": (lambda: lib.BestOfN, "lp.BestOf"),
@@ -188,6 +199,18 @@ def test_every_name_in_a_hint_is_there() -> None:
                 assert getattr(lp, name), hint
             for name in re.findall(r"from optimizers import (\w+)", hint):
                 assert getattr(optimizers, name), hint
+
+
+def test_every_optimizer_is_named_where_somebody_looks_for_it_in_the_package() -> None:
+    for member in {*optimizers.MEMBERS.values(), optimizers.Optimizer}:
+        name = member.__name__
+        with pytest.raises(AttributeError, match=f"from optimizers import {name}`"):
+            getattr(lib, name)
+
+
+def test_names_that_tools_ask_for_get_no_suggestion() -> None:
+    with pytest.raises(AttributeError, match="has no attribute '__file_'$"):
+        getattr(lib, "__file_")
 
 
 def test_names_that_nobody_else_has_get_the_usual_error() -> None:

@@ -60,6 +60,7 @@ OF_A_CALL: Words = MappingProxyType(
 OF_PREDICT: Words = MappingProxyType(
     {
         "callbacks": ATTRIBUTES["callbacks"],
+        "check": "write checks=[...]",
         "config": "write the settings themselves: temperature=, max_tokens=, or sampling=",
         "instructions": "write instruction=",
         "lm": "write model=",
@@ -102,10 +103,18 @@ OF_REACT: Words = MappingProxyType(
 )
 OF_MAP: Words = MappingProxyType(
     {
+        "concurrency": "write at_once=",
         "max_errors": "write max_failures=",
         "max_workers": "write at_once=",
         "num_threads": "write at_once=",
         "width": "write at_once=",
+    }
+)
+OF_RETRIEVE: Words = MappingProxyType(
+    {
+        "num_passages": "write k=",
+        "rm": "the retriever comes first: lp.Retrieve(retriever, k=...)",
+        "top_k": "write k=",
     }
 )
 OF_PARALLEL: Words = MappingProxyType(

@@ -142,7 +142,7 @@ class Map(Module):
     max_failures: int | None
     expected_length: int
 
-    @with_hints(OF_MAP)
+    @with_hints(OF_MAP, by_name="write over=, the input that holds the list")
     def __init__(
         self,
         module: Module,

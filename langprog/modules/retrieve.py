@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import ArtifactError, InputError, LangprogError
+from langprog.hints import with_hints
 from langprog.modules.base import Module
+from langprog.modules.elsewhere import OF_RETRIEVE
 from langprog.modules.node import Node, Strict, Types
 from langprog.modules.prediction import Prediction
 from langprog.modules.trace import TraceStep, recorder
@@ -141,6 +143,7 @@ class Retrieve(Module):
     timeout: float | None
     depth: int | None
 
+    @with_hints(OF_RETRIEVE)
     def __init__(
         self,
         retriever: Retriever | Callable[[str, int], Any] | str,

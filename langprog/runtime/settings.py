@@ -171,6 +171,7 @@ _ELSEWHERE: Words = MappingProxyType(
     {
         "async_max_workers": "write lp.evaluate(..., concurrency=...) or lp.LM(name, width=...)",
         "cache": "write lp.LM(name, cache=...)",
+        "model": "write lm=",
         "num_threads": "write lp.evaluate(..., concurrency=...)",
         "provide_traceback": "errors carry their traceback; a row's failure says what happened",
         "rm": "a program searches by lp.Retrieve(retriever)",
