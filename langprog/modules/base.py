@@ -175,7 +175,8 @@ class Module(Tree):
         """Run the program and yield what happens; the synchronous version of ``astream``.
 
         The program goes on only while the caller waits for the next event. Closing the generator
-        cancels what runs.
+        cancels what runs. The settings are those of the code that calls this. Each event may be
+        taken in another thread, as web servers do, unless the first was taken on the main thread.
         """
         if positional:
             raise InputError(self._by_name())
