@@ -238,6 +238,13 @@ class Tool:
         try:
             async with limit:
                 result = await self._call(values)
+            return render_result(result, self.max_result)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Something inside the tool was cancelled, not the program.
+            raise ToolError("CancelledError: what it waited for was cancelled") from error
         except ToolError as error:  # raised by the tool itself
             told = render_result(str(error), self.max_result)
             raise ToolError(told, outage=error.outage) from error
@@ -251,7 +258,6 @@ class Tool:
             outage = isinstance(error, TransportError) or is_outage(error)
             told = f"{type(error).__name__}: {error}".removesuffix(": ")
             raise ToolError(render_result(told, self.max_result), outage=outage) from error
-        return render_result(result, self.max_result)
 
     async def _call(self, values: Mapping[str, Any]) -> Any:
         if inspect.iscoroutinefunction(self._function):

@@ -260,7 +260,6 @@ def test_an_error_is_told_and_outages_are_told_apart(
         LangprogError("called wrongly"),
         KeyboardInterrupt(),
         SystemExit(3),
-        asyncio.CancelledError(),
     ],
 )
 def test_what_is_not_about_the_tool_passes_through(error: BaseException) -> None:
@@ -269,9 +268,40 @@ def test_what_is_not_about_the_tool_passes_through(error: BaseException) -> None
 
     with pytest.raises(type(error)):
         run(lp.Tool(fail))
-    if not isinstance(error, asyncio.CancelledError):  # a thread is not cancelled
-        with pytest.raises(type(error)):
-            run(lp.Tool(failing(error)))
+    with pytest.raises(type(error)):
+        run(lp.Tool(failing(error)))
+
+
+def test_what_is_cancelled_inside_a_tool_does_not_cancel_the_program() -> None:
+    async def wait() -> str:
+        waiting = asyncio.create_task(asyncio.sleep(60))
+        asyncio.get_running_loop().call_soon(waiting.cancel)
+        await waiting
+        return "done"
+
+    with pytest.raises(ToolError, match="^CancelledError: what it waited for was cancelled"):
+        run(lp.Tool(wait))
+
+    async def leave() -> bool:
+        task = asyncio.create_task(lp.Tool(asyncio.Event().wait, name="wait").run({}))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        return task.cancelled()
+
+    assert asyncio.run(leave())
+
+
+def test_a_result_that_cannot_be_written_down_is_the_tools_error() -> None:
+    class Odd:
+        def __repr__(self) -> str:
+            raise ValueError("not today")
+
+    def make() -> Any:
+        return Odd()
+
+    with pytest.raises(ToolError, match="^ValueError: not today"):
+        run(lp.Tool(make))
 
 
 def test_a_tool_that_hangs_is_left_behind() -> None:
