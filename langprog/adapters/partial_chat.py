@@ -31,7 +31,7 @@ _UNFINISHED = re.compile(
 def _token(names: Names) -> re.Pattern[str]:
     return re.compile(
         rf"(?P<mark>(?P<slashes>\\*+){marker_source(names)})"
-        r"|(?P<tag><[^<>\n]{1,100}>|\[\[[^\[\]\n]{1,100}\]\]|\[/[^\[\]\n]{1,40}\]|```)"
+        r"|(?P<tag><(?:(?!\[\[)[^<>\n]){1,100}>|\[\[[^\[\]\n]{1,100}\]\]|\[/[^\[\]\n]{1,40}\]|```)"
         r"|(?P<line>\n)|(?P<blank>[^\S\n]+)|(?P<lead>[>#*_-]+)"
         r"|(?P<word>[^\s<\[\\`>#*_-]+)|(?P<slash>\\++)|(?P<other>.)",
         case_flags(names),

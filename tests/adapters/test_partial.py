@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from langprog.adapters import ADAPTERS, Adapter
@@ -70,6 +70,7 @@ def read(adapter: Adapter, spec: SignatureSpec, reply: Completion, seed: int) ->
     tags=st.lists(TEXT, max_size=3),
     seed=st.integers(0, 1000),
 )
+@example(reasoning="", answer="<[[answer]]]]>[[", count=0, tags=[], seed=0)
 @settings(max_examples=200, deadline=None)
 def test_pieces_are_the_beginning_of_each_value_however_the_reply_is_cut(
     adapter: Adapter, reasoning: str, answer: str, count: int, tags: list[str], seed: int

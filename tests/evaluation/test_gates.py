@@ -148,7 +148,7 @@ def unreadable(name: str = "u") -> lp.Predict:
 @pytest.mark.parametrize(
     ("program", "baseline", "said"),
     [
-        (Broken(KeyError("bug")), Broken(KeyError("bug")), "baseline's runs, 20 of 20 .*bug"),
+        (Broken(KeyError("bug")), Broken(KeyError("bug")), "runs, 20 of 20 .*bug"),
         (Broken(KeyError("bug")), answering(10), "program's runs, 20 of 20 .*KeyError: 'bug'"),
         (answering(10), Broken(ConnectionError("down")), "baseline's runs, 20 of 20 .*down"),
         (unreadable(), unreadable("v"), "both programs' runs, 20 of 20 .*parse"),
