@@ -175,8 +175,11 @@ class Tree(ModuleBase):
         return {}
 
     def value_label(self, name: str, value: Any) -> str:
-        """Return a short label for a value of :meth:`search_space`, for reports."""
-        return f"{name}={value}"
+        """Return a short label for a value of :meth:`search_space`, for reports.
+
+        Reports write it after the parameter, ``look_up.k=5``.
+        """
+        return str(value)
 
     def parameters(self) -> dict[str, Parameter]:
         """Return everything that a compiler may set: ``{"team.instruction": Parameter(...)}``."""

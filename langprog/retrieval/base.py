@@ -118,7 +118,8 @@ class Retriever(ABC):
         )
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({name_of(self)!r}, corpus={self.corpus_digest!r:.30})"
+        corpus = self.corpus_digest and self.corpus_digest[:19]
+        return f"{type(self).__name__}({name_of(self)!r}, corpus={corpus!r})"
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,8 @@ def _list_facts(report: Json) -> list[tuple[str, str]]:
         f"{part['examples']:,} {name} ({part['digest'][:12]})"
         for name, part in evidence["data"].items()
     ]
-    resumed = f", resumed {report['sessions'] - 1} times" if report["sessions"] > 1 else ""
+    pauses = report["sessions"] - 1
+    resumed = f", resumed {'once' if pauses == 1 else f'{pauses} times'}" if pauses else ""
     return [
         ("Program", report["program"]),
         ("Model", models[0] if models[0] == models[1] else f"{models[0]} → {models[1]}"),

@@ -287,6 +287,12 @@ def test_a_changed_model_is_named_with_the_one_that_was_asked_before(tmp_path: P
     assert "model scripted/dear → scripted/cheap" in page_of(result, tmp_path)
 
 
+def test_the_page_says_how_often_a_compile_was_resumed(report: dict[str, Any]) -> None:
+    for sessions, words in ((2, "resumed once"), (4, "resumed 3 times")):
+        assert words in Page(render_page({**report, "sessions": sessions})).text
+    assert "resumed" not in Page(render_page({**report, "sessions": 1})).text
+
+
 def test_the_page_says_what_was_tested_and_at_which_level(report: dict[str, Any]) -> None:
     data = copy.deepcopy(report)
     claim = {"name": "better", "holds": True, "p_value": 0.002, "bound": 0.1, "margin": 0.0}

@@ -3,11 +3,12 @@ from __future__ import annotations
 import random
 from collections import Counter
 
+import langprog as lp
 from optimizers.identity import derive_seed, random_stream
 from optimizers.search.halving import list_rungs
 from optimizers.search.race import estimate_paired
 from optimizers.search.sampler import suggest
-from optimizers.search.space import Choice, SearchSpace
+from optimizers.search.space import Choice, SearchSpace, list_module_choices
 
 SPACE = SearchSpace((Choice("a", list("wxyz")), Choice("b", [0, 1, 2])))
 
@@ -24,6 +25,12 @@ def test_a_point_in_words_leaves_out_what_stays() -> None:
     assert SPACE.label((0, 0)) == "the program as it is"
     assert SPACE.label((2, 0)) == "a=2"
     assert SPACE.values((2, 1)) == {"a": "y", "b": 1}
+
+
+def test_a_point_in_words_names_a_parameter_once() -> None:
+    program = lp.Pipeline(find=lp.Retrieve(lp.FunctionRetriever(lambda query, k: []), k=3))
+    (choice,) = list_module_choices(program)
+    assert SearchSpace((choice,)).label((2,)) == f"find.k={choice.values[2]}"
 
 
 def test_suggestions_are_new_repeatable_and_end_with_the_space() -> None:
