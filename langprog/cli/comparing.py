@@ -6,7 +6,12 @@ from typing import Annotated
 
 import typer
 
-from langprog.cli.loading import load_metric, load_program_or_artifact, read_examples
+from langprog.cli.loading import (
+    allowed_modules,
+    load_metric,
+    load_program_or_artifact,
+    read_examples,
+)
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal, write_json
 from langprog.errors import InputError
@@ -43,8 +48,8 @@ def compare_two(  # noqa: PLR0913 - every parameter is an option of the command
     The tests are those of a certificate. Examples with the same inputs count as one.
     """
     asked = NamedModels.of(lm, model, base_url)
-    first = load_program_or_artifact(baseline, allow or [], asked, [])
-    second = load_program_or_artifact(program, allow or [], asked, [])
+    first = load_program_or_artifact(baseline, allowed_modules(allow), asked, [])
+    second = load_program_or_artifact(program, allowed_modules(allow), asked, [])
     comparison = compare_programs(
         second,
         first,

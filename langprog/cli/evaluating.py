@@ -9,6 +9,7 @@ import typer
 from langprog.cli.loading import (
     READY,
     RETRIEVER_HELP,
+    allowed_modules,
     load_metric,
     load_program_or_artifact,
     read_examples,
@@ -45,7 +46,9 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
     """
     asked = NamedModels.of(lm, model, base_url)
     with open_tools(tool, mcp) as tools:
-        loaded = load_program_or_artifact(program, allow or [], asked, retriever or [], tools)
+        loaded = load_program_or_artifact(
+            program, allowed_modules(allow), asked, retriever or [], tools
+        )
         if metric.partition(":")[0] in READY:
             asked.check_lm(loaded)
         elif lm is not None and not uses_ambient_model(loaded):

@@ -78,9 +78,7 @@ def _load_file(place: str, what: str) -> ModuleType:
 
 
 def _load_module(place: str, what: str) -> ModuleType:
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    _look_here()
     try:
         return importlib.import_module(place)
     except ModuleNotFoundError as error:
@@ -89,6 +87,19 @@ def _load_module(place: str, what: str) -> ModuleType:
         raise InputError(_import_failure(what, place, error)) from error
     except (Exception, SystemExit) as error:  # as for files
         raise InputError(_import_failure(what, place, error)) from error
+
+
+def _look_here() -> None:
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+
+
+def allowed_modules(allow: list[str] | None) -> list[str]:
+    """Return the modules of ``--allow``, which may lie in the current folder, as programs do."""
+    if allow:
+        _look_here()
+    return allow or []
 
 
 def _import_failure(what: str, place: str, error: BaseException) -> str:

@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 from langprog.artifact import read_artifact
 from langprog.batch import Batch, BatchDone, ProgramInputs, check_order, run_batch
 from langprog.cli.counting import batch_shower
-from langprog.cli.loading import RETRIEVER_HELP, check_writable, read_retrievers
+from langprog.cli.loading import RETRIEVER_HELP, allowed_modules, check_writable, read_retrievers
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.streaming import write_events
 from langprog.cli.terminal import Terminal, write_json
@@ -77,7 +77,7 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     models = asked.replacements_for(loaded.model_names)
     with open_tools(tool, mcp) as tools:
         program = loaded.program(
-            allow_modules=allow or [],
+            allow_modules=allowed_modules(allow),
             models=models,
             retrievers=read_retrievers(retriever or []),
             tools=tools,

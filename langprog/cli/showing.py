@@ -12,7 +12,7 @@ import typer
 from langprog.adapters import reference_of
 from langprog.artifact import Artifact, read_artifact
 from langprog.cli.calls import show_calls
-from langprog.cli.loading import RETRIEVER_HELP, read_retrievers
+from langprog.cli.loading import RETRIEVER_HELP, allowed_modules, read_retrievers
 from langprog.cli.terminal import Terminal, json_visible, write_json
 from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
 from langprog.errors import ArtifactError, InputError, LangprogError
@@ -61,7 +61,9 @@ def show(
     terminal.say(f"format {loaded.format}, written by langprog {loaded.data.langprog}")
     try:
         with open_tools(tool, mcp) as tools:
-            program = loaded.program(allow_modules=allow or [], retrievers=retrievers, tools=tools)
+            program = loaded.program(
+                allow_modules=allowed_modules(allow), retrievers=retrievers, tools=tools
+            )
             _show_program(terminal, program)
     except ArtifactError as error:
         terminal.say(f"\n{error}")

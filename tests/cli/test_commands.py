@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import signal
@@ -160,6 +161,22 @@ def test_show_names_the_checks_and_takes_the_module_of_those_in_code(
     assert "suggest is_short: be brief" in shown
     assert "require regex(team): pattern='[a-z]+', whole=True" in shown
     assert "up to 3 times" in shown
+
+
+def test_an_allowed_module_may_lie_in_the_folder_of_the_command(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "beside.py").write_text(
+        "def is_brief(team: str) -> bool:\n    return len(team) < 9\n"
+    )
+    is_brief = load_object("beside.py:is_brief", "CHECK")
+    save_program(lp.Predict("ticket -> team", checks=[lp.Check(is_brief, "x")]), place / "b.json")
+    monkeypatch.delitem(sys.modules, "beside")  # as in a process of its own
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each not in ("", str(place))])
+    importlib.invalidate_caches()
+    assert run(["show", "b.json", "--allow", "beside"]) == 0
+    shown = capsys.readouterr().out
+    assert "require is_brief: x" in shown and "cannot be imported" not in shown
 
 
 def test_show_says_what_votes_and_cascades_are_set_to(
