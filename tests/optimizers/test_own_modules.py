@@ -96,9 +96,9 @@ class StageAdvanced(lp.Module):
 def test_the_present_value_comes_first_and_every_value_once() -> None:
     (choice,) = list_module_choices(Styled("curt"))
     assert list(choice.values) == ["curt", "plain", "formal"]
-    assert choice.label(2) == "style=formal"
+    assert choice.label(2) == "formal"
     (votes,) = list_module_choices(lp.Vote(lp.Predict("a -> b"), k=4))
-    assert list(votes.values) == [4, 1, 3, 5, 9] and votes.label(1) == "k=1"
+    assert list(votes.values) == [4, 1, 3, 5, 9] and votes.label(1) == "1"
 
 
 class Offering(Styled):
