@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.house.sources import ROOT, Source, sources
+
 ROOMS = [
     "errors",
     "hints",
@@ -53,92 +54,97 @@ BY_STRING = {
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 
 
-def sources(*packages: str) -> list[Path]:
-    return sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
-
-
-ALL = sources("langprog", "optimizers", "programs", "benchmarks")
-
-
-def imports(path: Path) -> Iterator[tuple[ast.AST, str]]:
-    for node in ast.walk(ast.parse(path.read_text())):
+def imports(source: Source) -> Iterator[str]:
+    for node in source.nodes:
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node, alias.name
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield node, node.module
+            yield node.module
 
 
-def room_of(path: Path) -> str:
-    return path.relative_to(ROOT / "langprog").parts[0].removesuffix(".py")
+def room_of(source: Source) -> str:
+    return source.name.split("/")[1].removesuffix(".py")
 
 
-def is_command_line(path: Path) -> bool:
-    return named(path).startswith(("langprog/cli/", "langprog/__main__"))
+def is_command_line(source: Source) -> bool:
+    return source.name.startswith(("langprog/cli/", "langprog/__main__"))
 
 
-def named(path: Path) -> str:
-    return str(path.relative_to(ROOT))
-
-
-@pytest.mark.parametrize("path", ALL, ids=named)
-def test_packages_import_one_way(path: Path) -> None:
-    top = path.relative_to(ROOT).parts[0]
+def against_the_order(source: Source) -> Iterator[str]:
     # The command line stands above the optimizers, and nothing imports it.
-    allowed = PACKAGES["cli" if is_command_line(path) else top]
-    for _, name in imports(path):
-        package = name.partition(".")[0]
-        assert package not in set(PACKAGES) - allowed, f"{named(path)} imports {name}"
-        if not is_command_line(path):
-            assert not name.startswith("langprog.cli"), f"{named(path)} imports {name}"
+    top = "cli" if is_command_line(source) else source.name.partition("/")[0]
+    for name in imports(source):
+        if name.partition(".")[0] in set(PACKAGES) - PACKAGES[top] or (
+            name.startswith("langprog.cli") and not is_command_line(source)
+        ):
+            yield f"{source.name} imports {name}"
 
 
-@pytest.mark.parametrize("path", ALL, ids=named)
-def test_nothing_of_ours_is_imported_by_its_name_in_a_string(path: Path) -> None:
-    if named(path) in BY_STRING:
-        return
+def test_packages_import_one_way() -> None:
+    assert not [line for source in sources() for line in against_the_order(source)]
+
+
+def imported_by_string(source: Source) -> Iterator[str]:
     own = re.compile(r"(langprog|optimizers|programs|benchmarks)\.\w")
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in source.nodes:
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
             text = "".join(
                 str(part.value) for part in ast.walk(node) if isinstance(part, ast.Constant)
             )
-            assert not own.match(text), f"{named(path)}:{node.lineno}: {ast.unparse(node)}"
+            if own.match(text):
+                yield f"{source.name}:{node.lineno}: {ast.unparse(node)}"
 
 
-@pytest.mark.parametrize("path", sources("langprog"), ids=named)
-def test_rooms_import_one_way_and_through_the_door(path: Path) -> None:
-    room = room_of(path)
+def test_nothing_of_ours_is_imported_by_its_name_in_a_string() -> None:
+    asked = [source for source in sources() if source.name not in BY_STRING]
+    assert not [line for source in asked for line in imported_by_string(source)]
+
+
+def against_the_order_of_rooms(source: Source) -> Iterator[str]:
+    room = room_of(source)
     if room in ("__init__", "__main__"):
         return
-    for _, name in imports(path):
+    for name in imports(source):
         parts = name.split(".")
         if parts[0] != "langprog" or len(parts) == 1 or parts[1] == room:
             continue
-        assert ROOMS.index(parts[1]) < ROOMS.index(room), f"{named(path)} imports {name}"
-        through_door = len(parts) == 2 or (room == "pocket" and name == "langprog.lm.types")
-        assert through_door, f"{named(path)} imports the file {name}, not the room"
+        if ROOMS.index(parts[1]) >= ROOMS.index(room):
+            yield f"{source.name} imports {name}"
+        if len(parts) > 2 and not (room == "pocket" and name == "langprog.lm.types"):
+            yield f"{source.name} imports the file {name}, not the room"
 
 
-@pytest.mark.parametrize("path", sources("optimizers", "programs", "benchmarks"), ids=named)
-def test_outsiders_import_rooms_not_files(path: Path) -> None:
-    for _, name in imports(path):
-        parts = name.split(".")
-        if parts[0] == "langprog":
-            assert len(parts) <= 2 or parts[1] == "pocket", f"{named(path)} imports {name}"
+def test_rooms_import_one_way_and_through_the_door() -> None:
+    found = [line for source in sources("langprog") for line in against_the_order_of_rooms(source)]
+    assert not found
 
 
-@pytest.mark.parametrize("path", ALL, ids=named)
-def test_rooms_stay_small(path: Path) -> None:
-    text = path.read_text()
-    assert len(text.splitlines()) <= LONGEST_FILE, f"{named(path)} is too long: split it"
-    for node in ast.walk(ast.parse(text)):
+def test_outsiders_import_rooms_not_files() -> None:
+    files = [
+        f"{source.name} imports {name}"
+        for source in sources("optimizers", "programs", "benchmarks")
+        for name in imports(source)
+        if name.startswith("langprog.") and name.count(".") > 1
+        if not name.startswith("langprog.pocket.")
+    ]
+    assert not files
+
+
+def too_long(source: Source) -> Iterator[str]:
+    if len(source.text.splitlines()) > LONGEST_FILE:
+        yield f"{source.name} is too long: split it"
+    for node in source.nodes:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             first = node.body[0]
             documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
             start = first.end_lineno if documented else node.lineno
             length = (node.end_lineno or 0) - (start or 0)
-            assert length <= LONGEST_FUNCTION, f"{named(path)}: {node.name} has {length} lines"
+            if length > LONGEST_FUNCTION:
+                yield f"{source.name}: {node.name} has {length} lines"
+
+
+def test_rooms_stay_small() -> None:
+    assert not [line for source in sources() for line in too_long(source)]
 
 
 def test_the_root_of_the_optimizers_stays_small() -> None:
@@ -158,24 +164,23 @@ def run_time_imports(node: ast.AST) -> Iterator[str]:
 @pytest.mark.parametrize("room", [room for room in ROOMS if (ROOT / "langprog" / room).is_dir()])
 def test_files_of_a_room_import_one_another_one_way(room: str) -> None:
     files = {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-        for path in sources(f"langprog/{room}")
+        source.name.removesuffix(".py").replace("/", ".").removesuffix(".__init__"): source
+        for source in sources(f"langprog/{room}")
     }
     graph = {
-        name: set(run_time_imports(ast.parse(path.read_text()))) & (files.keys() - {name})
-        for name, path in files.items()
+        name: set(run_time_imports(source.tree)) & (files.keys() - {name})
+        for name, source in files.items()
     }
     list(TopologicalSorter(graph).static_order())  # raises CycleError
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:
     empty = {"utils", "util", "helpers", "helper", "common", "misc", "core"}
-    found = [named(path) for path in ALL if path.stem in empty]
-    assert not found
+    assert not [source.name for source in sources() if Path(source.name).stem in empty]
 
 
-def broad(path: Path) -> Iterator[int]:
-    for node in ast.walk(ast.parse(path.read_text())):
+def broad(source: Source) -> Iterator[int]:
+    for node in source.nodes:
         if isinstance(node, ast.ExceptHandler):
             caught = [node.type] if not isinstance(node.type, ast.Tuple) else node.type.elts
             raises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
@@ -198,28 +203,32 @@ def test_exceptions_are_caught_broadly_in_known_places_alone() -> None:
         "langprog/runtime/sync.py",  # handed to the waiting thread
         "benchmarks/fuzz_judge.py",  # an error that no file may cause is what it looks for
     }
-    found = {named(path) for path in ALL if any(broad(path))}
+    found = {source.name for source in sources() if any(broad(source))}
     assert found <= allowed, found - allowed
 
 
-@pytest.mark.parametrize("path", ALL, ids=named)
-def test_every_ignore_has_its_reason(path: Path) -> None:
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+def without_reason(source: Source) -> Iterator[str]:
+    for number, line in enumerate(source.text.splitlines(), start=1):
         for mark in ("# noqa", "# type: ignore"):
             if mark in line:
                 rest = line.split(mark, 1)[1]
-                assert " - " in rest or "  # " in rest, f"{named(path)}:{number} gives no reason"
+                if " - " not in rest and "  # " not in rest:
+                    yield f"{source.name}:{number} gives no reason"
+
+
+def test_every_ignore_has_its_reason() -> None:
+    assert not [line for source in sources() for line in without_reason(source)]
 
 
 PRINTING = {"print", "pprint", "echo", "secho", "echo_via_pager", "Console"}
 
 
-def printing(path: Path) -> Iterator[int]:
+def printing(source: Source) -> Iterator[int]:
     """Lines that write to a terminal, or take what writes to it."""
-    for _, name in imports(path):
+    for name in imports(source):
         if name.partition(".")[0] in ("rich", "click"):
             yield 0
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in source.nodes:
         if isinstance(node, ast.Call):
             called = node.func
             name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
@@ -229,9 +238,13 @@ def printing(path: Path) -> Iterator[int]:
                 yield node.lineno
 
 
-@pytest.mark.parametrize("path", sources("langprog", "optimizers"), ids=named)
-def test_one_file_alone_writes_to_the_terminal(path: Path) -> None:
+def test_one_file_alone_writes_to_the_terminal() -> None:
     # There, what steers a terminal is taken out of every text.
-    if named(path) in ("langprog/cli/terminal.py", "langprog/pocket/training/__main__.py"):
-        return
-    assert not list(printing(path)), f"{named(path)} prints: take langprog.cli.terminal"
+    allowed = {"langprog/cli/terminal.py", "langprog/pocket/training/__main__.py"}
+    found = [
+        f"{source.name}:{line} prints: take langprog.cli.terminal"
+        for source in sources("langprog", "optimizers")
+        if source.name not in allowed
+        for line in printing(source)
+    ]
+    assert not found

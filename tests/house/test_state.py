@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-SOURCES = sorted(
-    path
-    for package in ("langprog", "optimizers", "programs", "benchmarks")
-    for path in (ROOT / package).rglob("*.py")
-)
+from tests.house.sources import sources
+
 WRITING = {
     *("append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse"),
     *("update", "setdefault", "popitem", "add", "discard"),
@@ -21,10 +16,6 @@ WRITING = {
 EMPTY_CONTAINERS = {"dict", "list", "set", "defaultdict", "deque", "Counter", "OrderedDict"}
 # The ambient settings of the process, and its one background loop.
 ALLOWED = {"langprog/runtime/settings.py", "langprog/runtime/sync.py"}
-
-
-def named(path: Path) -> str:
-    return str(path.relative_to(ROOT))
 
 
 def module_names(tree: ast.Module) -> set[str]:
@@ -66,17 +57,24 @@ def empty_containers(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, ast.unparse(node)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=named)
-def test_modules_keep_no_state(path: Path) -> None:
-    tree = ast.parse(path.read_text())
-    found = [*writes(tree), *empty_containers(tree)]
-    assert not found or named(path) in ALLOWED, f"{named(path)}: {found}"
+def test_modules_keep_no_state() -> None:
+    found = [
+        f"{source.name}:{line}: {what}"
+        for source in sources()
+        if source.name not in ALLOWED
+        for line, what in [*writes(source.tree), *empty_containers(source.tree)]
+    ]
+    assert not found
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=named)
-def test_nobody_asks_an_object_what_it_has(path: Path) -> None:
-    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
-    assert not [node.lineno for node in calls if ast.unparse(node.func) == "hasattr"]
+def test_nobody_asks_an_object_what_it_has() -> None:
+    found = [
+        f"{source.name}:{node.lineno}"
+        for source in sources()
+        for node in source.nodes
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "hasattr"
+    ]
+    assert not found
 
 
 @pytest.mark.parametrize(
