@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from langprog.evaluation import metric as metric
     from langprog.example import Example as Example
     from langprog.example import load_examples as load_examples
+    from langprog.interop import from_openai_evals as from_openai_evals
     from langprog.lm import Budget as Budget
     from langprog.lm import Completion as Completion
     from langprog.lm import Message as Message
@@ -160,6 +161,7 @@ _ROOM_OF = {
     "dataset_metric": "evaluation",
     "describe": "signature",
     "evaluate": "evaluation",
+    "from_openai_evals": "interop",
     "load": "artifact",
     "load_corpus": "retrieval",
     "load_examples": "example",
@@ -245,6 +247,7 @@ __all__ = [
     "dataset_metric",
     "describe",
     "evaluate",
+    "from_openai_evals",
     "load",
     "load_corpus",
     "load_examples",

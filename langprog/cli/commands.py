@@ -67,6 +67,11 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "show",
             "Show the program, its prompts, its models and the evidence for it.",
         ),
+        "import": CommandRef(
+            "langprog.cli.importing",
+            "import_file",
+            "Read FILE of another tool: rows become examples, prompts and programs an artifact.",
+        ),
         "cache clear": CommandRef(
             "langprog.cli.caching",
             "clear",

@@ -6,8 +6,9 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from langprog.artifact import HandedTools, read_artifact
@@ -15,6 +16,7 @@ from langprog.cli.models import NamedModels
 from langprog.errors import InputError, LangprogError, SignatureError
 from langprog.evaluation import Metric, check_metric, contains, exact, f1, numeric
 from langprog.example import Example, load_examples
+from langprog.interop import fuzzy_match, includes, match
 from langprog.modules import Module, Predict
 from langprog.retrieval import load_corpus
 from langprog.signature import Signature
@@ -24,7 +26,17 @@ RETRIEVER_HELP = (
     "queries; may be repeated."
 )
 
-READY = {"exact": exact, "contains": contains, "numeric": numeric, "f1": f1}
+READY: Mapping[str, Callable[[str | None], Metric]] = MappingProxyType(
+    {
+        "exact": exact,
+        "contains": contains,
+        "numeric": numeric,
+        "f1": f1,
+        "match": match,
+        "includes": includes,
+        "fuzzy_match": fuzzy_match,
+    }
+)
 
 
 def load_object(reference: str, what: str) -> Any:

@@ -34,6 +34,7 @@ ROOMS = [
     "evaluation",
     "artifact",
     "batch",
+    "interop",
     "pytest_plugin",
     "cli",
 ]

@@ -1,0 +1,49 @@
+"""The formats of other tools, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from langprog.errors import InputError
+from langprog.interop.contract import Format
+from langprog.interop.openai_evals import read_openai_evals
+
+_ALL = (
+    Format(
+        "openai-evals",
+        "a data set of OpenAI Evals: JSONL with input and ideal",
+        read=read_openai_evals,
+    ),
+)
+
+FORMATS: Mapping[str, Format] = MappingProxyType({each.name: each for each in _ALL})
+"""Every format, by its name on the command line."""
+
+
+def format_to_read(name: str) -> Format:
+    """Return the format that ``langprog import --from`` names.
+
+    Raises:
+        InputError: There is none of that name, or it is only written; lists those that are read.
+    """
+    return _format_named(name, "read", [each for each in _ALL if each.read])
+
+
+def format_to_write(name: str) -> Format:
+    """Return the format that ``langprog export --as`` names.
+
+    Raises:
+        InputError: There is none of that name, or it is only read; lists those that are written.
+    """
+    return _format_named(name, "written", [each for each in _ALL if each.write])
+
+
+def _format_named(name: str, verb: str, usable: list[Format]) -> Format:
+    for each in usable:
+        if each.name == name:
+            return each
+    listed = "; ".join(f"{each.name} ({each.what})" for each in usable)
+    if name in FORMATS:
+        raise InputError(f"the format {name!r} cannot be {verb}; these can: {listed}")
+    raise InputError(f"there is no format {name!r}; these can be {verb}: {listed}")
