@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from langprog import Module, using
+from langprog import Example, Module, using
 from langprog.errors import BudgetExceeded, InputError
 from langprog.evaluation import FailureKind, MetricErrors, metric_name
 from langprog.lm import Cost, LanguageModel, Ledger, Recorded, keep_budgets
+from langprog.modules import add_compile
 from langprog.runtime import assume_schemas
 from optimizers.budget.plan import REPAIR_MARGIN, BudgetShare, subtract_spent
 from optimizers.demos.own_demos import describe_lost_demos
@@ -47,7 +48,8 @@ from optimizers.report.report import (
 )
 from optimizers.request import CompileRequest
 from optimizers.run import Run, Searcher, SearchInputs, ShareSpent, Tally
-from optimizers.stats.attempts import Attempts
+from optimizers.split import CompileRows
+from optimizers.stats.attempts import Attempt, Attempts
 from optimizers.stats.certificate import Certificate, Pairs, without_evidence
 from optimizers.stats.certify import Holdout, certify
 from optimizers.stats.evidence import Evidence
@@ -85,6 +87,9 @@ class _Compilation:
         self._shared_state = SharedStateCheck(request.program, self._reporter.warn_once)
         self._models = KnownModels()
         self._roles = list_roles(searcher, request)
+        parts = request.parts
+        self._used = CompileRows(request.program, parts.train, parts.validation)
+        self._attempt: Attempt | None = None
         self._wrapped: dict[int, tuple[LanguageModel, Recorded]] = {}
         self._terms = Terms(
             searcher.objective,
@@ -136,11 +141,13 @@ class _Compilation:
         certificate, pairs = await self._certify(candidate, tally)
         certified = self._journal.meter.read() - begun
         ships = certificate.verdict != "original"
-        program = self._request.program
-        shipped = bind_program(candidate.apply(program) if ships else program)
-        name = type(self._searcher).__name__
+        program, name = self._request.program, type(self._searcher).__name__
+        record = self._used.record(name, self._attempt, certificate)
+        shipped = add_compile(bind_program(candidate.apply(program) if ships else program), record)
         front = [
-            replace(point, program=bind_program(point.program), optimizer=name)
+            replace(
+                point, program=add_compile(bind_program(point.program), record), optimizer=name
+            )
             for point in pareto_front(self._points)
         ]
         self._shared_state.report_changes()
@@ -190,9 +197,8 @@ class _Compilation:
         if frozen:
             self._reporter.note(f"frozen and left unchanged: {', '.join(frozen)}")
         self._estimate()
-        keys = {
-            self._request.inputs.key(each) for each in parts.holdout[: self._plan.certified_rows]
-        }
+        inputs = self._request.inputs
+        keys = {inputs.key(each) for each in parts.holdout[: self._plan.certified_rows]}
         few = self._terms.explain_too_few(len(keys), self._scoring.range)
         if few is not None:
             self._reporter.note(few, warning=True)
@@ -266,24 +272,15 @@ class _Compilation:
         request = self._request
         rows = self._affordable_rows(candidate, tally)
         holdout = request.parts.holdout[:rows]
-        keys = [request.inputs.key(example) for example in holdout]
+        inputs = request.inputs
+        keys = [inputs.key(example) for example in holdout]
         compiled = candidate.apply(request.program)
         if program_digest(compiled) == program_digest(request.program):
             compiled = request.program
         # The unchanged program ships anyway, so testing it is not an attempt to show a gain.
         tried = compiled is not request.program
-        claim = f"{self._terms.objective} {metric_digest(request.metric)}"
-        attempt = self._attempts.register(keys, program_digest(compiled), claim) if tried else 1
-        if tried and not self._attempts.are_kept:
-            self._reporter.note(
-                "without run_dir, attempts on this holdout are not counted: the level of the "
-                "certificate is right for the first one only"
-            )
+        attempt = self._register(compiled, holdout, keys) if tried else 1
         terms = replace(self._terms, attempt=attempt)
-        if attempt > 1:
-            self._reporter.note(
-                f"attempt {attempt} on this holdout: a claim now needs p <= {terms.level:.2g}"
-            )
         steps = 2 * rows * terms.repeats
         advance = self._reporter.start_stage("certify", steps, f"both programs on {rows} rows")
         try:
@@ -302,6 +299,22 @@ class _Compilation:
             certificate, pairs = without_evidence(reason, request.accept, attempt), ()
         self._journal.record_decision("certificate", certificate.to_json())
         return certificate, pairs
+
+    def _register(self, compiled: Module, holdout: Sequence[Example], keys: Sequence[str]) -> int:
+        """Return the number of this attempt on the holdout, and remember what is tried."""
+        request, inputs = self._request, self._request.inputs
+        claim = f"{self._terms.objective} {metric_digest(request.metric)}"
+        attempt = Attempt.on(keys, program_digest(compiled), claim)
+        self._attempt, self._used = attempt, replace(self._used, holdout=holdout)
+        number = self._attempts.register(
+            attempt,
+            keys,
+            similar=map(inputs.similar_key, holdout),
+            earlier=inputs.attempts_on(holdout),
+        )
+        for note in self._attempts.describe(number):
+            self._reporter.note(note)
+        return number
 
     def _affordable_rows(self, candidate: Candidate, tally: Tally) -> int:
         plan = self._plan
@@ -340,7 +353,7 @@ class _Compilation:
             certificate=certificate,
             searched=requested[0],
             certified=requested[1],
-            rows=digest_rows(pairs),
+            rows=digest_rows(pairs, self._used.salt),
         )
         before, after = request.program, candidate.apply(request.program)
         report = CompileReport(

@@ -1,7 +1,7 @@
 """Artifacts: a program as one JSON file that runs anywhere.
 
 - ``files``: read and load. ``writing``: save. ``format``: the file field by field.
-- ``migrations``: upgrades from older formats.
+- ``migrations``: upgrades from older formats. ``lineage``: what a program was made from.
 - ``reading``: reading any file in bounded time and memory. ``foreign``: recognizing other tools'
   files. ``costs``: limits on patterns and samples.
 - ``nodes``: programs as data. ``classes``, ``checking``: the user's own classes and validators.
@@ -16,6 +16,8 @@
 
 from langprog.artifact.digest import digest_of
 from langprog.artifact.files import Artifact, load, read_artifact
+from langprog.artifact.format import AttemptData, CompileData
+from langprog.artifact.lineage import list_compiles
 from langprog.artifact.model_table import models_in, with_models
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.samples import sample_values
@@ -25,9 +27,12 @@ from langprog.lm import looks_secret
 
 __all__ = [
     "Artifact",
+    "AttemptData",
+    "CompileData",
     "HandedTools",
     "check_writable",
     "digest_of",
+    "list_compiles",
     "load",
     "looks_secret",
     "models_in",

@@ -187,7 +187,8 @@ def _read_file(file: Path) -> Artifact:
 
 
 def _origin(data: Mapping[str, Any]) -> Origin:
-    return Origin(data["digest"], digest_of(data["program"]), tuple(data["lineage"]))
+    lineage, compiles = tuple(data["lineage"]), tuple(data["compiles"])
+    return Origin(data["digest"], digest_of(data["program"]), lineage, compiles)
 
 
 def _check_digest(file: Path, data: Mapping[str, Any]) -> None:

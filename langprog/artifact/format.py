@@ -12,7 +12,7 @@ from pydantic import Field
 
 from langprog.modules import AnyNode, Strict
 
-FORMAT = 2
+FORMAT = 3
 
 
 class ModelData(Strict):
@@ -57,6 +57,57 @@ class ParentData(Strict):
     langprog: str
 
 
+class AttemptData(Strict):
+    """What a compile tried to certify.
+
+    Args:
+        candidate: Digest of the compiled program.
+        claim: The objective, and the digest of the metric.
+        holdout: Digest of all inputs in the holdout together.
+        number: Number of the attempt on these rows, from 1.
+        level: Allowed probability of a false claim in it.
+        verdict: What shipped: ``certified``, ``uncertified`` or ``original``.
+    """
+
+    candidate: str
+    claim: str
+    holdout: str
+    number: int
+    level: float
+    verdict: str
+
+
+class CompileData(Strict):
+    """A compile that a program has been through, and the rows that it used.
+
+    Rows are salted digests of their inputs, sixteen hexadecimal digits each, sorted and joined by
+    blanks. The salt stands beside them, because the next compile needs it. It prevents that tables
+    made in advance, or the digests of another artifact, tell what the rows are; who has the file
+    and can guess a row's inputs in full can still check the guess.
+
+    Args:
+        optimizer: The optimizer's name.
+        langprog: The version of langprog.
+        parent: Digest of the artifact whose program was compiled; null if it was in none.
+        inputs: Names of the inputs that the rows have.
+        salt: Hashed with every row.
+        train: Rows for demonstrations and proposals.
+        validation: Rows that guided the search.
+        holdout: Rows that the certificate was based on; empty if nothing was tried.
+        attempt: What was tried on them; null if nothing was.
+    """
+
+    optimizer: str
+    langprog: str
+    parent: str | None
+    inputs: list[str]
+    salt: str
+    train: str
+    validation: str
+    holdout: str
+    attempt: AttemptData | None
+
+
 class ArtifactData(Strict):
     """The whole file.
 
@@ -66,6 +117,8 @@ class ArtifactData(Strict):
         program: The program as a tree of nodes.
         models: Every model that it names, by the name in its predictors.
         lineage: The artifacts that it was made from, newest first; empty if there are none.
+        compiles: The compiles that the program has been through, newest first; those of its parts
+            among them.
         evidence: A compile's evidence; null without one.
         canary: Rows that show whether the models still answer as before.
         frozen_parts: Paths of the parts that no search changes; left out if there are none.
@@ -77,6 +130,7 @@ class ArtifactData(Strict):
     program: AnyNode
     models: dict[str, ModelData]
     lineage: list[ParentData]
+    compiles: list[CompileData]
     evidence: dict[str, Any] | None = None
     canary: list[dict[str, Any]] = []
     frozen_parts: list[str] = []

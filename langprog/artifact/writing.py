@@ -19,6 +19,7 @@ from langprog.artifact.digest import digest_of, indented_json, sort_keys
 from langprog.artifact.files import read_artifact
 from langprog.artifact.format import FORMAT
 from langprog.artifact.functions import checks_of
+from langprog.artifact.lineage import list_compiles, list_parents
 from langprog.artifact.model_table import (
     check_extra,
     check_names,
@@ -34,7 +35,7 @@ from langprog.artifact.secrets import refuse_secrets
 from langprog.artifact.tools import tools_of
 from langprog.errors import ArtifactError, LangprogError
 from langprog.hints import Words, with_hints
-from langprog.modules import Module, hidden_modules, origin_of
+from langprog.modules import Module, hidden_modules
 from langprog.runtime import give_notice
 
 
@@ -155,7 +156,8 @@ def make_content(
         "langprog": langprog.__version__,
         "program": node,
         "models": model_table(program),
-        "lineage": _lineage(program, node, optimizer),
+        "lineage": list_parents(program, node, optimizer),
+        "compiles": list_compiles(program),
         "evidence": None if evidence is None else dict(evidence),
         "canary": [dict(row) for row in canary],
     }
@@ -170,30 +172,6 @@ def make_content(
     plain["evidence"] = sort_keys(plain["evidence"])
     refuse_secrets(plain)
     return plain
-
-
-def _lineage(
-    program: Module, node: Mapping[str, Any], optimizer: str | None
-) -> list[Mapping[str, Any]]:
-    """Return the artifacts that a program was made from, newest first."""
-    origin = origin_of(program)
-    if origin is None:
-        return []
-    how = "saved" if _digest(node) == origin.program else "edited"
-    parent = {
-        "digest": origin.digest,
-        "how": how if optimizer is None else "compiled",
-        "optimizer": optimizer,
-        "langprog": langprog.__version__,
-    }
-    return [parent, *origin.lineage]
-
-
-def _digest(node: Mapping[str, Any]) -> str:
-    try:
-        return digest_of(node)
-    except (TypeError, ValueError):  # reported when it is written
-        return ""
 
 
 def _text_of(content: dict[str, Any]) -> tuple[str, str]:

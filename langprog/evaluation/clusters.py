@@ -51,10 +51,11 @@ class InputKeys:
 
     Args:
         program: The program that reads them.
+        names: The inputs that count; by default all of the program's.
     """
 
-    def __init__(self, program: Module) -> None:
-        self.names = program.input_names()
+    def __init__(self, program: Module, names: Sequence[str] | None = None) -> None:
+        self.names = program.input_names() if names is None else tuple(names)
         try:
             self._fields = program.inputs
         except LangprogError:  # a custom module need not declare its inputs
@@ -65,7 +66,7 @@ class InputKeys:
         return Example(**self.read(example)).digest
 
     def of_similar(self, example: Example) -> str:
-        """Return a key that inputs share if they differ only in case and blanks."""
+        """Return a key that inputs share if they differ only in case, blanks and type."""
         return Example(**{k: fold_text(v) for k, v in self.read(example).items()}).digest
 
     def read(self, example: Example) -> dict[str, Any]:
@@ -81,7 +82,11 @@ class InputKeys:
 
 
 def fold_text(value: Any) -> Any:
-    """Return a value whose texts have neither case nor blanks that differ."""
+    """Return a value whose texts differ in neither case nor blanks, with numbers as texts."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, (bool, int, float)):
+        return str(value).casefold()
     if isinstance(value, str):
         return " ".join(value.casefold().split())
     if isinstance(value, list):

@@ -46,7 +46,7 @@ from langprog.modules.node import (
     parts_by_name,
     parts_of_list,
 )
-from langprog.modules.origin import Origin, origin_of, with_origin
+from langprog.modules.origin import Origin, add_compile, origin_of, with_origin
 from langprog.modules.parallel import parallel
 from langprog.modules.parameter_data import own_parameter_from_data, own_parameters_to_data
 from langprog.modules.pipeline import Pipeline
@@ -131,6 +131,7 @@ __all__ = [
     "UNKNOWN_KIND",
     "UserNode",
     "Vote",
+    "add_compile",
     "answer_key",
     "hash_words",
     "hidden_modules",

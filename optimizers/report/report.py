@@ -23,6 +23,7 @@ from optimizers.evaluation.scoring import FailureCount
 from optimizers.evaluation.wording import value_text
 from optimizers.events import Message
 from optimizers.report.page import describe_size, render_page
+from optimizers.stats.attempts import salted_digest
 from optimizers.stats.evidence import Evidence
 
 Prompts = Mapping[str, Mapping[str, Any]]
@@ -203,10 +204,10 @@ def list_compared_rows(
     ]
 
 
-def digest_rows(pairs: Iterable[tuple[Row, Row]]) -> list[tuple[str, float, float]]:
-    """Return each holdout example by its digest, with its scores before and after."""
+def digest_rows(pairs: Iterable[tuple[Row, Row]], salt: str) -> list[tuple[str, float, float]]:
+    """Return each holdout example by its salted digest, with its scores before and after."""
     return [
-        (before.example.digest[:16], before.score.value, after.score.value)
+        (salted_digest(salt, before.example.digest), before.score.value, after.score.value)
         for before, after in pairs
         if before.score is not None and after.score is not None
     ]

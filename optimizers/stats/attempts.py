@@ -1,8 +1,9 @@
 """Counting attempts: each further attempt on the same holdout is tested at a lower level.
 
 A file beside a run's folder has one line for every certificate that was tried there: the holdout
-examples, as salted digests that reveal nothing about them, the candidate and the claim. The run's
-folder holds a copy, so that a folder that is moved or copied takes its attempts with it.
+examples, as salted digests, the candidate and the claim. The run's folder holds a copy, so that a
+folder that is moved or copied takes its attempts with it. Attempts of earlier compiles also stand
+in the lineage of the program.
 """
 
 from __future__ import annotations
@@ -11,36 +12,66 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from langprog.errors import InputError
+from langprog.evaluation import attempt_level
 from optimizers.journal import lock_file
 
 FILE = "langprog-attempts.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """What is tried on a holdout.
+
+    Args:
+        candidate: Digest of the compiled program.
+        claim: What is to be shown, and by which metric.
+        holdout: Digest of all inputs in the holdout together.
+    """
+
+    candidate: str
+    claim: str
+    holdout: str
+
+    @classmethod
+    def on(cls, holdout: Iterable[str], candidate: str, claim: str) -> Attempt:
+        """Return the attempt on a holdout, given as digests of its inputs."""
+        return cls(candidate, claim, _digest(json.dumps(sorted(set(holdout)))))
+
+    @property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits for the attempt."""
+        return _digest(json.dumps([self.candidate, self.claim, self.holdout]))
+
+
+@dataclass(frozen=True, slots=True)
 class _Record:
-    """One attempt; rows are ``None`` where the line is damaged."""
+    """One attempt; rows are ``None`` where the line is damaged, the id is in earlier versions."""
 
     salt: str = ""
     candidate: str = ""
     claim: str | None = None
     rows: frozenset[str] | None = None
+    id: str | None = None
 
-    def shares_rows(self, holdout: Sequence[str]) -> bool:
+    def shares_rows(self, holdout: Iterable[str]) -> bool:
         # Whatever cannot be read may have been about this holdout.
         return self.rows is None or not self.rows.isdisjoint(self.digest(holdout))
 
-    def is_same(self, holdout: Sequence[str], candidate: str, claim: str) -> bool:
-        known = self.candidate == candidate and self.claim in (None, claim)
+    def is_same(self, attempt: Attempt, holdout: Iterable[str]) -> bool:
+        if self.id is not None:
+            return self.id == attempt.id
+        known = self.candidate == attempt.candidate and self.claim in (None, attempt.claim)
         return known and self.rows == self.digest(holdout)
 
     def digest(self, holdout: Iterable[str]) -> frozenset[str]:
-        return frozenset(_digest_with_salt(self.salt, each) for each in holdout)
+        return frozenset(salted_digest(self.salt, each) for each in holdout)
 
     def to_line(self) -> bytes:
         record = {
@@ -48,6 +79,7 @@ class _Record:
             "candidate": self.candidate,
             "claim": self.claim,
             "rows": sorted(self.rows or ()),
+            **({} if self.id is None else {"id": self.id}),
         }
         return json.dumps(record).encode() + b"\n"
 
@@ -62,12 +94,27 @@ class Attempts:
     def __init__(self, run_dir: str | os.PathLike[str] | None) -> None:
         self._folder = None if run_dir is None else Path(run_dir).absolute()
 
-    @property
-    def are_kept(self) -> bool:
-        """Whether attempts are remembered."""
-        return self._folder is not None
+    def describe(self, number: int) -> list[str]:
+        """Return notes on how an attempt was counted, and what its number means."""
+        notes = []
+        if self._folder is None:
+            notes.append(
+                "without run_dir, attempts on this holdout are counted in the lineage of the "
+                "program alone: the level of the certificate is right if there were no others"
+            )
+        if number > 1:
+            level = attempt_level(number)
+            notes.append(f"attempt {number} on this holdout: a claim now needs p <= {level:.2g}")
+        return notes
 
-    def register(self, holdout: Iterable[str], candidate: str, claim: str = "") -> int:
+    def register(
+        self,
+        attempt: Attempt,
+        holdout: Iterable[str],
+        *,
+        similar: Iterable[str] = (),
+        earlier: Mapping[str, int] = MappingProxyType({}),
+    ) -> int:
         """Return the number of this attempt on a holdout, from 1, and remember it.
 
         The same claim about the same candidate on the same examples keeps its number: resuming is
@@ -75,45 +122,58 @@ class Attempts:
         be the one that succeeds by luck.
 
         Args:
+            attempt: What is tried.
             holdout: Digests of the holdout's inputs.
-            candidate: Digest of the compiled program.
-            claim: What is to be shown, and by which metric.
+            similar: Further digests of the holdout, which similar inputs share. They do not make
+                an attempt another one, but an earlier one with any of them is counted.
+            earlier: Attempts on any of these inputs in the program's lineage, by id, with their
+                numbers.
 
         Raises:
             InputError: The file cannot be written.
         """
+        keys = sorted(set(holdout))
+        if attempt.id in earlier:
+            return earlier[attempt.id]
         if self._folder is None:
-            return 1
-        path, keys = self._folder.parent / FILE, sorted(set(holdout))
+            return len(earlier) + 1
+        path, rows = self._folder.parent / FILE, {*keys, *similar}
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with open(path, "a+b") as file:
                 lock_file(file.fileno())  # two compiles must not take the same number
                 file.seek(0)
-                return self._register(file, keys, candidate, claim)
+                return self._register(file, attempt, keys, rows, set(earlier))
         except OSError as error:
             raise InputError(
                 f"{path} cannot be written: {error.strerror}; it counts how often a holdout "
                 "was used"
             ) from error
 
-    def _register(self, file: Any, holdout: Sequence[str], candidate: str, claim: str) -> int:
+    def _register(
+        self,
+        file: Any,
+        attempt: Attempt,
+        holdout: Sequence[str],
+        rows: Set[str],
+        inherited: Set[str],
+    ) -> int:
         assert self._folder is not None
         data = file.read()
         beside = _parse(data)
         own = self._folder / FILE
         copied = own.read_bytes() if own.is_file() else b""
         records = beside + [each for each in _parse(copied) if each not in beside]
-        earlier = [each for each in records if each.shares_rows(holdout)]
+        earlier = [each for each in records if each.shares_rows(rows) and each.id not in inherited]
         number = next(
-            (n for n, each in enumerate(earlier, 1) if each.is_same(holdout, candidate, claim)),
-            None,
+            (n for n, each in enumerate(earlier, 1) if each.is_same(attempt, holdout)), None
         )
         if number is None:
             salt = next((each.salt for each in records if each.salt), secrets.token_hex(16))
-            new = _Record(salt, candidate, claim)
-            records.append(_Record(salt, candidate, claim, new.digest(holdout)))
+            new = _Record(salt, attempt.candidate, attempt.claim, id=attempt.id)
+            records.append(replace(new, rows=new.digest(rows)))
             number = len(earlier) + 1
+        number += len(inherited)
         _append(file, data, [each for each in records if each not in beside])
         known = _parse(copied)
         with open(own, "ab") as copy:
@@ -147,6 +207,7 @@ def _read(record: Mapping[str, Any], salt: str) -> _Record:
         str(record.get("candidate")),
         None if claim is None else str(claim),
         frozenset(map(str, rows)) if readable else None,
+        str(record["id"]) if "id" in record else None,
     )
 
 
@@ -160,5 +221,15 @@ def _append(file: Any, data: bytes, records: Iterable[_Record]) -> None:
     os.fsync(file.fileno())
 
 
-def _digest_with_salt(salt: str, digest: str) -> str:
-    return hashlib.sha256(f"{salt} {digest}".encode()).hexdigest()[:16]
+def salted_digest(salt: str, key: str) -> str:
+    """Return sixteen hexadecimal digits for a row, which only the salt makes comparable.
+
+    Args:
+        salt: Hashed with the row.
+        key: A digest of the row.
+    """
+    return _digest(f"{salt} {key}")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -27,8 +27,8 @@ class Evidence:
         searched: Distinct requests of the search, cached or not; a round that the cap cut off is
             not counted, as how far it got is random.
         certified: The same for the certificate.
-        rows: For each compared holdout example, the first sixteen digits of its digest, the score
-            before and the score after.
+        rows: For each compared holdout example, its digest with the salt of the compile's record,
+            the score before and the score after.
     """
 
     optimizer: str

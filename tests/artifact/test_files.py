@@ -115,7 +115,7 @@ def test_the_file_is_read_and_diffed_by_people(tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     save_program(mixed(), path, evidence={"seed": 1, "metric": {"name": "m", "digest": "d"}})
     lines = path.read_text().splitlines()
-    assert lines[0] == "{" and lines[1] == '  "format": 2,' and path.read_text().endswith("}\n")
+    assert lines[0] == "{" and lines[1] == '  "format": 3,' and path.read_text().endswith("}\n")
     assert list(json.loads(path.read_text())["evidence"]) == ["metric", "seed"]
     save_program(mixed(), path, evidence={"metric": {"digest": "d", "name": "m"}, "seed": 1})
     assert path.read_text().splitlines() == lines

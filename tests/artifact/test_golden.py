@@ -20,6 +20,7 @@ from tests.artifact.comparing import without_lineage
 # The files of format 1 stand in the folder itself, those of a later one in a folder of their own.
 GOLDEN = Path(__file__).parent / "golden"
 NEWEST = GOLDEN / f"format_{FORMAT}"
+FOLDERS = [GOLDEN, *(GOLDEN / f"format_{number}" for number in range(2, FORMAT + 1))]
 
 
 class Tone(Enum):
@@ -157,7 +158,7 @@ def test_every_kind_of_module_is_written_as_ever(tmp_path: Path) -> None:
     assert path.read_text() == (NEWEST / "every_module.json").read_text()
 
 
-@pytest.mark.parametrize("folder", [GOLDEN, NEWEST], ids=["1", "2"])
+@pytest.mark.parametrize("folder", FOLDERS, ids=["1", "2", "3"])
 @pytest.mark.parametrize("name", FILES)
 def test_what_was_written_once_loads_and_is_written_again_the_same(
     name: str, folder: Path, tmp_path: Path
@@ -171,7 +172,7 @@ def test_what_was_written_once_loads_and_is_written_again_the_same(
     assert (parent.digest, parent.how) == (kept.digest, "saved")
 
 
-@pytest.mark.parametrize("folder", [GOLDEN, NEWEST], ids=["1", "2"])
+@pytest.mark.parametrize("folder", FOLDERS, ids=["1", "2", "3"])
 @pytest.mark.parametrize("name", FILES)
 def test_what_was_written_once_asks_the_same(name: str, folder: Path) -> None:
     program = lp.load(folder / name, classes=CLASSES)

@@ -26,6 +26,7 @@ from optimizers import (
     event_to_json,
 )
 from optimizers.journal import FILE
+from optimizers.stats.attempts import salted_digest
 from tests.optimizers.members import MEMBERS, OF_MODELS, fitting
 from tests.optimizers.simulated import (
     all_right,
@@ -122,8 +123,12 @@ def test_the_artifact_has_the_scores_of_every_row_and_what_it_was_compiled_from(
     assert after.evidence is not None
     rows, certificate = after.evidence["rows"], result.certificate
     assert len(rows) == certificate.n and len({row[0] for row in rows}) == len(rows)
-    known = {example.digest[:16] for example in tickets(240)}
+    (record,) = after.data.compiles
+    known = {salted_digest(record.salt, example.digest) for example in tickets(240)}
     assert {row[0] for row in rows} <= known
+    sizes = [size for size, _ in result.report.evidence.data.values()]
+    used = [len(part.split()) for part in (record.train, record.validation)]
+    assert (record.parent, record.optimizer, used) == (digest, name, sizes[:2])
     wins = sum(high > low for _, low, high in rows)
     assert (wins, sum(high < low for _, low, high in rows)) == (
         certificate.wins,

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from langprog.artifact.migrations import from_1
+from langprog.artifact.migrations import from_1, from_2
 
 STEPS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = MappingProxyType(
-    {1: from_1.migrate}
+    {1: from_1.migrate, 2: from_2.migrate}
 )
 """Each step, by the format from which it upgrades."""
 

@@ -73,11 +73,11 @@ def test_a_tolerance_that_nothing_could_exceed_is_refused_before_anything_is_pai
     assert lm.calls == 0
 
 
-def test_without_a_run_dir_the_certificate_does_not_count_attempts_and_says_so() -> None:
+def test_without_a_run_dir_only_the_lineage_counts_attempts_and_a_note_says_so() -> None:
     with lp.using(lm=lp.ScriptedLM(answers())):
         compiled = BootstrapFewShot().compile(one_module(), tickets(60), metric=right_team)
     notes = [note.text for note in compiled.report.notes]
-    assert any("attempts on this holdout are not counted" in note for note in notes)
+    assert any("counted in the lineage of the program alone" in note for note in notes)
 
 
 def certify_lossy(

@@ -17,7 +17,8 @@ from langprog import Example, Module
 from langprog.errors import InputError
 from langprog.evaluation import InputKeys, fold_text
 from optimizers.evaluation.labels import find_label_fields, label_of
-from optimizers.identity import random_stream
+from optimizers.split.division import Cluster, Families, divide, shuffle
+from optimizers.split.lineage import Lineage, Use
 
 # Shares of a trainset that is given alone. If a valset or a holdout is given too, the remaining
 # parts keep their proportions.
@@ -26,9 +27,6 @@ MIN_CLUSTERS = 2
 # An input that equals a label this often holds it.
 LEAK_SHARE = 0.95
 FEWEST_LEAKS = 5
-MIN_PER_STRATUM = 4
-
-Cluster = tuple[Example, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +56,7 @@ class Inputs:
     def __init__(self, program: Module) -> None:
         self._keys = InputKeys(program)
         self._program = program
+        self._lineage = Lineage(program)
         self._demos = [
             {name: value for name, value in demo.items() if name not in predictor.outputs}
             for predictor in program.predictors().values()
@@ -77,8 +76,27 @@ class Inputs:
         )
 
     def similar_key(self, example: Example) -> str:
-        """Return a key that examples share whose inputs differ only in case and blanks."""
+        """Return a key that examples share whose inputs differ only in case, blanks and type."""
         return self._keys.of_similar(example)
+
+    def use_of(self, example: Example) -> Use | None:
+        """Return what an earlier compile of the program used an example for."""
+        return self._lineage.use_of(example)
+
+    def attempts_on(self, holdout: Sequence[Example]) -> dict[str, int]:
+        """Return the attempts of earlier compiles on any example of a holdout, by their ids."""
+        return self._lineage.attempts_on(holdout)
+
+    def describe_reuse(self, examples: Sequence[Example], holdout: Sequence[Example]) -> list[str]:
+        """Return notes on examples that an earlier holdout had, or that cannot be recognized."""
+        again = sum(self.use_of(example) == "holdout" for example in holdout)
+        notes = self._lineage.describe_unrecognizable(examples)
+        if again:
+            notes.append(
+                f"{again} of the {len(holdout)} examples of the holdout were in the holdout of an "
+                "earlier compile of the program: another claim on them needs stronger evidence"
+            )
+        return notes
 
     def find_leaks(self, examples: Sequence[Example], fields: Sequence[str]) -> list[str]:
         """Return a note for every input that (nearly) always equals a label."""
@@ -112,7 +130,8 @@ def split(
     Labels (output fields with few values) are divided evenly. Inputs in a given holdout are
     removed from the other parts, those in a given valset from train, those of examples that must
     pass from both, also where they differ in case and blanks alone. Examples in the program's own
-    demonstrations are kept out of validation and holdout.
+    demonstrations are kept out of validation and holdout, and those that an earlier compile of the
+    program chose by, out of the holdout.
 
     Args:
         trainset: Divided into the parts that are not given.
@@ -132,24 +151,27 @@ def split(
     _take_out(clusters, "valset", others, ("holdout", "must_pass"), inputs, notes)
     _take_out(clusters, "trainset", others, ("holdout", "valset", "must_pass"), inputs, notes)
     shown = _pull_shown(clusters, inputs, notes)
+    _leave_out_used(clusters, inputs, notes)
     shares = [("train", TRAIN)]
     if valset is None:
         shares.append(("validation", VALIDATION))
     if holdout is None:
         shares.append(("holdout", HOLDOUT))
     fields = inputs.label_fields(trainset)
-    parts = _divide(clusters["trainset"], shares, fields, seed, inputs, notes)
+    families = _group(clusters["trainset"], inputs, notes, holdout=holdout is None)
+    parts = divide(families, shares, fields, seed)
     # Examples in the program's demonstrations may be learned from, but prove nothing.
     parts["train"] += shown
     if valset is not None:
-        parts["validation"] = _shuffle(clusters["valset"], seed, "validation")
+        parts["validation"] = shuffle(clusters["valset"], seed, "validation")
     if holdout is not None:
-        parts["holdout"] = _shuffle(clusters["holdout"], seed, "holdout")
+        parts["holdout"] = shuffle(clusters["holdout"], seed, "holdout")
     _check_sizes(parts, given, notes)
     flat = {
         name: tuple(row for cluster in part for row in cluster) for name, part in parts.items()
     }
     everything = [row for part in flat.values() for row in part]
+    notes += inputs.describe_reuse(everything, flat["holdout"])
     notes += _describe_missing_labels(everything, flat["holdout"], fields)
     notes += inputs.find_leaks(everything, fields)
     return Split(flat["train"], flat["validation"], flat["holdout"], tuple(notes))
@@ -224,68 +246,43 @@ def _pull_shown(
     return own
 
 
-def _shuffle(clusters: Mapping[str, Cluster], seed: int, name: str) -> list[Cluster]:
-    """Return a part in random order, as a file may be sorted by label."""
-    order = sorted(clusters)
-    random_stream(seed, "order", name).shuffle(order)
-    return [clusters[key] for key in order]
+def _leave_out_used(
+    clusters: dict[str, dict[str, Cluster]], inputs: Inputs, notes: list[str]
+) -> None:
+    """Remove from a given holdout what an earlier compile of the program chose by."""
+    groups = clusters["holdout"]
+    used = sorted(
+        key
+        for key, group in groups.items()
+        if any(inputs.use_of(example) == "choosing" for example in group)
+    )
+    rows = sum(len(groups.pop(key)) for key in used)
+    if rows:
+        notes.append(
+            f"{rows} examples of the holdout were used by an earlier compile to choose this "
+            "program, so they cannot prove anything: they were left out"
+        )
 
 
-def _divide(
-    clusters: Mapping[str, Cluster],
-    shares: Sequence[tuple[str, float]],
-    fields: Sequence[str],
-    seed: int,
-    inputs: Inputs,
-    notes: list[str],
-) -> dict[str, list[Cluster]]:
-    """Divide clusters so that each label is spread evenly over the parts.
-
-    Clusters that differ in case and blanks alone stay in one part.
-    """
-    families: dict[str, list[str]] = {}
-    # Sorted first, so that the order of the file does not affect the split.
-    for key in sorted(clusters):
-        families.setdefault(inputs.similar_key(clusters[key][0]), []).append(key)
-    family = {keys[0]: keys for keys in families.values()}
-    similar = len(clusters) - len(family)
+def _group(
+    clusters: Mapping[str, Cluster], inputs: Inputs, notes: list[str], *, holdout: bool
+) -> Families:
+    """Group the trainset, and say what is kept together, or out of a holdout made of it."""
+    families = Families.of(clusters, inputs.similar_key, inputs.use_of)
+    similar = len(clusters) - len(families.keys)
     if similar:
         notes.append(
             f"{similar} of the {len(clusters)} distinct inputs of the trainset differ from "
-            "another one in case and blanks alone: they stay in one part with it, but each counts "
-            "as an observation"
+            "another one in case, blanks or type alone: they stay in one part with it, but each "
+            "counts as an observation"
         )
-    order = sorted(family)
-    rng = random_stream(seed, "split")
-    rng.shuffle(order)
-    joint = _choose_strata(clusters, fields)
-    strata: dict[str, list[str]] = {}
-    for key in order:
-        strata.setdefault(label_of(clusters[key][0], joint), []).append(key)
-    places: dict[str, float] = {}
-    for label in sorted(strata):
-        start = rng.random()
-        for number, key in enumerate(strata[label]):
-            places[key] = (number + start) / len(strata[label])
-    order = sorted(order, key=lambda key: (places[key], key))
-    whole = sum(share for _, share in shares)
-    parts: dict[str, list[Cluster]] = {}
-    begin, taken = 0, 0.0
-    for name, share in shares:
-        taken += share
-        end = round(len(order) * taken / whole)
-        keys = [key for first in order[begin:end] for key in family[first]]
-        # Within a part the order is random, as a budget may pay only for its beginning.
-        random_stream(seed, "order", name).shuffle(keys)
-        parts[name] = [clusters[key] for key in keys]
-        begin = end
-    return parts
-
-
-def _choose_strata(clusters: Mapping[str, Cluster], fields: Sequence[str]) -> Sequence[str]:
-    """Return all fields if each of their joint values has a few clusters, else the first."""
-    labels = {label_of(group[0], fields) for group in clusters.values()}
-    return fields if len(labels) * MIN_PER_STRATUM <= len(clusters) else fields[:1]
+    chosen = families.count_rows("choosing")
+    if holdout and chosen:
+        notes.append(
+            f"{chosen} examples of the trainset were used by an earlier compile to choose this "
+            "program, so they cannot prove anything: they are kept out of the holdout"
+        )
+    return families
 
 
 def _check_sizes(
