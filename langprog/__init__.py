@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from langprog.evaluation import metric as metric
     from langprog.example import Example as Example
     from langprog.example import load_examples as load_examples
+    from langprog.interop import from_dspy as from_dspy
     from langprog.interop import from_openai_evals as from_openai_evals
+    from langprog.interop import to_dspy as to_dspy
     from langprog.lm import Budget as Budget
     from langprog.lm import Completion as Completion
     from langprog.lm import Message as Message
@@ -161,6 +163,7 @@ _ROOM_OF = {
     "dataset_metric": "evaluation",
     "describe": "signature",
     "evaluate": "evaluation",
+    "from_dspy": "interop",
     "from_openai_evals": "interop",
     "load": "artifact",
     "load_corpus": "retrieval",
@@ -173,6 +176,7 @@ _ROOM_OF = {
     "save": "artifact",
     "signals": "modules",
     "suggest": "modules",
+    "to_dspy": "interop",
     "using": "runtime",
 }
 
@@ -247,6 +251,7 @@ __all__ = [
     "dataset_metric",
     "describe",
     "evaluate",
+    "from_dspy",
     "from_openai_evals",
     "load",
     "load_corpus",
@@ -259,6 +264,7 @@ __all__ = [
     "save",
     "signals",
     "suggest",
+    "to_dspy",
     "using",
 ]
 

@@ -14,6 +14,7 @@
 - ``model_table``: prices, endpoints, and which models a loaded program may call.
 """
 
+from langprog.artifact.classes import class_name, source_digest
 from langprog.artifact.digest import digest_of
 from langprog.artifact.files import Artifact, load, read_artifact
 from langprog.artifact.format import AttemptData, CompileData
@@ -31,6 +32,7 @@ __all__ = [
     "CompileData",
     "HandedTools",
     "check_writable",
+    "class_name",
     "digest_of",
     "list_compiles",
     "load",
@@ -41,5 +43,6 @@ __all__ = [
     "sample_values",
     "save",
     "save_program",
+    "source_digest",
     "with_models",
 ]

@@ -148,7 +148,7 @@ class Classes:
             known = isinstance(thing, Module) or (
                 isinstance(thing, type) and issubclass(thing, (Module, Signature))
             )
-            if not known and not is_own_type(thing):
+            if not known and not is_own_type(thing) and not _is_program_of_dspy(thing):
                 raise ArtifactError(
                     "classes= takes lp.Module and lp.Signature classes, programs, Enums, "
                     "dataclasses, pydantic models, TypedDicts and NamedTuples, not "
@@ -192,6 +192,12 @@ class Classes:
             ArtifactError: It is missing, or takes other arguments.
         """
         return find_tool(data, self.tools, self._import_function)
+
+    def given(self) -> Iterator[Any]:
+        """Yield what was passed, then what is in the modules that may be imported."""
+        yield from self.handed
+        for name in self.allowed:
+            yield from list(vars(_import_module(name)).values())
 
     def _import_function(self, name: str) -> Any | None:
         if not self.allows(name.partition(":")[0]):
@@ -338,6 +344,11 @@ def _is_class(thing: object, base: type) -> bool:
     return isinstance(thing, type) and issubclass(thing, base)
 
 
-def class_of(thing: Handed) -> type:
+def _is_program_of_dspy(thing: object) -> bool:
+    # DSPy is not imported to find out.
+    return hasattr(class_of(thing), "named_predictors")
+
+
+def class_of(thing: object) -> type:
     """Return a class, or that of an instance."""
     return thing if isinstance(thing, type) else type(thing)

@@ -12,7 +12,7 @@ import dataclasses
 import itertools
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, NoReturn
 
 from langprog.adapters import Adapter
@@ -106,6 +106,10 @@ class ClassTypes:
             ArtifactError: It is missing, or takes other arguments.
         """
         return self.classes.tool(data)
+
+    def given(self) -> Iterator[Any]:
+        """Yield what was passed, then what is in the modules that may be imported."""
+        return self.classes.given()
 
     def restore_types(
         self, signature: SignatureSpec, checked_by: ClassData | None

@@ -20,6 +20,8 @@ from langprog.lm.budget import Budget, Hold, Ledger, Reservation, check_budget
 from langprog.lm.budgeted import Budgeted, keep_budgets
 from langprog.lm.cache import Cache, Cached, Cleared, DiskCache, MemoryCache
 from langprog.lm.capabilities import Capabilities, Declared, capabilities_of
+from langprog.lm.chat_body import read_request
+from langprog.lm.chat_messages import BadBody
 from langprog.lm.codec import completion_from_json, completion_to_json
 from langprog.lm.cost import Cost
 from langprog.lm.dialect import Negotiated, dialect_of
@@ -34,6 +36,7 @@ from langprog.lm.model_ref import (
     model_name,
     same_model,
 )
+from langprog.lm.openai_body import body_of
 from langprog.lm.openai_compatible import OpenAICompatible
 from langprog.lm.parts import (
     Audio,
@@ -82,6 +85,7 @@ from langprog.lm.wrapper import Wrapper, layers_of
 
 __all__ = [
     "Audio",
+    "BadBody",
     "Budget",
     "Budgeted",
     "Cache",
@@ -135,6 +139,7 @@ __all__ = [
     "Usage",
     "WithoutTools",
     "Wrapper",
+    "body_of",
     "capabilities_of",
     "check_budget",
     "check_lm",
@@ -151,6 +156,7 @@ __all__ = [
     "price_of",
     "price_source",
     "public_address",
+    "read_request",
     "redact",
     "replay_completion",
     "request_key",

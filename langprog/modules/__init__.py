@@ -48,12 +48,17 @@ from langprog.modules.node import (
 )
 from langprog.modules.origin import Origin, add_compile, origin_of, with_origin
 from langprog.modules.parallel import parallel
-from langprog.modules.parameter_data import own_parameter_from_data, own_parameters_to_data
+from langprog.modules.parameter_data import (
+    SamplingData,
+    own_parameter_from_data,
+    own_parameters_to_data,
+    sampling_to_data,
+)
 from langprog.modules.pipeline import Pipeline
 from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
 from langprog.modules.react import ReAct
-from langprog.modules.reading import Reading
+from langprog.modules.reading import Reading, find_cut
 from langprog.modules.refine import Refine
 from langprog.modules.registry import is_kind, module_type
 from langprog.modules.requiring import require, suggest
@@ -74,7 +79,15 @@ from langprog.modules.step_search import StepSearch
 from langprog.modules.streaming import Event
 from langprog.modules.structure import Structure, holds_reasoning
 from langprog.modules.tool_steps import Step, ToolOutput, ToolUse
-from langprog.modules.trace import Recorder, RunUsage, TraceStep, record_trace, usage_of
+from langprog.modules.trace import (
+    Recorder,
+    RunUsage,
+    TraceStep,
+    carry_along,
+    record_trace,
+    recorder,
+    usage_of,
+)
 from langprog.modules.tree import Parameter, ParameterKind, Tree
 from langprog.modules.vote import Tally, Vote, answer_key
 from langprog.modules.words import hash_words
@@ -114,6 +127,7 @@ __all__ = [
     "Rule",
     "RunUsage",
     "SameNode",
+    "SamplingData",
     "Signal",
     "Step",
     "StepSearch",
@@ -133,6 +147,8 @@ __all__ = [
     "Vote",
     "add_compile",
     "answer_key",
+    "carry_along",
+    "find_cut",
     "hash_words",
     "hidden_modules",
     "holds_reasoning",
@@ -147,7 +163,9 @@ __all__ = [
     "parts_by_name",
     "parts_of_list",
     "record_trace",
+    "recorder",
     "require",
+    "sampling_to_data",
     "signal_from",
     "suggest",
     "token_features",

@@ -215,6 +215,10 @@ class Types(Protocol):
         """
         ...
 
+    def given(self) -> Iterator[Any]:
+        """Yield what was passed, then what is in the modules that may be imported."""
+        ...
+
 
 # --- nodes without a built-in module ---------------------------------------------------------
 

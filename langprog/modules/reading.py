@@ -62,7 +62,7 @@ class Reading:
         return reader
 
     def _read(self, completion: Completion) -> dict[str, Any] | LangprogError:
-        broken = _broken_off(completion)
+        broken = find_cut(completion)
         if broken is not None:
             return broken
         calls = completion.first_tool_calls
@@ -121,7 +121,8 @@ def _check_whole(field: FieldSpec, value: Any) -> None:
         raise ParseError(f"{field.name!r} does not fit: it holds half of a character") from None
 
 
-def _broken_off(completion: Completion) -> LangprogError | None:
+def find_cut(completion: Completion) -> LangprogError | None:
+    """Return the error of a reply that was cut off, filtered or interrupted, if it was."""
     name, reason = completion.model, completion.finish_reason
     if reason == "length":
         return TruncatedError(_cut_off_message(completion), model=name, text=completion.text)

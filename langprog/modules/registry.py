@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from langprog.modules.node import Node
 
 GROUP = "langprog.modules"
+# Kinds of ours outside this package, which need another library.
+_AROUND_OTHERS = (
+    EntryPoint("DSPyPredict", "langprog.interop.dspy.predictor:DSPyPredict", GROUP),
+    EntryPoint("DSPyProgram", "langprog.interop.dspy.program:DSPyProgram", GROUP),
+)
 
 
 def kinds() -> list[str]:
@@ -89,8 +94,9 @@ def _own_kinds() -> dict[str, type[Module]]:
 
 def _entry_points(kind: str | None = None) -> tuple[EntryPoint, ...]:
     if kind is None:
-        return tuple(entry_points(group=GROUP))
-    return tuple(entry_points(group=GROUP, name=kind))
+        return (*_AROUND_OTHERS, *entry_points(group=GROUP))
+    ours = (point for point in _AROUND_OTHERS if point.name == kind)
+    return (*ours, *entry_points(group=GROUP, name=kind))
 
 
 def _load(point: EntryPoint) -> type[Module]:

@@ -7,7 +7,7 @@ trace, in whatever order the answers arrive.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -237,15 +237,48 @@ def record_part() -> Iterator[Recorder]:
             yield inner
 
 
+# Variables of other libraries that threads started by a call get as well.
+_companions: ContextVar[tuple[ContextVar[Any], ...]] = ContextVar("langprog_along", default=())
+
+
+@contextmanager
+def carry_along(variable: ContextVar[Any]) -> Iterator[None]:
+    """Carry another library's variable into threads that the block starts.
+
+    Only what runs in a program's call carries anything along.
+
+    Args:
+        variable: The variable; it has a value, or a default.
+    """
+    token = _companions.set((*_companions.get(), variable))
+    try:
+        yield
+    finally:
+        _companions.reset(token)
+
+
+@contextmanager
+def _use_along(values: Sequence[tuple[ContextVar[Any], Any]]) -> Iterator[None]:
+    along = tuple(variable for variable, _ in values)
+    tokens = [(_companions, _companions.set(along))] if along else []
+    tokens += [(variable, variable.set(value)) for variable, value in values]
+    try:
+        yield
+    finally:
+        for variable, token in reversed(tokens):
+            variable.reset(token)
+
+
 def _carry_context(function: Callable[P, T]) -> Callable[P, T] | None:
     outer = recorder.get()
     if outer is None:
         return None
     # Created now, so that the order of steps does not depend on the threads.
     inner, settings = outer.inner(), overlay()
+    along = [(variable, variable.get()) for variable in _companions.get()]
 
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        with use_recorder(inner), use_settings(settings):
+        with use_recorder(inner), use_settings(settings), _use_along(along):
             return function(*args, **kwargs)
 
     return run

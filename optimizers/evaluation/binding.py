@@ -91,7 +91,8 @@ def bind_program(program: Module) -> Module:
             values[f"{path}.model"] = ref
             sampling = sampling.over(ref.sampling)
         # Resolves "auto", so that an artifact says which adapter was used.
-        values[f"{path}.adapter"] = predictor.adapter_in_force()
+        if "adapter" in predictor.own_parameters():
+            values[f"{path}.adapter"] = predictor.adapter_in_force()
         values[f"{path}.sampling"] = sampling
     return program.with_parameters(values).freeze()
 

@@ -8,7 +8,6 @@ from typing import Any
 from langprog import Example, Module
 from langprog.errors import ExampleError
 from langprog.evaluation import FailureKind, aevaluate
-from langprog.runtime import adapter_for
 from optimizers.evaluation.candidate import tunable_predictors
 from optimizers.evaluation.scoring import ProgramError, Scoring
 
@@ -94,16 +93,19 @@ def _choose_structures(program: Module) -> dict[str, Any]:
     values = {}
     for path, predictor in tunable_predictors(program).items():
         names = sorted(predictor.outputs)
-        orders = [each for each in predictor.search_space()["structure"] if sorted(each) == names]
+        orders = [
+            each for each in predictor.search_space().get("structure", ()) if sorted(each) == names
+        ]
         if orders:
             values[f"{path}.structure"] = orders[0]
     return values
 
 
 def _choose_adapters(program: Module) -> dict[str, Any]:
-    """Return, for every predictor, an adapter that it does not use."""
+    """Return, for every predictor whose adapter can be set, one that it does not use."""
     values = {}
     for path, predictor in program.predictors().items():
-        used = adapter_for(predictor.adapter, predictor.model).name
-        values[f"{path}.adapter"] = "chat" if used == "json" else "json"
+        if "adapter" in predictor.own_parameters():
+            used = predictor.adapter_in_force().name
+            values[f"{path}.adapter"] = "chat" if used == "json" else "json"
     return values

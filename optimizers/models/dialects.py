@@ -224,7 +224,8 @@ class Question:
                 needed = [name for name in predictor.inputs if predictor.needs_input(name)]
                 if not all(name in example for name in needed):
                     continue
-                predictor = predictor.with_own_parameters({"nearest": None})
+                if predictor.nearest is not None:
+                    predictor = predictor.with_own_parameters({"nearest": None})
                 values = predictor.check_inputs(
                     {name: example[name] for name in predictor.inputs if name in example}
                 )

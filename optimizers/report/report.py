@@ -16,7 +16,7 @@ from langprog.errors import InputError
 from langprog.evaluation import Row, redact
 from langprog.lm import Cost, model_name
 from langprog.notebook import render_card, shorten
-from langprog.runtime import adapter_for, current
+from langprog.runtime import current
 from optimizers.evaluation.candidate import Candidate, parameter_to_json
 from optimizers.evaluation.prompts import PromptSize
 from optimizers.evaluation.scoring import FailureCount
@@ -171,7 +171,7 @@ def collect_prompts(program: Module, sizes: Mapping[str, PromptSize]) -> dict[st
             "checks": [str(check) for check in predictor.checks],
             "model": model_name(predictor.model or ambient),
             "outputs": list(predictor.signature.outputs),
-            "adapter": adapter_for(predictor.adapter, predictor.model).name,
+            "adapter": predictor.adapter_in_force().name,
             "tokens": round(sizes[path].tokens) if path in sizes else None,
             "shared_tokens": round(sizes[path].shared) if path in sizes else None,
         }

@@ -127,7 +127,7 @@ def list_changes(program: Module, structuring: Structuring) -> list[Change]:
 
 def _list_structures(path: str, predictor: Predict, structuring: Structuring) -> Iterator[Change]:
     asked = predictor.signature.outputs
-    declared = (tuple(predictor.outputs), *predictor.search_space()["structure"])
+    declared = (tuple(predictor.outputs), *predictor.search_space().get("structure", ()))
     for structure in declared:
         added = [name for name in structure if name not in asked]
         dropped = [name for name in asked if name not in structure]
@@ -210,7 +210,8 @@ def _list_temperatures(program: Module, predictors: Mapping[str, Predict]) -> It
     others = {
         path: predictor
         for path, predictor in predictors.items()
-        if not path.startswith(inside)
+        if path not in repeated
+        and not path.startswith(inside)
         and _sampling_in_force(predictor).temperature != 0
         and _takes(predictor, "temperature")
     }

@@ -97,6 +97,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "dataset_metric",
         "describe",
         "evaluate",
+        "from_dspy",
         "from_openai_evals",
         "load",
         "load_corpus",
@@ -109,6 +110,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "save",
         "signals",
         "suggest",
+        "to_dspy",
         "using",
     ]
     for name in langprog.__all__:

@@ -1,0 +1,90 @@
+"""One call of a DSPy program: a copy of the program, and the settings of DSPy around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import dspy
+from dspy.dsp.utils.settings import thread_local_overrides
+
+from langprog.interop.dspy.adapter import PATH, WatchedAdapter
+from langprog.interop.dspy.copying import copy_program
+from langprog.interop.dspy.lm import BridgeLM
+from langprog.interop.dspy.models import KnownModels
+from langprog.interop.dspy.predictor import DSPyPredict
+from langprog.lm import ModelRef, Sampling
+from langprog.modules import carry_along
+
+
+class DSPyCall:
+    """A call of a DSPy program.
+
+    Args:
+        source: The program, which is copied.
+        adapter: DSPy's adapter, which is copied.
+        predictors: The parameters of its predictors, by path.
+        models: Our models for those of DSPy that the program holds.
+        otherwise: The model of predictors that are not listed; ``None`` for the ambient one.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        adapter: Any,
+        predictors: Mapping[str, DSPyPredict],
+        models: KnownModels,
+        otherwise: str | ModelRef | None,
+    ) -> None:
+        self._predictors = predictors
+        self._models = models
+        self._otherwise = otherwise
+        self._bridges: dict[int, tuple[Any, BridgeLM]] = {}
+        self.program = copy_program(source, self._replace)
+        self._adapter = WatchedAdapter(copy_program(adapter, self._replace), self)
+        for path, predictor in self.program.named_predictors():
+            vars(predictor)[PATH] = path
+            predictors[path].set_up(predictor)
+            if isinstance(predictor.lm, BridgeLM):
+                predictor.lm = self._open(predictor.lm)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Make DSPy call our models inside the block, in every thread that it starts."""
+        ambient = BridgeLM(self._otherwise, {}, open=True)
+        with (
+            dspy.context(lm=ambient, adapter=self._adapter, trace=[], disable_history=True),
+            carry_along(thread_local_overrides),
+        ):
+            yield
+
+    def settings_of(self, path: str | None) -> tuple[str | ModelRef | None, Sampling]:
+        """Return model and sampling of a predictor; ``None`` stands for one that is not listed."""
+        predictor = None if path is None else self._predictors.get(path)
+        if predictor is None:
+            return self._otherwise, Sampling()
+        return predictor.model, predictor.sampling
+
+    def bridge(self, lm: Any) -> BridgeLM:
+        """Return what takes the place of a user's own model of DSPy."""
+        known = self._bridges.get(id(lm))
+        if known is None:
+            bridge = BridgeLM(self._models.ref_of(lm), _settings_of(lm), like=lm)
+            known = self._bridges[id(lm)] = (lm, bridge)
+        return known[1]
+
+    def _replace(self, value: Any) -> Any:
+        return self.bridge(value) if isinstance(value, dspy.BaseLM) else None
+
+    def _open(self, bridge: BridgeLM) -> BridgeLM:
+        """Return one bridge for all predictors with the same model, for those that compare it."""
+        known = self._bridges.get(-id(bridge))
+        if known is None:
+            opened = BridgeLM(bridge.ref, bridge.kwargs, open=True, like=bridge.like)
+            known = self._bridges[-id(bridge)] = (bridge, opened)
+        return known[1]
+
+
+def _settings_of(lm: Any) -> dict[str, Any]:
+    return {name: value for name, value in lm.kwargs.items() if value is not None}

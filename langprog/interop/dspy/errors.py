@@ -1,0 +1,99 @@
+"""Our errors as DSPy's, for programs that handle them.
+
+Code inside a DSPy program may handle DSPy's errors: ReAct shortens its trajectory where a prompt
+is too long, and a user's module may ask another model when one is overloaded. What the models here
+raise is both: DSPy's code sees its own errors, and a search sees ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import dspy
+from dspy.utils import exceptions as theirs
+
+from langprog import errors as ours
+from langprog.errors import LangprogError, LMError, ParseError
+
+
+class _ContextWindow(ours.ContextWindowError, theirs.ContextWindowExceededError):
+    """The prompt exceeds the model's context window."""
+
+
+class _RateLimit(ours.RateLimitError, theirs.LMRateLimitError):
+    """The endpoint asked to slow down."""
+
+
+class _Server(ours.ServerError, theirs.LMServerError):
+    """The endpoint failed."""
+
+
+class _Connect(ours.ConnectError, theirs.LMTransportError):
+    """The connection failed."""
+
+
+class _Timeout(ours.TimeoutError, theirs.LMTimeoutError):
+    """No answer in time."""
+
+
+class _Auth(ours.AuthError, theirs.LMAuthError):
+    """The endpoint did not accept the key."""
+
+
+class _BadRequest(ours.BadRequestError, theirs.LMInvalidRequestError):
+    """The endpoint rejects the request."""
+
+
+_BOTH: Mapping[type[LMError], type[LMError]] = MappingProxyType(
+    {
+        ours.ContextWindowError: _ContextWindow,
+        ours.RateLimitError: _RateLimit,
+        ours.ServerError: _Server,
+        ours.ConnectError: _Connect,
+        ours.TimeoutError: _Timeout,
+        ours.AuthError: _Auth,
+        ours.BadRequestError: _BadRequest,
+    }
+)
+
+
+def as_both(error: LMError) -> LMError:
+    """Return an error as one that DSPy's code can handle as well, if DSPy has such an error."""
+    kind = _BOTH.get(type(error))
+    if kind is None:
+        return error
+    both = kind.__new__(kind, str(error))
+    both.__dict__.update(vars(error))
+    both.__dict__.update(
+        message=str(error),
+        code=getattr(kind, "default_code", None),
+        provider=None,
+        provider_code=None,
+        status=None,
+        request_id=None,
+        retry_after=getattr(error, "retry_after", None),
+    )
+    return both
+
+
+def failure_of(error: BaseException) -> tuple[str, type[Exception] | None]:
+    """Return what a trace says of an error: its message, and its type among our errors."""
+    if isinstance(error, dspy.AdapterParseError):
+        return describe_unreadable(error), ParseError
+    if isinstance(error, LangprogError):
+        return str(error), type(error)
+    if isinstance(error, Exception):
+        return f"{type(error).__name__}: {error}", type(error)
+    return "cancelled", None
+
+
+def describe_unreadable(error: dspy.AdapterParseError) -> str:
+    """Return in one line why DSPy's adapter could not read a reply."""
+    wanted = ", ".join(error.signature.output_fields)
+    found = error.parsed_result
+    said = f"; it found {', '.join(found) or 'none'}" if isinstance(found, dict) else ""
+    return (
+        f"DSPy's {error.adapter_name} cannot read the reply as {wanted}{said}: "
+        f"{str(error.lm_response)[:200]!r}"
+    )
