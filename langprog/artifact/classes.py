@@ -346,7 +346,7 @@ def _is_class(thing: object, base: type) -> bool:
 
 def _is_program_of_dspy(thing: object) -> bool:
     # DSPy is not imported to find out.
-    return hasattr(class_of(thing), "named_predictors")
+    return "named_predictors" in dir(class_of(thing))
 
 
 def class_of(thing: object) -> type:

@@ -18,9 +18,7 @@ from typing import Any
 from langprog.errors import InputError
 from langprog.modules import Module
 
-_LACKING = (
-    "DSPy is not installed: pip install 'langprog[dspy]' (DSPy 3.4), which lp.from_dspy needs"
-)
+_LACKING = "DSPy is not installed: pip install 'langprog[dspy]', which lp.from_dspy needs"
 
 
 def from_dspy(program: Any, *, adapter: Any = None, inputs: Sequence[str] | None = None) -> Module:
@@ -51,7 +49,7 @@ def from_dspy(program: Any, *, adapter: Any = None, inputs: Sequence[str] | None
         The program; it is called, evaluated, compiled and saved like every other.
 
     Raises:
-        InputError: DSPy is not installed, or this is no DSPy program, or it has no predictors.
+        InputError: DSPy is not installed, or this is not a DSPy program, or it has no predictors.
         SignatureError: Its inputs are not known.
     """
     if isinstance(program, Module):

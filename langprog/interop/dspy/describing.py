@@ -51,7 +51,7 @@ def forward_of(program: Any) -> Any:
 
 def runs_in_sync(program: Any) -> bool:
     """Return whether a module has a synchronous ``forward``, which is what DSPy calls."""
-    return "forward" in vars(program) or hasattr(type(program), "forward")
+    return "forward" in dir(program)
 
 
 def signature_of(program: Any) -> Any:
@@ -60,7 +60,7 @@ def signature_of(program: Any) -> Any:
     signature = inside.get("signature")
     if isinstance(signature, type) and issubclass(signature, dspy.Signature):
         return signature
-    if isinstance(program, dspy.ChainOfThought):
+    if "ChainOfThought" in kinds_of(program):
         return inside["predict"].signature
     inner = inside.get("module")
     return signature_of(inner) if isinstance(inner, dspy.Module) else None
@@ -68,17 +68,22 @@ def signature_of(program: Any) -> Any:
 
 def count_calls(program: Any) -> int:
     """Return how many calls of a model a module makes at most, as far as can be seen."""
-    match program:
-        case dspy.Predict():
-            return 1
-        case dspy.BestOfN():
-            return int(program.N) * count_calls(program.module)
-        case dspy.Refine():
-            return int(program.N) * (count_calls(program.module) + 1) - 1
-        case dspy.ReAct():
-            return int(program.max_iters) + 1
+    kinds = kinds_of(program)
+    if "Predict" in kinds:
+        return 1
+    if "BestOfN" in kinds:
+        return int(program.N) * count_calls(program.module)
+    if "Refine" in kinds:  # with advice between its attempts
+        return int(program.N) * (count_calls(program.module) + 1) - 1
+    if "ReAct" in kinds:
+        return int(program.max_iters) + 1
     inside = [count_calls(module) for module in _modules_in(list(vars(program).values()))]
     return max(1, sum(inside)) * int(vars(program).get("max_iters", 1) or 1)
+
+
+def kinds_of(module: Any) -> set[str]:
+    """Return the names of DSPy's own classes that a module is of."""
+    return {kind.__name__ for kind in type(module).__mro__ if is_from_dspy(kind)}
 
 
 def _modules_in(value: Any) -> list[Any]:
@@ -92,11 +97,11 @@ def _modules_in(value: Any) -> list[Any]:
 
 def retried_predictors(program: Any) -> set[int]:
     """Return the ids of predictors that BestOfN or Refine call again for one answer."""
-    found: set[int] = set()
+    retried: set[int] = set()
     for _, module in program.named_sub_modules(dspy.Module):
-        if isinstance(module, (dspy.BestOfN, dspy.Refine)):
-            found |= {id(predictor) for predictor in module.module.predictors()}
-    return found
+        if kinds_of(module) & {"BestOfN", "Refine"}:
+            retried |= {id(predictor) for predictor in module.module.predictors()}
+    return retried
 
 
 def describe(program: Any) -> dict[str, Any]:

@@ -91,8 +91,8 @@ def failure_of(error: BaseException) -> tuple[str, type[Exception] | None]:
 def describe_unreadable(error: dspy.AdapterParseError) -> str:
     """Return in one line why DSPy's adapter could not read a reply."""
     wanted = ", ".join(error.signature.output_fields)
-    found = error.parsed_result
-    said = f"; it found {', '.join(found) or 'none'}" if isinstance(found, dict) else ""
+    fields = error.parsed_result
+    said = f"; it found {', '.join(fields) or 'none'}" if isinstance(fields, dict) else ""
     return (
         f"DSPy's {error.adapter_name} cannot read the reply as {wanted}{said}: "
         f"{str(error.lm_response)[:200]!r}"
