@@ -140,18 +140,32 @@ def publish_section(name: str, heading: str, text: str) -> None:
 
 
 class Checkpoint:
-    """Measurements by name, kept in a file, so that a stopped run can be resumed."""
+    """Measurements by name, a line each in a file, so that a stopped run can be resumed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._kept: dict[str, Any] = {}
-        if path.exists():
-            self._kept = json.loads(path.read_text(encoding="utf-8"))
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        for line in lines:
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:  # torn by a kill: this one is measured again
+                continue
+            # Older files hold all measurements in one object.
+            self._kept |= {entry["name"]: entry["value"]} if "name" in entry else entry
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._kept
+
+    def __getitem__(self, name: str) -> Any:
+        return self._kept[name]
 
     def measure_once(self, name: str, measure: Callable[[], Any]) -> Any:
         """Return a measurement, made now if it is not kept yet."""
         if name not in self._kept:
-            self._kept[name] = measure()
-            self._path.write_text(json.dumps(self._kept), encoding="utf-8")
-            sys.stderr.write(f"{name}: {self._kept[name]}\n")
+            value = self._kept[name] = measure()
+            line = json.dumps({"name": name, "value": value})
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(f"\n{line}\n")  # on a line of its own, even after a torn one
+            sys.stderr.write(f"{name}: {value}\n")
         return self._kept[name]
