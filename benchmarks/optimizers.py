@@ -32,8 +32,9 @@ from typing import Any
 import langprog as lp
 from benchmarks.curves import draw_curves, format_shares
 from benchmarks.measured import machine, publish, table, versions, with_interval
-from benchmarks.peers import PEERS, compile_peer
+from benchmarks.peers import PEERS, PeerSettings, answer_or_nothing, compile_peer
 from benchmarks.tasks.generated import HOLDOUT, TASKS, TRAIN, VALIDATION, Task, make_task
+from langprog.adapters import ChatAdapter
 from langprog.lm import Completion, LanguageModel, MemoryCache, Request, Server, Wrapper
 from optimizers import GEPA, MIPRO, Compiler, Optimizer
 
@@ -149,8 +150,7 @@ def compile_theirs(name: str, task: Task, place: Place, seed: int) -> dict[str, 
             task.score,
             model,
             seed=seed,
-            threads=THREADS,
-            our_form=place.our_form,
+            settings=PeerSettings(THREADS, ChatAdapter() if place.our_form else None),
         )
         paid, seconds = place.count.value - before, time.perf_counter() - started
         with ThreadPoolExecutor(THREADS) as pool:
@@ -160,17 +160,6 @@ def compile_theirs(name: str, task: Task, place: Place, seed: int) -> dict[str, 
         ]
     after = statistics.fmean(scores)
     return {"calls": paid, "seconds": seconds, "after": after, "failed": answer.failed}
-
-
-def answer_or_nothing(answer: Any, example: lp.Example) -> Mapping[str, Any]:
-    """Return a peer's outputs; none if it could not parse the model's reply."""
-    from dspy.utils.exceptions import AdapterParseError  # noqa: PLC0415 - as above
-
-    try:
-        outputs: Mapping[str, Any] = answer(example.to_dict())
-    except AdapterParseError:
-        return {}
-    return outputs
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 The peers get the same data as ours: train for demonstrations, and validation and holdout together
 for choosing, as they keep no holdout. They run with their authors' defaults, except for the format
-of the prompts (optionally ours) and the number of errors after which they give up.
+of the prompts (optionally ours), the number of errors after which they give up, and, for a number
+of calls that the defaults exceed, their sizes (:class:`Cut`).
 """
 
 from __future__ import annotations
@@ -12,15 +13,51 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import langprog as lp
-from langprog.adapters import ChatAdapter
+from langprog.adapters import Adapter
 from langprog.errors import ParseError
 from langprog.signature import FieldSpec, SignatureSpec
 
 Metric = Callable[[lp.Example, Mapping[str, Any]], float]
+# What MIPROv2's ``light`` comes to for one predictor with demonstrations.
+LIGHT_SETS, LIGHT_INSTRUCTIONS, LIGHT_TRIALS = 6, 3, 10
 PEERS = ("BootstrapRS", "MIPROv2 light", "MIPROv2 medium", "GEPA light")
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Sizes below a peer's defaults, for a number of calls that these exceed.
+
+    Args:
+        validation: Rows that a program is scored on.
+        sets: BootstrapRS: sets of demonstrations that are drawn at random, beside its three.
+        minibatch: MIPROv2: rows that a trial is scored on; it has as many trials, sets and
+            instructions as ``light``.
+        proposer: MIPROv2: another model that proposes, which is shown nothing of program and data.
+    """
+
+    validation: int
+    sets: int = 16
+    minibatch: int = 35
+    proposer: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSettings:
+    """How a peer runs.
+
+    Args:
+        threads: Examples processed at the same time.
+        form: An adapter of ours that renders its prompts and parses its answers: for a model that
+            reads one format better than the other, to compare optimizers and not formats.
+        cut: Sizes below its defaults.
+    """
+
+    threads: int = 8
+    form: Adapter | None = None
+    cut: Cut | None = None
 
 
 def compile_peer(
@@ -31,8 +68,7 @@ def compile_peer(
     lm: Any,
     *,
     seed: int,
-    threads: int = 8,
-    our_form: bool = False,
+    settings: PeerSettings = PeerSettings(),
 ) -> Answering:
     """Compile ``program`` with one of DSPy's optimizers and return it as a function.
 
@@ -43,9 +79,7 @@ def compile_peer(
         metric: Score of outputs by name.
         lm: A DSPy language model; it proposes, too.
         seed: The optimizer's seed, if it takes one.
-        threads: Examples processed at the same time.
-        our_form: Whether our chat adapter renders its prompts and parses its answers: for a model
-            that reads one format better than the other, to compare optimizers and not formats.
+        settings: How it runs.
     """
     import dspy  # noqa: PLC0415 - the peer is loaded where it is measured
     from dspy.utils.exceptions import (  # noqa: PLC0415 - as above
@@ -55,7 +89,8 @@ def compile_peer(
 
     for noisy in ("dspy", "gepa", "optuna"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    adapter = _our_form(dspy) if our_form else None
+    adapter = None if settings.form is None else _our_form(dspy, settings.form)
+    cut = settings.cut
     # An unreadable reply is a wrong answer; by default, ten of them would end the compile.
     dspy.configure(lm=lm, adapter=adapter, max_errors=1_000_000)
     student = _module(dspy, program)
@@ -65,13 +100,16 @@ def compile_peer(
         for part in parts
     )
 
-    optimizer = _optimizer(
-        dspy, name, _metrics(dspy, metric, inputs), lm, seed=seed, threads=threads
-    )
+    scoring = _metrics(dspy, metric, inputs)
+    optimizer = _optimizer(dspy, name, scoring, lm, seed=seed, settings=settings)
+    if cut is not None:
+        steering = steering[: cut.validation]
     # DSPy prints thousands of lines of progress, on both streams.
     with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
         try:
-            best = optimizer.compile(student, trainset=train, valset=steering)
+            best = optimizer.compile(
+                student, trainset=train, valset=steering, **_options(name, cut)
+            )
         except (AdapterParseError, ContextWindowExceededError):
             # Its proposer could not parse a reply, or sent a longer prompt than the model reads,
             # which ended the compile.
@@ -105,18 +143,45 @@ def _optimizer(
     lm: Any,
     *,
     seed: int,
-    threads: int,
+    settings: PeerSettings,
 ) -> Any:
     """Return the optimizer called ``name``; ``metrics`` are without and with feedback."""
-    score, feedback = metrics
+    (score, feedback), threads, cut = metrics, settings.threads, settings.cut
     if name == "BootstrapRS":
-        return dspy.BootstrapFewShotWithRandomSearch(metric=score, num_threads=threads)
+        sets = {} if cut is None else {"num_candidate_programs": cut.sets}
+        return dspy.BootstrapFewShotWithRandomSearch(metric=score, num_threads=threads, **sets)
+    if name == "MIPROv2 light" and cut is not None:
+        optimizer = dspy.MIPROv2(
+            metric=score,
+            prompt_model=cut.proposer,
+            auto=None,
+            num_candidates=LIGHT_SETS,
+            num_threads=threads,
+            seed=seed,
+        )
+        optimizer.num_instruct_candidates = LIGHT_INSTRUCTIONS
+        return optimizer
     if name.startswith("MIPROv2"):
         auto = name.partition(" ")[2]
         return dspy.MIPROv2(metric=score, auto=auto, num_threads=threads, seed=seed)
     return dspy.GEPA(
         metric=feedback, auto="light", reflection_lm=lm, num_threads=threads, seed=seed
     )
+
+
+def _options(name: str, cut: Cut | None) -> dict[str, Any]:
+    """Return what the compile of a peer with sizes below its defaults takes in addition."""
+    if cut is None or name != "MIPROv2 light":
+        return {}
+    shown = cut.proposer is None
+    return {
+        "num_trials": LIGHT_TRIALS,
+        "minibatch_size": cut.minibatch,
+        "program_aware_proposer": shown,
+        "data_aware_proposer": shown,
+        "tip_aware_proposer": shown,
+        "fewshot_aware_proposer": shown,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +210,17 @@ class Answering:
             return dict(self.program(**{key: values[key] for key in self.inputs}).toDict())
 
 
+def answer_or_nothing(answer: Answering, example: lp.Example) -> Mapping[str, Any]:
+    """Return a peer's outputs; none if it could not parse the model's reply."""
+    from dspy.utils.exceptions import AdapterParseError  # noqa: PLC0415 - as above
+
+    try:
+        outputs: Mapping[str, Any] = answer(example.to_dict())
+    except AdapterParseError:
+        return {}
+    return outputs
+
+
 def _module(dspy: Any, program: lp.Module) -> Any:
     """Return a DSPy module with a predictor for each of ours, run in their order."""
 
@@ -166,22 +242,30 @@ def _module(dspy: Any, program: lp.Module) -> Any:
     return Steps()
 
 
-def _our_form(dspy: Any) -> Any:
-    """Return an adapter of DSPy's that writes and reads prompts as our chat adapter does."""
+def _our_form(dspy: Any, form: Adapter) -> Any:
+    """Return an adapter of DSPy's that writes and reads prompts as an adapter of ours does."""
     from dspy.utils.exceptions import AdapterParseError  # noqa: PLC0415 - as above
 
-    chat = ChatAdapter()
-
     class OurForm(dspy.Adapter):  # type: ignore[misc]  # DSPy has no types
+        def __call__(
+            self, lm: Any, lm_kwargs: Any, signature: Any, demos: Any, inputs: Any
+        ) -> Any:
+            schema = form.response_schema(_spec(signature))
+            if schema is not None:
+                wanted = {"name": "outputs", "schema": dict(schema)}
+                wished = {"type": "json_schema", "json_schema": wanted}
+                lm_kwargs = {**lm_kwargs, "response_format": wished}
+            return super().__call__(lm, lm_kwargs, signature, demos, inputs)
+
         def format(self, signature: Any, demos: Any, inputs: Any) -> list[dict[str, str]]:
             spec = _spec(signature)
             shown = [lp.Example(**_to_values(spec.fields, demo)) for demo in demos]
-            messages = chat.render(spec, shown, _to_values(tuple(spec.inputs.values()), inputs))
+            messages = form.render(spec, shown, _to_values(tuple(spec.inputs.values()), inputs))
             return [{"role": message.role, "content": message.text} for message in messages]
 
         def parse(self, signature: Any, completion: str) -> dict[str, Any]:
             try:
-                return chat.parse(_spec(signature), lp.Completion((completion,), "dspy"))
+                return form.parse(_spec(signature), lp.Completion((completion,), "dspy"))
             except ParseError as error:
                 raise AdapterParseError(
                     adapter_name="OurForm",
@@ -196,10 +280,17 @@ def _our_form(dspy: Any) -> Any:
 def _spec(signature: Any) -> SignatureSpec:
     inputs, outputs = signature.input_fields, signature.output_fields
     fields = (
-        *(FieldSpec(name, "input", field.annotation) for name, field in inputs.items()),
-        *(FieldSpec(name, "output", field.annotation) for name, field in outputs.items()),
+        *(_field(name, "input", field) for name, field in inputs.items()),
+        *(_field(name, "output", field) for name, field in outputs.items()),
     )
     return SignatureSpec("Peer", signature.instructions, fields)
+
+
+def _field(name: str, role: Literal["input", "output"], field: Any) -> FieldSpec:
+    description = field.json_schema_extra["desc"] or ""
+    if description == f"${{{name}}}":  # what DSPy writes where there is none
+        description = ""
+    return FieldSpec(name, role, field.annotation, description)
 
 
 def _to_values(fields: Sequence[FieldSpec], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import langprog as lp
-from benchmarks.peers import compile_peer
+from benchmarks.peers import PeerSettings, compile_peer
 from benchmarks.surface.endpoint import Surface
 from benchmarks.surface.programs import FRESH, items, right
 
@@ -55,7 +55,7 @@ def run_peer(
         lambda example, outputs: float(example.answer == outputs.get("answer")),
         surface_lm(surface),
         seed=seed,
-        threads=1,
+        settings=PeerSettings(threads=1),
     )
     calls = surface.calls
     fresh = items(surface, FRESH, 600)
