@@ -15,6 +15,7 @@ dataclass of knobs with one method, ``search``. ``pipeline`` holds what surround
   before it in Compiler: the structure of the program.
 - ``reflective/``: GEPA: instructions evolve from mistakes.
 - ``models/``: which model each module calls: assignments, cascades, routes, votes.
+- ``porting/``: an artifact on another model: a test, and a compile only if it fails.
 - ``stats/``: the certificate and its evidence. ``report/``: what a compile returns.
 """
 
@@ -52,6 +53,8 @@ from optimizers.models.frugal import FrugalCascade
 from optimizers.models.router import ModelRouter, with_model
 from optimizers.models.selector import LLMSelector
 from optimizers.models.votes import VoteSize
+from optimizers.porting.port import aport, port
+from optimizers.porting.ported import Ported
 from optimizers.preflight import Preflight, StageCost
 from optimizers.reflective.gepa import GEPA
 from optimizers.report.compiled import Compiled
@@ -105,6 +108,7 @@ __all__ = [
     "Message",
     "Objective",
     "Optimizer",
+    "Ported",
     "Preflight",
     "Progress",
     "Proposing",
@@ -116,7 +120,9 @@ __all__ = [
     "StageCost",
     "Structuring",
     "VoteSize",
+    "aport",
     "event_to_json",
+    "port",
     "with_model",
 ]
 

@@ -14,13 +14,13 @@ from dataclasses import replace
 from langprog import Example, Module, using
 from langprog.errors import BudgetExceeded, InputError
 from langprog.evaluation import FailureKind, MetricErrors, metric_name
-from langprog.lm import Cost, LanguageModel, Ledger, Recorded, keep_budgets
+from langprog.lm import Cost, Ledger
 from langprog.modules import add_compile
 from langprog.runtime import assume_schemas
 from optimizers.budget.plan import REPAIR_MARGIN, BudgetShare, subtract_spent
 from optimizers.demos.own_demos import describe_lost_demos
 from optimizers.estimate import list_roles, make_preflight, resolve_models
-from optimizers.evaluation.binding import KnownModels, bind_program
+from optimizers.evaluation.binding import bind_program
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.other_forms import try_other_forms
 from optimizers.evaluation.pareto import (
@@ -29,6 +29,7 @@ from optimizers.evaluation.pareto import (
     collect_points,
     pareto_front,
 )
+from optimizers.evaluation.recording import ModelRecorder
 from optimizers.evaluation.scorer import Scorer
 from optimizers.evaluation.scoring import FailureLog, Scoring
 from optimizers.evaluation.shared_state import SharedStateCheck
@@ -85,12 +86,11 @@ class _Compilation:
         self._ledger = Ledger(subtract_spent(request.budget, earlier.paid, earlier.seconds))
         self._reporter = Reporter(progress, request.budget, self._ledger, journal)
         self._shared_state = SharedStateCheck(request.program, self._reporter.warn_once)
-        self._models = KnownModels()
         self._roles = list_roles(searcher, request)
         parts = request.parts
         self._used = CompileRows(request.program, parts.train, parts.validation)
         self._attempt: Attempt | None = None
-        self._wrapped: dict[int, tuple[LanguageModel, Recorded]] = {}
+        self._recorder = ModelRecorder(journal, self._ledger)
         self._terms = Terms(
             searcher.objective,
             searcher.tolerance,
@@ -115,7 +115,7 @@ class _Compilation:
         request, searcher = self._request, self._searcher
         self._attempts = attempts
         with (
-            using(budget=self._ledger, wrap=self._record, notice=self._reporter.warn_once),
+            using(budget=self._ledger, wrap=self._recorder, notice=self._reporter.warn_once),
             Dialects(
                 list_models(request.program, searcher.models_needed()),
                 self._journal,
@@ -158,16 +158,6 @@ class _Compilation:
         self._reporter.emit(Finished(certificate.verdict, str(certificate)))
         requested = tally.settled, certified
         return self._result((shipped, front), candidate, certificate, requested, pairs)
-
-    def _record(self, model: LanguageModel) -> LanguageModel:
-        # One wrapper per model, so that identical requests in flight at once are sent only once.
-        known = self._wrapped.get(id(model))
-        if known is None:
-            self._models.add(model)
-            counted = keep_budgets(model, self._ledger)
-            # Keep the model alive, so that its id is not reused for another object.
-            known = self._wrapped[id(model)] = (model, Recorded(counted, self._journal))
-        return known[1]
 
     def _prepare(self) -> None:
         parts, earlier = self._request.parts, self._journal.earlier

@@ -17,7 +17,7 @@
 from langprog.artifact.classes import class_name, source_digest
 from langprog.artifact.digest import digest_of
 from langprog.artifact.files import Artifact, load, read_artifact
-from langprog.artifact.format import AttemptData, CompileData
+from langprog.artifact.format import AttemptData, CompileData, ModelData
 from langprog.artifact.lineage import list_compiles
 from langprog.artifact.model_table import models_in, with_models
 from langprog.artifact.nodes import program_to_json
@@ -31,6 +31,7 @@ __all__ = [
     "AttemptData",
     "CompileData",
     "HandedTools",
+    "ModelData",
     "check_writable",
     "class_name",
     "digest_of",

@@ -57,6 +57,11 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "compare_two",
             "Compare PROGRAM with BASELINE on the same examples; exit code 1 if it is worse.",
         ),
+        "port": CommandRef(
+            "langprog.cli.porting",
+            "port_artifact",
+            "Carry ARTIFACT to another model; compile it there only if it loses.",
+        ),
         "run": CommandRef(
             "langprog.cli.running",
             "run_artifact",

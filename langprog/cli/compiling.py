@@ -147,7 +147,7 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
 
     The same command continues a killed compile, and pays for nothing twice.
     """
-    what_ships = _check_accept(accept)
+    what_ships = check_accept(accept)
     target = check_writable(out, "--out")
     page = None if report is None else check_writable(report, "--report")
     asked = NamedModels.of(lm, model, base_url, others=models is not None)
@@ -177,7 +177,12 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
         say_result(compiled, target)
 
 
-def _check_accept(accept: str) -> Accept:
+def check_accept(accept: str) -> Accept:
+    """Return what ``--accept`` says may ship.
+
+    Raises:
+        InputError: It is neither ``certified`` nor ``best``.
+    """
     for known in ACCEPTED:
         if accept == known:
             return known

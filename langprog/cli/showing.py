@@ -156,16 +156,30 @@ def _show_lineage(terminal: Terminal, artifact: Artifact) -> None:
         terminal.say(f"{parent.how}{by} from {parent.digest}")
 
 
+def _show_port(terminal: Terminal, port: Any) -> None:
+    """Show what a port to another model has shown."""
+    if not isinstance(port, dict):
+        return
+    terminal.say("port", bold=True)
+    for old, new in (port.get("replaced") or {}).items():
+        terminal.say(f"{old} -> {new}")
+    terminal.say(f"{port.get('outcome')}: {port.get('reason')}")
+    for text in port.get("refused") or ():
+        terminal.say(str(text))
+
+
 def _show_evidence(terminal: Terminal, artifact: Artifact) -> None:
     evidence = artifact.evidence
     terminal.say()
     if evidence is None:
         terminal.say("no evidence: this program was not compiled, or has changed since")
         return
+    _show_port(terminal, evidence.get("port"))
     certificate: dict[str, Any] = evidence.get("certificate") or {}
-    terminal.say("certificate", bold=True)
-    verdict, reason = certificate.get("verdict", "none"), certificate.get("reason", "")
-    terminal.say(f"{verdict}: {reason}")
+    if certificate:
+        terminal.say("certificate", bold=True)
+        verdict, reason = certificate.get("verdict", "none"), certificate.get("reason", "")
+        terminal.say(f"{verdict}: {reason}")
     before, after = certificate.get("before"), certificate.get("after")
     if before and after:
         terminal.say(

@@ -1,0 +1,387 @@
+"""The arguments of a port, checked before anything is spent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+from langprog import Budget, Example, Module
+from langprog.artifact import Artifact, check_writable
+from langprog.errors import InputError, ModelError
+from langprog.evaluation import (
+    DatasetMetric,
+    Metric,
+    check_inputs,
+    check_metric,
+    metric_name,
+    range_of,
+)
+from langprog.evaluation.clusters import cluster_rows
+from langprog.knobs import check_argument, takes_number, takes_one_of, takes_whole
+from langprog.modules import origin_of
+from optimizers.base import Optimizer
+from optimizers.evaluation.binding import bind_program
+from optimizers.identity import (
+    data_digest,
+    describe_knobs,
+    json_digest,
+    metric_digest,
+    random_stream,
+)
+from optimizers.identity import program_digest as digest_program
+from optimizers.porting.decision import FIRST, LEVEL, SECOND, count_fewest
+from optimizers.porting.moving import To, check_callable, find_unchanged, move_program
+from optimizers.porting.recorded import RecordedScores
+from optimizers.request import CompileRequest
+from optimizers.split import HOLDOUT, Inputs
+from optimizers.stats.certificate import ACCEPTED, Accept
+
+# Where the scores of the old model come from: the artifact where it has them, else the model;
+# the artifact alone; the model alone.
+OldScores = Literal["auto", "recorded", "live"]
+# A holdout has to show that little is lost, which takes more rows than to show a gain: as many
+# times the fewest, if that leaves half of the rows to the search.
+WANTED, MOST_HELD = 2.0, 0.5
+
+
+@dataclass(frozen=True)
+class PortKnobs:
+    """How to port.
+
+    Args:
+        tolerance: Mean score that may be lost.
+        old: Where the scores on the old model come from: ``auto`` (from the artifact where it has
+            them, else from the model), ``recorded`` (only rows that the artifact has scores of are
+            compared) or ``live`` (the old model answers every row).
+        optimizer: What compiles the program on the new model if it fails the test; ``None``: the
+            test alone.
+        accept: ``certified``: only what was shown to be as good ships; ``best``: the best program
+            ships, marked as not shown.
+        concurrency: Examples processed at the same time.
+        max_errors: On how many examples the metric may raise.
+        seed: All random decisions derive from it.
+
+    Raises:
+        InputError: A knob is out of range.
+    """
+
+    tolerance: float
+    old: OldScores
+    optimizer: Optimizer | None
+    accept: Accept
+    concurrency: int
+    max_errors: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        check_argument("port", "tolerance", self.tolerance, takes_number(0, above=True))
+        check_argument("port", "old", self.old, takes_one_of(get_args(OldScores)))
+        check_argument("port", "accept", self.accept, takes_one_of(ACCEPTED))
+        check_argument("port", "concurrency", self.concurrency, takes_whole(1, 100_000))
+        check_argument("port", "max_errors", self.max_errors, takes_whole(0))
+        if self.optimizer is not None and not isinstance(self.optimizer, Optimizer):
+            raise InputError(
+                f"optimizer is a {type(self.optimizer).__name__}: pass an optimizer such as "
+                "Compiler(), or None for the test alone"
+            )
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int):
+            raise InputError(f"seed={self.seed!r:.60}: seed has to be an integer")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Rows on which the old and the new model are compared.
+
+    Args:
+        examples: The rows.
+        recorded: The old model's score of each where the artifact has it, else ``None``.
+        clusters: What each belongs to: rows that the program cannot tell apart are one.
+    """
+
+    examples: tuple[Example, ...]
+    recorded: tuple[float | None, ...]
+    clusters: tuple[str, ...]
+
+    @property
+    def live(self) -> int:
+        """How many rows the old model has to answer."""
+        return sum(value is None for value in self.recorded)
+
+    @property
+    def distinct(self) -> int:
+        """How many different inputs there are."""
+        return len(set(self.clusters))
+
+
+@dataclass(frozen=True)
+class CompilePlan:
+    """The compile that follows a failed test.
+
+    Args:
+        request: Its checked arguments.
+        trainset: The rows for it.
+        holdout: The rows for its certificate, if they are not a part of the trainset.
+        fewest: How many different inputs it takes to show that its result loses little.
+    """
+
+    request: CompileRequest
+    trainset: Sequence[Example]
+    holdout: Sequence[Example] | None
+    fewest: int
+
+    def with_budget(self, budget: Budget) -> CompilePlan:
+        """Return the plan under what is left of a budget."""
+        return replace(self, request=replace(self.request, budget=budget))
+
+
+@dataclass(frozen=True)
+class PortRequest:
+    """The checked arguments of a port.
+
+    Args:
+        artifact: The artifact.
+        old: Its program.
+        new: The same program on the new model.
+        metric: Scores a prediction.
+        compared: The rows of the test.
+        recorded: What the artifact says about its holdout.
+        compile: The compile that follows if the test fails; ``None`` if none is possible.
+        no_compile: Why none is possible.
+        knobs: How to port.
+        budget: Caps on everything together.
+        notes: Remarks on the data.
+    """
+
+    artifact: Artifact
+    old: Module
+    new: Module
+    metric: Metric
+    compared: Compared
+    recorded: RecordedScores
+    compile: CompilePlan | None
+    no_compile: str
+    knobs: PortKnobs
+    budget: Budget
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        artifact: Artifact,
+        program: Module | None,
+        to: To | Mapping[str, To],
+        examples: Sequence[Example],
+        metric: Metric,
+        knobs: PortKnobs,
+        budget: Budget,
+    ) -> PortRequest:
+        """Check everything that can be checked before anything is spent.
+
+        Raises:
+            InputError: An argument is wrong, or there are too few rows to show anything.
+            ModelError: A model cannot be called.
+            ArtifactError: The program needs more than the artifact, or cannot be stored.
+        """
+        old = _check_origin(artifact.program() if program is None else program, artifact)
+        new = move_program(old, to)
+        _check_metric(metric, knobs.tolerance)
+        check_callable(new)
+        check_writable(bind_program(new))
+        check_inputs(new, examples, lambda index, _: f"data[{index}]")
+        recorded = (
+            RecordedScores(missing="they were not asked for")
+            if knobs.old == "live"
+            else RecordedScores.of(artifact, metric)
+        )
+        compared, notes = _choose_rows(old, new, examples, recorded, knobs)
+        request = cls(
+            artifact, old, new, metric, compared, recorded, None, "", knobs, budget, notes
+        )
+        request = replace(request, **_plan_compile(request, examples))
+        request._check_size()
+        request._check_old()
+        return request
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest score of the metric."""
+        return range_of(self.metric)
+
+    @property
+    def level(self) -> float:
+        """The level of the first test."""
+        return LEVEL if self.compile is None else FIRST
+
+    @property
+    def calls(self) -> int:
+        """The calls of the first test."""
+        each = self.new.calls_per_example(), self.old.calls_per_example()
+        return len(self.compared.examples) * each[0] + self.compared.live * each[1]
+
+    def identity(self) -> dict[str, str]:
+        """Return what identifies this port, for the header of its journal."""
+        knobs = self.knobs
+        return {
+            "program": f"{self.artifact.digest} on {digest_program(self.new)}",
+            "data": f"{len(self.compared.examples)} rows {data_digest(self.compared.examples)}",
+            "old": f"{self.compared.live} rows live",
+            "seed": str(knobs.seed),
+            "metric": f"{metric_name(self.metric)} {metric_digest(self.metric)}",
+            "optimizer": f"port {json_digest([knobs.tolerance, _name_optimizer(knobs)])}",
+        }
+
+    def _check_size(self) -> None:
+        fewest = count_fewest(self.knobs.tolerance, self.range, self.level)
+        if self.compared.distinct < fewest:
+            raise InputError(
+                f"{self.compared.distinct} different inputs cannot show that no more than "
+                f"{self.knobs.tolerance:g} is lost: {fewest} are the fewest"
+                f"{self._describe_left_out()}; give more rows or a larger tolerance (nothing was "
+                "run)"
+            )
+        if self.budget.calls is not None and self.budget.calls < self.calls:
+            raise InputError(
+                f"the budget of {self.budget.calls} calls does not cover the comparison of "
+                f"{len(self.compared.examples)} rows, which takes {self.calls} (nothing was run)"
+            )
+
+    def _describe_left_out(self) -> str:
+        if self.knobs.old != "recorded":
+            return ""
+        return f" ({self.recorded.missing or 'only rows with a recorded score count'})"
+
+    def _check_old(self) -> None:
+        """Check that the old model can be asked where it has to be.
+
+        Raises:
+            InputError: It cannot, or it is the new one.
+        """
+        if not self.compared.live:
+            return
+        why = self.recorded.missing or "the artifact has no score of them"
+        need = f"{self.compared.live} rows have to be answered by the old model ({why})"
+        try:
+            check_callable(self.old)
+        except ModelError as error:
+            raise InputError(
+                f"{need}, which cannot be called: {error}; or compare only rows of the artifact's "
+                "holdout: old='recorded' (on the command line: --old recorded)"
+            ) from error
+        same = find_unchanged(self.old, self.new)
+        if same is not None:
+            raise InputError(f"{need}, and the old and the new model are the same, {same}")
+
+
+def _check_origin(program: Module, artifact: Artifact) -> Module:
+    origin = origin_of(program)
+    if origin is None or origin.digest != artifact.digest:
+        raise InputError(
+            f"program= is not the program of {artifact.path}: pass what lp.load returned for it"
+        )
+    return program
+
+
+def _check_metric(metric: Metric, tolerance: float) -> None:
+    check_metric(metric)
+    low, high = range_of(metric)
+    if tolerance >= high - low:
+        raise InputError(
+            f"tolerance={tolerance:g}: the scores of {metric_name(metric)} lie between {low:g} "
+            f"and {high:g}, so every program loses less than that: give less than {high - low:g}"
+        )
+    if isinstance(metric, DatasetMetric):
+        raise InputError(
+            f"{metric_name(metric)} is a score of the whole data set, and no test shows that one "
+            "is not worse: port with a metric of single rows"
+        )
+
+
+def _choose_rows(
+    old: Module,
+    new: Module,
+    examples: Sequence[Example],
+    recorded: RecordedScores,
+    knobs: PortKnobs,
+) -> tuple[Compared, tuple[str, ...]]:
+    """Return the rows of the test, and what is to be said about the others."""
+    notes: list[str] = []
+    inputs = Inputs(old)
+    shown = [inputs.is_shown(example) for example in examples]
+    if any(shown):
+        notes.append(
+            f"{sum(shown)} rows are demonstrations of the program, so every model knows them: "
+            "they are not compared"
+        )
+    kept = [each for each, known in zip(examples, shown, strict=True) if not known]
+    scores = [recorded.of_row(example) for example in kept]
+    if knobs.old == "recorded":
+        both = [(e, s) for e, s in zip(kept, scores, strict=True) if s is not None]
+        notes.append(f"{len(kept) - len(both)} rows have no recorded score: not compared")
+        kept, scores = [example for example, _ in both], [score for _, score in both]
+    if recorded.missing and knobs.old == "auto":
+        notes.append(f"no recorded scores: {recorded.missing}")
+    clusters = cluster_rows(new, old, kept) if kept else []
+    return Compared(tuple(kept), tuple(scores), tuple(clusters)), tuple(notes)
+
+
+def _name_optimizer(knobs: PortKnobs) -> Any:
+    optimizer = knobs.optimizer
+    return None if optimizer is None else [type(optimizer).__name__, describe_knobs(optimizer)]
+
+
+def _plan_compile(request: PortRequest, examples: Sequence[Example]) -> dict[str, Any]:
+    """Return the compile that follows a failed test, or why there can be none."""
+    knobs = request.knobs
+    if knobs.optimizer is None:
+        return {"no_compile": "the test alone was asked for"}
+    fewest = count_fewest(knobs.tolerance, request.range, SECOND)
+    # The rows of the artifact's holdout were used for its own certificate, so they prove nothing
+    # about another compile. Where the old model is not asked, they are what the result is
+    # compared on, and no search may see them.
+    fresh = [each for each in examples if request.recorded.of_row(each) is None]
+    live = bool(request.compared.live)
+    holdout = _draw_holdout(request.new, fresh, fewest, knobs.seed) if live else None
+    held = {example.digest for example in holdout or ()}
+    trainset = [each for each in fresh if each.digest not in held]
+    try:
+        compile_request = CompileRequest.of(
+            request.new,
+            trainset,
+            request.metric,
+            valset=None,
+            holdout=holdout,
+            budget=request.budget,
+            seed=knobs.seed,
+            accept="best",
+            max_errors=knobs.max_errors,
+        )
+    except InputError as error:
+        return {"no_compile": f"{len(fresh)} rows are new to the artifact: {error}"}
+    inputs = Inputs(request.new)
+    keys = {inputs.key(each) for each in compile_request.parts.holdout}
+    count = len(keys) if live else request.compared.distinct
+    if count < fewest:
+        return {
+            "no_compile": f"its result could be compared on {count} different inputs that no "
+            f"search saw, and {fewest} are the fewest"
+        }
+    return {"compile": CompilePlan(compile_request, trainset, holdout, fewest)}
+
+
+def _draw_holdout(
+    program: Module, examples: Sequence[Example], fewest: int, seed: int
+) -> list[Example] | None:
+    """Return a holdout large enough to show that little is lost; ``None`` for the usual one."""
+    inputs = Inputs(program)
+    rows: dict[str, list[Example]] = {}
+    for example in examples:
+        if not inputs.is_shown(example):
+            rows.setdefault(inputs.similar_key(example), []).append(example)
+    count = math.floor(min(MOST_HELD * len(rows), WANTED * fewest))
+    if count <= HOLDOUT * len(rows):
+        return None
+    order = sorted(rows)
+    random_stream(seed, "port", "holdout").shuffle(order)
+    return [example for key in order[:count] for example in rows[key]]
