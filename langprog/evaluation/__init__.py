@@ -8,7 +8,7 @@
 - ``redaction``: recognizes secrets.
 """
 
-from langprog.evaluation.clusters import InputKeys, fold_text, join_clusters
+from langprog.evaluation.clusters import InputKeys, cluster_rows, fold_text, join_clusters
 from langprog.evaluation.combining import DatasetMetric, all_of, dataset_metric, macro_f1, matthews
 from langprog.evaluation.common_failure import BROKEN, UNREADABLE, find_common_failure
 from langprog.evaluation.compare import Comparison, compare
@@ -91,6 +91,7 @@ __all__ = [
     "check_claims",
     "check_inputs",
     "check_metric",
+    "cluster_rows",
     "compare",
     "compare_programs",
     "compare_sets",

@@ -63,8 +63,8 @@ class Replay:
 
     def get(self, key: str) -> Completion | None:
         """Return the completion of a request that a memo knows."""
-        found = (memo.get(key) for memo in self._memos)
-        return next((completion for completion in found if completion is not None), None)
+        known = (memo.get(key) for memo in self._memos)
+        return next((completion for completion in known if completion is not None), None)
 
     def put(self, key: str, completion: Completion) -> None:
         """Keep nothing: the memos belong to others."""

@@ -23,7 +23,7 @@ def move_program(program: Module, to: To | Mapping[str, To]) -> Module:
 
     Raises:
         InputError: The program calls several models, and it is not said which becomes which.
-        ModelError: A name is not one of the program's, or a replacement is no model.
+        ModelError: A name is not one of the program's, or a replacement cannot be used.
     """
     if isinstance(to, Mapping):
         return with_models(program, to)

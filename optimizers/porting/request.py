@@ -15,10 +15,10 @@ from langprog.evaluation import (
     Metric,
     check_inputs,
     check_metric,
+    cluster_rows,
     metric_name,
     range_of,
 )
-from langprog.evaluation.clusters import cluster_rows
 from langprog.knobs import check_argument, takes_number, takes_one_of, takes_whole
 from langprog.modules import origin_of
 from optimizers.base import Optimizer

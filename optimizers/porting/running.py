@@ -9,10 +9,9 @@ from functools import partial
 from langprog import Example, Module
 from langprog.errors import LangprogError, TransportError
 from langprog.evaluation import MAX_MISSING, Row
-from langprog.evaluation.common_failure import BLOCK
 from langprog.runtime import gather_in_order
 from optimizers.evaluation.runner import Job, OnRow, is_missing, run_rows
-from optimizers.evaluation.scoring import ProgramError, Scoring
+from optimizers.evaluation.scoring import BLOCK, ProgramError, Scoring
 from optimizers.porting.request import Compared
 
 
