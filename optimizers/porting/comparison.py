@@ -9,9 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from langprog import Budget, Example, Module, using
+from langprog.artifact import list_compiles
 from langprog.errors import BudgetExceeded
 from langprog.evaluation import MetricErrors, Row, metric_name
 from langprog.lm import Cost, Ledger
+from langprog.modules import add_compile
 from langprog.runtime import assume_schemas
 from optimizers.budget.plan import REPAIR_MARGIN, subtract_spent
 from optimizers.estimate import list_roles
@@ -20,18 +22,21 @@ from optimizers.evaluation.recording import ModelRecorder
 from optimizers.evaluation.scorer import Estimate
 from optimizers.evaluation.scoring import FailureLog, Scoring
 from optimizers.events import Progress, Reporter
-from optimizers.identity import data_digest, metric_digest
+from optimizers.identity import data_digest, metric_digest, program_digest
 from optimizers.journal import EarlierCalls, Journal
 from optimizers.models.dialects import Dialects, list_models
 from optimizers.models.roles import ModelRoles
 from optimizers.porting.decision import SECOND, Decision, count_fewest, decide
 from optimizers.porting.moving import pair_models
+from optimizers.porting.planning import CompilePlan
 from optimizers.porting.ported import Ported, PortedRow
-from optimizers.porting.recorded import DIGITS
-from optimizers.porting.request import CompilePlan, PortRequest
+from optimizers.porting.request import PortRequest
 from optimizers.porting.running import NothingToCompare, Pair, run_alone, run_pair
 from optimizers.porting.sides import Side, describe_refusals
 from optimizers.report.compiled import Compiled
+from optimizers.split import CompileRows, Inputs
+from optimizers.stats.attempts import Attempt, salted_digest
+from optimizers.stats.certificate import Certificate, Verdict
 
 # Calls that may show what an endpoint accepts.
 PROBES = 2
@@ -132,15 +137,15 @@ class Comparison:
         if not pair.old:
             old = replace(old, cost=request.recorded.cost)
         new = Side.of(ported.replaced.values(), pair.after, pair.new, request.range)
-        return replace(
+        ported = replace(
             ported,
             outcome=test.outcome,
             reason=_explain(test, "the program as it is"),
             test=test,
             old=old,
             new=new,
-            rows=_list_rows(compared.examples, pair.before, pair.after),
         )
+        return self._record_rows(ported, compared.examples, pair.before, pair.after)
 
     # --- the second test ------------------------------------------------------------------------
 
@@ -189,15 +194,32 @@ class Comparison:
             level=SECOND,
         )
         named = "the program compiled on the new model"
-        return replace(
+        ported = replace(
             ported,
             outcome="mended" if test.holds else test.outcome,
             reason=f"{ported.reason} {_explain(test, named)}",
             program=compiled.program,
             final=replace(side, models=tuple(dict.fromkeys(ported.replaced.values()))),
             final_test=test,
-            rows=_list_rows(examples, before, after),
             **self._spent(earlier, compiled.report.requested),
+        )
+        return self._record_rows(ported, examples, before, after)
+
+    def _record_rows(
+        self, ported: Ported, examples: Sequence[Example], before: Scores, after: Scores
+    ) -> Ported:
+        """Add the rows of a test, and an entry about them to the lineage of the program."""
+        test = ported.final_test or ported.test
+        assert test is not None
+        used = CompileRows(self._request.new, (), (), examples)
+        keys = map(Inputs(self._request.new).key, examples)
+        claim = f"port {ported.tolerance:g} {metric_digest(self._request.metric)}"
+        attempt = Attempt.on(keys, program_digest(ported.program), claim)
+        verdict: Verdict = "certified" if ported.shown else "uncertified"
+        record = used.record("port", attempt, Certificate(verdict, "", level=test.level))
+        program = add_compile(ported.program.with_parameters({}), record)
+        return replace(
+            ported, program=program, rows=_list_rows(used.salt, examples, before, after)
         )
 
     def _read_certificate(
@@ -206,12 +228,13 @@ class Comparison:
         """Return the rows of the compile's holdout: both models have answered them already."""
         certificate = compiled.certificate
         scores = {digest: after for digest, _, after in compiled.report.evidence.rows}
+        salt = list_compiles(compiled.program)[0]["salt"]
         count = len(compiled.report.evidence.rows) + certificate.missing
         if certificate.after is None or not scores:
             raise NothingToCompare(certificate.reason)
         # A budget may pay for the beginning of the holdout alone.
         examples = plan.request.parts.holdout[:count]
-        after = [scores.get(example.digest[:DIGITS]) for example in examples]
+        after = [scores.get(salted_digest(salt, example.digest)) for example in examples]
         before = [self._before.get(example.digest) for example in examples]
         known = [score for score in after if score is not None]
         side = Side((), Estimate.of(known, self._request.range), certificate.cost_after)
@@ -329,9 +352,11 @@ def _explain(test: Decision, what: str) -> str:
     )
 
 
-def _list_rows(examples: Sequence[Example], before: Scores, after: Scores) -> list[PortedRow]:
+def _list_rows(
+    salt: str, examples: Sequence[Example], before: Scores, after: Scores
+) -> list[PortedRow]:
     return [
-        (example.digest[:DIGITS], b, a)
+        (salted_digest(salt, example.digest), b, a)
         for example, b, a in zip(examples, before, after, strict=True)
         if b is not None and a is not None
     ]

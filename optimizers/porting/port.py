@@ -32,9 +32,11 @@ from optimizers.evaluation.recording import Replay
 from optimizers.events import Event, Finished, Progress, ProgressLike
 from optimizers.journal import EarlierCalls, Journal
 from optimizers.porting.comparison import Comparison
+from optimizers.porting.knobs import OldScores, PortKnobs
 from optimizers.porting.moving import To
+from optimizers.porting.planning import CompilePlan
 from optimizers.porting.ported import Ported
-from optimizers.porting.request import CompilePlan, OldScores, PortKnobs, PortRequest
+from optimizers.porting.request import PortRequest
 from optimizers.preflight import estimate_cost_from_prompts
 from optimizers.report.compiled import Compiled
 from optimizers.report.progress import open_progress

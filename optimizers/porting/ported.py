@@ -40,8 +40,7 @@ class Ported:
         compiled: The compile, if there was one.
         refused: What the new endpoints refuse, in sentences.
         replaced: Names of the old models, with those of the new ones.
-        rows: For each compared row, the first digits of its digest and the scores on the old and
-            the new model.
+        rows: For each compared row, its salted digest and the scores on the old and the new model.
         evidence: What the artifact keeps beside that: metric, data, seed, knobs.
         paid: What was paid, over all sessions.
         requested: Distinct requests of the tests and of the compile, as if nothing had been

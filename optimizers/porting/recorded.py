@@ -11,7 +11,9 @@ from langprog.artifact import Artifact
 from langprog.evaluation import Metric, metric_name, range_of
 from langprog.lm import Cost
 from optimizers.identity import metric_digest
+from optimizers.stats.attempts import salted_digest
 
+# Digits of a row's digest in artifacts that are older than salts.
 DIGITS = 16
 
 
@@ -24,12 +26,14 @@ class RecordedScores:
     it has a harder test.
 
     Args:
-        scores: Scores by the first digits of a row's digest.
+        scores: Scores by the digest of a row.
+        salts: The salts of these digests; none for artifacts that have plain ones.
         cost: Cost of a query then; ``None`` if it was not kept.
         missing: Why there are none, if there are none.
     """
 
     scores: Mapping[str, float] = field(default_factory=dict)
+    salts: tuple[str, ...] = ()
     cost: Cost | None = None
     missing: str = ""
 
@@ -55,11 +59,16 @@ class RecordedScores:
         scores = _read_scores(evidence, range_of(metric))
         if not scores:
             return cls(missing="the artifact has no scores of single rows")
-        return cls(scores, _read_cost(evidence))
+        salts = dict.fromkeys(each.salt for each in artifact.data.compiles)
+        return cls(scores, tuple(salts), _read_cost(evidence))
 
     def of_row(self, example: Example) -> float | None:
         """Return the score of a row; ``None`` if the artifact has none."""
-        return self.scores.get(example.digest[:DIGITS])
+        if not self.scores:
+            return None
+        digests = [salted_digest(salt, example.digest) for salt in self.salts]
+        known = map(self.scores.get, digests or [example.digest[:DIGITS]])
+        return next((score for score in known if score is not None), None)
 
 
 def _read_scores(evidence: Mapping[str, Any], bounds: tuple[float, float]) -> dict[str, float]:

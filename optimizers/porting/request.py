@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
 from langprog import Budget, Example, Module
 from langprog.artifact import Artifact, check_writable
@@ -19,75 +18,21 @@ from langprog.evaluation import (
     metric_name,
     range_of,
 )
-from langprog.knobs import check_argument, takes_number, takes_one_of, takes_whole
 from langprog.modules import origin_of
-from optimizers.base import Optimizer
 from optimizers.evaluation.binding import bind_program
 from optimizers.identity import (
     data_digest,
     describe_knobs,
     json_digest,
     metric_digest,
-    random_stream,
 )
 from optimizers.identity import program_digest as digest_program
-from optimizers.porting.decision import FIRST, LEVEL, SECOND, count_fewest
+from optimizers.porting.decision import FIRST, LEVEL, count_fewest
+from optimizers.porting.knobs import PortKnobs
 from optimizers.porting.moving import To, check_callable, find_unchanged, move_program
+from optimizers.porting.planning import CompilePlan, plan_compile
 from optimizers.porting.recorded import RecordedScores
-from optimizers.request import CompileRequest
-from optimizers.split import HOLDOUT, Inputs
-from optimizers.stats.certificate import ACCEPTED, Accept
-
-# Where the scores of the old model come from: the artifact where it has them, else the model;
-# the artifact alone; the model alone.
-OldScores = Literal["auto", "recorded", "live"]
-# A holdout has to show that little is lost, which takes more rows than to show a gain: as many
-# times the fewest, if that leaves half of the rows to the search.
-WANTED, MOST_HELD = 2.0, 0.5
-
-
-@dataclass(frozen=True)
-class PortKnobs:
-    """How to port.
-
-    Args:
-        tolerance: Mean score that may be lost.
-        old: Where the scores on the old model come from: ``auto`` (from the artifact where it has
-            them, else from the model), ``recorded`` (only rows that the artifact has scores of are
-            compared) or ``live`` (the old model answers every row).
-        optimizer: What compiles the program on the new model if it fails the test; ``None``: the
-            test alone.
-        accept: ``certified``: only what was shown to be as good ships; ``best``: the best program
-            ships, marked as not shown.
-        concurrency: Examples processed at the same time.
-        max_errors: On how many examples the metric may raise.
-        seed: All random decisions derive from it.
-
-    Raises:
-        InputError: A knob is out of range.
-    """
-
-    tolerance: float
-    old: OldScores
-    optimizer: Optimizer | None
-    accept: Accept
-    concurrency: int
-    max_errors: int
-    seed: int
-
-    def __post_init__(self) -> None:
-        check_argument("port", "tolerance", self.tolerance, takes_number(0, above=True))
-        check_argument("port", "old", self.old, takes_one_of(get_args(OldScores)))
-        check_argument("port", "accept", self.accept, takes_one_of(ACCEPTED))
-        check_argument("port", "concurrency", self.concurrency, takes_whole(1, 100_000))
-        check_argument("port", "max_errors", self.max_errors, takes_whole(0))
-        if self.optimizer is not None and not isinstance(self.optimizer, Optimizer):
-            raise InputError(
-                f"optimizer is a {type(self.optimizer).__name__}: pass an optimizer such as "
-                "Compiler(), or None for the test alone"
-            )
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int):
-            raise InputError(f"seed={self.seed!r:.60}: seed has to be an integer")
+from optimizers.split import Inputs
 
 
 @dataclass(frozen=True)
@@ -113,27 +58,6 @@ class Compared:
     def distinct(self) -> int:
         """How many different inputs there are."""
         return len(set(self.clusters))
-
-
-@dataclass(frozen=True)
-class CompilePlan:
-    """The compile that follows a failed test.
-
-    Args:
-        request: Its checked arguments.
-        trainset: The rows for it.
-        holdout: The rows for its certificate, if they are not a part of the trainset.
-        fewest: How many different inputs it takes to show that its result loses little.
-    """
-
-    request: CompileRequest
-    trainset: Sequence[Example]
-    holdout: Sequence[Example] | None
-    fewest: int
-
-    def with_budget(self, budget: Budget) -> CompilePlan:
-        """Return the plan under what is left of a budget."""
-        return replace(self, request=replace(self.request, budget=budget))
 
 
 @dataclass(frozen=True)
@@ -199,7 +123,8 @@ class PortRequest:
         request = cls(
             artifact, old, new, metric, compared, recorded, None, "", knobs, budget, notes
         )
-        request = replace(request, **_plan_compile(request, examples))
+        plan, no_compile = _plan(request, examples)
+        request = replace(request, compile=plan, no_compile=no_compile)
         request._check_size()
         request._check_old()
         return request
@@ -308,13 +233,18 @@ def _choose_rows(
     """Return the rows of the test, and what is to be said about the others."""
     notes: list[str] = []
     inputs = Inputs(old)
-    shown = [inputs.is_shown(example) for example in examples]
-    if any(shown):
+    unknown = [example for example in examples if not inputs.is_shown(example)]
+    if len(unknown) < len(examples):
         notes.append(
-            f"{sum(shown)} rows are demonstrations of the program, so every model knows them: "
-            "they are not compared"
+            f"{len(examples) - len(unknown)} rows are demonstrations of the program, so every "
+            "model knows them: they are not compared"
         )
-    kept = [each for each, known in zip(examples, shown, strict=True) if not known]
+    kept = [example for example in unknown if inputs.use_of(example) != "choosing"]
+    if len(kept) < len(unknown):
+        notes.append(
+            f"{len(unknown) - len(kept)} rows were used to choose the program for the old model, "
+            "which is too good on them: they are not compared"
+        )
     scores = [recorded.of_row(example) for example in kept]
     if knobs.old == "recorded":
         both = [(e, s) for e, s in zip(kept, scores, strict=True) if s is not None]
@@ -331,57 +261,21 @@ def _name_optimizer(knobs: PortKnobs) -> Any:
     return None if optimizer is None else [type(optimizer).__name__, describe_knobs(optimizer)]
 
 
-def _plan_compile(request: PortRequest, examples: Sequence[Example]) -> dict[str, Any]:
+def _plan(request: PortRequest, examples: Sequence[Example]) -> tuple[CompilePlan | None, str]:
     """Return the compile that follows a failed test, or why there can be none."""
-    knobs = request.knobs
-    if knobs.optimizer is None:
-        return {"no_compile": "the test alone was asked for"}
-    fewest = count_fewest(knobs.tolerance, request.range, SECOND)
-    # The rows of the artifact's holdout were used for its own certificate, so they prove nothing
-    # about another compile. Where the old model is not asked, they are what the result is
-    # compared on, and no search may see them.
-    fresh = [each for each in examples if request.recorded.of_row(each) is None]
+    if request.knobs.optimizer is None:
+        return None, "the test alone was asked for"
     live = bool(request.compared.live)
-    holdout = _draw_holdout(request.new, fresh, fewest, knobs.seed) if live else None
-    held = {example.digest for example in holdout or ()}
-    trainset = [each for each in fresh if each.digest not in held]
-    try:
-        compile_request = CompileRequest.of(
-            request.new,
-            trainset,
-            request.metric,
-            valset=None,
-            holdout=holdout,
-            budget=request.budget,
-            seed=knobs.seed,
-            accept="best",
-            max_errors=knobs.max_errors,
+    # Where the old model is not asked, its recorded rows are what the result is compared on, and
+    # no search may see them.
+    usable = [each for each in examples if live or request.recorded.of_row(each) is None]
+    plan = plan_compile(request.new, usable, request.metric, request.knobs, request.budget)
+    if isinstance(plan, str):
+        return None, plan
+    count = plan.held if live else request.compared.distinct
+    if count < plan.fewest:
+        return None, (
+            f"its result could be compared on {count} different inputs that no search saw, and "
+            f"{plan.fewest} are the fewest"
         )
-    except InputError as error:
-        return {"no_compile": f"{len(fresh)} rows are new to the artifact: {error}"}
-    inputs = Inputs(request.new)
-    keys = {inputs.key(each) for each in compile_request.parts.holdout}
-    count = len(keys) if live else request.compared.distinct
-    if count < fewest:
-        return {
-            "no_compile": f"its result could be compared on {count} different inputs that no "
-            f"search saw, and {fewest} are the fewest"
-        }
-    return {"compile": CompilePlan(compile_request, trainset, holdout, fewest)}
-
-
-def _draw_holdout(
-    program: Module, examples: Sequence[Example], fewest: int, seed: int
-) -> list[Example] | None:
-    """Return a holdout large enough to show that little is lost; ``None`` for the usual one."""
-    inputs = Inputs(program)
-    rows: dict[str, list[Example]] = {}
-    for example in examples:
-        if not inputs.is_shown(example):
-            rows.setdefault(inputs.similar_key(example), []).append(example)
-    count = math.floor(min(MOST_HELD * len(rows), WANTED * fewest))
-    if count <= HOLDOUT * len(rows):
-        return None
-    order = sorted(rows)
-    random_stream(seed, "port", "holdout").shuffle(order)
-    return [example for key in order[:count] for example in rows[key]]
+    return plan, ""

@@ -15,6 +15,8 @@ from langprog.errors import InputError, ModelError, TransportError
 from langprog.evaluation import macro_f1
 from langprog.lm import Request
 from optimizers import BootstrapFewShot, LabeledFewShot, port
+from optimizers.split import Inputs
+from optimizers.stats.attempts import salted_digest
 from tests.optimizers.refusing import refusing
 from tests.optimizers.simulated import Triage, answers, field, team_of, tickets, two_modules
 
@@ -306,6 +308,39 @@ def test_rows_that_the_program_shows_as_demonstrations_are_not_compared(made: Ma
     )
     assert ported.test is not None and ported.test.claims.n == 80
     assert any("are demonstrations of the program" in note.text for note in ported.notes)
+
+
+def test_rows_of_the_lineage_are_kept_apart(made: Made, tmp_path: Path) -> None:
+    """Rows that chose the program are not compared, and no row used before certifies a compile."""
+    fresh = tickets(200, 7000)
+    ported = port(
+        made.path,
+        model("new", with_demos),
+        [*tickets(60), *made.holdout, *fresh],
+        metric=right_team,
+        program=made.program(),
+        optimizer=LabeledFewShot(),
+        progress=QUIET,
+    )
+    assert any("60 rows were used to choose" in note.text for note in ported.notes)
+    assert ported.old is not None and ported.old.recorded == 80
+    assert ported.test is not None and ported.test.claims.n == 280
+    assert ported.outcome == "mended" and ported.compiled is not None
+    ported.save(tmp_path / "b.json")
+    compiles = read_artifact(tmp_path / "b.json").data.compiles
+    assert [each.optimizer for each in compiles] == ["port", "LabeledFewShot", "LabeledFewShot"]
+    inputs, rows = Inputs(lp.load(tmp_path / "b.json", [Triage])), compiles[1]
+    assert len(rows.holdout.split()) == 170
+    used = [inputs.use_of(example) for example in [*tickets(60), *made.holdout]]
+    assert set(used) <= {"choosing", "holdout"} and used[:60] == ["choosing"] * 60
+    attempt = compiles[0].attempt
+    assert attempt is not None and attempt.claim.startswith("port 0.05 ")
+    assert (attempt.level, attempt.verdict) == (0.01, "certified")
+    # The rows of the artifact's own holdout may be searched on, but certify nothing.
+    train = {*rows.train.split(), *rows.validation.split()}
+    salt = rows.salt
+    key = Inputs(made.program()).similar_key
+    assert {salted_digest(salt, key(each)) for each in made.holdout} <= train
 
 
 def test_scores_by_another_metric_do_not_count(made: Made) -> None:
