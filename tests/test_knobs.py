@@ -71,6 +71,7 @@ RESULTS = {
     "PairedScores",
     "PartialScores",
     "Passage",
+    "Ported",
     "Preflight",
     "ProgramComparison",
     "ReasoningDelta",

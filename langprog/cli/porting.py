@@ -74,10 +74,10 @@ def port_artifact(  # noqa: PLR0913 - every parameter is an option of the comman
     mcp: Annotated[list[str] | None, Option(help=MCP_HELP)] = None,
     json_: Annotated[bool, Option("--json", help="The result as one JSON object.")] = False,
 ) -> int:
-    """Carry ARTIFACT to another model; exit code 1 if it was not shown to be as good there.
+    """Carry ARTIFACT to another model; compile it there only if it loses.
 
-    Its scores there are compared with those on the old model. Only if that fails, it is compiled
-    on the new model. The same command continues a killed port, and pays for nothing twice.
+    Exit code 1 if it was not shown that no more than the tolerance is lost. The same command
+    continues a killed port, and pays for nothing twice.
     """
     what_ships = check_accept(accept)
     target = check_writable(out, "--out")
