@@ -1,10 +1,12 @@
 """Measure how often a compile claims a gain that does not exist, and its interval's coverage.
 
-Usage: python -m benchmarks.null [--compiles 400] [--workers 2] [--checkpoint FILE]
+Usage: python -m benchmarks.null [--compiles 400] [--workers 2] [--checkpoint FILE] [--only NAME]
 
 The model is simulated: it is right with the same probability for every prompt, decided by a digest
 of prompt, seed and model. So no candidate is truly better than the input, and every certified gain
-is a false one; members that choose between models have a second one, as good and as dear. At most
+is a false one; members that choose between models have a second one, as good and as dear. For
+VoteSize, half of the inputs are hard: the model is wrong there as often as it is right on the
+others, so that a vote of any size is right on half of all. At most
 5 % of compiles may claim a gain, and the two bounds of the difference, at 4 and 5 %, should hold 0
 in at least 91 % of them. ``null_pairs`` does the same for every objective, for graded scores,
 clusters and holdouts of 5 to 500 inputs.
@@ -17,14 +19,14 @@ import hashlib
 import random
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import langprog as lp
-from benchmarks.measured import Checkpoint, machine, publish, table, versions
+from benchmarks.measured import Checkpoint, machine, publish, publish_section, table, versions
 from benchmarks.null_pairs import CASES, TOLERANCE, compile_pair
 from langprog.evaluation import exact
 from langprog.lm import Completion, Usage
@@ -42,6 +44,7 @@ from optimizers import (
     LLMSelector,
     ModelRouter,
     Optimizer,
+    VoteSize,
 )
 
 LABELS = ("red", "green", "blue", "white")
@@ -57,13 +60,17 @@ MEMBERS: dict[str, Callable[[lp.ScriptedLM], Optimizer]] = {
     "LLMSelector": lambda other: LLMSelector(models=[other]),
     "FrugalCascade": lambda other: FrugalCascade(signal="check"),
     "ModelRouter": lambda other: ModelRouter(),
+    "VoteSize": lambda other: VoteSize(),
 }
-# Members that fit a program of several models.
+# Members that fit a program of several models, or of several samples.
 FITTED: dict[str, Callable[[lp.Module, list[lp.ScriptedLM]], lp.Module]] = {
     "FrugalCascade": lambda program, models: lp.Cascade.over(program, models, check=Uninformed()),
     "ModelRouter": lp.Route.over,
+    "VoteSize": lambda program, models: lp.Vote(program, k=5),
 }
 ACCURACIES = (0.3, 0.5, 0.7, 0.9)
+# Compiles that are kept together, so that a stopped run loses few.
+CHUNK = 40
 
 
 class Uninformed(lp.Module):
@@ -109,6 +116,28 @@ def make_model(accuracy: float, seed: int, name: str) -> lp.ScriptedLM:
     return lp.ScriptedLM(answer, name=name)
 
 
+def make_sampled_model(accuracy: float, seed: int, name: str) -> lp.ScriptedLM:
+    """Return a model whose samples differ, and whose votes are right on half of all inputs.
+
+    On easy inputs each sample is right with probability ``accuracy``, on hard ones, as many,
+    with probability ``1 - accuracy``; all wrong samples agree.
+    """
+
+    def answer(request: lp.Request) -> Completion:
+        text = request.messages[-1].text
+        truth = text.rsplit(" ", 1)[-1].strip()
+        hard = hashlib.sha256(f"{seed}/{text}".encode()).digest()[0] % 2
+        sample = f"{name}/{seed}/{request.sampling.seed}/{text}"
+        digest = hashlib.sha256(sample.encode()).digest()
+        chance = 1 - accuracy if hard else accuracy
+        right = digest[1] * 256 + digest[2] < chance * 65536
+        wrong = LABELS[(LABELS.index(truth) + 1) % len(LABELS)]
+        reply = f"[[colour]]\n{truth if right else wrong}"
+        return Completion((reply,), name, Usage(100, 5), dollars=0.001)
+
+    return lp.ScriptedLM(answer, name=name)
+
+
 def compile_once(job: tuple[str, int]) -> Outcome:
     """Compile once against a simulated model, and return what the certificate claims."""
     member, seed = job
@@ -125,7 +154,8 @@ def compile_once(job: tuple[str, int]) -> Outcome:
         label = rng.choice(LABELS)
         rows.append(lp.Example(note=f"item {number} of {seed} {label}", colour=label))
     program: lp.Module = lp.Predict(signature)
-    model, other = (make_model(accuracy, seed, f"simulated/{name}") for name in ("null", "other"))
+    make = make_sampled_model if member == "VoteSize" else make_model
+    model, other = (make(accuracy, seed, f"simulated/{name}") for name in ("null", "other"))
     if member in FITTED:
         program = FITTED[member](program, [other, model])
     with lp.using(lm=model):
@@ -155,25 +185,32 @@ def format_share(right: int, count: int) -> str:
     return f"{right / count:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def measure_optimizers(kept: Checkpoint, compiles: int, workers: int) -> str:
+def measure_optimizers(
+    kept: Checkpoint, compiles: int, workers: int, members: Sequence[str] = tuple(MEMBERS)
+) -> str:
     """Compile with every optimizer that claims, where nothing can be gained."""
     rows = [("optimizer", "compiles", "false gains certified", "compared", "bounds hold 0")]
-    for member in MEMBERS:
+    for member in members:
+        outcomes: list[Outcome] = []
+        for first in range(0, compiles, CHUNK):
+            jobs = [(member, seed) for seed in range(first, min(first + CHUNK, compiles))]
 
-        def measure(member: str = member) -> tuple[str, ...]:
-            jobs = [(member, seed) for seed in range(compiles)]
-            with ProcessPoolExecutor(workers) as pool:
-                outcomes = list(pool.map(compile_once, jobs, chunksize=4))
-            compared = [outcome for outcome in outcomes if outcome.compared]
-            return (
+            def measure(jobs: Sequence[tuple[str, int]] = jobs) -> list[dict[str, bool]]:
+                with ProcessPoolExecutor(workers) as pool:
+                    return list(map(asdict, pool.map(compile_once, jobs, chunksize=4)))
+
+            kept_chunk = kept.measure_once(f"{member}, {first} to {jobs[-1][1]}", measure)
+            outcomes += [Outcome(**outcome) for outcome in kept_chunk]
+        compared = [outcome for outcome in outcomes if outcome.compared]
+        rows.append(
+            (
                 member,
                 str(len(outcomes)),
                 format_share(sum(outcome.certified for outcome in outcomes), len(outcomes)),
                 str(len(compared)),
                 format_share(sum(outcome.covered for outcome in compared), len(compared)),
             )
-
-        rows.append(tuple(kept.measure_once(f"{member}, {compiles}", measure)))
+        )
     return table(rows)
 
 
@@ -211,8 +248,19 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--compiles", type=int, default=400, help="for each line")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--checkpoint", type=Path, help="by default in the temporary folder")
+    parser.add_argument("--only", choices=tuple(MEMBERS), help="one optimizer, added at the end")
     options = parser.parse_args(arguments)
     kept = Checkpoint(options.checkpoint or Path(tempfile.gettempdir()) / "langprog-null.json")
+    if options.only:
+        alone = measure_optimizers(kept, options.compiles, options.workers, [options.only])
+        publish_section(
+            "null",
+            f"## {options.only}, by itself",
+            f"`python -m benchmarks.null --compiles {options.compiles} --only {options.only}`; "
+            f"{machine()}; {versions('langprog', 'optuna')}; seeds 0 to {options.compiles - 1}; "
+            f"95 % Wilson intervals.\n\n{alone}",
+        )
+        return
     optimizers = measure_optimizers(kept, options.compiles, options.workers)
     pairs = measure_pairs(kept, options.compiles, options.workers)
     publish(
