@@ -7,13 +7,16 @@ from typing import Annotated
 import typer
 
 from langprog.cli.loading import (
+    METRIC_HELP,
+    RETRIEVER_HELP,
     allowed_modules,
+    load_both,
     load_metric,
-    load_program_or_artifact,
     read_examples,
 )
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal, write_json
+from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
 from langprog.errors import InputError
 from langprog.evaluation import Objective, ProgramComparison, compare_programs
 from langprog.lm import Budget
@@ -26,7 +29,7 @@ def compare_two(  # noqa: PLR0913 - every parameter is an option of the command
     baseline: Annotated[str, typer.Argument(help="Artifact, package.module:name or file.py:name")],
     program: Annotated[str, typer.Argument(help="The same; what is examined.")],
     data: Annotated[str, Option(help="Examples: JSONL, JSON, CSV or Parquet.")],
-    metric: Annotated[str, Option(help="module:name, file.py:name, or exact, f1:field, ...")],
+    metric: Annotated[str, Option(help=METRIC_HELP)],
     objective: Annotated[
         str, Option(help="quality: better? cost or latency: not worse, and cheaper or quicker?")
     ] = "quality",
@@ -41,6 +44,9 @@ def compare_two(  # noqa: PLR0913 - every parameter is an option of the command
     allow: Annotated[
         list[str] | None, Option(help="Module that may be imported for an artifact.")
     ] = None,
+    retriever: Annotated[list[str] | None, Option(help=RETRIEVER_HELP)] = None,
+    tool: Annotated[list[str] | None, Option(help=TOOL_HELP)] = None,
+    mcp: Annotated[list[str] | None, Option(help=MCP_HELP)] = None,
     json_: Annotated[bool, Option("--json", help="One JSON object.")] = False,
 ) -> int:
     """Compare PROGRAM with BASELINE on the same examples; exit code 1 if it is worse.
@@ -48,20 +54,21 @@ def compare_two(  # noqa: PLR0913 - every parameter is an option of the command
     The tests are those of a certificate. Examples with the same inputs count as one.
     """
     asked = NamedModels.of(lm, model, base_url)
-    first = load_program_or_artifact(baseline, allowed_modules(allow), asked, [])
-    second = load_program_or_artifact(program, allowed_modules(allow), asked, [])
-    comparison = compare_programs(
-        second,
-        first,
-        read_examples(data, "--data", second),
-        load_metric(metric),
-        objective=_check_objective(objective),
-        tolerance=tolerance,
-        concurrency=width,
-        budget=Budget(calls=calls, dollars=dollars),
-        lm=asked.ambient,
-        max_errors=max_errors,
-    )
+    with open_tools(tool, mcp) as tools:
+        both = baseline, program
+        first, second = load_both(both, allowed_modules(allow), asked, retriever or [], tools)
+        comparison = compare_programs(
+            second,
+            first,
+            read_examples(data, "--data", second),
+            load_metric(metric),
+            objective=_check_objective(objective),
+            tolerance=tolerance,
+            concurrency=width,
+            budget=Budget(calls=calls, dollars=dollars),
+            lm=asked.ambient,
+            max_errors=max_errors,
+        )
     if json_:
         write_json(comparison.to_json())
     else:

@@ -9,10 +9,20 @@ from typing import Annotated, Any
 
 import typer
 
+from langprog.artifact import list_compiles
 from langprog.cli.console import open_progress_view
-from langprog.cli.loading import check_writable, load_metric, load_program, read_examples
+from langprog.cli.loading import (
+    METRIC_HELP,
+    RETRIEVER_HELP,
+    allowed_modules,
+    check_writable,
+    load_metric,
+    load_program_or_artifact,
+    read_examples,
+)
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal
+from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
 from langprog.errors import InputError
 from langprog.evaluation import Metric
 from langprog.example import Example
@@ -29,6 +39,8 @@ from optimizers.identity import (
 )
 
 Option = typer.Option
+# The folder of journals beside artifacts; attempts on a holdout are counted for all of them.
+RUNS = "langprog-runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,8 @@ class Task:
             ],
             [type(member).__name__, describe_knobs(member)],
             [self.lm, self.seed, *filter(None, [self.asked.description])],
+            # Which rows a new holdout may have depends on those that earlier compiles used.
+            *filter(None, [list_compiles(self.program)]),
         ]
         return parent / json_digest(content)
 
@@ -109,9 +123,9 @@ class Task:
 
 
 def compile_program(  # noqa: PLR0913 - every parameter is an option of the command
-    program: Annotated[str, typer.Argument(help="package.module:name or file.py:name")],
+    program: Annotated[str, typer.Argument(help="package.module:name, file.py:name or artifact")],
     train: Annotated[str, Option(help="Examples: JSONL, JSON, CSV or Parquet.")],
-    metric: Annotated[str, Option(help="module:name, file.py:name, or exact, f1:field, ...")],
+    metric: Annotated[str, Option(help=METRIC_HELP)],
     out: Annotated[str, Option(help="Where the artifact goes.")],
     val: Annotated[str | None, Option(help="Examples that steer the search.")] = None,
     holdout: Annotated[str | None, Option(help="Examples for the certificate alone.")] = None,
@@ -135,43 +149,55 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
     dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
     seconds: Annotated[float | None, Option(help="Most seconds.")] = None,
     seed: Annotated[int, Option(help="Random seed.")] = 0,
-    run_dir: Annotated[str | None, Option(help="Journal; by default beside the artifact.")] = None,
+    run_dir: Annotated[
+        str | None, Option(help="Journal; by default in langprog-runs, beside the artifact.")
+    ] = None,
     accept: Annotated[str, Option(help="certified, or best: ship without proof, marked.")] = (
         "certified"
     ),
     width: Annotated[int, Option(help="Examples processed concurrently.", min=1)] = 64,
     report: Annotated[str | None, Option(help="Also write a report, .html or .json.")] = None,
+    allow: Annotated[
+        list[str] | None, Option(help="Module that may be imported for an artifact.")
+    ] = None,
+    retriever: Annotated[list[str] | None, Option(help=RETRIEVER_HELP)] = None,
+    tool: Annotated[list[str] | None, Option(help=TOOL_HELP)] = None,
+    mcp: Annotated[list[str] | None, Option(help=MCP_HELP)] = None,
     json_: Annotated[bool, Option("--json", help="Events as JSON lines.")] = False,
 ) -> None:
     """Compile PROGRAM against a metric and write the artifact.
 
-    The same command continues a killed compile, and pays for nothing twice.
+    The same command continues a killed compile, and pays for nothing twice. Attempts on the same
+    holdout are counted for all artifacts of a folder, or for all folders beside --run-dir.
     """
     what_ships = check_accept(accept)
     target = check_writable(out, "--out")
     page = None if report is None else check_writable(report, "--report")
     asked = NamedModels.of(lm, model, base_url, others=models is not None)
-    declared = asked.apply_to(load_program(program))
-    task = Task(
-        declared,
-        load_metric(metric),
-        read_examples(train, "--train", declared),
-        None if val is None else read_examples(val, "--val", declared),
-        None if holdout is None else read_examples(holdout, "--holdout", declared),
-        lm,
-        seed,
-        asked,
-    )
-    member = optimizer_named(
-        optimizer, width=width, auto=auto, models=asked.from_list(models), objective=objective
-    )
-    compiled = task.compile(
-        member,
-        Path(run_dir) if run_dir else task.run_dir(target.with_suffix(".run"), member),
-        budget=Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds),
-        accept=what_ships,
-        as_json=json_,
-    )
+    with open_tools(tool, mcp) as tools:
+        declared = load_program_or_artifact(
+            program, allowed_modules(allow), asked, retriever or [], tools
+        )
+        task = Task(
+            declared,
+            load_metric(metric),
+            read_examples(train, "--train", declared),
+            None if val is None else read_examples(val, "--val", declared),
+            None if holdout is None else read_examples(holdout, "--holdout", declared),
+            lm,
+            seed,
+            asked,
+        )
+        member = optimizer_named(
+            optimizer, width=width, auto=auto, models=asked.from_list(models), objective=objective
+        )
+        compiled = task.compile(
+            member,
+            Path(run_dir) if run_dir else task.run_dir(target.parent / RUNS, member),
+            budget=Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds),
+            accept=what_ships,
+            as_json=json_,
+        )
     _keep(compiled, target, page)
     if not json_:
         say_result(compiled, target)

@@ -7,9 +7,17 @@ from typing import Annotated
 import typer
 
 from langprog.cli.compiling import Task, optimizer_named
-from langprog.cli.loading import load_metric, load_program, read_examples
+from langprog.cli.loading import (
+    METRIC_HELP,
+    RETRIEVER_HELP,
+    allowed_modules,
+    load_metric,
+    load_program_or_artifact,
+    read_examples,
+)
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal, write_json
+from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
 from langprog.lm import Budget
 from optimizers import Preflight, StageCost
 
@@ -17,9 +25,9 @@ Option = typer.Option
 
 
 def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the command
-    program: Annotated[str, typer.Argument(help="package.module:name or file.py:name")],
+    program: Annotated[str, typer.Argument(help="package.module:name, file.py:name or artifact")],
     train: Annotated[str, Option(help="Examples: JSONL, JSON, CSV or Parquet.")],
-    metric: Annotated[str, Option(help="module:name, file.py:name, or exact, f1:field, ...")],
+    metric: Annotated[str, Option(help=METRIC_HELP)],
     val: Annotated[str | None, Option(help="Examples that steer the search.")] = None,
     holdout: Annotated[str | None, Option(help="Examples for the certificate alone.")] = None,
     optimizer: Annotated[str, Option(help="As for compile.")] = "compiler",
@@ -37,6 +45,12 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
     seconds: Annotated[float | None, Option(help="Most seconds.")] = None,
     seed: Annotated[int, Option(help="Random seed.")] = 0,
     width: Annotated[int, Option(help="Examples processed concurrently.", min=1)] = 64,
+    allow: Annotated[
+        list[str] | None, Option(help="Module that may be imported for an artifact.")
+    ] = None,
+    retriever: Annotated[list[str] | None, Option(help=RETRIEVER_HELP)] = None,
+    tool: Annotated[list[str] | None, Option(help=TOOL_HELP)] = None,
+    mcp: Annotated[list[str] | None, Option(help=MCP_HELP)] = None,
     json_: Annotated[bool, Option("--json", help="One JSON object.")] = False,
 ) -> int:
     """Estimate what compiling PROGRAM costs and what its certificate could show.
@@ -44,23 +58,25 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
     Runs the program on at most 12 validation examples, twice. Exit code 1: not worth starting.
     """
     asked = NamedModels.of(lm, model, base_url, others=models is not None)
-    declared = asked.apply_to(load_program(program))
-    task = Task(
-        declared,
-        load_metric(metric),
-        read_examples(train, "--train", declared),
-        None if val is None else read_examples(val, "--val", declared),
-        None if holdout is None else read_examples(holdout, "--holdout", declared),
-        lm,
-        seed,
-        asked,
-    )
-    estimate = task.estimate(
-        optimizer_named(
+    with open_tools(tool, mcp) as tools:
+        declared = load_program_or_artifact(
+            program, allowed_modules(allow), asked, retriever or [], tools
+        )
+        task = Task(
+            declared,
+            load_metric(metric),
+            read_examples(train, "--train", declared),
+            None if val is None else read_examples(val, "--val", declared),
+            None if holdout is None else read_examples(holdout, "--holdout", declared),
+            lm,
+            seed,
+            asked,
+        )
+        member = optimizer_named(
             optimizer, width=width, auto=auto, models=asked.from_list(models), objective=objective
-        ),
-        Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds),
-    )
+        )
+        budget = Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds)
+        estimate = task.estimate(member, budget)
     if json_:
         write_json(estimate.to_json())
     else:

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from langprog.cli.loading import (
-    READY,
+    METRIC_HELP,
     RETRIEVER_HELP,
     allowed_modules,
+    is_ready,
     load_metric,
     load_program_or_artifact,
     read_examples,
@@ -25,13 +26,14 @@ from langprog.lm import Budget
 def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the command
     program: Annotated[str, typer.Argument(help="Artifact, package.module:name or file.py:name")],
     data: Annotated[str, typer.Option(help="Examples: JSONL, JSON, CSV or Parquet.")],
-    metric: Annotated[str, typer.Option(help="module:name, file.py:name, or exact, f1:field")],
+    metric: Annotated[str, typer.Option(help=METRIC_HELP)],
     lm: Annotated[str | None, typer.Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, typer.Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, typer.Option(help=BASE_URL_HELP)] = None,
     calls: Annotated[int | None, typer.Option(help="Maximum number of requests.")] = None,
     dollars: Annotated[float | None, typer.Option(help="Maximum dollars.")] = None,
     width: Annotated[int, typer.Option(help="Examples processed concurrently.", min=1)] = 64,
+    max_errors: Annotated[int, typer.Option(help="Examples the metric may raise on.", min=0)] = 0,
     allow: Annotated[
         list[str] | None, typer.Option(help="Module that an artifact may import; may be repeated.")
     ] = None,
@@ -49,7 +51,7 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
         loaded = load_program_or_artifact(
             program, allowed_modules(allow), asked, retriever or [], tools
         )
-        if metric.partition(":")[0] in READY:
+        if is_ready(metric):
             asked.check_lm(loaded)
         elif lm is not None and not uses_ambient_model(loaded):
             note = (
@@ -64,6 +66,7 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
             concurrency=width,
             budget=Budget(calls=calls, dollars=dollars),
             lm=asked.ambient,
+            max_errors=max_errors,
         )
     if json_:
         write_json(report.to_json())

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -14,10 +14,19 @@ from typing import Any
 from langprog.artifact import HandedTools, read_artifact
 from langprog.cli.models import NamedModels
 from langprog.errors import InputError, LangprogError, SignatureError
-from langprog.evaluation import Metric, check_metric, contains, exact, f1, numeric
+from langprog.evaluation import (
+    Metric,
+    check_metric,
+    contains,
+    exact,
+    f1,
+    macro_f1,
+    matthews,
+    numeric,
+)
 from langprog.example import Example, load_examples
 from langprog.interop import fuzzy_match, includes, match
-from langprog.modules import Module, Predict
+from langprog.modules import Module, Node, Predict
 from langprog.retrieval import load_corpus
 from langprog.signature import Signature
 
@@ -37,6 +46,11 @@ READY: Mapping[str, Callable[[str | None], Metric]] = MappingProxyType(
         "fuzzy_match": fuzzy_match,
     }
 )
+# Scores of a whole data set, which need the name of a field.
+SET_LEVEL: Mapping[str, Callable[[str], Metric]] = MappingProxyType(
+    {"macro_f1": macro_f1, "matthews": matthews}
+)
+METRIC_HELP = f"module:name, file.py:name, or one of {', '.join((*READY, *SET_LEVEL))} (:FIELD)."
 
 
 def load_object(reference: str, what: str) -> Any:
@@ -173,6 +187,58 @@ def load_program_or_artifact(
     )
 
 
+def load_both(
+    references: tuple[str, str],
+    allow_modules: list[str],
+    asked: NamedModels,
+    retrievers: list[str],
+    tools: HandedTools,
+) -> list[Module]:
+    """Return two programs; what is handed over goes to each artifact that needs it.
+
+    Raises:
+        InputError: As for :func:`load_program_or_artifact`, or neither needs what is handed over.
+    """
+    handed = read_retrievers(retrievers)
+    named: Collection[str] = tools if isinstance(tools, Mapping) else ()
+    programs: list[Module] = []
+    needed: set[str] = set()
+    for reference in references:
+        if ":" in reference and not Path(reference).is_file():
+            programs.append(asked.apply_to(load_program(reference)))
+            continue
+        artifact = read_artifact(reference)
+        names = set(_names_handed_over(artifact.data.program))
+        needed |= names
+        programs.append(
+            artifact.program(
+                allow_modules=allow_modules,
+                models=asked.replacements_for(artifact.model_names),
+                retrievers=_keep(handed, names),
+                tools=_keep(tools, names) if isinstance(tools, Mapping) else tools,
+            )
+        )
+    for option, given in (("retriever", handed), ("tool", named)):
+        if unknown := sorted({*given} - needed):
+            raise InputError(f"--{option}: neither artifact needs {', '.join(unknown)}")
+    return programs
+
+
+def _keep(handed: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: each for name, each in handed.items() if name in names}
+
+
+def _names_handed_over(node: Node) -> Iterator[str]:
+    """Yield the names of the retrievers, embedders and tools that a program is loaded with."""
+    data = node.model_dump()
+    for name, key in (("retriever", "name"), ("nearest", "embedder")):
+        if (data.get(name) or {}).get(key):
+            yield data[name][key]
+    yield from (tool["name"] for tool in data.get("tools") or ())
+    for part in node.children().values():
+        yield from _names_handed_over(part)
+
+
 def read_retrievers(options: list[str]) -> dict[str, Any]:
     """Return the retrievers of ``--retriever`` options, by their names in the artifact.
 
@@ -195,8 +261,13 @@ def read_retrievers(options: list[str]) -> dict[str, Any]:
     return handed
 
 
+def is_ready(metric: str) -> bool:
+    """Return whether a metric's name is that of a built-in one."""
+    return metric.partition(":")[0] in {*READY, *SET_LEVEL}
+
+
 def load_metric(reference: str) -> Metric:
-    """Load a metric: a built-in one (``exact``, ``f1:answer``) or a named one.
+    """Load a metric: a built-in one (``exact``, ``f1:answer``, ``macro_f1:team``) or a named one.
 
     Raises:
         InputError: There is no such metric, or it cannot be called as one.
@@ -204,11 +275,17 @@ def load_metric(reference: str) -> Metric:
     name, _, field = reference.partition(":")
     if name in READY:
         return READY[name](field or None)
+    if name in SET_LEVEL:
+        if not field:
+            raise InputError(
+                f"METRIC {reference!r}: write {name}:FIELD, the output that is scored"
+            )
+        return SET_LEVEL[name](field)
     value = load_object(reference, "METRIC") if ":" in reference else None
     if value is None:
         raise InputError(
             f"METRIC {reference!r}: write module:name, file.py:name or one of "
-            f"{', '.join(READY)} (with :field)"
+            f"{', '.join((*READY, *SET_LEVEL))} (with :field)"
         )
     check_metric(value)
     metric: Metric = value

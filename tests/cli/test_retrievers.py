@@ -74,3 +74,25 @@ def test_what_does_not_fit_is_one_line(
     assert run(command) == 2
     told = capsys.readouterr().err
     assert words in told and told.count("\n") == 1
+
+
+def compare(*more: str) -> list[str]:
+    return ["compare", *more, "--data", "rows.jsonl", "--metric", "looking.py:right"]
+
+
+def test_two_programs_are_compared_with_what_each_of_them_needs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lp.save(lp.Retrieve(lp.BM25Retriever(ROWS), k=1, name="other"), "q.json")
+    capitals, other = (
+        ["--retriever", "capitals=corpus.jsonl"],
+        ["--retriever", "other=corpus.jsonl"],
+    )
+    assert run([*compare("p.json", "q.json"), *capitals, *other]) == 0
+    assert run([*compare("p.json", "looking.py:program"), *capitals]) == 0
+    assert capsys.readouterr().out.count("finding: cannot tell") == 2
+    assert run([*compare("p.json", "q.json"), *capitals]) == 2
+    assert "or --retriever other=..." in capsys.readouterr().err
+    assert run([*compare("p.json", "p.json"), *capitals, *other]) == 2
+    told = capsys.readouterr().err
+    assert "--retriever: neither artifact needs other" in told and told.count("\n") == 1

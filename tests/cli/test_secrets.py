@@ -117,5 +117,5 @@ def test_a_planted_key_is_found_nowhere(place: Path, capsys: pytest.CaptureFixtu
     assert codes == [0, 2, 2, 2, 2, 1, 1, 0, 0, 0, 0], captured.err
     assert "***" in captured.out + captured.err, "the endpoint repeated it, or this shows nothing"
     assert (place / "c.json").exists() and (place / "cache" / "cache.db").exists()
-    assert list(place.glob("c.run/*/journal.jsonl")) and (place / "r.html").exists()
+    assert list(place.glob("langprog-runs/*/journal.jsonl")) and (place / "r.html").exists()
     assert planted_in(place, captured.out + captured.err) == []
