@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from langprog.example import load_examples as load_examples
     from langprog.interop import from_dspy as from_dspy
     from langprog.interop import from_openai_evals as from_openai_evals
+    from langprog.interop import from_template as from_template
     from langprog.interop import to_dspy as to_dspy
+    from langprog.interop import to_template as to_template
     from langprog.lm import Budget as Budget
     from langprog.lm import Completion as Completion
     from langprog.lm import Message as Message
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from langprog.modules import Pipeline as Pipeline
     from langprog.modules import Predict as Predict
     from langprog.modules import Prediction as Prediction
+    from langprog.modules import PromptTemplate as PromptTemplate
     from langprog.modules import ReAct as ReAct
     from langprog.modules import Refine as Refine
     from langprog.modules import Retrieve as Retrieve
@@ -135,6 +138,7 @@ _ROOM_OF = {
     "Predict": "modules",
     "Prediction": "modules",
     "Price": "lm",
+    "PromptTemplate": "modules",
     "ReAct": "modules",
     "Refine": "modules",
     "Report": "evaluation",
@@ -165,6 +169,7 @@ _ROOM_OF = {
     "evaluate": "evaluation",
     "from_dspy": "interop",
     "from_openai_evals": "interop",
+    "from_template": "interop",
     "load": "artifact",
     "load_corpus": "retrieval",
     "load_examples": "example",
@@ -177,6 +182,7 @@ _ROOM_OF = {
     "signals": "modules",
     "suggest": "modules",
     "to_dspy": "interop",
+    "to_template": "interop",
     "using": "runtime",
 }
 
@@ -223,6 +229,7 @@ __all__ = [
     "Predict",
     "Prediction",
     "Price",
+    "PromptTemplate",
     "ReAct",
     "Refine",
     "Report",
@@ -253,6 +260,7 @@ __all__ = [
     "evaluate",
     "from_dspy",
     "from_openai_evals",
+    "from_template",
     "load",
     "load_corpus",
     "load_examples",
@@ -265,6 +273,7 @@ __all__ = [
     "signals",
     "suggest",
     "to_dspy",
+    "to_template",
     "using",
 ]
 

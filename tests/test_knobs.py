@@ -83,6 +83,7 @@ RESULTS = {
     "ShareTest",
     "Size",
     "SpendUpdated",
+    "Span",  # checked by the template that it is a part of
     "Spread",
     "StageAdvanced",
     "StageStarted",

@@ -3,6 +3,8 @@
 - ``base``: the base class, with an example of a custom adapter.
 - ``chat``: marked sections. ``json_object``: one JSON object, constrained by a schema. ``xml``: an
   element for each field. ``function_call``: a tool called with the outputs.
+- ``template_adapter``: a prompt template, byte for byte (``template``: its messages and its
+  instruction; ``template_source``: what is written in braces).
 - ``registry``: adapters by name and version, including those of installed packages.
 - ``conformity``: whether a reply follows a schema.
 - ``turns``: a call as messages, including images and earlier turns.
@@ -43,6 +45,18 @@ from langprog.adapters.registry import (
     same_adapter,
     versioned_reference,
 )
+from langprog.adapters.template import (
+    DEMOS,
+    LAYOUTS,
+    ROLES,
+    Layout,
+    Role,
+    Span,
+    Template,
+    find_instruction,
+)
+from langprog.adapters.template_adapter import TemplateAdapter, write_pieces
+from langprog.adapters.template_source import SYNTAXES, Syntax, escape_text, guess_syntax
 from langprog.adapters.thinking import answer_in, may_think
 from langprog.adapters.turns import render_call
 from langprog.adapters.values import decode, encode, from_data, json_text
@@ -53,10 +67,20 @@ __all__ = [
     "AUTO",
     "Adapter",
     "ChatAdapter",
+    "DEMOS",
     "JSONAdapter",
+    "LAYOUTS",
+    "Layout",
     "PartialObject",
     "PartialReader",
     "Pieces",
+    "ROLES",
+    "Role",
+    "SYNTAXES",
+    "Span",
+    "Syntax",
+    "Template",
+    "TemplateAdapter",
     "ToolsAdapter",
     "XMLAdapter",
     "adapter_named",
@@ -70,7 +94,10 @@ __all__ = [
     "conforms",
     "decode",
     "encode",
+    "escape_text",
+    "find_instruction",
     "from_data",
+    "guess_syntax",
     "head_of",
     "json_text",
     "may_think",
@@ -82,4 +109,5 @@ __all__ = [
     "same_adapter",
     "values_from_object",
     "versioned_reference",
+    "write_pieces",
 ]

@@ -72,6 +72,11 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "show",
             "Show the program, its prompts, its models and the evidence for it.",
         ),
+        "export": CommandRef(
+            "langprog.cli.exporting",
+            "export_artifact",
+            "Write ARTIFACT as a file of another tool.",
+        ),
         "import": CommandRef(
             "langprog.cli.importing",
             "import_file",

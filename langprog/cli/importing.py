@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -17,8 +14,7 @@ from langprog.cli.loading import allowed_modules, check_writable, load_program_o
 from langprog.cli.models import NamedModels
 from langprog.cli.terminal import Terminal
 from langprog.errors import InputError
-from langprog.example import Example
-from langprog.interop import Format, Imported, format_to_read
+from langprog.interop import Format, Imported, format_to_read, write_file
 from langprog.modules import Module
 
 
@@ -26,6 +22,9 @@ def import_file(
     path: Annotated[str, typer.Argument(metavar="FILE", help="The file of the other tool.")],
     from_: Annotated[str, typer.Option("--from", help="Its format; a wrong name lists them.")],
     out: Annotated[str, typer.Option(help="Examples: a .jsonl file. A program: an artifact.")],
+    program_out: Annotated[
+        str | None, typer.Option("--program", help="Where the program goes that examples share.")
+    ] = None,
     into: Annotated[
         str | None, typer.Option(help="The program or artifact that the file belongs to.")
     ] = None,
@@ -40,15 +39,21 @@ def import_file(
     chosen = format_to_read(from_)
     options = read_options(set_ or [], chosen, "read")
     target = check_writable(out, "--out")
+    program_target = None if program_out is None else check_writable(program_out, "--program")
     program = _program(into, chosen, allow)
     assert chosen.read is not None
     imported = chosen.read(Path(path), program, options)
+    if program_target is not None and (imported.program is None or not imported.examples):
+        raise InputError(f"--program: {path} holds no program beside its rows; leave it out")
     terminal = Terminal()
-    if imported.program is not None:
+    if imported.examples:
+        _write_examples(terminal, imported, target)
+        target = program_target or target
+        if imported.program is not None and program_target is None:
+            terminal.say("--program FILE also writes the prompt that all rows share")
+    if imported.program is not None and (program_target or not imported.examples):
         digest = save(imported.program, target)
         terminal.say(f"wrote the program to {target} ({digest})")
-    else:
-        _say_examples(terminal, imported, target)
     for note in imported.notes:
         terminal.say(f"note: {note}")
 
@@ -86,26 +91,16 @@ def read_options(given: list[str], chosen: Format, verb: str) -> dict[str, str]:
     return options
 
 
-def _say_examples(terminal: Terminal, imported: Imported, target: Path) -> None:
+def _write_examples(terminal: Terminal, imported: Imported, target: Path) -> None:
     if target.suffix.lower() != ".jsonl":
         raise InputError(f"--out {target}: examples are written to a .jsonl file")
-    _write_rows(imported.examples, target)
+    rows = (
+        json.dumps(to_jsonable_python(dict(row)), ensure_ascii=False) for row in imported.examples
+    )
+    write_file(target, "".join(f"{row}\n" for row in rows))
     columns = dict.fromkeys(name for row in imported.examples for name in row)
     terminal.say(f"wrote {len(imported.examples):,} examples to {target}: {', '.join(columns)}")
     if imported.metrics:
         first, *others = imported.metrics
         more = f" (or {', '.join(others)})" if others else ""
         terminal.say(f"score them with --metric {first}{more}")
-
-
-def _write_rows(examples: Iterable[Example], target: Path) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            for example in examples:
-                row = to_jsonable_python(dict(example))
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    finally:
-        Path(name).unlink(missing_ok=True)

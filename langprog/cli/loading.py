@@ -139,11 +139,13 @@ def _import_failure(what: str, place: str, error: BaseException) -> str:
 
 
 def load_program(reference: str) -> Module:
-    """Load a program: a module, a Module class without arguments, or a Signature.
+    """Load a program: a module, a Module class without arguments, a Signature, or an artifact.
 
     Raises:
         InputError: The object is something else.
     """
+    if Path(reference).is_file() and not reference.endswith(".py"):
+        return read_artifact(reference).program()
     value = load_object(reference, "PROGRAM")
     if isinstance(value, type) and issubclass(value, Signature):
         return Predict(value)

@@ -1,8 +1,9 @@
 """Programs, prompts and data of other libraries, in and out.
 
-- ``contract``: what a format of a file is. ``registry``: the formats by name. ``reading``: bounded
-  reading.
+- ``contract``: what a format of a file is. ``registry``: the formats by name. ``reading``,
+  ``writing``: bounded reading, whole files.
 - ``dspy``: programs of DSPy.
+- ``templates``: prompt templates.
 - ``openai_evals``: data sets of OpenAI Evals, and their metrics.
 """
 
@@ -10,6 +11,8 @@ from langprog.interop.contract import Exported, Format, Imported
 from langprog.interop.dspy import from_dspy, is_dspy, to_dspy
 from langprog.interop.openai_evals import from_openai_evals, fuzzy_match, includes, match
 from langprog.interop.registry import FORMATS, format_to_read, format_to_write
+from langprog.interop.templates import from_template, to_template
+from langprog.interop.writing import write_file
 
 __all__ = [
     "Exported",
@@ -20,9 +23,12 @@ __all__ = [
     "format_to_write",
     "from_dspy",
     "from_openai_evals",
+    "from_template",
     "fuzzy_match",
     "includes",
     "is_dspy",
     "match",
     "to_dspy",
+    "to_template",
+    "write_file",
 ]

@@ -15,12 +15,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from langprog.adapters import escape_text
 from langprog.errors import InputError, MetricError
 from langprog.evaluation import Score
 from langprog.example import Example
 from langprog.interop.contract import Imported
 from langprog.interop.reading import read_json_lines
-from langprog.modules import Module, Prediction
+from langprog.modules import Module, Prediction, PromptTemplate
 
 INPUT, ANSWER, IDEAL = "input", "answer", "ideal"
 _ROLES = ("system", "user", "assistant")
@@ -41,10 +42,10 @@ def read_openai_evals(path: Path, into: Module | None, options: Mapping[str, str
 def from_openai_evals(path: str | Path) -> Imported:
     """Read a data set of OpenAI Evals.
 
-    The last message of a row is its ``input``. What comes before is left out of the rows where it
-    is the same in all of them, and is said in the notes; otherwise it becomes the columns
-    ``system`` and ``history``. The ideal answer is ``answer``; where there are several, the first
-    of them, and ``ideal`` has all.
+    The last message of a row is its ``input``. What comes before, where it is the same in all
+    rows, belongs to the program, a PromptTemplate that asks what the rows ask; otherwise it
+    becomes the columns ``system`` and ``history``, and there is no program. The ideal answer is
+    ``answer``; where there are several, the first of them, and ``ideal`` has all.
 
     Args:
         path: The JSONL file.
@@ -72,8 +73,9 @@ def from_openai_evals(path: str | Path) -> Imported:
         _example(prompt, ideal, same) for prompt, ideal in zip(prompts, ideals, strict=True)
     )
     notes = (_describe_shared(shared),) if same and shared else ()
+    program = _program(shared) if same else None
     metrics = {"match": match(), "includes": includes(), "fuzzy_match": fuzzy_match()}
-    return Imported(examples, MappingProxyType(metrics), notes=notes)
+    return Imported(examples, MappingProxyType(metrics), program, notes)
 
 
 def _read_prompt(value: Any, place: str) -> list[Turn]:
@@ -123,6 +125,15 @@ def _example(prompt: list[Turn], ideals: list[str], same: bool) -> Example:
     return Example(**values)
 
 
+def _program(shared: Sequence[Turn]) -> PromptTemplate:
+    messages = [
+        {"role": role, "content": escape_text(text, "format")}
+        for role, text in (*shared, ("user", ""))
+    ]
+    messages[-1]["content"] = f"{{{INPUT}}}"
+    return PromptTemplate(messages, output=ANSWER, syntax="format")
+
+
 def _describe_shared(shared: Sequence[Turn]) -> str:
     system = " ".join(text for role, text in shared if role == "system")
     turns = sum(role != "system" for role, _ in shared)
@@ -130,7 +141,7 @@ def _describe_shared(shared: Sequence[Turn]) -> str:
     return (
         f"all rows begin with {said}"
         + (f" and {turns} turns of a conversation" if turns else "")
-        + ", which are the program's and not in the examples"
+        + ", which belong to the program"
     )
 
 

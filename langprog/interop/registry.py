@@ -8,12 +8,21 @@ from types import MappingProxyType
 from langprog.errors import InputError
 from langprog.interop.contract import Format
 from langprog.interop.openai_evals import read_openai_evals
+from langprog.interop.templates import READS as TEMPLATE_READS
+from langprog.interop.templates import read_template_file, write_template
 
 _ALL = (
     Format(
         "openai-evals",
         "a data set of OpenAI Evals: JSONL with input and ideal",
         read=read_openai_evals,
+    ),
+    Format(
+        "template",
+        "a prompt template: a text or JSON messages, with {name} or {{ name }}",
+        read=read_template_file,
+        write=write_template,
+        reads=TEMPLATE_READS,
     ),
 )
 

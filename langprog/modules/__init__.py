@@ -4,6 +4,7 @@
   ``containers``: modules in lists, dicts and the like).
 - ``node``, ``registry``, ``parameter_data``: modules as data; each module's file has its node.
 - ``predict``: :class:`Predict`, the only module that calls a model.
+- ``prompt_template``: a Predict whose prompt is a template of another tool.
 - ``nearest``: demonstrations chosen for each input (``nearest_index``: finding them).
 - ``conversation``: a predictor's prompt, repair and re-asks. ``requiring``: conditions in a
   program's own code (``backtracking``: running it again after an answer was asked for again).
@@ -57,6 +58,7 @@ from langprog.modules.parameter_data import (
 from langprog.modules.pipeline import Pipeline
 from langprog.modules.predict import Predict
 from langprog.modules.prediction import Prediction
+from langprog.modules.prompt_template import PromptTemplate, read_template
 from langprog.modules.react import ReAct
 from langprog.modules.reading import Reading, find_cut
 from langprog.modules.refine import Refine
@@ -117,6 +119,7 @@ __all__ = [
     "Pipeline",
     "Predict",
     "Prediction",
+    "PromptTemplate",
     "ReAct",
     "Reading",
     "Recorder",
@@ -162,6 +165,7 @@ __all__ = [
     "parallel",
     "parts_by_name",
     "parts_of_list",
+    "read_template",
     "record_trace",
     "recorder",
     "require",

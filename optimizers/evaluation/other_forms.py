@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from langprog import Example, Module
+from langprog.adapters import ADAPTERS
 from langprog.errors import ExampleError
 from langprog.evaluation import FailureKind, aevaluate
 from optimizers.evaluation.candidate import tunable_predictors
@@ -105,7 +106,8 @@ def _choose_adapters(program: Module) -> dict[str, Any]:
     """Return, for every predictor whose adapter can be set, one that it does not use."""
     values = {}
     for path, predictor in program.predictors().items():
-        if "adapter" in predictor.own_parameters():
-            used = predictor.adapter_in_force().name
+        used = predictor.adapter_in_force().name
+        # Somebody's own adapter is what the user wants.
+        if "adapter" in predictor.own_parameters() and used in ADAPTERS:
             values[f"{path}.adapter"] = "chat" if used == "json" else "json"
     return values

@@ -69,6 +69,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "Predict",
         "Prediction",
         "Price",
+        "PromptTemplate",
         "ReAct",
         "Refine",
         "Report",
@@ -99,6 +100,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "evaluate",
         "from_dspy",
         "from_openai_evals",
+        "from_template",
         "load",
         "load_corpus",
         "load_examples",
@@ -111,6 +113,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "signals",
         "suggest",
         "to_dspy",
+        "to_template",
         "using",
     ]
     for name in langprog.__all__:

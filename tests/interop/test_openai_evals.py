@@ -34,9 +34,18 @@ def test_rows_with_the_same_beginning_are_inputs_and_answers(tmp_path: Path) -> 
     ]
     assert list(data.metrics) == ["match", "includes", "fuzzy_match"]
     assert data.notes == (
-        "all rows begin with the instruction 'Name the capital.', which are the program's and not "
-        "in the examples",
+        "all rows begin with the instruction 'Name the capital.', which belong to the program",
     )
+    assert data.program is not None
+    lm = lp.ScriptedLM(["It is Paris", "Amsterdam"])
+    with lp.using(lm=lm):
+        report = lp.evaluate(data.program, data.examples, data.metrics["match"])
+    assert report.mean == 0.5
+    asked = [[message.content for message in request.messages] for request in lm.requests]
+    assert sorted(asked) == [
+        ["Name the capital.", "France"],
+        ["Name the capital.", "The Netherlands"],
+    ]
 
 
 def test_what_differs_before_the_question_becomes_columns(tmp_path: Path) -> None:
@@ -49,6 +58,7 @@ def test_what_differs_before_the_question_becomes_columns(tmp_path: Path) -> Non
     data = lp.from_openai_evals(
         written(tmp_path, [{"input": turns, "ideal": "4"}, {"input": "3+3", "ideal": "6"}])
     )
+    assert data.program is None
     assert [dict(row) for row in data.examples] == [
         {
             "system": "Add.",
@@ -153,7 +163,8 @@ def test_the_command_writes_examples_that_an_evaluation_takes(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     written(tmp_path, ROWS)
-    assert run(["import", "samples.jsonl", "--from", "openai-evals", "--out", "rows.jsonl"]) == 0
+    command = ["import", "samples.jsonl", "--from", "openai-evals", "--out", "rows.jsonl"]
+    assert run([*command, "--program", "prompt.json"]) == 0
     said = capsys.readouterr().out
     assert "wrote 2 examples to rows.jsonl: input, answer, ideal" in said
     assert "--metric match (or includes, fuzzy_match)" in said
