@@ -143,7 +143,7 @@ def learn(watch: Watch) -> None:
         path = Path(folder) / "original.json"
         for text in fuzz_originals.make_originals():
             path.write_text(text, encoding="utf-8")
-            for handed in _HANDED:
+            for handed in dict.fromkeys(_HANDED):
                 for allowed in ((), _ALLOWED):
                     _outcome(path, handed, allowed)
 

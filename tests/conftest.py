@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import threading
@@ -16,6 +17,12 @@ from langprog.lm import Server
 from langprog.runtime import run_sync, settings
 
 Script = Callable[[lp.Request], str]
+
+
+def pytest_configure() -> None:
+    """Keep compiled modules whatever the environment says: tests start many processes."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session", autouse=True)

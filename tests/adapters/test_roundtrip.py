@@ -158,18 +158,16 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-@pytest.mark.parametrize("adapter", sorted(ADAPTERS))
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases())
-def test_what_is_written_is_read_back(
-    adapter: str, case: tuple[SignatureSpec, dict[str, Any]]
-) -> None:
+def test_what_is_written_is_read_back(case: tuple[SignatureSpec, dict[str, Any]]) -> None:
     spec, values = case
-    asked, told = turn(spec, adapter, values)
-    for signature, text in ((spec, told), (mirrored(spec), asked)):
-        read = adapter_named(adapter).parse(signature, text)
-        for name in signature.outputs:
-            assert same(read[name], values[name]), (text, read[name], values[name])
+    for adapter in sorted(ADAPTERS):
+        asked, told = turn(spec, adapter, values)
+        for signature, text in ((spec, told), (mirrored(spec), asked)):
+            read = adapter_named(adapter).parse(signature, text)
+            for name in signature.outputs:
+                assert same(read[name], values[name]), (adapter, text, read[name], values[name])
 
 
 @pytest.mark.parametrize("adapter", sorted(ADAPTERS))
@@ -224,14 +222,12 @@ def test_any_reply_is_read_or_refused(adapter: str, text: str) -> None:
         assert type(read["names"]) is list
 
 
-@pytest.mark.parametrize("adapter", sorted(ADAPTERS))
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(case=kinds.signatures())
-def test_every_kind_of_field_is_read_back(
-    adapter: str, case: tuple[SignatureSpec, dict[str, Any]]
-) -> None:
+def test_every_kind_of_field_is_read_back(case: tuple[SignatureSpec, dict[str, Any]]) -> None:
     spec, values = case
-    rendered = adapter_named(adapter).render(spec, [lp.Example(**values)], {"a": values["a"]})
-    read = adapter_named(adapter).parse(spec, completion_of(rendered[2]))
-    for name, field in spec.outputs.items():
-        assert same(read[name], field.validate(values[name])), rendered[2]
+    for adapter in sorted(ADAPTERS):
+        rendered = adapter_named(adapter).render(spec, [lp.Example(**values)], {"a": values["a"]})
+        read = adapter_named(adapter).parse(spec, completion_of(rendered[2]))
+        for name, field in spec.outputs.items():
+            assert same(read[name], field.validate(values[name])), (adapter, rendered[2])

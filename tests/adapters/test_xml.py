@@ -221,5 +221,5 @@ def test_the_time_to_read_grows_with_the_length(piece: str) -> None:
             best = min(best, time.process_time() - began)
         return best
 
-    small, large = seconds(20_000), seconds(160_000)
-    assert large < 8 * 3 * small + 0.02
+    small, large = seconds(10_000), seconds(80_000)
+    assert large < 8 * 3 * small + 0.01

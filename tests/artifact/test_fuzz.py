@@ -21,16 +21,6 @@ from langprog.modules.registry import kinds
 ROOT = Path(__file__).parents[2]
 
 # An audit hook stays for good, so that it is set in a process of its own.
-MUTANTS = """
-import json
-from benchmarks.fuzz_artifacts import judge_range
-from benchmarks.fuzz_judge import Watch, learn
-
-watch = Watch()
-learn(watch)
-print(json.dumps(judge_range(watch, 0, 0, 2000)))
-"""
-
 ACTS = """
 import json, os, subprocess, sys
 from benchmarks import fuzz_judge
@@ -79,13 +69,18 @@ def said_by(script: str, *arguments: str) -> str:
     return done.stdout
 
 
-def test_mutants_are_refused_or_render() -> None:
-    said = json.loads(said_by(MUTANTS))
-    assert said["troubles"] == {}
-    assert sum(said["outcomes"].values()) == 2000
+def test_mutants_are_refused_or_render_and_a_run_goes_on_where_it_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fuzz_artifacts, "CHUNK", 150)
+    for mutants, before, after in ((150, 0, 1), (1200, 1, 8)):
+        run = fuzz_artifacts.Run(0, mutants, tmp_path / "done.json")
+        assert len(run.tally.done) == before
+        run.start(1)
+        assert len(run.tally.done) == after and run.tally.outcomes.total() == mutants
+    assert run.tally.troubles == {} and run.tally.memory < 500
     # Both ends are reached: mutants that nobody would load show little.
-    assert said["outcomes"]["ArtifactError"] > 500 and said["outcomes"]["rendered"] > 200
-    assert said["memory"] < 500
+    assert run.tally.outcomes["ArtifactError"] > 300 and run.tally.outcomes["rendered"] > 120
 
 
 def test_what_no_mutant_may_do_is_heard(tmp_path: Path) -> None:
@@ -110,20 +105,6 @@ def test_every_kind_of_module_is_among_the_originals_of_both_formats(tmp_path: P
     old = formats.count(1)
     assert old > 20 and formats == [FORMAT] * (len(formats) - old) + [1] * old
     assert named >= {*kinds(), "user"}
-
-
-def test_a_run_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
-    checkpoint = str(tmp_path / "done.json")
-    script = (
-        "from pathlib import Path; import sys; from benchmarks import fuzz_artifacts as fuzz\n"
-        "fuzz.CHUNK = 4\n"
-        "run = fuzz.Run(0, int(sys.argv[2]), Path(sys.argv[1]))\n"
-        "before = len(run.tally.done)\n"
-        "run.start(1)\n"
-        "print(before, run.tally.outcomes.total(), len(run.tally.done))\n"
-    )
-    assert said_by(script, checkpoint, "8").split() == ["0", "8", "2"]
-    assert said_by(script, checkpoint, "12").split() == ["2", "12", "3"]
 
 
 def test_nights_add_up_and_trouble_is_an_exit_code(

@@ -43,7 +43,7 @@ def written(folder: Path, content: bytes | str) -> Path:
         (b"\xef\xbb\xbf{}", "byte order mark"),
         ('{"format": 1}'.encode("utf-16"), "UTF-16"),
         ('{"format": 1}'.encode("utf-16-be"), "not JSON"),
-        (gzip.compress(b"{}"), "gzip"),
+        (gzip.compress(b"{}", mtime=0), "gzip"),
         (b"PK\x03\x04rest", "zip archive, not JSON"),
         (b"\x80\x04}.", "a pickle"),
         (b"\x00" * 99, "not JSON"),

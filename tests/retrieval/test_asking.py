@@ -7,6 +7,7 @@ import builtins
 import inspect
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -78,7 +79,7 @@ def test_what_it_raises_is_told_apart(raised: Exception, kind: type[LangprogErro
         [lp.Passage(None)],
         (each for each in ["a"]),
     ],  # type: ignore[arg-type]  # what the test is about
-    ids=repr,
+    ids=lambda given: "generator" if isinstance(given, Iterator) else repr(given),
 )
 def test_what_is_not_a_list_of_passages_is_an_outage(given: Any) -> None:
     with pytest.raises(ServerError, match="the retriever 'wiki'"):
