@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ from langprog.adapters.partial_chat import PartialChat
 from langprog.adapters.scalars import strip_fence
 from langprog.adapters.sentences import find_option
 from langprog.adapters.thinking import Thinking, check_count, may_think
-from langprog.adapters.turns import render_call
+from langprog.adapters.turns import Write, render_call
 from langprog.adapters.values import decode, encode, fit_output
 from langprog.errors import ParseError
 from langprog.example import Example
@@ -43,23 +43,26 @@ _FENCE_OPENS = re.compile(r"^```[\w+-]*+[ \t]*+\n\s*+\Z", re.MULTILINE)
 
 
 @lru_cache(maxsize=256)
-def _render_static(signature: SignatureSpec, demos: tuple[Example, ...]) -> tuple[Message, ...]:
-    # The part that is the same in every call is rendered only once.
-    return (_system(signature), *render_demos(signature, demos, _writer(signature)))
+def _render_static(
+    signature: SignatureSpec, demos: tuple[Example, ...]
+) -> tuple[tuple[Message, ...], Write]:
+    """Return the messages that are the same in every call, and what writes the others."""
+    write = _writer(signature)
+    return (_system(signature), *render_demos(signature, demos, write)), write
 
 
 @lru_cache(maxsize=256)
-def _writer(
-    signature: SignatureSpec,
-) -> Callable[[Mapping[str, FieldSpec], Mapping[str, Any]], str]:
+def _writer(signature: SignatureSpec) -> Write:
     names = tuple(field.name for field in signature.fields)
 
     def write(fields: Mapping[str, FieldSpec], values: Mapping[str, Any]) -> str:
-        return "\n".join(
-            f"[[{name}]]\n{escape(encode(field, values[name]), names)}"
-            for name, field in fields.items()
-            if name in values
-        )
+        sections: list[str] = []
+        for name, field in fields.items():  # not a generator, which every call would pay for
+            if name in values:
+                text = encode(field, values[name])
+                shown = escape(text, names) if "[[" in text else text
+                sections.append(f"[[{name}]]\n{shown}")
+        return "\n".join(sections)
 
     return write
 
@@ -92,10 +95,8 @@ class ChatAdapter(Adapter):
         Raises:
             InputError: A value does not fit its field.
         """
-        return (
-            *_render_static(signature, tuple(demos)),
-            *render_call(signature, inputs, _writer(signature)),
-        )
+        static, write = _render_static(signature, tuple(demos))
+        return (*static, *render_call(signature, inputs, write))
 
     def stream_reader(self, signature: SignatureSpec) -> PartialReader:
         """Return a reader of sections."""

@@ -66,7 +66,10 @@ def encode(field: FieldSpec, value: Any) -> str:
     Raises:
         InputError: It does not fit the field.
     """
-    data = prompt_data(field, value)
+    if type(value) is str and value.isascii() and field.exact is str:  # the most frequent case
+        data: Any = value
+    else:
+        data = prompt_data(field, value)
     return data if isinstance(data, str) and _reads_back(field, data) else json_text(data)
 
 
@@ -109,7 +112,9 @@ def json_text(data: Any) -> str:
 
 
 def _reads_back(field: FieldSpec, text: str) -> bool:
-    shape = without_limits(field.shape)
+    shape = field.shape
+    if not isinstance(shape, Plain):
+        shape = without_limits(shape)
     if isinstance(shape, Plain):
         # The most frequent case, decided without parsing.
         return text == text.strip() and (
@@ -139,6 +144,8 @@ def decode(field: FieldSpec, text: str) -> Any:
     Raises:
         ParseError: It is not a value of the field, or violates one of its constraints.
     """
+    if field.exact is str:  # the most frequent case
+        return fit_output(field, unquote_text(text))
     try:
         data = _from_text(field.shape, text)
     except Mismatch as error:

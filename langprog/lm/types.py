@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from langprog.errors import InputError
+from langprog.frozen import quick_init
 from langprog.knobs import check_knobs, takes_whole
 from langprog.lm.budget import Ledger
 from langprog.lm.cost import Cost
@@ -18,6 +19,7 @@ Accept = Callable[["Completion"], object]
 Role = Literal["system", "user", "assistant", "tool"]
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message of a prompt.
@@ -80,6 +82,7 @@ class WithoutTools:
     response_schema: Mapping[str, Any] | None = None
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Request:
     """Everything that determines a completion.
@@ -191,6 +194,7 @@ class Request:
         return replace(sampling, extra={**(sampling.extra or {}), **self.extra})
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one or more calls, as the endpoint counted them.
@@ -229,6 +233,7 @@ class Usage:
 FROM_CACHE = "a cache"
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Completion:
     """A model's answer.

@@ -18,7 +18,7 @@ from langprog.modules.elsewhere import OF_A_CALL
 from langprog.modules.origin import ORIGIN
 from langprog.modules.prediction import Prediction
 from langprog.modules.streaming import Event, run_watched, stream_in_sync, stream_program
-from langprog.modules.trace import Recorder, recorder, threads, usage_of
+from langprog.modules.trace import Recorder, recorder, threads
 from langprog.modules.tree import Tree
 from langprog.notebook import list_short
 from langprog.runtime import call_in_worker, current, run_sync
@@ -133,13 +133,14 @@ class Module(Tree):
         return self._result(values, inner, time.perf_counter() - started)
 
     def _result(self, values: Any, inner: Recorder, seconds: float) -> Prediction:
-        if not isinstance(values, Mapping):
+        # An instance check of an abstract class is slow.
+        if type(values) is not dict and not isinstance(values, Mapping):
             raise InputError(
                 f"{type(self).__name__}.forward returned {type(values).__name__}: "
                 "return a Prediction or a dict of outputs"
             )
         steps = inner.steps()
-        prediction = Prediction.of(values, usage_of(steps, seconds), steps)
+        prediction = Prediction.of(values, seconds, steps)
         if inner.call is not None:
             inner.call.finish(prediction)
         return prediction

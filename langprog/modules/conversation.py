@@ -23,8 +23,9 @@ from langprog.errors import (
 )
 from langprog.lm import Completion, Message, Request
 from langprog.modules.reading import Reading, explain_refusal
-from langprog.modules.streaming import ask_watched, tell_outputs
-from langprog.modules.trace import TraceStep, recorder
+from langprog.modules.streaming import ask_watched, render_watched, tell_outputs
+from langprog.modules.trace import Recorder, TraceStep
+from langprog.runtime import Settings, ask
 
 if TYPE_CHECKING:
     from langprog.modules.predict import Predict
@@ -93,8 +94,11 @@ class Conversation:
         self._sent = build_reask(self._sent, completion, problem)
         self._sent_back = (*self._sent_back, (completion, problem))
 
-    async def run(self) -> dict[str, Any]:
+    async def run(self, settings: Settings) -> dict[str, Any]:
         """Return the first outputs that pass the predictor's checks, by name.
+
+        Args:
+            settings: The settings in force.
 
         Raises:
             LMError: The model gave no usable completion.
@@ -102,7 +106,7 @@ class Conversation:
             CheckError: The last answer fails a required check.
             BudgetExceeded: A ledger cannot afford the next call.
         """
-        outputs = await self.ask()
+        outputs = await self.ask(settings)
         kept: _Kept | None = None
         left = self._predictor.reasks
         while True:
@@ -114,7 +118,7 @@ class Conversation:
             left -= 1
             self._send_back(self.completions[-1], join_messages(failed))
             try:
-                outputs = await self.ask()
+                outputs = await self.ask(settings)
             except _NO_ANSWER as error:
                 if kept is None and not isinstance(error, BadRequestError):
                     raise
@@ -143,6 +147,7 @@ class Conversation:
 
     def record(
         self,
+        trace: Recorder | None,
         outputs: Mapping[str, Any],
         failure: str | None,
         failed_with: type[Exception] | None,
@@ -150,11 +155,11 @@ class Conversation:
         """Add the call to the trace of the program, if there is one.
 
         Args:
+            trace: The recorder of the call.
             outputs: Its outputs; empty if it failed.
             failure: Why there are none.
             failed_with: The type of the error that it raised.
         """
-        trace = recorder.get()
         if trace is None:
             return
         call = trace.call
@@ -176,8 +181,11 @@ class Conversation:
         )
         trace.add_first(step)  # before what its checks call
 
-    async def ask(self) -> dict[str, Any]:
+    async def ask(self, settings: Settings) -> dict[str, Any]:
         """Return the outputs of the next reply; an unreadable one is sent back, once in all.
+
+        Args:
+            settings: The settings in force.
 
         Raises:
             LMError: The model gave no usable completion.
@@ -185,7 +193,8 @@ class Conversation:
             BudgetExceeded: A ledger cannot afford the next call.
         """
         adapter, signature = self._adapter, self._predictor.signature
-        read = Reading(adapter, signature)
+        watch = settings.watch
+        read = Reading(adapter, signature, observed=watch is not None and bool(watch.listeners))
         request = Request(
             self._sent,
             self._predictor.sampling,
@@ -200,7 +209,10 @@ class Conversation:
             rejected = self._sent_back[-1][1]
             request = self._with_plain_turns(request)
         try:
-            completion = await ask_watched(self._predictor.model, request, read, rejected)
+            if watch is None:  # not through another coroutine, which takes its share of a call
+                completion = await ask(self._predictor.model, request, settings=settings)
+            else:
+                completion = await ask_watched(self._predictor.model, request, read, rejected)
         except BadRequestError as error:
             raise explain_refusal(error, request) from None
         self.completions.append(completion)
@@ -236,6 +248,31 @@ class Conversation:
         for completion, problem in self._sent_back:
             plain = replace(plain, messages=build_reask(plain.messages, completion, problem))
         return replace(request, without_tools=plain)
+
+
+async def begin_conversation(
+    predictor: Predict, inputs: Mapping[str, Any], settings: Settings
+) -> Conversation:
+    """Return the conversation of a call, with its prompt.
+
+    Args:
+        predictor: The predictor.
+        inputs: Its inputs.
+        settings: The settings in force.
+
+    Raises:
+        InputError: An input is missing, unknown or of the wrong type.
+    """
+    values = predictor.check_inputs(inputs)
+    adapter = predictor.prompt_adapter(settings)
+    demos = predictor.demos
+    if predictor.nearest is not None:
+        demos = (*demos, *await predictor.nearest.achoose(predictor.signature, values))
+    if settings.watch is None:
+        messages = adapter.render(predictor.signature, demos, values)
+    else:
+        messages = render_watched(adapter, predictor.signature, demos, values)
+    return Conversation(predictor, adapter, values, messages)
 
 
 class _Kept(NamedTuple):

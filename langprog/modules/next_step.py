@@ -26,7 +26,7 @@ from langprog.modules.tool_steps import (
     steps_in,
 )
 from langprog.modules.tree import Parameter
-from langprog.runtime import adapter_for, current, may_call_tools, refuses_tools
+from langprog.runtime import Settings, adapter_for, current, may_call_tools, refuses_tools
 from langprog.signature import Signature, SignatureSpec, signature_of
 from langprog.tools import Tool, make_tools
 
@@ -188,17 +188,18 @@ class NextStep(Predict):
         chosen = current().adapter if self.adapter is None else self.adapter
         return isinstance(chosen, str) and chosen == AUTO and may_call_tools(self.model)
 
-    def _adapter(self) -> Adapter:
+    def prompt_adapter(self, settings: Settings | None = None) -> Adapter:
+        """Return the adapter of the steps: with native calls of the tools, or with text."""
         specs = [tool.spec for tool in self.tools if tool.name in self.offered]
         tools = tools_of(self.target, specs)
         if self._is_native:
             return NativeSteps(self.target, tools, None)
-        text = TextSteps(adapter_for(self.adapter, self.model), self.target, tools)
+        text = TextSteps(adapter_for(self.adapter, self.model, settings), self.target, tools)
         return NativeSteps(self.target, tools, text) if self._is_automatic else text
 
     def request_for(self, inputs: Mapping[str, Any]) -> Request:
         """Return the prompt for validated ``inputs`` as a request, with the tools."""
-        adapter, signature = self._adapter(), self.signature
+        adapter, signature = self.prompt_adapter(), self.signature
         messages = adapter.render(signature, self.demos_for(inputs), inputs)
         tools, choice = adapter.tools(signature), adapter.tool_choice(signature)
         request = Request(messages, tools=tools, tool_choice=choice)

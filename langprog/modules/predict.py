@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 from langprog.adapters import Adapter, check_adapter
 from langprog.checks import (
     REASKS,
     Check,
-    CheckData,
     bind_checks,
     check_from_data,
     check_reasks,
-    check_to_data,
     needed_outputs,
 )
 from langprog.errors import (
-    ArtifactError,
     BudgetExceeded,
     CheckError,
     InputError,
@@ -38,61 +34,21 @@ from langprog.lm import (
     model_name,
 )
 from langprog.modules.base import Module, with_left_out
-from langprog.modules.conversation import Conversation
+from langprog.modules.conversation import begin_conversation
 from langprog.modules.elsewhere import OF_PREDICT
-from langprog.modules.nearest import NearestData, NearestDemos, check_nearest
-from langprog.modules.node import ClassData, Node, Types
+from langprog.modules.nearest import NearestDemos, check_nearest
+from langprog.modules.node import Node, Types
 from langprog.modules.parameter_data import (
-    SamplingData,
-    adapter_to_data,
     check_demos,
     demo_from_data,
-    demo_to_data,
-    sampling_to_data,
 )
-from langprog.modules.prediction import Prediction
-from langprog.modules.streaming import render_watched
+from langprog.modules.predict_data import PredictNode, predict_to_data, signatures_from_data
 from langprog.modules.structure import Structure, ask_for, give_back, list_structures
 from langprog.modules.trace import recorder
 from langprog.modules.tree import Parameter
 from langprog.notebook import shorten
-from langprog.runtime import adapter_for
+from langprog.runtime import Settings, adapter_for, current
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
-
-
-class PredictNode(Node):
-    """A predictor with everything that determines its prompts.
-
-    Args:
-        module: Its kind.
-        signature: Name, instruction and fields, with full types.
-        demos: Demonstrations, by field name.
-        model: The model's name; null for the ambient one.
-        adapter: Name and version, ``chat@1``, or ``auto``; null for the ambient one.
-        sampling: How completions are drawn.
-        checked_by: The Signature class whose types validate values with code; absent if there is
-            none.
-        nearest: Demonstrations that are chosen for each input; absent if there are none.
-        structure: The outputs that it asks for, in order; absent if they are the signature's.
-        checks: What its answers have to satisfy; absent if there are none.
-        reasks: How often an answer that fails is asked for again; absent without checks.
-    """
-
-    module: Literal["Predict"]
-    signature: dict[str, Any]
-    demos: list[dict[str, Any]]
-    model: str | None
-    adapter: str | None
-    sampling: SamplingData
-    checked_by: ClassData | None = None
-    nearest: NearestData | None = None
-    structure: list[str] | None = None
-    checks: tuple[CheckData, ...] = ()
-    reasks: int = REASKS
-
-    def model_names(self) -> Iterator[str]:
-        """Yield the name of its model, if it has one."""
-        return iter(() if self.model is None else (self.model,))
 
 
 class Predict(Module):
@@ -273,54 +229,31 @@ class Predict(Module):
 
     def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
         """Return it as plain JSON data."""
-        signature = self.signature
-        declared = replace(self._declared, instruction=signature.instruction)
-        data: dict[str, Any] = {
-            "module": "Predict",
-            "signature": declared.to_json(),
-            "demos": [demo_to_data(signature, demo) for demo in self.demos],
-            "model": model_name(self.model),
-            "adapter": adapter_to_data(self.adapter),
-            "sampling": sampling_to_data(self.sampling),
-        }
-        if self.nearest is not None:
-            data["nearest"] = self.nearest.to_data(signature)
-        if tuple(signature.outputs) != tuple(declared.outputs):
-            data["structure"] = list(signature.outputs)
-        if self.checks:
-            data["checks"] = [check_to_data(check, types.refer_to) for check in self.checks]
-            data["reasks"] = self.reasks
-        checked_by = types.checking_class(declared)
-        return data if checked_by is None else {**data, "checked_by": checked_by}
+        return predict_to_data(self, self._declared, types)
 
     @classmethod
     def from_node(cls, node: PredictNode, parts: Mapping[str, Module], types: Types) -> Self:
         """Make one from its node."""
-        try:
-            signature = SignatureSpec.from_json(node.signature)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ArtifactError(f"a signature cannot be read: {error}") from None
-        signature = types.restore_types(signature, node.checked_by)
-        structure = tuple(signature.outputs) if node.structure is None else node.structure
-        asked = ask_for(signature, signature, structure)
+        signature, declared = signatures_from_data(node, types)
         new = cls(
-            asked,
-            demos=[demo_from_data(asked, demo) for demo in node.demos],
-            nearest=NearestDemos.from_data(node.nearest, asked, types.embedder),
+            signature,
+            demos=[demo_from_data(signature, demo) for demo in node.demos],
+            nearest=NearestDemos.from_data(node.nearest, signature, types.embedder),
             model=node.model,
             adapter=None if node.adapter is None else types.adapter(node.adapter),
             sampling=node.sampling.sampling(),
             checks=[check_from_data(each, types.check_function) for each in node.checks],
             reasks=node.reasks,
         )
-        new._set(_declared=signature)
+        new._set(_declared=declared)
         return new
 
     # --- the call -------------------------------------------------------------------------------
 
     def render(self, inputs: Mapping[str, Any]) -> tuple[Message, ...]:
         """Return the prompt for ``inputs``."""
-        return self._adapter().render(self.signature, self.demos_for(inputs), inputs)
+        adapter = self.prompt_adapter()
+        return adapter.render(self.signature, self.demos_for(inputs), inputs)
 
     @property
     def demo_pool(self) -> tuple[Example, ...]:
@@ -337,23 +270,19 @@ class Predict(Module):
         """Return whether a demonstration of a later call, by its inputs, shows an earlier one."""
         return later == earlier
 
-    async def aforward(self, **inputs: Any) -> Prediction:
+    async def aforward(self, **inputs: Any) -> Mapping[str, Any]:
         """Call the model; an unreadable reply is sent back once, a wrong one up to ``reasks``."""
-        call = None if (trace := recorder.get()) is None else trace.call
+        # Read once: every look at a context takes its share of a call.
+        settings, trace = current(), recorder.get()
+        call = None if trace is None else trace.call
         said = None if call is None or call.module is not self else call.continues
         if said is None:
-            values = self.check_inputs(inputs)
-            adapter = self._adapter()
-            demos = self.demos
-            if self.nearest is not None:
-                demos = (*demos, *await self.nearest.achoose(self.signature, values))
-            messages = render_watched(adapter, self.signature, demos, values)
-            said = Conversation(self, adapter, values, messages)
+            said = await begin_conversation(self, inputs, settings)
         failure: str | None = "cancelled"
         failed_with: type[Exception] | None = None
         outputs: dict[str, Any] = {}
         try:
-            outputs = await (said.run() if self.checks else said.ask())
+            outputs = await (said.run(settings) if self.checks else said.ask(settings))
             failure = None
         except (LMError, ParseError, CheckError, BudgetExceeded) as error:
             failure, failed_with = str(error), type(error)
@@ -362,8 +291,8 @@ class Predict(Module):
             failure, failed_with = f"{type(error).__name__}: {error}", type(error)
             raise
         finally:
-            said.record(outputs, failure, failed_with)
-        return Prediction(**give_back(outputs, self.signature, self._declared))
+            said.record(trace, outputs, failure, failed_with)
+        return give_back(outputs, self.signature, self._declared)
 
     def adjust_request(
         self, request: Request, adapter: Adapter, inputs: Mapping[str, Any]
@@ -388,10 +317,18 @@ class Predict(Module):
         fields = self.signature.inputs
         if inputs.keys() != fields.keys():
             inputs = with_left_out(inputs, fields, self.signature.name)
-        return {name: field.validate(inputs[name]) for name, field in fields.items()}
+        values: dict[str, Any] = {}
+        for name, field in fields.items():
+            values[name] = field.validate(inputs[name])
+        return values
 
-    def _adapter(self) -> Adapter:
-        return adapter_for(self.adapter, self.model)
+    def prompt_adapter(self, settings: Settings | None = None) -> Adapter:
+        """Return the adapter that writes the prompts and reads the replies of a call.
+
+        Args:
+            settings: The settings in force, if they are known already.
+        """
+        return adapter_for(self.adapter, self.model, settings)
 
     def __repr__(self) -> str:
         arrow = f"{', '.join(self.inputs)} -> {', '.join(self.outputs)}"

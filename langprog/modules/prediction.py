@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from langprog.errors import FrozenError
-from langprog.modules.trace import RunUsage, TraceStep
+from langprog.modules.trace import RunUsage, TraceStep, usage_of
 from langprog.notebook import list_short, render_card
 
 NOTHING_USED = RunUsage()
@@ -39,7 +39,8 @@ class Prediction(Mapping[str, Any]):
     __slots__ = ("_trace", "_usage", "_values")
 
     _values: dict[str, Any]
-    _usage: RunUsage
+    # The seconds of a run whose usage nobody has asked for yet.
+    _usage: RunUsage | float
     _trace: tuple[TraceStep, ...]
 
     def __init__(self, **values: Any) -> None:
@@ -49,10 +50,17 @@ class Prediction(Mapping[str, Any]):
     def of(
         cls,
         values: Mapping[str, Any],
-        usage: RunUsage,
+        usage: RunUsage | float,
         trace: tuple[TraceStep, ...],
     ) -> Prediction:
-        """Return ``values`` with the usage and trace of their run."""
+        """Return ``values`` with the usage and trace of their run.
+
+        Args:
+            values: The outputs by name.
+            usage: The run's usage, or the seconds that it took: the rest is then added up from
+                the trace, when somebody asks for it.
+            trace: The run's steps.
+        """
         prediction = cls.__new__(cls)
         own = values._values if isinstance(values, Prediction) else values
         _fill(prediction, dict(own), usage, trace)
@@ -61,7 +69,11 @@ class Prediction(Mapping[str, Any]):
     @property
     def usage(self) -> RunUsage:
         """Calls, tokens, dollars and seconds of the run."""
-        return self._usage
+        usage = self._usage
+        if not isinstance(usage, RunUsage):
+            usage = usage_of(self._trace, usage)
+            object.__setattr__(self, "_usage", usage)
+        return usage
 
     @property
     def trace(self) -> tuple[TraceStep, ...]:
@@ -104,13 +116,13 @@ class Prediction(Mapping[str, Any]):
         return hash(tuple(sorted((name, repr(value)) for name, value in self._values.items())))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Prediction.of, (self._values, self._usage, self._trace))
+        return (Prediction.of, (self._values, self.usage, self._trace))
 
     def __repr__(self) -> str:
         return f"Prediction({list_short(self._values.items())})"
 
     def _repr_html_(self) -> str:
-        usage = self._usage
+        usage = self.usage
         taken = [f"{usage.calls} calls", f"{usage.total_tokens:,} tokens"]
         if usage.dollars:
             taken.append(f"${usage.dollars:.6f}")
@@ -119,7 +131,10 @@ class Prediction(Mapping[str, Any]):
 
 
 def _fill(
-    prediction: Prediction, values: dict[str, Any], usage: RunUsage, trace: tuple[TraceStep, ...]
+    prediction: Prediction,
+    values: dict[str, Any],
+    usage: RunUsage | float,
+    trace: tuple[TraceStep, ...],
 ) -> None:
     object.__setattr__(prediction, "_values", values)
     object.__setattr__(prediction, "_usage", usage)

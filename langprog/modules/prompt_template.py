@@ -20,7 +20,8 @@ from langprog.adapters import (
 from langprog.errors import ArtifactError, InputError, SignatureError
 from langprog.modules.base import Module
 from langprog.modules.node import Node, Strict, Types
-from langprog.modules.predict import Predict, PredictNode
+from langprog.modules.predict import Predict
+from langprog.modules.predict_data import PredictNode
 from langprog.modules.tree import Parameter
 from langprog.signature import SignatureSpec, signature_of
 

@@ -17,7 +17,7 @@ from langprog.errors import (
 )
 from langprog.lm import Completion, Request
 from langprog.observe import AdapterStarted
-from langprog.runtime import current, observe_call
+from langprog.runtime import observe_call
 from langprog.signature import FieldSpec, SignatureSpec
 
 # A surrogate, or the escape of one: mostly of a whole pair.
@@ -31,12 +31,17 @@ class Reading:
     Args:
         adapter: The adapter that rendered the prompt.
         signature: The signature with the outputs to read.
+        observed: Whether callbacks are told of it.
     """
 
-    def __init__(self, adapter: Adapter, signature: SignatureSpec) -> None:
+    _known: tuple[Completion, dict[str, Any] | LangprogError] | None = None
+
+    def __init__(
+        self, adapter: Adapter, signature: SignatureSpec, *, observed: bool = False
+    ) -> None:
         self._adapter = adapter
         self.signature = signature
-        self._known: tuple[Completion, dict[str, Any] | LangprogError] | None = None
+        self._observed = observed
 
     def __call__(self, completion: Completion) -> dict[str, Any]:
         """Return the outputs by name.
@@ -65,14 +70,13 @@ class Reading:
         broken = find_cut(completion)
         if broken is not None:
             return broken
-        calls = completion.first_tool_calls
+        calls = completion.tool_calls and completion.first_tool_calls
         if calls and not completion.text.strip() and not self._adapter.tools(self.signature):
             return ParseError(f"it calls the tool {calls[0].name!r} instead of replying")
-        watch = current().watch
         try:
-            if watch is None or not watch.listeners:
-                return self._parse(completion)
-            return self._parse_observed(completion)
+            if self._observed:
+                return self._parse_observed(completion)
+            return self._parse(completion)
         except ParseError as error:
             return error
 
@@ -106,8 +110,12 @@ def _is_same(first: Completion, second: Completion) -> bool:
 
 def _may_hold_halves(completion: Completion) -> bool:
     """Return whether values may hold half of a character, which no later prompt could carry."""
-    texts = [completion.text, *(call.arguments for call in completion.first_tool_calls)]
-    return any(_HALF.search(text) for text in texts)
+    text = completion.texts[0]
+    if (not text.isascii() or "\\u" in text) and _HALF.search(text):
+        return True
+    if not completion.tool_calls:
+        return False
+    return any(_HALF.search(call.arguments) for call in completion.first_tool_calls)
 
 
 def _check_whole(field: FieldSpec, value: Any) -> None:
@@ -123,6 +131,8 @@ def _check_whole(field: FieldSpec, value: Any) -> None:
 
 def find_cut(completion: Completion) -> LangprogError | None:
     """Return the error of a reply that was cut off, filtered or interrupted, if it was."""
+    if not completion.finish_reasons:  # of most models in the same process
+        return None
     name, reason = completion.model, completion.finish_reason
     if reason == "length":
         return TruncatedError(_cut_off_message(completion), model=name, text=completion.text)

@@ -130,9 +130,6 @@ def render_watched(
     inputs: Mapping[str, Any],
 ) -> tuple[Message, ...]:
     """Return an adapter's prompt, and tell callbacks about it."""
-    watch = current().watch
-    if watch is None or not watch.listeners:
-        return adapter.render(signature, demos, inputs)
     with observe_call(
         "adapter",
         lambda call, parent, path: AdapterStarted(
@@ -172,9 +169,10 @@ async def ask_watched(
         reading: Reads the completion.
         unreadable: Why an earlier completion of this call could not be read.
     """
-    watch = current().watch
+    settings = current()
+    watch = settings.watch
     if watch is None or watch.stream is None or watch.call is None:
-        return await ask(model, request)
+        return await ask(model, request, settings=settings)
     reply = _Reply(watch.stream, watch.path, watch.call, reading)
     if unreadable:
         await reply.reset(unreadable)

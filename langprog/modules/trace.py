@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from langprog.errors import LangprogError
+from langprog.frozen import quick_init
 from langprog.lm import Completion, Message
 from langprog.notebook import list_short
 from langprog.runtime import ThreadContext, overlay, use_settings
@@ -25,6 +26,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class RunUsage:
     """What a run used.
@@ -55,6 +57,7 @@ class RunUsage:
         return self.prompt_tokens + self.completion_tokens
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class TraceStep:
     """One predictor's call.
@@ -152,7 +155,10 @@ class Recorder:
 
     def steps(self) -> tuple[TraceStep, ...]:
         """Return all steps so far, in the order in which the calls started."""
-        return tuple(_flat(self._entries))
+        entries = self._entries
+        if len(entries) == 1 and type(entries[0]) is TraceStep:  # most predictors' calls
+            return (entries[0],)
+        return tuple(_flat(entries))
 
     def close(self) -> None:
         """Refuse further calls inside."""

@@ -10,17 +10,22 @@ from langprog.runtime.overlay import Settings
 from langprog.runtime.settings import current, model_in_force
 
 
-def adapter_for(adapter: str | Adapter | None, model: str | ModelRef | None) -> Adapter:
+def adapter_for(
+    adapter: str | Adapter | None,
+    model: str | ModelRef | None,
+    settings: Settings | None = None,
+) -> Adapter:
     """Return the adapter of a predictor's call.
 
     Args:
         adapter: The predictor's own, by name or as an object; ``None`` for the ambient one.
         model: The predictor's model, or its name; ``None`` for the ambient one.
+        settings: The settings in force, if they are known already.
 
     Raises:
         InputError: There is no adapter of that name.
     """
-    settings = current()
+    settings = settings or current()
     chosen = settings.adapter if adapter is None else adapter
     if not isinstance(chosen, str):
         return chosen

@@ -20,13 +20,17 @@ from langprog.lm import (
 )
 from langprog.observe import ModelStarted
 from langprog.runtime.observing import observe_call
+from langprog.runtime.overlay import Settings
 from langprog.runtime.settings import current, model_named
 
 Receive = Callable[[Delta], Awaitable[None]]
 
 
 async def ask(
-    model: str | ModelRef | None, request: Request, receive: Receive | None = None
+    model: str | ModelRef | None,
+    request: Request,
+    receive: Receive | None = None,
+    settings: Settings | None = None,
 ) -> Completion:
     """Call a model, charged to the ledgers in force here.
 
@@ -34,6 +38,7 @@ async def ask(
         model: The model or its name, or ``None`` for the ambient one.
         request: The request; the ambient sampling fills what it leaves open.
         receive: Receives the answer's pieces as they arrive.
+        settings: The settings in force, if they are known already.
 
     Returns:
         The completion, with ``request.n`` texts.
@@ -43,7 +48,7 @@ async def ask(
         BudgetExceeded: A ledger cannot afford the call.
         ModelError: The model did not return a completion.
     """
-    settings = current()
+    settings = settings or current()
     lm = model_named(model, settings)
     sampling, optional = request.sampling.over(settings.sampling), request.optional
     if isinstance(model, ModelRef) and model.sampling != lm.defaults:

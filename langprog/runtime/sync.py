@@ -52,6 +52,7 @@ class _Main:
 
     def __init__(self) -> None:
         self._loop = Context().run(asyncio.new_event_loop)
+        self.thread = threading.get_ident()
         self._first_step: Callable[[], object] | None = None
         self._stopped = False
         self._tasks: set[asyncio.Task[object]] = set()
@@ -85,10 +86,10 @@ class _Main:
                 raise KeyboardInterrupt from None
 
     def _create_task(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        # create_task schedules the first step through this; keep the step instead.
+        # A task schedules its first step through this; keep the step instead.
         vars(self._loop)["call_soon"] = self._keep
         try:
-            return self._loop.create_task(work)
+            return asyncio.Task(work, loop=self._loop)
         finally:
             del vars(self._loop)["call_soon"]
 
@@ -230,10 +231,14 @@ class _Runners:
         self._pid = os.getpid()
         self._main = self._background = self._workers = None
 
-    def main(self) -> _Main:
+    def main(self) -> _Main | None:
+        """Return the main thread's loop; ``None`` on another thread."""
         main = self._main
-        if main is not None and self._pid == os.getpid():
+        # Every call comes here, and which thread is the main one takes longer to find out.
+        if main is not None and main.thread == threading.get_ident() and self._pid == os.getpid():
             return main
+        if threading.current_thread() is not threading.main_thread():
+            return None
         with self._lock:
             self._reset_after_fork()
             self._main = self._main or _Main()
@@ -288,9 +293,8 @@ def _runner_here(work: Coroutine[Any, Any, Any]) -> _Main | _Background:
             "a program was called synchronously inside `async def aforward`; "
             "write `await program.acall(...)` there (asyncio.gather for several)"
         )
-    if running is None and threading.current_thread() is threading.main_thread():
-        return _runners.main()
-    return _runners.background()
+    main = _runners.main() if running is None else None
+    return main or _runners.background()
 
 
 class SyncRuns:

@@ -233,7 +233,7 @@ class FieldSpec:
             InputError: It does not fit; the message names the field and what was expected.
         """
         kind = type(value)
-        if kind is str and not whole_text(value):
+        if kind is str and not (value.isascii() or whole_text(value)):
             raise InputError(f"{self.name!r} does not fit: it holds half of a character")
         if kind is self.exact:
             return value

@@ -14,6 +14,7 @@ from tests.house.sources import ROOT, Source, sources
 
 ROOMS = [
     "errors",
+    "frozen",
     "hints",
     "knobs",
     "strict_json",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import sys
 from enum import Enum
 from typing import Literal
 
@@ -158,3 +159,42 @@ def test_cancelling_a_call_is_recorded_and_passes_through() -> None:
 
     with lp.using(lm=Endless()):
         asyncio.run(stopped())
+
+
+def test_a_plain_call_makes_few_calls_inside() -> None:
+    # Counted, as times vary: what only some calls need must not be paid for by all.
+
+    class Instant:
+        name, endpoint, defaults = "scripted/instant", "in-process", lp.Sampling()
+
+        async def complete(self, request: lp.Request) -> lp.Completion:
+            return lp.Completion(("[[answer]]\nfine",), self.name)
+
+        async def aclose(self) -> None:
+            """Do nothing."""
+
+    entered = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal entered
+        entered += event == "call"
+
+    program = lp.Predict("question -> answer")
+    with lp.using(lm=Instant()):
+        program(question="the first one renders what all share")
+        sys.setprofile(count)
+        try:
+            program(question="all")
+        finally:
+            sys.setprofile(None)
+    assert 20 < entered <= 84  # 80 with Python 3.11; 117 before they were counted
+
+
+def test_usage_is_added_up_when_it_is_asked_for_and_stays() -> None:
+    lm = lp.ScriptedLM(["?", "[[answer]]\nfine"])
+    with lp.using(lm=lm):
+        prediction = lp.Predict("question -> answer: Literal['fine']")(question="how?")
+    again = pickle.loads(pickle.dumps(prediction))
+    assert prediction.usage is prediction.usage
+    assert prediction.usage.calls == again.usage.calls == 2
+    assert prediction.usage.latency == again.usage.latency > 0

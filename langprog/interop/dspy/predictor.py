@@ -24,7 +24,7 @@ from langprog.modules import (
     Types,
     sampling_to_data,
 )
-from langprog.runtime import current
+from langprog.runtime import Settings, current
 
 
 class DSPyPredictNode(Node):
@@ -166,7 +166,8 @@ class DSPyPredict(Predict):
         """Return DSPy's adapter."""
         return self._dspy_adapter
 
-    def _adapter(self) -> Adapter:
+    def prompt_adapter(self, settings: Settings | None = None) -> Adapter:
+        """Return DSPy's adapter."""
         return self._dspy_adapter
 
     async def aforward(self, **inputs: Any) -> Prediction:
