@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from langprog.example import load_examples as load_examples
     from langprog.interop import from_dspy as from_dspy
     from langprog.interop import from_openai_evals as from_openai_evals
+    from langprog.interop import from_promptfoo as from_promptfoo
     from langprog.interop import from_template as from_template
     from langprog.interop import to_dspy as to_dspy
     from langprog.interop import to_template as to_template
@@ -169,6 +170,7 @@ _ROOM_OF = {
     "evaluate": "evaluation",
     "from_dspy": "interop",
     "from_openai_evals": "interop",
+    "from_promptfoo": "interop",
     "from_template": "interop",
     "load": "artifact",
     "load_corpus": "retrieval",
@@ -260,6 +262,7 @@ __all__ = [
     "evaluate",
     "from_dspy",
     "from_openai_evals",
+    "from_promptfoo",
     "from_template",
     "load",
     "load_corpus",

@@ -56,7 +56,13 @@ from langprog.adapters.template import (
     find_instruction,
 )
 from langprog.adapters.template_adapter import TemplateAdapter, write_pieces
-from langprog.adapters.template_source import SYNTAXES, Syntax, escape_text, guess_syntax
+from langprog.adapters.template_source import (
+    SYNTAXES,
+    Syntax,
+    escape_text,
+    guess_syntax,
+    scan_template,
+)
 from langprog.adapters.thinking import answer_in, may_think
 from langprog.adapters.turns import render_call
 from langprog.adapters.values import decode, encode, from_data, json_text
@@ -107,6 +113,7 @@ __all__ = [
     "render_call",
     "render_demos",
     "same_adapter",
+    "scan_template",
     "values_from_object",
     "versioned_reference",
     "write_pieces",

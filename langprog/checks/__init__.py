@@ -10,6 +10,7 @@
 from langprog.checks.built_in import in_range, json_schema, length, no_pii, one_of, regex
 from langprog.checks.check import MOST_REASKS, REASKS, Check, Level, check_message, check_reasks
 from langprog.checks.data import CheckData, FindFunction, check_from_data, check_to_data
+from langprog.checks.patterns import LONGEST_TEXT, Pattern
 from langprog.checks.running import (
     FailedCheck,
     bind_checks,
@@ -17,15 +18,19 @@ from langprog.checks.running import (
     join_messages,
     needed_outputs,
 )
+from langprog.checks.schemas import Schema
 
 __all__ = [
     "Check",
     "CheckData",
     "FailedCheck",
     "FindFunction",
+    "LONGEST_TEXT",
     "Level",
     "MOST_REASKS",
+    "Pattern",
     "REASKS",
+    "Schema",
     "bind_checks",
     "check_from_data",
     "check_message",

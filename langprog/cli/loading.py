@@ -25,7 +25,7 @@ from langprog.evaluation import (
     numeric,
 )
 from langprog.example import Example, load_examples
-from langprog.interop import fuzzy_match, includes, match
+from langprog.interop import fuzzy_match, includes, match, promptfoo
 from langprog.modules import Module, Node, Predict
 from langprog.retrieval import load_corpus
 from langprog.signature import Signature
@@ -44,6 +44,7 @@ READY: Mapping[str, Callable[[str | None], Metric]] = MappingProxyType(
         "match": match,
         "includes": includes,
         "fuzzy_match": fuzzy_match,
+        "promptfoo": promptfoo,
     }
 )
 # Scores of a whole data set, which need the name of a field.

@@ -5,11 +5,15 @@
 - ``dspy``: programs of DSPy.
 - ``templates``: prompt templates.
 - ``openai_evals``: data sets of OpenAI Evals, and their metrics.
+- ``promptfoo_tests``: tests of promptfoo (``assertions``: their metric; ``csv_assertions``,
+  ``yaml_text``: how they are written).
 """
 
+from langprog.interop.assertions import promptfoo
 from langprog.interop.contract import Exported, Format, Imported
 from langprog.interop.dspy import from_dspy, is_dspy, to_dspy
 from langprog.interop.openai_evals import from_openai_evals, fuzzy_match, includes, match
+from langprog.interop.promptfoo_tests import from_promptfoo
 from langprog.interop.registry import FORMATS, format_to_read, format_to_write
 from langprog.interop.templates import from_template, to_template
 from langprog.interop.writing import write_file
@@ -23,11 +27,13 @@ __all__ = [
     "format_to_write",
     "from_dspy",
     "from_openai_evals",
+    "from_promptfoo",
     "from_template",
     "fuzzy_match",
     "includes",
     "is_dspy",
     "match",
+    "promptfoo",
     "to_dspy",
     "to_template",
     "write_file",

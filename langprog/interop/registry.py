@@ -8,6 +8,8 @@ from types import MappingProxyType
 from langprog.errors import InputError
 from langprog.interop.contract import Format
 from langprog.interop.openai_evals import read_openai_evals
+from langprog.interop.promptfoo_tests import READS as PROMPTFOO_READS
+from langprog.interop.promptfoo_tests import read_promptfoo
 from langprog.interop.templates import READS as TEMPLATE_READS
 from langprog.interop.templates import read_template_file, write_template
 
@@ -16,6 +18,12 @@ _ALL = (
         "openai-evals",
         "a data set of OpenAI Evals: JSONL with input and ideal",
         read=read_openai_evals,
+    ),
+    Format(
+        "promptfoo",
+        "tests of promptfoo: YAML, JSON, JSONL or CSV",
+        read=read_promptfoo,
+        reads=PROMPTFOO_READS,
     ),
     Format(
         "template",

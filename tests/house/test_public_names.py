@@ -100,6 +100,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "evaluate",
         "from_dspy",
         "from_openai_evals",
+        "from_promptfoo",
         "from_template",
         "load",
         "load_corpus",
