@@ -6,23 +6,34 @@ There is no list of models that take a temperature: the endpoint's own answer de
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Set
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Set
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from langprog.errors import BadRequestError, LangprogWarning, LMError, TransportError
 from langprog.lm.fallbacks import (
     cut_at_stop,
     drop_settings,
+    is_same,
     join_completions,
     mark_without_tools,
     with_own_seed,
 )
-from langprog.lm.refusals import NAMED, QUIET, Refusal, Setting, refusal_in, uses_setting
+from langprog.lm.ignored_tools import ToolWatch
+from langprog.lm.refusals import (
+    DOUBTFUL,
+    NAMED,
+    QUIET,
+    Refusal,
+    Setting,
+    refusal_in,
+    schema_text,
+    settings_used,
+    uses_setting,
+)
 from langprog.lm.sampling import Sampling
 from langprog.lm.streaming import Completed, Delta, Restarted, replay_completion, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request
@@ -53,6 +64,7 @@ class Negotiated(Wrapper):
     - ``temperature``, ``seed``, ``top_p``, ``stop`` (the text is then cut here),
       ``reasoning_effort``, ``tool_choice``: with one warning if the user set it.
     - ``tools``: the request goes out in its form without tools, if it has one; with a warning.
+      They count as rejected also where they are ignored without a word (see ToolWatch).
     - ``logprobs``, ``response_format``, ``stream_options``.
     - ``n``: completions are requested one at a time. ``system``: its text moves to the first user
       message. ``max_tokens`` is sent as ``max_completion_tokens``, and dropped only if no budget
@@ -78,6 +90,7 @@ class Negotiated(Wrapper):
         self._beside: dict[frozenset[str], frozenset[Setting]] = {}
         self._warned: set[Setting] = set()
         self._failed_searches = 0
+        self._tools = ToolWatch(self._ask, self._ignores_tools)
         self._turns: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
         self._lock = threading.Lock()
         self._listeners: list[Learned] = []
@@ -122,20 +135,26 @@ class Negotiated(Wrapper):
             BadRequestError: The endpoint rejects something that cannot be dropped.
         """
         whole = request.with_defaults(self._defaults)
+        first: BadRequestError | None = None
         if not (self._turns or self._refused):  # nothing was rejected so far: the usual case
             try:
-                return await self.inner.complete(whole)
+                completion = await self.inner.complete(whole)
             except BadRequestError as error:
-                first: BadRequestError | None = error
-        else:
-            first = None
+                first = error
+            else:
+                return await self._tools.answer_without(completion, whole, whole) or completion
 
         async def answer(sent: Request, careful: bool) -> Completion:
             return await self._ask(sent, whole.n, careful)
 
         completion, sent = await self._settle(whole, answer, first)
         self._adapt(whole)  # warns now about what is dropped from now on
-        return mark_without_tools(cut_at_stop(completion, whole, sent), whole, sent)
+        completion = mark_without_tools(cut_at_stop(completion, whole, sent), whole, sent)
+        return await self._tools.answer_without(completion, whole, sent) or completion
+
+    def _ignores_tools(self, request: Request) -> None:
+        self.refuse({"tools"})
+        self._adapt(request)  # warns
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Stream the answer; raises like ``complete``.
@@ -160,8 +179,10 @@ class Negotiated(Wrapper):
                     yield begun.first
                     async for delta in rest:
                         if isinstance(delta, Completed):
-                            delta = Completed(mark_without_tools(delta.completion, whole, sent))
-                        yield delta
+                            async for last in self._end(delta.completion, whole, sent):
+                                yield last
+                        else:
+                            yield delta
             except BadRequestError as error:
                 # Too few completions show only at the end.
                 refusal = refusal_in(error, sent, streamed=True)
@@ -171,6 +192,18 @@ class Negotiated(Wrapper):
                 yield Restarted(str(error))
             else:
                 return
+
+    async def _end(
+        self, completion: Completion, whole: Request, sent: Request
+    ) -> AsyncGenerator[Delta, None]:
+        completion = mark_without_tools(completion, whole, sent)
+        plain = await self._tools.answer_without(completion, whole, sent)
+        if plain is None:
+            yield Completed(completion)
+            return
+        yield Restarted(f"{self.name} ignores tools")
+        async for delta in replay_completion(plain):
+            yield delta
 
     async def _settle(
         self,
@@ -203,7 +236,7 @@ class Negotiated(Wrapper):
             if refusal_in(error, sent, streamed=streamed) is None:
                 raise error
             async with self._lock_for_loop():
-                if _is_same(self._adapt(whole), sent):
+                if is_same(self._adapt(whole), sent):
                     return await self._probe(whole, sent, error, answer, streamed)
             error = None
 
@@ -263,7 +296,7 @@ class Negotiated(Wrapper):
             The answer that shows which setting it was; ``None`` if it was one of several, and the
             request has to be sent again with what is known now.
         """
-        held = [name for name in NAMED if name in _DOUBTFUL and uses_setting(sent, name)]
+        held = [name for name in NAMED if name in DOUBTFUL and uses_setting(sent, name)]
         trials = [[name] for name in held] + [held[:many] for many in range(2, len(held) + 1)]
         for trial in trials if self._failed_searches < SEARCHES else []:
             tried = [*guesses, *map(Refusal, trial)]
@@ -285,17 +318,17 @@ class Negotiated(Wrapper):
     def _adapt(self, whole: Request, guesses: Iterable[Refusal] = ()) -> Request:
         known = beside = frozenset[Setting]()
         if self._beside:
-            beside = self._beside.get(_settings_used(whole), beside)
+            beside = self._beside.get(settings_used(whole), beside)
         if not self._listeners:
             known = self._refused
         self._warn((known | beside) - self._warned, whole)
         known = self._refused | beside
         settings = {*known, *(guess.setting for guess in guesses if guess.setting is not None)}
-        if self._schemas and _schema_text(whole.response_schema) in self._schemas:
+        if self._schemas and schema_text(whole.response_schema) in self._schemas:
             settings.add("response_format")
         return drop_settings(whole, settings)
 
-    async def _ask(self, sent: Request, n: int, careful: bool) -> Completion:
+    async def _ask(self, sent: Request, n: int, careful: bool = False) -> Completion:
         if sent.n == n:
             return await self.inner.complete(sent)
         # Separate requests for every budget; with one seed they would all be the same.
@@ -326,9 +359,9 @@ class Negotiated(Wrapper):
         setting = refusal.setting
         assert setting is not None
         if refusal.one_schema:
-            self._schemas.add(_schema_text(whole.response_schema))
+            self._schemas.add(schema_text(whole.response_schema))
         elif refusal.together:
-            shape = _settings_used(whole)
+            shape = settings_used(whole)
             self._beside[shape] = self._beside.get(shape, frozenset()) | {setting}
         else:
             self.refuse({setting})
@@ -347,13 +380,6 @@ class Negotiated(Wrapper):
             )
 
 
-_DOUBTFUL: frozenset[str] = frozenset(NAMED) - {
-    "max_tokens",
-    "max_completion_tokens",
-    "stream_options",
-}
-
-
 def dialect_of(model: LanguageModel) -> Negotiated | None:
     """Return the wrapper in a model that knows its endpoint's dialect, if any."""
     return next((layer for layer in layers_of(model) if isinstance(layer, Negotiated)), None)
@@ -362,21 +388,3 @@ def dialect_of(model: LanguageModel) -> Negotiated | None:
 async def _close_stream(answered: object) -> None:
     if isinstance(answered, _Started):
         await answered.rest.aclose()
-
-
-def _settings_used(request: Request) -> frozenset[str]:
-    """Return the settings that a request uses, whatever their values."""
-    tools = {"tools"} if request.tools else set()
-    return frozenset(name for name in NAMED if uses_setting(request, name)) | tools
-
-
-def _is_same(left: Request, right: Request) -> bool:
-    return (left, left.token_limit, left.stream_usage) == (
-        right,
-        right.token_limit,
-        right.stream_usage,
-    )
-
-
-def _schema_text(schema: Mapping[str, Any] | None) -> str:
-    return json.dumps(schema, default=dict)

@@ -118,3 +118,12 @@ def cut_at_stop(completion: Completion, whole: Request, sent: Request) -> Comple
         return completion
     # It is unknown which log-probabilities belong to the rest.
     return replace(completion, texts=tuple(texts), finish_reasons=tuple(reasons), logprobs=None)
+
+
+def is_same(left: Request, right: Request) -> bool:
+    """Return whether two requests are sent alike."""
+    return (left, left.token_limit, left.stream_usage) == (
+        right,
+        right.token_limit,
+        right.stream_usage,
+    )

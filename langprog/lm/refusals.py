@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from langprog.errors import BadRequestError
 from langprog.lm.openai_errors import LONGEST_SAID
@@ -124,7 +125,7 @@ _BESIDE = re.compile(r"\b(?:when|while|if) [^.\n]{1,80}|\b\w{1,20} mode (?=does)
 ONE_SCHEMA = re.compile(
     r"schema for response_format|in context=|keyword|(?:invalid|unrecognized|bad|malformed)"
     r" (?:json[ _])?(?:response[ _])?schema|schema (?:conversion|is|has|must|contains|of type|too)"
-    r"|schema\.\w|properties"
+    r"|schema\.\w|properties|schema error|failed to parse grammar"
 )
 # Errors about a tool's own schema, whatever its parameters are called; and messages that allow a
 # system message.
@@ -136,6 +137,12 @@ _WELCOME = re.compile(r"optional\)? system")
 QUIET: frozenset[str] = frozenset(
     {"logprobs", "response_format", "n", "system", "stream_options", "max_completion_tokens"}
 )
+# What a vague rejection may be about.
+DOUBTFUL: frozenset[str] = frozenset(NAMED) - {
+    "max_tokens",
+    "max_completion_tokens",
+    "stream_options",
+}
 # Request members that are not settings.
 _OTHERS = frozenset({"messages", "tools", "functions", "model"})
 _LIMITS: frozenset[str] = frozenset({"max_tokens", "max_completion_tokens"})
@@ -299,3 +306,14 @@ def uses_setting(request: Request, setting: str) -> bool:
             return bool(sampling.stop)
         case _:
             return getattr(sampling, setting) is not None
+
+
+def settings_used(request: Request) -> frozenset[str]:
+    """Return the settings that a request uses, whatever their values."""
+    tools = {"tools"} if request.tools else set()
+    return frozenset(name for name in NAMED if uses_setting(request, name)) | tools
+
+
+def schema_text(schema: Mapping[str, Any] | None) -> str:
+    """Return a schema as text, to recognize it by."""
+    return json.dumps(schema, default=dict)
