@@ -91,7 +91,7 @@ class ToolsAdapter(Adapter):
         """
         calls = completion.first_tool_calls
         if not calls:
-            return _JSON.parse(signature, completion)
+            return _parse_text(signature, completion)
         text = calls[0].arguments
         for call in calls:
             if call.name.strip().casefold() != _name(signature).casefold():
@@ -122,6 +122,16 @@ class ToolsAdapter(Adapter):
             Message("tool", results),
             Message("user", f"That call was not accepted: {reason}. Call the function again."),
         )
+
+
+def _parse_text(signature: SignatureSpec, completion: Completion) -> dict[str, Any]:
+    try:
+        return _JSON.parse(signature, completion)
+    except ParseError as error:
+        raise ParseError(
+            f"it does not call the function {_name(signature)!r}, and {error}",
+            text=completion.text,
+        ) from None
 
 
 def _values(signature: SignatureSpec, call: ToolCall) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def test_the_form_of_a_call_is_forgiven(completion: lp.Completion) -> None:
         (called(ARGUMENTS[:-5]), "cut off"),
         (called('{"shelf": "east", "weight": 1}'), "'shelf' is 'east', but must be one of"),
         (called('{"shelf": "south"}'), "the key 'weight' is missing"),
-        (said("It goes south."), "it holds no JSON object"),
+        (said("It goes south."), "it does not call the function .*, and it holds no JSON object"),
     ],
 )
 def test_the_content_of_a_call_is_not_guessed(completion: lp.Completion, message: str) -> None:
