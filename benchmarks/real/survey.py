@@ -23,7 +23,7 @@ from langprog.evaluation import mean_interval
 from langprog.lm import LanguageModel
 
 ROWS, SEED = 100, 0
-ADAPTERS = ("chat", "json")
+ADAPTERS = ("json", "chat")
 INSTRUCTIONS = ("terse", "plain", "detailed")
 DEMOS, SETS = (4, 8), 2
 
@@ -68,7 +68,7 @@ def later_cells(task: str, adapter: str) -> list[Cell]:
 
 
 def run_survey(kept: Checkpoint, folder: Path, model: LanguageModel) -> None:
-    """Measure every cell that is not kept yet, all tasks' first cells first.
+    """Measure every cell that is not kept yet.
 
     Args:
         kept: Finished cells.
@@ -76,8 +76,9 @@ def run_survey(kept: Checkpoint, folder: Path, model: LanguageModel) -> None:
         model: The model.
     """
     tasks = {name: load_task(name, folder, SEED) for name in TASKS}
-    for name, task in tasks.items():
-        for cell in first_cells(name):
+    for adapter in ADAPTERS:
+        for name, task in tasks.items():
+            cell = Cell(name, adapter)
             kept.measure_once(cell.name, partial(measure, cell, task, model))
     for name, task in tasks.items():
         for cell in later_cells(name, better_adapter(kept, name)):

@@ -759,6 +759,9 @@ def test_a_schema_that_is_refused_for_what_it_holds_says_nothing_of_others() -> 
         "* GenerateContentRequest.generation_config.response_schema.properties[x].enum: only "
         "allowed for STRING type",
         'JSON schema conversion failed: Unrecognized schema: {"type":"date"}',
+        "Unable to generate parser for this template. Automatic parser generation failed: JSON "
+        "schema error at #: unrecognized type colour",
+        "Failed to initialize samplers: failed to parse grammar",
     ):
         refused = error(400, openai(message, "response_format"))
         assert isinstance(refused, BadRequestError)
