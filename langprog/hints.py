@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
@@ -17,11 +18,21 @@ from langprog.errors import InputError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 # What is written instead, by the word that was typed.
 Words = Mapping[str, str]
 
-__all__ = ["NAMES", "Hinted", "HintedType", "Words", "find_room", "missing_name", "with_hints"]
+__all__ = [
+    "NAMES",
+    "Hinted",
+    "HintedType",
+    "Words",
+    "find_room",
+    "missing_name",
+    "with_hinted_fields",
+    "with_hints",
+]
 
 
 def missing_name(owner: str, name: str, words: Words, names: Iterable[str] = ()) -> AttributeError:
@@ -88,6 +99,8 @@ class HintedType(type):
 def with_hints(words: Words, *, by_name: str = "") -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Refuse arguments that a function does not take, and say what to write instead.
 
+    Errors inside the function stay as they are.
+
     Args:
         words: What is written instead of an argument that other libraries have.
         by_name: What is said where more arguments come by position than the function takes so.
@@ -104,11 +117,57 @@ def with_hints(words: Words, *, by_name: str = "") -> Callable[[Callable[P, R]],
                     raise InputError(f"{called} has no argument {name!r}: {words[name]}")
             if by_name and len(args) > most:
                 raise InputError(f"{called} takes no further argument by position: {by_name}")
-            return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            except TypeError:
+                misfit = _describe_misfit(function, called, args, kwargs)
+                if misfit is None:
+                    raise
+                raise InputError(misfit) from None
 
         return checked
 
     return decorate
+
+
+def with_hinted_fields(words: Words, *, by_name: str = "") -> Callable[[type[T]], type[T]]:
+    """Do for the fields of a dataclass what :func:`with_hints` does for arguments."""
+
+    def decorate(cls: type[T]) -> type[T]:
+        hinted = with_hints(words, by_name=by_name)(cls.__init__)
+        cls.__init__ = hinted  # type: ignore[method-assign]  # the one that dataclass wrote
+        return cls
+
+    return decorate
+
+
+def _describe_misfit(
+    function: Callable[..., Any], called: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> str | None:
+    """Return what is wrong with the arguments of a call; ``None`` if they fit."""
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        problem = str(error)
+    else:
+        return None
+    known = list(signature.parameters.values())
+    if function.__name__ == "__init__":
+        known, args = known[1:], args[1:]
+    names = [each.name for each in known]
+    unknown = [name for name in kwargs if name not in names]
+    if unknown and not any(each.kind is each.VAR_KEYWORD for each in known):
+        hint = _suggest(unknown[0], names) or f"; it has {', '.join(names)}"
+        return f"{called} has no argument {unknown[0]!r}{hint}"
+    bare = [each.name for each in known if each.kind not in (each.KEYWORD_ONLY, each.VAR_KEYWORD)]
+    if len(args) > len(bare) and not any(each.kind is each.VAR_POSITIONAL for each in known):
+        listed = f" ({', '.join(bare)})" if bare else ""
+        rest = ", ".join(f"{name}=" for name in names if name not in bare)
+        named = f": write the others by name, {rest}" if rest else ""
+        count = "1 argument" if len(bare) == 1 else f"{len(bare) or 'no'} arguments"
+        return f"{called} takes {count} by position{listed}{named}"
+    return f"{called}: {problem}; it has {', '.join(names)}"
 
 
 _OPTIMIZER = "write `from optimizers import {}`"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 import re
 from collections.abc import Callable
@@ -12,8 +13,11 @@ from typing import Any
 import pytest
 
 import langprog as lp
+import langprog.checks.elsewhere
 import langprog.hints
+import langprog.lm.elsewhere
 import langprog.modules.elsewhere
+import langprog.retrieval.elsewhere
 import optimizers
 from langprog.errors import LangprogError
 from optimizers import GEPA, BootstrapFewShot, LabeledFewShot
@@ -168,6 +172,28 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "BootstrapFewShot metric": (lambda: BootstrapFewShot(metric=score), "compile(program"),  # type: ignore[call-arg]
     "GEPA auto": (lambda: GEPA(auto="light"), "lp.Budget(calls=...)"),  # type: ignore[call-arg]
     "GEPA reflection_lm": (lambda: GEPA(reflection_lm=LM), "proposing="),  # type: ignore[call-arg]
+    "compare by position": (lambda: lib.compare(own, own, ROWS, 5), "compare_programs("),
+    "compare metric": (lambda: lib.compare(own, own, metric=score), "two reports"),
+    "Budget max_calls": (lambda: lib.Budget(max_calls=3), "write calls="),
+    "Budget call": (lambda: lib.Budget(call=3), "did you mean 'calls'?"),
+    "ScriptedLM model": (lambda: lib.ScriptedLM(model="x"), "write name="),
+    "ScriptedLM text": (lambda: lib.ScriptedLM("yes"), "lp.ScriptedLM([...])"),
+    "Price prompt": (lambda: lib.Price(prompt=1), "write input="),
+    "Sampling n": (lambda: lib.Sampling(n=3), "lp.Vote"),
+    "Score reason": (lambda: lib.Score(1, reason="x"), "write feedback="),
+    "metric min": (lambda: lib.metric(min=1), "range=(low, high)"),
+    "BM25Retriever k": (lambda: lib.BM25Retriever(["x"], k=3), "lp.Retrieve(retriever, k=...)"),
+    "EmbeddingRetriever model": (lambda: lib.EmbeddingRetriever(["x"], model="y"), "embed="),
+    "checks max_length": (lambda: lib.checks.max_length("a", 5), "lp.checks.length("),
+    "checks pii": (lambda: lib.checks.pii(), "lp.checks.no_pii(field)"),
+    "checks no_pii": (lambda: lib.checks.no_pii(), "'field'; it has field, message, level"),
+    "checks length max": (lambda: lib.checks.length("a", max=5), "write most="),
+    "Pipeline positional": (lambda: lib.Pipeline(predict), "lp.Pipeline(first=..., second=...)"),
+    "Cascade models": (lambda: lib.Cascade([predict], models=["x"]), "lp.Cascade.over("),
+    "NearestDemos n": (lambda: lib.NearestDemos(ROWS, n=3), "write k="),
+    "load_examples inputs": (lambda: lib.load_examples("x", inputs=["q"]), "leave it out"),
+    "Vote positional": (lambda: lib.Vote(predict, 3), "takes 1 argument by position (module)"),
+    "evaluate nothing": (lambda: lib.evaluate(predict), "'data'; it has program, data, metric"),
     "compile student": (lambda: compiled(student=PREDICT), "first argument"),
     "compile teacher": (lambda: compiled(teacher=PREDICT), "teacher=..."),
 }
@@ -188,15 +214,23 @@ def test_a_habit_meets_our_word(habit: str) -> None:
 def test_every_name_in_a_hint_is_there() -> None:
     tables = [
         table
-        for module in (langprog.hints, langprog.modules.elsewhere)
+        for module in (
+            langprog.hints,
+            langprog.checks.elsewhere,
+            langprog.lm.elsewhere,
+            langprog.modules.elsewhere,
+            langprog.retrieval.elsewhere,
+        )
         for table in vars(module).values()
         if isinstance(table, MappingProxyType)
     ]
-    assert len(tables) >= 9
+    assert len(tables) >= 16
     for table in tables:
         for hint in table.values():
             for name in re.findall(r"\blp\.([A-Za-z_]\w*)", hint):
                 assert getattr(lp, name), hint
+            for name in re.findall(r"\blp\.checks\.([a-z_]+)", hint):
+                assert getattr(lp.checks, name), hint
             for name in re.findall(r"from optimizers import (\w+)", hint):
                 assert getattr(optimizers, name), hint
 
@@ -224,6 +258,12 @@ def test_names_that_nobody_else_has_get_the_usual_error() -> None:
 def test_an_error_inside_a_property_stays_what_it_was() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'missing'"):
         _ = own.broken
+
+
+def test_a_type_error_inside_a_function_stays_one() -> None:
+    with pytest.raises(TypeError, match="not iterable"):
+        lib.parallel(lambda row: row, 7)
+    assert str(inspect.signature(lp.Budget)).startswith("(calls:")
 
 
 def test_objects_are_copied_and_pickled_as_before() -> None:

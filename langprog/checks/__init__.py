@@ -7,9 +7,12 @@
 - ``running``: which checks an answer fails. ``data``: checks in artifacts.
 """
 
+from typing import Any
+
 from langprog.checks.built_in import in_range, json_schema, length, no_pii, one_of, regex
 from langprog.checks.check import MOST_REASKS, REASKS, Check, Level, check_message, check_reasks
 from langprog.checks.data import CheckData, FindFunction, check_from_data, check_to_data
+from langprog.checks.elsewhere import NAMES
 from langprog.checks.patterns import LONGEST_TEXT, Pattern
 from langprog.checks.running import (
     FailedCheck,
@@ -19,6 +22,7 @@ from langprog.checks.running import (
     needed_outputs,
 )
 from langprog.checks.schemas import Schema
+from langprog.hints import missing_name
 
 __all__ = [
     "Check",
@@ -46,3 +50,7 @@ __all__ = [
     "one_of",
     "regex",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing_name("module 'langprog.checks'", name, NAMES, __all__)

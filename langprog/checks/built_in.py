@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Set
+from types import MappingProxyType
 from typing import Any
 
 from langprog.checks.check import Check, Level
@@ -20,12 +21,24 @@ from langprog.checks.rules import (
 )
 from langprog.checks.schemas import Schema
 from langprog.errors import InputError
+from langprog.hints import Words, with_hints
 from langprog.knobs import check_argument, takes_one_of, takes_whole
 
+# Words for arguments of checks that are used elsewhere.
+_ELSEWHERE: Words = MappingProxyType(
+    {
+        **dict.fromkeys(("max", "maximum", "max_length"), "write most=, or high="),
+        **dict.fromkeys(("min", "minimum", "min_length"), "write least=, or low="),
+        **dict.fromkeys(("choices", "options", "allowed"), "write values="),
+        "error": "write message=",
+        "severity": "write level=, 'require' or 'suggest'",
+    }
+)
 # Most values that one_of takes.
 MOST_VALUES = 10_000
 
 
+@with_hints(_ELSEWHERE)
 def regex(
     field: str,
     pattern: str,
@@ -56,6 +69,7 @@ def regex(
     return Check.of_rule(rule, message, level)
 
 
+@with_hints(_ELSEWHERE)
 def in_range(
     field: str,
     low: float | None = None,
@@ -83,6 +97,7 @@ def in_range(
     return Check.of_rule(InRange(_check_field(field, "in_range"), low, high), message, level)
 
 
+@with_hints(_ELSEWHERE)
 def length(
     field: str,
     least: int | None = None,
@@ -112,6 +127,7 @@ def length(
     return Check.of_rule(Length(_check_field(field, "length"), least, most, unit), message, level)
 
 
+@with_hints(_ELSEWHERE)
 def one_of(
     field: str,
     values: Iterable[str | int | float | bool],
@@ -146,6 +162,7 @@ def one_of(
     return Check.of_rule(OneOf(_check_field(field, "one_of"), listed), message, level)
 
 
+@with_hints(_ELSEWHERE)
 def json_schema(
     field: str,
     schema: Mapping[str, Any] | bool,
@@ -173,6 +190,7 @@ def json_schema(
     return Check.of_rule(rule, message, level)
 
 
+@with_hints(_ELSEWHERE)
 def no_pii(field: str, message: str | None = None, *, level: Level = "require") -> Check:
     """Check that no text of a value contains personal data, as far as its form gives it away.
 

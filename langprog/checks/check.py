@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from langprog.errors import InputError
+from langprog.hints import with_hints
 from langprog.knobs import check_argument, takes_whole
 
 Level = Literal["require", "suggest"]
@@ -94,6 +95,7 @@ class Check:
     function: Function | None = field(default=None)
     rule: Rule | None = field(default=None)
 
+    @with_hints({})
     def __init__(
         self,
         function: Function,

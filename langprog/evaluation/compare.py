@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 from langprog.errors import InputError
@@ -11,6 +12,7 @@ from langprog.evaluation.clusters import join_clusters
 from langprog.evaluation.ranges import UNIT, check_range
 from langprog.evaluation.report import Report
 from langprog.evaluation.statistics import LEVEL, PartialScores, bound_mean
+from langprog.hints import Words, with_hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,20 @@ class Comparison:
         )
 
 
+_REPORTS = (
+    "lp.compare takes two reports of lp.evaluate; for two programs write "
+    "langprog.evaluation.compare_programs(program, baseline, rows, metric)"
+)
+# Arguments of a comparison of programs, which this is not.
+_ELSEWHERE: Words = MappingProxyType(
+    dict.fromkeys(
+        ("baseline", "data", "devset", "examples", "metric", "program", "rows", "tolerance"),
+        _REPORTS,
+    )
+)
+
+
+@with_hints(_ELSEWHERE, by_name=_REPORTS)
 def compare(
     first: Report,
     second: Report,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from langprog.errors import InputError, MetricError
+from langprog.hints import with_hints
 
 F = TypeVar("F", bound=Callable[..., Any])
 Range = tuple[float, float]
@@ -24,6 +25,7 @@ def metric(function: F, /) -> F: ...
 def metric(*, range: Range = UNIT) -> Callable[[F], F]: ...
 
 
+@with_hints(dict.fromkeys(("low", "high", "max", "min", "scale"), "write range=(low, high)"))
 def metric(function: Any = None, /, *, range: Range = UNIT) -> Any:
     """Declare the range of a metric whose scores do not lie between 0 and 1.
 

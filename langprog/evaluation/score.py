@@ -11,9 +11,16 @@ from typing import Any, SupportsFloat
 
 from langprog.errors import MetricError
 from langprog.example import Example
+from langprog.hints import with_hinted_fields
 from langprog.modules import Module, Prediction
 
 
+@with_hinted_fields(
+    {
+        **dict.fromkeys(("comment", "explanation", "message", "reason", "why"), "write feedback="),
+        "score": "write value=",
+    }
+)
 @dataclass(frozen=True, slots=True)
 class Score:
     """A value (higher is better, usually between 0 and 1) and feedback.

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from langprog.errors import ExampleError, InputError
 from langprog.example.rows import Rows, example_from, is_rows, rows_in
 from langprog.example.value import Example, ExampleList
+from langprog.hints import with_hints
 from langprog.strict_json import strict_json
 
 # Characters of a cell; Python's limit of 131,072 is too small for documents.
@@ -56,6 +57,12 @@ class Fields(Protocol):
 Row = tuple[str, Mapping[str, Any], bool]
 
 
+@with_hints(
+    {
+        **dict.fromkeys(("input_keys", "inputs"), "leave it out: a program knows its inputs"),
+        "program": "write signature=",
+    }
+)
 def load_examples(
     path: str | Path | Rows,
     signature: Fields | type[Fields] | None = None,

@@ -11,6 +11,7 @@
 - ``secrecy``, ``redaction``: keeping keys and tokens out of what is stored or shown.
   ``admission``: the limits of a server.
 - ``keys``, ``codec``: a request's identity, and completions as plain JSON.
+- ``elsewhere``: what other libraries call the arguments of models and budgets.
 - ``model_ref``: how a program refers to a model.
 
 The README in this folder shows how to call a model directly and how to write one.

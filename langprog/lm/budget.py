@@ -24,8 +24,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from langprog.errors import BudgetExceeded, Charge, InputError
+from langprog.hints import with_hinted_fields
 from langprog.knobs import check_knobs, takes_number
 from langprog.lm.cost import Cost
+from langprog.lm.elsewhere import OF_BUDGET
 
 # The largest cap on calls or tokens.
 MOST = 10**15
@@ -33,6 +35,7 @@ MOST = 10**15
 _ROUNDING = Cost(dollars=1e-9)
 
 
+@with_hinted_fields(OF_BUDGET)
 @dataclass(frozen=True, slots=True)
 class Budget:
     """The most that may be spent; ``None`` means no limit.

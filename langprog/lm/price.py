@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
 from langprog.errors import ModelError
+from langprog.hints import with_hinted_fields
 from langprog.knobs import check_knobs, takes_number
+from langprog.lm.elsewhere import OF_PRICE
 from langprog.lm.types import Usage
 
 MILLION = 1_000_000
 
 
+@with_hinted_fields(OF_PRICE)
 @dataclass(frozen=True, slots=True)
 class Price:
     """One entry of a price list.

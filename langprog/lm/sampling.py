@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from langprog.errors import InputError
+from langprog.hints import with_hinted_fields
 from langprog.knobs import MOST_TOKENS, check_knobs, takes_number, takes_whole
+from langprog.lm.elsewhere import OF_SAMPLING
 
 # Body members that langprog sets from the request; ``extra`` must not contain them.
 OWN_MEMBERS = frozenset(
@@ -32,6 +34,7 @@ OWN_MEMBERS = frozenset(
 )
 
 
+@with_hinted_fields(OF_SAMPLING)
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How a completion is drawn. ``None`` leaves a setting to the endpoint.

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 
 from langprog.errors import ModelError
+from langprog.hints import with_hints
+from langprog.lm.elsewhere import OF_SCRIPTED
 from langprog.lm.sampling import Sampling
 from langprog.lm.types import Completion, Request, Usage
 
@@ -27,6 +29,7 @@ class ScriptedLM:
 
     endpoint = "in-process"
 
+    @with_hints(OF_SCRIPTED, by_name="write name=")
     def __init__(
         self,
         script: Script,
@@ -35,6 +38,11 @@ class ScriptedLM:
         dollars: float | None = 0.0,
         defaults: Sampling = Sampling(),
     ) -> None:
+        if isinstance(script, str) or not (callable(script) or isinstance(script, Sequence)):
+            raise ModelError(
+                f"ScriptedLM({script!r:.60}): give a list of replies, lp.ScriptedLM([...]), or a "
+                "function of the request"
+            )
         self.name = name
         self.defaults = defaults
         self.requests: list[Request] = []

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, LangprogError
+from langprog.hints import with_hints
 from langprog.knobs import MOST_NUMBER, check_knobs, takes_number, takes_whole
 from langprog.lm import LanguageModel, ModelRef, model_from
 from langprog.modules.around import SURVIVED, Around, check_module, check_verdict
 from langprog.modules.base import Module
+from langprog.modules.elsewhere import OF_CASCADE
 from langprog.modules.node import AnyNode, Node, Types, parts_of_list
 from langprog.modules.prediction import Prediction
 from langprog.modules.signals import Signal, signal_from
@@ -92,6 +94,7 @@ class Cascade(Around):
     check: Module | None
     tiers: tuple[Tier, ...]
 
+    @with_hints(OF_CASCADE)
     def __init__(
         self,
         steps: Sequence[Module],

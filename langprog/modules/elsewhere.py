@@ -126,3 +126,17 @@ OF_PARALLEL: Words = MappingProxyType(
         "return_failed_examples": "lp.Map keeps failures in their places",
     }
 )
+OF_CASCADE: Words = MappingProxyType(
+    {
+        "models": "write lp.Cascade.over(program, models=[...])",
+        "threshold": "write tiers=[...], or let optimizers.FrugalCascade choose thresholds",
+        "thresholds": "write tiers=[...], or let optimizers.FrugalCascade choose thresholds",
+    }
+)
+OF_NEAREST: Words = MappingProxyType(
+    {
+        **dict.fromkeys(("n", "num_neighbors", "top_k"), "write k="),
+        **dict.fromkeys(("trainset", "demos"), "the examples come first, without a name"),
+        **dict.fromkeys(("vectorizer", "embedder_function"), "write by=, a function of texts"),
+    }
+)

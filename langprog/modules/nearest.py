@@ -11,7 +11,9 @@ from typing import Any
 
 from langprog.errors import ArtifactError, FrozenError, InputError
 from langprog.example import Example, example_from
+from langprog.hints import with_hints
 from langprog.knobs import check_argument, takes_whole
+from langprog.modules.elsewhere import OF_NEAREST
 from langprog.modules.nearest_index import DemoIndex, comparable_inputs
 from langprog.modules.node import Strict
 from langprog.modules.parameter_data import demo_from_data, demo_to_data
@@ -92,6 +94,7 @@ class NearestDemos:
     _left_out: frozenset[int]
     _index: DemoIndex | None
 
+    @with_hints(OF_NEAREST)
     def __init__(
         self,
         examples: Sequence[Example | Mapping[str, Any]],

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import SignatureError
+from langprog.hints import with_hints
 from langprog.modules.base import Module, with_left_out
 from langprog.modules.node import Node, Part, Types, parts_by_name
 from langprog.modules.prediction import Prediction
@@ -53,6 +54,7 @@ class Pipeline(Module):
 
     node: ClassVar[type[Node]] = PipelineNode
 
+    @with_hints({}, by_name="name its steps: lp.Pipeline(first=..., second=...)")
     def __init__(self, **steps: Module) -> None:
         if not steps:
             raise SignatureError("a Pipeline needs at least one step")

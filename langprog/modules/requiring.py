@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from langprog.checks import REASKS, Level, check_message, check_reasks
 from langprog.errors import CheckError, InputError
+from langprog.hints import with_hints
 from langprog.modules.backtracking import Call
 from langprog.modules.prediction import Prediction
 from langprog.modules.trace import recorder
@@ -23,6 +24,7 @@ _LOST = (
 )
 
 
+@with_hints({"max_retries": "write reasks="})
 def require(
     condition: object,
     message: str,
@@ -86,6 +88,7 @@ def require(
     _demand("require", condition, message, at, reasks)
 
 
+@with_hints({"max_retries": "write reasks="})
 def suggest(
     condition: object,
     message: str,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self
 
 from langprog.errors import InputError, LangprogError
+from langprog.hints import with_hints
 from langprog.knobs import check_knobs, takes_number, takes_whole
 from langprog.lm import LanguageModel, ModelRef
 from langprog.modules.around import SURVIVED, Around, check_module
@@ -147,6 +148,7 @@ class Route(Around):
     steps: list[Module]
     router: Router | None
 
+    @with_hints({})
     def __init__(
         self, steps: Sequence[Module], *, router: Router | Mapping[str, Any] | None = None
     ) -> None:

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 from langprog.errors import InputError
+from langprog.hints import with_hints
 from langprog.retrieval.base import Retriever
 from langprog.retrieval.corpus import Corpus, corpus_of
+from langprog.retrieval.elsewhere import OF_A_RETRIEVER
 from langprog.retrieval.passage import Passage, check_count, check_query
 from langprog.retrieval.ranking import passages
 
@@ -52,6 +54,7 @@ class BM25Retriever(Retriever):
     kind: ClassVar[str] = "bm25"
     from_corpus_alone: ClassVar[bool] = True
 
+    @with_hints(OF_A_RETRIEVER)
     def __init__(
         self,
         corpus: Corpus | Iterable[str | Mapping[str, Any]],

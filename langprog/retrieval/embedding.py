@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from langprog.errors import InputError, LangprogError, ServerError
+from langprog.hints import with_hints
 from langprog.retrieval.base import Retriever
 from langprog.retrieval.corpus import Corpus, corpus_of
+from langprog.retrieval.elsewhere import OF_EMBEDDINGS
 from langprog.retrieval.passage import Passage, check_count, check_query
 from langprog.retrieval.ranking import passages
 from langprog.runtime import call_in_worker, run_sync
@@ -53,6 +55,7 @@ class EmbeddingRetriever(Retriever):
 
     kind: ClassVar[str] = "embedding"
 
+    @with_hints(OF_EMBEDDINGS)
     def __init__(
         self,
         corpus: Corpus | Iterable[str | Mapping[str, Any]],

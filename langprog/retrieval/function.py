@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from langprog.errors import InputError, ServerError
+from langprog.hints import with_hints
 from langprog.retrieval.base import Retriever
+from langprog.retrieval.elsewhere import OF_A_RETRIEVER
 from langprog.retrieval.passage import Passage, check_count, check_query
 
 Function = Callable[[str, int], Any]
@@ -37,6 +39,7 @@ class FunctionRetriever(Retriever):
 
     kind: ClassVar[str] = "function"
 
+    @with_hints(OF_A_RETRIEVER)
     def __init__(self, function: Function, *, corpus: str | None = None, name: str = "") -> None:
         if not callable(function) or isinstance(function, type):
             raise InputError(

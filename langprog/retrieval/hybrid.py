@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from langprog.errors import InputError
+from langprog.hints import with_hints
 from langprog.retrieval.asking import passages_from
 from langprog.retrieval.base import Retriever, spec_of
 from langprog.retrieval.corpus import Corpus
+from langprog.retrieval.elsewhere import OF_A_RETRIEVER
 from langprog.retrieval.passage import Passage, check_count, check_query
 
 
@@ -40,6 +42,7 @@ class HybridRetriever(Retriever):
 
     kind: ClassVar[str] = "hybrid"
 
+    @with_hints(OF_A_RETRIEVER)
     def __init__(
         self,
         retrievers: Sequence[Retriever],

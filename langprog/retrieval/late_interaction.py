@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from langprog.errors import InputError, LangprogError, ServerError
+from langprog.hints import with_hints
 from langprog.retrieval.base import Retriever
 from langprog.retrieval.corpus import Corpus, corpus_of
+from langprog.retrieval.elsewhere import OF_EMBEDDINGS
 from langprog.retrieval.embedding import check_embedder, embed_texts
 from langprog.retrieval.passage import Passage, check_count, check_query
 from langprog.retrieval.ranking import passages
@@ -64,6 +66,7 @@ class LateInteractionRetriever(Retriever):
 
     kind: ClassVar[str] = "late_interaction"
 
+    @with_hints(OF_EMBEDDINGS)
     def __init__(
         self,
         corpus: Corpus | Iterable[str | Mapping[str, Any]],

@@ -10,9 +10,11 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from langprog.errors import InputError, ServerError
+from langprog.hints import with_hints
 from langprog.retrieval.asking import passages_from
 from langprog.retrieval.base import Retriever, spec_of
 from langprog.retrieval.corpus import Corpus
+from langprog.retrieval.elsewhere import OF_A_RETRIEVER
 from langprog.retrieval.late_interaction import LateInteractionRetriever
 from langprog.retrieval.passage import Passage, check_count, check_query
 from langprog.runtime import call_in_worker
@@ -55,6 +57,7 @@ class RerankRetriever(Retriever):
     kind: ClassVar[str] = "rerank"
     reranks: ClassVar[bool] = True
 
+    @with_hints(OF_A_RETRIEVER)
     def __init__(
         self,
         first: Retriever,
