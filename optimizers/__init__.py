@@ -13,6 +13,7 @@ dataclass of knobs with one method, ``search``. ``pipeline`` holds what surround
 - ``instructions/``: proposals for instructions, and the filter that they have to pass.
 - ``search/``: MIPRO: searches instructions, demonstrations and models together. What comes
   before it in Compiler: the structure of the program.
+- ``pruning/``: after a search, what does not pay for itself is taken out again.
 - ``reflective/``: GEPA: instructions evolve from mistakes.
 - ``models/``: which model each module calls: assignments, cascades, routes, votes.
 - ``porting/``: an artifact on another model: a test, and a compile only if it fails.

@@ -230,6 +230,10 @@ class Optimizer(ABC):
         )
         return run_sync(run_estimate(self, request))
 
+    def prunes(self) -> bool:
+        """Return whether changes that do not pay for themselves are put back after the search."""
+        return False
+
     def check(self, program: Module) -> None:
         """Refuse a program in which this search cannot set anything; called first.
 

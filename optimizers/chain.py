@@ -53,6 +53,10 @@ class Chain(Optimizer):
         object.__setattr__(self, "tolerance", tolerance)
         self.__post_init__()
 
+    def prunes(self) -> bool:
+        """Return whether the result of the last member is pruned."""
+        return self.members[-1].prunes()
+
     def check(self, program: Module) -> None:
         """Refuse a program that a member refuses."""
         for member in self.members:

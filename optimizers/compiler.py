@@ -27,6 +27,7 @@ from optimizers.evaluation.candidate import Candidate
 from optimizers.instructions.asking import Proposing
 from optimizers.models.selector import LLMSelector
 from optimizers.pipeline import run_search
+from optimizers.pruning.member import PrunedOptimizer
 from optimizers.run import Run
 from optimizers.search.changes import Structuring
 from optimizers.search.mipro import MIPRO
@@ -47,7 +48,7 @@ CLOSING_SHARE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compiler(Optimizer):
+class Compiler(PrunedOptimizer):
     """Compile with defaults that need no tuning.
 
     Args:
@@ -58,6 +59,7 @@ class Compiler(Optimizer):
         proposing: How instructions are proposed.
         structuring: How the structure is searched: the order of outputs, reasoning, adapter,
             reasoning effort, temperature.
+        prune: See PrunedOptimizer.
         concurrency: Examples processed at the same time.
         objective: ``quality``; or ``cost`` or ``latency``: the cheapest or fastest program that
             is about as good.

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from langprog import Module, using
 from langprog.lm import Cost, ModelRef, model_from
-from optimizers.budget.forecast import ForecastInputs
+from optimizers.budget.forecast import ForecastInputs, cut_to_budget
 from optimizers.evaluation.binding import check_models
 from optimizers.models.roles import ModelRoles
 from optimizers.preflight import (
@@ -20,6 +20,7 @@ from optimizers.preflight import (
     grow_cost,
     probe_program,
 )
+from optimizers.pruning.prune import forecast_pruning
 from optimizers.request import CompileRequest
 from optimizers.run import Searcher
 
@@ -76,8 +77,9 @@ def make_preflight(
         probe: What was measured, if anything.
     """
     parts, predictors = request.parts, len(request.program.predictors())
-    plan = request.plan()
-    search = plan.search - plan.reserve(cost + grow_cost(cost))
+    plan = request.plan(prunes=searcher.prunes())
+    whole = plan.search - plan.reserve(cost + grow_cost(cost))
+    search = whole - plan.reserve_pruning(cost)
     inputs = ForecastInputs(
         predictors,
         len(parts.train),
@@ -86,7 +88,11 @@ def make_preflight(
         None if probe is None else probe.right,
         count_alternatives(request.program),
     )
-    stages = searcher.forecast(inputs)
+    stages = cut_to_budget(searcher.forecast(inputs), inputs.queries)
+    if searcher.prunes():
+        left = whole.count_of(cost)
+        stages.append(forecast_pruning(stages, inputs, left))
+        inputs = replace(inputs, queries=left)
     preflight = forecast(stages, inputs, plan, cost, priced=priced, probe=probe)
     unpriced = list_roles(searcher, request).describe_unpriced(request.budget)
     return preflight if unpriced is None else replace(preflight, notes=(unpriced,))

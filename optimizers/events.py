@@ -26,7 +26,9 @@ from langprog.lm import Cost, Ledger, redact
 from optimizers.evaluation.scorer import Estimate
 from optimizers.journal import Journal
 
-Stage = Literal["prepare", "structure", "bootstrap", "propose", "search", "final", "certify"]
+Stage = Literal[
+    "prepare", "structure", "bootstrap", "propose", "search", "final", "prune", "certify"
+]
 
 
 @dataclass(frozen=True, slots=True)

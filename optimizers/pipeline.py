@@ -40,6 +40,7 @@ from optimizers.models.dialects import Dialects, Question, list_models
 from optimizers.preflight import (
     estimate_cost_from_prompts,
 )
+from optimizers.pruning.prune import prune
 from optimizers.report.compiled import Compiled
 from optimizers.report.report import (
     CompileReport,
@@ -82,7 +83,7 @@ class _Compilation:
         self._request = request
         self._journal = journal
         earlier = journal.earlier
-        self._plan = request.plan()
+        self._plan = request.plan(prunes=searcher.prunes())
         self._ledger = Ledger(subtract_spent(request.budget, earlier.paid, earlier.seconds))
         self._reporter = Reporter(progress, request.budget, self._ledger, journal)
         self._shared_state = SharedStateCheck(request.program, self._reporter.warn_once)
@@ -224,7 +225,8 @@ class _Compilation:
         self._reporter.emit(Estimated(calls, dollars, candidates, preflight.detectable, lines))
 
     async def _search(self) -> tuple[Candidate, Tally]:
-        request, earlier = self._request, self._journal.earlier
+        request, searcher, plan = self._request, self._searcher, self._plan
+        earlier = self._journal.earlier
         run = Run(
             SearchInputs(
                 request.program,
@@ -232,25 +234,36 @@ class _Compilation:
                 request.parts.validation,
                 self._scoring,
                 request.seed,
-                self._searcher.concurrency,
+                searcher.concurrency,
             ),
             journal=self._journal,
             scorer=self._scorer,
             reporter=self._reporter,
-            share=BudgetShare(self._plan.search, self._reserve),
+            share=BudgetShare(plan.search, self._reserve_for_both),
             start=Candidate(),
         )
-        cap = Ledger(subtract_spent(self._plan.search_budget, earlier.paid, earlier.seconds))
+        cap = Ledger(subtract_spent(plan.search_budget, earlier.paid, earlier.seconds))
         with using(budget=cap):
-            best = await run_search(self._searcher, run)
+            best = await run_search(searcher, run)
+            candidate = best
+            if not run.weighed:
+                points = collect_points(self._scorer, request.program)
+                candidate = choose(searcher.objective, best, points, searcher.tolerance)
+            if candidate != best:
+                chosen = {"objective": searcher.objective, "digest": candidate.digest}
+                run.log("chosen", chosen)
+            tally = run.tally
+            # How far a search got that was cut off depends on the order of answers.
+            if searcher.prunes() and not tally.cut:
+                limit = plan.limit_pruning(run.requested())
+                last = run.continue_from(candidate, BudgetShare(limit, self._reserve), "pruning")
+                candidate, tally = await prune(last, searcher.objective), last.tally
         self._points = collect_points(self._scorer, request.program)
-        searcher = self._searcher
-        candidate = best
-        if not run.weighed:
-            candidate = choose(searcher.objective, best, self._points, searcher.tolerance)
-        if candidate != best:
-            run.log("chosen", {"objective": searcher.objective, "digest": candidate.digest})
-        return candidate, run.tally
+        return candidate, tally
+
+    def _reserve_for_both(self) -> Cost:
+        """Return what the certificate and the pruning before it need."""
+        return self._reserve() + self._plan.reserve_pruning(self._scorer.highest_cost)
 
     def _reserve(self) -> Cost:
         """Return what the certificate needs for the most expensive candidate so far."""

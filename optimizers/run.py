@@ -316,6 +316,26 @@ class Run:
             tally=self.tally,
         )
 
+    def continue_from(self, start: Candidate, share: BudgetShare, name: str) -> Run:
+        """Return what follows this search, with a part of the budget of its own.
+
+        Args:
+            start: Where it begins.
+            share: What it may request.
+            name: Keeps its random streams apart.
+        """
+        mark = self.journal.meter.read()
+        return Run(
+            self.materials,
+            journal=self.journal,
+            scorer=self.scorer,
+            reporter=self._reporter,
+            share=share,
+            start=start,
+            name=f"{self._name}{name}.",
+            tally=Tally(share, mark, mark, self.tally.cut),
+        )
+
 
 class Searcher(Protocol):
     """What a compile needs of an optimizer."""
@@ -337,6 +357,10 @@ class Searcher(Protocol):
 
     async def search(self, run: Run) -> Candidate:
         """Return the best candidate."""
+        ...
+
+    def prunes(self) -> bool:
+        """Return whether changes that do not pay for themselves are put back after the search."""
         ...
 
     def check(self, program: Module) -> None:

@@ -21,7 +21,6 @@ from langprog.knobs import MOST_NUMBER, takes_flag, takes_items, takes_number, t
 from langprog.lm import LanguageModel, ModelRef
 from langprog.retrieval import Embedder
 from langprog.runtime import call_in_worker
-from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
 from optimizers.demos.demos import Demonstrations, SourcedDemo, collect_labeled, drop_known
 from optimizers.demos.own_demos import keep_own_demos
@@ -35,6 +34,7 @@ from optimizers.demos.teacher import (
 from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.evaluation.runner import source_key
 from optimizers.identity import OPERATIONAL
+from optimizers.pruning.member import PrunedOptimizer
 from optimizers.run import Run
 
 # A small budget scores on fewer examples, so that all sizes fit into this share of it.
@@ -43,7 +43,7 @@ SCORED = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
-class KNNDemos(Optimizer):
+class KNNDemos(PrunedOptimizer):
     """Show every predictor the training examples that are nearest to each input.
 
     The examples stay in the program, and in its artifact, as data; which of them a prompt shows is
@@ -61,6 +61,7 @@ class KNNDemos(Optimizer):
         teacher: Model or program that does the runs; the program itself if left out.
         keep_demos: Whether demonstrations that came with the program stay, before the nearest
             ones. ``None`` keeps those of a program that is not a compiled one.
+        prune: See PrunedOptimizer.
         concurrency: Number of examples processed at the same time.
     """
 
@@ -76,6 +77,10 @@ class KNNDemos(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         NearestDemos([Example(a="b")], by=self.by, embedder=self.embedder)  # checks these two
+
+    def prunes(self) -> bool:
+        """Return whether the result is pruned: one number that was given is not searched."""
+        return self.prune and len(set(self.k)) > 1
 
     def check(self, program: Module) -> None:
         """Refuse a teacher that the program cannot learn from."""

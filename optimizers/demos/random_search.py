@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from langprog import Module
 from langprog.knobs import MOST_NUMBER, takes_flag, takes_number, takes_whole
 from langprog.lm import LanguageModel, ModelRef
-from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
 from optimizers.demos.demo_sets import DemoSetSpec, draw_set, list_set_specs
 from optimizers.demos.demos import Demonstrations, collect_labeled
@@ -27,6 +26,7 @@ from optimizers.demos.teacher import (
     list_teacher_models,
 )
 from optimizers.evaluation.candidate import Candidate, tunable_predictors
+from optimizers.pruning.member import PrunedOptimizer
 from optimizers.run import Run
 
 # Candidates scored per round; whether the budget allows another is checked between rounds.
@@ -38,7 +38,7 @@ SCORED = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
-class BootstrapRandomSearch(Optimizer):
+class BootstrapRandomSearch(PrunedOptimizer):
     """Draw several sets of demonstrations, score each on all of validation, keep the best.
 
     Args:
@@ -48,6 +48,7 @@ class BootstrapRandomSearch(Optimizer):
         teacher: Model or program that does the runs; the program itself if left out.
         keep_demos: Whether demonstrations that came with the program stay, first in every set.
             ``None`` keeps those of a program that is not a compiled one.
+        prune: See PrunedOptimizer.
         concurrency: Number of examples processed at the same time.
     """
 

@@ -20,7 +20,6 @@ from langprog.errors import BudgetExceeded, InputError, LangprogError
 from langprog.evaluation import Row
 from langprog.knobs import takes_flag, takes_instance, takes_whole
 from langprog.lm import LanguageModel, ModelRef
-from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
 from optimizers.demos.demos import Demonstrations, collect_labeled
 from optimizers.evaluation.candidate import Candidate, tunable_predictors
@@ -33,6 +32,7 @@ from optimizers.instructions.proposer import (
     make_filter,
     propose_improvement,
 )
+from optimizers.pruning.member import PrunedOptimizer
 from optimizers.run import Run
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ FEWEST_EXAMPLES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class GEPA(Optimizer):
+class GEPA(PrunedOptimizer):
     """Evolve every predictor's instruction from feedback on its mistakes.
 
     Args:
@@ -56,6 +56,7 @@ class GEPA(Optimizer):
         minibatch: Training examples on which a new instruction is compared with its parent.
         merge: Whether to combine instructions of different ancestors.
         proposing: How a new instruction is requested.
+        prune: See PrunedOptimizer.
         concurrency: Number of examples processed at the same time.
     """
 

@@ -45,6 +45,7 @@ def render_page(report: Json) -> str:
         warnings=[note["text"] for note in report["notes"] if note["warning"]],
         spend=_list_spend(report),
         figures=_draw_figures(report),
+        shares=_select(decisions, "share"),
         prompts=_compare_prompts(report["prompts"]),
         compared=_compare_rows(report["rows"]),
         proposals=_list_proposals(decisions),
@@ -245,6 +246,13 @@ def describe_size(prompt: Json) -> str:
     if prompt["tokens"] is None:
         return "not measured"
     return f"{prompt['tokens']:,} tokens, {prompt['shared_tokens']:,} of them in every call"
+
+
+def describe_share(share: Json) -> str:
+    """Return what a part of the result contributes to its score, in one line."""
+    ends = f"[{share['low']:+.3f}, {share['high']:+.3f}]"
+    outcome = "" if share["kept"] else "; taken out"
+    return f"{share['part']}: {share['mean']:+.3f} {ends} on {share['n']} rows{outcome}"
 
 
 def _format_change(what: str, before: str, after: str) -> str:

@@ -22,7 +22,7 @@ from optimizers.evaluation.prompts import PromptSize
 from optimizers.evaluation.scoring import FailureCount
 from optimizers.evaluation.wording import value_text
 from optimizers.events import Message
-from optimizers.report.page import describe_size, render_page
+from optimizers.report.page import describe_share, describe_size, render_page
 from optimizers.stats.attempts import salted_digest
 from optimizers.stats.evidence import Evidence
 
@@ -81,6 +81,15 @@ class CompileReport:
         faults = (each["data"] for each in self.decisions if each["what"].endswith("fault"))
         return tuple(each["text"] for each in faults)
 
+    @property
+    def shares(self) -> tuple[Mapping[str, Any], ...]:
+        """What each change contributes to the score on validation, and whether it was kept.
+
+        ``mean`` is the score with the change minus the one without it on the same ``n`` rows,
+        ``low`` and ``high`` are its 95 % interval. Empty where nothing was pruned.
+        """
+        return tuple(each["data"] for each in self.decisions if each["what"].endswith("share"))
+
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
         before, after = self.prompts
@@ -126,6 +135,7 @@ class CompileReport:
         for path, after in self.prompts[1].items():
             facts.append((f"prompt of {path}", _compare_sizes(self.prompts[0][path], after)))
         facts += [("at fault", text) for text in self.faults]
+        facts += [("part", describe_share(share)) for share in self.shares]
         return facts + [("warning", note.text) for note in self.notes if note.warning]
 
     def __repr__(self) -> str:

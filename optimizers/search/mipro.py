@@ -26,7 +26,6 @@ from langprog.knobs import (
 from langprog.lm import LanguageModel, ModelRef, model_from, model_name
 from langprog.runtime import current
 from langprog.signature import SignatureSpec
-from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
 from optimizers.demos.demo_sets import draw_distinct_sets, list_set_specs
 from optimizers.demos.demos import (
@@ -49,6 +48,7 @@ from optimizers.evaluation.scorer import ScoreRequest
 from optimizers.instructions.asking import Proposing, list_proposer_models
 from optimizers.instructions.grounding import ProposerInputs
 from optimizers.instructions.proposer import propose
+from optimizers.pruning.member import PrunedOptimizer
 from optimizers.run import Run
 from optimizers.search.race import Race, RaceSize, forecast_race
 from optimizers.search.sizes import AUTO, FIRST_BLOCK, Auto, Sizes, choose_sizes
@@ -100,7 +100,7 @@ class Searching:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MIPRO(Optimizer):
+class MIPRO(PrunedOptimizer):
     """Propose instructions, bootstrap demonstrations, search them together with models.
 
     What modules offer themselves is searched too: the number of samples of a vote, the tiers of a
@@ -116,6 +116,7 @@ class MIPRO(Optimizer):
         proposing: How instructions are proposed.
         demonstrating: How sets of demonstrations are made.
         searching: How the choices are searched.
+        prune: See PrunedOptimizer.
         concurrency: Examples in work at the same time.
     """
 

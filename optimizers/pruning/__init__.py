@@ -1,0 +1,1 @@
+"""Taking out what a search has changed for nothing, before the certificate."""
