@@ -225,7 +225,9 @@ def build_reask(
     said = f"That answer is not accepted: {reason}. Answer again, in the same form."
     text, calls = completion.text, completion.first_tool_calls
     if calls:  # endpoints require a result for every call before the next message
-        spoken: tuple[Part, ...] = (Text(text),) if text.strip() else ()
+        thoughts = completion.first_reasoning
+        spoken: tuple[Part, ...] = () if thoughts is None else (thoughts,)
+        spoken += (Text(text),) if text.strip() else ()
         results = tuple(ToolResult(call.id, f"Not accepted: {reason}.") for call in calls)
         turn = (Message("assistant", (*spoken, *calls)), Message("tool", results))
         return (*messages, *turn, Message("user", said))

@@ -19,6 +19,7 @@ def freeze_completion(completion: Completion) -> Completion:
         completion.texts,
         completion.finish_reasons,
         completion.reasoning,
+        completion.signatures,
         completion.tool_calls,
         *completion.tool_calls,
         *(() if logprobs is None else logprobs),
@@ -33,6 +34,7 @@ def freeze_completion(completion: Completion) -> Completion:
         logprobs=None if logprobs is None else tuple(tuple(values) for values in logprobs),
         tool_calls=tuple(tuple(calls) for calls in completion.tool_calls),
         reasoning=tuple(completion.reasoning),
+        signatures=tuple(completion.signatures),
     )
 
 
@@ -59,6 +61,8 @@ def completion_to_json(completion: Completion) -> dict[str, Any]:
         data["without_tools"] = True
     if completion.reasoning:
         data["reasoning"] = list(completion.reasoning)
+    if completion.signatures:
+        data["signatures"] = list(completion.signatures)
     return data
 
 
@@ -93,6 +97,7 @@ def completion_from_json(data: Mapping[str, Any]) -> Completion:
             ),
             reasoning=_texts(data.get("reasoning", [])),
             without_tools=data.get("without_tools") is True,
+            signatures=_texts(data.get("signatures", [])),
         )
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"not a completion: {error!r}") from None

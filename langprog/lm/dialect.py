@@ -65,7 +65,8 @@ class Negotiated(Wrapper):
       ``reasoning_effort``, ``tool_choice``: with one warning if the user set it.
     - ``tools``: the request goes out in its form without tools, if it has one; with a warning.
       They count as rejected also where they are ignored without a word (see ToolWatch).
-    - ``logprobs``, ``response_format``, ``stream_options``.
+    - ``logprobs``, ``response_format``, ``stream_options``, and the reasoning of earlier messages;
+      an endpoint that misses it in some of them gets an empty one there.
     - ``n``: completions are requested one at a time. ``system``: its text moves to the first user
       message. ``max_tokens`` is sent as ``max_completion_tokens``, and dropped only if no budget
       relies on it.

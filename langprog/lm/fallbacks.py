@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import replace
 
-from langprog.lm.parts import Text
-from langprog.lm.refusals import Setting
+from langprog.lm.parts import Reasoning, Text
+from langprog.lm.refusals import Setting, holds_reasoning, lacks_reasoning
 from langprog.lm.sampling import Sampling
 from langprog.lm.types import Completion, Message, Request, Usage
 
@@ -39,6 +39,10 @@ def drop_settings(request: Request, settings: Set[Setting]) -> Request:
     if "max_completion_tokens" in settings and "max_tokens" in settings:
         sampling = replace(sampling, max_tokens=None)
     messages = request.messages
+    if "reasoning_content" in settings:
+        messages = without_reasoning(messages)
+    elif "missing_reasoning" in settings:
+        messages = with_reasoning(messages)
     return replace(
         request,
         messages=merge_system(messages) if "system" in settings else messages,
@@ -49,6 +53,29 @@ def drop_settings(request: Request, settings: Set[Setting]) -> Request:
         tool_choice=None if "tool_choice" in settings else request.tool_choice,
         token_limit="max_completion_tokens" if "max_tokens" in settings else "max_tokens",
         stream_usage="stream_options" not in settings,
+    )
+
+
+def without_reasoning(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return a prompt that does not send the model's earlier reasoning back."""
+    return tuple(
+        message
+        if isinstance(message.content, str) or not holds_reasoning(message)
+        else Message(
+            message.role,
+            tuple(part for part in message.content if not isinstance(part, Reasoning)),
+        )
+        for message in messages
+    )
+
+
+def with_reasoning(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return a prompt where every call of a tool has reasoning before it, if only an empty one."""
+    return tuple(
+        Message(message.role, (Reasoning(""), *message.content))
+        if not isinstance(message.content, str) and lacks_reasoning(message)
+        else message
+        for message in messages
     )
 
 
@@ -77,6 +104,7 @@ def join_completions(completions: list[Completion]) -> Completion:
     logprobs = [completion.logprobs for completion in completions]
     calls = tuple(completion.first_tool_calls for completion in completions)
     reasoning = tuple("".join(completion.reasoning[:1]) for completion in completions)
+    signatures = tuple("".join(completion.signatures[:1]) for completion in completions)
     return Completion(
         tuple(completion.text for completion in completions),
         first.model,
@@ -87,6 +115,7 @@ def join_completions(completions: list[Completion]) -> Completion:
         max(completion.latency for completion in completions),
         tool_calls=calls if any(calls) else (),
         reasoning=reasoning if any(reasoning) else (),
+        signatures=signatures if any(signatures) else (),
     )
 
 

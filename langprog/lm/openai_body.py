@@ -10,15 +10,21 @@ from langprog.lm.parts import Audio, File, Image, Part, Reasoning, Text, ToolCal
 from langprog.lm.sampling import Sampling
 from langprog.lm.types import Message, Request
 
+# The name under which most endpoints send and take a model's reasoning.
+REASONING_MEMBER = "reasoning_content"
 
-def body_of(request: Request, sampling: Sampling) -> dict[str, Any]:
+
+def body_of(
+    request: Request, sampling: Sampling, reasoning_member: str = REASONING_MEMBER
+) -> dict[str, Any]:
     """Return the members of the body, without the model's name.
 
     Args:
         request: The request.
         sampling: Its sampling, including the model's defaults and ``extra``.
+        reasoning_member: The member of a message with the model's earlier reasoning.
     """
-    body: dict[str, Any] = {"messages": messages_of(request.messages)}
+    body: dict[str, Any] = {"messages": messages_of(request.messages, reasoning_member)}
     settings = {
         "temperature": sampling.temperature,
         request.token_limit: sampling.max_tokens,
@@ -61,8 +67,15 @@ def _tool_choice(choice: str) -> str | dict[str, Any]:
     return {"type": "function", "function": {"name": choice}}
 
 
-def messages_of(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
-    """Return a prompt as the ``messages`` of a body."""
+def messages_of(
+    messages: tuple[Message, ...], reasoning_member: str = REASONING_MEMBER
+) -> list[dict[str, Any]]:
+    """Return a prompt as the ``messages`` of a body.
+
+    Args:
+        messages: The prompt.
+        reasoning_member: The member of a message with the model's earlier reasoning.
+    """
     converted: list[dict[str, Any]] = []
     for message in messages:
         if isinstance(message.content, str):
@@ -74,14 +87,14 @@ def messages_of(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
                 if isinstance(part, ToolResult)
             ]
         elif message.role == "assistant":
-            converted.append(_assistant(message))
+            converted.append(_assistant(message, reasoning_member))
         else:
             parts = [_part(part) for part in message.content]
             converted.append({"role": message.role, "content": [part for part in parts if part]})
     return converted
 
 
-def _assistant(message: Message) -> dict[str, Any]:
+def _assistant(message: Message, reasoning_member: str) -> dict[str, Any]:
     said: dict[str, Any] = {"role": "assistant", "content": message.text or None}
     calls = [part for part in message.content if isinstance(part, ToolCall)]
     thoughts = [part.text for part in message.content if isinstance(part, Reasoning)]
@@ -94,8 +107,8 @@ def _assistant(message: Message) -> dict[str, Any]:
             }
             for call in calls
         ]
-    if thoughts:
-        said["reasoning_content"] = "".join(thoughts)
+    if thoughts:  # also if they are empty
+        said[reasoning_member] = "".join(thoughts)
     return said
 
 

@@ -25,7 +25,7 @@ from langprog.lm.http_body import (
     read_start,
     read_whole,
 )
-from langprog.lm.openai_body import body_of
+from langprog.lm.openai_body import REASONING_MEMBER, body_of
 from langprog.lm.openai_errors import SHORTEST_SECRET, error_of
 from langprog.lm.openai_reply import read_completion
 from langprog.lm.openai_stream import Assembly, data_of
@@ -110,6 +110,8 @@ class OpenAICompatible:
         self._timeout = timeout
         self._connections = ConnectionBound(name, connections)
         self._errors = _ErrorTranslator(name, self._shown, timeout)
+        # As the endpoint's own replies name it; see `_read`.
+        self._reasoning_member = REASONING_MEMBER
         self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
         # Keeps the sessions reachable: collected together with the client, they would warn about
         # being unclosed before anything could close them.
@@ -129,7 +131,8 @@ class OpenAICompatible:
         return f"{self._base}/chat/completions" + (f"?{self._query}" if self._query else "")
 
     def _body(self, request: Request) -> dict[str, Any]:
-        return {"model": self._model, **body_of(request, request.resolve(self.defaults))}
+        sampling = request.resolve(self.defaults)
+        return {"model": self._model, **body_of(request, sampling, self._reasoning_member)}
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request`` with exactly one HTTP request, so that wrappers can count them.
@@ -156,6 +159,9 @@ class OpenAICompatible:
                 charge="everything",
             )
         secrets = self._secrets(request)
+        # Reasoning is sent back under the name under which it came.
+        if '"reasoning_content"' not in text and '"reasoning"' in text:
+            self._reasoning_member = "reasoning"
         completion = read_completion(text, request, self.name, latency, secrets=secrets)
         return self._without_secrets(completion, request)
 
@@ -195,6 +201,7 @@ class OpenAICompatible:
                 f"{self.name}: the stream ended early", model=self.name, charge="everything"
             )
         completion = assembly.completion(time.perf_counter() - started)
+        self._reasoning_member = assembly.reasoning_member or self._reasoning_member
         yield Completed(self._without_secrets(completion, request))
 
     @asynccontextmanager

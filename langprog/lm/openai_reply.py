@@ -52,6 +52,7 @@ def read_completion(
         texts = tuple(map(text_in, messages, reasons))
         calls = tuple(tool_calls_in(message.get("tool_calls")) for message in messages)
         reasoning = tuple(reasoning_in(message) for message in messages)
+        signatures = tuple(signature_in(message) for message in messages)
         completion = Completion(
             texts,
             name,
@@ -61,6 +62,7 @@ def read_completion(
             latency=latency,
             tool_calls=calls if any(calls) else (),
             reasoning=reasoning if any(reasoning) else (),
+            signatures=signatures if any(signatures) else (),
         )
         if not texts:
             raise TypeError("there is no choice")
@@ -102,6 +104,7 @@ def check_completion(completion: Completion, request: Request) -> Completion:
             logprobs=completion.logprobs and completion.logprobs[: request.n],
             tool_calls=completion.tool_calls[: request.n],
             reasoning=completion.reasoning[: request.n],
+            signatures=completion.signatures[: request.n],
         )
     return completion
 
@@ -226,15 +229,34 @@ def text_of_content(content: Any) -> str:
 
 def reasoning_in(message: Mapping[str, Any]) -> str:
     """Return the reasoning in a message, under any of the usual names."""
-    for name in ("reasoning_content", "reasoning", "thinking"):
-        thoughts = message.get(name)
-        if isinstance(thoughts, str) and thoughts:
-            return thoughts
+    name = reasoning_member_of(message)
+    if name is not None:
+        return str(message[name])
     content = message.get("content")
     if not isinstance(content, list):
         return ""
     thoughts = [part["thinking"] for part in content if part["type"] == "thinking"]
     return "".join(map(_thought_text, thoughts))
+
+
+def reasoning_member_of(message: Mapping[str, Any]) -> str | None:
+    """Return the member of a message that holds its reasoning as text, if there is one."""
+    for name in ("reasoning_content", "reasoning", "thinking"):
+        thoughts = message.get(name)
+        if isinstance(thoughts, str) and thoughts:
+            return name
+    return None
+
+
+def signature_in(message: Mapping[str, Any]) -> str:
+    """Return the endpoint's signature of a message's reasoning; empty without one.
+
+    litellm adds it to the replies of Anthropic's models, in blocks of reasoning. Of several, each
+    has its own, which together sign nothing that could be sent back.
+    """
+    blocks = message.get("thinking_blocks")
+    signed = [block.get("signature") for block in blocks or () if isinstance(block, Mapping)]
+    return signed[0] if len(signed) == 1 and isinstance(signed[0], str) else ""
 
 
 def _thought_text(thought: Any) -> str:

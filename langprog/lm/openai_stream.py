@@ -21,6 +21,8 @@ from langprog.lm.openai_reply import (
     raise_error_in,
     read_usage,
     reasoning_in,
+    reasoning_member_of,
+    signature_in,
     text_of_content,
 )
 from langprog.lm.parts import ToolCall
@@ -42,6 +44,7 @@ class _Call:
 class _Choice:
     texts: list[str] = field(default_factory=list)
     thoughts: list[str] = field(default_factory=list)
+    signatures: list[str] = field(default_factory=list)
     calls: dict[int, _Call] = field(default_factory=dict)
     logprobs: list[float] = field(default_factory=list)
     # The call to continue, by the endpoint's index.
@@ -80,6 +83,8 @@ class Assembly:
         self._choices = [_Choice() for _ in range(request.n)]
         self._usage = Usage()
         self._cut_off = False
+        # Under which name the endpoint sends reasoning.
+        self.reasoning_member: str | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -117,7 +122,11 @@ class Assembly:
         choice = self._choices[index]
         delta = data.get("delta") or data.get("message") or {}
         thought, text = reasoning_in(delta), text_of_content(delta.get("content"))
+        signature = signature_in(delta)
+        if signature:
+            choice.signatures.append(signature)
         if thought:
+            self.reasoning_member = reasoning_member_of(delta) or self.reasoning_member
             choice.thoughts.append(thought)
             yield ReasoningDelta(thought, index)
         if text:
@@ -152,6 +161,7 @@ class Assembly:
             for choice in choices:
                 choice.reason = "length"
         reasoning = tuple("".join(choice.thoughts) for choice in choices)
+        signatures = tuple(map(_signature, choices))
         logprobs = tuple(tuple(choice.logprobs) for choice in choices)
         completion = Completion(
             tuple("".join(choice.texts) for choice in choices),
@@ -162,8 +172,14 @@ class Assembly:
             latency=latency,
             tool_calls=calls if any(calls) else (),
             reasoning=reasoning if any(reasoning) else (),
+            signatures=signatures if any(signatures) else (),
         )
         return check_completion(completion, self._request)
+
+
+def _signature(choice: _Choice) -> str:
+    # Several sign several blocks, which have become one text here.
+    return choice.signatures[0] if len(set(choice.signatures)) == 1 else ""
 
 
 def _calls(choice: _Choice) -> tuple[ToolCall, ...]:

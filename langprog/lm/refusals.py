@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
 from langprog.errors import BadRequestError
 from langprog.lm.openai_errors import LONGEST_SAID
-from langprog.lm.types import Request
+from langprog.lm.parts import Reasoning, ToolCall
+from langprog.lm.types import Message, Request
 
 Setting = Literal[
     "logprobs",
@@ -20,6 +21,8 @@ Setting = Literal[
     "n",
     "stop",
     "top_p",
+    "missing_reasoning",
+    "reasoning_content",
     "reasoning_effort",
     "temperature",
     "system",
@@ -50,6 +53,13 @@ NAMED: Mapping[Setting, re.Pattern[str]] = MappingProxyType(
             r"|(?:\A|[\s\"'])stop: "
         ),
         "top_p": re.compile(r"\btop[ _-]?p\b"),
+        "missing_reasoning": re.compile(
+            r"missing.{0,20}reasoning_content|must include.{0,10}reasoning_content"
+            r"|reasoning_content.{0,60}(?:missing|passed back|required)"
+        ),
+        "reasoning_content": re.compile(
+            r"reasoning_(?:content|details)|thinking_blocks|messages?\S{0,20}\breasoning\b"
+        ),
         "reasoning_effort": re.compile(r"reasoning[ _.]?effort|\breasoning\b|thinking|\bthink\b"),
         "temperature": re.compile(r"\btemperature\b"),
         "system": re.compile(
@@ -135,16 +145,28 @@ _ELSEWHERE = re.compile(
 _WELCOME = re.compile(r"optional\)? system")
 # Dropped without a warning: nothing that the user asked for is lost.
 QUIET: frozenset[str] = frozenset(
-    {"logprobs", "response_format", "n", "system", "stream_options", "max_completion_tokens"}
+    {
+        "logprobs",
+        "max_completion_tokens",
+        "missing_reasoning",
+        "n",
+        "reasoning_content",
+        "response_format",
+        "stream_options",
+        "system",
+    }
 )
 # What a vague rejection may be about.
 DOUBTFUL: frozenset[str] = frozenset(NAMED) - {
     "max_tokens",
     "max_completion_tokens",
+    "missing_reasoning",
     "stream_options",
 }
 # Request members that are not settings.
 _OTHERS = frozenset({"messages", "tools", "functions", "model"})
+# Where a message holds the model's earlier reasoning.
+_REASONING = frozenset({"reasoning", "reasoningcontent", "thinkingblocks"})
 _LIMITS: frozenset[str] = frozenset({"max_tokens", "max_completion_tokens"})
 
 
@@ -233,6 +255,8 @@ def _refusal_of(
         return Refusal(name, sure=True) if renamed or (unsupported and not kept) else None
     if name == "system" and _WELCOME.search(said):
         return None
+    if name == "missing_reasoning":  # found by what it says alone
+        return Refusal(name, sure=True)
     together = _TOGETHER.search(said) is not None
     if name == "tools":  # else something is wrong with the tools themselves
         refused = unsupported or "requires --" in said
@@ -259,6 +283,8 @@ def _settings_at_places(
         known = next((_PLACES[part] for part in parts if part in _PLACES), None)
         if "messages" in parts and NAMED["system"].search(said):
             settings.add("system")
+        elif "messages" in parts and not _REASONING.isdisjoint(parts):
+            settings.add("reasoning_content")
         elif parts[-1:] == ["tools"] and uses_setting(request, "tools"):
             settings.add("tools")
         elif not _OTHERS.isdisjoint(parts) or not extra.isdisjoint(parts):
@@ -280,6 +306,28 @@ def counts_on_bound(request: Request) -> bool:
     return any(budget.tokens is not None or budget.dollars is not None for budget in budgets)
 
 
+def holds_reasoning(message: Message) -> bool:
+    """Return whether a message sends the model's earlier reasoning back."""
+    content = message.content
+    return not isinstance(content, str) and any(isinstance(part, Reasoning) for part in content)
+
+
+def lacks_reasoning(message: Message) -> bool:
+    """Return whether a message with calls of tools lacks the reasoning before them."""
+    content = message.content
+    calls = not isinstance(content, str) and any(isinstance(part, ToolCall) for part in content)
+    return calls and not holds_reasoning(message)
+
+
+_OF_MESSAGES: Mapping[str, Callable[[Message], bool]] = MappingProxyType(
+    {
+        "missing_reasoning": lacks_reasoning,
+        "reasoning_content": holds_reasoning,
+        "system": lambda message: message.role == "system",
+    }
+)
+
+
 def uses_setting(request: Request, setting: str) -> bool:
     """Return whether a request uses a setting."""
     sampling = request.sampling
@@ -290,8 +338,8 @@ def uses_setting(request: Request, setting: str) -> bool:
             return request.response_schema is not None
         case "n":
             return request.n > 1
-        case "system":
-            return any(message.role == "system" for message in request.messages)
+        case "missing_reasoning" | "reasoning_content" | "system":
+            return any(map(_OF_MESSAGES[setting], request.messages))
         case "tool_choice":
             return request.tool_choice is not None
         case "tools":

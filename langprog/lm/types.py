@@ -12,7 +12,7 @@ from langprog.knobs import check_knobs, takes_whole
 from langprog.lm.budget import Ledger
 from langprog.lm.cost import Cost
 from langprog.lm.finish import FINISH_REASONS, FinishReason, finish_reason_of
-from langprog.lm.parts import PARTS, Content, ToolCall, text_of
+from langprog.lm.parts import PARTS, Content, Reasoning, ToolCall, text_of
 from langprog.lm.sampling import Sampling, check_extra
 
 Accept = Callable[["Completion"], object]
@@ -254,6 +254,8 @@ class Completion:
             an earlier session of a journal, or ``FROM_CACHE``. It is not stored.
         priced_in: The same for ``dollars``; empty also where today's price was applied again.
         without_tools: Whether the request was answered in its form without tools.
+        signatures: For each text, the endpoint's proof that the reasoning is its own; empty if it
+            gives none. Such reasoning is sent back together with it.
     """
 
     texts: tuple[str, ...]
@@ -269,6 +271,7 @@ class Completion:
     timed_in: str = field(default="", compare=False)
     priced_in: str = field(default="", compare=False)
     without_tools: bool = False
+    signatures: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # A user's own model may pass on its endpoint's own values.
@@ -290,6 +293,13 @@ class Completion:
     def first_tool_calls(self) -> tuple[ToolCall, ...]:
         """The tool calls of the first completion."""
         return self.tool_calls[0] if self.tool_calls else ()
+
+    @property
+    def first_reasoning(self) -> Reasoning | None:
+        """The reasoning of the first completion, as a part of a message; ``None`` without one."""
+        if not self.reasoning or not self.reasoning[0]:
+            return None
+        return Reasoning(self.reasoning[0], self.signatures[0] if self.signatures else "")
 
     @property
     def cost(self) -> Cost:

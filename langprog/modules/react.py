@@ -10,6 +10,7 @@ from langprog.adapters import json_text, values_from_object
 from langprog.errors import InputError, ParseError, ToolError, TransportError
 from langprog.hints import with_hints
 from langprog.knobs import check_argument, takes_whole
+from langprog.lm import Reasoning
 from langprog.modules.base import Module, with_left_out
 from langprog.modules.elsewhere import OF_REACT
 from langprog.modules.next_step import NextStep, describe_tools
@@ -258,7 +259,8 @@ class ReAct(Module):
                     text=json_text([call.arguments for call in calls]),
                 )
             notice = LAST_NOTICE if len(steps) + 1 == self.max_steps else ""
-            steps.append(Step(said[THOUGHT], calls, results, notice))
+            step = Step(said[THOUGHT], calls, results, notice)
+            steps.append(step.with_reasoning(_reasoning_in(said)))
 
     async def _act(
         self, calls: Sequence[ToolUse], last: bool
@@ -332,6 +334,12 @@ class ReAct(Module):
     def __repr__(self) -> str:
         inside = f"{', '.join(self.inputs)} -> {', '.join(self.outputs)}"
         return shorten(f"ReAct({inside!r}, tools={list(self.offered)}, steps={self.max_steps})")
+
+
+def _reasoning_in(said: Prediction) -> Reasoning | None:
+    """Return the model's reasoning before the calls of a step."""
+    used = [step.completions[-1] for step in said.trace if step.completions]
+    return used[-1].first_reasoning if used else None
 
 
 def _keep(trace: Recorder, key: Any, told: str, went_well: bool) -> tuple[str, bool]:

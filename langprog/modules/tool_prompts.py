@@ -28,7 +28,16 @@ from langprog.adapters import (
 )
 from langprog.errors import InputError, ParseError
 from langprog.example import Example
-from langprog.lm import Completion, Message, Part, Text, ToolCall, ToolResult, ToolSpec
+from langprog.lm import (
+    Completion,
+    Message,
+    Part,
+    Reasoning,
+    Text,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
+)
 from langprog.modules.partial_steps import PartialNativeSteps, PartialTextSteps
 from langprog.modules.tool_steps import (
     CALLS,
@@ -174,7 +183,8 @@ class NativeSteps(Adapter):
         calls = [_read_call(call) for call in completion.first_tool_calls]
         if not calls:
             raise ParseError(_NO_CALL, text=completion.text)
-        thought = completion.text.strip() or "".join(completion.reasoning[:1]).strip()
+        reasoning = completion.first_reasoning
+        thought = completion.text.strip() or ("" if reasoning is None else reasoning.text.strip())
         return {THOUGHT: thought, CALLS: calls}
 
     def repair(
@@ -220,7 +230,7 @@ def _render_fixed(target: SignatureSpec, demos: tuple[Example, ...]) -> _Fixed:
     numbers = count(1)
     for number, demo in enumerate(demos, start=1):
         try:
-            messages += _render_steps(target, demo, numbers)
+            messages += _render_steps(target, demo, numbers, finished=True)
         except InputError as error:
             raise InputError(f"demonstration {number} of {target.name}: {error}") from None
         calls = calls_in(demo)
@@ -231,8 +241,20 @@ def _render_fixed(target: SignatureSpec, demos: tuple[Example, ...]) -> _Fixed:
 
 
 def _render_steps(
-    target: SignatureSpec, values: Mapping[str, Any], numbers: Iterator[int]
+    target: SignatureSpec,
+    values: Mapping[str, Any],
+    numbers: Iterator[int],
+    *,
+    finished: bool = False,
 ) -> list[Message]:
+    """Return a conversation up to what the model says next.
+
+    Args:
+        target: The signature to answer.
+        values: Its inputs, and the steps so far.
+        numbers: Numbers for the calls.
+        finished: Whether it is over, so that nobody takes the model's reasoning back.
+    """
     given = {name: values[name] for name in target.inputs if name in values}
     messages = list(
         render_call(
@@ -243,7 +265,8 @@ def _render_steps(
         )
     )
     for step in steps_in(values):
-        messages += _render_calls(step.thought, step.tool_calls, step.results, numbers)
+        reasoning = None if finished else step.reasoning
+        messages += _render_calls(step.thought, step.tool_calls, step.results, numbers, reasoning)
         if step.notice:
             messages.append(Message("user", step.notice))
     return messages
@@ -259,11 +282,18 @@ def _render_answer(
 
 
 def _render_calls(
-    thought: str, calls: Sequence[ToolUse], results: Sequence[str], numbers: Iterator[int]
+    thought: str,
+    calls: Sequence[ToolUse],
+    results: Sequence[str],
+    numbers: Iterator[int],
+    reasoning: Reasoning | None = None,
 ) -> list[Message]:
     # An id is nine letters and digits, which every endpoint accepts.
     ids = [f"call{next(numbers):05}" for _ in calls]
-    parts: list[Part] = [Text(thought)] if thought.strip() else []
+    parts: list[Part] = [] if reasoning is None else [reasoning]
+    # Where the model said nothing else, its reasoning is the thought.
+    if thought.strip() and (reasoning is None or thought != reasoning.text.strip()):
+        parts.append(Text(thought))
     parts += [
         ToolCall(identity, _sendable(call.tool), json_text(call.arguments))
         for identity, call in zip(ids, calls, strict=True)

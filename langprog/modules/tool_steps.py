@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from langprog.errors import InputError, SignatureError
-from langprog.lm import ToolSpec
+from langprog.lm import Reasoning, ToolSpec
 from langprog.media import History
 from langprog.signature import FieldSpec, SignatureSpec
 
@@ -46,9 +46,12 @@ class ToolOutput:
     result: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Step:
     """One step: what a model called, and what came back.
+
+    It may carry the model's reasoning, which endpoints of thinking models take back while the work
+    goes on. Its value is without that: demonstrations and artifacts do not keep it.
 
     Args:
         thought: What it said beside the calls.
@@ -61,6 +64,18 @@ class Step:
     tool_calls: list[ToolUse]
     results: list[str]
     notice: str = ""
+
+    @property
+    def reasoning(self) -> Reasoning | None:
+        """The model's reasoning before the calls, if it is known."""
+        known: Reasoning | None = vars(self).get("_reasoning")
+        return known
+
+    def with_reasoning(self, reasoning: Reasoning | None) -> Step:
+        """Return the same step with the model's reasoning."""
+        new = replace(self)
+        vars(new)["_reasoning"] = reasoning
+        return new
 
     @property
     def outputs(self) -> list[ToolOutput]:

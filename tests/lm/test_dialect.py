@@ -26,11 +26,15 @@ from langprog.lm import (
     Negotiated,
     Price,
     Priced,
+    Reasoning,
     Request,
     Restarted,
     Retry,
     Sampling,
+    Text,
     TextDelta,
+    ToolCall,
+    ToolResult,
     ToolSpec,
     Usage,
     WithoutTools,
@@ -46,8 +50,9 @@ MESSAGES = (Message("system", "Be brief."), Message("user", "hello"))
 SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}}}
 FULL = Sampling(0.2, 64, 0.9, ("END",), 7, "low")
 PLAIN = WithoutTools((*MESSAGES[:1], Message("user", "hello, without tools")), SCHEMA)
+ASKED = (*MESSAGES, Message("assistant", (Reasoning("hm"), Text("?"))), Message("user", "so?"))
 EVERYTHING = Request(
-    MESSAGES,
+    ASKED,
     FULL,
     n=3,
     response_schema=SCHEMA,
@@ -57,7 +62,8 @@ EVERYTHING = Request(
     without_tools=PLAIN,
 )
 LOUD = {"temperature", "seed", "top_p", "stop", "reasoning_effort", "tool_choice", "tools"}
-SETTINGS = [name for name in NAMED if name not in ("max_completion_tokens", "stream_options")]
+APART = ("max_completion_tokens", "missing_reasoning", "stream_options")
+SETTINGS = [name for name in NAMED if name not in APART]
 Words = Callable[[str], Any]
 
 
@@ -72,7 +78,8 @@ def in_text_alone(name: str) -> Any:
 
 
 def by_place(name: str) -> Any:
-    place = ["body", "messages", 0, "role"] if name == "system" else ["body", name]
+    inside = {"system": (0, "role"), "reasoning_content": (2, "reasoning_content")}.get(name)
+    place = ["body", name] if inside is None else ["body", "messages", *inside]
     said = "system is not permitted" if name == "system" else "Extra inputs are not permitted"
     return {"detail": [{"type": "extra_forbidden", "loc": place, "msg": said, "input": 1}]}
 
@@ -162,7 +169,8 @@ def test_a_setting_that_is_refused_is_left_out_and_remembered(
     assert model.refused == {setting}
     sent = inner.answered[-1]
     assert not uses_setting(sent, setting)
-    left = {setting, "n", "tool_choice"} if setting == "tools" else {setting, "n"}
+    # The form without tools has no turn with reasoning.
+    left = {setting, "n"} | ({"tool_choice", "reasoning_content"} if setting == "tools" else set())
     others = [name for name in SETTINGS if name not in left]
     assert first.without_tools == second.without_tools == (setting == "tools")
     assert all(uses_setting(sent, name) for name in others if name != "max_tokens")
@@ -178,8 +186,8 @@ def test_a_setting_that_is_refused_is_left_out_and_remembered(
 @pytest.mark.parametrize("words", [in_its_words, in_text_alone, by_place, vaguely])
 @pytest.mark.parametrize("attempts", [1, 6])
 def test_all_of_them_together(words: Words, attempts: int) -> None:
-    # On a guess, a bound is not left out, and tool_choice goes together with the tools.
-    sure = {"max_tokens", "tool_choice"} if words is vaguely else set()
+    # On a guess, a bound is not left out, and others go together with the tools.
+    sure = {"max_tokens", "reasoning_content", "tool_choice"} if words is vaguely else set()
     refused = [name for name in SETTINGS if name not in sure]
     inner = Endpoint(refused, words)
     model = Retry(Negotiated(inner), attempts=attempts, sleep=at_once)
@@ -193,6 +201,36 @@ def test_all_of_them_together(words: Words, attempts: int) -> None:
     assert dialect_of(model) is model.inner
     assert isinstance(model.inner, Negotiated)
     assert model.inner.refused == set(refused)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Missing `reasoning_content` field in the assistant message at message index 2.",
+        "The `reasoning_content` in the thinking mode must be passed back to the API.",
+        "thinking is enabled but reasoning_content is missing in assistant tool call message at "
+        "index 2",
+        "messages[2]: assistant message with tool_calls must include reasoning_content.",
+    ],
+)
+def test_an_endpoint_that_misses_reasoning_gets_it_empty_where_there_is_none(words: str) -> None:
+    call, result = ToolCall("c", "look", "{}"), ToolResult("c", "found")
+    turns = (
+        Message("assistant", (call,)),
+        Message("tool", (result,)),
+        Message("user", "and?"),
+        Message("assistant", (Reasoning("hm"), Text("so"), call)),
+        Message("tool", (result,)),
+    )
+    inner = Endpoint(["missing_reasoning"], lambda name: {"error": {"message": words}})
+    model = Negotiated(inner)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ask(model, Request((*MESSAGES, *turns)), Request((*MESSAGES, *turns)))
+    assert (inner.refusals, model.refused) == (1, {"missing_reasoning"})
+    sent = inner.answered[-1].messages
+    assert sent[2].content == (Reasoning(""), call)
+    assert (*sent[:2], *sent[3:]) == (*MESSAGES, *turns[1:])
 
 
 def test_of_64_at_once_each_is_refused_about_once_and_not_once_a_setting() -> None:

@@ -16,11 +16,29 @@ from langprog.errors import (
     ServerError,
     TruncatedError,
 )
-from langprog.lm import Budget, Ledger, Message, Request, Sampling, ToolSpec, WithoutTools
+from langprog.lm import (
+    Budget,
+    Ledger,
+    Message,
+    Reasoning,
+    Request,
+    Sampling,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
+    WithoutTools,
+)
 from langprog.lm.openai_errors import error_of, read_error
 from langprog.lm.refusals import NAMED, refusal_in
 
-MESSAGES = (Message("system", "Be brief."), Message("user", "hello"))
+MESSAGES = (
+    Message("system", "Be brief."),
+    Message("user", "hello"),
+    Message("assistant", (Reasoning("hm"), ToolCall("c", "look", "{}"))),
+    Message("tool", (ToolResult("c", "found"),)),
+    Message("assistant", (ToolCall("d", "look", "{}"),)),
+    Message("tool", (ToolResult("d", "found"),)),
+)
 SCHEMA = {"type": "object", "properties": {"temperature": {"type": "number"}}}
 FULL = Sampling(
     temperature=0.2,
@@ -83,6 +101,19 @@ FIXED = "does not support {} with this model. Only the default (1) value is supp
 PLAIN = "Unsupported parameter: '{0}' is not supported with this model."
 # The setting that is refused; the status; the body.
 REFUSED: list[tuple[str, int, Any]] = [
+    ("reasoning_content", 400, cerebras("messages.2.assistant.reasoning_content")),
+    ("reasoning_content", 422, pydantic("messages.2.reasoning_content")),
+    ("reasoning_content", 400, openai("Unknown parameter: 'messages[2].reasoning_content'.")),
+    (
+        "missing_reasoning",
+        400,
+        openai("Missing `reasoning_content` field in the assistant message at message index 4"),
+    ),
+    (
+        "missing_reasoning",
+        400,
+        openai("The `reasoning_content` in the thinking mode must be passed back to the API."),
+    ),
     # OpenAI
     (
         "temperature",
