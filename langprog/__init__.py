@@ -25,10 +25,15 @@ if TYPE_CHECKING:
     from langprog.example import Example as Example
     from langprog.example import load_examples as load_examples
     from langprog.interop import from_dspy as from_dspy
+    from langprog.interop import from_gepa as from_gepa
     from langprog.interop import from_openai_evals as from_openai_evals
     from langprog.interop import from_promptfoo as from_promptfoo
     from langprog.interop import from_template as from_template
     from langprog.interop import to_dspy as to_dspy
+    from langprog.interop import to_fine_tuning as to_fine_tuning
+    from langprog.interop import to_gepa as to_gepa
+    from langprog.interop import to_messages as to_messages
+    from langprog.interop import to_skill as to_skill
     from langprog.interop import to_template as to_template
     from langprog.lm import Budget as Budget
     from langprog.lm import Completion as Completion
@@ -169,6 +174,7 @@ _ROOM_OF = {
     "describe": "signature",
     "evaluate": "evaluation",
     "from_dspy": "interop",
+    "from_gepa": "interop",
     "from_openai_evals": "interop",
     "from_promptfoo": "interop",
     "from_template": "interop",
@@ -184,6 +190,10 @@ _ROOM_OF = {
     "signals": "modules",
     "suggest": "modules",
     "to_dspy": "interop",
+    "to_fine_tuning": "interop",
+    "to_gepa": "interop",
+    "to_messages": "interop",
+    "to_skill": "interop",
     "to_template": "interop",
     "using": "runtime",
 }
@@ -261,6 +271,7 @@ __all__ = [
     "describe",
     "evaluate",
     "from_dspy",
+    "from_gepa",
     "from_openai_evals",
     "from_promptfoo",
     "from_template",
@@ -276,6 +287,10 @@ __all__ = [
     "signals",
     "suggest",
     "to_dspy",
+    "to_fine_tuning",
+    "to_gepa",
+    "to_messages",
+    "to_skill",
     "to_template",
     "using",
 ]

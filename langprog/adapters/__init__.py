@@ -55,9 +55,10 @@ from langprog.adapters.template import (
     Template,
     find_instruction,
 )
-from langprog.adapters.template_adapter import TemplateAdapter, write_pieces
+from langprog.adapters.template_adapter import TemplateAdapter, write_pieces, write_reply
 from langprog.adapters.template_source import (
     SYNTAXES,
+    Piece,
     Syntax,
     escape_text,
     guess_syntax,
@@ -79,6 +80,7 @@ __all__ = [
     "Layout",
     "PartialObject",
     "PartialReader",
+    "Piece",
     "Pieces",
     "ROLES",
     "Role",
@@ -117,4 +119,5 @@ __all__ = [
     "values_from_object",
     "versioned_reference",
     "write_pieces",
+    "write_reply",
 ]

@@ -93,10 +93,15 @@ def _show(signature: SignatureSpec, demo: Example, number: int) -> ShownDemo:
         except InputError as error:
             raise InputError(f"demonstration {number} of a template: {error}") from None
 
-    return ShownDemo(write, _answer(signature, demo))
+    return ShownDemo(write, write_reply(signature, demo))
 
 
-def _answer(signature: SignatureSpec, demo: Mapping[str, Any]) -> str:
+def write_reply(signature: SignatureSpec, demo: Mapping[str, Any]) -> str:
+    """Return the reply that a demonstration shows for a template.
+
+    Raises:
+        InputError: A value does not fit its field.
+    """
     outputs = signature.outputs
     if len(outputs) > 1:
         return object_text(outputs, demo)

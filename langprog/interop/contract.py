@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from langprog.evaluation import Metric
+from langprog.evaluation import Metric, Report
 from langprog.example import Example
 from langprog.modules import Module
 
@@ -46,8 +46,8 @@ class Exported:
 
 # Reads a file. Takes the path, the program that the file belongs to if it needs one, and options.
 Read = Callable[[Path, Module | None, Mapping[str, str]], Imported]
-# Writes a program. Takes the program and options.
-Write = Callable[[Module, Mapping[str, str]], Exported]
+# Writes a program. Takes the program, options, and its evaluation if the format is made of runs.
+Write = Callable[[Module, Mapping[str, str], Report | None], Exported]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class Format:
         reads: The options that ``read`` takes, with what each of them says.
         writes: The options that ``write`` takes.
         into: Whether reading needs the program that the file belongs to.
+        runs: Whether writing needs an evaluation of the program.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Format:
     reads: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     writes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     into: bool = False
+    runs: bool = False
 
     def options_of(self, verb: str) -> Mapping[str, Any]:
         """Return the options for ``read`` or ``write``."""

@@ -7,13 +7,42 @@ from types import MappingProxyType
 
 from langprog.errors import InputError
 from langprog.interop.contract import Format
+from langprog.interop.fine_tuning import WRITES as FINE_TUNING_WRITES
+from langprog.interop.fine_tuning import write_fine_tuning
+from langprog.interop.gepa_candidates import READS as GEPA_READS
+from langprog.interop.gepa_candidates import read_candidates, write_candidate
+from langprog.interop.messages import WRITES as MESSAGES_WRITES
+from langprog.interop.messages import write_messages
 from langprog.interop.openai_evals import read_openai_evals
 from langprog.interop.promptfoo_tests import READS as PROMPTFOO_READS
 from langprog.interop.promptfoo_tests import read_promptfoo
+from langprog.interop.skill import WRITES as SKILL_WRITES
+from langprog.interop.skill import write_skill
 from langprog.interop.templates import READS as TEMPLATE_READS
 from langprog.interop.templates import read_template_file, write_template
 
 _ALL = (
+    Format(
+        "fine-tuning",
+        "fine-tuning JSONL of OpenAI: the calls of runs that a metric accepts",
+        write=write_fine_tuning,
+        writes=FINE_TUNING_WRITES,
+        runs=True,
+    ),
+    Format(
+        "gepa",
+        "a candidate of GEPA: JSON with a text for each component",
+        read=read_candidates,
+        write=write_candidate,
+        reads=GEPA_READS,
+        into=True,
+    ),
+    Format(
+        "messages",
+        "plain messages: the prompts as JSON",
+        write=write_messages,
+        writes=MESSAGES_WRITES,
+    ),
     Format(
         "openai-evals",
         "a data set of OpenAI Evals: JSONL with input and ideal",
@@ -24,6 +53,12 @@ _ALL = (
         "tests of promptfoo: YAML, JSON, JSONL or CSV",
         read=read_promptfoo,
         reads=PROMPTFOO_READS,
+    ),
+    Format(
+        "skill",
+        "a SKILL.md for agents",
+        write=write_skill,
+        writes=SKILL_WRITES,
     ),
     Format(
         "template",

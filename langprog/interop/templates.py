@@ -14,6 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from langprog.adapters import SYNTAXES, Syntax, Template, TemplateAdapter, guess_syntax
 from langprog.errors import InputError
+from langprog.evaluation import Report
 from langprog.interop.contract import Exported, Imported
 from langprog.interop.reading import LARGEST_PROMPT, parse_json, read_text
 from langprog.modules import Module, PromptTemplate, read_template
@@ -119,7 +120,7 @@ def _check_with_jinja(template: Template) -> None:
             raise InputError(f"line {error.lineno}: Jinja does not read it: {error}") from None
 
 
-def write_template(program: Module, options: Mapping[str, str]) -> Exported:
+def write_template(program: Module, options: Mapping[str, str], report: Report | None) -> Exported:
     """Write a template, for ``langprog export``."""
     text = to_template(program)
     predictor = next(iter(program.predictors().values()))

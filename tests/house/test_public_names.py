@@ -99,6 +99,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "describe",
         "evaluate",
         "from_dspy",
+        "from_gepa",
         "from_openai_evals",
         "from_promptfoo",
         "from_template",
@@ -114,6 +115,10 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "signals",
         "suggest",
         "to_dspy",
+        "to_fine_tuning",
+        "to_gepa",
+        "to_messages",
+        "to_skill",
         "to_template",
         "using",
     ]

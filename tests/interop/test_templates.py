@@ -118,7 +118,7 @@ def test_a_syntax_that_the_file_does_not_tell_is_said(tmp_path: Path) -> None:
     program = lp.PromptTemplate("{a}", demos=[{"a": "{b}", "answer": "c"}])
     exported = format_to_write("template").write
     assert exported is not None
-    written = exported(program, {})
+    written = exported(program, {}, None)
     assert written.notes == (
         "read it again with --set syntax=format, which it does not tell by itself",
     )
@@ -139,5 +139,5 @@ def test_an_export_that_is_refused_leaves_the_file(
     assert run([*command, "template"]) == 2
     assert run([*command, "openai-evals"]) == 2
     said = capsys.readouterr().err
-    assert "the format 'openai-evals' cannot be written; these can: template (" in said
+    assert "the format 'openai-evals' cannot be written; these can: fine-tuning (" in said
     assert out.read_text() == "kept"
