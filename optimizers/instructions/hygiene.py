@@ -1,9 +1,9 @@
 """The filter that every proposed instruction passes before anything is spent on it.
 
 An instruction that copies training text overfits and leaks data; one that holds a secret leaks
-more; one that holds what a model thought on the way is not an instruction; one that mentions
-scores or the search is about the wrong thing; one that is too long costs money with every call of
-the program.
+more; one that holds what a model thought on the way, or a blank to fill in, is not an instruction;
+one that mentions scores, the search or itself is about the wrong thing; one that is too long costs
+money with every call of the program.
 """
 
 from __future__ import annotations
@@ -30,6 +30,24 @@ SECRETS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         ),
         "a password": re.compile(r"\b(?:password|passwd|secret|token)\s*[:=]\s*\S{6,}", re.I),
         "an e-mail address": re.compile(r"\b[\w.+-]{1,64}@[\w-]+\.[A-Za-z]{2,}\b"),
+    }
+)
+
+# What small models write in place of an instruction, unless the program itself has it.
+STRAY: Mapping[str, re.Pattern[str]] = MappingProxyType(
+    {
+        "holds a blank to fill in": re.compile(
+            r"\{\{[^{}\n]{1,60}\}\}"
+            r"|[\[<](?:(?:insert|enter|add|fill in|put|your)\b[^\[\]<>\n]{1,60}"
+            r"|(?:the |an? )?(?:instruction|output|input|answer|placeholder)s?)[\]>]",
+            re.IGNORECASE,
+        ),
+        "holds a web address": re.compile(r"\bhttps?://|\bwww\.\w", re.IGNORECASE),
+        "speaks of itself": re.compile(
+            r"\A\W*(?:the|this|these|your) (?:\w+ )?(?:instruction|prompt)s? "
+            r"(?:is|are|was|were|should|must|will|can)\b",
+            re.IGNORECASE,
+        ),
     }
 )
 
@@ -121,7 +139,7 @@ class InstructionFilter:
         training: Texts of the training examples, one string per field value.
         own: Texts of the program itself (instruction, names, descriptions). Their words belong to
             the task, so a program about scores may mention scores. Its instruction may think
-            aloud, or hold tags, where the given one does.
+            aloud, or hold tags, blanks or web addresses, where the given one does.
     """
 
     def __init__(self, limits: Hygiene, training: Iterable[str], own: Iterable[str]) -> None:
@@ -129,6 +147,11 @@ class InstructionFilter:
         given = list(own)
         self._own_thinks = any(may_think(text) for text in given)
         self._own_muses = any(MONOLOGUE.search(text) for text in given)
+        self._stray = {
+            what: pattern
+            for what, pattern in STRAY.items()
+            if not any(pattern.search(text) for text in given)
+        }
         own_texts = [text.lower() for text in given]
         self._own_grams = {
             gram for text in own_texts for gram in self._list_grams(text, SHORTEST_TEXT)
@@ -168,7 +191,8 @@ class InstructionFilter:
             return "holds the tags of a model's thinking"
         if not self._own_muses and MONOLOGUE.search(instruction):
             return "thinks aloud instead of instructing"
-        return None
+        stray = self._stray.items()
+        return next((what for what, pattern in stray if pattern.search(instruction)), None)
 
     def _check_contents(self, instruction: str) -> str | None:
         if MARKER.search(instruction):

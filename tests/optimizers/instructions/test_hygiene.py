@@ -4,7 +4,14 @@ import time
 
 import pytest
 
-from optimizers.instructions.hygiene import MARKER, MONOLOGUE, SECRETS, Hygiene, InstructionFilter
+from optimizers.instructions.hygiene import (
+    MARKER,
+    MONOLOGUE,
+    SECRETS,
+    STRAY,
+    Hygiene,
+    InstructionFilter,
+)
 
 TRAINING = ["my router has been blinking red since the storm last night and nothing works"]
 
@@ -29,6 +36,15 @@ def make_filter(own: tuple[str, ...] = ("Route the ticket.",)) -> InstructionFil
         ("Name the team so that accuracy goes up.", "speaks of the search"),
         ("This gets the best scores.", "speaks of the search"),
         ("If the router has been blinking red since the storm say network.", "copies training"),
+        # What a small language model wrote.
+        ("[insert instruction]\n\nThey are provided in a specific order.", "a blank to fill in"),
+        ("Output fields: [instruction]\n\nName the team.", "a blank to fill in"),
+        ("Dear <your name>, say which team it is.", "a blank to fill in"),
+        ("Name the team of {{ ticket }} in a word.", "a blank to fill in"),
+        ("Extracted from: [http://en.wikipedia.org/wiki/Human_lizard#:0001]", "a web address"),
+        ("Name the team, as www.example.org says.", "a web address"),
+        ("The instructions are incomplete. The instruction is incomplete.", "speaks of itself"),
+        ("This instruction should make a model name the team.", "speaks of itself"),
     ],
 )
 def test_what_is_refused_and_why(instruction: str, reason: str) -> None:
@@ -55,13 +71,15 @@ def test_words_of_the_programs_own_texts_are_no_copy() -> None:
     assert make_filter(own=(own,)).refuse(f"{own.capitalize()}: decide the team.") is None
 
 
-@pytest.mark.parametrize("part", ["a.", "eyJ-", "[[ ", " ", "\n", ". ", "*", "sk-", "token: "])
+@pytest.mark.parametrize(
+    "part", ["a.", "eyJ-", "[[ ", " ", "\n", ". ", "*", "sk-", "token: ", "[your "]
+)
 def test_the_time_to_look_at_a_proposal_grows_as_it_does(part: str) -> None:
     def seconds(size: int) -> float:
         best = float("inf")
         for _ in range(3):
             started = time.process_time()
-            for pattern in (MARKER, MONOLOGUE, *SECRETS.values()):
+            for pattern in (MARKER, MONOLOGUE, *SECRETS.values(), *STRAY.values()):
                 pattern.search("[[" + part * (size // len(part)) + "+")
             best = min(best, time.process_time() - started)
         return best
@@ -114,6 +132,10 @@ def test_a_monologue_is_refused(instruction: str) -> None:
         "The user wants a refund or a repair: name the team.",
         "Here is a ticket. Name its team.",
         "Write two lines. Reasoning: why. Team: the team.",
+        "Answer with [billing] or [network].",
+        "Put the team in brackets: [team name here is not needed].",
+        "Follow the instructions of the ticket, then name the team.",
+        "If x < your limit and y > 3, answer billing.",
     ],
 )
 def test_an_instruction_that_only_sounds_like_one_is_admitted(instruction: str) -> None:
@@ -133,6 +155,11 @@ def test_an_instruction_that_only_sounds_like_one_is_admitted(instruction: str) 
 )
 def test_the_tags_of_thinking_are_refused(instruction: str) -> None:
     assert make_filter().refuse(instruction) == "holds the tags of a model's thinking"
+
+
+def test_a_program_with_addresses_and_blanks_of_its_own_may_keep_them() -> None:
+    own = ("Fill in [your name] as http://example.org/form says.",)
+    assert make_filter(own=own).refuse("Write [your name] in, see http://example.org.") is None
 
 
 def test_a_program_that_speaks_so_itself_may_go_on() -> None:
