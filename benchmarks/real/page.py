@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 
 from benchmarks.measured import Checkpoint, machine, table, versions
-from benchmarks.real.compare import BASE, CALLS, FRESH, HOLDOUT, OURS, Job
+from benchmarks.real.compare import BASE, CALLS, FRESH, HOLDOUT, OURS, Job, base_of
 from langprog.evaluation import PairedScores, mean_interval, paired_mean_interval
 
 
@@ -19,11 +19,6 @@ def format_comparison(kept: Checkpoint, jobs: Sequence[Job]) -> str:
         parts.append(f"Not measured yet: {'; '.join(missing)}.")
     parts += [_accuracy(kept, done), _against(kept, done), _certificates(kept, done)]
     return "\n\n".join(parts)
-
-
-def base_of(job: Job) -> Job:
-    """Return the job that scores the input program on the same rows."""
-    return Job(job.task, job.seed)
 
 
 def _head(done: int, all_jobs: int) -> str:
