@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from langprog import checks as checks
+    from langprog.artifact import diff as diff
     from langprog.artifact import load as load
     from langprog.artifact import save as save
     from langprog.checks import Check as Check
@@ -172,6 +173,7 @@ _ROOM_OF = {
     "configure": "runtime",
     "dataset_metric": "evaluation",
     "describe": "signature",
+    "diff": "artifact",
     "evaluate": "evaluation",
     "from_dspy": "interop",
     "from_gepa": "interop",
@@ -269,6 +271,7 @@ __all__ = [
     "configure",
     "dataset_metric",
     "describe",
+    "diff",
     "evaluate",
     "from_dspy",
     "from_gepa",

@@ -2,6 +2,8 @@
 
 - ``files``: read and load. ``writing``: save. ``format``: the file field by field.
 - ``migrations``: upgrades from older formats. ``lineage``: what a program was made from.
+- ``difference``: what differs between two artifacts, for people.
+- ``editing``: a program's parameters as a text to edit.
 - ``reading``: reading any file in bounded time and memory. ``foreign``: recognizing other tools'
   files. ``costs``: limits on patterns and samples.
 - ``nodes``: programs as data. ``classes``, ``checking``: the user's own classes and validators.
@@ -15,7 +17,9 @@
 """
 
 from langprog.artifact.classes import class_name, source_digest
+from langprog.artifact.difference import Change, Difference, diff
 from langprog.artifact.digest import digest_of
+from langprog.artifact.editing import read_changes, read_form, write_form
 from langprog.artifact.files import Artifact, load, read_artifact
 from langprog.artifact.format import AttemptData, CompileData, ModelData
 from langprog.artifact.lineage import list_compiles
@@ -29,11 +33,14 @@ from langprog.lm import looks_secret
 __all__ = [
     "Artifact",
     "AttemptData",
+    "Change",
     "CompileData",
+    "Difference",
     "HandedTools",
     "ModelData",
     "check_writable",
     "class_name",
+    "diff",
     "digest_of",
     "list_compiles",
     "load",
@@ -41,9 +48,12 @@ __all__ = [
     "models_in",
     "program_to_json",
     "read_artifact",
+    "read_changes",
+    "read_form",
     "sample_values",
     "save",
     "save_program",
     "source_digest",
     "with_models",
+    "write_form",
 ]

@@ -72,6 +72,16 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "show",
             "Show the program, its prompts, its models and the evidence for it.",
         ),
+        "diff": CommandRef(
+            "langprog.cli.diffing",
+            "show_difference",
+            "Show what differs between two artifacts: words, demonstrations, models, evidence.",
+        ),
+        "edit": CommandRef(
+            "langprog.cli.editing",
+            "edit_artifact",
+            "Edit ARTIFACT: with --set, or as a text in $EDITOR. Its certificate is void then.",
+        ),
         "export": CommandRef(
             "langprog.cli.exporting",
             "export_artifact",

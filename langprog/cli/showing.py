@@ -172,6 +172,10 @@ def _show_evidence(terminal: Terminal, artifact: Artifact) -> None:
     evidence = artifact.evidence
     terminal.say()
     if evidence is None:
+        lineage = artifact.data.lineage
+        if lineage and lineage[0].how == "edited":
+            terminal.say(f"edited, certificate void: that of {lineage[0].digest} does not hold")
+            return
         terminal.say("no evidence: this program was not compiled, or has changed since")
         return
     _show_port(terminal, evidence.get("port"))

@@ -18,7 +18,7 @@ from langprog.interop.gepa_candidates import from_gepa, read_candidate, to_gepa
 from langprog.interop.messages import only_predictor, to_message_templates, to_messages
 from langprog.interop.openai_evals import from_openai_evals, fuzzy_match, includes, match
 from langprog.interop.promptfoo_tests import from_promptfoo
-from langprog.interop.reading import read_json_lines
+from langprog.interop.reading import read_json_lines, read_text
 from langprog.interop.registry import FORMATS, format_to_read, format_to_write
 from langprog.interop.skill import to_skill
 from langprog.interop.templates import from_template, to_template
@@ -45,6 +45,7 @@ __all__ = [
     "promptfoo",
     "read_candidate",
     "read_json_lines",
+    "read_text",
     "to_dspy",
     "to_fine_tuning",
     "to_gepa",

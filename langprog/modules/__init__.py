@@ -46,6 +46,7 @@ from langprog.modules.node import (
     UserNode,
     parts_by_name,
     parts_of_list,
+    read_node,
 )
 from langprog.modules.origin import Origin, add_compile, origin_of, with_origin
 from langprog.modules.parallel import parallel
@@ -165,6 +166,7 @@ __all__ = [
     "parallel",
     "parts_by_name",
     "parts_of_list",
+    "read_node",
     "read_template",
     "record_trace",
     "recorder",

@@ -97,6 +97,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "configure",
         "dataset_metric",
         "describe",
+        "diff",
         "evaluate",
         "from_dspy",
         "from_gepa",
