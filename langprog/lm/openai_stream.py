@@ -30,7 +30,7 @@ from langprog.lm.streaming import Delta, ReasoningDelta, TextDelta, ToolCallDelt
 from langprog.lm.types import Completion, Request, Usage
 
 # Tool calls of one stream; more than any endpoint sends.
-MOST_CALLS = 1_000
+MOST_CALLS = 100_000
 
 
 @dataclass(slots=True)

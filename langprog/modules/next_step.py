@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 from langprog.adapters import AUTO, Adapter, ToolsAdapter, adapter_named, reference_of
+from langprog.checks import REASKS, Check, CheckData, bind_checks, check_from_data
 from langprog.errors import ArtifactError, InputError
 from langprog.example import Example
 from langprog.lm import Request, WithoutTools
@@ -47,6 +48,8 @@ class NextStepNode(Node):
         sampling: How completions are drawn.
         checked_by: As for a Predict.
         nearest: As for a Predict.
+        checks: As for a Predict.
+        reasks: As for a Predict.
     """
 
     module: Literal["NextStep"]
@@ -59,6 +62,8 @@ class NextStepNode(Node):
     sampling: SamplingData
     checked_by: ClassData | None = None
     nearest: NearestData | None = None
+    checks: tuple[CheckData, ...] = ()
+    reasks: int = REASKS
 
     def model_names(self) -> Iterator[str]:
         """Yield the name of its model, if it has one."""
@@ -75,6 +80,7 @@ class NextStep(Predict):
         signature: The signature to answer.
         tools: The tools.
         offered: The names of those that the model is offered; by default all.
+        checks: What the answer has to satisfy that is submitted.
         **options: As for Predict.
 
     Raises:
@@ -83,6 +89,7 @@ class NextStep(Predict):
     """
 
     node: ClassVar[type[Node]] = NextStepNode
+    checks_replies: ClassVar[bool] = False
     target: SignatureSpec
     tools: tuple[Tool, ...]
     offered: tuple[str, ...]
@@ -93,18 +100,19 @@ class NextStep(Predict):
         tools: Sequence[Tool | Callable[..., Any]],
         *,
         offered: Sequence[str] | None = None,
+        checks: Sequence[Check] = (),
         **options: Any,
     ) -> None:
-        for name in ("checks", "reasks"):
-            if name in options:
-                raise InputError(
-                    f"a ReAct takes no {name}=: check the answer in an lp.Refine, or in a "
-                    "module's code"
-                )
         target = check_target(signature_of(signature))
         made = _check_tools(tools)
         super().__init__(step_signature(target), **options)
-        self._set(target=target, tools=made, offered=check_offered(offered, made))
+        self._set(
+            target=target,
+            tools=made,
+            offered=check_offered(offered, made),
+            # Of the answer that is submitted: the ReAct sees to them.
+            checks=bind_checks(target, checks),
+        )
         _check_steps(self.demo_pool)
 
     def with_own_parameters(self, values: Mapping[str, Any]) -> Self:
@@ -122,6 +130,10 @@ class NextStep(Predict):
     def search_space(self) -> Mapping[str, Sequence[Any]]:
         """Return no other structures: a thought comes before the calls."""
         return {"structure": []}
+
+    def calls_per_example(self) -> int:
+        """Return one: the ReAct knows how many steps there are."""
+        return 1
 
     def contains_call(self, later: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:
         """Return whether the earlier call is a step of the same conversation."""
@@ -167,6 +179,8 @@ class NextStep(Predict):
             model=node.model,
             adapter=None if node.adapter is None else types.adapter(node.adapter),
             sampling=node.sampling.sampling(),
+            checks=[check_from_data(each, types.check_function) for each in node.checks],
+            reasks=node.reasks,
         )
 
     # --- the call -------------------------------------------------------------------------------

@@ -82,6 +82,8 @@ class Predict(Module):
     """
 
     node: ClassVar[type[Node]] = PredictNode
+    # Whether its checks are about what each reply says.
+    checks_replies: ClassVar[bool] = True
     signature: SignatureSpec  # type: ignore[misc]  # an instance attribute here, a class attribute in Module
     _declared: SignatureSpec
     demos: tuple[Example, ...]
@@ -282,7 +284,8 @@ class Predict(Module):
         failed_with: type[Exception] | None = None
         outputs: dict[str, Any] = {}
         try:
-            outputs = await (said.run(settings) if self.checks else said.ask(settings))
+            checked = self.checks and self.checks_replies
+            outputs = await (said.run(settings) if checked else said.ask(settings))
             failure = None
         except (LMError, ParseError, CheckError, BudgetExceeded) as error:
             failure, failed_with = str(error), type(error)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
 from langprog.adapters import json_text, values_from_object
-from langprog.errors import InputError, ParseError, ToolError, TransportError
+from langprog.errors import InputError, ParseError
 from langprog.hints import with_hints
 from langprog.knobs import check_argument, takes_whole
 from langprog.lm import Reasoning
@@ -16,9 +16,9 @@ from langprog.modules.elsewhere import OF_REACT
 from langprog.modules.next_step import NextStep, describe_tools
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.prediction import Prediction
-from langprog.modules.streaming import run_streamed
+from langprog.modules.submitted import Submissions
+from langprog.modules.tool_runs import run_tool
 from langprog.modules.tool_steps import CALLS, LAST_NOTICE, STEPS, SUBMIT, THOUGHT, Step, ToolUse
-from langprog.modules.trace import Recorder, TraceStep, record_part, recorder
 from langprog.modules.tree import Parameter
 from langprog.notebook import shorten
 from langprog.runtime import gather_in_order
@@ -48,7 +48,7 @@ class ReActNode(Node):
 class ReAct(Module):
     r"""Answer a signature with tools: the model calls them until it submits the outputs.
 
-    In each step the model calls one or more tools, which run at the same time. What goes wrong
+    In each step the model calls up to 100 tools, which run at the same time. What goes wrong
     (an unknown tool, wrong arguments, an exception, a time-out) is told to the model as the
     result. The answer is submitted through a tool of its own, ``submit``, and is read like every
     other answer; if it does not fit, the model is told why. After ``max_steps`` steps only
@@ -97,7 +97,8 @@ class ReAct(Module):
         tools: Functions, or lp.Tool.
         max_steps: Maximum number of steps with calls of tools; one more is for the answer alone.
         offered: Names of the tools that the model is offered; by default all.
-        **options: As for Predict: ``instruction``, ``demos``, ``model``, ``adapter``,
+        **options: As for Predict: ``instruction``, ``demos``, ``checks`` (of what is submitted;
+            each time that it is asked for again takes one more step), ``model``, ``adapter``,
             ``temperature`` and so on.
 
     Raises:
@@ -148,6 +149,8 @@ class ReAct(Module):
             model=step.model,
             adapter=step.adapter,
             sampling=step.sampling,
+            checks=step.checks,
+            reasks=step.reasks,
         )
 
     def declared_signature(self) -> SignatureSpec:
@@ -215,7 +218,7 @@ class ReAct(Module):
 
     def calls_per_example(self) -> int:
         """Return the most calls that it makes, which a compile sets aside for each example."""
-        return self.max_steps + 1
+        return self.max_steps + 1 + (self.step.reasks if self.step.checks else 0)
 
     def plain_settings(self) -> dict[str, Any]:
         """Return nothing: its node has all there is."""
@@ -240,26 +243,33 @@ class ReAct(Module):
         Raises:
             InputError: An input is missing, unknown or of the wrong type.
             ParseError: A reply cannot be read, or there was no valid answer in the last step.
+            CheckError: The last answer fails a required check.
             LangprogError: A model gave no completion, or a budget is spent.
         """
         if inputs.keys() != self.inputs.keys():
             inputs = with_left_out(inputs, self.inputs, "the ReAct")
+        submissions = Submissions(self.step, inputs)
         steps: list[Step] = []
         while True:
-            said = await self.step.acall(**inputs, **{STEPS: list(steps)})
+            said = await submissions.take_step({**inputs, STEPS: list(steps)})
             calls: list[ToolUse] = said[CALLS]
-            last = len(steps) == self.max_steps
+            # An answer that fails a check is asked for again beyond the steps.
+            last = len(steps) - submissions.reasks == self.max_steps
             answer, results = await self._act(calls, last)
-            if answer is not None:
-                return Prediction(**answer)
-            if last:
-                raise ParseError(
-                    f"a ReAct gave no valid answer after {self.max_steps} steps: "
-                    f"{_say_last(calls, results)}",
-                    text=json_text([call.arguments for call in calls]),
-                )
-            notice = LAST_NOTICE if len(steps) + 1 == self.max_steps else ""
-            step = Step(said[THOUGHT], calls, results, notice)
+            refused = "" if answer is None else await submissions.refuse(answer)
+            if (answer is not None or last) and not refused:
+                accepted = submissions.accepted()
+                if accepted is None:
+                    raise ParseError(
+                        f"a ReAct gave no valid answer after {self.max_steps} steps: "
+                        f"{_say_last(calls, results)}",
+                        text=json_text([call.arguments for call in calls]),
+                    )
+                return Prediction(**accepted)
+            if refused:
+                results = _with_refusal(calls, results, refused)
+            ends = len(steps) + 1 - submissions.reasks == self.max_steps
+            step = Step(said[THOUGHT], calls, results, LAST_NOTICE if ends else "")
             steps.append(step.with_reasoning(_reasoning_in(said)))
 
     async def _act(
@@ -270,7 +280,12 @@ class ReAct(Module):
             told = "Not called: only submit is taken now."
             ran = [(told, True) for call in calls if call.tool != SUBMIT]
         else:
-            works = [partial(self._run_tool, call) for call in calls if call.tool != SUBMIT]
+            offered = {tool.name: tool for tool in self.tools if tool.name in self.offered}
+            works = [
+                partial(run_tool, call, offered, id(self), self.root_name())
+                for call in calls
+                if call.tool != SUBMIT
+            ]
             ran = await gather_in_order(works, AT_ONCE)
         results = iter(ran)
         answer, refused = self._read_answer(calls, all(went_well for _, went_well in ran))
@@ -296,41 +311,6 @@ class ReAct(Module):
         except ParseError as error:
             return None, f"Not accepted: {error}."
 
-    async def _run_tool(self, call: ToolUse) -> tuple[str, bool]:
-        """Run a tool; return what the model is told, and whether it went well."""
-        tools = {tool.name: tool for tool in self.tools if tool.name in self.offered}
-        key = (call.tool, call.arguments)
-        place = recorder.get()
-        if place is not None and place.call is not None:
-            # lp.require may have this run again, and tools must not act twice.
-            for before in place.call.recall_result(key):
-                told: tuple[str, bool] = before
-                return told
-        with record_part() as trace:
-            own_path = trace.paths.get(id(self))
-            path = _tool_path(own_path, call.tool, self.root_name())
-            failure: str | None = "cancelled"
-            failed_with: type[Exception] | None = None
-            result = ""
-            try:
-                if call.tool not in tools:
-                    known = ", ".join([*tools, SUBMIT])
-                    raise ToolError(f"there is no tool {call.tool!r:.80}; there are {known}")
-                work = partial(tools[call.tool].run, call.arguments)
-                result = await run_streamed(path, "Tool", call.arguments, work)
-                failure = None
-                return _keep(trace, key, result, True)
-            except ToolError as error:
-                failure = str(error)
-                failed_with = TransportError if error.outage else None
-                return _keep(trace, key, f"Error: {error}", False)
-            except Exception as error:
-                failure, failed_with = str(error), type(error)
-                raise
-            finally:
-                outputs = {"result": result} if failure is None else {}
-                _record(trace, path, call, outputs, failure, failed_with, own_path is not None)
-
     def __repr__(self) -> str:
         inside = f"{', '.join(self.inputs)} -> {', '.join(self.outputs)}"
         return shorten(f"ReAct({inside!r}, tools={list(self.offered)}, steps={self.max_steps})")
@@ -342,11 +322,10 @@ def _reasoning_in(said: Prediction) -> Reasoning | None:
     return used[-1].first_reasoning if used else None
 
 
-def _keep(trace: Recorder, key: Any, told: str, went_well: bool) -> tuple[str, bool]:
-    """Return what the model is told of a call, kept for a run after this one."""
-    if trace.call is not None:
-        trace.call.keep_result(key, (told, went_well))
-    return told, went_well
+def _with_refusal(calls: Sequence[ToolUse], results: Sequence[str], refused: str) -> list[str]:
+    """Return the results of a step whose answer is refused."""
+    pairs = zip(calls, results, strict=True)
+    return [refused if call.tool == SUBMIT else result for call, result in pairs]
 
 
 def _say_last(calls: Sequence[ToolUse], results: Sequence[str]) -> str:
@@ -356,36 +335,6 @@ def _say_last(calls: Sequence[ToolUse], results: Sequence[str]) -> str:
         return " ".join(dict.fromkeys(refused))
     names = ", ".join(dict.fromkeys(f"{call.tool:.60}" for call in calls))
     return f"asked for the answer alone, the model called {names} instead of submit"
-
-
-def _record(
-    trace: Recorder,
-    path: str,
-    call: ToolUse,
-    outputs: Mapping[str, Any],
-    failure: str | None,
-    failed_with: type[Exception] | None,
-    listed: bool,
-) -> None:
-    """Record a call of a tool, and refuse calls of models by a thread that it left behind."""
-    trace.add(
-        TraceStep(
-            path,
-            call.arguments,
-            outputs,
-            (),
-            (),
-            failure=failure,
-            failed_with=failed_with,
-            listed=listed,
-        )
-    )
-    trace.close()
-
-
-def _tool_path(path: str | None, tool: str, root: str) -> str:
-    inside = f"tools[{tool}]"
-    return inside if path in (None, root) else f"{path}.{inside}"
 
 
 def _check_steps(value: Any) -> int:

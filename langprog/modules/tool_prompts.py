@@ -41,6 +41,7 @@ from langprog.lm import (
 from langprog.modules.partial_steps import PartialNativeSteps, PartialTextSteps
 from langprog.modules.tool_steps import (
     CALLS,
+    MOST_CALLS,
     SUBMIT,
     THOUGHT,
     ToolUse,
@@ -109,11 +110,10 @@ class TextSteps(Adapter):
         """Return the thought and the calls.
 
         Raises:
-            ParseError: One is missing or does not fit.
+            ParseError: One is missing or does not fit, or there are too many calls.
         """
         values = self._inner.parse(self._signature(signature), completion)
-        if not values[CALLS]:
-            raise ParseError(_NO_CALL, text=completion.text)
+        _check_count(values[CALLS], completion)
         return values
 
     def stream_reader(self, signature: SignatureSpec) -> PartialReader | None:
@@ -176,13 +176,13 @@ class NativeSteps(Adapter):
         """Return the thought and the calls.
 
         Raises:
-            ParseError: There is no call, or its arguments are not a JSON object.
+            ParseError: There is no call, there are too many, or the arguments of one are not a
+                JSON object.
         """
         if completion.without_tools and self.text is not None:
             return self.text.parse(signature, completion)
+        _check_count(completion.first_tool_calls, completion)
         calls = [_read_call(call) for call in completion.first_tool_calls]
-        if not calls:
-            raise ParseError(_NO_CALL, text=completion.text)
         reasoning = completion.first_reasoning
         thought = completion.text.strip() or ("" if reasoning is None else reasoning.text.strip())
         return {THOUGHT: thought, CALLS: calls}
@@ -197,6 +197,16 @@ class NativeSteps(Adapter):
         if completion.text.strip() or messages[-1].role == "user":
             return build_repair(messages, completion.text, reason)
         return (*messages, Message("user", f"The last reply could not be read: {reason}."))
+
+
+def _check_count(calls: Sequence[object], completion: Completion) -> None:
+    if not calls:
+        raise ParseError(_NO_CALL, text=completion.text)
+    if len(calls) > MOST_CALLS:
+        raise ParseError(
+            f"it calls {len(calls):,} tools at once: call at most {MOST_CALLS} in one reply",
+            text=completion.text,
+        )
 
 
 def _describe(tool: ToolSpec) -> str:

@@ -14,6 +14,8 @@ from langprog.signature import FieldSpec, SignatureSpec
 
 # The tool that takes the answer.
 SUBMIT = "submit"
+# Calls in one reply: each is run, and its result is in every later prompt.
+MOST_CALLS = 100
 # Inputs and outputs of the predictor, and what the prompts without native tool calls add.
 STEPS, THOUGHT, CALLS = "steps", "thought", "tool_calls"
 PAST, RESULTS, NOTICE = "past", "tool_results", "notice"

@@ -319,6 +319,32 @@ def crash() -> str:
     raise RuntimeError("the table is locked")
 
 
+@pytest.mark.parametrize("adapter", ["tools", "chat"])
+def test_a_reply_with_too_many_calls_is_sent_back_and_runs_none_of_them(adapter: str) -> None:
+    ran: list[str] = []
+
+    def look(city: str) -> str:
+        ran.append(city)
+        return city
+
+    def reply(*used: tuple[str, Any]) -> lp.Completion | str:
+        if adapter == "chat":
+            return chat(*used)
+        made = [ToolCall(f"c{i}", name, json.dumps(given)) for i, (name, given) in enumerate(used)]
+        return lp.Completion(("",), "scripted/lm", tool_calls=(tuple(made),))
+
+    flood = reply(*[("look", {"city": str(i)}) for i in range(10_000)])
+    most = reply(*[("look", {"city": str(i)}) for i in range(100)])
+    lm = lp.ScriptedLM([flood, most, reply(submit(answer="x"))])
+    program = lp.ReAct("question -> answer", [look], adapter=adapter)
+    with lp.using(lm=lm):
+        assert program(question="?").answer == "x"
+    assert len(ran) == 100
+    assert "it calls 10,000 tools at once: call at most 100" in lm.requests[1].messages[-1].text
+    with lp.using(lm=lp.ScriptedLM([flood, flood])), pytest.raises(ParseError, match="10,000"):
+        program(question="?")
+
+
 def test_each_misbehaviour_of_a_tool_is_an_observation() -> None:
     program = lp.ReAct("question -> answer: int", [lp.Tool(hang, timeout=0.01), megabyte, crash])
     calls = [("hang", {}), ("megabyte", {}), ("crash", {}), ("crash", {"now": True})]
@@ -766,7 +792,6 @@ def twice(submit_: str = "") -> str:
         (lambda: lp.ReAct("steps -> b", [twice]), "uses the name 'steps' itself"),
         (lambda: lp.ReAct("h: lp.History -> b", [twice]), "an input besides the conversation"),
         (lambda: lp.ReAct("a -> b", [twice], adapter="nothing"), "no adapter 'nothing'"),
-        (lambda: lp.ReAct("a -> b", [twice], checks=[]), "a ReAct takes no checks="),
     ],
 )
 def test_arguments_are_checked(make: Callable[[], Any], words: str) -> None:
