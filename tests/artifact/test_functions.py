@@ -178,7 +178,7 @@ def test_what_cannot_be_told_apart_is_not_saved(tmp_path: Path) -> None:
     [
         ({"kind": "shell"}, "checks"),
         ({"options": {"most": -1}}, "most"),
-        ({"options": {"exec": "x"}}, "unexpected keyword argument 'exec'"),
+        ({"options": {"exec": "x"}}, "has no argument 'exec'"),
         ({"options": {"message": "x"}}, "multiple values"),
         ({"field": "nothing"}, "not a field of"),
         ({"field": None}, "needs a field"),
