@@ -25,7 +25,7 @@ from langprog.evaluation import (
     numeric,
 )
 from langprog.example import Example, load_examples
-from langprog.interop import fuzzy_match, includes, match, promptfoo
+from langprog.interop import from_dspy, fuzzy_match, includes, is_dspy, match, promptfoo
 from langprog.modules import Module, Node, Predict
 from langprog.retrieval import load_corpus
 from langprog.signature import Signature
@@ -140,7 +140,7 @@ def _import_failure(what: str, place: str, error: BaseException) -> str:
 
 
 def load_program(reference: str) -> Module:
-    """Load a program: a module, a Module class without arguments, a Signature, or an artifact.
+    """Load a program: a module or a class of one, also of DSPy, a Signature, or an artifact.
 
     Raises:
         InputError: The object is something else.
@@ -157,8 +157,11 @@ def load_program(reference: str) -> Module:
             raise InputError(f"PROGRAM {reference} cannot be created: {error}") from None
     if isinstance(value, Module):
         return value
+    if is_dspy(value):
+        return from_dspy(value)
     raise InputError(
-        f"PROGRAM {reference} is a {type(value).__name__}: it must be a langprog program"
+        f"PROGRAM {reference} is a {type(value).__name__}: it must be a program of langprog "
+        "or of DSPy"
     )
 
 

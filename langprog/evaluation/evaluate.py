@@ -155,7 +155,7 @@ async def aevaluate(
     check_inputs(program, examples, errors.name_row)
     rows: list[Row | None] = [None] * len(examples)
     places = iter(range(len(examples)))
-    called = with_two_arguments(metric)
+    called = program.adapt_metric(with_two_arguments(metric))
     call = called if inspect.iscoroutinefunction(called) else MetricCalls(called)
     work = _Work(program, TypedRows(program), call, range_of(metric), names, errors, on_row)
     with (

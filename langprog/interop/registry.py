@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from langprog.errors import InputError
 from langprog.interop.contract import Format
+from langprog.interop.dspy.states import read_state, write_state
 from langprog.interop.fine_tuning import WRITES as FINE_TUNING_WRITES
 from langprog.interop.fine_tuning import write_fine_tuning
 from langprog.interop.gepa_candidates import READS as GEPA_READS
@@ -22,6 +23,13 @@ from langprog.interop.templates import READS as TEMPLATE_READS
 from langprog.interop.templates import read_template_file, write_template
 
 _ALL = (
+    Format(
+        "dspy",
+        "a state of a DSPy program: JSON of program.save()",
+        read=read_state,
+        write=write_state,
+        into=True,
+    ),
     Format(
         "fine-tuning",
         "fine-tuning JSONL of OpenAI: the calls of runs that a metric accepts",

@@ -52,6 +52,7 @@ from langprog.modules.origin import Origin, add_compile, origin_of, with_origin
 from langprog.modules.parallel import parallel
 from langprog.modules.parameter_data import (
     SamplingData,
+    demo_to_data,
     own_parameter_from_data,
     own_parameters_to_data,
     sampling_to_data,
@@ -152,6 +153,7 @@ __all__ = [
     "add_compile",
     "answer_key",
     "carry_along",
+    "demo_to_data",
     "find_cut",
     "hash_words",
     "hidden_modules",

@@ -260,6 +260,13 @@ class Module(Tree):
 
     # --- what a compiler and an artifact have to know -------------------------------------------
 
+    def adapt_metric(self, metric: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a metric of an example and a prediction, as this program's results need it.
+
+        A program of another library hands over that library's examples and predictions.
+        """
+        return metric
+
     def calls_per_example(self) -> int:
         """Return the expected number of calls per example: by default, each part once.
 

@@ -27,7 +27,7 @@ from langprog.runtime.models import LM, cache_folder, keeps_to_schemas
 from langprog.runtime.observing import callbacks, observe_call, tell
 from langprog.runtime.outages import is_outage
 from langprog.runtime.overlay import Settings, overlay, use_settings
-from langprog.runtime.providers import Provider
+from langprog.runtime.providers import Provider, provider_named
 from langprog.runtime.rounds import gather_in_order, stream_in_order
 from langprog.runtime.settings import (
     LOG_VARIABLE,
@@ -75,6 +75,7 @@ __all__ = [
     "observe_call",
     "overlay",
     "portable_address",
+    "provider_named",
     "refuses_tools",
     "request_logprobs",
     "reserve_together",

@@ -4,6 +4,7 @@
 - ``calls``: one call: a copy of the program (``copying``) in DSPy's settings.
 - ``lm``: our models as DSPy's. ``models``: DSPy's models as ours. ``errors``: errors as both.
 - ``adapter``, ``steps``: what predictors do, as steps of the trace. ``prompts``: DSPy's prompts.
+- ``exporting``: back to DSPy. ``states``: DSPy's JSON states. ``metrics``: metrics of DSPy.
 - ``signatures``, ``describing``: what a search and an artifact have to know of a program.
 
 DSPy is imported when the first program is wrapped.
@@ -62,18 +63,22 @@ def from_dspy(program: Any, *, adapter: Any = None, inputs: Sequence[str] | None
     return DSPyProgram(module, adapter=adapter, inputs=inputs)
 
 
-def to_dspy(program: Any) -> Any:
+def to_dspy(program: Any, *, lm: Any = None) -> Any:
     """Return a compiled program as the DSPy program that it was, with what was chosen.
 
     Args:
         program: A program of :func:`from_dspy`, or the result of compiling one.
+        lm: A model of DSPy that all predictors get, each with the settings that were chosen. By
+            default each gets the model that it was compiled with, as ``dspy.LM`` (without a key;
+            DSPy reads keys from the environment). A model that runs in this process DSPy cannot
+            call: it then calls the one that it is configured with.
 
     Returns:
         A new ``dspy.Module``: a copy of the one that was wrapped, whose predictors have the chosen
-        instructions and demonstrations.
+        instructions, demonstrations and models.
 
     Raises:
-        InputError: It is not such a program.
+        InputError: It is not such a program, or DSPy cannot run it with the models that it has.
     """
     inner = getattr(program, "program", program)
     made = getattr(inner, "to_dspy", None)
@@ -82,7 +87,7 @@ def to_dspy(program: Any) -> Any:
             f"to_dspy takes a program of lp.from_dspy, or what a compile of one returned, not a "
             f"{type(program).__name__}"
         )
-    return made()
+    return made(lm)
 
 
 def is_dspy(thing: object) -> bool:

@@ -19,10 +19,9 @@ from langprog.modules import carry_along
 
 
 class DSPyCall:
-    """A call of a DSPy program.
+    """A call of a DSPy program, or of a metric written for one.
 
     Args:
-        source: The program, which is copied.
         adapter: DSPy's adapter, which is copied.
         predictors: The parameters of its predictors, by path.
         models: Our models for those of DSPy that the program holds.
@@ -31,7 +30,6 @@ class DSPyCall:
 
     def __init__(
         self,
-        source: Any,
         adapter: Any,
         predictors: Mapping[str, DSPyPredict],
         models: KnownModels,
@@ -41,13 +39,17 @@ class DSPyCall:
         self._models = models
         self._otherwise = otherwise
         self._bridges: dict[int, tuple[Any, BridgeLM]] = {}
-        self.program = copy_program(source, self._replace)
         self._adapter = WatchedAdapter(copy_program(adapter, self._replace), self)
-        for path, predictor in self.program.named_predictors():
+
+    def copy(self, source: Any) -> Any:
+        """Return a copy of the program with the parameters of its predictors, to be run."""
+        program = copy_program(source, self._replace)
+        for path, predictor in program.named_predictors():
             vars(predictor)[PATH] = path
-            predictors[path].set_up(predictor)
+            self._predictors[path].set_up(predictor)
             if isinstance(predictor.lm, BridgeLM):
                 predictor.lm = self._open(predictor.lm)
+        return program
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -95,13 +95,16 @@ def _modules_in(value: Any) -> list[Any]:
     return []
 
 
+def rollout_modules(program: Any) -> list[Any]:
+    """Return the modules that call another one several times for one answer."""
+    modules = [module for _, module in program.named_sub_modules(dspy.Module)]
+    return [module for module in modules if kinds_of(module) & {"BestOfN", "Refine"}]
+
+
 def retried_predictors(program: Any) -> set[int]:
-    """Return the ids of predictors that BestOfN or Refine call again for one answer."""
-    retried: set[int] = set()
-    for _, module in program.named_sub_modules(dspy.Module):
-        if kinds_of(module) & {"BestOfN", "Refine"}:
-            retried |= {id(predictor) for predictor in module.module.predictors()}
-    return retried
+    """Return the ids of predictors that such a module calls again."""
+    modules = rollout_modules(program)
+    return {id(each) for module in modules for each in module.module.predictors()}
 
 
 def describe(program: Any) -> dict[str, Any]:

@@ -99,8 +99,14 @@ class DSPyPredict(Predict):
     @property
     def model(self) -> str | ModelRef | None:  # type: ignore[override]  # set nowhere
         """The model; ``None`` for the ambient one."""
-        own: str | ModelRef | None = vars(self)["model"]
+        own = self.own_model
         return self._fallback if own is None and current().lm is None else own
+
+    @property
+    def own_model(self) -> str | ModelRef | None:
+        """The model that it was given; ``None`` for the ambient one, or DSPy's."""
+        own: str | ModelRef | None = vars(self)["model"]
+        return own
 
     @property
     def retries(self) -> bool:

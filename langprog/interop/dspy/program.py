@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import dspy
@@ -21,9 +21,12 @@ from langprog.interop.dspy.describing import (
     signature_of,
 )
 from langprog.interop.dspy.errors import describe_unreadable
+from langprog.interop.dspy.exporting import Exporter
+from langprog.interop.dspy.metrics import RETURNED, takes_ours, with_dspy_values
 from langprog.interop.dspy.models import KnownModels, sampling_of
 from langprog.interop.dspy.predictor import DSPyPredict
 from langprog.interop.dspy.signatures import is_exact, spec_of
+from langprog.interop.dspy.states import check_names
 from langprog.lm import ModelRef, Sampling
 from langprog.modules import Module, Node, Parameter, Part, Types, parts_by_name
 from langprog.runtime import call_in_worker, current
@@ -178,20 +181,28 @@ class DSPyProgram(Module):
             ParseError: DSPy's adapter cannot read a reply.
             LangprogError: A model gave no completion, or a budget is spent.
         """
-        call = DSPyCall(
-            self._source, self._dspy_adapter, self._parts, self._models, self._otherwise
-        )
+        call = self._call()
+        program = call.copy(self._source)
         with call.running():
             try:
-                if runs_in_sync(call.program):
-                    result = await call_in_worker(call.program, **inputs)
+                if runs_in_sync(program):
+                    result = await call_in_worker(program, **inputs)
                 else:
-                    result = await call.program.acall(**inputs)
+                    result = await program.acall(**inputs)
             except dspy.AdapterParseError as error:
                 raise ParseError(
                     describe_unreadable(error), text=str(error.lm_response)
                 ) from error
         return _values_of(result, self._described["class"])
+
+    def adapt_metric(self, metric: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a metric that gets DSPy's examples and predictions, unless it is one of ours."""
+        if takes_ours(metric):
+            return metric
+        return with_dspy_values(metric, self._names, lambda: self._call().running())
+
+    def _call(self) -> DSPyCall:
+        return DSPyCall(self._dspy_adapter, self._parts, self._models, self._otherwise)
 
     @property
     def _otherwise(self) -> str | ModelRef | None:
@@ -201,12 +212,34 @@ class DSPyProgram(Module):
         named = {str(part.model): part.model for part in self._parts.values() if part.model}
         return self._fallback or (next(iter(named.values())) if len(named) == 1 else None)
 
-    def to_dspy(self) -> Any:
-        """Return a copy of the DSPy program with the parameters of this one."""
+    # --- DSPy's program and its states ----------------------------------------------------------
+
+    def to_dspy(self, lm: Any = None) -> Any:
+        """Return a copy of the DSPy program with the parameters of this one.
+
+        Raises:
+            InputError: DSPy cannot run it with the models that it has.
+        """
+        return Exporter(self._models, lm).export(self._source, self._parts)
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the state of the DSPy program, as DSPy saves it."""
+        state: dict[str, Any] = self.to_dspy().dump_state()
+        return state
+
+    def with_state(self, state: Mapping[str, Any]) -> Self:
+        """Return a copy whose predictors have what a state of DSPy says.
+
+        Raises:
+            InputError: The state is of another program.
+        """
+        check_names(list(self._parts), state)
         program = copy_program(self._source)
-        for path, predictor in program.named_predictors():
-            self._parts[path].set_up(predictor)
-        return program
+        try:
+            program.load_state(dict(state))
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise InputError(f"DSPy cannot load the state: {error}") from error
+        return type(self)(program, adapter=self._dspy_adapter, inputs=self._names)
 
     # --- as data --------------------------------------------------------------------------------
 
@@ -285,4 +318,4 @@ def _values_of(result: Any, name: str) -> dict[str, Any]:
         raise InputError(f"{name} returned None instead of a dspy.Prediction")
     if isinstance(result, (dspy.Example, Mapping)):
         return {str(key): value for key, value in result.items()}
-    return {"output": result}
+    return {RETURNED: result}
