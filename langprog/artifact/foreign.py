@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Any
 
 _AGAIN = "declare the program with lp.Predict and other modules, and compile it"
-DSPY_STATE = f"a DSPy state, not an artifact of langprog: {_AGAIN}"
-DSPY_PROGRAM = f"the folder of a saved DSPy program, not an artifact of langprog: {_AGAIN}"
+DSPY_STATE = (
+    "a DSPy state, not an artifact of langprog: read it into its program, "
+    "langprog import STATE --from dspy --into program.py:program --out ARTIFACT"
+)
+DSPY_PROGRAM = (
+    "the folder of a saved DSPy program, not an artifact of langprog: load it with dspy.load, and "
+    "pass it to lp.from_dspy"
+)
 OPENAI_ROWS = (
     "a file of OpenAI requests or conversations, not an artifact: name the file that a compile "
     "wrote"

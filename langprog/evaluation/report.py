@@ -191,6 +191,11 @@ class Report(Hinted):
         return sum(row.usage.reasks for row in self.rows)
 
     @property
+    def repairs(self) -> int:
+        """How often replies that could not be read were asked for again, at a call each."""
+        return sum(row.usage.repairs for row in self.rows)
+
+    @property
     def unmet(self) -> int:
         """Suggestions that answers failed to the end."""
         return sum(row.usage.unmet for row in self.rows)
@@ -240,6 +245,7 @@ class Report(Hinted):
             "first_failures": self.first_failures,
             "calls": self.calls,
             "cached_calls": self.cached_calls,
+            "repairs": self.repairs,
             "reasks": self.reasks,
             "unmet": self.unmet,
             "tokens": self.tokens,
@@ -295,7 +301,11 @@ class Report(Hinted):
 
     @property
     def _checked(self) -> list[str]:
-        counts = {"asked again after a check": self.reasks, "suggestions unmet": self.unmet}
+        counts = {
+            "asked again as a reply could not be read": self.repairs,
+            "asked again after a check": self.reasks,
+            "suggestions unmet": self.unmet,
+        }
         return [f"{count:,} {what}" for what, count in counts.items() if count]
 
     @property

@@ -40,6 +40,7 @@ class RunUsage:
         latency: Seconds from the call to its result.
         reasks: How often an answer that failed a check was asked for again.
         unmet: Suggestions that answers failed to the end.
+        repairs: How often a reply that could not be read was asked for again.
     """
 
     calls: int = 0
@@ -50,6 +51,7 @@ class RunUsage:
     latency: float = 0.0
     reasks: int = 0
     unmet: int = 0
+    repairs: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -75,6 +77,7 @@ class TraceStep:
             created in ``forward``), the path is the name of its signature.
         reasks: How often an answer that failed a check was asked for again.
         unmet: What was suggested, and the outputs do not satisfy.
+        superseded: Whether the answer was given up for that of another attempt.
     """
 
     path: str
@@ -88,6 +91,7 @@ class TraceStep:
     listed: bool = True
     reasks: int = 0
     unmet: tuple[str, ...] = ()
+    superseded: bool = False
 
     @property
     def text(self) -> str:
@@ -305,11 +309,12 @@ threads = ThreadContext(_carry_context, _clear_context)
 
 def usage_of(steps: tuple[TraceStep, ...], latency: float) -> RunUsage:
     """Add up the usage of ``steps``."""
-    calls = cached = prompt = completion_tokens = reasks = unmet = 0
+    calls = cached = prompt = completion_tokens = reasks = unmet = repairs = 0
     dollars: float | None = 0.0
     for step in steps:
         reasks += step.reasks
         unmet += len(step.unmet)
+        repairs += step.repairs
         for completion in step.completions:
             calls += 1
             cached += completion.cached
@@ -317,4 +322,5 @@ def usage_of(steps: tuple[TraceStep, ...], latency: float) -> RunUsage:
             completion_tokens += completion.usage.completion_tokens
             if dollars is not None:
                 dollars = None if completion.dollars is None else dollars + completion.dollars
-    return RunUsage(calls, cached, prompt, completion_tokens, dollars, latency, reasks, unmet)
+    tokens = (prompt, completion_tokens)
+    return RunUsage(calls, cached, *tokens, dollars, latency, reasks, unmet, repairs)

@@ -22,8 +22,9 @@ def collect_traced(
     Every call of a loop gives a demonstration. Where calls replace one another (equal inputs, or a
     module that retries, such as a vote), only the last counts; so it does where it shows those
     before it, as the last step of a ReAct does. An answer that failed a check, or fails a
-    suggestion, does not count. Where the example has a field of the same name as an output, its
-    value replaces the answer of the last call: nobody has labelled the calls before it.
+    suggestion, or was given up for that of another attempt, does not count. Where the example has
+    a field of the same name as an output, its value replaces the answer of the last call: nobody
+    has labelled the calls before it.
 
     Args:
         program: Whose predictors the demonstrations are for.
@@ -37,7 +38,7 @@ def collect_traced(
     for row in rows:
         calls: dict[str, list[TraceStep]] = {}
         for step in row.trace:
-            passed = step.failure is None and not step.unmet
+            passed = step.failure is None and not step.unmet and not step.superseded
             if step.listed and passed and step.path in matches:
                 calls.setdefault(step.path, []).append(step)
         for path, steps in calls.items():

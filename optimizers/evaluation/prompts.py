@@ -111,7 +111,9 @@ def price_query(program: Module, sizes: Mapping[str, PromptSize]) -> tuple[float
     for path, size in sizes.items():
         tokens += size.calls * (size.tokens + size.reply)
         predictor = predictors.get(path)
-        price = None if predictor is None else price_in(model_named(predictor.model))
+        if predictor is None:  # inside a module of another library, and the same whatever is set
+            continue
+        price = price_in(model_named(predictor.model))
         if price is None or dollars is None:
             dollars = None
             continue

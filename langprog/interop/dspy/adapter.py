@@ -27,6 +27,10 @@ class Bound(Protocol):
         """Return what takes the place of a user's own model of DSPy."""
         ...
 
+    def take_answer(self, path: str | None, step: OpenStep, values: Mapping[str, Any]) -> None:
+        """Take the outputs that a predictor got."""
+        ...
+
 
 class WatchedAdapter:
     """Passes calls to an adapter of DSPy, and records them.
@@ -54,11 +58,12 @@ class WatchedAdapter:
         inputs: dict[str, Any],
     ) -> list[dict[str, Any]]:
         """Call the adapter."""
-        with self._step(lm, signature, inputs) as (step, answering):
+        with self._step(signature, inputs) as (path, step):
+            answering = self._answering(lm, path)
             values: list[dict[str, Any]] = self._inner(
                 answering, lm_kwargs, signature, demos, inputs
             )
-            step.outputs = dict(values[0]) if values else {}
+            self._take(path, step, values)
         return values
 
     async def acall(
@@ -70,22 +75,30 @@ class WatchedAdapter:
         inputs: dict[str, Any],
     ) -> list[dict[str, Any]]:
         """Call the adapter; the asynchronous form."""
-        with self._step(lm, signature, inputs) as (step, answering):
+        with self._step(signature, inputs) as (path, step):
+            answering = self._answering(lm, path)
             values: list[dict[str, Any]] = await self._inner.acall(
                 answering, lm_kwargs, signature, demos, inputs
             )
-            step.outputs = dict(values[0]) if values else {}
+            self._take(path, step, values)
         return values
+
+    def _take(self, path: str | None, step: OpenStep, values: list[dict[str, Any]]) -> None:
+        if values:
+            step.set_outputs(values[0])
+            self._bound.take_answer(path, step, values[0])
 
     @contextmanager
     def _step(
-        self, lm: Any, signature: Any, inputs: Mapping[str, Any]
-    ) -> Iterator[tuple[OpenStep, Any]]:
+        self, signature: Any, inputs: Mapping[str, Any]
+    ) -> Iterator[tuple[str | None, OpenStep]]:
         callers = dspy.settings.caller_modules or ()
         path = vars(callers[-1]).get(PATH) if callers else None
-        step = OpenStep(dict(inputs), may_fall_back=self._may_fall_back)
-        with record_step(path or signature.__name__, step, listed=path is not None):
-            yield step, self._answering(lm, path)
+        step = OpenStep(inputs, may_fall_back=self._may_fall_back)
+        # What a module of DSPy's own asks inside, no user could name otherwise.
+        known = path is not None or str(signature.__module__).startswith("dspy.predict")
+        with record_step(path or signature.__name__, step, listed=known):
+            yield path, step
 
     def _answering(self, lm: Any, path: str | None) -> Any:
         inside = getattr(lm, "_lm", None)  # of what DSPy puts around a model in a sandbox

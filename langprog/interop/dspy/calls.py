@@ -11,9 +11,10 @@ from dspy.dsp.utils.settings import thread_local_overrides
 
 from langprog.interop.dspy.adapter import PATH, WatchedAdapter
 from langprog.interop.dspy.copying import copy_program
-from langprog.interop.dspy.lm import BridgeLM
+from langprog.interop.dspy.lm import BridgeLM, Repeats
 from langprog.interop.dspy.models import KnownModels
 from langprog.interop.dspy.predictor import DSPyPredict
+from langprog.interop.dspy.steps import OpenStep
 from langprog.lm import ModelRef, Sampling
 from langprog.modules import carry_along
 
@@ -39,6 +40,8 @@ class DSPyCall:
         self._models = models
         self._otherwise = otherwise
         self._bridges: dict[int, tuple[Any, BridgeLM]] = {}
+        # Answers of predictors that are called again for the same answer of the program.
+        self._attempts: list[tuple[OpenStep, Mapping[str, Any]]] = []
         self._adapter = WatchedAdapter(copy_program(adapter, self._replace), self)
 
     def copy(self, source: Any) -> Any:
@@ -55,11 +58,23 @@ class DSPyCall:
     def running(self) -> Iterator[None]:
         """Make DSPy call our models inside the block, in every thread that it starts."""
         ambient = BridgeLM(self._otherwise, {}, open=True)
+        # DSPy adds the calls whose answers were used: of several attempts, those of the best.
+        used: list[tuple[Any, Any, Any]] = []
+        settings = {"disable_history": True, Repeats.SETTING: Repeats()}
         with (
-            dspy.context(lm=ambient, adapter=self._adapter, trace=[], disable_history=True),
+            dspy.context(lm=ambient, adapter=self._adapter, trace=used, **settings),
             carry_along(thread_local_overrides),
         ):
             yield
+        predictions = [prediction for _, _, prediction in used]
+        for step, values in self._attempts:
+            if not any(_is_made_of(prediction, values) for prediction in predictions):
+                step.give_up()
+
+    def take_answer(self, path: str | None, step: OpenStep, values: Mapping[str, Any]) -> None:
+        """Remember an answer that another attempt may replace."""
+        if path is not None and self._predictors[path].retries:
+            self._attempts.append((step, values))
 
     def settings_of(self, path: str | None) -> tuple[str | ModelRef | None, Sampling]:
         """Return model and sampling of a predictor; ``None`` stands for one that is not listed."""
@@ -86,6 +101,10 @@ class DSPyCall:
             opened = BridgeLM(bridge.ref, bridge.kwargs, open=True, like=bridge.like)
             known = self._bridges[-id(bridge)] = (bridge, opened)
         return known[1]
+
+
+def _is_made_of(prediction: Any, values: Mapping[str, Any]) -> bool:
+    return all(name in prediction and prediction[name] is values[name] for name in values)
 
 
 def _settings_of(lm: Any) -> dict[str, Any]:

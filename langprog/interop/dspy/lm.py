@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Self
@@ -33,6 +35,28 @@ from langprog.runtime import ask, current, model_in_force, run_sync
 _OF_THE_CLIENT = CLIENT_KEYS | {"cache", "num_retries", "prompt_cache", "rollout_id"}
 # Where a program calls a model itself, and not through a predictor.
 DIRECT = "lm"
+
+
+class Repeats:
+    """Counts equal requests of one run, for models that are to answer each of them anew.
+
+    A request is one in caches and journals, however often it is made. Where DSPy's own cache is
+    off, a program that samples several answers expects different ones.
+    """
+
+    SETTING = "langprog_repeats"
+    """DSPy's setting that holds it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: Counter[str] = Counter()
+
+    def count(self, body: Mapping[str, Any]) -> int:
+        """Return how often a request was made before."""
+        key = hashlib.sha256(repr(sorted(body.items())).encode()).hexdigest()
+        with self._lock:
+            self._seen[key] += 1
+            return self._seen[key] - 1
 
 
 class BridgeLM(dspy.BaseLM):
@@ -158,7 +182,6 @@ class BridgeLM(dspy.BaseLM):
                 "messages= as DSPy's adapters write them"
             )
         merged = {**self.kwargs, **kwargs}
-        rollout = merged.get("rollout_id")
         body = {
             name: value
             for name, value in merged.items()
@@ -173,7 +196,17 @@ class BridgeLM(dspy.BaseLM):
         except BadBody as error:
             raise InputError(f"DSPy's request cannot be sent: {error}") from error
         request = replace(request, accept=_refuse_cut)
+        rollout = merged.get("rollout_id")
+        if rollout is None and self._is_uncached(kwargs):
+            repeats: Repeats | None = dspy.settings.get(Repeats.SETTING)
+            again = 0 if repeats is None else repeats.count(body)
+            rollout = f"again {again}" if again else None
         return request if rollout is None else _with_rollout(request, rollout)
+
+    def _is_uncached(self, kwargs: Mapping[str, Any]) -> bool:
+        """Return whether DSPy's cache is off, for this call or for the user's own model."""
+        own = True if self.like is None else self.like.cache
+        return kwargs.get("cache", own) is False
 
 
 def _ambient_name() -> str:

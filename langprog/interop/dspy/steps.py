@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
+from langprog.example import copy_value
 from langprog.interop.dspy.errors import failure_of
 from langprog.lm import Completion, Message
 from langprog.modules import Recorder, TraceStep, recorder
@@ -24,16 +26,29 @@ class OpenStep:
     """
 
     def __init__(self, inputs: Mapping[str, Any], *, may_fall_back: bool = False) -> None:
-        self.inputs = inputs
+        # As they are now: the program may append to a list that it passed.
+        self.inputs = {name: copy_value(value) for name, value in inputs.items()}
         self.messages: tuple[Message, ...] = ()
         self.completions: list[Completion] = []
         self.outputs: dict[str, Any] = {}
         self.may_fall_back = may_fall_back
+        # Where it is in the trace, once it has ended.
+        self.place: Recorder | None = None
 
     def add(self, messages: tuple[Message, ...], completion: Completion) -> None:
         """Add a call of the model."""
         self.messages = self.messages or messages
         self.completions.append(completion)
+
+    def set_outputs(self, outputs: Mapping[str, Any]) -> None:
+        """Set the outputs by name."""
+        self.outputs = {name: copy_value(value) for name, value in outputs.items()}
+
+    def give_up(self) -> None:
+        """Say in the trace that the program took the answer of another attempt."""
+        if self.place is not None:
+            entries = self.place.entries
+            entries[:] = [replace(entry, superseded=True) for entry in entries]
 
     def to_trace(self, path: str, error: BaseException | None, *, listed: bool) -> TraceStep:
         """Return the step of the trace."""
@@ -81,12 +96,9 @@ def record_step(path: str, step: OpenStep, *, listed: bool) -> Iterator[None]:
     finally:
         open_step.reset(token)
         if inner is not None:
-            _close(inner, step.to_trace(path, error, listed=listed))
-
-
-def _close(inner: Recorder, step: TraceStep) -> None:
-    inner.add(step)
-    inner.close()
+            inner.add(step.to_trace(path, error, listed=listed))
+            inner.close()
+            step.place = inner
 
 
 @contextmanager

@@ -1,0 +1,137 @@
+"""The command line takes DSPy programs: compile, also after kill -9, evaluate, run, states."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import langprog as lp
+from langprog.cli.main import run
+from langprog.lm import request_key
+from tests.interop.dspy.programs import answer, kind_of
+from tests.interop.dspy.toy import toy_model, words
+
+PROGRAM = """
+import dspy
+
+
+class Twice(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = dspy.ChainOfThought("word -> size: int")
+        self.second = dspy.BestOfN(
+            dspy.Predict("word, size: int -> kind"), N=2, threshold=1.0,
+            reward_fn=lambda inputs, prediction: float(len(prediction.kind) > 1),
+        )
+
+    def forward(self, word):
+        return self.second(word=word, size=self.first(word=word).size)
+
+
+program = Twice()
+
+
+def metric(example, prediction, trace=None):
+    return example.kind == prediction.kind
+"""
+WIDTH = 4
+
+
+class Counting:
+    """A model that counts each request, and kills a process at a chosen one."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+        self.victim: subprocess.Popen[bytes] | None = None
+        self.kill_at = 0
+        self._lock = threading.Lock()
+        self._toy = toy_model(answer)
+        self.model = lp.ScriptedLM(self._answer, name="openai/toy")
+
+    def _answer(self, request: lp.Request) -> str:
+        with self._lock:
+            self.seen[request_key(self.model, request)] += 1
+            if self.victim is not None and self.seen.total() == self.kill_at:
+                self.victim.send_signal(signal.SIGKILL)
+        script = self._toy._script
+        assert callable(script)
+        return str(script(request))
+
+
+@pytest.fixture
+def counting(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scripted_endpoint: Callable[[lp.ScriptedLM], str],
+) -> Counting:
+    counting = Counting()
+    monkeypatch.setenv("OPENAI_BASE_URL", scripted_endpoint(counting.model))
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("LANGPROG_CACHE", "off")  # the journal alone has to do
+    monkeypatch.chdir(tmp_path)
+    Path("hers.py").write_text(PROGRAM)
+    rows = [json.dumps({"word": word, "kind": kind_of(word)}) for word in words(44)]
+    Path("train.jsonl").write_text("\n".join(rows[:24]) + "\n")
+    Path("held.jsonl").write_text("\n".join(rows[24:]) + "\n")
+    return counting
+
+
+def start(out: str, *options: str) -> subprocess.Popen[bytes]:
+    command = (
+        "-m langprog compile hers.py:program --train train.jsonl --holdout held.jsonl "
+        f"--metric hers.py:metric --lm openai/toy --calls 300 --out {out} --run-dir {out}.run"
+    )
+    return subprocess.Popen(
+        [sys.executable, *command.split(), *options],
+        env=dict(os.environ),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def wait(process: subprocess.Popen[bytes]) -> int:
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode in (0, -signal.SIGKILL), errors.decode()
+    return process.returncode
+
+
+def test_a_killed_compile_goes_on_and_pays_nothing_twice(
+    counting: Counting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("dspy")
+    assert wait(start("whole.json", "--width", str(WIDTH))) == 0
+    assert max(counting.seen.values()) == 1
+    distinct = len(counting.seen)
+    counting.seen.clear()
+    counting.kill_at = distinct // 2
+    counting.victim = start("killed.json", "--width", str(WIDTH))
+    assert wait(counting.victim) == -signal.SIGKILL
+    assert not Path("killed.json").exists()
+    counting.victim = None
+    assert wait(start("killed.json", "--width", "16")) == 0
+    whole, killed = (json.loads(Path(f"{name}.json").read_text()) for name in ("whole", "killed"))
+    assert killed["program"] == whole["program"]
+    assert killed["evidence"]["certificate"] == whole["evidence"]["certificate"]
+    # Only what was in flight at the kill may have been asked again.
+    assert counting.seen.total() <= distinct + WIDTH
+
+    # What came out is evaluated and run, with the program's file.
+    evaluate = ["eval", "killed.json", "--data", "held.jsonl", "--metric", "hers.py:metric"]
+    assert run(evaluate) == 2
+    assert "needs your DSPy program" in capsys.readouterr().err
+    allowed = ["--allow", "hers"]
+    assert run([*evaluate, *allowed]) == 0
+    certificate = whole["evidence"]["certificate"]
+    shipped = certificate["after" if certificate["verdict"] == "certified" else "before"]
+    assert f"metric: {shipped['mean']:.3f}" in capsys.readouterr().out
+    assert run(["run", "killed.json", *allowed, "--input", '{"word": "a000"}']) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "vowel"
