@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from langprog.errors import InputError
+from langprog.evaluation import Report
 from langprog.example import Example
 from langprog.interop.contract import Exported, Imported
 from langprog.interop.reading import read_json
@@ -121,13 +122,14 @@ def _demo_from(demo: Any, signature: SignatureSpec, place: str) -> Example:
 # --- writing -------------------------------------------------------------------------------------
 
 
-def write_state(program: Module, options: Mapping[str, str]) -> Exported:
+def write_state(program: Module, options: Mapping[str, str], runs: Report | None) -> Exported:
     """Return a program's parameters as a state of DSPy.
 
     Args:
         program: One of :func:`langprog.from_dspy`, or one of ours, for a program of DSPy with the
             same predictors.
         options: None are taken.
+        runs: None are needed.
     """
     whole = getattr(program, "to_state", None)
     if whole is not None:

@@ -46,7 +46,7 @@ def test_a_state_is_read_into_its_program_and_written_again(tmp_path: Path) -> N
     assert lp.to_dspy(program).dump_state() == original.dump_state()
     assert lp.to_dspy(fresh).dump_state() == Steps().dump_state()
 
-    text = format_to_write("dspy").write(program, {}).text
+    text = format_to_write("dspy").write(program, {}, None).text
     (tmp_path / "again.json").write_text(text)
     again = Steps()
     again.load(tmp_path / "again.json")
@@ -68,7 +68,7 @@ def test_a_state_of_another_program_is_refused(tmp_path: Path) -> None:
 def test_a_program_of_ours_and_one_of_dspy_exchange_states(tmp_path: Path) -> None:
     demo = lp.Example(word="egg", reasoning="An e.", kind="vowel")
     ours = lp.ChainOfThought("word -> kind", instruction="Name the kind.", demos=[demo])
-    written = format_to_write("dspy").write(ours, {})
+    written = format_to_write("dspy").write(ours, {}, None)
     assert written.notes == ("DSPy writes prompts of its own, for which no certificate was given",)
     (tmp_path / "ours.json").write_text(written.text)
     theirs = dspy.ChainOfThought("word -> kind")
