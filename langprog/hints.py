@@ -102,19 +102,23 @@ def with_hints(words: Words, *, by_name: str = "") -> Callable[[Callable[P, R]],
     Errors inside the function stay as they are.
 
     Args:
-        words: What is written instead of an argument that other libraries have.
+        words: What is written instead of an argument that other libraries have. One that the
+            function has itself is taken, so that functions may share a table.
         by_name: What is said where more arguments come by position than the function takes so.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        most = function.__code__.co_argcount
+        code = function.__code__
+        most = code.co_argcount
+        own = code.co_varnames[: most + code.co_kwonlyargcount]
+        refused = {name: hint for name, hint in words.items() if name not in own}
         called = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
 
         @functools.wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
             for name in kwargs:
-                if name in words:
-                    raise InputError(f"{called} has no argument {name!r}: {words[name]}")
+                if name in refused:
+                    raise InputError(f"{called} has no argument {name!r}: {refused[name]}")
             if by_name and len(args) > most:
                 raise InputError(f"{called} takes no further argument by position: {by_name}")
             try:

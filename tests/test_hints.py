@@ -19,7 +19,8 @@ import langprog.lm.elsewhere
 import langprog.modules.elsewhere
 import langprog.retrieval.elsewhere
 import optimizers
-from langprog.errors import LangprogError
+from langprog.errors import InputError, LangprogError
+from langprog.hints import with_hints
 from optimizers import GEPA, BootstrapFewShot, LabeledFewShot
 
 LM = lp.ScriptedLM(lambda request: "[[answer]]\nx")
@@ -123,7 +124,6 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "Map positional": (lambda: lib.Map(predict, "rows"), "write over="),
     "Retrieve top_k": (lambda: lib.Retrieve("x", top_k=3), "write k="),
     "ReAct max_iters": (lambda: lib.ReAct("a -> b", [score], max_iters=3), "max_steps="),
-    "ReAct reasks": (lambda: lib.ReAct("a -> b", [score], reasks=3), "takes no reasks="),
     "Tool desc": (lambda: lib.Tool(score, name="x", desc="y"), "description="),
     "Tool func": (lambda: lib.Tool(func=score), "lp.Tool(function)"),
     "Tool args": (lambda: lib.Tool(score, args={}), "types and docstring"),
@@ -258,6 +258,27 @@ def test_names_that_nobody_else_has_get_the_usual_error() -> None:
 def test_an_error_inside_a_property_stays_what_it_was() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'missing'"):
         _ = own.broken
+
+
+def test_an_argument_of_its_own_is_taken_whatever_the_table_says() -> None:
+    shared = {"k": "write count=", "n": "write count="}
+
+    @with_hints(shared)
+    def draw(count: int = 1, *, k: int = 0) -> int:
+        return count + k
+
+    assert draw(k=2) == 3
+    with pytest.raises(InputError, match="draw has no argument 'n': write count="):
+        draw(n=2)  # type: ignore[call-arg]
+
+
+def test_a_cascade_takes_thresholds() -> None:
+    cascade = lp.Cascade(
+        [lp.Predict("q -> a", model=name) for name in ("one", "two")], thresholds=[0.5]
+    )
+    over = lp.Cascade.over(lp.Predict("q -> a"), ["one", "two"], thresholds=[0.5])
+    assert cascade.tiers == over.tiers
+    assert [(tier.step, tier.threshold) for tier in cascade.tiers] == [(0, 0.5), (1, None)]
 
 
 def test_a_type_error_inside_a_function_stays_one() -> None:

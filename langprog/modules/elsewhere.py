@@ -129,8 +129,7 @@ OF_PARALLEL: Words = MappingProxyType(
 OF_CASCADE: Words = MappingProxyType(
     {
         "models": "write lp.Cascade.over(program, models=[...])",
-        "threshold": "write tiers=[...], or let optimizers.FrugalCascade choose thresholds",
-        "thresholds": "write tiers=[...], or let optimizers.FrugalCascade choose thresholds",
+        "threshold": "write thresholds=[...], or let optimizers.FrugalCascade choose them",
     }
 )
 OF_NEAREST: Words = MappingProxyType(
