@@ -140,7 +140,7 @@ class Comparison:
         ported = replace(
             ported,
             outcome=test.outcome,
-            reason=_explain(test, "the program as it is"),
+            reason=_explain(test, "As it is, the program"),
             test=test,
             old=old,
             new=new,
@@ -193,11 +193,10 @@ class Comparison:
             tolerance=request.knobs.tolerance,
             level=SECOND,
         )
-        named = "the program compiled on the new model"
         ported = replace(
             ported,
             outcome="mended" if test.holds else test.outcome,
-            reason=f"{ported.reason} {_explain(test, named)}",
+            reason=f"{ported.reason} {_explain(test, 'Compiled there, it')}",
             program=compiled.program,
             final=replace(side, models=tuple(dict.fromkeys(ported.replaced.values()))),
             final_test=test,
@@ -336,18 +335,23 @@ class Comparison:
 
 def _explain(test: Decision, what: str) -> str:
     tolerance, claims = test.tolerance, test.claims
+    if test.holds and claims.low > 0:
+        return (
+            f"{what} loses nothing on the new model (at least {claims.low:+.3f}, "
+            f"{100 * (1 - test.level):.0f} % confidence)."
+        )
     if test.holds:
         return (
-            f"On the new model, {what} does not lose more than {tolerance:g} (at most "
-            f"{test.loss:.3f}, at {1 - test.level:.0%} confidence)."
+            f"{what} loses no more than {tolerance:g} on the new model (at most {test.loss:.3f}, "
+            f"{100 * (1 - test.level):.0f} % confidence)."
         )
     if claims.finding == "worse":
         return (
-            f"On the new model, {what} is worse ({claims.difference:+.3f}, at best "
+            f"{what} is worse on the new model ({claims.difference:+.3f}, at best "
             f"{claims.high:+.3f})."
         )
     return (
-        f"On the new model, {what} could not be shown to lose no more than {tolerance:g} (it may "
+        f"{what} could not be shown to lose no more than {tolerance:g} on the new model (it may "
         f"lose {test.loss:.3f})."
     )
 

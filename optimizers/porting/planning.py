@@ -67,6 +67,11 @@ def plan_compile(
     low, high = range_of(metric)
     fewest = count_fewest(knobs.tolerance, (low, high), SECOND)
     holdout = _draw_holdout(program, examples, fewest, knobs.seed)
+    if not holdout:
+        return (
+            "no row is new to the artifact, and only rows that its lineage has not used prove "
+            "anything about another compile: give such rows, too"
+        )
     held = {example.digest for example in holdout}
     trainset = [each for each in examples if each.digest not in held]
     try:
@@ -83,8 +88,8 @@ def plan_compile(
         )
     except InputError as error:
         return (
-            f"{len(holdout)} of the rows are new to the artifact and could prove something about "
-            f"a compile, {len(trainset)} are left for it: {error}"
+            f"{len(holdout)} rows are kept for its certificate, and of the other "
+            f"{len(trainset)} there are {error}"
         )
     return CompilePlan(request, trainset, holdout, fewest)
 

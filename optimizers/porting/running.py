@@ -8,7 +8,7 @@ from functools import partial
 
 from langprog import Example, Module
 from langprog.errors import LangprogError, TransportError
-from langprog.evaluation import MAX_MISSING, Row
+from langprog.evaluation import MAX_MISSING, UNREADABLE, Row, find_common_failure
 from langprog.runtime import gather_in_order
 from optimizers.evaluation.runner import Job, OnRow, is_missing, run_rows
 from optimizers.evaluation.scoring import BLOCK, ProgramError, Scoring
@@ -83,6 +83,7 @@ async def run_pair(
     )
     after = tuple(_score_of(rows[place]) for place in range(size))
     _check_missing(before, after, [*rows.values(), *answered.values()])
+    _check_readable(before, list(rows.values()), scorings["new"].range[0])
     return Pair([rows[place] for place in range(size)], answered, before, after)
 
 
@@ -106,10 +107,16 @@ async def _run(
     on_row: OnRow,
 ) -> list[Row]:
     which = "the compiled program" if name == "compiled" else f"the {name} model"
+    advice = (
+        "; if it is gone, compare only rows that the artifact has scores of: old='recorded' (on "
+        "the command line: --old recorded)"
+        if name == "old"
+        else ""
+    )
     try:
         (rows,) = await run_rows([Job(program, examples)], scoring, concurrency, on_row)
     except (TransportError, ProgramError) as error:
-        raise NothingToCompare(f"nothing can be compared with {which}: {error}") from error
+        raise NothingToCompare(f"nothing can be compared with {which}: {error}{advice}") from error
     return list(rows)
 
 
@@ -125,6 +132,20 @@ def _check_missing(
         f"{lost} of {len(before)} rows have no score{why}, and the rest is a biased sample: run "
         "the same command with the same run_dir again to finish"
     )
+
+
+def _check_readable(before: Sequence[float | None], rows: Sequence[Row], lowest: float) -> None:
+    """Refuse rows on which both are wrong because nothing can be read: they would be equal.
+
+    Raises:
+        NothingToCompare: There are only such rows.
+    """
+    unreadable = find_common_failure(rows, UNREADABLE)
+    if unreadable is not None and all(score in (None, lowest) for score in before):
+        raise NothingToCompare(
+            f"nothing can be compared: the old model has no right answer, and of the new model's "
+            f"runs, {unreadable}"
+        )
 
 
 def _score_of(row: Row | None) -> float | None:

@@ -147,7 +147,10 @@ def test_a_safe_port_exits_with_0(endpoint: Endpoint, capsys: pytest.CaptureFixt
     assert read_artifact("b.json").model_names == ("openai/new",)
     assert run(["show", "b.json"]) == 0
     shown = capsys.readouterr().out
-    assert "openai/old -> openai/new" in shown and "safe: On the new model" in shown
+    assert (
+        "openai/old -> openai/new" in shown
+        and "safe: As it is, the program loses no more" in shown
+    )
     assert "compiled by port from sha256:" in shown and "none:" not in shown
 
 

@@ -257,6 +257,36 @@ def test_a_model_that_answers_nothing_stops_the_run_early(plain: Made) -> None:
     assert old.calls <= 20
 
 
+def test_two_models_that_nothing_can_be_read_of_are_not_equal(plain: Made) -> None:
+    ported = port(
+        plain.path,
+        model("new", lambda request: "I cannot say."),
+        tickets(60),
+        metric=right_team,
+        program=plain.program(model("old", lambda request: "Who knows?")),
+        optimizer=None,
+        progress=QUIET,
+    )
+    assert ported.outcome == "cannot tell" and "60 of 60 runs failed in one way" in ported.reason
+
+
+def test_an_old_model_that_is_dead_points_to_the_recorded_rows(plain: Made) -> None:
+    def dead(request: Request) -> str:
+        raise TransportError("connection refused")
+
+    new = model("new", answers(0.95, 0.0))
+    ported = port(
+        plain.path,
+        new,
+        tickets(300),
+        metric=right_team,
+        program=plain.program(model("old", dead)),
+        progress=QUIET,
+    )
+    assert "with the old model: all of the first 20 runs" in ported.reason
+    assert "--old recorded" in ported.reason and new.calls <= 20
+
+
 def test_outages_are_missing_data_and_a_later_run_finishes(plain: Made, tmp_path: Path) -> None:
     down = {"share": 5}
 
