@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from langprog import Example, Module, using
+from langprog import Module, using
 from langprog.errors import BudgetExceeded, InputError
 from langprog.evaluation import FailureKind, MetricErrors, metric_name
 from langprog.lm import Cost, Ledger
@@ -51,11 +51,12 @@ from optimizers.report.report import (
 from optimizers.request import CompileRequest
 from optimizers.run import Run, Searcher, SearchInputs, ShareSpent, Tally
 from optimizers.split import CompileRows
-from optimizers.stats.attempts import Attempt, Attempts
+from optimizers.stats.attempts import Attempts
 from optimizers.stats.certificate import Certificate, Pairs, without_evidence
 from optimizers.stats.certify import Holdout, certify
 from optimizers.stats.evidence import Evidence
 from optimizers.stats.terms import Terms
+from optimizers.stats.trying import HoldoutAttempt, HoldoutAttempts
 
 
 async def run_compile(
@@ -90,7 +91,7 @@ class _Compilation:
         self._roles = list_roles(searcher, request)
         parts = request.parts
         self._used = CompileRows(request.program, parts.train, parts.validation)
-        self._attempt: Attempt | None = None
+        self._attempt: HoldoutAttempt | None = None
         self._recorder = ModelRecorder(journal, self._ledger)
         self._terms = Terms(
             searcher.objective,
@@ -114,7 +115,13 @@ class _Compilation:
 
     async def run(self, attempts: Attempts) -> Compiled:
         request, searcher = self._request, self._searcher
-        self._attempts = attempts
+        self._attempts = HoldoutAttempts(
+            attempts,
+            request.inputs,
+            searcher.objective,
+            metric_digest(request.metric),
+            self._reporter.note,
+        )
         with (
             using(budget=self._ledger, wrap=self._recorder, notice=self._reporter.warn_once),
             Dialects(
@@ -143,7 +150,10 @@ class _Compilation:
         certified = self._journal.meter.read() - begun
         ships = certificate.verdict != "original"
         program, name = self._request.program, type(self._searcher).__name__
-        record = self._used.record(name, self._attempt, certificate)
+        tried = self._attempt
+        record = self._used.record(
+            name, tried.attempt if tried else None, certificate, tried.results if tried else ()
+        )
         shipped = add_compile(bind_program(candidate.apply(program) if ships else program), record)
         front = [
             replace(
@@ -188,9 +198,10 @@ class _Compilation:
         if frozen:
             self._reporter.note(f"frozen and left unchanged: {', '.join(frozen)}")
         self._estimate()
-        inputs = self._request.inputs
-        keys = {inputs.key(each) for each in parts.holdout[: self._plan.certified_rows]}
-        few = self._terms.explain_too_few(len(keys), self._scoring.range)
+        rows = parts.holdout[: self._plan.certified_rows]
+        clusters = set(map(self._request.inputs.similar_key, rows))
+        terms = replace(self._terms, attempt=self._attempts.expect(rows))
+        few = terms.explain_too_few(len(clusters), self._scoring.range)
         if few is not None:
             self._reporter.note(few, warning=True)
         elif self._plan.certified_rows < len(parts.holdout):
@@ -275,22 +286,23 @@ class _Compilation:
         request = self._request
         rows = self._affordable_rows(candidate, tally)
         holdout = request.parts.holdout[:rows]
-        inputs = request.inputs
-        keys = [inputs.key(example) for example in holdout]
+        clusters = list(map(request.inputs.similar_key, holdout))
         compiled = candidate.apply(request.program)
         if program_digest(compiled) == program_digest(request.program):
             compiled = request.program
         # The unchanged program ships anyway, so testing it is not an attempt to show a gain.
-        tried = compiled is not request.program
-        attempt = self._register(compiled, holdout, keys) if tried else 1
-        terms = replace(self._terms, attempt=attempt)
+        tried = None
+        if compiled is not request.program:
+            tried = self._attempts.begin(program_digest(compiled), holdout)
+            self._attempt, self._used = tried, replace(self._used, holdout=holdout)
+        terms = self._terms if tried is None else replace(self._terms, attempt=tried.number)
         steps = 2 * rows * terms.repeats
         advance = self._reporter.start_stage("certify", steps, f"both programs on {rows} rows")
         try:
             certificate, pairs = await certify(
                 request.program,
                 compiled,
-                Holdout(holdout, keys, request.must_pass),
+                Holdout(holdout, clusters, request.must_pass, tried.settle if tried else None),
                 self._scoring,
                 terms,
                 concurrency=self._searcher.concurrency,
@@ -299,25 +311,9 @@ class _Compilation:
             )
         except BudgetExceeded as error:
             reason = f"the budget ended before the certificate: {error}"
-            certificate, pairs = without_evidence(reason, request.accept, attempt), ()
+            certificate, pairs = without_evidence(reason, request.accept, terms.attempt), ()
         self._journal.record_decision("certificate", certificate.to_json())
         return certificate, pairs
-
-    def _register(self, compiled: Module, holdout: Sequence[Example], keys: Sequence[str]) -> int:
-        """Return the number of this attempt on the holdout, and remember what is tried."""
-        request, inputs = self._request, self._request.inputs
-        claim = f"{self._terms.objective} {metric_digest(request.metric)}"
-        attempt = Attempt.on(keys, program_digest(compiled), claim)
-        self._attempt, self._used = attempt, replace(self._used, holdout=holdout)
-        number = self._attempts.register(
-            attempt,
-            keys,
-            similar=map(inputs.similar_key, holdout),
-            earlier=inputs.attempts_on(holdout),
-        )
-        for note in self._attempts.describe(number):
-            self._reporter.note(note)
-        return number
 
     def _affordable_rows(self, candidate: Candidate, tally: Tally) -> int:
         plan = self._plan

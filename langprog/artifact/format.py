@@ -67,6 +67,8 @@ class AttemptData(Strict):
         number: Number of the attempt on these rows, from 1.
         level: Allowed probability of a false claim in it.
         verdict: What shipped: ``certified``, ``uncertified`` or ``original``.
+        results: Salted digests of each row with its scores, as for rows; empty without any. They
+            tell whether another run of the same attempt saw the same.
     """
 
     candidate: str
@@ -75,6 +77,7 @@ class AttemptData(Strict):
     number: int
     level: float
     verdict: str
+    results: str
 
 
 class CompileData(Strict):

@@ -12,6 +12,7 @@ from typing import Any
 
 from langprog.errors import BadRequestError, InputError
 from langprog.evaluation.advice import advice_on
+from langprog.evaluation.clusters import InputKeys
 from langprog.evaluation.combining import DatasetMetric
 from langprog.evaluation.failures import (
     Failure,
@@ -186,7 +187,7 @@ async def aevaluate(
             metric_name(metric),
             advice_on(program, done),
             together,
-            inputs=names,
+            keys=InputKeys(program),
             score_range=work.range,
         )
         finish(report)

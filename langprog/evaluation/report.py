@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from pydantic_core import PydanticSerializationError, to_json
 
+from langprog.evaluation.clusters import InputKeys
 from langprog.evaluation.failures import Failure
 from langprog.evaluation.ranges import Range
 from langprog.evaluation.score import Score
@@ -76,8 +77,8 @@ class Report(Hinted):
         metric: The metric's name.
         advice: What to do about many unreadable replies; usually empty.
         score_rows: Scores all rows together, for a metric of the whole data set.
-        inputs: Names of the program's inputs: rows with the same ones are one observation. Empty
-            if unknown; then all fields count.
+        keys: Tells which inputs are alike to the program: such rows are one observation. ``None``
+            if that is unknown; then all fields count.
         score_range: The worst and the best score; ``None`` if unknown.
     """
 
@@ -94,18 +95,16 @@ class Report(Hinted):
     score_rows: Callable[[Sequence[tuple[Example, Prediction | None]]], float] | None = field(
         default=None, repr=False, compare=False
     )
-    inputs: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    keys: InputKeys | None = field(default=None, repr=False, compare=False)
     score_range: Range | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def clusters(self) -> tuple[str, ...]:
-        """The cluster of each row: rows with the same inputs share one."""
+        """The cluster of each row: rows with inputs that are almost alike share one."""
         return tuple(self._key(row.example) for row in self.rows)
 
     def _key(self, example: Example) -> str:
-        if not self.inputs:
-            return example.digest
-        return Example(**{name: example[name] for name in self.inputs if name in example}).digest
+        return example.digest if self.keys is None else self.keys.of_similar(example)
 
     @cached_property
     def _scored_clusters(self) -> list[str]:

@@ -6,7 +6,13 @@
 
 from langprog.example.files import Field, Fields, iterate_examples, load_examples
 from langprog.example.rows import Rows, example_from, examples_of, is_rows
-from langprog.example.value import Example, ExampleList, copy_value, dataset_digest
+from langprog.example.value import (
+    Example,
+    ExampleList,
+    copy_value,
+    dataset_digest,
+    plain_values,
+)
 
 __all__ = [
     "Example",
@@ -21,4 +27,5 @@ __all__ = [
     "is_rows",
     "iterate_examples",
     "load_examples",
+    "plain_values",
 ]

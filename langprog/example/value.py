@@ -150,18 +150,32 @@ def copy_value(value: Any) -> Any:
     return set(value) if kind is set else value
 
 
+def plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of an example as the plain data that its digest is about.
+
+    Raises:
+        ExampleError: A value has no distinct plain form.
+    """
+    plain: dict[str, Any] = json.loads(_canonical_text(values))
+    return plain
+
+
 def _sha256(values: Mapping[str, Any]) -> str:
+    # Half a surrogate pair cannot be encoded, but such examples must be comparable.
+    text = _canonical_text(values)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _canonical_text(values: Mapping[str, Any]) -> str:
     try:
         try:
-            text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=_plain)
+            return json.dumps(values, sort_keys=True, ensure_ascii=False, default=_plain)
         except TypeError:  # keys that JSON does not allow, such as dates
-            text = json.dumps(
+            return json.dumps(
                 _with_text_keys(values), sort_keys=True, ensure_ascii=False, default=_plain
             )
     except TypeError as error:  # keys that cannot be sorted
         raise ExampleError(f"the example {list(values)} has no digest: {error}") from None
-    # Half a surrogate pair cannot be encoded, but such examples must be comparable.
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _with_text_keys(value: Any) -> Any:

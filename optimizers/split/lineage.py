@@ -20,7 +20,7 @@ from langprog.artifact import AttemptData, CompileData, list_compiles
 from langprog.evaluation import InputKeys
 from langprog.modules import origin_of
 from optimizers.identity import program_digest
-from optimizers.stats.attempts import Attempt, salted_digest
+from optimizers.stats.attempts import Attempt, EarlierAttempt, Look, salted_digest
 from optimizers.stats.certificate import Certificate
 
 Use = Literal["choosing", "holdout"]
@@ -47,15 +47,17 @@ class Lineage:
         uses = {each.use_of(example) for each in self._compiles}
         return "choosing" if "choosing" in uses else "holdout" if "holdout" in uses else None
 
-    def attempts_on(self, holdout: Sequence[Example]) -> dict[str, int]:
-        """Return the numbers of the attempts that used any example of a holdout, by their ids."""
-        return {
-            attempt.id: each.record.attempt.number
-            for each in reversed(self._compiles)
-            if each.record.attempt is not None
-            and any(each.use_of(example) == "holdout" for example in holdout)
-            for attempt in [_attempt_of(each.record.attempt)]
-        }
+    def attempts_on(self, holdout: Sequence[Example]) -> dict[str, EarlierAttempt]:
+        """Return the attempts that used any example of a holdout, by their ids."""
+        attempts: dict[str, EarlierAttempt] = {}
+        for each in reversed(self._compiles):
+            tried = each.record.attempt
+            if tried is None or not any(each.use_of(row) == "holdout" for row in holdout):
+                continue
+            look = Look(each.record.salt, frozenset(tried.results.split()))
+            id = Attempt(tried.candidate, tried.claim, tried.holdout).id
+            attempts[id] = EarlierAttempt(tried.number, look)
+        return attempts
 
     def describe_unrecognizable(self, examples: Iterable[Example]) -> list[str]:
         """Return a note if examples lack the inputs by which their earlier use would be seen."""
@@ -87,10 +89,6 @@ class _Compile:
         return "holdout" if digest in self._holdout else None
 
 
-def _attempt_of(data: AttemptData) -> Attempt:
-    return Attempt(data.candidate, data.claim, data.holdout)
-
-
 @dataclass(frozen=True, slots=True)
 class CompileRows:
     """The rows that a compile used, and how they were told apart.
@@ -120,7 +118,11 @@ class CompileRows:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def record(
-        self, optimizer: str, attempt: Attempt | None, certificate: Certificate
+        self,
+        optimizer: str,
+        attempt: Attempt | None,
+        certificate: Certificate,
+        results: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Return the record of the compile, as it stands in an artifact.
 
@@ -128,6 +130,7 @@ class CompileRows:
             optimizer: The optimizer's name.
             attempt: What was tried on the holdout; ``None`` if nothing was.
             certificate: What came of it.
+            results: A text for every row that was scored, as for ``Attempts.settle``.
         """
         salt, origin = self.salt, origin_of(self.program)
         parts = (self.train, self.validation, self.holdout)
@@ -143,6 +146,7 @@ class CompileRows:
                 number=certificate.attempt,
                 level=certificate.level,
                 verdict=certificate.verdict,
+                results=" ".join(sorted(Look.of(salt, results).results)),
             )
         return CompileData(
             optimizer=optimizer,

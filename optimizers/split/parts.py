@@ -7,6 +7,7 @@ part.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from langprog.evaluation import InputKeys, fold_text
 from optimizers.evaluation.labels import find_label_fields, label_of
 from optimizers.split.division import Cluster, Families, divide, shuffle
 from optimizers.split.lineage import Lineage, Use
+from optimizers.stats.attempts import EarlierAttempt
 
 # Shares of a trainset that is given alone. If a valset or a holdout is given too, the remaining
 # parts keep their proportions.
@@ -27,6 +29,10 @@ MIN_CLUSTERS = 2
 # An input that equals a label this often holds it.
 LEAK_SHARE = 0.95
 FEWEST_LEAKS = 5
+# The largest share of examples that stay different without an input that numbers them.
+COPIES_SHARE = 0.9
+# A row number, a UUID, a date: one word with a digit.
+_NUMBER = re.compile(r"\S*\d\S*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +75,21 @@ class Inputs:
 
     def is_shown(self, example: Example) -> bool:
         """Return whether a demonstration of the program has all inputs of ``example``."""
-        values = self._keys.read(example)
+        values = {name: v for name, v in self._keys.read(example).items() if name in example}
         return bool(values) and any(
             all(_is_in(demo, name, value) for name, value in values.items())
             for demo in self._demos
         )
 
     def similar_key(self, example: Example) -> str:
-        """Return a key that examples share whose inputs differ only in case, blanks and type."""
+        """Return a key that examples share whose inputs are written almost alike."""
         return self._keys.of_similar(example)
 
     def use_of(self, example: Example) -> Use | None:
         """Return what an earlier compile of the program used an example for."""
         return self._lineage.use_of(example)
 
-    def attempts_on(self, holdout: Sequence[Example]) -> dict[str, int]:
+    def attempts_on(self, holdout: Sequence[Example]) -> dict[str, EarlierAttempt]:
         """Return the attempts of earlier compiles on any example of a holdout, by their ids."""
         return self._lineage.attempts_on(holdout)
 
@@ -111,6 +117,25 @@ class Inputs:
                 )
         return notes
 
+    def find_numbering(self, examples: Sequence[Example]) -> list[str]:
+        """Return a note for every input that only numbers the examples, and hides copies."""
+        count = len({self.similar_key(each) for each in examples})
+        notes = []
+        for name in self._keys.names:
+            values = {str(each[name]) for each in examples if name in each}
+            if len(values) < max(FEWEST_LEAKS, len(examples)) or not all(map(_is_number, values)):
+                continue
+            others = InputKeys(self._program, [each for each in self._keys.names if each != name])
+            distinct = len({others.of_similar(each) for each in examples})
+            if others.names and distinct <= COPIES_SHARE * count:
+                notes.append(
+                    f"the input {name!r} is different in each of the {count} examples, whose "
+                    f"other inputs have {distinct} different values: if it only numbers them, "
+                    "leave it out of the signature; as it is, copies may be in train and in the "
+                    "holdout, and count as separate observations"
+                )
+        return notes
+
     def label_fields(self, examples: Sequence[Example]) -> tuple[str, ...]:
         """Return the fields whose values divide ``examples`` into classes."""
         return find_label_fields(self._program, examples)
@@ -129,7 +154,7 @@ def split(
 
     Labels (output fields with few values) are divided evenly. Inputs in a given holdout are
     removed from the other parts, those in a given valset from train, those of examples that must
-    pass from both, also where they differ in case and blanks alone. Examples in the program's own
+    pass from both, also where they are written almost alike. Examples in the program's own
     demonstrations are kept out of validation and holdout, and those that an earlier compile of the
     program chose by, out of the holdout.
 
@@ -174,6 +199,7 @@ def split(
     notes += inputs.describe_reuse(everything, flat["holdout"])
     notes += _describe_missing_labels(everything, flat["holdout"], fields)
     notes += inputs.find_leaks(everything, fields)
+    notes += inputs.find_numbering(everything)
     return Split(flat["train"], flat["validation"], flat["holdout"], tuple(notes))
 
 
@@ -207,7 +233,7 @@ def _take_out(
     inputs: Inputs,
     notes: list[str],
 ) -> None:
-    """Remove from a part the inputs that other parts have, also with other case and blanks."""
+    """Remove from a part the inputs that other parts have, also if written almost alike."""
     groups = clusters[name]
     for other in apart:
         known = others[other].keys() & groups.keys()
@@ -217,7 +243,7 @@ def _take_out(
             for key, group in groups.items()
             if key not in known and inputs.similar_key(group[0]) in similar
         }
-        for common, more in ((known, ""), (near, ", up to case and blanks,")):
+        for common, more in ((known, ""), (near, ", written almost alike,")):
             if common:
                 rows = sum(len(groups.pop(key)) for key in sorted(common))
                 notes.append(
@@ -272,9 +298,9 @@ def _group(
     similar = len(clusters) - len(families.keys)
     if similar:
         notes.append(
-            f"{similar} of the {len(clusters)} distinct inputs of the trainset differ from "
-            "another one in case, blanks or type alone: they stay in one part with it, but each "
-            "counts as an observation"
+            f"{similar} of the {len(clusters)} distinct inputs of the trainset are written almost "
+            "as another one (case, blanks, closing punctuation): they stay in one part with it, "
+            "and count as one observation"
         )
     chosen = families.count_rows("choosing")
     if holdout and chosen:
@@ -322,6 +348,10 @@ def _describe_missing_labels(
                 "nothing about that class"
             )
     return notes
+
+
+def _is_number(text: str) -> bool:
+    return _NUMBER.fullmatch(text) is not None
 
 
 def _is_in(demo: Mapping[str, Any], name: str, value: object) -> bool:

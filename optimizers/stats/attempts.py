@@ -12,7 +12,8 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -48,6 +49,45 @@ class Attempt:
     def id(self) -> str:
         """Sixteen hexadecimal digits for the attempt."""
         return _digest(json.dumps([self.candidate, self.claim, self.holdout]))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the holdout showed in an attempt.
+
+    Args:
+        salt: Hashed with each result.
+        results: Salted digests of the scores of every row that both programs were scored on.
+    """
+
+    salt: str = ""
+    results: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, salt: str, results: Iterable[str]) -> Look:
+        """Return a look at these results, texts with a row and its scores."""
+        return cls(salt, frozenset(salted_digest(salt, each) for each in results))
+
+    def is_continued_by(self, results: Iterable[str]) -> bool:
+        """Return whether these results are the same, for rows that had some."""
+        return self.results <= Look.of(self.salt, results).results
+
+    def to_line(self, id: str) -> bytes:
+        record = {"salt": self.salt, "id": id, "results": sorted(self.results)}
+        return json.dumps(record).encode() + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierAttempt:
+    """An attempt in the lineage of a program.
+
+    Args:
+        number: Its number.
+        look: What the holdout showed.
+    """
+
+    number: int
+    look: Look = Look()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +153,7 @@ class Attempts:
         holdout: Iterable[str],
         *,
         similar: Iterable[str] = (),
-        earlier: Mapping[str, int] = MappingProxyType({}),
+        earlier: Mapping[str, EarlierAttempt] = MappingProxyType({}),
     ) -> int:
         """Return the number of this attempt on a holdout, from 1, and remember it.
 
@@ -126,24 +166,96 @@ class Attempts:
             holdout: Digests of the holdout's inputs.
             similar: Further digests of the holdout, which similar inputs share. They do not make
                 an attempt another one, but an earlier one with any of them is counted.
-            earlier: Attempts on any of these inputs in the program's lineage, by id, with their
-                numbers.
+            earlier: Attempts on any of these inputs in the program's lineage, by id.
 
         Raises:
             InputError: The file cannot be written.
         """
         keys = sorted(set(holdout))
         if attempt.id in earlier:
-            return earlier[attempt.id]
+            return earlier[attempt.id].number
         if self._folder is None:
             return len(earlier) + 1
-        path, rows = self._folder.parent / FILE, {*keys, *similar}
+        with self._open(self._folder) as file:
+            return self._register(file, attempt, keys, {*keys, *similar}, set(earlier))
+
+    def expect(
+        self,
+        holdout: Iterable[str],
+        *,
+        similar: Iterable[str] = (),
+        earlier: Mapping[str, EarlierAttempt] = MappingProxyType({}),
+    ) -> int:
+        """Return the number that an attempt will have, before anything is known of a candidate.
+
+        Where this run has registered one, it is resumed, and most likely ends with the same.
+
+        Args:
+            holdout: As for :meth:`register`.
+            similar: As for :meth:`register`.
+            earlier: As for :meth:`register`.
+        """
+        rows, beside, own = {*holdout, *similar}, b"", b""
+        if self._folder is not None:
+            beside = _read_bytes(self._folder.parent / FILE)
+            own = _read_bytes(self._folder / FILE)
+        records = _join_records(beside, own)
+        known = [each for each in records if each.shares_rows(rows) and each.id not in earlier]
+        number = len(known) + 1
+        for newest in _parse(own)[-1:]:  # a run's own attempt is the last in its folder
+            number = known.index(newest) + 1 if newest in known else number
+        return number + len(earlier)
+
+    def settle(
+        self,
+        attempt: Attempt,
+        holdout: Iterable[str],
+        results: Sequence[str],
+        *,
+        similar: Iterable[str] = (),
+        earlier: Mapping[str, EarlierAttempt] = MappingProxyType({}),
+    ) -> int:
+        """Return the number of an attempt whose results are there.
+
+        It is that of :meth:`register`, unless the same was tried before with other results: models
+        answer differently from time to time, so whoever repeats an attempt in a new folder sees
+        more of them, and that counts as another attempt. Rows that only now have scores, after an
+        outage, do not.
+
+        Args:
+            attempt: What was tried.
+            holdout: As for :meth:`register`.
+            results: A text for every row that both programs were scored on, with its scores.
+            similar: As for :meth:`register`.
+            earlier: As for :meth:`register`.
+
+        Raises:
+            InputError: The file cannot be written.
+        """
+        keys, similar = list(holdout), list(similar)
+        known = earlier[attempt.id].look if attempt.id in earlier else None
+        if self._folder is not None:
+            with self._open(self._folder) as file:
+                data = file.read()
+                known = _find_look(data, attempt.id) or known
+                if known is None or known.is_continued_by(results):
+                    new = Look.of(known.salt if known else secrets.token_hex(16), results)
+                    if new != known:
+                        _append(file, data, [new.to_line(attempt.id)])
+        if known is not None and not known.is_continued_by(results):
+            again = _digest(json.dumps([attempt.holdout, sorted(results)]))
+            attempt = replace(attempt, holdout=again)
+        return self.register(attempt, keys, similar=similar, earlier=earlier)
+
+    @contextmanager
+    def _open(self, folder: Path) -> Iterator[Any]:
+        path = folder.parent / FILE
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             with open(path, "a+b") as file:
                 lock_file(file.fileno())  # two compiles must not take the same number
                 file.seek(0)
-                return self._register(file, attempt, keys, rows, set(earlier))
+                yield file
         except OSError as error:
             raise InputError(
                 f"{path} cannot be written: {error.strerror}; it counts how often a holdout "
@@ -159,11 +271,9 @@ class Attempts:
         inherited: Set[str],
     ) -> int:
         assert self._folder is not None
-        data = file.read()
-        beside = _parse(data)
         own = self._folder / FILE
-        copied = own.read_bytes() if own.is_file() else b""
-        records = beside + [each for each in _parse(copied) if each not in beside]
+        data, copied = file.read(), _read_bytes(own)
+        beside, records = _parse(data), _join_records(data, copied)
         earlier = [each for each in records if each.shares_rows(rows) and each.id not in inherited]
         number = next(
             (n for n, each in enumerate(earlier, 1) if each.is_same(attempt, holdout)), None
@@ -174,11 +284,21 @@ class Attempts:
             records.append(replace(new, rows=new.digest(rows)))
             number = len(earlier) + 1
         number += len(inherited)
-        _append(file, data, [each for each in records if each not in beside])
+        _append(file, data, _lines(each for each in records if each not in beside))
         known = _parse(copied)
         with open(own, "ab") as copy:
-            _append(copy, copied, [each for each in records if each not in known])
+            _append(copy, copied, _lines(each for each in records if each not in known))
         return number
+
+
+def _read_bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
+
+
+def _join_records(beside: bytes, own: bytes) -> list[_Record]:
+    """Return the attempts of a file and of the copy in a run's folder."""
+    records = _parse(beside)
+    return records + [each for each in _parse(own) if each not in records]
 
 
 def _parse(data: bytes) -> list[_Record]:
@@ -192,6 +312,8 @@ def _parse(data: bytes) -> list[_Record]:
             record = None
         if not isinstance(record, dict):
             records.append(_Record(candidate=hashlib.sha256(line).hexdigest()))
+            continue
+        if "results" in record:
             continue
         salt = str(record.get("salt", salt))
         if "rows" in record:
@@ -211,12 +333,27 @@ def _read(record: Mapping[str, Any], salt: str) -> _Record:
     )
 
 
-def _append(file: Any, data: bytes, records: Iterable[_Record]) -> None:
-    lines = b"".join(each.to_line() for each in records if each.rows is not None)
+def _find_look(data: bytes, id: str) -> Look | None:
+    """Return the newest results that a file has of an attempt."""
+    for line in reversed(data.splitlines()):
+        if id.encode() not in line or b'"results"' not in line:
+            continue
+        with suppress(ValueError, RecursionError, TypeError, KeyError):
+            record = json.loads(line)
+            if record["id"] == id:
+                return Look(str(record["salt"]), frozenset(map(str, record["results"])))
+    return None
+
+
+def _lines(records: Iterable[_Record]) -> list[bytes]:
+    return [each.to_line() for each in records if each.rows is not None]
+
+
+def _append(file: Any, data: bytes, lines: Sequence[bytes]) -> None:
     if not lines:
         return
     # A line that a kill cut short must not swallow the next one.
-    file.write((b"\n" if data and not data.endswith(b"\n") else b"") + lines)
+    file.write((b"\n" if data and not data.endswith(b"\n") else b"") + b"".join(lines))
     file.flush()
     os.fsync(file.fileno())
 

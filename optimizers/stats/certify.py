@@ -9,7 +9,7 @@ a lower level.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from langprog import Example, Module
@@ -44,11 +44,14 @@ class Holdout:
         examples: Examples that nothing has used before.
         clusters: The cluster of each example.
         must_pass: Examples on which the compiled program needs full marks.
+        settle: Called with the runs; returns the number of the attempt, which may depend on
+            whether an earlier one had the same results.
     """
 
     examples: Sequence[Example]
     clusters: Sequence[str]
     must_pass: Sequence[Example] = ()
+    settle: Callable[[HoldoutRuns], int] | None = None
 
 
 async def certify(
@@ -91,6 +94,8 @@ async def certify(
     if broken is not None:
         certificate = without_evidence(broken, accept, attempt)
         return replace(certificate, verdict="original"), runs.pairs
+    if holdout.settle is not None:
+        terms = replace(terms, attempt=holdout.settle(runs))
     failed = await _run_must_pass(compiled, holdout.must_pass, scoring, concurrency)
     certificate = _make_certificate(runs, scoring, terms, failed, program is compiled)
     pairs = runs.pairs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,6 +65,24 @@ class HoldoutRuns:
     def clusters(self) -> list[str]:
         """The cluster of each pair."""
         return [self.names[place] for place in self._scored]
+
+    def list_results(self, keys: Sequence[str], objective: Objective) -> list[str]:
+        """Return a text for each run that both programs were scored on, with what it showed.
+
+        Args:
+            keys: The key of each example.
+            objective: What else than scores is compared.
+        """
+        measured = Measured(self.before, self.after, self.names)
+        costs = {"quality": None, "cost": measured.dollars, "latency": measured.seconds}[objective]
+        results = []
+        for place, (before, after) in zip(self._scored, self.pairs, strict=True):
+            assert before.score is not None and after.score is not None
+            repeat, row = divmod(place, len(keys))
+            shown = [before.score.value, after.score.value]
+            taken = [] if costs is None else [costs.before[place], costs.after[place]]
+            results.append(json.dumps([keys[row], repeat, *shown, *taken]))
+        return results
 
     @property
     def missing(self) -> int:

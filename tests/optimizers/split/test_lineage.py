@@ -55,6 +55,14 @@ def test_what_a_compile_chose_by_is_in_no_later_holdout() -> None:
     assert any("30 of the 30 examples of the holdout were in the" in n for n in parts.notes)
 
 
+def test_digests_of_two_compiles_do_not_tell_which_rows_they_share() -> None:
+    other = divide(lp.Predict("ticket -> team"), rows(80))
+    assert {*other.train} & {*FIRST.train}
+    one, two = (list_compiles(compiled_on(parts))[0] for parts in (FIRST, other))
+    assert not {*one["train"].split()} & {*two["train"].split()}
+    assert one["salt"] != two["salt"]
+
+
 def test_unused_examples_come_first_and_others_join_where_they_are_few() -> None:
     program = compiled_on(FIRST)
     many = divide(program, rows(150))
@@ -179,3 +187,18 @@ def test_the_input_program_stays_as_it_is() -> None:
     compiled = compile_(program, tickets(60))
     assert compiled.program is not program and origin_of(program) is None
     assert len(list_compiles(compiled.program)) == 1
+
+
+def test_copies_that_are_written_almost_alike_are_one_observation() -> None:
+    """Five spellings of a ticket are answered alike, so they are no evidence from five tickets."""
+    spellings = ["{}", "{}!", " {} ", "{}\u200b", "{}..."]
+    distinct = tickets(30)
+    rows = [row.with_(ticket=each.format(row.ticket)) for row in distinct for each in spellings]
+    compiled = compile_(one_module(), rows, accept="best")
+    certificate = compiled.certificate
+    assert certificate.rows == 5 * certificate.n == 45
+    assert "with 9 distinct inputs" in str(certificate)
+    loud = [row.with_(ticket=row.ticket.upper()) for row in distinct]
+    with lp.using(lm=lp.ScriptedLM(answers())):
+        report = lp.evaluate(one_module(), [*distinct, *loud], right_team)
+    assert report.n_inputs == 30 and lp.compare(report, report).n == 30

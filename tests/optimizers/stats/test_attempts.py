@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from optimizers.stats.attempts import FILE, Attempt, Attempts
+from optimizers.stats.attempts import FILE, Attempt, Attempts, EarlierAttempt, Look
 
 ROWS = [f"digest {n}" for n in range(10)]
 
@@ -116,7 +116,7 @@ def test_without_a_folder_nothing_is_remembered(tmp_path: Path) -> None:
 
 def test_attempts_in_the_lineage_count_once(tmp_path: Path) -> None:
     first, second = Attempt.on(ROWS, "first", ""), Attempt.on(ROWS, "second", "")
-    known = {first.id: 1}
+    known = {first.id: EarlierAttempt(1)}
     assert Attempts(None).register(second, ROWS, earlier=known) == 2
     assert Attempts(None).register(first, ROWS, earlier=known) == 1
     # Here the file has the same attempt, there it has another one.
@@ -132,3 +132,62 @@ def test_similar_rows_are_the_same_holdout_but_another_look(tmp_path: Path) -> N
     first, second = Attempt.on(ROWS, "first", ""), Attempt.on(upper, "first", "")
     assert Attempts(tmp_path / "a").register(first, ROWS, similar=ROWS) == 1
     assert Attempts(tmp_path / "b").register(second, upper, similar=ROWS) == 2
+
+
+SEEN = [f'["{row}", 0, 0.0, 1.0]' for row in ROWS]
+OTHER = [f'["{ROWS[0]}", 0, 1.0, 1.0]', *SEEN[1:]]
+
+
+def settle(folder: Path, results: list[str], candidate: str = "first") -> int:
+    """Return the number of an attempt with these results."""
+    attempt = Attempt.on(ROWS, candidate, "")
+    assert Attempts(folder).register(attempt, ROWS)
+    return Attempts(folder).settle(attempt, ROWS, results)
+
+
+def test_the_same_attempt_with_other_results_is_another_look(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert settle(tmp_path / "a", SEEN) == 1
+        assert settle(tmp_path / "b", SEEN[::-1]) == 1  # another folder, the same answers
+    for _ in range(2):
+        assert settle(tmp_path / "c", OTHER) == 2
+        assert settle(tmp_path / "a", SEEN) == 1
+    assert settle(tmp_path / "d", SEEN, "second") == 3
+    assert "Ticket" not in (tmp_path / FILE).read_text()
+
+
+def test_rows_that_have_scores_only_after_an_outage_are_no_other_look(tmp_path: Path) -> None:
+    assert settle(tmp_path / "a", SEEN[:6]) == 1
+    assert settle(tmp_path / "a", SEEN) == 1
+    # Now all of them are known, and fewer would be other results.
+    assert settle(tmp_path / "b", SEEN[:6]) == 2
+
+
+def test_results_in_the_lineage_count_as_well(tmp_path: Path) -> None:
+    attempt = Attempt.on(ROWS, "first", "")
+    known = {attempt.id: EarlierAttempt(1, Look.of("salt", SEEN))}
+    for run_dir in (None, tmp_path / "a"):
+        assert Attempts(run_dir).settle(attempt, ROWS, SEEN, earlier=known) == 1
+        assert Attempts(run_dir).settle(attempt, ROWS, OTHER, earlier=known) == 2
+
+
+def test_a_line_of_results_that_was_cut_short_hides_nothing(tmp_path: Path) -> None:
+    assert settle(tmp_path / "a", SEEN) == 1
+    path = tmp_path / FILE
+    path.write_bytes(path.read_bytes()[:-9])
+    assert settle(tmp_path / "b", SEEN) == 1
+    assert settle(tmp_path / "c", OTHER) == 3  # the damaged line may be another attempt
+
+
+def test_the_number_of_an_attempt_is_expected_before_the_search(tmp_path: Path) -> None:
+    here, there = Attempts(tmp_path / "a"), Attempts(tmp_path / "b")
+    assert (here.expect(ROWS), Attempts(None).expect(ROWS)) == (1, 1)
+    assert register(here, ROWS, "first") == 1
+    assert (here.expect(ROWS), there.expect(ROWS), there.expect(["other"])) == (1, 2, 1)
+    assert register(there, ROWS, "second") == 2
+    assert (here.expect(ROWS), there.expect(ROWS)) == (1, 2)  # either resumes its own
+    known = {"x": EarlierAttempt(1)}
+    assert (there.expect(ROWS, earlier=known), Attempts(None).expect(ROWS, earlier=known)) == (
+        3,
+        2,
+    )
