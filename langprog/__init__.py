@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from langprog.interop import to_fine_tuning as to_fine_tuning
     from langprog.interop import to_gepa as to_gepa
     from langprog.interop import to_messages as to_messages
+    from langprog.interop import to_python as to_python
     from langprog.interop import to_skill as to_skill
     from langprog.interop import to_template as to_template
     from langprog.lm import Budget as Budget
@@ -195,6 +196,7 @@ _ROOM_OF = {
     "to_fine_tuning": "interop",
     "to_gepa": "interop",
     "to_messages": "interop",
+    "to_python": "interop",
     "to_skill": "interop",
     "to_template": "interop",
     "using": "runtime",
@@ -293,6 +295,7 @@ __all__ = [
     "to_fine_tuning",
     "to_gepa",
     "to_messages",
+    "to_python",
     "to_skill",
     "to_template",
     "using",

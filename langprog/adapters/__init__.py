@@ -24,6 +24,7 @@ from langprog.adapters.base import (
     render_demos,
 )
 from langprog.adapters.chat import ChatAdapter
+from langprog.adapters.chat_markers import case_flags, marker_source
 from langprog.adapters.conformity import conforms
 from langprog.adapters.function_call import ToolsAdapter
 from langprog.adapters.json_object import (
@@ -64,7 +65,7 @@ from langprog.adapters.template_source import (
     guess_syntax,
     scan_template,
 )
-from langprog.adapters.thinking import answer_in, may_think
+from langprog.adapters.thinking import answer_in, may_think, thinking_patterns
 from langprog.adapters.turns import render_call
 from langprog.adapters.values import decode, encode, from_data, json_text
 from langprog.adapters.xml import XMLAdapter
@@ -96,6 +97,7 @@ __all__ = [
     "anything_from",
     "build_reask",
     "build_repair",
+    "case_flags",
     "check_adapter",
     "check_unclaimed",
     "collect_outputs",
@@ -108,6 +110,7 @@ __all__ = [
     "guess_syntax",
     "head_of",
     "json_text",
+    "marker_source",
     "may_think",
     "object_in",
     "object_text",
@@ -116,6 +119,7 @@ __all__ = [
     "render_demos",
     "same_adapter",
     "scan_template",
+    "thinking_patterns",
     "values_from_object",
     "versioned_reference",
     "write_pieces",

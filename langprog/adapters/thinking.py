@@ -63,6 +63,14 @@ def may_think(text: str) -> bool:
     return begin.startswith(_NAMELESS) and _NAMELESS_FINAL in text
 
 
+def thinking_patterns() -> tuple[str, str]:
+    """Return the patterns of a tag, and of what precedes a reply, for code outside of langprog.
+
+    Both ignore case.
+    """
+    return _TAG.pattern, _HEAD.pattern
+
+
 def answer_in(text: str, fields: Collection[str] = ()) -> str:
     """Return a reply without its thinking; arguments as for :class:`Thinking`.
 

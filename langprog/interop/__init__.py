@@ -5,6 +5,7 @@
 - ``dspy``: programs of DSPy.
 - ``templates``: prompt templates. ``messages``: prompts as messages. ``fine_tuning``: accepted
   runs. ``gepa_candidates``: instructions by predictor. ``skill``: a SKILL.md.
+  ``standalone``: a Python file.
 - ``openai_evals``: data sets of OpenAI Evals, and their metrics.
 - ``promptfoo_tests``: tests of promptfoo (``assertions``: their metric; ``csv_assertions``,
   ``yaml_text``: how they are written).
@@ -21,6 +22,7 @@ from langprog.interop.promptfoo_tests import from_promptfoo
 from langprog.interop.reading import read_json_lines, read_text
 from langprog.interop.registry import FORMATS, format_to_read, format_to_write
 from langprog.interop.skill import to_skill
+from langprog.interop.standalone import to_python
 from langprog.interop.templates import from_template, to_template
 from langprog.interop.writing import write_file
 
@@ -51,6 +53,7 @@ __all__ = [
     "to_gepa",
     "to_message_templates",
     "to_messages",
+    "to_python",
     "to_skill",
     "to_template",
     "write_file",

@@ -19,6 +19,7 @@ from langprog.interop.promptfoo_tests import READS as PROMPTFOO_READS
 from langprog.interop.promptfoo_tests import read_promptfoo
 from langprog.interop.skill import WRITES as SKILL_WRITES
 from langprog.interop.skill import write_skill
+from langprog.interop.standalone import write_python
 from langprog.interop.templates import READS as TEMPLATE_READS
 from langprog.interop.templates import read_template_file, write_template
 
@@ -61,6 +62,11 @@ _ALL = (
         "tests of promptfoo: YAML, JSON, JSONL or CSV",
         read=read_promptfoo,
         reads=PROMPTFOO_READS,
+    ),
+    Format(
+        "python",
+        "a Python file that needs nothing but Python",
+        write=write_python,
     ),
     Format(
         "skill",

@@ -119,6 +119,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "to_fine_tuning",
         "to_gepa",
         "to_messages",
+        "to_python",
         "to_skill",
         "to_template",
         "using",
