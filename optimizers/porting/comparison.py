@@ -137,8 +137,11 @@ class Comparison:
         if not pair.old:
             old = replace(old, cost=request.recorded.cost)
         new = Side.of(ported.replaced.values(), pair.after, pair.new, request.range)
+        with assume_schemas(self._schemas):  # ships with the adapters that were tested
+            program = bind_program(request.new)
         ported = replace(
             ported,
+            program=program,
             outcome=test.outcome,
             reason=_explain(test, "As it is, the program"),
             test=test,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -486,6 +487,33 @@ def test_what_the_artifacts_compile_has_paid_is_not_paid_again(made: Made) -> No
     # The certificate of the artifact asked the same of the same model.
     assert ported.outcome == "safe" and ported.paid.calls == 0
     assert ported.requested.calls == 80
+
+
+def test_the_adapter_that_was_tested_is_the_one_that_ships(
+    tmp_path: Path, scripted_endpoint: Callable[[lp.ScriptedLM], str]
+) -> None:
+    def new(request: Request) -> str:
+        ticket = str(request.messages[-1].content)
+        if "ticket" not in ticket or request.response_schema is None:
+            return "no idea"
+        return json.dumps({"team": team_of(ticket)})
+
+    lp.save(lp.Predict(Triage, model=old_model()), tmp_path / "a.json")
+    address = scripted_endpoint(lp.ScriptedLM(new, name="openai/json"))
+    ported = port(
+        tmp_path / "a.json",
+        lp.LM("openai/json", base_url=address, api_key="none", cache=False),
+        tickets(60),
+        metric=right_team,
+        program=lp.load(tmp_path / "a.json", [Triage], models={"scripted/old": old_model()}),
+        optimizer=None,
+        progress=QUIET,
+    )
+    assert ported.new is not None and ported.new.score is not None
+    assert ported.new.score.mean == 1.0 and ported.outcome == "safe"
+    assert ported.program.predictors()["predict"].adapter == "json"
+    ported.save(tmp_path / "b.json")
+    assert read_artifact(tmp_path / "b.json").data.models["openai/json"].takes_schema is True
 
 
 def test_what_the_new_endpoint_refuses_is_reported(tmp_path: Path) -> None:
