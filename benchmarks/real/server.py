@@ -86,10 +86,14 @@ def install_server(folder: Path) -> Installed:
         return installed
     if not (folder / "bin" / "python").exists():
         venv.create(folder, with_pip=True)
-    # One job a core: without a number, the build starts hundreds of compilers at once.
-    jobs = {"LLAMA_CPP_BUILD_JOBS": str(os.cpu_count() or 1), **os.environ}
+    building = {
+        # Without a number, the build starts a hundred compilers at once.
+        "LLAMA_CPP_BUILD_JOBS": str(os.cpu_count() or 1),
+        "CMAKE_ARGS": "-DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF",
+        **os.environ,
+    }
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *PACKAGES]
-    done = subprocess.run(pip, env=jobs, check=False)
+    done = subprocess.run(pip, env=building, check=False)
     installed = find_server(folder)
     if installed is None:
         raise ServerFailed(
