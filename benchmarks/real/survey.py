@@ -1,7 +1,9 @@
 """What the model can do before anything is compiled: adapters, instructions, demonstrations.
 
 No full cross: two adapters with the plain instruction and no demonstrations; then, under the
-better one, two more instructions, and sets of demonstrations with the plain one.
+better one, two more instructions, sets of demonstrations with the plain one, and the same program
+once more: with requests computed together, a server's answers at temperature 0 are not always the
+same.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ class Cell:
         adapter: Name of the adapter.
         instruction: Place in ``INSTRUCTIONS``.
         demos: Number of demonstrations.
-        draw: Which set of that number.
+        draw: Which set of that number; without demonstrations, which run of the same program.
     """
 
     task: str
@@ -49,7 +51,12 @@ class Cell:
     @property
     def name(self) -> str:
         """Task, adapter, instruction and demonstrations."""
-        shown = f"{self.demos} demonstrations, set {self.draw + 1}" if self.demos else "zero-shot"
+        again = ", again" if self.draw else ""
+        shown = (
+            f"{self.demos} demonstrations, set {self.draw + 1}"
+            if self.demos
+            else f"zero-shot{again}"
+        )
         return f"{self.task}: {self.adapter}, {INSTRUCTIONS[self.instruction]}, {shown}"
 
 
@@ -64,6 +71,7 @@ def later_cells(task: str, adapter: str) -> list[Cell]:
     return [
         *(Cell(task, adapter, number) for number in others),
         *(Cell(task, adapter, PLAIN, demos, draw) for demos in DEMOS for draw in range(SETS)),
+        Cell(task, adapter, draw=1),
     ]
 
 
@@ -93,7 +101,7 @@ def better_adapter(kept: Checkpoint, task: str) -> str:
 def measure(cell: Cell, task: Task, model: LanguageModel) -> dict[str, Any]:
     """Run a cell's program on validation rows, which nothing else of the survey uses."""
     signature = task.signature.with_instruction(WRITTEN[cell.task][cell.instruction])
-    demos = random.Random(cell.draw).sample(task.train, cell.demos)
+    demos = random.Random(cell.draw).sample(task.train, cell.demos) if cell.demos else []
     started = time.perf_counter()
     with lp.using(lm=model, adapter=cell.adapter):
         report = lp.evaluate(
@@ -125,7 +133,25 @@ def format_survey(kept: Checkpoint, folder: Path) -> str:
         rows.append((name, "always the most frequent label", _guess(task), "", "", ""))
         cells = [*first_cells(name), *later_cells(name, better_adapter(kept, name))]
         rows += [_row(cell, kept[cell.name]) for cell in cells if cell.name in kept]
-    return table(rows)
+    return f"{table(rows)}\n\n{_describe_repeats(kept)}"
+
+
+def _describe_repeats(kept: Checkpoint) -> str:
+    """Return how many answers of the same program differ between two runs."""
+    parts = []
+    for name in TASKS:
+        if not all(cell.name in kept for cell in first_cells(name)):
+            continue
+        adapter = better_adapter(kept, name)
+        first, again = Cell(name, adapter), Cell(name, adapter, draw=1)
+        if again.name in kept:
+            pairs = zip(kept[first.name]["hits"], kept[again.name]["hits"], strict=True)
+            parts.append(f"{name} {sum(left != right for left, right in pairs)}")
+    if not parts:
+        return ""
+    return f"The same program twice, answers of {ROWS} that became right or wrong: " + (
+        f"{', '.join(parts)}."
+    )
 
 
 def _guess(task: Task) -> str:
