@@ -3,6 +3,7 @@
 Usage: python -m benchmarks.real --install
        python -m benchmarks.real --survey [--base-url URL] [--keep FOLDER]
        python -m benchmarks.real --compare [--task NAME ...] [--seed N ...] [--base-url URL] ...
+       python -m benchmarks.real --publish [--keep FOLDER]
 
 
 The model is SmolLM2-135M-Instruct behind llama.cpp's server, started here unless a URL is given.
@@ -35,8 +36,9 @@ from benchmarks.tasks.folder import data_folder, explain_missing_data
 
 COMPARISON = "## Comparison"
 # The tasks on which the survey shows headroom.
-COMPARED = ("trec", "clinc150", "banking77")
+TASKS_COMPARED = ("trec", "clinc150", "banking77")
 SEEDS = (0, 1, 2)
+SURVEYED, COMPARED = "survey.jsonl", "compare.jsonl"
 
 
 def main(arguments: list[str]) -> int:
@@ -45,6 +47,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--install", action="store_true", help="build the server and stop")
     parser.add_argument("--survey", action="store_true", help="measure the uncompiled model")
     parser.add_argument("--compare", action="store_true", help="compare optimizers")
+    parser.add_argument("--publish", action="store_true", help="write what is measured so far")
     parser.add_argument("--task", action="append", choices=list(TASKS), help="only these")
     parser.add_argument("--seed", action="append", type=int, help="only these")
     parser.add_argument("--base-url", help="a server that runs already")
@@ -59,6 +62,10 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(f"{explain_missing_data()}\n")
         return 0
     options.keep.mkdir(parents=True, exist_ok=True)
+    if options.publish:
+        publish_survey(folder, options.keep)
+        publish_comparison(options.keep)
+        return 0
     with open_server(options.base_url, options.keep) as base_url:
         if base_url is None:
             sys.stdout.write(f"{explain_missing_server()}\n")
@@ -85,17 +92,26 @@ def open_server(base_url: str | None, keep: Path) -> Iterator[str | None]:
 
 def survey(folder: Path, keep: Path, base_url: str) -> None:
     """Measure the survey's missing cells, and publish."""
-    kept = Checkpoint(keep / "survey.jsonl")
-    run_survey(kept, folder, connect(base_url))
-    publish("real", f"{describe_survey()}\n\n{format_survey(kept, folder)}", keep=COMPARISON)
+    run_survey(Checkpoint(keep / SURVEYED), folder, connect(base_url))
+    publish_survey(folder, keep)
 
 
 def compare(folder: Path, options: argparse.Namespace, base_url: str) -> None:
     """Run the missing compiles that are asked for, and publish all that are finished."""
-    kept = Checkpoint(options.keep / "compare.jsonl")
-    asked = list_jobs(options.task or COMPARED, options.seed or SEEDS)
-    run_jobs(kept, folder, base_url, asked)
-    page = format_comparison(kept, list_jobs(COMPARED, SEEDS))
+    asked = list_jobs(options.task or TASKS_COMPARED, options.seed or SEEDS)
+    run_jobs(Checkpoint(options.keep / COMPARED), folder, base_url, asked)
+    publish_comparison(options.keep)
+
+
+def publish_survey(folder: Path, keep: Path) -> None:
+    """Publish what is measured of the survey."""
+    cells = format_survey(Checkpoint(keep / SURVEYED), folder)
+    publish("real", f"{describe_survey()}\n\n{cells}", keep=COMPARISON)
+
+
+def publish_comparison(keep: Path) -> None:
+    """Publish what is measured of the comparison."""
+    page = format_comparison(Checkpoint(keep / COMPARED), list_jobs(TASKS_COMPARED, SEEDS))
     publish_section("real", COMPARISON, page)
 
 

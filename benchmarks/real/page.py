@@ -13,12 +13,21 @@ from langprog.evaluation import PairedScores, mean_interval, paired_mean_interva
 def format_comparison(kept: Checkpoint, jobs: Sequence[Job]) -> str:
     """Return the comparison as far as it is measured."""
     done = [job for job in jobs if job.name in kept and base_of(job).name in kept]
-    missing = [job.name for job in jobs if job.name not in kept]
+    missing = [job for job in jobs if job.name not in kept]
     parts = [_head(len(jobs) - len(missing), len(jobs))]
     if missing:
-        parts.append(f"Not measured yet: {'; '.join(missing)}.")
+        parts.append(f"Not measured yet: {_list_missing(missing, jobs)}.")
     parts += [_accuracy(kept, done), _against(kept, done), _certificates(kept, done)]
     return "\n\n".join(parts)
+
+
+def _list_missing(missing: Sequence[Job], jobs: Sequence[Job]) -> str:
+    names = []
+    for seed in dict.fromkeys(job.seed for job in missing):
+        some = [job for job in missing if job.seed == seed]
+        whole = len(some) == sum(job.seed == seed for job in jobs)
+        names += [f"all of seed {seed}"] if whole else [job.name for job in some]
+    return "; ".join(names)
 
 
 def _head(done: int, all_jobs: int) -> str:

@@ -123,17 +123,20 @@ def measure(cell: Cell, task: Task, model: LanguageModel) -> dict[str, Any]:
 
 def format_survey(kept: Checkpoint, folder: Path) -> str:
     """Return the survey's table, as far as it is measured."""
-    rows: list[tuple[str, ...]] = [
-        ("task", "program", "right", "unreadable", "tokens a query", "queries a second")
-    ]
+    rows: list[tuple[str, ...]] = [("task", "program", "right", "unreadable", "tokens a query")]
+    missing = []
     for name in TASKS:
         if not all(cell.name in kept for cell in first_cells(name)):
+            missing.append(name)
             continue
         task = load_task(name, folder, SEED)
-        rows.append((name, "always the most frequent label", _guess(task), "", "", ""))
+        rows.append((name, "always the most frequent label", _guess(task), "", ""))
         cells = [*first_cells(name), *later_cells(name, better_adapter(kept, name))]
         rows += [_row(cell, kept[cell.name]) for cell in cells if cell.name in kept]
-    return f"{table(rows)}\n\n{_describe_repeats(kept)}"
+        missing += [cell.name for cell in cells if cell.name not in kept]
+    lines = [table(rows), _describe_repeats(kept)]
+    lines += [f"Not measured yet: {'; '.join(missing)}."] if missing else []
+    return "\n\n".join(line for line in lines if line)
 
 
 def _describe_repeats(kept: Checkpoint) -> str:
@@ -169,5 +172,4 @@ def _row(cell: Cell, result: dict[str, Any]) -> tuple[str, ...]:
         f"{sum(hits) / len(hits):.2f} [{low:.2f}, {high:.2f}]",
         str(result["failures"].get("parse", 0) + result["failures"].get("truncated", 0)),
         f"{result['tokens']:.0f}",
-        f"{len(hits) / result['seconds']:.1f}",
     )
