@@ -31,6 +31,10 @@ class Bound(Protocol):
         """Take the outputs that a predictor got."""
         ...
 
+    def take_failure(self, error: Exception) -> None:
+        """Take what a predictor got in place of outputs."""
+        ...
+
 
 class WatchedAdapter:
     """Passes calls to an adapter of DSPy, and records them.
@@ -98,7 +102,11 @@ class WatchedAdapter:
         # What a module of DSPy's own asks inside, no user could name otherwise.
         known = path is not None or str(signature.__module__).startswith("dspy.predict")
         with record_step(path or signature.__name__, step, listed=known):
-            yield path, step
+            try:
+                yield path, step
+            except Exception as error:
+                self._bound.take_failure(error)
+                raise
 
     def _answering(self, lm: Any, path: str | None) -> Any:
         inside = getattr(lm, "_lm", None)  # of what DSPy puts around a model in a sandbox

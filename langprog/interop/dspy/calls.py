@@ -42,6 +42,8 @@ class DSPyCall:
         self._bridges: dict[int, tuple[Any, BridgeLM]] = {}
         # Answers of predictors that are called again for the same answer of the program.
         self._attempts: list[tuple[OpenStep, Mapping[str, Any]]] = []
+        self.failure: Exception | None = None
+        """What happened to the last predictor that got no outputs."""
         self._adapter = WatchedAdapter(copy_program(adapter, self._replace), self)
 
     def copy(self, source: Any) -> Any:
@@ -75,6 +77,10 @@ class DSPyCall:
         """Remember an answer that another attempt may replace."""
         if path is not None and self._predictors[path].retries:
             self._attempts.append((step, values))
+
+    def take_failure(self, error: Exception) -> None:
+        """Remember a failure, which DSPy's BestOfN and Refine do not raise."""
+        self.failure = error
 
     def settings_of(self, path: str | None) -> tuple[str | ModelRef | None, Sampling]:
         """Return model and sampling of a predictor; ``None`` stands for one that is not listed."""

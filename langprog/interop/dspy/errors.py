@@ -17,43 +17,43 @@ from langprog import errors as ours
 from langprog.errors import LangprogError, LMError, ParseError
 
 
-class _ContextWindow(ours.ContextWindowError, theirs.ContextWindowExceededError):
+class ContextWindowError(ours.ContextWindowError, theirs.ContextWindowExceededError):
     """The prompt exceeds the model's context window."""
 
 
-class _RateLimit(ours.RateLimitError, theirs.LMRateLimitError):
+class RateLimitError(ours.RateLimitError, theirs.LMRateLimitError):
     """The endpoint asked to slow down."""
 
 
-class _Server(ours.ServerError, theirs.LMServerError):
+class ServerError(ours.ServerError, theirs.LMServerError):
     """The endpoint failed."""
 
 
-class _Connect(ours.ConnectError, theirs.LMTransportError):
+class ConnectError(ours.ConnectError, theirs.LMTransportError):
     """The connection failed."""
 
 
-class _Timeout(ours.TimeoutError, theirs.LMTimeoutError):
+class TimeoutError(ours.TimeoutError, theirs.LMTimeoutError):
     """No answer in time."""
 
 
-class _Auth(ours.AuthError, theirs.LMAuthError):
+class AuthError(ours.AuthError, theirs.LMAuthError):
     """The endpoint did not accept the key."""
 
 
-class _BadRequest(ours.BadRequestError, theirs.LMInvalidRequestError):
+class BadRequestError(ours.BadRequestError, theirs.LMInvalidRequestError):
     """The endpoint rejects the request."""
 
 
 _BOTH: Mapping[type[LMError], type[LMError]] = MappingProxyType(
     {
-        ours.ContextWindowError: _ContextWindow,
-        ours.RateLimitError: _RateLimit,
-        ours.ServerError: _Server,
-        ours.ConnectError: _Connect,
-        ours.TimeoutError: _Timeout,
-        ours.AuthError: _Auth,
-        ours.BadRequestError: _BadRequest,
+        ours.ContextWindowError: ContextWindowError,
+        ours.RateLimitError: RateLimitError,
+        ours.ServerError: ServerError,
+        ours.ConnectError: ConnectError,
+        ours.TimeoutError: TimeoutError,
+        ours.AuthError: AuthError,
+        ours.BadRequestError: BadRequestError,
     }
 )
 
@@ -77,6 +77,19 @@ def as_both(error: LMError) -> LMError:
     return both
 
 
+def as_lm_error(error: Exception, name: str) -> LMError:
+    """Return an error of a model of DSPy as ours; one of an unknown kind is a transport failure.
+
+    Args:
+        error: The error.
+        name: The model's name.
+    """
+    for kind, both in _BOTH.items():
+        if isinstance(error, both.__bases__[1]):  # the one of DSPy
+            return kind(str(error), model=name)
+    return ours.TransportError(str(error), model=name)
+
+
 def failure_of(error: BaseException) -> tuple[str, type[Exception] | None]:
     """Return what a trace says of an error: its message, and its type among our errors."""
     if isinstance(error, dspy.AdapterParseError):
@@ -86,6 +99,15 @@ def failure_of(error: BaseException) -> tuple[str, type[Exception] | None]:
     if isinstance(error, Exception):
         return f"{type(error).__name__}: {error}", type(error)
     return "cancelled", None
+
+
+def as_ours(error: Exception) -> Exception:
+    """Return an error of DSPy's adapter as ours; any other error as it is."""
+    if not isinstance(error, dspy.AdapterParseError):
+        return error
+    unreadable = ParseError(describe_unreadable(error), text=str(error.lm_response))
+    unreadable.__cause__ = error
+    return unreadable
 
 
 def describe_unreadable(error: dspy.AdapterParseError) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import dspy
+from dspy.clients._deprecation import adapter_message_call
 from dspy.clients.backend_selection import CLIENT_KEYS
 
 from langprog.errors import InputError, ModelError
+from langprog.interop.dspy.errors import as_lm_error
 from langprog.lm import (
     Completion,
     LanguageModel,
@@ -23,15 +26,17 @@ from langprog.runtime import LM, call_in_worker
 
 # Attributes of a DSPy model that are settings of a call, by our names.
 _SAMPLING = ("temperature", "max_tokens", "top_p", "stop", "seed", "reasoning_effort")
-_CONNECTION: Mapping[str, str] = {
-    "api_base": "base_url",
-    "base_url": "base_url",
-    "api_key": "api_key",
-    "api_version": "api_version",
-    "headers": "headers",
-    "extra_headers": "headers",
-    "timeout": "timeout",
-}
+_CONNECTION: Mapping[str, str] = MappingProxyType(
+    {
+        "api_base": "base_url",
+        "base_url": "base_url",
+        "api_key": "api_key",
+        "api_version": "api_version",
+        "headers": "headers",
+        "extra_headers": "headers",
+        "timeout": "timeout",
+    }
+)
 
 
 class KnownModels:
@@ -102,14 +107,26 @@ class DSPyModel:
     async def complete(self, request: Request) -> Completion:
         """Call the model in a worker thread, past DSPy's own cache."""
         body = body_of(request, request.sampling)
-        outputs = await call_in_worker(self._call, body)
+        try:
+            outputs, usage = await call_in_worker(self._call, body)
+        except dspy.LMError as error:
+            raise as_lm_error(error, self.name) from error
         texts = tuple(_text_of(output) for output in outputs)
-        return Completion(texts or ("",), self.name, Usage())
+        return Completion(texts or ("",), self.name, usage)
 
-    def _call(self, body: dict[str, Any]) -> Any:
+    def _call(self, body: dict[str, Any]) -> tuple[list[Any], Usage]:
         messages = body.pop("messages")
-        with dspy.context(disable_history=True):
-            return self._lm(messages=messages, **body, cache=False)
+        with (
+            dspy.context(disable_history=True),
+            dspy.track_usage() as tracker,
+            adapter_message_call(self._lm, messages),
+        ):
+            outputs: list[Any] = self._lm(messages=messages, **body, cache=False)
+        used = tracker.get_total_tokens().values()
+        return outputs, Usage(
+            sum(each.get("prompt_tokens") or 0 for each in used),
+            sum(each.get("completion_tokens") or 0 for each in used),
+        )
 
     async def aclose(self) -> None:
         """Do nothing: DSPy keeps the connections."""

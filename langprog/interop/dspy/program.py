@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import dspy
 
-from langprog.errors import ArtifactError, InputError, ParseError, SignatureError
+from langprog.errors import ArtifactError, InputError, SignatureError
 from langprog.interop.dspy.calls import DSPyCall
 from langprog.interop.dspy.copying import copy_program
 from langprog.interop.dspy.describing import (
@@ -20,7 +20,7 @@ from langprog.interop.dspy.describing import (
     runs_in_sync,
     signature_of,
 )
-from langprog.interop.dspy.errors import describe_unreadable
+from langprog.interop.dspy.errors import as_ours
 from langprog.interop.dspy.exporting import Exporter
 from langprog.interop.dspy.metrics import RETURNED, takes_ours, with_dspy_values
 from langprog.interop.dspy.models import KnownModels, sampling_of
@@ -190,9 +190,9 @@ class DSPyProgram(Module):
                 else:
                     result = await program.acall(**inputs)
             except dspy.AdapterParseError as error:
-                raise ParseError(
-                    describe_unreadable(error), text=str(error.lm_response)
-                ) from error
+                raise as_ours(error) from error
+        if result is None and call.failure is not None:
+            raise as_ours(call.failure)
         return _values_of(result, self._described["class"])
 
     def adapt_metric(self, metric: Callable[..., Any]) -> Callable[..., Any]:

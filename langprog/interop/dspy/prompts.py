@@ -8,9 +8,9 @@ from typing import Any
 import dspy
 
 from langprog.adapters import Adapter
-from langprog.errors import InputError, ParseError
+from langprog.errors import InputError
 from langprog.example import Example
-from langprog.interop.dspy.errors import describe_unreadable
+from langprog.interop.dspy.errors import as_ours
 from langprog.interop.dspy.lm import BridgeLM
 from langprog.lm import Completion, Message, ModelRef, Request
 from langprog.signature import SignatureSpec
@@ -92,5 +92,5 @@ class DSPyAdapter(Adapter):
                 self.signature_with(signature.instruction), completion.text
             )
         except dspy.AdapterParseError as error:
-            raise ParseError(describe_unreadable(error), text=completion.text) from error
+            raise as_ours(error) from error
         return outputs
