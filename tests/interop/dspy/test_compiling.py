@@ -35,11 +35,10 @@ def metric(example: Any, prediction: Any, trace: Any = None) -> bool:
     return bool(example.kind == prediction.kind)
 
 
-@pytest.mark.parametrize("module", ["Predict", "ChainOfThought"])
 def test_one_predictor_compiles_and_comes_back(
-    dspy: Any, in_plain_dspy: Callable[..., Any], tmp_path: Path, module: str
+    dspy: Any, in_plain_dspy: Callable[..., Any], tmp_path: Path
 ) -> None:
-    original = getattr(dspy, module)("word -> kind")
+    original = dspy.ChainOfThought("word -> kind")
     before = original.dump_state()
     model = toy_model(answer)
     program = lp.from_dspy(original)
@@ -57,8 +56,7 @@ def test_one_predictor_compiles_and_comes_back(
     with in_plain_dspy(model):
         assert plain_score(again, data[60:], "kind", "word") == compiled.certificate.after.mean
     # Byte for byte, what the certificate was for is what DSPy sends.
-    path = "self" if module == "Predict" else "predict"
-    predictor = compiled.program.predictors()[path]
+    predictor = compiled.program.predictors()["predict"]
     assert model.requests[asked].messages == predictor.render({"word": data[60].word})
 
     target = tmp_path / "compiled.json"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import langprog as lp
-from optimizers import Compiler
+from optimizers import Compiler, Structuring
 from tests.interop.dspy.programs import (
     Agent,
     Both,
@@ -28,16 +28,16 @@ from tests.interop.dspy.toy import toy_model, words
 
 # Each with the calls that its compile may take.
 PROGRAMS: dict[str, tuple[Callable[[], Any], int]] = {
-    "Predict": (lambda: dspy.Predict("word -> kind"), 200),
-    "ChainOfThought": (lambda: dspy.ChainOfThought("word -> kind"), 200),
-    "several hops": (Hops, 600),
-    "ReAct": (Agent, 600),
-    "BestOfN": (best_of, 300),
-    "Refine": (refined, 400),
-    "asynchronous": (Both, 300),
-    "nested lists": (Steps, 600),
-    "typed": (lambda: dspy.ChainOfThought(Typed), 450),
-    "own adapter": (lambda: dspy.Predict("word -> kind"), 200),
+    "Predict": (lambda: dspy.Predict("word -> kind"), 150),
+    "ChainOfThought": (lambda: dspy.ChainOfThought("word -> kind"), 150),
+    "several hops": (Hops, 560),
+    "ReAct": (Agent, 560),
+    "BestOfN": (best_of, 200),
+    "Refine": (refined, 260),
+    "asynchronous": (Both, 240),
+    "nested lists": (Steps, 560),
+    "typed": (lambda: dspy.ChainOfThought(Typed), 360),
+    "own adapter": (lambda: dspy.Predict("word -> kind"), 150),
 }
 TRAIN, HELD = 30, 20
 
@@ -61,7 +61,7 @@ def test_it_compiles_and_keeps_its_score_in_dspy_alone(
     adapter = Brief() if name == "own adapter" else dspy.ChatAdapter()
     program = lp.from_dspy(original, adapter=adapter)
     with lp.using(lm=model):
-        compiled = Compiler(rounds=1).compile(
+        compiled = Compiler(rounds=1, structuring=Structuring(share=0)).compile(
             program,
             data[:TRAIN],
             holdout=holdout,
