@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from langprog.errors import InputError, SignatureError
 from langprog.modules.backtracking import Call
+from langprog.modules.demands import most_reasks
 from langprog.modules.elsewhere import OF_A_CALL
 from langprog.modules.origin import ORIGIN
 from langprog.modules.prediction import Prediction
@@ -270,11 +271,13 @@ class Module(Tree):
     def calls_per_example(self) -> int:
         """Return the expected number of calls per example: by default, each part once.
 
-        A module with a loop, or with alternative parts, overrides this.
+        An answer that ``lp.require`` or ``lp.suggest`` may have asked for again counts as often as
+        that, without what depends on it. A module with a loop, or with alternative parts,
+        overrides this.
         """
-        return int(self.predicts) + sum(
-            part.calls_per_example() for part in self.children().values()
-        )
+        parts = sum(part.calls_per_example() for part in self.children().values())
+        again = most_reasks(type(self)) if parts and self.has_own_code else 0
+        return int(self.predicts) + parts + again
 
     @property
     def retries(self) -> bool:

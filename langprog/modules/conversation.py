@@ -28,6 +28,7 @@ from langprog.modules.trace import Recorder, TraceStep
 from langprog.runtime import Settings, ask
 
 if TYPE_CHECKING:
+    from langprog.modules.base import Module
     from langprog.modules.predict import Predict
 
 # Failures of a re-ask after which an earlier answer that only fails suggestions is kept.
@@ -273,6 +274,20 @@ async def begin_conversation(
     else:
         messages = render_watched(adapter, predictor.signature, demos, values)
     return Conversation(predictor, adapter, values, messages)
+
+
+def name_module(error: ParseError, module: Module, trace: Recorder | None) -> ParseError:
+    """Return an error that says which module's reply it is about, if it is part of a program.
+
+    Args:
+        error: The error about the reply.
+        module: The module.
+        trace: The recorder of the call.
+    """
+    path = None if trace is None else trace.paths.get(id(module))
+    if path is None or path == module.root_name():
+        return error
+    return ParseError(f"{path}: {error}", text=error.text)
 
 
 class _Kept(NamedTuple):

@@ -34,7 +34,7 @@ from langprog.lm import (
     model_name,
 )
 from langprog.modules.base import Module, with_left_out
-from langprog.modules.conversation import begin_conversation
+from langprog.modules.conversation import begin_conversation, name_module
 from langprog.modules.elsewhere import OF_PREDICT
 from langprog.modules.nearest import NearestDemos, check_nearest
 from langprog.modules.node import Node, Types
@@ -289,6 +289,8 @@ class Predict(Module):
             failure = None
         except (LMError, ParseError, CheckError, BudgetExceeded) as error:
             failure, failed_with = str(error), type(error)
+            if isinstance(error, ParseError):
+                raise name_module(error, self, trace) from None
             raise
         except Exception as error:  # of a model's own code, of a validator or of a check
             failure, failed_with = f"{type(error).__name__}: {error}", type(error)

@@ -12,6 +12,7 @@ from langprog.hints import with_hints
 from langprog.knobs import check_argument, takes_whole
 from langprog.lm import Reasoning
 from langprog.modules.base import Module, with_left_out
+from langprog.modules.conversation import name_module
 from langprog.modules.elsewhere import OF_REACT
 from langprog.modules.next_step import NextStep, describe_tools
 from langprog.modules.node import AnyNode, Node, Types
@@ -19,6 +20,7 @@ from langprog.modules.prediction import Prediction
 from langprog.modules.submitted import Submissions
 from langprog.modules.tool_runs import run_tool
 from langprog.modules.tool_steps import CALLS, LAST_NOTICE, STEPS, SUBMIT, THOUGHT, Step, ToolUse
+from langprog.modules.trace import recorder
 from langprog.modules.tree import Parameter
 from langprog.notebook import shorten
 from langprog.runtime import gather_in_order
@@ -260,11 +262,12 @@ class ReAct(Module):
             if (answer is not None or last) and not refused:
                 accepted = submissions.accepted()
                 if accepted is None:
-                    raise ParseError(
+                    error = ParseError(
                         f"a ReAct gave no valid answer after {self.max_steps} steps: "
                         f"{_say_last(calls, results)}",
                         text=json_text([call.arguments for call in calls]),
                     )
+                    raise name_module(error, self, recorder.get())
                 return Prediction(**accepted)
             if refused:
                 results = _with_refusal(calls, results, refused)

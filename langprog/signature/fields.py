@@ -20,6 +20,7 @@ from langprog.notebook import list_short
 from langprog.signature.annotations import shape_of
 from langprog.signature.limits import CLEANING, LIMITS, add_limits
 from langprog.signature.marks import FieldRole, hint_for
+from langprog.signature.mistakes import describe_mistakes
 from langprog.signature.phrases import WORDING, phrase
 from langprog.signature.plain_data import PlainWriter, is_special
 from langprog.signature.plain_reader import PlainReader, Unfit
@@ -245,7 +246,7 @@ class FieldSpec:
                 value = reader.read(self.shape, value)
             return self.adapter.validate_python(value)
         except ValidationError as error:
-            raise InputError(f"{self.name!r} does not fit: {reason(error)}") from None
+            raise InputError(f"{self.name!r} does not fit: {describe_mistakes(error)}") from None
         except Unfit as error:
             raise InputError(f"{self.name!r} does not fit: {error}") from None
         except RecursionError:
@@ -361,12 +362,3 @@ def whole_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def reason(error: ValidationError) -> str:
-    """Return the first three errors that pydantic found, in one line."""
-    reasons = []
-    for item in error.errors(include_url=False, include_context=False)[:3]:
-        where = ".".join(str(part) for part in item["loc"])
-        reasons.append(f"{where + ': ' if where else ''}{item['msg']}")
-    return "; ".join(" ".join(each.split()) for each in reasons)

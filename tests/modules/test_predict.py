@@ -73,6 +73,26 @@ def test_two_unreadable_replies_are_a_parse_error_that_says_why() -> None:
     assert lm.calls == 2
 
 
+def test_a_parse_error_names_the_predictor_of_several_and_the_trace_does_not_repeat_it() -> None:
+    class Two(lp.Module):
+        def __init__(self) -> None:
+            self.team = lp.Predict("ticket -> team: int")
+            self.reply = lp.Predict("ticket, team: int -> reply")
+
+        def forward(self, ticket: str) -> lp.Prediction:
+            return self.reply(ticket=ticket, team=self.team(ticket=ticket).team)
+
+    lm = lp.ScriptedLM(["[[team]]\nx", "[[team]]\nx"])
+    program = Two()
+    with lp.using(lm=lm), lp.record_trace(program.paths()) as trace:
+        with pytest.raises(ParseError) as caught:
+            program(ticket="?")
+    assert str(caught.value) == "team: 'team' is 'x', but must be an integer"
+    assert "team: " not in lm.requests[1].messages[-1].text
+    [step] = trace.steps()
+    assert step.failure == "'team' is 'x', but must be an integer"
+
+
 def test_sampling_of_the_predictor_goes_before_the_ambient_one() -> None:
     lm = lp.ScriptedLM(["[[team]]\nbilling"])
     ambient = lp.Sampling(temperature=0.2, max_tokens=9)

@@ -91,7 +91,7 @@ def test_values_are_turned_into_the_type(spec: FieldSpec, given: Any, value: Any
 @pytest.mark.parametrize(
     ("spec", "given", "message"),
     [
-        (field(str), 3, "'f' does not fit: Input should be a valid string"),
+        (field(str), 3, "'f' does not fit: it is 3, but must be text"),
         (field(str), "\ud83d", "'f' does not fit"),
         (field(int), "many", "'f' does not fit: .*integer"),
         (field(int), 1.5, "integer"),
