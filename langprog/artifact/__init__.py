@@ -22,7 +22,6 @@ from langprog.artifact.digest import digest_of
 from langprog.artifact.editing import read_changes, read_form, write_form
 from langprog.artifact.files import Artifact, load, read_artifact
 from langprog.artifact.format import AttemptData, CompileData, ModelData
-from langprog.artifact.lineage import list_compiles
 from langprog.artifact.model_table import models_in, with_models
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.samples import sample_values
@@ -42,7 +41,6 @@ __all__ = [
     "class_name",
     "diff",
     "digest_of",
-    "list_compiles",
     "load",
     "looks_secret",
     "models_in",

@@ -1,4 +1,4 @@
-"""What a program was made from: earlier artifacts, and the compiles that it has been through."""
+"""The artifacts that a program was made from."""
 
 from __future__ import annotations
 
@@ -31,16 +31,6 @@ def list_parents(
         "langprog": langprog.__version__,
     }
     return [parent, *origin.lineage]
-
-
-def list_compiles(program: Module) -> list[Mapping[str, Any]]:
-    """Return the compiles that a program and its parts have been through, newest first."""
-    compiles: list[Mapping[str, Any]] = []
-    for module in program.named_modules().values():
-        origin = origin_of(module)
-        if origin is not None:
-            compiles += [record for record in origin.compiles if record not in compiles]
-    return compiles
 
 
 def _digest(node: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from langprog.artifact.digest import digest_of, indented_json, sort_keys
 from langprog.artifact.files import read_artifact
 from langprog.artifact.format import FORMAT
 from langprog.artifact.functions import checks_of
-from langprog.artifact.lineage import list_compiles, list_parents
+from langprog.artifact.lineage import list_parents
 from langprog.artifact.model_table import (
     check_extra,
     check_names,
@@ -35,7 +35,7 @@ from langprog.artifact.secrets import refuse_secrets
 from langprog.artifact.tools import tools_of
 from langprog.errors import ArtifactError, LangprogError
 from langprog.hints import Words, with_hints
-from langprog.modules import Module, hidden_modules
+from langprog.modules import Module, hidden_modules, list_compiles
 from langprog.runtime import give_notice
 
 

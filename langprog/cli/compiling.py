@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from langprog.artifact import list_compiles
 from langprog.cli.console import open_progress_view
 from langprog.cli.loading import (
     METRIC_HELP,
@@ -27,7 +26,7 @@ from langprog.errors import InputError
 from langprog.evaluation import Metric
 from langprog.example import Example
 from langprog.lm import Budget, LanguageModel
-from langprog.modules import Module
+from langprog.modules import Module, list_compiles
 from langprog.runtime import using
 from optimizers import ACCEPTED, MEMBERS, Accept, Compiled, Optimizer, Preflight
 from optimizers.identity import (

@@ -146,14 +146,21 @@ def _show_predictor(terminal: Terminal, predictor: Predict) -> None:
 
 
 def _show_lineage(terminal: Terminal, artifact: Artifact) -> None:
-    lineage = artifact.data.lineage
-    if not lineage:
+    lineage, compiles = artifact.data.lineage, artifact.data.compiles
+    if not lineage and not compiles:
         return
     terminal.say()
     terminal.say("lineage", bold=True)
     for parent in lineage:
         by = f" by {parent.optimizer}" if parent.optimizer else ""
         terminal.say(f"{parent.how}{by} from {parent.digest}")
+    for record in compiles:
+        rows = (("train", record.train), ("validation", record.validation))
+        used = ", ".join(f"{len(part.split())} {name}" for name, part in rows)
+        tried = record.attempt
+        tested = len(record.holdout.split())
+        seen = "" if tried is None else f", {tested} holdout (attempt {tried.number})"
+        terminal.say(f"{record.optimizer} has used {used}{seen}")
 
 
 def _show_port(terminal: Terminal, port: Any) -> None:

@@ -4,7 +4,8 @@
 - ``report``: rows and their summary. ``compare``: two programs on the same examples.
 - ``score``: the metric contract. ``metrics``: ready-made metrics. ``judging``: metrics built from
     others.
-- ``statistics``: tests and intervals.
+- ``statistics``: tests and intervals. ``clusters``: which inputs count as one. ``used_rows``: what
+  the compiles behind a program have used.
 - ``redaction``: recognizes secrets.
 """
 
@@ -51,6 +52,7 @@ from langprog.evaluation.statistics import (
     split_variance,
     student_quantile,
 )
+from langprog.evaluation.used_rows import Use, UsedRows, salted_digest
 from langprog.lm import looks_secret, redact
 
 __all__ = [
@@ -81,6 +83,8 @@ __all__ = [
     "ShareTest",
     "Spread",
     "UNREADABLE",
+    "Use",
+    "UsedRows",
     "aevaluate",
     "all_of",
     "as_score",
@@ -122,6 +126,7 @@ __all__ = [
     "quantile",
     "range_of",
     "redact",
+    "salted_digest",
     "sign_flip_p",
     "split_variance",
     "student_quantile",

@@ -27,11 +27,12 @@ from langprog.evaluation.statistics import (
     check_claims,
     fewest_clusters,
 )
-from langprog.example import examples_of
+from langprog.evaluation.used_rows import count_chosen_by
+from langprog.example import Example, examples_of
 from langprog.knobs import check_argument, takes_number, takes_one_of, takes_whole
 from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module
-from langprog.runtime import run_sync
+from langprog.runtime import give_notice, run_sync
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,7 @@ def compare_programs(  # noqa: PLR0913 - its options are given by name
         lm=lm,
         max_errors=MetricErrors(max_errors),
     )
+    _warn_of_used(program, baseline, examples)
     first, second = run_sync(_run_both(baseline, program, len(examples), evaluate_one))
     missing = _count_missing(first, second)
     clusters = cluster_rows(program, baseline, examples)
@@ -155,6 +157,16 @@ def compare_programs(  # noqa: PLR0913 - its options are given by name
         seconds=measured.seconds,
     )
     return ProgramComparison(claims, second, first, tolerance, missing)
+
+
+def _warn_of_used(program: Module, baseline: Module, examples: Sequence[Example]) -> None:
+    for name, each in (("program", program), ("baseline", baseline)):
+        count = count_chosen_by(each, examples)
+        if count:
+            give_notice(
+                f"{count} of the {len(examples)} examples were used to choose the {name} when it "
+                "was compiled, so they favour it: compare the two on others"
+            )
 
 
 def _check_options(

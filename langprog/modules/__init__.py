@@ -28,6 +28,7 @@ from langprog.modules.base import Module
 from langprog.modules.best_of import BestOf
 from langprog.modules.cascade import Cascade, Tier
 from langprog.modules.chain_of_thought import ChainOfThought
+from langprog.modules.compiles import list_compiles
 from langprog.modules.containers import hidden_modules, own_class_attributes
 from langprog.modules.map import ElementFailure, Map
 from langprog.modules.nearest import NearestDemos
@@ -160,6 +161,7 @@ __all__ = [
     "holds_reasoning",
     "is_kind",
     "judge_answer",
+    "list_compiles",
     "module_type",
     "origin_of",
     "own_class_attributes",

@@ -9,11 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from langprog import Budget, Example, Module, using
-from langprog.artifact import list_compiles
 from langprog.errors import BudgetExceeded
-from langprog.evaluation import MetricErrors, Row, metric_name
+from langprog.evaluation import MetricErrors, Row, metric_name, salted_digest
 from langprog.lm import Cost, Ledger
-from langprog.modules import add_compile
+from langprog.modules import add_compile, list_compiles
 from langprog.runtime import assume_schemas
 from optimizers.budget.plan import REPAIR_MARGIN, subtract_spent
 from optimizers.estimate import list_roles
@@ -35,7 +34,7 @@ from optimizers.porting.running import NothingToCompare, Pair, run_alone, run_pa
 from optimizers.porting.sides import Side, describe_refusals
 from optimizers.report.compiled import Compiled
 from optimizers.split import CompileRows, Inputs
-from optimizers.stats.attempts import Attempt, salted_digest
+from optimizers.stats.attempts import Attempt
 from optimizers.stats.certificate import Certificate, Verdict
 
 # Calls that may show what an endpoint accepts.

@@ -8,10 +8,9 @@ from typing import Any
 
 from langprog import Example
 from langprog.artifact import Artifact
-from langprog.evaluation import Metric, metric_name, range_of
+from langprog.evaluation import Metric, metric_name, range_of, salted_digest
 from langprog.lm import Cost
 from optimizers.identity import metric_digest
-from optimizers.stats.attempts import salted_digest
 
 # Digits of a row's digest in artifacts that are older than salts.
 DIGITS = 16

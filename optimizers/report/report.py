@@ -13,7 +13,7 @@ from typing import Any
 
 from langprog import Module
 from langprog.errors import InputError
-from langprog.evaluation import Row, redact
+from langprog.evaluation import Row, redact, salted_digest
 from langprog.lm import Cost, model_name
 from langprog.notebook import render_card, shorten
 from langprog.runtime import current
@@ -23,7 +23,6 @@ from optimizers.evaluation.scoring import FailureCount
 from optimizers.evaluation.wording import value_text
 from optimizers.events import Message
 from optimizers.report.page import describe_share, describe_size, render_page
-from optimizers.stats.attempts import salted_digest
 from optimizers.stats.evidence import Evidence
 
 Prompts = Mapping[str, Mapping[str, Any]]

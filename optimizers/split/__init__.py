@@ -5,7 +5,7 @@
 - ``lineage``: what earlier compiles of a program have used.
 """
 
-from optimizers.split.lineage import CompileRows, Lineage, Use
+from optimizers.split.lineage import CompileRows, Lineage
 from optimizers.split.parts import Inputs, Split, split
 
-__all__ = ["CompileRows", "Inputs", "Lineage", "Split", "Use", "split"]
+__all__ = ["CompileRows", "Inputs", "Lineage", "Split", "split"]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from langprog import Example
+from langprog.evaluation import Use
 from optimizers.evaluation.labels import label_of
 from optimizers.identity import random_stream
-from optimizers.split.lineage import Use
 
 MIN_PER_STRATUM = 4
 # Rows of an earlier holdout join a new one if unused rows fill less than this share of it: the

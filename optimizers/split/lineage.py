@@ -1,9 +1,7 @@
 """What earlier compiles of a program have used: it stays out of a new holdout, or counts there.
 
-A program remembers the compiles that it has been through, also in an artifact, after edits and as
-a part of another program. Rows that one of them chose by (train and validation) cannot prove
-anything about a program that was chosen by them. Rows of an earlier holdout can, but each further
-look at them is another attempt, tested at a lower level.
+What a compile chose by stays out. Examples of an earlier holdout may be examined once more, but
+each further look at them is another attempt, tested at a lower level.
 """
 
 from __future__ import annotations
@@ -12,35 +10,27 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import langprog
 from langprog import Example, Module
-from langprog.artifact import AttemptData, CompileData, list_compiles
-from langprog.evaluation import InputKeys
+from langprog.artifact import AttemptData, CompileData
+from langprog.evaluation import InputKeys, Use, UsedRows, salted_digest
 from langprog.modules import origin_of
 from optimizers.identity import program_digest
-from optimizers.stats.attempts import Attempt, EarlierAttempt, Look, salted_digest
+from optimizers.stats.attempts import Attempt, EarlierAttempt, Look
 from optimizers.stats.certificate import Certificate
-
-Use = Literal["choosing", "holdout"]
 
 
 class Lineage:
     """The compiles that a program has been through.
-
-    Examples are recognized by the inputs that the earlier program had, up to case, blanks and
-    type; also if the present one has others, as long as the examples still hold them.
 
     Args:
         program: The program that is to be compiled or examined.
     """
 
     def __init__(self, program: Module) -> None:
-        records = [CompileData.model_validate(each) for each in list_compiles(program)]
-        # One instance for all compiles with the same inputs.
-        keys = {tuple(each.inputs): InputKeys(program, each.inputs) for each in records}
-        self._compiles = [_Compile(each, keys[tuple(each.inputs)]) for each in records]
+        self._compiles = UsedRows.of(program)
 
     def use_of(self, example: Example) -> Use | None:
         """Return what an example was used for: ``choosing`` if any compile chose by it."""
@@ -51,10 +41,11 @@ class Lineage:
         """Return the attempts that used any example of a holdout, by their ids."""
         attempts: dict[str, EarlierAttempt] = {}
         for each in reversed(self._compiles):
-            tried = each.record.attempt
+            record = CompileData.model_validate(each.record)
+            tried = record.attempt
             if tried is None or not any(each.use_of(row) == "holdout" for row in holdout):
                 continue
-            look = Look(each.record.salt, frozenset(tried.results.split()))
+            look = Look(record.salt, frozenset(tried.results.split()))
             id = Attempt(tried.candidate, tried.claim, tried.holdout).id
             attempts[id] = EarlierAttempt(tried.number, look)
         return attempts
@@ -64,29 +55,13 @@ class Lineage:
         if not self._compiles:
             return []
         present = {name for example in examples for name in example}
-        missing = {name for each in self._compiles for name in each.record.inputs} - present
+        missing = {name for each in self._compiles for name in each.keys.names} - present
         if not missing:
             return []
         return [
             "no example has the inputs with which the program was compiled before "
             f"({', '.join(sorted(missing))}): whether an earlier compile used it cannot be seen"
         ]
-
-
-class _Compile:
-    """One earlier compile, with its rows ready for searching."""
-
-    def __init__(self, record: CompileData, keys: InputKeys) -> None:
-        self.record = record
-        self._keys = keys
-        self._choosing = {*record.train.split(), *record.validation.split()}
-        self._holdout = set(record.holdout.split())
-
-    def use_of(self, example: Example) -> Use | None:
-        digest = salted_digest(self.record.salt, self._keys.of_similar(example))
-        if digest in self._choosing:
-            return "choosing"
-        return "holdout" if digest in self._holdout else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from typing import Any
 
 from langprog import Example, Module
 from langprog.errors import InputError
-from langprog.evaluation import InputKeys, fold_text
+from langprog.evaluation import InputKeys, Use, fold_text
 from optimizers.evaluation.labels import find_label_fields, label_of
 from optimizers.split.division import Cluster, Families, divide, shuffle
-from optimizers.split.lineage import Lineage, Use
+from optimizers.split.lineage import Lineage
 from optimizers.stats.attempts import EarlierAttempt
 
 # Shares of a trainset that is given alone. If a valset or a holdout is given too, the remaining

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Any
 
 from langprog.errors import InputError
-from langprog.evaluation import attempt_level
+from langprog.evaluation import attempt_level, salted_digest
 from optimizers.journal import lock_file
 
 FILE = "langprog-attempts.jsonl"
@@ -356,16 +356,6 @@ def _append(file: Any, data: bytes, lines: Sequence[bytes]) -> None:
     file.write((b"\n" if data and not data.endswith(b"\n") else b"") + b"".join(lines))
     file.flush()
     os.fsync(file.fileno())
-
-
-def salted_digest(salt: str, key: str) -> str:
-    """Return sixteen hexadecimal digits for a row, which only the salt makes comparable.
-
-    Args:
-        salt: Hashed with the row.
-        key: A digest of the row.
-    """
-    return _digest(f"{salt} {key}")
 
 
 def _digest(text: str) -> str:

@@ -78,6 +78,9 @@ def test_an_artifact_is_compiled_again_on_rows_that_did_not_choose_it(
     newest, oldest = read_artifact("b.json").data.compiles
     assert newest.parent == read_artifact("a.json").digest and oldest.parent is None
     assert attempts("b.json") == [(1, 0.04), (1, 0.04)]
+    assert run(["show", "b.json"]) == 0
+    shown = capsys.readouterr().out
+    assert "LabeledFewShot has used 18 train, 24 validation, 18 holdout (attempt 1)" in shown
     estimated = ["estimate", "a.json", "--train", "all.jsonl", "--metric", "exact:team", *where]
     assert run(estimated) == 0
 

@@ -14,6 +14,7 @@ import pytest
 import langprog as lp
 from langprog.artifact import models_in, read_artifact
 from langprog.errors import FrozenError, InputError, MetricError
+from langprog.evaluation import salted_digest
 from langprog.lm import Request
 from optimizers import (
     Event,
@@ -26,7 +27,6 @@ from optimizers import (
     event_to_json,
 )
 from optimizers.journal import FILE
-from optimizers.stats.attempts import salted_digest
 from tests.optimizers.members import MEMBERS, OF_MODELS, fitting
 from tests.optimizers.simulated import (
     all_right,

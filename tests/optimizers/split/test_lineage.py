@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import pytest
 
 import langprog as lp
 from langprog import Example
-from langprog.artifact import list_compiles, read_artifact
-from langprog.errors import InputError
-from langprog.modules import add_compile, origin_of
+from langprog.artifact import read_artifact
+from langprog.errors import InputError, LangprogWarning
+from langprog.evaluation import assert_not_worse, compare_programs
+from langprog.modules import add_compile, list_compiles, origin_of
 from optimizers import Compiled, LabeledFewShot
 from optimizers.split import Inputs, Split, split
 from optimizers.split.lineage import CompileRows, Lineage
@@ -202,3 +204,15 @@ def test_copies_that_are_written_almost_alike_are_one_observation() -> None:
     with lp.using(lm=lp.ScriptedLM(answers())):
         report = lp.evaluate(one_module(), [*distinct, *loud], right_team)
     assert report.n_inputs == 30 and lp.compare(report, report).n == 30
+
+
+def test_comparisons_say_which_rows_favour_a_program(first: Compiled) -> None:
+    rows, new = tickets(60), tickets(60, 60)
+    with lp.using(lm=lp.ScriptedLM(answers())):
+        with pytest.warns(LangprogWarning, match="42 of the 60 examples .* choose the program"):
+            compare_programs(first.program, one_module(), rows, right_team)
+        with pytest.warns(LangprogWarning, match="choose the baseline"):
+            assert_not_worse(one_module(), first.program, [*rows, *new], right_team, tolerance=0.9)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            compare_programs(first.program, one_module(), new, right_team)

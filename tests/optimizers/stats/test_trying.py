@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import langprog as lp
-from langprog.artifact import list_compiles
 from langprog.lm import Request
+from langprog.modules import list_compiles
 from optimizers import Compiled, LabeledFewShot, Message, SpendUpdated
 from optimizers.stats.attempts import FILE
 from tests.optimizers.simulated import TEAMS, field, one_module, right_team, team_of, tickets, unit
