@@ -1,8 +1,8 @@
 """Compare the search with the search without one of its pieces, on the same seeds.
 
-Two pieces went after their ablation on the development seeds: shrinking candidates' means toward
-their common mean (it cost 0.010 [0.003, 0.018] accuracy), and pruning changes from the winner (no
-gain, for 24 [15, 34] more calls).
+One piece went after its ablation on the development seeds: shrinking candidates' means toward
+their common mean (it cost 0.010 [0.003, 0.018] accuracy). What pruning does to prompts has a
+measurement of its own (``--pruning``).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from unittest import mock
 
 from benchmarks.measured import table, with_interval
 from optimizers.evaluation.candidate import Candidate
+from optimizers.pruning.member import PrunedOptimizer
 from optimizers.run import Run
 from optimizers.search import race
 from optimizers.search.structure import StructureSearch
@@ -28,6 +29,7 @@ WITHOUT: Mapping[str, Callable[[], AbstractContextManager[Any]]] = MappingProxyT
         "": nullcontext,
         "recombination": lambda: mock.patch.object(race, "RECOMBINED", 0),
         "rungs": lambda: mock.patch.object(race.Race, "_promote", _do_nothing),
+        "pruning": lambda: mock.patch.object(PrunedOptimizer, "prunes", _decline),
         # There is nothing to gain from it on the surface: the row shows what it takes away.
         "structure": lambda: mock.patch.object(StructureSearch, "search", _keep_start),
     }
@@ -36,6 +38,11 @@ WITHOUT: Mapping[str, Callable[[], AbstractContextManager[Any]]] = MappingProxyT
 
 async def _do_nothing(_: object) -> None:
     """Replace a step of the search."""
+
+
+def _decline(_: object) -> bool:
+    """Replace a question."""
+    return False
 
 
 async def _keep_start(_: object, run: Run) -> Candidate:

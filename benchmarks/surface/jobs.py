@@ -84,6 +84,8 @@ def run_job(job: Job) -> dict[str, Any]:
             "calls": calls,
             "after": truth(result.program, surface),
             "candidate": truth(result.candidate.apply(base), surface),
+            "tokens": sum(each["tokens"] or 0 for each in result.report.prompts[1].values()),
+            "parts": [[share["part"], share["kept"]] for share in result.report.shares],
         }
     seconds = round(time.perf_counter() - started, 2)
     return {

@@ -16,7 +16,7 @@ MAX_RESERVED = 0.35
 MIN_RESERVED = 0.15
 # The share of the search's part that is kept for pruning its result, and the queries that this
 # has to pay for at least: two programs on a few dozen rows.
-FOR_PRUNING, FEWEST_QUERIES = 0.15, 96
+FOR_PRUNING, FEWEST_QUERIES = 0.15, 144
 # The most calls that pruning may take, as a share of those of the search.
 MOST_PRUNING = 0.5
 # Retries after unreadable replies make a query cost more calls than it has predictors.

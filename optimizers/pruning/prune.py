@@ -42,7 +42,7 @@ TOLD_APART = 1.645
 HOPELESS = 1.0
 FIRST_RUNG, GROWTH = 24, 3
 # With fewer rows, nothing is decided, unless there are no more.
-FEWEST_ROWS = 48
+FEWEST_ROWS = 72
 
 
 @dataclass(frozen=True, slots=True)
