@@ -149,7 +149,7 @@ class Compiler(PrunedOptimizer):
     def _forecast_rounds(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         count = self._count_rounds(facts.queries)
         share = FIRST_SHARE if count > 1 else 1.0
-        first = self._make_round().forecast(replace(facts, queries=facts.queries * share))
+        first = self._make_round().forecast_round(replace(facts, queries=facts.queries * share))
         later = Range(0.0, float(count - 1))
         more = [
             StageForecast(

@@ -131,6 +131,11 @@ class Run:
         return self.start.apply(self.materials.base).with_parameters({})
 
     @property
+    def is_part(self) -> bool:
+        """Whether this search is a part of another one."""
+        return bool(self._name)
+
+    @property
     def train(self) -> tuple[Example, ...]:
         """Examples for demonstrations and proposals."""
         return self.materials.train

@@ -9,6 +9,7 @@ blocks of validation, and the sampler sees paired means instead of raw ones.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -50,7 +51,7 @@ from optimizers.instructions.grounding import ProposerInputs
 from optimizers.instructions.proposer import propose
 from optimizers.pruning.member import PrunedOptimizer
 from optimizers.run import Run
-from optimizers.search.race import Race, RaceSize, forecast_race
+from optimizers.search.race import Race, RaceSize, forecast_contenders, forecast_race
 from optimizers.search.sizes import AUTO, FIRST_BLOCK, Auto, Sizes, choose_sizes
 from optimizers.search.space import Choice, SearchSpace, list_module_choices
 
@@ -87,7 +88,8 @@ class Searching:
         trials: Points tried; ``None`` leaves it to ``auto``.
         round: Points tried at once; the sampler learns in between.
         first_block: Validation examples that every point is scored on.
-        finalists: Points scored on all of validation; ``None`` leaves it to ``auto``.
+        finalists: Points scored on all of validation; ``None`` leaves it to ``auto``. If a cap
+            pays for more, those that may still be the best follow.
     """
 
     trials: int | None = field(default=None, metadata=takes_whole(1))
@@ -150,14 +152,29 @@ class MIPRO(PrunedOptimizer):
         return tuple(self.models)
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
-        """Forecast the baseline, the runs for demonstrations, proposals, race and finals."""
-        sizes = choose_sizes(
+        """Forecast a round, and the further finalists that a cap pays for."""
+        stages = self.forecast_round(facts)
+        if math.isinf(facts.queries):
+            return stages
+        sizes = self._forecast_sizes(facts)
+        return (*stages, forecast_contenders(self._race_size(sizes), sizes.validation))
+
+    def _forecast_sizes(self, facts: ForecastInputs) -> Sizes:
+        return choose_sizes(
             self.auto,
             predictors=facts.predictors,
             validation=facts.validation,
             train=facts.train,
             queries=facts.queries,
         )
+
+    def forecast_round(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
+        """Forecast the baseline, the runs for demonstrations, proposals, race and finals.
+
+        Args:
+            facts: What the forecast is based on.
+        """
+        sizes = self._forecast_sizes(facts)
         count = sizes.instructions if self.instructions is None else self.instructions
         asks = facts.predictors * (count + 1) if count else 0
         return (

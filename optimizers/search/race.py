@@ -8,12 +8,16 @@ the order in which answers arrive does not decide.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from optimizers.budget.forecast import Range, StageForecast
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.scorer import ScoreRequest
+from optimizers.models.tradeoffs import standard_error
 from optimizers.run import Run
 from optimizers.search.additive import explain_variance, recombine
 from optimizers.search.halving import list_rungs, take_affordable
@@ -23,6 +27,8 @@ from optimizers.search.space import Assignment, SearchSpace
 GROWTH = 3
 # Points of each round that combine what did well apart; the sampler suggests the others.
 RECOMBINED = 1
+# Standard errors below the best at which a candidate stops being a contender.
+CLEARLY = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,12 @@ def forecast_race(size: RaceSize, validation: int) -> tuple[StageForecast, Stage
         ),
         StageForecast("final", Range(0.5 * finals, finals)),
     )
+
+
+def forecast_contenders(size: RaceSize, validation: int) -> StageForecast:
+    """Forecast what those take that may still be the best, if a cap pays for all of them."""
+    rest = size.trials * max(0, validation - size.first_block)
+    return StageForecast("final", Range(0.1, 0.5).times(rest))
 
 
 @dataclass
@@ -106,6 +118,7 @@ class Race:
         if done < total:
             self.run.note(f"the search tried {done} of {total} points: its budget pays no more")
         await self._score_finalists()
+        await self._score_contenders()
         if self._entrants:
             self.run.log("importance", explain_variance(self.space, self._estimate_all()))
 
@@ -200,6 +213,41 @@ class Race:
             entrant.rung = len(self._rungs) - 1
         self._log(finalists)
 
+    async def _score_contenders(self) -> None:
+        """Score those that may still be the best on more examples, as far as a cap pays for it.
+
+        Without a cap nobody has agreed to pay more; and what a part of another search leaves is
+        for the parts that follow.
+        """
+        run, sizes = self.run, self._rungs
+        if run.is_part or math.isinf(run.queries_left()):
+            return
+        while contenders := self._list_contenders()[: self.size.round]:
+            while contenders and not run.affords(
+                sum(sizes[each.rung + 1] - sizes[each.rung] for each in contenders)
+            ):
+                contenders.pop()
+            if not contenders:
+                break
+            await run.score(
+                [ScoreRequest(each.candidate, range(sizes[each.rung + 1])) for each in contenders]
+            )
+            for each in contenders:
+                each.rung += 1
+                run.offer(each.candidate)
+            self._entrants = self._drop_incomparable(self._entrants)
+            self._log(contenders)
+
+    def _list_contenders(self) -> list[_Entrant]:
+        """Return who is not clearly worse than the best on the examples so far, the best first."""
+        best = self.run.scorer.values(self.run.best)
+        return [
+            entrant
+            for entrant, _ in self._rank()
+            if entrant.rung < len(self._rungs) - 1
+            and not _is_clearly_worse(self.run.scorer.values(entrant.candidate), best)
+        ]
+
     async def _score(self, entrants: Sequence[_Entrant], rung: int) -> None:
         block = range(self._rungs[rung])
         await self.run.score([ScoreRequest(entrant.candidate, block) for entrant in entrants])
@@ -246,6 +294,12 @@ class Race:
                     point=dict(self.space.to_json(entrant.point)),
                     paired_mean=means[entrant.point],
                 )
+
+
+def _is_clearly_worse(scores: Mapping[int, float], others: Mapping[int, float]) -> bool:
+    common = sorted(scores.keys() & others.keys())
+    difference = np.array([scores[index] - others[index] for index in common])
+    return bool(difference.mean() < -CLEARLY * standard_error(difference))
 
 
 def estimate_paired(baseline: Mapping[int, float], scores: Mapping[int, float]) -> float:

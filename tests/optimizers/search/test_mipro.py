@@ -22,6 +22,7 @@ from optimizers.search.sizes import choose_sizes
 from optimizers.search.space import Choice, SearchSpace
 from tests.optimizers.simulated import (
     GOOD,
+    Triage,
     all_right,
     always,
     answers,
@@ -266,3 +267,37 @@ def test_the_search_does_not_depend_on_the_order_of_the_file() -> None:
 
 def test_team_of_is_the_label() -> None:
     assert all(team_of(example.ticket) == example.team for example in tickets(9))
+
+
+def test_a_cap_that_pays_for_more_lets_more_be_scored_fully() -> None:
+    """What a cap leaves over makes the choice surer; without a cap nobody agreed to pay more."""
+
+    def of(number: int) -> lp.ScriptedLM:
+        return lp.ScriptedLM(always(0.5 + 0.02 * number), name=f"scripted/{number}")
+
+    models = [of(number) for number in range(12)]
+    optimizer = MIPRO(
+        models=models[1:],
+        instructions=0,
+        demonstrating=Demonstrating(sets=0),
+        searching=Searching(trials=11, finalists=1),
+        prune=False,
+    )
+
+    def count_complete(budget: lp.Budget | None) -> tuple[int, float]:
+        result = optimizer.compile(
+            lp.Predict(Triage, model=models[0]),
+            tickets(10),
+            valset=tickets(100, 1000),
+            holdout=tickets(30, 2000),
+            metric=right_team,
+            budget=budget,
+        )
+        complete = {each["digest"] for each in result.report.trials if each["n"] == 100}
+        return len(complete), result.report.paid.calls
+
+    free, _ = count_complete(None)
+    capped, paid = count_complete(lp.Budget(calls=3000))
+    assert capped > free + 3 and paid <= 3000
+    _, paid = count_complete(lp.Budget(calls=700))
+    assert paid <= 700
