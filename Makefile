@@ -11,6 +11,7 @@ INSTALLED := $(VENV)/installed
 DEVELOPING := $(VENV)/installed-dev
 PIP := -m pip install --quiet --disable-pip-version-check
 
+WORKERS ?= 2
 MUTANTS ?= 100000
 NIGHT := $(shell date -u +%Y%m%d)
 
@@ -20,7 +21,7 @@ demo: $(INSTALLED)
 	$(BIN)/langprog demo
 
 test: $(DEVELOPING)
-	$(BIN)/python -m pytest -q --ignore=tests/house
+	$(BIN)/python -m pytest -q --ignore=tests/house -n $(WORKERS) --dist loadfile
 
 # tests/house holds rules for the tree: layers, sizes, words.
 lint: $(DEVELOPING)

@@ -75,7 +75,7 @@ def endpoint(
     (tmp_path / "mine.py").write_text(PROGRAM)
     rows = [
         {"ticket": f"{mood_word} fix {word} {i}", "team": team, "mood": mood}
-        for i in range(12)
+        for i in range(8)
         for word, team in TEAMS.items()
         for mood_word, mood in MOODS.items()
     ]
