@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,8 +38,6 @@ from tests.optimizers.simulated import (
     tickets,
     two_modules,
 )
-
-ROOT = Path(__file__).parents[2]
 
 every_member = pytest.mark.parametrize("member", MEMBERS)
 # Where the model is made hopeless, those that may take another one are not.
@@ -73,28 +72,75 @@ def outcome(result) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Run:
+    """A compile that several tests look at: with a journal, and everything recorded."""
+
+    member: str
+    program: lp.Module
+    values: dict[str, Any]  # the program's parameters before
+    progress: Recorder
+    run_dir: Path
+    result: Any
+
+
+Recorded = Callable[[str], Run]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    @cache
+    def run(member: str) -> Run:
+        program = fitting(MEMBERS[member](), two_modules())
+        values = {key: each.value for key, each in program.parameters().items()}
+        # In a folder of its own: the attempts on a holdout are counted beside it.
+        progress, run_dir = Recorder(), tmp_path_factory.mktemp(member) / "run"
+        result = compiled(
+            MEMBERS[member](), program=program, progress=progress, run_dir=run_dir, seed=7
+        )
+        return Run(member, program, values, progress, run_dir, result)
+
+    return run
+
+
+OfMany = Callable[[str], tuple[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def of_240(tmp_path_factory: pytest.TempPathFactory) -> OfMany:
+    """Return a function that compiles a saved program on enough examples for a certificate."""
+
+    @cache
+    def run(member: str) -> tuple[str, Any]:
+        program = fitting(MEMBERS[member](), two_modules())
+        path = tmp_path_factory.mktemp("saved") / "before.json"
+        digest = lp.save(program, path)
+        models = {str(model): model for _, model in models_in(program)}
+        loaded = lp.load(path, models=models)
+        return digest, compiled(MEMBERS[member](), program=loaded, trainset=tickets(240))
+
+    return run
+
+
 @every_member
-def test_same_seed_same_result_at_any_width(member: str) -> None:
-    one = outcome(compiled(MEMBERS[member](), seed=7))
-    assert one == outcome(compiled(MEMBERS[member](), seed=7))
+def test_same_seed_same_result_at_any_width(member: str, recorded: Recorded) -> None:
+    one = outcome(recorded(member).result)
     assert one == outcome(compiled(MEMBERS[member](concurrency=1), seed=7))
     assert one != outcome(compiled(MEMBERS[member](), seed=8))
 
 
 @every_member
-def test_the_input_program_is_left_as_it_is(member: str) -> None:
-    program = fitting(MEMBERS[member](), two_modules())
-    before = {key: one.value for key, one in program.parameters().items()}
-    result = compiled(MEMBERS[member](), program=program)
-    assert {key: one.value for key, one in program.parameters().items()} == before
-    assert not program.frozen and result.program.frozen
+def test_the_input_program_is_left_as_it_is(member: str, recorded: Recorded) -> None:
+    run = recorded(member)
+    assert {key: each.value for key, each in run.program.parameters().items()} == run.values
+    assert not run.program.frozen and run.result.program.frozen
     with pytest.raises(FrozenError):
-        result.program.extra = 1
+        run.result.program.extra = 1
 
 
 @every_member
-def test_a_gain_is_found_and_certified(member: str) -> None:
-    result = compiled(MEMBERS[member](), trainset=tickets(240))
+def test_a_gain_is_found_and_certified(member: str, of_240: OfMany) -> None:
+    _, result = of_240(member)
     certificate = result.certificate
     assert certificate.difference > 0 and certificate.low > 0 and certificate.p_value <= 0.04
     if MEMBERS[member]().objective == "cost":
@@ -108,13 +154,9 @@ def test_a_gain_is_found_and_certified(member: str) -> None:
 
 @every_member
 def test_the_artifact_has_the_scores_of_every_row_and_what_it_was_compiled_from(
-    member: str, tmp_path: Path
+    member: str, of_240: OfMany, tmp_path: Path
 ) -> None:
-    program = fitting(MEMBERS[member](), two_modules())
-    digest = lp.save(program, tmp_path / "before.json")
-    models = {str(model): model for _, model in models_in(program)}
-    loaded = lp.load(tmp_path / "before.json", models=models)
-    result = compiled(MEMBERS[member](), program=loaded, trainset=tickets(240))
+    digest, result = of_240(member)
     result.save(tmp_path / "after.json")
     after = read_artifact(tmp_path / "after.json")
     (parent,) = after.data.lineage
@@ -170,9 +212,12 @@ def test_accept_best_ships_the_candidate_marked(member: str) -> None:
 
 @every_member
 @pytest.mark.parametrize("calls", [400, 600])
-def test_the_budget_is_kept_and_the_certificate_still_paid(member: str, calls: int) -> None:
+def test_the_budget_is_kept_and_ends_the_same_way_at_any_width(member: str, calls: int) -> None:
     model = lp.ScriptedLM(answers())
     result = compiled(MEMBERS[member](), model=model, budget=lp.Budget(calls=calls))
+    if calls == 400:
+        narrow = compiled(MEMBERS[member](concurrency=1), budget=lp.Budget(calls=calls))
+        assert outcome(narrow) == outcome(result)
     assert len(model.requests) <= result.report.paid.calls <= calls
     if member not in OF_MODELS:  # whose requests go to two models
         assert result.report.paid.calls == len(model.requests)
@@ -201,26 +246,19 @@ def test_a_budget_too_small_for_one_candidate_is_refused_or_enough(member: str) 
 
 
 @every_member
-def test_the_forecast_holds_what_the_compile_takes(member: str) -> None:
+def test_the_forecast_holds_what_the_compile_takes(member: str, of_240: OfMany) -> None:
     model = lp.ScriptedLM(answers())
     optimizer = MEMBERS[member]()
     with lp.using(lm=model):
         program = fitting(optimizer, two_modules())
         found = optimizer.estimate(program, tickets(240), metric=all_right)
     assert found.probe is not None and found.probe.requested.calls <= 48
-    result = compiled(MEMBERS[member](), trainset=tickets(240))
+    _, result = of_240(member)
     taken = result.report.requested.calls
     assert found.calls.low / 1.5 <= taken <= found.calls.high * 1.5
     assert found.calls.middle / 1.5 <= taken <= found.calls.middle * 1.5
     low, high = result.report.estimate["calls"]
     assert low / 1.5 <= taken <= high * 1.5
-
-
-@every_member
-def test_a_budget_ends_the_same_way_at_any_width(member: str) -> None:
-    budget = lp.Budget(calls=400)
-    one = outcome(compiled(MEMBERS[member](), budget=budget))
-    assert one == outcome(compiled(MEMBERS[member](concurrency=1), budget=budget))
 
 
 @every_member
@@ -242,9 +280,8 @@ def test_too_little_data_is_said_before_anything_is_spent(member: str) -> None:
 
 
 @every_member
-def test_progress_is_reported(member: str) -> None:
-    progress = Recorder()
-    compiled(MEMBERS[member](), progress=progress)
+def test_progress_is_reported(member: str, recorded: Recorded) -> None:
+    progress = recorded(member).progress
     stages = [event.stage for event in progress.of(StageStarted)]
     assert stages[0] == "prepare" and stages[-1] == "certify"
     assert len(progress.of(Finished)) == 1 and isinstance(progress.events[-1], Finished)
@@ -257,25 +294,31 @@ def test_progress_is_reported(member: str) -> None:
 
 
 @every_member
-def test_a_journal_is_written_and_a_second_run_pays_nothing(member: str, tmp_path: Path) -> None:
-    first = compiled(MEMBERS[member](), run_dir=tmp_path)
-    records = [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()]
+def test_a_journal_is_written_and_a_second_run_pays_nothing_and_saves_the_same(
+    member: str, recorded: Recorded, tmp_path: Path
+) -> None:
+    run = recorded(member)
+    first = run.result
+    records = [json.loads(line) for line in (run.run_dir / FILE).read_text().splitlines()]
     assert records[0]["kind"] == "header"
     assert sum(record["kind"] == "call" for record in records) == first.report.paid.calls
     model = lp.ScriptedLM(answers())
-    again = compiled(MEMBERS[member](), model=model, run_dir=tmp_path)
+    again = compiled(MEMBERS[member](), model=model, run_dir=run.run_dir, seed=7)
     assert len(model.requests) == 0
     assert outcome(again) == outcome(first)
     assert again.report.sessions == 2 and again.report.diverged_at is None
+    first.save(tmp_path / "one.json")
+    again.save(tmp_path / "two.json")
+    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
 
 
 @every_member
-def test_a_run_dir_of_another_compile_is_refused(member: str, tmp_path: Path) -> None:
-    compiled(MEMBERS[member](), run_dir=tmp_path)
+def test_a_run_dir_of_another_compile_is_refused(member: str, recorded: Recorded) -> None:
+    run_dir = recorded(member).run_dir
     with pytest.raises(InputError, match="seed"):
-        compiled(MEMBERS[member](), run_dir=tmp_path, seed=1)
+        compiled(MEMBERS[member](), run_dir=run_dir, seed=1)
     with pytest.raises(InputError, match="trainset"):
-        compiled(MEMBERS[member](), run_dir=tmp_path, trainset=tickets(60))
+        compiled(MEMBERS[member](), run_dir=run_dir, seed=7, trainset=tickets(60))
 
 
 @every_member
@@ -326,71 +369,3 @@ def test_bad_input_is_refused_before_anything_is_asked(member: str) -> None:
     with pytest.raises(InputError, match="too few"):
         compiled(optimizer, model=model, trainset=tickets(2))
     assert len(model.requests) == 0
-
-
-@every_member
-def test_the_artifact_of_a_resumed_run_is_the_same(member: str, tmp_path: Path) -> None:
-    paths = [tmp_path / "one.json", tmp_path / "two.json"]
-    for path, folder in zip(paths, ("a", "a"), strict=True):
-        compiled(MEMBERS[member](), run_dir=tmp_path / folder).save(path)
-    assert paths[0].read_bytes() == paths[1].read_bytes()
-
-
-# --- killed and resumed ------------------------------------------------------------------------
-
-
-def process(member: str, run_dir: Path, calls: Path, width: int, cap: int, delay: float):
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.optimizers.compile_once"]
-        + [member, str(run_dir), str(calls), str(width), str(delay), str(cap)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []
-
-
-def kill_after(
-    member: str, run_dir: Path, calls: Path, width: int, cap: int, answered: int
-) -> None:
-    """Start a compile, and kill it as soon as the model has answered so many requests more."""
-    before = sum(line.startswith("done") for line in lines(calls))
-    running = process(member, run_dir, calls, width, cap, 0.002)
-    while running.poll() is None:
-        if sum(line.startswith("done") for line in lines(calls)) >= before + answered:
-            break
-        time.sleep(0.01)
-    running.kill()
-    running.communicate()
-
-
-@pytest.mark.parametrize(
-    ("member", "width", "cap", "kills"),
-    [
-        ("mipro", 64, 0, (20, 150, 120)),
-        ("mipro", 1, 0, (100,)),
-        ("mipro", 8, 420, (150,)),
-        ("random_search", 8, 0, (300,)),
-    ],
-)
-def test_killed_and_resumed_it_ends_the_same_and_pays_nothing_twice(
-    member: str, width: int, cap: int, kills: tuple[int, ...], tmp_path: Path
-) -> None:
-    whole = process(member, tmp_path / "whole", tmp_path / "whole-calls", 16, cap, 0.0)
-    wanted = whole.communicate()[0]
-    assert wanted
-    run_dir, calls = tmp_path / "killed", tmp_path / "calls"
-    for answered in kills:
-        kill_after(member, run_dir, calls, width, cap, answered)
-    final = process(member, run_dir, calls, width, cap, 0.0)
-    assert final.communicate()[0] == wanted
-    # Between the answer and the journal there is no way to know: those in flight may come twice.
-    asked = Counter(line.split()[1] for line in lines(calls) if line.startswith("asked"))
-    again = sum(count - 1 for count in asked.values())
-    assert again <= len(kills) * width
-    assert set(asked) == {
-        line.split()[1] for line in lines(tmp_path / "whole-calls") if line.startswith("asked")
-    }
