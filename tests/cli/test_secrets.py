@@ -14,6 +14,7 @@ import pytest
 import langprog as lp
 from langprog.artifact import save_program
 from langprog.cli.main import run
+from langprog.lm import Retry
 
 KEY = "sk-proj-Planted0Key1234567890abcdef"
 TOKEN = "4f9a8b7c6d5e4f3a2b1c"
@@ -74,6 +75,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("LANGPROG_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        Retry, "_delay", lambda *_: 0.0
+    )  # nor waits
     yield tmp_path
     server.shutdown()
     thread.join()
