@@ -29,7 +29,7 @@ from langprog.artifact.nodes import (
 )
 from langprog.artifact.reading import one_line, read_object
 from langprog.artifact.retrievers import HandedRetrievers, check_names_of
-from langprog.artifact.tools import HandedTools, check_tool_names
+from langprog.artifact.tools import HandedTools, check_tool_names, check_tools_at_hand
 from langprog.errors import ArtifactError, ModelError
 from langprog.hints import Words, with_hints
 from langprog.modules import UNKNOWN_KIND, Module, Origin, with_origin
@@ -118,6 +118,7 @@ class Artifact:
         try:
             user_code = tuple(dict.fromkeys(user_classes(self.data.program)))
             known = dataclasses.replace(classes, user_code=user_code)
+            check_tools_at_hand(self.data.program, classes.tools, classes.allows)
             program = program_from_node(self.data.program, known)
             check_names_of(program, classes.retrievers)
             check_names_of_checks(program, classes.checks)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from langprog.errors import ArtifactError, InputError
-from langprog.modules import Module, NextStep, ToolData, tool_to_data
+from langprog.modules import Module, NextStep, NextStepNode, Node, ToolData, tool_to_data
 from langprog.tools import Tool, make_tools
 
 HandedTools = Sequence[Tool | Callable[..., Any]] | Mapping[str, Tool | Callable[..., Any]]
@@ -82,7 +82,7 @@ def find_tool(
     if given is None and data.function:
         given = import_function(data.function)
     if given is None:
-        raise ArtifactError(f"the artifact needs your tool {data.name!r}{_advise(data)}")
+        raise ArtifactError(_ask_for([data]))
     limits: dict[str, Any] = {"timeout": data.timeout, "max_result": data.max_result}
     try:
         tool = given if isinstance(given, Tool) else Tool(given, name=data.name)
@@ -98,22 +98,57 @@ def find_tool(
     return tool
 
 
+def check_tools_at_hand(node: Node, handed: HandedTools, allows: Callable[[str], bool]) -> None:
+    """Refuse to load a program whose tools are not all there, naming each that is missing.
+
+    Args:
+        node: The program as data.
+        handed: What the caller of ``load`` hands over.
+        allows: Whether a module may be imported.
+
+    Raises:
+        ArtifactError: A tool is missing.
+    """
+    missing: dict[str, ToolData] = {}
+    for data in _tools_in(node):
+        module = data.function.partition(":")[0]
+        if _take_handed(data.name, handed) is None and not (module and allows(module)):
+            missing[data.name] = data
+    if missing:
+        raise ArtifactError(_ask_for(list(missing.values())))
+
+
+def _tools_in(node: Node) -> Iterator[ToolData]:
+    if isinstance(node, NextStepNode):
+        yield from node.tools
+    for part in node.children().values():
+        yield from _tools_in(part)
+
+
 def _take_handed(name: str, handed: HandedTools) -> Any | None:
     if isinstance(handed, Mapping):
         return handed.get(name)
     return next((tool for tool in make_tools(handed) if tool.name == name), None)
 
 
-def _advise(data: ToolData) -> str:
-    module, _, function = data.function.partition(":")
-    place = f" ({data.function})" if module else ""
+def _ask_for(tools: Sequence[ToolData]) -> str:
+    """Return which tools are missing, and how to hand them over."""
+    listed = [f"{tool.name!r}{f' ({tool.function})' if tool.function else ''}" for tool in tools]
+    functions = [tool.function.partition(":")[2] or "..." for tool in tools]
+    given = " ".join(
+        f"--tool {tool.name}={tool.function or 'package.module:function'}" for tool in tools
+    )
+    modules = list(dict.fromkeys(tool.function.partition(":")[0] for tool in tools))
+    one = len(tools) == 1
     allow = ""
-    if module:
+    if all(modules):
+        said = " ".join(f"--allow {module}" for module in modules)
         allow = (
-            f", or allow its import, lp.load(path, allow_modules=[{module!r}]) or --allow {module}"
+            f", or allow {'its' if one else 'their'} import, "
+            f"lp.load(path, allow_modules={modules}) or {said}"
         )
-    where = data.function or "package.module:function"
     return (
-        f"{place}: pass it, lp.load(path, tools=[{function or '...'}]) or --tool "
-        f"{data.name}={where}{allow}"
+        f"the artifact needs your {'tool' if one else 'tools'} {', '.join(listed)}: pass "
+        f"{'it' if one else 'them'}, lp.load(path, tools=[{', '.join(dict.fromkeys(functions))}]) "
+        f"or {given}{allow}"
     )

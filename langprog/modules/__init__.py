@@ -32,7 +32,7 @@ from langprog.modules.compiles import list_compiles
 from langprog.modules.containers import hidden_modules, own_class_attributes
 from langprog.modules.map import ElementFailure, Map
 from langprog.modules.nearest import NearestDemos
-from langprog.modules.next_step import NextStep, tool_to_data
+from langprog.modules.next_step import NextStep, NextStepNode, tool_to_data
 from langprog.modules.node import (
     UNKNOWN_KIND,
     AnyNode,
@@ -113,6 +113,7 @@ __all__ = [
     "Module",
     "NearestDemos",
     "NextStep",
+    "NextStepNode",
     "Node",
     "Origin",
     "Parameter",

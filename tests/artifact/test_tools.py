@@ -187,3 +187,19 @@ def test_demonstrations_of_whole_conversations_come_back(shelf: Any, tmp_path: P
     assert loaded.max_steps == 2
     [demo] = json.loads((tmp_path / "p.json").read_text())["program"]["step"]["demos"]
     assert demo["steps"][0]["results"] == ["aaa"]
+
+
+def test_all_that_is_missing_is_named_at_once(shelf: Any, tmp_path: Path) -> None:
+    first = lp.ReAct("question -> answer", [shelf.look_up, changed, lp.Tool(look_up, name="own")])
+    second = lp.ReAct("answer -> more", [lp.Tool(look_up, name="other")])
+    program = lp.Pipeline(first=first, second=second)
+    lp.save(program, tmp_path / "p.json")
+    with pytest.raises(ArtifactError) as caught:
+        lp.load(tmp_path / "p.json", tools={"own": look_up})
+    said = str(caught.value)
+    assert "needs your tools 'look_up' (shelf_here:look_up), 'changed' (" in said
+    assert "'other' (" in said and "'own'" not in said
+    assert "--tool look_up=shelf_here:look_up --tool changed=" in said
+    with pytest.raises(ArtifactError) as caught:
+        lp.load(tmp_path / "p.json", tools={"own": look_up}, allow_modules=["shelf_here"])
+    assert "'look_up'" not in str(caught.value)

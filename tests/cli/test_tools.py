@@ -72,9 +72,9 @@ def test_tools_are_handed_over_or_imported(
     assert json.loads(capsys.readouterr().out) == {"answer": 520_774}
     scored = ["eval", "p.json", "--data", "rows.jsonl", "--metric", "people_here.py:right"]
     assert run([*scored, *where, *options, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["mean"] == 1.0
     compared = ["compare", "p.json", "p.json", *scored[2:]]
     assert run([*compared, *where, *options]) == 0
-    assert json.loads(capsys.readouterr().out)["mean"] == 1.0
 
 
 def test_tools_of_a_server_are_handed_over(capsys: pytest.CaptureFixture[str]) -> None:
