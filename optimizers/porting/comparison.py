@@ -190,7 +190,7 @@ class Comparison:
         test = decide(
             before,
             after,
-            [inputs.key(example) for example in examples],
+            [inputs.similar_key(example) for example in examples],
             request.range,
             tolerance=request.knobs.tolerance,
             level=SECOND,

@@ -41,7 +41,7 @@ class CompilePlan:
     def held(self) -> int:
         """How many different inputs the holdout has."""
         inputs = Inputs(self.request.program)
-        return len({inputs.key(each) for each in self.request.parts.holdout})
+        return len({inputs.similar_key(each) for each in self.request.parts.holdout})
 
     def with_budget(self, budget: Budget) -> CompilePlan:
         """Return the plan under what is left of a budget."""
