@@ -91,7 +91,8 @@ def evaluate(
         metric: ``metric(example, prediction)``, giving a number, a bool or a Score; may be async.
             Metrics written for DSPy work unchanged.
         concurrency: Examples evaluated at the same time, which also limits the requests in flight;
-            a model's ``width`` lowers that only if it was set, or after the endpoint answered 429.
+            a model's ``width`` lowers that only if it was set, or after the endpoint answered 429
+            or let requests time out in its queue.
         budget: A hard cap on all calls made here.
         lm: Model for the predictors that do not name one.
         max_errors: On how many examples the metric may raise before the evaluation stops; such

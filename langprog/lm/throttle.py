@@ -1,4 +1,4 @@
-"""The wrapper that limits concurrency and rates, and adapts to 429s."""
+"""The wrapper that limits concurrency and rates, and adapts to 429s and to time-outs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 
-from langprog.errors import RateLimitError
+from langprog.errors import RateLimitError, TimeoutError
 from langprog.knobs import MOST_NUMBER, check_argument, takes_whole
 from langprog.lm.streaming import Completed, Delta, stream_completion
 from langprog.lm.types import Completion, LanguageModel, Request
@@ -24,12 +24,14 @@ class Throttle(Wrapper):
 
     Follows: additive increase, multiplicative decrease (Chiu and Jain, 1989). Differs: a 429
     halves the width only if its request started after the last cut, so that a burst of 429s from
-    one overload counts once.
+    one overload counts once. So does a time-out, unless a request that started later was answered
+    before it: a server that lets requests wait for a free slot answers in the order of arrival, so
+    that only a request that hangs is overtaken.
 
     Args:
         inner: The model.
         width: Maximum number of concurrent requests, also for the adaptive width. ``None``: no
-            limit until the first 429.
+            limit until the first 429 or time-out.
         rpm: Maximum requests per minute.
         tpm: Maximum tokens per minute. A request counts from its start with the average so far
             (the first ones with the characters of their prompt), and is corrected once its usage
@@ -59,7 +61,7 @@ class Throttle(Wrapper):
         self._rpm, self._tpm = rpm, tpm
         self._clock, self._sleep = clock, sleep
         self._running = 0
-        self._cut_at = float("-inf")
+        self._cut_at = self._answered_start = float("-inf")
         self._minute: deque[_RecentRequest] = deque()
         self._tokens = 0
         self._finished = self._finished_tokens = 0
@@ -77,8 +79,8 @@ class Throttle(Wrapper):
         start = await self._enter(request)
         try:
             completion = await self.inner.complete(request)
-        except RateLimitError:
-            self._slow_down(start.at)
+        except (RateLimitError, TimeoutError) as error:
+            self._slow_down(start.at, error)
             raise
         else:
             self._speed_up(start, completion.usage.total_tokens)
@@ -95,8 +97,8 @@ class Throttle(Wrapper):
                     if isinstance(delta, Completed):
                         self._speed_up(start, delta.completion.usage.total_tokens)
                     yield delta
-        except RateLimitError:
-            self._slow_down(start.at)
+        except (RateLimitError, TimeoutError) as error:
+            self._slow_down(start.at, error)
             raise
         finally:
             self._leave()
@@ -168,15 +170,19 @@ class Throttle(Wrapper):
                     loop.call_soon_threadsafe(_wake, turn)
                     free -= 1
 
-    def _slow_down(self, started: float) -> None:
+    def _slow_down(self, started: float, error: RateLimitError | TimeoutError) -> None:
         with self._lock:
-            if started >= self._cut_at:
+            alone = isinstance(error, TimeoutError) and (
+                self._running == 1 or started < self._answered_start
+            )
+            if started >= self._cut_at and not alone:
                 open_ended = math.isinf(self._width)
                 self._width = max(1.0, (self._running if open_ended else self._width) / 2)
                 self._cut_at = self._clock()
 
     def _speed_up(self, start: _RecentRequest, tokens: int) -> None:
         with self._lock:
+            self._answered_start = max(self._answered_start, start.at)
             self._width = min(self._most, self._width + 1.0 / self._width)
             if self._tpm is not None:
                 self._finished += 1

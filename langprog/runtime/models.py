@@ -61,11 +61,12 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
             ``False``, a folder, or a Cache.
             ``price``: an ``lp.Price``, dollars per million tokens; genai-prices' if left out.
             ``width``: maximum concurrent requests of all callers together; by default only the
-            callers limit them (``evaluate(concurrency=)``) until the endpoint first answers 429,
-            after which the width adapts. ``rpm``, ``tpm``: requests and tokens per minute.
-            ``attempts``: how often a request is sent at most (6). ``schema``: whether the model
-            honors a response schema, so that the adapter ``auto`` means ``json`` and not
-            ``chat``; by default yes for openai and mistral at their own addresses, else no.
+            callers limit them (``evaluate(concurrency=)``) until the endpoint first answers 429
+            or lets requests time out in its queue, after which the width adapts. ``rpm``,
+            ``tpm``: requests and tokens per minute. ``attempts``: how often a request is sent at
+            most (6). ``schema``: whether the model honors a response schema, so that the adapter
+            ``auto`` means ``json`` and not ``chat``; by default yes for openai and mistral at
+            their own addresses, else no.
 
     Returns:
         The model; call it with ``await model.complete(request)`` or pass it to a program.

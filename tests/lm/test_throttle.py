@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from langprog.errors import InputError, RateLimitError
+from langprog.errors import InputError, RateLimitError, TimeoutError
 from langprog.lm import Completion, Request, ScriptedLM, Throttle, Usage
 from tests.lm.endpoint import asking
 
@@ -91,6 +91,96 @@ def test_without_a_width_everything_is_under_way_until_the_endpoint_first_compla
     refuse = False
     assert asyncio.run(ask(300)) == 150
     assert 150 < throttled.width < 155, "and it widens again"
+
+
+class Queueing(ScriptedLM):
+    """A server with a few slots, as llama.cpp's: further requests wait, and time out meanwhile.
+
+    It works on a request that timed out all the same.
+    """
+
+    def __init__(self, slots: int, patience: float) -> None:
+        super().__init__(lambda request: "fine")
+        self.slots, self.patience = slots, patience
+        self.clock = Clock()
+        self.queue: list[tuple[float, asyncio.Future[None]]] = []
+        self.timed_out = 0
+
+    async def complete(self, request: Request) -> Completion:
+        turn = asyncio.get_running_loop().create_future()
+        self.queue.append((self.clock.now, turn))
+        await turn
+        return await super().complete(request)
+
+    def work(self) -> None:
+        """Let a second pass: every slot answers a request, and who waited too long gives up."""
+        self.clock.now += 1.0
+        served, self.queue = self.queue[: self.slots], self.queue[self.slots :]
+        for _, turn in served:
+            if not turn.done():
+                turn.set_result(None)
+        for began, turn in self.queue:
+            if not turn.done() and self.clock.now - began >= self.patience:
+                self.timed_out += 1
+                turn.set_exception(TimeoutError("no answer in time"))
+
+
+def test_a_server_that_queues_requests_until_they_time_out_gets_fewer_at_once() -> None:
+    model = Queueing(slots=2, patience=10.0)
+    throttled = Throttle(model, clock=model.clock)
+
+    async def answer(number: int) -> Completion:
+        while True:
+            try:
+                return await throttled.complete(asking(str(number)))
+            except TimeoutError:
+                continue
+
+    async def run() -> list[Completion]:
+        tasks = [asyncio.create_task(answer(number)) for number in range(64)]
+        while not all(task.done() for task in tasks):
+            await settle()
+            model.work()
+        return await asyncio.gather(*tasks)
+
+    assert len(asyncio.run(run())) == 64
+    assert throttled.width <= 20, "what it answers in time"
+    assert model.timed_out < 64 * 2
+
+
+def test_a_request_that_hangs_alone_narrows_nothing() -> None:
+    clock = Clock()
+    model = Gated(
+        lambda request: TimeoutError("no answer") if "0" in request.messages[-1].text else "fine"
+    )
+    throttled = Throttle(model, clock=clock)
+
+    async def run() -> None:
+        hung = asyncio.create_task(throttled.complete(asking("0")))
+        await settle()
+        for number in range(1, 4):  # each starts later, and is done before
+            clock.now += 1.0
+            task = asyncio.create_task(throttled.complete(asking(str(number))))
+            await settle()
+            model.gates[-1].set()
+            await task
+        waiting = asyncio.create_task(throttled.complete(asking("5")))
+        await settle()
+        model.gates[0].set()
+        with pytest.raises(TimeoutError):
+            await hung
+        model.open()
+        await waiting
+
+    asyncio.run(run())
+    assert throttled.width == float("inf")
+
+
+def test_a_time_out_of_the_only_request_narrows_nothing() -> None:
+    throttled = Throttle(ScriptedLM([TimeoutError("no answer")]), clock=Clock())
+    with pytest.raises(TimeoutError):
+        asyncio.run(throttled.complete(asking("hello")))
+    assert throttled.width == float("inf")
 
 
 def test_a_cancelled_waiter_takes_nobodys_turn() -> None:
