@@ -23,7 +23,7 @@ from langprog.signature import FieldSpec, SignatureSpec
 Metric = Callable[[lp.Example, Mapping[str, Any]], float]
 # What MIPROv2's ``light`` comes to for one predictor with demonstrations.
 LIGHT_SETS, LIGHT_INSTRUCTIONS, LIGHT_TRIALS = 6, 3, 10
-PEERS = ("BootstrapRS", "MIPROv2 light", "MIPROv2 medium", "GEPA light")
+PEERS = ("BootstrapRS", "MIPROv2 light", "MIPROv2 medium", "GEPA light", "SIMBA")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,14 @@ class Cut:
         sets: BootstrapRS: sets of demonstrations that are drawn at random, beside its three.
         minibatch: MIPROv2: rows that a trial is scored on; it has as many trials, sets and
             instructions as ``light``.
+        steps: SIMBA: steps, each with half of its usual rows and candidates.
         proposer: MIPROv2: another model that proposes, which is shown nothing of program and data.
     """
 
     validation: int
     sets: int = 16
     minibatch: int = 35
+    steps: int = 8
     proposer: Any = None
 
 
@@ -93,7 +95,7 @@ def compile_peer(
     cut = settings.cut
     # An unreadable reply is a wrong answer; by default, ten of them would end the compile.
     dspy.configure(lm=lm, adapter=adapter, max_errors=1_000_000)
-    student = _module(dspy, program)
+    student = make_module(dspy, program)
     inputs = program.input_names()
     train, steering = (
         [dspy.Example(**example.to_dict()).with_inputs(*inputs) for example in part]
@@ -107,9 +109,8 @@ def compile_peer(
     # DSPy prints thousands of lines of progress, on both streams.
     with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
         try:
-            best = optimizer.compile(
-                student, trainset=train, valset=steering, **_options(name, cut)
-            )
+            chooses = {"seed": seed} if name == "SIMBA" else {"valset": steering}
+            best = optimizer.compile(student, trainset=train, **chooses, **_options(name, cut))
         except (AdapterParseError, ContextWindowExceededError):
             # Its proposer could not parse a reply, or sent a longer prompt than the model reads,
             # which ended the compile.
@@ -150,6 +151,9 @@ def _optimizer(
     if name == "BootstrapRS":
         sets = {} if cut is None else {"num_candidate_programs": cut.sets}
         return dspy.BootstrapFewShotWithRandomSearch(metric=score, num_threads=threads, **sets)
+    if name == "SIMBA":
+        sizes = {} if cut is None else {"max_steps": cut.steps, "bsize": 16, "num_candidates": 3}
+        return dspy.SIMBA(metric=score, num_threads=threads, **sizes)
     if name == "MIPROv2 light" and cut is not None:
         optimizer = dspy.MIPROv2(
             metric=score,
@@ -221,7 +225,7 @@ def answer_or_nothing(answer: Answering, example: lp.Example) -> Mapping[str, An
     return outputs
 
 
-def _module(dspy: Any, program: lp.Module) -> Any:
+def make_module(dspy: Any, program: lp.Module) -> Any:
     """Return a DSPy module with a predictor for each of ours, run in their order."""
 
     class Steps(dspy.Module):  # type: ignore[misc]  # DSPy has no types
