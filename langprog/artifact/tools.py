@@ -139,16 +139,16 @@ def _ask_for(tools: Sequence[ToolData]) -> str:
         f"--tool {tool.name}={tool.function or 'package.module:function'}" for tool in tools
     )
     modules = list(dict.fromkeys(tool.function.partition(":")[0] for tool in tools))
-    one = len(tools) == 1
+    single = len(tools) == 1
     allow = ""
     if all(modules):
         said = " ".join(f"--allow {module}" for module in modules)
         allow = (
-            f", or allow {'its' if one else 'their'} import, "
+            f", or allow {'its' if single else 'their'} import, "
             f"lp.load(path, allow_modules={modules}) or {said}"
         )
     return (
-        f"the artifact needs your {'tool' if one else 'tools'} {', '.join(listed)}: pass "
-        f"{'it' if one else 'them'}, lp.load(path, tools=[{', '.join(dict.fromkeys(functions))}]) "
+        f"the artifact needs your {'tool' if single else 'tools'} {', '.join(listed)}: pass "
+        f"{'it' if single else 'them'}, lp.load(path, tools=[{', '.join(dict.fromkeys(functions))}]) "
         f"or {given}{allow}"
     )
