@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,6 +14,8 @@ from langprog.evaluation import PairedScores, mean_interval, mean_p
 from optimizers.porting.decision import LEVEL
 
 TOLERANCE = 0.05
+# Numbers of wins that are less likely are left out of an exact chance.
+NEGLIGIBLE = 1e-9
 
 Floats = npt.NDArray[np.float64]
 
@@ -143,3 +146,33 @@ class SafeCounts:
 def safe_counts(size: int) -> SafeCounts:
     """Return the counts for a number of rows; all pairs share them."""
     return SafeCounts(size)
+
+
+def compute_chance(population: Population, size: int, weights: Floats) -> float:
+    """Return the exact chance of ``safe`` for scores of 0 and 1, without drawing.
+
+    Args:
+        population: The pair.
+        size: Number of rows.
+        weights: How likely each row of the pair is to be drawn.
+    """
+    changes, counts = population.differences, safe_counts(size)
+    win, loss = float(weights[changes > 0].sum()), float(weights[changes < 0].sum())
+    chance = 0.0
+    for wins in range(size + 1):
+        likely = _binomial(wins, size, win)
+        if likely < NEGLIGIBLE:
+            continue
+        others = size - wins
+        for losses in range(others + 1):
+            if not counts.holds(wins, losses):
+                break
+            chance += likely * _binomial(losses, others, min(1.0, loss / (1 - win)))
+    return chance
+
+
+def _binomial(hits: int, size: int, share: float) -> float:
+    if share <= 0.0 or share >= 1.0:
+        return float(hits == size * round(share))
+    ways = math.lgamma(size + 1) - math.lgamma(hits + 1) - math.lgamma(size - hits + 1)
+    return math.exp(ways + hits * math.log(share) + (size - hits) * math.log1p(-share))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,7 +22,6 @@ from langprog.cli.models import NamedModels
 from langprog.cli.terminal import Terminal, write_json
 from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
 from langprog.errors import InputError
-from langprog.example import Example
 from langprog.lm import Budget, LanguageModel
 from langprog.runtime import LM
 from optimizers import Ported, port
@@ -84,7 +83,9 @@ def port_artifact(  # noqa: PLR0913 - every parameter is an option of the comman
     if old not in SOURCES:
         raise InputError(f"--old {old!r}: write {', '.join(SOURCES)}")
     models = read_targets(to, base_url)
-    digest = read_artifact(artifact).digest
+    # What makes another port: the same one continues in its folder.
+    content: list[Any] = [read_artifact(artifact).digest, sorted(to), base_url, old_base_url]
+    content += [metric, tolerance, old, optimizer, seed]
     view = open_progress_view(as_json=False)
     try:
         with open_tools(tool, mcp) as tools:
@@ -107,7 +108,8 @@ def port_artifact(  # noqa: PLR0913 - every parameter is an option of the comman
                 accept=what_ships,
                 journal=journal,
                 budget=Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds),
-                run_dir=run_dir or _default_folder(target, digest, to, base_url, examples),
+                run_dir=run_dir
+                or target.with_suffix(".run") / json_digest([*content, data_digest(examples)]),
                 seed=seed,
                 concurrency=width,
                 max_errors=max_errors,
@@ -147,13 +149,6 @@ def read_targets(
             )
         models[name] = at_address(new)
     return models
-
-
-def _default_folder(
-    target: Path, digest: str, to: list[str], base_url: str | None, examples: list[Example]
-) -> Path:
-    content = [digest, sorted(to), base_url, data_digest(examples)]
-    return target.with_suffix(".run") / json_digest(content)
 
 
 def _print_result(ported: Ported, target: Path | None) -> None:

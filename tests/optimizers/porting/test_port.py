@@ -473,6 +473,36 @@ def test_the_budget_covers_test_and_compile_together(plain: Made) -> None:
     assert short.compiled is None and "pays for 1 rows of its holdout" in short.reason
 
 
+def test_a_budget_that_ends_early_shows_nothing(plain: Made) -> None:
+    ported = port(
+        plain.path,
+        model("new", answers(0.95, 0.0)),
+        tickets(100),
+        metric=right_team,
+        program=plain.program(),
+        budget=lp.Budget(tokens=3000),
+        progress=QUIET,
+    )
+    assert ported.outcome == "cannot tell" and ported.test is None and ported.compiled is None
+    assert "The budget ended before every row was compared" in ported.reason
+    assert ported.paid.tokens <= 3000
+
+
+def test_a_model_without_a_price_is_refused_under_a_cap_in_dollars(plain: Made) -> None:
+    new = lp.LM("openai/unheard-of", base_url="http://127.0.0.1:9/v1", api_key="none")
+    old = model("old", never)
+    with pytest.raises(ModelError, match="price of openai/unheard-of"):
+        port(
+            plain.path,
+            new,
+            tickets(100),
+            metric=right_team,
+            program=plain.program(old),
+            budget=lp.Budget(dollars=1.0),
+        )
+    assert old.calls == 0
+
+
 def test_what_the_artifacts_compile_has_paid_is_not_paid_again(made: Made) -> None:
     ported = port(
         made.path,
