@@ -149,6 +149,6 @@ def _ask_for(tools: Sequence[ToolData]) -> str:
         )
     return (
         f"the artifact needs your {'tool' if single else 'tools'} {', '.join(listed)}: pass "
-        f"{'it' if single else 'them'}, lp.load(path, tools=[{', '.join(dict.fromkeys(functions))}]) "
-        f"or {given}{allow}"
+        f"{'it' if single else 'them'}, "
+        f"lp.load(path, tools=[{', '.join(dict.fromkeys(functions))}]) or {given}{allow}"
     )

@@ -75,9 +75,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("LANGPROG_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        Retry, "_delay", lambda *_: 0.0
-    )  # nor waits
+    monkeypatch.setattr(Retry, "_delay", lambda *_: 0.0)  # nor waits
     yield tmp_path
     server.shutdown()
     thread.join()
