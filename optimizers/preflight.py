@@ -202,7 +202,7 @@ def forecast(
     )
     variance = 0.25 if probe is None else max(SMALLEST_VARIANCE, probe.variance)
     tried = _add_ranges([stage.candidates for stage in affordable])
-    searches = any(stage.candidates.high for stage in given)
+    searches = any(stage.stage == "search" or stage.candidates.high for stage in given)
     return Preflight(
         stages=tuple(stages),
         cost=cost,

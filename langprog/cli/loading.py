@@ -184,6 +184,11 @@ def load_program_or_artifact(
                 f"--{option} applies to artifacts, but {reference} has its own {option}s"
             )
         return asked.apply_to(load_program(reference))
+    if not Path(reference).exists():
+        raise InputError(
+            f"{reference}: there is no such file; a program that is no artifact is written "
+            "package.module:name or path/to/file.py:name"
+        )
     artifact = read_artifact(reference)
     return artifact.program(
         allow_modules=allow_modules,

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 ACTS = """
 import json, os, subprocess, sys
 from benchmarks import fuzz_judge
-from benchmarks.fuzz_judge import Hang, Watch
+from benchmarks.fuzz_judge import Hang, Watch, peak_memory
 
 def write(): open(sys.argv[1], "w").close()
 def write_low(): os.close(os.open(sys.argv[1], os.O_WRONLY))
@@ -73,12 +73,13 @@ def test_mutants_are_refused_or_render_and_a_run_goes_on_where_it_was_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fuzz_artifacts, "CHUNK", 150)
+    memory = peak_memory()  # other tests of this process have used some
     for mutants, before, after in ((150, 0, 1), (1200, 1, 8)):
         run = fuzz_artifacts.Run(0, mutants, tmp_path / "done.json")
         assert len(run.tally.done) == before
         run.start(1)
         assert len(run.tally.done) == after and run.tally.outcomes.total() == mutants
-    assert run.tally.troubles == {} and run.tally.memory < 500
+    assert run.tally.troubles == {} and run.tally.memory < memory + 500
     # Both ends are reached: mutants that nobody would load show little.
     assert run.tally.outcomes["ArtifactError"] > 300 and run.tally.outcomes["rendered"] > 120
 
@@ -104,7 +105,8 @@ def test_every_kind_of_module_is_among_the_originals_of_both_formats(tmp_path: P
         named |= {part[key] for part, key in list_places(json.loads(text)) if key == "module"}
     old = formats.count(1)
     assert old > 20 and formats == [FORMAT] * (len(formats) - old) + [1] * old
-    assert named >= {*kinds(), "user"}
+    foreign = {"DSPyPredict", "DSPyProgram", "PromptTemplate"}  # of other libraries
+    assert named >= {*kinds(), "user"} - foreign
 
 
 def test_nights_add_up_and_trouble_is_an_exit_code(

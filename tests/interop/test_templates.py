@@ -139,5 +139,5 @@ def test_an_export_that_is_refused_leaves_the_file(
     assert run([*command, "template"]) == 2
     assert run([*command, "openai-evals"]) == 2
     said = capsys.readouterr().err
-    assert "the format 'openai-evals' cannot be written; these can: fine-tuning (" in said
+    assert "only a program that was made from a template can be written as one" in said
     assert out.read_text() == "kept"

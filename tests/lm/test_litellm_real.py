@@ -140,7 +140,7 @@ def test_a_setting_that_an_endpoint_refuses_is_learned(monkeypatch: pytest.Monke
     async def work(client: LiteLLM, seen: Endpoint) -> None:
         model = Negotiated(client)
         request = asking(sampling=Sampling(temperature=0.5, seed=1))
-        with pytest.warns(match="does not take temperature"):
+        with pytest.warns(match="does not accept temperature"):
             assert (await model.complete(request)).text == "fine"
         assert model.refused == {"temperature"}
         assert ["temperature" in body for body in seen.requests] == [True, False]
@@ -231,7 +231,7 @@ def test_what_litellm_knows_a_provider_not_to_have_is_learned_and_said(
         async with anthropic(monkeypatch) as bodies:
             model = Negotiated(LiteLLM("anthropic/claude-sonnet-4-6", timeout=10.0))
             request = asking(sampling=Sampling(temperature=0.5, seed=4), logprobs=True)
-            with pytest.warns(match="does not take seed"):
+            with pytest.warns(match="does not accept seed"):
                 assert (await model.complete(request)).text == "warm"
         assert model.refused == {"seed", "logprobs"}
         [sent] = bodies
@@ -247,7 +247,7 @@ def test_no_member_of_extra_steers_litellm(monkeypatch: pytest.MonkeyPatch, name
     async def direct(model: LiteLLM) -> Any:
         return await model.complete(request)
 
-    with pytest.raises(ModelError, match=f"litellm keeps '{name}' to itself"):
+    with pytest.raises(ModelError, match=f"litellm uses '{name}' itself"):
         asyncio.run(direct(LiteLLM("anthropic/claude-sonnet-4-6")))
     lm = ScriptedLM(["fine"])
     assert with_server(monkeypatch, lm, direct).text == "fine"

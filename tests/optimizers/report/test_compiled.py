@@ -72,7 +72,7 @@ def test_a_card_of_hostile_texts_has_no_markup_of_theirs() -> None:
     hostile.__name__ = hostile.__qualname__ = HOSTILE
     program = lp.Predict("ticket -> team", demos=[lp.Example(ticket=HOSTILE, team=HOSTILE)])
     rows = [lp.Example(ticket=f"{n} {HOSTILE}", team="x") for n in range(12)]
-    with lp.using(lm=lp.ScriptedLM(f"[[team]]\n{HOSTILE}", name=f"scripted/{HOSTILE}")):
+    with lp.using(lm=lp.ScriptedLM(lambda _: f"[[team]]\n{HOSTILE}", name=f"scripted/{HOSTILE}")):
         result = LabeledFewShot(k=2).compile(program, rows, metric=hostile)
     for thing in (result, result.report, result.certificate):
         assert "script" not in Tags(thing._repr_html_()).tags
