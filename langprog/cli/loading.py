@@ -186,7 +186,7 @@ def load_program_or_artifact(
         return asked.apply_to(load_program(reference))
     if not Path(reference).exists():
         raise InputError(
-            f"{reference}: there is no such file; a program that is no artifact is written "
+            f"{reference}: there is no such file; a program that is not an artifact is written "
             "package.module:name or path/to/file.py:name"
         )
     artifact = read_artifact(reference)

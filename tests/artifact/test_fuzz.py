@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks import fuzz_artifacts
 from benchmarks.fuzz_artifacts import Tally
+from benchmarks.fuzz_judge import peak_memory
 from benchmarks.fuzz_mutants import make_mutant
 from benchmarks.fuzz_originals import list_places, make_originals
 from langprog.artifact import read_artifact
@@ -24,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 ACTS = """
 import json, os, subprocess, sys
 from benchmarks import fuzz_judge
-from benchmarks.fuzz_judge import Hang, Watch, peak_memory
+from benchmarks.fuzz_judge import Hang, Watch
 
 def write(): open(sys.argv[1], "w").close()
 def write_low(): os.close(os.open(sys.argv[1], os.O_WRONLY))
