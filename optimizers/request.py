@@ -106,7 +106,12 @@ class CompileRequest:
             InputError: An argument is wrong; the message says which and why.
             MetricError: The metric cannot be called with an example and a prediction.
         """
-        if not isinstance(program, Module) or not program.predictors():
+        if not isinstance(program, Module):
+            raise InputError(
+                f"the program is a {type(program).__name__}: compile takes a module, such as "
+                "lp.Predict(...), or lp.from_dspy(program) for one of DSPy"
+            )
+        if not program.predictors():
             raise InputError("there is nothing to compile: the program has no predictors")
         frozen = program.frozen_parts()
         if all(key.rpartition(".")[0] in frozen for key in program.parameters()):

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,10 @@ def answer(request: lp.Request) -> str:
         return "[[summary]]\nTickets and the teams that own them."
     demos = len(request.messages) > 4
     found = next((team for word, team in TEAMS.items() if word in last.lower()), "cedar")
-    return f"[[team]]\n{found if demos else 'harbor'}"
+    team = found if demos else "harbor"
+    if "[[ ## team ## ]]" in last:  # the form of DSPy
+        return f"[[ ## reasoning ## ]]\nIts topic.\n\n[[ ## team ## ]]\n{team}"
+    return f"[[team]]\n{team}"
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +62,8 @@ def test_every_python_block_runs(place: Path, endpoint: str) -> None:
     }
     assert len(PYTHON) >= 3
     for block in PYTHON:
+        if "import dspy" in block and find_spec("dspy") is None:
+            continue
         program = place / "block.py"
         if "triage(ticket=" in block:
             block = block.replace(

@@ -26,7 +26,7 @@ from langprog.interop.dspy.metrics import RETURNED, takes_ours, with_dspy_values
 from langprog.interop.dspy.models import KnownModels, sampling_of
 from langprog.interop.dspy.predictor import DSPyPredict
 from langprog.interop.dspy.signatures import is_exact, spec_of
-from langprog.interop.dspy.states import check_names
+from langprog.interop.dspy.states import SELF, check_names
 from langprog.lm import ModelRef, Sampling
 from langprog.modules import Module, Node, Parameter, Part, Types, parts_by_name
 from langprog.runtime import call_in_worker, current
@@ -236,7 +236,8 @@ class DSPyProgram(Module):
         check_names(list(self._parts), state)
         program = copy_program(self._source)
         try:
-            program.load_state(dict(state))
+            # A single predictor takes its state without a name.
+            program.load_state(state[SELF] if program.predictors()[0] is program else dict(state))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise InputError(f"DSPy cannot load the state: {error}") from error
         return type(self)(program, adapter=self._dspy_adapter, inputs=self._names)

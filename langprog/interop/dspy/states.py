@@ -23,7 +23,7 @@ from langprog.modules import Module, Predict, demo_to_data
 from langprog.signature import SignatureSpec
 
 # DSPy's name of a predictor that is the whole program.
-_SELF = "self"
+SELF = "self"
 # What DSPy writes into demonstrations beside their fields.
 _MARKS = frozenset({"augmented"})
 _METADATA = "metadata"
@@ -51,6 +51,8 @@ def read_state(path: Path, program: Module | None, options: Mapping[str, str]) -
 def _read(path: Path) -> dict[str, Any]:
     data = read_json(path)
     parts = {name: part for name, part in data.items() if name != _METADATA} if _is(data) else {}
+    if "signature" in parts:  # of a single predictor, whose state has no name
+        parts = {SELF: parts}
     if not parts or not all(_is(part) and _is(part.get("signature")) for part in parts.values()):
         raise InputError(
             f"{path} is not a state of DSPy: write it with program.save('state.json'), without "
@@ -134,13 +136,16 @@ def write_state(program: Module, options: Mapping[str, str], runs: Report | None
     whole = getattr(program, "to_state", None)
     if whole is not None:
         return Exported(_text(whole()))
-    state, notes = {}, []
+    state: dict[str, Any] = {}
+    notes = []
     for path, predictor in program.predictors().items():
         state[_dspy_path(path, program)] = _state_of(predictor)
         if predictor.nearest is not None:
             notes.append(f"the nearest demonstrations of {path} are not in it")
         if predictor.checks:
             notes.append(f"the checks of {path} are not in it")
+    if list(state) == [SELF]:
+        state = state[SELF]
     notes.append("DSPy writes prompts of its own, for which no certificate was given")
     return Exported(_text(state), tuple(notes))
 
@@ -196,7 +201,7 @@ def _signature_state(signature: SignatureSpec) -> dict[str, Any]:
 def _dspy_path(path: str, program: Module) -> str:
     """Return the name that DSPy gives a predictor: keys are in quotes, and the root is self."""
     if program.predicts:
-        return _SELF
+        return SELF
     parts = path.split("[")
     keys = [part.partition("]") for part in parts[1:]]
     return parts[0] + "".join(

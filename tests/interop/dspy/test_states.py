@@ -53,6 +53,23 @@ def test_a_state_is_read_into_its_program_and_written_again(tmp_path: Path) -> N
     assert again.dump_state() == original.dump_state()
 
 
+def test_a_single_predictor_has_a_state_without_a_name(tmp_path: Path) -> None:
+    original = dspy.Predict(dspy.Signature("word -> kind", "Name it."))
+    original.demos = [dspy.Example(word="egg", kind="vowel")]
+    original.save(tmp_path / "state.json")
+    read, write = format_to_read("dspy").read, format_to_write("dspy").write
+    for fresh in (lp.from_dspy(dspy.Predict("word -> kind")), lp.Predict("word -> kind")):
+        program = read(tmp_path / "state.json", fresh, {}).program
+        (predictor,) = program.predictors().values()
+        assert predictor.signature.instruction == "Name it."
+        assert predictor.demos == (lp.Example(word="egg", kind="vowel"),)
+        (tmp_path / "again.json").write_text(write(program, {}, None).text)
+        again = dspy.Predict("word -> kind")
+        again.load(tmp_path / "again.json")
+        assert again.signature.instructions == "Name it."
+        assert again.demos[0]["kind"] == "vowel"
+
+
 def test_a_state_of_another_program_is_refused(tmp_path: Path) -> None:
     compiled_by_hand().save(tmp_path / "state.json")
     read = format_to_read("dspy").read
