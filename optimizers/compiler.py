@@ -59,8 +59,7 @@ class Compiler(PrunedOptimizer):
         proposing: How instructions are proposed.
         structuring: How the structure is searched: the order of outputs, reasoning, adapter,
             reasoning effort, temperature.
-        prune: See PrunedOptimizer. Off by default: with the calls that pruning takes, the rounds
-            have found more so far.
+        prune: See PrunedOptimizer. Off by default, as it has not been shown to pay here.
         concurrency: Examples processed at the same time.
         objective: ``quality``; or ``cost`` or ``latency``: the cheapest or fastest program that
             is about as good.

@@ -15,7 +15,12 @@ from langprog.evaluation.common_failure import BROKEN, UNREADABLE, find_common_f
 from langprog.evaluation.compare import Comparison, compare
 from langprog.evaluation.evaluate import aevaluate, check_inputs, evaluate
 from langprog.evaluation.failures import Failure, FailureKind, describe_failure, find_stop
-from langprog.evaluation.gates import ProgramComparison, assert_not_worse, compare_programs
+from langprog.evaluation.gates import (
+    ProgramComparison,
+    assert_not_worse,
+    check_tolerated_metric,
+    compare_programs,
+)
 from langprog.evaluation.judging import judged
 from langprog.evaluation.measuring import Measured, sum_latency
 from langprog.evaluation.metric_errors import MetricErrors, name_example
@@ -95,6 +100,7 @@ __all__ = [
     "check_claims",
     "check_inputs",
     "check_metric",
+    "check_tolerated_metric",
     "cluster_rows",
     "compare",
     "compare_programs",

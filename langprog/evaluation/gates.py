@@ -186,6 +186,20 @@ def _check_options(
     check_argument(owner, "objective", objective, takes_one_of(get_args(Objective)))
     check_argument(owner, "tolerance", tolerance, takes_number(0))
     check_argument(owner, "concurrency", concurrency, takes_whole(1, 100_000))
+    check_tolerated_metric(metric, tolerance)
+
+
+def check_tolerated_metric(metric: Metric, tolerance: float) -> None:
+    """Check that a test can show that a program loses no more than a tolerance.
+
+    Args:
+        metric: The metric.
+        tolerance: The largest loss that is accepted, in scores.
+
+    Raises:
+        InputError: The metric is none, or a score of the whole data set, or no program can lose
+            as much as the tolerance.
+    """
     check_metric(metric)
     low, high = range_of(metric)
     if tolerance >= high - low:

@@ -10,10 +10,9 @@ from langprog import Budget, Example, Module
 from langprog.artifact import Artifact, check_writable
 from langprog.errors import InputError, ModelError
 from langprog.evaluation import (
-    DatasetMetric,
     Metric,
     check_inputs,
-    check_metric,
+    check_tolerated_metric,
     cluster_rows,
     metric_name,
     range_of,
@@ -110,7 +109,7 @@ class PortRequest:
         """
         old = _check_origin(artifact.program() if program is None else program, artifact)
         new = move_program(old, to)
-        _check_metric(metric, knobs.tolerance)
+        check_tolerated_metric(metric, knobs.tolerance)
         check_callable(new)
         check_writable(bind_program(new))
         check_inputs(new, examples, lambda index, _: f"data[{index}]")
@@ -206,21 +205,6 @@ def _check_origin(program: Module, artifact: Artifact) -> Module:
             f"program= is not the program of {artifact.path}: pass what lp.load returned for it"
         )
     return program
-
-
-def _check_metric(metric: Metric, tolerance: float) -> None:
-    check_metric(metric)
-    low, high = range_of(metric)
-    if tolerance >= high - low:
-        raise InputError(
-            f"tolerance={tolerance:g}: the scores of {metric_name(metric)} lie between {low:g} "
-            f"and {high:g}, so every program loses less than that: give less than {high - low:g}"
-        )
-    if isinstance(metric, DatasetMetric):
-        raise InputError(
-            f"{metric_name(metric)} is a score of the whole data set, and no test shows that one "
-            "is not worse: port with a metric of single rows"
-        )
 
 
 def _choose_rows(
