@@ -11,6 +11,7 @@ from langprog.cli.terminal import Terminal
 
 # Seconds from the first result to the first line, and between lines.
 FIRST_LINE, NEXT_LINE = 10.0, 30.0
+WIDTH = 80
 
 
 class BatchShower(Protocol):
@@ -40,9 +41,8 @@ class Bar:
 
     def on(self, progress: BatchProgress, /) -> None:
         """Move the bar."""
-        self._bar.update(
-            self._task, completed=progress.done, total=progress.total, beside=beside(progress)
-        )
+        beside = ", ".join(details(progress))
+        self._bar.update(self._task, completed=progress.done, total=progress.total, beside=beside)
 
     def close(self) -> None:
         """Remove the bar."""
@@ -70,12 +70,15 @@ class Lines:
 
 
 def line_of(progress: BatchProgress) -> str:
-    """Return how far a batch is as one line of less than 80 columns."""
+    """Return how far a batch is as one line of at most 80 columns."""
     total = "" if progress.total is None else f" of {progress.total:,}"
-    return f"  {progress.done:,}{total} rows, {beside(progress)}"
+    rows, parts = f"  {progress.done:,}{total} rows", details(progress)
+    while len(line := ", ".join([rows, *parts])) > WIDTH:
+        parts.pop(0)  # failures, the last part, matter most
+    return line
 
 
-def beside(progress: BatchProgress) -> str:
+def details(progress: BatchProgress) -> list[str]:
     """Return rows a second, dollars, time left and failures."""
     parts = [f"{progress.rate:,.0f} rows/s"]
     if progress.dollars:
@@ -84,7 +87,7 @@ def beside(progress: BatchProgress) -> str:
         parts.append(f"{clock(progress.seconds_left)} left")
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
-    return ", ".join(parts)
+    return parts
 
 
 def clock(seconds: float) -> str:

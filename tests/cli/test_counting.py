@@ -47,6 +47,10 @@ def test_lines_say_what_is_of_use() -> None:
     )
     early = BatchProgress(1, None, 0, 1, 0.0, None)
     assert counting.line_of(early) == "  1 rows, 0 rows/s"
+    wide = BatchProgress(999_999, 10**6, 10**5, 10**6, 1.0, 12345.0)
+    assert counting.line_of(wide) == (
+        "  999,999 of 1,000,000 rows, $12345.00, 0:00 left, 100,000 failed"
+    )
     assert counting.clock(3 * 3600 + 62) == "3:01:02"
 
 
