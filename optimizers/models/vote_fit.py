@@ -9,12 +9,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 # Pairs of wrong draws that are added to the real ones of each difficulty, agreeing as often as
 # those of all items do; how often wrong draws agree tells over how many answers they spread.
 PRIOR_PAIRS = 4.0
 MOST_RIVALS = 60
 MOST_SAMPLES = 150
 STEPS = 300
+
+Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +96,7 @@ def fit_mixture(items: Sequence[VoteCounts]) -> Mixture:
     """
     if not items or any(not item.draws for item in items):
         raise ValueError("a vote is fitted from items with at least one sample each")
-    counts = Counter((item.right, item.draws) for item in items)
-    share, easy, hard = _expectation_maximization(counts)
-    parts = []
-    collisions = _count_collisions((item, 1.0) for item in items)
-    for weight, chance, first in ((share, easy, True), (1 - share, hard, False)):
-        if weight <= 1e-9:
-            continue
-        members = ((item, _membership(item, share, easy, hard, first)) for item in items)
-        agree, pairs = _count_collisions(members)
-        rate = (agree + PRIOR_PAIRS * _collision_rate(collisions)) / (pairs + PRIOR_PAIRS)
-        parts.append(Difficulty(weight, chance, _estimate_rivals(rate)))
-    return Mixture(tuple(parts))
+    return _fit([items])[0]
 
 
 def choose_size(
@@ -135,53 +129,100 @@ def choose_size(
     if size == 1 or expected[size] <= mixture.accuracy(1):
         return 1
     rng = random.Random(f"votes/{seed}")
-    helps = 0
-    for _ in range(draws):
-        again = fit_mixture(rng.choices(items, k=len(items)))
-        helps += again.accuracy(size) > again.accuracy(1)
+    again = _fit([rng.choices(items, k=len(items)) for _ in range(draws)])
+    helps = sum(each.accuracy(size) > each.accuracy(1) for each in again)
     return size if helps >= (1 - level) * draws else 1
 
 
 # --- the fit -------------------------------------------------------------------------------------
 
 
-def _expectation_maximization(counts: Counter[tuple[int, int]]) -> tuple[float, float, float]:
-    """Return the share of easy items, and the chances of easy and hard ones."""
-    total = sum(counts.values())
-    mean = sum(r * c for (r, _), c in counts.items()) / sum(n * c for (_, n), c in counts.items())
-    if max(n for _, n in counts) < 2:
-        return 1.0, mean, mean
-    share, easy, hard = 0.5, min(0.98, mean + 0.25), max(0.02, mean - 0.25)
+def _fit(samples: Sequence[Sequence[VoteCounts]]) -> list[Mixture]:
+    """Fit each sample of items; the steps are taken for all at once."""
+    keys = sorted({(item.right, item.draws) for items in samples for item in items})
+    column = {key: i for i, key in enumerate(keys)}
+    counts = np.zeros((len(samples), len(keys)))
+    for row, items in zip(counts, samples, strict=True):
+        for item in items:
+            row[column[item.right, item.draws]] += 1
+    parts, posterior = _expectation_maximization(counts, np.array(keys, dtype=float))
+    return [
+        _mixture(items, each, dict(zip(keys, chances, strict=True)))
+        for items, each, chances in zip(samples, parts.tolist(), posterior.tolist(), strict=True)
+    ]
+
+
+def _mixture(
+    items: Sequence[VoteCounts],
+    fitted: Sequence[float],
+    inside: dict[tuple[int, int], float],
+) -> Mixture:
+    """Return a mixture; ``inside`` is the chance that an item with such counts is easy."""
+    share, easy, hard = fitted
+    collisions = _collision_rate(_count_collisions((item, 1.0) for item in items))
+    easy_ones = [(item, inside[item.right, item.draws]) for item in items]
+    hard_ones = [(item, 1 - weight) for item, weight in easy_ones]
+    parts = []
+    for weight, chance, members in ((share, easy, easy_ones), (1 - share, hard, hard_ones)):
+        if weight <= 1e-9:
+            continue
+        agree, pairs = _count_collisions(members)
+        rate = (agree + PRIOR_PAIRS * collisions) / (pairs + PRIOR_PAIRS)
+        parts.append(Difficulty(weight, chance, _estimate_rivals(rate)))
+    return Mixture(tuple(parts))
+
+
+def _expectation_maximization(counts: Matrix, keys: Matrix) -> tuple[Matrix, Matrix]:
+    """Return share of easy items and both chances of each row, and which items are easy.
+
+    Args:
+        counts: Items with these counts of samples, shape (rows, kinds).
+        keys: Right samples and all samples of each kind, shape (kinds, 2).
+    """
+    right, draws = keys[:, 0], keys[:, 1]
+    total = counts.sum(axis=1)
+    mean = (counts @ right) / (counts @ draws)
+    share = np.full(len(counts), 0.5)
+    easy, hard = np.minimum(0.98, mean + 0.25), np.maximum(0.02, mean - 0.25)
+    # One sample an item tells nothing of difficulties.
+    single = ((counts > 0) * draws).max(axis=1) < 2
+    share, easy, hard = (
+        np.where(single, alone, value)
+        for alone, value in ((1.0, share), (mean, easy), (mean, hard))
+    )
     for _ in range(STEPS):
-        weights = {key: _posterior(*key, share, easy, hard) for key in counts}
-        inside = sum(weights[key] * count for key, count in counts.items())
-        share = inside / total
-        easy = _chance(((key, weights[key] * count) for key, count in counts.items()), mean)
-        hard = _chance(((key, (1 - weights[key]) * count) for key, count in counts.items()), mean)
-    return (share, easy, hard) if easy >= hard else (1 - share, hard, easy)
+        weights = _posterior(share, easy, hard, keys) * counts
+        rest = counts - weights
+        share = np.where(single, share, weights.sum(axis=1) / total)
+        easy = np.where(single, mean, _chance(weights, right, draws, mean))
+        hard = np.where(single, mean, _chance(rest, right, draws, mean))
+    swapped = easy < hard
+    share = np.where(swapped, 1 - share, share)
+    easy, hard = np.maximum(easy, hard), np.minimum(easy, hard)
+    return np.stack([share, easy, hard], axis=1), _posterior(share, easy, hard, keys)
 
 
-def _chance(weighted: Iterable[tuple[tuple[int, int], float]], mean: float) -> float:
+def _chance(weights: Matrix, right: Matrix, draws: Matrix, mean: Matrix) -> Matrix:
     """Return the weighted share of right samples, kept away from 0 and 1 by half a sample."""
-    listed = list(weighted)
-    right = sum(r * weight for (r, _), weight in listed)
-    drawn = sum(n * weight for (_, n), weight in listed)
-    return (right + 0.5 * mean) / (drawn + 0.5)
+    chance: Matrix = (weights @ right + 0.5 * mean) / (weights @ draws + 0.5)
+    return chance
 
 
-def _posterior(right: int, draws: int, share: float, easy: float, hard: float) -> float:
-    a = _log(share) + right * _log(easy) + (draws - right) * _log(1 - easy)
-    b = _log(1 - share) + right * _log(hard) + (draws - right) * _log(1 - hard)
-    return 1 / (1 + math.exp(min(700.0, b - a)))
+def _posterior(share: Matrix, easy: Matrix, hard: Matrix, keys: Matrix) -> Matrix:
+    """Return the chance that an item with such counts is easy, shape (rows, kinds)."""
+    right, wrong = keys[:, 0], keys[:, 1] - keys[:, 0]
+    odds = (
+        (_log(1 - share) - _log(share))[:, None]
+        + np.outer(_log(hard) - _log(easy), right)
+        + np.outer(_log(1 - hard) - _log(1 - easy), wrong)
+    )
+    chance: Matrix = 1 / (1 + np.exp(np.minimum(700.0, odds)))
+    return chance
 
 
-def _log(value: float) -> float:
-    return math.log(max(value, 1e-12))
-
-
-def _membership(item: VoteCounts, share: float, easy: float, hard: float, first: bool) -> float:
-    inside = _posterior(item.right, item.draws, share, easy, hard)
-    return inside if first else 1 - inside
+def _log(value: Matrix) -> Matrix:
+    logarithm: Matrix = np.log(np.maximum(value, 1e-12))
+    return logarithm
 
 
 def _count_collisions(items: Iterable[tuple[VoteCounts, float]]) -> tuple[float, float]:
