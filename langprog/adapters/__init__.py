@@ -67,7 +67,8 @@ from langprog.adapters.template_source import (
 )
 from langprog.adapters.thinking import answer_in, may_think, thinking_patterns
 from langprog.adapters.turns import render_call
-from langprog.adapters.values import decode, encode, from_data, json_text
+from langprog.adapters.value_text import encode, json_text
+from langprog.adapters.values import decode, from_data
 from langprog.adapters.xml import XMLAdapter
 
 __all__ = [

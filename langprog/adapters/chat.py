@@ -32,7 +32,8 @@ from langprog.adapters.scalars import strip_fence
 from langprog.adapters.sentences import find_option
 from langprog.adapters.thinking import Thinking, check_count, may_think
 from langprog.adapters.turns import Write, render_call
-from langprog.adapters.values import decode, encode, fit_output
+from langprog.adapters.value_text import encode
+from langprog.adapters.values import decode, fit_output
 from langprog.errors import ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message

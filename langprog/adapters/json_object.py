@@ -16,7 +16,8 @@ from langprog.adapters.partial_json import PartialJSON
 from langprog.adapters.sentences import find_option
 from langprog.adapters.thinking import Thinking, may_think
 from langprog.adapters.turns import render_call
-from langprog.adapters.values import fit_output, from_data, json_text, prompt_data
+from langprog.adapters.value_text import json_text, prompt_data
+from langprog.adapters.values import fit_output, from_data
 from langprog.errors import ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message

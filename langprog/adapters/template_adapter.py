@@ -11,7 +11,7 @@ from langprog.adapters.json_object import JSONAdapter, object_text
 from langprog.adapters.template import Composed, ShownDemo, Template
 from langprog.adapters.template_source import Piece
 from langprog.adapters.thinking import answer_in
-from langprog.adapters.values import encode
+from langprog.adapters.value_text import encode
 from langprog.errors import InputError, ParseError
 from langprog.example import Example
 from langprog.lm import Completion, Message

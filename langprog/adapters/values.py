@@ -1,8 +1,6 @@
-"""Values as text and back: lenient about form at every depth, never about content.
+"""Values of what a model wrote: lenient about form at every depth, never about content.
 
-A value is written plainly if that reads back as the same value, and as a JSON string otherwise, so
-that outer blanks, an empty text or the text ``"null"`` survive. Inside JSON the words null and
-none mean null if the type allows it.
+Inside JSON the words null and none mean null if the type allows it.
 """
 
 from __future__ import annotations
@@ -29,7 +27,6 @@ from langprog.adapters.scalars import (
 )
 from langprog.adapters.unions import Containers, union_from_json, union_from_text
 from langprog.errors import InputError, ParseError
-from langprog.media import Media
 from langprog.signature import (
     REQUIRED,
     Anything,
@@ -47,88 +44,12 @@ from langprog.signature import (
     Record,
     Shape,
     phrase,
-    whole_text,
     without_limits,
 )
 
 _BULLET = re.compile(r"(?:[-*\u2022]|\d+[.)])[ \t]+(\S.*)")
 _BULLETED = re.compile(r"^[ \t]*+(?:[-*\u2022]|\d++[.)])[ \t]++\S", re.MULTILINE)
-_WRITER = json.JSONEncoder(ensure_ascii=False)
 _TEXT = Plain(str)
-
-
-# --- writing -------------------------------------------------------------------------------------
-
-
-def encode(field: FieldSpec, value: Any) -> str:
-    """Return ``value`` as text for a prompt.
-
-    Raises:
-        InputError: It does not fit the field.
-    """
-    if type(value) is str and value.isascii() and field.exact is str:  # the most frequent case
-        data: Any = value
-    else:
-        data = prompt_data(field, value)
-    return data if isinstance(data, str) and _reads_back(field, data) else json_text(data)
-
-
-def prompt_data(field: FieldSpec, value: Any) -> Any:
-    """Return ``value`` as plain data for a prompt.
-
-    Raises:
-        InputError: It does not fit the field, or cannot be text: an image, or a conversation.
-    """
-    if not field.special:
-        return field.plain(value)
-    if field.is_history:
-        raise InputError(_ASKED.format(name=field.name, kind="History"))
-    return field.write(value, lambda media: _address(field, media))
-
-
-_ASKED = (
-    "{name!r} is an lp.{kind}, which is not sent as text: an adapter that takes it writes its "
-    "inputs with langprog.adapters.render_call"
-)
-
-
-def _address(field: FieldSpec, media: Media) -> str:
-    # Bytes would become base 64, which costs tokens and which no model reads.
-    if media.data is not None:
-        raise InputError(_ASKED.format(name=field.name, kind=type(media).__name__))
-    return media.url or ""
-
-
-def json_text(data: Any) -> str:
-    """Return plain data as JSON on one line, without escaping letters.
-
-    Raises:
-        InputError: A text in it holds half of a character.
-    """
-    text = _WRITER.encode(data)
-    if not whole_text(text):
-        raise InputError("a text in it holds half of a character")
-    return text
-
-
-def _reads_back(field: FieldSpec, text: str) -> bool:
-    shape = field.shape
-    if not isinstance(shape, Plain):
-        shape = without_limits(shape)
-    if isinstance(shape, Plain):
-        # The most frequent case, decided without parsing.
-        return text == text.strip() and (
-            not text or text[0] not in '"`' or unquote_text(text) == text
-        )
-    try:
-        again = _from_text(shape, text)
-        if field.special:
-            return bool(field.plain(again) == text)
-    except (Mismatch, InputError):
-        return False
-    # A choice is identified by its text, whatever its type.
-    plain = getattr(again, "value", again)
-    return type(plain) is str and bool(plain == text)
 
 
 # --- reading text --------------------------------------------------------------------------------
@@ -147,7 +68,7 @@ def decode(field: FieldSpec, text: str) -> Any:
     if field.exact is str:  # the most frequent case
         return fit_output(field, unquote_text(text))
     try:
-        data = _from_text(field.shape, text)
+        data = text_data(field.shape, text)
     except Mismatch as error:
         raise ParseError(error.describe(field.name)) from None
     except RecursionError:  # only recursive types are that deep
@@ -167,7 +88,12 @@ def fit_output(field: FieldSpec, value: Any) -> Any:
         raise ParseError(str(error)) from None
 
 
-def _from_text(shape: Shape, text: str) -> Any:
+def text_data(shape: Shape, text: str) -> Any:
+    """Return plain data for the type's validator, which rejects what is still wrong.
+
+    Raises:
+        Mismatch: The validator might misread ``text``.
+    """
     match without_limits(shape):
         case Plain(type=kind):
             plain = unquote_text(text)
@@ -177,7 +103,7 @@ def _from_text(shape: Shape, text: str) -> Any:
         case Choice() as choice:
             return match_label(choice, unquote_text(text))
         case Maybe(of=of):
-            return None if _says_null(of, text) else _from_text(of, text)
+            return None if _says_null(of, text) else text_data(of, text)
         case Formatted(type=kind):
             return parse_formatted(kind, unquote_text(text))
         case OneOf() as union:
@@ -243,7 +169,7 @@ def _bullets(shape: Listing, text: str) -> list[Any] | None:
         if item is None:
             return None
         texts.append(item[1])
-    return [_from_text(shape.of, item) for item in texts] if texts else None
+    return [text_data(shape.of, item) for item in texts] if texts else None
 
 
 def _is_remark(shape: Listing, parsed: LooseValue) -> bool:

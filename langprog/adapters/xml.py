@@ -12,7 +12,8 @@ from langprog.adapters.partial import PartialReader
 from langprog.adapters.partial_xml import PartialXML
 from langprog.adapters.thinking import Thinking, check_count, may_think
 from langprog.adapters.turns import render_call
-from langprog.adapters.values import decode, encode
+from langprog.adapters.value_text import encode
+from langprog.adapters.values import decode
 from langprog.adapters.xml_tags import CDATA_END, escape, field_named, tag_pattern, unescape
 from langprog.errors import ParseError
 from langprog.example import Example

@@ -30,7 +30,8 @@ from langprog.modules.cascade import Cascade, Tier
 from langprog.modules.chain_of_thought import ChainOfThought
 from langprog.modules.compiles import list_compiles
 from langprog.modules.containers import hidden_modules, own_class_attributes
-from langprog.modules.map import ElementFailure, Map
+from langprog.modules.elements import ElementFailure
+from langprog.modules.map import Map
 from langprog.modules.nearest import NearestDemos
 from langprog.modules.next_step import NextStep, NextStepNode, tool_to_data
 from langprog.modules.node import (

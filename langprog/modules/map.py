@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, get_args
 
 from langprog.errors import (
@@ -19,12 +18,13 @@ from langprog.hints import with_hints
 from langprog.knobs import check_argument, takes_one_of, takes_whole
 from langprog.modules.around import SURVIVED, check_module
 from langprog.modules.base import Module, with_left_out
+from langprog.modules.elements import ElementFailure, iterate, number_elements, with_count
 from langprog.modules.elsewhere import OF_MAP
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.prediction import Prediction
 from langprog.modules.streaming import tell_element
 from langprog.notebook import shorten
-from langprog.runtime import call_in_worker, mark_element, stream_in_order
+from langprog.runtime import mark_element, stream_in_order
 from langprog.signature import FieldSpec, SignatureSpec
 
 OnError = Literal["keep", "drop", "raise"]
@@ -32,23 +32,6 @@ ON_ERROR: tuple[OnError, ...] = get_args(OnError)
 
 # Errors that all elements share: they end the call, however many elements are left.
 _SHARED = (ModelError, SignatureError, MetricError, ArtifactError)
-# What a sync iterator gives after its last element: no element is this object.
-_END = object()
-
-
-@dataclass(frozen=True, slots=True)
-class ElementFailure:
-    """What stands in the place of an element that failed.
-
-    Args:
-        index: The element's position in the list, from 0.
-        error: The name of the error's class, such as ``ParseError``.
-        message: What happened.
-    """
-
-    index: int
-    error: str
-    message: str
 
 
 class MapNode(Node):
@@ -252,7 +235,7 @@ class Map(Module):
         if inputs.keys() != self._signature.inputs.keys():
             inputs = with_left_out(inputs, self._signature.inputs, "the Map")
         shared = {name: value for name, value in inputs.items() if name != self.over}
-        elements = _number(_iterate(inputs[self.over], self.over))
+        elements = number_elements(iterate(inputs[self.over], self.over))
         count = failed = 0
         first: LangprogError | None = None
         async with (
@@ -270,12 +253,12 @@ class Map(Module):
                 failed += 1
                 first = first or result
                 if self.on_error == "raise" or failed > _most(self.max_failures):
-                    raise _with_count(first, failed, count)
+                    raise with_count(first, failed, count)
                 failure = ElementFailure(count - 1, type(result).__name__, str(result))
                 await tell_element(count - 1, failure)
                 yield failure
         if first is not None and failed == count:
-            raise _with_count(first, failed, count)
+            raise with_count(first, failed, count)
 
     async def _apply(
         self, index: int, element: Any, shared: Mapping[str, Any]
@@ -300,18 +283,6 @@ def _most(failures: int | None) -> float:
 
 def _failures_of(over: str) -> str:
     return f"{over}_failures"
-
-
-def _with_count(error: LangprogError, failed: int, count: int) -> LangprogError:
-    """Return an error of the same class that also says how many elements failed."""
-    if count == 1:
-        return error
-    told = type(error)(
-        f"{failed} of the first {count} elements of a Map failed; one of them: {error}"
-    )
-    vars(told).update(vars(error))
-    told.__cause__ = error
-    return told
 
 
 def _find_item(module: Module, item: str | None) -> str:
@@ -356,44 +327,3 @@ def _make_signature(
         FieldSpec(_failures_of(over), "output", list[ElementFailure], "elements that failed")
     )
     return SignatureSpec("Map", "", tuple(fields))
-
-
-async def _number(elements: AsyncGenerator[Any, None]) -> AsyncGenerator[tuple[int, Any], None]:
-    """Yield the elements with their places, from 0."""
-    index = 0
-    async with aclosing(elements):
-        async for element in elements:
-            yield index, element
-            index += 1
-
-
-async def _iterate(value: Any, name: str) -> AsyncGenerator[Any, None]:
-    """Yield the elements of a list, an iterator or an asynchronous iterator.
-
-    Raises:
-        InputError: It is none of them.
-    """
-    if isinstance(value, AsyncIterable):
-        elements = aiter(value)
-        try:
-            async for element in elements:
-                yield element
-        finally:
-            # What produces the elements is to end as well.
-            close = getattr(elements, "aclose", None)
-            if close is not None:
-                await close()
-        return
-    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        raise InputError(
-            f"{name} of a Map is a {type(value).__name__}: give a list, or anything to iterate "
-            "over, also asynchronously"
-        )
-    if isinstance(value, (Sequence, set, frozenset)):
-        for element in value:
-            yield element
-        return
-    iterator: Iterator[Any] = iter(value)
-    # In a thread: the next element may take its time.
-    while (element := await call_in_worker(next, iterator, _END)) is not _END:
-        yield element
