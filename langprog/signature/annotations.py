@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
-import pathlib
 import types
 import typing
-from collections import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum, Flag
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -18,6 +15,7 @@ from langprog.errors import SignatureError
 from langprog.media import History, Media
 from langprog.signature.limits import Labels, add_labels, add_limits, marks_in
 from langprog.signature.records import is_named_tuple, is_typed_dict, record_of
+from langprog.signature.refused_types import refuse_type
 from langprog.signature.shapes import (
     FORMATTED,
     PLAIN,
@@ -49,22 +47,6 @@ from langprog.signature.unions import check_union, one_of
 # The types being read around a type, each with the places where it occurs again inside.
 Around = dict[Any, list[Again]]
 _LISTS = (list, tuple, set, frozenset)
-# Types that are too vague to read a reply as, or that a model cannot write.
-_INSTEAD: Mapping[Any, str] = types.MappingProxyType(
-    {
-        abc.Sequence: "list[...]",
-        abc.MutableSequence: "list[...]",
-        abc.Collection: "list[...]",
-        abc.Iterable: "list[...]",
-        collections.deque: "list[...]",
-        abc.Set: "set[...]",
-        abc.MutableSet: "set[...]",
-        abc.Mapping: "dict[...]",
-        abc.MutableMapping: "dict[...]",
-        bytes: "lp.Image, lp.Audio or lp.File, or as str",
-        pathlib.Path: "lp.File where the model reads the file, or as str",
-    }
-)
 
 
 def shape_of(annotation: Any, name: str) -> Shape:
@@ -79,25 +61,11 @@ def shape_of(annotation: Any, name: str) -> Shape:
     """
     shape = read_shape(annotation, name, {})
     if isinstance(shape, Anything):
-        raise _unknown(annotation, name)
+        raise refuse_type(annotation, name)
     for part in parts_of(shape):
         if isinstance(part, OneOf):
             check_union(part, name)
     return shape
-
-
-def _unknown(annotation: Any, name: str) -> SignatureError:
-    shown = annotation.__name__ if isinstance(annotation, type) else annotation
-    kind = get_origin(annotation) or annotation
-    instead = None if type(kind).__hash__ is None else _INSTEAD.get(kind)
-    if instead is not None:
-        return SignatureError(f"field {name!r} has the type {shown}: declare it as {instead}")
-    return SignatureError(
-        f"field {name!r} has the type {shown}; a field can be str, int, float, bool, Literal, "
-        "Enum, date, datetime, time, timedelta, Decimal, UUID, Optional, Union, list, tuple, set, "
-        "frozenset, dict, a TypedDict, a NamedTuple, a dataclass, a pydantic model, lp.Image, "
-        "lp.Audio, lp.File or lp.History"
-    )
 
 
 def read_shape(annotation: Any, name: str, around: Around) -> Shape:
@@ -127,7 +95,7 @@ def read_shape(annotation: Any, name: str, around: Around) -> Shape:
     if origin in (*_LISTS, dict):
         return _container(origin, args, name, around)
     if not isinstance(annotation, type):
-        raise _unknown(annotation, name)
+        raise refuse_type(annotation, name)
     return _class(annotation, name, around)
 
 
@@ -157,7 +125,7 @@ def _class(annotation: type, name: str, around: Around) -> Shape:
     model = issubclass(annotation, BaseModel) and not issubclass(annotation, RootModel)
     plain = is_typed_dict(annotation) or is_named_tuple(annotation)
     if not (model or plain or dataclasses.is_dataclass(annotation)):
-        raise _unknown(annotation, name)
+        raise refuse_type(annotation, name)
     return _read_recursive(
         annotation,
         name,
@@ -314,7 +282,7 @@ def _maybe(shape: Shape, name: str) -> Shape:
 def _choice(annotation: Any, choices: dict[str, Any], name: str) -> Choice:
     enum: type[Enum] | None = annotation if isinstance(annotation, type) else None
     if enum is not None and issubclass(enum, Flag):
-        raise _unknown(annotation, name)
+        raise refuse_type(annotation, name)
     values = list(get_args(annotation)) if enum is None else [member.value for member in enum]
     if not values:
         raise SignatureError(f"field {name!r}: {annotation!r} has no values to choose from")
@@ -322,6 +290,7 @@ def _choice(annotation: Any, choices: dict[str, Any], name: str) -> Choice:
         if isinstance(value, Enum) or not isinstance(value, (str, int, float, type(None))):
             raise SignatureError(
                 f"field {name!r}: the choice {value!r} must be text, a number, true, false or None"
+                + (f": write Literal[{value.value!r}]" if isinstance(value, Enum) else "")
             )
     if len(choices) < len(values):
         raise SignatureError(f"field {name!r}: two of its choices read alike: {values}")

@@ -212,9 +212,9 @@ IN, OUT = (str, lp.Input()), (str, lp.Output())
         ({"a": (None, lp.Input()), "b": OUT}, r"Wrong\.a has no type: write a: str = lp\.Input"),
         (
             {"a": (complex, lp.Input()), "b": OUT},
-            "Wrong: field 'a' has the type complex; a field can be str",
+            "Wrong: field 'a' has the type complex: declare it as tuple",
         ),
-        ({"a": (Any, lp.Input()), "b": OUT}, "field 'a' has the type .*Any;"),
+        ({"a": (Any, lp.Input()), "b": OUT}, "field 'a' has the type .*Any: declare it as str"),
         (
             {"a": ("Missing", lp.Input()), "b": OUT},
             r"the type of Wrong\.a cannot be resolved: .*'Missing'",

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, Flag
-from typing import Any, Literal, Optional
+from typing import Any, Generic, Literal, LiteralString, Optional, TypeVar
 
 import pytest
 from hypothesis import given, settings
-from pydantic import AliasPath, BaseModel, Field, RootModel
+from pydantic import AliasPath, AwareDatetime, BaseModel, EmailStr, Field, HttpUrl, RootModel
 
 from langprog.errors import InputError, SignatureError
 from langprog.media import History, Image
@@ -46,6 +46,22 @@ class Endless(BaseModel):
 
 
 class Names(RootModel[list[str]]):
+    pass
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Boxed(Generic[T]):
+    item: T
+
+
+class Paged(BaseModel, Generic[T]):
+    items: T
+
+
+class Plainly:
     pass
 
 
@@ -182,7 +198,8 @@ def test_cells_that_do_not_fit(spec: FieldSpec, text: str) -> None:
 @pytest.mark.parametrize(
     ("annotation", "message"),
     [
-        (complex, "field 'f' has the type complex; a field can be str"),
+        (range, "field 'f' has the type range; a field can be str"),
+        (complex, r"declare it as tuple\[float, float\]"),
         (set[list[int]], "the items of a set must be hashable"),
         (list[int] | tuple[int, ...], "two types of its Union are lists in JSON"),
         (dict[str, int] | Point, "two types of its Union are objects in JSON"),
@@ -200,10 +217,20 @@ def test_cells_that_do_not_fit(spec: FieldSpec, text: str) -> None:
         (Bits, "field 'f' has the type Bits"),
         (Hidden, "field 'f.name' has the alias AliasPath.*, which is not a name"),
         (Image, "no model answers with an image"),
-        (Names, "field 'f' has the type Names"),
+        (Names, r"field 'f' has the type Names: declare it as list\[str\]"),
         (Sequence[str], r"declare it as list\[...\]"),
         (Mapping[str, int], r"declare it as dict\[...\]"),
         (bytes, "declare it as lp.Image, lp.Audio or lp.File"),
+        (object, "has the type object: declare it as str, or as a list"),
+        (Callable[[int], str], r"hand the function to lp.ReAct\(signature, tools"),
+        (LiteralString, "declare it as str"),
+        (HttpUrl, "has the type HttpUrl: declare it as str"),
+        (list[EmailStr], "has the type EmailStr: declare it as str"),
+        (AwareDatetime, "has the type AwareDatetime: declare it as datetime"),
+        (Boxed[int], r"declare it as a pydantic model, class Boxed\(BaseModel, Generic\[T\]\)"),
+        (Paged, "field 'f.items' has the type variable ~T: say which type it stands for"),
+        (Plainly, "make the class a dataclass or a pydantic model"),
+        (Literal[Color.RED], r"must be text.*: write Literal\['red'\]"),
         (Endless, "Endless is infinitely recursive"),
         (Lost, "a type of Lost cannot be resolved: name 'Nowhere'"),
         ("str", "field 'f' has the type str"),
