@@ -309,7 +309,7 @@ def __getattr__(name: str) -> Any:
         elsewhere = hints.NAMES
         if name not in elsewhere and (owner := hints.find_room(name)):
             elsewhere = {name: f"write `from {owner} import {name}`"}
-        raise hints.missing_name("module 'langprog'", name, elsewhere, __all__)
+        raise hints.missing_export("langprog", name, elsewhere, __all__)
     place = importlib.import_module(f"langprog.{room}")
     value = place if name == room else getattr(place, name)
     globals()[name] = value

@@ -7,9 +7,11 @@ package itself.
 from __future__ import annotations
 
 import difflib
+import dis
 import functools
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
@@ -29,6 +31,7 @@ __all__ = [
     "HintedType",
     "Words",
     "find_room",
+    "missing_export",
     "missing_name",
     "with_hinted_fields",
     "with_hints",
@@ -46,6 +49,27 @@ def missing_name(owner: str, name: str, words: Words, names: Iterable[str] = ())
     """
     hint = f": {words[name]}" if name in words else _suggest(name, names)
     return AttributeError(f"{owner} has no attribute {name!r}{hint}", name=name)
+
+
+def missing_export(module: str, name: str, words: Words, names: Iterable[str] = ()) -> Exception:
+    """Return the error for a name that a module lacks, to be raised by its ``__getattr__``.
+
+    Where the name is imported, ``from langprog import InputField``, it is an ImportError: Python
+    replaces an AttributeError there by one of its own, without the hint.
+
+    Args:
+        module: The module.
+        name: The name.
+        words: As for :func:`missing_name`.
+        names: As for :func:`missing_name`.
+    """
+    error = missing_name(f"module {module!r}", name, words, names)
+    caller = sys._getframe(2)
+    importing = caller.f_code.co_code[caller.f_lasti] == dis.opmap["IMPORT_FROM"]
+    # A module of this name that is just being imported is found by Python itself.
+    if not importing or f"{module}.{name}" in sys.modules:
+        return error
+    return ImportError(f"cannot import {name!r}: {error}", name=module)
 
 
 def _suggest(name: str, names: Iterable[str]) -> str:
@@ -96,7 +120,9 @@ class HintedType(type):
             raise missing_name(f"type object {cls.__name__!r}", name, words)
 
 
-def with_hints(words: Words, *, by_name: str = "") -> Callable[[Callable[P, R]], Callable[P, R]]:
+def with_hints(
+    words: Words, *, by_name: str = "", needed: Words = MappingProxyType({})
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Refuse arguments that a function does not take, and say what to write instead.
 
     Errors inside the function stay as they are.
@@ -105,6 +131,7 @@ def with_hints(words: Words, *, by_name: str = "") -> Callable[[Callable[P, R]],
         words: What is written instead of an argument that other libraries have. One that the
             function has itself is taken, so that functions may share a table.
         by_name: What is said where more arguments come by position than the function takes so.
+        needed: What is said where an argument is left out.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -124,7 +151,7 @@ def with_hints(words: Words, *, by_name: str = "") -> Callable[[Callable[P, R]],
             try:
                 return function(*args, **kwargs)
             except TypeError:
-                misfit = _describe_misfit(function, called, args, kwargs)
+                misfit = _describe_misfit(function, called, args, kwargs, needed)
                 if misfit is None:
                     raise
                 raise InputError(misfit) from None
@@ -146,7 +173,11 @@ def with_hinted_fields(words: Words, *, by_name: str = "") -> Callable[[type[T]]
 
 
 def _describe_misfit(
-    function: Callable[..., Any], called: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+    function: Callable[..., Any],
+    called: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    needed: Words,
 ) -> str | None:
     """Return what is wrong with the arguments of a call; ``None`` if they fit."""
     signature = inspect.signature(function)
@@ -157,7 +188,7 @@ def _describe_misfit(
     else:
         return None
     known = list(signature.parameters.values())
-    if function.__name__ == "__init__":
+    if known[0].name == "self":
         known, args = known[1:], args[1:]
     names = [each.name for each in known]
     unknown = [name for name in kwargs if name not in names]
@@ -171,6 +202,9 @@ def _describe_misfit(
         named = f": write the others by name, {rest}" if rest else ""
         count = "1 argument" if len(bare) == 1 else f"{len(bare) or 'no'} arguments"
         return f"{called} takes {count} by position{listed}{named}"
+    absent = next((name for name in needed if problem.endswith(f"argument: {name!r}")), None)
+    if absent is not None:
+        return f"{called} lacks {absent!r}: {needed[absent]}"
     return f"{called}: {problem}; it has {', '.join(names)}"
 
 

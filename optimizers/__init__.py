@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from langprog.hints import Words, missing_name
+from langprog.hints import Words, missing_export
 from optimizers.base import Optimizer
 from optimizers.chain import Chain
 from optimizers.compiler import Compiler
@@ -147,4 +147,4 @@ _ELSEWHERE: Words = MappingProxyType(
 
 
 def __getattr__(name: str) -> Any:
-    raise missing_name("module 'optimizers'", name, _ELSEWHERE, __all__)
+    raise missing_export("optimizers", name, _ELSEWHERE, __all__)

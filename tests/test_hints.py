@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import inspect
 import pickle
 import re
+import sys
+import types
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
@@ -49,6 +52,21 @@ class Triage(lp.Signature):
     team: str = lp.Output()
 
 
+class Called(lp.Module):
+    def __call__(self, question: str) -> Any:  # type: ignore[override]  # as a user may err
+        return PREDICT(question=question)
+
+
+class Misspelt(lp.Module):
+    def foward(self, question: str) -> Any:
+        return PREDICT(question=question)
+
+
+def look_up(query: str) -> str:
+    """Look something up."""
+    return query
+
+
 def score(example: Any, prediction: Any) -> float:
     return 1.0
 
@@ -85,6 +103,7 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "LM n": (lambda: remote(n=3), "lp.Vote"),
     "LM num_retries": (lambda: remote(num_retries=3), "write attempts="),
     "LM extra_body": (lambda: remote(extra_body={}), "write extra="),
+    "LM called": (lambda: remote()("Say hi"), "lp.Predict('question -> answer')"),
     "LM history": (lambda: remote().history, "prediction.trace"),
     "LM copy": (lambda: remote().copy(temperature=1), "lp.LM("),
     "call positional": (lambda: predict("x"), "program(question=...)"),
@@ -100,6 +119,9 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "load allow_pickle": (lambda: lib.load("x.json", allow_pickle=True), "plain data"),
     "save save_program": (lambda: lib.save(own, "x", save_program=True), "the whole program"),
     "dump_state": (lambda: predict.dump_state(), "lp.save"),
+    "Predict compile": (lambda: predict.compile(ROWS), "Compiler().compile(program, ...)"),
+    "own __call__": (lambda: asyncio.run(Called().acall(question="x")), "rename __call__ to"),
+    "own foward": (lambda: Misspelt()(question="x"), "rename foward to forward"),
     "deepcopy": (lambda: own.deepcopy(), "with_parameters"),
     "module inspect_history": (lambda: own.inspect_history(), "langprog show --last"),
     "inspect_history": (lambda: lib.inspect_history(1), "langprog show --last"),
@@ -122,8 +144,12 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "using model": (lambda: lib.using(model=LM), "write lm="),
     "Predict check": (lambda: lib.Predict("a -> b", check=[]), "checks=[...]"),
     "Map positional": (lambda: lib.Map(predict, "rows"), "write over="),
+    "Retrieve k": (lambda: lib.Retrieve(k=3), "lp.BM25Retriever(texts)"),
     "Retrieve top_k": (lambda: lib.Retrieve("x", top_k=3), "write k="),
     "ReAct max_iters": (lambda: lib.ReAct("a -> b", [score], max_iters=3), "max_steps="),
+    "ReAct no tools": (lambda: lib.ReAct("a -> b"), "tools=[function, ...]"),
+    "ReAct program": (lambda: lib.ReAct("a -> b", tools=[predict]), "tools=[ask]"),
+    "ReAct.max_iters": (lambda: lib.ReAct("a -> b", [look_up]).max_iters, ".max_steps"),
     "Tool desc": (lambda: lib.Tool(score, name="x", desc="y"), "description="),
     "Tool func": (lambda: lib.Tool(func=score), "lp.Tool(function)"),
     "Tool args": (lambda: lib.Tool(score, args={}), "types and docstring"),
@@ -149,6 +175,8 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "with_inputs": (lambda: lp.Example(q=1).with_inputs("q"), "leave it out"),
     "Example dict": (lambda: lib.Example({"q": 1}), "Example(**row)"),
     "toDict": (lambda: lp.Prediction(a=1).toDict(), "to_dict()"),
+    "Prediction dict": (lambda: lib.Prediction({"a": 1}), "lp.Prediction(**outputs)"),
+    "class fields": (lambda: triage.fields, ".inputs and .outputs"),
     "get_lm_usage": (lambda: lp.Prediction(a=1).get_lm_usage(), ".usage"),
     "Image.from_url": (lambda: lib.Image.from_url("https://x"), "lp.Image(address)"),
     "Image.from_file": (lambda: lib.Image.from_file("x.png"), "lp.Image(path)"),
@@ -167,6 +195,9 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "report score": (lambda: evaluated().score, ".mean"),
     "report results": (lambda: evaluated().results, ".rows"),
+    "import InputField": (lambda: exec("from langprog import InputField"), "lp.Input("),
+    "import MIPROv2": (lambda: exec("from optimizers import MIPROv2"), "write MIPRO()"),
+    "import GRPO": (lambda: exec("from optimizers import GRPO"), "no attribute 'GRPO'"),
     "MIPROv2": (lambda: library.MIPROv2, "MIPRO()"),
     "KNNFewShot": (lambda: lib.KNNFewShot, "KNNDemos"),
     "BootstrapFewShot metric": (lambda: BootstrapFewShot(metric=score), "compile(program"),  # type: ignore[call-arg]
@@ -195,6 +226,10 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "Vote positional": (lambda: lib.Vote(predict, 3), "takes 1 argument by position (module)"),
     "evaluate nothing": (lambda: lib.evaluate(predict), "'data'; it has program, data, metric"),
     "compile student": (lambda: compiled(student=PREDICT), "first argument"),
+    "compile metric": (
+        lambda: LabeledFewShot().compile(predict, ROWS),
+        "'metric'; it has program",
+    ),  # type: ignore[call-arg]
     "compile teacher": (lambda: compiled(teacher=PREDICT), "teacher=..."),
 }
 
@@ -206,7 +241,7 @@ def _with_field(mark: Any) -> Any:
 @pytest.mark.parametrize("habit", HABITS)
 def test_a_habit_meets_our_word(habit: str) -> None:
     act, words = HABITS[habit]
-    with pytest.raises((LangprogError, AttributeError)) as raised:
+    with pytest.raises((LangprogError, AttributeError, ImportError)) as raised:
         act()
     assert words in str(raised.value)
 
@@ -304,3 +339,14 @@ def test_a_module_of_ones_own_may_have_such_names() -> None:
             return {"answer": self.history[-1]}
 
     assert Agent(lm="a", n=2)(question="x").answer == "a"
+
+
+def test_a_module_that_is_just_being_imported_is_found_as_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    half = types.ModuleType("langprog.half")
+    monkeypatch.setitem(sys.modules, "langprog.half", half)
+    names: dict[str, Any] = {}
+    exec("from langprog import half, Predict", names)
+    assert names["half"] is half and names["Predict"] is lp.Predict
+    assert not hasattr(lp, "InputField") and not hasattr(optimizers, "MIPROv2")

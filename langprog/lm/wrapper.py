@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from types import MappingProxyType
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from langprog.errors import InputError
 from langprog.hints import Hinted, Words
 from langprog.lm.sampling import Sampling
 from langprog.lm.streaming import Delta, replay_completion, stream_completion
@@ -42,6 +43,15 @@ class Wrapper(Hinted):
 
     def __init__(self, inner: LanguageModel) -> None:
         self.inner = inner
+
+    if not TYPE_CHECKING:  # type checkers refuse the call by themselves
+
+        def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+            """Say how a model is asked; models of other libraries are called."""
+            raise InputError(
+                "a model is asked through a program, lp.Predict('question -> answer')"
+                "(question=...), or by await model.complete(lp.Request(...))"
+            )
 
     @property
     def name(self) -> str:

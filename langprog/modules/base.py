@@ -7,6 +7,7 @@ lists everything that may be set, ``with_parameters({...})`` returns a new progr
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
@@ -75,9 +76,7 @@ class Module(Tree):
     # With both kinds of arguments, type checkers let a subclass name its inputs.
     def forward(self, *positional: Any, **inputs: Any) -> Prediction | Mapping[str, Any]:
         """Do the work; a subclass implements this or ``aforward``."""
-        raise NotImplementedError(
-            f"{type(self).__name__} has neither `def forward` nor `async def aforward`"
-        )
+        raise _without_forward(type(self))
 
     async def aforward(self, *positional: Any, **inputs: Any) -> Prediction | Mapping[str, Any]:
         """Do the work asynchronously; by default, run ``forward`` in a worker thread."""
@@ -329,6 +328,15 @@ class Module(Tree):
             InputError: The node does not describe such a module.
         """
         raise NotImplementedError(f"{cls.__name__} has no data form")
+
+
+def _without_forward(cls: type[Module]) -> InputError:
+    users = [base for base in cls.__mro__ if not base.__module__.startswith("langprog.")]
+    own = [name for base in users for name in vars(base)]
+    near = difflib.get_close_matches("forward", own, n=1)
+    near = ["__call__"] if "__call__" in own else near
+    meant = f": rename {near[0]} to forward" if near else ""
+    return InputError(f"{cls.__name__} has neither `def forward` nor `async def aforward`{meant}")
 
 
 def with_left_out(

@@ -17,10 +17,13 @@ _CALLS = "look at prediction.trace, or set LANGPROG_LOG and run `langprog show -
 ATTRIBUTES: Words = MappingProxyType(
     {
         "batch": "write lp.parallel(program, rows, width=...)",
+        "activate_assertions": "lp.require works in any module's forward, as it is",
         "callbacks": "write lp.configure(callbacks=[...]) or `with lp.callbacks(...):`",
+        "compile": "write `from optimizers import Compiler`, Compiler().compile(program, ...)",
         "config": "sampling is an argument of the predictor: lp.Predict(..., temperature=...)",
         "deepcopy": _COPY,
         "dump_state": "write lp.save(program, path)",
+        "get_config": "sampling is an argument of the predictor: lp.Predict(..., temperature=...)",
         "get_lm": "a predictor's own model is program.predictors()[path].model",
         "history": _CALLS,
         "inspect_history": _CALLS,
@@ -101,6 +104,18 @@ OF_VOTE: Words = MappingProxyType({"N": "write k=", "n": "write k="})
 OF_REACT: Words = MappingProxyType(
     {"max_iters": "write max_steps=", "max_iterations": "write max_steps="}
 )
+TOOLS = "write tools=[function, ...]: functions with types and a docstring, or lp.Tool"
+# Attributes of a ReAct.
+REACT_ATTRIBUTES: Words = MappingProxyType(
+    {
+        **ATTRIBUTES,
+        "extract": "the model submits the outputs itself, in its last step",
+        "max_iters": "write .max_steps",
+        "react": "program.predictors() has the predictor of its steps",
+        "trajectory": "every prediction has .trace",
+        "truncate_trajectory": "write lp.Tool(function, max_result=...) for shorter results",
+    }
+)
 OF_MAP: Words = MappingProxyType(
     {
         "concurrency": "write at_once=",
@@ -116,6 +131,10 @@ OF_RETRIEVE: Words = MappingProxyType(
         "rm": "the retriever comes first: lp.Retrieve(retriever, k=...)",
         "top_k": "write k=",
     }
+)
+RETRIEVER = (
+    "write lp.Retrieve(retriever, k=...), with lp.BM25Retriever(texts), another retriever, or any "
+    "function of a query"
 )
 OF_PARALLEL: Words = MappingProxyType(
     {

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from langprog.errors import FrozenError
+from langprog.hints import with_hints
 from langprog.modules.trace import RunUsage, TraceStep, usage_of
 from langprog.notebook import list_short, render_card
 
@@ -43,6 +44,7 @@ class Prediction(Mapping[str, Any]):
     _usage: RunUsage | float
     _trace: tuple[TraceStep, ...]
 
+    @with_hints({}, by_name="write lp.Prediction(answer=...), or lp.Prediction(**outputs)")
     def __init__(self, **values: Any) -> None:
         _fill(self, values, NOTHING_USED, ())
 

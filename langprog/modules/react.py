@@ -13,7 +13,7 @@ from langprog.knobs import check_argument, takes_whole
 from langprog.lm import Reasoning
 from langprog.modules.base import Module, with_left_out
 from langprog.modules.conversation import name_module
-from langprog.modules.elsewhere import OF_REACT
+from langprog.modules.elsewhere import OF_REACT, REACT_ATTRIBUTES, TOOLS
 from langprog.modules.next_step import NextStep, describe_tools
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.prediction import Prediction
@@ -108,11 +108,12 @@ class ReAct(Module):
         InputError: A tool or another argument is invalid.
     """
 
+    _elsewhere = REACT_ATTRIBUTES
     node: ClassVar[type[Node]] = ReActNode
     step: NextStep
     max_steps: int
 
-    @with_hints(OF_REACT)
+    @with_hints(OF_REACT, needed={"tools": TOOLS})
     def __init__(
         self,
         signature: str | type[Signature] | SignatureSpec,

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 from langprog.errors import ArtifactError, InputError, LangprogError
 from langprog.hints import with_hints
 from langprog.modules.base import Module
-from langprog.modules.elsewhere import OF_RETRIEVE
+from langprog.modules.elsewhere import OF_RETRIEVE, RETRIEVER
 from langprog.modules.node import Node, Strict, Types
 from langprog.modules.prediction import Prediction
 from langprog.modules.trace import TraceStep, recorder
@@ -143,7 +143,7 @@ class Retrieve(Module):
     timeout: float | None
     depth: int | None
 
-    @with_hints(OF_RETRIEVE)
+    @with_hints(OF_RETRIEVE, needed={"retriever": RETRIEVER})
     def __init__(
         self,
         retriever: Retriever | Callable[[str, int], Any] | str,

@@ -45,7 +45,11 @@ class Signature(metaclass=HintedType):
     ``spec`` is the signature as a value; the methods are those of :class:`SignatureSpec`.
     """
 
-    _elsewhere: ClassVar[Words] = {**ATTRIBUTES, "instructions": "write .spec.instruction"}
+    _elsewhere: ClassVar[Words] = {
+        **ATTRIBUTES,
+        "fields": "write .inputs and .outputs",
+        "instructions": "write .spec.instruction",
+    }
 
     spec: ClassVar[SignatureSpec]
     inputs = _Of(lambda spec: spec.inputs)
@@ -172,13 +176,13 @@ def _is_class_variable(annotation: Any) -> bool:
 
 def _resolve_hint(annotation: Any, cls: type, name: str, frame: FrameType) -> Any:
     error: Exception | None = None
+    # Code run by exec may say that it belongs to a module that is not there.
+    module = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
     for names in _scopes(cls, frame):
         # Resolved one at a time, so that an error can name the field.
         asked = type("Asked", (), {"__annotations__": {name: annotation}})
         try:
-            return typing.get_type_hints(
-                asked, vars(sys.modules[cls.__module__]), names, include_extras=True
-            )[name]
+            return typing.get_type_hints(asked, module, names, include_extras=True)[name]
         except (NameError, AttributeError, TypeError, SyntaxError) as wrong:
             error = error or wrong
     raise SignatureError(

@@ -281,3 +281,16 @@ def test_signature_of_takes_every_form() -> None:
     assert signature_of("a -> b", "Do it.").instruction == "Do it."
     assert signature_of(Triage, "Do it.") == Triage.with_instruction("Do it.")
     assert isinstance(signature_of(Triage.spec), SignatureSpec)
+
+
+def test_code_that_belongs_to_no_module_declares_signatures() -> None:
+    code = """
+from __future__ import annotations
+import langprog as lp
+class Ask(lp.Signature):
+    question: str = lp.Input()
+    answers: list[Answer] = lp.Output()
+"""
+    names: dict[str, Any] = {"__name__": "nowhere", "Answer": Literal["yes", "no"]}
+    exec(code, names)
+    assert names["Ask"].outputs["answers"].annotation == list[Literal["yes", "no"]]
