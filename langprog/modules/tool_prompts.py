@@ -66,6 +66,8 @@ _NATIVE = (
 )
 _NO_CALL = "it calls no tool: call one, or call submit with the outputs"
 _UNSHOWN = "(not shown)"
+# How endpoints write that a call has no arguments.
+_NO_ARGUMENTS = ("", "null", "[]")
 _ODD = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -320,16 +322,34 @@ def _sendable(name: str) -> str:
 
 
 def _read_call(call: ToolCall) -> ToolUse:
-    text = call.arguments
-    if not text.strip():
+    text = _unpack_text(call.arguments.strip())
+    if text in _NO_ARGUMENTS:
         return ToolUse(call.name.strip(), {})
-    arguments = object_in(text, text)
+    try:
+        arguments = object_in(text, call.arguments)
+    except ParseError as error:
+        raise ParseError(
+            f"the arguments of the call of {call.name!r}: {error}", text=call.arguments
+        ) from None
     if arguments is None:
         raise ParseError(
-            f"the arguments of the call of {call.name!r} are not a JSON object", text=text
+            f"the arguments of the call of {call.name!r} are not a JSON object",
+            text=call.arguments,
         )
     # Numbers as numbers: later prompts show the model its own calls.
     return ToolUse(call.name.strip(), anything_from(arguments.value))
+
+
+def _unpack_text(text: str) -> str:
+    """Return arguments without the JSON string around them that some endpoints add."""
+    if text[:1] != '"':
+        return text
+    try:
+        inside = json.loads(text)
+    except ValueError:
+        return text
+    inside = inside.strip()
+    return inside if inside in _NO_ARGUMENTS or inside[:1] == "{" else text
 
 
 def tools_of(target: SignatureSpec, specs: Sequence[ToolSpec]) -> tuple[ToolSpec, ...]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import langprog as lp
 from langprog.adapters import adapter_named
+from langprog.errors import ParseError
 from langprog.lm import Completion, ToolCall, ToolResult
 from langprog.modules import Step, ToolUse
 from langprog.modules.tool_prompts import NativeSteps, TextSteps, tools_of
@@ -137,3 +138,35 @@ def test_prompts_stay_as_they_are_byte_for_byte() -> None:
             )
             lines.append(f"=== {adapter}: {message.role}\n{content}\n")
     assert "".join(lines) == (Path(__file__).parent / "golden" / "tools.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("written", "arguments"),
+    [
+        ("", {}),
+        (" ", {}),
+        ("null", {}),
+        ("[]", {}),
+        ('""', {}),
+        ('"null"', {}),
+        ('"{}"', {}),
+        (json.dumps('{"query": "a \\"b\\""}'), {"query": 'a "b"'}),
+        (json.dumps(' {"query": "a"}\n'), {"query": "a"}),
+        ("{'query': 'a'}", {"query": "a"}),
+    ],
+)
+def test_arguments_are_read_however_an_endpoint_packs_them(
+    written: str, arguments: dict[str, Any]
+) -> None:
+    reply = Completion(("",), "m", tool_calls=((ToolCall("x", "search", written),),))
+    steps = NativeSteps(TARGET, TOOLS, None)
+    assert steps.parse(SIGNATURE, reply)["tool_calls"] == [ToolUse("search", arguments)]
+
+
+@pytest.mark.parametrize("written", ['"Lyon"', '["Lyon"]', "Lyon", '"\\"{}\\""', "5", '{"a": "'])
+def test_arguments_that_are_no_object_are_refused(written: str) -> None:
+    reply = Completion(("",), "m", tool_calls=((ToolCall("x", "search", written),),))
+    steps = NativeSteps(TARGET, TOOLS, None)
+    with pytest.raises(ParseError, match="arguments of the call of 'search'") as raised:
+        steps.parse(SIGNATURE, reply)
+    assert raised.value.text == written
