@@ -130,6 +130,7 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "Predict instructions": (lambda: lib.Predict("a -> b", instructions="x"), "instruction="),
     "Predict lm": (lambda: lib.Predict("a -> b", lm=LM), "model="),
     "Predict n": (lambda: lib.Predict("a -> b", n=5), "lp.Vote"),
+    "Predict stop": (lambda: lib.Predict("a -> b", stop=["x"]), "lp.Sampling(stop=...)"),
     "Predict tools": (lambda: lib.Predict("a -> b", tools=[]), "lp.ReAct"),
     "ChainOfThought lm": (lambda: lib.ChainOfThought("a -> b", lm=LM), "model="),
     "ChainOfThought positional": (lambda: lib.ChainOfThought("a -> b", "x"), "instruction="),

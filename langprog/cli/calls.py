@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from langprog.cli.shortening import Shortener
 from langprog.cli.terminal import Terminal, write_json
 from langprog.errors import InputError
 from langprog.observe import read_calls
 
+# Characters of a text.
+MOST = 3000
 
-def show_calls(number: str, log: str, *, as_json: bool) -> None:
+
+def show_calls(number: str, log: str, texts: Shortener, *, as_json: bool) -> None:
     """Print the last calls of a log, oldest first.
 
     Args:
         number: How many.
         log: The log's path.
+        texts: Cuts long texts.
         as_json: Whether to print a list of entries instead of text.
 
     Raises:
@@ -35,29 +40,34 @@ def show_calls(number: str, log: str, *, as_json: bool) -> None:
     if not entries:
         terminal.say("the log has no calls")
     for entry in entries:
-        _show_call(terminal, entry)
+        _show_call(terminal, entry, texts)
+    if texts.has_cut:
+        terminal.say("Long texts are cut: --full shows them.")
 
 
-def _show_call(terminal: Terminal, entry: dict[str, Any]) -> None:
+def _show_call(terminal: Terminal, entry: dict[str, Any], texts: Shortener) -> None:
+    def say(title: str, text: object) -> None:
+        terminal.say(f"[{title}]\n{texts.cut(str(text), MOST)}\n")
+
     place = f" for {entry['path']}" if entry.get("path") else ""
     terminal.say(
         f"{entry.get('time', '')}  {entry.get('kind', 'call')} {entry.get('name', '')}{place}",
         bold=True,
     )
     for message in entry.get("messages") or ():
-        terminal.say(f"[{message.get('role')}]\n{message.get('content')}\n")
+        say(message.get("role"), message.get("content"))
     if "arguments" in entry:
-        terminal.say(f"[arguments]\n{entry['arguments']}\n")
+        say("arguments", entry["arguments"])
     for thought in entry.get("reasoning") or ():
-        terminal.say(f"[reasoning]\n{thought}\n")
+        say("reasoning", thought)
     for text in entry.get("texts") or ():
-        terminal.say(f"[reply]\n{text}\n")
+        say("reply", text)
     for call in entry.get("tool_calls") or ():
-        terminal.say(f"[tool call]\n{call.get('name')} {call.get('arguments')}\n")
+        say("tool call", f"{call.get('name')} {call.get('arguments')}")
     if "result" in entry:
-        terminal.say(f"[result]\n{entry['result']}\n")
+        say("result", entry["result"])
     if "error" in entry:
-        terminal.say(f"[{entry['error']}]\n{entry.get('message', '')}\n")
+        say(entry["error"], entry.get("message", ""))
     terminal.say(f"{', '.join(_cost_of(entry))}\n")
 
 

@@ -76,6 +76,10 @@ OF_PREDICT: Words = MappingProxyType(
         "rationale_type": "declare the output reasoning in the signature",
         "rollout_id": OF_A_CALL["rollout_id"],
         "tools": "write lp.ReAct(signature, tools=[...])",
+        **{
+            name: f"write sampling=lp.Sampling({name}=...)"
+            for name in ("extra", "reasoning_effort", "seed", "stop", "top_p")
+        },
     }
 )
 

@@ -13,7 +13,17 @@ from typing import Any
 
 from langprog.errors import InputError
 from langprog.knobs import check_argument, takes_whole
-from langprog.lm import Completion, Message, Request, Text, redact
+from langprog.lm import (
+    Completion,
+    Message,
+    Part,
+    Reasoning,
+    Request,
+    Text,
+    ToolCall,
+    ToolResult,
+    redact,
+)
 from langprog.observe.callback import Callback
 from langprog.observe.events import (
     CallFailed,
@@ -169,8 +179,18 @@ def _messages_of(request: Request) -> list[dict[str, str]]:
 def _content_of(message: Message) -> str:
     if isinstance(message.content, str):
         return message.content
-    parts = [part.text if isinstance(part, Text) else repr(part) for part in message.content]
-    return "\n".join(parts)
+    return "\n".join(map(_text_of_part, message.content))
+
+
+def _text_of_part(part: Part) -> str:
+    match part:
+        case Text() | Reasoning():
+            return part.text
+        case ToolCall():
+            return f"{part.name} {part.arguments} ({part.id})"
+        case ToolResult():
+            return f"{part.text} ({part.call_id})"
+    return repr(part)
 
 
 def _reply_of(completion: Completion) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def test_the_program_is_shown_with_them_and_the_options_named_without(
 ) -> None:
     assert run(["show", "p.json", "--tool", "population=people_here:population"]) == 0
     shown = capsys.readouterr().out
-    assert "ReAct" in shown and "population" in shown and "question, steps" in shown
+    assert "ReAct" in shown and "population" in shown and "question -> answer" in shown
     assert run(["show", "p.json"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert (
@@ -101,7 +101,7 @@ def test_the_program_is_shown_with_them_and_the_options_named_without(
         "its import, lp.load(path, allow_modules=['people_here']) or --allow people_here"
     ) in told
     assert "question -> answer" in told  # what the file itself says
-    assert "tool population Look up how many people" in told
+    assert "tools population(city): Look up how many people" in told
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,18 @@ import pytest
 import langprog as lp
 from langprog.cli.main import run
 from langprog.errors import AuthError, InputError
-from langprog.lm import Completion, Usage
+from langprog.lm import Capabilities, Completion, Declared, ToolCall, Usage
 from langprog.observe import read_calls
 from langprog.observe.call_log import LONGEST
 from langprog.runtime import run_sync
 
 ANSWER = lp.Predict("question -> answer")
 KEY = "sk-" + "a1b2" * 8
+
+
+def look(at: str) -> str:
+    """Look there."""
+    return at * 1000
 
 
 def entries_of(path: Path) -> list[dict[str, Any]]:
@@ -44,6 +50,26 @@ def test_an_entry_for_each_call(tmp_path: Path) -> None:
     assert (failed["error"], failed["message"]) == ("AuthError", "no")
     assert (tool["kind"], tool["name"], tool["result"]) == ("tool", "look", "found")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_calls_of_tools_and_their_results_read_as_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "calls.jsonl"
+    calls = (ToolCall("x", "look", '{"at": "Lyon"}'),)
+    first = Completion(("Let me see.",), "m", Usage(7, 3), ("tool_calls",), tool_calls=(calls,))
+    last = replace(first, tool_calls=((ToolCall("y", "submit", '{"answer": "z"}'),),))
+    able = Declared(lp.ScriptedLM([first, last]), Capabilities(tools=True))
+    with lp.callbacks(lp.CallLog(path)), lp.using(lm=able):
+        lp.ReAct("question -> answer", [look])(question="Where?")
+    messages = entries_of(path)[-1]["messages"]
+    assert messages[2]["content"] == 'Let me see.\nlook {"at": "Lyon"} (call00001)'
+    assert messages[3]["content"] == "Lyon" * 1000 + " (call00001)"
+    assert run(["show", "--last", "--log", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "... (1,012 more characters)" in shown and "--full shows them" in shown
+    assert run(["show", "--last", "--log", str(path), "--full"]) == 0
+    assert "Lyon" * 1000 + " (call00001)" in capsys.readouterr().out
 
 
 def test_secrets_are_left_out_and_long_texts_cut(tmp_path: Path) -> None:
