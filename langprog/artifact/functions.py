@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib
 import inspect
 import sys
@@ -15,14 +14,11 @@ from langprog.artifact.classes import (
     Classes,
     class_of,
     module_name,
-    source_digest,
 )
+from langprog.artifact.function_digest import earlier_digests, function_digest, is_importable
 from langprog.checks import Check
 from langprog.errors import ArtifactError
 from langprog.modules import Module
-
-# Values around a function whose texts say all about them.
-_PLAIN = (str, int, float, bool, bytes, type(None))
 
 
 def checks_of(program: Module) -> dict[str, Callable[..., Any]]:
@@ -46,38 +42,24 @@ def checks_of(program: Module) -> dict[str, Callable[..., Any]]:
 
 
 def refer_to(check: Check) -> tuple[str, str]:
-    """Return ``package.module:function`` of a check's function, and the digest of its source.
+    """Return ``package.module:function`` of a check's function, and its digest.
 
     Raises:
         ArtifactError: Its source is not available.
     """
-    return _refer(check.function)
+    try:
+        return _refer(check.function)
+    except ArtifactError as error:
+        raise ArtifactError(f"the check {check.name!r}: {error}") from None
 
 
 def _refer(function: Any) -> tuple[str, str]:
-    named = function if inspect.isroutine(function) else type(function)
-    return f"{module_name(named.__module__)}:{named.__qualname__}", _digest(function)
-
-
-def _digest(function: Any) -> str:
-    """Return the digest of a function's source, its defaults and the plain values around it."""
-    if isinstance(function, functools.partial):
-        raise ArtifactError(
-            "a check is a functools.partial, whose arguments an artifact cannot store: write a "
-            "function with `def`"
-        )
-    if not inspect.isroutine(function):
-        return source_digest(type(function))
-    inner = inspect.unwrap(getattr(function, "__func__", function))
-    try:
-        outside = inspect.getclosurevars(inner).nonlocals
-    except TypeError:  # not written in Python
-        outside = {}
-    values = [*outside.items(), *enumerate(getattr(inner, "__defaults__", None) or ())]
-    values += (getattr(inner, "__kwdefaults__", None) or {}).items()
-    plain = [(str(name), repr(value)) for name, value in values if isinstance(value, _PLAIN)]
-    text = f"{source_digest(inner)} {sorted(plain)}"
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    bare = function.func if isinstance(function, functools.partial) else function
+    named = bare if inspect.isroutine(bare) else type(bare)
+    path = named.__qualname__
+    # What was made from it cannot be imported under its name.
+    path = path if is_importable(function) else f"<{path}>"
+    return f"{module_name(named.__module__)}:{path}", function_digest(function)
 
 
 def check_names_of_checks(program: Module, handed: Mapping[str, Any]) -> None:
@@ -109,17 +91,17 @@ def find_function(name: str, reference: str, source: str, classes: Classes) -> C
     function = classes.checks.get(name) or _import(name, reference, classes)
     if not callable(function):
         raise ArtifactError(f"the check {name!r} is a {type(function).__name__}, not a function")
-    if _digest(function) != source:
+    if source not in (function_digest(function), *earlier_digests(function)):
         raise ArtifactError(
-            f"the source of the check {name!r} ({reference}) has changed since the artifact was "
-            "written: compile again, or load with the version that it was compiled with"
+            f"the check {name!r} ({reference}), or a value that it was made with, has changed "
+            "since the artifact was written: compile again, or load with what it was compiled with"
         )
     return function
 
 
 def _import(name: str, reference: str, classes: Classes) -> Any:
     module, _, path = reference.partition(":")
-    can_import = "<" not in path  # no lambda, nothing inside a function
+    can_import = "<" not in path  # no lambda, nothing inside a function, no method of an object
     loaded = next(
         (
             sys.modules.get(cls.__module__)
