@@ -282,6 +282,11 @@ def check_offered(offered: Any, tools: Sequence[Tool]) -> tuple[str, ...]:
 
 
 def _check_tools(tools: Sequence[Tool | Callable[..., Any]]) -> tuple[Tool, ...]:
+    if isinstance(tools, Sequence) and any(isinstance(tool, Module) for tool in tools):
+        raise InputError(
+            "a program is not a tool as it is: write def ask(question: str) -> str: "
+            "return program(question=question).answer and tools=[ask]"
+        )
     made = make_tools(tools)
     if not made:
         raise InputError("a ReAct needs at least one tool: tools=[look_up]")

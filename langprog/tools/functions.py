@@ -108,11 +108,6 @@ def read_function(function: Any, name: str, description: str | None) -> Declared
             f"a Tool is made of a function, not of {function!r:.80}: write "
             "def look_up(query: str) -> str: ... and lp.Tool(look_up)"
         )
-    if not name and not hasattr(function, "__name__") and hasattr(function, "predictors"):
-        raise InputError(
-            "a program is not a tool as it is: write def ask(question: str) -> str: "
-            "return program(question=question).answer and tools=[ask]"
-        )
     inner = function.func if isinstance(function, partial) else function
     told, meanings = read_docstring(getattr(inner, "__doc__", None))
     own = check_name(name or getattr(inner, "__name__", ""))
