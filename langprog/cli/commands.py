@@ -67,6 +67,11 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "run_artifact",
             "Run ARTIFACT on one input, or on a file of any size.",
         ),
+        "serve": CommandRef(
+            "langprog.cli.serving",
+            "serve_artifacts",
+            "Serve ARTIFACTS over HTTP.",
+        ),
         "show": CommandRef(
             "langprog.cli.showing",
             "show",
@@ -98,7 +103,7 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "Remove every cached completion of this user.",
         ),
         "lm serve": CommandRef(
-            "langprog.cli.serving",
+            "langprog.cli.model_serving",
             "serve",
             "Serve MODELS behind an OpenAI-compatible endpoint.",
         ),

@@ -219,14 +219,14 @@ def load_both(
             programs.append(asked.apply_to(load_program(reference)))
             continue
         artifact = read_artifact(reference)
-        names = set(_names_handed_over(artifact.data.program))
+        names = set(names_handed_over(artifact.data.program))
         needed |= names
         programs.append(
             artifact.program(
                 allow_modules=allow_modules,
                 models=asked.replacements_for(artifact.model_names),
-                retrievers=_keep(handed, names),
-                tools=_keep(tools, names) if isinstance(tools, Mapping) else tools,
+                retrievers=keep_named(handed, names),
+                tools=keep_named(tools, names) if isinstance(tools, Mapping) else tools,
             )
         )
     for option, given in (("retriever", handed), ("tool", named)):
@@ -235,11 +235,12 @@ def load_both(
     return programs
 
 
-def _keep(handed: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+def keep_named(handed: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return those of what is handed over that have one of these names."""
     return {name: each for name, each in handed.items() if name in names}
 
 
-def _names_handed_over(node: Node) -> Iterator[str]:
+def names_handed_over(node: Node) -> Iterator[str]:
     """Yield the names of the retrievers, embedders and tools that a program is loaded with."""
     data = node.model_dump()
     for name, key in (("retriever", "name"), ("nearest", "embedder")):
@@ -247,7 +248,7 @@ def _names_handed_over(node: Node) -> Iterator[str]:
             yield data[name][key]
     yield from (tool["name"] for tool in data.get("tools") or ())
     for part in node.children().values():
-        yield from _names_handed_over(part)
+        yield from names_handed_over(part)
 
 
 def read_retrievers(options: list[str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@
 The README in this folder shows how to call a model directly and how to write one.
 """
 
+from langprog.lm.admission import Admission, ServerBusy
 from langprog.lm.budget import Budget, Hold, Ledger, Reservation, check_budget
 from langprog.lm.budgeted import Budgeted, keep_budgets
 from langprog.lm.cache import Cache, Cached, Cleared, DiskCache, MemoryCache
@@ -28,7 +29,7 @@ from langprog.lm.cost import Cost
 from langprog.lm.dialect import Negotiated, dialect_of
 from langprog.lm.finish import FinishReason, finish_reason_of
 from langprog.lm.keys import request_key
-from langprog.lm.litellm_client import LiteLLM
+from langprog.lm.litellm_client import LiteLLM, check_provider
 from langprog.lm.model_ref import (
     IN_PROCESS,
     ModelRef,
@@ -85,6 +86,7 @@ from langprog.lm.types import (
 from langprog.lm.wrapper import Wrapper, layers_of
 
 __all__ = [
+    "Admission",
     "Audio",
     "BadBody",
     "Budget",
@@ -129,6 +131,7 @@ __all__ = [
     "Sampling",
     "ScriptedLM",
     "Server",
+    "ServerBusy",
     "Setting",
     "Text",
     "TextDelta",
@@ -144,6 +147,7 @@ __all__ = [
     "capabilities_of",
     "check_budget",
     "check_lm",
+    "check_provider",
     "completion_from_json",
     "completion_to_json",
     "dialect_of",

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 from langprog.errors import RateLimitError
 from langprog.lm.chat_messages import BadBody
-
-if TYPE_CHECKING:
-    from aiohttp import web
 
 # Seconds after which a rejected client may retry.
 LATER = 1.0
 # Seconds that a client may take to send its body.
 LONGEST_UPLOAD = 60.0
+
+
+class ServerBusy(RateLimitError):
+    """The server holds as many requests as it accepts."""
 
 
 class Admission:
@@ -25,26 +25,36 @@ class Admission:
     Args:
         most: Requests at the same time, including those that wait for a model.
         most_bytes: Total size of their bodies.
+        largest: Size of a single body, in bytes.
+        upload: Seconds that a client may take to send its body.
     """
 
-    def __init__(self, most: int, most_bytes: int) -> None:
-        self._most, self._most_bytes = most, most_bytes
+    def __init__(
+        self, most: int, most_bytes: int, largest: int, upload: float | None = None
+    ) -> None:
+        self._most, self._most_bytes, self._largest = most, most_bytes, largest
+        self._upload = LONGEST_UPLOAD if upload is None else upload
         self._bytes = 0
         self.count = 0
 
     @asynccontextmanager
-    async def admit(self, request: web.Request) -> AsyncIterator[bytes]:
+    async def admit(
+        self, length: int | None, read: Callable[[], Awaitable[bytes]]
+    ) -> AsyncIterator[bytes]:
         """Admit a request, and yield its body.
 
+        Args:
+            length: The body's declared length; ``None`` if there is none.
+            read: Reads the body, and enforces its size.
+
         Raises:
-            RateLimitError: There are too many already.
+            ServerBusy: There are too many already.
             BadBody: The body does not come in time.
         """
         # A body without a declared length counts as the largest until it has arrived.
-        largest = request.client_max_size
-        size = min(request.content_length or largest, largest)
+        size = min(self._largest if length is None else length, self._largest)
         if self.count >= self._most or (self.count and self._bytes + size > self._most_bytes):
-            raise RateLimitError(
+            raise ServerBusy(
                 f"the server has {self.count} requests under way or waiting, and takes no more",
                 retry_after=LATER,
             )
@@ -52,11 +62,11 @@ class Admission:
         self._bytes += size
         try:
             try:
-                async with asyncio.timeout(LONGEST_UPLOAD):
-                    body = await request.read()
+                async with asyncio.timeout(self._upload):
+                    body = await read()
             except TimeoutError:
                 raise BadBody(
-                    f"the body did not come within {LONGEST_UPLOAD:g} s", status=408
+                    f"the body did not come within {self._upload:g} s", status=408
                 ) from None
             self._bytes += len(body) - size
             size = len(body)

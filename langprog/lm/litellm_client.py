@@ -292,6 +292,22 @@ def _load(name: str) -> Any:
     return litellm
 
 
+def check_provider(name: str) -> None:
+    """Check that litellm is there and knows the provider of a model.
+
+    Raises:
+        ModelError: It is not, or does not.
+    """
+    provider = name.partition("/")[0]
+    if provider not in {
+        str(getattr(known, "value", known)) for known in _load(name).provider_list
+    }:
+        raise ModelError(
+            f"{name} is at no provider that litellm knows: name its address, base_url=, on the "
+            "command line --base-url URL or --model NAME=provider/model"
+        )
+
+
 def _json(reply: Any) -> str:
     """Return the JSON text of a reply or chunk; empty if it is invalid."""
     try:

@@ -49,7 +49,7 @@ class _Endpoint:
 
     async def completions(self, request: web.Request) -> web.StreamResponse:
         try:
-            async with self._admission.admit(request) as raw:
+            async with self._admission.admit(request.content_length, request.read) as raw:
                 body = read_body(raw)
                 model = _model(self._models, body)
                 asked = read_request(body)
@@ -91,7 +91,7 @@ def application(
         except web.HTTPClientError as error:
             return _refuse(BadBody(error.reason, status=error.status))
 
-    endpoint = _Endpoint(models, Admission(most, MOST_BYTES))
+    endpoint = _Endpoint(models, Admission(most, MOST_BYTES, LARGEST_BODY))
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[report_errors])
     for prefix in ("/v1", ""):
         app.router.add_post(f"{prefix}/chat/completions", endpoint.completions)

@@ -36,6 +36,7 @@ ROOMS = [
     "artifact",
     "batch",
     "interop",
+    "serving",
     "pytest_plugin",
     "cli",
 ]
@@ -201,6 +202,7 @@ def test_exceptions_are_caught_broadly_in_known_places_alone() -> None:
         "langprog/evaluation/metric_calls.py",  # handed to the row that waits
         "langprog/cli/main.py",  # a bug becomes one line
         "langprog/batch/engine.py",  # a failed row becomes a written failure
+        "langprog/serving/calls.py",  # a failed request becomes a refusal
         "optimizers/events.py",  # a view that fails does not end a compile
         "langprog/runtime/sync.py",  # handed to the waiting thread
         "benchmarks/fuzz_judge.py",  # an error that no file may cause is what it looks for

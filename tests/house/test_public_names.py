@@ -22,6 +22,7 @@ ROOMS = [
     "pocket",
     "retrieval",
     "runtime",
+    "serving",
     "signature",
     "tools",
 ]
