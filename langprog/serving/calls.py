@@ -209,7 +209,7 @@ class Calls:
         try:
             yield
             failed = False
-        except Exception as error:  # noqa: BLE001 - one request of many: a bug is no dead server
+        except Exception as error:  # noqa: BLE001 - one request of many: a bug must not end the server
             refusal = refusal_of(_plain_cause(error))
             failed = True if refusal.kind in OWN_FAILURES else None
             if refusal is not error:
