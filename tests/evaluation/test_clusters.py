@@ -46,6 +46,15 @@ def test_inputs_that_a_row_omits_are_those_that_the_program_reads(row: dict[str,
     assert TYPED.of(Example(ticket="x", language="de")) != TYPED.of(Example(ticket="x"))
 
 
+def test_a_value_of_a_table_is_the_value_itself() -> None:
+    keys = InputKeys(lp.Predict("n: int, days: list[int] -> y"))
+    read = keys.of(Example(n=8, days=[1, 2]))
+    assert keys.of(Example(n="08", days="[1, 2]")) == read
+    assert keys.of_similar(Example(n="08", days="[1, 2]")) == keys.of_similar(
+        Example(n=8, days=[1, 2])
+    )
+
+
 def test_a_default_that_differs_with_every_call_is_no_input() -> None:
     numbers = iter(range(100))
     signature = lp.Predict("a -> b").signature.with_field(

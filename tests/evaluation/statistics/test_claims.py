@@ -49,6 +49,13 @@ def test_what_is_not_cheaper_is_not_claimed_to_be(dollars: PairedCosts | None) -
     assert [claim.name for claim in claims.tested] == ["not worse", "cheaper", "worse"]
 
 
+def test_a_bare_majority_of_cheaper_queries_may_be_luck() -> None:
+    for cheaper, shown in ((55, False), (62, True)):
+        costs = PairedCosts([2.0] * 100, [1.0] * cheaper + [3.0] * (100 - cheaper))
+        claims = check_claims(TIES, objective="cost", tolerance=0.05, dollars=costs, level=0.04)
+        assert ("cheaper" in claims.holding) == shown
+
+
 def test_nothing_follows_a_claim_that_failed() -> None:
     few = PairedScores([1.0] * 58, [1.0] * 58)
     costs = PairedCosts([2.0] * 58, [1.0] * 58)

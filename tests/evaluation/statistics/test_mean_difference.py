@@ -74,6 +74,16 @@ def test_a_margin_is_rejected_where_the_bound_reaches_it(
     check_that_bound_and_claims_agree(PairedScores(*zip(*scores, strict=True)), level)
 
 
+@pytest.mark.parametrize("shift", [-0.1, 0.0, 0.3])
+def test_the_bound_is_the_last_margin_that_is_rejected(shift: float) -> None:
+    source = random.Random(3)
+    data = changed(*(source.uniform(-0.4, 0.6) + shift for _ in range(60)))
+    bound = bound_mean(data).bound
+    test = bound_mean(data, margins=(bound, bound + 0.011))
+    assert test.bound == bound and test.method == "betting"
+    assert test.p_values[bound] <= 0.05 < test.p_values[bound + 0.011]
+
+
 @settings(deadline=None, max_examples=40)
 @given(COUNTS, COUNTS, st.integers(1, 80), st.sampled_from([0.05, 0.025, 0.0033]))
 def test_so_it_is_for_right_or_wrong_scores(w: int, lo: int, t: int, level: float) -> None:

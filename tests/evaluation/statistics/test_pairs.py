@@ -19,6 +19,15 @@ def test_copies_are_no_evidence() -> None:
     assert bound_mean(PairedScores([0] * 40, [1] * 40, inputs)).p_values[0.0] > 0.05
 
 
+def test_the_order_of_clusters_depends_on_their_names_alone() -> None:
+    # A test that bets on one after the other must not be able to choose the order.
+    names = [f"row {number}" for number in range(12)]
+    up, down = ([step / 12 for step in order] for order in (range(12), range(11, -1, -1)))
+    ascending = PairedScores([0.0] * 12, up, names).differences
+    descending = PairedScores([0.0] * 12, down, names).differences
+    assert descending == pytest.approx([11 / 12 - value for value in ascending])
+
+
 def test_what_rounding_leaves_is_a_tie() -> None:
     data = PairedScores([0.3, 0.5], [0.1 + 0.2, 0.5])
     assert data.ties == 2

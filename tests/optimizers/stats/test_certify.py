@@ -203,6 +203,50 @@ def test_repeats_tell_chance_from_examples() -> None:
     assert "all of 2 runs pass on 0% of the examples before, on 50% after" in str(found.repeats)
 
 
+def test_the_runs_of_one_example_belong_together_and_are_sampled_anew() -> None:
+    seeds: dict[int, list[int | None]] = {}
+
+    def reply(request: lp.Request) -> Completion:
+        number = int(str(request.messages[-1].content).rpartition("row ")[2].partition(".")[0])
+        runs = seeds.setdefault(number, [])
+        runs.append(request.sampling.seed)
+        # Eight examples fail in the first run, eight others in the second one.
+        failed = number < 8 if len(runs) == 1 else 8 <= number < 16
+        text = f"[[y]]\n{float(not failed)}"
+        return Completion((text,), "m/after", Usage(5, 5), dollars=0.01, latency=1.0)
+
+    second = lp.ScriptedLM(reply, name="m/after")
+    with lp.using(lm=model("m/before", always(0)), models=[second]):
+        found, _ = asyncio.run(
+            certify(
+                PROGRAM,
+                PROGRAM.with_parameters({"predict.model": second}),
+                Holdout(*rows(20)),
+                Scoring(answer_score),
+                Terms(repeats=2),
+                concurrency=8,
+            )
+        )
+    assert found.repeats is not None and found.repeats.passed_after == pytest.approx(4 / 20)
+    assert found.n == 20 and all(len(set(runs)) == 2 for runs in seeds.values())
+
+
+def test_both_programs_are_run_at_the_same_time() -> None:
+    order: list[str] = []
+
+    def noting(name: str) -> Rule:
+        def rule(number: int) -> tuple[float, float, float]:
+            order.append(name)
+            return 1.0, 0.01, 1.0
+
+        return rule
+
+    examine(noting("before"), noting("after"), 80, Terms("latency", 0.05))
+    # A slow quarter of an hour of the endpoint has to meet both.
+    for part in (order[:80], order[80:]):
+        assert 20 <= part.count("before") <= 60
+
+
 def test_too_few_are_said_before_and_not_run_below_five() -> None:
     lm = model("m/one", always(0))
     assert Terms().explain_too_few(5, (0, 1)) is None
