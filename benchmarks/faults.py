@@ -209,8 +209,8 @@ def describe(outcomes: Sequence[Outcome]) -> str:
     rows = [("fault", "in", "found by")]
     for outcome in outcomes:
         test = (outcome.caught_by or "").removeprefix("tests/")
-        found = f"`{test}`" if test else "**nothing**"
-        rows.append((outcome.fault.name, f"`{outcome.fault.file}`", found))
+        test = f"`{test}`" if test else "**nothing**"
+        rows.append((outcome.fault.name, f"`{outcome.fault.file}`", test))
     return table(rows)
 
 
@@ -228,18 +228,18 @@ def main(arguments: list[str]) -> int:
 
     with tempfile.TemporaryDirectory() as folder:
         outcomes = examine_all(faults, Path(folder), said=say)
-    found = sum(outcome.caught_by is not None for outcome in outcomes)
+    caught = sum(outcome.caught_by is not None for outcome in outcomes)
     if options.only is None:
         publish(
             "faults",
             "# Faults made by hand, and the tests that find them\n\n"
             f"`python -m benchmarks.faults`; {machine()}; {versions('langprog', 'pytest')}.\n\n"
             "Each fault is made alone in a copy of the source; its tests pass without it. "
-            f"{found} of {len(outcomes)} are found.\n\n{describe(outcomes)}",
+            f"{caught} of {len(outcomes)} are found.\n\n{describe(outcomes)}",
         )
     else:
         sys.stdout.write(describe(outcomes) + "\n")
-    return 0 if found == len(outcomes) else 1
+    return 0 if caught == len(outcomes) else 1
 
 
 if __name__ == "__main__":
