@@ -75,7 +75,8 @@ def describe_mistakes(
         path: The predictor.
         rows: What the program did.
         unlabelled: Whether a predictor for whose outputs there are no labels (the steps of a
-            ReAct, say) counts as at fault, with its last call, where the program went wrong.
+            ReAct, say) counts as at fault, with its last call, where the program went wrong. Where
+            the metric gives feedback, it does so anyway.
     """
     signature = run.program.predictors()[path].signature
     texts = []
@@ -83,16 +84,15 @@ def describe_mistakes(
         if row.score is None or run.materials.metric.is_full(row.score.value):
             continue
         steps = [step for step in row.trace if step.path == path]
-        at_fault = [
-            step for step in steps if row.score.feedback or _is_wrong(signature, step, row)
-        ]
+        feedback = row.score.feedback
+        if not signature.outputs.keys() & set(row.example):
+            if steps and (unlabelled or feedback):
+                texts.append(_describe_outcome(signature, steps[-1], row, feedback))
+            continue
+        at_fault = [step for step in steps if feedback or _is_wrong(signature, step, row)]
         if at_fault:
             step = at_fault[0]
-            texts.append(
-                mistake_text(signature, step.inputs, step.outputs, row.example, row.score.feedback)
-            )
-        elif unlabelled and steps and not signature.outputs.keys() & set(row.example):
-            texts.append(_describe_outcome(signature, steps[-1], row))
+            texts.append(mistake_text(signature, step.inputs, step.outputs, row.example, feedback))
     return texts
 
 
@@ -104,7 +104,9 @@ def _is_wrong(signature: SignatureSpec, step: TraceStep, row: Row) -> bool:
     )
 
 
-def _describe_outcome(signature: SignatureSpec, step: TraceStep, row: Row) -> str:
+def _describe_outcome(
+    signature: SignatureSpec, step: TraceStep, row: Row, feedback: str | None
+) -> str:
     """Return a call whose outputs have no labels, and how the program's answer differs."""
     lines = [mistake_text(signature, step.inputs, {}, row.example, None)]
     lines += [f"answered {name}: {value_text(value)}" for name, value in step.outputs.items()]
@@ -117,4 +119,6 @@ def _describe_outcome(signature: SignatureSpec, step: TraceStep, row: Row) -> st
             lines.append(f"wanted: {value_text(row.example[name])}")
     if row.failure is not None:
         lines.append(f"the program failed: {value_text(row.failure.message)}")
+    if feedback:
+        lines.append(f"feedback: {value_text(feedback)}")
     return "\n".join(lines)
