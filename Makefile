@@ -2,7 +2,8 @@
 #   make demo   installs, then runs the whole journey on the embedded model
 #   make test   installs, then runs the tests
 # and one is for every night:
-#   make nightly   artifacts that were changed (other ones each night), and kills at random moments
+#   make nightly   artifacts that were changed (other ones each night), kills at random moments,
+#                  and the examples in DSPy
 
 PYTHON ?= python3
 VENV := .venv
@@ -44,6 +45,7 @@ package: $(DEVELOPING)
 nightly: $(DEVELOPING)
 	$(BIN)/python -m benchmarks.fuzz_artifacts --night --seed $(NIGHT) --mutants $(MUTANTS)
 	$(BIN)/python -m benchmarks.kills
+	DSPY_PYTHON=$(BIN)/python $(BIN)/python -m pytest -q tests/examples/test_dspy.py
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
