@@ -68,7 +68,6 @@ def undisturbed(
     ("member", "width", "cap", "kills"),
     [
         ("mipro", 64, 0, (20, 150, 120)),
-        ("mipro", 1, 0, (100,)),
         ("mipro", 8, 420, (150,)),
         ("random_search", 8, 0, (300,)),
     ],
