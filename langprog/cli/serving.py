@@ -79,6 +79,9 @@ def serve_artifacts(  # noqa: PLR0913 - every parameter is an option of the comm
         bool, Option(help="Serve a new artifact as soon as its file is replaced.")
     ] = True,
     trace: Annotated[bool, Option(help="Let clients see the steps of a run, ?trace=1.")] = False,
+    playground: Annotated[
+        bool, Option(help="A page to try the programs, /playground; with --trace, it shows steps.")
+    ] = False,
     media_host: Annotated[
         list[str] | None,
         Option(help="Host whose https:// addresses are taken as images and files; repeatable."),
@@ -128,6 +131,7 @@ def serve_artifacts(  # noqa: PLR0913 - every parameter is an option of the comm
                 lm=loader.ambient,
                 budget=budget,
                 traces=trace,
+                playground=playground,
                 log=lambda line: terminal.say(f"langprog: {line}"),
             )
             server = serving.ProgramServer(app, host=host, port=port, watch=watch, grace=grace)
@@ -152,6 +156,8 @@ async def _serve(server: Any) -> None:
     for service in app.services.values():
         terminal.say(f"serving {service.name} from {service.stable.path}, {service.stable.digest}")
     keys = "with API keys" if app.access.keys else "to anybody who can reach it"
+    if app.has_page:
+        terminal.say(f"to try it: {server.base_url}/playground")
     terminal.say(f"it answers {keys}; Ctrl-C stops")
     await signals.first.wait()
     await signals.close(server.__aexit__())

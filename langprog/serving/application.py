@@ -23,6 +23,7 @@ from langprog.serving.guard import Access, Guard, refuse
 from langprog.serving.limits import Limits
 from langprog.serving.metrics import Metrics
 from langprog.serving.openapi import openapi_document
+from langprog.serving.playground import playground_page
 from langprog.serving.refusals import KINDS, Refusal, refusal_of
 from langprog.serving.requests import encode_json
 from langprog.serving.service import Service, Swap
@@ -41,6 +42,7 @@ class Application:
         lm: Model for modules that name none.
         budget: A cap on all calls together.
         traces: Whether a client may see the steps of its requests.
+        playground: Whether there is a page for people, at ``/playground``.
         log: Told, a line each, what went wrong and what was swapped.
 
     Raises:
@@ -56,6 +58,7 @@ class Application:
         lm: LanguageModel | str | None = None,
         budget: Budget | None = None,
         traces: bool = False,
+        playground: bool = False,
         log: Log = lambda line: None,
     ) -> None:
         self.services = _by_name(services)
@@ -64,6 +67,7 @@ class Application:
         self.calls = Calls(self.limits, self.metrics, log, lm, budget)
         self.endpoints = ProgramEndpoints(self.services, self.calls, traces=traces)
         self.stopping = False
+        self._page = playground_page() if playground else None
         self._log = log
         guard = Middleware(
             Guard, access=self.access, metrics=self.metrics, stopping=lambda: self.stopping
@@ -82,7 +86,9 @@ class Application:
 
     def _routes(self) -> list[Route]:
         programs = self.endpoints
+        page = [] if self._page is None else [Route("/playground", self._show_page)]
         return [
+            *page,
             Route("/healthz", self._health),
             Route("/readyz", self._ready),
             Route("/metrics", self._metrics),
@@ -97,6 +103,11 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         await self._app(scope, receive, send)
+
+    @property
+    def has_page(self) -> bool:
+        """Whether there is a page for people."""
+        return self._page is not None
 
     async def reload(self, *, always: bool = True) -> list[Swap]:
         """Look at all artifact files again; see :meth:`Service.reload`."""
@@ -143,6 +154,10 @@ class Application:
 
     async def _list(self, request: Request) -> Response:
         return _json({"programs": [service.to_json() for service in self.services.values()]})
+
+    async def _show_page(self, request: Request) -> Response:
+        assert self._page is not None
+        return Response(self._page.content, headers=self._page.headers)
 
     async def _reload(self, request: Request) -> Response:
         swaps = await self.reload()

@@ -8,6 +8,7 @@ operator named are accepted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,7 +69,26 @@ class Interface:
         """The JSON schema of a request's body."""
         if not self.inputs:
             return {**_object(self.names), "required": list(self.required)}
-        return {**argument_schema(self.inputs), "required": list(self.required)}
+        schema = argument_schema(self.inputs, self._part_schema)
+        for name, field in self.inputs.items():
+            if field.is_history:
+                schema["properties"][name] = {**_TURNS, **schema["properties"][name]}
+        return {**schema, "required": list(self.required)}
+
+    def _part_schema(self, kind: type) -> dict[str, Any]:
+        """Return the schema of an image, a sound or a file."""
+        forms = [_DATA_URL]
+        if self.media_hosts:
+            hosts = "|".join(re.escape(host) for host in sorted(self.media_hosts))
+            forms.append({"type": "string", "pattern": f"^https://({hosts})(:[0-9]+)?/"})
+        address = forms[0] if len(forms) == 1 else {"anyOf": forms}
+        named = {
+            "type": "object",
+            "required": ["url"],
+            "properties": {"url": address, "media_type": {"type": "string"}},
+            "additionalProperties": False,
+        }
+        return {"title": f"part:{kind.__name__}", "anyOf": [*forms, named]}
 
     @cached_property
     def output_schema(self) -> dict[str, Any]:
@@ -165,6 +185,15 @@ class Interface:
         except (InputError, PydanticSerializationError, KeyError):
             message = "the program's outputs are not what its signature declares"
             raise Refusal(500, "internal", message) from None
+
+
+_DATA_URL = {
+    "type": "string",
+    "format": "uri",
+    "pattern": "^data:[A-Za-z0-9.+/-]+;base64,([A-Za-z0-9+/]{4})*"
+    "([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+}
+_TURNS = {"type": "array", "items": {"type": "object"}}
 
 
 def _object(names: Collection[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, cast
 from langprog.signature.shapes import (
     REQUIRED,
     Again,
+    Attachment,
     Bounded,
     Choice,
     Fixed,
@@ -62,10 +63,14 @@ class Definitions:
 
     Args:
         wording: The version of the words that describe members.
+        part: Returns the schema of images, sounds and files, by their class; by default an empty
+            one, as prompts carry them as parts.
     """
 
-    def __init__(self, wording: int) -> None:
-        self.wording = wording
+    def __init__(
+        self, wording: int, part: Callable[[type], dict[str, Any]] = lambda kind: {}
+    ) -> None:
+        self.wording, self.part = wording, part
         self.schemas: dict[str, dict[str, Any]] = {}
         self._names: dict[Any, str] = {}
 
@@ -141,6 +146,8 @@ def _newer(shape: Shape, definitions: Definitions) -> dict[str, Any]:
             return definitions.reference(shape, lambda: schema_of(of, definitions))
         case Again(target=[of]):
             return definitions.reference(shape, lambda: schema_of(of, definitions))
+        case Attachment():
+            return definitions.part(shape.type)
         case _:
             return {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -189,13 +189,16 @@ class SignatureSpec(Hinted):
         return definitions.attach_to(object_schema(fields, self.outputs))
 
 
-def argument_schema(fields: Mapping[str, FieldSpec]) -> dict[str, Any]:
+def argument_schema(
+    fields: Mapping[str, FieldSpec], part: Callable[[type], dict[str, Any]] = lambda kind: {}
+) -> dict[str, Any]:
     """Return the JSON schema of an object with these members; one with a default may be missing.
 
     Args:
         fields: The members by name, which may differ from those of the fields.
+        part: Returns the schema of images, sounds and files, by their class.
     """
-    definitions = Definitions(WORDING)
+    definitions = Definitions(WORDING, part)
     members = {}
     for name, field in fields.items():
         schema = field.schema_within(definitions)
