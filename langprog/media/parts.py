@@ -67,6 +67,8 @@ class Media(metaclass=HintedType):
     # pydantic looks for this when it writes a value without a schema.
     __pydantic_serializer__: ClassVar[SchemaSerializer]
     usual: ClassVar[str] = "application/octet-stream"
+    # What its plain data may have besides.
+    _more: ClassVar[frozenset[str]] = frozenset()
     family: ClassVar[str] = ""
     data: bytes | None
     url: str | None
@@ -147,7 +149,7 @@ class Media(metaclass=HintedType):
             return value
         if isinstance(value, (bytes, bytearray, os.PathLike)):
             return cls(cast(bytes, value))
-        if isinstance(value, Mapping) and value.keys() <= {"url", "media_type", "name"}:
+        if isinstance(value, Mapping) and value.keys() <= {"url", "media_type", *cls._more}:
             whole, more = value.get("url"), {**value}
             more.pop("url", None)
             if isinstance(whole, str) and all(isinstance(word, str) for word in more.values()):
@@ -228,6 +230,7 @@ class File(Media):
 
     __slots__ = ("name",)
     usual = "application/pdf"
+    _more = frozenset({"name"})
     name: str
 
     def __init__(

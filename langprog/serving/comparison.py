@@ -135,5 +135,7 @@ def anytime_sign_p(first: int, second: int) -> float:
         second: How often the other one did.
     """
     n = first + second
+    if not n:
+        return 1.0
     log_beta = math.lgamma(first + 0.5) + math.lgamma(second + 0.5) - math.lgamma(n + 1)
     return min(1.0, math.exp(-max(0.0, log_beta - math.log(math.pi) + n * math.log(2))))
