@@ -46,7 +46,8 @@ def test_a_share_of_the_requests_goes_to_the_canary_and_stays_there(
             larger = await digests_of(it, 40)
             new = it.app.services["triage"].canary.digest
             # Whoever had the new artifact keeps it when its share grows.
-            assert all(after == new for before, after in zip(first, larger, strict=True) if before == new)
+            pairs = zip(first, larger, strict=True)
+            assert all(after == new for before, after in pairs if before == new)
             _, listed = await it.get("/programs")
             about = listed["programs"][0]["canary"]
             requests = [about["comparison"][arm]["requests"] for arm in ("stable", "canary")]
