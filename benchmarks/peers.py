@@ -33,8 +33,10 @@ class Cut:
     Args:
         validation: Rows that a program is scored on.
         sets: BootstrapRS: sets of demonstrations that are drawn at random, beside its three.
-        minibatch: MIPROv2: rows that a trial is scored on; it has as many trials, sets and
-            instructions as ``light``.
+        minibatch: MIPROv2: rows that a trial is scored on; it has as many sets and instructions
+            as ``light``.
+        trials: MIPROv2: trials.
+        metric_calls: GEPA: programs run on a row; ``None`` for as many as ``light`` has.
         steps: SIMBA: steps, each with half of its usual rows and candidates.
         proposer: MIPROv2: another model that proposes, which is shown nothing of program and data.
     """
@@ -42,6 +44,8 @@ class Cut:
     validation: int
     sets: int = 16
     minibatch: int = 35
+    trials: int = LIGHT_TRIALS
+    metric_calls: int | None = None
     steps: int = 8
     proposer: Any = None
 
@@ -168,9 +172,9 @@ def _optimizer(
     if name.startswith("MIPROv2"):
         auto = name.partition(" ")[2]
         return dspy.MIPROv2(metric=score, auto=auto, num_threads=threads, seed=seed)
-    return dspy.GEPA(
-        metric=feedback, auto="light", reflection_lm=lm, num_threads=threads, seed=seed
-    )
+    most = None if cut is None else cut.metric_calls
+    size = {"auto": "light"} if most is None else {"max_metric_calls": most}
+    return dspy.GEPA(metric=feedback, reflection_lm=lm, num_threads=threads, seed=seed, **size)
 
 
 def _options(name: str, cut: Cut | None) -> dict[str, Any]:
@@ -179,7 +183,7 @@ def _options(name: str, cut: Cut | None) -> dict[str, Any]:
         return {}
     shown = cut.proposer is None
     return {
-        "num_trials": LIGHT_TRIALS,
+        "num_trials": cut.trials,
         "minibatch_size": cut.minibatch,
         "program_aware_proposer": shown,
         "data_aware_proposer": shown,
