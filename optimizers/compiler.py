@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from langprog import Module
-from langprog.knobs import takes_flag, takes_instance, takes_one_of, takes_whole
+from langprog.knobs import takes_instance, takes_one_of, takes_whole
 from langprog.lm import LanguageModel, ModelRef
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast, cut_to_budget
@@ -59,7 +59,7 @@ class Compiler(PrunedOptimizer):
         proposing: How instructions are proposed.
         structuring: How the structure is searched: the order of outputs, reasoning, adapter,
             reasoning effort, temperature.
-        prune: See PrunedOptimizer. Off by default, as it has not been shown to pay here.
+        prune: See PrunedOptimizer.
         concurrency: Examples processed at the same time.
         objective: ``quality``; or ``cost`` or ``latency``: the cheapest or fastest program that
             is about as good.
@@ -70,7 +70,6 @@ class Compiler(PrunedOptimizer):
     rounds: int = field(default=6, metadata=takes_whole(1, 10_000))
     auto: Auto = field(default="light", metadata=takes_one_of(tuple(AUTO)))
     proposing: Proposing = field(default=Proposing(), metadata=takes_instance(Proposing))
-    prune: bool = field(default=False, metadata=takes_flag())
     structuring: Structuring = field(default=Structuring(), metadata=takes_instance(Structuring))
 
     def __post_init__(self) -> None:

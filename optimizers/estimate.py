@@ -77,9 +77,8 @@ def make_preflight(
         probe: What was measured, if anything.
     """
     parts, predictors = request.parts, len(request.program.predictors())
-    plan = request.plan(prunes=searcher.prunes())
-    whole = plan.search - plan.reserve(cost + grow_cost(cost))
-    search = whole - plan.reserve_pruning(cost)
+    plan = request.plan()
+    search = plan.search - plan.reserve(cost + grow_cost(cost))
     inputs = ForecastInputs(
         predictors,
         len(parts.train),
@@ -90,9 +89,7 @@ def make_preflight(
     )
     stages = cut_to_budget(searcher.forecast(inputs), inputs.queries)
     if searcher.prunes():
-        left = whole.count_of(cost)
-        stages.append(forecast_pruning(stages, inputs, left))
-        inputs = replace(inputs, queries=left)
+        stages.append(forecast_pruning(stages, inputs))
     preflight = forecast(stages, inputs, plan, cost, priced=priced, probe=probe)
     unpriced = list_roles(searcher, request).describe_unpriced(request.budget)
     return preflight if unpriced is None else replace(preflight, notes=(unpriced,))

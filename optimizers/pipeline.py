@@ -84,7 +84,7 @@ class _Compilation:
         self._request = request
         self._journal = journal
         earlier = journal.earlier
-        self._plan = request.plan(prunes=searcher.prunes())
+        self._plan = request.plan()
         self._ledger = Ledger(subtract_spent(request.budget, earlier.paid, earlier.seconds))
         self._reporter = Reporter(progress, request.budget, self._ledger, journal)
         self._shared_state = SharedStateCheck(request.program, self._reporter.warn_once)
@@ -250,7 +250,7 @@ class _Compilation:
             journal=self._journal,
             scorer=self._scorer,
             reporter=self._reporter,
-            share=BudgetShare(plan.search, self._reserve_for_both),
+            share=BudgetShare(plan.search, self._reserve),
             start=Candidate(),
         )
         cap = Ledger(subtract_spent(plan.search_budget, earlier.paid, earlier.seconds))
@@ -271,10 +271,6 @@ class _Compilation:
                 candidate, tally = await prune(last, searcher.objective), last.tally
         self._points = collect_points(self._scorer, request.program)
         return candidate, tally
-
-    def _reserve_for_both(self) -> Cost:
-        """Return what the certificate and the pruning before it need."""
-        return self._reserve() + self._plan.reserve_pruning(self._scorer.highest_cost)
 
     def _reserve(self) -> Cost:
         """Return what the certificate needs for the most expensive candidate so far."""

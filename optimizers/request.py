@@ -191,18 +191,14 @@ class CompileRequest:
         """Decides which examples are the same to the program."""
         return Inputs(self.program)
 
-    def plan(self, *, prunes: bool = False) -> BudgetPlan:
-        """Return how the budget is divided between search, pruning and certificate.
-
-        Args:
-            prunes: Whether the result of the search is pruned.
-        """
+    def plan(self) -> BudgetPlan:
+        """Return how the budget is divided between search and certificate."""
         calls = self.program.calls_per_example()
         budget = self.budget
         if budget.calls is not None and self.must_pass:
             kept = math.ceil(len(self.must_pass) * calls * REPAIR_MARGIN)
             budget = replace(budget, calls=max(0, budget.calls - kept))
-        return plan_budget(budget, len(self.parts.holdout), calls * self.repeats, prunes=prunes)
+        return plan_budget(budget, len(self.parts.holdout), calls * self.repeats)
 
     def name_row(self, index: int, example: Example) -> str:
         """Return the name of an example in messages: its place in the input data."""

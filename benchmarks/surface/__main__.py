@@ -109,11 +109,12 @@ def compare_pruning(options: argparse.Namespace, seeds: range) -> None:
         "**Simulated** (`benchmarks/surface`): no figure here is about a real model. "
         f"`python -m benchmarks.surface --pruning --seeds {options.seeds} --first {seeds[0]}`; "
         f"{machine()}; {versions('langprog', 'optuna')}; {options.seeds} seeds; 95 % bootstrap "
-        "intervals over seeds. `Compiler` with and without pruning at the same cap: what pruning "
-        "takes, the search does not get. Accuracy is that of the best candidate on 600 fresh "
-        "items; prompt tokens are those of all modules. Every demonstration helps here, by "
-        "construction, and so does nearly every instruction that a search finds: there is little "
-        "to take out, and the table shows what is taken out by mistake, and what it costs.\n\n"
+        "intervals over seeds. `Compiler` with and without pruning at the same cap: the search is "
+        "the same, as pruning gets what it leaves. Accuracy is that of the best candidate on "
+        "600 fresh items; prompt tokens are those of all modules. Every demonstration helps "
+        "here, by construction, and so does nearly every instruction that a search finds: there "
+        "is little to take out, and the table shows what is taken out by mistake, and what it "
+        "costs.\n\n"
         f"{format_pairs(list(_pair_up(outcomes)))}",
     )
 

@@ -1,4 +1,4 @@
-"""How much a search may request: the budget minus what is kept for pruning and certificate."""
+"""How much a search may request: the budget minus what is kept for the certificate."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from langprog.lm import Cost
 MAX_RESERVED = 0.35
 # The smallest reserved share of tokens or dollars: a round may cost more than any before it.
 MIN_RESERVED = 0.15
-# The share of the search's part that is kept for pruning its result, and the queries that this
-# has to pay for at least: two programs on a few dozen rows.
-FOR_PRUNING, FEWEST_QUERIES = 0.15, 144
 # The most calls that pruning may take, as a share of those of the search.
 MOST_PRUNING = 0.5
 # Retries after unreadable replies make a query cost more calls than it has predictors.
@@ -46,36 +43,19 @@ class BudgetShare:
 
 @dataclass(frozen=True, slots=True)
 class BudgetPlan:
-    """A budget divided between search, pruning and certificate.
+    """A budget divided between search and certificate.
 
     Args:
-        search: The most that the search and the pruning of its result may ever request.
+        search: The most that the search may ever request; what it leaves is for pruning.
         whole: What these and the certificate may request together.
         search_budget: The same as ``search``, as hard caps on what is paid.
         certified_rows: Rows of the holdout that the certificate will use.
-        prunes: Whether the result of the search is pruned.
     """
 
     search: Cost
     whole: Cost
     search_budget: Budget
     certified_rows: int
-    prunes: bool = False
-
-    def reserve_pruning(self, query: Cost) -> Cost:
-        """Return how much of ``search`` to keep for the pruning; nothing where it is too little.
-
-        Args:
-            query: Cost of a query of the most expensive candidate, as far as it is known.
-        """
-        share = take_share(self.search, FOR_PRUNING)
-        if not self.prunes or share.count_of(query) < FEWEST_QUERIES:
-            return Cost()
-        calls, tokens, dollars = (
-            0.0 if math.isinf(each) else each
-            for each in (share.calls, share.tokens, share.dollars)
-        )
-        return Cost(calls, tokens, dollars)
 
     def limit_pruning(self, requested: Cost) -> Cost:
         """Return the most that pruning may request after the search has ``requested`` so much."""
@@ -107,16 +87,13 @@ class BudgetPlan:
         return min(most, max(0.0, needed - MIN_RESERVED * cap))
 
 
-def plan_budget(
-    budget: Budget, holdout: int, predictors: int, *, prunes: bool = False
-) -> BudgetPlan:
-    """Divide ``budget`` between search, pruning and certificate, before anything is spent.
+def plan_budget(budget: Budget, holdout: int, predictors: int) -> BudgetPlan:
+    """Divide ``budget`` between search and certificate, before anything is spent.
 
     Args:
         budget: The caps.
         holdout: Number of holdout examples; both programs run on each.
         predictors: Predictors in the program: the least calls of one query.
-        prunes: Whether the result of the search is pruned.
     """
     rows = holdout
     calls = budget.calls
@@ -133,7 +110,6 @@ def plan_budget(
         whole=_limit(budget.calls, budget.tokens, budget.dollars),
         search_budget=Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds),
         certified_rows=rows,
-        prunes=prunes,
     )
 
 

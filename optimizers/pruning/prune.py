@@ -6,7 +6,8 @@ delta debugging (Zeller and Hildebrandt, 2002) for demonstrations, which go all 
 halves, or one by one.
 Differs: both programs answer the same validation rows, so that the error is that of a paired
 difference; what is left is compared with the result of the search as well, so that small losses
-do not add up.
+do not add up. Scores that the search has paid for count, and only calls that it has left over are
+made, so that pruning takes nothing from the search; a part that neither can judge stays.
 """
 
 from __future__ import annotations
@@ -31,17 +32,17 @@ from optimizers.run import Run, ShareSpent
 from optimizers.search.halving import list_rungs
 
 # An instruction or a setting goes if the score without it is lower by no more than a standard
-# error, and by no more than this share of the range of scores, as errors are large where rows are
-# few: a change has to show that it pays. Demonstrations go only if the score is not lower at all,
-# as right answers rarely harm.
-MOST_LOST = 0.03
+# error, and by no more than this share of the range of scores: a change has to show that it pays,
+# but the error alone would be much to give up where rows are few. Demonstrations, and everything
+# where quality was weighed against the price already, go only if the score is not lower at all.
+MOST_LOST = 0.01
 # Some of the demonstrations are tried apart only where their proportional part of what all gain
 # is at least this many standard errors; elsewhere chance would decide about each.
 TOLD_APART = 1.645
 # Standard errors above what may be lost, on a few rows, at which the other rows are not tried.
 HOPELESS = 1.0
 FIRST_RUNG, GROWTH = 24, 3
-# With fewer rows, nothing is decided, unless there are no more.
+# With fewer rows that both have answered, nothing is decided, unless there are no more.
 FEWEST_ROWS = 72
 
 
@@ -68,24 +69,25 @@ class Share:
     kept: bool
 
 
-def forecast_pruning(
-    stages: Sequence[StageForecast], facts: ForecastInputs, queries: float
-) -> StageForecast:
-    """Forecast the pruning: at least a few rows, at most every part on all of validation.
+def forecast_pruning(stages: Sequence[StageForecast], facts: ForecastInputs) -> StageForecast:
+    """Forecast the pruning: at most every part on all of validation, as far as calls are left.
 
     Args:
         stages: What comes before it.
         facts: What the forecast is based on.
-        queries: Queries of the program that the budget pays for, those of the search included.
     """
     low, high = (
-        min(queries - taken, MOST_PRUNING * taken, facts.predictors * count * facts.validation)
+        min(
+            facts.queries - taken,
+            MOST_PRUNING * taken,
+            facts.predictors * count * facts.validation,
+        )
         for taken, count in (
-            (sum(stage.queries.low for stage in stages), 0.5),
-            (sum(stage.queries.high for stage in stages), 3.0),
+            (sum(stage.queries.high for stage in stages), 0.5),
+            (sum(stage.queries.low for stage in stages), 3.0),
         )
     )
-    return StageForecast("prune", Range(max(0.0, low), max(0.0, high)))
+    return StageForecast("prune", Range(max(0.0, min(low, high)), max(0.0, high)))
 
 
 async def prune(run: Run, objective: Objective) -> Candidate:
@@ -93,7 +95,8 @@ async def prune(run: Run, objective: Objective) -> Candidate:
 
     Args:
         run: A search that starts from the candidate, which was scored fully.
-        objective: For ``cost`` and ``latency``, nothing is put back that makes a query dearer.
+        objective: For ``cost`` nothing is put back that makes a query dearer, for ``latency``
+            no setting that makes it slower.
     """
     if not run.start.parameters or not run.scorer.is_complete(run.start):
         return run.start
@@ -117,11 +120,16 @@ class _Pruning:
 
     def _choose_rows(self) -> Sequence[int]:
         """Return the rows of all tests: as many as the budget pays for with every part."""
-        size, total = self._run.scorer.size, len(self._run.materials.validation)
-        # The search has chosen what was lucky on its own rows, so the others come first.
-        rows = [*range(size, total), *range(size)]
-        affordable = self._run.queries_left() / (len(self._queue) + (total > size))
-        return rows[: int(min(total, max(FEWEST_ROWS, affordable)))]
+        run = self._run
+        size, total = run.scorer.size, len(run.materials.validation)
+        affordable = run.queries_left() / (len(self._queue) + (total > size))
+        if affordable >= min(total, FEWEST_ROWS):
+            # The search has chosen what was lucky on its own rows, so the others come first.
+            rows = [*range(size, total), *range(size)]
+            return rows[: int(min(total, affordable))]
+        # The sort is stable: rows that the search has paid for come first, in their order.
+        known = run.scorer.values(run.start).keys()
+        return sorted(range(total), key=lambda row: row not in known)[:FEWEST_ROWS]
 
     async def finish(self) -> None:
         """Test one part after another, as far as the budget goes."""
@@ -161,19 +169,20 @@ class _Pruning:
         """Score a candidate without a part as long as it is promising; decide about the part.
 
         Returns:
-            The part's share; ``None`` where the budget pays for no test.
+            The part's share; ``None`` where the budget pays for no test, and the search for none.
         """
         run, scorer = self._run, self._run.scorer
-        if not self._affords(without):
+        if self._affords(without):
+            for rung in list_rungs(FIRST_RUNG, len(self._rows), GROWTH):
+                await run.score([ScoreRequest(without, self._rows[:rung])])
+                if not scorer.is_comparable(without):
+                    return None
+                if self._measure(part, without, HOPELESS).kept:
+                    break
+        elif len(self._subtract(self.left, without)) < min(FEWEST_ROWS, len(self._rows)):
             return None
-        for rung in list_rungs(FIRST_RUNG, len(self._rows), GROWTH):
-            await run.score([ScoreRequest(without, self._rows[:rung])])
-            if not scorer.is_comparable(without):
-                return None
-            if self._measure(part, without, HOPELESS).kept:
-                break
         share = self._measure(part, without)
-        if not share.kept and self._must_save(part) and scorer.is_cheaper(self.left, without):
+        if not share.kept and self._is_dearer(part, without):
             share = replace(share, kept=True)
         self._shares.append(share)
         if scorer.is_complete(without):
@@ -181,9 +190,16 @@ class _Pruning:
         self._log(share)
         return share
 
-    def _must_save(self, part: Part) -> bool:
-        """Return whether a part may be put back only where a query does not get dearer."""
-        return part.kind == "setting" or self._objective != "quality"
+    def _is_dearer(self, part: Part, without: Candidate) -> bool:
+        """Return whether the objective, or the price of a setting, speaks against a removal."""
+        scorer = self._run.scorer
+        if self._objective == "latency" and part.kind == "setting":
+            return scorer.latency(without)[0] > scorer.latency(self.left)[0]
+        if self._objective == "cost":
+            return scorer.cost(without).dollars > scorer.cost(self.left).dollars
+        if part.kind != "setting":
+            return False  # shorter in any case, or as long as what the user has written
+        return scorer.is_cheaper(self.left, without)
 
     def _can_divide(self, share: Share) -> bool:
         """Return whether a test on all rows can tell what half of a part contributes."""
@@ -201,7 +217,8 @@ class _Pruning:
         # What is left is compared with the result of the search, too: small losses add up.
         for each in (gains, self._subtract(self._run.start, without)):
             error = standard_error(each / width) * width
-            allowed = 0.0 if part.demos else min(error, MOST_LOST * width)
+            exact = part.demos or self._objective != "quality"
+            allowed = 0.0 if exact else min(error, MOST_LOST * width)
             kept = kept or bool(each.mean() > allowed + more * error)
         ends = mean_interval(list(map(float, gains)), score_range=(-width, width))
         error = standard_error(gains / width) * width
@@ -210,8 +227,7 @@ class _Pruning:
     def _subtract(self, candidate: Candidate, other: Candidate) -> Floats:
         """Return the paired differences of two candidates."""
         scores, others = self._run.scorer.values(candidate), self._run.scorer.values(other)
-        common = [row for row in self._rows if row in scores and row in others]
-        return np.array([scores[row] - others[row] for row in common])
+        return np.array([scores[row] - others[row] for row in sorted(scores.keys() & others)])
 
     def _log(self, share: Share) -> None:
         self._run.log(

@@ -44,9 +44,10 @@ def much_to_spend(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Shipping(PrunedOptimizer):
-    """Find what it is told to find, on the first ``rows`` of validation."""
+    """Find what it is told to find, on the first ``rows`` of validation; try ``also``."""
 
     values: Mapping[str, Any] = field(default_factory=dict, metadata={OPERATIONAL: True})
+    also: Mapping[str, Any] = field(default_factory=dict, metadata={OPERATIONAL: True})
     rows: int = 1000
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
@@ -56,6 +57,8 @@ class Shipping(PrunedOptimizer):
         run.scorer.narrow(self.rows)
         candidate = run.make_candidate(self.values, "what was found")
         await run.score_fully([run.start, candidate])
+        if self.also:
+            await run.score_fully([run.make_candidate(self.also, "also tried")])
         return candidate
 
 
@@ -190,17 +193,29 @@ def test_demonstrations_of_the_input_program_are_no_part_of_it() -> None:
     assert compiled.program.predictors()["predict"].demos == own
 
 
-def test_the_search_leaves_enough_for_it_unless_the_budget_is_small() -> None:
-    plan = plan_budget(lp.Budget(calls=1780), holdout=100, predictors=1, prunes=True)
-    assert plan.reserve_pruning(Cost(1.0)).calls == pytest.approx(0.15 * plan.search.calls, abs=1)
-    assert plan.reserve_pruning(Cost(2.0)) == Cost()
-    assert plan_budget(lp.Budget(calls=1780), 100, 1).reserve_pruning(Cost(1.0)) == Cost()
-    small = plan_budget(lp.Budget(calls=600), holdout=100, predictors=1, prunes=True)
-    assert small.reserve_pruning(Cost(1.0)) == Cost()
-    tokens = plan_budget(lp.Budget(tokens=100_000), holdout=100, predictors=1, prunes=True)
-    assert tokens.reserve_pruning(Cost(1.0, 80.0)).tokens == 12_750
+def test_it_gets_what_the_search_leaves() -> None:
+    tokens = plan_budget(lp.Budget(tokens=100_000), holdout=100, predictors=1)
     assert tokens.limit_pruning(Cost(100.0, 60_000.0)).tokens == 25_000
     assert tokens.limit_pruning(Cost(100.0, 60_000.0)).calls == 800
+
+
+def test_scores_that_the_search_has_paid_for_need_no_calls() -> None:
+    lm = model(lambda system, shown: 0.9 if shown else 0.4)
+    # The search takes all that the certificate leaves of the budget: 300 of 432 calls.
+    compiled = ship(lm, BOTH, budget=lp.Budget(calls=432), also={"predict.demos": DEMOS})
+    assert outcome(compiled)[0] == {"predict.demos"}
+    shares = [(share["part"], share["kept"], share["n"]) for share in compiled.report.shares]
+    assert shares == [
+        ("the instruction of predict", False, 100),
+        ("demonstrations 1 to 8 of predict", True, 100),
+    ]
+    assert lm.calls <= 300 + 2 * 60
+
+
+def test_without_calls_or_scores_all_stays() -> None:
+    lm = model(lambda system, shown: 0.6)
+    compiled = ship(lm, BOTH, budget=lp.Budget(calls=340))
+    assert outcome(compiled)[0] == set(BOTH) and not compiled.report.shares
 
 
 @pytest.mark.parametrize("calls", [330, 420, 700])
