@@ -142,6 +142,25 @@ class Instance:
         return f"a {self.kind.__name__}"
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Lists of texts by name."""
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether the knob takes ``value``."""
+        return isinstance(value, Mapping) and all(
+            isinstance(name, str)
+            and isinstance(texts, Sequence)
+            and not isinstance(texts, str)
+            and len(texts) > 0
+            and all(isinstance(text, str) and text.strip() for text in texts)
+            for name, texts in value.items()
+        )
+
+    def __str__(self) -> str:
+        return "a dict of lists of one or more texts"
+
+
 def takes_whole(low: int, high: int = MOST_COUNT) -> Mapping[str, Rule]:
     """Return the metadata of a field that takes whole numbers from ``low`` to ``high``."""
     return {KNOB: Bounds(low, high, integral=True)}
@@ -192,6 +211,11 @@ def takes_items(item: Mapping[str, Rule], count: int | None = None) -> Mapping[s
 def takes_instance(kind: type) -> Mapping[str, Rule]:
     """Return the metadata of a field that takes instances of ``kind``."""
     return {KNOB: Instance(kind)}
+
+
+def takes_texts() -> Mapping[str, Rule]:
+    """Return the metadata of a field that takes lists of texts by name."""
+    return {KNOB: Texts()}
 
 
 def check_knobs(knobs: Any, error: type[InputError] = InputError) -> None:

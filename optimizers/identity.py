@@ -101,6 +101,8 @@ def describe_knobs(optimizer: Any) -> dict[str, Any]:
 def _describe_knob(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_describe_knob(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _describe_knob(item) for key, item in value.items()}
     if isinstance(value, (ModelRef, LanguageModel)):
         return value.name
     if is_dataclass(value) and not isinstance(value, type):

@@ -14,10 +14,11 @@ from typing import Annotated, Any
 
 import typer
 
-from langprog.cli.compiling import Task, optimizer_named, say_result
+from langprog.cli.compiling import Task, say_result
 from langprog.cli.terminal import Terminal
 from langprog.errors import InputError, LangprogError
 from langprog.example import load_examples
+from optimizers import MIPRO, Proposing
 from programs import tickets
 
 PROGRAM = "programs.tickets:triage"
@@ -55,7 +56,7 @@ def demo(
     task = Task(tickets.triage, tickets.metric, train, validation, holdout, lm, seed)
     started = time.perf_counter()
     _introduce(terminal, task)
-    member = optimizer_named("mipro", width=64, auto="light")
+    member = MIPRO(proposing=Proposing(written=tickets.INSTRUCTIONS))
     run_dir = task.run_dir(folder / "run", member)
     if artifact.exists():
         (run_dir / "journal.jsonl").unlink(missing_ok=True)
@@ -83,7 +84,9 @@ def _introduce(terminal: Terminal, task: Task) -> None:
     )
     shapes = ", ".join(f"{path} ({shape})" for path, shape in _shapes(task.program))
     terminal.say(f"program: {shapes}")
-    terminal.say(f"model:   {task.lm}; instructions and demonstrations are searched together\n")
+    terminal.say(
+        f"model:   {task.lm}; hand-written instructions and demonstrations are searched together\n"
+    )
 
 
 def _shapes(program: Any) -> list[tuple[str, str]]:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from langprog import Predict, Sampling
+from langprog import Module, Predict, Sampling
 from langprog.adapters import answer_in, may_think
 from langprog.errors import (
     BadRequestError,
     ContentFilterError,
     ContextWindowError,
+    InputError,
     ParseError,
     TransportError,
     TruncatedError,
 )
-from langprog.knobs import MOST_TOKENS, check_knobs, takes_instance, takes_number, takes_whole
+from langprog.knobs import (
+    MOST_TOKENS,
+    check_knobs,
+    takes_instance,
+    takes_number,
+    takes_texts,
+    takes_whole,
+)
 from langprog.lm import Completion, LanguageModel, ModelRef, model_from, price_in
 from langprog.modules import TraceStep, record_trace
 from langprog.runtime import current, model_named
 from langprog.signature import SignatureSpec
 from optimizers.evaluation.binding import Model
+from optimizers.evaluation.candidate import tunable_predictors
 from optimizers.instructions.hygiene import Hygiene
 from optimizers.run import Run
 
@@ -40,6 +49,8 @@ class Proposing:
         temperature: Used for every proposal but the first, which is the model's most likely one.
         max_tokens: Longest proposal, in tokens. A model that reasons gets more room to do so.
         from_mistakes: Share of proposals that start from mistakes, where there are any.
+        written: Instructions that you have written, by the path of a predictor. They are tried
+            as they are, and nothing is proposed for these predictors.
         hygiene: What is refused.
     """
 
@@ -47,10 +58,27 @@ class Proposing:
     temperature: float = field(default=0.9, metadata=takes_number(0, 100))
     max_tokens: int = field(default=400, metadata=takes_whole(1, MOST_TOKENS))
     from_mistakes: float = field(default=0.25, metadata=takes_number(0, 1))
+    written: Mapping[str, Sequence[str]] = field(
+        default_factory=dict, hash=False, metadata=takes_texts()
+    )
     hygiene: Hygiene = field(default=Hygiene(), metadata=takes_instance(Hygiene))
 
     def __post_init__(self) -> None:
         check_knobs(self)
+
+    def check(self, program: Module) -> None:
+        """Refuse instructions for anything but a predictor that can be set.
+
+        Raises:
+            InputError: There is one; the message lists the predictors.
+        """
+        paths = tunable_predictors(program)
+        for path in self.written:
+            if path not in paths:
+                raise InputError(
+                    f"Proposing(written=...) has instructions for {path!r}, but no "
+                    f"predictor of that name can be set; there are: {', '.join(paths)}"
+                )
 
 
 @dataclass(frozen=True, slots=True)

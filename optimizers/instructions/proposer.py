@@ -49,7 +49,7 @@ class _ProposalRequest:
 async def propose(
     run: Run, settings: Proposing, inputs: ProposerInputs, count: int
 ) -> dict[str, list[str]]:
-    """Return up to ``count`` new instructions for every predictor, in a fixed order.
+    """Return up to ``count`` new instructions for every predictor, or those that were written.
 
     Args:
         run: The search that this is a part of.
@@ -61,7 +61,10 @@ async def propose(
         BudgetExceeded: The budget ended first.
         AuthError, BadRequestError: The proposer's model refuses to work at all.
     """
-    predictors = tunable_predictors(run.program)
+    written = {path: list(texts) for path, texts in settings.written.items()}
+    predictors = [path for path in tunable_predictors(run.program) if path not in written]
+    if not predictors or not count:
+        return written
     run.start_stage("propose", count * len(predictors), "new instructions")
     width = run.materials.concurrency
     proposer = Proposer(run, settings, count * len(predictors))
@@ -88,7 +91,7 @@ async def propose(
         checks.refusals.say()
     run.advance_stage("propose", len(requests), len(requests))
     run.log("proposed", {path: list(texts) for path, texts in admitted.items()})
-    return admitted
+    return {**written, **admitted}
 
 
 async def _summarize(run: Run, proposer: Proposer, path: str, inputs: ProposerInputs) -> str:

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from langprog import Module
 from langprog.errors import BudgetExceeded, InputError, LangprogError
 from langprog.evaluation import Row
 from langprog.knobs import takes_flag, takes_instance, takes_whole
@@ -64,6 +65,10 @@ class GEPA(PrunedOptimizer):
     minibatch: int = field(default=3, metadata=takes_whole(1, 10_000))
     merge: bool = field(default=False, metadata=takes_flag())
     proposing: Proposing = field(default=Proposing(), metadata=takes_instance(Proposing))
+
+    def check(self, program: Module) -> None:
+        """Refuse instructions that were written for no predictor."""
+        self.proposing.check(program)
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
         """Return the proposer."""
@@ -117,6 +122,7 @@ class _Bridge:
         self._ended: BaseException | None = None
         self._tries = 0
         self._filters: dict[str, ProposalFilter] = {}
+        self._written = {path: list(texts) for path, texts in knobs.proposing.written.items()}
         self._proposer = Proposer(run, knobs.proposing, knobs.rounds)
         self._batch: type[Any] | None = None
         self._inputs = ProposerInputs(
@@ -256,6 +262,8 @@ class _Bridge:
         mistakes = [str(record["mistake"]) for record in records]
         if not mistakes:
             return now
+        if path in self._written:
+            return self._written[path].pop(0) if self._written[path] else now
         run, settings, number = self._run, self._knobs.proposing, self._tries
         answer = self._run_on_loop(
             lambda: propose_improvement(run, self._proposer, settings, path, now, mistakes, number)

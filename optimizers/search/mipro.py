@@ -138,8 +138,13 @@ class MIPRO(PrunedOptimizer):
             raise InputError(f"models is a list of models: models=[{self.models!r}]")
 
     def check(self, program: Module) -> None:
-        """Refuse a program whose modules offer what cannot be set on them."""
+        """Refuse a program whose modules offer what cannot be set on them.
+
+        Raises:
+            InputError: There is one, or instructions are given for no predictor.
+        """
         list_module_choices(program)
+        self.proposing.check(program)
         check_teacher(self.teacher, program)
 
     def models_needed(self) -> tuple[LanguageModel | ModelRef | str, ...]:
@@ -176,7 +181,8 @@ class MIPRO(PrunedOptimizer):
         """
         sizes = self._forecast_sizes(facts)
         count = sizes.instructions if self.instructions is None else self.instructions
-        asks = facts.predictors * (count + 1) if count else 0
+        predictors = max(0, facts.predictors - len(self.proposing.written))
+        asks = predictors * (count + 1) if count else 0
         return (
             StageForecast("prepare", Range(sizes.validation, sizes.validation)),
             StageForecast(
@@ -251,12 +257,10 @@ class MIPRO(PrunedOptimizer):
         self, run: Run, sizes: Sizes, material: ProposerInputs
     ) -> Mapping[str, Sequence[str]]:
         count = sizes.instructions if self.instructions is None else self.instructions
-        predictors = len(tunable_predictors(run.program))
-        if count == 0:
-            return {}
-        if not run.affords(0, calls=2.2 * (count + 1) * predictors):
+        others = len(tunable_predictors(run.program)) - len(self.proposing.written)
+        if count and not run.affords(0, calls=2.2 * (count + 1) * others):
             run.note("no instructions were proposed: too little of the budget is left for it")
-            return {}
+            count = 0
         return await propose(run, self.proposing, material, count)
 
     async def _build_space(
@@ -267,7 +271,8 @@ class MIPRO(PrunedOptimizer):
         choices = []
         for path, predictor in tunable_predictors(run.program).items():
             signature = predictor.signature
-            instructions = [signature.instruction, *texts.get(path, ())]
+            texts_tried = dict.fromkeys((signature.instruction, *texts.get(path, ())))
+            instructions = list(texts_tried)
             choices.append(
                 Choice(
                     f"{path}.instruction",

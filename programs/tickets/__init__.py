@@ -9,11 +9,33 @@ records, half of them urgent, split into train (96), validation (96) and holdout
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import langprog as lp
+
+# Instructions to choose from, as the embedded model writes none that make sense.
+INSTRUCTIONS: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "team": (
+            "Answer harbor for payments and invoices, atlas for the network, ember for accounts "
+            "and privacy, cedar for orders and deliveries.",
+            "Choose the team of the ticket. Harbor is for money, atlas is for internet, ember is "
+            "for login, cedar is for delivery.",
+            "Say who gets the ticket, by what it is about: harbor for payments, atlas for the "
+            "network, ember for accounts, cedar for orders.",
+        ),
+        "priority": (
+            "Answer urgent for what cannot wait, normal for everything else.",
+            "Answer urgent if the ticket says now, today, immediately or at once; answer normal "
+            "for questions and for when convenient.",
+            "Choose urgent if the customer needs an answer today or now, normal if it can wait.",
+        ),
+    }
+)
 
 Part = Literal["train", "validation", "holdout", "new"]
 PARTS: tuple[Part, ...] = ("train", "validation", "holdout", "new")

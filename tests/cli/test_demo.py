@@ -92,7 +92,7 @@ def test_it_compiles_saves_and_runs_in_a_fresh_process_and_a_terminal_shows_a_ba
 
 def _check_bar(shown: str) -> None:
     """It shows the stage, what was spent, and what is left."""
-    for stage in ("bootstrap", "propose", "search", "certify"):
+    for stage in ("bootstrap", "search", "certify"):
         assert re.search(rf"{stage} .*━.*\d/\d+.*\d calls", shown), stage
     assert "best so far" in shown
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1  # the cursor is back

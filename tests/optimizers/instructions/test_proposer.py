@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 import langprog as lp
-from langprog.errors import ServerError
+from langprog.errors import InputError, ServerError
 from langprog.lm import Request
-from optimizers import MIPRO, Demonstrating, Hygiene, Proposing, Searching
+from optimizers import GEPA, MIPRO, Demonstrating, Hygiene, Proposing, Searching
 from optimizers.evaluation.wording import example_text, mistake_text, program_text, task_text
 from optimizers.instructions.grounding import group_by_answer
 from tests.optimizers.simulated import (
@@ -165,3 +167,34 @@ def test_examples_of_one_answer_stand_together_in_the_order_of_the_signature() -
     free = lp.Predict("question -> answer").signature
     answers = [lp.Example(question="?", answer=text) for text in "bca"]
     assert group_by_answer(free, answers) == answers
+
+
+WRITTEN = ("Say who has to deal with it.", f"{GOOD} Name the team.")
+
+
+@pytest.mark.parametrize("member", [MIPRO, GEPA])
+def test_written_instructions_are_tried_as_they_are_and_nothing_is_proposed(
+    member: type[MIPRO] | type[GEPA],
+) -> None:
+    proposing = Proposing(written={"predict": WRITTEN})
+    result, model = compiled(member(proposing=proposing), answers(per_prompt=0.6))
+    shown = {request.messages[0].content.splitlines()[0] for request in model.requests}
+    assert shown >= {"Read the ticket.", *WRITTEN}
+    assert not any("[[instruction]]" in request.messages[0].content for request in model.requests)
+    assert result.candidate.parameters["predict.instruction"] == WRITTEN[1]
+
+
+def test_where_no_instruction_was_written_some_are_proposed() -> None:
+    proposing = Proposing(written={"team": WRITTEN})
+    search = instructions_only(3, proposing=proposing)
+    result, _ = compiled(search, answers(), two_modules())
+    (sizes,) = [each["data"] for each in result.report.decisions if each["what"] == "space"]
+    assert sizes["team.instruction"] == 3 and sizes["urgent.instruction"] > 1
+
+
+def test_written_instructions_belong_to_predictors_and_are_texts() -> None:
+    with pytest.raises(InputError, match="'teams', but no predictor .* there are: predict"):
+        compiled(MIPRO(proposing=Proposing(written={"teams": WRITTEN})), answers())
+    for wrong in ({"predict": "one text"}, {"predict": []}, {"predict": [" "]}, ["a text"]):
+        with pytest.raises(InputError, match="a dict of lists of one or more texts"):
+            Proposing(written=wrong)
