@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, SupportsFloat
 
 from langprog.errors import InputError, MetricError
@@ -26,6 +28,7 @@ from langprog.lm import redact
 from langprog.modules import Prediction
 
 SetRows = Sequence[tuple[Example, Prediction | None]]
+LabelPair = tuple[str, str | None]
 
 
 def all_of(
@@ -122,12 +125,15 @@ class DatasetMetric:
         row: Scores a single row.
         score_range: The worst and the best score of a row.
         name: How it is called.
+        read: Takes from an example and its prediction what ``function`` gets of a row in their
+            place: a test scores thousands of mixtures of the same rows.
     """
 
-    function: Callable[[SetRows], float]
+    function: Callable[[Sequence[Any]], float]
     row: Metric
     score_range: Range = UNIT
     name: str = ""
+    read: Callable[[Example, Prediction | None], Any] | None = None
 
     def __post_init__(self) -> None:
         # By which metric_name() knows it.
@@ -143,17 +149,31 @@ class DatasetMetric:
         Raises:
             MetricError: The function raises, or returns something that is not a finite number.
         """
-        name = metric_name(self)
-        try:
+        return self.score_read(self.read_rows(rows))
+
+    def read_rows(self, rows: SetRows) -> list[Any]:
+        """Return what the function gets of each row.
+
+        Raises:
+            MetricError: A row cannot be read.
+        """
+        if self.read is None:
+            return list(rows)
+        with self._own_errors(len(rows)):
+            return [self.read(example, prediction) for example, prediction in rows]
+
+    def score_read(self, rows: Sequence[Any]) -> float:
+        """Return the score of rows that were read.
+
+        Raises:
+            MetricError: The function raises, or returns something that is not a finite number.
+        """
+        with self._own_errors(len(rows)):
             value: Any = self.function(list(rows))  # which it may sort
-        except Exception as error:
-            if isinstance(error, MetricError):
-                raise
-            what = f"{type(error).__name__}: {error}"
-            raise MetricError(redact(f"{name} failed on {len(rows)} rows: {what}")) from error
+        name = metric_name(self)
         if inspect.iscoroutine(value):
             value.close()
-        if not isinstance(value, SupportsFloat):
+        if not isinstance(value, int | float | SupportsFloat):
             raise MetricError(
                 f"{name} must return one number for all rows, not {type(value).__name__}"
             )
@@ -161,6 +181,17 @@ class DatasetMetric:
         if not math.isfinite(number):
             raise MetricError(f"{name} must return a finite number, not {number!r}")
         return number
+
+    @contextmanager
+    def _own_errors(self, count: int) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, MetricError):
+                raise
+            what = f"{type(error).__name__}: {error}"
+            name = metric_name(self)
+            raise MetricError(redact(f"{name} failed on {count} rows: {what}")) from error
 
 
 def dataset_metric(
@@ -216,12 +247,20 @@ def macro_f1(field: str) -> DatasetMetric:
     wrong for the label it misses.
     """
 
-    def score(rows: SetRows) -> float:
-        pairs = _label_pairs(rows, field)
-        labels = {label for pair in pairs for label in pair if label is not None}
-        return math.fsum(_f1(pairs, label) for label in labels) / max(1, len(labels))
+    def score(pairs: Sequence[LabelPair]) -> float:
+        counts = Counter(pairs)
+        truth, given = Counter[str](), Counter[str]()
+        for (wanted, got), count in counts.items():
+            truth[wanted] += count
+            if got is not None:
+                given[got] += count
+        labels = truth.keys() | given.keys()
+        values = (2 * counts[label, label] / (truth[label] + given[label]) for label in labels)
+        return math.fsum(values) / max(1, len(labels))
 
-    return DatasetMetric(score, exact(field), name=f"macro_f1({field})")
+    return DatasetMetric(
+        score, exact(field), name=f"macro_f1({field})", read=partial(_label_pair, field)
+    )
 
 
 def matthews(field: str) -> DatasetMetric:
@@ -232,8 +271,7 @@ def matthews(field: str) -> DatasetMetric:
     its own.
     """
 
-    def score(rows: SetRows) -> float:
-        pairs = _label_pairs(rows, field)
+    def score(pairs: Sequence[LabelPair]) -> float:
         truth, given = Counter(pair[0] for pair in pairs), Counter(pair[1] for pair in pairs)
         count, right = len(pairs), sum(wanted == got for wanted, got in pairs)
         both = sum(truth[label] * given[label] for label in truth)
@@ -242,17 +280,15 @@ def matthews(field: str) -> DatasetMetric:
         )
         return (right * count - both) / math.sqrt(spread) if spread else 0.0
 
-    return DatasetMetric(score, exact(field), name=f"matthews({field})")
+    return DatasetMetric(
+        score, exact(field), name=f"matthews({field})", read=partial(_label_pair, field)
+    )
 
 
-def _label_pairs(rows: SetRows, field: str) -> list[tuple[str, str | None]]:
-    """Return the wanted and the given label of every row."""
-    pairs: list[tuple[str, str | None]] = []
-    for example, prediction in rows:
-        values: Mapping[str, Any] = {} if prediction is None else prediction.to_dict()
-        given = values.get(field)
-        pairs.append((_label(example[field]), None if given is None else _label(given)))
-    return pairs
+def _label_pair(field: str, example: Example, prediction: Prediction | None) -> LabelPair:
+    """Return the wanted and the given label of a row."""
+    given = None if prediction is None else prediction.to_dict().get(field)
+    return _label(example[field]), None if given is None else _label(given)
 
 
 def _label(value: Any) -> str:
@@ -261,9 +297,3 @@ def _label(value: Any) -> str:
     if isinstance(plain, float) and plain.is_integer():
         plain = int(plain)
     return str(plain).strip().casefold()
-
-
-def _f1(pairs: Sequence[tuple[str, str | None]], label: str | None) -> float:
-    hits = sum(wanted == label == given for wanted, given in pairs)
-    either = sum((wanted == label) + (given == label) for wanted, given in pairs)
-    return 2 * hits / either if either else 0.0

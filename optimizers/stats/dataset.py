@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
-from langprog import Example, Prediction
 from langprog.evaluation import Claim, Claims, DatasetMetric, Finding, compare_sets
 from optimizers.evaluation.scorer import Estimate
 from optimizers.stats.certificate import Pairs
 
 WORSE_LEVEL = 0.05
-
-SetRow = tuple[Example, Prediction | None]
 
 
 def check_dataset(
@@ -34,10 +32,10 @@ def check_dataset(
     Returns:
         The claims, and both scores with approximate intervals.
     """
-    before = [first.outcome for first, _ in pairs]
-    after = [second.outcome for _, second in pairs]
+    before = metric.read_rows([first.outcome for first, _ in pairs])
+    after = metric.read_rows([second.outcome for _, second in pairs])
     # Of twice the level, so that the lower end alone is a bound at the level.
-    result = compare_sets(metric.score_rows, before, after, clusters=clusters, level=2 * level)
+    result = compare_sets(metric.score_read, before, after, clusters=clusters, level=2 * level)
     low, high = result.interval
     better = Claim("better", result.p_better <= level, result.p_better, low, 0.0, level)
     worse = Claim("worse", result.p_worse <= WORSE_LEVEL, result.p_worse, high, 0.0, WORSE_LEVEL)
@@ -53,12 +51,12 @@ def check_dataset(
     return claims, (_estimate(metric, before, clusters), _estimate(metric, after, clusters))
 
 
-def _estimate(metric: DatasetMetric, rows: Sequence[SetRow], clusters: Sequence[str]) -> Estimate:
-    def score(values: Sequence[SetRow | None]) -> float:
+def _estimate(metric: DatasetMetric, rows: Sequence[Any], clusters: Sequence[str]) -> Estimate:
+    def score(values: Sequence[tuple[Any] | None]) -> float:
         # A difference to nothing has the interval of the score itself.
-        known = [value for value in values if value is not None]
-        return metric.score_rows(known) if known else 0.0
+        known = [value[0] for value in values if value is not None]
+        return metric.score_read(known) if known else 0.0
 
-    result = compare_sets(score, [None] * len(rows), list(rows), clusters=clusters)
+    result = compare_sets(score, [None] * len(rows), [(row,) for row in rows], clusters=clusters)
     low, high = result.interval
     return Estimate(result.after, low, high, result.n)

@@ -6,7 +6,16 @@ import pytest
 
 import langprog as lp
 from langprog.errors import InputError, MetricError
-from langprog.evaluation import all_of, exact, judged, macro_f1, matthews, range_of
+from langprog.evaluation import (
+    DatasetMetric,
+    all_of,
+    compare_sets,
+    exact,
+    judged,
+    macro_f1,
+    matthews,
+    range_of,
+)
 
 ROWS = [lp.Example(ticket=f"ticket {n}", team="a") for n in range(4)]
 
@@ -122,3 +131,21 @@ def test_a_function_of_a_data_set_that_raises_or_waits_is_one_sentence() -> None
 
     with pytest.raises(MetricError, match="a plain function of its rows, which .*later is not"):
         lp.dataset_metric(row=exact("y"))(later)  # type: ignore[arg-type]  # what is tested
+
+
+def test_a_test_reads_each_row_once() -> None:
+    seen: list[str] = []
+
+    def read(example: lp.Example, prediction: lp.Prediction | None) -> bool:
+        seen.append(example.x)
+        return prediction is not None
+
+    metric = DatasetMetric(lambda rows: sum(rows) / len(rows), exact("y"), read=read)
+    rows = [(lp.Example(x=str(n), y="a"), lp.Prediction(y="a")) for n in range(10)]
+    values = metric.read_rows(rows)
+    compared = compare_sets(metric.score_read, values, values)
+    assert compared.after == 1.0 and len(seen) == 10
+    assert metric.score_rows(rows) == 1.0
+    bad = DatasetMetric(lambda rows: 0.0, exact("y"), name="bad", read=lambda *_: 1 / 0)
+    with pytest.raises(MetricError, match="bad failed on 10 rows: ZeroDivisionError"):
+        bad.score_rows(rows)
