@@ -5,93 +5,39 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from langprog.batch.blocks import FIRST, Blocks, Group, columns_kept
 from langprog.batch.failures import Outcome, is_retried, outcome_of
 from langprog.batch.finishing import Target, check_target, finish, prepare
 from langprog.batch.formats import format_named, format_of
 from langprog.batch.inputs import ProgramInputs, plain
+from langprog.batch.provider import (
+    BatchState,
+    OnStatus,
+    ProviderBatches,
+    ProviderModels,
+    Waves,
+    state_path,
+)
 from langprog.batch.results import Earlier, ResultFile
 from langprog.batch.sources import Source
+from langprog.batch.task import Batch, BatchDone
 from langprog.batch.watching import BatchProgress, Watch
 from langprog.errors import BudgetExceeded, InputError, LangprogError
-from langprog.lm import Budget, Ledger
-from langprog.modules import Module
-from langprog.runtime import using
+from langprog.lm import Ledger
+from langprog.runtime import give_notice, using
 
-Order = Literal["arrival", "input"]
 # Seconds between progress reports, and between syncs of the results to disk.
 _TOLD, _SYNCED = 0.1, 1.0
 # Groups of rows that wait for an answer already in progress.
 _FOLLOWERS = 256
 # Rows with a rejected key after which the run ends, if no row was answered.
 _REFUSALS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What is to be run.
-
-    Args:
-        program: The program.
-        source: Rows with the program's inputs: JSONL, CSV, TSV or Parquet.
-        target: Where the results go, one row for every row of ``source``.
-        run: The identity of the run: only a killed run with the same one is continued. It has the
-            artifact's digest and the models.
-        width: Rows processed at the same time.
-        format: The source's format, and the target's unless its suffix says one.
-        keep: Columns to copy to the output; ``id`` is always copied.
-        order: ``arrival`` (as rows are done) or ``input``.
-        retry_failed: Retry all failed rows of earlier runs, not only those where the endpoint
-            failed.
-        budget: A cap on all spending.
-    """
-
-    program: Module
-    source: Path
-    target: Path
-    run: str
-    width: int = 64
-    format: str | None = None
-    keep: tuple[str, ...] = ()
-    order: Order = "arrival"
-    retry_failed: bool = False
-    budget: Budget = Budget()
-
-
-@dataclass(frozen=True, slots=True)
-class BatchDone:
-    """What a batch did.
-
-    Args:
-        written: Rows that this run wrote.
-        earlier: Rows that an earlier run had written.
-        failures: Failures in the output by kind, including those of earlier runs.
-        again: How many of them the same command would retry.
-        first: The first message of each kind of failure in this run.
-        stopped: Why the run ended before its last row; empty if it did not.
-        unfinished: The file with the results while the target is not written, else ``None``.
-        dollars: Paid in this run; ``None`` if a price is unknown.
-    """
-
-    written: int
-    earlier: int
-    failures: Mapping[str, int]
-    again: int
-    first: Mapping[str, str]
-    stopped: str = ""
-    unfinished: Path | None = None
-    dollars: float | None = None
-
-    @property
-    def failed(self) -> int:
-        """Failures in the output."""
-        return sum(self.failures.values())
 
 
 class _Stopped(Exception):
@@ -101,7 +47,12 @@ class _Stopped(Exception):
 OnProgress = Callable[[BatchProgress], None]
 
 
-async def run_batch(batch: Batch, on_progress: OnProgress | None = None) -> BatchDone:
+async def run_batch(
+    batch: Batch,
+    on_progress: OnProgress | None = None,
+    *,
+    on_status: OnStatus | None = None,
+) -> BatchDone:
     """Run a program on every row of a file, and write one row for each.
 
     The same call continues a killed run. Rows with the same inputs run only once.
@@ -109,6 +60,7 @@ async def run_batch(batch: Batch, on_progress: OnProgress | None = None) -> Batc
     Args:
         batch: What is to be run.
         on_progress: Called with the progress a few times a second, from the first result on.
+        on_status: Called whenever a provider says how far a batch is.
 
     Raises:
         InputError: The source cannot be used, the target holds something other than results of
@@ -128,18 +80,50 @@ async def run_batch(batch: Batch, on_progress: OnProgress | None = None) -> Batc
     source.check((*inputs.required, *batch.keep))
     check_target(target, source, inputs.outputs)
     results = prepare(target, _again(batch))
-    run = _Run(batch, inputs, source, keep, results, on_progress)
     try:
-        stopped = await run.go()
+        run = _Run(batch, inputs, source, keep, results, on_progress)
+        if batch.provider is None:
+            stopped = await run.go()
+        else:
+            stopped = await _run_in_waves(run, batch.provider, state_path(place), on_status)
         if not stopped:
             await asyncio.to_thread(finish, target, results, inputs.outputs, batch.order)
+            if batch.provider is not None:
+                state_path(place).unlink(missing_ok=True)
         return run.done(stopped, results.path if stopped and not target.is_jsonl else None)
     except InputError:
-        if not run.watch.done:
+        if not results.written:
             target.forget(results)
         raise
     finally:
         results.close()
+
+
+async def _run_in_waves(
+    run: _Run, options: ProviderBatches, path: Path, on_status: OnStatus | None
+) -> str:
+    """Run with requests in batches of a provider; return why this stopped early, if it did."""
+    state = BatchState(path, run.batch.run)
+    waves = Waves(
+        options,
+        state,
+        run.ledger,
+        on_status=on_status,
+        say=give_notice,
+        retry_refused=run.batch.retry_failed,
+    )
+    run.waves, run.before = waves, state.paid().dollars
+    try:
+        with using(wrap=ProviderModels(waves).wrap):
+            stopped = await run.go()
+        if not stopped:
+            await waves.give_up_rest()
+        elif run.exhausted:
+            stopped += " (it counts all runs until the output is complete: raise it to continue)"
+        return stopped
+    finally:
+        await waves.close()
+        state.close()
 
 
 def _again(batch: Batch) -> Callable[[str], bool]:
@@ -155,11 +139,14 @@ class _Run:
     results: ResultFile
     on_progress: OnProgress | None
     watch: Watch = field(default_factory=Watch)
+    waves: Waves | None = None
+    # What earlier runs paid for the same output.
+    before: float = 0.0
 
     def __post_init__(self) -> None:
         self._earlier: Earlier = self.results.earlier
         self._blocks = Blocks(self.source, self.inputs, self.keep, self.batch.run, self._earlier)
-        self._ledger = Ledger(self.batch.budget)
+        self.ledger = Ledger(self.batch.budget)
         self._groups: Iterator[Group] = iter(())
         self._feed = asyncio.Lock()
         # Answers that later rows may share: those of the first rows, and the latest one.
@@ -170,6 +157,8 @@ class _Run:
         )
         self._doubtful: list[tuple[Group, Outcome]] | None = []
         self._priced = True
+        # Why no further row is begun: the budget.
+        self.exhausted = ""
         self._started = self._told = self._synced = 0.0
 
     async def go(self) -> str:
@@ -180,13 +169,14 @@ class _Run:
             self.results.mend()
             self._groups = first or iter(())
             self._started = self._synced = time.monotonic()
-            with using(budget=self._ledger):
-                workers += [asyncio.create_task(self._work()) for _ in range(self.batch.width)]
+            with using(budget=self.ledger):
+                width = range(self.batch.rows_at_once)
+                workers += [asyncio.create_task(self._work()) for _ in width]
                 ending = asyncio.create_task(self._end(tuple(workers)))
                 workers += [ending, asyncio.create_task(self._follow())]
-                await asyncio.gather(*workers)
+                await self._wait_for(workers)
             self._settle_doubts(end=True)
-            return ""
+            return self.exhausted
         except (_Stopped, BudgetExceeded) as reason:
             return str(reason)
         finally:
@@ -196,21 +186,45 @@ class _Run:
             await asyncio.gather(*workers, return_exceptions=True)
             self.results.sync()
 
+    async def _wait_for(self, workers: list[asyncio.Task[None]]) -> None:
+        """Wait for the workers, or until a provider takes nothing more."""
+        if self.waves is None:
+            await asyncio.gather(*workers)
+            return
+        work = asyncio.gather(*workers)
+        stop = asyncio.create_task(self.waves.stopped())
+        try:
+            either: set[asyncio.Future[Any]] = {work, stop}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise _Stopped(stop.result())
+            work.result()
+        finally:
+            stop.cancel()
+            work.cancel()
+
     async def _work(self) -> None:
-        while (group := await self._next()) is not None:
+        while not self.exhausted and (group := await self._next()) is not None:
             shared = self._shared_by(group)
-            if shared is None:
-                self._note(group, await self._outcome(group))
-            elif shared.done():
-                self._note(group, shared.result())
-            else:
+            if shared is not None and not shared.done():
                 await self._followers.put((group, shared))
+                continue
+            try:
+                outcome = await self._outcome(group) if shared is None else shared.result()
+            except BudgetExceeded as reason:
+                self.exhausted = str(reason)
+            else:
+                self._note(group, outcome)
 
     async def _follow(self) -> None:
         """Write rows that share the answer of others, so that no worker has to wait."""
         while (waiting := await self._followers.get()) is not None:
             group, shared = waiting
-            self._note(group, await asyncio.shield(shared))
+            try:
+                outcome = await asyncio.shield(shared)
+            except BudgetExceeded:
+                continue  # noted by the worker that asked
+            self._note(group, outcome)
 
     async def _end(self, workers: tuple[asyncio.Task[None], ...]) -> None:
         await asyncio.gather(*workers)
@@ -222,10 +236,10 @@ class _Run:
                 group = next(self._groups, None)
                 if group is not None:
                     return group
-                block = await asyncio.to_thread(self._blocks.next)
-                if block is None:
+                if self._blocks.ended:
                     return None
-                self._groups = block
+                block = await asyncio.to_thread(self._blocks.next)
+                self._groups = block or iter(())
 
     def _shared_by(self, group: Group) -> asyncio.Future[Outcome] | None:
         """Return the recent answer for the same inputs, if there is one."""
@@ -272,7 +286,10 @@ class _Run:
         if reason is not None:
             if outcome.error is not None:
                 raise outcome.error
-            raise _Stopped(f"most rows fail for one reason ({reason}): {self.watch.first[reason]}")
+            said = f"most rows fail for one reason ({reason}): {self.watch.first[reason]}"
+            if self.waves is None:
+                raise _Stopped(said)
+            self.waves.stop(said)  # what is paid is still written
 
     def _settle(self, doubtful: list[tuple[Group, Outcome]]) -> None:
         self._doubtful = None
@@ -288,6 +305,8 @@ class _Run:
 
     def _write(self, group: Group, outcome: Outcome) -> None:
         self.results.append([outcome.record(*row) for row in group.rows])
+        if self.waves is not None:
+            self.waves.note_activity()
         self.watch.add(outcome.kind, outcome.message, len(group.rows))
         now = time.monotonic()
         if now - self._synced >= _SYNCED:
@@ -303,7 +322,7 @@ class _Run:
 
     @property
     def _dollars(self) -> float | None:
-        return self._ledger.paid.dollars if self._priced else None
+        return self.ledger.paid.dollars - self.before if self._priced else None
 
     def _progress(self, now: float) -> BatchProgress:
         return BatchProgress(
@@ -326,17 +345,5 @@ class _Run:
             stopped=stopped,
             unfinished=unfinished,
             dollars=self._dollars,
+            capped=self.waves is not None and bool(self.exhausted),
         )
-
-
-def check_order(order: str) -> Order:
-    """Return an order by its name.
-
-    Raises:
-        InputError: There is no such order.
-    """
-    if order == "arrival":
-        return "arrival"
-    if order == "input":
-        return "input"
-    raise InputError(f"--order {order!r}: write arrival or input")

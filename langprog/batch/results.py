@@ -102,6 +102,8 @@ class ResultFile:
         self.path, self._shown, self._retry = path, shown, retry
         self.copied = copied
         self._broken: OSError | None = None
+        # Whether anything was appended.
+        self.written = False
         self._fd = _open_locked(path, shown)
         try:
             self.earlier = self._scan()
@@ -193,6 +195,7 @@ class ResultFile:
             raise self._broken  # or the line would continue a broken one
         try:
             _write_all(self._fd, [b"".join(map(line_of, records))])
+            self.written = True
         except OSError as error:
             self._broken = error
             raise

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Protocol
 
-from langprog.batch import BatchProgress
+from langprog.batch import BatchProgress, BatchStatus
 from langprog.cli.terminal import Terminal
 
 # Seconds from the first result to the first line, and between lines.
@@ -67,6 +67,27 @@ class Lines:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+class StatusLines:
+    """A line for each new status of a provider's batch, and every half minute while it changes."""
+
+    def __init__(self) -> None:
+        self._terminal = Terminal(stderr=True)
+        self._shown: dict[str, tuple[str, float]] = {}
+        self.running: list[str] = []
+
+    def on(self, status: BatchStatus, /) -> None:
+        """Write a line if there is news."""
+        now = time.monotonic()
+        known, due = self._shown.get(status.batch, ("", now))
+        if status.status != known or now >= due:
+            self._shown[status.batch] = status.status, now + NEXT_LINE
+            self._terminal.say(f"  {status}")
+        if status.status in ("completed", "failed", "expired", "cancelled"):
+            self.running = [batch for batch in self.running if batch != status.batch]
+        elif status.batch not in self.running:
+            self.running.append(status.batch)
 
 
 def line_of(progress: BatchProgress) -> str:

@@ -2,11 +2,13 @@
 
 - ``types``: Request, Completion and the LanguageModel protocol; ``parts``: message content other
   than text; ``streaming``: completions in pieces; ``finish``: why a completion ended.
-- clients: ``openai_compatible``, ``litellm_client``, ``scripted``.
-- wrappers, outermost first: ``recording``, ``cache``, ``retry``, ``dialect``, ``throttle``,
-  ``budgeted``, ``pricing``. They stack because each one is itself a language model.
+- clients: ``openai_compatible``, ``litellm_client``, ``scripted``. ``openai_batches``: the files
+  and batches of an OpenAI-compatible API.
+- wrappers, outermost first: ``recording``, ``cache``, ``retry``, ``dialect`` (``dialect_together``
+  for batches), ``throttle``, ``budgeted``, ``pricing``. They stack because each one is itself a
+  language model.
 - ``capabilities``: what a model is known to support.
-- ``budget``: caps, and ledgers of spending. ``price``, ``price_list``: what tokens cost.
+- ``budget``, ``hold``: caps, and ledgers of spending. ``price``, ``price_list``: what tokens cost.
   ``server``: serves models over HTTP.
 - ``secrecy``, ``redaction``: keeping keys and tokens out of what is stored or shown.
   ``admission``: the limits of a server.
@@ -18,8 +20,8 @@ The README in this folder shows how to call a model directly and how to write on
 """
 
 from langprog.lm.admission import Admission, ServerBusy
-from langprog.lm.budget import Budget, Hold, Ledger, Reservation, check_budget
-from langprog.lm.budgeted import Budgeted, keep_budgets
+from langprog.lm.budget import Budget, Ledger, Reservation, check_budget
+from langprog.lm.budgeted import Budgeted, keep_budgets, largest_cost
 from langprog.lm.cache import Cache, Cached, Cleared, DiskCache, MemoryCache
 from langprog.lm.capabilities import Capabilities, Declared, capabilities_of
 from langprog.lm.chat_body import read_request
@@ -27,7 +29,9 @@ from langprog.lm.chat_messages import BadBody
 from langprog.lm.codec import completion_from_json, completion_to_json
 from langprog.lm.cost import Cost
 from langprog.lm.dialect import Negotiated, dialect_of
+from langprog.lm.dialect_together import NegotiatedTogether
 from langprog.lm.finish import FinishReason, finish_reason_of
+from langprog.lm.hold import Hold
 from langprog.lm.keys import request_key
 from langprog.lm.litellm_client import LiteLLM, check_provider
 from langprog.lm.model_ref import (
@@ -37,6 +41,14 @@ from langprog.lm.model_ref import (
     model_from,
     model_name,
     same_model,
+)
+from langprog.lm.openai_batches import (
+    BatchAPI,
+    BatchReply,
+    ProviderBatch,
+    has_no_batches,
+    read_reply,
+    request_line,
 )
 from langprog.lm.openai_body import body_of
 from langprog.lm.openai_compatible import OpenAICompatible
@@ -89,6 +101,8 @@ __all__ = [
     "Admission",
     "Audio",
     "BadBody",
+    "BatchAPI",
+    "BatchReply",
     "Budget",
     "Budgeted",
     "Cache",
@@ -116,11 +130,13 @@ __all__ = [
     "Message",
     "ModelRef",
     "Negotiated",
+    "NegotiatedTogether",
     "OWN_MEMBERS",
     "OpenAICompatible",
     "Part",
     "Price",
     "Priced",
+    "ProviderBatch",
     "Reasoning",
     "ReasoningDelta",
     "Recorded",
@@ -152,7 +168,9 @@ __all__ = [
     "completion_to_json",
     "dialect_of",
     "finish_reason_of",
+    "has_no_batches",
     "keep_budgets",
+    "largest_cost",
     "layers_of",
     "looks_secret",
     "model_from",
@@ -161,10 +179,12 @@ __all__ = [
     "price_of",
     "price_source",
     "public_address",
+    "read_reply",
     "read_request",
     "redact",
     "replay_completion",
     "request_key",
+    "request_line",
     "same_model",
     "stream_completion",
 ]

@@ -126,7 +126,7 @@ class Budgeted(Wrapper):
         return replace(request, sampling=bounded)
 
     async def _reserve(self, request: Request, bounded: bool) -> list[Reservation]:
-        most = self._largest_spend(request) if bounded else Cost(calls=1)
+        most = largest_cost(request, self) if bounded else Cost(calls=1)
         reservations: list[Reservation] = []
         try:
             # The same order everywhere, so that two calls never wait for each other.
@@ -137,13 +137,20 @@ class Budgeted(Wrapper):
             raise
         return reservations
 
-    def _largest_spend(self, request: Request) -> Cost:
-        prompt = most_tokens(request)
-        reply = request.sampling.over(self.defaults).max_tokens or LARGEST_REPLY
-        reply *= request.n
-        price = self._price or Price(0.0, 0.0)
-        dollars = price.upper_bound(prompt, reply, audio=has_audio(request))
-        return Cost(calls=1, tokens=prompt + reply, dollars=dollars)
+
+def largest_cost(request: Request, model: LanguageModel) -> Cost:
+    """Return the most that a call of a model can cost.
+
+    Args:
+        request: What is asked.
+        model: The model; without a ``Priced`` in it, the dollars are 0.
+    """
+    prompt = most_tokens(request)
+    reply = request.sampling.over(model.defaults).max_tokens or LARGEST_REPLY
+    reply *= request.n
+    price = price_in(model) or Price(0.0, 0.0)
+    dollars = price.upper_bound(prompt, reply, audio=has_audio(request))
+    return Cost(calls=1, tokens=prompt + reply, dollars=dollars)
 
 
 def _charge_of(error: BaseException) -> Charge:

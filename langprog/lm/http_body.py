@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,35 @@ async def read_lines(response: aiohttp.ClientResponse, most: int) -> AsyncIterat
             yield b"".join([*begun, line])
             begun = []
         if rest:
+            begun.append(rest)
+    if begun:
+        yield b"".join(begun)
+
+
+async def read_capped_lines(
+    response: aiohttp.ClientResponse, longest: int
+) -> AsyncGenerator[bytes, None]:
+    """Yield the lines of a body of any size as they arrive, in constant memory.
+
+    Args:
+        response: The reply, from a session without automatic decompression.
+        longest: The longest line in bytes; a longer one comes as an empty line.
+
+    Raises:
+        ReplyTooLarge: The body is damaged.
+    """
+    begun: list[bytes] = []
+    size = 0
+    async for piece in _pieces(response, sys.maxsize):
+        *whole, rest = piece.split(b"\n")
+        for part in whole:
+            fits = size + len(part) <= longest
+            yield b"".join([*begun, part]) if fits else b""
+            begun, size = [], 0
+        size += len(rest)
+        if size > longest:
+            begun = []
+        elif rest:
             begun.append(rest)
     if begun:
         yield b"".join(begun)

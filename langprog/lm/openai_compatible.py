@@ -7,20 +7,19 @@ aiohttp.
 from __future__ import annotations
 
 import asyncio
-import builtins
 import time
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
-from langprog.errors import ConnectError, LMError, ModelError, ServerError, TimeoutError
+from langprog.errors import LMError, ModelError, ServerError
 from langprog.lm.connections import ConnectionBound
 from langprog.lm.http_body import (
     LARGEST_ERROR,
     LARGEST_REPLY,
-    ReplyTooLarge,
     read_lines,
     read_start,
     read_whole,
@@ -32,12 +31,14 @@ from langprog.lm.openai_stream import Assembly, data_of
 from langprog.lm.sampling import Sampling
 from langprog.lm.secrecy import (
     credentials_in,
+    hide_secrets,
     is_distinct,
     public_address,
     tokens_in_path,
     without_secrets,
 )
 from langprog.lm.streaming import Completed, Delta, replay_completion
+from langprog.lm.transport import ErrorTranslator
 from langprog.lm.types import Completion, Request
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class OpenAICompatible:
         self._credentials = tuple(filter(is_distinct, dict.fromkeys((*own, *named))))
         self._timeout = timeout
         self._connections = ConnectionBound(name, connections)
-        self._errors = _ErrorTranslator(name, self._shown, timeout)
+        self._errors = ErrorTranslator(name, self._shown, timeout)
         # As the endpoint's own replies name it; see `_read`.
         self._reasoning_member = REASONING_MEMBER
         self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
@@ -127,10 +128,11 @@ class OpenAICompatible:
             kept = self._sessions[loop] = (await anext(opened), opened)
         return kept[0]
 
-    def _url(self) -> str:
-        return f"{self._base}/chat/completions" + (f"?{self._query}" if self._query else "")
+    def _url(self, path: str = "/chat/completions") -> str:
+        return f"{self._base}{path}" + (f"?{self._query}" if self._query else "")
 
-    def _body(self, request: Request) -> dict[str, Any]:
+    def body(self, request: Request) -> dict[str, Any]:
+        """Return the JSON body that asks for ``request``."""
         sampling = request.resolve(self.defaults)
         return {"model": self._model, **body_of(request, sampling, self._reasoning_member)}
 
@@ -141,16 +143,26 @@ class OpenAICompatible:
             LMError: One of its subclasses; a reply that is not a completion is a ServerError.
         """
         started = time.perf_counter()
-        body = self._body(request)
+        body = self.body(request)
         with self._errors, self._connections:
             async with await self._start_post(body, request) as response:
                 if response.status != 200:
                     raise await self._refusal(response, request)
                 raw = await read_whole(response, LARGEST_REPLY)
-        return self._read(raw.decode("utf-8", errors="replace"), request, started)
+        text = raw.decode("utf-8", errors="replace")
+        return self.read(text, request, time.perf_counter() - started)
 
-    def _read(self, text: str, request: Request, started: float) -> Completion:
-        latency = time.perf_counter() - started
+    def read(self, text: str, request: Request, latency: float) -> Completion:
+        """Return the completion in the body of a reply with status 200.
+
+        Args:
+            text: The body.
+            request: The request that it answers.
+            latency: Seconds that the answer took.
+
+        Raises:
+            LMError: As for ``complete``.
+        """
         if text.startswith("<"):
             raise ServerError(
                 f"{self.name}: the reply is a web page, not a completion; the base_url "
@@ -176,7 +188,7 @@ class OpenAICompatible:
         Raises:
             LMError: As for ``complete``; also if the stream ends before it is complete.
         """
-        body = {**self._body(request), "stream": True}
+        body = {**self.body(request), "stream": True}
         if request.stream_usage:
             body["stream_options"] = {"include_usage": True}
         started = time.perf_counter()
@@ -185,7 +197,8 @@ class OpenAICompatible:
         async with self._post(body, request) as response:
             if "json" in response.headers.get("Content-Type", ""):  # not a stream
                 text = (await read_whole(response, LARGEST_REPLY)).decode("utf-8", "replace")
-                async for delta in replay_completion(self._read(text, request, started)):
+                whole = self.read(text, request, time.perf_counter() - started)
+                async for delta in replay_completion(whole):
                     yield delta
                 return
             async for line in read_lines(response, LARGEST_REPLY):
@@ -222,17 +235,63 @@ class OpenAICompatible:
         session = await self._session()
         return session.post(self._url(), json=body, headers=request.headers, allow_redirects=False)
 
-    async def _refusal(self, response: aiohttp.ClientResponse, request: Request) -> LMError:
-        said = (await read_start(response, LARGEST_ERROR)).decode("utf-8", errors="replace")
-        headers = dict(response.headers)
-        secrets = self._secrets(request)
-        return error_of(
-            response.status, headers, said, self.name, secrets=secrets, address=self._shown
-        )
+    @asynccontextmanager
+    async def open(
+        self, method: str, path: str, *, seconds: float | None = None, **sent: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request to another part of the API, and yield the response.
 
-    def _secrets(self, request: Request) -> tuple[str, ...]:
+        Args:
+            method: The HTTP method.
+            path: The path below ``base_url``.
+            seconds: How long the endpoint may be silent, in place of a limit on the whole call:
+                for bodies that are large.
+            **sent: What is sent, as aiohttp takes it (``json``, ``data``, ``params``).
+
+        Raises:
+            LMError: As for ``complete``; also if the status is not 2xx.
+        """
+        import aiohttp  # noqa: PLC0415 - a quarter of a second that embedded models do not need
+
+        if seconds is not None:
+            sent["timeout"] = aiohttp.ClientTimeout(total=None, sock_read=seconds)
+        with self._errors, self._connections:
+            session = await self._session()
+            url = self._url(path)
+            async with session.request(method, url, allow_redirects=False, **sent) as response:
+                if not 200 <= response.status < 300:
+                    raise await self._refusal(response, None)
+                yield response
+
+    async def _refusal(self, response: aiohttp.ClientResponse, request: Request | None) -> LMError:
+        said = (await read_start(response, LARGEST_ERROR)).decode("utf-8", errors="replace")
+        return self.error(response.status, said, request, dict(response.headers))
+
+    def error(
+        self,
+        status: int,
+        body: str,
+        request: Request | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> LMError:
+        """Return the error for a reply whose status is not 200.
+
+        Args:
+            status: The HTTP status.
+            body: The body.
+            request: The request, if it was one for a completion.
+            headers: The reply's headers.
+        """
+        secrets = self._secrets(request)
+        return error_of(status, headers, body, self.name, secrets=secrets, address=self._shown)
+
+    def hide_credentials(self, text: str) -> str:
+        """Return what the endpoint said without the credentials of this client."""
+        return hide_secrets(text, self._credentials)
+
+    def _secrets(self, request: Request | None) -> tuple[str, ...]:
         """Return what messages must not contain: the key, header values and the URL's query."""
-        if not request.headers:
+        if request is None or not request.headers:
             return self._own_secrets
         return (*self._own_secrets, *_secrets_in(request.headers.values()))
 
@@ -241,44 +300,6 @@ class OpenAICompatible:
         kept = self._sessions.pop(asyncio.get_running_loop(), None)
         if kept is not None:
             await kept[1].aclose()
-
-
-class _ErrorTranslator:
-    """Raises our errors in place of aiohttp's; one instance serves all calls of a client."""
-
-    def __init__(self, name: str, base: str, timeout: float) -> None:
-        self._name, self._base, self._timeout = name, base, timeout
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, place: object
-    ) -> None:
-        if error is not None and (ours := self._to_lm_error(error)) is not None:
-            raise ours from None
-
-    def _to_lm_error(self, error: BaseException) -> LMError | None:
-        """Return our error for one of aiohttp's; ``None`` for any other."""
-        import aiohttp  # noqa: PLC0415 - a quarter of a second that embedded models do not need
-
-        if isinstance(error, builtins.TimeoutError):
-            return TimeoutError(
-                f"{self._name}: no answer in {self._timeout:g} s", model=self._name
-            )
-        if isinstance(error, (ReplyTooLarge, aiohttp.ClientPayloadError)):
-            what = error if isinstance(error, ReplyTooLarge) else "the reply was cut off"
-            return ServerError(f"{self._name}: {what}", model=self._name, charge="everything")
-        if isinstance(error, (aiohttp.ClientError, OSError)):
-            # Without a connection nothing was sent; a broken one may have delivered the request.
-            unreached = isinstance(error, aiohttp.ClientConnectorError)
-            return ConnectError(
-                f"{self._name}: {self._base} cannot be reached ({type(error).__name__}): "
-                "check that it is running, and the address",
-                model=self._name,
-                charge="nothing" if unreached else "everything",
-            )
-        return None
 
 
 def _secrets_in(values: Collection[str]) -> tuple[str, ...]:

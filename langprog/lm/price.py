@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 
 from langprog.errors import ModelError
@@ -77,6 +77,29 @@ class Price:
             for price in (self, *reached)
         )
 
+    def times(self, share: float) -> Price:
+        """Return the same price list with every price multiplied by ``share``."""
+        return self._scaled(share, f"{self.source}, times {share:g}")
+
+    def _scaled(self, share: float, source: str) -> Price:
+        optional = {
+            name: None if value is None else value * share
+            for name, value in (
+                ("cached_input", self.cached_input),
+                ("cache_write", self.cache_write),
+                ("audio_input", self.audio_input),
+            )
+        }
+        return replace(
+            self,
+            input=self.input * share,
+            output=self.output * share,
+            request=self.request * share,
+            tiers=tuple((start, price.times(share)) for start, price in self.tiers),
+            source=source,
+            **optional,
+        )
+
     def _tier(self, prompt_tokens: int) -> Price:
         reached = [price for start, price in self.tiers if prompt_tokens > start]
         return reached[-1] if reached else self
@@ -144,6 +167,14 @@ class ChangingPrice(Price):
             period.price.upper_bound(prompt_tokens, completion_tokens, audio=audio)
             for period in remaining_periods(self.periods, datetime.now(UTC))
         )
+
+    def times(self, share: float) -> ChangingPrice:
+        """Return the same price list with every price multiplied by ``share``."""
+        periods = tuple(
+            replace(period, price=period.price.times(share)) for period in self.periods
+        )
+        scaled = self._scaled(share, f"{self.source}, times {share:g}")
+        return replace(scaled, periods=periods)  # type: ignore[return-value, call-arg]  # its type
 
     def at(self, moment: datetime) -> Price:
         """Return the price at a moment in UTC."""

@@ -1,0 +1,102 @@
+"""What a batch is to do, and what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from langprog.batch.provider import ProviderBatches
+from langprog.errors import InputError
+from langprog.lm import Budget
+from langprog.modules import Module
+
+Order = Literal["arrival", "input"]
+# Rows processed at the same time, called directly and in batches of a provider.
+_WIDTH, _WINDOW = 64, 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is to be run.
+
+    Args:
+        program: The program.
+        source: Rows with the program's inputs: JSONL, CSV, TSV or Parquet.
+        target: Where the results go, one row for every row of ``source``.
+        run: The identity of the run: only a killed run with the same one is continued. It has the
+            artifact's digest and the models.
+        width: Rows processed at the same time; ``None`` for 64, and for 10,000 with ``provider``,
+            which holds so many rows in memory while their requests wait.
+        format: The source's format, and the target's unless its suffix says one.
+        keep: Columns to copy to the output; ``id`` is always copied.
+        order: ``arrival`` (as rows are done) or ``input``.
+        retry_failed: Retry all failed rows of earlier runs, not only those where the endpoint
+            failed.
+        budget: A cap on all spending; with ``provider``, of all runs until the output is complete.
+        provider: How requests are sent as batches of the provider; ``None`` to call models
+            directly.
+    """
+
+    program: Module
+    source: Path
+    target: Path
+    run: str
+    width: int | None = None
+    format: str | None = None
+    keep: tuple[str, ...] = ()
+    order: Order = "arrival"
+    retry_failed: bool = False
+    budget: Budget = Budget()
+    provider: ProviderBatches | None = None
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows processed at the same time."""
+        return self.width or (_WIDTH if self.provider is None else _WINDOW)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDone:
+    """What a batch did.
+
+    Args:
+        written: Rows that this run wrote.
+        earlier: Rows that an earlier run had written.
+        failures: Failures in the output by kind, including those of earlier runs.
+        again: How many of them the same command would retry.
+        first: The first message of each kind of failure in this run.
+        stopped: Why the run ended before its last row; empty if it did not.
+        unfinished: The file with the results while the target is not written, else ``None``.
+        dollars: Paid in this run; ``None`` if a price is unknown.
+        capped: Whether it goes on with a larger budget only.
+    """
+
+    written: int
+    earlier: int
+    failures: Mapping[str, int]
+    again: int
+    first: Mapping[str, str]
+    stopped: str = ""
+    unfinished: Path | None = None
+    dollars: float | None = None
+    capped: bool = False
+
+    @property
+    def failed(self) -> int:
+        """Failures in the output."""
+        return sum(self.failures.values())
+
+
+def check_order(order: str) -> Order:
+    """Return an order by its name.
+
+    Raises:
+        InputError: There is no such order.
+    """
+    if order == "arrival":
+        return "arrival"
+    if order == "input":
+        return "input"
+    raise InputError(f"--order {order!r}: write arrival or input")

@@ -1,0 +1,146 @@
+"""kill -9 at every request to the provider, before and after it is handled."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+import langprog as lp
+from benchmarks.batch_endpoint import Row
+from langprog.artifact import save_program
+from tests.batch.provider import ProviderPlace, echo, provider, question_in
+
+ROWS = 12
+
+
+class Commands:
+    """Runs the command line in processes that can be killed."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._parent = subprocess.Popen(
+            [sys.executable, "-m", "tests.batch.forking"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": os.getcwd(), **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.child = 0
+
+    def start(self, *arguments: str) -> int:
+        """Run a command; return its exit code, negative for a signal."""
+        assert self._parent.stdin is not None and self._parent.stdout is not None
+        self._parent.stdin.write(json.dumps(arguments) + "\n")
+        self._parent.stdin.flush()
+        self.child = int(self._parent.stdout.readline())
+        return int(self._parent.stdout.readline())
+
+    def close(self) -> None:
+        assert self._parent.stdin is not None
+        self._parent.stdin.close()
+        self._parent.wait()
+
+
+class Killer:
+    """Kills the process that sends the n-th request, before or after the endpoint handles it."""
+
+    def __init__(self, place: ProviderPlace, commands: Commands) -> None:
+        self._endpoint, self._commands = place.endpoint, commands
+        self.at, self.handled = 0, False
+        self.seen = 0
+        place.endpoint.interfere = self.interfere
+
+    async def interfere(self, number: int, request: web.Request) -> web.StreamResponse | None:
+        self.seen += 1
+        if self.seen != self.at:
+            return None
+        if self.handled:
+            await self._handle(request)
+        os.kill(self._commands.child, signal.SIGKILL)
+        return web.Response(status=500)
+
+    async def _handle(self, request: web.Request) -> None:
+        if request.method == "POST" and request.path == "/v1/files":
+            await self._endpoint._upload(request)
+        elif request.method == "POST":
+            await self._endpoint._create(request)
+        elif "content" in request.path:
+            # The first half of the file arrives.
+            content = self._endpoint.files[request.match_info["id"]][2]
+            response = web.StreamResponse()
+            response.content_length = len(content)
+            await response.prepare(request)
+            await response.write(content[: len(content) // 2])
+
+
+def flaky(body: dict[str, Any]) -> str | Row:
+    refused = question_in(body) == "question 3"
+    return Row({"error": {"message": "no such thing"}}, 400) if refused else echo(body)
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[tuple[ProviderPlace, Commands]]:
+    with provider(flaky) as place:
+        program = lp.Predict("question -> answer", adapter="chat", model="openai/batched")
+        save_program(program, place.source.with_name("a.json"))
+        place.rows(*(f"question {number}" for number in range(ROWS)))
+        environment = {
+            "OPENAI_BASE_URL": place.url,
+            "OPENAI_API_KEY": "none",
+            "LANGPROG_CACHE": "off",
+        }
+        commands = Commands(place.source.parent, environment)
+        try:
+            yield place, commands
+        finally:
+            commands.close()
+
+
+COMMAND = (
+    "run a.json --batch in.jsonl --out out.jsonl --engine provider --poll 0.01 --gather 0.05 "
+    "--width 8 --order input"
+).split()
+
+
+def steps(log: list[str]) -> Iterator[tuple[int, bool]]:
+    """Yield a request of each kind, in both batches, and whether it is handled before the kill."""
+    known: set[str] = set()
+    for number, text in enumerate(log, start=1):
+        method, path = text.split()
+        if method == "POST":
+            yield from [(number, False), (number, True)]
+        elif "content" in path:
+            yield number, True
+        elif path.startswith("/v1/batches/") and path not in known:
+            yield number, False
+        known.add(path)
+
+
+def test_killed_at_any_step_every_row_comes_once_and_is_paid_once(
+    ground: tuple[ProviderPlace, Commands],
+) -> None:
+    place, commands = ground
+    killer = Killer(place, commands)
+    assert commands.start(*COMMAND) == 1  # a row is refused
+    whole = place.target.read_bytes()
+    moments = [*steps(place.endpoint.requests)]
+    assert len(place.answers) == ROWS and len(moments) == 13
+    for killer.at, killer.handled in moments:
+        place.target.unlink()
+        place.endpoint.answered.clear()
+        place.endpoint.batches.clear()
+        killer.seen = 0
+        assert commands.start(*COMMAND) == -signal.SIGKILL
+        assert commands.start(*COMMAND) == 1
+        assert place.target.read_bytes() == whole
+        assert place.most_paid == 1 and len(place.endpoint.answered) == ROWS - 1
+        assert not place.state.exists()
