@@ -28,7 +28,7 @@ class Batch:
         run: The identity of the run: only a killed run with the same one is continued. It has the
             artifact's digest and the models.
         width: Rows processed at the same time; ``None`` for 64, and for 10,000 with ``provider``,
-            which holds so many rows in memory while their requests wait.
+            where that many rows are in memory while their requests wait.
         format: The source's format, and the target's unless its suffix says one.
         keep: Columns to copy to the output; ``id`` is always copied.
         order: ``arrival`` (as rows are done) or ``input``.

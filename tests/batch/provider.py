@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import langprog as lp
-from benchmarks.batch_endpoint import Answer, BatchEndpoint, Row, serve
+from benchmarks.batch_endpoint import Answer, BatchEndpoint, serve
+from benchmarks.batch_wire import Row
 from langprog.batch import Batch, BatchDone, BatchStatus, ProviderBatches, run_batch
 from tests.batch.running import answer_of
 

@@ -8,7 +8,8 @@ from typing import Any
 import openai
 import pytest
 
-from benchmarks.batch_endpoint import BatchEndpoint, Row, serve
+from benchmarks.batch_endpoint import BatchEndpoint, serve
+from benchmarks.batch_wire import Row
 
 
 def line(number: int, **more: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 import langprog as lp
-from benchmarks.batch_endpoint import Row, completion, refusal
+from benchmarks.batch_wire import Row, completion, refusal
 from langprog.batch import ProviderBatches
 from langprog.errors import AuthError, InputError, LangprogWarning, ModelError
 from tests.batch.provider import COST, ProviderPlace, echo, provider, question_in

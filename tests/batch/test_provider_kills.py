@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 import langprog as lp
-from benchmarks.batch_endpoint import Row
+from benchmarks.batch_wire import Row
 from langprog.artifact import save_program
 from tests.batch.provider import ProviderPlace, echo, provider, question_in
 
