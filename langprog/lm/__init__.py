@@ -46,7 +46,7 @@ from langprog.lm.openai_batches import (
     BatchAPI,
     BatchReply,
     ProviderBatch,
-    has_no_batches,
+    is_missing,
     read_reply,
     request_line,
 )
@@ -168,7 +168,7 @@ __all__ = [
     "completion_to_json",
     "dialect_of",
     "finish_reason_of",
-    "has_no_batches",
+    "is_missing",
     "keep_budgets",
     "largest_cost",
     "layers_of",

@@ -91,7 +91,9 @@ class BatchAPI:
         async with self._client.open("POST", "/files", seconds=SILENCE, data=form) as response:
             return self._text(await self._read(response), "id")
 
-    async def create(self, file: str, endpoint: str, window: str, tag: str) -> ProviderBatch:
+    async def create(
+        self, file: str, endpoint: str, window: str, tag: str, *, labelled: bool = True
+    ) -> ProviderBatch:
         """Create a batch of an uploaded file.
 
         Args:
@@ -100,16 +102,18 @@ class BatchAPI:
             window: The time within which it is to be done, such as ``24h``.
             tag: By which the batch can be recognized in a list. Endpoints that know idempotency
                 keys get it as one, too.
+            labelled: Whether the tag is in its metadata, which some endpoints refuse.
 
         Raises:
             LMError: One of its subclasses; after a TransportError, it may exist nonetheless.
         """
-        body = {
+        body: dict[str, Any] = {
             "input_file_id": file,
             "endpoint": endpoint,
             "completion_window": window,
-            "metadata": {TAG: tag},
         }
+        if labelled:
+            body["metadata"] = {TAG: tag}
         headers = {"Idempotency-Key": tag}
         opened = self._client.open("POST", "/batches", json=body, headers=headers)
         async with opened as response:
@@ -201,7 +205,7 @@ class BatchAPI:
         code, problem = _first_problem(data.get("errors"))
         return ProviderBatch(
             id=self._text(data, "id"),
-            status=self._text(data, "status"),
+            status=self._text(data, "status").casefold(),  # some write it in capitals
             input_file=_text_or_empty(data, "input_file_id"),
             output_file=_text_or_empty(data, "output_file_id"),
             error_file=_text_or_empty(data, "error_file_id"),
@@ -267,13 +271,15 @@ def read_reply(line: bytes) -> BatchReply | None:
     if isinstance(response, dict) and type(status) is int and 100 <= status < 600:
         body = response.get("body")
         usage = _usage_in(body) if status == 200 else Usage()
-        return BatchReply(id, status, body if isinstance(body, str) else _text_of(body), "", usage)
+        text = body if isinstance(body, str) else _text_of(body)
+        return BatchReply(id, status, text.encode(errors="replace").decode(), "", usage)
     code = _text_or_empty(error, "code") if isinstance(error, dict) else ""
     return BatchReply(id, 400 if "invalid" in code else 500, _text_of({"error": error}), code)
 
 
 def _text_of(body: Any) -> str:
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    # Half characters stay escaped: no file takes them.
+    return json.dumps(body, separators=(",", ":"))
 
 
 def _usage_in(body: Any) -> Usage:
@@ -284,8 +290,8 @@ def _usage_in(body: Any) -> Usage:
         return Usage()
 
 
-def has_no_batches(error: BadRequestError) -> bool:
-    """Return whether an error says that the endpoint has no such part of the API."""
+def is_missing(error: BadRequestError) -> bool:
+    """Return whether an error says that something, or a part of the API, is not there."""
     return "http 404" in str(error).casefold() or "http 405" in str(error).casefold()
 
 

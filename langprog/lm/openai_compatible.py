@@ -285,6 +285,10 @@ class OpenAICompatible:
         secrets = self._secrets(request)
         return error_of(status, headers, body, self.name, secrets=secrets, address=self._shown)
 
+    def has_credentials_of(self, other: OpenAICompatible) -> bool:
+        """Return whether two clients of an endpoint send the same headers and query."""
+        return (self._headers, self._query) == (other._headers, other._query)
+
     def hide_credentials(self, text: str) -> str:
         """Return what the endpoint said without the credentials of this client."""
         return hide_secrets(text, self._credentials)

@@ -7,6 +7,7 @@ first new process imports is imported for those after it.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -25,7 +26,8 @@ def work(arguments: list[str]) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     code = run(arguments)
     IMPORTED.write_text(json.dumps(list(sys.modules)))
-    sys.exit(code)
+    sys.stderr.flush()
+    os._exit(code)  # to tear down what the parent imported would take longest
 
 
 def import_all() -> None:
@@ -36,6 +38,7 @@ def import_all() -> None:
 
 
 if __name__ == "__main__":
+    gc.disable()  # a collection would copy the parent's memory
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

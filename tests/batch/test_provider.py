@@ -366,6 +366,13 @@ def test_models_that_cannot_be_batched_are_refused(place: ProviderPlace) -> None
 
     with pytest.raises(ModelError, match="wrapped in Logged"):
         place.run(Logged(place.model()))
+    one_key, other_key = (place.model(api_key=key) for key in ("none", "other"))
+    place.program = lp.Pipeline(
+        a=lp.Predict("question -> answer", model=one_key, adapter="chat"),
+        b=lp.Predict("question, answer -> more", model=other_key, adapter="chat"),
+    )
+    with pytest.raises(ModelError, match="with different keys or headers"):
+        place.run()
 
 
 @pytest.mark.parametrize(

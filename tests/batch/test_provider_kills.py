@@ -51,11 +51,11 @@ class Commands:
 
 
 class Killer:
-    """Kills the process that sends the n-th request, before or after the endpoint handles it."""
+    """Signals the process that sends the n-th request, before or after it is handled."""
 
     def __init__(self, place: ProviderPlace, commands: Commands) -> None:
         self._endpoint, self._commands = place.endpoint, commands
-        self.at, self.handled = 0, False
+        self.at, self.handled, self.signal = 0, False, signal.SIGKILL
         self.seen = 0
         place.endpoint.interfere = self.interfere
 
@@ -65,7 +65,7 @@ class Killer:
             return None
         if self.handled:
             await self._handle(request)
-        os.kill(self._commands.child, signal.SIGKILL)
+        os.kill(self._commands.child, self.signal)
         return web.Response(status=500)
 
     async def _handle(self, request: web.Request) -> None:
@@ -144,3 +144,51 @@ def test_killed_at_any_step_every_row_comes_once_and_is_paid_once(
         assert place.target.read_bytes() == whole
         assert place.most_paid == 1 and len(place.endpoint.answered) == ROWS - 1
         assert not place.state.exists()
+
+
+def test_a_cap_holds_over_kills(ground: tuple[ProviderPlace, Commands]) -> None:
+    place, commands = ground
+    killer = Killer(place, commands)
+    place.target.unlink(missing_ok=True)
+    command = [*COMMAND, "--calls", "9"]
+    for moment in (3, 9, 11):
+        place.endpoint.answered.clear()
+        place.endpoint.batches.clear()
+        killer.seen, killer.at = 0, moment
+        assert commands.start(*command) == -signal.SIGKILL
+        killer.at = 0
+        assert commands.start(*command) == 1
+        assert place.most_paid == 1 and len(place.endpoint.answered) == 9
+        assert place.state.exists()
+        assert commands.start(*command) == 1 and len(place.endpoint.answered) == 9
+        assert commands.start(*COMMAND) == 1 and len(place.endpoint.answered) == ROWS - 1
+        place.target.unlink()
+
+
+def test_ctrl_c_says_what_goes_on_and_cancel_ends_it(
+    ground: tuple[ProviderPlace, Commands],
+) -> None:
+    place, commands = ground
+    killer = Killer(place, commands)
+    place.endpoint.batches.clear()
+    place.endpoint.answered.clear()
+    place.endpoint.polls = 10**6
+    killer.at, killer.signal = 7, signal.SIGINT
+    log = place.source.with_name("stderr.txt")
+    log.write_text("")
+    assert commands.start(*COMMAND) == 130
+    [batch] = place.endpoint.batches
+    said = log.read_text()
+    assert f"{batch} goes on at the provider" in said
+    assert said.splitlines()[-1] == (
+        "langprog: interrupted; run the same command again to continue"
+    )
+    log.write_text("")
+    assert commands.start(*COMMAND, "--cancel") == 0
+    assert f"{batch}: cancelling" in log.read_text()
+    place.endpoint.polls = 1
+    assert commands.start(*COMMAND) == 1  # as always, a row is refused
+    assert len(place.answers) == ROWS and place.most_paid == 1
+    assert place.sizes == [8, 8] and len(place.endpoint.answered) == ROWS - 1
+    assert commands.start(*COMMAND, "--cancel") == 2
+    assert "has no batches at a provider" in log.read_text()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from langprog.batch.provider.models import client_of
 from langprog.batch.provider.options import ProviderBatches
 from langprog.batch.provider.state import BatchState, SentBatch, reads_state, state_path
 from langprog.errors import BadRequestError, InputError, ModelError
-from langprog.lm import IN_PROCESS, BatchAPI, OpenAICompatible
+from langprog.lm import IN_PROCESS, BatchAPI, OpenAICompatible, is_missing
 from langprog.modules import Module
 from langprog.runtime import model_in_force
 
@@ -63,8 +63,6 @@ async def cancel_batches(
         return outcomes
     finally:
         state.close()
-        for client in clients.values():
-            await client.aclose()
 
 
 async def _cancel(
@@ -80,11 +78,14 @@ async def _cancel(
     try:
         batch = await carrier.state_of(there)
         if not batch.is_final:
-            return Cancelled(batch.id, (await carrier.cancel(there)).status)
+            with suppress(BadRequestError):  # it has just become final
+                batch = await carrier.cancel(there)
         for file in filter(None, (batch.output_file, batch.error_file)):
             async with aclosing(api.lines(file)) as lines:
                 await anext(lines, None)
-    except BadRequestError:
+    except BadRequestError as error:
+        if not is_missing(error):
+            raise
         state.finish(sent.tag)
         return Cancelled(there.batch, "given up")
     return Cancelled(batch.id, batch.status)

@@ -15,7 +15,7 @@ from typing import IO, TypeVar
 from langprog.batch.provider.options import ProviderBatches
 from langprog.batch.provider.state import BatchState, SentBatch
 from langprog.errors import BadRequestError, LMError, TransportError
-from langprog.lm import BatchAPI, BatchReply, ProviderBatch, has_no_batches, read_reply
+from langprog.lm import BatchAPI, BatchReply, ProviderBatch, is_missing, read_reply
 
 T = TypeVar("T")
 # How often a step is tried, and how often in a row the endpoint may fail to say how a batch is.
@@ -114,11 +114,11 @@ class Carrier:
         self._state.set_file(sent.tag, file)
         return await self._create(replace(sent, file=file))
 
-    async def _create(self, sent: SentBatch) -> SentBatch:
+    async def _create(self, sent: SentBatch, *, labelled: bool = True) -> SentBatch:
         async def create() -> ProviderBatch:
-            options = self._options
+            path, window = self._options.path, self._options.window
             try:
-                return await self._api.create(sent.file, options.path, options.window, sent.tag)
+                return await self._api.create(sent.file, path, window, sent.tag, labelled=labelled)
             except TransportError as error:
                 # It may exist nonetheless, and would be paid twice.
                 there = None if error.charge == "nothing" else await self._find(sent)
@@ -129,6 +129,8 @@ class Carrier:
         try:
             batch = await self._persist(create)
         except BadRequestError as error:
+            if labelled and "metadata" in error.said:  # the file's id will do
+                return await self._create(sent, labelled=False)
             raise BatchesStopped(_refused(error, "the batch")) from None
         return self._record(sent, batch)
 
@@ -283,6 +285,6 @@ class Carrier:
 
 def _refused(error: BadRequestError, what: str) -> str:
     hint = ""
-    if has_no_batches(error):
+    if is_missing(error):
         hint = " (this endpoint may have no batch API: leave out --engine provider)"
     return f"the endpoint refuses {what}: {error}{hint}"

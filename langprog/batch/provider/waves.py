@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import aclosing, suppress
+from typing import Any
 
 from langprog.batch.provider.carrying import BatchesStopped, Carrier, OnStatus
 from langprog.batch.provider.options import ProviderBatches
@@ -17,6 +18,7 @@ from langprog.errors import (
     ContentFilterError,
     ContextWindowError,
     LMError,
+    ModelError,
     ServerError,
     TimeoutError,
     TruncatedError,
@@ -39,6 +41,8 @@ _KEY_LENGTH = 40
 _TOGETHER = 500
 # A batch fails with one of these if too much is waiting at the provider already.
 _TOO_MUCH = ("token_limit_exceeded", "request_limit_exceeded", "rate_limit_exceeded")
+# Seconds between looks at what takes moments.
+_BRIEFLY = 0.02
 # Codes of requests that were not begun.
 _UNANSWERED = ("batch_expired", "batch_cancelled")
 # Errors that asking again would not change.
@@ -83,9 +87,19 @@ class Waves:
     # --- for models ------------------------------------------------------------------------------
 
     def open(self, client: OpenAICompatible, price: Price | None) -> Queue:
-        """Return the queue of a model, and continue the batches of earlier processes."""
+        """Return the queue of a model, and continue the batches of earlier processes.
+
+        Raises:
+            ModelError: Another model differs from it only in its key or its headers.
+        """
         name = f"{client.endpoint} {client.name}"
-        if name not in self._queues:
+        known = self._queues.get(name)
+        if known is not None and not known.client.has_credentials_of(client):
+            raise ModelError(
+                f"the program has two models {client.name} at {client.endpoint} with different "
+                "keys or headers, which batches do not tell apart: name one of them differently"
+            )
+        if known is None:
             api = BatchAPI(client)
             carrier = Carrier(client.name, api, self._state, self.options, self._on_status)
             queue = Queue(client, price, carrier, self.options.requests_per_file)
@@ -182,27 +196,34 @@ class Waves:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for queue in self._queues.values():
-            await queue.client.aclose()
         if self._stop.done() and not self._stop.cancelled():
             self._stop.exception()  # or asyncio logs that it was never retrieved
 
     async def give_up_rest(self) -> None:
-        """Cancel batches that nobody needs any more."""
+        """Cancel batches that nobody needs any more: all rows are written."""
+        self.stop("")
+        while any(queue.sending for queue in self._queues.values()):
+            await asyncio.sleep(_BRIEFLY)
         for sent in self._state.unfinished():
             queue = self._queues.get(sent.model)
             if queue is not None and sent.batch:
                 with suppress(LMError):
                     await queue.carrier.cancel(sent)
 
-    def _start(self, work: object) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task: asyncio.Task[None] = self._loop.create_task(self._guard(work))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._forget)
 
-    async def _guard(self, work: object) -> None:
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._stop.done():
+            self._stop.set_exception(error)  # the disk is full, say
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await work  # type: ignore[misc]  # a coroutine
+            await work
         except BatchesStopped as reason:
             self.stop(str(reason))
         except AuthError as error:
@@ -262,7 +283,7 @@ class Waves:
                 "(lower max_tokens or raise the budget to send more at a time)"
             )
         for part in parts_of(queue, calls, self.options):
-            queue.running += 1
+            queue.sending += 1
             self._start(self._carry(queue, part))
 
     async def _carry(self, queue: Queue, part: Part) -> None:
@@ -273,9 +294,9 @@ class Waves:
                 costs = {call.key: call.most for call in part.calls}
                 planned = self._state.plan(tag, queue.name, costs)
                 sent = await queue.carrier.send(planned, part.content)
-            await self._collect(queue, sent)
         finally:
-            queue.running -= 1
+            queue.sending -= 1
+        await self._collect(queue, sent)
 
     # --- receiving -------------------------------------------------------------------------------
 
@@ -285,7 +306,10 @@ class Waves:
             self._send_again(queue, sent, batch)
         else:
             unreadable = await self._receive(queue, sent, batch)
-            self._settle(queue, sent, batch, unreadable)
+            if batch.status == "cancelled":
+                self._end_cancelled(queue, sent, batch, earlier=earlier)
+            else:
+                self._settle(queue, sent, batch, unreadable)
         if earlier:
             queue.earlier -= 1
             for other in self._queues.values():
@@ -337,12 +361,6 @@ class Waves:
         """Close a batch whose replies are all here; what has no reply is asked again."""
         left = self._state.unanswered(sent.tag)
         self._state.finish(sent.tag)
-        if batch.status == "cancelled":
-            self.stop(
-                f"the batch {batch.id} was cancelled with {len(left):,} of {sent.requests:,} "
-                "requests unanswered"
-            )
-            return
         name = queue.client.name
         for key in left:
             call = queue.calls.pop(key, None)
@@ -362,6 +380,19 @@ class Waves:
                     charge="everything",
                 )
             self._fail(queue, call, error)
+
+    def _end_cancelled(
+        self, queue: Queue, sent: SentBatch, batch: ProviderBatch, *, earlier: bool
+    ) -> None:
+        left = self._state.unanswered(sent.tag)
+        self._state.finish(sent.tag)
+        if earlier:  # the same command was given after it
+            self._requeue(queue, left)
+            return
+        self.stop(
+            f"the batch {batch.id} was cancelled with {len(left):,} of {sent.requests:,} requests "
+            "unanswered"
+        )
 
     def _fail(self, queue: Queue, call: Call, error: LMError) -> None:
         queue.calls.pop(call.key, None)
@@ -388,6 +419,9 @@ class Waves:
             f"{queue.client.name}: too much is waiting at the provider ({batch.problem}): batches "
             f"have {queue.most_requests:,} requests from now on"
         )
+        self._requeue(queue, keys)
+
+    def _requeue(self, queue: Queue, keys: list[str]) -> None:
         for key in keys:
             call = queue.calls.get(key)
             if call is not None and call.waiters:
