@@ -11,17 +11,17 @@ from typing import Any
 from langprog.batch.provider.carrying import BatchesStopped, Carrier, OnStatus
 from langprog.batch.provider.options import ProviderBatches
 from langprog.batch.provider.queues import Call, Part, Queue, Reply, parts_of
-from langprog.batch.provider.state import Answer, BatchState, SentBatch
+from langprog.batch.provider.replies import (
+    UNANSWERED,
+    answers_in,
+    is_too_much,
+    unanswered_error,
+)
+from langprog.batch.provider.state import BatchState, SentBatch
 from langprog.errors import (
     AuthError,
-    BadRequestError,
-    ContentFilterError,
-    ContextWindowError,
     LMError,
     ModelError,
-    ServerError,
-    TimeoutError,
-    TruncatedError,
 )
 from langprog.lm import (
     BatchAPI,
@@ -35,18 +35,10 @@ from langprog.lm import (
     Setting,
 )
 
-# Characters of a request's identity, which is its name in a batch.
-_KEY_LENGTH = 40
 # Answers that are stored, and handed over, together.
 _TOGETHER = 500
-# A batch fails with one of these if too much is waiting at the provider already.
-_TOO_MUCH = ("token_limit_exceeded", "request_limit_exceeded", "rate_limit_exceeded")
 # Seconds between looks at what takes moments.
 _BRIEFLY = 0.02
-# Codes of requests that were not begun.
-_UNANSWERED = ("batch_expired", "batch_cancelled")
-# Errors that asking again would not change.
-_FINAL = (BadRequestError, ContextWindowError, ContentFilterError, TruncatedError)
 
 
 class Waves:
@@ -323,7 +315,7 @@ class Waves:
             async for reply in replies:
                 if reply is None:
                     unreadable += 1
-                elif reply.code not in _UNANSWERED:
+                elif reply.code not in UNANSWERED:
                     pending.append(reply)
                 if len(pending) >= _TOGETHER:
                     self._hand_over(queue, sent, pending)
@@ -333,17 +325,7 @@ class Waves:
         return unreadable
 
     def _hand_over(self, queue: Queue, sent: SentBatch, replies: list[BatchReply]) -> None:
-        errors: dict[str, LMError] = {}
-        answers = []
-        for reply in replies:
-            body = queue.client.hide_credentials(reply.body)
-            if reply.status == 200:
-                cost, final = queue.cost_of(reply), True
-            else:
-                error = errors[reply.id] = queue.client.error(reply.status, body)
-                cost = Cost(calls=float(error.charge != "nothing"))
-                final = isinstance(error, _FINAL)
-            answers.append(Answer(reply.id, reply.status, body, final, cost))
+        answers, errors = answers_in(queue, replies)
         for answer in self._state.keep(sent, answers):
             call = queue.calls.pop(answer.key, None)
             if call is None:
@@ -361,25 +343,10 @@ class Waves:
         """Close a batch whose replies are all here; what has no reply is asked again."""
         left = self._state.unanswered(sent.tag)
         self._state.finish(sent.tag)
-        name = queue.client.name
         for key in left:
             call = queue.calls.pop(key, None)
-            if call is None:
-                continue
-            if batch.status == "expired":
-                error: LMError = TimeoutError(
-                    f"{name}: the batch {batch.id} expired before this request was answered",
-                    model=name,
-                    charge="nothing",
-                )
-            else:
-                noise = f" ({unreadable:,} lines cannot be read)" if unreadable else ""
-                error = ServerError(
-                    f"{name}: the batch {batch.id} has no reply to this request{noise}",
-                    model=name,
-                    charge="everything",
-                )
-            self._fail(queue, call, error)
+            if call is not None:
+                self._fail(queue, call, unanswered_error(queue, batch, unreadable))
 
     def _end_cancelled(
         self, queue: Queue, sent: SentBatch, batch: ProviderBatch, *, earlier: bool
@@ -408,9 +375,7 @@ class Waves:
         """
         keys = self._state.unanswered(sent.tag)
         self._state.drop(sent.tag)
-        words = f"{batch.problem_code} {batch.problem}".casefold()
-        too_much = any(code in words for code in _TOO_MUCH) or "enqueued token" in words
-        if not too_much or len(keys) < 2:
+        if not is_too_much(batch) or len(keys) < 2:
             raise BatchesStopped(
                 f"the endpoint refuses the batch {batch.id}: {batch.problem or 'it says nothing'}"
             )
