@@ -67,6 +67,10 @@ def look_up(query: str) -> str:
     return query
 
 
+def half_typed(query: str, n=3) -> str:  # type: ignore[no-untyped-def]  # as a user may err
+    return query * n  # type: ignore[no-any-return]  # as above
+
+
 def score(example: Any, prediction: Any) -> float:
     return 1.0
 
@@ -118,6 +122,7 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "load": (lambda: own.load("x.json"), "lp.load(path)"),
     "load allow_pickle": (lambda: lib.load("x.json", allow_pickle=True), "plain data"),
     "save save_program": (lambda: lib.save(own, "x", save_program=True), "the whole program"),
+    "save swapped": (lambda: lib.save("x.json", own), "lp.save(program, path)"),
     "dump_state": (lambda: predict.dump_state(), "lp.save"),
     "Predict compile": (lambda: predict.compile(ROWS), "Compiler().compile(program, ...)"),
     "own __call__": (lambda: asyncio.run(Called().acall(question="x")), "rename __call__ to"),
@@ -130,6 +135,9 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "Predict instructions": (lambda: lib.Predict("a -> b", instructions="x"), "instruction="),
     "Predict lm": (lambda: lib.Predict("a -> b", lm=LM), "model="),
     "Predict n": (lambda: lib.Predict("a -> b", n=5), "lp.Vote"),
+    "Predict string": (lambda: lib.Predict("a -> b: string"), "write b: str"),
+    "Predict words": (lambda: lib.Predict("my question -> b"), "write my_question"),
+    "call with a list": (lambda: predict(question=["a"]), "question: list[str]"),
     "Predict stop": (lambda: lib.Predict("a -> b", stop=["x"]), "lp.Sampling(stop=...)"),
     "Predict tools": (lambda: lib.Predict("a -> b", tools=[]), "lp.ReAct"),
     "ChainOfThought lm": (lambda: lib.ChainOfThought("a -> b", lm=LM), "model="),
@@ -151,6 +159,9 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "ReAct no tools": (lambda: lib.ReAct("a -> b"), "tools=[function, ...]"),
     "ReAct program": (lambda: lib.ReAct("a -> b", tools=[predict]), "tools=[ask]"),
     "ReAct.max_iters": (lambda: lib.ReAct("a -> b", [look_up]).max_iters, ".max_steps"),
+    "ReAct default": (lambda: lib.ReAct("a -> b", [half_typed]), "write n: int"),
+    "Tool.from_mcp_tool": (lambda: lib.Tool.from_mcp_tool(1, 2), "lp.mcp_tools(command)"),
+    "tool.func": (lambda: lib.Tool(look_up).func("x"), "tool(...)"),
     "Tool desc": (lambda: lib.Tool(score, name="x", desc="y"), "description="),
     "Tool func": (lambda: lib.Tool(func=score), "lp.Tool(function)"),
     "Tool args": (lambda: lib.Tool(score, args={}), "types and docstring"),
@@ -162,6 +173,7 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "BestOfN": (lambda: lib.BestOfN, "lp.BestOf"),
     "BestOf reward_fn": (lambda: lib.BestOf(predict, reward_fn=score), "judge="),
     "Vote n": (lambda: lib.Vote(predict, n=3), "write k="),
+    "parallel pairs": (lambda: lib.parallel([(predict, {})]), "lp.parallel(program, rows)"),
     "parallel num_threads": (lambda: lib.parallel(predict, [], num_threads=3), "width="),
     "desc": (lambda: _with_field(lib.Input(desc="x")), 'lp.Input("what it means")'),
     "InputField": (lambda: lib.InputField(desc="x"), 'lp.Input("what it means")'),

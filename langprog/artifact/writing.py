@@ -33,7 +33,7 @@ from langprog.artifact.proof import difference_of
 from langprog.artifact.retrievers import embedders_of, retrievers_of
 from langprog.artifact.secrets import refuse_secrets
 from langprog.artifact.tools import tools_of
-from langprog.errors import ArtifactError, LangprogError
+from langprog.errors import ArtifactError, InputError, LangprogError
 from langprog.hints import Words, with_hints
 from langprog.modules import Module, hidden_modules, list_compiles
 from langprog.runtime import give_notice
@@ -110,7 +110,13 @@ def save(program: Module, path: str | os.PathLike[str]) -> str:
 
     Raises:
         ArtifactError: Something cannot be stored, looks like a secret, or loads differently.
+        InputError: It is not a program.
     """
+    if not isinstance(program, Module):
+        raise InputError(
+            f"lp.save takes a program and then a path, not a {type(program).__name__} first: "
+            "lp.save(program, path)"
+        )
     return save_program(program, path)
 
 

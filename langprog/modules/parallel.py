@@ -28,7 +28,11 @@ def parallel(
 def parallel(
     function: Callable[[Item], T], items: Iterable[Item], *, width: int = ...
 ) -> list[T]: ...
-@with_hints(OF_PARALLEL, by_name="write lp.parallel(program, rows, width=...)")
+@with_hints(
+    OF_PARALLEL,
+    by_name="write lp.parallel(program, rows, width=...)",
+    needed={"items": "write lp.parallel(program, rows)"},
+)
 def parallel(function: Any, items: Iterable[Any], *, width: int = 8) -> list[Any]:
     """Call ``function`` on every item, several at a time, and wait for all of them.
 

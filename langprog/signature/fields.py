@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -47,6 +48,8 @@ from langprog.signature.validators import make_checkable
 
 _STRICT, _HERE = PlainReader(), Path()
 CONSTRAINTS = tuple(name for name in LIMITS if name not in CLEANING)
+# Types of values that somebody may give for an undeclared type, which is text.
+_OTHERS = (bool, int, float, list, dict)
 # Attributes of examples and predictions, and the options of a call.
 RESERVED = frozenset(
     {
@@ -97,7 +100,7 @@ class FieldSpec:
     def __post_init__(self) -> None:
         name = self.name
         if not name.isidentifier() or name.startswith("_"):
-            raise SignatureError(f"{name!r} is not a field name: use a Python identifier")
+            raise SignatureError(f"{name!r} is not a field name: {_better_name(name)}")
         if name in RESERVED:
             raise SignatureError(f"the field name {name!r} is taken by langprog: rename it")
         if self.role not in ("input", "output"):
@@ -246,11 +249,20 @@ class FieldSpec:
                 value = reader.read(self.shape, value)
             return self.adapter.validate_python(value)
         except ValidationError as error:
-            raise InputError(f"{self.name!r} does not fit: {describe_mistakes(error)}") from None
+            told = f"{self.name!r} does not fit: {describe_mistakes(error)}"
+            raise InputError(f"{told}{self._declaration_for(value)}") from None
         except Unfit as error:
             raise InputError(f"{self.name!r} does not fit: {error}") from None
         except RecursionError:
             raise InputError(f"{self.name!r} does not fit: it is nested too deeply") from None
+
+    def _declaration_for(self, value: Any) -> str:
+        """Return how a text would be declared that takes such values, if a program gives one."""
+        kind = next((each for each in _OTHERS if type(value) is each), None)
+        if kind is None or self.role != "input" or self.shape != Plain(str):
+            return ""
+        words = kind.__name__ if kind is not list else f"list[{_item_type(value)}]"
+        return f": declare it, {self.name}: {words}, or give a text"
 
     def from_row(self, value: Any, folder: Path = _HERE) -> Any:
         """Return a value of a data row as the field's type, reading text as a cell if need be.
@@ -351,6 +363,17 @@ class FieldSpec:
         definitions.wording = self.wording
         schema = schema_of(self.shape, definitions)
         return {**schema, "description": self.description} if self.description else schema
+
+
+def _item_type(values: list[Any]) -> str:
+    kinds = {type(value) for value in values}
+    kind = kinds.pop() if len(kinds) == 1 else str
+    return kind.__name__ if kind in (str, int, float, bool, dict) else "str"
+
+
+def _better_name(name: str) -> str:
+    words = "_".join(re.findall(r"\w+", name)).strip("_")
+    return f"write {words}" if words.isidentifier() else "use a Python identifier"
 
 
 def whole_text(text: str) -> bool:

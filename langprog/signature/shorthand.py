@@ -42,6 +42,17 @@ _NAMES: Mapping[str, Any] = MappingProxyType(
         "tuple": tuple,
     }
 )
+# What is written for the words of other notations.
+_OTHER_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("string", "text"), "str"),
+        **dict.fromkeys(("integer", "long"), "int"),
+        **dict.fromkeys(("boolean", "yes/no"), "bool"),
+        **dict.fromkeys(("number", "double"), "float"),
+        **dict.fromkeys(("array", "strings"), "list[str]"),
+        **dict.fromkeys(("object", "json", "map"), "dict"),
+    }
+)
 # Prefixes to ignore: `datetime.date` is the same as `date`, `lp.Image` as `Image`.
 _MODULES = frozenset({"datetime", "decimal", "dspy", "lp", "typing", "uuid"})
 
@@ -100,6 +111,11 @@ def _type(annotation: str, name: str, text: str) -> Any:
             f"{text!r}: the type {annotation!r} of {name!r} cannot be read"
         ) from None
     read = _read(tree)
+    if read is None and annotation.lower() in _OTHER_WORDS:
+        raise SignatureError(
+            f"{text!r}: the type {annotation!r} of {name!r} is not known: write "
+            f"{name}: {_OTHER_WORDS[annotation.lower()]}"
+        )
     if read is None:
         raise SignatureError(
             f"{text!r}: the type {annotation!r} of {name!r} is not known in the short form, which "

@@ -110,7 +110,7 @@ def read_function(function: Any, name: str, description: str | None) -> Declared
         )
     inner = function.func if isinstance(function, partial) else function
     told, meanings = read_docstring(getattr(inner, "__doc__", None))
-    own = check_name(name or getattr(inner, "__name__", ""))
+    own = check_name(name or getattr(inner, "__name__", type(inner).__name__))
     fields = {}
     for argument in _parameters(function, own):
         meaning = meanings.get(argument.name, "")
@@ -143,10 +143,14 @@ def _parameters(function: Callable[..., Any], name: str) -> list[inspect.Paramet
         if parameter.name not in hints:
             raise InputError(
                 f"the argument {parameter.name!r} of the tool {name!r} has no type: write "
-                f"{parameter.name}: str"
+                f"{parameter.name}: {_guess_type(parameter.default)}"
             )
         parameters.append(parameter.replace(annotation=hints[parameter.name]))
     return parameters
+
+
+def _guess_type(default: Any) -> str:
+    return type(default).__name__ if isinstance(default, (bool, int, float, list)) else "str"
 
 
 def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:

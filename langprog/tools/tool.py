@@ -19,7 +19,7 @@ from langprog.errors import (
     ToolError,
     TransportError,
 )
-from langprog.hints import Words, with_hints
+from langprog.hints import Hinted, HintedType, Words, with_hints
 from langprog.knobs import check_argument, takes_number, takes_whole
 from langprog.lm import ToolSpec
 from langprog.observe import ToolStarted
@@ -41,9 +41,18 @@ _ELSEWHERE: Words = MappingProxyType(
         "func": "the function comes first: lp.Tool(function)",
     }
 )
+_ATTRIBUTES: Words = MappingProxyType(
+    {
+        "acall": "write await tool.run(arguments)",
+        "desc": "write .description",
+        "from_langchain": "write lp.Tool(function), with the function behind it",
+        "from_mcp_tool": "write `with lp.mcp_tools(command) as tools:`",
+        "func": "a tool is called as its function is: tool(...)",
+    }
+)
 
 
-class Tool:
+class Tool(Hinted, metaclass=HintedType):
     """A function that a model may call.
 
     Its name, description and arguments are those of the function: types from its annotations,
@@ -77,6 +86,8 @@ class Tool:
         InputError: It is not a function, an argument has no type or one that cannot be described,
             or another argument is invalid.
     """
+
+    _elsewhere = _ATTRIBUTES
 
     name: str
     description: str

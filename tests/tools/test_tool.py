@@ -219,7 +219,7 @@ def test_methods_partials_and_objects_are_functions() -> None:
     shop = Shop(3)
     assert run(lp.Tool(shop.count), item="x") == "3"
     assert lp.Tool(shop.count).reference == ""
-    assert run(lp.Tool(shop, name="shop"), item="x") == "4"
+    assert run(lp.Tool(shop, name="shop"), item="x") == "4" and lp.Tool(shop).name == "Shop"
     assert run(lp.Tool(functools.partial(distance, end=Place(city="b"))), start={"city": "a"})
 
 
