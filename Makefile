@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/installed
 DEVELOPING := $(VENV)/installed-dev
 PIP := -m pip install --quiet --disable-pip-version-check
 
-WORKERS ?= 2
+WORKERS ?= auto
 MUTANTS ?= 100000
 NIGHT := $(shell date -u +%Y%m%d)
 
