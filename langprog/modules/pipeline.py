@@ -13,7 +13,7 @@ from langprog.modules.base import Module, with_left_out
 from langprog.modules.node import Node, Part, Types, parts_by_name
 from langprog.modules.prediction import Prediction
 from langprog.notebook import list_short
-from langprog.signature import FieldSpec, choices_of
+from langprog.signature import FieldSpec, is_assignable
 
 
 class PipelineNode(Node):
@@ -214,7 +214,7 @@ def _open_inputs(steps: Mapping[str, Module], givers: Mapping[str, str]) -> dict
             if field in givers:
                 giver = givers[field]
                 given = steps[giver].outputs[field]
-                if not _is_compatible(given, spec):
+                if not is_assignable(given.shape, spec.shape):
                     raise SignatureError(
                         f"step {giver!r} provides {field!r} as {given.type_phrase or 'text'}, "
                         f"but step {name!r} takes it as {spec.type_phrase or 'text'}"
@@ -227,13 +227,3 @@ def _open_inputs(steps: Mapping[str, Module], givers: Mapping[str, str]) -> dict
             elif field not in inputs or (spec.required and not inputs[field].required):
                 inputs[field] = spec
     return inputs
-
-
-def _is_compatible(given: FieldSpec, taken: FieldSpec) -> bool:
-    if given.annotation == taken.annotation:
-        return True
-    choices = choices_of(given.annotation)
-    text = choices is not None and all(isinstance(value, str) for value in choices.values())
-    return (taken.annotation is str and text) or (
-        taken.annotation is float and given.annotation is int
-    )

@@ -8,9 +8,11 @@
   it from a Python type; ``phrases`` puts it into words, ``schemas`` into a JSON schema.
 - ``plain_data``, ``plain_reader``, ``formats``: values as plain JSON data, and back;
   ``validators``: pydantic's validators.
+- ``assignable``: whether a field takes every value of another.
 - ``portable``: types as plain JSON, for artifacts. ``rebuilt``: types from that JSON.
 """
 
+from langprog.signature.assignable import is_assignable
 from langprog.signature.declaration import Signature, signature_of
 from langprog.signature.fields import RESERVED, FieldSpec, whole_text
 from langprog.signature.formats import read_formatted
@@ -88,6 +90,7 @@ __all__ = [
     "factory_name",
     "find_record",
     "is_alias",
+    "is_assignable",
     "is_named_tuple",
     "is_typed_dict",
     "optional_of",
