@@ -65,9 +65,11 @@ def example_from(row: Any, place: str) -> Example:
         return row
     values = row
     if not isinstance(row, Mapping):
-        to_dict = getattr(row, "toDict", None)  # an example of DSPy
-        values = to_dict() if callable(to_dict) else None
-        if not isinstance(values, Mapping):
+        # An example of DSPy; its own toDict would write objects in it, such as images, as text.
+        theirs = callable(getattr(row, "toDict", None))
+        items = getattr(row, "items", None) if theirs else None
+        values = dict(items()) if callable(items) else None
+        if values is None:
             raise ExampleError(
                 f"{place} is a {type(row).__name__}, not an lp.Example: give examples or dicts"
             )

@@ -11,7 +11,8 @@
 - ``observing``: telling callbacks about calls.
 - ``calls``: :func:`ask`, the one place where a program calls a model.
 - ``rounds``: concurrent work with results in a fixed order.
-- ``sync``: the only way from synchronous code into the asynchronous core.
+- ``sync``: the only way from synchronous code into the asynchronous core; ``loops``: event loops
+  in threads of their own.
 - ``threads``: carries the context into threads that a program's own code starts.
 """
 
@@ -44,7 +45,14 @@ from langprog.runtime.settings import (
     using,
     watch_calls,
 )
-from langprog.runtime.sync import SyncRuns, call_in_own_thread, call_in_worker, run_sync
+from langprog.runtime.sync import (
+    SyncRuns,
+    call_in_own_thread,
+    call_in_worker,
+    run_at_home,
+    run_beside,
+    run_sync,
+)
 from langprog.runtime.threads import ThreadContext
 
 __all__ = [
@@ -80,6 +88,8 @@ __all__ = [
     "request_logprobs",
     "reserve_together",
     "resolve_adapter",
+    "run_at_home",
+    "run_beside",
     "run_sync",
     "sample_draw",
     "stream_in_order",

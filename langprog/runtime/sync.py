@@ -20,13 +20,14 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from contextvars import Context, copy_context
+from contextvars import Context, ContextVar, copy_context
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from langprog.errors import LangprogError
+from langprog.runtime.loops import BackgroundLoop, asyncgen_hooks, shut_down, wait_on
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -38,9 +39,6 @@ MAX_WORKERS = 16_384
 
 # Seconds of idleness after which a loop first processes connections closed in the meantime.
 STALE = 1.0
-
-# Seconds allowed for closing at exit.
-CLOSING = 1.0
 
 
 # Long-lived loops and threads are created in an empty context: they outlive the first call that
@@ -56,7 +54,7 @@ class _Main:
         self._first_step: Callable[[], object] | None = None
         self._stopped = False
         self._tasks: set[asyncio.Task[object]] = set()
-        self._hooks = self._wait(_asyncgen_hooks())
+        self._hooks = self._wait(asyncgen_hooks())
 
     def owns(self, loop: asyncio.AbstractEventLoop) -> bool:
         return self._loop is loop
@@ -147,68 +145,8 @@ class _Main:
         self._loop.call_soon_threadsafe(start)
 
     def close(self) -> None:
-        self._loop.run_until_complete(_shut_down(self._loop))
+        self._loop.run_until_complete(shut_down(self._loop))
         self._loop.close()
-
-
-class _Background:
-    """A loop in a thread of its own."""
-
-    def __init__(self) -> None:
-        self._loop = Context().run(asyncio.new_event_loop)
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="langprog-loop", daemon=True
-        )
-        Context().run(self._thread.start)
-
-    def owns(self, loop: asyncio.AbstractEventLoop) -> bool:
-        return self._loop is loop
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        done: Future[T] = Future()
-        context = copy_context()
-        task: list[asyncio.Task[None]] = []
-
-        async def relay() -> None:
-            try:
-                done.set_result(await work)
-            except BaseException as error:  # noqa: BLE001 - handed to the waiting thread, not kept
-                done.set_exception(error)
-
-        def start() -> None:
-            task.append(self._loop.create_task(relay(), context=context))
-
-        self._loop.call_soon_threadsafe(start)
-        try:
-            return done.result()
-        except KeyboardInterrupt:
-            # Ctrl-C reaches only the waiting thread; the work must not keep spending.
-            self._loop.call_soon_threadsafe(lambda: [pending.cancel() for pending in task])
-            raise
-
-    def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(_shut_down(self._loop), self._loop).result(timeout=5)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=5)
-        if not self._loop.is_running():
-            self._loop.close()
-
-
-async def _asyncgen_hooks() -> Any:
-    return sys.get_asyncgen_hooks()  # those of the running loop
-
-
-async def _shut_down(loop: asyncio.AbstractEventLoop) -> None:
-    """Close everything that a loop still holds, so that nothing warns about it at exit."""
-    # Models keep their connections in asynchronous generators.
-    await loop.shutdown_asyncgens()
-    left = asyncio.all_tasks(loop) - {asyncio.current_task()}
-    if left:
-        _, late = await asyncio.wait(left, timeout=CLOSING)
-        for task in late:
-            task.cancel()
-        if late:
-            await asyncio.wait(late, timeout=CLOSING)
 
 
 class _Runners:
@@ -218,7 +156,8 @@ class _Runners:
         self._lock = threading.Lock()
         self._pid = 0
         self._main: _Main | None = None
-        self._background: _Background | None = None
+        self._background: BackgroundLoop | None = None
+        self._beside: BackgroundLoop | None = None
         self._workers: ThreadPoolExecutor | None = None
 
     def _reset_after_fork(self) -> None:
@@ -229,7 +168,7 @@ class _Runners:
             atexit.register(self.close)
         # The parent process's threads do not exist in this one.
         self._pid = os.getpid()
-        self._main = self._background = self._workers = None
+        self._main = self._background = self._beside = self._workers = None
 
     def main(self) -> _Main | None:
         """Return the main thread's loop; ``None`` on another thread."""
@@ -244,11 +183,17 @@ class _Runners:
             self._main = self._main or _Main()
             return self._main
 
-    def background(self) -> _Background:
+    def background(self) -> BackgroundLoop:
         with self._lock:
             self._reset_after_fork()
-            self._background = self._background or _Background()
+            self._background = self._background or BackgroundLoop()
             return self._background
+
+    def beside(self) -> BackgroundLoop:
+        with self._lock:
+            self._reset_after_fork()
+            self._beside = self._beside or BackgroundLoop()
+            return self._beside
 
     def workers(self) -> ThreadPoolExecutor:
         with self._lock:
@@ -266,7 +211,7 @@ class _Runners:
         """Close connections and loops at exit."""
         if self._pid != os.getpid():
             return
-        for runner in (self._main, self._background):
+        for runner in (self._main, self._beside, self._background):
             if runner is not None:
                 runner.close()
 
@@ -285,7 +230,7 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
     return _runner_here(work).run(work)
 
 
-def _runner_here(work: Coroutine[Any, Any, Any]) -> _Main | _Background:
+def _runner_here(work: Coroutine[Any, Any, Any]) -> _Main | BackgroundLoop:
     running = asyncio._get_running_loop()
     if running is not None and _runners.owns(running):
         work.close()
@@ -304,7 +249,7 @@ class SyncRuns:
     """
 
     def __init__(self) -> None:
-        self._runner: _Main | _Background | None = None
+        self._runner: _Main | BackgroundLoop | None = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run ``work`` like :func:`run_sync`.
@@ -376,3 +321,24 @@ async def call_in_own_thread(function: Callable[P, T], *args: P.args, **kwargs: 
     thread = threading.Thread(target=work, name="langprog-call", daemon=True)
     Context().run(thread.start)
     return await done
+
+
+# The loop from which code on the loop beside ours was started.
+_home: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("langprog_home", default=None)
+
+
+async def run_beside(work: Coroutine[Any, Any, T]) -> T:
+    """Run a user's asynchronous ``work`` on one loop beside ours, which it may block."""
+    token = _home.set(asyncio.get_running_loop())
+    try:
+        return await _runners.beside().wait_for(work)
+    finally:
+        _home.reset(token)
+
+
+async def run_at_home(work: Coroutine[Any, Any, T]) -> T:
+    """Run ``work`` where :func:`run_beside` was called, whose connections are open; else here."""
+    home = _home.get()
+    if home is None or home is asyncio.get_running_loop():
+        return await work
+    return await wait_on(home, work)

@@ -204,7 +204,8 @@ def test_exceptions_are_caught_broadly_in_known_places_alone() -> None:
         "langprog/batch/engine.py",  # a failed row becomes a written failure
         "langprog/serving/calls.py",  # a failed request becomes a refusal
         "optimizers/events.py",  # a view that fails does not end a compile
-        "langprog/runtime/sync.py",  # handed to the waiting thread
+        "langprog/runtime/loops.py",  # handed to the waiting thread
+        "langprog/runtime/sync.py",  # handed to the waiting task
         "benchmarks/fuzz_judge.py",  # an error that no file may cause is what it looks for
     }
     found = {source.name for source in sources() if any(broad(source))}

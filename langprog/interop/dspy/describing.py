@@ -75,8 +75,10 @@ def count_calls(program: Any) -> int:
         return int(program.N) * count_calls(program.module)
     if "Refine" in kinds:  # with advice between its attempts
         return int(program.N) * (count_calls(program.module) + 1) - 1
-    if "ReAct" in kinds:
+    if kinds & {"ReAct", "ProgramOfThought"}:
         return int(program.max_iters) + 1
+    if "RLM" in kinds:  # the code that it writes calls models, too
+        return int(program.max_iters) + 1 + int(program.max_llm_calls)
     inside = [count_calls(module) for module in _modules_in(list(vars(program).values()))]
     return max(1, sum(inside)) * int(vars(program).get("max_iters", 1) or 1)
 

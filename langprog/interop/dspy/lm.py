@@ -29,7 +29,7 @@ from langprog.lm import (
     read_request,
 )
 from langprog.modules import find_cut
-from langprog.runtime import ask, current, model_in_force, run_sync
+from langprog.runtime import ask, current, model_in_force, run_at_home, run_sync
 
 # Settings of a call that steer DSPy's own client.
 _OF_THE_CLIENT = CLIENT_KEYS | {"cache", "num_retries", "prompt_cache", "rollout_id"}
@@ -149,7 +149,7 @@ class BridgeLM(dspy.BaseLM):
     @with_callbacks
     async def acall(self, prompt: Any = None, *, messages: Any = None, **kwargs: Any) -> list[Any]:
         """Answer; the asynchronous form of calling it."""
-        return await self._answer(prompt, messages, kwargs)
+        return await run_at_home(self._answer(prompt, messages, kwargs))
 
     async def _answer(self, prompt: Any, messages: Any, kwargs: Mapping[str, Any]) -> list[Any]:
         request = self._request(prompt, messages, kwargs)

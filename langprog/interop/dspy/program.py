@@ -29,7 +29,7 @@ from langprog.interop.dspy.signatures import is_exact, spec_of
 from langprog.interop.dspy.states import SELF, check_names
 from langprog.lm import ModelRef, Sampling
 from langprog.modules import Module, Node, Parameter, Part, Types, parts_by_name
-from langprog.runtime import call_in_worker, current
+from langprog.runtime import call_in_worker, current, run_beside
 from langprog.signature import SignatureSpec
 
 
@@ -187,8 +187,8 @@ class DSPyProgram(Module):
             try:
                 if runs_in_sync(program):
                     result = await call_in_worker(program, **inputs)
-                else:
-                    result = await program.acall(**inputs)
+                else:  # which may call predictors synchronously, too
+                    result = await run_beside(program.acall(**inputs))
             except dspy.AdapterParseError as error:
                 raise as_ours(error) from error
         if result is None and call.failure is not None:
