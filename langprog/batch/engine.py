@@ -191,17 +191,21 @@ class _Run:
         if self.waves is None:
             await asyncio.gather(*workers)
             return
-        work = asyncio.gather(*workers)
-        stop = asyncio.create_task(self.waves.stopped())
+
+        async def work() -> None:
+            await asyncio.gather(*workers)
+
+        working, stopping = asyncio.create_task(work()), asyncio.create_task(self.waves.stopped())
+        either: set[asyncio.Future[Any]] = {working, stopping}
         try:
-            either: set[asyncio.Future[Any]] = {work, stop}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                raise _Stopped(stop.result())
-            work.result()
+            if not working.done():
+                raise _Stopped(stopping.result())
+            working.result()
         finally:
-            stop.cancel()
-            work.cancel()
+            for task in either:
+                task.cancel()
+            await asyncio.gather(*either, return_exceptions=True)
 
     async def _work(self) -> None:
         while not self.exhausted and (group := await self._next()) is not None:

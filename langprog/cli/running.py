@@ -108,6 +108,10 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
 
     Every input row gives one output row, a result or a failure. The same command continues a
     stopped batch, and retries rows where the endpoint failed. Exit code 1: rows failed.
+
+    At half price, within a day, and never for more than 20 dollars:
+
+    langprog run triage.json --batch in.jsonl --out out.jsonl --engine provider --dollars 20
     """
     for_batch = {"out": out, "format": format_, "keep": keep}
     _check_options(input_, batch, for_batch, stream=stream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections import Counter
@@ -110,6 +111,63 @@ def test_a_program_of_several_steps_takes_a_wave_for_each(
     assert place.sizes == [10, 10] and place.most_paid == 1
 
 
+def look_up(city: str) -> int:
+    """Return how many people live in a city.
+
+    Args:
+        city: The city.
+    """
+    return len(city)
+
+
+def in_any_form(body: dict[str, Any]) -> str | Row:
+    """Answer in JSON if it is asked for, and call a tool once if there are tools."""
+    if "response_format" in body:
+        return '{"answer": "fine"}'
+    if "tools" not in body:
+        return "[[answer]]\nfine"
+    used = any(message["role"] == "tool" for message in body["messages"])
+    name, given = ("submit", {"answer": "fine"}) if used else ("look_up", {"city": "Rome"})
+    call = {"name": name, "arguments": json.dumps(given)}
+    reply = completion("")
+    reply["choices"][0]["message"]["tool_calls"] = [
+        {"id": "call_1", "type": "function", "function": call}
+    ]
+    return Row(reply)
+
+
+class Seeing(lp.Signature):
+    """Say what it shows."""
+
+    question: str = lp.Input()
+    photo: lp.Image = lp.Input()
+    answer: str = lp.Output()
+
+
+PROGRAMS: dict[str, tuple[lp.Module, dict[str, Any], int]] = {
+    "json": (lp.Predict("question -> answer"), {"schema": True}, 1),
+    "tools": (lp.ReAct("question -> answer", tools=[look_up], max_steps=3), {}, 2),
+    "image": (lp.Predict(Seeing, adapter="chat"), {"extra": {"user": "me"}, "stop": ("x",)}, 1),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_bodies_are_those_of_direct_calls(name: str) -> None:
+    program, options, waves = PROGRAMS[name]
+    with provider(in_any_form) as place:
+        place.program = program
+        photo = "https://example.com/a.png"
+        lines = [json.dumps({"question": question, "photo": photo}) for question in QUESTIONS]
+        place.source.write_text("\n".join(lines))
+        lm = place.model(**options)
+        assert place.run(lm).failed == 0 and len(place.sizes) == waves
+        batched, rows = Counter(place.endpoint.answered), place.answers
+        place.endpoint.answered.clear()
+        place.target.unlink()
+        assert place.run(lm, provider=None).failed == 0
+        assert place.endpoint.answered == batched and place.answers == rows
+
+
 def test_a_vote_sends_its_calls_together(place: ProviderPlace) -> None:
     place.program = lp.Vote(lp.Predict("question -> answer", adapter="chat"), k=3)
     assert place.run().failed == 0
@@ -156,6 +214,25 @@ def test_what_fails_for_the_providers_fault_is_asked_again(name: str) -> None:
         place.rows(*QUESTIONS)
         assert place.run().failed == 0
         assert place.answers == RIGHT and place.sizes == [10, 1, 1]
+
+
+def test_failed_rows_are_retried_if_asked(place: ProviderPlace) -> None:
+    def answer(body: dict[str, Any]) -> str | Row:
+        said = str(body["messages"][1]["content"])
+        if "question 4" in said:
+            return Row({"error": {"message": "invalid prompt"}}, 400)
+        return "no marker" if "question 3" in said else f"{echo(body)}\n[[number]]\n7"
+
+    place.endpoint.answer = answer
+    place.program = lp.Predict("question -> answer, number: int", adapter="chat")
+    # One that cannot be read is asked again; then a wave is cancelled, so that the state stays.
+    place.endpoint.fates = ["completed", "completed", "cancelled"]
+    assert place.run(width=5).stopped and place.state.exists()
+    failed = {number for number, said in place.answers.items() if said in ("parse", "refused")}
+    assert failed == {4, 5}
+    place.endpoint.answer = lambda body: "[[answer]]\nnow\n[[number]]\n7"
+    assert place.run(retry_failed=True).failed == 0
+    assert {place.answers[number] for number in failed} == {"now"}
 
 
 def test_what_always_fails_is_a_failure_that_the_same_command_retries() -> None:
