@@ -139,6 +139,43 @@ def publish_section(name: str, heading: str, text: str) -> None:
     path.write_text(f"{before.partition(heading)[0].rstrip()}\n\n{section}", encoding="utf-8")
 
 
+def publish_row(name: str, row: tuple[str, ...], remark: str) -> None:
+    """Print a row and put it into a table that another measurement publishes.
+
+    A row that starts with the same cell is replaced, else it is the table's last; everything else
+    in the file stays.
+
+    Args:
+        name: The file, without its suffix.
+        row: The row, for the file's first table.
+        remark: How the row was measured, a line below the table that starts with its first cell.
+
+    Raises:
+        ValueError: The file has no table of as many columns.
+    """
+    path = RESULTS / f"{name}.md"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    begin = next((at for at, line in enumerate(lines) if line.startswith("| ")), None)
+    if begin is None or lines[begin].count(" | ") + 1 != len(row):
+        raise ValueError(f"{path} has no table of {len(row)} columns: measure everything first")
+    end = begin
+    while end < len(lines) and lines[end].startswith("|"):
+        end += 1
+    after = end
+    while after < len(lines) and not lines[after].startswith("#"):
+        after += 1
+    rows = {line.split(" | ")[0]: line for line in lines[begin:end]}
+    text = "| " + " | ".join(row) + " |"
+    rows[f"| {row[0]}"] = text
+    said = f"{row[0]}: {remark}"
+    below = [line for line in lines[end:after] if line and not line.startswith(f"{row[0]}: ")]
+    remarks = [line for each in (*below, said) for line in ("", each)]
+    sys.stdout.write(f"{text}\n{said}\n")
+    rest = ["", *lines[after:]] if lines[after:] else []
+    lines = [*lines[:begin], *rows.values(), *remarks, *rest]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 class Checkpoint:
     """Measurements by name, a line each in a file, so that a stopped run can be resumed."""
 

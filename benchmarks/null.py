@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import langprog as lp
-from benchmarks.measured import Checkpoint, machine, publish, publish_section, table, versions
+from benchmarks.measured import Checkpoint, machine, publish, publish_row, table, versions
 from benchmarks.null_pairs import CASES, TOLERANCE, compile_pair
 from langprog.evaluation import exact
 from langprog.lm import Completion, Usage
@@ -185,33 +185,35 @@ def format_share(right: int, count: int) -> str:
     return f"{right / count:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def measure_optimizers(
-    kept: Checkpoint, compiles: int, workers: int, members: Sequence[str] = tuple(MEMBERS)
-) -> str:
-    """Compile with every optimizer that claims, where nothing can be gained."""
-    rows = [("optimizer", "compiles", "false gains certified", "compared", "bounds hold 0")]
-    for member in members:
-        outcomes: list[Outcome] = []
-        for first in range(0, compiles, CHUNK):
-            jobs = [(member, seed) for seed in range(first, min(first + CHUNK, compiles))]
+def measure_optimizer(
+    member: str, kept: Checkpoint, compiles: int, workers: int
+) -> tuple[str, ...]:
+    """Compile many times with one optimizer where nothing can be gained; return its row."""
+    outcomes: list[Outcome] = []
+    for first in range(0, compiles, CHUNK):
+        jobs = [(member, seed) for seed in range(first, min(first + CHUNK, compiles))]
 
-            def measure(jobs: Sequence[tuple[str, int]] = jobs) -> list[dict[str, bool]]:
-                with ProcessPoolExecutor(workers) as pool:
-                    return list(map(asdict, pool.map(compile_once, jobs, chunksize=4)))
+        def measure(jobs: Sequence[tuple[str, int]] = jobs) -> list[dict[str, bool]]:
+            with ProcessPoolExecutor(workers) as pool:
+                return list(map(asdict, pool.map(compile_once, jobs, chunksize=4)))
 
-            kept_chunk = kept.measure_once(f"{member}, {first} to {jobs[-1][1]}", measure)
-            outcomes += [Outcome(**outcome) for outcome in kept_chunk]
-        compared = [outcome for outcome in outcomes if outcome.compared]
-        rows.append(
-            (
-                member,
-                str(len(outcomes)),
-                format_share(sum(outcome.certified for outcome in outcomes), len(outcomes)),
-                str(len(compared)),
-                format_share(sum(outcome.covered for outcome in compared), len(compared)),
-            )
-        )
-    return table(rows)
+        kept_chunk = kept.measure_once(f"{member}, {first} to {jobs[-1][1]}", measure)
+        outcomes += [Outcome(**outcome) for outcome in kept_chunk]
+    compared = [outcome for outcome in outcomes if outcome.compared]
+    return (
+        member,
+        str(len(outcomes)),
+        format_share(sum(outcome.certified for outcome in outcomes), len(outcomes)),
+        str(len(compared)),
+        format_share(sum(outcome.covered for outcome in compared), len(compared)),
+    )
+
+
+def measure_optimizers(kept: Checkpoint, compiles: int, workers: int) -> str:
+    """Compile with every optimizer that claims."""
+    head = ("optimizer", "compiles", "false gains certified", "compared", "bounds hold 0")
+    rows = [measure_optimizer(member, kept, compiles, workers) for member in MEMBERS]
+    return table([head, *rows])
 
 
 def measure_pairs(kept: Checkpoint, compiles: int, workers: int) -> str:
@@ -248,18 +250,14 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--compiles", type=int, default=400, help="for each line")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--checkpoint", type=Path, help="by default in the temporary folder")
-    parser.add_argument("--only", choices=tuple(MEMBERS), help="one optimizer, added at the end")
+    parser.add_argument("--only", choices=tuple(MEMBERS), help="one optimizer: its row alone")
     options = parser.parse_args(arguments)
     kept = Checkpoint(options.checkpoint or Path(tempfile.gettempdir()) / "langprog-null.json")
     if options.only:
-        alone = measure_optimizers(kept, options.compiles, options.workers, [options.only])
-        publish_section(
-            "null",
-            f"## {options.only}, by itself",
-            f"`python -m benchmarks.null --compiles {options.compiles} --only {options.only}`; "
-            f"{machine()}; {versions('langprog', 'optuna')}; seeds 0 to {options.compiles - 1}; "
-            f"95 % Wilson intervals.\n\n{alone}",
-        )
+        row = measure_optimizer(options.only, kept, options.compiles, options.workers)
+        command = f"python -m benchmarks.null --compiles {options.compiles} --only {options.only}"
+        about = f"{machine()}; {versions('langprog', 'optuna')}; seeds 0 to {options.compiles - 1}"
+        publish_row("null", row, f"`{command}`; {about}.")
         return
     optimizers = measure_optimizers(kept, options.compiles, options.workers)
     pairs = measure_pairs(kept, options.compiles, options.workers)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.measured import Checkpoint
+import pytest
+
+from benchmarks import measured
+from benchmarks.measured import Checkpoint, publish_row
 
 
 def test_a_finished_measurement_is_not_made_again(tmp_path: Path) -> None:
@@ -32,3 +35,21 @@ def test_a_file_of_an_older_form_is_read(tmp_path: Path) -> None:
     kept.measure_once("third", lambda: 3)
     resumed = Checkpoint(path)
     assert [resumed[name] for name in ("first", "second", "third")] == [1, [2], 3]
+
+
+def test_a_row_is_put_into_a_table_and_nothing_else_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measured, "RESULTS", tmp_path)
+    path = tmp_path / "null.md"
+    with pytest.raises(ValueError, match="no table of 2 columns"):
+        publish_row("null", ("c", "3"), "by itself")
+    head = "# Title\n\nHow.\n\n## First\n\n| name | n |\n| --- | --- |\n| a | 1 |\n| ab | 2 |\n"
+    rest = "\n## Second\n\n| name | n |\n| --- | --- |\n| a | 9 |\n"
+    path.write_text(head + rest)
+    publish_row("null", ("c", "3"), "by itself")
+    assert path.read_text() == f"{head}| c | 3 |\n\nc: by itself\n{rest}"
+    publish_row("null", ("a", "4"), "again")
+    publish_row("null", ("c", "5"), "once more")
+    changed = head.replace("| a | 1 |", "| a | 4 |")
+    assert path.read_text() == f"{changed}| c | 5 |\n\na: again\n\nc: once more\n{rest}"
