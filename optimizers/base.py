@@ -117,8 +117,8 @@ class Optimizer(ABC):
                 ``best``: the best candidate ships, marked as uncertified if it is.
             max_errors: On how many examples the metric may raise before the compile stops;
                 these rows have no score.
-            must_pass: Examples on which the compiled program needs full marks to be certified;
-                the search does not use them.
+            must_pass: Examples on which the compiled program needs full marks to be certified,
+                in each of the ``repeats``; the search does not use them.
             repeats: Runs of each holdout example, with different sampling seeds: the certificate
                 then also says how often all of them pass.
 

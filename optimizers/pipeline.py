@@ -5,7 +5,6 @@ The holdout stays in this module: a search gets a :class:`Run`, which cannot rea
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from contextlib import closing
@@ -17,7 +16,7 @@ from langprog.evaluation import FailureKind, MetricErrors, metric_name
 from langprog.lm import Cost, Ledger
 from langprog.modules import add_compile
 from langprog.runtime import assume_schemas
-from optimizers.budget.plan import REPAIR_MARGIN, BudgetShare, subtract_spent
+from optimizers.budget.plan import BudgetShare, subtract_spent
 from optimizers.demos.own_demos import describe_lost_demos
 from optimizers.estimate import list_roles, make_preflight, resolve_models
 from optimizers.evaluation.binding import bind_program
@@ -51,6 +50,7 @@ from optimizers.report.report import (
 from optimizers.request import CompileRequest
 from optimizers.run import Run, Searcher, SearchInputs, ShareSpent, Tally
 from optimizers.split import CompileRows
+from optimizers.stats.affordable import count_affordable_rows, measure_costs
 from optimizers.stats.attempts import Attempts
 from optimizers.stats.certificate import Certificate, Pairs, without_evidence
 from optimizers.stats.certify import Holdout, certify
@@ -263,6 +263,7 @@ class _Compilation:
             if candidate != best:
                 chosen = {"objective": searcher.objective, "digest": candidate.digest}
                 run.log("chosen", chosen)
+            await measure_costs(run, request.budget, candidate)
             tally = run.tally
             # How far a search got that was cut off depends on the order of answers.
             if searcher.prunes() and not tally.cut:
@@ -280,7 +281,10 @@ class _Compilation:
 
     async def _certify(self, candidate: Candidate, tally: Tally) -> tuple[Certificate, Pairs]:
         request = self._request
-        rows = self._affordable_rows(candidate, tally)
+        plan = self._plan
+        # A search that was cut off has used its whole part, however far its last round got.
+        left = plan.whole - plan.search if tally.cut else plan.whole - tally.settled
+        rows = count_affordable_rows(request, self._scorer, plan, candidate, left)
         holdout = request.parts.holdout[:rows]
         clusters = list(map(request.inputs.similar_key, holdout))
         compiled = candidate.apply(request.program)
@@ -310,16 +314,6 @@ class _Compilation:
             certificate, pairs = without_evidence(reason, request.accept, terms.attempt), ()
         self._journal.record_decision("certificate", certificate.to_json())
         return certificate, pairs
-
-    def _affordable_rows(self, candidate: Candidate, tally: Tally) -> int:
-        plan = self._plan
-        pair = self._scorer.cost(Candidate()) + self._scorer.cost(candidate)
-        pair *= self._request.repeats
-        # A search that was cut off has used its whole part, however far its last round got.
-        left = plan.whole - plan.search if tally.cut else plan.whole - tally.settled
-        covered = left.count_of(pair * REPAIR_MARGIN)
-        most = plan.certified_rows
-        return most if math.isinf(covered) else min(most, max(0, math.floor(covered)))
 
     def _result(
         self,

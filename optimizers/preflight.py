@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langprog import Module, Sampling
 from langprog.evaluation import Metric, Row, student_quantile
 from langprog.example import Example
-from langprog.lm import Cost, price_in
+from langprog.lm import Cost, Message, Request, largest_cost, price_in
 from langprog.notebook import render_card, shorten
 from langprog.runtime import current, model_named
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast, cut_to_budget
@@ -314,6 +314,21 @@ def estimate_cost_from_prompts(program: Module, examples: Sequence[Example]) -> 
     calls = program.calls_per_example()
     # It is not known yet which of several alternative predictors will be called.
     return Cost(float(calls), tokens * calls / count, dollars * calls / count), known
+
+
+def estimate_reservation(program: Module, examples: Sequence[Example]) -> Cost:
+    """Return what a budget in tokens or dollars has to have left for the last query, guessed.
+
+    A call reserves for the longest reply that it may get, and a token for each byte of its prompt.
+    """
+    most = Cost()
+    for predictor in program.predictors().values():
+        text = "x" * math.ceil(_count_characters(predictor, examples))
+        sampling = predictor.sampling.over(current().sampling)
+        request = Request((Message("user", text),), sampling)
+        most += largest_cost(request, model_named(predictor.model))
+    together = program.calls_per_example() / max(1, len(program.predictors()))
+    return replace(most * together, calls=0.0)
 
 
 def _count_characters(predictor: Any, examples: Sequence[Example]) -> float:

@@ -68,8 +68,8 @@ class CompileRequest:
         seed: All random decisions derive from it.
         accept: What ships without a detectable gain.
         max_errors: On how many examples the metric may raise.
-        must_pass: Examples on which the compiled program needs full marks.
-        repeats: Runs of each holdout example.
+        must_pass: Examples on which the compiled program needs full marks, in every run.
+        repeats: Runs of each holdout example, and of those that must pass.
         names: The name of each example in messages, by its digest.
     """
 
@@ -191,12 +191,17 @@ class CompileRequest:
         """Decides which examples are the same to the program."""
         return Inputs(self.program)
 
+    @property
+    def must_pass_runs(self) -> int:
+        """Runs of the examples that must pass."""
+        return len(self.must_pass) * self.repeats
+
     def plan(self) -> BudgetPlan:
         """Return how the budget is divided between search and certificate."""
         calls = self.program.calls_per_example()
         budget = self.budget
         if budget.calls is not None and self.must_pass:
-            kept = math.ceil(len(self.must_pass) * calls * REPAIR_MARGIN)
+            kept = math.ceil(self.must_pass_runs * calls * REPAIR_MARGIN)
             budget = replace(budget, calls=max(0, budget.calls - kept))
         return plan_budget(budget, len(self.parts.holdout), calls * self.repeats)
 

@@ -43,7 +43,7 @@ class Holdout:
     Args:
         examples: Examples that nothing has used before.
         clusters: The cluster of each example.
-        must_pass: Examples on which the compiled program needs full marks.
+        must_pass: Examples on which the compiled program needs full marks, in every run.
         settle: Called with the runs; returns the number of the attempt, which may depend on
             whether an earlier one had the same results.
     """
@@ -96,7 +96,7 @@ async def certify(
         return replace(certificate, verdict="original"), runs.pairs
     if holdout.settle is not None:
         terms = replace(terms, attempt=holdout.settle(runs))
-    failed = await _run_must_pass(compiled, holdout.must_pass, scoring, concurrency)
+    failed = await _run_must_pass(compiled, holdout.must_pass, scoring, terms, concurrency)
     certificate = _make_certificate(runs, scoring, terms, failed, program is compiled)
     pairs = runs.pairs
     return (
@@ -149,21 +149,32 @@ def _reseed(program: Module, seed: int, number: int) -> Module:
 
 
 async def _run_must_pass(
-    compiled: Module, examples: Sequence[Example], scoring: Scoring, concurrency: int
+    compiled: Module,
+    examples: Sequence[Example],
+    scoring: Scoring,
+    terms: Terms,
+    concurrency: int,
 ) -> tuple[str, ...]:
-    """Return the names of must-pass examples that the compiled program failed."""
+    """Return the names of must-pass examples that the compiled program failed in any run."""
     if not examples:
         return ()
-    (rows,) = await run_rows([Job(compiled, examples)], scoring, concurrency)
-    failed = []
-    for row in rows:
-        name = scoring.errors.name_row(row.index, row.example)
+    jobs = [Job(_reseed(compiled, terms.seed, n), examples) for n in range(terms.repeats)]
+    runs = await run_rows(jobs, scoring, concurrency)
+    reasons = [_explain_failures(rows, scoring) for rows in zip(*runs, strict=True)]
+    return tuple(reason for reason in reasons if reason is not None)
+
+
+def _explain_failures(runs: Sequence[Row], scoring: Scoring) -> str | None:
+    """Return the name of an example that failed in any of its runs, else ``None``."""
+    name = scoring.errors.name_row(runs[0].index, runs[0].example)
+    for row in runs:
         if row.score is None:
             kind = "" if row.failure is None else f": {row.failure.kind}"
-            failed.append(f"{name} without a score{kind}")
-        elif not scoring.is_full(row.score.value):
-            failed.append(name)
-    return tuple(failed)
+            return f"{name} without a score{kind}"
+    failed = sum(row.score is not None and not scoring.is_full(row.score.value) for row in runs)
+    if not failed:
+        return None
+    return name if len(runs) == 1 else f"{name} in {failed} of {len(runs)} runs"
 
 
 def _without_must_pass(certificate: Certificate, holdout: Holdout) -> Certificate:

@@ -187,6 +187,19 @@ def test_an_example_that_must_pass_and_does_not_costs_the_certificate() -> None:
     assert examine(always(0), always(1), 30, must_pass=5).verdict == "certified"
 
 
+def test_an_example_that_must_pass_has_to_pass_in_every_run() -> None:
+    seen: dict[int, int] = {}
+
+    def flickers_on_two(number: int) -> tuple[float, float, float]:
+        seen[number] = seen.get(number, 0) + 1
+        return float(number != 2 or seen[number] != 5), 0.01, 1.0
+
+    # Two runs as an example of the holdout, then three as one that must pass.
+    found = examine(always(0), flickers_on_two, 30, Terms(repeats=3), must_pass=4)
+    assert found.finding == "better" and found.verdict == "original"
+    assert "row 2." in found.reason and "in 1 of 3 runs" in found.reason
+
+
 def test_repeats_tell_chance_from_examples() -> None:
     seen: dict[int, int] = {}
 
