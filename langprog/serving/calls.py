@@ -210,7 +210,7 @@ class Calls:
             yield
             failed = False
         except Exception as error:  # noqa: BLE001 - one request of many: a bug must not end the server
-            refusal = refusal_of(_plain_cause(error))
+            refusal = refusal_of(_plain_cause(error), unasked=not ledger.uncached.calls)
             failed = True if refusal.kind in OWN_FAILURES else None
             if refusal is not error:
                 self._log(f"{call.name}: {refusal.kind}: {describe_cause(error)}")

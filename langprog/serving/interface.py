@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,7 +22,7 @@ from langprog.errors import InputError, SignatureError
 from langprog.media import History, Media
 from langprog.modules import Module, Prediction
 from langprog.serving.refusals import Refusal, wrong_input
-from langprog.signature import FieldSpec, argument_schema
+from langprog.signature import FieldSpec, Maybe, argument_schema, without_limits
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,10 @@ class Interface:
         schema = argument_schema(self.inputs, self._part_schema)
         for name, field in self.inputs.items():
             if field.is_history:
-                schema["properties"][name] = {**_TURNS, **schema["properties"][name]}
-        return {**schema, "required": list(self.required)}
+                may_lack = isinstance(without_limits(field.shape), Maybe)
+                turns = {"anyOf": [_TURNS, {"type": "null"}]} if may_lack else _TURNS
+                schema["properties"][name] = {**schema["properties"][name], **turns}
+        return {**_precise(schema), "required": list(self.required)}
 
     def _part_schema(self, kind: type) -> dict[str, Any]:
         """Return the schema of an image, a sound or a file."""
@@ -138,7 +141,7 @@ class Interface:
         except InputError as error:
             raise wrong_input(error, name) from None
         if not _same_kind(value, plain):
-            message = f"{name!r} does not fit: a value has another JSON type than the schema says"
+            message = f"{name!r} does not fit: it has a type or a member that the schema lacks"
             raise Refusal(422, "invalid_input", message, field=name)
         return read
 
@@ -189,11 +192,54 @@ class Interface:
 
 _DATA_URL = {
     "type": "string",
-    "format": "uri",
     "pattern": "^data:[A-Za-z0-9.+/-]+;base64,([A-Za-z0-9+/]{4})*"
     "([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
 }
-_TURNS = {"type": "array", "items": {"type": "object"}}
+_TURNS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "description": "A message; or values of the program's inputs and outputs by name.",
+        "required": ["role", "content"],
+        "properties": {
+            "role": {"type": "string", "enum": ["user", "assistant"]},
+            "content": {"type": "string"},
+        },
+        "additionalProperties": False,
+    },
+}
+_DAY = (
+    r"((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)"
+    r"|02-(0[1-9]|1\d|2[0-9]))"
+)
+_TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)?$"
+_DURATION = (
+    r"^P(\d{1,5}D|(\d{1,5}D)?T"
+    r"(\d{1,5}H(\d{1,5}M)?(\d{1,5}S)?|\d{1,5}M(\d{1,5}S)?|\d{1,5}S))$"
+)
+# Prompts show a form; a document says what is accepted.
+_PRECISE: Mapping[str, str] = MappingProxyType(
+    {
+        r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}": rf"^[1-9]\d{{3}}-{_DAY}T{_TIME}",
+        r"^\d{2}:\d{2}": f"^{_TIME}",
+        r"^-?\d+(\.\d+)?([eE][+-]?\d+)?$": r"^-?\d+(\.\d+)?([eE][+-]?\d{1,3})?$",
+    }
+)
+
+
+def _precise(schema: Any) -> Any:
+    """Return a schema with precise patterns for dates and times."""
+    if isinstance(schema, dict):
+        if schema.get("format") == "duration":  # years and months have no fixed length
+            rest = {key: value for key, value in schema.items() if key != "format"}
+            return {**rest, "pattern": _DURATION}
+        return {
+            key: _PRECISE.get(value, value)
+            if key == "pattern" and isinstance(value, str)
+            else _precise(value)
+            for key, value in schema.items()
+        }
+    return [_precise(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def _object(names: Collection[str]) -> dict[str, Any]:
@@ -232,7 +278,7 @@ def _same_kind(given: Any, plain: Any) -> bool:
     if isinstance(given, list) and len(given) == len(plain):
         return all(map(_same_kind, given, plain))
     if isinstance(given, dict):
-        return all(_same_kind(value, plain[key]) for key, value in given.items() if key in plain)
+        return all(key in plain and _same_kind(value, plain[key]) for key, value in given.items())
     return True
 
 

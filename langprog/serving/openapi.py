@@ -116,9 +116,10 @@ def _answer(name: str) -> dict[str, Any]:
 def _paths(name: str) -> dict[str, Any]:
     about = f"Run {name}."
     answer = {"application/json": {"schema": _ref(f"{name}.answer")}}
-    events = {"text/event-stream": {"schema": {"type": "string"}}}
+    events: dict[str, Any] = {"text/event-stream": {"schema": {}}}
     inputs = {"application/json": {"schema": _ref(f"{name}.inputs")}}
-    rows = {"type": "array", "minItems": 1, "items": _ref(f"{name}.inputs")}
+    row = {"description": f"As {name}.inputs; a row that does not fit fails, and no other."}
+    rows = {"type": "array", "minItems": 1, "items": row}
     result = {"anyOf": [_ref(f"{name}.answer"), _ref("Error")]}
     results = {
         "type": "object",

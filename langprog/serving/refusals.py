@@ -89,8 +89,13 @@ KINDS: Mapping[int, str] = MappingProxyType(
 )
 
 
-def refusal_of(error: Exception) -> Refusal:
-    """Return the response to an error; only messages about the request itself are passed on."""
+def refusal_of(error: Exception, *, unasked: bool = False) -> Refusal:
+    """Return the response to an error; only messages about the request itself are passed on.
+
+    Args:
+        error: The error.
+        unasked: Whether no model had been asked yet, so that an input is to blame.
+    """
     if isinstance(error, Refusal):
         return error
     if isinstance(error, ServerBusy):
@@ -103,6 +108,8 @@ def refusal_of(error: Exception) -> Refusal:
             if status == 429 and wait is None:
                 wait = 1.0
             return Refusal(status, kind, message, retry_after=wait)
+    if unasked and type(error) is InputError:  # not one of the kinds that a program causes
+        return Refusal(422, "invalid_input", redact(str(error)))
     return Refusal(500, "internal", "the program failed; the server's log says why")
 
 
