@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from langprog.cli import serving
 from langprog.cli.main import run
 
 ROOT = Path(__file__).parents[1]
@@ -32,3 +37,53 @@ def test_the_commands_of_the_guide_to_ports_run(
     said = capsys.readouterr().out
     assert "safe: As it is, the program loses n" in said and "artifact new.json" in said
     assert "compiled by port from sha256:" in said
+
+
+def test_the_commands_of_the_guide_to_serving_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guide = (ROOT / "docs" / "serve.md").read_text()
+    readme = (ROOT / "README.md").read_text().partition("\n## Serving\n")[2]
+    (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    (console,) = re.findall(r"```console\n(.*?)```", guide, re.DOTALL)
+    serve, *trials = "".join(re.findall(r"```sh\n(.*?)```", guide, re.DOTALL)).splitlines()
+    own, ask = re.findall(r"```sh\n(.*?)```", readme, re.DOTALL)[0].splitlines()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LANGPROG_CACHE", "off")
+    exec(compile(code, "serve.md", "exec"), {})
+    for name in ("new.json", "triage.json"):
+        shutil.copy("team.json", name)
+    with served([*shlex.split(serve)[1:], "triage.json"]) as address:
+        for question in [ask, *(line.removeprefix("$ ") for line in console.splitlines())]:
+            done = subprocess.run(
+                question.replace("localhost:8000", address.removeprefix("http://")),
+                shell=True,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert done.returncode == 0, question
+            assert "sha256:" in done.stdout or "openapi" in done.stdout, done.stdout
+
+    async def serve_nothing(server: object) -> None:
+        """Take the place of what listens: the rest of the command is run."""
+
+    monkeypatch.setattr(serving, "_serve", serve_nothing)
+    for command in (own, *trials):
+        assert run(shlex.split(command, comments=True)[1:]) == 0, capsys.readouterr().err
+
+
+@contextmanager
+def served(arguments: list[str]) -> Iterator[str]:
+    """Run ``langprog serve`` on a free port; yields its address."""
+    arguments[arguments.index("--port") + 1] = "0"
+    command = [sys.executable, "-m", "langprog", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
+        assert process.returncode == 0

@@ -19,7 +19,7 @@ from langprog.errors import InputError, LangprogError
 from langprog.lm import Budget, LanguageModel
 from langprog.serving.calls import Calls, ClientGone
 from langprog.serving.endpoints import Endpoint, ProgramEndpoints, exchange_of
-from langprog.serving.guard import Access, Guard, refuse
+from langprog.serving.guard import Access, Guard, Phase, refuse
 from langprog.serving.limits import Limits
 from langprog.serving.metrics import Metrics
 from langprog.serving.openapi import openapi_document
@@ -66,12 +66,10 @@ class Application:
         self.metrics = Metrics()
         self.calls = Calls(self.limits, self.metrics, log, lm, budget)
         self.endpoints = ProgramEndpoints(self.services, self.calls, traces=traces)
-        self.stopping = False
+        self.phase = Phase()
         self._page = playground_page() if playground else None
         self._log = log
-        guard = Middleware(
-            Guard, access=self.access, metrics=self.metrics, stopping=lambda: self.stopping
-        )
+        guard = Middleware(Guard, access=self.access, metrics=self.metrics, phase=self.phase)
         self._app = Starlette(
             routes=self._routes(),
             middleware=[guard],
@@ -135,7 +133,7 @@ class Application:
         return _json({"status": "ok"})
 
     async def _ready(self, request: Request) -> Response:
-        if self.stopping:
+        if not self.phase.ready:
             raise Refusal(503, "draining", "the server is stopping", retry_after=1.0)
         return _json({"status": "ready"})
 

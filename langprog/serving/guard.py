@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -81,6 +80,19 @@ def _key_in(headers: Headers) -> str | None:
     return headers.get("x-api-key")
 
 
+@dataclass
+class Phase:
+    """How far a server is with stopping.
+
+    Args:
+        ready: Whether it wants requests; if not, load balancers and connections move on.
+        open: Whether it takes new work.
+    """
+
+    ready: bool = True
+    open: bool = True
+
+
 class Guard:
     """Checks, counts and labels every request.
 
@@ -88,14 +100,12 @@ class Guard:
         app: The application.
         access: Who may ask.
         metrics: Where requests are counted.
-        stopping: Tells whether the server is about to stop.
+        phase: How far the server is with stopping.
     """
 
-    def __init__(
-        self, app: ASGIApp, access: Access, metrics: Metrics, stopping: Callable[[], bool]
-    ) -> None:
+    def __init__(self, app: ASGIApp, access: Access, metrics: Metrics, phase: Phase) -> None:
         self._app, self._access, self._metrics = app, access, metrics
-        self._stopping = stopping
+        self._phase = phase
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,7 +128,7 @@ class Guard:
         try:
             try:
                 self._access.check(scope["path"], headers)
-                if self._stopping() and scope["method"] == "POST":
+                if not self._phase.open and scope["method"] == "POST":
                     message = "the server is stopping; ask again"
                     raise Refusal(503, "draining", message, retry_after=1.0)
             except Refusal as refusal:
@@ -134,7 +144,7 @@ class Guard:
         headers["x-request-id"] = exchange.id
         headers["x-content-type-options"] = "nosniff"
         headers.setdefault("cache-control", "no-store")
-        if self._stopping():
+        if not self._phase.ready:
             headers["connection"] = "close"
 
     def _count_in_flight(self, change: int) -> None:

@@ -108,12 +108,14 @@ class ProgramServer:
         server, serving = self._server, self._serving
         if server is None or serving is None:
             return
-        self.app.stopping = True
+        phase = self.app.phase
+        phase.ready = False
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._grace:
             await asyncio.sleep(self._grace)
+        phase.open = False
         server.should_exit = True
         await asyncio.wait((serving,), timeout=self.app.limits.drain)
         await self.app.close()

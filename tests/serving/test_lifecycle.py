@@ -160,7 +160,7 @@ def test_a_server_that_stops_answers_what_is_under_way(artifact: Path) -> None:
             asking = asyncio.create_task(it.post("/programs/triage", WAIT))
             await it.model.asked.acquire()
             closing = asyncio.create_task(it.server.__aexit__())
-            while not it.app.stopping:
+            while it.app.phase.open:
                 await asyncio.sleep(0)
             it.model.open.set()
             assert (await asking)[0] == 200
@@ -189,10 +189,13 @@ def test_what_is_not_done_in_time_is_told_so(artifact: Path) -> None:
 def test_a_stopping_server_takes_no_new_work(artifact: Path) -> None:
     async def work() -> None:
         async with running(artifact) as it:
-            it.app.stopping = True
+            it.app.phase.ready = False  # and for a while it answers those who do not know yet
+            url = f"{it.server.base_url}/programs/triage"
+            async with it.client.post(url, json=DOWN) as reply:
+                assert reply.status == 200 and reply.headers["connection"] == "close"
+            it.app.phase.open = False
             status, content = await it.get("/readyz")
             assert (status, content["error"]["type"]) == (503, "draining")
-            url = f"{it.server.base_url}/programs/triage"
             async with it.client.post(url, json=DOWN) as reply:
                 assert reply.status == 503 and reply.headers["connection"] == "close"
                 assert json.loads(await reply.text())["error"]["type"] == "draining"

@@ -76,7 +76,7 @@ def test_the_server_keeps_to_its_document(url: str, path: str, wrong: bool) -> N
     mode = modes.NEGATIVE if wrong else modes.POSITIVE
 
     @settings(
-        max_examples=12,
+        max_examples=8,
         derandomize=True,
         database=None,
         deadline=None,
