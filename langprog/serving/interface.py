@@ -271,15 +271,28 @@ def _same_kind(given: Any, plain: Any) -> bool:
     """
     for kind in _KINDS:
         if isinstance(given, kind):
-            if not isinstance(plain, kind):
+            if not isinstance(plain, kind) or (kind is not bool and isinstance(plain, bool)):
                 # A part with a name or a media type has two forms.
                 return {type(given), type(plain)} == {str, dict} and _is_part(given, plain)
             break
-    if isinstance(given, list) and len(given) == len(plain):
-        return all(map(_same_kind, given, plain))
+    if isinstance(given, list):
+        if len(given) != len(plain):  # a set, and a value was there twice
+            return False
+        # Sets are sorted, so their values of several types are elsewhere.
+        kinds = _kinds_in(given)
+        sorted_alike = kinds is not None and kinds == _kinds_in(plain)
+        return sorted_alike or all(map(_same_kind, given, plain))
     if isinstance(given, dict):
         return all(key in plain and _same_kind(value, plain[key]) for key, value in given.items())
     return True
+
+
+def _kinds_in(values: list[Any]) -> list[str] | None:
+    """Return the types of a list's values, sorted; ``None`` if it holds lists or objects."""
+    if any(isinstance(value, (list, dict)) for value in values):
+        return None
+    kinds = {bool: "bool", int: "number", float: "number", str: "text"}
+    return sorted(kinds.get(type(value), "null") for value in values)
 
 
 def _is_part(given: Any, plain: Any) -> bool:

@@ -23,6 +23,7 @@ class Triage(lp.Signature):
 
     ticket: str = lp.Input("what the customer wrote")
     urgency: int = lp.Input("from 1 to 5", ge=1, le=5, default=3)
+    calm: bool = lp.Input("whether the customer is calm", default=True)
     team: Literal["billing", "network"] = lp.Output("the team")
     words: list[str] = lp.Output("words that decided")
 

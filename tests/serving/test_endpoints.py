@@ -54,6 +54,7 @@ WRONG: list[tuple[bytes, int, str, str | None]] = [
     (b'{"ticket": "a", "urgency": 9}', 422, "invalid_input", "urgency"),
     (b'{"ticket": "a", "urgency": "4"}', 422, "invalid_input", "urgency"),
     (b'{"ticket": "a", "urgency": true}', 422, "invalid_input", "urgency"),
+    (b'{"ticket": "a", "calm": 1}', 422, "invalid_input", "calm"),
     (b'{"ticket": "\\ud800"}', 422, "invalid_input", "ticket"),
     (b'{"ticket": "' + b"a" * 5000 + b'"}', 413, "too_large", None),
 ]
