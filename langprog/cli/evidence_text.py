@@ -109,7 +109,9 @@ def _scores(data: Mapping[str, Any]) -> str:
     if means is None or gain is None:
         return ""
     rows, distinct = data.get("rows"), data.get("n")
-    told = "" if rows == distinct or not distinct else f" with {distinct} distinct inputs"
+    told = (
+        "" if not rows or not distinct or rows == distinct else f" with {distinct} distinct inputs"
+    )
     change, low, high, p_value = gain
     return (
         f"on {rows or distinct} examples that no search saw{told}, the mean score went from "

@@ -155,9 +155,12 @@ def _check_text(check: Mapping[str, Any]) -> str:
 def _demonstrations(data: Mapping[str, Any], texts: Shortener) -> Iterator[tuple[str, str]]:
     demos = data.get("demos") or ()
     yield "demonstrations", str(len(demos)) if demos else "none"
-    for number, demo in enumerate(demos[: texts.count(len(demos), MOST_DEMOS)], start=1):
+    most = texts.count(len(demos), MOST_DEMOS)
+    for number, demo in enumerate(demos[:most], start=1):
         lines = (f"{name}: {_value_text(value, texts)}" for name, value in demo.items())
         yield f"  {number}", "\n".join(lines)
+    if most < len(demos):
+        yield "", f"... and {len(demos) - most} more"
     nearest = data.get("nearest")
     if nearest:
         on = f" by {', '.join(nearest['on'])}" if nearest.get("on") else ""

@@ -128,6 +128,7 @@ def test_what_is_long_is_cut_unless_all_is_asked_for(capsys: pytest.CaptureFixtu
     said = shown(capsys, program=program)
     assert "... (702 more characters)" in said and "... (3,000 more characters)" in said
     assert "demonstrations 9 1 q: 0 x" in said and "3 q: 2 x" in said and "4 q:" not in said
+    assert "... and 6 more" in said
     assert said.endswith("Long texts are cut: --full shows them.")
     whole = shown(capsys, "--full").replace(" ", "")
     assert "x" * 1000 in whole and "y" * 5000 in whole and "9q:8x" in whole
