@@ -157,7 +157,8 @@ def _code_of_class(cls: type, seen: set[Any]) -> Iterator[Any]:
     elif dataclasses.is_dataclass(cls) or is_typed_dict(cls) or is_named_tuple(cls):
         names = {cls.__name__: cls}
         for hint in typing.get_type_hints(cls, localns=names, include_extras=True).values():
-            yield from _code(hint, seen)
+            if typing.get_origin(hint) is not typing.ClassVar:  # settings, and no member
+                yield from _code(hint, seen)
 
 
 def _is_own(func: Any) -> bool:

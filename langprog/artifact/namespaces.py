@@ -75,7 +75,8 @@ def _members(cls: type) -> list[Any]:
     if issubclass(cls, Enum):
         return []
     try:
-        return list(typing.get_type_hints(cls).values())
+        hints = typing.get_type_hints(cls).values()
+        return [hint for hint in hints if typing.get_origin(hint) is not typing.ClassVar]
     except (
         NameError,
         TypeError,

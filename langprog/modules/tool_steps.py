@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict
 
 from langprog.errors import InputError, SignatureError
 from langprog.lm import Reasoning, ToolSpec
@@ -30,6 +32,9 @@ class ToolUse:
         tool: The name of the tool, or ``submit``.
         arguments: The arguments by name.
     """
+
+    # Arguments under another key must not be dropped: the tool would run without them.
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     tool: str
     arguments: dict[str, Any] = field(default_factory=dict)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Optional, TypedDict, Union
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Optional, TypedDict, Union
 
 import pytest
 import typing_extensions
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 import langprog as lp
 from langprog.artifact import digest_of, save_program
@@ -68,6 +68,13 @@ class Stay:
     days: Annotated[int, Field(description="how many")]
 
 
+@dataclass
+class Closed:
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    day: datetime.date
+
+
 class Aliased(BaseModel):
     street: str = Field(alias="streetName")
 
@@ -94,6 +101,7 @@ CASES: dict[str, tuple[Any, Any]] = {
         Add(left=Circle(size=1), right=Add(left=Circle(size=2), right=Circle(size=3))),
     ),
     "recursive dataclass": (Link, Link(Decimal("1.0"), Link(Decimal("2.0")))),
+    "dataclass with settings": (Closed, Closed(datetime.date(2024, 1, 5))),
     "alias": (Aliased, Aliased(streetName="High")),
     "json": (Json, {"a": [1, {"b": None}], "c": "x"}),
     "levels": (dict[str, list[Level]], {"a": [Level.HIGH]}),

@@ -319,6 +319,42 @@ def crash() -> str:
     raise RuntimeError("the table is locked")
 
 
+@pytest.mark.parametrize("adapter", ["chat", "json", "xml"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"tool": "refund", "args": {"euros": 5}},
+        {"tool": "refund", "parameters": {"euros": 5}},
+        {"tool": "refund", "euros": 5},
+        {"tool": "refund", "arguments": {}, "input": {"euros": 5}},
+    ],
+)
+def test_arguments_under_another_key_are_not_dropped(adapter: str, call: dict[str, Any]) -> None:
+    paid: list[int] = []
+
+    def refund(euros: int = 100) -> str:
+        """Pay back."""
+        paid.append(euros)
+        return "done"
+
+    def reply(*calls: Any) -> str:
+        written = json.dumps(list(calls))
+        return {
+            "chat": f"[[thought]]\nt\n[[tool_calls]]\n{written}",
+            "json": f'{{"thought": "t", "tool_calls": {written}}}',
+            "xml": f"<thought>t</thought><tool_calls>{written}</tool_calls>",
+        }[adapter]
+
+    good = {"tool": "refund", "arguments": {"euros": 5}}
+    done = {"tool": "submit", "arguments": {"answer": "x"}}
+    program = lp.ReAct("question -> answer", [refund], adapter=adapter)
+    lm = lp.ScriptedLM([reply(call), reply(good), reply(done)])
+    with lp.using(lm=lm):
+        assert program(question="?").answer == "x"
+    assert paid == [5]
+    assert "there is no such member" in lm.requests[1].messages[-1].text
+
+
 @pytest.mark.parametrize("adapter", ["tools", "chat"])
 def test_a_reply_with_too_many_calls_is_sent_back_and_runs_none_of_them(adapter: str) -> None:
     ran: list[str] = []
