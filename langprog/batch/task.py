@@ -13,8 +13,9 @@ from langprog.lm import Budget
 from langprog.modules import Module
 
 Order = Literal["arrival", "input"]
-# Rows processed at the same time, called directly and in batches of a provider.
-_WIDTH, _WINDOW = 64, 10_000
+# Rows processed at the same time: called directly, in batches of a provider, and there if each
+# holds a thread.
+_WIDTH, _WINDOW, _THREADS = 64, 10_000, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Batch:
         run: The identity of the run: only a killed run with the same one is continued. It has the
             artifact's digest and the models.
         width: Rows processed at the same time; ``None`` for 64, and for 10,000 with ``provider``,
-            where that many rows are in memory while their requests wait.
+            where that many rows are in memory while their requests wait (1,000 if the program has
+            a synchronous ``forward``, because each holds a thread).
         format: The source's format, and the target's unless its suffix says one.
         keep: Columns to copy to the output; ``id`` is always copied.
         order: ``arrival`` (as rows are done) or ``input``.
@@ -54,7 +56,11 @@ class Batch:
     @property
     def rows_at_once(self) -> int:
         """Rows processed at the same time."""
-        return self.width or (_WIDTH if self.provider is None else _WINDOW)
+        if self.width is not None:
+            return self.width
+        if self.provider is None:
+            return _WIDTH
+        return _THREADS if _has_threads(self.program) else _WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,11 @@ class BatchDone:
     def failed(self) -> int:
         """Failures in the output."""
         return sum(self.failures.values())
+
+
+def _has_threads(module: Module) -> bool:
+    own = type(module).forward is not Module.forward
+    return own or any(map(_has_threads, module.children().values()))
 
 
 def check_order(order: str) -> Order:

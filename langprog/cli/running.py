@@ -61,7 +61,8 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     width: Annotated[
         int | None,
         Option(
-            help="Rows processed concurrently: 64 by default; with --engine provider, 10,000.",
+            help="Rows processed concurrently: 64 by default; with --engine provider, 10,000 "
+            "(1,000 if the program has a synchronous forward).",
             min=1,
         ),
     ] = None,

@@ -14,7 +14,7 @@ from aiohttp import web
 
 import langprog as lp
 from benchmarks.batch_wire import Row, completion, refusal
-from langprog.batch import ProviderBatches
+from langprog.batch import Batch, ProviderBatches
 from langprog.errors import AuthError, InputError, LangprogWarning, ModelError
 from tests.batch.provider import COST, ProviderPlace, echo, provider, question_in
 
@@ -99,6 +99,15 @@ class Plain(lp.Module):
         return lp.Prediction(
             answer=self.first(question=self.first(question=question).answer).answer
         )
+
+
+def test_rows_that_hold_a_thread_are_fewer(place: ProviderPlace) -> None:
+    def width(program: lp.Module, options: ProviderBatches | None) -> int:
+        return Batch(program, place.source, place.target, "run", provider=options).rows_at_once
+
+    nested = lp.Pipeline(a=Plain(), b=lp.Predict("answer -> more"))
+    assert width(Steps(), None) == 64 and width(Steps(), ProviderBatches()) == 10_000
+    assert width(Plain(), ProviderBatches()) == width(nested, ProviderBatches()) == 1_000
 
 
 @pytest.mark.parametrize("kind", [Steps, Plain])
