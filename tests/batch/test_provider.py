@@ -422,6 +422,35 @@ def test_a_batch_whose_creation_is_not_confirmed_is_found(place: ProviderPlace) 
     assert place.run().stopped == "" and place.answers == RIGHT and place.sizes == [10]
 
 
+def test_without_a_list_an_unconfirmed_batch_is_not_sent_twice(place: ProviderPlace) -> None:
+    created = place.endpoint._create
+
+    async def lose(number: int, request: web.Request) -> web.StreamResponse | None:
+        if (request.method, request.path) == ("POST", "/v1/batches"):
+            await created(request)
+            return refusal(502, "bad gateway")
+        return refusal(404, "no such route") if request.path == "/v1/batches" else None
+
+    place.endpoint.interfere = lose
+    for _ in range(2):
+        said = place.run().stopped
+        assert "nobody knows whether the batch" in said and "--cancel gives it up" in said
+    assert place.sizes == [10]
+    place.endpoint.interfere = None
+    assert place.run().stopped == "" and place.answers == RIGHT and place.sizes == [10]
+
+
+def test_an_endpoint_that_takes_no_metadata_is_sent_none(place: ProviderPlace) -> None:
+    async def refuse(number: int, request: web.Request) -> web.StreamResponse | None:
+        if (request.method, request.path) == ("POST", "/v1/batches"):
+            if "metadata" in await request.json():
+                return refusal(400, "Unknown parameter: 'metadata'.")
+        return None
+
+    place.endpoint.interfere = refuse
+    assert place.run().stopped == "" and place.answers == RIGHT and place.sizes == [10]
+
+
 def test_a_batch_that_is_gone_stops_the_run(place: ProviderPlace) -> None:
     async def lose(number: int, request: web.Request) -> web.StreamResponse | None:
         if request.method == "GET" and request.path.startswith("/v1/batches/"):

@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
@@ -121,6 +122,22 @@ def test_the_bound_is_of_the_dearest_time_that_may_come() -> None:
     )
     assert ChangingPrice(1.0, 1.0, periods=over).upper_bound(1_000_000, 0) == 1.0
     assert ChangingPrice(1.0, 1.0, periods=over + to_come).upper_bound(1_000_000, 0) == 3.0
+
+
+def test_a_share_of_a_price_is_that_share_of_every_part_of_it() -> None:
+    usage = Usage(300, 40, cached_prompt_tokens=100, cache_write_tokens=50)
+    tier = Price(5.0, 6.0, cached_input=1.0, cache_write=7.0, request=0.5)
+    whole = Price(2.0, 8.0, cached_input=0.5, cache_write=3.0, audio_input=9.0, request=0.25)
+    for price in (whole, replace(whole, tiers=((100, tier),))):
+        half = price.times(0.5)
+        for audio in (False, True):
+            assert half.of(usage, audio=audio) == pytest.approx(price.of(usage, audio=audio) / 2)
+        assert half.upper_bound(300, 40) == pytest.approx(price.upper_bound(300, 40) / 2)
+    changing = ChangingPrice(1.0, 1.0, periods=PERIODS)
+    for hour in range(24):
+        moment = datetime(2031, 1, 1, hour, tzinfo=UTC)
+        half_then = changing.times(0.5).of(usage, moment=moment)
+        assert half_then == pytest.approx(changing.of(usage, moment=moment) / 2)
 
 
 def test_a_budget_reserves_the_bound_and_settles_for_what_it_was() -> None:

@@ -152,17 +152,11 @@ class Carrier:
         async def find() -> ProviderBatch | None:
             return await self._find(sent)
 
-        try:
+        there = await self._persist(find)
+        if there is None:
+            # The process may have been killed while the endpoint was creating it.
+            await asyncio.sleep(min(self._options.poll, _SECOND_LOOK))
             there = await self._persist(find)
-            if there is None:
-                # The process may have been killed while the endpoint was creating it.
-                await asyncio.sleep(min(self._options.poll, _SECOND_LOOK))
-                there = await self._persist(find)
-        except BadRequestError as error:
-            raise BatchesStopped(
-                f"{_refused(error, 'a list of batches')}; without it nobody knows whether the "
-                f"batch {sent.tag} was created: --cancel gives it up"
-            ) from None
         if there is not None:
             return self._record(sent, there)
         with suppress(LMError):
@@ -170,10 +164,21 @@ class Carrier:
         return None
 
     async def _find(self, sent: SentBatch) -> ProviderBatch | None:
-        async with aclosing(self._api.batches()) as batches:
-            async for batch in batches:
-                if sent.tag in batch.metadata.values() or batch.input_file == sent.file:
-                    return batch
+        """Return the batch at the endpoint, if it was created.
+
+        Raises:
+            BatchesStopped: The endpoint does not list its batches.
+        """
+        try:
+            async with aclosing(self._api.batches()) as batches:
+                async for batch in batches:
+                    if sent.tag in batch.metadata.values() or batch.input_file == sent.file:
+                        return batch
+        except BadRequestError as error:
+            raise BatchesStopped(
+                f"{_refused(error, 'a list of batches')}; without it nobody knows whether the "
+                f"batch {sent.tag} was created: --cancel gives it up"
+            ) from None
         return None
 
     async def wait(self, sent: SentBatch) -> ProviderBatch:
