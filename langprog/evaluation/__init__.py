@@ -27,7 +27,15 @@ from langprog.evaluation.metric_errors import MetricErrors, name_example
 from langprog.evaluation.metrics import contains, exact, f1, numeric
 from langprog.evaluation.ranges import Range, metric, range_of
 from langprog.evaluation.report import Report, Row
-from langprog.evaluation.score import Metric, Score, as_score, check_metric, metric_name
+from langprog.evaluation.score import (
+    Metric,
+    Score,
+    as_score,
+    check_metric,
+    for_predictor,
+    metric_name,
+    takes_predictor,
+)
 from langprog.evaluation.statistics import (
     MAX_MISSING,
     Claim,
@@ -115,6 +123,7 @@ __all__ = [
     "find_common_failure",
     "find_stop",
     "fold_text",
+    "for_predictor",
     "join_clusters",
     "judged",
     "looks_secret",
@@ -137,4 +146,5 @@ __all__ = [
     "split_variance",
     "student_quantile",
     "sum_latency",
+    "takes_predictor",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, SupportsFloat
 
@@ -192,5 +192,43 @@ def with_two_arguments(metric: Metric) -> Metric:
     @functools.wraps(metric)
     def call(example: Example, prediction: Prediction) -> Any:
         return whole(example, prediction, *rest)
+
+    return call
+
+
+def takes_predictor(metric: Any) -> bool:
+    """Return whether a metric can be told which predictor is asked about, as DSPy's GEPA does."""
+    try:
+        parameters = inspect.signature(metric).parameters.values()
+    except (TypeError, ValueError):  # a built-in without a signature
+        return False
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(each.kind in by_place for each in parameters) == 5
+
+
+def for_predictor(metric: Metric, path: str, calls: Sequence[tuple[str, Any]]) -> Metric:
+    """Return a metric of two arguments that is told which predictor is asked about.
+
+    Args:
+        metric: One for which :func:`takes_predictor` holds. Its third argument gets all calls of
+            the run, its fourth ``path``, and its fifth the calls of this predictor.
+        path: The predictor.
+        calls: The path of each call of the run, and the call as DSPy has it: the predictor, the
+            inputs and the outputs.
+    """
+    whole: Any = metric
+    every = [call for _, call in calls]
+    own = [call for at, call in calls if at == path]
+    if inspect.iscoroutinefunction(metric):
+
+        @functools.wraps(metric)
+        async def call_async(example: Example, prediction: Prediction) -> Any:
+            return await whole(example, prediction, every, path, own)
+
+        return call_async
+
+    @functools.wraps(metric)
+    def call(example: Example, prediction: Prediction) -> Any:
+        return whole(example, prediction, every, path, own)
 
     return call

@@ -44,6 +44,7 @@ class _Tests:
     drop: bool
     templates: Mapping[str, Any] = field(default_factory=dict)
     dropped: int = 0
+    kinds: dict[str, None] = field(default_factory=dict)
     without: int = 0
 
     def refuse(self, part: Any, problem: str, number: int) -> InputError:
@@ -90,7 +91,8 @@ def from_promptfoo(path: str | Path, *, drop_unsupported: bool = False) -> Impor
     notes = [note] if note else []
     if tests.dropped:
         notes.append(
-            f"{tests.dropped} assertions that run code or ask a model were left out"
+            f"{tests.dropped} assertions that run code or ask a model were left out "
+            f"({', '.join(tests.kinds)})"
             + (f", and {tests.without} tests that had no others" if tests.without else "")
         )
     metrics = MappingProxyType({"promptfoo": promptfoo()})
@@ -262,6 +264,7 @@ def _assertion(
     if kind != SET and bare not in TYPES:
         if tests.drop:
             tests.dropped += 1
+            tests.kinds.setdefault(kind[:40])
             return None
         raise tests.refuse(given, _why_not(kind, bare), number)
     unknown = sorted(given.keys() - _ASSERTION)

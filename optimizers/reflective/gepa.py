@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from langprog import Module
 from langprog.errors import BudgetExceeded, InputError, LangprogError
-from langprog.evaluation import Row
+from langprog.evaluation import Row, takes_predictor
 from langprog.knobs import takes_flag, takes_instance, takes_whole
 from langprog.lm import LanguageModel, ModelRef
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
@@ -34,6 +34,7 @@ from optimizers.instructions.proposer import (
     propose_improvement,
 )
 from optimizers.pruning.member import PrunedOptimizer
+from optimizers.reflective.feedback import with_feedback_on
 from optimizers.run import Run
 
 T = TypeVar("T")
@@ -240,10 +241,27 @@ class _Bridge:
         return {
             path: [
                 {"mistake": text}
-                for text in describe_mistakes(self._run, path, rows, unlabelled=True)
+                for text in describe_mistakes(
+                    self._run, path, self._with_feedback(path, rows), unlabelled=True
+                )
             ]
             for path in components_to_update
         }
+
+    def _with_feedback(self, path: str, rows: list[Row]) -> list[Row]:
+        """Return rows with the metric's feedback on this predictor, if it gives such feedback."""
+        scoring = self._run.materials.metric
+        if not takes_predictor(scoring.metric):
+            return rows
+        told, errors = self._run_on_loop(
+            lambda: with_feedback_on(path, rows, self._run.program, scoring.metric)
+        )
+        if errors:
+            self._run.note(
+                f"the metric failed when it was asked about {path}: "
+                f"{type(errors[0]).__name__}: {errors[0]}"
+            )
+        return told
 
     def propose_new_texts(
         self,

@@ -210,7 +210,8 @@ def test_what_cannot_be_checked_is_left_out_where_that_is_asked_for(tmp_path: Pa
         {"a": 2, "assert": [{"type": "contains", "value": "y"}]}
     ]
     assert data.notes == (
-        "2 assertions that run code or ask a model were left out, and 1 tests that had no others",
+        "2 assertions that run code or ask a model were left out (llm-rubric, javascript), and 1 "
+        "tests that had no others",
     )
 
 

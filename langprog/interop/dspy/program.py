@@ -256,7 +256,17 @@ class DSPyProgram(Module):
     @classmethod
     def from_node(cls, node: DSPyProgramNode, parts: Mapping[str, Module], types: Types) -> Self:
         """Make one from its node, around the program that was handed over."""
-        program = next(cls._candidates(types.given(), node), None)
+        things = list(types.given())
+        program = next(cls._candidates(things, node), None)
+        known = any(isinstance(thing, cls) for thing in things)
+        if program is None and not known and _adapter_like(things, node) is None:
+            described = node.program.get("adapter")
+            name = str(described.get("class")) if isinstance(described, Mapping) else "unknown"
+            raise ArtifactError(
+                f"its prompts are those of DSPy's adapter {name.rpartition(':')[2]!r:.80}, which "
+                "is not in force: call dspy.configure(adapter=...) first, or pass "
+                "classes=[lp.from_dspy(program, adapter=...)]"
+            )
         if program is None:
             raise ArtifactError(
                 f"the artifact needs your DSPy program {node.program.get('class')!r:.80}: pass "
@@ -266,9 +276,8 @@ class DSPyProgram(Module):
         return program._with_data(node)
 
     @classmethod
-    def _candidates(cls, given: Iterator[Any], node: DSPyProgramNode) -> Iterator[Self]:
+    def _candidates(cls, things: Sequence[Any], node: DSPyProgramNode) -> Iterator[Self]:
         """Yield programs among what was handed over that are what an artifact describes."""
-        things = list(given)
         adapter = _adapter_like(things, node)
         own = [thing for thing in things if isinstance(thing, type) and not is_from_dspy(thing)]
         for thing in [

@@ -8,6 +8,7 @@ import pytest
 
 import langprog as lp
 from langprog.evaluation import exact
+from optimizers import GEPA
 from tests.interop.dspy.programs import answer, dspy
 from tests.interop.dspy.toy import toy_model
 
@@ -88,3 +89,44 @@ def test_what_a_program_returns_without_names_is_handed_over_as_it_is() -> None:
     with lp.using(lm=toy_model(answer)):
         report = lp.evaluate(lp.from_dspy(Plain()), ROWS, lambda e, said: e.kind == said)
     assert report.mean == pytest.approx(2 / 3)
+
+
+class Guess(dspy.Module):  # type: ignore[misc]  # DSPy has no types
+    def __init__(self) -> None:
+        super().__init__()
+        self.size = dspy.Predict("word -> size: int")
+        self.kind = dspy.Predict("word, size: int -> kind")
+
+    def forward(self, word: str) -> Any:
+        return self.kind(word=word, size=self.size(word=word).size)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_gepa_asks_for_feedback_on_the_predictor_that_it_improves(fails: bool) -> None:
+    pytest.importorskip("gepa")
+    asked = []
+
+    def metric(gold: Any, pred: Any, trace: Any, pred_name: Any, pred_trace: Any) -> Any:
+        if pred_name is None:
+            return dspy.Prediction(score=two(gold, pred), feedback="Of the whole.")
+        asked.append(pred_name)
+        if fails:
+            raise KeyError(pred_name)
+        [(_, inputs, outputs)] = pred_trace
+        assert [each[2].toDict().keys() for each in trace] == [{"size"}, {"kind"}]
+        assert inputs["word"] == gold.word
+        return dspy.Prediction(score=0.5, feedback=f"{pred_name} said {outputs.toDict()}.")
+
+    model = toy_model(answer)
+    rows = [lp.Example(word=f"b{place}", kind="vowel") for place in range(60)]
+    rows = [row.with_(kind="other") if place % 2 else row for place, row in enumerate(rows)]
+    with lp.using(lm=model):
+        result = GEPA(rounds=2).compile(
+            lp.from_dspy(Guess()), rows, metric=metric, seed=1, progress=lambda event: None
+        )
+    prompts = "\n".join(request.messages[-1].text for request in model.requests)
+    assert set(asked) == {"size", "kind"}
+    assert ("kind said {'kind': 'other'}." in prompts) is not fails
+    assert ("Of the whole." in prompts) is fails
+    failed = [note for note in result.report.notes if "when it was asked about" in str(note)]
+    assert bool(failed) is fails

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import langprog as lp
-from langprog.errors import BudgetExceeded
-from tests.interop.dspy.programs import answer, dspy
+from langprog.errors import ArtifactError, BudgetExceeded
+from tests.interop.dspy.programs import Brief, answer, dspy
 from tests.interop.dspy.toy import toy_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -67,7 +68,7 @@ def test_a_program_of_thought_pays_for_each_piece_of_code() -> None:
 
 
 def test_without_an_interpreter_the_rows_say_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # where no deno is
     with lp.using(lm=replying(write_code)):
@@ -256,3 +257,16 @@ def test_values_of_dspys_types_reach_prompt_and_metric_as_they_are() -> None:
     assert len(sent) == 1
     shown = program.with_parameters({"self.demos": [lp.Example(**dict(rows[0].items()))]})
     assert isinstance(lp.to_dspy(shown).demos[0].picture, dspy.Image)
+
+
+def test_an_artifact_under_an_adapter_of_ones_own_says_what_to_hand_over(tmp_path: Path) -> None:
+    program = lp.from_dspy(dspy.Predict("word -> kind"), adapter=Brief())
+    path = tmp_path / "artifact.json"
+    lp.save(program.with_parameters({"self.instruction": "Name it."}), path)
+    plain = dspy.Predict("word -> kind")
+    with pytest.raises(ArtifactError, match=r"adapter 'Brief', .* call dspy\.configure"):
+        lp.load(path, classes=[plain])
+    with dspy.context(adapter=Brief()):
+        again = lp.load(path, classes=[plain])
+    for loaded in (again, lp.load(path, classes=[lp.from_dspy(plain, adapter=Brief())])):
+        assert loaded.predictors()["self"].signature.instruction == "Name it."
