@@ -42,6 +42,8 @@ ATTRIBUTES: Words = MappingProxyType(
     }
 )
 
+_SAMPLING_VALUE = "sampling is fixed by the predictor: lp.Predict(..., sampling=lp.Sampling(...))"
+_FIXED = "it is fixed by the predictor, lp.Predict(...), or by `with lp.using(...):`"
 _SAMPLING = "sampling is fixed by the predictor: lp.Predict(..., temperature=...)"
 
 # Arguments of a call, beside the inputs.
@@ -55,7 +57,11 @@ OF_A_CALL: Words = MappingProxyType(
         "new_signature": "the signature is fixed by the predictor",
         "rollout_id": "write lp.Vote(program, k=...) for several samples",
         "signature": "the signature is fixed by the predictor",
+        "stream": "write program.stream(...), or program.astream(...)",
         "temperature": _SAMPLING,
+        "trace": "every prediction has .trace",
+        **dict.fromkeys(("seed", "stop", "top_p"), _SAMPLING_VALUE),
+        **dict.fromkeys(("adapter", "instruction", "model"), _FIXED),
     }
 )
 

@@ -27,13 +27,17 @@ _ELSEWHERE: Mapping[str, str] = MappingProxyType(
     {
         "api_base": "write base_url=",
         "async_engine": "leave it out: there is a single client",
+        "azure_endpoint": "write base_url=, and lp.LM('azure/deployment')",
         "cache_dir": "write cache=",
         "cache_in_memory": "write cache=",
+        "caching": "write cache=",
         "callbacks": "write lp.configure(callbacks=[...])",
+        "custom_llm_provider": "write lp.LM('provider/model')",
+        "default_headers": "write headers=",
+        "deployment": "write lp.LM('azure/deployment')",
         "engine": "leave it out: other providers are reached through litellm by themselves",
         "extra_body": "write extra=",
         "extra_headers": "write headers=",
-        "frequency_penalty": "write extra={'frequency_penalty': ...}",
         "logprobs": "leave it out: modules that need log-probabilities ask for them",
         "max_completion_tokens": "write max_tokens=",
         "max_retries": "write attempts=",
@@ -41,12 +45,25 @@ _ELSEWHERE: Mapping[str, str] = MappingProxyType(
         "model_type": "leave it out: chat is the only kind",
         "n": "write lp.Vote(program, k=...) or lp.BestOf(program, judge=..., k=...)",
         "num_retries": "write attempts=",
-        "presence_penalty": "write extra={'presence_penalty': ...}",
+        "reasoning": "write reasoning_effort=",
+        "request_timeout": "write timeout=",
         "response_format": "write schema=True, or adapter='json' for a predictor",
         "rollout_id": "write sampling with another seed=",
+        "stream": "leave it out: program.stream(...) streams",
         "timeout_s": "write timeout=",
         "tools": "write lp.ReAct(signature, tools=[...])",
-        "top_k": "write extra={'top_k': ...}",
+        **{
+            name: f"write extra={{{name!r}: ...}}"
+            for name in (
+                "frequency_penalty",
+                "logit_bias",
+                "min_p",
+                "num_ctx",
+                "presence_penalty",
+                "repetition_penalty",
+                "top_k",
+            )
+        },
     }
 )
 
