@@ -9,15 +9,53 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextvars import Context, copy_context
+from contextlib import contextmanager
+from contextvars import Context, ContextVar, copy_context
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 # Seconds allowed for closing at exit.
 CLOSING = 1.0
+
+
+class WorkerRuns:
+    """What a user's synchronous function waits for, which ends when nobody waits for the function.
+
+    Else a model would go on writing an answer that is paid for and not read.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cancels: list[Callable[[], object]] = []
+        self._cancelled = False
+
+    @contextmanager
+    def including(self, cancel: Callable[[], object]) -> Iterator[None]:
+        """Have ``cancel`` called if the function is given up inside the block, or was before."""
+        with self._lock:
+            self._cancels.append(cancel)
+            cancelled = self._cancelled
+        if cancelled:
+            cancel()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._cancels.remove(cancel)
+
+    def cancel(self) -> None:
+        """Cancel what runs, and what starts later."""
+        with self._lock:
+            self._cancelled = True
+            cancels = tuple(self._cancels)
+        for cancel in cancels:
+            cancel()
+
+
+worker_runs: ContextVar[WorkerRuns | None] = ContextVar("langprog_worker_runs", default=None)
 
 
 class BackgroundLoop:
@@ -34,9 +72,13 @@ class BackgroundLoop:
         return self._loop is loop
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
+        runs = worker_runs.get()
         done, cancel = start_on(self._loop, work)
         try:
-            return done.result()
+            if runs is None:
+                return done.result()
+            with runs.including(cancel):
+                return done.result()
         except KeyboardInterrupt:
             # Ctrl-C reaches only the waiting thread; the work must not keep spending.
             cancel()
@@ -70,6 +112,12 @@ def start_on(
 
     def start() -> None:
         task.append(loop.create_task(relay(), context=context))
+        task[0].add_done_callback(end)
+
+    def end(ended: asyncio.Task[None]) -> None:
+        if not done.done():  # cancelled before its first step
+            work.close()
+            done.set_exception(asyncio.CancelledError())
 
     loop.call_soon_threadsafe(start)
     return done, lambda: loop.call_soon_threadsafe(lambda: [each.cancel() for each in task])

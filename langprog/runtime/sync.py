@@ -27,7 +27,14 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from langprog.errors import LangprogError
-from langprog.runtime.loops import BackgroundLoop, asyncgen_hooks, shut_down, wait_on
+from langprog.runtime.loops import (
+    BackgroundLoop,
+    WorkerRuns,
+    asyncgen_hooks,
+    shut_down,
+    wait_on,
+    worker_runs,
+)
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -287,11 +294,20 @@ def _call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 
 async def call_in_worker(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a user's synchronous ``function`` in a worker thread, with the caller's settings."""
-    call = partial(copy_context().run, partial(_call, function, *args, **kwargs))
+    """Run a user's synchronous ``function`` in a worker thread, with the caller's settings.
+
+    If the caller is cancelled, so are the programs and models that the function calls.
+    """
+    runs, context = WorkerRuns(), copy_context()
+    context.run(worker_runs.set, runs)
+    call = partial(context.run, partial(_call, function, *args, **kwargs))
     loop = asyncio.get_running_loop()
-    # In an empty context, so that a reused thread does not keep this call's context.
-    return await Context().run(loop.run_in_executor, _runners.workers(), call)
+    try:
+        # In an empty context, so that a reused thread does not keep this call's context.
+        return await Context().run(loop.run_in_executor, _runners.workers(), call)
+    except asyncio.CancelledError:
+        runs.cancel()
+        raise
 
 
 async def call_in_own_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -302,7 +318,9 @@ async def call_in_own_thread(function: Callable[P, T], *args: P.args, **kwargs: 
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
-    call = partial(copy_context().run, partial(_call, function, *args, **kwargs))
+    runs, context = WorkerRuns(), copy_context()
+    context.run(worker_runs.set, runs)
+    call = partial(context.run, partial(_call, function, *args, **kwargs))
 
     def settle(set_outcome: Callable[[Any], None], outcome: object) -> None:
         if not done.done():
@@ -320,7 +338,11 @@ async def call_in_own_thread(function: Callable[P, T], *args: P.args, **kwargs: 
 
     thread = threading.Thread(target=work, name="langprog-call", daemon=True)
     Context().run(thread.start)
-    return await done
+    try:
+        return await done
+    except asyncio.CancelledError:
+        runs.cancel()
+        raise
 
 
 # The loop from which code on the loop beside ours was started.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
@@ -29,6 +30,8 @@ from langprog.serving.requests import encode_json
 from langprog.serving.service import Service, Swap
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+# Artifacts that were replaced and whose figures are still told.
+REPLACED = 20
 Log = Callable[[str], None]
 
 
@@ -67,8 +70,9 @@ class Application:
         self.calls = Calls(self.limits, self.metrics, log, lm, budget)
         self.endpoints = ProgramEndpoints(self.services, self.calls, traces=traces)
         self.phase = Phase()
+        self._replaced: deque[str] = deque()
         self._page = playground_page() if playground else None
-        self._log = log
+        self.log = log
         guard = Middleware(Guard, access=self.access, metrics=self.metrics, phase=self.phase)
         self._app = Starlette(
             routes=self._routes(),
@@ -114,13 +118,26 @@ class Application:
             swaps += await service.reload(always=always)
         for swap in swaps:
             if swap.refused:
-                self._log(f"{swap.name}: the new {swap.role} artifact is refused: {swap.refused}")
+                self.log(f"{swap.name}: the new {swap.role} artifact is refused: {swap.refused}")
             elif swap.changed:
-                self._log(f"{swap.name}: serves the {swap.role} artifact {swap.digest} now")
+                self._replace(swap.before)
+                self.log(f"{swap.name}: serves the {swap.role} artifact {swap.digest} now")
             result = "refused" if swap.refused else "swapped" if swap.changed else "same"
             about = {"program": swap.name, "role": swap.role, "result": result}
             self.metrics.add("langprog_reloads_total", "Reloads of artifacts.", 1, **about)
         return swaps
+
+    def _replace(self, digest: str) -> None:
+        self._replaced.append(digest)
+        if len(self._replaced) > REPLACED:
+            oldest = self._replaced.popleft()
+            served = [
+                deployment.digest
+                for service in self.services.values()
+                for deployment in service.deployments.values()
+            ]
+            if oldest not in served and oldest not in self._replaced:
+                self.metrics.forget(oldest)
 
     async def close(self) -> None:
         """Cancel what runs in the background."""

@@ -171,9 +171,10 @@ class ProgramEndpoints:
             async with self._calls.admission.admit(length, read) as raw:
                 arrived = True
                 yield raw
-        except (Refusal, ServerBusy):
+        except (Refusal, ServerBusy) as refusal:
             if not arrived:
-                await discard_body(request, max(4 * largest, 2**20))
+                busy = isinstance(refusal, ServerBusy)
+                await discard_body(request, 2**20 if busy else max(4 * largest, 2**20))
             raise
 
     def _service(self, request: Request) -> Service:

@@ -36,6 +36,15 @@ class Metrics:
         for key in [key for key in values if wanted <= set(key)]:
             del values[key]
 
+    def forget(self, digest: str) -> None:
+        """Forget an artifact that was replaced long ago, or each would stay in memory."""
+        label = ("digest", digest)
+        for values in self._values.values():
+            for key in [key for key in values if label in key]:
+                del values[key]
+        for key in [key for key in self._latencies if label in key]:
+            del self._latencies[key]
+
     def observe(self, seconds: float, /, **labels: str) -> None:
         """Count a latency."""
         key = tuple(labels.items())

@@ -74,6 +74,7 @@ class ProgramServer:
             access_log=False,
             server_header=False,
             timeout_keep_alive=int(IDLE),
+            log_level="error",  # or every stranger could write to the log
         )
         self._server = _Server(config)
         self._serving = asyncio.create_task(self._server.serve([listener]))
@@ -82,7 +83,9 @@ class ProgramServer:
             if self._serving.done():
                 self._serving.result()
         if self._watch:
-            self._tasks.append(asyncio.create_task(self._watch_files()))
+            watching = asyncio.create_task(self._watch_files())
+            watching.add_done_callback(self._tell_end)
+            self._tasks.append(watching)
         return self
 
     def _listen(self) -> socket.socket:
@@ -103,6 +106,11 @@ class ProgramServer:
         while True:
             await asyncio.sleep(WATCHED)
             await self.app.reload(always=False)
+
+    def _tell_end(self, watching: asyncio.Task[None]) -> None:
+        if not watching.cancelled() and watching.exception() is not None:
+            error = watching.exception()
+            self.app.log(f"the artifact files are not watched any more: {error!r}")
 
     async def __aexit__(self, *error: object) -> None:
         server, serving = self._server, self._serving
@@ -136,10 +144,11 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """Closes connections whose client takes too long to send the head of a request."""
+    """Closes connections whose client takes too long to send a request's head, or to read."""
 
     seconds: ClassVar[float]
     _deadline: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
@@ -152,8 +161,20 @@ class _Protocol(H11Protocol):
         else:
             self._clear_deadline()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._clear_deadline()
+        if self._unread is not None:
+            self._unread.cancel()
         super().connection_lost(exc)
 
     def _waits(self) -> bool:

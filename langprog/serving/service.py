@@ -105,15 +105,20 @@ class Swap:
         name: The program's name.
         role: Which of its artifacts.
         digest: The digest that is served now.
-        changed: Whether it was another one before.
+        before: The digest that was served before.
         refused: Why the new file is not served; empty if it is, or is the same.
     """
 
     name: str
     role: Role
     digest: str
-    changed: bool
+    before: str
     refused: str = ""
+
+    @property
+    def changed(self) -> bool:
+        """Whether another artifact is served now."""
+        return self.digest != self.before
 
 
 @dataclass(frozen=True)
@@ -255,15 +260,14 @@ class Service:
         try:
             new = await asyncio.to_thread(self._load, old.path)
             self._check_same(new, old)
-        except LangprogError as error:
+        except (LangprogError, ImportError, OSError) as error:
             self.refused[role] = describe_cause(error)
-            return Swap(self.name, role, old.digest, False, self.refused[role])
+            return Swap(self.name, role, old.digest, old.digest, self.refused[role])
         self.refused.pop(role, None)
-        if new.digest == old.digest:
-            return Swap(self.name, role, old.digest, False)
-        self.deployments[role] = new
-        self.comparison = self._new_comparison()  # what was counted belongs to the earlier pair
-        return Swap(self.name, role, new.digest, True)
+        if new.digest != old.digest:
+            self.deployments[role] = new
+            self.comparison = self._new_comparison()  # what was counted is about the earlier pair
+        return Swap(self.name, role, new.digest, old.digest)
 
     def to_json(self) -> dict[str, Any]:
         """Return what is said about it in the list of programs."""

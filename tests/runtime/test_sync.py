@@ -290,3 +290,48 @@ def test_an_ended_connection_is_noticed_after_a_pause(monkeypatch: pytest.Monkey
             assert program(a="2").b == "fine"
         run_sync(model.aclose())
     assert seen.connections == 2
+
+
+class Held:
+    """A model that never answers, and knows when it is asked and given up."""
+
+    name, endpoint, defaults = "test/held", "in-process", lp.Sampling()
+
+    def __init__(self) -> None:
+        self.asked, self.left = threading.Event(), threading.Event()
+
+    async def complete(self, request: lp.Request) -> lp.Completion:
+        self.asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.left.set()
+        raise AssertionError
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Outer(lp.Module):
+    """Synchronous code around synchronous code around a model."""
+
+    def __init__(self, inside: lp.Module) -> None:
+        self.inside = inside
+
+    def forward(self, **inputs: object) -> lp.Prediction:
+        return self.inside(**inputs)
+
+
+def test_a_caller_that_gives_up_takes_synchronous_code_along() -> None:
+    model = Held()
+    program = Outer(Outer(lp.Predict("question -> answer", model=model)))
+
+    async def give_up() -> None:
+        call = asyncio.create_task(program.acall(question="?"))
+        assert await asyncio.to_thread(model.asked.wait, 20)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert await asyncio.to_thread(model.left.wait, 20)
+
+    asyncio.run(give_up())

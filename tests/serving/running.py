@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -58,7 +59,8 @@ class Model:
             text = "I would rather not."
         else:
             team = "billing" if "charge" in prompt else "network"
-            text = f'[[team]]\n{team}\n\n[[words]]\n["down", "now"]'
+            words = ["x" * 12_000_000] if "long" in prompt else ["down", "now"]
+            text = f"[[team]]\n{team}\n\n[[words]]\n{json.dumps(words)}"
         usage = Usage(30, 10)
         return Completion((text,), self.name, usage, ("stop",))
 

@@ -185,7 +185,7 @@ def test_keys_are_asked_for(artifact: Path) -> None:
                 assert (await it.post("/admin/reload", b"", headers))[0] == 401
             admin = {"x-api-key": "admin-horse-battery"}
             status, content = await it.post("/admin/reload", b"", admin)
-            assert status == 200 and content["swaps"][0]["changed"] is False
+            assert status == 200 and content["swaps"][0]["refused"] == ""
             assert "correct-horse" not in repr(vars(access.keys))
 
     run(work)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 import langprog as lp
-from langprog.serving import Limits
+from langprog.serving import Limits, application
 from tests.serving.running import run, running, save
 
 DOWN, WAIT = {"ticket": "the internet is down"}, {"ticket": "wait"}
@@ -118,6 +119,47 @@ def test_a_swap_under_load_fails_no_request(tmp_path: Path) -> None:
             assert status == 200 and content["digest"] == first
             status, content = await it.post("/programs/triage", DOWN)
             assert content["digest"] == swap.digest and "Number 5." in it.model.prompts[-1]
+
+    run(work)
+
+
+def test_figures_of_artifacts_replaced_long_ago_are_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / "triage.json", "Number 0.")
+    monkeypatch.setattr(application, "REPLACED", 1)
+
+    async def work() -> None:
+        async with running(path) as it:
+            digests = []
+            for number in range(1, 4):
+                _, content = await it.post("/programs/triage", DOWN)
+                digests.append(content["digest"])
+                save(path, f"Number {number}.")
+                await it.app.reload()
+            text = (await it.get("/metrics"))[1]
+            assert [digest in text for digest in digests] == [False, False, True]
+
+    run(work)
+
+
+def test_a_client_that_does_not_read_is_cut_off(artifact: Path) -> None:
+    async def work() -> None:
+        async with running(artifact, limits=Limits(upload=0.3)) as it:
+            body = json.dumps({"ticket": "a long answer"}).encode()
+            head = (
+                "POST /programs/triage/stream HTTP/1.1\r\nhost: a\r\n"
+                f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+            )
+            client = socket.socket()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", it.server.port))
+            client.sendall(head.encode() + body)
+            await it.model.asked.acquire()
+            while it.app.calls.admission.count:
+                await asyncio.sleep(0.01)
+            assert it.app.metrics.value("langprog_in_flight") == 0
+            client.close()
 
     run(work)
 
