@@ -1,7 +1,7 @@
 """Compare all optimizers on the response surface: true accuracy against paid calls.
 
 Usage: python -m benchmarks.surface [--seeds 30] [--first 5000] [--keep FOLDER] [--workers 1]
-       python -m benchmarks.surface --ablations [--seeds 30] [--first 1000] ...
+       python -m benchmarks.surface --ablations [--pieces A,B] [--caps N,N] [--seeds 30] ...
        python -m benchmarks.surface --pruning [--seeds 30] [--first 1000] ...
 
 Needs the extra "bench" for the peers. Each finished compile is kept in FOLDER, so that a stopped
@@ -20,8 +20,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.curves import draw_curves, format_shares
-from benchmarks.measured import machine, publish, table, versions, with_interval
-from benchmarks.surface.ablations import format_ablations, list_settings
+from benchmarks.measured import (
+    machine,
+    publish,
+    publish_section,
+    table,
+    versions,
+    with_interval,
+)
+from benchmarks.surface.ablations import CAPS, WITHOUT, format_ablations, list_settings
 from benchmarks.surface.jobs import Job, list_jobs, run_all
 from benchmarks.surface.pruning import format_pairs, list_pairs
 
@@ -82,14 +89,21 @@ def compare_optimizers(options: argparse.Namespace, seeds: range) -> None:
 
 def ablate(options: argparse.Namespace, seeds: range) -> None:
     """Run the compiler with and without each optional piece, and publish the differences."""
-    settings = list_settings(seeds)
+    pieces = [piece for piece in WITHOUT if piece]
+    if options.pieces:
+        pieces = options.pieces.split(",")
+    caps = list(map(int, options.caps.split(","))) if options.caps else CAPS
+    settings = list_settings(seeds, pieces, caps)
     jobs = [Job(seed, modules, "Compiler", cap, piece) for piece, modules, cap, seed in settings]
     outcomes = dict(zip(settings, run_all(jobs, options.keep, options.workers), strict=True))
-    publish(
+    some = f" --pieces '{options.pieces}'" if options.pieces else ""
+    some += f" --caps {options.caps}" if options.caps else ""
+    publish_section(
         "surface_ablations",
-        "# The search without its optional pieces\n\n"
+        f"## {', '.join(pieces)}",
         "**Simulated** (`benchmarks/surface`): no figure here is about a real model. "
-        f"`python -m benchmarks.surface --ablations --seeds {options.seeds} --first {seeds[0]}`; "
+        f"`python -m benchmarks.surface --ablations{some} --seeds {options.seeds} --first "
+        f"{seeds[0]}`; "
         f"{machine()}; {versions('langprog', 'optuna')}; {options.seeds} seeds. Differences in "
         "the true accuracy of the best candidate, the whole `Compiler` minus the one without a "
         "piece, seed by seed; means with 95 % bootstrap intervals over seeds. The last column is "
@@ -133,6 +147,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--ablations", action="store_true")
+    parser.add_argument("--pieces")
+    parser.add_argument("--caps")
     parser.add_argument("--pruning", action="store_true")
     options = parser.parse_args(arguments)
     if options.keep is not None:

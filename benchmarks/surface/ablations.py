@@ -7,6 +7,7 @@ measurement of its own (``--pruning``).
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -16,18 +17,22 @@ from typing import Any
 from unittest import mock
 
 from benchmarks.measured import table, with_interval
+from optimizers import compiler
 from optimizers.evaluation.candidate import Candidate
+from optimizers.instructions import proposer
 from optimizers.pruning.member import PrunedOptimizer
 from optimizers.run import Run
 from optimizers.search import race
 from optimizers.search.structure import StructureSearch
 
-CAPS = (600, 1000, 1780)
+CAPS = (600, 1000, 1780, 4000)
 # How each piece is left out, by its name; "" is the whole search.
 WITHOUT: Mapping[str, Callable[[], AbstractContextManager[Any]]] = MappingProxyType(
     {
         "": nullcontext,
         "recombination": lambda: mock.patch.object(race, "RECOMBINED", 0),
+        "recombined instructions": lambda: mock.patch.object(proposer, "RECOMBINED", 0),
+        "short rounds": lambda: mock.patch.object(compiler, "MOST_QUERIES", math.inf),
         "rungs": lambda: mock.patch.object(race.Race, "_promote", _do_nothing),
         "pruning": lambda: mock.patch.object(PrunedOptimizer, "prunes", _decline),
         # There is nothing to gain from it on the surface: the row shows what it takes away.
@@ -60,7 +65,7 @@ def format_ablations(outcomes: Mapping[tuple[str, int, int, int], Mapping[str, A
     seeds = list(dict.fromkeys(seed for *_, seed in outcomes))
     head = [f"{modules} module{'s' * (modules > 1)}, {cap:,} calls" for modules, cap in settings]
     rows: list[tuple[str, ...]] = [("what the piece adds", "all", *head, "calls")]
-    for piece in [piece for piece in WITHOUT if piece]:
+    for piece in dict.fromkeys(piece for piece, *_ in outcomes if piece):
         gains: dict[tuple[int, int], list[float]] = defaultdict(list)
         for setting in settings:
             for seed in seeds:
@@ -80,12 +85,20 @@ def format_ablations(outcomes: Mapping[tuple[str, int, int, int], Mapping[str, A
     return table(rows)
 
 
-def list_settings(seeds: Sequence[int]) -> list[tuple[str, int, int, int]]:
-    """List piece left out, modules, cap and seed of every compile, seed by seed."""
+def list_settings(
+    seeds: Sequence[int], pieces: Sequence[str], caps: Sequence[int]
+) -> list[tuple[str, int, int, int]]:
+    """List piece left out, modules, cap and seed of every compile, seed by seed.
+
+    Args:
+        seeds: Seeds of the surface.
+        pieces: The pieces, by their names; the whole search is always run.
+        caps: Caps on the calls.
+    """
     return [
         (piece, modules, cap, seed)
         for seed in seeds
         for modules in (1, 2)
-        for cap in CAPS
-        for piece in WITHOUT
+        for cap in caps
+        for piece in ("", *pieces)
     ]
