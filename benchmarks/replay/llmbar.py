@@ -1,6 +1,8 @@
 """Choose the best of 65 judges: regret against paid evaluations, on LLMBar's recorded verdicts.
 
-Usage: python -m benchmarks.replay.llmbar [--splits 40]
+Usage: python -m benchmarks.replay.llmbar [--splits 40] [--keep FOLDER]
+
+Each finished split is kept in FOLDER, so that a stopped run can be resumed.
 
 The data: LLMBar (Zeng et al., 2024; MIT), 419 comparisons of two answers, each judged by 65
 configurations (6 models, up to 15 prompts) in both orders; one evaluation is both, and scores 0,
@@ -243,17 +245,34 @@ def run_split(folder: Path, seed: int) -> dict[tuple[str, int], dict[str, Any]]:
     return outcomes
 
 
+def load_or_run(folder: Path, keep: Path | None, seed: int) -> dict[tuple[str, int], Any]:
+    """Return the outcomes of a split, from ``keep`` if they are there."""
+    path = None if keep is None else keep / f"llmbar-{seed}.json"
+    if path is not None and path.exists():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return {(name, budget): outcome for name, budget, outcome in kept}
+    outcomes = run_split(folder, seed)
+    if path is not None:
+        lines = [[*key, outcome] for key, outcome in outcomes.items()]
+        path.write_text(json.dumps(lines), encoding="utf-8")
+    return outcomes
+
+
 def main(arguments: list[str]) -> None:
     """Replay every split, and publish."""
     parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.replay.llmbar")
     parser.add_argument("--splits", type=int, default=40)
+    parser.add_argument("--keep", type=Path)
     options = parser.parse_args(arguments)
     folder = data_folder()
     if folder is None:
         sys.stdout.write(explain_missing_data() + "\n")
         return
+    if options.keep is not None:
+        options.keep.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(2) as pool:
-        splits = list(pool.map(partial(run_split, folder), range(options.splits)))
+        run = partial(load_or_run, folder, options.keep)
+        splits = list(pool.map(run, range(options.splits)))
     names = [*CHOOSERS, "langprog MIPRO"]
     head = ("regret in points at", *(f"{budget:,} evaluations" for budget in BUDGETS))
     rows: list[tuple[str, ...]] = [head]
