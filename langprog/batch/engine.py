@@ -22,6 +22,7 @@ from langprog.batch.provider import (
     ProviderBatches,
     ProviderModels,
     Waves,
+    remove_state,
     state_path,
 )
 from langprog.batch.results import Earlier, ResultFile
@@ -89,7 +90,7 @@ async def run_batch(
         if not stopped:
             await asyncio.to_thread(finish, target, results, inputs.outputs, batch.order)
             if batch.provider is not None:
-                state_path(place).unlink(missing_ok=True)
+                remove_state(state_path(place))
         return run.done(stopped, results.path if stopped and not target.is_jsonl else None)
     except InputError:
         if not results.written:
@@ -112,7 +113,7 @@ async def _run_in_waves(
         say=give_notice,
         retry_refused=run.batch.retry_failed,
     )
-    run.waves, run.before = waves, state.paid().dollars
+    run.waves, before = waves, state.paid().dollars
     try:
         with using(wrap=ProviderModels(waves).wrap):
             stopped = await run.go()
@@ -123,6 +124,7 @@ async def _run_in_waves(
         return stopped
     finally:
         await waves.close()
+        run.dollars = state.paid().dollars - before
         state.close()
 
 
@@ -140,8 +142,8 @@ class _Run:
     on_progress: OnProgress | None
     watch: Watch = field(default_factory=Watch)
     waves: Waves | None = None
-    # What earlier runs paid for the same output.
-    before: float = 0.0
+    # What this run paid, where a ledger would count what was reserved for rows that were stopped.
+    dollars: float | None = None
 
     def __post_init__(self) -> None:
         self._earlier: Earlier = self.results.earlier
@@ -326,7 +328,9 @@ class _Run:
 
     @property
     def _dollars(self) -> float | None:
-        return self.ledger.paid.dollars - self.before if self._priced else None
+        if not self._priced:
+            return None
+        return self.ledger.paid.dollars if self.dollars is None else self.dollars
 
     def _progress(self, now: float) -> BatchProgress:
         return BatchProgress(

@@ -220,8 +220,8 @@ def _cancel(program: Module, target: Path, provider: ProviderBatches) -> int:
     for each in outcomes:
         terminal.say(f"{each.batch}: {each.outcome}")
     terminal.say(
-        f"{len(outcomes)} batches; the same command without --cancel collects what was answered, "
-        "and sends the rest in new ones"
+        "the same command without --cancel collects what was answered, and sends the rest in new "
+        "batches"
     )
     return 0
 

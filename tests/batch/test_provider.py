@@ -42,7 +42,7 @@ def test_rows_are_answered_in_one_batch_at_half_price(place: ProviderPlace) -> N
         "completed",
     ]
     assert "10 of 10 requests done" in str(place.statuses[-1])
-    assert not place.state.exists()
+    assert {path.name for path in place.source.parent.iterdir()} == {"in.jsonl", "out.jsonl"}
 
 
 def test_the_file_is_that_of_a_local_run(place: ProviderPlace) -> None:
@@ -311,6 +311,7 @@ def test_a_cancelled_batch_stops_and_keeps_what_was_answered(place: ProviderPlac
     done = place.run()
     assert "was cancelled with 5 of 10 requests unanswered" in done.stopped
     assert len(place.answers) == 5 and place.state.exists()
+    assert done.dollars == pytest.approx(5 * COST)
     assert place.run().stopped == ""
     assert place.answers == RIGHT and place.sizes == [10, 5] and place.most_paid == 1
 

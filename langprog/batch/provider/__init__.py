@@ -15,7 +15,7 @@ from langprog.batch.provider.cancelling import Cancelled, cancel_batches
 from langprog.batch.provider.carrying import BatchStatus, OnStatus
 from langprog.batch.provider.models import ProviderModels
 from langprog.batch.provider.options import ProviderBatches
-from langprog.batch.provider.state import BatchState, state_path
+from langprog.batch.provider.state import BatchState, remove_state, state_path
 from langprog.batch.provider.waves import Waves
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "ProviderModels",
     "Waves",
     "cancel_batches",
+    "remove_state",
     "state_path",
 ]

@@ -207,13 +207,17 @@ class Carrier:
                 "are then sent, and paid, again"
             ) from None
 
-    async def cancel(self, sent: SentBatch) -> ProviderBatch:
+    async def cancel(self, sent: SentBatch, tries: int = _TRIES) -> ProviderBatch:
         """Cancel a batch.
+
+        Args:
+            sent: The batch.
+            tries: How often to try while the endpoint fails.
 
         Raises:
             LMError: The endpoint refuses, or cannot be reached.
         """
-        return await self._persist(partial(self._api.cancel, sent.batch))
+        return await self._persist(partial(self._api.cancel, sent.batch), tries)
 
     async def state_of(self, sent: SentBatch) -> ProviderBatch:
         """Return the present state of a batch.

@@ -273,10 +273,11 @@ class BatchState:
         """Close the file."""
         self._base.close()
 
-    def remove(self) -> None:
-        """Close and remove the file: the output is complete."""
-        self.close()
-        self.path.unlink(missing_ok=True)
+
+def remove_state(path: Path) -> None:
+    """Remove a closed state: the output is complete."""
+    path.unlink(missing_ok=True)
+    path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
 
 
 def reads_state(path: Path) -> bool:

@@ -198,9 +198,11 @@ class Waves:
             await asyncio.sleep(_BRIEFLY)
         for sent in self._state.unfinished():
             queue = self._queues.get(sent.model)
-            if queue is not None and sent.batch:
+            if queue is None and sent.batch:
+                self._say(f"nothing was collected from the batch {sent.batch} of {sent.model}")
+            elif queue is not None and sent.batch:
                 with suppress(LMError):
-                    await queue.carrier.cancel(sent)
+                    await queue.carrier.cancel(sent, tries=1)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task: asyncio.Task[None] = self._loop.create_task(self._guard(work))
