@@ -1,6 +1,6 @@
 """Make faults by hand in a copy of the source, and see that a test fails for each.
 
-Usage: python -m benchmarks.faults [--only NAME]
+Usage: python -m benchmarks.faults [--only NAME] [--checkpoint FILE]
 
 Tests that pass whatever the code does show nothing. Each fault of ``faults.toml`` is a mistake
 that would make a certificate, a split, a metric, a budget or a failure say something wrong. It is
@@ -19,11 +19,12 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from benchmarks.measured import machine, publish, table, versions
+from benchmarks.measured import Checkpoint, machine, publish, table, versions
 from langprog.errors import LangprogError
 
 ROOT = Path(__file__).parent.parent
@@ -105,6 +106,7 @@ class Copy:
 
     def __init__(self, folder: Path, root: Path = ROOT) -> None:
         self._folder = folder
+        folder.mkdir(exist_ok=True)
         ignored = shutil.ignore_patterns("__pycache__")
         for part in PARTS:
             source = root / part
@@ -125,8 +127,8 @@ class Copy:
         if code != PASSED:
             raise FaultError(f"without any fault, tests have to pass: {said[-2000:]}")
 
-    def examine(self, fault: Fault) -> Outcome:
-        """Return whether the tests of a fault find it.
+    def examine(self, fault: Fault) -> str | None:
+        """Return the test that finds a fault; ``None`` if all pass.
 
         Raises:
             FaultError: It cannot be made, or its tests cannot be run.
@@ -139,11 +141,11 @@ class Copy:
         finally:
             self._write(path, source)
         if code == PASSED:
-            return Outcome(fault, None)
+            return None
         names = _FAILURE.findall(said)
         if code != FAILED or not names:
             raise FaultError(f"the tests of {fault.name!r} cannot be run: {said[-2000:]}")
-        return Outcome(fault, names[0])
+        return names[0]
 
     def _write(self, path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
@@ -179,15 +181,13 @@ class Copy:
         return done.returncode, done.stdout + done.stderr
 
 
-def examine_all(
-    faults: Sequence[Fault], folder: Path, *, said: Callable[[str], object] = lambda line: None
-) -> list[Outcome]:
+def examine_all(faults: Sequence[Fault], folder: Path, kept: Checkpoint) -> list[Outcome]:
     """Make faults one at a time, and see whether their tests fail.
 
     Args:
         faults: The faults.
         folder: An empty folder for the copy of the source.
-        said: Called with a line about each.
+        kept: What a stopped run has measured.
 
     Raises:
         FaultError: A fault cannot be made, or tests fail without it.
@@ -195,13 +195,12 @@ def examine_all(
     for fault in faults:
         make_fault(fault, (ROOT / fault.file).read_text(encoding="utf-8"))
     copy = Copy(folder)
-    copy.check(list(dict.fromkeys(test for fault in faults for test in fault.tests)))
-    outcomes = []
-    for fault in faults:
-        outcome = copy.examine(fault)
-        said(f"{fault.name}: {outcome.caught_by or 'NOT CAUGHT'}")
-        outcomes.append(outcome)
-    return outcomes
+    tests = list(dict.fromkeys(test for fault in faults for test in fault.tests))
+    kept.measure_once(f"without a fault: {', '.join(tests)}", partial(copy.check, tests))
+    return [
+        Outcome(fault, kept.measure_once(str(fault), partial(copy.examine, fault)))
+        for fault in faults
+    ]
 
 
 def describe(outcomes: Sequence[Outcome]) -> str:
@@ -218,16 +217,14 @@ def main(arguments: list[str]) -> int:
     """Make every fault and publish what found it."""
     parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.faults")
     parser.add_argument("--only", metavar="NAME", help="one fault; nothing is published")
+    parser.add_argument("--checkpoint", type=Path, help="goes on where a stopped run ended")
     options = parser.parse_args(arguments)
     faults = [fault for fault in load_faults() if options.only in (None, fault.name)]
     if not faults:
         parser.error(f"there is no fault {options.only!r} in {LIST.name}")
-
-    def say(line: str) -> None:
-        sys.stderr.write(f"{line}\n")
-
     with tempfile.TemporaryDirectory() as folder:
-        outcomes = examine_all(faults, Path(folder), said=say)
+        kept = Checkpoint(options.checkpoint or Path(folder) / "kept.jsonl")
+        outcomes = examine_all(faults, Path(folder) / "copy", kept)
     caught = sum(outcome.caught_by is not None for outcome in outcomes)
     if options.only is None:
         publish(

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults import Copy, Fault, FaultError, describe, load_faults, make_fault
+from benchmarks.faults import (
+    Copy,
+    Fault,
+    FaultError,
+    Outcome,
+    describe,
+    load_faults,
+    make_fault,
+)
 
 ROOT = Path(__file__).parents[2]
 FAULTS = load_faults()
@@ -59,10 +67,11 @@ def test_faults_are_made_one_at_a_time_and_found_or_not(copy: Copy) -> None:
     tests = ("tests/test_worse.py",)
     sign = Fault("sign", "programs/__init__.py", "< -tol", "< tol", tests)
     equal = Fault("equal", "programs/__init__.py", "< -tol", "<= -tol", tests)
-    found, missed = copy.examine(sign), copy.examine(equal)
-    assert found.caught_by == "tests/test_worse.py::test_a_tie_is_not_worse"
-    assert missed.caught_by is None  # also: the first fault is gone
-    assert "**nothing**" in describe([found, missed])
+    by = copy.examine(sign)
+    assert by == "tests/test_worse.py::test_a_tie_is_not_worse"
+    assert copy.examine(equal) is None  # also: the first fault is gone
+    said = describe([Outcome(sign, by), Outcome(equal, None)])
+    assert "`test_worse.py::test_a_tie_is_not_worse`" in said and "**nothing**" in said
     broken = Fault("broken", "programs/__init__.py", "def is_worse", "def is worse", tests)
     with pytest.raises(FaultError, match="the tests of 'broken' cannot be run"):
         copy.examine(broken)
