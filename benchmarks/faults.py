@@ -145,7 +145,8 @@ class Copy:
         names = _FAILURE.findall(said)
         if code != FAILED or not names:
             raise FaultError(f"the tests of {fault.name!r} cannot be run: {said[-2000:]}")
-        return names[0]
+        first: str = names[0]
+        return first
 
     def _write(self, path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
