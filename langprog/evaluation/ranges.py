@@ -99,6 +99,6 @@ def clip_to_range(value: float, range: Range) -> float:
     if low - slack <= value <= high + slack:
         return min(max(value, low), high)
     raise MetricError(
-        f"it returned {value:g}, and its range is {low:g} to {high:g}: declare the range, "
+        f"it returned {value!r}, and its range is {low:g} to {high:g}: declare the range, "
         "@lp.metric(range=(worst, best)), or scale the score to lie between 0 and 1"
     )

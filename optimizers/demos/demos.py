@@ -69,6 +69,21 @@ def collect_labeled(
     return {path: tuple(demos) for path, demos in collected.items()}
 
 
+def check_threshold(threshold: float | None, range: Range) -> None:
+    """Check that a threshold tells good runs from others under a metric.
+
+    Raises:
+        InputError: It is outside the metric's range.
+    """
+    low, high = range
+    if threshold is not None and not low <= threshold <= high:
+        passing = "every" if threshold < low else "no"
+        raise InputError(
+            f"threshold={threshold:g}: the metric's scores lie between {low:g} and {high:g}, so "
+            f"{passing} run would be good enough: give a score within that range"
+        )
+
+
 def select_passing(rows: Sequence[Row], threshold: float | None, range: Range) -> list[Row]:
     """Return the rows whose score is good enough to learn from.
 

@@ -12,6 +12,7 @@ from optimizers.budget.forecast import ForecastInputs, Range
 from optimizers.demos.demos import (
     DemoSet,
     SourcedDemo,
+    check_threshold,
     collect_labeled,
     draw_demos,
     drop_known,
@@ -74,7 +75,9 @@ async def run_rollouts(
 
     Raises:
         BudgetExceeded: The budget ended first.
+        InputError: The threshold is outside the metric's range.
     """
+    check_threshold(threshold, run.materials.metric.range)
     program, own = make_teaching_program(run.program, teacher), keep_own_demos(run, None)
     if isinstance(teacher, Module):
         own = {path: predictor.demos for path, predictor in teacher.predictors().items()}

@@ -54,6 +54,8 @@ def test_a_score_outside_the_range_is_an_error_that_says_what_to_do(score: Any) 
 
 def test_rounding_does_not_leave_the_range() -> None:
     assert report(lambda example, prediction: 0.1 + 0.2 + 0.7 + 1e-12).mean == 1.0
+    with pytest.raises(MetricError, match="returned 1.0000001, and its range is 0 to 1"):
+        report(lambda example, prediction: 1.0000001)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 import langprog as lp
+from langprog.errors import InputError
 from langprog.evaluation import Row, Score
 from langprog.lm import Request
 from langprog.modules import RunUsage
@@ -97,6 +98,19 @@ def test_labels_that_the_type_does_not_name_are_covered_too() -> None:
 def test_which_runs_are_good_enough(values, threshold, kept) -> None:
     chosen = select_passing([row(value) for value in values], threshold, (0.0, 1.0))
     assert [passed.score.value for passed in chosen if passed.score is not None] == kept
+
+
+@pytest.mark.parametrize(
+    ("threshold", "passing"), [(0.5, "every run would be good enough"), (6, "no run would be")]
+)
+def test_a_threshold_on_another_scale_is_refused_before_anything_is_paid(
+    threshold: float, passing: str
+) -> None:
+    model = lp.ScriptedLM(answers())
+    grade = lp.metric(range=(1, 5))(lambda example, prediction: 5)
+    with lp.using(lm=model), pytest.raises(InputError, match=f"between 1 and 5, so {passing}"):
+        BootstrapFewShot(threshold=threshold).compile(one_module(), tickets(30), metric=grade)
+    assert model.calls == 0
 
 
 def test_a_row_without_an_example_that_looks_secret() -> None:
