@@ -196,12 +196,13 @@ def examine_all(faults: Sequence[Fault], folder: Path, kept: Checkpoint) -> list
     for fault in faults:
         make_fault(fault, (ROOT / fault.file).read_text(encoding="utf-8"))
     copy = Copy(folder)
-    tests = list(dict.fromkeys(test for fault in faults for test in fault.tests))
-    kept.measure_once(f"without a fault: {', '.join(tests)}", partial(copy.check, tests))
-    return [
-        Outcome(fault, kept.measure_once(str(fault), partial(copy.examine, fault)))
-        for fault in faults
-    ]
+    outcomes = []
+    for fault in faults:
+        name = f"without a fault: {', '.join(fault.tests)}"
+        kept.measure_once(name, partial(copy.check, fault.tests))
+        caught_by = kept.measure_once(str(fault), partial(copy.examine, fault))
+        outcomes.append(Outcome(fault, caught_by))
+    return outcomes
 
 
 def describe(outcomes: Sequence[Outcome]) -> str:
