@@ -121,6 +121,7 @@ class _Compilation:
             searcher.objective,
             metric_digest(request.metric),
             self._reporter.note,
+            request.repeats,
         )
         with (
             using(budget=self._ledger, wrap=self._recorder, notice=self._reporter.warn_once),

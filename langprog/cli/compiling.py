@@ -40,6 +40,7 @@ from optimizers.identity import (
 Option = typer.Option
 # The folder of journals beside artifacts; attempts on a holdout are counted for all of them.
 RUNS = "langprog-runs"
+MAX_ERRORS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Task:
     lm: str | None = None
     seed: int = 0
     asked: NamedModels = NamedModels()
+    must_pass: Sequence[Example] | None = None
 
     @property
     def _ambient(self) -> str | LanguageModel | None:
@@ -86,6 +88,8 @@ class Task:
         *,
         budget: Budget | None = None,
         accept: Accept = "certified",
+        max_errors: int = MAX_ERRORS,
+        repeats: int = 1,
         as_json: bool = False,
     ) -> Compiled:
         """Compile with an optimizer, and show the progress."""
@@ -103,6 +107,9 @@ class Task:
                     seed=self.seed,
                     progress=view,
                     accept=accept,
+                    max_errors=max_errors,
+                    must_pass=self.must_pass,
+                    repeats=repeats,
                 )
         finally:
             view.close()
@@ -140,6 +147,9 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
     objective: Annotated[
         str | None, Option(help="quality; or cost or latency: as good, but cheaper or quicker.")
     ] = None,
+    tolerance: Annotated[
+        float | None, Option(help="Mean score that may be lost for less cost or latency.")
+    ] = None,
     lm: Annotated[str | None, Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
@@ -153,6 +163,13 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
     ] = None,
     accept: Annotated[str, Option(help="certified, or best: ship without proof, marked.")] = (
         "certified"
+    ),
+    must_pass: Annotated[
+        str | None, Option(help="Examples that the compiled program has to get right.")
+    ] = None,
+    repeats: Annotated[int, Option(help="Runs of each holdout example.", min=1)] = 1,
+    max_errors: Annotated[int, Option(help="Examples the metric may raise on.", min=0)] = (
+        MAX_ERRORS
     ),
     width: Annotated[int, Option(help="Examples processed concurrently.", min=1)] = 64,
     report: Annotated[str | None, Option(help="Also write a report, .html or .json.")] = None,
@@ -186,15 +203,23 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
             lm,
             seed,
             asked,
+            None if must_pass is None else read_examples(must_pass, "--must-pass", declared),
         )
         member = optimizer_named(
-            optimizer, width=width, auto=auto, models=asked.from_list(models), objective=objective
+            optimizer,
+            width=width,
+            auto=auto,
+            models=asked.from_list(models),
+            objective=objective,
+            tolerance=tolerance,
         )
         compiled = task.compile(
             member,
             Path(run_dir) if run_dir else task.run_dir(target.parent / RUNS, member),
             budget=Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds),
             accept=what_ships,
+            max_errors=max_errors,
+            repeats=repeats,
             as_json=json_,
         )
     _keep(compiled, target, page)
@@ -227,6 +252,7 @@ def optimizer_named(
     auto: str | None = None,
     models: Sequence[str | LanguageModel] | None = None,
     objective: str | None = None,
+    tolerance: float | None = None,
 ) -> Optimizer:
     """Return an optimizer by the name that the command line uses.
 
@@ -240,6 +266,8 @@ def optimizer_named(
         knobs["auto"] = auto
     if objective is not None:
         knobs["objective"] = objective
+    if tolerance is not None:
+        knobs["tolerance"] = tolerance
     if models is not None:
         knobs["models"] = tuple(models)
     for knob in knobs:
@@ -267,6 +295,9 @@ def say_result(compiled: Compiled, target: Path) -> None:
             f"difference      {certificate.difference:+.3f} "
             f"[{certificate.low:+.3f}, {certificate.high:+.3f}], p = {certificate.p_value:.2g}"
         )
+    for name, text in certificate.facts():
+        if name in ("repeats", "must pass"):
+            terminal.say(f"{name:<16}{text}")
     terminal.say(f"{certificate.verdict}: {certificate.reason}")
     paid, requested = compiled.report.paid, compiled.report.requested
     terminal.say(f"paid calls      {paid.calls:,} (distinct requests: {requested.calls:,})")

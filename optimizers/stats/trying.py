@@ -83,6 +83,7 @@ class HoldoutAttempts:
         objective: What is compared.
         metric: Digest of the metric.
         note: Tells the user something.
+        repeats: Runs of each example. Whoever adds runs to the same examples looks once more.
     """
 
     attempts: Attempts
@@ -90,6 +91,7 @@ class HoldoutAttempts:
     objective: Objective
     metric: str
     note: Callable[[str], None]
+    repeats: int = 1
     expected: int = field(default=0, init=False)
 
     def expect(self, holdout: Sequence[Example]) -> int:
@@ -109,7 +111,8 @@ class HoldoutAttempts:
             holdout: The examples.
         """
         keys = Keys.of(self.inputs, holdout)
-        attempt = Attempt.on(keys.exact, candidate, f"{self.objective} {self.metric}")
+        runs = f" {self.repeats} runs" if self.repeats > 1 else ""
+        attempt = Attempt.on(keys.exact, candidate, f"{self.objective} {self.metric}{runs}")
         number = self.attempts.register(
             attempt, keys.exact, similar=keys.similar, earlier=keys.earlier
         )

@@ -27,7 +27,11 @@ def answering(mood: str) -> lp.ScriptedLM:
 
 
 def compiled_in(
-    folder: Path, mood: str, tolerance: float = 0.05, progress: Callable[[Any], None] = id
+    folder: Path,
+    mood: str,
+    tolerance: float = 0.05,
+    progress: Callable[[Any], None] = id,
+    repeats: int = 1,
 ) -> Compiled:
     optimizer = LabeledFewShot(k=2, tolerance=tolerance)
     with lp.using(lm=answering(mood)):
@@ -38,7 +42,16 @@ def compiled_in(
             accept="best",
             run_dir=folder,
             progress=progress,
+            repeats=repeats,
         )
+
+
+def test_more_runs_of_the_same_examples_are_another_look(tmp_path: Path) -> None:
+    # Else whoever adds runs until a claim succeeds would not be counted.
+    for number, (folder, repeats) in enumerate([("a", 1), ("b", 2), ("c", 3)], start=1):
+        found = compiled_in(tmp_path / folder, "calm", repeats=repeats)
+        assert found.certificate.attempt == number
+    assert compiled_in(tmp_path / "d", "calm", repeats=2).certificate.attempt == 2
 
 
 def test_repeating_an_attempt_until_it_succeeds_is_counted(tmp_path: Path) -> None:
