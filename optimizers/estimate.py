@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from langprog import Module, using
+from langprog.evaluation import range_of
 from langprog.lm import Cost, ModelRef, model_from
 from optimizers.budget.forecast import ForecastInputs, cut_to_budget
 from optimizers.evaluation.binding import check_models
@@ -90,7 +91,15 @@ def make_preflight(
     stages = cut_to_budget(searcher.forecast(inputs), inputs.queries)
     if searcher.prunes():
         stages.append(forecast_pruning(stages, inputs))
-    preflight = forecast(stages, inputs, plan, cost, priced=priced, probe=probe)
+    preflight = forecast(
+        stages,
+        inputs,
+        plan,
+        cost,
+        priced=priced,
+        probe=probe,
+        score_range=range_of(request.metric),
+    )
     unpriced = list_roles(searcher, request).describe_unpriced(request.budget)
     return preflight if unpriced is None else replace(preflight, notes=(unpriced,))
 

@@ -35,7 +35,8 @@ POWER, LEVEL = 0.8, 0.05
 # Assumed correlation of scores before and after on the same examples.
 PAIRED = 0.5
 PROBED = 12
-SMALLEST_VARIANCE = 0.05
+# Of scores between 0 and 1.
+SMALLEST_VARIANCE, LARGEST_VARIANCE = 0.05, 0.25
 # Queries that a comparison needs at least: two programs on a few dozen examples.
 FEWEST_QUERIES = 45
 
@@ -175,6 +176,7 @@ def forecast(
     *,
     priced: bool,
     probe: Probe | None = None,
+    score_range: tuple[float, float] = (0.0, 1.0),
 ) -> Preflight:
     """Return the expected cost of a search and the certificate.
 
@@ -185,6 +187,7 @@ def forecast(
         cost: Cost of one query.
         priced: Whether the dollars in ``cost`` are known.
         probe: What was measured, if anything.
+        score_range: The worst and the best score of the metric.
     """
     reused = REUSED if facts.predictors > 1 else 1.0
     stages = []
@@ -200,7 +203,10 @@ def forecast(
     stages.append(
         StageCost("certify", certified, Range(each, each * (1 + GROWTH[1])) if priced else None)
     )
-    variance = 0.25 if probe is None else max(SMALLEST_VARIANCE, probe.variance)
+    square = (score_range[1] - score_range[0]) ** 2
+    variance = LARGEST_VARIANCE * square
+    if probe is not None:
+        variance = max(SMALLEST_VARIANCE * square, probe.variance)
     tried = _add_ranges([stage.candidates for stage in affordable])
     searches = any(stage.stage == "search" or stage.candidates.high for stage in given)
     return Preflight(

@@ -102,6 +102,17 @@ def test_the_journey(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "<html" in (place / "report.html").read_text().lower()
 
 
+def test_a_certificate_has_terms_of_its_own(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "must.jsonl").write_text('{"ticket": "must pass", "team": "nobody"}\n')
+    terms = "--must-pass must.jsonl --repeats 2 --max-errors 0 --objective cost --tolerance 0.2"
+    assert run([*COMPILE.split(), "--optimizer", "labeled", *terms.split()]) == 0
+    shown = capsys.readouterr()
+    assert "all of 2 runs pass on" in shown.out and "0 of 1 pass" in shown.out
+    assert "must_pass[0] in 2 of 2 runs" in shown.out
+
+
 def test_an_estimate_says_what_a_compile_takes(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -231,6 +242,9 @@ def test_the_same_command_again_pays_nothing_and_gives_the_same_artifact(
         (f"{COMPILE} --width 0", "--width"),
         (f"{COMPILE} --optimizer magic", "magic"),
         (f"{COMPILE} --accept everything", "certified or best"),
+        (f"{COMPILE} --repeats 0", "--repeats"),
+        (f"{COMPILE} --must-pass nope.jsonl", "nope.jsonl: there is no such file"),
+        (f"{COMPILE} --objective cost --tolerance 2", "give less than 1"),
         (f"{COMPILE} --optimizer labeled --auto light", "no --auto; these have: compiler, mipro"),
         (f"{COMPILE} --optimizer selector", "--models A,B"),
         (f"{COMPILE} --optimizer cascade", "no Cascade: wrap it"),

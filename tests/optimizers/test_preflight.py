@@ -105,3 +105,18 @@ def test_every_compile_says_what_it_expects_before_it_asks() -> None:
     assert calls == 0 and event.calls[0] <= result.report.paid.calls <= event.calls[1]
     assert any("holdout" in line for line in event.lines)
     assert json.dumps(result.report.to_json()["estimate"])
+
+
+def test_a_detectable_gain_is_on_the_scale_of_the_metric() -> None:
+    grade = lp.metric(range=(1, 5))(lambda example, prediction: 1 + 4 * (example == prediction))
+    events: list[Estimated] = []
+
+    def watch(event: object) -> None:
+        if isinstance(event, Estimated):
+            events.append(event)
+
+    with lp.using(lm=lp.ScriptedLM(answers())):
+        for metric in (right_team, grade):
+            LabeledFewShot().compile(one_module(), tickets(60), metric=metric, progress=watch)
+    unit, graded = (event.detectable for event in events)
+    assert graded == pytest.approx(4 * unit)
