@@ -338,7 +338,7 @@ def _measure(folder: Path) -> None:
     )
     under = (
         f"{LONG_CONNECTIONS} connections for {LONG_SECONDS} s; the model takes {SLOW * 1000:.0f} "
-        "ms; the artifact's file is replaced every second, and the server looks every second. "
+        "ms; the artifact's file is replaced, and looked at, once a second at most. "
         "Requests that are under way when the load stops are not in the client's count; the "
         "server counts them 499 (its client left) or 200."
     )

@@ -6,12 +6,12 @@ Figures are looked at again and again, so the tests hold at whatever time one lo
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from langprog.evaluation import anytime_sign_p
 from langprog.lm import Cost
 
 Arm = Literal["stable", "canary"]
@@ -121,21 +121,3 @@ class OnlineComparison:
         if self.paired:
             yield "same_outputs", self.same
             yield "different_outputs", self.different
-
-
-def anytime_sign_p(first: int, second: int) -> float:
-    """Return a p-value, valid whenever one looks, for two counts that are equally likely.
-
-    Follows: Robbins (1970, Statistical methods related to the law of the iterated logarithm), the
-    mixture of likelihood ratios, here over the Beta(1/2, 1/2) distribution. Differs: it is the
-    reciprocal of the mixture now, not of its largest value so far, and so the more careful one.
-
-    Args:
-        first: How often the one came out.
-        second: How often the other one did.
-    """
-    n = first + second
-    if not n:
-        return 1.0
-    log_beta = math.lgamma(first + 0.5) + math.lgamma(second + 0.5) - math.lgamma(n + 1)
-    return min(1.0, math.exp(-max(0.0, log_beta - math.log(math.pi) + n * math.log(2))))

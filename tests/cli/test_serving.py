@@ -6,10 +6,13 @@ import asyncio
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -18,12 +21,28 @@ import pytest
 import langprog as lp
 from langprog.cli.main import run
 
-REPLY = "[[answer]]\nfine"
+
+class Held:
+    """A model that holds up those who say so."""
+
+    def __init__(self) -> None:
+        self.asked, self.open = threading.Event(), threading.Event()
+
+    def __call__(self, request: lp.Request) -> str:
+        if "wait" in str(request.messages[-1].content):
+            self.asked.set()
+            self.open.wait(20)
+        return "[[answer]]\nfine"
 
 
 @pytest.fixture(scope="module")
-def endpoint(scripted_endpoint: Callable[[lp.ScriptedLM], str]) -> str:
-    return scripted_endpoint(lp.ScriptedLM(lambda request: REPLY, name="openai/m"))
+def held() -> Held:
+    return Held()
+
+
+@pytest.fixture(scope="module")
+def endpoint(scripted_endpoint: Callable[[lp.ScriptedLM], str], held: Held) -> str:
+    return scripted_endpoint(lp.ScriptedLM(held, name="openai/m"))
 
 
 @pytest.fixture
@@ -56,18 +75,27 @@ def line_of(stream: IO[str] | None) -> str:
     return stream.readline().strip()
 
 
-def ask(url: str) -> str:
+def ask(url: str, question: str = "how?") -> str:
     request = urllib.request.Request(
         f"{url}/programs/ask",
-        json.dumps({"question": "how?"}).encode(),
+        json.dumps({"question": question}).encode(),
         {"content-type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=20) as reply:
         return str(json.load(reply)["outputs"]["answer"])
 
 
+def is_listening(url: str) -> bool:
+    host, _, port = url.removeprefix("http://").partition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=20).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
 def test_a_server_is_asked_reloaded_and_stopped(
-    server: subprocess.Popen[str], artifact: Path
+    server: subprocess.Popen[str], artifact: Path, held: Held
 ) -> None:
     url = line_of(server.stdout)
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url), server.communicate()
@@ -76,7 +104,14 @@ def test_a_server_is_asked_reloaded_and_stopped(
     server.send_signal(signal.SIGHUP)
     assert "the new stable artifact is refused" in line_of(server.stderr)
     assert ask(url) == "fine"
-    server.send_signal(signal.SIGTERM)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(ask, url, "wait")
+        assert held.asked.wait(20)
+        server.send_signal(signal.SIGTERM)
+        while is_listening(url):
+            assert server.poll() is None
+        held.open.set()
+        assert answer.result(20) == "fine"
     assert server.wait(timeout=20) == 0
     assert "Traceback" not in server.communicate()[1]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 import langprog as lp
 from langprog.errors import ArtifactError, InputError
 from langprog.serving import Trial
-from langprog.serving.comparison import anytime_sign_p
 from tests.serving.running import Running, run, running, save
 
 
@@ -111,21 +109,3 @@ def test_two_artifacts_of_different_interfaces_are_not_compared(
     run(work)
     with pytest.raises(InputError, match="--canary: the share"):
         Trial(other, 0.0)
-
-
-def test_the_test_of_a_split_holds_at_whatever_time_one_looks() -> None:
-    rng = random.Random(7)
-    alarms = 0
-    for _ in range(400):
-        first = second = 0
-        for _ in range(300):
-            if rng.random() < 0.5:
-                first += 1
-            else:
-                second += 1
-            if anytime_sign_p(first, second) <= 0.05:
-                alarms += 1
-                break
-    assert alarms <= 20  # 5 % of 400
-    assert anytime_sign_p(2, 20) < 0.01 and anytime_sign_p(20, 2) == anytime_sign_p(2, 20)
-    assert anytime_sign_p(0, 0) == 1.0

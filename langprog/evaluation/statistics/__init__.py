@@ -6,9 +6,11 @@
   the two tests behind it. ``shares``: does most of the data cost less?
 - ``claims``: what may be claimed, in a fixed order.
 - ``repeats``: several runs of a row. ``set_level``: metrics of a whole data set.
+- ``anytime``: a test of counts that grow while one looks.
 - ``intervals``: of a single mean. ``permutation``: tests by exchanging signs.
 """
 
+from langprog.evaluation.statistics.anytime import anytime_sign_p
 from langprog.evaluation.statistics.claims import (
     Claim,
     Claims,
@@ -52,6 +54,7 @@ __all__ = [
     "SetComparison",
     "ShareTest",
     "Spread",
+    "anytime_sign_p",
     "attempt_level",
     "bound_mean",
     "bound_share",
