@@ -41,11 +41,11 @@ from langprog.evaluation.statistics.set_level import SetComparison, compare_sets
 from langprog.evaluation.statistics.shares import ShareTest, bound_share
 
 __all__ = [
-    "LEVEL",
-    "MAX_MISSING",
     "Claim",
     "Claims",
     "Finding",
+    "LEVEL",
+    "MAX_MISSING",
     "MeanTest",
     "Objective",
     "PairedCosts",
