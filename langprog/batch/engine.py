@@ -125,7 +125,10 @@ async def _run_in_waves(
     finally:
         await waves.close()
         run.dollars = state.paid().dollars - before
+        empty = state.is_empty
         state.close()
+        if empty:
+            remove_state(path)
 
 
 def _again(batch: Batch) -> Callable[[str], bool]:

@@ -117,7 +117,9 @@ def test_a_program_of_several_steps_takes_a_wave_for_each(
     place.program = kind()
     assert place.run().failed == 0
     assert place.answers == {number: f"re: {answer}" for number, answer in RIGHT.items()}
-    assert place.sizes == [10, 10] and place.most_paid == 1
+    assert sum(place.sizes) == 20 and place.most_paid == 1
+    # When threads go on is up to the system.
+    assert kind is Plain or place.sizes == [10, 10]
 
 
 def look_up(city: str) -> int:
@@ -210,19 +212,20 @@ FLAKY = {
 }
 
 
-@pytest.mark.parametrize("name", FLAKY)
-def test_what_fails_for_the_providers_fault_is_asked_again(name: str) -> None:
+def test_what_fails_for_the_providers_fault_is_asked_again() -> None:
     asked: Counter[str] = Counter()
 
     def answer(body: dict[str, Any]) -> str | Row:
         question = question_in(body)
         asked[question] += 1
-        return FLAKY[name] if question.endswith("3") and asked[question] < 3 else echo(body)
+        return FLAKY[question] if question in FLAKY and asked[question] < 3 else echo(body)
 
     with provider(answer) as place:
-        place.rows(*QUESTIONS)
+        place.rows(*FLAKY, "fine", "too")
         assert place.run().failed == 0
-        assert place.answers == RIGHT and place.sizes == [10, 1, 1]
+        given = [place.answers[number] for number in range(1, 11)]
+        assert given == [f"re: {name}" for name in (*FLAKY, "fine", "too")]
+        assert place.sizes == [10, 8, 8]
 
 
 def test_failed_rows_are_retried_if_asked(place: ProviderPlace) -> None:
@@ -374,7 +377,7 @@ def test_a_cap_in_dollars_reserves_whole_files_before_they_are_sent(place: Provi
 def test_a_key_that_is_refused_ends_the_run(place: ProviderPlace) -> None:
     with pytest.raises(AuthError, match="Incorrect API key"):
         place.run(place.model(api_key="wrong"))
-    assert not place.endpoint.files
+    assert not place.endpoint.files and not place.state.exists()
 
 
 @pytest.mark.parametrize(
@@ -394,7 +397,7 @@ def test_an_endpoint_that_refuses_says_why(
 
     place.endpoint.interfere = refuse
     done = place.run()
-    assert done.written == 0
+    assert done.written == 0 and not place.state.exists()
     assert re.search(said, done.stopped), done.stopped
     place.endpoint.interfere = None
     assert place.run().stopped == "" and place.answers == RIGHT

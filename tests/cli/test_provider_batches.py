@@ -102,7 +102,7 @@ def test_a_state_of_something_else_is_refused(
 def test_a_state_of_another_run_is_refused(
     place: ProviderPlace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place.endpoint.fates = ["failed"] * 99
+    place.endpoint.fates = ["cancelled"] * 99
     assert batch(*QUICK) == 1
     place.endpoint.fates = []
     Path("out.jsonl").unlink()

@@ -109,8 +109,11 @@ class Carrier:
 
         try:
             file = await self._persist(upload)
-        except BadRequestError as error:
-            raise BatchesStopped(_refused(error, "the file of requests")) from None
+        except LMError as error:
+            self._state.drop(sent.tag)  # without a file there is no batch
+            if isinstance(error, BadRequestError):
+                raise BatchesStopped(_refused(error, "the file of requests")) from None
+            raise
         self._state.set_file(sent.tag, file)
         return await self._create(replace(sent, file=file))
 
@@ -131,6 +134,7 @@ class Carrier:
         except BadRequestError as error:
             if labelled and "metadata" in error.said:  # the file's id will do
                 return await self._create(sent, labelled=False)
+            self._state.drop(sent.tag)
             raise BatchesStopped(_refused(error, "the batch")) from None
         return self._record(sent, batch)
 

@@ -257,6 +257,14 @@ class BatchState:
         calls, tokens, dollars = row.fetchone()
         return Cost(calls or 0, tokens or 0, dollars or 0.0)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to come back to."""
+        row = self._base.execute(
+            "SELECT EXISTS (SELECT 1 FROM batches) OR EXISTS (SELECT 1 FROM answers)"
+        )
+        return not row.fetchone()[0]
+
     # --- dialects --------------------------------------------------------------------------------
 
     def refused(self, model: str) -> set[Setting]:

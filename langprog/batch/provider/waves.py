@@ -11,18 +11,9 @@ from typing import Any
 from langprog.batch.provider.carrying import BatchesStopped, Carrier, OnStatus
 from langprog.batch.provider.options import ProviderBatches
 from langprog.batch.provider.queues import Call, Part, Queue, Reply, parts_of
-from langprog.batch.provider.replies import (
-    UNANSWERED,
-    answers_in,
-    is_too_much,
-    unanswered_error,
-)
+from langprog.batch.provider.replies import UNANSWERED, answers_in, is_too_much, unanswered_error
 from langprog.batch.provider.state import BatchState, SentBatch
-from langprog.errors import (
-    AuthError,
-    LMError,
-    ModelError,
-)
+from langprog.errors import AuthError, LMError, ModelError
 from langprog.lm import (
     BatchAPI,
     BatchReply,
@@ -37,6 +28,8 @@ from langprog.lm import (
 
 # Answers that are stored, and handed over, together.
 _TOGETHER = 500
+# Turns of the event loop in which a row that can go on surely makes its next call.
+_TURNS = 50
 # Seconds between looks at what takes moments.
 _BRIEFLY = 0.02
 
@@ -254,6 +247,11 @@ class Waves:
                 if len(queue.waiting) >= queue.most_requests:
                     return
                 await asyncio.wait_for(queue.changed.wait(), self.options.gather)
+            # Rows that can go on do so first, however slow this machine is.
+            turns = 0
+            while self._activity == before and turns < _TURNS:
+                await asyncio.sleep(0)
+                turns += 1
             if self._activity == before:
                 return
 
