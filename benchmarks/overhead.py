@@ -8,6 +8,7 @@ call: rendering the prompt, tracing, parsing the answer.
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -100,6 +101,7 @@ def import_seconds(module: str) -> float:
 
 def main() -> None:
     """Measure in turns and publish."""
+    busy = os.getloadavg()[0]  # by other processes, which take their share of the caches, too
     ours, theirs = make_langprog_call(), make_dspy_call()
     time_call(ours), time_call(theirs)
     sync, alone, peer = [], [], []
@@ -127,7 +129,7 @@ def main() -> None:
         "overhead",
         f"# Per-call overhead and import time\n\n`python -m benchmarks.overhead`; {machine()}; "
         f"{versions('langprog', 'dspy', 'litellm')}; {ROUNDS} rounds of {CALLS} calls in turns, "
-        f"7 imports each.\n\n{table(rows)}",
+        f"7 imports each; load average {busy:.1f} before.\n\n{table(rows)}",
     )
 
 
