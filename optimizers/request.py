@@ -109,7 +109,8 @@ class CompileRequest:
         if not isinstance(program, Module):
             raise InputError(
                 f"the program is a {type(program).__name__}: compile takes a module, such as "
-                "lp.Predict(...), or lp.from_dspy(program) for one of DSPy"
+                "lp.Predict(...), lp.from_dspy(program) for one of DSPy, "
+                "or compiled.program of what a compile returned"
             )
         if not program.predictors():
             raise InputError("there is nothing to compile: the program has no predictors")

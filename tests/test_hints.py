@@ -10,6 +10,7 @@ import re
 import sys
 import types
 from collections.abc import Callable
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -85,6 +86,13 @@ def remote(**options: Any) -> Any:
 
 def compiled(**more: Any) -> Any:
     return LabeledFewShot().compile(PREDICT, ROWS, metric=score, **more)
+
+
+@cache
+def result() -> Any:
+    rows = [lp.Example(question=f"q{number}", answer="x") for number in range(12)]
+    with lp.using(lm=LM):
+        return LabeledFewShot().compile(PREDICT, rows, metric=score)
 
 
 lib: Any = lp  # its functions are called here as those of another library
@@ -245,6 +253,12 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "Vote positional": (lambda: lib.Vote(predict, 3), "takes 1 argument by position (module)"),
     "evaluate nothing": (lambda: lib.evaluate(predict), "'data'; it has program, data, metric"),
     "compile student": (lambda: compiled(student=PREDICT), "first argument"),
+    "compiled called": (lambda: result()(question="x"), "call compiled.program(...)"),
+    "compiled predictors": (lambda: result().predictors(), "compiled.program.predictors"),
+    "compiled scores": (lambda: result().detailed_results, "compiled.report"),
+    "compiled evaluated": (lambda: lib.evaluate(result(), ROWS, score), "compiled.program"),
+    "compiled saved": (lambda: lib.save(result(), "x.json"), "compiled.save(path)"),
+    "example inputs": (lambda: lp.Example(q=1).inputs(), "program(question=example.question)"),
     "compile metric": (
         lambda: LabeledFewShot().compile(predict, ROWS),
         "'metric'; it has program",

@@ -115,7 +115,7 @@ def save(program: Module, path: str | os.PathLike[str]) -> str:
     if not isinstance(program, Module):
         raise InputError(
             f"lp.save takes a program and then a path, not a {type(program).__name__} first: "
-            "lp.save(program, path)"
+            "lp.save(program, path), or compiled.save(path) after a compile"
         )
     return save_program(program, path)
 

@@ -145,7 +145,8 @@ async def aevaluate(
     if not isinstance(program, Module):
         raise InputError(
             f"the program is a {type(program).__name__}: evaluate takes a module, such as "
-            "lp.Predict(...), or lp.from_dspy(program) for one of DSPy"
+            "lp.Predict(...), lp.from_dspy(program) for one of DSPy, "
+            "or compiled.program of what a compile returned"
         )
     check_argument("evaluate", "concurrency", concurrency, takes_whole(1))
     check_metric(metric)

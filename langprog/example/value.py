@@ -19,7 +19,8 @@ from langprog.notebook import list_short, render_card, shorten
 _ELSEWHERE: Mapping[str, str] = MappingProxyType(
     {
         "with_inputs": "the program's signature says which fields are inputs: leave it out",
-        "inputs": "the program's signature says which fields are inputs",
+        "inputs": "the program's signature says which fields are inputs: "
+        "write program(question=example.question)",
         "labels": "the program's signature says which fields are outputs",
         "toDict": "write to_dict()",
         "copy": "write with_(field=value): it returns a changed copy",

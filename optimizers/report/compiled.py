@@ -4,18 +4,41 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from langprog import Module
 from langprog.artifact import save_program
+from langprog.errors import InputError
+from langprog.hints import Hinted, Words
 from langprog.notebook import render_card, short_repr, shorten
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.pareto import FrontPoint
 from optimizers.report.report import CompileReport
 from optimizers.stats.certificate import Certificate
 
+_PROGRAM = "write compiled.program.{}"
+# What other libraries have on a compiled program, and where it is here.
+_ELSEWHERE: Words = MappingProxyType(
+    {
+        **{
+            name: _PROGRAM.format(name)
+            for name in (*("acall", "astream", "parameters", "predictors"), "stream")
+        },
+        "batch": "write lp.parallel(compiled.program, rows, width=...)",
+        "candidate_programs": "write compiled.front, with quality, price and latency of each",
+        "demos": "write compiled.program.predictors()[path].demos",
+        "detailed_results": "write compiled.report",
+        "load": "write lp.load(path), which returns the program",
+        "named_predictors": "write compiled.program.predictors().items()",
+        "score": "write compiled.certificate.after.mean",
+        "trial_logs": "write compiled.report.trials",
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(Hinted):
     """The result of a compile: a frozen program with its evidence.
 
     Args:
@@ -28,11 +51,21 @@ class Compiled:
             Only ``program`` has a certificate.
     """
 
+    _elsewhere: ClassVar[Words] = _ELSEWHERE
+
     program: Module
     candidate: Candidate
     certificate: Certificate
     report: CompileReport
     front: tuple[FrontPoint, ...] = ()
+
+    if not TYPE_CHECKING:  # type checkers refuse the call by themselves
+
+        def __call__(self, *args: Any, **inputs: Any) -> NoReturn:
+            """Say what is called; what a compile returns elsewhere is the program."""
+            raise InputError(
+                "a compile returns the program with its evidence: call compiled.program(...)"
+            )
 
     def __repr__(self) -> str:
         parts = (
