@@ -18,7 +18,7 @@ from langprog.cli.compiling import Task, say_result
 from langprog.cli.terminal import Terminal
 from langprog.errors import InputError, LangprogError
 from langprog.example import load_examples
-from optimizers import MIPRO, Proposing
+from optimizers import MIPRO, Demonstrating, Proposing
 from programs import tickets
 
 PROGRAM = "programs.tickets:triage"
@@ -56,7 +56,10 @@ def demo(
     task = Task(tickets.triage, tickets.metric, train, validation, holdout, lm, seed)
     started = time.perf_counter()
     _introduce(terminal, task)
-    member = MIPRO(proposing=Proposing(written=tickets.INSTRUCTIONS))
+    member = MIPRO(
+        proposing=Proposing(written=tickets.INSTRUCTIONS),
+        demonstrating=Demonstrating(most=4),  # more make prompts longer, but the model no better
+    )
     run_dir = task.run_dir(folder / "run", member)
     if artifact.exists():
         (run_dir / "journal.jsonl").unlink(missing_ok=True)
