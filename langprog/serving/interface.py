@@ -152,8 +152,7 @@ class Interface:
             InputError: It is an address that the operator did not allow.
         """
         if media.data is None:
-            place = urlsplit(media.url or "")
-            if place.scheme != "https" or (place.hostname or "") not in self.media_hosts:
+            if _host_of(media.url or "") not in self.media_hosts:
                 allowed = ", ".join(sorted(self.media_hosts))
                 raise InputError(
                     "an image, sound or file is sent as a data: URL"
@@ -240,6 +239,15 @@ def _precise(schema: Any) -> Any:
             for key, value in schema.items()
         }
     return [_precise(item) for item in schema] if isinstance(schema, list) else schema
+
+
+def _host_of(address: str) -> str:
+    """Return the host of an ``https://`` address; empty for any other."""
+    try:
+        place = urlsplit(address)
+    except ValueError:
+        return ""
+    return place.hostname or "" if place.scheme == "https" else ""
 
 
 def _object(names: Collection[str]) -> dict[str, Any]:

@@ -60,6 +60,8 @@ def test_no_string_reads_a_file_or_fetches_an_address(artifact: Path, tmp_path: 
         "https://images.example.com.evil.example/x.png",
         "http://images.example.com/x.png",
         "data:image/png,%41",
+        "https://[::1",
+        "https://",
         {"url": PIXEL, "path": str(local)},
         {"url": PIXEL, "media_type": "image/png", "data": "x"},
         ["a"],
