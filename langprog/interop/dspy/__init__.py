@@ -12,6 +12,7 @@ DSPy is imported when the first program is wrapped.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -55,12 +56,23 @@ def from_dspy(program: Any, *, adapter: Any = None, inputs: Sequence[str] | None
     """
     if isinstance(program, Module):
         raise InputError(f"{type(program).__name__} is a program of langprog already")
-    module = program() if isinstance(program, type) and is_dspy(program) else program
+    module = _make(program) if isinstance(program, type) and is_dspy(program) else program
     if not is_dspy(module):
         raise InputError(f"from_dspy takes a dspy.Module, not a {type(program).__name__}")
     from langprog.interop.dspy.program import DSPyProgram  # noqa: PLC0415 - imports DSPy
 
     return DSPyProgram(module, adapter=adapter, inputs=inputs)
+
+
+def _make(kind: Any) -> Any:
+    try:
+        inspect.signature(kind.__init__).bind(None)
+    except TypeError as error:
+        raise InputError(
+            f"{kind.__name__} cannot be made without arguments ({error}): give a program, such as "
+            f"program = {kind.__name__}(...), and not the class"
+        ) from None
+    return kind()
 
 
 def to_dspy(program: Any, *, lm: Any = None) -> Any:

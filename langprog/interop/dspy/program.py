@@ -268,10 +268,12 @@ class DSPyProgram(Module):
                 "classes=[lp.from_dspy(program, adapter=...)]"
             )
         if program is None:
+            module = _module_of(node)
             raise ArtifactError(
                 f"the artifact needs your DSPy program {node.program.get('class')!r:.80}: pass "
-                "it, lp.load(path, classes=[program]), or allow the import of its module, "
-                "lp.load(path, allow_modules=[...]); it must be the program that was compiled"
+                f"it, lp.load(path, classes=[program]), or allow the import of its module, "
+                f"lp.load(path, allow_modules=[{module!r}]) or --allow {module}; it must be the "
+                "program that was compiled"
             )
         return program._with_data(node)
 
@@ -316,6 +318,14 @@ def _adapter_like(things: Sequence[Any], node: DSPyProgramNode) -> Any:
     known = [adapter for adapter in [*own, *theirs] if adapter is not None]
     wanted = node.program.get("adapter")
     return next((adapter for adapter in known if describe(adapter) == wanted), None)
+
+
+def _module_of(node: DSPyProgramNode) -> str:
+    """Return the module of the class that an artifact describes, which need not be one."""
+    modules = node.program.get("modules")
+    first = next(iter(modules.values()), None) if isinstance(modules, Mapping) else None
+    name = first.get("class") if isinstance(first, Mapping) else None
+    return str(name or "MODULE").partition(":")[0][:80]
 
 
 def _values_of(result: Any, name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import langprog as lp
-from langprog.errors import ArtifactError, BudgetExceeded
+from langprog.errors import ArtifactError, BudgetExceeded, InputError
 from tests.interop.dspy.programs import Brief, answer, dspy
 from tests.interop.dspy.toy import toy_model
 
@@ -270,3 +270,24 @@ def test_an_artifact_under_an_adapter_of_ones_own_says_what_to_hand_over(tmp_pat
         again = lp.load(path, classes=[plain])
     for loaded in (again, lp.load(path, classes=[lp.from_dspy(plain, adapter=Brief())])):
         assert loaded.predictors()["self"].signature.instruction == "Name it."
+
+
+class Sized(dspy.Module):  # type: ignore[misc]  # DSPy has no types
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.ask = [dspy.Predict("word -> kind") for _ in range(size)]
+
+    def forward(self, word: str) -> Any:
+        return self.ask[0](word=word)
+
+
+def test_a_class_that_needs_arguments_and_an_artifact_without_its_program_say_what_to_do(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(InputError, match=r"without arguments .*'size'.*: give a program, such as"):
+        lp.from_dspy(Sized)
+    lp.save(lp.from_dspy(Sized(1)), tmp_path / "artifact.json")
+    with pytest.raises(ArtifactError, match=f"--allow {__name__}; it must be the program"):
+        lp.load(tmp_path / "artifact.json", classes=[Sized(2)])
+    loaded = lp.load(tmp_path / "artifact.json", classes=[Sized(1)])
+    assert list(loaded.predictors()) == ["ask[0]"]
