@@ -5,10 +5,10 @@ Follows: MIPRO (Opsahl-Ong et al., 2024) for the joint search of a round; GEPA (
 Differs: faults in the program's structure are mended first, as no instruction makes up for an
 answer that comes before its reasoning. Each round starts from the best program so far, so that
 its demonstrations come from runs of a better program and its proposals from the mistakes that
-remain, or put together what helped in instructions before; the rounds end when they stop gaining,
-or with the budget. Models are then assigned module by module (LLMSelector), because a round tries
-few of their combinations and optimizes quality alone. For cost or latency, demonstrations and
-reasoning that gain too little are removed before that.
+remain; the rounds end when they stop gaining, or with the budget. Models are then assigned module
+by module (LLMSelector), because a round tries few of their combinations and optimizes quality
+alone. For cost or latency, demonstrations and reasoning that gain too little are removed before
+that.
 """
 
 from __future__ import annotations
@@ -35,15 +35,13 @@ from optimizers.search.pruning import ReasoningPruning
 from optimizers.search.sizes import AUTO, Auto
 from optimizers.search.structure import StructureSearch
 
-# Share of what is left that a round gets, and the most queries: with more, another round learns
-# more from the best program so far than this one does from where it began.
-ROUND_SHARE, MOST_QUERIES = 0.6, 700
+# Share of the budget for the first round; each later round gets the same share of the rest.
+FIRST_SHARE = 0.6
 # Share of the proposals of later rounds that are made from mistakes.
 LATER_FROM_MISTAKES = 0.75
 # Consecutive rounds without a gain that end the search.
 PATIENCE = 2
-# With fewer left for the rounds after it, a round gets everything: their validation would be so
-# small that luck decides.
+# With a smaller budget, a second round would only take queries from the first.
 FEWEST_QUERIES = 250
 # Share of the budget for the steps after the rounds; they also get what the rounds leave.
 CLOSING_SHARE = 0.3
@@ -150,7 +148,7 @@ class Compiler(PrunedOptimizer):
 
     def _forecast_rounds(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         count = self._count_rounds(facts.queries)
-        share = _take_round(facts.queries) if self.rounds > 1 else 1.0
+        share = FIRST_SHARE if count > 1 else 1.0
         first = self._make_round().forecast_round(replace(facts, queries=facts.queries * share))
         later = Range(0.0, float(count - 1))
         more = [
@@ -168,11 +166,7 @@ class Compiler(PrunedOptimizer):
     def _count_rounds(self, queries: float) -> int:
         if math.isinf(queries):
             return self.rounds
-        count = 1
-        while count < self.rounds and (share := _take_round(queries)) < 1:
-            queries *= 1 - share
-            count += 1
-        return count
+        return max(1, min(self.rounds, math.floor(queries / FEWEST_QUERIES)))
 
     async def search(self, run: Run) -> Candidate:
         """Mend the structure, search in rounds from the best so far, then close the search."""
@@ -197,22 +191,14 @@ class Compiler(PrunedOptimizer):
 
     async def _search_rounds(self, run: Run, start: Candidate) -> Candidate:
         best, idle = start, 0
-        for number in range(self.rounds):
-            share = _take_round(run.queries_left()) if number + 1 < self.rounds else 1.0
+        count = self._count_rounds(run.queries_left())
+        for number in range(count):
+            share = FIRST_SHARE if number + 1 < count else 1.0
             part = run.make_child(f"{number}", best, share)
             result = await run_search(self._make_round(number), part)
             run.log("round", {"number": number, "digest": result.digest, "label": result.label})
             idle = idle + 1 if result == best else 0
-            best = result
-            if idle == PATIENCE or share == 1.0:
+            if idle == PATIENCE:
                 break
+            best = result
         return best
-
-
-def _take_round(queries: float) -> float:
-    """Return the share of some queries that a round gets of them; 1 where no other one follows."""
-    if math.isinf(queries):
-        return ROUND_SHARE
-    if queries * (1 - ROUND_SHARE) < FEWEST_QUERIES:
-        return 1.0
-    return min(ROUND_SHARE, MOST_QUERIES / queries)

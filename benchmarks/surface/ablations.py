@@ -7,7 +7,6 @@ measurement of its own (``--pruning``).
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -17,9 +16,7 @@ from typing import Any
 from unittest import mock
 
 from benchmarks.measured import table, with_interval
-from optimizers import compiler
 from optimizers.evaluation.candidate import Candidate
-from optimizers.instructions import proposer
 from optimizers.pruning.member import PrunedOptimizer
 from optimizers.run import Run
 from optimizers.search import race
@@ -31,8 +28,6 @@ WITHOUT: Mapping[str, Callable[[], AbstractContextManager[Any]]] = MappingProxyT
     {
         "": nullcontext,
         "recombination": lambda: mock.patch.object(race, "RECOMBINED", 0),
-        "recombined instructions": lambda: mock.patch.object(proposer, "RECOMBINED", 0),
-        "short rounds": lambda: mock.patch.object(compiler, "MOST_QUERIES", math.inf),
         "rungs": lambda: mock.patch.object(race.Race, "_promote", _do_nothing),
         "pruning": lambda: mock.patch.object(PrunedOptimizer, "prunes", _decline),
         # There is nothing to gain from it on the surface: the row shows what it takes away.

@@ -58,7 +58,7 @@ def demo(
     _introduce(terminal, task)
     member = MIPRO(
         proposing=Proposing(written=tickets.INSTRUCTIONS),
-        demonstrating=Demonstrating(most=4),  # more make prompts longer, but the model no better
+        demonstrating=Demonstrating(most=4),  # so that the prompts stay short
     )
     run_dir = task.run_dir(folder / "run", member)
     if artifact.exists():

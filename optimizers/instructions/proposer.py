@@ -25,7 +25,6 @@ from optimizers.evaluation.wording import (
     value_text,
 )
 from optimizers.instructions.asking import Proposal, Proposer, Proposing
-from optimizers.instructions.crediting import recombine_instructions
 from optimizers.instructions.grounding import ProposerInputs, describe_mistakes, draw_examples
 from optimizers.instructions.hygiene import InstructionFilter
 from optimizers.instructions.refusals import Refusals
@@ -37,9 +36,6 @@ from optimizers.instructions.signatures import (
 )
 from optimizers.instructions.tips import TIPS
 from optimizers.run import Run
-
-# Instructions in a round that put clauses of those before together.
-RECOMBINED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +83,6 @@ async def propose(
     run.settle()
     filters = {path: make_filter(run, settings, path, inputs) for path in predictors}
     admitted: dict[str, list[str]] = {path: [] for path in predictors}
-    for path, kept in admitted.items():
-        for recombined in recombine_instructions(run, path, RECOMBINED):
-            if filters[path].filter(Proposal(recombined)) is not None:
-                kept.append(recombined)
     for request, answer in zip(requests, answers, strict=True):
         text = filters[request.path].filter(answer)
         if text is not None:

@@ -225,7 +225,6 @@ class MIPRO(PrunedOptimizer):
             validation=run.scorer.size,
             train=len(run.train),
             queries=run.queries_left(),
-            scored=run.scorer.is_complete(run.start),
         )
 
     def _race_size(self, sizes: Sizes) -> RaceSize:

@@ -50,13 +50,7 @@ AUTO: Mapping[str, Sizes] = MappingProxyType(
 
 
 def choose_sizes(
-    auto: Auto,
-    *,
-    predictors: int,
-    validation: int,
-    train: int,
-    queries: float,
-    scored: bool = False,
+    auto: Auto, *, predictors: int, validation: int, train: int, queries: float
 ) -> Sizes:
     """Choose the sizes of a search.
 
@@ -66,7 +60,6 @@ def choose_sizes(
         validation: Number of validation examples.
         train: Number of training examples.
         queries: Queries of the program that the budget pays for; ``inf`` where it has no cap.
-        scored: Whether the program that the search starts from has its scores already.
     """
     sizes = AUTO[auto]
     trials = round(sizes.trials * (1 + 0.5 * (predictors - 1)))
@@ -80,7 +73,7 @@ def choose_sizes(
         return sizes
     # Few queries: fewer finalists and fewer examples first, as each trial needs its block anyway.
     finalists = min(sizes.finalists, max(1, math.floor(queries / 150)))
-    affordable = math.floor(queries * FOR_FULL_SCORES / (finalists + (not scored)))
+    affordable = math.floor(queries * FOR_FULL_SCORES / (finalists + 1))
     return replace(
         sizes,
         finalists=finalists,
