@@ -205,9 +205,10 @@ def _run(task: Batch) -> BatchDone:
         return run_sync(run_batch(task, show.on, on_status=waits.on))
     except KeyboardInterrupt:
         if waits.running:
+            goes = "goes" if len(waits.running) == 1 else "go"
             Terminal(stderr=True).say(
-                f"{', '.join(waits.running)} goes on at the provider: the same command collects "
-                "what it answers; with --cancel, it is cancelled"
+                f"{', '.join(waits.running)} {goes} on at the provider: the same command collects "
+                "what is answered; with --cancel, it cancels them"
             )
         raise
     finally:
