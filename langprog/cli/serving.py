@@ -29,7 +29,7 @@ from langprog.cli.signals import StopSignals
 from langprog.cli.terminal import Terminal
 from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
 from langprog.errors import InputError, ModelError
-from langprog.lm import Budget, LanguageModel, check_provider
+from langprog.lm import Budget, LanguageModel, check_provider, price_in
 from langprog.modules import Module
 from langprog.runtime import LM, model_in_force, using
 
@@ -117,6 +117,7 @@ def serve_artifacts(  # noqa: PLR0913 - every parameter is an option of the comm
     with open_tools(tool, mcp) as tools:
         modules, retrievers = allowed_modules(allow), read_retrievers(retriever or [])
         loader = ArtifactLoader(serving.Loaded, asked, modules, retrievers, tools)
+        loader.needs_prices = dollars is not None
 
         async def run() -> None:
             services = [
@@ -199,6 +200,8 @@ class ArtifactLoader:
         # A new artifact shares connections and throttles with the one that it replaces.
         self._models: dict[str, str | LanguageModel] = {}
         self.ambient = None if asked.ambient is None else to_model(asked.ambient)
+        # Whether a cap in dollars has to know what each call costs.
+        self.needs_prices = False
         self._used: set[str] = set()
         self._uses_ambient = False
 
@@ -240,6 +243,10 @@ class ArtifactLoader:
             for lm in used:
                 if lm.endpoint.startswith("litellm:"):
                     check_provider(lm.name)
+                if self.needs_prices and price_in(lm) is None:
+                    raise ModelError(
+                        f"{lm.name} has no known price, so --dollars cannot be kept: cap --calls"
+                    )
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from None
 

@@ -121,6 +121,9 @@ def bounded(run_loop: Callable[..., object]) -> Callable[..., object]:
     return lambda work: run_loop(asyncio.wait_for(work, 10))
 
 
+AT = ("--model", "house/m=custom/x", "--base-url", "http://127.0.0.1:9/v1")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -134,6 +137,7 @@ def bounded(run_loop: Callable[..., object]) -> Callable[..., object]:
         (["a b=./ask.json", "--model", "house/m=pocket/small"], "cannot stand in an address"),
         (["ask.json", "--canary", "ask.json"], "--canary"),
         (["ask.json", "--canary", "ask.json=2"], "--canary"),
+        (["ask.json", *AT, "--dollars", "1"], "custom/x has no known price"),
         (["none.json"], "no such file"),
         (["ask.json", "--keys", "short.txt"], "an API key has 5 characters"),
     ],
