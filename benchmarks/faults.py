@@ -220,12 +220,19 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.faults")
     parser.add_argument("--only", metavar="NAME", help="one fault; nothing is published")
     parser.add_argument("--checkpoint", type=Path, help="goes on where a stopped run ended")
+    parser.add_argument(
+        "--measured",
+        action="store_true",
+        help="publish what the checkpoint holds, and run nothing",
+    )
     options = parser.parse_args(arguments)
     faults = [fault for fault in load_faults() if options.only in (None, fault.name)]
     if not faults:
         parser.error(f"there is no fault {options.only!r} in {LIST.name}")
     with tempfile.TemporaryDirectory() as folder:
         kept = Checkpoint(options.checkpoint or Path(folder) / "kept.jsonl")
+        if options.measured:
+            faults = [fault for fault in faults if str(fault) in kept]
         outcomes = examine_all(faults, Path(folder) / "copy", kept)
     caught = sum(outcome.caught_by is not None for outcome in outcomes)
     if options.only is None:
@@ -234,7 +241,8 @@ def main(arguments: list[str]) -> int:
             "# Faults made by hand, and the tests that find them\n\n"
             f"`python -m benchmarks.faults`; {machine()}; {versions('langprog', 'pytest')}.\n\n"
             "Each fault is made alone in a copy of the source; its tests pass without it. "
-            f"{caught} of {len(outcomes)} are found.\n\n{describe(outcomes)}",
+            f"{len(outcomes)} of the {len(load_faults())} faults of `faults.toml` were made, "
+            f"{caught} of them are found.\n\n{describe(outcomes)}",
         )
     else:
         sys.stdout.write(describe(outcomes) + "\n")
