@@ -280,7 +280,7 @@ def _describe(options: argparse.Namespace, outcomes: Sequence[Mapping[str, Any]]
     simulated = options.on == "surface"
     parts = [
         f"`python -m benchmarks.dspy_programs --on {options.on} --seeds {options.seeds} --first "
-        f"{options.first} --cap {options.cap}`; {machine()}; "
+        f"{options.first} --cap {options.cap} --tasks '{'/'.join(options.tasks)}'`; {machine()}; "
         f"{versions('langprog', 'dspy', 'gepa', 'optuna')}; {options.seeds} seeds, "
         f"{'600' if simulated else '300'} test examples each, 95 % bootstrap intervals over tasks "
         "and seeds; a lead is that on the same tasks and seeds. All compile the same dspy.Module "
