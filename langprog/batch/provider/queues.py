@@ -66,7 +66,7 @@ class Queue:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     earlier: int = 0
-    sending: int = 0
+    busy: int = 0
 
     @property
     def name(self) -> str:

@@ -26,8 +26,8 @@ from langprog.lm import (
     Setting,
 )
 
-# Answers that are stored, and handed over, together.
-_TOGETHER = 500
+# Answers that are stored, and handed over, together, and characters of them.
+_TOGETHER, _SIZE = 500, 4 * 2**20
 # Turns of the event loop in which a row that can go on surely makes its next call.
 _TURNS = 50
 # Seconds between looks at what takes moments.
@@ -68,8 +68,6 @@ class Waves:
         ledger.note_paid(state.paid())
         if retry_refused:
             state.forget_refusals()
-
-    # --- for models ------------------------------------------------------------------------------
 
     def open(self, client: OpenAICompatible, price: Price | None) -> Queue:
         """Return the queue of a model, and continue the batches of earlier processes.
@@ -145,8 +143,6 @@ class Waves:
         """Remember the settings that a model's endpoint rejects."""
         self._state.set_refused(queue.name, settings)
 
-    # --- for the run -----------------------------------------------------------------------------
-
     async def stopped(self) -> str:
         """Return why nothing more can be sent, once all rows have used what was answered.
 
@@ -187,7 +183,7 @@ class Waves:
     async def give_up_rest(self) -> None:
         """Cancel batches that nobody needs any more: all rows are written."""
         self.stop("")
-        while any(queue.sending for queue in self._queues.values()):
+        while any(queue.busy for queue in self._queues.values()):
             await asyncio.sleep(_BRIEFLY)
         for sent in self._state.unfinished():
             queue = self._queues.get(sent.model)
@@ -275,7 +271,7 @@ class Waves:
                 "(lower max_tokens or raise the budget to send more at a time)"
             )
         for part in parts_of(queue, calls, self.options):
-            queue.sending += 1
+            queue.busy += 1
             self._start(self._carry(queue, part))
 
     async def _carry(self, queue: Queue, part: Part) -> None:
@@ -287,8 +283,9 @@ class Waves:
                 planned = self._state.plan(tag, queue.name, costs)
                 sent = await queue.carrier.send(planned, part.content)
         finally:
-            queue.sending -= 1
-        await self._collect(queue, sent)
+            queue.busy -= 1
+        # A task of its own, because this one holds all requests, and their replies as they come.
+        self._start(self._collect(queue, sent))
 
     # --- receiving -------------------------------------------------------------------------------
 
@@ -297,7 +294,9 @@ class Waves:
         if batch.status == "failed":
             self._send_again(queue, sent, batch)
         else:
+            queue.busy += 1
             unreadable = await self._receive(queue, sent, batch)
+            queue.busy -= 1
             if batch.status == "cancelled":
                 self._end_cancelled(queue, sent, batch, earlier=earlier)
             else:
@@ -311,16 +310,19 @@ class Waves:
         """Store and hand over the replies of a batch; return how many lines say nothing."""
         unreadable = 0
         pending: list[BatchReply] = []
+        size = 0
         async with aclosing(queue.carrier.replies(sent, batch)) as replies:
             async for reply in replies:
                 if reply is None:
                     unreadable += 1
                 elif reply.code not in UNANSWERED:
                     pending.append(reply)
-                if len(pending) >= _TOGETHER:
+                    size += len(reply.body)
+                if len(pending) >= _TOGETHER or size >= _SIZE:
                     self._hand_over(queue, sent, pending)
-                    pending = []
-                    await asyncio.sleep(0)
+                    pending, size = [], 0
+                    for _ in range(_TURNS):  # rows use it before more is read
+                        await asyncio.sleep(0)
         self._hand_over(queue, sent, pending)
         return unreadable
 
