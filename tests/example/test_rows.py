@@ -16,13 +16,16 @@ ROWS = [{"ticket": "no wifi", "n": 1}, {"ticket": "late", "n": None}]
 
 
 class DSPyExample:
-    """An example as DSPy has it: no mapping, but with toDict."""
+    """An example as DSPy has it: no mapping, but with toDict and items."""
 
     def __init__(self, **values: Any) -> None:
         self._store = values
 
     def toDict(self) -> dict[str, Any]:
-        return {**self._store, "dspy_uuid": "1"}
+        raise AssertionError("it writes objects as text")
+
+    def items(self) -> list[tuple[str, Any]]:
+        return [*self._store.items(), ("dspy_uuid", "1")]
 
 
 @pytest.mark.parametrize(
