@@ -26,7 +26,7 @@ ANSWERS = {
     for row in lp.load_examples(records(part))  # type: ignore[arg-type]  # a Literal
 }
 COMMAND = ["demo", "--lm", "openai/scripted"]
-ROWS = 48  # of each part, as calls take time
+ROWS = 36  # of each part, as calls take time
 # The command in a process of its own, with the files of the folder it is started in.
 ENTRY = """
 from pathlib import Path

@@ -20,10 +20,13 @@ from tests.optimizers.simulated import all_right, one_module, right_team, ticket
 Make = Callable[..., Optimizer]
 ALL_MEMBERS: dict[str, Make] = {**MEMBERS, "votes": lambda: VoteSize()}
 # Every member is refused everything. What is refused alone is learned in one place, for all of
-# them: members that sample, that ask for log-probabilities and that do most else are enough.
+# them: one that samples, one that asks for log-probabilities and one that does most else are
+# enough.
 CASES = [
     *((member, tuple(REFUSALS)) for member in ALL_MEMBERS),
-    *((member, (name,)) for name in REFUSALS for member in ("votes", "cascade", "compiler")),
+    *(("votes", (name,)) for name in REFUSALS),
+    ("cascade", ("logprobs",)),
+    *(("compiler", (name,)) for name in ("seed", "response_format", "system")),
 ]
 
 

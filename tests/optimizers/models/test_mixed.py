@@ -40,8 +40,8 @@ def test_it_runs_from_its_artifact_alone(tmp_path: Path) -> None:
         result = search.compile(
             program,
             lp.load_examples(DATA / "train.jsonl")[:20],
-            valset=lp.load_examples(DATA / "validation.jsonl")[:30],
-            holdout=lp.load_examples(DATA / "holdout.jsonl")[:20],
+            valset=lp.load_examples(DATA / "validation.jsonl")[:20],
+            holdout=lp.load_examples(DATA / "holdout.jsonl")[:12],
             metric=metric,
             accept="best",
         )
@@ -57,7 +57,7 @@ def test_it_runs_from_its_artifact_alone(tmp_path: Path) -> None:
         }
     )
     save_program(mixed, tmp_path / "mixed.json")
-    texts = [one.ticket for one in lp.load_examples(DATA / "holdout.jsonl")[:6]]
+    texts = [one.ticket for one in lp.load_examples(DATA / "holdout.jsonl")[:3]]
     done = subprocess.run(
         [sys.executable, "-c", RUN, str(tmp_path / "mixed.json"), json.dumps(texts)],
         capture_output=True,
