@@ -43,7 +43,7 @@ def test_the_commands_of_the_guide_to_serving_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     guide = (ROOT / "docs" / "serve.md").read_text()
-    readme = (ROOT / "README.md").read_text().partition("\n## Serving\n")[2]
+    readme = (ROOT / "README.md").read_text().partition("\n## Three doors\n")[2]
     (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
     (console,) = re.findall(r"```console\n(.*?)```", guide, re.DOTALL)
     serve, *trials = "".join(re.findall(r"```sh\n(.*?)```", guide, re.DOTALL)).splitlines()

@@ -1,4 +1,4 @@
-"""The commands and programs of the READMEs run as they stand there."""
+"""The commands and programs of README and guides run as they stand there."""
 
 from __future__ import annotations
 
@@ -16,10 +16,20 @@ from langprog.cli.main import run
 from tests.forking import forking
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-MODELS = (ROOT / "langprog" / "lm" / "README.md").read_text()
-PYTHON = re.findall(r"```python\n(.*?)```", README + MODELS, re.DOTALL)
-CONSOLE = re.findall(r"^\$ (.*)$", README, re.MULTILINE)
+DOCS = ROOT / "docs"
+# Those of the other guides run in test_guides, and beside what they are about.
+PAGES = [
+    ROOT / "README.md",
+    *(DOCS / f"{name}.md" for name in ("start", "language", "checks", "retrieval", "tools")),
+    *(DOCS / f"{name}.md" for name in ("models", "observing", "certificates", "compiling")),
+    ROOT / "langprog" / "lm" / "README.md",
+]
+PYTHON = [
+    block
+    for page in PAGES
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+]
+CONSOLE = re.findall(r"^\$ (.*)$", (DOCS / "start.md").read_text(), re.MULTILINE)
 ROWS = 48
 TEAMS = {"charge": "harbor", "internet": "atlas", "password": "ember", "order": "cedar"}
 
@@ -31,6 +41,8 @@ def answer(request: lp.Request) -> str:
         return "[[instruction]]\nLook at the topic: harbor bills, atlas network, ember login."
     if "[[summary]]" in system.rsplit("\n", 1)[-1]:
         return "[[summary]]\nTickets and the teams that own them."
+    if "[[priority]]" in system.rsplit("\n", 1)[-1]:
+        return "[[priority]]\nnormal"
     demos = len(request.messages) > 4
     found = next((team for word, team in TEAMS.items() if word in last.lower()), "cedar")
     team = found if demos else "harbor"
@@ -64,7 +76,7 @@ def test_every_python_block_runs(place: Path, endpoint: str) -> None:
         "LANGPROG_CACHE": str(place / "cache"),
     }
     blocks = [block for block in PYTHON if "import dspy" not in block or find_spec("dspy")]
-    assert len(blocks) >= 3
+    assert len(blocks) >= 20
     with forking("langprog, optimizers, pydantic", "-W", "error") as process:
         for block in blocks:
             program = place / "block.py"
@@ -73,7 +85,8 @@ def test_every_python_block_runs(place: Path, endpoint: str) -> None:
                     "import langprog as lp\n",
                     'import langprog as lp\nlp.configure(lm="openai/gpt-4.1-mini")\n',
                 )
-            program.write_text(block)
+            # What the embedded model makes of it is tested with the demo, and takes its time.
+            program.write_text(block.replace("pocket/small", "openai/gpt-4.1-mini"))
             ended = process.run(program, place, environment)
             assert ended.code == 0, f"{block}\n{ended.stderr}"
     assert (place / "triage.json").exists()
@@ -92,8 +105,19 @@ def test_every_command_runs(
     assert len((place / "answers.jsonl").read_text().splitlines()) == 4
 
 
-def test_what_the_readme_points_to_is_there() -> None:
-    for link in re.findall(r"\]\((?!http)([^)]+)\)", README):
-        assert (ROOT / link.partition("#")[0]).exists(), link
-    for path in re.findall(r"^\| `([^`]+)`", README, re.MULTILINE):
+@pytest.mark.parametrize(
+    "page",
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))],
+    ids=lambda page: page.stem,
+)
+def test_what_a_page_points_to_is_there(page: Path) -> None:
+    text = page.read_text()
+    for link in re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", text):
+        assert (page.parent / link).exists(), link
+    for path in re.findall(r"^\| `([^`]+/)`", text, re.MULTILINE):
         assert (ROOT / path).exists(), path
+
+
+def test_every_guide_is_found_from_the_readme() -> None:
+    pointed = set(re.findall(r"\]\(docs/([^)#]+)", (ROOT / "README.md").read_text()))
+    assert pointed == {page.name for page in DOCS.glob("*.md")}
