@@ -103,6 +103,8 @@ if TYPE_CHECKING:
     from langprog.signature import describe as describe
     from langprog.tools import Tool as Tool
     from langprog.tools import mcp_tools as mcp_tools
+    from langprog.verification import record_canaries as record_canaries
+    from langprog.verification import verify as verify
 
 _ROOM_OF = {
     "Audio": "media",
@@ -187,6 +189,7 @@ _ROOM_OF = {
     "mcp_tools": "tools",
     "metric": "evaluation",
     "parallel": "modules",
+    "record_canaries": "verification",
     "record_trace": "modules",
     "require": "modules",
     "save": "artifact",
@@ -200,6 +203,7 @@ _ROOM_OF = {
     "to_skill": "interop",
     "to_template": "interop",
     "using": "runtime",
+    "verify": "verification",
 }
 
 __version__ = "0.1.0"
@@ -286,6 +290,7 @@ __all__ = [
     "mcp_tools",
     "metric",
     "parallel",
+    "record_canaries",
     "record_trace",
     "require",
     "save",
@@ -299,6 +304,7 @@ __all__ = [
     "to_skill",
     "to_template",
     "using",
+    "verify",
 ]
 
 

@@ -26,7 +26,7 @@ from langprog.artifact.model_table import models_in, with_models
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.samples import sample_values
 from langprog.artifact.tools import HandedTools
-from langprog.artifact.writing import check_writable, save, save_program
+from langprog.artifact.writing import check_writable, save, save_program, write_canaries
 from langprog.lm import looks_secret
 
 __all__ = [
@@ -53,5 +53,6 @@ __all__ = [
     "save_program",
     "source_digest",
     "with_models",
+    "write_canaries",
     "write_form",
 ]

@@ -6,7 +6,8 @@ import inspect
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +21,7 @@ from langprog.artifact.files import read_artifact
 from langprog.artifact.format import FORMAT
 from langprog.artifact.functions import checks_of
 from langprog.artifact.lineage import list_parents
+from langprog.artifact.migrations import migrate
 from langprog.artifact.model_table import (
     check_extra,
     check_names,
@@ -30,6 +32,7 @@ from langprog.artifact.model_table import (
 )
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.proof import difference_of
+from langprog.artifact.reading import read_object
 from langprog.artifact.retrievers import embedders_of, retrievers_of
 from langprog.artifact.secrets import refuse_secrets
 from langprog.artifact.tools import tools_of
@@ -71,16 +74,9 @@ def save_program(
         )
     program = with_own_sampling(program)
     text, digest = _text_of(make_content(program, evidence, canary, optimizer))
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as error:
-        raise ArtifactError(f"{target} cannot be written: {error.strerror}") from None
-    try:
+    with _replacing(target) as (handle, name):
         _write(handle, text, target)
-        _prove(program, Path(name), canary)
-        _replace_file(Path(name), target)
-    finally:
-        Path(name).unlink(missing_ok=True)
+        _prove(program, name, canary)
     return digest
 
 
@@ -118,6 +114,36 @@ def save(program: Module, path: str | os.PathLike[str]) -> str:
             "lp.save(program, path), or compiled.save(path) after a compile"
         )
     return save_program(program, path)
+
+
+def write_canaries(path: str | os.PathLike[str], canary: Sequence[Mapping[str, Any]]) -> str:
+    """Put canaries into an artifact, in place of those that it has; all else stays.
+
+    Its lineage names the artifact as it was, and the certificate still holds.
+
+    Args:
+        path: The artifact; replaced only when the new one is complete and checked.
+        canary: Rows that later show whether the models still answer as before.
+
+    Returns:
+        The artifact's new digest.
+
+    Raises:
+        ArtifactError: It is not an artifact, cannot be written, or a row looks like a secret.
+    """
+    target = Path(os.path.realpath(path))
+    before = read_artifact(target)
+    content = migrate(read_object(target))
+    parent = {"digest": before.digest, "how": "saved", "optimizer": None}
+    content["lineage"] = [{**parent, "langprog": langprog.__version__}, *content["lineage"]]
+    content["canary"] = [dict(row) for row in canary]
+    del content["digest"]
+    refuse_secrets(content["canary"])
+    text, digest = _text_of(content)
+    with _replacing(target) as (handle, name):
+        _write(handle, text, target)
+        read_artifact(name)
+    return digest
 
 
 def check_writable(program: Module) -> None:
@@ -188,6 +214,20 @@ def _text_of(content: dict[str, Any]) -> tuple[str, str]:
             f"the artifact would contain text that cannot be written: {error}"
         ) from None
     return indented_json({**content, "digest": digest}), digest
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[tuple[int, Path]]:
+    """Yield a new file, open, that takes the place of ``target`` if the block succeeds."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as error:
+        raise ArtifactError(f"{target} cannot be written: {error.strerror}") from None
+    try:
+        yield handle, Path(name)
+        _replace_file(Path(name), target)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def _write(handle: int, text: str, target: Path) -> None:

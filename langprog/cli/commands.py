@@ -72,6 +72,11 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "serve_artifacts",
             "Serve ARTIFACTS over HTTP.",
         ),
+        "verify": CommandRef(
+            "langprog.cli.verifying",
+            "verify_artifact",
+            "Ask ARTIFACT's canaries again; exit code 1 if its models answer otherwise.",
+        ),
         "show": CommandRef(
             "langprog.cli.showing",
             "show",

@@ -38,8 +38,10 @@ from langprog.evaluation.score import (
 )
 from langprog.evaluation.statistics import (
     MAX_MISSING,
+    BettingWealth,
     Claim,
     Claims,
+    ConformalRanks,
     Finding,
     MeanTest,
     Objective,
@@ -51,6 +53,7 @@ from langprog.evaluation.statistics import (
     Spread,
     anytime_sign_p,
     attempt_level,
+    bets_until,
     bound_mean,
     bound_share,
     check_claims,
@@ -71,9 +74,11 @@ from langprog.lm import looks_secret, redact
 
 __all__ = [
     "BROKEN",
+    "BettingWealth",
     "Claim",
     "Claims",
     "Comparison",
+    "ConformalRanks",
     "DatasetMetric",
     "Failure",
     "FailureKind",
@@ -105,6 +110,7 @@ __all__ = [
     "as_score",
     "assert_not_worse",
     "attempt_level",
+    "bets_until",
     "bound_mean",
     "bound_share",
     "check_claims",

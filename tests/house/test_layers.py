@@ -34,6 +34,7 @@ ROOMS = [
     "modules",
     "evaluation",
     "artifact",
+    "verification",
     "batch",
     "interop",
     "serving",

@@ -25,6 +25,7 @@ ROOMS = [
     "serving",
     "signature",
     "tools",
+    "verification",
 ]
 
 
@@ -111,6 +112,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "mcp_tools",
         "metric",
         "parallel",
+        "record_canaries",
         "record_trace",
         "require",
         "save",
@@ -124,6 +126,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "to_skill",
         "to_template",
         "using",
+        "verify",
     ]
     for name in langprog.__all__:
         assert getattr(langprog, name) is not None

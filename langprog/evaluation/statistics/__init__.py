@@ -7,6 +7,7 @@
 - ``claims``: what may be claimed, in a fixed order.
 - ``repeats``: several runs of a row. ``set_level``: metrics of a whole data set.
 - ``anytime``: a test of counts that grow while one looks.
+- ``exchangeability``: are later replies like earlier ones?
 - ``intervals``: of a single mean. ``permutation``: tests by exchanging signs.
 """
 
@@ -18,6 +19,11 @@ from langprog.evaluation.statistics.claims import (
     Objective,
     attempt_level,
     check_claims,
+)
+from langprog.evaluation.statistics.exchangeability import (
+    BettingWealth,
+    ConformalRanks,
+    bets_until,
 )
 from langprog.evaluation.statistics.intervals import (
     mean,
@@ -41,9 +47,11 @@ from langprog.evaluation.statistics.set_level import SetComparison, compare_sets
 from langprog.evaluation.statistics.shares import ShareTest, bound_share
 
 __all__ = [
+    "BettingWealth",
     "Claim",
     "Claims",
     "Finding",
+    "ConformalRanks",
     "LEVEL",
     "MAX_MISSING",
     "MeanTest",
@@ -56,6 +64,7 @@ __all__ = [
     "Spread",
     "anytime_sign_p",
     "attempt_level",
+    "bets_until",
     "bound_mean",
     "bound_share",
     "check_claims",
