@@ -43,7 +43,7 @@ class Verification:
         changes: If drifted, new replies unlike all recorded ones.
         used_up: Whether no canary takes more replies: record new ones.
         until: Estimated replies until a change is found, from wealth 1, by the share of replies
-            that change; ``None`` if it is above 400.
+            that change; ``None`` if it is above 200.
     """
 
     drifted: bool
@@ -87,7 +87,7 @@ class Verification:
 
     def _describe_power(self) -> str:
         texts = [
-            f"{count or 'more than 400'} replies if {share:.0%} of them change"
+            f"{count or 'more than 200'} replies if {share:.0%} of them change"
             for share, count in self.until
         ]
         return ", ".join(texts)

@@ -103,15 +103,14 @@ def test_a_budget_ends_a_look(model: Model) -> None:
 
 def test_the_test_goes_on_from_one_look_to_the_next(model: Model, tmp_path: Path) -> None:
     program, state = program_of(model), tmp_path / "state"
-    canaries = lp.record_canaries(program, ROWS[:3])
+    canaries = lp.record_canaries(program, ROWS)
     first = lp.verify(program, canaries=canaries, state=state)
     second = lp.verify(program, canaries=canaries, state=state)
-    assert (first.runs, second.runs) == (3, 6) and not second.drifted
+    assert (first.runs, second.runs) == (12, 24) and not second.drifted
     model.teams = "sales"
-    looks = 0
-    while not (result := lp.verify(program, canaries=canaries, state=state)).drifted:
-        looks += 1
-    assert looks < 5
+    for _ in range(4):
+        result = lp.verify(program, canaries=canaries, state=state)
+    assert result.drifted
     calls = model.calls
     again = lp.verify(program, canaries=canaries, state=state)
     assert again.drifted and again.calls == 0 and model.calls == calls
@@ -142,10 +141,10 @@ def test_canaries_are_part_of_the_artifact_and_the_program_stays(
     with pytest.raises(InputError, match="has no canaries.*--record --data"):
         lp.verify(path, lm=lm)
     before = read_artifact(path)
-    lp.record_canaries(path, ROWS, lm=lm, n=8)
+    lp.record_canaries(path, ROWS, lm=lm)
     after = read_artifact(path)
     assert after.data.program == before.data.program and after.evidence == before.evidence
-    assert after.data.lineage[0].digest == digest and len(after.data.canary) == 8
+    assert after.data.lineage[0].digest == digest and len(after.data.canary) == 12
     model.teams = "sales"
     result = lp.verify(path, lm=lm)
     assert result.drifted and [each.name for each in result.results] == ["end to end"]
