@@ -72,10 +72,10 @@ def _describe_false(answers: Sequence[str], splits: int) -> tuple[str, ...]:
 
 def _describe_found(before: Sequence[str], after: Sequence[str], splits: int) -> tuple[str, ...]:
     counts = [queries_to_alarm(before, after, seed) for seed in range(splits)]
-    found = sorted(count for count in counts if count is not None)
-    within = sum(count <= QUERIES for count in found)
-    middle = f"{statistics.median(found):.0f}, {found[-1]}" if found else "-"
-    return (f"{within} of {splits}", f"{len(found)} of {splits}", middle)
+    alarmed = sorted(count for count in counts if count is not None)
+    within = sum(count <= QUERIES for count in alarmed)
+    middle = f"{statistics.median(alarmed):.0f}, {alarmed[-1]}" if alarmed else "-"
+    return (f"{within} of {splits}", f"{len(alarmed)} of {splits}", middle)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if answers is None:
         sys.stdout.write(explain_missing_data() + "\n")
         return
-    found: list[tuple[str, ...]] = [
+    alarmed: list[tuple[str, ...]] = [
         ("March to June", f"within {QUERIES} queries", "within 500", "median, most queries")
     ]
     quiet: list[tuple[str, ...]] = [
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     shares: list[tuple[str, ...]] = [("answers yes", "March", "June")]
     for name, (march, june) in PAIRS.items():
         before, after = answers[march], answers[june]
-        found.append((name, *_describe_found(before, after, splits)))
+        alarmed.append((name, *_describe_found(before, after, splits)))
         quiet.append((f"{name}, March", *_describe_false(before, splits)))
         quiet.append((f"{name}, June", *_describe_false(after, splits)))
         each = [sum(answer == "yes" for answer in side) / len(side) for side in (before, after)]
@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "Each question has one answer a model in this data. So all answers of the record are "
         "compared with each new one, where `langprog verify` compares the replies to one canary "
         "with each other. Half of the numbers are prime.\n\n"
-        f"{table(found)}\n\n{table(quiet)}\n\n{table(shares)}",
+        f"{table(alarmed)}\n\n{table(quiet)}\n\n{table(shares)}",
     )
 
 

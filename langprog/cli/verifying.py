@@ -37,7 +37,7 @@ def verify_artifact(  # noqa: PLR0913 - every parameter is an option of the comm
     n: Annotated[int, Option("--n", help="Rows to record.", min=1)] = 20,
     replies: Annotated[int, Option(help="Replies to record for each.", min=2)] = 4,
     watch: Annotated[
-        float | None, Option(help="Ask again after so many seconds, until there is drift.")
+        float | None, Option(help="Seconds after which to ask again, until there is drift.")
     ] = None,
     state: Annotated[
         str | None,

@@ -9,7 +9,7 @@ from langprog.evaluation import BettingWealth, ConformalRanks, bets_until
 
 
 def alarms(runs: int, changed: float) -> int:
-    """Of so many runs, how many alarms at 0.05: 12 questions, 5 recorded replies, 5 new ones."""
+    """How many of the runs alarm at 0.05: 12 questions, 5 recorded replies, 5 new ones."""
     count = 0
     for run in range(runs):
         rng, wealth = random.Random(run), BettingWealth()
