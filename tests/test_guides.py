@@ -39,6 +39,22 @@ def test_the_commands_of_the_guide_to_ports_run(
     assert "compiled by port from sha256:" in said
 
 
+def test_the_commands_of_the_guide_to_verification_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guide = (ROOT / "docs" / "verify.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    (block,) = re.findall(r"```console\n(.*?)```", guide, re.DOTALL)
+    shutil.copy(ROOT / "programs" / "tickets" / "train.jsonl", tmp_path / "tickets.jsonl")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "verify.md", "exec"), {})
+    for line in block.splitlines():
+        program, *arguments = shlex.split(line.removeprefix("$ "))
+        assert program == "langprog" and run(arguments) == 0, capsys.readouterr().err
+    said = capsys.readouterr().out
+    assert "recorded 12 canaries with 2 replies each" in said and '"runs": 24' in said
+
+
 def test_the_commands_of_the_guide_to_serving_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
