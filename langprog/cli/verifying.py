@@ -105,7 +105,7 @@ def verify_artifact(  # noqa: PLR0913 - every parameter is an option of the comm
                     f"the canaries are used up: record new ones, langprog verify {artifact} "
                     "--record --data rows.jsonl"
                 )
-            if ledger.remaining().calls == 0:
+            if result.spent:
                 break
             time.sleep(watch)
             result = look()

@@ -38,6 +38,7 @@ class Verification:
         missing: Runs of this look that were lost to outages or to the budget; not counted.
         lost: Why the first of them was.
         calls: Calls made in this look.
+        spent: Whether the budget did not suffice for all of it.
         threshold: The wealth at which a change counts as found.
         results: The test of each module, and end to end.
         changes: If drifted, new replies unlike all recorded ones.
@@ -51,6 +52,7 @@ class Verification:
     missing: int
     lost: str
     calls: int
+    spent: bool
     threshold: float
     results: tuple[StreamResult, ...]
     changes: tuple[ChangedReply, ...]
@@ -185,6 +187,7 @@ class _Look:
         test = self._test
         return Verification(
             test.drifted, test.runs, missing, lost, round(ledger.paid.calls - before),
+            spent,
             test.threshold,
             test.results, test.changes, min(self._counts) >= MOST_RUNS,
             tuple((each, bets_until(test.threshold, test.replies, each)) for each in shares),

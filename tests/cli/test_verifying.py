@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +24,15 @@ class Changing:
 
     def __init__(self) -> None:
         self.answer, self.url = "billing", ""
+        self.calls, self.kill_at = 0, 0
+        self.victim: subprocess.Popen[bytes] | None = None
         self._ready, self._stop = threading.Event(), asyncio.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
     def _reply(self, request: Request) -> str:
+        self.calls += 1
+        if self.victim is not None and self.calls == self.kill_at:
+            self.victim.kill()
         return f"[[team]]\n{self.answer}"
 
     async def _serve(self) -> None:
@@ -64,6 +72,10 @@ def test_from_a_record_to_an_alarm(place: Changing, capsys: pytest.CaptureFixtur
     assert run(["verify", "a.json", *asked]) == 0
     said = capsys.readouterr().out
     assert "no drift found: 10 new runs" in said and "10 calls now" in said
+    assert (
+        run(["verify", "a.json", "--watch", "0.01", "--state", "s", "--calls", "15", *asked]) == 0
+    )
+    assert "15 new runs compared" in capsys.readouterr().out
     place.answer = "sales"
     assert run(["verify", "a.json", "--watch", "0.01", *asked]) == 1
     said = capsys.readouterr().out
@@ -72,6 +84,21 @@ def test_from_a_record_to_an_alarm(place: Changing, capsys: pytest.CaptureFixtur
     # What was found stays found, without a call.
     assert run(["verify", "a.json", "--state", "a.json.verify", "--json", *asked]) == 1
     assert json.loads(capsys.readouterr().out)["calls"] == 0
+
+
+def test_a_killed_watch_goes_on_where_it_was(
+    place: Changing, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--lm", "house/m", "--base-url", place.url]
+    record = ["--record", "--data", "rows.jsonl", "--replies", "2"]
+    assert run(["verify", "a.json", *record, *asked]) == 0
+    # In the second look, after the ten runs of the first one.
+    place.calls, place.kill_at = 0, 15
+    command = [sys.executable, "-m", "langprog", "verify", "a.json", "--watch", "0.01", *asked]
+    place.victim = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    assert place.victim.wait(60) == -signal.SIGKILL
+    assert run(["verify", "a.json", "--state", "a.json.verify", *asked]) == 0
+    assert "no drift found: 20 new runs" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_a_budget_ends_a_look(model: Model) -> None:
     canaries = lp.record_canaries(program, ROWS)
     before = model.calls
     result = lp.verify(program, canaries=canaries, budget=lp.Budget(calls=6), concurrency=1)
-    assert model.calls - before == 6 and result.runs == 3 and not result.drifted
+    assert model.calls - before == 6 and result.runs == 3 and not result.drifted and result.spent
 
 
 def test_the_test_goes_on_from_one_look_to_the_next(model: Model, tmp_path: Path) -> None:
