@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from langprog.cli.console import open_progress_view
+from langprog.cli.knob_options import PROPOSER_HELP, SET_HELP, TEACHER_HELP, set_knobs
 from langprog.cli.loading import (
     METRIC_HELP,
     RETRIEVER_HELP,
@@ -150,6 +151,9 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
     tolerance: Annotated[
         float | None, Option(help="Mean score that may be lost for less cost or latency.")
     ] = None,
+    proposer: Annotated[str | None, Option(help=PROPOSER_HELP)] = None,
+    teacher: Annotated[str | None, Option(help=TEACHER_HELP)] = None,
+    set_: Annotated[list[str] | None, Option("--set", help=SET_HELP)] = None,
     lm: Annotated[str | None, Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
@@ -189,7 +193,8 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
     what_ships = check_accept(accept)
     target = check_writable(out, "--out")
     page = None if report is None else check_writable(report, "--report")
-    asked = NamedModels.of(lm, model, base_url, others=models is not None)
+    others = any(name is not None for name in (models, proposer, teacher))
+    asked = NamedModels.of(lm, model, base_url, others=others)
     with open_tools(tool, mcp) as tools:
         declared = load_program_or_artifact(
             program, allowed_modules(allow), asked, retriever or [], tools
@@ -212,6 +217,12 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
             models=asked.from_list(models),
             objective=objective,
             tolerance=tolerance,
+        )
+        member = set_knobs(
+            member,
+            proposer=None if proposer is None else asked.at_address(proposer),
+            teacher=None if teacher is None else asked.at_address(teacher),
+            settings=set_ or (),
         )
         compiled = task.compile(
             member,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from langprog.cli.compiling import Task, optimizer_named
+from langprog.cli.knob_options import PROPOSER_HELP, SET_HELP, TEACHER_HELP, set_knobs
 from langprog.cli.loading import (
     METRIC_HELP,
     RETRIEVER_HELP,
@@ -36,6 +37,9 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
         str | None, Option(help="Models to choose from for every module, A,B,...")
     ] = None,
     objective: Annotated[str | None, Option(help="As for compile.")] = None,
+    proposer: Annotated[str | None, Option(help=PROPOSER_HELP)] = None,
+    teacher: Annotated[str | None, Option(help=TEACHER_HELP)] = None,
+    set_: Annotated[list[str] | None, Option("--set", help=SET_HELP)] = None,
     lm: Annotated[str | None, Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
@@ -57,7 +61,8 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
 
     Runs the program on at most 12 validation examples, twice. Exit code 1: not worth starting.
     """
-    asked = NamedModels.of(lm, model, base_url, others=models is not None)
+    others = any(name is not None for name in (models, proposer, teacher))
+    asked = NamedModels.of(lm, model, base_url, others=others)
     with open_tools(tool, mcp) as tools:
         declared = load_program_or_artifact(
             program, allowed_modules(allow), asked, retriever or [], tools
@@ -74,6 +79,12 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
         )
         member = optimizer_named(
             optimizer, width=width, auto=auto, models=asked.from_list(models), objective=objective
+        )
+        member = set_knobs(
+            member,
+            proposer=None if proposer is None else asked.at_address(proposer),
+            teacher=None if teacher is None else asked.at_address(teacher),
+            settings=set_ or (),
         )
         budget = Budget(calls=calls, tokens=tokens, dollars=dollars, seconds=seconds)
         estimate = task.estimate(member, budget)
