@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, TypeVar
 
+from langprog.errors import LangprogError
+
 T = TypeVar("T")
 
 # Seconds allowed for closing at exit.
@@ -32,9 +34,14 @@ class WorkerRuns:
         self._cancels: list[Callable[[], object]] = []
         self._cancelled = False
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether the function was given up."""
+        return self._cancelled
+
     @contextmanager
     def including(self, cancel: Callable[[], object]) -> Iterator[None]:
-        """Have ``cancel`` called if the function is given up inside the block, or was before."""
+        """Have ``cancel`` called if the function is given up inside the block, or just was."""
         with self._lock:
             self._cancels.append(cancel)
             cancelled = self._cancelled
@@ -73,6 +80,12 @@ class BackgroundLoop:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         runs = worker_runs.get()
+        if runs is not None and runs.cancelled:
+            work.close()
+            raise LangprogError(
+                "a program was called by code that nobody waits for any more: its caller was "
+                "cancelled or ran out of time"
+            )
         done, cancel = start_on(self._loop, work)
         try:
             if runs is None:

@@ -105,7 +105,7 @@ def test_where_a_name_goes(
     client = innermost(model)
     assert isinstance(client, OpenAICompatible)
     assert (model.name, model.endpoint.partition("#")[0]) == (name, endpoint)
-    assert client._body(asking())["model"] == asked
+    assert client.body(asking())["model"] == asked
 
 
 def test_sampling_becomes_the_defaults() -> None:
