@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing as mp
 import os
 import statistics
 import sys
@@ -34,7 +33,7 @@ from typing import Any
 
 import langprog as lp
 from benchmarks.measured import machine, publish_section, table, versions, with_interval
-from benchmarks.optimizers import THREADS, Place, endpoint
+from benchmarks.optimizers import THREADS, Job, Place, endpoint, run_apart
 from benchmarks.peers import (
     Answering,
     Cut,
@@ -61,21 +60,6 @@ SIZES: Mapping[int, Cut] = {
 MOST_TOKENS = 400
 SURFACES: Mapping[str, int] = {"1 predictor": 1, "2 predictors": 2}
 TITLE = "# Our Compiler and DSPy's optimizers on one DSPy program"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One compile, or the input program."""
-
-    task: str
-    seed: int
-    optimizer: str
-    cap: int
-
-    @property
-    def file(self) -> str:
-        """File name of its outcome."""
-        return f"{self.task}-{self.optimizer}-{self.cap}-{self.seed}.json".replace(" ", "_")
 
 
 @dataclass(frozen=True)
@@ -156,21 +140,6 @@ def list_jobs(options: argparse.Namespace) -> Iterator[Job]:
             cap = options.cap * SURFACES.get(task, 1)
             for name in (BASE, OURS, *(f"DSPy {peer}" for peer in PEERS)):
                 yield Job(task, seed, name, cap)
-
-
-def run_in_process(job: Job, place: Place) -> dict[str, Any]:
-    """Run a compile in its own process, so that no cache outlives it."""
-    context = mp.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=_send_outcome, args=(job, place, there), daemon=True)
-    process.start()
-    there.close()
-    try:
-        outcome: dict[str, Any] = here.recv()
-    except EOFError:
-        raise RuntimeError(f"{job.optimizer} on {job.task} ended without a result") from None
-    process.join()
-    return outcome
 
 
 def _send_outcome(job: Job, place: Place, answer: Any) -> None:
@@ -340,7 +309,11 @@ def main(arguments: list[str]) -> None:
             path = options.keep / job.file
             if not path.exists():
                 # The simulated model has no cache that could outlive a compile.
-                run = compile_here if place is None else partial(run_in_process, place=place)
+                run = (
+                    compile_here
+                    if place is None
+                    else partial(run_apart, _send_outcome, place=place)
+                )
                 path.write_text(json.dumps(run(job)), encoding="utf-8")
             outcomes.append(json.loads(path.read_text(encoding="utf-8")))
             score = outcomes[-1]["after"]

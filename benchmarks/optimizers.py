@@ -20,7 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -209,19 +209,25 @@ def _send_outcome(job: Job, place: Place, answer: Any) -> None:
 
 def run_job(job: Job, place: Place) -> dict[str, Any]:
     """Run a compile; restart it if it ended in an error."""
-    outcome = _run_apart(job, place)
+    outcome = run_apart(_send_outcome, job, place)
     for _ in range(TRIES - 1):
         if not outcome.get("failed", False):
             break
-        outcome = _run_apart(job, place)
+        outcome = run_apart(_send_outcome, job, place)
     return outcome
 
 
-def _run_apart(job: Job, place: Place) -> dict[str, Any]:
-    """Run one compile in its own process, so that no cache outlives it."""
+def run_apart(send: Callable[[Job, Place, Any], None], job: Job, place: Place) -> dict[str, Any]:
+    """Run one compile in its own process, so that no cache outlives it.
+
+    Args:
+        send: Runs the compile there and sends its outcome through a connection.
+        job: The compile.
+        place: Where the model is.
+    """
     context = mp.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_send_outcome, args=(job, place, there), daemon=True)
+    process = context.Process(target=send, args=(job, place, there), daemon=True)
     process.start()
     there.close()
     try:
