@@ -20,7 +20,7 @@ def main() -> None:
     examples = lp.load_examples(tickets.records("train"))
     with lp.using(lm="pocket/small"):
         compiled = LabeledFewShot(k=4).compile(
-            tickets.triage, examples[:40], metric=tickets.metric, accept="best"
+            tickets.program, examples[:40], metric=tickets.metric, accept="best"
         )
     compiled.report.save("installed.html")
     compiled.save("installed.json")

@@ -9,7 +9,7 @@ import mlflow
 import langprog as lp
 from optimizers import BootstrapRandomSearch
 from optimizers.events import Estimated, Finished, Message, SpendUpdated, StageStarted, Tried
-from programs.tickets import metric, records, triage
+from programs.tickets import metric, program, records
 
 
 class MLflowProgress:
@@ -41,7 +41,7 @@ if __name__ == "__main__":
     mlflow.set_experiment("tickets")
     with lp.using(lm="pocket/small"), mlflow.start_run():
         compiled = BootstrapRandomSearch(sets=2).compile(
-            triage,
+            program,
             lp.load_examples(records("train")),
             metric=metric,
             budget=lp.Budget(calls=500),

@@ -8,7 +8,7 @@ import wandb
 import langprog as lp
 from optimizers import BootstrapRandomSearch
 from optimizers.events import Estimated, Finished, Message, SpendUpdated, StageStarted, Tried
-from programs.tickets import metric, records, triage
+from programs.tickets import metric, program, records
 
 
 class WandbProgress:
@@ -36,7 +36,7 @@ class WandbProgress:
 if __name__ == "__main__":
     with lp.using(lm="pocket/small"), wandb.init(project="tickets") as run:
         compiled = BootstrapRandomSearch(sets=2).compile(
-            triage,
+            program,
             lp.load_examples(records("train")),
             metric=metric,
             budget=lp.Budget(calls=500),

@@ -102,6 +102,11 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "import_file",
             "Read FILE of another tool: rows become examples, prompts and programs an artifact.",
         ),
+        "programs": CommandRef(
+            "langprog.cli.listing",
+            "list_ready",
+            "List the ready-made programs: name, what each is for, what it needs.",
+        ),
         "cache clear": CommandRef(
             "langprog.cli.caching",
             "clear",

@@ -12,13 +12,17 @@ import typer
 from langprog.cli.console import open_progress_view
 from langprog.cli.knob_options import PROPOSER_HELP, SET_HELP, TEACHER_HELP, set_knobs
 from langprog.cli.loading import (
+    DATA_HELP,
     METRIC_HELP,
+    OWN_EXAMPLES,
+    OWN_METRIC,
     RETRIEVER_HELP,
     allowed_modules,
     check_writable,
     load_metric,
     load_program_or_artifact,
     read_examples,
+    reference_or_own,
 )
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal
@@ -131,9 +135,9 @@ class Task:
 
 def compile_program(  # noqa: PLR0913 - every parameter is an option of the command
     program: Annotated[str, typer.Argument(help="package.module:name, file.py:name or artifact")],
-    train: Annotated[str, Option(help="Examples: JSONL, JSON, CSV or Parquet.")],
-    metric: Annotated[str, Option(help=METRIC_HELP)],
     out: Annotated[str, Option(help="Where the artifact goes.")],
+    train: Annotated[str | None, Option(help=DATA_HELP)] = None,
+    metric: Annotated[str | None, Option(help=METRIC_HELP)] = None,
     val: Annotated[str | None, Option(help="Examples that steer the search.")] = None,
     holdout: Annotated[str | None, Option(help="Examples for the certificate alone.")] = None,
     optimizer: Annotated[
@@ -201,8 +205,10 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
         )
         task = Task(
             declared,
-            load_metric(metric),
-            read_examples(train, "--train", declared),
+            load_metric(reference_or_own(metric, OWN_METRIC, program, "--metric")),
+            read_examples(
+                reference_or_own(train, OWN_EXAMPLES, program, "--train"), "--train", declared
+            ),
             None if val is None else read_examples(val, "--val", declared),
             None if holdout is None else read_examples(holdout, "--holdout", declared),
             lm,

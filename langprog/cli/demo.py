@@ -21,7 +21,7 @@ from langprog.example import load_examples
 from optimizers import MIPRO, Demonstrating, Proposing
 from programs import tickets
 
-PROGRAM = "programs.tickets:triage"
+PROGRAM = "programs.tickets:program"
 # A local server's calls have no price, so they are capped by number.
 MODELS = (
     ("OpenAI", "export OPENAI_API_KEY=...", "openai/gpt-4.1-mini", "--dollars 2"),
@@ -53,7 +53,7 @@ def demo(
     train, validation, holdout = (
         load_examples(parts[name]) for name in ("train", "validation", "holdout")
     )
-    task = Task(tickets.triage, tickets.metric, train, validation, holdout, lm, seed)
+    task = Task(tickets.program, tickets.metric, train, validation, holdout, lm, seed)
     started = time.perf_counter()
     _introduce(terminal, task)
     member = MIPRO(

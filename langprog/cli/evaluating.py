@@ -7,13 +7,17 @@ from typing import Annotated
 import typer
 
 from langprog.cli.loading import (
+    DATA_HELP,
     METRIC_HELP,
+    OWN_EXAMPLES,
+    OWN_METRIC,
     RETRIEVER_HELP,
     allowed_modules,
     is_ready,
     load_metric,
     load_program_or_artifact,
     read_examples,
+    reference_or_own,
 )
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels, uses_ambient_model
 from langprog.cli.terminal import Terminal, write_json
@@ -25,8 +29,8 @@ from langprog.lm import Budget
 
 def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the command
     program: Annotated[str, typer.Argument(help="Artifact, package.module:name or file.py:name")],
-    data: Annotated[str, typer.Option(help="Examples: JSONL, JSON, CSV or Parquet.")],
-    metric: Annotated[str, typer.Option(help=METRIC_HELP)],
+    data: Annotated[str | None, typer.Option(help=DATA_HELP)] = None,
+    metric: Annotated[str | None, typer.Option(help=METRIC_HELP)] = None,
     lm: Annotated[str | None, typer.Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, typer.Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, typer.Option(help=BASE_URL_HELP)] = None,
@@ -47,6 +51,8 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
     Rows lost to transport failures count as missing, not as wrong.
     """
     asked = NamedModels.of(lm, model, base_url)
+    metric = reference_or_own(metric, OWN_METRIC, program, "--metric")
+    data = reference_or_own(data, OWN_EXAMPLES, program, "--data")
     with open_tools(tool, mcp) as tools:
         loaded = load_program_or_artifact(
             program, allowed_modules(allow), asked, retriever or [], tools

@@ -24,7 +24,7 @@ from langprog.evaluation import (
     matthews,
     numeric,
 )
-from langprog.example import Example, load_examples
+from langprog.example import Example, examples_of, load_examples
 from langprog.interop import from_dspy, fuzzy_match, includes, is_dspy, match, promptfoo
 from langprog.modules import Module, Node, Predict
 from langprog.retrieval import load_corpus
@@ -51,7 +51,16 @@ READY: Mapping[str, Callable[[str | None], Metric]] = MappingProxyType(
 SET_LEVEL: Mapping[str, Callable[[str], Metric]] = MappingProxyType(
     {"macro_f1": macro_f1, "matthews": matthews}
 )
-METRIC_HELP = f"module:name, file.py:name, or one of {', '.join((*READY, *SET_LEVEL))} (:FIELD)."
+METRIC_HELP = (
+    f"module:name, file.py:name, or one of {', '.join((*READY, *SET_LEVEL))} (:FIELD); by default "
+    "the program's own, if its file has a metric."
+)
+DATA_HELP = (
+    "Examples: JSONL, JSON, CSV or Parquet, or a function, package.module:name; by default the "
+    "program's own, if its file has examples()."
+)
+# What a file with a program may define besides it.
+OWN_METRIC, OWN_EXAMPLES = "metric", "examples"
 
 
 def load_object(reference: str, what: str) -> Any:
@@ -304,12 +313,54 @@ def load_metric(reference: str) -> Metric:
     return metric
 
 
-def read_examples(path: str, option: str, program: Module) -> list[Example]:
-    """Read a file's examples in the program's types; errors name the option."""
+def reference_or_own(given: str | None, own: str, program: str, option: str) -> str:
+    """Return what an option names or, where it is left out, what the program's file defines.
+
+    Args:
+        given: The option's value.
+        own: The name in the program's file.
+        program: The program, as on the command line.
+        option: The option.
+
+    Raises:
+        InputError: The option is left out, and the program's file does not define it.
+    """
+    if given is not None:
+        return given
+    place, _, name = program.rpartition(":")
+    if not place or not name or Path(program).is_file():
+        raise InputError(
+            f"{option} is missing: only a program that is written package.module:name or "
+            f"file.py:name may have {own} of its own, beside it"
+        )
+    reference = f"{place}:{own}"
     try:
-        return load_examples(path, program if _has_signature(program) else None)
+        load_object(reference, "PROGRAM")
+    except InputError as error:
+        raise InputError(f"{option} is left out, and {error}") from None
+    return reference
+
+
+def read_examples(source: str, option: str, program: Module) -> list[Example]:
+    """Read examples in the program's types, from a file or a function; errors name the option."""
+    types = program if _has_signature(program) else None
+    if ":" in source and not Path(source).is_file():
+        return _call_for_examples(source, option, types)
+    try:
+        return load_examples(source, types)
     except LangprogError as error:
         raise type(error)(f"{option}: {error}") from None
+
+
+def _call_for_examples(source: str, option: str, types: Module | None) -> list[Example]:
+    make = load_object(source, option)
+    if not callable(make):
+        raise InputError(f"{option}: {source} must be a function that returns examples")
+    try:
+        rows = examples_of(make(), option)
+        return rows if types is None else load_examples([row.to_dict() for row in rows], types)
+    except LangprogError as error:
+        raise type(error)(f"{option}: {source}: {error}") from None
 
 
 def _has_signature(program: Module) -> bool:

@@ -1,10 +1,15 @@
-"""Triage of support tickets: which team, and how urgent. The program of ``langprog demo``.
+"""Triage of support tickets: which team, and how urgent.
 
-The 320 records beside this file were written by hand for this project (MIT, as everything here):
-tickets to a small phone and internet provider. ``team`` is one of four house names whose meaning
-no model can know beforehand: harbor gets payments and invoices, atlas the network, ember accounts
-and privacy, cedar orders and deliveries. ``priority`` is urgent or normal. Every team has 80
-records, half of them urgent, split into train (96), validation (96) and holdout (128).
+The program of ``langprog demo``. The 320 records beside this file were written by hand for this
+project (MIT, as everything here): tickets to a small phone and internet provider. ``team`` is one
+of four house names whose meaning no model can know beforehand: harbor gets payments and invoices,
+atlas the network, ember accounts and privacy, cedar orders and deliveries. ``priority`` is urgent
+or normal. Every team has 80 records, half of them urgent, split into train (96), validation (96)
+and holdout (128).
+
+Follows: MIPRO, Optimizing Instructions and Demonstrations for Multi-Stage Language Model Programs
+(Opsahl-Ong et al., 2024), in having modules whose instructions and demonstrations are searched
+together. Differs: two modules on records of our own, small enough for an embedded model.
 """
 
 from __future__ import annotations
@@ -56,7 +61,7 @@ class Priority(lp.Signature):
     priority: Literal["urgent", "normal"] = lp.Output()
 
 
-triage = lp.Pipeline(team=lp.Predict(Team), priority=lp.Predict(Priority))
+program = lp.Pipeline(team=lp.Predict(Team), priority=lp.Predict(Priority))
 
 
 def metric(example: lp.Example, prediction: lp.Prediction) -> lp.Score:
@@ -67,6 +72,11 @@ def metric(example: lp.Example, prediction: lp.Prediction) -> lp.Score:
         if prediction[name] != example[name]
     ]
     return lp.Score(1 - len(wrong) / 2, "; ".join(wrong) or None)
+
+
+def examples() -> list[lp.Example]:
+    """Return the records of train, validation and holdout, in this order."""
+    return [row for part in PARTS if part != "new" for row in lp.load_examples(records(part))]
 
 
 def records(part: Part) -> Path:

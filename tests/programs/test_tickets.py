@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import langprog as lp
-from programs.tickets import metric, records, triage
+from programs.tickets import metric, program, records
 
 PARTS = {"train": 96, "validation": 96, "holdout": 128}
 TEAMS = ("harbor", "atlas", "ember", "cedar")
@@ -73,12 +73,12 @@ def test_the_metric_gives_half_a_point_for_each_and_says_what_was_wrong() -> Non
     }
     for (team, priority), expected in answers.items():
         with lp.using(lm=lp.ScriptedLM([f"[[team]]\n{team}", f"[[priority]]\n{priority}"])):
-            score = metric(example, triage(ticket=example.ticket))
+            score = metric(example, program(ticket=example.ticket))
         assert (score.value, score.feedback) == expected
 
 
 def test_the_second_module_reads_what_the_first_one_said() -> None:
     model = lp.ScriptedLM(["[[team]]\nharbor", "[[priority]]\nurgent"])
     with lp.using(lm=model):
-        triage(ticket="refund me today")
+        program(ticket="refund me today")
     assert "harbor" in model.requests[1].messages[-1].content

@@ -11,7 +11,8 @@ import langprog as lp
 from langprog.artifact import save_program
 from langprog.artifact.proof import difference_of
 from optimizers import Chain, FrugalCascade, LLMSelector, VoteSize
-from programs.tickets import metric, triage
+from programs import tickets
+from programs.tickets import metric
 
 DATA = Path(__file__).parents[3] / "programs" / "tickets"
 RUN = """
@@ -26,7 +27,7 @@ assert "optimizers" not in sys.modules
 
 
 def test_it_runs_from_its_artifact_alone(tmp_path: Path) -> None:
-    parts = triage.children()
+    parts = tickets.program.children()
     program = lp.Pipeline(
         team=lp.Vote(parts["team"], k=3),
         priority=lp.Cascade.over(parts["priority"], ["pocket/small", "pocket/medium"]),

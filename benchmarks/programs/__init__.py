@@ -1,0 +1,1 @@
+"""Every ready-made program, uncompiled and compiled, in one table."""

@@ -1,0 +1,126 @@
+"""Every ready-made program in one table: uncompiled, compiled, dollars, certificate.
+
+Usage: python -m benchmarks.programs [--only NAME,NAME] [--calls 1500] [--rows 60] [--seed 0]
+           [--keep FOLDER]
+
+Each program is compiled by ``Compiler`` on its own examples, on the embedded model where that can
+do the task, else on a scripted one (benchmarks/programs/scripted), whose prices and scores are
+made up: its rows show that the program compiles, and nothing about language models. A finished
+program is kept in FOLDER, so that a stopped run can be resumed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import langprog as lp
+from benchmarks.measured import Checkpoint, machine, publish, table, versions
+from benchmarks.programs.scripted import has_script, load_script
+from langprog.lm import MemoryCache
+from optimizers import Compiler
+from programs import list_programs
+
+EMBEDDED = "pocket/small"
+HEAD = ("program", "model", "holdout", "uncompiled", "compiled", "calls", "dollars", "certificate")
+
+
+def model_for(name: str) -> lp.ScriptedLM | Any:
+    """Return the model that a program is measured on."""
+    if has_script(name):
+        return lp.ScriptedLM(load_script(name), dollars=0.0001)
+    return lp.LM(EMBEDDED, cache=MemoryCache())
+
+
+def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Compile a program on its own examples."""
+    file = importlib.import_module(f"programs.{name}")
+    model, started = model_for(name), time.perf_counter()
+    with lp.using(lm=model):
+        compiled = Compiler().compile(
+            file.program,
+            list(file.examples())[: options.rows],
+            metric=file.metric,
+            budget=lp.Budget(calls=options.calls),
+            seed=options.seed,
+        )
+    certificate, paid = compiled.certificate, compiled.report.paid
+    return {
+        "model": "scripted" if has_script(name) else EMBEDDED,
+        "n": certificate.n,
+        "before": None if certificate.before is None else str(certificate.before),
+        "after": None if certificate.after is None else str(certificate.after),
+        "calls": paid.calls,
+        "dollars": paid.dollars,
+        "verdict": certificate.verdict,
+        "p": certificate.p_value,
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def format_row(name: str, result: dict[str, Any]) -> tuple[str, ...]:
+    """Return a program's row of the table."""
+    dollars = "unknown" if result["dollars"] is None else f"{result['dollars']:.4f}"
+    proof = "" if result["p"] is None else f", p = {result['p']:.2g}"
+    return (
+        name,
+        result["model"],
+        str(result["n"]),
+        result["before"] or "",
+        result["after"] or "",
+        f"{result['calls']:,}",
+        dollars,
+        f"{result['verdict']}{proof}",
+    )
+
+
+def main() -> None:
+    """Compile every program and publish the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="names of programs, by commas")
+    parser.add_argument("--calls", type=int, default=1500)
+    parser.add_argument("--rows", type=int, default=60, help="examples of each program, at most")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", default="")
+    options = parser.parse_args()
+    names = [info.name for info in list_programs()]
+    if options.only:
+        names = [name for name in options.only.split(",") if name]
+    folder = Path(options.keep or ".")
+    folder.mkdir(parents=True, exist_ok=True)
+    key = f"{options.calls}, {options.rows}, {options.seed}"
+    kept = Checkpoint(folder / "programs.jsonl") if options.keep else None
+    rows: list[tuple[str, ...]] = [HEAD]
+    for name in names:
+        compile_once = partial(measure, name, options)
+        result = (
+            compile_once() if kept is None else kept.measure_once(f"{name}, {key}", compile_once)
+        )
+        rows.append(format_row(name, result))
+    text = "\n\n".join((_introduction(options), table(rows)))
+    if options.only:
+        sys.stdout.write(text + "\n")
+    else:
+        publish("programs", text)
+
+
+def _introduction(options: argparse.Namespace) -> str:
+    return (
+        "# The ready-made programs, uncompiled and compiled\n\n"
+        f"`python -m benchmarks.programs --calls {options.calls} --rows {options.rows} "
+        f"--seed {options.seed}`: `Compiler` on at most {options.rows} of each program's own "
+        "examples, one seed. A row says on how many distinct inputs nobody searched (holdout) "
+        "both were compared; intervals are at 95 %. A scripted model reads the prompt and makes "
+        "up its prices and mistakes (fewer with demonstrations): such a row shows that the "
+        "program, its compile and its artifact work, and nothing about language models. Prices "
+        f"of the embedded model are nominal.\n\nMachine: {machine()}. {versions('langprog')}."
+    )
+
+
+if __name__ == "__main__":
+    main()
