@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from langprog.errors import CheckError as CheckError
     from langprog.errors import LangprogError as LangprogError
     from langprog.evaluation import Comparison as Comparison
+    from langprog.evaluation import Evaluator as Evaluator
     from langprog.evaluation import Report as Report
     from langprog.evaluation import Score as Score
     from langprog.evaluation import compare as compare
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
     from langprog.runtime import callbacks as callbacks
     from langprog.runtime import configure as configure
     from langprog.runtime import using as using
+    from langprog.sandbox import Sandbox as Sandbox
     from langprog.signature import Input as Input
     from langprog.signature import Output as Output
     from langprog.signature import Signature as Signature
@@ -123,6 +125,7 @@ _ROOM_OF = {
     "ElementFailure": "modules",
     "ElementFinished": "observe",
     "EmbeddingRetriever": "retrieval",
+    "Evaluator": "evaluation",
     "Example": "example",
     "FieldDelta": "observe",
     "File": "media",
@@ -159,6 +162,7 @@ _ROOM_OF = {
     "Route": "modules",
     "Router": "modules",
     "Sampling": "lm",
+    "Sandbox": "sandbox",
     "Score": "evaluation",
     "ScriptedLM": "lm",
     "Signature": "signature",
@@ -225,6 +229,7 @@ __all__ = [
     "ElementFailure",
     "ElementFinished",
     "EmbeddingRetriever",
+    "Evaluator",
     "Example",
     "FieldDelta",
     "File",
@@ -260,6 +265,7 @@ __all__ = [
     "Route",
     "Router",
     "Sampling",
+    "Sandbox",
     "Score",
     "ScriptedLM",
     "Signature",

@@ -8,7 +8,8 @@ The tree::
     │   ├── ExampleError        a row of a data file, or an example that lacks a field
     │   ├── ModelError          a model name, a missing key or a missing price
     │   ├── MetricError         a metric that raises or returns something that is not a score
-    │   └── ArtifactError       a damaged, too new or incomplete artifact
+    │   ├── ArtifactError       a damaged, too new or incomplete artifact
+    │   └── SandboxError        code cannot be run here, as there is no sandbox
     ├── LMError                 a language model gave no usable completion
     │   ├── TransportError      worth retrying; never the program's fault
     │   │   ├── RateLimitError  429; carries ``retry_after``
@@ -23,6 +24,7 @@ The tree::
     ├── CheckError              an answer that still fails a check after it was asked for again
     ├── ParseError              a completion that cannot be read as the signature's outputs
     ├── ToolError               a tool that a model called has failed
+    ├── CodeError               code in a sandbox has failed
     ├── BudgetExceeded          the next call would exceed a budget's hard cap
     └── FrozenError             an attempt to change a frozen program
 """
@@ -37,6 +39,7 @@ __all__ = [
     "BadRequestError",
     "BudgetExceeded",
     "CheckError",
+    "CodeError",
     "ConnectError",
     "ContentFilterError",
     "ContextWindowError",
@@ -50,6 +53,7 @@ __all__ = [
     "ModelError",
     "ParseError",
     "RateLimitError",
+    "SandboxError",
     "ServerError",
     "SignatureError",
     "TimeoutError",
@@ -89,6 +93,10 @@ class MetricError(InputError):
 
 class ArtifactError(InputError):
     """An artifact is damaged, too new, or lacks something it needs."""
+
+
+class SandboxError(InputError):
+    """Code cannot be run here: there is no bubblewrap, or it may not make a sandbox."""
 
 
 # What a failed call counts as in a budget: nothing (rejected, or it never arrived), one call, or
@@ -236,6 +244,19 @@ class ToolError(LangprogError):
     def __init__(self, message: str, *, outage: bool = False) -> None:
         super().__init__(message)
         self.outage = outage
+
+
+class CodeError(LangprogError):
+    """Code in a sandbox raised, was stopped, or returned what cannot be read.
+
+    Args:
+        message: What happened, phrased so that a model can act on it.
+        loaded: Whether it was code that this code had loaded into another sandbox.
+    """
+
+    def __init__(self, message: str, *, loaded: bool = False) -> None:
+        super().__init__(message)
+        self.loaded = loaded
 
 
 class CheckError(LangprogError):

@@ -3,7 +3,7 @@
 - ``evaluate``: :func:`evaluate`. ``failures``: what counts as a failure, and whose it is.
 - ``report``: rows and their summary. ``compare``: two programs on the same examples.
 - ``score``: the metric contract. ``metrics``: ready-made metrics. ``judging``: metrics built from
-    others.
+    others. ``evaluator``: a metric in a sandbox.
 - ``statistics``: tests and intervals. ``clusters``: which inputs count as one. ``used_rows``: what
   the compiles behind a program have used.
 - ``redaction``: recognizes secrets.
@@ -14,6 +14,7 @@ from langprog.evaluation.combining import DatasetMetric, all_of, dataset_metric,
 from langprog.evaluation.common_failure import BROKEN, UNREADABLE, find_common_failure
 from langprog.evaluation.compare import Comparison, compare
 from langprog.evaluation.evaluate import aevaluate, check_inputs, evaluate
+from langprog.evaluation.evaluator import Evaluator, ScoreMemo
 from langprog.evaluation.failures import Failure, FailureKind, describe_failure, find_stop
 from langprog.evaluation.gates import (
     ProgramComparison,
@@ -80,6 +81,7 @@ __all__ = [
     "Comparison",
     "ConformalRanks",
     "DatasetMetric",
+    "Evaluator",
     "Failure",
     "FailureKind",
     "Finding",
@@ -98,6 +100,7 @@ __all__ = [
     "Report",
     "Row",
     "Score",
+    "ScoreMemo",
     "SetComparison",
     "ShareTest",
     "Spread",

@@ -26,6 +26,7 @@ from langprog.errors import (
     MetricError,
     ModelError,
     ParseError,
+    SandboxError,
     SignatureError,
     TransportError,
     TruncatedError,
@@ -50,7 +51,7 @@ _KINDS: tuple[tuple[type[Exception], FailureKind], ...] = (
     (LMError, "transport"),
 )
 _MISSING: frozenset[FailureKind] = frozenset({"transport", "budget", "metric"})
-_STOPS = (AuthError, BadRequestError, ModelError, MetricError, SignatureError)
+_STOPS = (AuthError, BadRequestError, ModelError, MetricError, SandboxError, SignatureError)
 
 
 @dataclass(frozen=True, slots=True)

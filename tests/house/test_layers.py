@@ -28,6 +28,7 @@ ROOMS = [
     "adapters",
     "observe",
     "runtime",
+    "sandbox",
     "retrieval",
     "tools",
     "checks",
@@ -205,6 +206,7 @@ def test_exceptions_are_caught_broadly_in_known_places_alone() -> None:
         "langprog/batch/engine.py",  # a failed row becomes a written failure
         "langprog/serving/calls.py",  # a failed request becomes a refusal
         "optimizers/events.py",  # a view that fails does not end a compile
+        "langprog/sandbox/worker.py",  # told to whoever had the code run
         "langprog/runtime/loops.py",  # handed to the waiting thread
         "langprog/runtime/sync.py",  # handed to the waiting task
         "benchmarks/fuzz_judge.py",  # an error that no file may cause is what it looks for
