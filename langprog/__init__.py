@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from langprog.artifact import load as load
     from langprog.artifact import save as save
     from langprog.checks import Check as Check
+    from langprog.engines import RayEngine as RayEngine
     from langprog.errors import CheckError as CheckError
     from langprog.errors import LangprogError as LangprogError
     from langprog.evaluation import Comparison as Comparison
@@ -152,6 +153,7 @@ _ROOM_OF = {
     "Prediction": "modules",
     "Price": "lm",
     "PromptTemplate": "modules",
+    "RayEngine": "engines",
     "ReAct": "modules",
     "Refine": "modules",
     "Report": "evaluation",
@@ -255,6 +257,7 @@ __all__ = [
     "Prediction",
     "Price",
     "PromptTemplate",
+    "RayEngine",
     "ReAct",
     "Refine",
     "Report",

@@ -16,12 +16,12 @@ from types import MappingProxyType
 from typing import Any, Self, final
 
 from langprog import Budget, Module
+from langprog.engines import Engine, engine_named
 from langprog.errors import InputError
 from langprog.evaluation import Metric
-from langprog.example import is_rows
 from langprog.hints import with_hints
 from langprog.knobs import check_knobs, takes_number, takes_one_of, takes_whole
-from langprog.lm import LanguageModel, ModelRef, check_budget
+from langprog.lm import LanguageModel, ModelRef
 from langprog.modules import Signal
 from langprog.observe import CompileStarted
 from langprog.runtime import observe_call, run_sync
@@ -35,7 +35,13 @@ from optimizers.pipeline import run_compile
 from optimizers.preflight import Preflight
 from optimizers.report.compiled import Compiled
 from optimizers.report.progress import open_progress
-from optimizers.request import ELSEWHERE, CompileRequest, Examples
+from optimizers.request import (
+    ELSEWHERE,
+    CompileRequest,
+    Examples,
+    check_arguments,
+    check_run_dir,
+)
 from optimizers.run import Run
 from optimizers.stats.certificate import Accept
 
@@ -97,6 +103,7 @@ class Optimizer(ABC):
         max_errors: int = 10,
         must_pass: Examples | None = None,
         repeats: int = 1,
+        engine: Engine | str = "local",
     ) -> Compiled:
         """Search for a better program, and test whether it is better.
 
@@ -121,6 +128,7 @@ class Optimizer(ABC):
                 in each of the ``repeats``; the search does not use them.
             repeats: Runs of each holdout example, with different sampling seeds: the certificate
                 then also says how often all of them pass.
+            engine: Where programs and metric run: ``local``, ``ray`` or an ``lp.RayEngine``.
 
         Returns:
             The frozen program, its certificate, the report and the best candidate.
@@ -147,6 +155,7 @@ class Optimizer(ABC):
                 max_errors=max_errors,
                 must_pass=must_pass,
                 repeats=repeats,
+                engine=engine,
             )
         )
 
@@ -167,10 +176,12 @@ class Optimizer(ABC):
         max_errors: int = 10,
         must_pass: Examples | None = None,
         repeats: int = 1,
+        engine: Engine | str = "local",
     ) -> Compiled:
         """Compile; the asynchronous form of :meth:`compile`."""
-        _check_arguments(trainset, valset, holdout, budget, seed)
-        _check_run_dir(run_dir)
+        check_arguments(trainset, valset, holdout, budget, seed)
+        check_run_dir(run_dir)
+        placed = engine_named(engine)
         request = CompileRequest.of(
             program,
             trainset,
@@ -190,7 +201,7 @@ class Optimizer(ABC):
                 call, parent, type(self).__name__, type(program).__name__
             ),
         ) as finish:
-            compiled = await run_compile(self, request, run_dir, open_progress(progress))
+            compiled = await run_compile(self, request, run_dir, open_progress(progress), placed)
             finish(compiled)
         return compiled
 
@@ -217,7 +228,7 @@ class Optimizer(ABC):
             TransportError: No model could be reached.
             LMError: A model refuses to work at all (a wrong key, a bad request).
         """
-        _check_arguments(trainset, valset, holdout, budget, seed)
+        check_arguments(trainset, valset, holdout, budget, seed)
         request = CompileRequest.of(
             program,
             trainset,
@@ -339,56 +350,3 @@ def _advise(kind: type, name: str) -> str:
     names = [knob.name for knob in fields(kind)]
     close = difflib.get_close_matches(name, names, 1)
     return f"did you mean {close[0]}=...?" if close else f"it has {', '.join(sorted(names))}"
-
-
-def _check_arguments(trainset: Any, valset: Any, holdout: Any, budget: Any, seed: Any) -> None:
-    """Refuse arguments of the wrong type, and the same rows in two parts.
-
-    Raises:
-        InputError: There is such an argument.
-    """
-    _check_examples("trainset", trainset)
-    for name, examples in (("valset", valset), ("holdout", holdout)):
-        if examples is not None:
-            _check_examples(name, examples)
-    if valset is not None and _are_same(valset, trainset):
-        raise InputError(
-            "valset and trainset are the same examples: leave valset out, so that it is a part "
-            "of the trainset, or pass other examples"
-        )
-    for name, other in (("trainset", trainset), ("valset", valset)):
-        if holdout is not None and other is not None and _are_same(holdout, other):
-            raise InputError(
-                f"holdout and {name} are the same examples: leave holdout out, so that it is a "
-                "part of the trainset, or pass examples that nothing else sees"
-            )
-    if budget is not None:
-        check_budget(budget)
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise InputError(f"seed={seed!r:.60}: seed has to be an integer")
-
-
-def _check_run_dir(run_dir: Any) -> None:
-    known = run_dir is None or isinstance(run_dir, (str, os.PathLike))
-    if not known or run_dir == "":
-        raise InputError(
-            f"run_dir={run_dir!r:.60}: pass the path of a folder, such as 'runs/triage'"
-        )
-
-
-def _check_examples(name: str, examples: Any) -> None:
-    if examples is None:
-        raise InputError(f"{name} is None: pass examples, such as lp.load_examples(path)")
-    if isinstance(examples, (str, os.PathLike)):
-        raise InputError(f"{name} is a path: pass {name}=lp.load_examples({examples!r:.80})")
-    if isinstance(examples, Mapping):
-        raise InputError(f"{name} is a single example: pass a list of them")
-    if not is_rows(examples):
-        raise InputError(f"{name} is of type {type(examples).__name__}: pass a list of examples")
-
-
-def _are_same(examples: Any, others: Any) -> bool:
-    if examples is others:
-        return True
-    lists = isinstance(examples, (list, tuple)) and isinstance(others, (list, tuple))
-    return lists and len(examples) > 0 and list(examples) == list(others)

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from langprog import Module, using
+from langprog.engines import Engine
 from langprog.errors import BudgetExceeded, InputError
 from langprog.evaluation import FailureKind, MetricErrors, metric_name
 from langprog.lm import Cost, Ledger
@@ -64,6 +65,7 @@ async def run_compile(
     request: CompileRequest,
     run_dir: str | os.PathLike[str] | None,
     progress: Progress,
+    engine: Engine,
 ) -> Compiled:
     """Search, certify, and return the result."""
     searcher.check(request.program)
@@ -72,13 +74,21 @@ async def run_compile(
         resolve_models(searcher, request.program),
         closing(Journal(run_dir, request.identity(searcher))) as journal,
     ):
-        compilation = _Compilation(searcher, request, journal, progress)
-        return await compilation.run(Attempts(run_dir))
+        async with engine:
+            with engine.sharing(request.program, request.metric):
+                pass  # what cannot be sent is refused before anything is paid
+            compilation = _Compilation(searcher, request, journal, progress, engine)
+            return await compilation.run(Attempts(run_dir))
 
 
 class _Compilation:
     def __init__(
-        self, searcher: Searcher, request: CompileRequest, journal: Journal, progress: Progress
+        self,
+        searcher: Searcher,
+        request: CompileRequest,
+        journal: Journal,
+        progress: Progress,
+        engine: Engine,
     ) -> None:
         self._searcher = searcher
         self._request = request
@@ -104,6 +114,7 @@ class _Compilation:
             request.metric,
             MetricErrors(request.max_errors, request.name_row),
             FailureLog(self._try_other_forms),
+            engine,
         )
         self._scorer = Scorer(
             request.program,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 from langprog import Budget, Example, Module
 from langprog.errors import InputError
@@ -19,9 +21,10 @@ from langprog.evaluation import (
     name_example,
     range_of,
 )
-from langprog.example import Rows, examples_of
+from langprog.example import Rows, examples_of, is_rows
 from langprog.hints import Words
 from langprog.knobs import check_argument, takes_whole
+from langprog.lm import check_budget
 from langprog.runtime import current
 from optimizers.budget.plan import REPAIR_MARGIN, BudgetPlan, plan_budget
 from optimizers.identity import (
@@ -235,3 +238,61 @@ def _check_examples(program: Module, part: str, rows: Rows) -> tuple[Example, ..
     examples = examples_of(rows, part)
     check_inputs(program, examples, lambda index, _: f"{part}[{index}]")
     return tuple(examples)
+
+
+def check_arguments(trainset: Any, valset: Any, holdout: Any, budget: Any, seed: Any) -> None:
+    """Refuse arguments of the wrong type, and the same rows in two parts.
+
+    Raises:
+        InputError: There is such an argument.
+    """
+    _check_form("trainset", trainset)
+    for name, examples in (("valset", valset), ("holdout", holdout)):
+        if examples is not None:
+            _check_form(name, examples)
+    if valset is not None and _are_same(valset, trainset):
+        raise InputError(
+            "valset and trainset are the same examples: leave valset out, so that it is a part "
+            "of the trainset, or pass other examples"
+        )
+    for name, other in (("trainset", trainset), ("valset", valset)):
+        if holdout is not None and other is not None and _are_same(holdout, other):
+            raise InputError(
+                f"holdout and {name} are the same examples: leave holdout out, so that it is a "
+                "part of the trainset, or pass examples that nothing else sees"
+            )
+    if budget is not None:
+        check_budget(budget)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise InputError(f"seed={seed!r:.60}: seed has to be an integer")
+
+
+def check_run_dir(run_dir: Any) -> None:
+    """Check that the folder of a journal is a path.
+
+    Raises:
+        InputError: It is not.
+    """
+    known = run_dir is None or isinstance(run_dir, (str, os.PathLike))
+    if not known or run_dir == "":
+        raise InputError(
+            f"run_dir={run_dir!r:.60}: pass the path of a folder, such as 'runs/triage'"
+        )
+
+
+def _check_form(name: str, examples: Any) -> None:
+    if examples is None:
+        raise InputError(f"{name} is None: pass examples, such as lp.load_examples(path)")
+    if isinstance(examples, (str, os.PathLike)):
+        raise InputError(f"{name} is a path: pass {name}=lp.load_examples({examples!r:.80})")
+    if isinstance(examples, Mapping):
+        raise InputError(f"{name} is a single example: pass a list of them")
+    if not is_rows(examples):
+        raise InputError(f"{name} is of type {type(examples).__name__}: pass a list of examples")
+
+
+def _are_same(examples: Any, others: Any) -> bool:
+    if examples is others:
+        return True
+    lists = isinstance(examples, (list, tuple)) and isinstance(others, (list, tuple))
+    return lists and len(examples) > 0 and list(examples) == list(others)

@@ -1,7 +1,7 @@
 """Batch: runs a program on a file of any size, each row once.
 
 - ``engine``: :func:`run_batch`. ``task``: what it is to do. ``failures``: what an error means for
-  its row. ``watching``: progress, and when a run stops.
+  its row. ``watching``: progress, and when a run stops. ``rows``: one row.
 - ``sources``, ``formats``, ``inputs``: rows of JSONL, CSV, TSV and Parquet, and the inputs in
   them. ``blocks``, ``sorting``: the order in which rows are run.
 - ``results``: the file to which results are appended. ``finishing``, ``tables``: the requested

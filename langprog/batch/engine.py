@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from langprog.batch.blocks import FIRST, Blocks, Group, columns_kept
-from langprog.batch.failures import Outcome, is_retried, outcome_of
+from langprog.batch.failures import Outcome, is_retried
 from langprog.batch.finishing import Target, check_target, finish, prepare
 from langprog.batch.formats import format_named, format_of
-from langprog.batch.inputs import ProgramInputs, plain
+from langprog.batch.inputs import ProgramInputs
 from langprog.batch.provider import (
     BatchState,
     OnStatus,
@@ -26,6 +26,7 @@ from langprog.batch.provider import (
     state_path,
 )
 from langprog.batch.results import Earlier, ResultFile
+from langprog.batch.rows import answer_row
 from langprog.batch.sources import Source
 from langprog.batch.task import Batch, BatchDone
 from langprog.batch.watching import BatchProgress, Watch
@@ -153,6 +154,7 @@ class _Run:
         self._blocks = Blocks(self.source, self.inputs, self.keep, self.batch.run, self._earlier)
         self.ledger = Ledger(self.batch.budget)
         self._groups: Iterator[Group] = iter(())
+        self._shared_values: tuple[Any, ...] = ()
         self._feed = asyncio.Lock()
         # Answers that later rows may share: those of the first rows, and the latest one.
         self._shared: dict[str, asyncio.Future[Outcome]] = {}
@@ -168,6 +170,11 @@ class _Run:
 
     async def go(self) -> str:
         """Run the remaining rows; return why this stopped early, or an empty text."""
+        async with self.batch.engine as engine:
+            with engine.sharing(self.batch.program) as self._shared_values:
+                return await self._go()
+
+    async def _go(self) -> str:
         workers: list[asyncio.Task[None]] = []
         try:
             first = await asyncio.to_thread(self._blocks.next)
@@ -275,13 +282,11 @@ class _Run:
         return future.result()
 
     async def _ask(self, group: Group) -> Outcome:
-        try:
-            values = self.inputs.values_of(group.text, textual=self.source.textual)
-            prediction = await self.batch.program.acall(**values)
-            self._priced = self._priced and prediction.usage.dollars is not None
-            return Outcome(outputs=plain(prediction.to_dict()))
-        except Exception as error:  # noqa: BLE001 - one row of many; it is written, not lost
-            return outcome_of(error)
+        answered = await self.batch.engine.run(
+            answer_row, self._shared_values, group.text, self.source.textual
+        )
+        self._priced = self._priced and answered.priced
+        return answered.outcome
 
     def _note(self, group: Group, outcome: Outcome) -> None:
         """Write the outcome of a group, unless it depends on other outcomes."""

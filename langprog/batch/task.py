@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from langprog.batch.provider import ProviderBatches
+from langprog.engines import Engine, LocalEngine
 from langprog.errors import InputError
 from langprog.lm import Budget
 from langprog.modules import Module
@@ -39,6 +40,7 @@ class Batch:
         budget: A cap on all spending; with ``provider``, of all runs until the output is complete.
         provider: How requests are sent as batches of the provider; ``None`` to call models
             directly.
+        engine: Where rows run; the results are written here.
     """
 
     program: Module
@@ -52,6 +54,7 @@ class Batch:
     retry_failed: bool = False
     budget: Budget = Budget()
     provider: ProviderBatches | None = None
+    engine: Engine = field(default_factory=LocalEngine)
 
     @property
     def rows_at_once(self) -> int:

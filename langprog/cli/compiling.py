@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from langprog.cli.console import open_progress_view
+from langprog.cli.engines import WORKERS_HELP, engine_of
 from langprog.cli.knob_options import PROPOSER_HELP, SET_HELP, TEACHER_HELP, set_knobs
 from langprog.cli.loading import (
     DATA_HELP,
@@ -27,6 +28,7 @@ from langprog.cli.loading import (
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.terminal import Terminal
 from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
+from langprog.engines import Engine
 from langprog.errors import InputError
 from langprog.evaluation import Metric
 from langprog.example import Example
@@ -96,6 +98,7 @@ class Task:
         max_errors: int = MAX_ERRORS,
         repeats: int = 1,
         as_json: bool = False,
+        engine: Engine | str = "local",
     ) -> Compiled:
         """Compile with an optimizer, and show the progress."""
         view = open_progress_view(as_json=as_json)
@@ -115,6 +118,7 @@ class Task:
                     max_errors=max_errors,
                     must_pass=self.must_pass,
                     repeats=repeats,
+                    engine=engine,
                 )
         finally:
             view.close()
@@ -180,6 +184,8 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
         MAX_ERRORS
     ),
     width: Annotated[int, Option(help="Examples processed concurrently.", min=1)] = 64,
+    engine: Annotated[str, Option(help="Where programs run: local, or ray.")] = "local",
+    workers: Annotated[int | None, Option(help=WORKERS_HELP, min=1)] = None,
     report: Annotated[str | None, Option(help="Also write a report, .html or .json.")] = None,
     allow: Annotated[
         list[str] | None, Option(help="Module that may be imported for an artifact.")
@@ -197,6 +203,7 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
     what_ships = check_accept(accept)
     target = check_writable(out, "--out")
     page = None if report is None else check_writable(report, "--report")
+    runs_on = engine_of(engine, workers)
     others = any(name is not None for name in (models, proposer, teacher))
     asked = NamedModels.of(lm, model, base_url, others=others)
     with open_tools(tool, mcp) as tools:
@@ -238,6 +245,7 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
             max_errors=max_errors,
             repeats=repeats,
             as_json=json_,
+            engine=runs_on,
         )
     _keep(compiled, target, page)
     if not json_:

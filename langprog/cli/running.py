@@ -20,6 +20,7 @@ from langprog.batch import (
     run_batch,
 )
 from langprog.cli.counting import StatusLines, batch_shower
+from langprog.cli.engines import WORKERS_HELP, engine_of
 from langprog.cli.loading import RETRIEVER_HELP, allowed_modules, check_writable, read_retrievers
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
 from langprog.cli.streaming import write_events
@@ -31,7 +32,7 @@ from langprog.modules import Module
 from langprog.runtime import run_sync, using
 
 Option = typer.Option
-ENGINES = ("local", "provider")
+ENGINES = ("local", "provider", "ray")
 
 
 def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
@@ -69,10 +70,11 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     engine: Annotated[
         str,
         Option(
-            help="local: call models directly; provider: send requests as batches of the "
-            "provider, answered within a day at a discount."
+            help="local: call models directly; ray: run rows on Ray workers; provider: send "
+            "requests as batches of the provider, answered within a day at a discount."
         ),
     ] = "local",
+    workers: Annotated[int | None, Option(help=WORKERS_HELP, min=1)] = None,
     poll: Annotated[
         float | None, Option(help="With --engine provider: seconds between polls (30).")
     ] = None,
@@ -123,9 +125,10 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
         "gather": gather,
         "cancel": cancel or None,
     }
+    runs_on = engine_of(engine, workers, ENGINES)
     provider = _provider(engine, given)
-    if provider is not None and input_ is not None:
-        raise InputError("--engine provider is for --batch, not for --input")
+    if engine != "local" and input_ is not None:
+        raise InputError(f"--engine {engine} is for --batch, not for --input")
     loaded = read_artifact(artifact)
     asked = NamedModels.of(lm, model, base_url)
     models = asked.replacements_for(loaded.model_names)
@@ -162,6 +165,7 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
                 retry_failed=retry_failed,
                 budget=budget,
                 provider=provider,
+                engine=runs_on,
             )
             if cancel and provider is not None:
                 return _cancel(program, task.target, provider)
@@ -184,11 +188,9 @@ def _check_options(
 
 
 def _provider(engine: str, given: Mapping[str, Any]) -> ProviderBatches | None:
-    """Return the settings of ``--engine provider``; ``None`` for the local one."""
-    if engine not in ENGINES:
-        raise InputError(f"--engine {engine!r}: write {' or '.join(ENGINES)}")
+    """Return the settings of ``--engine provider``; ``None`` for another one."""
     set_ = {name: value for name, value in given.items() if value is not None}
-    if engine == "local":
+    if engine != "provider":
         for name in set_:
             raise InputError(f"--{name} needs --engine provider")
         return None

@@ -54,10 +54,23 @@ class MetricErrors:
         message = redact(f"the metric failed on {self.name_row(index, example)}: {what}")
         if returned:
             raise MetricError(message) from error
+        self.count(example, message, error)
+        return Failure("metric", message)
+
+    def count(self, example: Example, message: str, error: Exception | None = None) -> None:
+        """Count a row whose metric raised.
+
+        Args:
+            example: The example.
+            message: What happened.
+            error: What was raised, if that was here.
+
+        Raises:
+            MetricError: The metric raised on too many examples.
+        """
         with self._lock:
             self._failed.add(example.digest)
             count = len(self._failed)
         if count > self.limit:
             more = f" (it failed on {count} examples; max_errors={self.limit})"
             raise MetricError(message + (more if self.limit else "")) from error
-        return Failure("metric", message)

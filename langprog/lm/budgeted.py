@@ -51,11 +51,11 @@ class Budgeted(Wrapper):
         """
         request = self._with_payers(request)
         if not request.ledgers:
-            return await self.inner.complete(request)
+            return await self._send(request)
         request, reservations = await self._open(request)
         outer = _reserved.set(reservations)
         try:
-            completion = await self.inner.complete(request)
+            completion = await self._send(request)
         except BaseException as error:
             _close(reservations, _charge_of(error))
             raise
@@ -63,6 +63,11 @@ class Budgeted(Wrapper):
             _reserved.reset(outer)
         _settle(reservations, completion)
         return completion
+
+    async def _send(self, request: Request) -> Completion:
+        if request.sender is None:
+            return await self.inner.complete(request)
+        return await request.sender(self.inner, request)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Stream the answer if every ledger can afford it; raises like ``complete``.

@@ -118,6 +118,14 @@ class OpenAICompatible:
         # being unclosed before anything could close them.
         weakref.finalize(self, _close_sessions, self._sessions).atexit = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return everything but the sessions, which belong to this process."""
+        return {name: value for name, value in vars(self).items() if name != "_sessions"}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state, _sessions={})
+        weakref.finalize(self, _close_sessions, self._sessions).atexit = False
+
     async def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
         kept = self._sessions.get(loop)

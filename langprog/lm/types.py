@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -16,6 +16,7 @@ from langprog.lm.parts import PARTS, Content, Reasoning, ToolCall, text_of
 from langprog.lm.sampling import Sampling, check_extra
 
 Accept = Callable[["Completion"], object]
+Sender = Callable[["LanguageModel", "Request"], Awaitable["Completion"]]
 Role = Literal["system", "user", "assistant", "tool"]
 
 
@@ -107,6 +108,8 @@ class Request:
         stream_usage: Whether this endpoint reports usage at the end of a stream.
         without_tools: What to send if the endpoint does not accept tools; if there is nothing,
             that is an error. Not part of the cache key.
+        sender: Has a model's client answer the request elsewhere, once it is paid for; ``None``
+            to call the client. Not part of the cache key.
     """
 
     messages: tuple[Message, ...]
@@ -124,6 +127,7 @@ class Request:
     token_limit: str = field(default="max_tokens", compare=False, repr=False)
     stream_usage: bool = field(default=True, compare=False, repr=False)
     without_tools: WithoutTools | None = field(default=None, compare=False, repr=False)
+    sender: Sender | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if type(self.n) is not int or self.n != 1:  # every call makes a few requests
@@ -184,6 +188,7 @@ class Request:
             self.token_limit,
             self.stream_usage,
             self.without_tools,
+            self.sender,
         )
 
     def resolve(self, defaults: Sampling) -> Sampling:

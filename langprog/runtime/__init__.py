@@ -24,6 +24,7 @@ from langprog.runtime.adapting import (
 )
 from langprog.runtime.addresses import may_hold_address, portable_address
 from langprog.runtime.calls import ask
+from langprog.runtime.loops import wait_on
 from langprog.runtime.models import LM, cache_folder, keeps_to_schemas
 from langprog.runtime.observing import callbacks, observe_call, tell
 from langprog.runtime.outages import is_outage
@@ -96,5 +97,6 @@ __all__ = [
     "tell",
     "use_settings",
     "using",
+    "wait_on",
     "watch_calls",
 ]

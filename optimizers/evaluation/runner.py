@@ -8,8 +8,9 @@ from functools import partial
 
 from langprog import Example, Module
 from langprog.errors import BudgetExceeded
-from langprog.evaluation import InputKeys, Metric, Row, aevaluate
+from langprog.evaluation import InputKeys, Metric, Row
 from langprog.runtime import gather_in_order
+from optimizers.evaluation.placing import score_rows
 from optimizers.evaluation.scoring import Scoring, as_scoring
 
 
@@ -128,17 +129,17 @@ async def _run_all(
     async def run_part(job: Job, places: Sequence[int]) -> list[tuple[int, Row]]:
         # Run a copy, so that state kept by a program reaches neither the original nor other runs.
         program = job.program.with_parameters({})
-        report = await aevaluate(
+        rows = await score_rows(
+            scoring.engine,
             program,
             job.examples,
             scoring.metric,
             concurrency=each,
+            errors=scoring.errors,
             on_row=on_row,
-            max_errors=scoring.errors,
         )
         return [
-            (place, replace(row, index=place))
-            for place, row in zip(places, report.rows, strict=True)
+            (place, replace(row, index=place)) for place, row in zip(places, rows, strict=True)
         ]
 
     async def run(job: Job) -> list[Row]:

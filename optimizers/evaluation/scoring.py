@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from langprog.engines import Engine, LocalEngine
 from langprog.errors import LangprogError, TransportError
 from langprog.evaluation import FailureKind, Metric, MetricErrors, Range, Row, range_of
 
@@ -118,11 +119,13 @@ class Scoring:
         metric: Scores a prediction.
         errors: How many of its errors are tolerated, and how messages name examples.
         failures: Counts failed runs.
+        engine: Where programs and metric run.
     """
 
     metric: Metric
     errors: MetricErrors = field(default_factory=MetricErrors)
     failures: FailureLog = field(default_factory=FailureLog)
+    engine: Engine = field(default_factory=LocalEngine)
 
     @property
     def range(self) -> Range:

@@ -35,6 +35,7 @@ ROOMS = [
     "modules",
     "evaluation",
     "artifact",
+    "engines",
     "verification",
     "batch",
     "interop",
@@ -203,7 +204,10 @@ def test_exceptions_are_caught_broadly_in_known_places_alone() -> None:
         "langprog/runtime/observing.py",  # a callback that fails does not lose an answer
         "langprog/evaluation/metric_calls.py",  # handed to the row that waits
         "langprog/cli/main.py",  # a bug becomes one line
-        "langprog/batch/engine.py",  # a failed row becomes a written failure
+        "langprog/batch/rows.py",  # a failed row becomes a written failure
+        "langprog/engines/driver.py",  # raised where the program calls the model
+        "langprog/engines/shipping.py",  # an exception that cannot travel becomes one that can
+        "langprog/engines/worker.py",  # raised again by the driver
         "langprog/serving/calls.py",  # a failed request becomes a refusal
         "optimizers/events.py",  # a view that fails does not end a compile
         "langprog/sandbox/worker.py",  # told to whoever had the code run

@@ -74,6 +74,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "Prediction",
         "Price",
         "PromptTemplate",
+        "RayEngine",
         "ReAct",
         "Refine",
         "Report",

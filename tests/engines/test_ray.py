@@ -1,0 +1,312 @@
+"""Work on Ray workers is what it is in this process, also where a worker is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import langprog as lp
+from langprog.batch import Batch, BatchDone, run_batch
+from langprog.engines import Engine, LocalEngine, engine_named
+from langprog.errors import AuthError, BudgetExceeded, InputError
+from langprog.lm import Cost, Ledger, Recorded, Server
+from langprog.runtime import current, give_notice, run_sync
+from optimizers import BootstrapRandomSearch, Compiled
+from optimizers.journal import Journal
+from tests.batch.running import question_in
+from tests.optimizers.simulated import Triage, answers, tickets
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'langprog[ray]'")
+
+
+class Endpoint:
+    """A model behind HTTP on loopback, which counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.reply: Callable[[lp.Request], Any] = lambda request: (
+            f"[[answer]]\nre: {question_in(request)}"
+        )
+        self.asked: Counter[str] = Counter()
+        # Called before the reply to a request with its number.
+        self.before: Callable[[int], None] = lambda number: None
+        self.server = Server({"sim/m": lp.ScriptedLM(self._answer, name="sim/m")})
+        self.base_url = ""
+
+    def _answer(self, request: lp.Request) -> Any:
+        self.asked[f"{request.messages}{request.sampling}"] += 1
+        self.before(self.asked.total())
+        return self.reply(request)
+
+    def begin(self) -> lp.lm.LanguageModel:
+        """Forget what was asked; return a new client."""
+        self.asked.clear()
+        self.before = lambda number: None
+        return lp.LM("sim/m", base_url=self.base_url, cache=False)
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[Endpoint]:
+    served = Endpoint()
+    run_sync(served.server.__aenter__())
+    served.base_url = served.server.base_url
+    yield served
+    run_sync(served.server.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="module")
+def ray_engine() -> Iterator[Engine]:
+    engine = lp.RayEngine(workers=2)
+    run_sync(engine.__aenter__())
+    yield engine
+    run_sync(engine.__aexit__())
+
+
+@pytest.fixture(scope="module", params=["local", "ray"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    if request.param == "local":
+        return LocalEngine()
+    engine: Engine = request.getfixturevalue("ray_engine")
+    return engine
+
+
+def worker_processes() -> list[int]:
+    """Return the processes of the workers."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and b"ray::Worker" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return sorted(found)
+
+
+def kill_a_worker() -> None:
+    os.kill(worker_processes()[0], signal.SIGKILL)
+
+
+def in_loop(work: Callable[[], Awaitable[Any]]) -> Any:
+    async def run() -> Any:
+        return await work()
+
+    return run_sync(run())
+
+
+# --- the contract of engines ---------------------------------------------------------------------
+
+
+def test_a_program_gives_what_it_gives_here_under_the_settings_in_force(
+    engine: Engine, endpoint: Endpoint
+) -> None:
+    lm = endpoint.begin()
+
+    async def work() -> list[str]:
+        async def answer(program: lp.Module, question: str) -> str:
+            answer = (await program.acall(question=question)).answer
+            return f"{answer} {current().sampling.temperature}"
+
+        program = lp.Predict("question -> answer", adapter="chat")
+        with (
+            lp.using(lm=lm, sampling=lp.Sampling(temperature=0.5)),
+            engine.sharing(program) as shared,
+        ):
+            pieces = [engine.run(answer, shared, f"q{number}") for number in range(6)]
+            return await asyncio.gather(*pieces)
+
+    assert in_loop(work) == [f"re: q{number} 0.5" for number in range(6)]
+    assert sorted(endpoint.asked.values()) == [1] * 6
+
+
+def test_all_calls_are_under_one_budget_and_in_one_journal(
+    engine: Engine, endpoint: Endpoint
+) -> None:
+    lm = endpoint.begin()
+    journal, ledger = Journal(None, {}), Ledger(lp.Budget(calls=3))
+
+    async def work() -> list[Any]:
+        async def answer(program: lp.Module, question: str) -> str:
+            return str((await program.acall(question=question)).answer)
+
+        program = lp.Predict("question -> answer", adapter="chat")
+        recorded: dict[int, Recorded] = {}
+
+        def wrap(model: Any) -> Any:
+            return recorded.setdefault(id(model), Recorded(model, journal))
+
+        with (
+            lp.using(lm=lm, budget=ledger, wrap=wrap),
+            engine.sharing(program) as shared,
+        ):
+            # The same question at the same time from two workers is one call.
+            same = await asyncio.gather(*(engine.run(answer, shared, "same") for _ in range(6)))
+            rest = [engine.run(answer, shared, f"q{number}") for number in range(5)]
+            return [*same, *await asyncio.gather(*rest, return_exceptions=True)]
+
+    results = in_loop(work)
+    assert results[:6] == ["re: same"] * 6
+    refused = [result for result in results if isinstance(result, BudgetExceeded)]
+    assert len(refused) == 3 and "3 calls" in str(refused[0])
+    assert endpoint.asked.total() == 3 == ledger.paid.calls == journal.meter.read().calls
+    assert ledger.reserved == Cost()
+
+
+def test_errors_keep_their_type_and_notices_arrive(engine: Engine, endpoint: Endpoint) -> None:
+    lm = endpoint.begin()
+    endpoint.reply, reply = (lambda request: AuthError("wrong key", model="m")), endpoint.reply
+    told: list[str] = []
+
+    async def work() -> None:
+        async def answer(program: lp.Module) -> None:
+            give_notice("look here")
+            await program.acall(question="x")
+
+        with (
+            lp.using(lm=lm, notice=told.append),
+            engine.sharing(lp.Predict("question -> answer")) as shared,
+        ):
+            await engine.run(answer, shared)
+
+    try:
+        with pytest.raises(AuthError, match="wrong key"):
+            in_loop(work)
+    finally:
+        endpoint.reply = reply
+    assert told == ["look here"]
+
+
+def test_what_nobody_waits_for_any_more_stops(engine: Engine, endpoint: Endpoint) -> None:
+    lm = endpoint.begin()
+    ledger = Ledger()
+    asked = asyncio.Event()
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        endpoint.before = lambda number: loop.call_soon_threadsafe(asked.set)
+
+        async def answer(program: lp.Module) -> None:
+            await program.acall(question="first")
+            await program.acall(question="second")
+
+        with (
+            lp.using(lm=lm, budget=ledger),
+            engine.sharing(lp.Predict("question -> answer", adapter="chat")) as shared,
+        ):
+            running = asyncio.create_task(engine.run(answer, shared))
+            await asked.wait()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            assert running.cancelled()
+            while ledger.reserved.calls:
+                await asyncio.sleep(0)
+
+    in_loop(work)
+    assert endpoint.asked.total() <= 2 and ledger.paid.calls <= 2
+
+
+# --- a batch -------------------------------------------------------------------------------------
+
+
+def run_rows(folder: Path, lm: Any, engine: Engine, name: str) -> tuple[BatchDone, bytes]:
+    source, target = folder / "in.jsonl", folder / f"{name}.jsonl"
+    source.write_text("".join(json.dumps({"question": f"q{n % 50}"}) + "\n" for n in range(60)))
+    program = lp.Predict("question -> answer", adapter="chat", model=lm)
+    batch = Batch(program, source, target, "run", order="input", engine=engine, width=8)
+    return run_sync(run_batch(batch)), target.read_bytes()
+
+
+def test_a_batch_writes_the_same_file_also_where_a_worker_is_killed(
+    tmp_path: Path, ray_engine: Engine, endpoint: Endpoint
+) -> None:
+    done, here = run_rows(tmp_path, endpoint.begin(), LocalEngine(), "local")
+    assert done.written == 60 and endpoint.asked.total() == 50
+    done, there = run_rows(tmp_path, endpoint.begin(), ray_engine, "ray")
+    assert done.written == 60 and there == here and endpoint.asked.total() == 50
+    lm, before = endpoint.begin(), worker_processes()
+    endpoint.before = lambda number: kill_a_worker() if number == 20 else None
+    done, there = run_rows(tmp_path, lm, ray_engine, "killed")
+    assert (done.written, done.failed) == (60, 0) and there == here
+    # At most the calls in flight of one worker are made again.
+    assert 50 <= endpoint.asked.total() <= 58 and worker_processes() != before
+
+
+# --- a compile -----------------------------------------------------------------------------------
+
+
+def compile_triage(lm: Any, engine: Engine | str, run_dir: Path | None = None) -> Compiled:
+    def metric(example: lp.Example, prediction: lp.Prediction) -> bool:
+        return bool(example.team == prediction.team)
+
+    with lp.using(lm=lm):
+        return BootstrapRandomSearch(concurrency=16, sets=3).compile(
+            lp.Predict(Triage),
+            tickets(40),
+            metric=metric,
+            budget=lp.Budget(calls=400),
+            engine=engine,
+            run_dir=run_dir,
+        )
+
+
+def test_a_compile_takes_the_same_decisions_and_pays_for_nothing_twice(
+    tmp_path: Path, ray_engine: Engine, endpoint: Endpoint
+) -> None:
+    reply, endpoint.reply = endpoint.reply, answers()
+    try:
+        here = compile_triage(endpoint.begin(), "local")
+        calls = endpoint.asked.total()
+        assert calls == here.report.paid.calls
+        lm = endpoint.begin()
+        endpoint.before = lambda number: kill_a_worker() if number == calls // 2 else None
+        there = compile_triage(lm, ray_engine, tmp_path)
+    finally:
+        endpoint.reply = reply
+    assert there.report.decisions == here.report.decisions
+    assert there.candidate == here.candidate
+    assert str(there.certificate) == str(here.certificate)
+    again = endpoint.asked.total() - calls
+    assert 0 <= again <= 8 and there.report.paid.calls >= endpoint.asked.total()
+    assert there.report.requested == here.report.requested
+    # The journal, written by this process alone, has every call that was answered.
+    lm = endpoint.begin()
+    resumed = compile_triage(lm, "local", tmp_path)
+    assert resumed.report.decisions == here.report.decisions and not endpoint.asked
+
+
+# --- what cannot be done -------------------------------------------------------------------------
+
+
+def test_what_cannot_be_sent_is_refused_before_anything_is_paid(
+    ray_engine: Engine, endpoint: Endpoint
+) -> None:
+    lm, lock = endpoint.begin(), threading.Lock()
+
+    def locked_metric(example: lp.Example, prediction: lp.Prediction) -> bool:
+        with lock:
+            return True
+
+    with (
+        lp.using(lm=lm),
+        pytest.raises(InputError, match=r"locked_metric cannot be sent .*cannot pickle"),
+    ):
+        BootstrapRandomSearch().compile(
+            lp.Predict(Triage), tickets(40), metric=locked_metric, engine=ray_engine
+        )
+    assert not endpoint.asked
+
+
+def test_without_ray_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match=r"pip install 'langprog\[ray\]'"):
+        engine_named("ray")
+    with pytest.raises(InputError, match="'local', 'ray' or an engine"):
+        engine_named("spark")
