@@ -17,6 +17,7 @@ from langprog.evaluation import (
     Objective,
     check_inputs,
     check_metric,
+    check_scorable,
     metric_name,
     name_example,
     range_of,
@@ -151,6 +152,9 @@ class CompileRequest:
         for part, examples in checked.items():
             for index, example in enumerate(examples or ()):
                 names.setdefault(example.digest, f"{part}[{index}]")
+        # Rows that only make demonstrations need no label.
+        scored = (*parts.validation, *parts.holdout, *(checked["must_pass"] or ()))
+        check_scorable(metric, program, scored, lambda _, example: names[example.digest])
         return cls(
             program,
             parts,

@@ -28,6 +28,7 @@ from langprog.evaluation.metric_errors import MetricErrors, name_example
 from langprog.evaluation.metrics import contains, exact, f1, numeric
 from langprog.evaluation.ranges import Range, metric, range_of
 from langprog.evaluation.report import Report, Row
+from langprog.evaluation.scorable import check_scorable
 from langprog.evaluation.score import (
     Metric,
     Score,
@@ -119,6 +120,7 @@ __all__ = [
     "check_claims",
     "check_inputs",
     "check_metric",
+    "check_scorable",
     "check_tolerated_metric",
     "cluster_rows",
     "compare",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -76,7 +76,22 @@ def all_of(
     names = ", ".join(metric_name(each) for each in metrics)
     metric.__qualname__ = f"all_of({names})"
     metric.score_range = _combine_ranges(ranges, shares)  # type: ignore[attr-defined]  # see ranges
+    metric.check_row = partial(_check_row, metrics)  # type: ignore[attr-defined]  # see scorable
     return metric
+
+
+def _check_row(
+    metrics: Sequence[Metric], example: Example, outputs: Collection[str] | None
+) -> None:
+    """Check that each of these metrics finds the fields that it compares.
+
+    Raises:
+        MetricError: One does not.
+    """
+    for each in metrics:
+        check = getattr(each, "check_row", None)
+        if check is not None:
+            check(example, outputs)
 
 
 async def _await_all(results: Sequence[Any], shares: Sequence[float] | None) -> Score:
@@ -142,6 +157,14 @@ class DatasetMetric:
     def __call__(self, example: Example, prediction: Prediction) -> Any:
         """Score one row."""
         return with_two_arguments(self.row)(example, prediction)
+
+    def check_row(self, example: Example, outputs: Collection[str] | None) -> None:
+        """Check that the metric of single rows will find the fields that it compares.
+
+        Raises:
+            MetricError: It will not.
+        """
+        _check_row((self.row,), example, outputs)
 
     def score_rows(self, rows: SetRows) -> float:
         """Return the score of a data set.

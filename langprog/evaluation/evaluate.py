@@ -25,6 +25,7 @@ from langprog.evaluation.metric_calls import MetricCalls
 from langprog.evaluation.metric_errors import MetricErrors, NameRow, name_example
 from langprog.evaluation.ranges import Range, clip_to_range, range_of
 from langprog.evaluation.report import Report, Row
+from langprog.evaluation.scorable import check_scorable
 from langprog.evaluation.score import (
     Metric,
     Score,
@@ -156,6 +157,7 @@ async def aevaluate(
     names = program.input_names()
     errors = max_errors if isinstance(max_errors, MetricErrors) else MetricErrors(max_errors)
     check_inputs(program, examples, errors.name_row)
+    check_scorable(metric, program, examples, errors.name_row)
     rows: list[Row | None] = [None] * len(examples)
     places = iter(range(len(examples)))
     called = program.adapt_metric(with_two_arguments(metric))

@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Any
 
@@ -58,13 +58,25 @@ class FieldMetric:
         """
         scores = [
             (name, self._compare(_plain(example[name]), _plain(prediction[name])))
-            for name in self._fields(example, prediction)
+            for name in self._fields(example, tuple(prediction))
         ]
         value = math.fsum(score.value for _, score in scores) / len(scores)
         words = [f"{name}: {score.feedback}" for name, score in scores if score.feedback]
         return Score(value, "; ".join(words) or None)
 
-    def _fields(self, example: Example, prediction: Prediction) -> list[str]:
+    def check_row(self, example: Example, outputs: Collection[str] | None) -> None:
+        """Check, before anything is paid for, that there will be something to compare.
+
+        Args:
+            example: A row of the data.
+            outputs: Names of the program's outputs; ``None`` if it does not declare them all.
+
+        Raises:
+            MetricError: The example or the outputs lack the field.
+        """
+        self._fields(example, example.keys() if outputs is None else outputs)
+
+    def _fields(self, example: Example, prediction: Collection[str]) -> list[str]:
         if self._field is None:
             shared = [name for name in prediction if name in example]
             fields = [name for name in shared if name != "reasoning"] or shared

@@ -8,7 +8,7 @@ blanks around an output do not count, as replies are read without theirs.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -175,10 +175,8 @@ class PromptfooMetric:
         Raises:
             MetricError: The example has no assertions, or it is not clear which field is meant.
         """
-        asserts = example.get(ASSERT)
-        if not isinstance(asserts, list) or not asserts:
-            raise MetricError(f"{self.__qualname__}: the example has no assertions in {ASSERT!r}")
-        output = self._output(prediction)
+        asserts = self._assertions(example)
+        output = text_of(to_jsonable_python(prediction[self._name(tuple(prediction))])).strip()
         try:
             passes, _, failed = judge(output, asserts, example.get(THRESHOLD))
         except (InputError, KeyError, TypeError, AttributeError) as error:
@@ -187,7 +185,27 @@ class PromptfooMetric:
             ) from None
         return Score(float(passes), None if passes else f"answered {output!r:.200}; {failed}")
 
-    def _output(self, prediction: Prediction) -> str:
+    def check_row(self, example: Example, outputs: Collection[str] | None) -> None:
+        """Check that the example has assertions, and the program the field.
+
+        Args:
+            example: A row of the data.
+            outputs: Names of the program's outputs; ``None`` if it does not declare them all.
+
+        Raises:
+            MetricError: One of them has not.
+        """
+        self._assertions(example)
+        if outputs is not None:
+            self._name(outputs)
+
+    def _assertions(self, example: Example) -> list[Any]:
+        asserts = example.get(ASSERT)
+        if not isinstance(asserts, list) or not asserts:
+            raise MetricError(f"{self.__qualname__}: the example has no assertions in {ASSERT!r}")
+        return asserts
+
+    def _name(self, prediction: Collection[str]) -> str:
         names = [name for name in prediction if name != "reasoning"]
         name = self._field or (names[0] if len(names) == 1 else "")
         if name not in prediction:
@@ -195,7 +213,7 @@ class PromptfooMetric:
                 f"{self.__qualname__}: the prediction has the fields {', '.join(names)}: say "
                 f"which is meant, promptfoo:{names[0] if names else 'answer'}"
             )
-        return text_of(to_jsonable_python(prediction[name])).strip()
+        return name
 
     def __repr__(self) -> str:
         return self.__qualname__

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -168,6 +168,27 @@ class IdealMetric:
         Raises:
             MetricError: The example has no ideal answer, or it is not clear which field is meant.
         """
+        name, ideals = self._read(example, tuple(prediction))
+        given = str(prediction[name]).strip()
+        if any(self._fits(given, ideal.strip()) for ideal in ideals):
+            return Score(1.0)
+        return Score(0.0, f"answered {given!r:.200}, wanted {' or '.join(map(repr, ideals)):.200}")
+
+    def check_row(self, example: Example, outputs: Collection[str] | None) -> None:
+        """Check that the example has an ideal answer, and the program the field.
+
+        Args:
+            example: A row of the data.
+            outputs: Names of the program's outputs; ``None`` if it does not declare them all.
+
+        Raises:
+            MetricError: One of them has not.
+        """
+        if outputs is not None:
+            self._read(example, outputs)
+
+    def _read(self, example: Example, prediction: Collection[str]) -> tuple[str, list[str]]:
+        """Return the name of the field and the ideal answers."""
         name = self._field or _only_field(prediction, self.__qualname__)
         if name not in prediction:
             raise MetricError(f"{self.__qualname__}: the prediction has no {name!r}")
@@ -178,16 +199,13 @@ class IdealMetric:
                 f"{self.__qualname__}: the example has no ideal answer, a text or a list of texts "
                 f"in 'ideal' or {name!r}"
             )
-        given = str(prediction[name]).strip()
-        if any(self._fits(given, ideal.strip()) for ideal in ideals):
-            return Score(1.0)
-        return Score(0.0, f"answered {given!r:.200}, wanted {' or '.join(map(repr, ideals)):.200}")
+        return name, ideals
 
     def __repr__(self) -> str:
         return self.__qualname__
 
 
-def _only_field(prediction: Prediction, metric: str) -> str:
+def _only_field(prediction: Collection[str], metric: str) -> str:
     names = [name for name in prediction if name != "reasoning"]
     if len(names) != 1:
         raise MetricError(

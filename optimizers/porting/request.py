@@ -12,6 +12,7 @@ from langprog.errors import InputError, ModelError
 from langprog.evaluation import (
     Metric,
     check_inputs,
+    check_scorable,
     check_tolerated_metric,
     cluster_rows,
     metric_name,
@@ -113,6 +114,7 @@ class PortRequest:
         check_callable(new)
         check_writable(bind_program(new))
         check_inputs(new, examples, lambda index, _: f"data[{index}]")
+        check_scorable(metric, new, examples, lambda index, _: f"data[{index}]")
         recorded = (
             RecordedScores(missing="they were not asked for")
             if knobs.old == "live"
