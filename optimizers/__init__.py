@@ -57,6 +57,7 @@ from optimizers.models.votes import VoteSize
 from optimizers.porting.port import aport, port
 from optimizers.porting.ported import Ported
 from optimizers.preflight import Preflight, StageCost
+from optimizers.reflective.evolve import Evolve
 from optimizers.reflective.gepa import GEPA
 from optimizers.report.compiled import Compiled
 from optimizers.report.report import CompileReport
@@ -74,6 +75,7 @@ MEMBERS: Mapping[str, type[Optimizer]] = MappingProxyType(
         "random-search": BootstrapRandomSearch,
         "mipro": MIPRO,
         "gepa": GEPA,
+        "evolve": Evolve,
         "selector": LLMSelector,
         "cascade": FrugalCascade,
         "router": ModelRouter,
@@ -94,6 +96,7 @@ __all__ = [
     "Compiler",
     "Demonstrating",
     "Event",
+    "Evolve",
     "Finished",
     "Estimated",
     "FrontPoint",

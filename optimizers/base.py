@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, Self, final
+from typing import Any, ClassVar, Self, final
 
 from langprog import Budget, Module
 from langprog.engines import Engine, engine_named
@@ -60,6 +60,9 @@ class Optimizer(ABC):
     Raises:
         InputError: A knob is unknown or out of range.
     """
+
+    # Whether a program without predictors is refused.
+    needs_predictors: ClassVar[bool] = True
 
     concurrency: int = field(default=64, metadata={OPERATIONAL: True, **takes_whole(1, 100_000)})
     objective: Objective = field(default="quality", metadata=takes_one_of(OBJECTIVES))
@@ -194,6 +197,7 @@ class Optimizer(ABC):
             max_errors=max_errors,
             must_pass=must_pass,
             repeats=repeats,
+            needs_predictors=self.needs_predictors,
         )
         with observe_call(
             "compile",
@@ -238,6 +242,7 @@ class Optimizer(ABC):
             budget=budget,
             seed=seed,
             accept="certified",
+            needs_predictors=self.needs_predictors,
         )
         return run_sync(run_estimate(self, request))
 

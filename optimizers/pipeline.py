@@ -13,7 +13,7 @@ from dataclasses import replace
 from langprog import Module, using
 from langprog.engines import Engine
 from langprog.errors import BudgetExceeded, InputError
-from langprog.evaluation import FailureKind, MetricErrors, metric_name
+from langprog.evaluation import Evaluator, FailureKind, Metric, MetricErrors, metric_name
 from langprog.lm import Cost, Ledger
 from langprog.modules import add_compile
 from langprog.runtime import assume_schemas
@@ -111,7 +111,7 @@ class _Compilation:
             seed=request.seed,
         )
         self._scoring = Scoring(
-            request.metric,
+            _remember_scores(request.metric, journal),
             MetricErrors(request.max_errors, request.name_row),
             FailureLog(self._try_other_forms),
             engine,
@@ -392,3 +392,8 @@ async def run_search(searcher: Searcher, run: Run) -> Candidate:
         run.tally.cut = run.tally.cut or not isinstance(error, ShareSpent)
         run.note(f"the search ended with its budget ({error}); using the best candidate so far")
         return run.best
+
+
+def _remember_scores(metric: Metric, journal: Journal) -> Metric:
+    """Return a metric that evaluates nothing twice, where an evaluation takes long."""
+    return metric.with_memo(journal) if isinstance(metric, Evaluator) else metric

@@ -316,7 +316,7 @@ def estimate_cost_from_prompts(program: Module, examples: Sequence[Example]) -> 
             known = False
         else:
             dollars += price.request + (prompt * price.input + REPLY_TOKENS * price.output) / 1e6
-    count = len(program.predictors())
+    count = max(1, len(program.predictors()))
     calls = program.calls_per_example()
     # It is not known yet which of several alternative predictors will be called.
     return Cost(float(calls), tokens * calls / count, dollars * calls / count), known

@@ -103,6 +103,7 @@ class CompileRequest:
         max_errors: int = 0,
         must_pass: Examples | None = None,
         repeats: int = 1,
+        needs_predictors: bool = True,
     ) -> CompileRequest:
         """Check everything that can be checked before anything is spent.
 
@@ -116,8 +117,11 @@ class CompileRequest:
                 "lp.Predict(...), lp.from_dspy(program) for one of DSPy, "
                 "or compiled.program of what a compile returned"
             )
-        if not program.predictors():
-            raise InputError("there is nothing to compile: the program has no predictors")
+        if needs_predictors and not program.predictors():
+            raise InputError(
+                "there is nothing to compile: the program has no predictors; texts of your own "
+                "modules are set by optimizers.Evolve"
+            )
         frozen = program.frozen_parts()
         if all(key.rpartition(".")[0] in frozen for key in program.parameters()):
             raise InputError(

@@ -21,7 +21,9 @@ from langprog.strict_json import strict_json
 HEAD = "==> "
 _SIMPLE = (str, int, float, bool, type(None))
 # What a person can write down; the others are set by a compile or in code.
-_KINDS = frozenset("instruction demos model sampling adapter structure k threshold choice".split())
+_KINDS = frozenset(
+    "instruction text demos model sampling adapter structure k threshold choice".split()
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class _Editable:
     def write(self) -> str:
         """Return the value as text."""
         value, kind = self.parameter.value, self.parameter.kind
-        if kind == "instruction":
+        if kind in ("instruction", "text"):
             return str(value)
         if kind == "demos":
             return "\n".join(self._demo(demo) for demo in value)
@@ -57,7 +59,7 @@ class _Editable:
             InputError: It is not one.
         """
         kind = self.parameter.kind
-        if kind == "instruction":
+        if kind in ("instruction", "text"):
             return text
         if kind == "demos":
             lines = [line for line in text.splitlines() if line.strip()]

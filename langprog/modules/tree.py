@@ -20,6 +20,7 @@ M = TypeVar("M", bound="Tree")
 
 ParameterKind = Literal[
     "instruction",
+    "text",
     "demos",
     "nearest",
     "model",

@@ -97,7 +97,7 @@ def plan_budget(budget: Budget, holdout: int, predictors: int) -> BudgetPlan:
     """
     rows = holdout
     calls = budget.calls
-    if calls is not None:
+    if calls is not None and predictors:
         each = 2 * predictors * REPAIR_MARGIN
         rows = min(holdout, math.floor(calls * MAX_RESERVED / each))
         calls = calls - math.ceil(rows * each)

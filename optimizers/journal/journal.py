@@ -6,6 +6,7 @@ Each line of ``journal.jsonl`` is one JSON object:
 - ``session``: the compile was started, or restarted after a kill, and with which metric and
   knobs: they may differ between sessions, as completions do not depend on them.
 - ``call``: the key of a request and its completion.
+- ``score``: what an evaluator said of a text on a workload.
 - ``dialect``: the settings that a model's endpoint refuses, and the cost of testing it.
 - ``decision``: a numbered decision of the search, kept for reports.
 
@@ -74,6 +75,7 @@ class Journal:
         self._calls: dict[str, Completion] = {}
         self._dialects: dict[tuple[str, str], frozenset[Setting]] = {}
         self._keeps_schema: dict[tuple[str, str], bool] = {}
+        self._scores: dict[str, Any] = {}
         self._decisions: list[dict[str, Any]] = []
         self._known_decisions: dict[int, dict[str, Any]] = {}
         self.damaged = 0
@@ -127,6 +129,8 @@ class Journal:
                 elif record["kind"] == "dialect":
                     self._replay_dialect(record)
                     paid += _cost(record["calls"], record["tokens"], record["dollars"])
+                elif record["kind"] == "score":
+                    self._scores[record["key"]] = record["score"]
                 elif record["kind"] == "decision":
                     number = int(record["number"])
                     later = [other for other in self._known_decisions if other >= number]
@@ -173,6 +177,21 @@ class Journal:
                     }
                 )
         self.meter.count(key, completion)
+
+    # --- scores of evaluators -------------------------------------------------------------------
+
+    def get_score(self, key: str) -> Any:
+        """Return the score of an earlier identical evaluation, or ``None``."""
+        with self._mutex:
+            return self._scores.get(key)
+
+    def put_score(self, key: str, result: Any) -> None:
+        """Keep a score, which is JSON."""
+        with self._mutex:
+            if key not in self._scores:
+                self._scores[key] = result
+                if self._file is not None:
+                    self._append({"kind": "score", "key": key, "score": result})
 
     # --- dialects -------------------------------------------------------------------------------
 

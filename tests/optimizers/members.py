@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import langprog as lp
+from langprog.signature import signature_of
 from optimizers import (
     GEPA,
     MIPRO,
@@ -13,6 +15,7 @@ from optimizers import (
     BootstrapRandomSearch,
     Chain,
     Compiler,
+    Evolve,
     FrugalCascade,
     KNNDemos,
     LabeledFewShot,
@@ -21,7 +24,7 @@ from optimizers import (
     Optimizer,
     Searching,
 )
-from tests.optimizers.simulated import answers
+from tests.optimizers.simulated import Triage, Urgency, answers
 
 
 def _mipro(*, concurrency: int = 64) -> Optimizer:
@@ -44,6 +47,10 @@ def _random_search(*, concurrency: int = 64) -> Optimizer:
 
 def _gepa(*, concurrency: int = 64) -> Optimizer:
     return GEPA(rounds=8, concurrency=concurrency)
+
+
+def _evolve(*, concurrency: int = 64) -> Optimizer:
+    return Evolve(rounds=6, concurrency=concurrency)
 
 
 def _compiler(*, concurrency: int = 64) -> Optimizer:
@@ -74,6 +81,7 @@ MEMBERS: Mapping[str, Callable[..., Optimizer]] = MappingProxyType(
         "random_search": _random_search,
         "mipro": _mipro,
         "gepa": _gepa,
+        "evolve": _evolve,
         "compiler": _compiler,
         "selector": _selector,
         "cascade": _cascade,
@@ -82,12 +90,38 @@ MEMBERS: Mapping[str, Callable[..., Optimizer]] = MappingProxyType(
     }
 )
 
+# Members that set texts of a user's own modules.
+OF_TEXTS = frozenset({"evolve"})
 # Members that may take another model, whatever the prompt.
 OF_MODELS = frozenset({"selector", "cascade", "router"})
 
 
+class Told(lp.Module):
+    """Triage by a policy."""
+
+    signature = "ticket -> team, urgent: bool"
+
+    def __init__(self, policy: str = "Do your best.") -> None:
+        self.policy = policy
+        self.team = lp.Predict(signature_of(Triage).with_field("policy", lp.Input()))
+        self.urgent = lp.Predict(signature_of(Urgency).with_field("policy", lp.Input()))
+
+    def own_parameters(self) -> dict[str, lp.Parameter]:
+        return {"policy": lp.Parameter("text", self.policy)}
+
+    async def aforward(self, ticket: str) -> dict[str, Any]:
+        team = (await self.team.acall(ticket=ticket, policy=self.policy)).team
+        urgent = await self.urgent.acall(ticket=ticket, team=team, policy=self.policy)
+        return {"team": team, "urgent": urgent.urgent}
+
+
 def fitting(optimizer: Optimizer, program: lp.Module) -> lp.Module:
-    """Return a program as this member needs it: with cascades or routes around its predictors."""
+    """Return a program as this member needs it.
+
+    With cascades or routes around its predictors, or with a text of its own.
+    """
+    if isinstance(optimizer, Evolve):
+        return Told()
     if not isinstance(optimizer, (FrugalCascade, ModelRouter)):
         return program
     better = _better()

@@ -65,6 +65,7 @@ def field(text: str, name: str) -> str:
 def skill(request: Request, base: float) -> float:
     """Return how often the model is right under this prompt."""
     system = request.messages[0].content
+    system += field(request.messages[-1].content, "policy")
     demos = sum(message.role == "assistant" for message in request.messages)
     return base + 0.35 * (GOOD in system) + 0.05 * min(demos, 6)
 
@@ -83,6 +84,8 @@ def answers(base: float = 0.3, per_prompt: float = 0.3):
             return "[[summary]]\nTickets of customers, each owned by one team."
         if system.startswith(("Write a clear instruction", "Rewrite the instruction")):
             return f"[[instruction]]\n{proposal(request)}"
+        if system.startswith("Rewrite the text"):
+            return f"[[text]]\n{proposal(request)}"
         ticket = field(last, "ticket")
         if not ticket:
             return UNKNOWN_FORM

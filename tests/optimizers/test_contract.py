@@ -28,7 +28,7 @@ from optimizers import (
     event_to_json,
 )
 from optimizers.journal import FILE
-from tests.optimizers.members import MEMBERS, OF_MODELS, fitting
+from tests.optimizers.members import MEMBERS, OF_MODELS, OF_TEXTS, fitting
 from tests.optimizers.simulated import (
     all_right,
     always,
@@ -42,7 +42,7 @@ from tests.optimizers.simulated import (
 every_member = pytest.mark.parametrize("member", MEMBERS)
 # Where the model is made hopeless, those that may take another one are not.
 every_prompt_member = pytest.mark.parametrize(
-    "member", [name for name in MEMBERS if name not in OF_MODELS]
+    "member", [name for name in MEMBERS if name not in OF_MODELS | OF_TEXTS]
 )
 
 
@@ -116,7 +116,7 @@ def of_240(tmp_path_factory: pytest.TempPathFactory) -> OfMany:
         path = tmp_path_factory.mktemp("saved") / "before.json"
         digest = lp.save(program, path)
         models = {str(model): model for _, model in models_in(program)}
-        loaded = lp.load(path, models=models)
+        loaded = lp.load(path, models=models, allow_modules=["tests.optimizers.members"])
         return digest, compiled(MEMBERS[member](), program=loaded, trainset=tickets(240))
 
     return run
