@@ -31,9 +31,11 @@ class Prompt:
 
     Args:
         request: The request.
+        steady: Whether the model never errs.
     """
 
     request: lp.Request
+    steady: bool = False
 
     @property
     def instruction(self) -> str:
@@ -86,7 +88,7 @@ class Prompt:
 
     def slips(self, most: float = 0.5, *salt: object) -> bool:
         """Return whether the model errs this time: seldom with demonstrations, often without."""
-        return self.draw("slip", *salt) < most / (1 + self.demos)
+        return not self.steady and self.draw("slip", *salt) < most / (1 + self.demos)
 
 
 Reply = Callable[[Prompt], Mapping[str, Any]]
@@ -103,12 +105,17 @@ def has_script(name: str) -> bool:
     return any(info.name == name for info in pkgutil.iter_modules(__path__))
 
 
-def load_script(name: str) -> Callable[[lp.Request], str]:
-    """Return the script of a program's model, for :class:`langprog.ScriptedLM`."""
+def load_script(name: str, *, steady: bool = False) -> Callable[[lp.Request], str]:
+    """Return the script of a program's model, for :class:`langprog.ScriptedLM`.
+
+    Args:
+        name: The program.
+        steady: Whether the model never errs.
+    """
     reply: Reply = importlib.import_module(f"{__name__}.{name}").reply
 
     def answer(request: lp.Request) -> str:
-        prompt = Prompt(request)
+        prompt = Prompt(request, steady)
         values = dict.fromkeys(prompt.outputs, PROPOSED) if prompt.proposes else reply(prompt)
         lines = [
             f"[[{output}]]\n{_text(values.get(output, 'nothing'))}" for output in prompt.outputs
