@@ -48,7 +48,7 @@ class Forced(lp.Signature):
 
 
 class Think(lp.Module):
-    """Think for so many tokens, start anew if that was not enough, and force an answer at last.
+    """Think within a budget, start anew if that was not enough, and force an answer at last.
 
     Args:
         tokens: Longest reply with a thought.

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.programs.scripted import Prompt
 
-SURE = 2  # so many numbers it adds at once
+SURE = 2  # numbers that it adds at once
 
 
 def reply(prompt: Prompt) -> dict[str, Any]:
