@@ -16,7 +16,8 @@ dataclass of knobs with one method, ``search``. ``pipeline`` holds what surround
 - ``pruning/``: after a search, what does not pay for itself is taken out again.
 - ``reflective/``: GEPA: instructions evolve from mistakes.
 - ``models/``: which model each module calls: assignments, cascades, routes, votes.
-- ``porting/``: an artifact on another model: a test, and a compile only if it fails.
+- ``porting/``: what starts from an artifact. On another model: a test, and a compile only if it
+  fails. Compiled again, from where it is.
 - ``stats/``: the certificate and its evidence. ``report/``: what a compile returns.
 """
 
@@ -56,6 +57,7 @@ from optimizers.models.selector import LLMSelector
 from optimizers.models.votes import VoteSize
 from optimizers.porting.port import aport, port
 from optimizers.porting.ported import Ported
+from optimizers.porting.recompile import arecompile, recompile
 from optimizers.preflight import Preflight, StageCost
 from optimizers.reflective.evolve import Evolve
 from optimizers.reflective.gepa import GEPA
@@ -125,8 +127,10 @@ __all__ = [
     "Structuring",
     "VoteSize",
     "aport",
+    "arecompile",
     "event_to_json",
     "port",
+    "recompile",
     "with_model",
 ]
 

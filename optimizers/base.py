@@ -106,6 +106,7 @@ class Optimizer(ABC):
         max_errors: int = 10,
         must_pass: Examples | None = None,
         repeats: int = 1,
+        canaries: int = 0,
         engine: Engine | str = "local",
     ) -> Compiled:
         """Search for a better program, and test whether it is better.
@@ -131,6 +132,8 @@ class Optimizer(ABC):
                 in each of the ``repeats``; the search does not use them.
             repeats: Runs of each holdout example, with different sampling seeds: the certificate
                 then also says how often all of them pass.
+            canaries: How many holdout rows are asked four times more in the end, past every cache,
+                so that the artifact keeps replies for :func:`langprog.verify`.
             engine: Where programs and metric run: ``local``, ``ray`` or an ``lp.RayEngine``.
 
         Returns:
@@ -158,6 +161,7 @@ class Optimizer(ABC):
                 max_errors=max_errors,
                 must_pass=must_pass,
                 repeats=repeats,
+                canaries=canaries,
                 engine=engine,
             )
         )
@@ -179,6 +183,7 @@ class Optimizer(ABC):
         max_errors: int = 10,
         must_pass: Examples | None = None,
         repeats: int = 1,
+        canaries: int = 0,
         engine: Engine | str = "local",
     ) -> Compiled:
         """Compile; the asynchronous form of :meth:`compile`."""
@@ -197,6 +202,7 @@ class Optimizer(ABC):
             max_errors=max_errors,
             must_pass=must_pass,
             repeats=repeats,
+            canaries=canaries,
             needs_predictors=self.needs_predictors,
         )
         with observe_call(

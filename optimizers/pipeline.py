@@ -21,6 +21,7 @@ from optimizers.budget.plan import BudgetShare, subtract_spent
 from optimizers.demos.own_demos import describe_lost_demos
 from optimizers.estimate import list_roles, make_preflight, resolve_models
 from optimizers.evaluation.binding import bind_program
+from optimizers.evaluation.canaries import record_replies
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.other_forms import try_other_forms
 from optimizers.evaluation.pareto import (
@@ -173,6 +174,9 @@ class _Compilation:
             )
             for point in pareto_front(self._points)
         ]
+        canaries = await record_replies(
+            shipped, self._request, self._recorder, self._searcher.concurrency, self._reporter
+        )
         self._shared_state.report_changes()
         failed = self._scoring.failures.describe()
         if failed:
@@ -180,7 +184,8 @@ class _Compilation:
         self._reporter.update_spend()
         self._reporter.emit(Finished(certificate.verdict, str(certificate)))
         requested = tally.settled, certified
-        return self._result((shipped, front), candidate, certificate, requested, pairs)
+        compiled = self._result((shipped, front), candidate, certificate, requested, pairs)
+        return replace(compiled, canaries=canaries)
 
     def _prepare(self) -> None:
         parts, earlier = self._request.parts, self._journal.earlier

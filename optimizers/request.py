@@ -27,6 +27,7 @@ from langprog.hints import Words
 from langprog.knobs import check_argument, takes_whole
 from langprog.lm import check_budget
 from langprog.runtime import current
+from langprog.verification import MOST_ROWS, REPLIES
 from optimizers.budget.plan import REPAIR_MARGIN, BudgetPlan, plan_budget
 from optimizers.identity import (
     data_digest,
@@ -74,6 +75,7 @@ class CompileRequest:
         max_errors: On how many examples the metric may raise.
         must_pass: Examples on which the compiled program needs full marks, in every run.
         repeats: Runs of each holdout example, and of those that must pass.
+        canaries: Rows whose replies the artifact keeps.
         names: The name of each example in messages, by its digest.
     """
 
@@ -86,6 +88,7 @@ class CompileRequest:
     max_errors: int = 0
     must_pass: tuple[Example, ...] = ()
     repeats: int = 1
+    canaries: int = 0
     names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -103,6 +106,7 @@ class CompileRequest:
         max_errors: int = 0,
         must_pass: Examples | None = None,
         repeats: int = 1,
+        canaries: int = 0,
         needs_predictors: bool = True,
     ) -> CompileRequest:
         """Check everything that can be checked before anything is spent.
@@ -131,6 +135,7 @@ class CompileRequest:
         if accept not in ACCEPTED:
             raise InputError(f"accept is 'certified' or 'best', not {accept!r}")
         check_argument("compile", "repeats", repeats, takes_whole(1, MOST_REPEATS))
+        check_argument("compile", "canaries", canaries, takes_whole(0, MOST_ROWS))
         check_argument("compile", "max_errors", max_errors, takes_whole(0))
         check_metric(metric)
         range_of(metric)
@@ -169,6 +174,7 @@ class CompileRequest:
             max_errors=max_errors,
             must_pass=checked["must_pass"] or (),
             repeats=repeats,
+            canaries=canaries,
             names=names,
         )
 
@@ -212,8 +218,9 @@ class CompileRequest:
         """Return how the budget is divided between search and certificate."""
         calls = self.program.calls_per_example()
         budget = self.budget
-        if budget.calls is not None and self.must_pass:
-            kept = math.ceil(self.must_pass_runs * calls * REPAIR_MARGIN)
+        runs = self.must_pass_runs + self.canaries * REPLIES
+        if budget.calls is not None and runs:
+            kept = math.ceil(runs * calls * REPAIR_MARGIN)
             budget = replace(budget, calls=max(0, budget.calls - kept))
         return plan_budget(budget, len(self.parts.holdout), calls * self.repeats)
 

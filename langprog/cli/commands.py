@@ -62,6 +62,11 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "port_artifact",
             "Carry ARTIFACT to another model; compile it there only if it loses.",
         ),
+        "recompile": CommandRef(
+            "langprog.cli.recompiling",
+            "recompile_artifact",
+            "Compile ARTIFACT again, starting from its instructions and demonstrations.",
+        ),
         "run": CommandRef(
             "langprog.cli.running",
             "run_artifact",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +27,7 @@ from langprog.cli.loading import (
     reference_or_own,
 )
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
+from langprog.cli.shared_options import with_options_of
 from langprog.cli.terminal import Terminal
 from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
 from langprog.engines import Engine
@@ -35,7 +37,7 @@ from langprog.example import Example
 from langprog.lm import Budget, LanguageModel
 from langprog.modules import Module, list_compiles
 from langprog.runtime import using
-from optimizers import ACCEPTED, MEMBERS, Accept, Compiled, Optimizer, Preflight
+from optimizers import ACCEPTED, MEMBERS, Accept, Compiled, Optimizer, Preflight, recompile
 from optimizers.identity import (
     data_digest,
     describe_knobs,
@@ -51,6 +53,14 @@ MAX_ERRORS = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """An artifact that is compiled again, and the journal of its own compile, if at hand."""
+
+    artifact: str
+    journal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """What to compile, on what data, with what model."""
 
@@ -63,6 +73,7 @@ class Task:
     seed: int = 0
     asked: NamedModels = NamedModels()
     must_pass: Sequence[Example] | None = None
+    start: Start | None = None
 
     @property
     def _ambient(self) -> str | LanguageModel | None:
@@ -85,10 +96,11 @@ class Task:
             [self.lm, self.seed, *filter(None, [self.asked.description])],
             # Which rows a new holdout may have depends on those that earlier compiles used.
             *filter(None, [list_compiles(self.program)]),
+            *([] if self.start is None else [["recompile", self.start.journal]]),
         ]
         return parent / json_digest(content)
 
-    def compile(
+    def compile(  # noqa: PLR0913 - what the compile takes is passed on
         self,
         member: Optimizer,
         run_dir: Path,
@@ -97,6 +109,7 @@ class Task:
         accept: Accept = "certified",
         max_errors: int = MAX_ERRORS,
         repeats: int = 1,
+        canaries: int = 0,
         as_json: bool = False,
         engine: Engine | str = "local",
     ) -> Compiled:
@@ -104,8 +117,7 @@ class Task:
         view = open_progress_view(as_json=as_json)
         try:
             with using(lm=self._ambient):
-                return member.compile(
-                    self.program,
+                return self._compiling(member)(
                     self.trainset,
                     metric=self.metric,
                     valset=self.valset,
@@ -118,10 +130,22 @@ class Task:
                     max_errors=max_errors,
                     must_pass=self.must_pass,
                     repeats=repeats,
+                    canaries=canaries,
                     engine=engine,
                 )
         finally:
             view.close()
+
+    def _compiling(self, member: Optimizer) -> Callable[..., Compiled]:
+        if self.start is None:
+            return partial(member.compile, self.program)
+        return partial(
+            recompile,
+            self.start.artifact,
+            program=self.program,
+            optimizer=member,
+            journal=self.start.journal,
+        )
 
     def estimate(self, member: Optimizer, budget: Budget) -> Preflight:
         """Return the estimate of a compile."""
@@ -137,8 +161,10 @@ class Task:
             )
 
 
-def compile_program(  # noqa: PLR0913 - every parameter is an option of the command
-    program: Annotated[str, typer.Argument(help="package.module:name, file.py:name or artifact")],
+def compile_from(  # noqa: PLR0913 - every parameter is an option of the command
+    program: str,
+    start: Start | None = None,
+    *,
     out: Annotated[str, Option(help="Where the artifact goes.")],
     train: Annotated[str | None, Option(help=DATA_HELP)] = None,
     metric: Annotated[str | None, Option(help=METRIC_HELP)] = None,
@@ -180,6 +206,9 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
         str | None, Option(help="Examples that the compiled program has to get right.")
     ] = None,
     repeats: Annotated[int, Option(help="Runs of each holdout example.", min=1)] = 1,
+    canaries: Annotated[
+        int, Option(help="Holdout rows to record replies of, for langprog verify.", min=0)
+    ] = 0,
     max_errors: Annotated[int, Option(help="Examples the metric may raise on.", min=0)] = (
         MAX_ERRORS
     ),
@@ -195,11 +224,7 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
     mcp: Annotated[list[str] | None, Option(help=MCP_HELP)] = None,
     json_: Annotated[bool, Option("--json", help="Events as JSON lines.")] = False,
 ) -> None:
-    """Compile PROGRAM against a metric and write the artifact.
-
-    The same command continues a killed compile, and pays for nothing twice. Attempts on the same
-    holdout are counted for all artifacts of a folder, or for all folders beside --run-dir.
-    """
+    """Compile a program, or an artifact again if there is a ``start``, and write the artifact."""
     what_ships = check_accept(accept)
     target = check_writable(out, "--out")
     page = None if report is None else check_writable(report, "--report")
@@ -222,6 +247,7 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
             seed,
             asked,
             None if must_pass is None else read_examples(must_pass, "--must-pass", declared),
+            start,
         )
         member = optimizer_named(
             optimizer,
@@ -244,12 +270,26 @@ def compile_program(  # noqa: PLR0913 - every parameter is an option of the comm
             accept=what_ships,
             max_errors=max_errors,
             repeats=repeats,
+            canaries=canaries,
             as_json=json_,
             engine=runs_on,
         )
     _keep(compiled, target, page)
     if not json_:
         say_result(compiled, target)
+
+
+@with_options_of(compile_from)
+def compile_program(
+    program: Annotated[str, typer.Argument(help="package.module:name, file.py:name or artifact")],
+    **options: Any,
+) -> None:
+    """Compile PROGRAM against a metric and write the artifact.
+
+    The same command continues a killed compile, and pays for nothing twice. Attempts on the same
+    holdout are counted for all artifacts of a folder, or for all folders beside --run-dir.
+    """
+    compile_from(program, **options)
 
 
 def check_accept(accept: str) -> Accept:

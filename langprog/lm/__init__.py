@@ -22,7 +22,7 @@ The README in this folder shows how to call a model directly and how to write on
 from langprog.lm.admission import Admission, ServerBusy
 from langprog.lm.budget import Budget, Ledger, Reservation, check_budget
 from langprog.lm.budgeted import Budgeted, keep_budgets, largest_cost
-from langprog.lm.cache import Cache, Cached, Cleared, DiskCache, MemoryCache
+from langprog.lm.cache import Cache, Cached, Cleared, DiskCache, MemoryCache, without_cache
 from langprog.lm.capabilities import Capabilities, Declared, capabilities_of
 from langprog.lm.chat_body import read_request
 from langprog.lm.chat_messages import BadBody
@@ -66,7 +66,7 @@ from langprog.lm.parts import (
 from langprog.lm.price import Price
 from langprog.lm.price_list import price_of, price_source
 from langprog.lm.pricing import Priced, price_in
-from langprog.lm.recording import CallMemo, Recorded
+from langprog.lm.recording import CallMemo, Recorded, RecordedEach
 from langprog.lm.redaction import looks_secret, redact
 from langprog.lm.refusals import Setting
 from langprog.lm.retry import Retry
@@ -140,6 +140,7 @@ __all__ = [
     "Reasoning",
     "ReasoningDelta",
     "Recorded",
+    "RecordedEach",
     "Request",
     "Reservation",
     "Restarted",
@@ -187,4 +188,5 @@ __all__ = [
     "request_line",
     "same_model",
     "stream_completion",
+    "without_cache",
 ]

@@ -7,6 +7,7 @@ a cache that others can write to runs no code (CVE-2025-69872 is about diskcache
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import os
 import threading
@@ -314,6 +315,18 @@ class Cached(Wrapper):
     def _put(self, key: str, request: Request, completion: Completion) -> None:
         if usable(completion, request):
             self._turn.put(key, completion)
+
+
+def without_cache(model: LanguageModel) -> LanguageModel:
+    """Return a model that answers each request anew."""
+    if isinstance(model, Cached):
+        return without_cache(model.inner)
+    if isinstance(model, Wrapper):
+        inner = without_cache(model.inner)
+        if inner is not model.inner:
+            model = copy.copy(model)
+            model.inner = inner
+    return model
 
 
 def usable(completion: Completion, request: Request) -> bool:

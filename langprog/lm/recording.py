@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
@@ -43,7 +44,7 @@ class Recorded(Wrapper):
 
     async def complete(self, request: Request) -> Completion:
         """Answer ``request``; identical concurrent requests are sent once."""
-        key = request_key(self.inner, request)
+        key = self._key(request)
         known = self._get(key, request)
         if known is None:
 
@@ -59,7 +60,7 @@ class Recorded(Wrapper):
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Stream the answer, from the memo if possible."""
-        key = request_key(self.inner, request)
+        key = self._key(request)
         known = self._get(key, request)
         if known is None:
             deltas = stream_completion(self.inner, request)
@@ -71,9 +72,30 @@ class Recorded(Wrapper):
                     self._memo.put(key, _mark_origin(delta.completion))
                 yield delta
 
+    def _key(self, request: Request) -> str:
+        return request_key(self.inner, request)
+
     def _get(self, key: str, request: Request) -> Completion | None:
         known = self._memo.get(key)
         return None if known is None else reprice(known, request, self.inner)
+
+
+class RecordedEach(Recorded):
+    """Sends each of several identical requests; the memo keeps their completions in order.
+
+    Args:
+        inner: As for :class:`Recorded`.
+        memo: As for :class:`Recorded`.
+    """
+
+    def __init__(self, inner: LanguageModel, memo: CallMemo) -> None:
+        super().__init__(inner, memo)
+        self._seen: Counter[str] = Counter()
+
+    def _key(self, request: Request) -> str:
+        key = super()._key(request)
+        self._seen[key] += 1
+        return f"{key} {self._seen[key]}"
 
 
 def _mark_origin(completion: Completion) -> Completion:

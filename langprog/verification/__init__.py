@@ -6,14 +6,17 @@
 """
 
 from langprog.verification.asking import Verification, verify
-from langprog.verification.canaries import record_canaries
+from langprog.verification.canaries import MOST_ROWS, REPLIES, arecord_canaries, record_canaries
 from langprog.verification.drift import ChangedReply, DriftTest, StreamResult
 
 __all__ = [
     "ChangedReply",
     "DriftTest",
+    "MOST_ROWS",
+    "REPLIES",
     "StreamResult",
     "Verification",
+    "arecord_canaries",
     "record_canaries",
     "verify",
 ]

@@ -17,6 +17,7 @@ from langprog.evaluation import bets_until
 from langprog.knobs import check_argument, takes_number, takes_whole
 from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module
+from langprog.runtime import run_sync
 from langprog.verification.canaries import check_canaries, is_run
 from langprog.verification.drift import (
     MOST_RUNS,
@@ -168,10 +169,10 @@ class _Look:
         before, compared, missing, lost, spent = ledger.paid.calls, 0, 0, "", False
         while order and not self._test.drifted and not spent:
             block, order = order[:concurrency], order[concurrency:]
-            report = run_uncached(
+            report = run_sync(run_uncached(
                 self._program, [self._canaries[index]["inputs"] for index in block],
                 ledger=ledger, lm=lm, concurrency=concurrency,
-            )  # fmt: skip
+            ))  # fmt: skip
             for index, row in zip(block, report.rows, strict=True):
                 run = run_of(row)
                 if run is not None:

@@ -13,10 +13,14 @@ from langprog.example import Rows, examples_of
 from langprog.knobs import check_argument, takes_whole
 from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module
+from langprog.runtime import run_sync
 from langprog.verification.runs import plain, run_of, run_uncached
 
 # Bytes of all canaries of an artifact.
 LARGEST = 4 * 2**20
+# How often each is asked: the more, the sooner a change is found later.
+REPLIES = 4
+MOST_ROWS = 1000
 
 
 def record_canaries(
@@ -24,7 +28,7 @@ def record_canaries(
     data: Rows,
     *,
     n: int = 20,
-    replies: int = 4,
+    replies: int = REPLIES,
     budget: Budget | Ledger | None = None,
     lm: LanguageModel | str | None = None,
     concurrency: int = 8,
@@ -51,14 +55,37 @@ def record_canaries(
         ArtifactError: An artifact cannot be read or written, or an input looks like a secret.
         LangprogError: Too many runs were lost to outages or to the budget; nothing is written.
     """
-    check_argument("record_canaries", "n", n, takes_whole(1, 1000))
+    check_argument("record_canaries", "n", n, takes_whole(1, MOST_ROWS))
     check_argument("record_canaries", "replies", replies, takes_whole(2, 32))
     loaded = program if isinstance(program, Module) else read_artifact(program).program()
     target = save_to if isinstance(program, Module) else save_to or program
-    rows = _choose_inputs(loaded, data, n)
+    canaries = run_sync(
+        arecord_canaries(
+            loaded, data, n=n, replies=replies, budget=budget, lm=lm, concurrency=concurrency
+        )
+    )
+    if target is not None:
+        write_canaries(target, canaries)
+    return canaries
+
+
+async def arecord_canaries(
+    program: Module,
+    data: Rows,
+    *,
+    n: int,
+    replies: int,
+    budget: Budget | Ledger | None = None,
+    lm: LanguageModel | str | None = None,
+    concurrency: int = 8,
+) -> list[dict[str, Any]]:
+    """Record canaries, and write them nowhere; arguments as for :func:`record_canaries`."""
+    rows = _choose_inputs(program, data, n)
     ledger = budget if isinstance(budget, Ledger) else Ledger(budget or Budget())
     # One run of every row after another: the replies to a row are then not of one moment.
-    report = run_uncached(loaded, rows * replies, ledger=ledger, lm=lm, concurrency=concurrency)
+    report = await run_uncached(
+        program, rows * replies, ledger=ledger, lm=lm, concurrency=concurrency
+    )
     runs = [run_of(row) for row in report.rows]
     canaries = []
     for index, inputs in enumerate(rows):
@@ -76,8 +103,6 @@ def record_canaries(
             f"the canaries would be larger than {LARGEST // 2**20} MB: record fewer rows (n=), or "
             "fewer replies (replies=)"
         )
-    if target is not None:
-        write_canaries(target, canaries)
     return canaries
 
 

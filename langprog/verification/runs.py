@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -11,8 +10,8 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from langprog.errors import BudgetExceeded, LMError, TruncatedError
-from langprog.evaluation import Report, Row, evaluate
-from langprog.lm import Cached, LanguageModel, Ledger, Wrapper, redact
+from langprog.evaluation import Report, Row, aevaluate
+from langprog.lm import LanguageModel, Ledger, redact, without_cache
 from langprog.modules import Module, TraceStep
 from langprog.runtime import using
 
@@ -20,19 +19,7 @@ from langprog.runtime import using
 Run = dict[str, Any]
 
 
-def without_cache(model: LanguageModel) -> LanguageModel:
-    """Return a model that answers each request anew."""
-    if isinstance(model, Cached):
-        return without_cache(model.inner)
-    if isinstance(model, Wrapper):
-        inner = without_cache(model.inner)
-        if inner is not model.inner:
-            model = copy.copy(model)
-            model.inner = inner
-    return model
-
-
-def run_uncached(
+async def run_uncached(
     program: Module,
     rows: Sequence[Mapping[str, Any]],
     *,
@@ -47,7 +34,7 @@ def run_uncached(
         LMError: As for :func:`langprog.evaluate`.
     """
     with using(wrap=without_cache):
-        return evaluate(
+        return await aevaluate(
             program, [dict(row) for row in rows], _score, budget=ledger, lm=lm,
             concurrency=concurrency,
         )  # fmt: skip

@@ -8,6 +8,7 @@ from langprog.lm import (
     LanguageModel,
     Ledger,
     Recorded,
+    RecordedEach,
     keep_budgets,
 )
 from optimizers.evaluation.binding import KnownModels
@@ -40,6 +41,14 @@ class ModelRecorder:
                 counted = Recorded(counted, self._earlier)
             # Keep the model alive, so that its id is not reused for another object.
             known = self._wrapped[id(model)] = (model, Recorded(counted, self._memo))
+        return known[1]
+
+    def each(self, model: LanguageModel) -> LanguageModel:
+        """Return a wrapped model, wrapped otherwise: it answers identical requests one by one."""
+        assert isinstance(model, Recorded)
+        known = self._wrapped.get(id(model))
+        if known is None:
+            known = self._wrapped[id(model)] = (model, RecordedEach(model.inner, self._memo))
         return known[1]
 
 

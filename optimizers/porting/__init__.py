@@ -1,1 +1,1 @@
-"""Carrying an artifact to another model: first a test, and a compile only if it fails."""
+"""What starts from an artifact: carrying it to another model, and compiling it again."""

@@ -19,8 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from langprog import Budget, Module, using
-from langprog.artifact import Artifact, read_artifact
-from langprog.errors import BudgetExceeded, InputError
+from langprog.errors import BudgetExceeded
 from langprog.evaluation import Metric
 from langprog.example import Rows, examples_of
 from langprog.lm import check_budget
@@ -37,6 +36,7 @@ from optimizers.porting.moving import To
 from optimizers.porting.planning import CompilePlan
 from optimizers.porting.ported import Ported
 from optimizers.porting.request import PortRequest
+from optimizers.porting.warm_start import read_start
 from optimizers.preflight import estimate_cost_from_prompts
 from optimizers.report.compiled import Compiled
 from optimizers.report.progress import open_progress
@@ -151,7 +151,7 @@ async def aport(  # noqa: PLR0913 - its options are given by name
     if budget is not None:
         check_budget(budget)
     request = PortRequest.of(
-        _read(artifact),
+        read_start(artifact, "port"),
         program,
         to,
         examples_of(data),
@@ -165,17 +165,6 @@ async def aport(  # noqa: PLR0913 - its options are given by name
     with closing(Journal(folder and folder / "test", request.identity())) as test_journal:
         porting = _Porting(request, test_journal, view, earlier, folder and folder / "compile")
         return await porting.run()
-
-
-def _read(artifact: object) -> Artifact:
-    if isinstance(artifact, Module):
-        raise InputError(
-            "port takes the artifact's path, as its evidence counts, too; pass the loaded program "
-            "as program=, if it needs classes or tools"
-        )
-    if not isinstance(artifact, (str, os.PathLike)):
-        raise InputError(f"artifact is a {type(artifact).__name__}: pass the path of an artifact")
-    return read_artifact(artifact)
 
 
 class _Porting:

@@ -18,7 +18,6 @@ from langprog.evaluation import (
     metric_name,
     range_of,
 )
-from langprog.modules import origin_of
 from optimizers.evaluation.binding import bind_program
 from optimizers.identity import (
     data_digest,
@@ -32,6 +31,7 @@ from optimizers.porting.knobs import PortKnobs
 from optimizers.porting.moving import To, check_callable, find_unchanged, move_program
 from optimizers.porting.planning import CompilePlan, plan_compile
 from optimizers.porting.recorded import RecordedScores
+from optimizers.porting.warm_start import program_of
 from optimizers.split import Inputs
 
 
@@ -108,7 +108,7 @@ class PortRequest:
             ModelError: A model cannot be called.
             ArtifactError: The program needs more than the artifact, or cannot be stored.
         """
-        old = _check_origin(artifact.program() if program is None else program, artifact)
+        old = program_of(artifact, program)
         new = move_program(old, to)
         check_tolerated_metric(metric, knobs.tolerance)
         check_callable(new)
@@ -198,15 +198,6 @@ class PortRequest:
         same = find_unchanged(self.old, self.new)
         if same is not None:
             raise InputError(f"{need}, and the old and the new model are the same, {same}")
-
-
-def _check_origin(program: Module, artifact: Artifact) -> Module:
-    origin = origin_of(program)
-    if origin is None or origin.digest != artifact.digest:
-        raise InputError(
-            f"program= is not the program of {artifact.path}: pass what lp.load returned for it"
-        )
-    return program
 
 
 def _choose_rows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -49,6 +50,8 @@ class Compiled(Hinted):
         report: The record of the compile.
         front: The Pareto front of quality, price and latency on validation, best quality first.
             Only ``program`` has a certificate.
+        canaries: Rows with recorded replies, for :func:`langprog.verify`; empty if none were asked
+            for.
     """
 
     _elsewhere: ClassVar[Words] = _ELSEWHERE
@@ -58,6 +61,7 @@ class Compiled(Hinted):
     certificate: Certificate
     report: CompileReport
     front: tuple[FrontPoint, ...] = ()
+    canaries: tuple[Mapping[str, Any], ...] = ()
 
     if not TYPE_CHECKING:  # type checkers refuse the call by themselves
 
@@ -110,5 +114,9 @@ class Compiled(Hinted):
         """
         evidence = self.report.evidence
         return save_program(
-            self.program, path, evidence=evidence.to_json(), optimizer=evidence.optimizer
+            self.program,
+            path,
+            evidence=evidence.to_json(),
+            canary=self.canaries,
+            optimizer=evidence.optimizer,
         )

@@ -133,3 +133,12 @@ def test_a_killed_compile_goes_on_and_pays_nothing_twice(
     assert "on 20 rows" in capsys.readouterr().out
     assert run(["run", "killed.json", *allowed, "--input", '{"word": "a000"}']) == 0
     assert json.loads(capsys.readouterr().out)["kind"] == "vowel"
+
+    # It can be compiled again, from where it is.
+    again = (
+        "recompile killed.json --allow hers --train train.jsonl --holdout held.jsonl --metric "
+        "hers.py:metric --optimizer labeled --accept best --out again.json"
+    )
+    assert run(again.split()) == 0, capsys.readouterr().err
+    first = json.loads(Path("again.json").read_text())["lineage"][0]
+    assert first["digest"] == killed["digest"] and first["how"] == "compiled"
