@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,11 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from langprog.errors import InputError
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from langprog.locking import lock_file
 
 START = b'{"key": "'
 KEY_LENGTH = 16
@@ -163,7 +158,7 @@ class ResultFile:
         fd = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
         try:
             # From now on, the path is locked for other processes.
-            _lock(fd)
+            lock_file(fd, wait=False)
             os.chmod(beside, os.fstat(self._fd).st_mode & 0o777)
             _write_all(fd, self._lines_to_keep())
             os.fsync(fd)
@@ -338,7 +333,7 @@ def _open_locked(path: Path, shown: Path) -> int:
     """
     while True:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        if not _lock(fd):
+        if not lock_file(fd, wait=False):
             os.close(fd)
             raise InputError(
                 f"--out: {shown} is being written by another run: wait for it to end, or name "
@@ -351,15 +346,3 @@ def _open_locked(path: Path, shown: Path) -> int:
         if same:
             return fd
         os.close(fd)  # the previous holder has replaced the file
-
-
-def _lock(fd: int) -> bool:
-    """Take the lock, which the system releases when the process ends in any way."""
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

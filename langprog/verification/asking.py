@@ -6,7 +6,8 @@ import json
 import os
 import random
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from langprog.errors import InputError, LangprogError
 from langprog.evaluation import bets_until
 from langprog.knobs import check_argument, takes_number, takes_whole
 from langprog.lm import Budget, LanguageModel, Ledger
+from langprog.locking import lock_file
 from langprog.modules import Module
-from langprog.runtime import run_sync
+from langprog.runtime import give_notice, run_sync
 from langprog.verification.canaries import check_canaries, is_run
 from langprog.verification.drift import (
     MOST_RUNS,
@@ -109,7 +111,8 @@ def verify(
     """Ask the canaries again, past every cache, and test whether the replies are as recorded.
 
     The test may be repeated as often as one likes if ``state`` names a file: it then goes on where
-    it was, and the chance of an alarm without a change is at most ``alpha`` over all looks. It
+    it was, and the chance of an alarm without a change is at most ``alpha`` over all looks. Looks
+    of several processes at one file come one after another, so that each reply is bet on once. It
     stops asking once a change is found. An outage is missing data, never drift.
 
     Args:
@@ -135,8 +138,29 @@ def verify(
         rows = artifact.data.canary if canaries is None else canaries
     known = check_canaries(list(rows or ()), place)
     ledger = budget if isinstance(budget, Ledger) else Ledger(budget or Budget())
-    look = _Look(loaded, known, alpha, None if state is None else Path(state))
-    return look.take(ledger, lm, concurrency)
+    file = None if state is None else Path(os.path.realpath(state))
+    with nullcontext() if file is None else _locked(file):
+        return _Look(loaded, known, alpha, file).take(ledger, lm, concurrency)
+
+
+@contextmanager
+def _locked(state: Path) -> Iterator[None]:
+    """Keep other processes from a state file; a lock of its own, as the file itself is replaced.
+
+    Raises:
+        InputError: The lock cannot be written.
+    """
+    try:
+        fd = os.open(f"{state}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise InputError(f"{state}.lock cannot be written: {error.strerror}") from None
+    try:
+        if not lock_file(fd, wait=False):
+            give_notice(f"waiting for another verification that uses {state}")
+            lock_file(fd)
+        yield
+    finally:
+        os.close(fd)
 
 
 class _Look:
@@ -198,7 +222,7 @@ class _Look:
         if self._state is None:
             return
         data = {"canaries": self._digest, "runs": self._kept}
-        target = Path(os.path.realpath(self._state))
+        target = self._state
         try:
             handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
             try:

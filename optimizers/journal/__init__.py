@@ -1,7 +1,6 @@
 """The journal of a compile, from which it resumes."""
 
 from optimizers.journal.earlier import EarlierCalls
-from optimizers.journal.file import lock_file
 from optimizers.journal.journal import FILE, FORMAT, EarlierSessions, Journal
 
-__all__ = ["EarlierCalls", "EarlierSessions", "FILE", "FORMAT", "Journal", "lock_file"]
+__all__ = ["EarlierCalls", "EarlierSessions", "FILE", "FORMAT", "Journal"]

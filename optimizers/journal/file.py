@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 import threading
 import zlib
 from collections.abc import Iterator, Mapping
@@ -13,11 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from langprog.errors import InputError
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from langprog.locking import lock_file
 
 LOCK = "lock"
 CHECKSUM_LENGTH = len(b',"crc":"00000000"}\n')
@@ -141,23 +136,3 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) and "kind" in record else None
-
-
-def lock_file(fd: int, *, wait: bool = True) -> bool:
-    """Lock an open file; the system unlocks it when it is closed, however the process ends.
-
-    Args:
-        fd: The file.
-        wait: Whether to wait for another process that has it locked.
-
-    Returns:
-        Whether it is locked now.
-    """
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(fd, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
-        return False
-    return True

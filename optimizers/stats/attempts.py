@@ -21,7 +21,7 @@ from typing import Any
 
 from langprog.errors import InputError
 from langprog.evaluation import attempt_level, salted_digest
-from optimizers.journal import lock_file
+from langprog.locking import lock_file
 
 FILE = "langprog-attempts.jsonl"
 

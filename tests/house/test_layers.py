@@ -17,6 +17,7 @@ ROOMS = [
     "frozen",
     "hints",
     "knobs",
+    "locking",
     "strict_json",
     "notebook",
     "plugins",

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +14,9 @@ import pytest
 
 import langprog as lp
 from langprog.artifact import read_artifact, save_program
-from langprog.errors import ConnectError, InputError, LangprogError
+from langprog.errors import ConnectError, InputError, LangprogError, LangprogWarning
 from langprog.lm import Cached, MemoryCache, Request
+from langprog.locking import lock_file
 
 
 class Model:
@@ -120,6 +125,34 @@ def test_the_test_goes_on_from_one_look_to_the_next(model: Model, tmp_path: Path
     state.write_text("{")
     with pytest.raises(InputError, match="not the state of a verification"):
         lp.verify(program, canaries=canaries, state=state)
+
+
+def test_looks_at_one_file_come_one_after_another(model: Model, tmp_path: Path) -> None:
+    program, state = program_of(model), tmp_path / "state"
+    canaries = lp.record_canaries(program, ROWS, replies=2)
+    lp.verify(program, canaries=canaries, state=state)
+    # Somebody else has the file, and another look in it by the time it is free.
+    copy = tmp_path / "copy"
+    shutil.copy(state, copy)
+    lp.verify(program, canaries=canaries, state=copy)
+    lock, said = os.open(f"{state}.lock", os.O_RDWR), []
+    lock_file(lock)
+
+    def let_go(text: str) -> None:
+        said.append(text)
+        os.replace(copy, state)
+        os.close(lock)
+
+    with lp.using(notice=let_go):
+        assert lp.verify(program, canaries=canaries, state=state).runs == 36
+    assert said == [f"waiting for another verification that uses {state}"]
+    # Two at once do not lose each other's replies, nor bet on any twice.
+    with ThreadPoolExecutor(2) as pool, warnings.catch_warnings():
+        warnings.simplefilter("ignore", LangprogWarning)
+        looks = [pool.submit(lp.verify, program, canaries=canaries, state=state) for _ in "ab"]
+        assert sorted(look.result().runs for look in looks) == [48, 60]
+    kept = [index for index, _ in json.loads(state.read_text())["runs"]]
+    assert sorted(kept) == sorted([*range(12)] * 5)
 
 
 def test_used_up_canaries_say_so(model: Model, tmp_path: Path) -> None:
