@@ -24,12 +24,7 @@ from optimizers.evaluation.binding import bind_program
 from optimizers.evaluation.canaries import record_replies
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.other_forms import try_other_forms
-from optimizers.evaluation.pareto import (
-    FrontPoint,
-    choose,
-    collect_points,
-    pareto_front,
-)
+from optimizers.evaluation.pareto import FrontPoint, choose, collect_points, pareto_front
 from optimizers.evaluation.recording import ModelRecorder
 from optimizers.evaluation.scorer import Scorer
 from optimizers.evaluation.scoring import FailureLog, Scoring
@@ -38,9 +33,7 @@ from optimizers.events import Estimated, Finished, Progress, Reporter, StageStar
 from optimizers.identity import data_digest, describe_knobs, metric_digest, program_digest
 from optimizers.journal import Journal
 from optimizers.models.dialects import Dialects, Question, list_models
-from optimizers.preflight import (
-    estimate_cost_from_prompts,
-)
+from optimizers.preflight import estimate_cost_from_prompts
 from optimizers.pruning.prune import prune
 from optimizers.report.compiled import Compiled
 from optimizers.report.report import (

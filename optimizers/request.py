@@ -115,23 +115,7 @@ class CompileRequest:
             InputError: An argument is wrong; the message says which and why.
             MetricError: The metric cannot be called with an example and a prediction.
         """
-        if not isinstance(program, Module):
-            raise InputError(
-                f"the program is a {type(program).__name__}: compile takes a module, such as "
-                "lp.Predict(...), lp.from_dspy(program) for one of DSPy, "
-                "or compiled.program of what a compile returned"
-            )
-        if needs_predictors and not program.predictors():
-            raise InputError(
-                "there is nothing to compile: the program has no predictors; texts of your own "
-                "modules are set by optimizers.Evolve"
-            )
-        frozen = program.frozen_parts()
-        if all(key.rpartition(".")[0] in frozen for key in program.parameters()):
-            raise InputError(
-                f"there is nothing to compile: every part with a parameter is frozen "
-                f"({', '.join(frozen)}); leave at least one part unfrozen"
-            )
+        _check_program(program, needs_predictors)
         if accept not in ACCEPTED:
             raise InputError(f"accept is 'certified' or 'best', not {accept!r}")
         check_argument("compile", "repeats", repeats, takes_whole(1, MOST_REPEATS))
@@ -243,6 +227,26 @@ class CompileRequest:
             "seed": str(self.seed),
             "model": "none" if model is None else model.name,
         }
+
+
+def _check_program(program: Module, needs_predictors: bool) -> None:
+    if not isinstance(program, Module):
+        raise InputError(
+            f"the program is a {type(program).__name__}: compile takes a module, such as "
+            "lp.Predict(...), lp.from_dspy(program) for one of DSPy, "
+            "or compiled.program of what a compile returned"
+        )
+    if needs_predictors and not program.predictors():
+        raise InputError(
+            "there is nothing to compile: the program has no predictors; texts of your own "
+            "modules are set by optimizers.Evolve"
+        )
+    frozen = program.frozen_parts()
+    if all(key.rpartition(".")[0] in frozen for key in program.parameters()):
+        raise InputError(
+            f"there is nothing to compile: every part with a parameter is frozen "
+            f"({', '.join(frozen)}); leave at least one part unfrozen"
+        )
 
 
 def _identify_part(examples: tuple[Example, ...]) -> str:
