@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from langprog.engines import RayEngine as RayEngine
     from langprog.errors import CheckError as CheckError
     from langprog.errors import LangprogError as LangprogError
+    from langprog.estimation import estimate_mean as estimate_mean
     from langprog.evaluation import Comparison as Comparison
     from langprog.evaluation import Evaluator as Evaluator
     from langprog.evaluation import Report as Report
@@ -183,6 +184,7 @@ _ROOM_OF = {
     "dataset_metric": "evaluation",
     "describe": "signature",
     "diff": "artifact",
+    "estimate_mean": "estimation",
     "evaluate": "evaluation",
     "from_dspy": "interop",
     "from_gepa": "interop",
@@ -287,6 +289,7 @@ __all__ = [
     "dataset_metric",
     "describe",
     "diff",
+    "estimate_mean",
     "evaluate",
     "from_dspy",
     "from_gepa",

@@ -26,7 +26,7 @@ from langprog.evaluation.judging import judged
 from langprog.evaluation.measuring import Measured, sum_latency
 from langprog.evaluation.metric_errors import MetricErrors, name_example
 from langprog.evaluation.metrics import contains, exact, f1, numeric
-from langprog.evaluation.ranges import Range, metric, range_of
+from langprog.evaluation.ranges import UNIT, Range, check_range, metric, range_of
 from langprog.evaluation.report import Report, Row
 from langprog.evaluation.scorable import check_scorable
 from langprog.evaluation.score import (
@@ -105,6 +105,7 @@ __all__ = [
     "SetComparison",
     "ShareTest",
     "Spread",
+    "UNIT",
     "UNREADABLE",
     "Use",
     "UsedRows",
@@ -120,6 +121,7 @@ __all__ = [
     "check_claims",
     "check_inputs",
     "check_metric",
+    "check_range",
     "check_scorable",
     "check_tolerated_metric",
     "cluster_rows",

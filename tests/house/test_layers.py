@@ -37,6 +37,7 @@ ROOMS = [
     "evaluation",
     "artifact",
     "engines",
+    "estimation",
     "verification",
     "batch",
     "interop",

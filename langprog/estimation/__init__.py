@@ -1,0 +1,10 @@
+"""Estimation: means with intervals where labels are few, and judges or proxies are many.
+
+- ``estimate``: what is returned. ``numbers``: reads scores and labels.
+- ``prediction_powered``: a mean from few labels and a judge of every row.
+"""
+
+from langprog.estimation.estimate import MeanEstimate
+from langprog.estimation.prediction_powered import estimate_mean
+
+__all__ = ["MeanEstimate", "estimate_mean"]
