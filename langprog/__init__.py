@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from langprog.engines import RayEngine as RayEngine
     from langprog.errors import CheckError as CheckError
     from langprog.errors import LangprogError as LangprogError
+    from langprog.estimation import aggregate as aggregate
     from langprog.estimation import estimate_mean as estimate_mean
     from langprog.evaluation import Comparison as Comparison
     from langprog.evaluation import Evaluator as Evaluator
@@ -177,6 +178,7 @@ _ROOM_OF = {
     "ThinkingDelta": "observe",
     "Tool": "tools",
     "Vote": "modules",
+    "aggregate": "estimation",
     "callbacks": "runtime",
     "checks": "checks",
     "compare": "evaluation",
@@ -282,6 +284,7 @@ __all__ = [
     "ThinkingDelta",
     "Tool",
     "Vote",
+    "aggregate",
     "callbacks",
     "checks",
     "compare",

@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> None:
     """Measure the sections that are named, or all, and publish them."""
     parser = argparse.ArgumentParser(description=estimates.__doc__, prog="benchmarks.estimates")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
-    parser.add_argument("--draws", type=int, default=2000)
+    parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--keep", type=Path, default=Path("estimates.jsonl"))
     options = parser.parse_args(arguments)
     folder = data_folder()

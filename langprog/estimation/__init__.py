@@ -2,9 +2,12 @@
 
 - ``estimate``: what is returned. ``numbers``: reads scores and labels.
 - ``prediction_powered``: a mean from few labels and a judge of every row.
+- ``aggregation``: the mean of a batch from few questions to an oracle (``strata``: which, and what
+  they amount to; ``asking``: functions and programs that are asked).
 """
 
+from langprog.estimation.aggregation import aggregate
 from langprog.estimation.estimate import MeanEstimate
 from langprog.estimation.prediction_powered import estimate_mean
 
-__all__ = ["MeanEstimate", "estimate_mean"]
+__all__ = ["MeanEstimate", "aggregate", "estimate_mean"]

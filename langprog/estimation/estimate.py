@@ -21,8 +21,8 @@ class MeanEstimate:
         rows: All rows.
         assumes: What has to be true for the interval to hold, as the end of "this assumes that".
         missing: Rows whose true value was asked for in vain.
-        labels_alone: Mean and interval from the labels without anything else; ``None`` where that
-            is no estimate of the same mean.
+        labels_alone: Mean and interval from the labels without anything else; ``None`` where they
+            do not estimate the same mean.
         notes: What else one has to know, a sentence each.
     """
 

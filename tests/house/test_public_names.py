@@ -98,6 +98,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "ThinkingDelta",
         "Tool",
         "Vote",
+        "aggregate",
         "callbacks",
         "checks",
         "compare",
