@@ -15,7 +15,7 @@ QUANTILE = 0.975
 # Added to the sum of squares in a stratum, in squared widths of the range, and to its freedom: it
 # keeps a spread above zero where all answers happen to be the same.
 SQUARES, FREEDOM = 0.1, 0.2
-# For the allocation, a stratum's spread counts as if so many answers had the pooled spread.
+# For the allocation, a stratum's spread counts as if this many answers had the pooled spread.
 POOLED = 10
 # Share of the second round that all strata get alike. Strata whose first answers are low by chance
 # would else stay at them, as the spread of scores of 0 and 1 goes along with their mean.
