@@ -5,10 +5,12 @@ Follows: MIPRO (Opsahl-Ong et al., 2024) for the joint search of a round; GEPA (
 Differs: faults in the program's structure are mended first, as no instruction makes up for an
 answer that comes before its reasoning. Each round starts from the best program so far, so that
 its demonstrations come from runs of a better program and its proposals from the mistakes that
-remain; the rounds end when they stop gaining, or with the budget. Models are then assigned module
-by module (LLMSelector), because a round tries few of their combinations and optimizes quality
-alone. For cost or latency, demonstrations and reasoning that gain too little are removed before
-that.
+remain. Clauses and demonstrations of all candidates are then put together in new ways, credited by
+every score so far, which also decides what is best: the few examples that a race affords would
+choose by luck. The rounds end when they stop gaining, or with the budget. Models are assigned
+module by module after them (LLMSelector), because a round tries few of their combinations and
+optimizes quality alone. For cost or latency, demonstrations and reasoning that gain too little are
+removed before that.
 """
 
 from __future__ import annotations
@@ -30,19 +32,21 @@ from optimizers.pipeline import run_search
 from optimizers.pruning.member import PrunedOptimizer
 from optimizers.run import Run
 from optimizers.search.changes import Structuring
+from optimizers.search.edits import EditSearch
 from optimizers.search.mipro import MIPRO
 from optimizers.search.pruning import ReasoningPruning
 from optimizers.search.sizes import AUTO, Auto
 from optimizers.search.structure import StructureSearch
 
-# Share of the budget for the first round; each later round gets the same share of the rest.
-FIRST_SHARE = 0.6
+# Share of a round for proposals and their race; edits of what was tried get the rest. With fewer
+# queries there are no edits: too little would be tried to edit.
+RACE_SHARE, FEWEST_WITH_EDITS = 0.55, 300
 # Share of the proposals of later rounds that are made from mistakes.
 LATER_FROM_MISTAKES = 0.75
 # Consecutive rounds without a gain that end the search.
 PATIENCE = 2
-# With a smaller budget, a second round would only take queries from the first.
-FEWEST_QUERIES = 250
+# With fewer queries for each, more rounds would only choose on fewer examples.
+FEWEST_QUERIES = 600
 # Share of the budget for the steps after the rounds; they also get what the rounds leave.
 CLOSING_SHARE = 0.3
 
@@ -85,6 +89,11 @@ class Compiler(PrunedOptimizer):
             models=self.models,
             proposing=proposing,
             concurrency=self.concurrency,
+        )
+
+    def _make_edits(self) -> EditSearch:
+        return EditSearch(
+            auto=self.auto, written=tuple(self.proposing.written), concurrency=self.concurrency
         )
 
     def _make_structure_search(self) -> StructureSearch:
@@ -148,8 +157,12 @@ class Compiler(PrunedOptimizer):
 
     def _forecast_rounds(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         count = self._count_rounds(facts.queries)
-        share = FIRST_SHARE if count > 1 else 1.0
-        first = self._make_round().forecast_round(replace(facts, queries=facts.queries * share))
+        queries = facts.queries / count
+        raced = queries * _share_for_race(queries)
+        first = self._make_round().forecast_round(replace(facts, queries=raced))
+        if raced < queries or math.isinf(queries):
+            edited = queries if math.isinf(queries) else queries - raced
+            first = (*first, *self._make_edits().forecast(replace(facts, queries=edited)))
         later = Range(0.0, float(count - 1))
         more = [
             StageForecast(
@@ -193,12 +206,20 @@ class Compiler(PrunedOptimizer):
         best, idle = start, 0
         count = self._count_rounds(run.queries_left())
         for number in range(count):
-            share = FIRST_SHARE if number + 1 < count else 1.0
-            part = run.make_child(f"{number}", best, share)
+            share = 1 / (count - number)
+            to_race = share * _share_for_race(run.queries_left() * share)
+            part = run.make_child(f"{number}", best, to_race)
             result = await run_search(self._make_round(number), part)
+            if to_race < share:
+                part = run.make_child(f"{number}.edits", result, (share - to_race) / (1 - to_race))
+                result = await run_search(self._make_edits(), part)
             run.log("round", {"number": number, "digest": result.digest, "label": result.label})
             idle = idle + 1 if result == best else 0
             if idle == PATIENCE:
                 break
             best = result
         return best
+
+
+def _share_for_race(queries: float) -> float:
+    return RACE_SHARE if queries >= FEWEST_WITH_EDITS else 1.0

@@ -7,6 +7,7 @@ measurement of its own (``--pruning``).
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 from unittest import mock
 
 from benchmarks.measured import table, with_interval
+from optimizers import compiler
 from optimizers.evaluation.candidate import Candidate
 from optimizers.pruning.member import PrunedOptimizer
 from optimizers.run import Run
@@ -28,6 +30,7 @@ WITHOUT: Mapping[str, Callable[[], AbstractContextManager[Any]]] = MappingProxyT
     {
         "": nullcontext,
         "recombination": lambda: mock.patch.object(race, "RECOMBINED", 0),
+        "edits": lambda: mock.patch.object(compiler, "FEWEST_WITH_EDITS", math.inf),
         "rungs": lambda: mock.patch.object(race.Race, "_promote", _do_nothing),
         "pruning": lambda: mock.patch.object(PrunedOptimizer, "prunes", _decline),
         # There is nothing to gain from it on the surface: the row shows what it takes away.

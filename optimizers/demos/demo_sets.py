@@ -96,13 +96,16 @@ def draw_distinct_sets(
 ) -> list[tuple[DemoSet, str]]:
     """Return distinct sets with their labels; what the predictor shows ``now`` comes first.
 
-    What it shows now is also offered in another order.
+    What it shows now is also offered in another order. Where there are no labels, as for what
+    passes between two modules, good runs take their places.
 
     Arguments as for :func:`draw_set`.
     """
     sets: dict[tuple[str, ...], tuple[DemoSet, str]] = {_key(now): (tuple(now), "as it is")}
     reordered = reorder(now, own, rng)
     sets.setdefault(_key(reordered), (reordered, "the same in another order"))
+    if not demos.labeled.get(path):
+        specs = [DemoSetSpec(spec.bootstrapped + spec.labeled, 0) for spec in specs]
     for spec in specs:
         drawn = draw_set(
             demos,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +49,13 @@ class Shipping(PrunedOptimizer):
     values: Mapping[str, Any] = field(default_factory=dict, metadata={OPERATIONAL: True})
     also: Mapping[str, Any] = field(default_factory=dict, metadata={OPERATIONAL: True})
     rows: int = 1000
+    weighed: bool = False
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         return ()
 
     async def search(self, run: Run) -> Candidate:
+        run.weighed = self.weighed  # else the objective may choose another candidate
         run.scorer.narrow(self.rows)
         candidate = run.make_candidate(self.values, "what was found")
         await run.score_fully([run.start, candidate])
@@ -180,6 +182,27 @@ def test_a_setting_is_not_put_back_where_a_query_gets_dearer() -> None:
             lp.ChainOfThought(Triage), tickets(150), metric=right_team, accept="best"
         )
     assert set(compiled.candidate.parameters) == {"predict.structure"}
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(0.5, {"predict.structure"}), (0.05, set())])
+def test_for_latency_a_setting_is_put_back_unless_a_query_gets_slower(
+    seconds: float, kept: set[str]
+) -> None:
+    """Without reasoning a program is as good, at the same price."""
+
+    def reply(request: Request) -> Completion:
+        reasons = "[[reasoning]]" in request.messages[0].text
+        text = ("[[reasoning]]\nIts words say so.\n" if reasons else "") + always(1.0)(request)
+        latency = seconds if reasons else 0.1
+        return Completion((text,), "scripted/lm", Usage(40, 4), latency=latency)
+
+    optimizer = Shipping(values={"predict.structure": ("team",)}, weighed=True)
+    with lp.using(lm=lp.ScriptedLM(reply)):
+        compiled = replace(optimizer, objective="latency").compile(
+            lp.ChainOfThought(Triage), tickets(150), metric=right_team, accept="best"
+        )
+    assert set(compiled.candidate.parameters) == kept
+    assert [share["kept"] for share in compiled.report.shares] == [bool(kept)]
 
 
 def test_demonstrations_of_the_input_program_are_no_part_of_it() -> None:

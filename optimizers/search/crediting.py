@@ -1,0 +1,123 @@
+"""Credit every part of the candidates so far with what it adds to the score.
+
+Follows: main-effects analysis of factorial experiments (Box, Hunter and Hunter, 1978), as Bayesian
+linear regression, so that every score of every candidate says something about each of its parts.
+Differs: the parts of an instruction are its clauses; each validation example has an effect of its
+own (its difficulty), so that candidates need not have met the same ones; and so has each
+candidate, for what its parts do not explain.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from optimizers.evaluation.candidate import Candidate, parameter_to_json
+from optimizers.models.tradeoffs import Floats
+from optimizers.run import Run
+
+# Standard deviations expected beforehand, on a scale where scores are 0 to 1: of the effects of
+# parts, of examples, of what a candidate has beyond its parts, and of a single score.
+PART, EXAMPLE, CANDIDATE, NOISE = 0.07, 0.35, 0.03, 0.35
+
+# A parameter and its value, or one of its clauses; of a whole candidate, "" and its digest.
+Feature = tuple[str, str]
+
+
+def name_value(value: Any) -> str:
+    """Return a text that is the same for equal values of a parameter."""
+    return json.dumps(parameter_to_json(value), sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Credits:
+    """What parts add to the mean score, on a scale where scores are 0 to 1.
+
+    Args:
+        places: Number of each part.
+        means: Estimates, shrunk toward 0.
+        covariance: Of their errors.
+    """
+
+    places: Mapping[Feature, int]
+    means: Floats
+    covariance: Floats
+
+    @cached_property
+    def _factor(self) -> Floats:
+        jitter = 1e-12 * np.eye(len(self.means))
+        return np.asarray(np.linalg.cholesky(self.covariance + jitter), dtype=np.float64)
+
+    def draw(self, seed: int) -> Credits:
+        """Return credits whose estimates are drawn from what is known of the effects."""
+        noise = np.random.default_rng(seed).standard_normal(len(self.means))
+        drawn = self.means + self._factor @ noise
+        # Rounded, so that the last bits of a matrix product decide nothing.
+        return Credits(self.places, drawn.round(9), self.covariance)
+
+    def __contains__(self, part: Feature) -> bool:
+        return part in self.places
+
+    def mean(self, part: Feature) -> float:
+        """Return the estimate of an effect; 0 for an unknown part."""
+        return float(self.means[self.places[part]]) if part in self.places else 0.0
+
+    def error(self, part: Feature) -> float:
+        """Return the standard error of an effect."""
+        place = self.places[part]
+        return float(np.sqrt(self.covariance[place, place]))
+
+
+def credit_parts(
+    run: Run, candidates: Sequence[Candidate], parts: Sequence[Iterable[Feature]]
+) -> Credits:
+    """Fit the effects of all parts, and of all candidates, to all scores.
+
+    Args:
+        run: The search; all scores that it remembers count.
+        candidates: Candidates with scores.
+        parts: The parts of each.
+    """
+    places: dict[Feature, int] = {}
+    columns = [
+        [places.setdefault(part, len(places)) for part in (*some, ("", each.digest))]
+        for each, some in zip(candidates, parts, strict=True)
+    ]
+    design = np.zeros((len(candidates), len(places)))
+    for row, places_of_row in zip(design, columns, strict=True):
+        row[places_of_row] = 1.0
+    prior = np.array([PART if key else CANDIDATE for key, _ in places])
+    low, high = run.materials.metric.range
+    scores = [run.scorer.values(each) for each in candidates]
+    examples = sorted({index for values in scores for index in values})
+    known = np.array([[float(index in values) for index in examples] for values in scores])
+    score = np.array([[values.get(index, low) for index in examples] for values in scores])
+    score = (score - low) / (high - low)
+    score = (score - (score * known).sum() / known.sum()) * known
+    noise = NOISE**2
+    *_, residuals = _fit(design, known, score, noise / prior**2, noise)
+    noise = max(1e-4, float((residuals**2).sum() / known.sum()))
+    means, covariance, _ = _fit(design, known, score, noise / prior**2, noise)
+    return Credits(places, means.round(9), covariance)
+
+
+def _fit(
+    design: Floats, known: Floats, score: Floats, ridge: Floats, noise: float
+) -> tuple[Floats, Floats, Floats]:
+    """Return effects, the covariance of their errors, and residuals.
+
+    The effects of examples are eliminated, so that the matrix has only the parts' size.
+    """
+    weight = 1.0 / (known.sum(axis=0) + noise / EXAMPLE**2)
+    shared = design.T @ known
+    matrix = design.T @ (design * known.sum(axis=1)[:, None]) - (shared * weight) @ shared.T
+    inverse = np.linalg.inv(matrix + np.diag(ridge))
+    means = inverse @ (design.T @ score.sum(axis=1) - shared @ (weight * score.sum(axis=0)))
+    fitted = (design @ means)[:, None]
+    examples = weight * (score - fitted * known).sum(axis=0)
+    return means, (inverse + inverse.T) * (noise / 2), (score - fitted - examples) * known

@@ -1,0 +1,238 @@
+"""Put the parts of earlier candidates together in new ways, without a model that proposes.
+
+Follows: GrIPS (Prasad et al., 2023), which edits instructions phrase by phrase; GEPA's merge
+(Agrawal et al., 2025), which combines what did well apart; Thompson sampling (Thompson, 1933) for
+what to try next.
+Differs: no edit is judged by itself. A candidate takes the clauses and demonstrations that a draw
+of their credits favours, so that what is uncertain is tried, and every score improves the credits
+of all its parts. The best is chosen by its credit, on all scores that were paid for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langprog.knobs import takes_one_of
+from optimizers.base import Optimizer
+from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
+from optimizers.evaluation.candidate import Candidate, tunable_predictors
+from optimizers.evaluation.scorer import ScoreRequest
+from optimizers.instructions.clauses import Clause, join_clauses, split_clauses
+from optimizers.run import Run
+from optimizers.search.crediting import Credits, Feature, credit_parts, name_value
+from optimizers.search.halving import take_affordable
+from optimizers.search.sizes import AUTO, Auto
+
+# Candidates of a round, and validation examples that each meets in it.
+DRAWN, BLOCK = 4, 12
+# With fewer candidates, parts cannot be told apart.
+FEWEST_CANDIDATES = 8
+# Candidates of the finals, the share of the queries for these, and the fewest examples.
+FINALISTS, FINAL_SHARE, FEWEST_ROWS = 4, 0.5, 60
+# Values of a parameter to draw from: those with the highest credits.
+CHOICES = 4
+# What a clause has to add to be worth its tokens, as a share of the range of scores.
+WORTH = 0.003
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditSearch(Optimizer):
+    """Recombine clauses of instructions, and sets of demonstrations; a part of Compiler.
+
+    Args:
+        auto: How thorough it is where no cap says so: ``light``, ``medium`` or ``heavy``.
+        written: Predictors whose instructions are taken as a whole, as they were written.
+        concurrency: Examples processed at the same time.
+    """
+
+    auto: Auto = field(default="light", metadata=takes_one_of(tuple(AUTO)))
+    written: Collection[str] = ()
+
+    def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
+        """Forecast the rounds, and the finals on all of validation."""
+        finals = min(FINALISTS * facts.validation, FINAL_SHARE * facts.queries)
+        most = min(self._count_rounds(facts.queries) * DRAWN * BLOCK, facts.queries - finals)
+        return (
+            StageForecast("search", Range(0.0, most), candidates=Range(0.0, most / BLOCK)),
+            StageForecast("final", Range(0.0, finals)),
+        )
+
+    def _count_rounds(self, queries: float) -> int:
+        if math.isinf(queries):
+            return AUTO[self.auto].trials // DRAWN
+        return max(1, math.floor(queries / BLOCK))  # the budget ends them before
+
+    async def search(self, run: Run) -> Candidate:
+        """Draw, score and credit in turn; then score those with the highest credit on more."""
+        parts = _Parts(run, self.written)
+        if not parts.are_known() or _has_top_score(run):
+            return run.start
+        size, finals = _choose_sizes(run)
+        rows = list(range(size))
+        run.rng("rows").shuffle(rows)
+        rounds = self._count_rounds(run.queries_left())
+        run.start_stage("search", None, "parts of what was tried, in new combinations")
+        for number in range(rounds):
+            credits_ = parts.credit()
+            draws = [
+                credits_.draw(run.sampling_seed("draw", number, place))
+                for place in range(DRAWN - 1)
+            ]
+            drawn = dict.fromkeys(parts.compose(credits_, each) for each in (credits_, *draws))
+            start = number * BLOCK % size
+            requests = _list_requests(run, drawn, [*rows[start:], *rows[:start]])
+            need = sum(len(each.indices) for each in requests)
+            unknown = size - len(run.scorer.values(run.start).keys() & set(rows))
+            if not need or not run.affords_round(need, finals * (size - BLOCK) + unknown):
+                break
+            await run.score(requests)
+        return await self._choose(run, parts, range(size), finals)
+
+    async def _choose(self, run: Run, parts: _Parts, rows: range, finals: int) -> Candidate:
+        credits_ = parts.credit()
+        ranked = parts.rank(credits_, [parts.compose(credits_, credits_)])
+        options = [run.start, *(each for each in ranked[:finals] if each != run.start)]
+        options = take_affordable(run, options, len(rows))
+        run.start_stage("final", len(options), "the best of them on more of validation")
+        await run.score([ScoreRequest(each, rows) for each in options])
+        run.advance_stage("final", len(options), len(options))
+        options = [each for each in options if run.scorer.is_comparable(each)]
+        credits_ = parts.credit()
+        for each in options:
+            run.offer(each)
+            run.log_trial(each, credit=parts.predict(credits_, each))
+        # The first of equals is where the search began.
+        return max(options, key=lambda each: parts.predict(credits_, each), default=run.start)
+
+
+def _has_top_score(run: Run) -> bool:
+    scores = run.scorer.values(run.start).values()
+    return bool(scores) and run.materials.metric.is_full(min(scores))
+
+
+def _choose_sizes(run: Run) -> tuple[int, int]:
+    """Return how many examples and candidates the finals have."""
+    queries, total = run.queries_left(), len(run.materials.validation)
+    finals = FINALISTS
+    while finals > 2 and finals * total > FINAL_SHARE * queries:
+        finals -= 1
+    affordable = FINAL_SHARE * queries / finals
+    return min(total, max(run.scorer.size, FEWEST_ROWS, int(min(total, affordable)))), finals
+
+
+def _list_requests(
+    run: Run, candidates: Iterable[Candidate], rows: Sequence[int]
+) -> list[ScoreRequest]:
+    """List the first rows that each candidate has not met."""
+    requests = []
+    for each in candidates:
+        known = run.scorer.values(each)
+        unknown = [row for row in rows if row not in known]
+        if unknown:
+            requests.append(ScoreRequest(each, unknown[:BLOCK]))
+    return requests
+
+
+class _Parts:
+    """The parts of all candidates that a search has tried.
+
+    Args:
+        run: The search.
+        written: Predictors whose instructions are taken as a whole.
+    """
+
+    def __init__(self, run: Run, written: Collection[str]) -> None:
+        self._run = run
+        self._base = run.materials.base.parameters()
+        paths = list(tunable_predictors(run.materials.base))
+        self._texts = [f"{path}.instruction" for path in paths if path not in written]
+        self._wholes = [f"{path}.demos" for path in paths]
+        self._wholes += [f"{path}.instruction" for path in paths if path in written]
+        changed = {key for each in run.scorer.candidates for key in each.parameters}
+        self._keys = [key for key in self._base if key in changed]
+        self._clauses: dict[str, dict[str, Clause]] = {}
+        self._values: dict[str, dict[str, Any]] = {}
+        self._known: dict[Candidate, list[Feature]] = {}
+
+    def are_known(self) -> bool:
+        """Return whether enough was tried to tell parts apart."""
+        return len(self._list_tried()) >= FEWEST_CANDIDATES
+
+    def credit(self) -> Credits:
+        """Fit the credits of all parts to all scores so far."""
+        tried = self._list_tried()
+        return credit_parts(self._run, tried, [self._list_parts(each) for each in tried])
+
+    def compose(self, credits_: Credits, drawn: Credits) -> Candidate:
+        """Return the candidate whose parts some credits favour.
+
+        Args:
+            credits_: The estimates, which decide what there is to choose from.
+            drawn: The credits that decide.
+        """
+        values = dict(self._run.start.parameters)
+        for key in self._texts:
+            known = [name for name in self._clauses.get(key, {}) if (key, name) in credits_]
+            chosen = {name for name in known if drawn.mean((key, name)) > WORTH}
+            if known and not chosen:
+                chosen = {max(known, key=lambda name: drawn.mean((key, name)))}
+            if chosen:
+                values[key] = join_clauses(
+                    [self._clauses[key][name] for name in known if name in chosen]
+                )
+        for key in self._wholes:
+            names = [name for name in self._values.get(key, {}) if (key, name) in credits_]
+            names.sort(key=lambda name: -credits_.mean((key, name)))
+            if names:
+                best = max(names[:CHOICES], key=lambda name: drawn.mean((key, name)))
+                values[key] = self._values[key][best]
+        return Candidate.of(self._run.materials.base, values, "recombined")
+
+    def predict(self, credits_: Credits, candidate: Candidate) -> float:
+        """Return the credit of a candidate, less what its clauses have to be worth."""
+        parts = self._list_parts(candidate)
+        clauses = sum(key in self._texts for key, _ in parts)
+        total = sum(credits_.mean(part) for part in (*parts, ("", candidate.digest)))
+        return round(total - WORTH * clauses, 9)
+
+    def rank(self, credits_: Credits, more: Iterable[Candidate] = ()) -> list[Candidate]:
+        """Return what was tried, and some more, by credit, the highest first."""
+        searched = {*self._texts, *self._wholes}
+        others = [key for key in self._base if key not in searched]
+        fixed = [self._read(self._run.start, key) for key in others]
+        options = [
+            each
+            for each in dict.fromkeys((*self._list_tried(), *more))
+            if [self._read(each, key) for key in others] == fixed
+        ]
+        return sorted(options, key=lambda each: -self.predict(credits_, each))
+
+    def _list_tried(self) -> list[Candidate]:
+        scorer = self._run.scorer
+        return [
+            each
+            for each in scorer.candidates
+            if scorer.values(each) and scorer.is_comparable(each)
+        ]
+
+    def _read(self, candidate: Candidate, key: str) -> Any:
+        return candidate.parameters.get(key, self._base[key].value)
+
+    def _list_parts(self, candidate: Candidate) -> list[Feature]:
+        if candidate not in self._known:
+            parts: dict[Feature, None] = {}
+            for key in self._keys:
+                value = self._read(candidate, key)
+                if key in self._texts:
+                    for clause in split_clauses(str(value)):
+                        self._clauses.setdefault(key, {}).setdefault(clause.key, clause)
+                        parts[key, clause.key] = None
+                else:
+                    name = name_value(value)
+                    self._values.setdefault(key, {}).setdefault(name, value)
+                    parts[key, name] = None
+            self._known[candidate] = list(parts)
+        return self._known[candidate]
