@@ -3,10 +3,11 @@
 Usage: python -m benchmarks.programs [--only NAME,NAME] [--calls 1500] [--rows 60] [--seed 0]
            [--keep FOLDER]
 
-Each program is compiled by ``Compiler`` on its own examples, on the embedded model where that can
-do the task, else on a scripted one (benchmarks/programs/scripted), whose prices and scores are
-made up: its rows show that the program compiles, and nothing about language models. A finished
-program is kept in FOLDER, so that a stopped run can be resumed.
+Each program is compiled by ``Compiler``, or ``Evolve`` where it has no predictors, on its own
+examples, on the embedded model where that can do the task, else on a scripted one
+(benchmarks/programs/scripted), whose prices and scores are made up: its rows show that the program
+compiles, and nothing about language models. A finished program is kept in FOLDER, so that a
+stopped run can be resumed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import langprog as lp
 from benchmarks.measured import Checkpoint, machine, publish, table, versions
 from benchmarks.programs.scripted import has_script, load_script
 from langprog.lm import MemoryCache
-from optimizers import Compiler
+from optimizers import Compiler, Evolve
 from programs import list_programs
 
 EMBEDDED = "pocket/small"
@@ -42,7 +43,8 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     file = importlib.import_module(f"programs.{name}")
     model, started = model_for(name), time.perf_counter()
     with lp.using(lm=model):
-        compiled = Compiler().compile(
+        optimizer = Compiler() if file.program.predictors() else Evolve(concurrency=8)
+        compiled = optimizer.compile(
             file.program,
             list(file.examples())[: options.rows],
             metric=file.metric,
@@ -113,8 +115,9 @@ def _introduction(options: argparse.Namespace) -> str:
     return (
         "# The ready-made programs, uncompiled and compiled\n\n"
         f"`python -m benchmarks.programs --calls {options.calls} --rows {options.rows} "
-        f"--seed {options.seed}`: `Compiler` on at most {options.rows} of each program's own "
-        "examples, one seed. A row says on how many distinct inputs nobody searched (holdout) "
+        f"--seed {options.seed}`: `Compiler` (`Evolve` without predictors) on at most "
+        f"{options.rows} of each program's own examples, one seed. A row says on how many "
+        "distinct inputs nobody searched (holdout) "
         "both were compared; intervals are at 95 %. A scripted model reads the prompt and makes "
         "up its prices and mistakes (fewer with demonstrations): such a row shows that the "
         "program, its compile and its artifact work, and nothing about language models. Prices "

@@ -97,7 +97,10 @@ Reply = Callable[[Prompt], Mapping[str, Any]]
 def _sections(text: str) -> dict[str, str]:
     marks = list(MARKER.finditer(text))
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
-    return {mark[1]: text[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=True)}
+    # A message that asks for another answer has no sections.
+    return {
+        mark[1]: text[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=False)
+    }
 
 
 def has_script(name: str) -> bool:
@@ -116,6 +119,8 @@ def load_script(name: str, *, steady: bool = False) -> Callable[[lp.Request], st
 
     def answer(request: lp.Request) -> str:
         prompt = Prompt(request, steady)
+        if not prompt.outputs:  # whether its key is accepted
+            return "yes"
         values = dict.fromkeys(prompt.outputs, PROPOSED) if prompt.proposes else reply(prompt)
         lines = [
             f"[[{output}]]\n{_text(values.get(output, 'nothing'))}" for output in prompt.outputs

@@ -1,0 +1,102 @@
+"""Queries that a model writes read, and do nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import langprog as lp
+from langprog.errors import CheckError
+from langprog.lm import Request
+from programs.table_qa import TableQA, Tables, open_tables
+
+duckdb = pytest.importorskip("duckdb")
+
+
+@pytest.fixture
+def tables() -> Tables:
+    connection = duckdb.connect(":memory:", config={"memory_limit": "100MB", "temp_directory": ""})
+    connection.execute("CREATE TABLE t(a INTEGER)")
+    connection.execute("INSERT INTO t VALUES (1), (2)")
+    connection.execute("CREATE SEQUENCE s")
+    return Tables(connection, seconds=0.3)
+
+
+@pytest.mark.parametrize(
+    ("sql", "why"),
+    [
+        ("INSERT INTO t VALUES (3)", "INSERT statement"),
+        ("UPDATE t SET a = 3", "UPDATE statement"),
+        ("DELETE FROM t", "DELETE statement"),
+        ("DROP TABLE t", "DROP statement"),
+        ("CREATE TABLE u(a INTEGER)", "CREATE statement"),
+        ("WITH new AS (INSERT INTO t VALUES (3) RETURNING a) SELECT * FROM new", "read-only"),
+        ("SELECT nextval('s')", "read-only"),
+        ("SELECT 1; SELECT 2", "2 statements"),
+        ("SELECT 1; DROP TABLE t", "2 statements"),
+        ("", "0 statements"),
+        ("ATTACH 'other.db'", "ATTACH statement"),
+        ("COPY t TO 'out.csv'", "COPY statement"),
+        ("EXPORT DATABASE 'out'", "EXPORT statement"),
+        ("PRAGMA database_list", "PRAGMA statement"),
+        ("SET threads = 8", "SET statement"),
+        ("INSTALL httpfs", "LOAD statement"),
+        ("CALL pragma_version()", "CALL statement"),
+        ("BEGIN TRANSACTION", "TRANSACTION statement"),
+        ("SELECT * FROM read_csv('/etc/passwd')", "Permission Error"),
+        ("SELECT * FROM read_text('/etc/passwd')", "Permission Error"),
+        ("SELECT * FROM '/etc/passwd.csv'", "Permission Error|does not exist"),
+        ("SELECT * FROM glob('/etc/*')", "Permission Error"),
+        ("SELECT * FROM read_parquet('https://example.org/x.parquet')", "Permission Error"),
+        ("SELECT * FROM query('DROP TABLE t')", "single SELECT"),
+        ("SELECT count(*) FROM range(100000000000)", "took longer than 0.3 s"),
+        ("SELECT list(range) FROM range(100000000)", "Out of Memory|took longer"),
+        ("SELEC 1", "it cannot be read"),
+        ("SELECT missing FROM t", "it failed: Binder Error"),
+    ],
+)
+def test_what_does_more_than_read_is_refused(tables: Tables, sql: str, why: str) -> None:
+    rows, problem = tables.query(sql)
+    assert rows == "" and [part for part in why.split("|") if part in problem], problem
+    # It has changed nothing, and the next query runs.
+    assert tables.query("SELECT count(*) AS n FROM t") == ("n\n2", "")
+
+
+def test_a_query_is_run_once_for_all_who_ask(tables: Tables) -> None:
+    first = tables.query("SELECT a FROM t ORDER BY a")
+    assert first == tables.query("SELECT a\n  FROM t ORDER BY a;") == ("a\n1\n2", "")
+    assert tables.runs == 1
+    many = tables.query("SELECT * FROM range(1000)")[0]
+    assert len(many.splitlines()) == 1 + tables.most
+
+
+def test_a_query_that_is_refused_is_written_again() -> None:
+    asked: list[str] = []
+
+    def reply(request: Request) -> str:
+        last = request.messages[-1].content
+        asked.append(last)
+        if "[[rows]]" in last:
+            return f"[[answer]]\n{last.split('[[rows]]')[1].split()[-1]}"
+        if "not accepted" in last:
+            assert "DROP statement: only SELECT" in last
+            return "[[sql]]\nSELECT count(*) AS orders FROM orders"
+        assert "customers(id INTEGER" in last
+        return "[[sql]]\nDROP TABLE orders"
+
+    with lp.using(lm=lp.ScriptedLM(reply)):
+        prediction = TableQA()(question="How many orders are there?")
+    assert prediction.answer == "80" and prediction.usage.reasks == 1 and len(asked) == 3
+    with lp.using(lm=lp.ScriptedLM(lambda request: "[[sql]]\nDROP TABLE orders")):
+        with pytest.raises(CheckError, match="only SELECT is allowed"):
+            TableQA()(question="How many orders are there?")
+
+
+def test_a_file_is_opened_read_only(tmp_path: Path) -> None:
+    path = tmp_path / "shop.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE t AS SELECT 7 AS a")
+    opened = open_tables(str(path))
+    assert opened.query("SELECT a FROM t") == ("a\n7", "")
+    assert "Permission Error" in opened.query("SELECT * FROM read_blob('/etc/passwd')")[1]
