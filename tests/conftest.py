@@ -15,6 +15,7 @@ import pytest
 import langprog as lp
 from langprog.lm import Server
 from langprog.runtime import run_sync, settings
+from tests.forking import Forking, forking
 
 Script = Callable[[lp.Request], str]
 
@@ -45,6 +46,13 @@ def fresh_settings() -> Iterator[None]:
 def own_path(monkeypatch: pytest.MonkeyPatch) -> None:
     # Commands put the folders of a user's files on the path, where other processes inherit them.
     monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+@pytest.fixture(scope="session")
+def processes() -> Iterator[Forking]:
+    """Start processes that import nothing twice, for tests that kill them."""
+    with forking() as parent:
+        yield parent
 
 
 @contextmanager

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import subprocess
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -71,13 +73,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_python_block_runs(place: Path, endpoint: str) -> None:
     environment = {
+        **os.environ,
         "OPENAI_BASE_URL": endpoint,
         "OPENAI_API_KEY": "none",
         "LANGPROG_CACHE": str(place / "cache"),
     }
     blocks = [block for block in PYTHON if "import dspy" not in block or find_spec("dspy")]
     assert len(blocks) >= 20
-    with forking("langprog, optimizers, pydantic", "-W", "error") as process:
+    with forking("-W", "error") as parent:
         for block in blocks:
             program = place / "block.py"
             if "triage(ticket=" in block:
@@ -87,8 +90,15 @@ def test_every_python_block_runs(place: Path, endpoint: str) -> None:
                 )
             # What the embedded model makes of it is tested with the demo, and takes its time.
             program.write_text(block.replace("pocket/small", "openai/gpt-4.1-mini"))
-            ended = process.run(program, place, environment)
-            assert ended.code == 0, f"{block}\n{ended.stderr}"
+            process = parent.start(
+                [str(program)],
+                imports=("optimizers", "optuna", "pydantic"),
+                folder=place,
+                environment=environment,
+                stderr=subprocess.PIPE,
+            )
+            _, errors = process.communicate()
+            assert process.returncode == 0, f"{block}\n{errors}"
     assert (place / "triage.json").exists()
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ import langprog as lp
 from benchmarks.batch_wire import Row
 from langprog.artifact import save_program
 from tests.batch.provider import ProviderPlace, echo, provider, question_in
+from tests.forking import COMMAND_LINE, Forked, Forking
 
 ROWS = 12
 
@@ -25,29 +23,22 @@ ROWS = 12
 class Commands:
     """Runs the command line in processes that can be killed."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self._parent = subprocess.Popen(
-            [sys.executable, "-m", "tests.batch.forking"],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": os.getcwd(), **environment},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.child = 0
+    def __init__(self, parent: Forking, folder: Path, environment: dict[str, str]) -> None:
+        self._parent, self._folder = parent, folder
+        self._environment = {**os.environ, **environment}
+        self.child: Forked | None = None
 
     def start(self, *arguments: str) -> int:
         """Run a command; return its exit code, negative for a signal."""
-        assert self._parent.stdin is not None and self._parent.stdout is not None
-        self._parent.stdin.write(json.dumps(arguments) + "\n")
-        self._parent.stdin.flush()
-        self.child = int(self._parent.stdout.readline())
-        return int(self._parent.stdout.readline())
-
-    def close(self) -> None:
-        assert self._parent.stdin is not None
-        self._parent.stdin.close()
-        self._parent.wait()
+        with (self._folder / "stderr.txt").open("a") as log:
+            self.child = self._parent.start(
+                ["-m", "langprog", *arguments],
+                imports=COMMAND_LINE,
+                folder=self._folder,
+                environment=self._environment,
+                stderr=log.fileno(),
+            )
+        return self.child.wait()
 
 
 class Killer:
@@ -65,7 +56,8 @@ class Killer:
             return None
         if self.handled:
             await self._handle(request)
-        os.kill(self._commands.child, self.signal)
+        assert self._commands.child is not None
+        self._commands.child.send_signal(self.signal)
         return web.Response(status=500)
 
     async def _handle(self, request: web.Request) -> None:
@@ -88,7 +80,7 @@ def flaky(body: dict[str, Any]) -> str | Row:
 
 
 @pytest.fixture(scope="module")
-def ground() -> Iterator[tuple[ProviderPlace, Commands]]:
+def ground(processes: Forking) -> Iterator[tuple[ProviderPlace, Commands]]:
     with provider(flaky) as place:
         program = lp.Predict("question -> answer", adapter="chat", model="openai/batched")
         save_program(program, place.source.with_name("a.json"))
@@ -98,11 +90,7 @@ def ground() -> Iterator[tuple[ProviderPlace, Commands]]:
             "OPENAI_API_KEY": "none",
             "LANGPROG_CACHE": "off",
         }
-        commands = Commands(place.source.parent, environment)
-        try:
-            yield place, commands
-        finally:
-            commands.close()
+        yield place, Commands(processes, place.source.parent, environment)
 
 
 COMMAND = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -17,7 +16,9 @@ import pytest
 
 import langprog as lp
 from langprog.artifact import save_program
+from langprog.cli.main import run
 from langprog.lm import request_key
+from tests.forking import COMPILING, Forked, Forking
 
 PROGRAM = """
 import langprog as lp
@@ -37,7 +38,7 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
-        self.victim: subprocess.Popen[bytes] | None = None
+        self.victim: Forked | None = None
         self.kill_at = 0
         self.signal = signal.SIGKILL
         self.lock = threading.Lock()
@@ -72,6 +73,8 @@ def endpoint(
     monkeypatch.setenv("OPENAI_BASE_URL", scripted_endpoint(endpoint.model))
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     monkeypatch.setenv("LANGPROG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "mine", raising=False)  # that of an earlier test
     (tmp_path / "mine.py").write_text(PROGRAM)
     rows = [
         {"ticket": f"{mood_word} fix {word} {i}", "team": team, "mood": mood}
@@ -83,23 +86,30 @@ def endpoint(
     return endpoint
 
 
-def start(folder: Path, out: str, *options: str) -> subprocess.Popen[bytes]:
-    command = (
-        f"-m langprog compile mine.py:program --train data.jsonl --metric mine.py:metric "
-        f"--lm openai/scripted --out {out}.json --run-dir {out}.run"
-    )
-    return subprocess.Popen(
-        [sys.executable, *command.split(), *options],
-        cwd=folder,
-        env=dict(os.environ),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+def compiling(out: str, width: int = WIDTH) -> list[str]:
+    return (
+        f"compile mine.py:program --train data.jsonl --metric mine.py:metric --lm openai/scripted "
+        f"--calls 300 --out {out}.json --run-dir {out}.run --width {width}"
+    ).split()
 
 
-def finished(process: subprocess.Popen[bytes]) -> int:
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode in (0, -signal.SIGKILL), errors.decode()
+Start = Callable[[list[str]], Forked]
+
+
+@pytest.fixture
+def start(processes: Forking) -> Start:
+    """Return a function that starts the command line in a process of its own."""
+
+    def command(arguments: list[str]) -> Forked:
+        arguments = ["-m", "langprog", *arguments]
+        return processes.start(arguments, imports=COMPILING, stderr=subprocess.PIPE)
+
+    return command
+
+
+def finished(process: Forked) -> int:
+    _, errors = process.communicate()
+    assert process.returncode in (0, -signal.SIGKILL), errors
     return process.returncode
 
 
@@ -108,65 +118,61 @@ def digest(path: Path) -> str:
 
 
 def test_killed_at_three_moments_it_ends_as_if_undisturbed(
-    tmp_path: Path, endpoint: Endpoint
+    tmp_path: Path, endpoint: Endpoint, start: Start
 ) -> None:
-    assert finished(start(tmp_path, "whole", "--width", str(WIDTH))) == 0
+    assert run(compiling("whole")) == 0
     undisturbed, distinct = digest(tmp_path / "whole.json"), len(endpoint.seen)
     assert max(endpoint.seen.values()) == 1
     endpoint.seen.clear()
     for moment in (distinct // 5, distinct // 2, distinct * 4 // 5):
         shutil.rmtree(tmp_path / "cache")  # the journal alone has to do
         endpoint.kill_at = moment
-        endpoint.victim = start(tmp_path, "killed", "--width", str(WIDTH))
+        endpoint.victim = start(compiling("killed"))
         assert finished(endpoint.victim) == -signal.SIGKILL
         assert not (tmp_path / "killed.json").exists()
     shutil.rmtree(tmp_path / "cache")
     endpoint.victim = None
-    assert finished(start(tmp_path, "killed", "--width", "16")) == 0
+    assert run(compiling("killed", 16)) == 0
     assert digest(tmp_path / "killed.json") == undisturbed
     # Only what was in flight at a kill may have been asked again: two steps of each example.
     assert endpoint.seen.total() <= distinct + 3 * 2 * WIDTH
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path: Path, endpoint: Endpoint) -> None:
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path, endpoint: Endpoint, start: Start) -> None:
     endpoint.kill_at, endpoint.signal = 60, signal.SIGINT
-    endpoint.victim = start(tmp_path, "stopped", "--width", str(WIDTH))
-    _, errors = endpoint.victim.communicate(timeout=120)
+    endpoint.victim = start(compiling("stopped"))
+    _, errors = endpoint.victim.communicate()
     assert endpoint.victim.returncode == 130
-    *_, last = errors.decode().strip().splitlines()
+    *_, last = errors.strip().splitlines()
     assert last == "langprog: interrupted; run the same command again to continue"
-    assert "Traceback" not in errors.decode()
+    assert "Traceback" not in errors
     shutil.rmtree(tmp_path / "cache")
     endpoint.victim = None
-    assert finished(start(tmp_path, "stopped", "--width", str(WIDTH))) == 0
+    assert run(compiling("stopped")) == 0
     assert endpoint.seen.total() <= len(endpoint.seen) + 2 * WIDTH
 
 
-def test_a_killed_batch_goes_on_where_it_stopped(tmp_path: Path, endpoint: Endpoint) -> None:
+def test_a_killed_batch_goes_on_where_it_stopped(
+    tmp_path: Path, endpoint: Endpoint, start: Start
+) -> None:
     save_program(lp.Predict("ticket -> team", model="openai/scripted"), tmp_path / "a.json")
     rows = [json.dumps({"ticket": f"wifi {i}"}) for i in range(60)]
     (tmp_path / "in.jsonl").write_text("\n".join(rows) + "\n")
 
-    def batch(out: str) -> subprocess.Popen[bytes]:
-        command = f"-m langprog run a.json --batch in.jsonl --out {out} --width {WIDTH}"
-        return subprocess.Popen(
-            [sys.executable, *command.split()],
-            cwd=tmp_path,
-            env=dict(os.environ),
-            stderr=subprocess.PIPE,
-        )
+    def batch(out: str) -> list[str]:
+        return f"run a.json --batch in.jsonl --out {out} --width {WIDTH}".split()
 
-    assert finished(batch("whole.jsonl")) == 0
+    assert run(batch("whole.jsonl")) == 0
     endpoint.seen.clear()
     shutil.rmtree(tmp_path / "cache")
     endpoint.kill_at = 30
-    endpoint.victim = batch("killed.jsonl")
+    endpoint.victim = start(batch("killed.jsonl"))
     assert finished(endpoint.victim) == -signal.SIGKILL
     written = len((tmp_path / "killed.jsonl").read_bytes().splitlines())
     assert 0 < written < len(rows)
     endpoint.victim = None
     shutil.rmtree(tmp_path / "cache")
-    assert finished(batch("killed.jsonl")) == 0
+    assert run(batch("killed.jsonl")) == 0
     killed, whole = (
         sorted((tmp_path / name).read_text().splitlines())
         for name in ("killed.jsonl", "whole.jsonl")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -18,6 +16,7 @@ import langprog as lp
 from langprog.artifact import read_artifact
 from langprog.cli.main import run
 from langprog.lm import request_key
+from tests.forking import COMPILING, Forked, Forking
 
 TEAMS = {"bill": "billing", "wifi": "network"}
 WIDTH = 4
@@ -28,7 +27,7 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
-        self.victim: subprocess.Popen[bytes] | None = None
+        self.victim: Forked | None = None
         self.kill_at = 0
         self.new_is_good = False
         self.addresses: dict[str, str] = {}
@@ -91,17 +90,8 @@ def command(endpoint: Endpoint, out: str, *more: str) -> list[str]:
     ]
 
 
-def start(arguments: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "langprog", *arguments],
-        env=dict(os.environ),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-
-
 def test_killed_in_test_and_compile_it_ends_as_if_undisturbed(
-    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, processes: Forking
 ) -> None:
     assert run(command(endpoint, "whole")) == 0
     undisturbed, distinct = read_artifact("whole.json"), len(endpoint.seen)
@@ -114,9 +104,10 @@ def test_killed_in_test_and_compile_it_ends_as_if_undisturbed(
         # The journals alone have to do.
         monkeypatch.setenv("LANGPROG_CACHE", str(tmp_path / f"cache {moment}"))
         endpoint.kill_at = moment
-        endpoint.victim = start(command(endpoint, "killed"))
-        _, errors = endpoint.victim.communicate(timeout=120)
-        assert endpoint.victim.returncode == -signal.SIGKILL, errors.decode()
+        arguments = ["-m", "langprog", *command(endpoint, "killed")]
+        endpoint.victim = processes.start(arguments, imports=COMPILING, stderr=subprocess.PIPE)
+        _, errors = endpoint.victim.communicate()
+        assert endpoint.victim.returncode == -signal.SIGKILL, errors
         assert not (tmp_path / "killed.json").exists()
     monkeypatch.setenv("LANGPROG_CACHE", str(tmp_path / "last cache"))
     endpoint.victim = None

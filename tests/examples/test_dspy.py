@@ -7,6 +7,7 @@ They are DSPy's programs, not ours, so they run every night, not with every test
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,22 +29,29 @@ Run = Callable[[Path, Script], Done]
 @pytest.fixture(scope="module")
 def dspy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forking]:
     with forking(
-        "dspy, litellm",
         python=PYTHON,
         LITELLM_LOCAL_MODEL_COST_MAP="True",
         DSPY_CACHEDIR=str(tmp_path_factory.mktemp("cache")),
-    ) as process:
-        yield process
+    ) as parent:
+        yield parent
 
 
 @pytest.fixture
 def run(dspy: Forking, tmp_path: Path) -> Run:
     def run_forked(path: Path, script: Script) -> Done:
         with serve(script) as endpoint:
-            ended = dspy.run(path, tmp_path, environment_for(endpoint, tmp_path))
-            assert ended.code == 0, f"{ended}\n{endpoint.failures}"
+            process = dspy.start(
+                [str(path)],
+                imports=("dspy", "litellm"),
+                folder=tmp_path,
+                environment=environment_for(endpoint, tmp_path),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            output, errors = process.communicate()
+            assert process.returncode == 0, f"{output}\n{errors}\n{endpoint.failures}"
             assert not endpoint.failures, endpoint.failures
-        return Done(ended.stdout, ended.stderr, endpoint.requests)
+        return Done(output, errors, endpoint.requests)
 
     return run_forked
 

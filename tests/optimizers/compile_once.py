@@ -63,7 +63,8 @@ def main(
     delay: str,
     cap: str,
     program: str = "plain",
-) -> None:
+) -> str:
+    """Compile, save and return the digest of the artifact."""
     make, script = PROGRAMS[program]
     model = Counted(lp.ScriptedLM(script()), calls, float(delay))
     optimizer = MEMBERS[member](concurrency=int(width))
@@ -76,8 +77,8 @@ def main(
             seed=5,
             budget=lp.Budget(calls=int(cap) or None),
         )
-    sys.stdout.write(compiled.save(Path(run_dir) / "artifact.json") + "\n")
+    return compiled.save(Path(run_dir) / "artifact.json")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.stdout.write(main(*sys.argv[1:]) + "\n")

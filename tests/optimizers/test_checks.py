@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -17,6 +15,8 @@ from optimizers.demos.traces import collect_traced
 from optimizers.evaluation.scoring import ProgramError
 from optimizers.identity import program_digest
 from programs.tickets import Team, records
+from tests.forking import COMPILING, Forking
+from tests.optimizers import compile_once
 from tests.optimizers.checked import Checked, answers_again, fits_the_words
 from tests.optimizers.simulated import all_right, team_of, tickets
 
@@ -131,14 +131,8 @@ def test_other_checks_make_another_program() -> None:
 # --- killed and resumed --------------------------------------------------------------------------
 
 
-def start(run_dir: Path, calls: Path, width: int, delay: float) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.optimizers.compile_once", "mipro"]
-        + [str(run_dir), str(calls), str(width), str(delay), "0", "checked"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def compiling(run_dir: Path, calls: Path, width: int, delay: float = 0.0) -> list[str]:
+    return ["mipro", str(run_dir), str(calls), str(width), str(delay), "0", "checked"]
 
 
 def lines(path: Path, word: str) -> list[str]:
@@ -146,17 +140,20 @@ def lines(path: Path, word: str) -> list[str]:
     return [line.split()[1] for line in text.splitlines() if line.startswith(word)]
 
 
-def test_killed_and_resumed_it_ends_the_same_and_pays_nothing_twice(tmp_path: Path) -> None:
-    whole = start(tmp_path / "whole", tmp_path / "whole-calls", 16, 0.0)
-    wanted = whole.communicate()[0]
-    assert wanted
+def test_killed_and_resumed_it_ends_the_same_and_pays_nothing_twice(
+    tmp_path: Path, processes: Forking
+) -> None:
+    wanted = compile_once.main(*compiling(tmp_path / "whole", tmp_path / "whole-calls", 16))
     run_dir, calls, width = tmp_path / "killed", tmp_path / "calls", 8
-    running = start(run_dir, calls, width, 0.002)
+    module = ["-m", compile_once.__name__]
+    running = processes.start(
+        [*module, *compiling(run_dir, calls, width, 0.002)], imports=COMPILING, folder=ROOT
+    )
     while running.poll() is None and len(lines(calls, "done")) < 150:
         time.sleep(0.01)
     running.kill()
-    running.communicate()
-    assert start(run_dir, calls, width, 0.0).communicate()[0] == wanted
+    running.wait()
+    assert compile_once.main(*compiling(run_dir, calls, width)) == wanted
     asked = Counter(lines(calls, "asked"))
     assert sum(count - 1 for count in asked.values()) <= width
     assert set(asked) == set(lines(tmp_path / "whole-calls", "asked"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -12,17 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.forking import COMPILING, Forked, Forking
+from tests.optimizers import compile_once
+
 ROOT = Path(__file__).parents[2]
 
 
-def process(member: str, run_dir: Path, calls: Path, width: int, cap: int, delay: float):
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.optimizers.compile_once"]
-        + [member, str(run_dir), str(calls), str(width), str(delay), str(cap)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def compiling(
+    member: str, run_dir: Path, calls: Path, width: int, cap: int, delay: float = 0.0
+) -> list[str]:
+    return [member, str(run_dir), str(calls), str(width), str(delay), str(cap)]
 
 
 def lines(path: Path) -> list[str]:
@@ -33,32 +30,26 @@ def asked_in(calls: Path) -> list[str]:
     return [line for line in lines(calls) if line.startswith("asked")]
 
 
-def kill_after(
-    member: str, run_dir: Path, calls: Path, width: int, cap: int, answered: int
-) -> None:
-    """Start a compile, and kill it as soon as the model has answered so many requests more."""
-    before = sum(line.startswith("done") for line in lines(calls))
-    running = process(member, run_dir, calls, width, cap, 0.002)
+def kill_after(running: Forked, calls: Path, answered: int) -> None:
+    """Kill a compile as soon as the model has answered so many requests."""
     while running.poll() is None:
-        if sum(line.startswith("done") for line in lines(calls)) >= before + answered:
+        if sum(line.startswith("done") for line in lines(calls)) >= answered:
             break
         time.sleep(0.01)
     running.kill()
-    running.communicate()
+    running.wait()
 
 
 @pytest.fixture(scope="module")
 def undisturbed(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str, int], tuple[str, set[str]]]:
-    """Return a function that compiles in a process, and tells the digest and what was asked."""
+    """Return a function that compiles, and tells the digest and what was asked."""
 
     @cache
     def run(member: str, cap: int) -> tuple[str, set[str]]:
         folder = tmp_path_factory.mktemp("whole")
-        whole = process(member, folder / "run", folder / "calls", 16, cap, 0.0)
-        wanted = whole.communicate()[0]
-        assert wanted
+        wanted = compile_once.main(*compiling(member, folder / "run", folder / "calls", 16, cap))
         return wanted, {line.split()[1] for line in asked_in(folder / "calls")}
 
     return run
@@ -79,13 +70,17 @@ def test_killed_and_resumed_it_ends_the_same_and_pays_nothing_twice(
     kills: tuple[int, ...],
     tmp_path: Path,
     undisturbed: Callable[[str, int], tuple[str, set[str]]],
+    processes: Forking,
 ) -> None:
     wanted, needed = undisturbed(member, cap)
     run_dir, calls = tmp_path / "killed", tmp_path / "calls"
+    module = ["-m", compile_once.__name__]
     for answered in kills:
-        kill_after(member, run_dir, calls, width, cap, answered)
-    final = process(member, run_dir, calls, width, cap, 0.0)
-    assert final.communicate()[0] == wanted
+        done = sum(line.startswith("done") for line in lines(calls))
+        arguments = compiling(member, run_dir, calls, width, cap, 0.002)
+        running = processes.start([*module, *arguments], imports=COMPILING, folder=ROOT)
+        kill_after(running, calls, done + answered)
+    assert compile_once.main(*compiling(member, run_dir, calls, width, cap)) == wanted
     # Between the answer and the journal there is no way to know: those in flight may come twice.
     asked = Counter(line.split()[1] for line in asked_in(calls))
     again = sum(count - 1 for count in asked.values())

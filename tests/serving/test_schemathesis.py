@@ -17,7 +17,11 @@ from pydantic import BaseModel
 import langprog as lp
 from tests.serving.running import running, save
 
-schemathesis: Any = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
+
+@pytest.fixture(scope="module")
+def schemathesis() -> Any:
+    """Import it here: it takes a second, which each process that collects tests would pay."""
+    return pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 
 
 class Line(BaseModel):
@@ -69,7 +73,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.filterwarnings("ignore")  # of schemathesis and what it imports
 @pytest.mark.parametrize("path", ["/programs/triage", "/programs/triage/batch"])
 @pytest.mark.parametrize("wrong", [False, True])
-def test_the_server_keeps_to_its_document(url: str, path: str, wrong: bool) -> None:
+def test_the_server_keeps_to_its_document(
+    schemathesis: Any, url: str, path: str, wrong: bool
+) -> None:
     document = schemathesis.openapi.from_url(f"{url}/openapi.json")
     operation = document[path]["POST"]
     modes = schemathesis.GenerationMode
@@ -90,7 +96,8 @@ def test_the_server_keeps_to_its_document(url: str, path: str, wrong: bool) -> N
     try_to_break()
 
 
-def test_the_document_has_every_address(url: str) -> None:
+@pytest.mark.filterwarnings("ignore")  # as above
+def test_the_document_has_every_address(schemathesis: Any, url: str) -> None:
     document = schemathesis.openapi.from_url(f"{url}/openapi.json")
     named = {result.ok().path for result in document.get_all_operations()}
     assert named == {f"/programs/triage{end}" for end in ("", "/stream", "/batch")}

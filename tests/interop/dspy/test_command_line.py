@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +15,7 @@ import pytest
 import langprog as lp
 from langprog.cli.main import run
 from langprog.lm import request_key
+from tests.forking import COMPILING, Forked, Forking
 from tests.interop.dspy.programs import answer, kind_of
 from tests.interop.dspy.toy import toy_model, words
 
@@ -51,7 +50,7 @@ class Counting:
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
-        self.victim: subprocess.Popen[bytes] | None = None
+        self.victim: Forked | None = None
         self.kill_at = 0
         self._lock = threading.Lock()
         self._toy = toy_model(answer)
@@ -85,39 +84,33 @@ def counting(
     return counting
 
 
-def start(out: str, *options: str) -> subprocess.Popen[bytes]:
-    command = (
-        "-m langprog compile hers.py:program --train train.jsonl --holdout held.jsonl "
-        f"--metric hers.py:metric --lm openai/toy --calls 240 --out {out} --run-dir {out}.run"
-    )
-    return subprocess.Popen(
-        [sys.executable, *command.split(), *options],
-        env=dict(os.environ),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-
-
-def wait(process: subprocess.Popen[bytes]) -> int:
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode in (0, -signal.SIGKILL), errors.decode()
-    return process.returncode
+def compiling(out: str, width: int = WIDTH) -> list[str]:
+    return (
+        "compile hers.py:program --train train.jsonl --holdout held.jsonl "
+        f"--metric hers.py:metric --lm openai/toy --calls 240 --out {out} --run-dir {out}.run "
+        f"--width {width}"
+    ).split()
 
 
 def test_a_killed_compile_goes_on_and_pays_nothing_twice(
-    counting: Counting, capsys: pytest.CaptureFixture[str]
+    counting: Counting, capsys: pytest.CaptureFixture[str], processes: Forking
 ) -> None:
     pytest.importorskip("dspy")
-    assert wait(start("whole.json", "--width", str(WIDTH))) == 0
+    assert run(compiling("whole.json")) == 0
     assert max(counting.seen.values()) == 1
     distinct = len(counting.seen)
     counting.seen.clear()
     counting.kill_at = distinct // 2
-    counting.victim = start("killed.json", "--width", str(WIDTH))
-    assert wait(counting.victim) == -signal.SIGKILL
+    counting.victim = processes.start(
+        ["-m", "langprog", *compiling("killed.json")],
+        imports=(*COMPILING, "dspy"),
+        stderr=subprocess.PIPE,
+    )
+    _, errors = counting.victim.communicate()
+    assert counting.victim.returncode == -signal.SIGKILL, errors
     assert not Path("killed.json").exists()
     counting.victim = None
-    assert wait(start("killed.json", "--width", "16")) == 0
+    assert run(compiling("killed.json", 16)) == 0
     whole, killed = (json.loads(Path(f"{name}.json").read_text()) for name in ("whole", "killed"))
     assert killed["program"] == whole["program"]
     assert killed["evidence"]["certificate"] == whole["evidence"]["certificate"]
@@ -125,6 +118,7 @@ def test_a_killed_compile_goes_on_and_pays_nothing_twice(
     assert counting.seen.total() <= distinct + WIDTH
 
     # What came out is evaluated and run, with the program's file.
+    capsys.readouterr()
     evaluate = ["eval", "killed.json", "--data", "held.jsonl", "--metric", "hers.py:metric"]
     assert run(evaluate) == 2
     assert "needs your DSPy program" in capsys.readouterr().err
