@@ -5,10 +5,9 @@ Usage: python -m benchmarks.real --install
        python -m benchmarks.real --compare [--task NAME ...] [--seed N ...] [--base-url URL] ...
        python -m benchmarks.real --publish [--keep FOLDER]
 
-
 The model is SmolLM2-135M-Instruct behind llama.cpp's server, started here unless a URL is given.
-Every finished cell is kept in FOLDER, so that a stopped run can be resumed. The data are in the
-folder named by LANGPROG_DATA.
+Every finished cell is kept in FOLDER, by default benchmarks/results/real, so that another run goes
+on where this one stopped. The data are in the folder named by LANGPROG_DATA.
 """
 
 from __future__ import annotations
@@ -19,7 +18,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.measured import Checkpoint, machine, publish, publish_section, versions
+from benchmarks.measured import (
+    RESULTS,
+    Checkpoint,
+    machine,
+    publish,
+    publish_section,
+    versions,
+)
 from benchmarks.real.compare import list_jobs, run_jobs
 from benchmarks.real.page import format_comparison
 from benchmarks.real.programs import TASKS
@@ -51,7 +57,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--task", action="append", choices=list(TASKS), help="only these")
     parser.add_argument("--seed", action="append", type=int, help="only these")
     parser.add_argument("--base-url", help="a server that runs already")
-    parser.add_argument("--keep", type=Path, default=server_folder() / "results")
+    parser.add_argument("--keep", type=Path, default=RESULTS / "real")
     options = parser.parse_args(arguments)
     if options.install:
         installed = install_server(server_folder())
@@ -66,7 +72,7 @@ def main(arguments: list[str]) -> int:
         publish_survey(folder, options.keep)
         publish_comparison(options.keep)
         return 0
-    with open_server(options.base_url, options.keep) as base_url:
+    with open_server(options.base_url) as base_url:
         if base_url is None:
             sys.stdout.write(f"{explain_missing_server()}\n")
         elif options.survey:
@@ -77,7 +83,7 @@ def main(arguments: list[str]) -> int:
 
 
 @contextmanager
-def open_server(base_url: str | None, keep: Path) -> Iterator[str | None]:
+def open_server(base_url: str | None) -> Iterator[str | None]:
     """Yield the URL of a server: the given one, or a new one's; ``None`` if none is installed."""
     if base_url is not None:
         yield base_url
@@ -86,7 +92,7 @@ def open_server(base_url: str | None, keep: Path) -> Iterator[str | None]:
     if installed is None:
         yield None
         return
-    with serve(installed, log=keep / "server.log") as address:
+    with serve(installed, log=server_folder() / "server.log") as address:
         yield address
 
 

@@ -115,7 +115,6 @@ def measure(cell: Cell, task: Task, model: LanguageModel) -> dict[str, Any]:
         "hits": "".join("1" if score else "0" for score in scores),
         "missing": report.n_missing,
         "failures": report.failures_by_kind,
-        "first": report.first_failures,
         "tokens": report.tokens / len(scores),
         "seconds": round(time.perf_counter() - started, 1),
     }
