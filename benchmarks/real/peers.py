@@ -28,6 +28,7 @@ class Metered:
         self.model = model
         self.most = most
         self.paid = 0
+        self.dollars = 0.0
         self._known: dict[str, Completion] = {}
         self._lock = threading.Lock()
 
@@ -61,6 +62,7 @@ class Metered:
         completion = run_sync(self.model.complete(request))
         with self._lock:
             self._known[key] = completion
+            self.dollars += completion.dollars or 0.0
         return completion
 
 
