@@ -53,7 +53,7 @@ TASKS: Mapping[str, Callable[[int], Task]] = MappingProxyType(
 
 def _reason(task: Task) -> lp.Module | None:
     program = task.program
-    return lp.ChainOfThought(program.signature) if isinstance(program, lp.Predict) else None
+    return lp.ChainOfThought(program.signature) if program.predicts else None
 
 
 def _vote(task: Task) -> lp.Module:
