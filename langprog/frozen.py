@@ -6,7 +6,9 @@ as an assignment, and every call of a model makes a handful of such values.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import MISSING, fields
+from operator import attrgetter
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -47,8 +49,19 @@ def quick_init(cls: type[T]) -> type[T]:
     }
     # As dataclasses do it: the names of the fields, which the source is made of, are identifiers.
     exec(source, scope)
+    cls.__reduce__ = _quick_reduce(names)  # type: ignore[assignment]  # as for __init__
     made = scope["__init__"]
     made.__module__, made.__qualname__ = generated.__module__, generated.__qualname__
     made.__annotations__ = generated.__annotations__
     cls.__init__ = made  # type: ignore[method-assign]  # what the decorator is for
     return cls
+
+
+def _quick_reduce(names: list[str]) -> Callable[[Any], Any]:
+    """Return a ``__reduce__``: what dataclasses do with slots looks up the fields each time."""
+    read = attrgetter(*names) if len(names) > 1 else lambda self: (getattr(self, names[0]),)
+
+    def reduce(self: Any) -> Any:
+        return self.__class__, read(self)
+
+    return reduce

@@ -51,6 +51,8 @@ class Driver(Engine):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._launch: Launch | None = None
         self._died = 0
+        # Those of the last piece of work, which are mostly those of the next.
+        self._packed_settings: tuple[Settings, bytes] | None = None
 
     def start(self, launch: Launch, links: Sequence[Link]) -> None:
         """Begin with workers.
@@ -69,7 +71,7 @@ class Driver(Engine):
         self._workers.append(worker)
         task = asyncio.create_task(self._listen(worker))
         self._listening.add(task)
-        task.add_done_callback(self._listening.discard)
+        task.add_done_callback(self._stop_listening)
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             self._assign(each)
@@ -95,6 +97,7 @@ class Driver(Engine):
             InputError: A value cannot be pickled.
         """
         self._named.update(named_models(values))
+        self._packed_settings = None
         packed = {
             next(self._numbers): pack_shared(value, self._models.describe) for value in values
         }
@@ -123,9 +126,10 @@ class Driver(Engine):
         assert self._loop is not None, "an engine runs work inside its `async with` block"
         if asyncio.get_running_loop() is not self._loop:
             return await wait_on(self._loop, self.run(work, shared, *args))
-        data = pack_shared((work, args, self._settings()), self._models.describe)
+        data = pack_shared((work, args), self._models.describe)
         number = next(self._numbers)
-        task = Task(number, shared, data, copy_context(), self._loop.create_future())
+        settings = self._settings()
+        task = Task(number, shared, data, settings, copy_context(), self._loop.create_future())
         self._assign(task)
         try:
             result: T = await task.result
@@ -133,18 +137,21 @@ class Driver(Engine):
         finally:
             self._forget(task)
 
-    def _settings(self) -> Settings:
+    def _settings(self) -> bytes:
         """Return the settings in force, without what stays here."""
         now = current()
-        return Settings(
-            lm=now.lm,
-            adapter=now.adapter,
-            sampling=now.sampling,
-            models={**self._named, **now.models},
-            draw=now.draw,
-            logprobs=now.logprobs,
-            schemas=dict(now.schemas),
-        )
+        if self._packed_settings is None or self._packed_settings[0] is not now:
+            sent = Settings(
+                lm=now.lm,
+                adapter=now.adapter,
+                sampling=now.sampling,
+                models={**self._named, **now.models},
+                draw=now.draw,
+                logprobs=now.logprobs,
+                schemas=dict(now.schemas),
+            )
+            self._packed_settings = now, pack_shared(sent, self._models.describe)
+        return self._packed_settings[1]
 
     def _assign(self, task: Task) -> None:
         if not self._workers:
@@ -155,7 +162,7 @@ class Driver(Engine):
         task.worker = worker
         for number in task.shares:
             worker.share(number, self._packed[number])
-        worker.say(Start(task.number, task.shares, task.data))
+        worker.say(Start(task.number, task.shares, task.data, task.settings))
 
     def _forget(self, task: Task) -> None:
         if task in self._waiting:
@@ -189,6 +196,8 @@ class Driver(Engine):
                 self._fail(task, f"{_DEATHS} workers died during one piece of work")
             elif not task.result.done():
                 self._assign(task)
+        if tasks:
+            _tell(tasks[0], "a Ray worker died: its work begins anew on another one")
         try:
             if self._died > _LAUNCHES:
                 raise LangprogError(f"{self._died} workers died one after the other")
@@ -197,6 +206,16 @@ class Driver(Engine):
         except LangprogError as error:
             for task in self._waiting if not self._workers else ():
                 self._fail(task, str(error))
+
+    def _stop_listening(self, listening: asyncio.Task[None]) -> None:
+        self._listening.discard(listening)
+        if not listening.cancelled() and (error := listening.exception()) is not None:
+            # A bug; but nobody may wait for ever.
+            for worker in self._workers:
+                self._waiting += worker.tasks.values()
+            for task in self._waiting:
+                if not task.result.done():
+                    task.result.set_exception(error)
 
     def _fail(self, task: Task, why: str) -> None:
         if not task.result.done():
@@ -221,7 +240,7 @@ class Driver(Engine):
                 worker.hear(message)
             case Notice(number, text):
                 if number in worker.tasks:
-                    worker.tasks[number].context.copy().run(give_notice, text)
+                    _tell(worker.tasks[number], text)
             case Done():
                 self._end(worker, message)
 
@@ -254,6 +273,15 @@ class Driver(Engine):
             worker.say(Answer(asked.ask, None, pack_error(error, self._models.describe)))
         finally:
             del worker.asks[asked.ask]
+
+
+def _tell(task: Task, text: str) -> None:
+    """Give the caller of a piece of work a notice, which may be an error there."""
+    try:
+        task.context.copy().run(give_notice, text)
+    except Warning as error:
+        if not task.result.done():
+            task.result.set_exception(error)
 
 
 class _LeasedCall:

@@ -19,7 +19,8 @@ from langprog.engines.messages import (
     ToDriver,
     ToWorker,
 )
-from langprog.engines.shipping import pack, unpack
+from langprog.engines.shipping import pack, pack_messages, unpack
+from langprog.engines.worker import PAUSE
 from langprog.lm import Completion, LanguageModel, Request
 
 
@@ -54,7 +55,8 @@ class Task:
     Args:
         number: Its number.
         shares: What it shares with other work.
-        data: Its function, arguments and settings.
+        data: Its function and arguments.
+        settings: The settings in force.
         context: The context of its caller: settings, ledgers, journal.
         result: What it comes to.
         answered: The model calls that were answered so far, for work that has to begin anew.
@@ -65,6 +67,7 @@ class Task:
     number: int
     shares: tuple[int, ...]
     data: bytes
+    settings: bytes
     context: Context
     result: asyncio.Future[Any]
     answered: list[tuple[ModelId, Request, Completion]] = field(default_factory=list)
@@ -104,18 +107,21 @@ class WorkerLink:
         self._clients: dict[int, tuple[LanguageModel, int]] = {}
         self._outbox: list[ToWorker] = []
         self._sent = 0
+        self._flushed = 0.0
         self._next_call = 0
 
     def say(self, message: ToWorker) -> None:
-        """Send a message, together with all others of this turn of the loop."""
+        """Send a message, together with others of these moments."""
         if not self._outbox:
-            asyncio.get_running_loop().call_soon(self._flush)
+            loop = asyncio.get_running_loop()
+            loop.call_at(max(loop.time(), self._flushed + PAUSE), self._flush)
         self._outbox.append(message)
 
     def _flush(self) -> None:
+        self._flushed = asyncio.get_running_loop().time()
         said, self._outbox = self._outbox, []
         if self.alive:
-            self.link.tell(self._sent, pack(said))
+            self.link.tell(self._sent, pack_messages(said))
             self._sent += 1
 
     async def listen(self, take: Callable[[WorkerLink, ToDriver], None]) -> None:

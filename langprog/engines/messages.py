@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from langprog.frozen import quick_init
 from langprog.lm import Completion, Request
 
 # Identifies a model: its number at the driver, or the name under which a program asks for it.
 ModelId = int | str
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Share:
     """To a worker: a value that several pieces of work take; without data, it is to go."""
@@ -18,6 +20,7 @@ class Share:
     data: bytes | None
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Client:
     """To a worker: a model's client."""
@@ -26,15 +29,18 @@ class Client:
     data: bytes
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Start:
-    """To a worker: run a piece of work. ``data`` has the function, arguments and settings."""
+    """To a worker: run a piece of work. ``data`` has the function and its arguments."""
 
     task: int
     shares: tuple[int, ...]
     data: bytes
+    settings: bytes
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Stop:
     """To a worker: nobody waits for this piece of work any more."""
@@ -42,6 +48,7 @@ class Stop:
     task: int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Lease:
     """To a worker: make this call, for which its full cost is reserved.
@@ -59,6 +66,7 @@ class Lease:
     request: Request
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Revoke:
     """To a worker: nobody waits for this call any more."""
@@ -66,6 +74,7 @@ class Revoke:
     call: int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Answer:
     """To a worker: the completion it asked for, or the packed error."""
@@ -75,6 +84,7 @@ class Answer:
     error: bytes | None = None
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Ask:
     """To the driver: a piece of work calls a model."""
@@ -85,6 +95,7 @@ class Ask:
     request: Request
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Withdraw:
     """To the driver: the piece of work does not wait for that answer any more."""
@@ -92,6 +103,7 @@ class Withdraw:
     ask: int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Made:
     """To the driver: a leased call was made, or failed with the packed error.
@@ -109,6 +121,7 @@ class Made:
     error: bytes | None = None
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Notice:
     """To the driver: something to tell the user."""
@@ -117,6 +130,7 @@ class Notice:
     text: str
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Done:
     """To the driver: a piece of work ended, with its packed result or error."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
+import signal
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -38,6 +41,11 @@ class _RayLink:
 
     def kill(self) -> None:
         self.ray.kill(self.actor)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """End as after Ctrl-C: work is cancelled, and Ray's processes end."""
+    raise KeyboardInterrupt
 
 
 class RayEngine(Driver):
@@ -94,6 +102,7 @@ class RayEngine(Driver):
         if self._own:
             self._own = False
             self._ray.shutdown()
+            self._handle_termination(self._terminated)
 
     def _connect(self) -> None:
         # On this thread, which blocks for some seconds: Ray's processes end with the thread that
@@ -102,6 +111,7 @@ class RayEngine(Driver):
         if self._ray.is_initialized():
             return
         quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+        self._terminated = signal.getsignal(signal.SIGTERM)
         try:
             if address:
                 self._ray.init(address, **quiet)
@@ -112,6 +122,17 @@ class RayEngine(Driver):
             where = f"the Ray cluster at {address}" if address else "Ray on this machine"
             raise InputError(f"{where} cannot be used: {error}") from error
         self._own = True
+        # Ray prints the deaths of workers to standard output, which may be JSON. The driver says
+        # what they mean.
+        with suppress(ImportError):
+            vars(importlib.import_module("ray._private.worker"))["_worker_logs_enabled"] = False
+        if self._terminated is signal.SIG_DFL:
+            self._handle_termination(_interrupt)  # or Ray's own handler prints its stack
+
+    @staticmethod
+    def _handle_termination(handler: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
     async def _launch_all(self) -> list[_RayLink]:
         cpus = int(self._ray.cluster_resources().get("CPU", 1))

@@ -5,20 +5,14 @@ Pickles go only between the processes of one run, over Ray's own channels; nothi
 
 from __future__ import annotations
 
-import importlib
 import io
 import pickle
-import sys
-import sysconfig
-from collections.abc import Callable
-from pathlib import Path
-from types import FunctionType, MappingProxyType, ModuleType
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from langprog.errors import InputError, LangprogError
 from langprog.lm import LanguageModel, ModelRef
 
-OURS = ("langprog", "optimizers", "programs")
 # What an object in a pickle can stand for: any model, and references bound to one.
 Name = Callable[[LanguageModel], Any]
 Find = Callable[[Any], LanguageModel]
@@ -34,35 +28,23 @@ def pack(value: Any, name: Name | None = None) -> bytes:
     Raises:
         Exception: A part of the value cannot be pickled.
     """
-    cloudpickle = importlib.import_module("ray.cloudpickle")
-    added: list[ModuleType] = []
-
-    class Packer(cloudpickle.CloudPickler):  # type: ignore[misc, name-defined]  # no types
-        def persistent_id(self, part: Any) -> Any:
-            if name is None:
-                return None
-            if isinstance(part, ModelRef):
-                return _name_ref(part, name)
-            return ("model", name(part)) if _is_model(part) else None
-
-        def reducer_override(self, part: Any) -> Any:
-            if isinstance(part, MappingProxyType):
-                return MappingProxyType, (dict(part),)
-            if isinstance(part, (type, FunctionType)):
-                module = sys.modules.get(part.__module__)
-                known = cloudpickle.list_registry_pickle_by_value()
-                if module is not None and module.__name__ not in known and _is_script(module):
-                    cloudpickle.register_pickle_by_value(module)
-                    added.append(module)
-            return super().reducer_override(part)
+    from langprog.engines.packer import Packer  # noqa: PLC0415 - it imports Ray
 
     file = io.BytesIO()
+    packer = Packer(file, name)
     try:
-        Packer(file, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+        packer.dump(value)
     finally:
-        for module in added:
-            cloudpickle.unregister_pickle_by_value(module)
+        packer.end()
     return file.getvalue()
+
+
+def pack_messages(messages: Sequence[Any]) -> bytes:
+    """Return messages as bytes: mostly plain data, and the user's values are packed already."""
+    try:
+        return pickle.dumps(messages, protocol=pickle.HIGHEST_PROTOCOL)
+    except (TypeError, AttributeError, pickle.PicklingError):
+        return pack(messages)
 
 
 def unpack(data: bytes, find: Find | None = None) -> Any:
@@ -72,32 +54,20 @@ def unpack(data: bytes, find: Find | None = None) -> Any:
         data: The bytes.
         find: Returns the model that something stands for.
     """
-
-    class Unpacker(pickle.Unpickler):
-        def persistent_load(self, pid: Any) -> Any:
-            assert find is not None
-            kind, *parts = pid
-            if kind == "model":
-                return find(parts[0])
-            values, model = parts
-            return ModelRef(**values, lm=find(model))
-
-    return Unpacker(io.BytesIO(data)).load()
+    return pickle.loads(data) if find is None else _Unpacker(io.BytesIO(data), find).load()
 
 
-def _name_ref(ref: ModelRef, name: Name) -> Any:
-    if ref.lm is None:
-        return None
-    kept = ("name", "endpoint", "sampling", "price", "schema", "refused")
-    return "ref", {each: getattr(ref, each) for each in kept}, name(ref.lm)
+class _Unpacker(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, find: Find) -> None:
+        super().__init__(file)
+        self._find = find
 
-
-def _is_model(part: Any) -> bool:
-    if isinstance(part, type):
-        return False
-    # Every object in a pickle comes here, so the quick question is first.
-    complete = getattr(type(part), "complete", None)
-    return complete is not None and isinstance(part, LanguageModel)
+    def persistent_load(self, pid: Any) -> Any:
+        kind, *parts = pid
+        if kind == "model":
+            return self._find(parts[0])
+        values, model = parts
+        return ModelRef(**values, lm=self._find(model))
 
 
 def pack_error(error: BaseException, name: Name | None = None) -> bytes:
@@ -129,18 +99,3 @@ def pack_shared(value: Any, name: Name) -> bytes:
             "cannot be pickled (a lock, an open file, a connection) where it is used, or leave "
             "out the engine"
         ) from error
-
-
-def _is_script(module: ModuleType) -> bool:
-    """Return whether a module is a file of the user's: workers may not have it.
-
-    A package has to be installed on the workers, as langprog is.
-    """
-    file = getattr(module, "__file__", None)
-    if file is None or "." in module.__name__ or module.__name__ in OURS:
-        return False
-    if Path(file).name == "__init__.py":
-        return False
-    paths = sysconfig.get_paths()
-    installed = {Path(paths[key]).resolve() for key in ("stdlib", "platlib", "purelib")}
-    return not any(Path(file).resolve().is_relative_to(place) for place in installed)

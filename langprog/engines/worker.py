@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +25,7 @@ from langprog.engines.messages import (
     ToWorker,
     Withdraw,
 )
-from langprog.engines.shipping import pack, pack_error, unpack
+from langprog.engines.shipping import pack, pack_error, pack_messages, unpack
 from langprog.errors import LangprogError
 from langprog.lm import (
     Capabilities,
@@ -35,8 +36,10 @@ from langprog.lm import (
     Sampling,
     layers_of,
 )
-from langprog.runtime import current, use_settings, wait_on
+from langprog.runtime import Settings, current, use_settings, wait_on
 
+# Seconds between two messages to the same process.
+PAUSE = 0.005
 # A model as the driver describes it: its number, name, endpoint, defaults and capabilities.
 Described = tuple[ModelId, str, str, Sampling, Capabilities]
 
@@ -101,6 +104,8 @@ class Worker:
 
     def __init__(self) -> None:
         self._expected = 0
+        self._polled = 0.0
+        self._last_settings: tuple[bytes, Settings] | None = None
         self._early: dict[int, bytes] = {}
         self._outbox: list[ToDriver] = []
         self._told: asyncio.Event | None = None
@@ -135,8 +140,13 @@ class Worker:
         while not self._outbox:
             self._told.clear()
             await self._told.wait()
+        # What comes within moments of the last message goes together: each has its price.
+        early = self._polled + PAUSE - time.monotonic()
+        if early > 0:
+            await asyncio.sleep(early)
+        self._polled = time.monotonic()
         said, self._outbox = self._outbox, []
-        return pack(said)
+        return pack_messages(said)
 
     def _say(self, message: ToDriver) -> None:
         self._outbox.append(message)
@@ -184,7 +194,8 @@ class Worker:
             self._loop.call_soon_threadsafe(self._say, Notice(task, text))
 
         try:
-            work, args, settings = unpack(start.data, self._remote)
+            work, args = unpack(start.data, self._remote)
+            settings = self._settings(start.settings)
             shared = [self._shared(number) for number in start.shares]
             models = _ModelsOfTask(self, task)
             with use_settings(replace(settings, wrap=models, notice=notice)):
@@ -194,6 +205,11 @@ class Worker:
             raise
         except BaseException as error:  # noqa: BLE001 - raised again by the driver
             self._say(Done(task, None, pack_error(error, _describe)))
+
+    def _settings(self, data: bytes) -> Settings:
+        if self._last_settings is None or self._last_settings[0] != data:
+            self._last_settings = data, unpack(data, self._remote)
+        return self._last_settings[1]
 
     def _shared(self, number: int) -> Any:
         # Unpacked once: what a program keeps in itself, it keeps for all its work in a worker.

@@ -58,7 +58,9 @@ class Signature(metaclass=HintedType):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls.spec = _spec_of(cls, sys._getframe(1))
+        # A class that was sent by another process comes with its value.
+        if "spec" not in vars(cls):
+            cls.spec = _spec_of(cls, sys._getframe(1))
 
     def __new__(cls, *given: Any, **fields: Any) -> Signature:
         if cls is Signature and given and isinstance(given[0], str):
