@@ -200,16 +200,16 @@ def _measured_table(points: dict[str, list[Point]]) -> str:
     ]
     for name, runs in points.items():
         figures = [
-            Figure("", tuple(run.rate for run in runs), ""),
-            Figure("", tuple(1000 * run.driver for run in runs), ""),
-            Figure("", tuple(1000 * run.worker for run in runs), ""),
+            Figure("", tuple(run.rate for run in runs), "calls/s"),
+            Figure("", tuple(1000 * run.driver for run in runs), "ms"),
+            Figure("", tuple(1000 * run.worker for run in runs), "ms"),
         ]
         rows.append((name, *map(str, figures)))
     return table(rows)
 
 
 def _simulated_table(driver: float, worker: float) -> str:
-    rows = [("workers", *(f"{rate:,.0f} tokens/s" for rate in RATES))]
+    rows: list[tuple[str, ...]] = [("workers", *(f"{rate:,.0f} tokens/s" for rate in RATES))]
     for workers in WORKERS:
         cells = []
         for rate in RATES:
@@ -217,7 +217,7 @@ def _simulated_table(driver: float, worker: float) -> str:
             bounds = {
                 "endpoint": rate / TOKENS,
                 "driver": 1 / driver,
-                "rows": workers * min(ROWS / ANSWER, 1 / worker),
+                "rows": workers * min(ROWS / (ANSWER + worker + driver), 1 / worker),
             }
             cells.append(f"{run.rate:,.0f} ({min(bounds, key=bounds.__getitem__)})")
         rows.append((f"{workers:,}", *cells))
