@@ -195,8 +195,8 @@ def _draw_deaths(rng: random.Random, life: float | None) -> Iterator[float]:
 
 
 def _measured_table(points: dict[str, list[Point]]) -> str:
-    rows = [
-        ("where rows run", "calls a second", "driver, CPU ms a call", "workers, CPU ms a call")
+    rows: list[tuple[str, ...]] = [
+        ("where rows run", "calls", "driver, CPU a call", "workers, CPU a call")
     ]
     for name, runs in points.items():
         figures = [
