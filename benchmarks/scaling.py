@@ -38,7 +38,7 @@ ANSWER, TOKENS = 1.0, 700
 RATES = (100_000.0, 1_000_000.0, 10_000_000.0)
 WORKERS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 # Rows in progress of a worker, seconds of a message, simulated seconds, and those left out.
-ROWS, MESSAGE, SIMULATED, WARM = 16, 0.001, 20.0, 5.0
+ROWS, MESSAGE, SIMULATED, WARM = 16, 0.001, 90.0, 60.0
 # Mean seconds until a worker is killed.
 LIFE = 600.0
 
@@ -260,10 +260,11 @@ worker's is what leaves the driver: prompt, HTTP, parsing, metric; and messages 
 
 **Simulated** calls a second, and what bounds them: the endpoint's tokens, the driver, or the rows
 in progress. {ROWS} rows a worker, {TOKENS} tokens a call, {ANSWER:g} s an answer,
-{1000 * MESSAGE:g} ms a message, and the costs of a call measured with 2 workers
+{1000 * MESSAGE:g} ms a message on its way, and the costs of a call measured with 2 workers
 ({1000 * driver:.2f} ms at the driver, {1000 * worker:.2f} ms at a worker); one run of
 {SIMULATED - WARM:g} s after {WARM:g} s, seeded by the number of workers. Not in it: limits on
-requests, programs and metrics that compute, and Ray's own limits.
+requests, programs and metrics that compute, Ray's own limits, and that the calls of many workers
+share fewer messages, which makes each of them dearer for the driver.
 
 The driver sees every call, for the budget, the journal and identical calls of several workers, so
 it bounds a run at about {1 / driver:,.0f} calls a second, {TOKENS / driver / 1e6:.1f} million

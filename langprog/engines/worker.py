@@ -39,7 +39,7 @@ from langprog.lm import (
 from langprog.runtime import Settings, current, use_settings, wait_on
 
 # Seconds between two messages to the same process.
-PAUSE = 0.005
+PAUSE = 0.02
 # A model as the driver describes it: its number, name, endpoint, defaults and capabilities.
 Described = tuple[ModelId, str, str, Sampling, Capabilities]
 

@@ -59,7 +59,7 @@ class Signature(metaclass=HintedType):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         # A class that was sent by another process comes with its value.
-        if "spec" not in vars(cls):
+        if not isinstance(vars(cls).get("spec"), SignatureSpec):
             cls.spec = _spec_of(cls, sys._getframe(1))
 
     def __new__(cls, *given: Any, **fields: Any) -> Signature:
