@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from langprog.frozen import quick_init
-from langprog.lm import Completion, Request
+from langprog.lm import Completion, LanguageModel, Request
 
 # Identifies a model: its number at the driver, or the name under which a program asks for it.
 ModelId = int | str
+# What stands for a model in a pickle, and the model that something stands for.
+Name = Callable[[LanguageModel], Any]
+Find = Callable[[Any], LanguageModel]
 
 
 @quick_init

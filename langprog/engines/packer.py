@@ -12,7 +12,7 @@ from typing import Any
 
 from ray import cloudpickle
 
-from langprog.engines.shipping import Name
+from langprog.engines.messages import Name
 from langprog.lm import LanguageModel, ModelRef
 from langprog.signature import Signature
 

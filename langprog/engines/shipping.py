@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from langprog.engines.messages import Find, Name
 from langprog.errors import InputError, LangprogError
-from langprog.lm import LanguageModel, ModelRef
-
-# What an object in a pickle can stand for: any model, and references bound to one.
-Name = Callable[[LanguageModel], Any]
-Find = Callable[[Any], LanguageModel]
+from langprog.lm import ModelRef
 
 
 def pack(value: Any, name: Name | None = None) -> bytes:
