@@ -1,10 +1,12 @@
 """Compare all optimizers on the response surface: true accuracy against paid calls.
 
 Usage: python -m benchmarks.surface [--seeds 30] [--first 5000] [--keep FOLDER] [--workers 1]
+       python -m benchmarks.surface --only Compiler,MIPRO [--caps N,N] ...
        python -m benchmarks.surface --ablations [--pieces A,B] [--caps N,N] [--seeds 30] ...
        python -m benchmarks.surface --pruning [--seeds 30] [--first 1000] ...
 
-Needs the extra "bench" for the peers. Each finished compile is kept in FOLDER, so that a stopped
+Needs the extra "bench" for the peers; ``--only`` measures some optimizers anew, and keeps the rows
+that the page has of all others. Each finished compile is kept in FOLDER, so that a stopped
 run can be resumed. The seeds from 5000 on were chosen after the code was frozen; it was developed
 on the seeds 1000 to 1029, which the ablations and the comparison with and without pruning use
 as well.
@@ -13,23 +15,20 @@ as well.
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from benchmarks.curves import draw_curves, format_shares
 from benchmarks.measured import (
     machine,
     publish,
     publish_section,
-    table,
     versions,
-    with_interval,
 )
 from benchmarks.surface.ablations import CAPS, WITHOUT, format_ablations, list_settings
 from benchmarks.surface.jobs import Job, list_jobs, run_all
+from benchmarks.surface.page import format_page
 from benchmarks.surface.pruning import format_pairs, list_pairs
 
 T = TypeVar("T")
@@ -37,54 +36,15 @@ T = TypeVar("T")
 DEVELOPMENT, FRESH_SEEDS = 1000, 5000
 
 
-def format_table(outcomes: Sequence[Mapping[str, Any]], modules: int) -> str:
-    """Return the table of one program."""
-    rows: list[tuple[str, ...]] = [
-        ("optimizer", "paid calls", "true accuracy", "of its best candidate", "worse than before")
-    ]
-    for name in dict.fromkeys(outcome["name"] for outcome in outcomes):
-        some = [
-            outcome
-            for outcome in outcomes
-            if outcome["name"] == name and outcome["modules"] == modules
-        ]
-        # Two measurements of one program differ by noise; "worse" means worse by more than that.
-        worse = sum(outcome["after"] < outcome["before"] - 0.03 for outcome in some)
-        rows.append(
-            (
-                name,
-                f"{statistics.fmean(outcome['calls'] for outcome in some):,.0f}",
-                with_interval([outcome["after"] for outcome in some]),
-                with_interval([outcome["candidate"] for outcome in some]),
-                f"{worse} of {len(some)}",
-            )
-        )
-    before = [outcome["before"] for outcome in outcomes if outcome["modules"] == modules]
-    head = f"## {modules} module{'s' * (modules > 1)}; uncompiled {with_interval(before)}"
-    return f"{head}\n\n{table(rows)}"
-
-
 def compare_optimizers(options: argparse.Namespace, seeds: range) -> None:
     """Run every missing compile of the main table, and publish."""
     outcomes = []
-    for outcome in run_all(list_jobs(seeds), options.keep, options.workers):
+    only = options.only.split(",") if options.only else None
+    caps = list(map(int, options.caps.split(","))) if options.caps else CAPS
+    for outcome in run_all(list_jobs(seeds, only, caps), options.keep, options.workers):
         outcomes.append(outcome)
         sys.stderr.write(f"{outcome['modules']} {outcome['name']}: {outcome['after']:.3f}\n")
-    head = (
-        "# Optimizers on the response surface\n\n"
-        f"**Simulated** (`benchmarks/surface`): no figure here is about a real model. "
-        f"`python -m benchmarks.surface --seeds {options.seeds} --first {seeds[0]}`; "
-        f"{machine()}; {versions('langprog', 'dspy', 'gepa', 'optuna')}; {options.seeds} seeds, "
-        "600 fresh items each for the truth; 95 % bootstrap intervals over seeds. All have 400 "
-        "labelled items; ours keep 100 of them for the certificate, whose calls are among the "
-        "paid ones, and ship the program as it was where no gain is certified."
-    )
-    parts = [head]
-    for modules in (1, 2):
-        some = [outcome for outcome in outcomes if outcome["modules"] == modules]
-        parts.append(format_table(outcomes, modules))
-        parts += [format_shares("Compiler", some), draw_curves(f"surface-{modules}", some)]
-    publish("surface", "\n\n".join(parts))
+    publish("surface", format_page(outcomes, seeds, options.only or "", options.caps or ""))
 
 
 def ablate(options: argparse.Namespace, seeds: range) -> None:
@@ -149,6 +109,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--ablations", action="store_true")
     parser.add_argument("--pieces")
     parser.add_argument("--caps")
+    parser.add_argument("--only")
     parser.add_argument("--pruning", action="store_true")
     options = parser.parse_args(arguments)
     if options.keep is not None:

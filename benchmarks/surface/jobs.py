@@ -116,11 +116,21 @@ def run_all(jobs: Sequence[Job], folder: Path | None, workers: int) -> Iterator[
         yield from pool.map(partial(load_or_run, folder), jobs)
 
 
-def list_jobs(seeds: Sequence[int]) -> list[Job]:
-    """List the compiles of the main table, seed by seed."""
+def list_jobs(
+    seeds: Sequence[int], only: Sequence[str] | None = None, caps: Sequence[int] = CAPS
+) -> list[Job]:
+    """List the compiles of the main table, seed by seed.
+
+    Args:
+        seeds: Seeds of the surface.
+        only: The optimizers; all of them, and the peers, if left out.
+        caps: Caps on the calls of our optimizers.
+    """
+    ours = [name for name in OURS if only is None or name in only]
+    peers = [f"DSPy {name}" for name in PEERS if only is None or f"DSPy {name}" in only]
     jobs = []
     for seed in seeds:
         for modules in (1, 2):
-            jobs += [Job(seed, modules, name, cap) for name in OURS for cap in CAPS]
-            jobs += [Job(seed, modules, f"DSPy {name}", None) for name in PEERS]
+            jobs += [Job(seed, modules, name, cap) for name in ours for cap in caps]
+            jobs += [Job(seed, modules, name, None) for name in peers]
     return jobs
