@@ -17,7 +17,7 @@ def reply(prompt: Prompt) -> dict[str, Any]:
     if "picked" in prompt.outputs:
         picked = [each for each in facts if each.startswith(("Every", f"{name} is"))]
         return {"picked": picked[:-1] if prompt.slips(0.5) else picked}
-    chain, kind = [], name
+    chain, kind, last = [], name, name
     while kind:
         step = next((each for each in facts if re.match(rf"(?:Every )?{kind} is a ", each)), "")
         chain += [step] if step else []
