@@ -1,4 +1,4 @@
-"""Picks what is no aside, orders it along the chain, and follows it; loses a fact now and then."""
+"""Picks the facts of a chain, orders and follows them; loses a fact now and then."""
 
 from __future__ import annotations
 
