@@ -85,7 +85,8 @@ class Evolve(Optimizer):
                     f"Proposing(written=...) has texts for {key!r}, and the program has no such "
                     f"text; there are: {', '.join(texts)}"
                 )
-        if not (self.proposing.model or current().lm or program.predictors()):
+        asks = texts.keys() - self.proposing.written.keys()
+        if asks and not (self.proposing.model or current().lm or program.predictors()):
             raise InputError(
                 "Evolve needs a model that writes texts: Proposing(model=...), or compile inside "
                 "`with lp.using(lm=...):`"
@@ -125,7 +126,9 @@ class _OwnTexts(Evolution):
         super().__init__(run, knobs.rounds, knobs.minibatch, knobs.merge)
         self._settings = knobs.proposing
         self._written = {key: list(texts) for key, texts in knobs.proposing.written.items()}
-        self._proposer = Proposer(run, knobs.proposing, knobs.rounds)
+        # Nobody is needed who writes, where all texts are written.
+        asks = text_parameters(run.program).keys() - self._written.keys()
+        self._proposer = Proposer(run, knobs.proposing, knobs.rounds) if asks else None
         self._texts = text_parameters(run.program)
         self._tried = {key: {text} for key, text in self._texts.items()}
         self._refusals = {key: Refusals(run, key) for key in self._texts}
@@ -159,6 +162,7 @@ class _OwnTexts(Evolution):
         if name in self._written:
             return self._written[name].pop(0) if self._written[name] else now
         path = name.rpartition(".")[0]
+        assert self._proposer is not None
         values = {
             "purpose": _purpose(self.run.program.named_modules()[path]),
             "current": now,

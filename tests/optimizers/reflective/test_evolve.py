@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -164,3 +166,15 @@ def test_what_cannot_be_evolved_is_refused_before_anything_is_asked(
 def test_a_model_that_writes_is_needed() -> None:
     with pytest.raises(InputError, match="needs a model that writes texts"):
         Evolve().compile(Balance(), workloads(60), metric=in_process)
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_the_code_of_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "evolve.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    assert len(blocks) == 3
+    monkeypatch.chdir(tmp_path)
+    # In a file, so that the source of its classes and functions can be read.
+    (tmp_path / "scheduler.py").write_text("\n".join(blocks))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.import_module("scheduler")
