@@ -93,7 +93,10 @@ class Compiler(PrunedOptimizer):
 
     def _make_edits(self) -> EditSearch:
         return EditSearch(
-            auto=self.auto, written=tuple(self.proposing.written), concurrency=self.concurrency
+            auto=self.auto,
+            written=tuple(self.proposing.written),
+            most_words=self.proposing.hygiene.most_words,
+            concurrency=self.concurrency,
         )
 
     def _make_structure_search(self) -> StructureSearch:

@@ -15,12 +15,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from langprog.knobs import takes_one_of
+from langprog.knobs import takes_one_of, takes_whole
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
 from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.evaluation.scorer import ScoreRequest
 from optimizers.instructions.clauses import Clause, join_clauses, split_clauses
+from optimizers.instructions.hygiene import Hygiene
 from optimizers.run import Run
 from optimizers.search.crediting import Credits, Feature, credit_parts, name_value
 from optimizers.search.halving import take_affordable
@@ -45,11 +46,13 @@ class EditSearch(Optimizer):
     Args:
         auto: How thorough it is where no cap says so: ``light``, ``medium`` or ``heavy``.
         written: Predictors whose instructions are taken as a whole, as they were written.
+        most_words: Longest instruction, in words.
         concurrency: Examples processed at the same time.
     """
 
     auto: Auto = field(default="light", metadata=takes_one_of(tuple(AUTO)))
     written: Collection[str] = ()
+    most_words: int = field(default=Hygiene().most_words, metadata=takes_whole(1))
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Forecast the rounds, and the finals on all of validation."""
@@ -67,7 +70,7 @@ class EditSearch(Optimizer):
 
     async def search(self, run: Run) -> Candidate:
         """Draw, score and credit in turn; then score those with the highest credit on more."""
-        parts = _Parts(run, self.written)
+        parts = _Parts(run, self.written, self.most_words)
         if not parts.are_known() or _has_top_score(run):
             return run.start
         size, finals = _choose_sizes(run)
@@ -142,10 +145,12 @@ class _Parts:
     Args:
         run: The search.
         written: Predictors whose instructions are taken as a whole.
+        most_words: Longest instruction.
     """
 
-    def __init__(self, run: Run, written: Collection[str]) -> None:
+    def __init__(self, run: Run, written: Collection[str], most_words: int) -> None:
         self._run = run
+        self._most_words = most_words
         self._base = run.materials.base.parameters()
         paths = list(tunable_predictors(run.materials.base))
         self._texts = [f"{path}.instruction" for path in paths if path not in written]
@@ -175,14 +180,9 @@ class _Parts:
         """
         values = dict(self._run.start.parameters)
         for key in self._texts:
-            known = [name for name in self._clauses.get(key, {}) if (key, name) in credits_]
-            chosen = {name for name in known if drawn.mean((key, name)) > WORTH}
-            if known and not chosen:
-                chosen = {max(known, key=lambda name: drawn.mean((key, name)))}
+            chosen = self._choose_clauses(key, credits_, drawn)
             if chosen:
-                values[key] = join_clauses(
-                    [self._clauses[key][name] for name in known if name in chosen]
-                )
+                values[key] = join_clauses(chosen)
         for key in self._wholes:
             names = [name for name in self._values.get(key, {}) if (key, name) in credits_]
             names.sort(key=lambda name: -credits_.mean((key, name)))
@@ -190,6 +190,18 @@ class _Parts:
                 best = max(names[:CHOICES], key=lambda name: drawn.mean((key, name)))
                 values[key] = self._values[key][best]
         return Candidate.of(self._run.materials.base, values, "recombined")
+
+    def _choose_clauses(self, key: str, credits_: Credits, drawn: Credits) -> list[Clause]:
+        """Return the clauses that are worth their tokens, at least one if any is known."""
+        clauses = self._clauses.get(key, {})
+        known = [name for name in clauses if (key, name) in credits_]
+        known.sort(key=lambda name: -drawn.mean((key, name)))
+        chosen, words = set(known[:1]), 0
+        for name in known:
+            words += len(name.split())
+            if drawn.mean((key, name)) > WORTH and words <= self._most_words:
+                chosen.add(name)
+        return [clause for name, clause in clauses.items() if name in chosen]
 
     def predict(self, credits_: Credits, candidate: Candidate) -> float:
         """Return the credit of a candidate, less what its clauses have to be worth."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 
@@ -44,7 +44,8 @@ class Editing(Optimizer):
 
     texts: Sequence[str] = ()
     rows: int = 10
-    written: Sequence[str] = field(default=())
+    written: Sequence[str] = ()
+    most_words: int = 250
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         return EditSearch().forecast(facts)
@@ -54,7 +55,7 @@ class Editing(Optimizer):
         await run.score_fully([run.start])
         await run.score([ScoreRequest(each, range(self.rows)) for each in tried])
         part = run.make_child("edits", run.start, 1.0)
-        return await run_search(EditSearch(written=self.written), part)
+        return await run_search(EditSearch(written=self.written, most_words=self.most_words), part)
 
 
 def reply(request: Request) -> str:
@@ -111,6 +112,11 @@ def test_written_instructions_are_not_taken_apart() -> None:
     compiled, _ = edit(Editing(texts=PAIRS, written=["predict"]))
     assert compiled.candidate.parameters["predict.instruction"] == PAIRS[0]
     assert all(text in PAIRS[0] for text in HELPFUL)
+
+
+def test_no_instruction_gets_longer_than_allowed() -> None:
+    compiled, _ = edit(Editing(texts=APART, most_words=9))
+    assert len(compiled.candidate.parameters["predict.instruction"].split()) <= 9
 
 
 def test_a_cap_holds() -> None:
