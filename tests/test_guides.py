@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from langprog.cli import serving
 from langprog.cli.main import run
+from programs import classify, list_programs
 
 ROOT = Path(__file__).parents[1]
 
@@ -103,3 +105,22 @@ def served(arguments: list[str]) -> Iterator[str]:
             process.terminate()
             process.communicate(timeout=60)
         assert process.returncode == 0
+
+
+def test_the_commands_of_the_guide_to_programs_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guide = (ROOT / "docs" / "programs.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    (block,) = re.findall(r"```console\n(.*?)```", guide, re.DOTALL)
+    # Fewer rows, as calls take time.
+    monkeypatch.setattr(classify, "examples", partial(classify.examples, 15))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "programs.md", "exec"), {})
+    for line in block.splitlines():
+        program, *arguments = shlex.split(line.removeprefix("$ "))
+        assert program == "langprog" and run(arguments) == 0, capsys.readouterr().err
+    said = capsys.readouterr().out
+    assert "artifact        classify.json" in said and said.count("metric: ") == 2
+    told = set(re.findall(r"^\| `(\w+)` \|", guide, re.MULTILINE))
+    assert told <= {info.name for info in list_programs()}
