@@ -9,12 +9,16 @@ from pathlib import Path
 from types import MappingProxyType
 
 from benchmarks import estimates
+from benchmarks.estimates.aggregates import measure_batches
 from benchmarks.estimates.judges import measure_judges
 from benchmarks.measured import RESULTS, Checkpoint, machine, publish, versions
 from benchmarks.tasks.folder import data_folder, explain_missing_data
 
 SECTIONS: Mapping[str, tuple[str, Callable[[Path, int, Checkpoint], str]]] = MappingProxyType(
-    {"judges": ("## Means from judges", measure_judges)}
+    {
+        "judges": ("## Means from judges", measure_judges),
+        "batches": ("## Means of batches", measure_batches),
+    }
 )
 NAME = "estimates"
 

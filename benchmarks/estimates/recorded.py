@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -50,3 +51,44 @@ def load_verdicts(folder: Path) -> Verdicts:
             labels.append(str(row["label"]))
             verdicts.append([[str(each) for each in by_name[name]] for name in order])
     return Verdicts(parts, labels, configs, verdicts)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """ZeroEval: the answers of models to the same questions.
+
+    Args:
+        models: Their names.
+        questions: The questions.
+        answers: By question and model, the answer; empty where there is none.
+        right: Whether it is right.
+        lengths: Characters of the whole reply.
+    """
+
+    models: Sequence[str]
+    questions: Sequence[str]
+    answers: Sequence[Sequence[str]]
+    right: Sequence[Sequence[float]]
+    lengths: Sequence[Sequence[int]]
+
+
+@cache
+def load_answers(folder: Path, part: str) -> Answers:
+    """Read the answers to one set of questions, ``gsm`` or ``math-l5``."""
+    text = (folder / "zeroeval" / f"{part}.jsonl").read_text(encoding="utf-8")
+    head, *rows = map(json.loads, text.splitlines())
+    return Answers(
+        head["models"],
+        [row["question"] for row in rows],
+        [[str(each or "") for each in row["pred"]] for row in rows],
+        [[float(each or 0) for each in row["ok"]] for row in rows],
+        [row["len"] for row in rows],
+    )
+
+
+@cache
+def load_scores(folder: Path) -> list[dict[str, float]]:
+    """Read the scores of models on the rows of LLMRouter, by model."""
+    with lzma.open(folder / "ulab-llmrouter" / "train.jsonl.xz", "rt") as file:
+        rows = [json.loads(line)["scores"] for line in file]
+    return [row for row in rows if all(value is not None for value in row.values())]
