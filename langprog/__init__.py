@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from langprog.errors import CheckError as CheckError
     from langprog.errors import LangprogError as LangprogError
     from langprog.estimation import aggregate as aggregate
+    from langprog.estimation import estimate_accuracy as estimate_accuracy
     from langprog.estimation import estimate_mean as estimate_mean
     from langprog.evaluation import Comparison as Comparison
     from langprog.evaluation import Evaluator as Evaluator
@@ -186,6 +187,7 @@ _ROOM_OF = {
     "dataset_metric": "evaluation",
     "describe": "signature",
     "diff": "artifact",
+    "estimate_accuracy": "estimation",
     "estimate_mean": "estimation",
     "evaluate": "evaluation",
     "from_dspy": "interop",
@@ -292,6 +294,7 @@ __all__ = [
     "dataset_metric",
     "describe",
     "diff",
+    "estimate_accuracy",
     "estimate_mean",
     "evaluate",
     "from_dspy",

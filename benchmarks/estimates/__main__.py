@@ -37,10 +37,10 @@ def main(arguments: list[str]) -> None:
     unknown = [name for name in options.sections if name not in SECTIONS]
     if unknown:
         parser.error(f"no section {unknown[0]}: there are {', '.join(SECTIONS)}")
-    texts = _read()
     for name in options.sections or SECTIONS:
         heading, measure = SECTIONS[name]
         text = measure(folder, options.draws, Checkpoint(options.keep))
+        texts = _read()
         texts[heading] = f"{_place(name, options.draws)}\n\n{text}"
         publish(NAME, _join(texts))
 

@@ -4,10 +4,13 @@
 - ``prediction_powered``: a mean from few labels and a judge of every row.
 - ``aggregation``: the mean of a batch from few questions to an oracle (``strata``: which, and what
   they amount to; ``asking``: functions and programs that are asked).
+- ``accuracy``: a program's accuracy on new rows without labels (``features``: what tells rows
+  apart; ``sparse_shift``: what has shifted).
 """
 
+from langprog.estimation.accuracy import estimate_accuracy
 from langprog.estimation.aggregation import aggregate
 from langprog.estimation.estimate import MeanEstimate
 from langprog.estimation.prediction_powered import estimate_mean
 
-__all__ = ["MeanEstimate", "aggregate", "estimate_mean"]
+__all__ = ["MeanEstimate", "aggregate", "estimate_accuracy", "estimate_mean"]

@@ -106,6 +106,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "dataset_metric",
         "describe",
         "diff",
+        "estimate_accuracy",
         "estimate_mean",
         "evaluate",
         "from_dspy",
