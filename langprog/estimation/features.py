@@ -13,7 +13,7 @@ from langprog.modules import Prediction
 
 Features = Callable[[Example, Prediction], Mapping[str, Any] | Any]
 
-# A feature with more values is divided into so many ranges.
+# A feature with more values is divided into ranges.
 MOST_VALUES, RANGES = 8, 4
 # A value that fewer labelled rows have is put together with others like it.
 FEWEST = 5

@@ -23,7 +23,7 @@ RIDGE, SMOOTH = 1.0, 0.5
 FEWEST = 10
 # Shifts that fit almost as well as the best, on the scale of log-likelihood, count as well.
 SLACK = 3.0
-# A set of features is considered only with up to so many cells.
+# A set of features is considered only with up to this many cells.
 MOST_CELLS = 12
 
 
