@@ -2,7 +2,8 @@
 
 - ``application``: the routes. ``endpoints``: those of programs. ``server``: the running server.
 - ``guard``: keys, host names, counting. ``keys``. ``limits``. ``metrics``: for Prometheus.
-- ``interface``: a program's inputs and outputs as JSON. ``openapi``: the same as a document.
+- ``interface``: a program's inputs and outputs as JSON; ``tags`` of unions in them.
+  ``openapi``: the same as a document.
 - ``calls``: running programs within the limits. ``batches``, ``streams``, ``traces``: the forms of
   an answer. ``requests``: reading what a client sends. ``refusals``: errors as responses.
 - ``service``: what a name stands for, and swapping it. ``comparison``, ``shadows``: an artifact on

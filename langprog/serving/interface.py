@@ -22,6 +22,7 @@ from langprog.errors import InputError, SignatureError
 from langprog.media import History, Media
 from langprog.modules import Module, Prediction
 from langprog.serving.refusals import Refusal, wrong_input
+from langprog.serving.tags import find_missing_tag
 from langprog.signature import FieldSpec, Maybe, argument_schema, without_limits
 
 
@@ -142,6 +143,10 @@ class Interface:
             raise wrong_input(error, name) from None
         if not _same_kind(value, plain):
             message = f"{name!r} does not fit: it has a type or a member that the schema lacks"
+            raise Refusal(422, "invalid_input", message, field=name)
+        tag = find_missing_tag(field.shape, value)
+        if tag:
+            message = f"{name!r} does not say which of its types it is: its {tag!r} is missing"
             raise Refusal(422, "invalid_input", message, field=name)
         return read
 

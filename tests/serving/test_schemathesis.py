@@ -30,6 +30,15 @@ class Line(BaseModel):
     tags: set[str] = set()
 
 
+class Card(BaseModel):
+    number: str
+
+
+class Transfer(BaseModel):
+    account: str
+    days: int = 14
+
+
 class Order(lp.Signature):
     """Decide on the order."""
 
@@ -38,6 +47,7 @@ class Order(lp.Signature):
     at: datetime = lp.Input()
     count: int = lp.Input(ge=0, le=10)
     kind: Literal["new", "old", 3] = lp.Input(default="new")
+    payment: Card | Transfer = lp.Input()
     rows: list[Line] = lp.Input(max_length=2)
     table: dict[str, float] | None = lp.Input()
     photo: lp.Image | None = lp.Input()
