@@ -41,8 +41,8 @@ def find_missing_tag(shape: Shape, given: Any) -> str:
         if tag and isinstance(given, dict):
             record = labelled.get(str(given.get(tag)))
             return "" if record is None else find_missing_tag(record, given)
-    found = (find_missing_tag(part, value) for part, value in _inside(shape, given))
-    return next(filter(None, found), "")
+    missing = (find_missing_tag(part, value) for part, value in _inside(shape, given))
+    return next(filter(None, missing), "")
 
 
 def _inside(shape: Shape, given: Any) -> Iterator[tuple[Shape, Any]]:
