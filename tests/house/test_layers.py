@@ -36,7 +36,6 @@ ROOMS = [
     "modules",
     "evaluation",
     "artifact",
-    "reuse",
     "engines",
     "estimation",
     "verification",

@@ -63,7 +63,7 @@ def compiled(optimizer: Optimizer, **options):
     options.setdefault("metric", all_right)
     program = options.pop("program", None) or fitting(optimizer, two_modules())
     with lp.using(lm=model):
-        return optimizer.compile(program, options.pop("trainset", tickets(90)), **options)
+        return optimizer.compile(program, options.pop("trainset", tickets(60)), **options)
 
 
 def outcome(result) -> str:
@@ -231,7 +231,7 @@ def test_a_budget_too_small_for_one_candidate_is_refused_or_enough(member: str) 
     with lp.using(lm=model):
         found = optimizer.estimate(
             fitting(optimizer, two_modules()),
-            tickets(90),
+            tickets(60),
             metric=all_right,
             budget=lp.Budget(calls=80),
         )
@@ -318,7 +318,7 @@ def test_a_run_dir_of_another_compile_is_refused(member: str, recorded: Recorded
     with pytest.raises(InputError, match="seed"):
         compiled(MEMBERS[member](), run_dir=run_dir, seed=1)
     with pytest.raises(InputError, match="trainset"):
-        compiled(MEMBERS[member](), run_dir=run_dir, seed=7, trainset=tickets(60))
+        compiled(MEMBERS[member](), run_dir=run_dir, seed=7, trainset=tickets(45))
 
 
 @every_member

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,16 +57,15 @@ def compiled(optimizer: FrugalCascade | Chain, count: int = 300, **options):
         return optimizer.compile(cascade, tickets(count), metric=right_team, **options)
 
 
-@pytest.mark.parametrize(
-    "signal",
-    [
-        lp.signals.LogProbability(),
-        "check",
-        "learned",
-    ],
-)
-def test_a_cascade_is_as_good_as_the_dear_model_for_less(signal: str) -> None:
-    result = compiled(FrugalCascade(signal=signal), accept="best")
+@cache
+def fitted(signal: Any) -> Any:
+    """Return what a fit gives: several tests look at it."""
+    return compiled(FrugalCascade(signal=signal), accept="best")
+
+
+@pytest.mark.parametrize("signal", [lp.signals.LogProbability(), "check", "learned"])
+def test_a_cascade_is_as_good_as_the_dear_model_for_less(signal: Any) -> None:
+    result = fitted(signal)
     certificate = result.certificate
     # It costs less in all; whether most queries cost less depends on how many are passed on.
     assert certificate.claims[0].name == "not worse" and certificate.claims[0].holds, certificate
@@ -78,12 +79,12 @@ def test_a_cascade_is_as_good_as_the_dear_model_for_less(signal: str) -> None:
 def test_a_cascade_is_fitted_after_another_search() -> None:
     # The program where it begins is then another one than the program that was given.
     search = Chain(LabeledFewShot(k=2), FrugalCascade(signal="learned"))
-    result = compiled(search, accept="best")
+    result = compiled(search, 150, accept="best")
     assert not any("ended with" in note.text for note in result.report.notes)
 
 
 def test_what_was_fitted_runs_from_its_artifact_alone(tmp_path: Path) -> None:
-    result = compiled(FrugalCascade(signal="learned"), accept="best")
+    result = fitted("learned")
     result.save(tmp_path / "cascade.json")
     loaded = lp.load(tmp_path / "cascade.json")
     with lp.using(models=[model("cheap"), model("dear")]):
@@ -101,7 +102,7 @@ def test_a_cap_on_the_mean_price_of_a_query() -> None:
 
 
 def test_a_cap_that_nothing_keeps_leaves_the_program_as_it_is() -> None:
-    result = compiled(FrugalCascade(cap=0.00001))
+    result = compiled(FrugalCascade(cap=0.00001), 150)
     assert result.candidate.parameters == {}
     assert any("costs more than" in note.text for note in result.report.notes)
 
@@ -123,7 +124,7 @@ def test_a_guarantee_that_the_data_cannot_support_is_refused() -> None:
 
 def test_a_model_that_fails_on_some_inputs_loses_there_alone() -> None:
     models = [model("cheap", broken="invoice"), model("dear")]
-    result = compiled(FrugalCascade(), models=models, accept="best")
+    result = compiled(FrugalCascade(), 150, models=models, accept="best")
     with lp.using(models=models):
         answered = [result.program(ticket=row.ticket).team for row in tickets(30)]
     assert len(answered) == 30
@@ -160,10 +161,10 @@ def test_what_does_not_fit_is_said(options: dict[str, object], told: str) -> Non
 
 
 def test_killed_by_its_budget_it_ends_in_good_order_and_resumes_free(tmp_path: Path) -> None:
-    first = compiled(FrugalCascade(), run_dir=tmp_path)
+    first = compiled(FrugalCascade(), 150, run_dir=tmp_path)
     models = [model("cheap"), model("dear")]
-    again = compiled(FrugalCascade(), models=models, run_dir=tmp_path)
+    again = compiled(FrugalCascade(), 150, models=models, run_dir=tmp_path)
     assert sum(model.calls for model in models) == 0
     assert again.candidate.digest == first.candidate.digest
-    small = compiled(FrugalCascade(), budget=lp.Budget(calls=300))
+    small = compiled(FrugalCascade(), 150, budget=lp.Budget(calls=300))
     assert small.report.paid.calls <= 300

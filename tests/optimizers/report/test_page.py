@@ -8,6 +8,7 @@ import math
 import re
 import shutil
 import subprocess
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,11 @@ HOSTILE = (
 )
 
 
+@cache
 def compile_two(optimizer: Optimizer, answer: Any = None) -> Compiled:
+    """Compile two modules; several tests look at what one compile gives."""
     with lp.using(lm=lp.ScriptedLM(answer or answers())):
-        return optimizer.compile(two_modules(), tickets(240), metric=all_right)
+        return optimizer.compile(two_modules(), tickets(150), metric=all_right)
 
 
 def page_of(compiled: Compiled, folder: Path) -> str:
