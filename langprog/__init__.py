@@ -98,6 +98,8 @@ if TYPE_CHECKING:
     from langprog.retrieval import RerankRetriever as RerankRetriever
     from langprog.retrieval import Retriever as Retriever
     from langprog.retrieval import load_corpus as load_corpus
+    from langprog.reuse import EmbeddingEndpoint as EmbeddingEndpoint
+    from langprog.reuse import SemanticCache as SemanticCache
     from langprog.runtime import LM as LM
     from langprog.runtime import callbacks as callbacks
     from langprog.runtime import configure as configure
@@ -128,6 +130,7 @@ _ROOM_OF = {
     "Corpus": "retrieval",
     "ElementFailure": "modules",
     "ElementFinished": "observe",
+    "EmbeddingEndpoint": "reuse",
     "EmbeddingRetriever": "retrieval",
     "Evaluator": "evaluation",
     "Example": "example",
@@ -170,6 +173,7 @@ _ROOM_OF = {
     "Sandbox": "sandbox",
     "Score": "evaluation",
     "ScriptedLM": "lm",
+    "SemanticCache": "reuse",
     "Signature": "signature",
     "StepFailed": "observe",
     "StepFinished": "observe",
@@ -236,6 +240,7 @@ __all__ = [
     "Corpus",
     "ElementFailure",
     "ElementFinished",
+    "EmbeddingEndpoint",
     "EmbeddingRetriever",
     "Evaluator",
     "Example",
@@ -277,6 +282,7 @@ __all__ = [
     "Sandbox",
     "Score",
     "ScriptedLM",
+    "SemanticCache",
     "Signature",
     "StepFailed",
     "StepFinished",

@@ -22,7 +22,7 @@ from optimizers.demos.own_demos import describe_lost_demos
 from optimizers.estimate import list_roles, make_preflight, resolve_models
 from optimizers.evaluation.binding import bind_program
 from optimizers.evaluation.canaries import record_replies
-from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.candidate import Candidate, own_texts
 from optimizers.evaluation.other_forms import try_other_forms
 from optimizers.evaluation.pareto import FrontPoint, choose, collect_points, pareto_front
 from optimizers.evaluation.recording import ModelRecorder
@@ -372,6 +372,7 @@ class _Compilation:
             rows=tuple(list_compared_rows(before.input_names(), pairs)),
             program=repr(before),
             failures=self._scoring.failures.counts,
+            texts=(own_texts(before), own_texts(after)),
         )
         return Compiled(
             program=programs[0],

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,18 @@ def test_the_commands_of_the_guide_to_verification_run(
         assert program == "langprog" and run(arguments) == 0, capsys.readouterr().err
     said = capsys.readouterr().out
     assert "recorded 12 canaries with 2 replies each" in said and '"runs": 24' in said
+
+
+def test_the_code_of_the_guide_to_the_semantic_cache_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guide = (ROOT / "docs" / "semantic_cache.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(code, "semantic_cache.md", "exec"), names)
+    names["cache"].close()
+    assert capsys.readouterr().out.endswith(" 0\n") and Path("answers").is_dir()
 
 
 def test_the_commands_of_the_guide_to_serving_run(

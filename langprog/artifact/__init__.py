@@ -22,6 +22,7 @@ from langprog.artifact.digest import digest_of
 from langprog.artifact.editing import read_changes, read_form, write_form
 from langprog.artifact.files import Artifact, load, read_artifact
 from langprog.artifact.format import AttemptData, CompileData, ModelData
+from langprog.artifact.function_digest import function_digest
 from langprog.artifact.model_table import models_in, with_models
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.samples import sample_values
@@ -41,6 +42,7 @@ __all__ = [
     "class_name",
     "diff",
     "digest_of",
+    "function_digest",
     "load",
     "looks_secret",
     "models_in",

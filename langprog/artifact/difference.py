@@ -49,15 +49,18 @@ class Change:
         before, after = self.before, self.after
         if self.what == "demos" and isinstance(before, list) and isinstance(after, list):
             return _demo_lines(name, before, after)
-        if isinstance(before, str) and isinstance(after, str) and self.what == "instruction":
+        if isinstance(before, str) and isinstance(after, str) and self._is_text():
             return [f"{name}: {word_diff(before, after)}"]
         if isinstance(before, dict) and isinstance(after, dict):
             keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
             return [
-                f"{name}.{key}: {_short(before.get(key))} -> {_short(after.get(key))}"
-                for key in keys
+                _describe_part(f"{name}.{key}", before.get(key), after.get(key)) for key in keys
             ]
         return [f"{name}: {_short(before)} -> {_short(after)}"]
+
+    def _is_text(self) -> bool:
+        # Code has line ends that matter.
+        return self.what == "instruction" or "\n" in f"{self.before}{self.after}"
 
 
 @dataclass(frozen=True)
@@ -306,6 +309,13 @@ def _demo_lines(name: str, before: Sequence[Any], after: Sequence[Any]) -> list[
         *(f"  - {_short(demo)}" for demo in removed),
         *(f"  + {_short(demo)}" for demo in added),
     ]
+
+
+def _describe_part(name: str, before: Any, after: Any) -> str:
+    pair = before, after
+    if all(isinstance(each, dict) and each.get("kind") == "text" for each in pair):
+        return f"{name}: {word_diff(before['value'], after['value'])}"
+    return f"{name}: {_short(before)} -> {_short(after)}"
 
 
 def _short(value: Any) -> str:

@@ -32,6 +32,7 @@ from langprog.lm.dialect import Negotiated, dialect_of
 from langprog.lm.dialect_together import NegotiatedTogether
 from langprog.lm.finish import FinishReason, finish_reason_of
 from langprog.lm.hold import Hold
+from langprog.lm.http_body import read_whole
 from langprog.lm.keys import request_key
 from langprog.lm.litellm_client import LiteLLM, check_provider
 from langprog.lm.model_ref import (
@@ -182,6 +183,7 @@ __all__ = [
     "public_address",
     "read_reply",
     "read_request",
+    "read_whole",
     "redact",
     "replay_completion",
     "request_key",

@@ -41,6 +41,7 @@ class RunUsage:
         reasks: How often an answer that failed a check was asked for again.
         unmet: Suggestions that answers failed to the end.
         repairs: How often a reply that could not be read was asked for again.
+        reused: Answers to similar inputs that a semantic cache gave; nothing was asked for them.
     """
 
     calls: int = 0
@@ -52,6 +53,7 @@ class RunUsage:
     reasks: int = 0
     unmet: int = 0
     repairs: int = 0
+    reused: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -78,6 +80,7 @@ class TraceStep:
         reasks: How often an answer that failed a check was asked for again.
         unmet: What was suggested, and the outputs do not satisfy.
         superseded: Whether the answer was given up for that of another attempt.
+        similarity: How similar the input was whose answer was reused; ``None`` if none was.
     """
 
     path: str
@@ -92,6 +95,7 @@ class TraceStep:
     reasks: int = 0
     unmet: tuple[str, ...] = ()
     superseded: bool = False
+    similarity: float | None = None
 
     @property
     def text(self) -> str:
@@ -309,12 +313,13 @@ threads = ThreadContext(_carry_context, _clear_context)
 
 def usage_of(steps: tuple[TraceStep, ...], latency: float) -> RunUsage:
     """Add up the usage of ``steps``."""
-    calls = cached = prompt = completion_tokens = reasks = unmet = repairs = 0
+    calls = cached = prompt = completion_tokens = reasks = unmet = repairs = reused = 0
     dollars: float | None = 0.0
     for step in steps:
         reasks += step.reasks
         unmet += len(step.unmet)
         repairs += step.repairs
+        reused += step.similarity is not None
         for completion in step.completions:
             calls += 1
             cached += completion.cached
@@ -323,4 +328,4 @@ def usage_of(steps: tuple[TraceStep, ...], latency: float) -> RunUsage:
             if dollars is not None:
                 dollars = None if completion.dollars is None else dollars + completion.dollars
     tokens = (prompt, completion_tokens)
-    return RunUsage(calls, cached, *tokens, dollars, latency, reasks, unmet, repairs)
+    return RunUsage(calls, cached, *tokens, dollars, latency, reasks, unmet, repairs, reused)

@@ -13,7 +13,13 @@ from langprog.retrieval.asking import passages_from
 from langprog.retrieval.base import Retriever, RetrieverSpec, name_of, spec_of
 from langprog.retrieval.bm25 import BM25Retriever
 from langprog.retrieval.corpus import Corpus, Document, load_corpus
-from langprog.retrieval.embedding import Embedder, EmbeddingRetriever
+from langprog.retrieval.embedding import (
+    Embedder,
+    EmbeddingRetriever,
+    check_embedder,
+    embed_texts,
+    unit_vectors,
+)
 from langprog.retrieval.function import FunctionRetriever
 from langprog.retrieval.hybrid import HybridRetriever
 from langprog.retrieval.late_interaction import LateInteractionRetriever
@@ -41,7 +47,9 @@ __all__ = [
     "Retriever",
     "RetrieverSpec",
     "check_count",
+    "check_embedder",
     "check_retriever",
+    "embed_texts",
     "is_ready",
     "load_corpus",
     "name_of",
@@ -49,4 +57,5 @@ __all__ = [
     "retriever_from",
     "retriever_named",
     "spec_of",
+    "unit_vectors",
 ]

@@ -73,7 +73,7 @@ class EmbeddingRetriever(Retriever):
         self.name = name
         if vectors is None:
             vectors = _embed_all(embed, self._corpus.texts, batch)
-        self._vectors = _unit_vectors(vectors, len(self._corpus), "the documents of the corpus")
+        self._vectors = unit_vectors(vectors, len(self._corpus), "the documents of the corpus")
 
     @property
     def corpus(self) -> Corpus:
@@ -94,7 +94,7 @@ class EmbeddingRetriever(Retriever):
         check_query(query)
         check_count(k)
         vectors = await embed_texts(self._embed, [query])
-        vector = _unit_vectors(vectors, 1, "the query", ServerError)[0]
+        vector = unit_vectors(vectors, 1, "the query", ServerError)[0]
         if len(vector) != self._vectors.shape[1]:
             raise InputError(
                 f"the embedder {self._embedder!r} gives the query {len(vector)} dimensions, and "
@@ -155,7 +155,7 @@ def _as_array(vectors: Any, count: int, place: str, error: type[LangprogError]) 
     return array
 
 
-def _unit_vectors(
+def unit_vectors(
     vectors: Any, count: int, place: str, error: type[LangprogError] = InputError
 ) -> NDArray[Any]:
     """Return vectors of length 1.

@@ -100,6 +100,19 @@ def tunable_modules(program: Module, kind: type[M]) -> dict[str, M]:
     }
 
 
+def own_texts(program: Module) -> dict[str, str]:
+    """Return the texts that a program's own modules declare and a search may set, by key."""
+    frozen, predictors = program.frozen_parts(), program.predictors()
+    return {
+        key: parameter.value
+        for key, parameter in program.parameters().items()
+        if parameter.kind in ("text", "instruction")
+        and isinstance(parameter.value, str)
+        and (path := key.rpartition(".")[0]) not in predictors
+        and path not in frozen
+    }
+
+
 def parameter_to_json(value: Any) -> Any:
     """Return a parameter's value as JSON: texts, numbers, models, demonstrations and sampling."""
     if isinstance(value, tuple):

@@ -25,7 +25,7 @@ from langprog.runtime import current
 from langprog.signature import signature_of
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, StageForecast
-from optimizers.evaluation.candidate import Candidate
+from optimizers.evaluation.candidate import Candidate, own_texts
 from optimizers.evaluation.wording import MOST_MISTAKES, value_text
 from optimizers.instructions.asking import Proposer, Proposing, list_proposer_models
 from optimizers.instructions.refusals import Refusals
@@ -73,7 +73,7 @@ class Evolve(Optimizer):
         Raises:
             InputError: One of them is missing.
         """
-        texts = text_parameters(program)
+        texts = own_texts(program)
         if not texts:
             raise InputError(
                 "Evolve sets the texts of your own modules, and no part that is not frozen has "
@@ -106,19 +106,6 @@ class Evolve(Optimizer):
         return await _OwnTexts(run, self).search(package)
 
 
-def text_parameters(program: Module) -> Texts:
-    """Return the texts that a program's own modules declare and a search may set, by key."""
-    frozen, predictors = program.frozen_parts(), program.predictors()
-    return {
-        key: parameter.value
-        for key, parameter in program.parameters().items()
-        if parameter.kind in ("text", "instruction")
-        and isinstance(parameter.value, str)
-        and (path := key.rpartition(".")[0]) not in predictors
-        and path not in frozen
-    }
-
-
 class _OwnTexts(Evolution):
     """The texts of a program, by the keys of their parameters."""
 
@@ -127,9 +114,9 @@ class _OwnTexts(Evolution):
         self._settings = knobs.proposing
         self._written = {key: list(texts) for key, texts in knobs.proposing.written.items()}
         # Nobody is needed who writes, where all texts are written.
-        asks = text_parameters(run.program).keys() - self._written.keys()
+        asks = own_texts(run.program).keys() - self._written.keys()
         self._proposer = Proposer(run, knobs.proposing, knobs.rounds) if asks else None
-        self._texts = text_parameters(run.program)
+        self._texts = own_texts(run.program)
         self._tried = {key: {text} for key, text in self._texts.items()}
         self._refusals = {key: Refusals(run, key) for key in self._texts}
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from optimizers.report import charts
-from optimizers.report.difference import diff_words
+from optimizers.report.difference import Piece, diff_words
 from optimizers.report.rendering import content_hash, read_asset, render
 
 # Limits that keep the page well below two megabytes for a holdout of any size.
@@ -47,6 +47,7 @@ def render_page(report: Json) -> str:
         figures=_draw_figures(report),
         shares=_select(decisions, "share"),
         prompts=_compare_prompts(report["prompts"]),
+        texts=_compare_texts(report["texts"]),
         compared=_compare_rows(report["rows"]),
         proposals=_list_proposals(decisions),
         trials=_select(decisions, "trial"),
@@ -239,6 +240,12 @@ def _compare_prompts(prompts: Json) -> list[dict[str, Any]]:
             }
         )
     return shown
+
+
+def _compare_texts(texts: Json) -> list[tuple[str, list[Piece]]]:
+    """Return each text that a user's own modules declare, with its changes."""
+    after = texts["after"]
+    return [(key, diff_words(text, after.get(key, text))) for key, text in texts["before"].items()]
 
 
 def describe_size(prompt: Json) -> str:

@@ -52,6 +52,7 @@ class CompileReport:
         program: The input program, in one line.
         failures: Runs of the program that failed, counted by kind, with the first message of each.
         date: When the compile ended, in UTC.
+        texts: The texts that a user's own modules declare, by key, before and after.
     """
 
     evidence: Evidence
@@ -68,6 +69,7 @@ class CompileReport:
     program: str
     failures: tuple[FailureCount, ...] = ()
     date: str = field(default_factory=_format_now)
+    texts: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
 
     @property
     def trials(self) -> tuple[Mapping[str, Any], ...]:
@@ -108,6 +110,7 @@ class CompileReport:
             "sessions": self.sessions,
             "diverged_at": self.diverged_at,
             "prompts": {"before": before, "after": after},
+            "texts": {"before": dict(self.texts[0]), "after": dict(self.texts[1])},
             "estimate": dict(self.estimate),
             "failures": [asdict(failure) for failure in self.failures],
             "rows": [dict(row) for row in self.rows],

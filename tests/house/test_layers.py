@@ -36,6 +36,7 @@ ROOMS = [
     "modules",
     "evaluation",
     "artifact",
+    "reuse",
     "engines",
     "estimation",
     "verification",

@@ -128,6 +128,7 @@ async def endpoint(*answers: Answer) -> AsyncIterator[Endpoint]:
 
     app = web.Application()
     app.router.add_post("/v1/chat/completions", handle)
+    app.router.add_post("/v1/embeddings", handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -101,7 +101,16 @@ def test_code_evolves_by_an_evaluator_and_a_second_run_evaluates_nothing(
     assert (first.certificate.before.mean, first.certificate.after.mean) == (0.5, 1.0)
     records = [json.loads(line) for line in (tmp_path / "r" / FILE).read_text().splitlines()]
     assert sum(record["kind"] == "score" for record in records) >= 16
+    first.report.save(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert (
+        "<h3>program.code</h3>" in page
+        and "<del>0</del><ins>loads.index(min(loads))</ins>" in page
+    )
+    lp.save(Balance(), tmp_path / "before.json")
     first.save(tmp_path / "one.json")
+    changes = str(lp.diff(tmp_path / "before.json", tmp_path / "one.json"))
+    assert "job): return [-0-]{+loads.index(min(loads))+}" in " ".join(changes.split())
     loaded = lp.load(tmp_path / "one.json", classes=[Balance])
     assert loaded(jobs=[1]).code == LEAST
     # Everything is in the journal, the model's replies and the scores.
