@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from langprog.errors import CheckError as CheckError
     from langprog.errors import LangprogError as LangprogError
     from langprog.estimation import aggregate as aggregate
+    from langprog.estimation import agree as agree
     from langprog.estimation import estimate_accuracy as estimate_accuracy
     from langprog.estimation import estimate_mean as estimate_mean
     from langprog.evaluation import Comparison as Comparison
@@ -184,6 +185,7 @@ _ROOM_OF = {
     "Tool": "tools",
     "Vote": "modules",
     "aggregate": "estimation",
+    "agree": "estimation",
     "callbacks": "runtime",
     "checks": "checks",
     "compare": "evaluation",
@@ -293,6 +295,7 @@ __all__ = [
     "Tool",
     "Vote",
     "aggregate",
+    "agree",
     "callbacks",
     "checks",
     "compare",

@@ -137,3 +137,14 @@ def test_the_commands_of_the_guide_to_programs_run(
     assert "artifact        classify.json" in said and said.count("metric: ") == 2
     told = set(re.findall(r"^\| `(\w+)` \|", guide, re.MULTILINE))
     assert told <= {info.name for info in list_programs()}
+
+
+def test_the_guide_to_estimates_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    guide = (ROOT / "docs" / "estimates.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    exec(compile(code, "estimates.md", "exec"), {})
+    first, second, third, last = capsys.readouterr().out.splitlines()
+    assert "150 labels of 2,000 rows" in first and "drawn at random" in first
+    assert "150 labels of 2,000 rows" in second and "the oracle is right" in second
+    assert "'large': 0.9" in third or "'large': 0.8" in third
+    assert last.startswith("(")

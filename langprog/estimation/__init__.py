@@ -6,11 +6,20 @@
   they amount to; ``asking``: functions and programs that are asked).
 - ``accuracy``: a program's accuracy on new rows without labels (``features``: what tells rows
   apart; ``sparse_shift``: what has shifted).
+- ``joining``: several judges of the same rows.
 """
 
 from langprog.estimation.accuracy import estimate_accuracy
 from langprog.estimation.aggregation import aggregate
 from langprog.estimation.estimate import MeanEstimate
+from langprog.estimation.joining import JoinedVerdicts, agree
 from langprog.estimation.prediction_powered import estimate_mean
 
-__all__ = ["MeanEstimate", "aggregate", "estimate_accuracy", "estimate_mean"]
+__all__ = [
+    "JoinedVerdicts",
+    "MeanEstimate",
+    "aggregate",
+    "agree",
+    "estimate_accuracy",
+    "estimate_mean",
+]

@@ -102,6 +102,7 @@ def test_public_names_are_pinned_sorted_and_there() -> None:
         "Tool",
         "Vote",
         "aggregate",
+        "agree",
         "callbacks",
         "checks",
         "compare",
