@@ -10,13 +10,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 DEVELOPING := $(VENV)/installed-dev
+WRITING := $(VENV)/installed-docs
 PIP := -m pip install --quiet --disable-pip-version-check
 
 WORKERS ?= auto
 MUTANTS ?= 100000
 NIGHT := $(shell date -u +%Y%m%d)
 
-.PHONY: demo test lint package nightly clean
+.PHONY: demo test lint docs package nightly clean
 
 demo: $(INSTALLED)
 	$(BIN)/langprog demo
@@ -30,6 +31,10 @@ lint: $(DEVELOPING)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/house
+
+# The site of the guides, in build/site; a warning is an error.
+docs: $(WRITING)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # Wheel and sdist, each installed into an empty environment and run there.
 package: $(DEVELOPING)
@@ -57,6 +62,10 @@ $(INSTALLED): pyproject.toml
 $(DEVELOPING): $(INSTALLED)
 	$(BIN)/python $(PIP) -e '.[dev]'
 	@touch $(DEVELOPING)
+
+$(WRITING): $(INSTALLED)
+	$(BIN)/python $(PIP) -e '.[docs]'
+	@touch $(WRITING)
 
 clean:
 	rm -rf $(VENV) langprog-demo build dist
