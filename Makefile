@@ -34,7 +34,7 @@ lint: $(DEVELOPING)
 
 # The site of the guides, in build/site; a warning is an error.
 docs: $(WRITING)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Wheel and sdist, each installed into an empty environment and run there.
 package: $(DEVELOPING)

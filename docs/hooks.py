@@ -21,6 +21,13 @@ LINK = re.compile(r"(?<=\]\()(?!\w+:|#|/)([^)#\s]+)")
 SHOWN = {".md": "", ".py": "python", ".toml": "toml", ".ipynb": "json"}
 
 
+def on_config(config: Any) -> Any:
+    """Add the pages of the reference to the navigation."""
+    pages = [{room: f"reference/{name}.md"} for room, name in named(reference_pages())]
+    config.nav.append({"Reference": pages})
+    return config
+
+
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages of the reference, and copies of what is linked outside ``docs/``."""
     for name, text in reference_pages().items():
@@ -75,6 +82,13 @@ def reference_pages() -> dict[str, str]:
         )
         pages[room.rpartition(".")[2]] = f"# {room}\n\n{parts}\n"
     return pages
+
+
+def named(pages: dict[str, str]) -> list[tuple[str, str]]:
+    """Return the package and the name of each page, sorted."""
+    return sorted(
+        (text.split("\n", 1)[0].removeprefix("# "), name) for name, text in pages.items()
+    )
 
 
 def is_copied(target: Path) -> bool:
