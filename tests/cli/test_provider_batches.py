@@ -57,7 +57,9 @@ def test_it_says_how_far_batches_are_and_what_was_saved(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--engine", "cloud"], "--engine 'cloud': write local or provider"),
+        (["--engine", "cloud"], "--engine 'cloud': write local, provider or ray"),
+        (["--engine", "ray", "--poll", "5"], "--poll needs --engine provider"),
+        (["--workers", "2"], "--workers needs --engine ray"),
         (["--poll", "5"], "--poll needs --engine provider"),
         (["--cancel"], "--cancel needs --engine provider"),
         (["--discount", "0.5"], "--discount needs --engine provider"),
