@@ -9,7 +9,6 @@ import re
 import shlex
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import langprog as lp
 from langprog.cli.main import run
 from programs import tickets
 from programs.tickets import PARTS, records
+from tests.forking import COMPILING, Forked, Forking
 
 ANSWERS = {
     row.ticket: row
@@ -77,6 +77,7 @@ def test_it_compiles_saves_and_runs_in_a_fresh_process_and_a_terminal_shows_a_ba
     monkeypatch: pytest.MonkeyPatch,
     scripted_endpoint: Callable[[lp.ScriptedLM], str],
     capsys: pytest.CaptureFixture[str],
+    processes: Forking,
 ) -> None:
     model = lp.ScriptedLM(learner, name="openai/scripted")
     monkeypatch.setenv("OPENAI_BASE_URL", scripted_endpoint(model))
@@ -84,15 +85,12 @@ def test_it_compiles_saves_and_runs_in_a_fresh_process_and_a_terminal_shows_a_ba
     monkeypatch.setenv("COLUMNS", "120")
     reader, terminal = os.openpty()
     with (place / "stdout").open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-c", ENTRY, *COMMAND],
-            env=dict(os.environ),
-            stdout=out,
-            stderr=terminal,
+        process = processes.start(
+            ["-c", ENTRY, *COMMAND], imports=COMPILING, stdout=out.fileno(), stderr=terminal
         )
     os.close(terminal)
     bar = _read_all(reader)
-    assert process.wait(timeout=120) == 0, bar
+    assert process.wait() == 0, bar
     _check_bar(bar)
     shown = (place / "stdout").read_text()
     for words in ("holdout before", "holdout after", "difference", "certified", "paid calls"):
@@ -147,8 +145,9 @@ def test_an_interrupted_demo_goes_on_and_an_ended_one_starts_anew(
     monkeypatch: pytest.MonkeyPatch,
     scripted_endpoint: Callable[[lp.ScriptedLM], str],
     capsys: pytest.CaptureFixture[str],
+    processes: Forking,
 ) -> None:
-    victims: list[subprocess.Popen[bytes]] = []
+    victims: list[Forked] = []
 
     def interrupting(request: lp.Request) -> str:
         if len(model.requests) == 150:
@@ -158,14 +157,9 @@ def test_an_interrupted_demo_goes_on_and_an_ended_one_starts_anew(
     model = lp.ScriptedLM(interrupting, name="openai/scripted")
     monkeypatch.setenv("OPENAI_BASE_URL", scripted_endpoint(model))
     victims.append(
-        subprocess.Popen(
-            [sys.executable, "-c", ENTRY, *COMMAND],
-            env=dict(os.environ),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        processes.start(["-c", ENTRY, *COMMAND], imports=COMPILING, stderr=subprocess.DEVNULL)
     )
-    assert victims[0].wait(timeout=120) == 130
+    assert victims[0].wait() == 130
     monkeypatch.setenv("LANGPROG_CACHE", str(place / "other"))  # the journal alone has to do
     assert run(COMMAND) == 0
     assert "resuming: " in capsys.readouterr().err

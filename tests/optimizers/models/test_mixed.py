@@ -35,14 +35,14 @@ def test_it_runs_from_its_artifact_alone(tmp_path: Path) -> None:
     search = Chain(
         LLMSelector(models=["pocket/medium"]),
         FrugalCascade(tolerance=0.2),
-        VoteSize(samples=60, draws=2, sizes=(1, 3)),
+        VoteSize(samples=24, draws=2, sizes=(1, 3)),
     )
     with lp.using(lm="pocket/small"):
         result = search.compile(
             program,
-            lp.load_examples(DATA / "train.jsonl")[:20],
-            valset=lp.load_examples(DATA / "validation.jsonl")[:20],
-            holdout=lp.load_examples(DATA / "holdout.jsonl")[:12],
+            lp.load_examples(DATA / "train.jsonl")[:12],
+            valset=lp.load_examples(DATA / "validation.jsonl")[:12],
+            holdout=lp.load_examples(DATA / "holdout.jsonl")[:6],
             metric=metric,
             accept="best",
         )

@@ -147,7 +147,7 @@ def test_for_cost_the_flagship_takes_out_demonstrations_that_bring_little() -> N
 
     changed = {}
     for objective in ("quality", "cost"):
-        search = Compiler(objective=objective, tolerance=0.08)
+        search = Compiler(objective=objective, tolerance=0.08, rounds=1)
         changed[objective] = set(compiled(search, lp.ScriptedLM(reply)).candidate.parameters)
     assert changed["quality"] >= {"team.demos", "urgent.demos"}
     assert "team.demos" in changed["cost"] and "urgent.demos" not in changed["cost"]
