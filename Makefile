@@ -23,7 +23,7 @@ demo: $(INSTALLED)
 	$(BIN)/langprog demo
 
 test: $(DEVELOPING)
-	$(BIN)/python -m pytest -q --ignore=tests/house -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -q --ignore=tests/house -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # tests/house holds rules for the tree: layers, sizes, words.
 lint: $(DEVELOPING)

@@ -19,6 +19,28 @@ from tests.forking import Forking, forking
 
 Script = Callable[[lp.Request], str]
 
+# The files that take longest: where several processes share the tests, these come first, so that
+# none is left to run alone at the end.
+SLOWEST = (
+    "tests/optimizers/test_contract.py",
+    "tests/optimizers/models/test_models.py",
+    "tests/optimizers/models/test_dialects.py",
+    "tests/optimizers/models/test_votes.py",
+    "tests/optimizers/models/test_frugal.py",
+    "tests/optimizers/search/test_structure.py",
+    "tests/interop/dspy/test_ten_programs.py",
+    "tests/cli/test_demo.py",
+    "tests/optimizers/models/test_mixed.py",
+    "tests/cli/test_kill.py",
+    "tests/interop/dspy/test_command_line.py",
+    "tests/test_readme.py",
+    "tests/test_guides.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.nodeid.partition("::")[0] not in SLOWEST)
+
 
 def pytest_configure() -> None:
     """Keep compiled modules whatever the environment says: tests start many processes."""
