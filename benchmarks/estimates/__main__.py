@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from benchmarks import estimates
 from benchmarks.estimates.aggregates import measure_batches
+from benchmarks.estimates.joined import measure_joined, measure_shifts
 from benchmarks.estimates.judges import measure_judges
 from benchmarks.measured import RESULTS, Checkpoint, machine, publish, versions
 from benchmarks.tasks.folder import data_folder, explain_missing_data
@@ -18,6 +19,8 @@ SECTIONS: Mapping[str, tuple[str, Callable[[Path, int, Checkpoint], str]]] = Map
     {
         "judges": ("## Means from judges", measure_judges),
         "batches": ("## Means of batches", measure_batches),
+        "joined": ("## Judges joined", measure_joined),
+        "shifts": ("## Accuracy on rows of another kind", measure_shifts),
     }
 )
 NAME = "estimates"

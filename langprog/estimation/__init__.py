@@ -14,12 +14,15 @@ from langprog.estimation.aggregation import aggregate
 from langprog.estimation.estimate import MeanEstimate
 from langprog.estimation.joining import JoinedVerdicts, agree
 from langprog.estimation.prediction_powered import estimate_mean
+from langprog.estimation.sparse_shift import Shift, estimate_shifted
 
 __all__ = [
     "JoinedVerdicts",
     "MeanEstimate",
+    "Shift",
     "aggregate",
     "agree",
     "estimate_accuracy",
     "estimate_mean",
+    "estimate_shifted",
 ]
