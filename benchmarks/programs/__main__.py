@@ -1,13 +1,13 @@
 """Every ready-made program in one table: uncompiled, compiled, dollars, certificate.
 
 Usage: python -m benchmarks.programs [--only NAME,NAME] [--runs 400] [--rows 45] [--seed 0]
-           [--keep FOLDER]
+           [--keep FOLDER] [--publish]
 
 Each program is compiled by ``Compiler``, or ``Evolve`` where it has no predictors, on its own
 examples, on the embedded model where that can do the task, else on a scripted one
 (benchmarks/programs/scripted), whose prices and scores are made up: its rows show that the program
 compiles, and nothing about language models. A finished program is kept in FOLDER, so that a
-stopped run can be resumed.
+stopped run can be resumed; ``--publish`` writes what is measured so far.
 """
 
 from __future__ import annotations
@@ -96,6 +96,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=45, help="examples of each program, at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", default="")
+    parser.add_argument("--publish", action="store_true", help="write what is measured so far")
     options = parser.parse_args()
     names = [info.name for info in list_programs()]
     if options.only:
@@ -105,13 +106,16 @@ def main() -> None:
     key = f"{options.runs} runs, {options.rows}, {options.seed}"
     kept = Checkpoint(folder / "programs.jsonl") if options.keep else None
     rows: list[tuple[str, ...]] = [HEAD]
+    missing = []
     for name in names:
-        compile_once = partial(measure, name, options)
-        result = (
-            compile_once() if kept is None else kept.measure_once(f"{name}, {key}", compile_once)
-        )
+        place, compile_once = f"{name}, {key}", partial(measure, name, options)
+        if options.publish and (kept is None or place not in kept):
+            missing.append(name)
+            continue
+        result = compile_once() if kept is None else kept.measure_once(place, compile_once)
         rows.append(format_row(name, result))
-    text = "\n\n".join((_introduction(options), table(rows)))
+    open_ones = f"Not measured yet: {', '.join(missing)}." if missing else "All are measured."
+    text = "\n\n".join((_introduction(options), table(rows), open_ones))
     if options.only:
         sys.stdout.write(text + "\n")
     else:
