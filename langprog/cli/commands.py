@@ -19,11 +19,12 @@ NAME = "langprog"
 
 @dataclass(frozen=True, slots=True)
 class CommandRef:
-    """Where a command is defined, and its one line of help."""
+    """Where a command is defined, its one line of help, and an example."""
 
     module: str
     function: str
     help: str
+    example: str
 
     def load(self) -> Any:
         """Import the command."""
@@ -36,91 +37,114 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "langprog.cli.demo",
             "demo",
             "Compile a two-module ticket program on the embedded model, and run the artifact.",
+            "langprog demo",
         ),
         "compile": CommandRef(
             "langprog.cli.compiling",
             "compile_program",
             "Compile PROGRAM against a metric and write the artifact.",
+            "langprog compile triage.py:program --train tickets.jsonl --metric "
+            "exact:team --lm openai/gpt-4.1-mini --calls 1500 --dollars 2 --run-dir "
+            "runs/triage --out triage.json",
         ),
         "estimate": CommandRef(
             "langprog.cli.estimating",
             "estimate_compile",
             "Estimate what compiling PROGRAM costs and what its certificate could show.",
+            "langprog estimate triage.py:program --train tickets.jsonl --metric "
+            "exact:team --lm openai/gpt-4.1-mini --calls 1500",
         ),
         "eval": CommandRef(
             "langprog.cli.evaluating",
             "evaluate_program",
             "Score PROGRAM on examples, with a 95 % interval.",
+            "langprog eval triage.json --data rows.jsonl --metric exact:team",
         ),
         "compare": CommandRef(
             "langprog.cli.comparing",
             "compare_two",
             "Compare PROGRAM with BASELINE on the same examples; exit code 1 if it is worse.",
+            "langprog compare new.json old.json --data rows.jsonl --metric exact:team",
         ),
         "port": CommandRef(
             "langprog.cli.porting",
             "port_artifact",
             "Carry ARTIFACT to another model; compile it there only if it loses.",
+            "langprog port triage.json --to openai/gpt-4.1 --data tickets.jsonl "
+            "--metric exact:team --calls 2000 --out new.json",
         ),
         "recompile": CommandRef(
             "langprog.cli.recompiling",
             "recompile_artifact",
             "Compile ARTIFACT again, starting from its instructions and demonstrations.",
+            "langprog recompile triage.json --train more.jsonl --metric exact:team "
+            "--calls 1500 --out better.json",
         ),
         "run": CommandRef(
             "langprog.cli.running",
             "run_artifact",
             "Run ARTIFACT on one input, or on a file of any size.",
+            'langprog run triage.json --input \'{"ticket": "my invoice is wrong"}\'',
         ),
         "serve": CommandRef(
             "langprog.cli.serving",
             "serve_artifacts",
             "Serve ARTIFACTS over HTTP.",
+            "langprog serve triage.json --port 8000 --playground",
         ),
         "verify": CommandRef(
             "langprog.cli.verifying",
             "verify_artifact",
             "Ask ARTIFACT's canaries again; exit code 1 if its models answer otherwise.",
+            "langprog verify triage.json",
         ),
         "show": CommandRef(
             "langprog.cli.showing",
             "show",
             "Show the program, its prompts, its models and the evidence for it.",
+            "langprog show triage.json --full",
         ),
         "diff": CommandRef(
             "langprog.cli.diffing",
             "show_difference",
             "Show what differs between two artifacts: words, demonstrations, models, evidence.",
+            "langprog diff old.json new.json",
         ),
         "edit": CommandRef(
             "langprog.cli.editing",
             "edit_artifact",
             "Edit ARTIFACT: with --set, or as a text in $EDITOR. Its certificate is void then.",
+            "langprog edit triage.json",
         ),
         "export": CommandRef(
             "langprog.cli.exporting",
             "export_artifact",
             "Write ARTIFACT as a file of another tool.",
+            "langprog export triage.json --as messages --out triage.messages.json",
         ),
         "import": CommandRef(
             "langprog.cli.importing",
             "import_file",
             "Read FILE of another tool: rows become examples, prompts and programs an artifact.",
+            "langprog import prompts.yaml --from promptfoo --out triage.json",
         ),
         "programs": CommandRef(
             "langprog.cli.listing",
             "list_ready",
             "List the ready-made programs: name, what each is for, what it needs.",
+            "langprog programs",
         ),
         "cache clear": CommandRef(
             "langprog.cli.caching",
             "clear",
             "Remove every cached completion of this user.",
+            "langprog cache clear",
         ),
         "lm serve": CommandRef(
             "langprog.cli.model_serving",
             "serve",
             "Serve MODELS behind an OpenAI-compatible endpoint.",
+            "langprog lm serve pocket/medium --port 8000",
         ),
     }
 )
@@ -134,12 +158,13 @@ class LazyGroup(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         path = name if self.name == NAME else f"{self.name} {name}"
         place = COMMANDS.get(path or "")
-        return name, command if place is None else _load_command(name, place), rest
+        return name, command if place is None else load_command(name, place), rest
 
 
-def _load_command(name: str | None, place: CommandRef) -> Any:
+def load_command(name: str | None, place: CommandRef) -> Any:
+    """Return a command, imported now, as click has it."""
     alone = typer.Typer(add_completion=False)
-    alone.command(name)(place.load())
+    alone.command(name, epilog=f"Example: {place.example}")(place.load())
     return typer.main.get_command(alone)
 
 

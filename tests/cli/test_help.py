@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 
 import pytest
 
 import langprog
-from langprog.cli.commands import COMMANDS
+from langprog.cli.commands import COMMANDS, load_command
 from langprog.cli.main import run
 
 
@@ -18,6 +19,20 @@ def test_a_command_says_the_same_in_the_list_and_in_its_own_help(
     assert (place.load().__doc__ or "").splitlines()[0] == place.help
     assert run([*path.split(), "--help"]) == 0
     assert f"langprog {path} [OPTIONS]" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_the_help_of_a_command_ends_with_an_example_that_it_can_read(
+    path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = COMMANDS[path].example
+    program, *words = shlex.split(example)
+    assert program == "langprog" and words[: len(path.split())] == path.split()
+    command = load_command(path.split()[-1], COMMANDS[path])
+    parser = command.make_parser(command.context_class(command))
+    parser.parse_args(words[len(path.split()) :])  # raises where an option is unknown
+    assert run([*path.split(), "--help"]) == 0
+    assert f"Example: {example}" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_list_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
