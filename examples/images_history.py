@@ -24,7 +24,7 @@ class Look(lp.Signature):
 
 
 if __name__ == "__main__":
-    lp.configure(lm="openai/gpt-4.1-mini")
+    lp.configure(lm="openai/gpt-6-luna")
     picture = lp.Image(sys.argv[1] if len(sys.argv) > 1 else base64.b64decode(RED_DOT))
     look, history = lp.Predict(Look), lp.History()
     for question in QUESTIONS:

@@ -40,7 +40,7 @@ class Intent(lp.Signature):
 
 
 if __name__ == "__main__":
-    lp.configure(lm="openai/gpt-4.1-mini")
+    lp.configure(lm="openai/gpt-6-luna")
     rows = [lp.Example(text=text, intent=intent) for text, intent in LABELLED.items()]
     test = [lp.Example(text=text, intent=intent) for text, intent in TEST.items()]
     program = lp.Predict(Intent, nearest=lp.NearestDemos(rows, k=3))

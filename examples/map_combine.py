@@ -25,7 +25,7 @@ class Count(lp.Signature):
 
 
 if __name__ == "__main__":
-    lp.configure(lm="openai/gpt-4.1-mini")
+    lp.configure(lm="openai/gpt-6-luna")
     counts = lp.Map(
         lp.Predict(Count),
         over="documents",

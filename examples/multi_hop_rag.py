@@ -43,6 +43,6 @@ class MultiHop(lp.Module):
 
 
 if __name__ == "__main__":
-    lp.configure(lm="openai/gpt-4.1-mini")
+    lp.configure(lm="openai/gpt-6-luna")
     result = MultiHop()(question=QUESTION)
     print(f"{result.answer}, after {len(result.notes)} passages and {result.usage.calls} calls")

@@ -45,6 +45,6 @@ class ReadInvoice(lp.Signature):
 
 
 if __name__ == "__main__":
-    lp.configure(lm="openai/gpt-4.1-mini")
+    lp.configure(lm="openai/gpt-6-luna")
     result = lp.Predict(ReadInvoice)(text=TEXT)
     print(f"{result.invoice.total} {result.invoice.currency} by {result.invoice.due:%d %B %Y}")

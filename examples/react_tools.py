@@ -38,7 +38,7 @@ class Trip(lp.Signature):
 
 
 if __name__ == "__main__":
-    lp.configure(lm="openai/gpt-4.1-mini")
+    lp.configure(lm="openai/gpt-6-luna")
     agent = lp.ReAct(Trip, tools=[departures, fare, convert], max_steps=6)
     result = agent(question="To Orvane on 3 May 2025, two adults and a child: when, and how much?")
     print(f"{result.leaves:%H:%M} for ${result.dollars}, in {result.usage.calls} calls")

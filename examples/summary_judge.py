@@ -33,7 +33,7 @@ class Judge(lp.Signature):
 
 
 if __name__ == "__main__":
-    lp.configure(lm="openai/gpt-4.1-mini")
+    lp.configure(lm="openai/gpt-6-luna")
     rows = [lp.Example(text=t, summary=s, verdict=v) for t, s, v in LABELLED]
     judge, agrees = lp.ChainOfThought(Judge), exact("verdict")
     aligned = BootstrapFewShot().compile(

@@ -36,7 +36,7 @@ def find_error(sql):
 
 
 if __name__ == "__main__":
-    lp.configure(lm="openai/gpt-4.1-mini")
+    lp.configure(lm="openai/gpt-6-luna")
     program = lp.Predict(Query, checks=[lp.Check(find_error, "the query must run")], reasks=3)
     result = program(tables=TABLES, question="Which ferry is fullest on average, in percent?")
     print(*DATABASE.execute(result.sql).fetchone(), f"after {result.usage.reasks} repairs")

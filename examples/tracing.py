@@ -32,7 +32,7 @@ if __name__ == "__main__":
     exporter, provider, costs = InMemorySpanExporter(), TracerProvider(), Costs()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     telemetry = lp.OpenTelemetry(tracer_provider=provider)
-    lp.configure(lm="openai/gpt-4.1-mini", callbacks=[telemetry, costs])
+    lp.configure(lm="openai/gpt-6-luna", callbacks=[telemetry, costs])
     support = lp.Pipeline(
         team=lp.Predict("ticket -> team"), reply=lp.ChainOfThought("ticket, team -> reply")
     )

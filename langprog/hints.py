@@ -254,7 +254,7 @@ NAMES: Words = MappingProxyType(
         "MIPROv2": _OPTIMIZER.format("MIPRO"),
         "ModelRouter": _OPTIMIZER.format("ModelRouter"),
         "MultiChainComparison": "write lp.Vote or lp.BestOf",
-        "OpenAI": 'write lp.LM("openai/gpt-4.1-mini")',
+        "OpenAI": 'write lp.LM("openai/gpt-6-luna")',
         "OutputField": 'write lp.Output("what it means")',
         "Optimizer": _OPTIMIZER.format("Optimizer"),
         "Parallel": "write lp.parallel(...)",

@@ -110,7 +110,7 @@ HABITS: dict[str, tuple[Callable[[], Any], str]] = {
     "context": (lambda: lib.context(lm=LM), "lp.using(lm=...)"),
     "using positional": (lambda: lib.using(LM), "lm=..."),
     "LM api_base": (lambda: remote(api_base="http://x"), "write base_url="),
-    "LM model": (lambda: lib.LM(model="openai/gpt-4.1"), "lp.LM('provider/model')"),
+    "LM model": (lambda: lib.LM(model="openai/gpt-6.1-sol"), "lp.LM('provider/model')"),
     "LM model_type": (lambda: remote(model_type="chat"), "leave it out"),
     "LM n": (lambda: remote(n=3), "lp.Vote"),
     "LM num_retries": (lambda: remote(num_retries=3), "write attempts="),

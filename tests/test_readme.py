@@ -56,7 +56,7 @@ def answer(request: lp.Request) -> str:
 @pytest.fixture(scope="module")
 def endpoint(scripted_endpoint: Callable[[lp.ScriptedLM], str]) -> str:
     """A loopback endpoint in the place of the provider."""
-    return scripted_endpoint(lp.ScriptedLM(answer, name="openai/gpt-4.1-mini"))
+    return scripted_endpoint(lp.ScriptedLM(answer, name="openai/gpt-6-luna"))
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +86,10 @@ def test_every_python_block_runs(place: Path, endpoint: str) -> None:
             if "triage(ticket=" in block:
                 block = block.replace(
                     "import langprog as lp\n",
-                    'import langprog as lp\nlp.configure(lm="openai/gpt-4.1-mini")\n',
+                    'import langprog as lp\nlp.configure(lm="openai/gpt-6-luna")\n',
                 )
             # What the embedded model makes of it is tested with the demo, and takes its time.
-            program.write_text(block.replace("pocket/small", "openai/gpt-4.1-mini"))
+            program.write_text(block.replace("pocket/small", "openai/gpt-6-luna"))
             process = parent.start(
                 [str(program)],
                 imports=("optimizers", "optuna", "pydantic"),

@@ -46,7 +46,7 @@ async def answer(request):
 
 
 if __name__ == "__main__":
-    dspy.configure(lm=dspy.LM("openai/gpt-4.1-mini"))
+    dspy.configure(lm=dspy.LM("openai/gpt-6-luna"))
     app = web.Application()
     app.router.add_post("/answer", answer)
     web.run_app(app, host="localhost", port=int(sys.argv[1]), handler_cancellation=True)

@@ -21,7 +21,7 @@ class Look(dspy.Signature):
 
 
 if __name__ == "__main__":
-    dspy.configure(lm=dspy.LM("openai/gpt-4.1-mini"))
+    dspy.configure(lm=dspy.LM("openai/gpt-6-luna"))
     picture = dspy.Image(sys.argv[1] if len(sys.argv) > 1 else RED_DOT)
     look, history = dspy.Predict(Look), dspy.History(messages=[])
     for question in QUESTIONS:

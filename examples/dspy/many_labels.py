@@ -39,7 +39,7 @@ def exact(example, prediction, trace=None):
 
 
 if __name__ == "__main__":
-    dspy.configure(lm=dspy.LM("openai/gpt-4.1-mini"))
+    dspy.configure(lm=dspy.LM("openai/gpt-6-luna"))
     rows = [dspy.Example(text=t, intent=i).with_inputs("text") for t, i in LABELLED.items()]
     test = [dspy.Example(text=t, intent=i).with_inputs("text") for t, i in TEST.items()]
     embedder = dspy.Embedder("openai/text-embedding-3-small")

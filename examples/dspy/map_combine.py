@@ -42,7 +42,7 @@ class MapCombine(dspy.Module):
 
 
 if __name__ == "__main__":
-    dspy.configure(lm=dspy.LM("openai/gpt-4.1-mini"))
+    dspy.configure(lm=dspy.LM("openai/gpt-6-luna"))
     result = MapCombine()(documents=DOCUMENTS, question="Which ferry was late most often in May?")
     print(result.answer)
     for place, error in result.failures:

@@ -46,7 +46,7 @@ class MultiHop(dspy.Module):
 
 
 if __name__ == "__main__":
-    lm = dspy.LM("openai/gpt-4.1-mini")
+    lm = dspy.LM("openai/gpt-6-luna")
     dspy.configure(lm=lm)
     result = MultiHop()(question=QUESTION)
     print(f"{result.answer}, after {len(result.notes)} passages and {len(lm.history)} calls")

@@ -41,6 +41,6 @@ class ReadInvoice(dspy.Signature):
 
 
 if __name__ == "__main__":
-    dspy.configure(lm=dspy.LM("openai/gpt-4.1-mini"))
+    dspy.configure(lm=dspy.LM("openai/gpt-6-luna"))
     result = dspy.Predict(ReadInvoice)(text=TEXT)
     print(f"{result.invoice.total} {result.invoice.currency} by {result.invoice.due:%d %B %Y}")

@@ -35,7 +35,7 @@ class Trip(dspy.Signature):
 
 
 if __name__ == "__main__":
-    lm = dspy.LM("openai/gpt-4.1-mini")
+    lm = dspy.LM("openai/gpt-6-luna")
     dspy.configure(lm=lm)
     agent = dspy.ReAct(Trip, tools=[departures, fare, convert], max_iters=6)
     result = agent(question="To Orvane on 3 May 2025, two adults and a child: when, and how much?")

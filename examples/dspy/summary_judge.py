@@ -32,7 +32,7 @@ def agrees(example, prediction, trace=None):
 
 
 if __name__ == "__main__":
-    dspy.configure(lm=dspy.LM("openai/gpt-4.1-mini"))
+    dspy.configure(lm=dspy.LM("openai/gpt-6-luna"))
     rows = [
         dspy.Example(text=t, summary=s, verdict=v).with_inputs("text", "summary")
         for t, s, v in LABELLED

@@ -50,7 +50,7 @@ class TextToSQL(dspy.Module):
 
 
 if __name__ == "__main__":
-    dspy.configure(lm=dspy.LM("openai/gpt-4.1-mini"))
+    dspy.configure(lm=dspy.LM("openai/gpt-6-luna"))
     question = "Which ferry is fullest on average, in percent?"
     result = TextToSQL()(tables=TABLES, question=question)
     print(*DATABASE.execute(result.sql).fetchone(), f"after {result.repairs} repairs")

@@ -32,7 +32,7 @@ if __name__ == "__main__":
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     DSPyInstrumentor().instrument(tracer_provider=provider)
-    dspy.configure(lm=dspy.LM("openai/gpt-4.1-mini"), track_usage=True)
+    dspy.configure(lm=dspy.LM("openai/gpt-6-luna"), track_usage=True)
     result = Support()(ticket="I was charged twice in May")
     print(result.reply)
     print_tree(exporter.get_finished_spans())

@@ -44,7 +44,7 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "compile_program",
             "Compile PROGRAM against a metric and write the artifact.",
             "langprog compile triage.py:program --train tickets.jsonl --metric "
-            "exact:team --lm openai/gpt-4.1-mini --calls 1500 --dollars 2 --run-dir "
+            "exact:team --lm openai/gpt-6-luna --calls 1500 --dollars 2 --run-dir "
             "runs/triage --out triage.json",
         ),
         "estimate": CommandRef(
@@ -52,7 +52,7 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "estimate_compile",
             "Estimate what compiling PROGRAM costs and what its certificate could show.",
             "langprog estimate triage.py:program --train tickets.jsonl --metric "
-            "exact:team --lm openai/gpt-4.1-mini --calls 1500",
+            "exact:team --lm openai/gpt-6-luna --calls 1500",
         ),
         "eval": CommandRef(
             "langprog.cli.evaluating",
@@ -70,7 +70,7 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "langprog.cli.porting",
             "port_artifact",
             "Carry ARTIFACT to another model; compile it there only if it loses.",
-            "langprog port triage.json --to openai/gpt-4.1 --data tickets.jsonl "
+            "langprog port triage.json --to openai/gpt-6.1-sol --data tickets.jsonl "
             "--metric exact:team --calls 2000 --out new.json",
         ),
         "recompile": CommandRef(

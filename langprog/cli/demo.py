@@ -24,7 +24,7 @@ from programs import tickets
 PROGRAM = "programs.tickets:program"
 # A local server's calls have no price, so they are capped by number.
 MODELS = (
-    ("OpenAI", "export OPENAI_API_KEY=...", "openai/gpt-4.1-mini", "--dollars 2"),
+    ("OpenAI", "export OPENAI_API_KEY=...", "openai/gpt-6-luna", "--dollars 2"),
     ("Ollama", "ollama pull llama3.2", "ollama/llama3.2", "--calls 3000"),
     ("vLLM", "vllm serve Qwen/Qwen3-8B", "vllm/Qwen/Qwen3-8B", "--calls 3000"),
 )

@@ -122,8 +122,8 @@ def check_lm(value: object, place: str = "model=") -> LanguageModel:
     kind = type(value).__name__
     if len(lacking) == len(_NEEDED):
         raise ModelError(
-            f"{place} is a {kind}: pass a name such as 'openai/gpt-4.1-mini', or a model such as "
-            "lp.LM('openai/gpt-4.1-mini')"
+            f"{place} is a {kind}: pass a name such as 'openai/gpt-6-luna', or a model such as "
+            "lp.LM('openai/gpt-6-luna')"
         )
     raise ModelError(
         f"{place} is a {kind}, which is not a complete language model: it lacks "
@@ -162,7 +162,7 @@ def _is_known_by_place(model: LanguageModel) -> bool:
 def _check_name(name: object, place: str = "the name of a model") -> None:
     if not isinstance(name, str) or not name.strip():
         raise ModelError(
-            f"{place} is {name!r:.40}: a model's name is a text such as 'openai/gpt-4.1-mini'"
+            f"{place} is {name!r:.40}: a model's name is a text such as 'openai/gpt-6-luna'"
         )
 
 

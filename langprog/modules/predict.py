@@ -62,7 +62,7 @@ class Predict(Module):
         demos: Worked examples shown to the model, in this order.
         nearest: Examples of which those nearest to the input are shown as well, after ``demos``.
         model: A model, which this predictor then always uses, or a model's name
-            (``"openai/gpt-4.1-mini"``), which is looked up at each call; by default the ambient
+            (``"openai/gpt-6-luna"``), which is looked up at each call; by default the ambient
             model.
         adapter: The format of prompts and replies: ``"chat"``, ``"json"``, ``"xml"``,
             ``"tools"``, ``"auto"``, the name of an installed adapter, or an adapter object

@@ -82,7 +82,7 @@ def LM(name: str, **options: Unpack[LMOptions]) -> LanguageModel:
     if given.base_url is None and not (provider and rest):
         raise ModelError(
             f"the model name {name!r} has no provider: write provider/model, "
-            "such as pocket/small, openai/gpt-4.1-mini or ollama/llama3.2"
+            "such as pocket/small, openai/gpt-6-luna or ollama/llama3.2"
         )
     if provider == "pocket" and given.base_url is None:
         return _make_embedded(name, given)

@@ -114,7 +114,7 @@ def model_in_force(
     if model is None:
         if settings.lm is None:
             raise ModelError(
-                "no model is configured: call lp.configure(lm='openai/gpt-4.1-mini'), or "
+                "no model is configured: call lp.configure(lm='openai/gpt-6-luna'), or "
                 "lm='pocket/small' for the embedded one (on the command line: --lm)"
             )
         return settings.lm

@@ -66,7 +66,7 @@ def port(  # noqa: PLR0913 - its options are given by name
 
     Example::
 
-        ported = optimizers.port("old.json", "openai/gpt-5", data, metric=metric)
+        ported = optimizers.port("old.json", "openai/gpt-6.1-sol", data, metric=metric)
         print(ported)
         ported.save("new.json")
 

@@ -162,10 +162,10 @@ def test_tracing(run: Run) -> None:
     assert tree == [
         "Pipeline program",
         "  Predict team",
-        "    chat gpt-4.1-mini",
+        "    chat gpt-6-luna",
         "  ChainOfThought reply",
         "    Predict reply.predict",
-        "      chat gpt-4.1-mini",
+        "      chat gpt-6-luna",
     ]
 
 
