@@ -240,6 +240,7 @@ NAMES: Words = MappingProxyType(
         "Embeddings": "write lp.EmbeddingRetriever(corpus, embed)",
         "Ensemble": _SAMPLES,
         "Evaluate": "write lp.evaluate(program, data, metric)",
+        "Evolve": _OPTIMIZER.format("Evolve"),
         "FrugalCascade": _OPTIMIZER.format("FrugalCascade"),
         "GEPA": _OPTIMIZER.format("GEPA"),
         "InferRules": _OPTIMIZER.format("Compiler"),
