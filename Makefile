@@ -23,14 +23,14 @@ demo: $(INSTALLED)
 	$(BIN)/langprog demo
 
 test: $(DEVELOPING)
-	$(BIN)/python -m pytest -q --ignore=tests/house -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q --ignore=tests/house --ignore=tests/typing -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-# tests/house holds rules for the tree: layers, sizes, words.
+# tests/house holds rules for the tree: layers, sizes, words; tests/typing what checkers find.
 lint: $(DEVELOPING)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/house
+	$(BIN)/python -m pytest -q tests/house tests/typing
 
 # The site of the guides, in build/site; a warning is an error.
 docs: $(WRITING)

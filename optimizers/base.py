@@ -22,7 +22,7 @@ from langprog.evaluation import Metric
 from langprog.hints import with_hints
 from langprog.knobs import check_knobs, takes_number, takes_one_of, takes_whole
 from langprog.lm import LanguageModel, ModelRef
-from langprog.modules import Signal
+from langprog.modules import Out, Signal
 from langprog.observe import CompileStarted
 from langprog.runtime import observe_call, run_sync
 from optimizers.budget.forecast import ForecastInputs, StageForecast
@@ -92,10 +92,10 @@ class Optimizer(ABC):
     @with_hints(ELSEWHERE)
     def compile(  # noqa: PLR0913 - the one contract; its names are fixed
         self,
-        program: Module,
+        program: Module[Out],
         trainset: Examples,
         *,
-        metric: Metric,
+        metric: Metric[Out],
         valset: Examples | None = None,
         holdout: Examples | None = None,
         budget: Budget | None = None,
@@ -108,7 +108,7 @@ class Optimizer(ABC):
         repeats: int = 1,
         canaries: int = 0,
         engine: Engine | str = "local",
-    ) -> Compiled:
+    ) -> Compiled[Out]:
         """Search for a better program, and test whether it is better.
 
         Args:
@@ -169,10 +169,10 @@ class Optimizer(ABC):
     @final
     async def acompile(  # noqa: PLR0913 - the one contract; its names are fixed
         self,
-        program: Module,
+        program: Module[Out],
         trainset: Examples,
         *,
-        metric: Metric,
+        metric: Metric[Out],
         valset: Examples | None = None,
         holdout: Examples | None = None,
         budget: Budget | None = None,
@@ -185,7 +185,7 @@ class Optimizer(ABC):
         repeats: int = 1,
         canaries: int = 0,
         engine: Engine | str = "local",
-    ) -> Compiled:
+    ) -> Compiled[Out]:
         """Compile; the asynchronous form of :meth:`compile`."""
         check_arguments(trainset, valset, holdout, budget, seed)
         check_run_dir(run_dir)

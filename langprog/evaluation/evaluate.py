@@ -39,7 +39,7 @@ from langprog.example import Example, Rows, copy_value, examples_of
 from langprog.hints import Words, with_hints
 from langprog.knobs import check_argument, takes_whole
 from langprog.lm import Budget, LanguageModel, Ledger
-from langprog.modules import Module, Prediction, RunUsage, record_trace, usage_of
+from langprog.modules import Module, Out, Prediction, RunUsage, record_trace, usage_of
 from langprog.observe import EvaluationStarted
 from langprog.runtime import give_notice, observe_call, run_sync, using
 
@@ -68,9 +68,9 @@ _ELSEWHERE: Words = MappingProxyType(
 
 @with_hints(_ELSEWHERE)
 def evaluate(
-    program: Module,
+    program: Module[Out],
     data: Data,
-    metric: Metric,
+    metric: Metric[Out],
     *,
     concurrency: int = 64,
     budget: Budget | Ledger | None = None,
@@ -121,9 +121,9 @@ def evaluate(
 
 
 async def aevaluate(
-    program: Module,
+    program: Module[Out],
     data: Data,
-    metric: Metric,
+    metric: Metric[Out],
     *,
     concurrency: int = 64,
     budget: Budget | Ledger | None = None,

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, SupportsFloat
 
+from typing_extensions import TypeVar
+
 from langprog.errors import MetricError
 from langprog.example import Example
 from langprog.hints import with_hinted_fields
@@ -44,7 +46,9 @@ class Score:
             )
 
 
-Metric = Callable[[Example, Prediction], bool | float | Score | Awaitable[bool | float | Score]]
+# Metric[Triage] scores what a program of this signature class returns, Metric any program's.
+_Answer = TypeVar("_Answer", default=Any)
+Metric = Callable[[Example, _Answer], bool | float | Score | Awaitable[bool | float | Score]]
 
 
 def as_score(result: Any) -> Score:

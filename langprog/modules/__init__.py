@@ -95,6 +95,7 @@ from langprog.modules.trace import (
     usage_of,
 )
 from langprog.modules.tree import Parameter, ParameterKind, Tree
+from langprog.modules.typed import Out, Out_co
 from langprog.modules.vote import Tally, Vote, answer_key
 from langprog.modules.words import hash_words
 
@@ -117,6 +118,8 @@ __all__ = [
     "NextStepNode",
     "Node",
     "Origin",
+    "Out",
+    "Out_co",
     "Parameter",
     "ParameterData",
     "ParameterKind",

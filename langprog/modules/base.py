@@ -11,7 +11,7 @@ import difflib
 import inspect
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 
 from langprog.errors import InputError, SignatureError
 from langprog.modules.backtracking import Call
@@ -22,6 +22,7 @@ from langprog.modules.prediction import Prediction
 from langprog.modules.streaming import Event, run_watched, stream_in_sync, stream_program
 from langprog.modules.trace import Recorder, recorder, threads
 from langprog.modules.tree import Tree
+from langprog.modules.typed import Out_co
 from langprog.notebook import list_short
 from langprog.runtime import call_in_worker, current, run_sync
 from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from langprog.modules.signals import Signal
 
 
-class Module(Tree):
+class Module(Tree, Generic[Out_co]):
     """Base class of every program and of every part of one.
 
     Subclass it, create the parts in ``__init__``, and wire them in ``forward`` (plain Python) or
@@ -45,6 +46,9 @@ class Module(Tree):
             def forward(self, ticket):
                 team = self.team(ticket=ticket).team
                 return self.reply(ticket=ticket, team=team)
+
+    With ``lp.Module[Triage]`` as the base, type checkers know the outputs of a call and check
+    metrics.
 
     A class attribute ``signature`` (``"ticket -> reply"`` or a Signature) declares inputs and
     outputs; only a step of a Pipeline needs it.
@@ -82,7 +86,13 @@ class Module(Tree):
         """Do the work asynchronously; by default, run ``forward`` in a worker thread."""
         return await call_in_worker(self.forward, *positional, **inputs)
 
-    def __call__(self, *positional: Any, **inputs: Any) -> Prediction:
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, types: Any) -> type[Self]:
+            """Return the class itself: what it gives matters to type checkers alone."""
+            return cls
+
+    def __call__(self, *positional: Any, **inputs: Any) -> Out_co:
         """Run the program and wait for its result; inputs are given by name.
 
         Raises:
@@ -94,7 +104,7 @@ class Module(Tree):
         """
         return run_sync(self.acall(*positional, **inputs))
 
-    async def acall(self, *positional: Any, **inputs: Any) -> Prediction:
+    async def acall(self, *positional: Any, **inputs: Any) -> Out_co:
         """Run the program; the asynchronous version of calling it."""
         if positional:
             raise InputError(self._by_name())
@@ -108,7 +118,7 @@ class Module(Tree):
             if outer.call is not None:
                 call = outer.call.begin(self, inputs)
                 if call.result is not None:
-                    return call.reuse()
+                    return call.reuse()  # type: ignore[return-value]  # as below
             inner = outer.inner()
             if not outer.paths:
                 inner.paths = self.paths()
@@ -130,7 +140,8 @@ class Module(Tree):
             recorder.reset(token)
             if outer is None:
                 inner.close()
-        return self._result(values, inner, time.perf_counter() - started)
+        # A signature class describes a Prediction to type checkers only.
+        return self._result(values, inner, time.perf_counter() - started)  # type: ignore[return-value]
 
     def _result(self, values: Any, inner: Recorder, seconds: float) -> Prediction:
         # An instance check of an abstract class is slow.

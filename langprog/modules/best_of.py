@@ -139,7 +139,8 @@ class BestOf(Around):
     async def aforward(self, **inputs: Any) -> Prediction:
         """Generate, judge, and return the best answer; in a tie, the earliest."""
         if self.k == 1:
-            return await self.inner.acall(**inputs)
+            single: Prediction = await self.inner.acall(**inputs)
+            return single
         # With a bool, the first accepted answer ends the search, so draw one at a time.
         accepts = next(iter(self.judge.outputs.values())).annotation is bool
         wave = 1 if accepts else self.k

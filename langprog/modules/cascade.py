@@ -216,7 +216,8 @@ class Cascade(Around):
             step = self.steps[tier.step]
             try:
                 if tier.threshold is None:
-                    return await step.acall(**inputs)
+                    last: Prediction = await step.acall(**inputs)
+                    return last
                 answer, sure = await self.signal.answer(step, tier.step, inputs, self.check)
             except SURVIVED as error:
                 failure = error

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, Unpack, overload
 
 from langprog.errors import ArtifactError
 from langprog.hints import with_hints
@@ -11,9 +11,11 @@ from langprog.modules.base import Module
 from langprog.modules.elsewhere import OF_PREDICT
 from langprog.modules.node import AnyNode, Node, Types
 from langprog.modules.predict import Predict
+from langprog.modules.predict_options import PredictOptions
 from langprog.modules.prediction import Prediction
 from langprog.modules.structure import REASONING
-from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
+from langprog.modules.typed import Inputs, Out_co
+from langprog.signature import FieldSpec, SignatureSpec, signature_of
 
 
 class ChainOfThoughtNode(Node):
@@ -23,7 +25,7 @@ class ChainOfThoughtNode(Node):
     predict: AnyNode
 
 
-class ChainOfThought(Module):
+class ChainOfThought(Module[Out_co], Generic[Out_co, Inputs]):
     """Ask for a ``reasoning`` field before the outputs of a signature.
 
     Follows: Chain-of-Thought Prompting Elicits Reasoning in Large Language Models (Wei et al.).
@@ -35,10 +37,34 @@ class ChainOfThought(Module):
     """
 
     node: ClassVar[type[Node]] = ChainOfThoughtNode
-    predict: Predict
+    predict: Predict[Any]
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: Inputs.args, **inputs: Inputs.kwargs) -> Out_co:
+            """Take the inputs of the signature and return its outputs."""
+
+        async def acall(self, *args: Inputs.args, **inputs: Inputs.kwargs) -> Out_co:
+            """Take the inputs of the signature and return its outputs."""
+
+    @overload
+    def __init__(
+        self: ChainOfThought[Prediction, ...],
+        signature: str | SignatureSpec,
+        **options: Unpack[PredictOptions],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self, signature: Callable[Inputs, Out_co], **options: Unpack[PredictOptions]
+    ) -> None: ...
 
     @with_hints(OF_PREDICT, by_name="write instruction=")
-    def __init__(self, signature: str | type[Signature] | SignatureSpec, **options: Any) -> None:
+    def __init__(
+        self,
+        signature: str | SignatureSpec | Callable[..., Any],
+        **options: Unpack[PredictOptions],
+    ) -> None:
         spec = signature_of(signature)
         if "reasoning" not in spec.outputs:
             spec = spec.with_field(REASONING, first=True)
@@ -56,7 +82,8 @@ class ChainOfThought(Module):
 
     async def aforward(self, **inputs: Any) -> Prediction:
         """Call the model."""
-        return await self.predict.acall(**inputs)
+        answer: Prediction = await self.predict.acall(**inputs)
+        return answer
 
     def to_node(self, parts: Mapping[str, Any], types: Types) -> dict[str, Any]:
         """Return it as plain JSON data."""

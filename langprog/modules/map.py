@@ -265,7 +265,8 @@ class Map(Module):
     ) -> Prediction | LangprogError:
         try:
             with mark_element(index):
-                return await self.module.acall(**shared, **{self._item: element})
+                answer: Prediction = await self.module.acall(**shared, **{self._item: element})
+                return answer
         except SURVIVED as error:
             return error
         except InputError as error:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, Unpack, overload
 
 from langprog.adapters import Adapter, check_adapter
 from langprog.checks import (
@@ -43,18 +43,23 @@ from langprog.modules.parameter_data import (
     demo_from_data,
 )
 from langprog.modules.predict_data import PredictNode, predict_to_data, signatures_from_data
+from langprog.modules.predict_options import PredictOptions
+from langprog.modules.prediction import Prediction
 from langprog.modules.structure import Structure, ask_for, give_back, list_structures
 from langprog.modules.trace import recorder
 from langprog.modules.tree import Parameter
+from langprog.modules.typed import Inputs, Out_co
 from langprog.notebook import shorten
 from langprog.runtime import Settings, adapter_for, current
-from langprog.signature import FieldSpec, Signature, SignatureSpec, signature_of
+from langprog.signature import FieldSpec, SignatureSpec, signature_of
 
 
-class Predict(Module):
+class Predict(Module[Out_co], Generic[Out_co, Inputs]):
     """Call a model for the outputs of a signature.
 
-    It is immutable: ``with_parameters`` returns a modified copy.
+    It is immutable: ``with_parameters`` returns a modified copy. To a type checker
+    ``Predict(Triage)`` is a ``Predict[Triage]``: it takes the inputs of ``Triage`` and returns a
+    Prediction with its fields.
 
     Args:
         signature: A Signature class, a SignatureSpec or the short form ``"ticket -> team"``.
@@ -104,10 +109,30 @@ class Predict(Module):
         "structure",
     )
 
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: Inputs.args, **inputs: Inputs.kwargs) -> Out_co:
+            """Take the inputs of the signature and return its outputs."""
+
+        async def acall(self, *args: Inputs.args, **inputs: Inputs.kwargs) -> Out_co:
+            """Take the inputs of the signature and return its outputs."""
+
+    @overload
+    def __init__(
+        self: Predict[Prediction, ...],
+        signature: str | SignatureSpec,
+        **options: Unpack[PredictOptions],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self, signature: Callable[Inputs, Out_co], **options: Unpack[PredictOptions]
+    ) -> None: ...
+
     @with_hints(OF_PREDICT, by_name="write instruction=")
     def __init__(  # noqa: PLR0913 - all that makes a prompt, by name
         self,
-        signature: str | type[Signature] | SignatureSpec,
+        signature: str | SignatureSpec | Callable[..., Any],
         *,
         instruction: str | None = None,
         demos: Sequence[Example | Mapping[str, Any]] = (),

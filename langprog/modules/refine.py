@@ -171,7 +171,8 @@ class Refine(Around):
 
     async def aforward(self, **inputs: Any) -> Prediction:
         """Answer, and answer again until the judge accepts or no rounds are left."""
-        answer = best = await self.module.acall(**inputs)
+        answer: Prediction = await self.module.acall(**inputs)
+        best = answer
         highest = -math.inf
         for left in range(self.rounds, -1, -1):
             if not left and (self._judges_with_bool() or not self.rounds):

@@ -242,7 +242,8 @@ class Route(Around):
         for step in order:
             self._record(step, inputs)
             try:
-                return await self.steps[step].acall(**inputs)
+                answer: Prediction = await self.steps[step].acall(**inputs)
+                return answer
             except SURVIVED as error:
                 failure = failure or error
         assert failure is not None

@@ -301,7 +301,8 @@ class StepSearch(Module):
             best = await search_particles(explorer, self.resampling, seed)
         else:
             best = await search_best_first(explorer)
-        return await self.answer.acall(**inputs, **{STEPS: list(best.steps)})
+        last: Prediction = await self.answer.acall(**inputs, **{STEPS: list(best.steps)})
+        return last
 
     def _limits(self) -> Limits:
         return Limits(self.width, self.depth, self.branch, self.reject_below)

@@ -36,7 +36,7 @@ class Submissions:
         """Return the next step."""
         place = recorder.get()
         known = 0 if place is None else len(place.entries)
-        said = await self._step.acall(**inputs)
+        said: Prediction = await self._step.acall(**inputs)
         # None of its own where the step is that of a run before.
         entries = [] if place is None else place.entries[known : known + 1]
         self._entries = entries[0] if entries and isinstance(entries[0], list) else []

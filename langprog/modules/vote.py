@@ -177,7 +177,8 @@ class Vote(Around):
     async def aforward(self, **inputs: Any) -> Prediction:
         """Sample, count, and return the winner."""
         if self.k == 1:
-            return await self.module.acall(**inputs)
+            single: Prediction = await self.module.acall(**inputs)
+            return single
         return (await self.tally(inputs)).winner
 
     async def tally(self, inputs: Mapping[str, Any], *, early: bool = True) -> Tally:

@@ -224,20 +224,22 @@ class Reusing:
         """Answer; the asynchronous form of calling it."""
         started = time.perf_counter()
         if current().wrap is not None:  # a compile, a port, a verification
-            return await self.program.acall(**inputs)
+            answer: Prediction = await self.program.acall(**inputs)
+            return answer
         text = self._text_of(inputs)
         try:
             vector = await self._cache.vector_of(text)
         except (LangprogError, OSError) as error:
             give_notice(f"the semantic cache is not used, as the embedder failed: {error}")
-            return await self.program.acall(**inputs)
+            answer = await self.program.acall(**inputs)
+            return answer
         key = self._key()
         known = self._cache.find(key, vector)
         if known is not None and known[2]:
             values = self._read(known[1])
             if values is not None:
                 return self._answer(inputs, values, known[0], time.perf_counter() - started)
-        prediction = await self.program.acall(**inputs)
+        prediction: Prediction = await self.program.acall(**inputs)
         outputs = {name: field.plain(prediction[name]) for name, field in self._outputs.items()}
         await self._cache.keep(key, vector, outputs, None if known is None else known[:2])
         return prediction

@@ -7,16 +7,20 @@ import sys
 import typing
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, dataclass_transform
 
 from pydantic.fields import FieldInfo
 
 from langprog.errors import SignatureError
 from langprog.hints import HintedType, Words
 from langprog.signature.fields import FieldSpec
-from langprog.signature.marks import ATTRIBUTES, Marked
+from langprog.signature.marks import ATTRIBUTES, Input, Marked, Output
 from langprog.signature.shorthand import parse_short_form
 from langprog.signature.signature import SignatureSpec, default_instruction, field_from_mark
+
+if TYPE_CHECKING:
+    # The one name that is looked up against the order of packages, and only by type checkers.
+    from langprog.modules import Prediction
 
 T = TypeVar("T")
 
@@ -31,7 +35,23 @@ class _Of(Generic[T]):
         return self._read(signature_of(owner))
 
 
-class Signature(metaclass=HintedType):
+if TYPE_CHECKING:
+
+    class _Fields(Prediction):
+        # Only what a signature declares can be read, and the reasoning of a ChainOfThought.
+        __getattr__: ClassVar[None]  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
+        reasoning: str
+
+else:
+
+    class _Fields(metaclass=HintedType):
+        pass
+
+
+@dataclass_transform(
+    kw_only_default=True, frozen_default=True, eq_default=False, field_specifiers=(Input, Output)
+)
+class Signature(_Fields):
     """Base class of signatures written as classes.
 
     The docstring is the instruction; a subclass without one keeps that of its base::
@@ -43,6 +63,9 @@ class Signature(metaclass=HintedType):
             team: Literal["billing", "network"] = lp.Output("the team that owns it")
 
     ``spec`` is the signature as a value; the methods are those of :class:`SignatureSpec`.
+
+    To a type checker ``Triage`` is also the type of what ``lp.Predict(Triage)`` returns: a
+    Prediction with these fields. When a program runs, a Prediction is no instance of it.
     """
 
     _elsewhere: ClassVar[Words] = {
@@ -62,22 +85,25 @@ class Signature(metaclass=HintedType):
         if not isinstance(vars(cls).get("spec"), SignatureSpec):
             cls.spec = _spec_of(cls, sys._getframe(1))
 
-    def __new__(cls, *given: Any, **fields: Any) -> Signature:
-        if cls is Signature and given and isinstance(given[0], str):
-            more = f", instruction={given[1]!r:.80}" if len(given) > 1 else ""
+    if not TYPE_CHECKING:  # to type checkers, calling it declares the inputs of a call
+
+        def __new__(cls, *given: Any, **fields: Any) -> Signature:
+            if cls is Signature and given and isinstance(given[0], str):
+                more = f", instruction={given[1]!r:.80}" if len(given) > 1 else ""
+                raise SignatureError(
+                    "the short form of a signature is a text: write "
+                    f"lp.Predict({given[0]!r:.80}{more}); its value is "
+                    "langprog.signature.signature_of(...)"
+                )
+            if cls is Signature and given:
+                raise SignatureError(
+                    "a signature is a text, 'ticket -> team', or a class that derives from "
+                    "lp.Signature and has lp.Input and lp.Output fields"
+                )
             raise SignatureError(
-                "the short form of a signature is a text: write "
-                f"lp.Predict({given[0]!r:.80}{more}); its value is "
-                "langprog.signature.signature_of(...)"
+                f"{cls.__name__} is a signature and holds no values: "
+                f"write lp.Predict({cls.__name__})"
             )
-        if cls is Signature and given:
-            raise SignatureError(
-                "a signature is a text, 'ticket -> team', or a class that derives from "
-                "lp.Signature and has lp.Input and lp.Output fields"
-            )
-        raise SignatureError(
-            f"{cls.__name__} is a signature and holds no values: write lp.Predict({cls.__name__})"
-        )
 
     @classmethod
     def with_instruction(cls, instruction: str) -> SignatureSpec:
@@ -211,7 +237,7 @@ def _read_docstring(cls: type[Signature]) -> str:
 
 
 def signature_of(
-    signature: str | type[Signature] | SignatureSpec, instruction: str | None = None
+    signature: str | SignatureSpec | Callable[..., Any], instruction: str | None = None
 ) -> SignatureSpec:
     """Return the value of a signature in any of its forms.
 

@@ -91,13 +91,25 @@ def Input(
 
 
 def Output(
-    description: str | Labels = "", labels: Labels | None = None, **constraints: Any
+    description: str | Labels = "",
+    labels: Labels | None = None,
+    *,
+    init: Literal[False] = False,
+    **constraints: Any,
 ) -> Any:
     """Declare an output field in a Signature class; arguments as for :func:`Input`.
+
+    Args:
+        description: What the field means.
+        labels: Meanings of the labels of a Literal or an Enum.
+        init: Tells type checkers that a call does not take the field; never given.
+        **constraints: As for :func:`Input`.
 
     Raises:
         SignatureError: A default is given; outputs have none.
     """
+    if init:
+        raise SignatureError("lp.Output has no argument init: an output is never given")
     for name in ("default", "default_factory"):
         if name in constraints:
             raise SignatureError(

@@ -6,12 +6,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn
 
 from langprog import Module
 from langprog.artifact import save_program
 from langprog.errors import InputError
 from langprog.hints import Hinted, Words
+from langprog.modules import Out_co
 from langprog.notebook import render_card, short_repr, shorten
 from optimizers.evaluation.candidate import Candidate
 from optimizers.evaluation.pareto import FrontPoint
@@ -39,7 +40,7 @@ _ELSEWHERE: Words = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled(Hinted):
+class Compiled(Hinted, Generic[Out_co]):
     """The result of a compile: a frozen program with its evidence.
 
     Args:
@@ -56,7 +57,7 @@ class Compiled(Hinted):
 
     _elsewhere: ClassVar[Words] = _ELSEWHERE
 
-    program: Module
+    program: Module[Out_co]
     candidate: Candidate
     certificate: Certificate
     report: CompileReport
