@@ -38,7 +38,7 @@ class Asynchronous(lp.Module):  # any answer, any metric
 
 
 def metric(example: lp.Example, prediction: Triage) -> bool:
-    return example["team"] == prediction.team
+    return bool(example["team"] == prediction.team)
 
 
 def any_metric(example: lp.Example, prediction: lp.Prediction) -> lp.Score:

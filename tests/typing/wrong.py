@@ -31,7 +31,7 @@ class Support(lp.Module[Triage]):
 
 
 def of_another_program(example: lp.Example, prediction: Other) -> bool:
-    return example["answer"] == prediction.answer
+    return bool(example["answer"] == prediction.answer)
 
 
 def of_an_example_alone(example: lp.Example) -> bool:
