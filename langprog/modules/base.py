@@ -141,7 +141,7 @@ class Module(Tree, Generic[Out_co]):
             if outer is None:
                 inner.close()
         # A signature class describes a Prediction to type checkers only.
-        return self._result(values, inner, time.perf_counter() - started)  # type: ignore[return-value]
+        return self._result(values, inner, time.perf_counter() - started)  # type: ignore[return-value]  # as above
 
     def _result(self, values: Any, inner: Recorder, seconds: float) -> Prediction:
         # An instance check of an abstract class is slow.

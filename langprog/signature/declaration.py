@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     class _Fields(Prediction):
         # Only what a signature declares can be read, and the reasoning of a ChainOfThought.
-        __getattr__: ClassVar[None]  # type: ignore[assignment, misc]  # pyright: ignore[reportIncompatibleMethodOverride]
+        __getattr__: ClassVar[None]  # type: ignore[assignment, misc]  # see above; pyright: ignore[reportIncompatibleMethodOverride]
         reasoning: str
 
 else:
