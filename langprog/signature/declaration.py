@@ -65,7 +65,7 @@ class Signature(_Fields):
     ``spec`` is the signature as a value; the methods are those of :class:`SignatureSpec`.
 
     To a type checker ``Triage`` is also the type of what ``lp.Predict(Triage)`` returns: a
-    Prediction with these fields. When a program runs, a Prediction is no instance of it.
+    Prediction with these fields. When a program runs, a Prediction is not an instance of it.
     """
 
     _elsewhere: ClassVar[Words] = {
