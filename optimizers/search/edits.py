@@ -56,7 +56,9 @@ class EditSearch(Optimizer):
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Forecast the rounds, and the finals on all of validation."""
-        finals = min(FINALISTS * facts.validation, FINAL_SHARE * facts.queries)
+        # The race has scored where the edits begin, and the others have met a block at least.
+        unknown = (FINALISTS - 1) * max(0, facts.validation - BLOCK)
+        finals = min(unknown, FINAL_SHARE * facts.queries)
         most = min(self._count_rounds(facts.queries) * DRAWN * BLOCK, facts.queries - finals)
         return (
             StageForecast("search", Range(0.0, most), candidates=Range(0.0, most / BLOCK)),

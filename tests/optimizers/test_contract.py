@@ -256,7 +256,8 @@ def test_the_forecast_holds_what_the_compile_takes(member: str, of_240: OfMany) 
     _, result = of_240(member)
     taken = result.report.requested.calls
     assert found.calls.low / 1.5 <= taken <= found.calls.high * 1.5
-    assert found.calls.middle / 1.5 <= taken <= found.calls.middle * 1.5
+    # A search that finds the top score early ends before its edits are done.
+    assert found.calls.middle / 1.6 <= taken <= found.calls.middle * 1.6
     low, high = result.report.estimate["calls"]
     assert low / 1.5 <= taken <= high * 1.5
 
