@@ -156,8 +156,9 @@ def test_what_is_printed_goes_nowhere() -> None:
 
 
 @needs_sandbox
-@pytest.mark.parametrize("target", ["os.getppid()", "1", "-1", str(os.getpid())])
+@pytest.mark.parametrize("target", ["os.getppid()", "1", "-1", "the tests"])
 def test_it_signals_nobody(target: str) -> None:
+    target = str(os.getpid()) if target == "the tests" else target
     with pytest.raises(CodeError, match="not permitted"):
         run("import os", f"os.kill({target}, 9)")
 
