@@ -64,7 +64,7 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "langprog.cli.comparing",
             "compare_two",
             "Compare PROGRAM with BASELINE on the same examples; exit code 1 if it is worse.",
-            "langprog compare new.json old.json --data rows.jsonl --metric exact:team",
+            "langprog compare old.json new.json --data rows.jsonl --metric exact:team",
         ),
         "port": CommandRef(
             "langprog.cli.porting",
