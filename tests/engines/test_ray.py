@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
@@ -65,10 +66,12 @@ def endpoint() -> Iterator[Endpoint]:
 
 @pytest.fixture(scope="module")
 def ray_engine() -> Iterator[Engine]:
+    records = logging.getLogRecordFactory()
     engine = lp.RayEngine(workers=2)
     run_sync(engine.__aenter__())
     yield engine
     run_sync(engine.__aexit__())
+    logging.setLogRecordFactory(records)  # Ray sets its own, for the whole process
 
 
 @pytest.fixture(scope="module", params=["local", "ray"])

@@ -131,7 +131,8 @@ def test_what_the_certificate_does_not_need_is_searched_with(kind: str) -> None:
         part: float(getattr(one, kind) or 0.0)
         for part, one in (("search", evidence.searched), ("certificate", evidence.certified))
     }
-    assert 0.7 * cap < spent["search"] <= 0.85 * cap
+    # A round that cannot be paid for whole is not begun.
+    assert 0.65 * cap < spent["search"] <= 0.85 * cap
     assert sum(spent.values()) <= cap
     assert result.certificate.n == 30 and result.certificate.verdict == "certified"
 
