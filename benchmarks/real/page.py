@@ -95,12 +95,17 @@ def _accuracy_row(kept: Checkpoint, task: str, label: str, some: Sequence[Job]) 
         task,
         label,
         seeds,
-        ", ".join(f"{kept[job.name]['paid']:.0f}" for job in some),
+        ", ".join(_paid(kept, job) for job in some),
         shipped,
         _share(candidate),
         _difference(before, candidate),
         ", ".join(str(kept[job.name]["demos"]) for job in some),
     )
+
+
+def _paid(kept: Checkpoint, job: Job) -> str:
+    ended = ", then ended in an error" if kept[job.name].get("failed") else ""
+    return f"{kept[job.name]['paid']:.0f}{ended}"
 
 
 def _against(kept: Checkpoint, done: Sequence[Job]) -> str:
