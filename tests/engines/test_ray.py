@@ -275,7 +275,7 @@ def test_a_compile_takes_the_same_decisions_and_pays_for_nothing_twice(
         assert calls == here.report.paid.calls
         lm = endpoint.begin()
         endpoint.before = lambda number: kill_a_worker() if number == calls // 2 else None
-        there = compile_triage(lm, ray_engine, tmp_path)
+        there = compile_triage(lm, ray_engine, tmp_path / "run")
     finally:
         endpoint.reply = reply
     assert there.report.decisions == here.report.decisions
@@ -286,7 +286,7 @@ def test_a_compile_takes_the_same_decisions_and_pays_for_nothing_twice(
     assert there.report.requested == here.report.requested
     # The journal, written by this process alone, has every call that was answered.
     lm = endpoint.begin()
-    resumed = compile_triage(lm, "local", tmp_path)
+    resumed = compile_triage(lm, "local", tmp_path / "run")
     assert resumed.report.decisions == here.report.decisions and not endpoint.asked
 
 
