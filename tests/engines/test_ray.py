@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,10 @@ from optimizers.journal import Journal
 from tests.batch.running import question_in
 from tests.optimizers.simulated import Triage, answers, tickets
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'langprog[ray]'")
+# Importing Ray takes long and changes how the process logs: not while tests are collected.
+pytestmark = pytest.mark.skipif(
+    find_spec("ray") is None, reason="Ray is not installed: pip install 'langprog[ray]'"
+)
 
 
 class Endpoint:
