@@ -264,7 +264,7 @@ in progress. {ROWS} rows a worker, {TOKENS} tokens a call, {ANSWER:g} s an answe
 ({1000 * driver:.2f} ms at the driver, {1000 * worker:.2f} ms at a worker); one run of
 {SIMULATED - WARM:g} s after {WARM:g} s, seeded by the number of workers. Not in it: limits on
 requests, programs and metrics that compute, Ray's own limits, and that the calls of many workers
-share fewer messages, which makes each of them dearer for the driver.
+share fewer messages, so that each of them costs the driver more.
 
 The driver sees every call, for the budget, the journal and identical calls of several workers, so
 it bounds a run at about {1 / driver:,.0f} calls a second, {TOKENS / driver / 1e6:.1f} million

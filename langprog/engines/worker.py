@@ -26,7 +26,6 @@ from langprog.engines.messages import (
     Withdraw,
 )
 from langprog.engines.shipping import pack, pack_error, pack_messages, unpack
-from langprog.errors import LangprogError
 from langprog.lm import (
     Capabilities,
     Completion,
@@ -265,22 +264,12 @@ class Worker:
         except BaseException as error:  # noqa: BLE001 - raised again by the driver
             self._say(Made(lease.call, None, error=pack_error(error)))
             return
-        self._say(Made(lease.call, completion, asked is not None and _reads(asked[0], completion)))
+        self._say(Made(lease.call, completion, asked is not None and asked[0].accepts(completion)))
 
 
 def bare(request: Request) -> Request:
     """Return a request without what does not travel: its payers and its callbacks."""
     return replace(request, ledgers=(), accept=None, sender=None)
-
-
-def _reads(request: Request, completion: Completion) -> bool:
-    if request.accept is None:
-        return True
-    try:
-        request.accept(completion)
-    except LangprogError:
-        return False
-    return True
 
 
 def _describe(model: LanguageModel) -> Described:

@@ -184,7 +184,9 @@ class IdealMetric:
         Raises:
             MetricError: One of them has not.
         """
-        if outputs is not None:
+        if outputs is None:  # what the program returns is not known, but what is compared may be
+            outputs = [self._field] if self._field else []
+        if outputs:
             self._read(example, outputs)
 
     def _read(self, example: Example, prediction: Collection[str]) -> tuple[str, list[str]]:

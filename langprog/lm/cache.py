@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from langprog.errors import InputError, LangprogError, LangprogWarning, ModelError
+from langprog.errors import InputError, LangprogWarning, ModelError
 from langprog.lm.codec import completion_from_json, completion_to_json, freeze_completion
 from langprog.lm.keys import request_key
 from langprog.lm.pricing import reprice
@@ -331,14 +331,7 @@ def without_cache(model: LanguageModel) -> LanguageModel:
 
 def usable(completion: Completion, request: Request) -> bool:
     """Return whether a completion is complete, and its reader can use it."""
-    if not completion.whole:
-        return False
-    if request.accept is not None:
-        try:
-            request.accept(completion)
-        except LangprogError:
-            return False
-    return True
+    return completion.whole and request.accepts(completion)
 
 
 def mark_cached(completion: Completion, request: Request) -> Completion:

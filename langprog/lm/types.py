@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from langprog.errors import InputError
+from langprog.errors import InputError, LangprogError
 from langprog.frozen import quick_init
 from langprog.knobs import check_knobs, takes_whole
 from langprog.lm.budget import Ledger
@@ -139,6 +139,15 @@ class Request:
     def payers(self) -> tuple[Ledger, ...]:
         """The ledgers, without duplicates."""
         return tuple(dict.fromkeys(self.ledgers))
+
+    def accepts(self, completion: Completion) -> bool:
+        """Return whether the caller can use a completion."""
+        if self.accept is not None:
+            try:
+                self.accept(completion)
+            except LangprogError:
+                return False
+        return True
 
     def with_ledgers(self, ledgers: Sequence[Ledger]) -> Request:
         """Return the same request, charged to ``ledgers``."""

@@ -62,6 +62,23 @@ def test_a_field_that_rows_lack_costs_nothing(metric: Any, message: str, counted
     assert counted.calls == 0
 
 
+@pytest.mark.parametrize(
+    ("metric", "row"),
+    [
+        (match("answer"), {"label": "yes"}),
+        (match("answer"), {"ideal": 7}),
+        (promptfoo("answer"), {"assert": []}),
+        (all_of(exact("label"), match("answer")), {"label": "yes"}),
+    ],
+)
+def test_a_program_that_declares_no_outputs_costs_nothing_either(
+    metric: Any, row: dict[str, Any], counted: Counted
+) -> None:
+    with pytest.raises(MetricError, match="cannot score example 1"):
+        lp.evaluate(Asker(), [lp.Example(question="q", **row)], metric, lm=counted.lm)
+    assert counted.calls == 0
+
+
 def test_a_list_of_right_answers_may_have_a_name_of_its_own(counted: Counted) -> None:
     rows = [lp.Example(question="q", ideal=["no", "yes"])]
     assert lp.evaluate(PROGRAM, rows, match("answer"), lm=counted.lm).mean == 1.0

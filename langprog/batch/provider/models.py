@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from langprog.batch.provider.queues import Queue
 from langprog.batch.provider.waves import Waves
-from langprog.errors import LangprogError, ModelError, TransportError
+from langprog.errors import ModelError, TransportError
 from langprog.lm import (
     IN_PROCESS,
     Budgeted,
@@ -90,25 +90,13 @@ class BatchedModel:
                 raise
             if not reply.replayed:
                 return completion
-            if not self._waves.retry_refused or _is_usable(completion, request):
+            if not self._waves.retry_refused or (completion.whole and request.accepts(completion)):
                 return replace(completion, cached=True)
             self._waves.spoil(self._queue, request)
 
     async def aclose(self) -> None:
         """Close the client."""
         await self._client.aclose()
-
-
-def _is_usable(completion: Completion, request: Request) -> bool:
-    if not completion.whole:
-        return False
-    if request.accept is None:
-        return True
-    try:
-        request.accept(completion)
-    except LangprogError:
-        return False
-    return True
 
 
 class _Remembering(NegotiatedTogether):
