@@ -31,6 +31,7 @@ class Task:
         data: Examples for training, validation and certificate, in this order.
         test: Examples that no optimizer sees.
         outputs: Names of the outputs that are scored.
+        scorer: Scores outputs that are right in other ways than by being equal to the example's.
     """
 
     name: str
@@ -38,14 +39,19 @@ class Task:
     data: tuple[lp.Example, ...]
     test: tuple[lp.Example, ...]
     outputs: tuple[str, ...]
+    scorer: Callable[[lp.Example, Mapping[str, Any]], lp.Score] | None = None
 
     def score(self, example: lp.Example, values: Mapping[str, Any]) -> float:
         """Return the share of the outputs that are right."""
+        if self.scorer is not None:
+            return self.scorer(example, values).value
         right = [str(values.get(name)) == str(example[name]) for name in self.outputs]
         return sum(right) / len(right)
 
     def metric(self, example: lp.Example, prediction: lp.Prediction) -> lp.Score:
         """Score a prediction, with the right answers as feedback."""
+        if self.scorer is not None:
+            return self.scorer(example, prediction)
         value = self.score(example, prediction)
         wanted = ", ".join(f"{name} should be {example[name]}" for name in self.outputs)
         return lp.Score(value, None if value >= 1.0 else wanted)

@@ -1,8 +1,8 @@
 """Public data sets as tasks of one form; the data are not included (see ``folder``).
 
-Sources, licences and commits stand in each folder's SOURCE.md. ``ifeval``, ``ifbench`` and
-``pupa`` are not here: their scores need checkers of their own. The other folders hold recorded
-answers, which ``benchmarks/replay`` reads.
+Sources, licences and commits stand in each folder's SOURCE.md. The two tasks of Instruction
+Induction whose rows are lists are not here. The other folders hold recorded answers, which
+``benchmarks/replay`` reads.
 """
 
 from __future__ import annotations
@@ -11,30 +11,85 @@ import csv
 import json
 import lzma
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 import langprog as lp
 from benchmarks.tasks import intents
+from benchmarks.tasks.checked import (
+    ifbench,
+    ifeval,
+    pupa,
+    score_accepted,
+    score_constraints,
+    score_names,
+    score_redaction,
+)
 from benchmarks.tasks.generated import Task
 from benchmarks.tasks.short_texts import scone, sst2, trec
 from langprog.signature import FieldSpec, SignatureSpec
 
 Rows = Sequence[Mapping[str, Any]]
 INTENTS = 10
+# Keys of Instruction Induction under which further right results stand.
+ALSO_RIGHT = ("other_rhymes", "possible_translations", "possible_outputs")
 BBH = (
     "boolean_expressions",
     "causal_judgement",
+    "date_understanding",
+    "disambiguation_qa",
+    "dyck_languages",
+    "formal_fallacies",
+    "geometric_shapes",
+    "hyperbaton",
+    "logical_deduction_five_objects",
+    "logical_deduction_seven_objects",
+    "logical_deduction_three_objects",
+    "movie_recommendation",
+    "multistep_arithmetic_two",
     "navigate",
+    "object_counting",
+    "penguins_in_a_table",
+    "reasoning_about_colored_objects",
+    "ruin_names",
+    "salient_translation_error_detection",
+    "snarks",
     "sports_understanding",
+    "temporal_sequences",
+    "tracking_shuffled_objects_five_objects",
+    "tracking_shuffled_objects_seven_objects",
     "tracking_shuffled_objects_three_objects",
     "web_of_lies",
     "word_sorting",
 )
-INDUCED = ("active_to_passive", "negation", "sentiment", "singular_to_plural")
+INDUCED = (
+    "active_to_passive",
+    "antonyms",
+    "diff",
+    "first_word_letter",
+    "informal_to_formal",
+    "larger_animal",
+    "letters_list",
+    "negation",
+    "num_to_verbal",
+    "orthography_starts_with",
+    "rhymes",
+    "second_word_letter",
+    "sentence_similarity",
+    "sentiment",
+    "singular_to_plural",
+    "sum",
+    "synonyms",
+    "taxonomy_animal",
+    "translation_en-de",
+    "translation_en-es",
+    "translation_en-fr",
+    "word_in_context",
+)
 
 
 def _lines(path: Path) -> Iterator[Any]:
@@ -133,16 +188,19 @@ def bbh(name: str, folder: Path) -> tuple[SignatureSpec, Rows]:
 
 def induction(name: str, folder: Path) -> tuple[SignatureSpec, Rows]:
     """Load a task of Instruction Induction, whose instruction has to be guessed from examples."""
-    place = folder / "tasks" / "instruction_induction" / "induce"
-    path = next(path for path in place.iterdir() if path.name.startswith(f"{name}.json"))
-    rows = [
-        {
-            "text": row["input"],
-            "result": row["output"] if isinstance(row["output"], str) else row["output"][0],
-        }
-        for row in _json(path)["examples"].values()
-    ]
-    return _spec("Give the result.", ("text",), "result"), rows
+    place = folder / "tasks" / "instruction_induction"
+    rows: dict[str, dict[str, Any]] = {}
+    for path in sorted(place.glob(f"*/{name}.json*")):
+        for row in _json(path)["examples"].values():
+            outputs = [row["output"]] if isinstance(row["output"], str) else row["output"]
+            more = [row.get(key, ()) for key in ALSO_RIGHT]
+            accepted = dict.fromkeys(each.strip().lower() for each in chain(outputs, *more))
+            rows[row["input"]] = {
+                "text": row["input"],
+                "result": outputs[0],
+                "accepted": json.dumps(list(accepted)),
+            }
+    return _spec("Give the result.", ("text",), "result"), list(rows.values())
 
 
 def llmbar(folder: Path) -> tuple[SignatureSpec, Rows]:
@@ -174,6 +232,15 @@ def headlines(folder: Path) -> tuple[SignatureSpec, Rows]:
     return _spec("Where does the price of gold go?", ("headline",), "price", labels), rows
 
 
+def _checked(
+    load: Callable[[Path], Iterable[Mapping[str, Any]]],
+    instruction: str,
+    output: str,
+    folder: Path,
+) -> tuple[SignatureSpec, Rows]:
+    return _spec(instruction, ("request",), output), list(load(folder))
+
+
 LOADERS: Mapping[str, Callable[[Path], tuple[SignatureSpec, Rows]]] = MappingProxyType(
     {
         "gsm8k": gsm8k,
@@ -183,8 +250,20 @@ LOADERS: Mapping[str, Callable[[Path], tuple[SignatureSpec, Rows]]] = MappingPro
         "musique": musique,
         "llmbar": llmbar,
         "headlines": headlines,
+        "ifeval": partial(_checked, ifeval, "Do what the request asks for.", "response"),
+        "ifbench": partial(_checked, ifbench, "Do what the request asks for.", "response"),
+        "pupa": partial(_checked, pupa, "Redact what is private.", "redacted"),
         **{f"bbh {name}": partial(bbh, name) for name in BBH},
         **{f"induction {name}": partial(induction, name) for name in INDUCED},
+    }
+)
+SCORERS: Mapping[str, Callable[[lp.Example, Mapping[str, Any]], lp.Score]] = MappingProxyType(
+    {
+        "ifeval": score_constraints,
+        "ifbench": score_constraints,
+        "pupa": score_redaction,
+        **{f"induction {name}": score_accepted for name in INDUCED},
+        "induction taxonomy_animal": score_names,
     }
 )
 SHORT: Mapping[str, Callable[..., intents.Task]] = MappingProxyType(
@@ -208,7 +287,12 @@ def load_public(name: str, folder: Path, seed: int, *, known: int, test: int) ->
     """
     if name in LOADERS:
         signature, drawn = LOADERS[name](folder)
-        distinct = list(dict.fromkeys(lp.Example(**row) for row in drawn))
+        # By inputs: one request may stand in a data set twice, and must not be in two parts.
+        inputs = tuple(signature.inputs)
+        distinct = [
+            lp.Example(**row)
+            for row in {tuple(row[name] for name in inputs): row for row in drawn}.values()
+        ]
         random.Random(f"public/{name}/{seed}").shuffle(distinct)
         cut = min(known, round(len(distinct) * known / (known + test)))
         data, fresh = distinct[:cut], distinct[cut : cut + test]
@@ -223,5 +307,10 @@ def load_public(name: str, folder: Path, seed: int, *, known: int, test: int) ->
         data, fresh = [*source.train, *source.validation][:known], list(source.holdout)
         random.Random(f"public/{name}/{seed}").shuffle(fresh)
     return Task(
-        name, lp.Predict(signature), tuple(data), tuple(fresh[:test]), tuple(signature.outputs)
+        name,
+        lp.Predict(signature),
+        tuple(data),
+        tuple(fresh[:test]),
+        tuple(signature.outputs),
+        SCORERS.get(name),
     )
