@@ -52,12 +52,14 @@ class Tables:
     Args:
         connection: A connection of duckdb, which is locked down by this.
         seconds: How long a query may take.
-        most: Rows of a result that are read.
+        most: Rows of a result that are read; the text says so where there are more.
+        length: Characters that the text of a result may have.
     """
 
     connection: Any
     seconds: float = 5.0
     most: int = 50
+    length: int = 20_000
     runs: int = 0
     _known: dict[str, tuple[str, str]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -72,12 +74,17 @@ class Tables:
         Args:
             sql: The query; one that was run before is not run again.
         """
-        key = " ".join(sql.split()).rstrip("; ")
+        key = _normalize(sql)
         with self._lock:
-            if key not in self._known:
-                problem = self._refuse(sql)
-                self._known[key] = ("", problem) if problem else self._run(sql)
-            return self._known[key]
+            if key in self._known:
+                return self._known[key]
+            problem = self._refuse(sql)
+            try:
+                result = ("", problem) if problem else self._run(sql)
+            except TimeoutError:  # is not kept: on a machine less busy it may end
+                return "", f"it took longer than {self.seconds:g} s: ask for less"
+            self._known[key] = result
+            return result
 
     def _refuse(self, sql: str) -> str:
         duckdb = _import_duckdb()
@@ -101,17 +108,28 @@ class Tables:
         cursor.execute("BEGIN TRANSACTION READ ONLY")
         limit.start()
         try:
-            rows = cursor.execute(sql).fetchmany(self.most)
+            rows = cursor.execute(sql).fetchmany(self.most + 1)
             names = [column[0] for column in cursor.description]
         except duckdb.InterruptException:
-            return "", f"it took longer than {self.seconds:g} s: ask for less"
+            raise TimeoutError from None
         except duckdb.Error as error:
             return "", f"it failed: {_first_line(error)}"
         finally:
             limit.cancel()
             cursor.close()
-        lines = [", ".join(map(str, row)) for row in rows]
-        return "\n".join([", ".join(names), *lines]), ""
+        lines = [", ".join(map(str, row)) for row in rows[: self.most]]
+        text = "\n".join([", ".join(names), *lines])
+        if len(text) > self.length:
+            return "", f"its result has more than {self.length} characters: ask for less"
+        if len(rows) > self.most:
+            text += f"\n(only the first {self.most} rows: there are more)"
+        return text, ""
+
+
+def _normalize(sql: str) -> str:
+    # Spaces count inside quotes, and a line's end ends a comment.
+    literal = any(mark in sql for mark in ("'", '"', "$", "--", "/*"))
+    return (sql.strip() if literal else " ".join(sql.split())).rstrip("; ")
 
 
 def _first_line(error: Exception) -> str:

@@ -67,8 +67,22 @@ def test_a_query_is_run_once_for_all_who_ask(tables: Tables) -> None:
     first = tables.query("SELECT a FROM t ORDER BY a")
     assert first == tables.query("SELECT a\n  FROM t ORDER BY a;") == ("a\n1\n2", "")
     assert tables.runs == 1
-    many = tables.query("SELECT * FROM range(1000)")[0]
-    assert len(many.splitlines()) == 1 + tables.most
+    assert tables.query("SELECT 'a  b' AS x") == ("x\na  b", "")
+    assert tables.query("SELECT 'a b' AS x") == ("x\na b", "")
+
+
+def test_a_result_that_is_cut_says_so_and_a_huge_one_is_refused(tables: Tables) -> None:
+    lines = tables.query("SELECT * FROM range(1000)")[0].splitlines()
+    assert lines[tables.most :] == ["49", "(only the first 50 rows: there are more)"]
+    whole = tables.query(f"SELECT * FROM range({tables.most})")[0].splitlines()
+    assert whole[-1] == "49" and len(whole) == 1 + tables.most
+    assert "more than 20000 characters" in tables.query("SELECT repeat('x', 30000)")[1]
+
+
+def test_a_query_that_took_too_long_may_be_run_again(tables: Tables) -> None:
+    slow = "SELECT count(*) FROM range(100000000000)"
+    assert "took longer" in tables.query(slow)[1] and "took longer" in tables.query(slow)[1]
+    assert tables.runs == 2
 
 
 def test_a_query_that_is_refused_is_written_again() -> None:
