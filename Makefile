@@ -3,7 +3,7 @@
 #   make test   installs, then runs the tests
 # and one is for every night:
 #   make nightly   artifacts that were changed (other ones each night), kills at random moments,
-#                  and the examples in DSPy
+#                  the examples in DSPy, and each extra alone
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,13 +11,14 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 DEVELOPING := $(VENV)/installed-dev
 WRITING := $(VENV)/installed-docs
+EMPTY := build/empty/bin/python
 PIP := -m pip install --quiet --disable-pip-version-check
 
 WORKERS ?= auto
 MUTANTS ?= 100000
 NIGHT := $(shell date -u +%Y%m%d)
 
-.PHONY: demo test lint docs package nightly clean
+.PHONY: demo test lint docs package extras nightly clean
 
 demo: $(INSTALLED)
 	$(BIN)/langprog demo
@@ -36,18 +37,30 @@ lint: $(DEVELOPING)
 docs: $(WRITING)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# Wheel and sdist, each installed into an empty environment and run there.
+# Wheels and sdists of langprog and of the weights (langprog-pocket), and their sizes. In an empty
+# environment: langprog alone, then with the weights, then built from the sdists.
 package: $(DEVELOPING)
 	rm -rf build dist
-	$(BIN)/python -m build --outdir dist
-	for archive in dist/*.whl dist/*.tar.gz; do \
-		rm -rf build/empty && $(PYTHON) -m venv build/empty && \
-		build/empty/bin/python $(PIP) $$archive && \
-		(cd build && empty/bin/langprog --version && empty/bin/python ../tests/installed.py) \
-		|| exit 1; \
+	$(BIN)/python -m build --no-isolation --outdir dist langprog_pocket
+	$(BIN)/python -m build --no-isolation --outdir dist
+	ls -l dist
+	$(PYTHON) -m venv build/empty
+	$(EMPTY) $(PIP) --no-compile dist/langprog-*.whl
+	cd build && ../$(EMPTY) ../tests/installed.py core
+	$(EMPTY) $(PIP) --no-compile --no-index --find-links dist 'langprog[pocket]'
+	cd build && ../$(EMPTY) ../tests/installed.py pocket
+	$(EMPTY) $(PIP) --no-compile --no-deps --force-reinstall dist/*.tar.gz
+	cd build && empty/bin/langprog --version && ../$(EMPTY) ../tests/installed.py pocket
+
+# Each extra alone, beside langprog: do its packages exist in versions that go together?
+extras: package
+	for extra in $$($(EMPTY) -c 'from importlib.metadata import metadata as of; \
+			print(*of("langprog").get_all("Provides-Extra"))'); do \
+		echo "langprog[$$extra]" && \
+		$(EMPTY) $(PIP) --dry-run --find-links dist "langprog[$$extra]" || exit 1; \
 	done
 
-nightly: $(DEVELOPING)
+nightly: $(DEVELOPING) extras
 	$(BIN)/python -m benchmarks.fuzz_artifacts --night --seed $(NIGHT) --mutants $(MUTANTS)
 	$(BIN)/python -m benchmarks.kills
 	DSPY_PYTHON=$(BIN)/python $(BIN)/python -m pytest -q tests/examples/test_dspy.py

@@ -5,7 +5,7 @@ Usage: python -m benchmarks.pocket [--count 500] [--sizes small,medium] [--skip-
 
 Each finished cell is kept in FOLDER, so that a stopped run can be resumed.
 
-None of these tasks was trained on: see the model card, ``langprog/pocket/README.md``. The real
+None of these tasks was trained on: see the model card, ``langprog_pocket/README.md``. The real
 texts are in the folder named by LANGPROG_DATA; without it their rows are left out.
 """
 
@@ -31,7 +31,7 @@ from benchmarks.measured import Figure, machine, publish, table, versions
 from benchmarks.tasks.episodes import REAL, real_episodes
 from benchmarks.tasks.folder import data_folder, explain_missing_data
 from langprog.pocket import SIZES
-from langprog.pocket.models import FOLDER, load_runner
+from langprog.pocket.models import load_runner, weights_folder
 from langprog.pocket.training.evaluate import (
     CELLS,
     FORMS,
@@ -149,7 +149,7 @@ class Job:
 
 @cache
 def _weights(size: str) -> str:
-    return hashlib.sha256((FOLDER / f"{size}.safetensors").read_bytes()).hexdigest()
+    return hashlib.sha256((weights_folder() / f"{size}.safetensors").read_bytes()).hexdigest()
 
 
 def _load_or_run(job: Job) -> list[Result]:

@@ -11,7 +11,7 @@ from functools import cache
 from langprog.errors import BadRequestError, ContextWindowError
 from langprog.lm import Completion, Content, Part, Request, Sampling, Text, Usage
 from langprog.pocket.generate import Settings
-from langprog.pocket.models import Size, find_size, load_runner
+from langprog.pocket.models import Size, find_size, load_runner, weights_folder
 
 _DEFAULTS = Sampling(temperature=0.0, max_tokens=256)
 
@@ -30,11 +30,12 @@ class PocketLM:
         defaults: Sampling for what a request leaves open; by default greedy, at most 256 tokens.
 
     Raises:
-        ModelError: There is no such size.
+        ModelError: There is no such size, or the weights are not installed.
     """
 
     def __init__(self, size: str = "small", defaults: Sampling | None = None) -> None:
         self._size = find_size(size)
+        weights_folder()  # said here, before anything is begun
         self._defaults = (defaults or Sampling()).over(_DEFAULTS)
 
     @property

@@ -25,7 +25,9 @@ from langprog.pocket.generate import (
 from langprog.pocket.tokenizer import Tokenizer
 from langprog.pocket.weights import read
 
-FOLDER = Path(__file__).parent / "weights"
+# The version of langprog-pocket: what was certified on an embedded model holds for these weights.
+WEIGHTS = "1.0.0"
+_INSTALL = "pip install 'langprog[pocket]' (in a checkout: pip install ./langprog_pocket)"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,24 @@ def find_size(name: str) -> Size:
         known = ", ".join(f"pocket/{s}" for s in SIZES)
         raise ModelError(f"there is no embedded model {name!r}; available are {known}")
     return size
+
+
+def weights_folder() -> Path:
+    """Return the folder of the weights, which are a distribution of their own.
+
+    Raises:
+        ModelError: They are not installed, or in another version.
+    """
+    try:
+        import langprog_pocket  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise ModelError(f"the weights of pocket/* are not installed: {_INSTALL}") from None
+    if langprog_pocket.__version__ != WEIGHTS:
+        raise ModelError(
+            f"pocket/* wants the weights of langprog-pocket {WEIGHTS}, and "
+            f"{langprog_pocket.__version__} is installed: {_INSTALL}"
+        )
+    return langprog_pocket.FOLDER
 
 
 class Runner:
@@ -117,4 +137,5 @@ def load_runner(name: str) -> Runner:
         ModelError: There is no such size, or its files are missing or damaged.
     """
     size = find_size(name)
-    return Runner(FOLDER / f"{size.name}.safetensors", FOLDER / "tokenizer.json")
+    folder = weights_folder()
+    return Runner(folder / f"{size.name}.safetensors", folder / "tokenizer.json")

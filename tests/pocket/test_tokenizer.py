@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langprog.pocket.models import FOLDER
+from langprog.pocket.models import weights_folder
 from langprog.pocket.tokenizer import END, Tokenizer
 from langprog.pocket.world.vocabulary import build
 
@@ -84,7 +84,7 @@ def test_saved_vocabulary_is_the_same(tmp_path: Path) -> None:
 
 
 def test_shipped_vocabulary_fits_the_word_files() -> None:
-    shipped = Tokenizer.load(FOLDER / "tokenizer.json")
+    shipped = Tokenizer.load(weights_folder() / "tokenizer.json")
     assert (list(shipped.words), list(shipped.pieces)) == (
         list(TOKENIZER.words),
         list(TOKENIZER.pieces),

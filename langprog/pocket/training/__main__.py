@@ -6,8 +6,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from langprog.pocket.models import FOLDER
-
 
 def main() -> None:
     """Run one of the commands."""
@@ -25,7 +23,7 @@ def main() -> None:
     train.add_argument("--rate", type=float, default=1.5e-3)
     ship = commands.add_parser("export", help="write weights and vocabulary from a checkpoint")
     ship.add_argument("--folder", type=Path, required=True)
-    ship.add_argument("--out", type=Path, default=FOLDER)
+    ship.add_argument("--out", type=Path, required=True, help="folder of the weights")
     ship.add_argument("--name", default="small")
     given = parser.parse_args()
     # torch is an extra, and slow to load: --help works without it.
