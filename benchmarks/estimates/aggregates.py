@@ -24,7 +24,7 @@ from benchmarks.measured import Checkpoint, table
 from langprog.estimation import MeanEstimate
 from langprog.evaluation import mean_interval
 
-CALLS = (100,)
+CALLS = (100, 200, 400)
 CHEAP = ("gemma-2-9b-it", "Meta-Llama-3.1-8B-Instruct", "claude-3-haiku-20240307")
 
 

@@ -55,6 +55,7 @@ METRIC_HELP = (
     f"module:name, file.py:name, or one of {', '.join((*READY, *SET_LEVEL))} (:FIELD); by default "
     "the program's own, if its file has a metric."
 )
+ROW_METRIC_HELP = f"module:name, file.py:name, or one of {', '.join(READY)} (:FIELD)"
 DATA_HELP = (
     "Examples: JSONL, JSON, CSV or Parquet, or a function, package.module:name; by default the "
     "program's own, if its file has examples()."

@@ -13,8 +13,10 @@ import typer
 from langprog.artifact import HandedTools, models_in, read_artifact
 from langprog.cli.loading import (
     RETRIEVER_HELP,
+    ROW_METRIC_HELP,
     allowed_modules,
     keep_named,
+    load_metric,
     names_handed_over,
     read_retrievers,
 )
@@ -52,7 +54,21 @@ def serve_artifacts(  # noqa: PLR0913 - every parameter is an option of the comm
     ] = None,
     shadow: Annotated[
         str | None,
-        Option(help="[NAME=]FILE=SHARE: this artifact is asked, too, and only compared."),
+        Option(
+            help="[NAME=]FILE=SHARE: both artifacts are asked about a share of the requests, and "
+            "compared."
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        Option(
+            help=f"Scores answers that are compared, once their labels come: {ROW_METRIC_HELP}; "
+            "by default exact."
+        ),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        Option(help="As --metric, and needs no label: scores what --shadow compares at once."),
     ] = None,
     keys: Annotated[
         str | None, Option(help=f"File with API keys, one a line; also {KEYS_VARIABLE}.")
@@ -111,7 +127,7 @@ def serve_artifacts(  # noqa: PLR0913 - every parameter is an option of the comm
     budget = None if calls is None and dollars is None else Budget(calls=calls, dollars=dollars)
     asked = NamedModels.of(lm, model, base_url)
     named = _name_files(artifacts)
-    trials = _trials(serving, named, canary, shadow)
+    trials = _trials(serving, named, canary, shadow, _scoring(metric, judge))
     hosts = frozenset(name.lower() for name in media_host or ())
     terminal = Terminal(stderr=True)
     with open_tools(tool, mcp) as tools:
@@ -292,35 +308,61 @@ def _access(
     return serving.Access(accepted, admin, hosts if closed else None)
 
 
+def _scoring(metric: str | None, judge: str | None) -> dict[str, Any]:
+    """Return the metrics of artifacts on trial.
+
+    Raises:
+        InputError: There are two, or one cannot be loaded.
+    """
+    if metric is not None and judge is not None:
+        raise InputError("--metric and --judge: choose one; --judge scores without labels")
+    given = {"metric": metric, "judge": judge}
+    return {name: load_metric(text) for name, text in given.items() if text is not None}
+
+
 def _trials(
-    serving: Any, named: Mapping[str, Path], canary: str | None, shadow: str | None
+    serving: Any,
+    named: Mapping[str, Path],
+    canary: str | None,
+    shadow: str | None,
+    scoring: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the artifacts on trial, by the names of the programs.
 
     Raises:
         InputError: An option is not of its form, or names no program.
     """
-    trials: dict[str, Any] = {}
-    for option, text in (("--canary", canary), ("--shadow", shadow)):
+    files: dict[str, Path] = {}
+    shares: dict[str, dict[str, float]] = {}
+    for option, text in (("canary", canary), ("shadow", shadow)):
         if text is None:
             continue
-        place, _, share = text.rpartition("=")
-        name, equals, file = place.rpartition("=")
-        if not equals:
-            name, file = (*named,)[0] if len(named) == 1 else "", place
-        try:
-            part = float(share)
-        except ValueError:
-            part = 0.0
-        if name not in named or not file or not 0.0 < part <= 1.0:
+        name, file, share = _read_trial(f"--{option}", text, named)
+        if files.setdefault(name, file) != file:
             raise InputError(
-                f"{option} {text!r}: write FILE=SHARE, or NAME=FILE=SHARE if several programs are "
-                f"served; NAME is one of {', '.join(named)}, and SHARE is above 0 and at most 1"
+                f"--canary and --shadow of {name} name two artifacts: choose one of them"
             )
-        if name in trials:
-            raise InputError(f"{name} has a --canary and a --shadow: choose one of them")
-        trials[name] = serving.Trial(Path(file), part, shadow=option == "--shadow")
-    return trials
+        shares.setdefault(name, {})["share" if option == "canary" else option] = share
+    if scoring and not files:
+        raise InputError("--metric and --judge score artifacts on trial: add --canary or --shadow")
+    return {name: serving.Trial(files[name], **each, **scoring) for name, each in shares.items()}
+
+
+def _read_trial(option: str, text: str, named: Mapping[str, Path]) -> tuple[str, Path, float]:
+    place, _, share = text.rpartition("=")
+    name, equals, file = place.rpartition("=")
+    if not equals:
+        name, file = (*named,)[0] if len(named) == 1 else "", place
+    try:
+        part = float(share)
+    except ValueError:
+        part = 0.0
+    if name not in named or not file or not 0.0 < part <= 1.0:
+        raise InputError(
+            f"{option} {text!r}: write FILE=SHARE, or NAME=FILE=SHARE if several programs are "
+            f"served; NAME is one of {', '.join(named)}, and SHARE is above 0 and at most 1"
+        )
+    return name, Path(file), part
 
 
 def _name_files(artifacts: Sequence[str]) -> dict[str, Path]:

@@ -143,7 +143,7 @@ class Negotiated(Wrapper):
             except BadRequestError as error:
                 first = error
             else:
-                return await self._tools.answer_without(completion, whole, whole) or completion
+                return await self._tools.settle(completion, whole, whole)
 
         async def answer(sent: Request, careful: bool) -> Completion:
             return await self._ask(sent, whole.n, careful)
@@ -151,7 +151,7 @@ class Negotiated(Wrapper):
         completion, sent = await self._settle(whole, answer, first)
         self._adapt(whole)  # warns now about what is dropped from now on
         completion = mark_without_tools(cut_at_stop(completion, whole, sent), whole, sent)
-        return await self._tools.answer_without(completion, whole, sent) or completion
+        return await self._tools.settle(completion, whole, sent)
 
     def _ignores_tools(self, request: Request) -> None:
         self.refuse({"tools"})
@@ -198,12 +198,12 @@ class Negotiated(Wrapper):
         self, completion: Completion, whole: Request, sent: Request
     ) -> AsyncGenerator[Delta, None]:
         completion = mark_without_tools(completion, whole, sent)
-        plain = await self._tools.answer_without(completion, whole, sent)
-        if plain is None:
-            yield Completed(completion)
+        settled = await self._tools.settle(completion, whole, sent)
+        if settled.without_tools == completion.without_tools:
+            yield Completed(settled)
             return
         yield Restarted(f"{self.name} ignores tools")
-        async for delta in replay_completion(plain):
+        async for delta in replay_completion(settled):
             yield delta
 
     async def _settle(

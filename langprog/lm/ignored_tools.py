@@ -6,6 +6,7 @@ llama.cpp's server does, where the template of the model has no place for them.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from langprog.errors import BudgetExceeded, LangprogError
 from langprog.lm.fallbacks import cut_at_stop, drop_settings, mark_without_tools
@@ -37,10 +38,10 @@ class ToolWatch:
         self._calls_tools = False
         self._tries = 0
 
-    async def answer_without(
-        self, completion: Completion, whole: Request, sent: Request
-    ) -> Completion | None:
-        """Return a usable answer without tools, where the endpoint ignores them.
+    async def settle(self, completion: Completion, whole: Request, sent: Request) -> Completion:
+        """Return the answer without tools where the endpoint ignores them, else the first one.
+
+        Both were paid, so the one that is returned counts what the other one took.
 
         Args:
             completion: What it answered.
@@ -51,13 +52,14 @@ class ToolWatch:
             BudgetExceeded: A budget cannot afford to find out.
         """
         if not sent.tools:
-            return None
+            return completion
         self._calls_tools = self._calls_tools or any(completion.tool_calls)
         if self._calls_tools or self._tries == TRIES or not _demands_call(sent):
-            return None
+            return completion
         if sent.without_tools is None or whole.accept is None:
-            return None
+            return completion
         plain = drop_settings(sent, {"tools"})
+        answered: Completion | None = None
         try:
             answered = cut_at_stop(await self._ask(plain, whole.n), whole, plain)
             answered = mark_without_tools(answered, whole, plain)
@@ -66,10 +68,21 @@ class ToolWatch:
             raise
         except LangprogError:  # it is not better without tools
             self._tries += 1
-            return None
+            return completion if answered is None else _with_costs(completion, answered)
         self._learn(whole)
-        return answered
+        return _with_costs(answered, completion)
 
 
 def _demands_call(request: Request) -> bool:
     return request.tool_choice not in (None, "auto", "none")
+
+
+def _with_costs(kept: Completion, discarded: Completion) -> Completion:
+    """Return a completion that counts what another one took, which nobody gets to see."""
+    dollars = (kept.dollars, discarded.dollars)
+    return replace(
+        kept,
+        usage=kept.usage + discarded.usage,
+        dollars=None if dollars[0] is None or dollars[1] is None else dollars[0] + dollars[1],
+        latency=kept.latency + discarded.latency,
+    )

@@ -87,6 +87,8 @@ class Prediction(Mapping[str, Any]):
         return dict(self._values)
 
     def __getattr__(self, name: str) -> Any:
+        if name in Prediction.__slots__:  # a copy that is not filled yet
+            raise AttributeError(name)
         try:
             return self._values[name]
         except KeyError:
@@ -121,6 +123,8 @@ class Prediction(Mapping[str, Any]):
         return (Prediction.of, (self._values, self.usage, self._trace))
 
     def __repr__(self) -> str:
+        if getattr(self, "_values", None) is None:
+            return "<Prediction without values>"
         return f"Prediction({list_short(self._values.items())})"
 
     def _repr_html_(self) -> str:

@@ -6,8 +6,9 @@
   ``openapi``: the same as a document.
 - ``calls``: running programs within the limits. ``batches``, ``streams``, ``traces``: the forms of
   an answer. ``requests``: reading what a client sends. ``refusals``: errors as responses.
-- ``service``: what a name stands for, and swapping it. ``comparison``, ``shadows``: an artifact on
-  trial.
+- ``service``: what a name stands for, and swapping it.
+- ``trials``: what follows an answer while another artifact is on trial. ``comparison``: its
+  figures. ``kept_answers``, ``feedback``, ``scoring``: from answers to scores.
 """
 
 from langprog.serving.application import Application

@@ -99,6 +99,7 @@ class Application:
             Route("/programs/{name}", Endpoint(programs.run), methods=["POST"]),
             Route("/programs/{name}/stream", Endpoint(programs.stream), methods=["POST"]),
             Route("/programs/{name}/batch", Endpoint(programs.batch), methods=["POST"]),
+            Route("/programs/{name}/feedback", Endpoint(programs.feedback), methods=["POST"]),
             Route("/admin/reload", self._reload, methods=["POST"]),
         ]
 
@@ -142,7 +143,7 @@ class Application:
     async def close(self) -> None:
         """Cancel what runs in the background."""
         self.calls.stop()
-        await self.endpoints.shadows.close()
+        await self.endpoints.trials.close()
 
     # --- about the server ---
 

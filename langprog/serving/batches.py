@@ -12,13 +12,15 @@ from langprog.serving.calls import Calls
 from langprog.serving.refusals import Refusal, refusal_of
 from langprog.serving.requests import parse_json
 from langprog.serving.service import Service
+from langprog.serving.trials import Trials
 
 
 class BatchRun:
     """A batch for a program.
 
     Args:
-        calls: Runs the program.
+        calls: Has the limits.
+        trials: Runs the program.
         service: The service.
         rows: JSON data, or lines of JSON.
         request_id: The request's id.
@@ -28,12 +30,13 @@ class BatchRun:
     def __init__(
         self,
         calls: Calls,
+        trials: Trials,
         service: Service,
         rows: Sequence[Any],
         request_id: str,
         key: str | None,
     ) -> None:
-        self._calls, self._service, self._rows = calls, service, rows
+        self._calls, self._trials, self._service, self._rows = calls, trials, service, rows
         self._id, self._key = request_id, key
         self.failed = 0
 
@@ -57,7 +60,8 @@ class BatchRun:
         row = self._rows[number]
         try:
             data = parse_json(row, "the row") if isinstance(row, bytes) else row
-            answer = await self._calls.answer(self._service.assign(data, self._key))
+            call = self._service.assign(data, self._key)
+            answer = await self._trials.answer(self._service, call, (self._id, number))
             return {"row": number, **answer.to_json(self._id)}
         except LangprogError as error:
             self.failed += 1

@@ -23,14 +23,17 @@ from contextlib import (
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from langprog.errors import LangprogError, ServerError
-from langprog.evaluation import describe_failure
+from langprog.errors import LangprogError, MetricError, ServerError
+from langprog.evaluation import Metric, describe_failure
+from langprog.example import Example
 from langprog.lm import Admission, Budget, Cost, LanguageModel, Ledger
 from langprog.modules import Event, Prediction
 from langprog.runtime import using
+from langprog.serving.kept_answers import Arm
 from langprog.serving.limits import Limits
 from langprog.serving.metrics import Metrics
 from langprog.serving.refusals import Refusal, describe_cause, refusal_of
+from langprog.serving.scoring import score_answers
 from langprog.serving.service import Call, Deployment
 
 T = TypeVar("T")
@@ -84,6 +87,7 @@ class Answer:
                 "prompt_tokens": usage.prompt_tokens,
                 "completion_tokens": usage.completion_tokens,
                 "dollars": usage.dollars,
+                "reused": usage.reused,
                 "seconds": round(self.seconds, 6),
             },
         }
@@ -173,6 +177,41 @@ class Calls:
             outputs = call.deployment.interface.write(prediction)
         seconds = time.perf_counter() - started
         return Answer(prediction, outputs, seconds, call.deployment)
+
+    async def score(
+        self,
+        name: str,
+        metric: Metric,
+        example: Example,
+        answers: Mapping[Arm, Prediction | None],
+    ) -> dict[Arm, float]:
+        """Return the score of each answer.
+
+        Args:
+            name: The program's name.
+            metric: The metric.
+            example: The inputs and, where it is known, what is right.
+            answers: The answers.
+
+        Raises:
+            Refusal: There is no score, or not in time.
+        """
+        ledger, about = Ledger(), {"program": name}
+        try:
+            async with self._turn():
+                with self._settings(ledger):
+                    return await score_answers(metric, example, answers)
+        except LangprogError as error:
+            self._log(f"{name}: not scored: {describe_cause(error)}")
+            self.metrics.add("langprog_unscored_total", "Answers without a score.", 1, **about)
+            if isinstance(error, MetricError):
+                message = "the metric gave no score; the server's log says why"
+                raise Refusal(422, "unscored", message) from None
+            raise refusal_of(error) from None
+        finally:
+            paid, add = ledger.paid, self.metrics.add
+            add("langprog_scoring_calls_total", "Model calls of metrics.", paid.calls, **about)
+            add("langprog_scoring_dollars_total", "Dollars of metrics.", paid.dollars, **about)
 
     def _settings(self, ledger: Ledger) -> AbstractContextManager[object]:
         """Return the settings of a call, in force inside a ``with`` block."""

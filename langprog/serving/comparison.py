@@ -1,7 +1,8 @@
 """What the artifact on trial does beside the one that is served, while both are in use.
 
 Figures are looked at again and again, so the tests hold at whatever time one looks: an e-value of
-1/a or more comes with a chance of a at most, over the whole run, if there is no difference.
+1/a or more comes with a chance of a at most, over the whole run, if there is no difference; and
+intervals hold with their chance over the whole run.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Generic, TypeVar
 
-from langprog.evaluation import anytime_sign_p
+from langprog.evaluation import UNIT, Range, RunningMean, anytime_sign_p
 from langprog.lm import Cost
+from langprog.serving.kept_answers import Arm, KeptAnswers
 
-Arm = Literal["stable", "canary"]
+T = TypeVar("T")
+# Outcomes of the larger arm that wait for their counterpart; more are left out, the oldest first.
+WAITING = 1000
 
 
 @dataclass
@@ -50,21 +54,29 @@ class ArmTotals:
 class OnlineComparison:
     """Counts what two artifacts do; used by the server's event loop alone.
 
-    A shadow's answer to a request is compared with the answer that was sent. In a split, each
-    request has one answer; the k-th outcome of one artifact is paired with the k-th of the other,
-    which is fair because the split is by a hash.
+    Where both are asked about the same request, their answers are compared. Where each request has
+    one answer, the k-th outcome of one artifact is paired with the k-th of the other, which is
+    fair because requests are divided by a hash.
 
     Args:
         paired: Whether both artifacts are asked about the same requests.
+        score_range: The range of the scores that answers get.
     """
 
-    def __init__(self, *, paired: bool) -> None:
-        self.paired = paired
+    def __init__(self, *, paired: bool, score_range: Range = UNIT) -> None:
+        self.paired, self.score_range = paired, score_range
         self.totals: dict[Arm, ArmTotals] = {"stable": ArmTotals(), "canary": ArmTotals()}
-        self.same = self.different = 0
+        self.agreement = RunningMean()
         # Pairs in which only one of the two failed.
         self.only_stable = self.only_canary = 0
-        self._waiting: dict[Arm, deque[bool]] = {"stable": deque(), "canary": deque()}
+        width = score_range[1] - score_range[0]
+        self.quality: dict[Arm, RunningMean] = {
+            "stable": RunningMean(*score_range),
+            "canary": RunningMean(*score_range),
+        }
+        self.difference = RunningMean(-width, width)
+        self.answers = KeptAnswers()
+        self._failures, self._scores = _Pairing[bool](), _Pairing[float]()
 
     def add(self, arm: Arm, *, failed: bool, seconds: float, paid: Cost) -> None:
         """Count a request of one artifact."""
@@ -75,17 +87,8 @@ class OnlineComparison:
         totals.tokens += int(paid.tokens)
         totals.dollars += paid.dollars
         if not self.paired:
-            self._waiting[arm].append(failed)
-            self._pair_up()
-
-    def _pair_up(self) -> None:
-        stable, canary = self._waiting["stable"], self._waiting["canary"]
-        # The smaller arm sets the pace; of the larger one, what is too many is left out.
-        for waiting in (stable, canary):
-            while len(waiting) > 1000:
-                waiting.popleft()
-        while stable and canary:
-            self.add_pair(stable.popleft(), canary.popleft())
+            for pair in self._failures.add(arm, failed):
+                self.add_pair(*pair)
 
     def add_pair(self, stable_failed: bool, canary_failed: bool) -> None:
         """Count whether each of a pair failed."""
@@ -98,16 +101,41 @@ class OnlineComparison:
         """Compare the answers to one request; ``None`` is a failure."""
         self.add_pair(stable is None, canary is None)
         if stable is not None and canary is not None:
-            self.same += stable == canary
-            self.different += stable != canary
+            self.agreement.add(float(stable == canary))
+
+    def add_score(self, arm: Arm, score: float) -> None:
+        """Count the score of one artifact's answer to a request that only it answered."""
+        for pair in self._scores.add(arm, score):
+            self.add_scores(*pair)
+
+    def add_scores(self, stable: float, canary: float) -> None:
+        """Count the scores of a pair of answers."""
+        self.quality["stable"].add(stable)
+        self.quality["canary"].add(canary)
+        self.difference.add(canary - stable)
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures, with the p-value that more or fewer of one arm's requests fail."""
         figures: dict[str, Any] = {arm: totals.to_json() for arm, totals in self.totals.items()}
         figures["failed_only"] = {"stable": self.only_stable, "canary": self.only_canary}
         figures["p_failures"] = anytime_sign_p(self.only_stable, self.only_canary)
-        if self.paired:
-            figures["same_outputs"], figures["different_outputs"] = self.same, self.different
+        figures["agreement"] = None
+        if self.agreement.n:
+            share, interval = self.agreement.mean, list(self.agreement.interval())
+            figures["agreement"] = {
+                "pairs": self.agreement.n,
+                "share": share,
+                "interval": interval,
+            }
+        figures["quality"] = None
+        if self.difference.n:
+            means = {arm: scores.mean for arm, scores in self.quality.items()}
+            figures["quality"] = {
+                "pairs": self.difference.n,
+                **means,
+                "difference": self.difference.mean,
+                "interval": list(self.difference.interval()),
+            }
         return figures
 
     def figures(self) -> Iterator[tuple[str, float]]:
@@ -118,6 +146,34 @@ class OnlineComparison:
         yield "failed_only_stable", self.only_stable
         yield "failed_only_canary", self.only_canary
         yield "p_failures", anytime_sign_p(self.only_stable, self.only_canary)
-        if self.paired:
-            yield "same_outputs", self.same
-            yield "different_outputs", self.different
+        for arm, scores in self.quality.items():
+            if scores.mean is not None:
+                yield f"{arm}_quality", scores.mean
+        for name, running in (
+            ("agreement", self.agreement),
+            ("quality_difference", self.difference),
+        ):
+            if running.mean is not None:
+                low, high = running.interval()
+                yield f"{name}_pairs", running.n
+                yield name, running.mean
+                yield f"{name}_low", low
+                yield f"{name}_high", high
+
+
+class _Pairing(Generic[T]):
+    """Pairs the k-th outcome of one artifact with the k-th of the other."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Arm, deque[T]] = {"stable": deque(), "canary": deque()}
+
+    def add(self, arm: Arm, outcome: T) -> Iterator[tuple[T, T]]:
+        """Add an outcome; yields the pairs that it completes."""
+        self._waiting[arm].append(outcome)
+        stable, canary = self._waiting["stable"], self._waiting["canary"]
+        # The smaller arm sets the pace; of the larger one, what is too many is left out.
+        for waiting in (stable, canary):
+            while len(waiting) > WAITING:
+                waiting.popleft()
+        while stable and canary:
+            yield stable.popleft(), canary.popleft()

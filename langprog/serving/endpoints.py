@@ -14,7 +14,8 @@ from starlette.types import Receive, Scope, Send
 
 from langprog.lm import ServerBusy
 from langprog.serving.batches import BatchRun
-from langprog.serving.calls import OWN_FAILURES, Answer, Calls
+from langprog.serving.calls import Answer, Calls
+from langprog.serving.feedback import read_feedback
 from langprog.serving.guard import Exchange
 from langprog.serving.refusals import Refusal
 from langprog.serving.requests import (
@@ -30,9 +31,9 @@ from langprog.serving.requests import (
     read_body,
 )
 from langprog.serving.service import Call, Service
-from langprog.serving.shadows import Shadows
 from langprog.serving.streams import EventWriter
 from langprog.serving.traces import describe_trace
+from langprog.serving.trials import Trials
 
 
 class Endpoint:
@@ -61,7 +62,7 @@ class ProgramEndpoints:
 
     def __init__(self, services: Mapping[str, Service], calls: Calls, *, traces: bool) -> None:
         self._services, self._calls, self._traces = services, calls, traces
-        self.shadows = Shadows(calls)
+        self.trials = Trials(calls)
 
     async def run(self, request: Request, send: Send) -> None:
         """Answer with a program's outputs, or with the events of its run if the client asks."""
@@ -69,7 +70,8 @@ class ProgramEndpoints:
             await self.stream(request, send)
             return
         async with self._asked(request) as (service, call):
-            work = self._answer(service, call)
+            place = exchange_of(request).id, None
+            work = self.trials.answer(service, call, place)
             answer = await self._calls.while_connected(request.receive, work)
             response = _json(self._content(request, answer))
         await response(request.scope, request.receive, send)
@@ -84,7 +86,8 @@ class ProgramEndpoints:
             async def work() -> None:
                 beating = asyncio.create_task(writer.keep_alive())
                 try:
-                    answer = await self._answer(service, call, writer)
+                    place = exchange_of(request).id, None
+                    answer = await self.trials.answer(service, call, place, tell=writer.tell)
                     await writer.end("result", self._content(request, answer))
                 finally:
                     beating.cancel()
@@ -106,7 +109,7 @@ class ProgramEndpoints:
         async with self._admitted(request) as raw:
             rows = parse_rows(raw, kind, self._calls.limits.rows)
             request_id, key = exchange_of(request).id, _split_key(request)
-            run = BatchRun(self._calls, service, rows, request_id, key)
+            run = BatchRun(self._calls, self.trials, service, rows, request_id, key)
             if LINE_TYPES & set(accepted_types(request)):
                 await self._stream_batch(request, send, run)
                 return
@@ -138,18 +141,19 @@ class ProgramEndpoints:
             message = f"the batch was not done within {seconds:g} s"
             raise Refusal(504, "timeout", message) from None
 
-    async def _answer(
-        self, service: Service, call: Call, writer: EventWriter | None = None
-    ) -> Answer:
-        try:
-            answer = await self._calls.answer(call, None if writer is None else writer.tell)
-        except Refusal as refusal:
-            if call.shadowed and refusal.kind in OWN_FAILURES:
-                self.shadows.start(service, call, None)
-            raise
-        if call.shadowed:
-            self.shadows.start(service, call, answer.outputs)
-        return answer
+    async def feedback(self, request: Request, send: Send) -> None:
+        """Take what a client says about an answer, where an artifact is on trial."""
+        service = self._service(request)
+        if service.trial is None:
+            raise Refusal(404, "not_found", "nothing is compared: no artifact is on trial")
+        check_type(request, JSON_TYPES)
+        async with self._admitted(request) as raw:
+            interface, comparison = service.stable.interface, service.comparison
+            feedback = read_feedback(parse_json(raw), interface, comparison.score_range)
+            work = self.trials.learn(service, feedback)
+            scored = await self._calls.while_connected(request.receive, work)
+            response = _json({"request_id": feedback.place[0], "scored": scored})
+        await response(request.scope, request.receive, send)
 
     # --- reading ---
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import langprog
+from langprog.serving.feedback import feedback_schema
 from langprog.serving.service import Service
 
 _ERROR = {
@@ -33,6 +34,7 @@ _USAGE = {
         "prompt_tokens": {"type": "integer"},
         "completion_tokens": {"type": "integer"},
         "dollars": {"type": ["number", "null"]},
+        "reused": {"type": "integer"},
         "seconds": {"type": "number"},
     },
 }
@@ -72,6 +74,13 @@ def openapi_document(services: Iterable[Service], *, keys: bool) -> dict[str, An
             schemas[place] = _moved(schema, f"#/components/schemas/{place}/$defs/")
         schemas[f"{name}.answer"] = _answer(name)
         paths |= _paths(name)
+        trial = service.trial
+        if trial is not None and trial.judge is None:
+            place = f"{name}.feedback"
+            moved = f"#/components/schemas/{place}/properties/expected/$defs/"
+            score_range = None if trial.shadow else trial.score_range
+            schemas[place] = _moved(feedback_schema(interface.output_schema, score_range), moved)
+            paths[f"/programs/{name}/feedback"] = _feedback(name)
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "langprog", "version": langprog.__version__},
@@ -136,6 +145,21 @@ def _paths(name: str) -> dict[str, Any]:
         f"/programs/{name}/stream": _operation(f"{name}.stream", about, inputs, events),
         f"/programs/{name}/batch": _operation(f"{name}.batch", about, batch, batch_answer),
     }
+
+
+def _feedback(name: str) -> dict[str, Any]:
+    body = {"application/json": {"schema": _ref(f"{name}.feedback")}}
+    taken = {
+        "type": "object",
+        "required": ["request_id", "scored"],
+        "properties": {"request_id": {"type": "string"}, "scored": {"type": "boolean"}},
+    }
+    about = "Say what was right, or how good an answer was."
+    made = _operation(f"{name}.feedback", about, body, {"application/json": {"schema": taken}})
+    error = {"application/json": {"schema": _ref("Error")}}
+    meaning = "No answer with that id waits for feedback."
+    made["post"]["responses"]["404"] = {"description": meaning, "content": error}
+    return made
 
 
 def _operation(

@@ -8,19 +8,20 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from langprog.errors import ArtifactError, InputError, LangprogError
+from langprog.evaluation import DatasetMetric, Metric, Range, exact, metric_name, range_of
 from langprog.modules import Module
 from langprog.serving.comparison import OnlineComparison
 from langprog.serving.interface import Interface
+from langprog.serving.kept_answers import Arm
 from langprog.serving.metrics import Metrics
 from langprog.serving.refusals import describe_cause
 from langprog.serving.requests import canonical
 
 # What the certificate in an artifact is summed up by.
 _SUMMARY = ("verdict", "finding", "reason", "difference", "low", "high", "p_value", "n")
-Role = Literal["stable", "canary"]
 Loader = Callable[[Path], "Loaded"]
 
 
@@ -85,11 +86,11 @@ class Call:
         data: The inputs as JSON data.
         inputs: The same in the types of the artifact's program.
         comparison: Where the outcome is counted; ``None`` without an artifact on trial.
-        shadowed: Whether the artifact on trial is asked as well, for the comparison alone.
+        shadowed: Whether the other artifact is asked as well, for the comparison alone.
     """
 
     name: str
-    role: Role
+    role: Arm
     deployment: Deployment
     data: Any
     inputs: Mapping[str, Any]
@@ -110,7 +111,7 @@ class Swap:
     """
 
     name: str
-    role: Role
+    role: Arm
     digest: str
     before: str
     refused: str = ""
@@ -127,21 +128,45 @@ class Trial:
 
     Args:
         path: Its file.
-        share: Share of the requests that it answers, or, as a shadow, is asked about too.
-        shadow: Whether the served artifact answers every request, and this one is only compared.
+        share: Share of the requests that it answers.
+        shadow: Share of the requests that both artifacts are asked about, to compare them; one of
+            them answers, as it would without.
+        metric: Scores answers once a client says what was right.
+        judge: A metric that needs no label; it scores all that both are asked about, at once.
 
     Raises:
-        InputError: The share is not above 0 and at most 1.
+        InputError: A share is not between 0 and 1, both are 0, nothing can be judged, or a metric
+            scores whole data sets only.
     """
 
     path: Path
-    share: float
-    shadow: bool = False
+    share: float = 0.0
+    shadow: float = 0.0
+    metric: Metric = field(default_factory=exact)
+    judge: Metric | None = None
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.share <= 1.0:
-            option = "--shadow" if self.shadow else "--canary"
-            raise InputError(f"{option}: the share must be above 0 and at most 1")
+        for option, share in (("--canary", self.share), ("--shadow", self.shadow)):
+            if not 0.0 <= share <= 1.0:
+                raise InputError(f"{option}: the share must be above 0 and at most 1")
+        if not self.share and not self.shadow:
+            raise InputError("--canary: the share must be above 0 and at most 1")
+        for option, metric in (("--metric", self.metric), ("--judge", self.judge)):
+            if isinstance(metric, DatasetMetric):
+                raise InputError(
+                    f"{option}: {metric_name(metric)} scores a whole data set, and here single "
+                    "answers are scored: choose another metric"
+                )
+        if self.judge is not None and not self.shadow:
+            raise InputError(
+                "--judge scores two answers to the same request: add --shadow FILE=SHARE, the "
+                "share of the requests that both artifacts are asked about"
+            )
+
+    @property
+    def score_range(self) -> Range:
+        """The range of the scores that answers get."""
+        return range_of(self.metric if self.judge is None else self.judge)
 
 
 class Service:
@@ -169,9 +194,9 @@ class Service:
     ) -> None:
         self.name, self.trial = name, trial
         self._loader, self._hosts = loader, media_hosts
-        self._states: dict[Role, tuple[int, ...]] = {"stable": _state_of(path)}
-        self.refused: dict[Role, str] = {}
-        self.deployments: dict[Role, Deployment] = {"stable": self._load(path)}
+        self._states: dict[Arm, tuple[int, ...]] = {"stable": _state_of(path)}
+        self.refused: dict[Arm, str] = {}
+        self.deployments: dict[Arm, Deployment] = {"stable": self._load(path)}
         self._swapping = asyncio.Lock()
         if trial is not None:
             self._states["canary"] = _state_of(trial.path)
@@ -184,8 +209,9 @@ class Service:
         return Deployment(path, loaded, Interface(loaded.program, self._hosts))
 
     def _new_comparison(self) -> OnlineComparison:
-        paired = self.trial is not None and self.trial.shadow
-        return OnlineComparison(paired=paired)
+        if self.trial is None:
+            return OnlineComparison(paired=False)
+        return OnlineComparison(paired=self.trial.shadow > 0, score_range=self.trial.score_range)
 
     def _check_same(self, new: Deployment, old: Deployment) -> None:
         if not new.interface.same_as(old.interface):
@@ -216,12 +242,12 @@ class Service:
         """
         if self.trial is None:
             return self.call("stable", data)
-        chosen = self._place_of(key or canonical(data)) < self.trial.share
-        if self.trial.shadow:
-            return replace(self.call("stable", data), shadowed=chosen)
-        return self.call("canary" if chosen else "stable", data)
+        key = key or canonical(data)
+        role: Arm = "canary" if self._place_of(key) < self.trial.share else "stable"
+        shadowed = self._place_of(f"shadow\n{key}") < self.trial.shadow
+        return replace(self.call(role, data), shadowed=shadowed)
 
-    def call(self, role: Role, data: Any) -> Call:
+    def call(self, role: Arm, data: Any) -> Call:
         """Return a call of one of the artifacts, as they are now.
 
         Raises:
@@ -256,7 +282,7 @@ class Service:
                     swaps.append(await self._swap(role, deployment))
             return swaps
 
-    async def _swap(self, role: Role, old: Deployment) -> Swap:
+    async def _swap(self, role: Arm, old: Deployment) -> Swap:
         try:
             new = await asyncio.to_thread(self._load, old.path)
             self._check_same(new, old)
@@ -290,6 +316,7 @@ class Service:
         for role, deployment in self.deployments.items():
             metrics.set(name, what, 1, program=self.name, role=role, digest=deployment.digest)
         if self.trial is not None:
+            metrics.clear("langprog_comparison", program=self.name)
             for figure, value in self.comparison.figures():
                 about = "Comparison of the artifact on trial with the one that is served."
                 labels = {"program": self.name, "figure": figure}

@@ -89,6 +89,8 @@ def test_tools_that_are_ignored_go_into_the_prompt() -> None:
     assert [bool(request.tools) for request in inner.requests] == [True, False, False]
     assert inner.requests[1].messages == PLAIN.messages
     assert model.refused == {"tools"}
+    # The reply that nobody sees was paid as well.
+    assert (first.usage, second.usage) == (Usage(10, 2), Usage(5, 1))
 
 
 def test_an_endpoint_that_called_a_tool_before_takes_them() -> None:
@@ -130,6 +132,7 @@ def test_a_form_that_helps_nobody_teaches_nothing() -> None:
     )
     completions = ask(model, *[hopeless] * 5)
     assert not any(completion.without_tools for completion in completions)
+    assert [completion.usage.prompt_tokens for completion in completions] == [10, 10, 10, 5, 5]
     # Three of them were also tried without tools; then it is the model that is wrong.
     assert (len(inner.requests), model.refused) == (8, frozenset())
 
@@ -162,7 +165,7 @@ def test_an_agent_works_where_tools_are_ignored() -> None:
             '"arguments": {"answer": "sunny"}}]}',
         ]
     )
-    inner = lp.ScriptedLM(lambda request: next(replies))
+    inner = lp.ScriptedLM(lambda request: next(replies), dollars=0.25)
     agent = lp.ReAct("question -> answer", tools=[look_up], adapter="auto")
     with (
         lp.using(lm=Negotiated(inner)),
@@ -170,4 +173,5 @@ def test_an_agent_works_where_tools_are_ignored() -> None:
     ):
         answer = agent(question="What is the weather in Paris?")
     assert answer.answer == "sunny"
+    assert answer.usage.dollars == 0.25 * inner.calls  # also for what is not in the trace
     assert [bool(request.tools) for request in inner.requests] == [True, False, False]

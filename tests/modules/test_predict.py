@@ -154,6 +154,9 @@ def test_a_prediction_is_a_mapping_that_cannot_be_changed() -> None:
         _ = prediction.colour
     with pytest.raises(FrozenError):
         prediction.team = "x"
+    # A debugger shows what another process is still building.
+    unfinished = lp.Prediction.__new__(lp.Prediction)
+    assert repr(unfinished) == "<Prediction without values>" and not hasattr(unfinished, "team")
 
 
 def test_cancelling_a_call_is_recorded_and_passes_through() -> None:

@@ -40,11 +40,19 @@ class Model:
         self.open = asyncio.Event()
         self.asked, self.cancelled = asyncio.Semaphore(0), asyncio.Semaphore(0)
         self.prompts: list[str] = []
+        self._held: dict[str, asyncio.Event] = {}
+
+    def hold_up(self, instruction: str) -> asyncio.Event:
+        """Hold up the prompts with an instruction until the event is set."""
+        return self._held.setdefault(instruction, asyncio.Event())
 
     async def complete(self, request: Request) -> Completion:
         prompt = " ".join(str(each.content) for each in request.messages if each.role == "user")
         self.prompts.append("\n".join(str(message.content) for message in request.messages))
         self.asked.release()
+        for instruction, event in self._held.items():
+            if instruction in self.prompts[-1]:
+                await event.wait()
         if "wait" in prompt:
             try:
                 await self.open.wait()
@@ -58,7 +66,9 @@ class Model:
         if "unreadable" in prompt:
             text = "I would rather not."
         else:
-            team = "billing" if "charge" in prompt else "network"
+            # An instruction may change the answer.
+            known = "charge" in prompt or ("refund" in prompt and "Refunds." in self.prompts[-1])
+            team = "billing" if known else "network"
             words = ["x" * 12_000_000] if "long" in prompt else ["down", "now"]
             text = f"[[team]]\n{team}\n\n[[words]]\n{json.dumps(words)}"
         usage = Usage(30, 10)

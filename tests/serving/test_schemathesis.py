@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from pydantic import BaseModel
 
 import langprog as lp
+from langprog.serving import Trial
 from tests.serving.running import running, save
 
 
@@ -65,7 +66,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
 
     async def serve(path: Path) -> None:
-        async with running(path) as it:
+        async with running(path, trial=Trial(path, share=0.5)) as it:
             it.model.open.set()
             address.append(it.server.base_url)
             ready.set()
@@ -81,7 +82,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.filterwarnings("ignore")  # of schemathesis and what it imports
-@pytest.mark.parametrize("path", ["/programs/triage", "/programs/triage/batch"])
+@pytest.mark.parametrize(
+    "path", ["/programs/triage", "/programs/triage/batch", "/programs/triage/feedback"]
+)
 @pytest.mark.parametrize("wrong", [False, True])
 def test_the_server_keeps_to_its_document(
     schemathesis: Any, url: str, path: str, wrong: bool
@@ -110,4 +113,4 @@ def test_the_server_keeps_to_its_document(
 def test_the_document_has_every_address(schemathesis: Any, url: str) -> None:
     document = schemathesis.openapi.from_url(f"{url}/openapi.json")
     named = {result.ok().path for result in document.get_all_operations()}
-    assert named == {f"/programs/triage{end}" for end in ("", "/stream", "/batch")}
+    assert named == {f"/programs/triage{end}" for end in ("", "/stream", "/batch", "/feedback")}

@@ -6,12 +6,12 @@
   the two tests behind it. ``shares``: does most of the data cost less?
 - ``claims``: what may be claimed, in a fixed order.
 - ``repeats``: several runs of a row. ``set_level``: metrics of a whole data set.
-- ``anytime``: a test of counts that grow while one looks.
+- ``anytime``: a test of counts, and the interval of a mean, that grow while one looks.
 - ``exchangeability``: are later replies like earlier ones?
 - ``intervals``: of a single mean. ``permutation``: tests by exchanging signs.
 """
 
-from langprog.evaluation.statistics.anytime import anytime_sign_p
+from langprog.evaluation.statistics.anytime import RunningMean, anytime_sign_p
 from langprog.evaluation.statistics.claims import (
     Claim,
     Claims,
@@ -59,6 +59,7 @@ __all__ = [
     "PairedCosts",
     "PairedScores",
     "PartialScores",
+    "RunningMean",
     "SetComparison",
     "ShareTest",
     "Spread",
