@@ -16,6 +16,7 @@ dataclass of knobs with one method, ``search``. ``pipeline`` holds what surround
 - ``pruning/``: after a search, what does not pay for itself is taken out again.
 - ``reflective/``: GEPA: instructions evolve from mistakes.
 - ``models/``: which model each module calls: assignments, cascades, routes, votes.
+- ``labelling/``: which rows to label next, and weak labels.
 - ``porting/``: what starts from an artifact. On another model: a test, and a compile only if it
   fails. Compiled again, from where it is.
 - ``stats/``: the certificate and its evidence. ``report/``: what a compile returns.
@@ -51,6 +52,8 @@ from optimizers.events import (
 )
 from optimizers.instructions.asking import Proposing
 from optimizers.instructions.hygiene import Hygiene
+from optimizers.labelling.choice import LabelChoice, RowToLabel
+from optimizers.labelling.label_next import label_next
 from optimizers.models.frugal import FrugalCascade
 from optimizers.models.router import ModelRouter, with_model
 from optimizers.models.selector import LLMSelector
@@ -107,6 +110,7 @@ __all__ = [
     "Hygiene",
     "KNNDemos",
     "LLMSelector",
+    "LabelChoice",
     "LabeledFewShot",
     "MEMBERS",
     "MIPRO",
@@ -118,6 +122,7 @@ __all__ = [
     "Preflight",
     "Progress",
     "Proposing",
+    "RowToLabel",
     "Searching",
     "Chain",
     "SpendUpdated",
@@ -129,6 +134,7 @@ __all__ = [
     "aport",
     "arecompile",
     "event_to_json",
+    "label_next",
     "port",
     "recompile",
     "with_model",

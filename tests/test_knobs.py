@@ -64,6 +64,7 @@ RESULTS = {
     "FieldDelta",
     "FieldSpec",
     "FrontPoint",
+    "LabelChoice",
     "MeanTest",
     "Member",
     "ModelFinished",
@@ -79,6 +80,7 @@ RESULTS = {
     "ReasoningDelta",
     "Report",
     "Row",
+    "RowToLabel",
     "RunUsage",
     "Score",  # checked by what reads a metric
     "SetComparison",

@@ -80,6 +80,13 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "langprog recompile triage.json --train more.jsonl --metric exact:team "
             "--calls 1500 --out better.json",
         ),
+        "label-next": CommandRef(
+            "langprog.cli.labelling",
+            "choose_rows_to_label",
+            "Choose which rows of DATA people should label next for PROGRAM.",
+            "langprog label-next triage.json --data unlabelled.jsonl --n 50 --calls 1000 "
+            "--out to_label.jsonl",
+        ),
         "run": CommandRef(
             "langprog.cli.running",
             "run_artifact",

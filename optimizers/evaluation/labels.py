@@ -8,6 +8,7 @@ from typing import Any
 
 from langprog import Example, Module
 from langprog.errors import LangprogError
+from langprog.example import TRAIN_ONLY
 
 MAX_LABELS = 20
 # A field with fewer examples per value than this holds texts or numbers, not classes.
@@ -24,7 +25,7 @@ def find_label_fields(program: Module, examples: Sequence[Example]) -> tuple[str
         program: The program.
         examples: Its examples.
     """
-    inputs = set(program.input_names())
+    inputs = {*program.input_names(), TRAIN_ONLY}
     fields = dict.fromkeys(name for example in examples for name in example if name not in inputs)
     answered = _find_answered_fields(program)
     named = [name for name in fields if name in answered] or list(fields)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from langprog import Example
 from langprog.evaluation import Use
+from langprog.example import why_train_only
 from optimizers.evaluation.labels import label_of
 from optimizers.identity import random_stream
 
@@ -16,6 +17,49 @@ MIN_PER_STRATUM = 4
 ENOUGH_UNUSED = 0.5
 
 Cluster = tuple[Example, ...]
+
+
+def cluster_by(key: Callable[[Example], str], examples: Iterable[Example]) -> dict[str, Cluster]:
+    """Return the examples that share a key as one cluster, by that key."""
+    groups: dict[str, list[Example]] = {}
+    for example in examples:
+        groups.setdefault(key(example), []).append(example)
+    return {
+        name: tuple(sorted(group, key=lambda example: example.digest))
+        for name, group in groups.items()
+    }
+
+
+def cluster_marked(
+    marked: Sequence[Example],
+    others: Mapping[str, Mapping[str, Cluster]],
+    key: Callable[[Example], str],
+    similar_key: Callable[[Example], str],
+    notes: list[str],
+) -> list[Cluster]:
+    """Return clusters of the rows for training alone, without those that others are like.
+
+    Args:
+        marked: The rows.
+        others: Clusters of all other rows.
+        key: A key that rows with the same inputs share.
+        similar_key: A key that similar rows share.
+        notes: Receives what was done.
+    """
+    if not marked:
+        return []
+    known = {similar_key(group[0]) for part in others.values() for group in part.values()}
+    kept = [example for example in marked if similar_key(example) not in known]
+    notes.append(
+        f"{len(kept)} examples are marked train_only ({why_train_only(marked[0]):.80}): they are "
+        "used for training alone"
+    )
+    if len(kept) < len(marked):
+        notes.append(
+            f"{len(marked) - len(kept)} examples that are marked train_only have the same inputs "
+            "as others, which count instead: they were left out"
+        )
+    return list(cluster_by(key, kept).values())
 
 
 @dataclass(frozen=True, slots=True)

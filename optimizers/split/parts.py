@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -17,8 +17,16 @@ from typing import Any
 from langprog import Example, Module
 from langprog.errors import InputError
 from langprog.evaluation import InputKeys, Use, fold_text
+from langprog.example import refuse_train_only, why_train_only
 from optimizers.evaluation.labels import find_label_fields, label_of
-from optimizers.split.division import Cluster, Families, divide, shuffle
+from optimizers.split.division import (
+    Cluster,
+    Families,
+    cluster_by,
+    cluster_marked,
+    divide,
+    shuffle,
+)
 from optimizers.split.lineage import Lineage
 from optimizers.stats.attempts import EarlierAttempt
 
@@ -158,6 +166,8 @@ def split(
     demonstrations are kept out of validation and holdout, and those that an earlier compile of the
     program chose by, out of the holdout.
 
+    Rows that are marked ``train_only`` go into train, unless another part has inputs like theirs.
+
     Args:
         trainset: Divided into the parts that are not given.
         valset: The validation part, where the user has one.
@@ -167,15 +177,21 @@ def split(
         must_pass: Examples that the search must not use.
 
     Raises:
-        InputError: There are too few examples for the parts.
+        InputError: There are too few examples for the parts, or one of a part that proves
+            something is marked ``train_only``.
     """
+    for name, part in (("valset", valset), ("holdout", holdout), ("must_pass", must_pass)):
+        refuse_train_only(part or (), f"the {name}", f"{name}[{{}}]".format)
+    marked = [example for example in trainset if why_train_only(example)]
+    trainset = [example for example in trainset if not why_train_only(example)]
     given = {"trainset": trainset, "valset": valset, "holdout": holdout}
-    clusters = {name: _cluster(part or (), inputs) for name, part in given.items()}
+    clusters = {name: cluster_by(inputs.key, part or ()) for name, part in given.items()}
     notes = _describe_copies(clusters)
-    others = {**clusters, "must_pass": _cluster(must_pass, inputs)}
+    others = {**clusters, "must_pass": cluster_by(inputs.key, must_pass)}
     _take_out(clusters, "valset", others, ("holdout", "must_pass"), inputs, notes)
     _take_out(clusters, "trainset", others, ("holdout", "valset", "must_pass"), inputs, notes)
     shown = _pull_shown(clusters, inputs, notes)
+    shown += cluster_marked(marked, others, inputs.key, inputs.similar_key, notes)
     _leave_out_used(clusters, inputs, notes)
     shares = [("train", TRAIN)]
     if valset is None:
@@ -201,16 +217,6 @@ def split(
     notes += inputs.find_leaks(everything, fields)
     notes += inputs.find_numbering(everything)
     return Split(flat["train"], flat["validation"], flat["holdout"], tuple(notes))
-
-
-def _cluster(examples: Iterable[Example], inputs: Inputs) -> dict[str, Cluster]:
-    groups: dict[str, list[Example]] = {}
-    for example in examples:
-        groups.setdefault(inputs.key(example), []).append(example)
-    return {
-        key: tuple(sorted(group, key=lambda example: example.digest))
-        for key, group in groups.items()
-    }
 
 
 def _describe_copies(clusters: Mapping[str, Mapping[str, Cluster]]) -> list[str]:

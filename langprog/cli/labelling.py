@@ -1,0 +1,135 @@
+"""``langprog label-next``: which rows people should label next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from langprog.cli.console import open_progress_view
+from langprog.cli.loading import (
+    RETRIEVER_HELP,
+    allowed_modules,
+    check_writable,
+    load_program_or_artifact,
+    read_examples,
+)
+from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
+from langprog.cli.terminal import Terminal, write_json
+from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
+from langprog.errors import InputError
+from langprog.lm import Budget
+from optimizers import LabelChoice, label_next
+from optimizers.identity import data_digest, json_digest, program_digest
+
+Option = typer.Option
+POOLS = ("random", "near")
+
+
+def choose_rows_to_label(  # noqa: PLR0913 - every parameter is an option of the command
+    program: Annotated[str, typer.Argument(help="Artifact, package.module:name or file.py:name")],
+    data: Annotated[str, Option(help="Rows without labels: JSONL, JSON, CSV or Parquet.")],
+    out: Annotated[str, Option(help="Where the rows to label go, as JSONL.")],
+    n: Annotated[int, Option(help="How many rows to choose.")] = 50,
+    labelled: Annotated[
+        str | None, Option(help="Rows with labels: what is like them is not chosen.")
+    ] = None,
+    candidate: Annotated[
+        list[str] | None,
+        Option(help="Another program, whose answers are compared; may be repeated."),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        Option(help="Samples of each program: 4, or 1 with --candidate, by default."),
+    ] = None,
+    temperature: Annotated[float, Option(help="Of the samples.")] = 0.7,
+    on: Annotated[str | None, Option(help="Outputs to compare, A,B,...")] = None,
+    pool: Annotated[
+        int | None, Option(help="How many rows are asked about: 5 for each one that is chosen.")
+    ] = None,
+    pool_from: Annotated[
+        str, Option(help="random rows, or those near a row of --labelled.")
+    ] = "random",
+    random_share: Annotated[
+        float,
+        Option(help="Share of the rows that is drawn at random: only these may prove something."),
+    ] = 0.5,
+    lm: Annotated[str | None, Option(help=LM_HELP)] = None,
+    model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
+    base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
+    calls: Annotated[int | None, Option(help="Maximum number of requests.")] = None,
+    dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
+    seed: Annotated[int, Option(help="Random seed.")] = 0,
+    run_dir: Annotated[str | None, Option(help="Journal; by default beside the file.")] = None,
+    width: Annotated[int, Option(help="Answers asked for concurrently.", min=1)] = 64,
+    allow: Annotated[
+        list[str] | None, Option(help="Module that an artifact may import; may be repeated.")
+    ] = None,
+    retriever: Annotated[list[str] | None, Option(help=RETRIEVER_HELP)] = None,
+    tool: Annotated[list[str] | None, Option(help=TOOL_HELP)] = None,
+    mcp: Annotated[list[str] | None, Option(help=MCP_HELP)] = None,
+    json_: Annotated[bool, Option("--json", help="The choice as one JSON object.")] = False,
+) -> None:
+    """Choose which rows of DATA people should label next for PROGRAM.
+
+    Half are rows to which several answers differ, half are drawn at random. Fill in the labels,
+    and give the file to compile: rows that were chosen go into its train part alone. The same
+    command continues a killed one, and pays for nothing twice.
+    """
+    target = check_writable(out, "--out")
+    if target.suffix.lower() != ".jsonl":
+        raise InputError(f"--out {out}: the rows are written as JSONL, so name a .jsonl file")
+    if pool_from not in POOLS:
+        raise InputError(f"--pool-from {pool_from!r}: write {' or '.join(POOLS)}")
+    asked = NamedModels.of(lm, model, base_url)
+    view = open_progress_view(as_json=False)
+    try:
+        with open_tools(tool, mcp) as tools:
+            programs = [
+                load_program_or_artifact(
+                    each, allowed_modules(allow), asked, retriever or [], tools
+                )
+                for each in (program, *(candidate or ()))
+            ]
+            rows = read_examples(data, "--data", programs[0])
+            known = (
+                None if labelled is None else read_examples(labelled, "--labelled", programs[0])
+            )
+            # What makes another choice: the same one continues in its folder.
+            content: list[Any] = [[program_digest(each) for each in programs], data_digest(rows)]
+            content += [data_digest(known or ()), samples, temperature, lm, asked.description]
+            choice = label_next(
+                programs[0],
+                rows,
+                n,
+                labelled=known,
+                candidates=programs[1:],
+                samples=samples,
+                temperature=temperature,
+                on=[name.strip() for name in (on or "").split(",") if name.strip()],
+                pool=pool,
+                pool_from=pool_from,  # type: ignore[arg-type]  # checked above
+                random_share=random_share,
+                budget=Budget(calls=calls, dollars=dollars),
+                lm=asked.ambient,
+                run_dir=run_dir or target.with_suffix(".run") / json_digest(content),
+                seed=seed,
+                concurrency=width,
+                progress=view,
+            )
+    finally:
+        view.close()
+    choice.save(target)
+    _print_choice(choice, target, as_json=json_)
+
+
+def _print_choice(choice: LabelChoice, target: Path, *, as_json: bool) -> None:
+    if as_json:
+        write_json({**choice.to_json(), "out": str(target)})
+        return
+    terminal = Terminal()
+    for row in choice.rows[:5]:
+        terminal.say(f"row {row.place + 1}: {row.reason}")
+    terminal.say(str(choice), bold=True)
+    terminal.say(f"written to {target}")

@@ -1,0 +1,1 @@
+"""Labels: which rows people should label next, and labels that nobody gave."""
