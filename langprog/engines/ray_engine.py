@@ -22,6 +22,9 @@ from langprog.runtime import give_notice
 _AT_ONCE = 10_000
 # Seconds that Ray may take to start a worker.
 _START = 120.0
+# Ray gives each of its own processes half a minute, which a busy machine may exceed: how often it
+# is started, and the seconds for the one whose limit can be set.
+_ATTEMPTS, _PATIENCE = 3, 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class RayEngine(Driver):
         self._count, self._address = workers, address
         # Else Ray reports to its makers.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_gcs_server_port_wait_time_s", str(_PATIENCE))
         try:
             self._ray: Any = importlib.import_module("ray")
         except ImportError:
@@ -110,17 +114,19 @@ class RayEngine(Driver):
         address = self._address or os.environ.get("RAY_ADDRESS")
         if self._ray.is_initialized():
             return
-        quiet = {"log_to_driver": False, "logging_level": "ERROR"}
         self._terminated = signal.getsignal(signal.SIGTERM)
-        try:
-            if address:
-                self._ray.init(address, **quiet)
-            else:
-                self._ray.init("local", num_cpus=self._count, include_dashboard=False, **quiet)
-        except Exception as error:  # Ray raises all kinds, also bare ones
-            self._ray.shutdown()
-            where = f"the Ray cluster at {address}" if address else "Ray on this machine"
-            raise InputError(f"{where} cannot be used: {error}") from error
+        attempts = 1
+        while (error := self._init(address)) is not None:
+            timed_out = "timed out" in str(error).lower() or isinstance(error, TimeoutError)
+            if address or not timed_out or attempts == _ATTEMPTS:
+                where = f"the Ray cluster at {address}" if address else "Ray on this machine"
+                tried = f", also when started {attempts} times" if attempts > 1 else ""
+                raise InputError(f"{where} cannot be used{tried}: {error}") from error
+            attempts += 1
+            give_notice(
+                "Ray did not start within its own time limit, as the machine is busy: it is "
+                f"started again ({attempts} of {_ATTEMPTS})"
+            )
         self._own = True
         # Ray prints the deaths of workers to standard output, which may be JSON. The driver says
         # what they mean.
@@ -128,6 +134,19 @@ class RayEngine(Driver):
             vars(importlib.import_module("ray._private.worker"))["_worker_logs_enabled"] = False
         if self._terminated is signal.SIG_DFL:
             self._handle_termination(_interrupt)  # or Ray's own handler prints its stack
+
+    def _init(self, address: str | None) -> Exception | None:
+        """Join the cluster at an address, or start Ray; returns why that failed."""
+        quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+        try:
+            if address:
+                self._ray.init(address, **quiet)
+            else:
+                self._ray.init("local", num_cpus=self._count, include_dashboard=False, **quiet)
+        except Exception as error:  # Ray raises all kinds, also bare ones
+            self._ray.shutdown()
+            return error
+        return None
 
     @staticmethod
     def _handle_termination(handler: Any) -> None:

@@ -19,6 +19,7 @@ import pytest
 
 import langprog as lp
 from langprog.batch import Batch, BatchDone, run_batch
+from langprog.cli.main import run
 from langprog.engines import Engine, LocalEngine, engine_named
 from langprog.errors import AuthError, BudgetExceeded, InputError
 from langprog.lm import Cost, Ledger, Recorded, Server
@@ -71,8 +72,14 @@ def endpoint() -> Iterator[Endpoint]:
 @pytest.fixture(scope="module")
 def ray_engine() -> Iterator[Engine]:
     records = logging.getLogRecordFactory()
-    engine = lp.RayEngine(workers=2)
-    run_sync(engine.__aenter__())
+    engine = lp.RayEngine(workers=3)
+
+    async def start() -> None:
+        engine._connect()
+        engine._count = 2  # the third place is for a worker of the command line
+        await engine.__aenter__()
+
+    run_sync(start())
     yield engine
     run_sync(engine.__aexit__())
     logging.setLogRecordFactory(records)  # Ray sets its own, for the whole process
@@ -294,6 +301,64 @@ def test_a_compile_takes_the_same_decisions_and_pays_for_nothing_twice(
     assert resumed.report.decisions == here.report.decisions and not endpoint.asked
 
 
+# --- the command line ----------------------------------------------------------------------------
+
+
+PROGRAM = """
+from typing import Literal
+
+import langprog as lp
+
+
+class Triage(lp.Signature):
+    team: Literal["billing", "network", "accounts"] = lp.Output()
+    ticket: str = lp.Input()
+
+
+program = lp.Predict(Triage, adapter="chat")
+
+
+def metric(example, prediction):
+    return example.team == prediction.team
+"""
+
+
+def test_the_command_line_compiles_and_runs_on_ray(
+    tmp_path: Path,
+    ray_engine: Engine,
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    endpoint.begin()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LANGPROG_CACHE", "off")
+    monkeypatch.setenv("SIM_API_KEY", "none")
+    Path("own.py").write_text(PROGRAM)
+    rows = [{"ticket": row.ticket, "team": row.team} for row in tickets(40)]
+    Path("train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    model = ["--base-url", endpoint.base_url]
+    on_ray = ["--engine", "ray", "--workers", "1"]
+    compiling = ["compile", "own.py:program", "--train", "train.jsonl", "--lm", "sim/m"]
+    options = ["--metric", "own.py:metric", "--optimizer", "bootstrap", "--calls", "200"]
+    running = ["run", "team.json", "--batch", "train.jsonl", "--order", "input"]
+    reply, endpoint.reply = endpoint.reply, answers()
+    try:
+        for engine, name in ((on_ray, "ray"), ([], "here")):
+            out = ["--run-dir", name, "--out", f"{name}.json"]
+            assert run([*compiling, *options, *model, *out, *engine]) == 0, capsys.readouterr()
+            Path(f"{name}.json").replace("team.json")
+            Path(f"{name}.artifact").write_bytes(Path("team.json").read_bytes())
+            out = ["--out", f"{name}.jsonl"]
+            assert run([*running, *model, *out, *engine]) == 0, capsys.readouterr()
+    finally:
+        endpoint.reply = reply
+    assert Path("ray.jsonl").read_bytes() == Path("here.jsonl").read_bytes()
+    assert len(Path("ray.jsonl").read_text().splitlines()) == 40
+    compiled = [lp.load(f"{name}.artifact").parameters() for name in ("ray", "here")]
+    assert compiled[0] == compiled[1]
+
+
 # --- what cannot be done -------------------------------------------------------------------------
 
 
@@ -314,6 +379,34 @@ def test_what_cannot_be_sent_is_refused_before_anything_is_paid(
             lp.Predict(Triage), tickets(40), metric=locked_metric, engine=ray_engine
         )
     assert not endpoint.asked
+
+
+@pytest.mark.parametrize("failures", [2, 3])
+def test_a_start_that_takes_too_long_is_begun_again(failures: int) -> None:
+    class Busy:
+        """Ray as it is on a busy machine."""
+
+        starts = ends = 0
+
+        def is_initialized(self) -> bool:
+            return False
+
+        def init(self, *address: str, **options: Any) -> None:
+            self.starts += 1
+            if self.starts <= failures:
+                raise RuntimeError("The current node timed out during startup.")
+            raise PermissionError("a cluster of somebody else")  # an error of another kind
+
+        def shutdown(self) -> None:
+            self.ends += 1
+
+    engine, busy, told = lp.RayEngine(workers=1), Busy(), list[str]()
+    engine._ray = busy
+    said = "3 times: The current node" if failures == 3 else "3 times: a cluster of somebody"
+    with lp.using(notice=told.append), pytest.raises(InputError, match=said):
+        run_sync(engine.__aenter__())
+    assert busy.starts == busy.ends == 3
+    assert [line[-8:] for line in told] == ["(2 of 3)", "(3 of 3)"]
 
 
 def test_without_ray_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
