@@ -27,6 +27,12 @@ _START = 120.0
 _ATTEMPTS, _PATIENCE = 3, 120
 
 
+class _NotStarted(Exception):
+    def __init__(self, why: str, *, timed_out: bool) -> None:
+        super().__init__(why)
+        self.timed_out = timed_out
+
+
 @dataclass(frozen=True, slots=True)
 class _RayLink:
     ray: Any
@@ -115,18 +121,20 @@ class RayEngine(Driver):
         if self._ray.is_initialized():
             return
         self._terminated = signal.getsignal(signal.SIGTERM)
-        attempts = 1
-        while (error := self._init(address)) is not None:
-            timed_out = "timed out" in str(error).lower() or isinstance(error, TimeoutError)
-            if address or not timed_out or attempts == _ATTEMPTS:
-                where = f"the Ray cluster at {address}" if address else "Ray on this machine"
-                tried = f", also when started {attempts} times" if attempts > 1 else ""
-                raise InputError(f"{where} cannot be used{tried}: {error}") from error
-            attempts += 1
-            give_notice(
-                "Ray did not start within its own time limit, as the machine is busy: it is "
-                f"started again ({attempts} of {_ATTEMPTS})"
-            )
+        where = f"the Ray cluster at {address}" if address else "Ray on this machine"
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._init(address)
+            except _NotStarted as error:
+                if address or not error.timed_out or attempt == _ATTEMPTS:
+                    tried = f", also when started {attempt} times" if attempt > 1 else ""
+                    raise InputError(f"{where} cannot be used{tried}: {error}") from error
+                give_notice(
+                    "Ray did not start within its own time limit, as the machine is busy: it is "
+                    f"started again ({attempt + 1} of {_ATTEMPTS})"
+                )
+            else:
+                break
         self._own = True
         # Ray prints the deaths of workers to standard output, which may be JSON. The driver says
         # what they mean.
@@ -135,8 +143,12 @@ class RayEngine(Driver):
         if self._terminated is signal.SIG_DFL:
             self._handle_termination(_interrupt)  # or Ray's own handler prints its stack
 
-    def _init(self, address: str | None) -> Exception | None:
-        """Join the cluster at an address, or start Ray; returns why that failed."""
+    def _init(self, address: str | None) -> None:
+        """Join the cluster at an address, or start Ray.
+
+        Raises:
+            _NotStarted: That failed.
+        """
         quiet = {"log_to_driver": False, "logging_level": "ERROR"}
         try:
             if address:
@@ -145,8 +157,8 @@ class RayEngine(Driver):
                 self._ray.init("local", num_cpus=self._count, include_dashboard=False, **quiet)
         except Exception as error:  # Ray raises all kinds, also bare ones
             self._ray.shutdown()
-            return error
-        return None
+            late = isinstance(error, TimeoutError) or "timed out" in str(error).lower()
+            raise _NotStarted(str(error), timed_out=late) from error
 
     @staticmethod
     def _handle_termination(handler: Any) -> None:

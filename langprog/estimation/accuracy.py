@@ -17,6 +17,8 @@ from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module, Prediction
 
 FEWEST_LABELLED, FEWEST_NEW = 50, 20
+# A difference from the labelled rows, as a share of the range, that deserves a second look.
+FAR = 0.3
 
 
 def estimate_accuracy(
@@ -35,12 +37,14 @@ def estimate_accuracy(
     The program is run on all rows. The estimate rests on what its inputs and outputs, or features
     of yours, tell about right and wrong answers; the interval covers all shifts of few features
     that explain the new rows about as well. Where no shift can be seen, it is about the accuracy
-    on the labelled rows. It cannot see a change that leaves all features as they are.
+    on the labelled rows. It cannot see a change that leaves all features as they are. Where no
+    such shift explains the new rows, the interval is the whole range, and a note says so.
 
     Follows: Chen, Zaharia and Zou (2022), SEES, sparse joint shift. Differs: the label whose shift
     is estimated is the score, so that it works for any output; a row's features are summed up by a
     logistic regression in five bins; shifts of features alone, and none at all, are considered as
-    well; Akaike's criterion chooses, and the interval joins all that are within 3 of the best.
+    well; Akaike's criterion chooses, and the interval joins all that are within 3 of the best; a
+    parametric bootstrap tests whether they fit.
 
     Args:
         program: A program, an artifact, or its path.
@@ -98,7 +102,7 @@ def estimate_accuracy(
             sum(scores) / len(scores),
             mean_interval(scores, score_range=old.score_range),
         ),
-        notes=_list_notes(shift),
+        notes=_list_notes(shift, (sum(scores) / len(scores) - low) / (high - low)),
     )
 
 
@@ -133,7 +137,13 @@ def _describe(features: tuple[str, ...], joint: bool) -> str:
     return " and ".join(parts) if parts else "chance"
 
 
-def _list_notes(shift: Shift) -> tuple[str, ...]:
+def _list_notes(shift: Shift, before: float) -> tuple[str, ...]:
+    """Return what has to be known beside the assumption.
+
+    Args:
+        shift: The shift.
+        before: Mean score of the labelled rows, 0 to 1.
+    """
     notes = []
     if shift.others:
         texts = "; ".join(_describe(*other) for other in shift.others[:4])
@@ -146,6 +156,17 @@ def _list_notes(shift: Shift) -> tuple[str, ...]:
         notes.append(
             f"The features hardly tell right answers from wrong ones ({shift.informative:.2f}, "
             "where 0.5 is chance): give features that do, such as a confidence."
+        )
+    if not shift.explained:
+        notes.append(
+            "The new rows are unlike any that such shifts give, so the assumption is wrong, and "
+            "the interval is the whole range: label some of them."
+        )
+    elif abs(shift.mean - before) > FAR:
+        notes.append(
+            "The estimate is far from the mean of the labelled rows. It rests on the features "
+            "meaning in the new rows what they mean in the labelled ones: label some 30 new rows, "
+            "drawn at random, before you rely on it."
         )
     if shift.unsupported > 0.01:
         notes.append(

@@ -13,7 +13,7 @@ import importlib
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 BINS, FOLDS, ROUNDS = 5, 5, 40
 RESAMPLES = 100
@@ -25,6 +25,10 @@ FEWEST = 10
 SLACK = 3.0
 # A set of features is considered only with up to this many cells.
 MOST_CELLS = 12
+# A shift does not explain the new rows if fewer resamples than this share fit worse than they do.
+LEVEL = 0.05
+# The cell of each labelled and of each other row, and the number of cells.
+Cells = tuple[Any, Any, int]
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Shift:
         informative: Chance that a right labelled row looks more right than a wrong one; 0.5 means
             that the features tell nothing.
         unsupported: Share of new rows of a kind that no or few labelled rows have.
+        explained: Whether such a shift may explain the new rows. If not, the assumption is visibly
+            wrong (at a level of 5 %), and the interval is the whole range.
     """
 
     features: tuple[str, ...]
@@ -49,6 +55,33 @@ class Shift:
     others: tuple[tuple[tuple[str, ...], bool], ...]
     informative: float
     unsupported: float
+    explained: bool
+
+
+class _Fit(NamedTuple):
+    """A shift as it was fitted.
+
+    Args:
+        mean: Mean score of the other rows.
+        gain: Its log-likelihood above that of no shift.
+        unsupported: Share of other rows without support.
+        mixture: How rows of each cell are distributed over the bins.
+        known: Which cells have support.
+    """
+
+    mean: float
+    gain: float
+    unsupported: float
+    mixture: Any
+    known: Any
+
+
+class _Candidate(NamedTuple):
+    worth: float
+    names: tuple[str, ...]
+    joint: bool
+    cells: Cells
+    fit: _Fit
 
 
 class _Data:
@@ -138,7 +171,7 @@ class _Data:
             ((ranks * right).sum() - total * (total + 1) / 2) / (total * (self.n - total))
         )
 
-    def cells(self, names: Sequence[str]) -> tuple[Any, Any, int]:
+    def cells(self, names: Sequence[str]) -> Cells:
         """Return the cell of each row: what it has of these features together."""
         first, second = self.numpy.zeros(self.n, int), self.numpy.zeros(self.count, int)
         size = 1
@@ -148,27 +181,34 @@ class _Data:
             size *= values
         return first, second, size
 
-    def fit(
-        self, cells: tuple[Any, Any, int], joint: bool, weights: Any, other_weights: Any
-    ) -> tuple[float, float, float]:
-        """Return the mean score, the log-likelihood, and the share of rows without support.
+    def count_others(self, cells: Cells, weights: Any) -> Any:
+        """Return how many of the other rows are in each cell and bin.
+
+        Args:
+            cells: The cell of each row.
+            weights: How often each of them counts.
+        """
+        _, second, size = cells
+        counts = (self._count(second, bins, weights, size) for bins in self.other_bins)
+        return sum(counts) / FOLDS
+
+    def _count(self, cell: Any, bins: Any, weights: Any, size: int) -> Any:
+        flat = self.numpy.bincount(cell * BINS + bins, weights, size * BINS)
+        return flat.reshape(size, BINS)
+
+    def fit(self, cells: Cells, joint: bool, weights: Any, new: Any) -> _Fit:
+        """Fit a shift.
 
         Args:
             cells: The cell of each row.
             joint: Whether the scores in a cell have shifted.
             weights: How often each labelled row counts.
-            other_weights: How often each other row does.
+            new: How many other rows are in each cell and bin.
         """
         numpy = self.numpy
-        first, second, size = cells
-
-        def count(cell: Any, bins: Any, weight: Any) -> Any:
-            flat = numpy.bincount(cell * BINS + bins, weight, size * BINS)
-            return flat.reshape(size, BINS)
-
-        right = count(first, self.bins, weights * self.scores)
-        wrong = count(first, self.bins, weights * (1 - self.scores))
-        new = sum(count(second, bins, other_weights) for bins in self.other_bins) / FOLDS
+        first, _, size = cells
+        right = self._count(first, self.bins, weights * self.scores, size)
+        wrong = self._count(first, self.bins, weights * (1 - self.scores), size)
         own = right.sum(1) + wrong.sum(1)
         known = own >= FEWEST
         # Every cell borrows from all of them, so that no bin is impossible.
@@ -193,7 +233,14 @@ class _Data:
         usual = float((new.sum(1) * share)[known].sum() / max(new.sum(1)[known].sum(), 1e-9))
         share = numpy.where(known, share, usual)
         mean = float((new.sum(1) * share).sum() / new.sum())
-        return mean, gain, float(new.sum(1)[~known].sum() / new.sum())
+        unsupported = float(new.sum(1)[~known].sum() / new.sum())
+        return _Fit(mean, gain, unsupported, both, known)
+
+    def deviance(self, fit: _Fit, new: Any) -> float:
+        """Return how far counts are from what a fit expects, as twice a log-likelihood ratio."""
+        expected = new.sum(1, keepdims=True) * fit.mixture
+        ratio = self.numpy.where(new > 0, new, 1.0) / self.numpy.where(new > 0, expected, 1.0)
+        return float(2 * (new * self.numpy.log(ratio))[fit.known].sum())
 
 
 def estimate_shifted(
@@ -223,40 +270,66 @@ def estimate_shifted(
             cells = data.cells(names)
             if cells[2] > MOST_CELLS:
                 continue
+            new = data.count_others(cells, ones[1])
             for joint in (False, True):
-                mean, gain, unsupported = data.fit(cells, joint, *ones)
+                fit = data.fit(cells, joint, ones[0], new)
                 free = cells[2] - 1 + (cells[2] if joint else 0)
                 # The labelled rows are a sample, too, from which new ones differ by chance; beside
                 # that, Akaike's criterion.
-                worth = gain / (1 + count / data.n) - free
-                fits.append((worth, names, joint, cells, mean, unsupported))
-    best = max(fits, key=lambda fit: fit[0])
-    near = [fit for fit in fits if fit[0] >= best[0] - SLACK]
-    ends = [_resample(data, fit[3], fit[2], fit[4]) for fit in near]
+                worth = fit.gain / (1 + count / data.n) - free
+                fits.append(_Candidate(worth, names, joint, cells, fit))
+    best = max(fits, key=lambda candidate: candidate.worth)
+    near = [each for each in fits if each.worth >= best.worth - SLACK]
+    ends = [_resample(data, each) for each in near]
     # Nothing is known of rows of a kind that was not labelled: they may all be wrong, or right.
-    lost = best[5]
+    lost = best.fit.unsupported
+    explained = any(_explains(data, each) for each in near)
     return Shift(
-        features=best[1],
-        joint=best[2],
-        mean=best[4],
+        features=best.names,
+        joint=best.joint,
+        mean=best.fit.mean,
         interval=(
             max(0.0, min(low for low, _ in ends)) * (1 - lost),
             min(1.0, max(high for _, high in ends)) * (1 - lost) + lost,
-        ),
-        others=tuple((fit[1], fit[2]) for fit in near if fit is not best),
+        )
+        if explained
+        else (0.0, 1.0),
+        others=tuple((each.names, each.joint) for each in near if each is not best),
         informative=data.informative,
         unsupported=lost,
+        explained=explained,
     )
 
 
-def _resample(
-    data: _Data, cells: tuple[Any, Any, int], joint: bool, mean: float
-) -> tuple[float, float]:
+def _resample(data: _Data, candidate: _Candidate) -> tuple[float, float]:
     """Return the interval by bootstrap over labelled and other rows."""
     means = []
     for _ in range(RESAMPLES):
         weights = data.rng.multinomial(data.n, [1 / data.n] * data.n)
         other_weights = data.rng.multinomial(data.count, [1 / data.count] * data.count)
-        means.append(data.fit(cells, joint, weights, other_weights)[0])
+        new = data.count_others(candidate.cells, other_weights)
+        means.append(data.fit(candidate.cells, candidate.joint, weights, new).mean)
     half = 1.96 * float(data.numpy.std(means))
-    return mean - half, mean + half
+    return candidate.fit.mean - half, candidate.fit.mean + half
+
+
+def _explains(data: _Data, candidate: _Candidate) -> bool:
+    """Return whether the other rows may be as the shift says, by parametric bootstrap.
+
+    As in sequential Monte Carlo tests, it ends as soon as the answer is known.
+    """
+    fit, numpy = candidate.fit, data.numpy
+    new = data.count_others(candidate.cells, numpy.ones(data.count))
+    observed, worse = data.deviance(fit, new), 0
+    chances = fit.mixture / fit.mixture.sum(1, keepdims=True)
+    for _ in range(RESAMPLES):
+        weights = data.rng.multinomial(data.n, [1 / data.n] * data.n)
+        rows = [
+            data.rng.multinomial(round(n), row) for n, row in zip(new.sum(1), chances, strict=True)
+        ]
+        drawn = numpy.array(rows, dtype=float)
+        again = data.fit(candidate.cells, candidate.joint, weights, drawn)
+        worse += data.deviance(again, drawn) >= observed
+        if 1 + worse > LEVEL * (RESAMPLES + 1):
+            return True
+    return False

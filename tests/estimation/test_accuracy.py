@@ -48,6 +48,25 @@ def test_a_row_of_an_unknown_kind_widens_the_interval() -> None:
     assert shift.interval[1] - shift.interval[0] >= 0.5
 
 
+def test_rows_that_no_shift_explains_widen_the_interval_to_the_whole_range() -> None:
+    def draw_pair(rng: random.Random, n: int, at_odds: bool) -> tuple[list[float], Codes]:
+        scores, first, second = [], [], []
+        for _ in range(n):
+            score = rng.random() < 0.7
+            signs = [rng.random() < (0.8 if score else 0.3) for _ in range(2)]
+            scores.append(float(score))
+            first.append(str(signs[0]))
+            # In the new rows, one sign says what the other one denies.
+            second.append(str(not signs[0] if at_odds else signs[1]))
+        return scores, {"first": first, "second": second}
+
+    scores, labelled = draw_pair(random.Random(0), 300, at_odds=False)
+    for at_odds in (False, True):
+        _, others = draw_pair(random.Random(1), 200, at_odds)
+        shift = estimate_shifted(scores, labelled, others, count=200, sparsity=1, seed=0)
+        assert (shift.interval == (0.0, 1.0)) is (not shift.explained) is at_odds
+
+
 def rows(n: int, hard: float, seed: int) -> list[lp.Example]:
     rng = random.Random(seed)
     return [
