@@ -21,6 +21,8 @@ from langprog.modules import Module, Node, Parameter, read_node
 _WORD = re.compile(r"\s+|[^\s\w]|\w+")
 # Above this many words, lines are compared: the time grows with the square.
 _MOST_WORDS = 4_000
+# Texts that are less alike are easier to read one after the other.
+_SIMILAR = 0.5
 # Words around a change that are shown.
 _AROUND = 6
 
@@ -276,6 +278,8 @@ def word_diff(before: str, after: str) -> str:
         return f"{_short(before)} -> {_short(after)}"
     parts: list[str] = []
     matcher = difflib.SequenceMatcher(None, words[0], words[1], autojunk=False)
+    if before and after and matcher.ratio() < _SIMILAR:
+        return f"[-{before}-]{{+{after}+}}"
     codes = matcher.get_opcodes()
     for number, (kind, a, b, c, d) in enumerate(codes):
         if kind == "equal":

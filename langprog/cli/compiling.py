@@ -215,7 +215,7 @@ def compile_from(  # noqa: PLR0913 - every parameter is an option of the command
     width: Annotated[int, Option(help="Examples processed concurrently.", min=1)] = 64,
     engine: Annotated[str, Option(help="Where programs run: local, or ray.")] = "local",
     workers: Annotated[int | None, Option(help=WORKERS_HELP, min=1)] = None,
-    report: Annotated[str | None, Option(help="Also write a report, .html or .json.")] = None,
+    report: Annotated[str | None, Option(help="Also a report: .html, .svg or .json.")] = None,
     allow: Annotated[
         list[str] | None, Option(help="Module that may be imported for an artifact.")
     ] = None,

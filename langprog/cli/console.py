@@ -58,9 +58,15 @@ class Lines:
     def __init__(self) -> None:
         self._terminal = Terminal(stderr=True)
         self._shown = -1
+        self._left = ""
+        self._expected: tuple[float, float] | None = None
 
     def on(self, event: Event, /) -> None:
         """Print one event, if it is news."""
+        if isinstance(event, SpendUpdated):
+            self._left = describe_time_left(event, self._expected)
+        elif isinstance(event, Estimated):
+            self._expected = event.calls
         if isinstance(event, StageStarted):
             self._shown = -1
         if isinstance(event, StageAdvanced):
@@ -69,6 +75,8 @@ class Lines:
                 return
             self._shown = quarter
         text = describe_event(event)
+        if text and self._left and isinstance(event, StageAdvanced):
+            text += f", {self._left}"
         if text:
             self._terminal.say(text)
 
@@ -89,7 +97,7 @@ class Live:
     def on(self, event: Event, /) -> None:
         """Show one event."""
         if isinstance(event, StageAdvanced):
-            self._progress.update(self._task, completed=event.done, total=event.total)
+            self._progress.update(self._task, completed=event.done, total=_steps(event))
         elif isinstance(event, SpendUpdated):
             left = describe_time_left(event, self._expected)
             self._progress.update(self._task, spent=str(event), left=left)
@@ -100,7 +108,7 @@ class Live:
                 # A new task, because resetting one loses the text beside it.
                 beside = self._progress.tasks[0].fields
                 self._progress.remove_task(self._task)
-                self._task = self._progress.add_task(event.stage, total=event.total, **beside)
+                self._task = self._progress.add_task(event.stage, total=_steps(event), **beside)
             text = describe_event(event)
             if text:
                 self._terminal.say(text)
@@ -108,6 +116,11 @@ class Live:
     def close(self) -> None:
         """Remove the bar."""
         self._progress.stop()
+
+
+def _steps(event: StageStarted | StageAdvanced) -> int | None:
+    """Return how many steps a stage has; a bar of one step would stand still, and moves so."""
+    return None if event.total == 1 else event.total
 
 
 def describe_event(event: Event) -> str:

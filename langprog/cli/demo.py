@@ -14,19 +14,20 @@ from typing import Annotated, Any
 
 import typer
 
-from langprog.cli.compiling import Task, say_result
+from langprog.artifact import diff
+from langprog.cli.compiling import Task
 from langprog.cli.terminal import Terminal
 from langprog.errors import InputError, LangprogError
 from langprog.example import load_examples
-from optimizers import MIPRO, Demonstrating, Proposing
+from optimizers import MIPRO, Compiled, Demonstrating, Proposing, Searching
 from programs import tickets
 
 PROGRAM = "programs.tickets:program"
 # A local server's calls have no price, so they are capped by number.
 MODELS = (
-    ("OpenAI", "export OPENAI_API_KEY=...", "openai/gpt-6-luna", "--dollars 2"),
-    ("Ollama", "ollama pull llama3.2", "ollama/llama3.2", "--calls 3000"),
-    ("vLLM", "vllm serve Qwen/Qwen3-8B", "vllm/Qwen/Qwen3-8B", "--calls 3000"),
+    ("export OPENAI_API_KEY=...", "openai/gpt-6-luna", "--dollars 2"),
+    ("ollama pull llama3.2", "ollama/llama3.2", "--calls 3000"),
+    ("vllm serve Qwen/Qwen3-8B", "vllm/Qwen/Qwen3-8B", "--calls 3000"),
 )
 INPUT = '{"ticket": "my invoice is wrong"}'
 
@@ -48,7 +49,7 @@ def demo(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out: {out} cannot be made: {error.strerror}") from None
-    artifact, report = folder / "triage.json", folder / "triage.html"
+    artifact = folder / "triage.json"
     parts = {name: tickets.records(name) for name in tickets.PARTS}
     train, validation, holdout = (
         load_examples(parts[name]) for name in ("train", "validation", "holdout")
@@ -59,18 +60,14 @@ def demo(
     member = MIPRO(
         proposing=Proposing(written=tickets.INSTRUCTIONS),
         demonstrating=Demonstrating(most=4),  # so that the prompts stay short
+        searching=Searching(trials=20),  # so that it takes less than a minute
     )
     run_dir = task.run_dir(folder / "run", member)
     if artifact.exists():
         (run_dir / "journal.jsonl").unlink(missing_ok=True)
         artifact.unlink()
     compiled = task.compile(member, run_dir)
-    compiled.report.save(report)
-    compiled.save(artifact)
-    terminal.say()
-    say_result(compiled, artifact)
-    terminal.say(f"report          {report}")
-    terminal.say(f"time            {time.perf_counter() - started:.0f} s")
+    _keep(terminal, compiled, artifact, time.perf_counter() - started)
     _run_fresh(terminal, artifact, parts["new"], folder / "new.out.jsonl")
     _say_next(terminal, parts, artifact)
     if compiled.certificate.verdict != "certified":
@@ -88,8 +85,11 @@ def _introduce(terminal: Terminal, task: Task) -> None:
     shapes = ", ".join(f"{path} ({shape})" for path, shape in _shapes(task.program))
     terminal.say(f"program: {shapes}")
     terminal.say(
-        f"model:   {task.lm}; hand-written instructions and demonstrations are searched together\n"
+        f"model:   {task.lm}; hand-written instructions and demonstrations are searched together"
     )
+    if str(task.lm).startswith("pocket/"):
+        terminal.say("It runs on this machine's processor, and takes longer where that is busy.")
+    terminal.say()
 
 
 def _shapes(program: Any) -> list[tuple[str, str]]:
@@ -97,6 +97,32 @@ def _shapes(program: Any) -> list[tuple[str, str]]:
         (path, f"{', '.join(predictor.inputs)} -> {', '.join(predictor.outputs)}")
         for path, predictor in program.predictors().items()
     ]
+
+
+def _keep(terminal: Terminal, compiled: Compiled, artifact: Path, seconds: float) -> None:
+    """Write the results, and show what the compile has proved and changed."""
+    page, picture = artifact.with_suffix(".html"), artifact.with_suffix(".svg")
+    compiled.save(artifact)
+    compiled.report.save(page)
+    compiled.report.save(picture)
+    text = Terminal(wrap=True)
+    terminal.say("\nthe certificate, from examples that no search has seen:", bold=True)
+    text.say(str(compiled.certificate))
+    changes = diff(tickets.program, artifact).changes
+    # Words where an instruction changed, else demonstrations.
+    changed = sorted(changes, key=lambda change: change.what != "instruction")
+    if changed:
+        terminal.say("\nthe first change of a prompt, word by word:", bold=True)
+        text.say("\n".join(changed[0].lines()))
+    terminal.say()
+    terminal.pairs(
+        [
+            ("artifact", str(artifact)),
+            ("report", f"{page} (in a browser)"),
+            ("picture", str(picture)),
+            ("took", f"{seconds:.0f} s, {compiled.report.paid.calls:,} calls of the model"),
+        ]
+    )
 
 
 def _run_fresh(terminal: Terminal, artifact: Path, new: Path, results: Path) -> None:
@@ -126,17 +152,14 @@ def _say_next(terminal: Terminal, parts: Mapping[tickets.Part, Path], artifact: 
         f"  {langprog} show {_short(artifact)}",
         f"  {langprog} run {_short(artifact)} --input '{INPUT}'",
         "",
-        "The same with your own model (substitute your own program, metric and files):",
+        "The same with your own model (or your own program, metric and files):",
+        f"  {langprog} compile {PROGRAM} --metric programs.tickets:metric \\",
+        f"      --train {train} --val {validation} \\",
+        f"      --holdout {holdout} --out triage.json \\",
     ]
-    for title, prepare, model, cap in MODELS:
-        lines += [
-            f"  # {title}",
-            f"  {prepare}",
-            f"  {langprog} compile {PROGRAM} --metric programs.tickets:metric \\",
-            f"      --train {train} --val {validation} \\",
-            f"      --holdout {holdout} \\",
-            f"      --lm {model} {cap} --out triage.json",
-        ]
+    pad = max(len(f"{model} {cap}") for _, model, cap in MODELS)
+    for prepare, model, cap in MODELS:
+        lines.append(f"      --lm {f'{model} {cap}':<{pad}}  # after: {prepare}")
     terminal.say("\n".join(lines))
 
 

@@ -21,7 +21,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -72,6 +79,14 @@ def _encodable(text: str, encoding: str) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
+class _Count(MofNCompleteColumn):
+    """Steps done, of how many; nothing where the number is not known."""
+
+    def render(self, task: Task) -> Text:
+        """Return the text."""
+        return Text() if task.total is None else super().render(task)
+
+
 class Terminal:
     """Standard output, or standard error, for people.
 
@@ -116,7 +131,7 @@ class Terminal:
         return Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(width),
-            MofNCompleteColumn(),
+            _Count(),
             TimeElapsedColumn(),
             *texts,
             console=self._screen,

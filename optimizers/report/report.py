@@ -23,6 +23,7 @@ from optimizers.evaluation.scoring import FailureCount
 from optimizers.evaluation.wording import value_text
 from optimizers.events import Message
 from optimizers.report.page import describe_share, describe_size, render_page
+from optimizers.report.picture import render_picture
 from optimizers.stats.evidence import Evidence
 
 Prompts = Mapping[str, Mapping[str, Any]]
@@ -150,15 +151,19 @@ class CompileReport:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the report: a web page if ``path`` ends in ``.html`` or ``.htm``, else JSON.
+        """Write the report: a page for ``.html`` or ``.htm``, a picture for ``.svg``, else JSON.
 
         Raises:
             InputError: The file cannot be written.
         """
         target = Path(path)
         data = self.to_json()
-        as_page = target.suffix in (".html", ".htm")
-        text = render_page(data) if as_page else json.dumps(data, indent=2)
+        if target.suffix in (".html", ".htm"):
+            text = render_page(data)
+        elif target.suffix == ".svg":
+            text = render_picture(data)
+        else:
+            text = json.dumps(data, indent=2)
         try:
             _write(target, text + "\n")
         except OSError as error:

@@ -112,6 +112,7 @@ def test_programs_whose_code_is_missing_are_compared_by_their_data(tmp_path: Pat
         ("a b c", "a c", "a [-b -]c"),
         ("", "x", "{+x+}"),
         ("same", "same", "same"),
+        ("Say which team it is.", "Route it.", "[-Say which team it is.-]{+Route it.+}"),
         ("w " * 40 + "old " + "w " * 40, "w " * 40 + "new " + "w " * 40, None),
     ],
 )

@@ -93,11 +93,12 @@ def test_it_compiles_saves_and_runs_in_a_fresh_process_and_a_terminal_shows_a_ba
     assert process.wait() == 0, bar
     _check_bar(bar)
     shown = (place / "stdout").read_text()
-    for words in ("holdout before", "holdout after", "difference", "certified", "paid calls"):
+    for words in ("certified: 0.", "difference +0.", "the first change of a prompt", "  + {"):
         assert words in shown
     answers = (place / "langprog-demo" / "new.out.jsonl").read_text().splitlines()
     assert len(answers) == 4 and all("outputs" in json.loads(line) for line in answers)
     assert "<html" in (place / "langprog-demo" / "triage.html").read_text().lower()
+    assert "before" in (place / "langprog-demo" / "triage.svg").read_text()
     told = _commands(shown)
     assert len(told) == 2
     for command in told:

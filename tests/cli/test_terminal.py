@@ -21,10 +21,12 @@ from langprog.cli.console import Live, open_progress_view
 from langprog.cli.main import run
 from langprog.cli.terminal import Terminal, json_visible, visible, write_json
 from langprog.errors import BadRequestError
+from langprog.lm import Budget, Cost
 from optimizers import (
     Estimated,
     Event,
     Message,
+    SpendUpdated,
     StageAdvanced,
     StageStarted,
     Tried,
@@ -302,6 +304,20 @@ def test_progress_shows_texts_of_others_harmlessly(
         assert read == json.loads(json.dumps([event_to_json(event) for event in EVENTS]))
     else:
         assert "warning: before" in written.err
+
+
+def test_lines_of_a_long_stage_say_how_long_the_rest_may_take(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    view = open_progress_view(as_json=False)
+    for event in (
+        Estimated((100, 200), None, (1, 2), 0.1, ()),
+        StageStarted("search", 4, "so many"),
+        SpendUpdated(Cost(calls=50, seconds=100.0), Budget()),
+        StageAdvanced("search", 2, 4),
+    ):
+        view.on(event)
+    assert capsys.readouterr().err.endswith("search: 2 of 4, 1:40 to 5:00 left\n")
 
 
 def test_a_bar_on_a_terminal_moves_by_its_own_orders_alone(

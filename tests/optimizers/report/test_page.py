@@ -12,6 +12,7 @@ from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import example, given
@@ -31,6 +32,7 @@ from optimizers import (
 from optimizers.report.charts import Axis, draw_front, draw_intervals
 from optimizers.report.difference import diff_words
 from optimizers.report.page import render_page
+from optimizers.report.picture import render_picture
 from optimizers.report.rendering import content_hash
 from tests.optimizers.simulated import all_right, answers, field, tickets, two_modules, unit
 
@@ -38,6 +40,7 @@ BROWSER = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 )
 in_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = (
     "</pre></td></style></script><script>alert(1)</script><img src=x onerror=a()>\"'&{{ 7*7 }}"
 )
@@ -321,3 +324,22 @@ def test_the_page_says_what_was_tested_and_at_which_level(report: dict[str, Any]
         "25% of the examples before, 50% after",
     ):
         assert said in text
+
+
+def test_a_picture_is_svg_that_loads_nothing_and_shows_texts_as_texts(
+    report: dict[str, Any], tmp_path: Path
+) -> None:
+    compiled = compile_two(MIPRO(instructions=3))
+    compiled.report.save(tmp_path / "report.svg")
+    drawn = (tmp_path / "report.svg").read_text(encoding="utf-8")
+    certificate = compiled.certificate
+    texts = [each.text or "" for each in ElementTree.fromstring(drawn).iter(f"{SVG}text")]
+    assert certificate.before is not None and certificate.after is not None
+    for mean in (certificate.before.mean, certificate.after.mean):
+        assert any(text.startswith(f"{mean:.3f} [") for text in texts)
+    assert drawn.count("http") == 1  # the namespace
+    hostile = copy.deepcopy(report)
+    hostile["evidence"]["certificate"] |= {"before": None, "after": None, "reason": HOSTILE}
+    hostile["decisions"] = []
+    tags = {each.tag for each in ElementTree.fromstring(render_picture(hostile)).iter()}
+    assert tags == {f"{SVG}{name}" for name in ("svg", "style", "rect", "text")}
