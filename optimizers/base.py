@@ -12,6 +12,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Self, final
 
@@ -35,6 +36,7 @@ from optimizers.pipeline import run_compile
 from optimizers.preflight import Preflight
 from optimizers.report.compiled import Compiled
 from optimizers.report.progress import open_progress
+from optimizers.report.run_folder import keep_report
 from optimizers.request import (
     ELSEWHERE,
     CompileRequest,
@@ -212,6 +214,8 @@ class Optimizer(ABC):
             ),
         ) as finish:
             compiled = await run_compile(self, request, run_dir, open_progress(progress), placed)
+            if run_dir is not None:
+                keep_report(compiled.report, Path(run_dir))
             finish(compiled)
         return compiled
 

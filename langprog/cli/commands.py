@@ -135,6 +135,12 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "Read FILE of another tool: rows become examples, prompts and programs an artifact.",
             "langprog import prompts.yaml --from promptfoo --out triage.json",
         ),
+        "report": CommandRef(
+            "langprog.cli.reporting",
+            "write_report",
+            "Write a report of an artifact, or of a compile by its run directory.",
+            "langprog report runs/triage --out triage.html",
+        ),
         "programs": CommandRef(
             "langprog.cli.listing",
             "list_ready",

@@ -123,6 +123,22 @@ def encode_line(record: Mapping[str, Any]) -> bytes:
     return body[:-1] + b',"crc":"%08x"}\n' % zlib.crc32(body)
 
 
+def read_records(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield every complete record of a journal, which another process may be writing.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    try:
+        with open(path, "rb") as lines:
+            for line in lines:
+                record = decode_line(line)
+                if record is not None:
+                    yield record
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be read: {error.strerror}") from None
+
+
 def decode_line(line: bytes) -> dict[str, Any] | None:
     """Return the record of a line; ``None`` if it is damaged."""
     match = CHECKSUM.fullmatch(line, max(0, len(line) - CHECKSUM_LENGTH))

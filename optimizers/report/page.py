@@ -34,33 +34,34 @@ def render_page(report: Json) -> str:
         style_hash=content_hash(style),
         script_hash=content_hash(script),
         optimizer=report["evidence"]["optimizer"]["name"],
-        about=_list_facts(report),
+        about=list_facts(report),
         knobs=[
             (name, json.dumps(value, ensure_ascii=False, default=str)[:MOST_CHARACTERS])
             for name, value in report["evidence"]["optimizer"]["knobs"].items()
         ],
-        certificate=_describe_certificate(report["evidence"]["certificate"]),
+        certificate=describe_certificate(report["evidence"]["certificate"]),
         failures=report["failures"],
-        faults=[fault["text"] for fault in _select(decisions, "fault")],
+        faults=[fault["text"] for fault in select_decisions(decisions, "fault")],
         warnings=[note["text"] for note in report["notes"] if note["warning"]],
-        spend=_list_spend(report),
+        spend=list_spend(report),
         figures=_draw_figures(report),
-        shares=_select(decisions, "share"),
-        prompts=_compare_prompts(report["prompts"]),
+        shares=select_decisions(decisions, "share"),
+        prompts=compare_prompts(report["prompts"]),
         texts=_compare_texts(report["texts"]),
         compared=_compare_rows(report["rows"]),
         proposals=_list_proposals(decisions),
-        trials=_select(decisions, "trial"),
+        trials=select_decisions(decisions, "trial"),
         notes=[note["text"] for note in report["notes"] if not note["warning"]],
     )
     return str(markup)
 
 
-def _select(decisions: Iterable[Json], what: str) -> list[Json]:
+def select_decisions(decisions: Iterable[Json], what: str) -> list[Json]:
+    """Return the decisions of one kind, such as ``trial``."""
     return [each["data"] for each in decisions if each["what"].rpartition(".")[2] == what]
 
 
-def _list_facts(report: Json) -> list[tuple[str, str]]:
+def list_facts(report: Json) -> list[tuple[str, str]]:
     """Return what was compiled, with what, on what and when."""
     evidence, prompts = report["evidence"], report["prompts"]
     optimizer, metric = evidence["optimizer"], evidence["metric"]
@@ -86,7 +87,8 @@ def _list_facts(report: Json) -> list[tuple[str, str]]:
     ]
 
 
-def _describe_certificate(certificate: Json) -> dict[str, Any]:
+def describe_certificate(certificate: Json) -> dict[str, Any]:
+    """Return the verdict, its picture, and the facts behind it."""
     before, after = certificate["before"], certificate["after"]
     card: dict[str, Any] = {
         "verdict": certificate["verdict"],
@@ -165,7 +167,8 @@ def _describe_extras(certificate: Json) -> list[tuple[str, str]]:
     return facts
 
 
-def _list_spend(report: Json) -> dict[str, Any]:
+def list_spend(report: Json) -> dict[str, Any]:
+    """Return what was paid and what was expected."""
     rows = []
     for name, what in (
         ("paid", report["paid"]),
@@ -179,10 +182,10 @@ def _list_spend(report: Json) -> dict[str, Any]:
 
 def _draw_figures(report: Json) -> list[tuple[str, str]]:
     decisions, winner = report["decisions"], report["candidate"]["digest"]
-    trials, importance = _select(decisions, "trial"), _rank_importance(decisions)
+    trials, importance = select_decisions(decisions, "trial"), _rank_importance(decisions)
     figures = [
         (
-            charts.draw_best_by_calls(_select(decisions, "best"), trials),
+            charts.draw_best_by_calls(select_decisions(decisions, "best"), trials),
             "The best score so far on validation, with its 95 % interval as a band; dots are "
             "candidates that were tried.",
         ),
@@ -205,12 +208,13 @@ def _draw_figures(report: Json) -> list[tuple[str, str]]:
 
 
 def _rank_importance(decisions: Sequence[Json]) -> list[tuple[str, float]]:
-    logged = _select(decisions, "importance")
+    logged = select_decisions(decisions, "importance")
     shares = logged[-1] if logged else {}
     return sorted(shares.items(), key=lambda pair: -pair[1])
 
 
-def _compare_prompts(prompts: Json) -> list[dict[str, Any]]:
+def compare_prompts(prompts: Json) -> list[dict[str, Any]]:
+    """Return what changed in the prompt of each predictor."""
     shown = []
     for path, before in prompts["before"].items():
         after = prompts["after"][path]
@@ -297,12 +301,12 @@ def _cut(values: Json) -> list[tuple[str, str]]:
 def _list_proposals(decisions: Sequence[Json]) -> list[tuple[str, str, str]]:
     admitted = [
         (path, "admitted", text)
-        for proposed in _select(decisions, "proposed")
+        for proposed in select_decisions(decisions, "proposed")
         for path, texts in proposed.items()
         for text in texts
     ]
     refused = [
         (each["path"], f"refused: {each['reason']}", each["instruction"] or "")
-        for each in _select(decisions, "refused")
+        for each in select_decisions(decisions, "refused")
     ]
     return [*admitted, *refused]
