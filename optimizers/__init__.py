@@ -54,6 +54,7 @@ from optimizers.instructions.asking import Proposing
 from optimizers.instructions.hygiene import Hygiene
 from optimizers.labelling.choice import LabelChoice, RowToLabel
 from optimizers.labelling.label_next import label_next
+from optimizers.labelling.label_weakly import WeakLabels, label_weakly
 from optimizers.models.frugal import FrugalCascade
 from optimizers.models.router import ModelRouter, with_model
 from optimizers.models.selector import LLMSelector
@@ -131,10 +132,12 @@ __all__ = [
     "StageCost",
     "Structuring",
     "VoteSize",
+    "WeakLabels",
     "aport",
     "arecompile",
     "event_to_json",
     "label_next",
+    "label_weakly",
     "port",
     "recompile",
     "with_model",

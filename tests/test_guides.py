@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -137,6 +138,28 @@ def test_the_commands_of_the_guide_to_programs_run(
     assert "artifact        classify.json" in said and said.count("metric: ") == 2
     told = set(re.findall(r"^\| `(\w+)` \|", guide, re.MULTILINE))
     assert told <= {info.name for info in list_programs()}
+
+
+def test_the_guide_to_labels_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guide = (ROOT / "docs" / "labels.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    exec(compile(code, "labels.md", "exec"), {})
+    assert "2 rows with a weak label, 1 without" in capsys.readouterr().out
+    lines = (ROOT / "programs" / "tickets" / "train.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "known.jsonl").write_text("".join(lines[:10]))
+    unlabelled = [json.dumps({"ticket": json.loads(line)["ticket"]}) for line in lines[10:40]]
+    (tmp_path / "unlabelled.jsonl").write_text("\n".join(unlabelled))
+    rule = "def words(row):\n    return 'harbor' if 'pay' in row.ticket else None\n"
+    (tmp_path / "rules.py").write_text(rule)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LANGPROG_CACHE", "off")
+    for block in re.findall(r"```console\n(.*?)```", guide, re.DOTALL):
+        program, *arguments = shlex.split(block.removeprefix("$ "))
+        assert program == "langprog" and run(arguments) == 0, capsys.readouterr().err
+    assert len(Path("to_label.jsonl").read_text().splitlines()) == 10
+    assert "to train on alone" in capsys.readouterr().out
 
 
 def test_the_guide_to_estimates_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,6 +103,7 @@ RESULTS = {
     "ToolStarted",
     "TraceStep",
     "Usage",
+    "WeakLabels",
 }
 REQUIRED: dict[str, dict[str, Any]] = {
     "Chain": {},

@@ -87,6 +87,13 @@ COMMANDS: Mapping[str, CommandRef] = MappingProxyType(
             "langprog label-next triage.json --data unlabelled.jsonl --n 50 --calls 1000 "
             "--out to_label.jsonl",
         ),
+        "label-weakly": CommandRef(
+            "langprog.cli.labelling",
+            "label_rows_weakly",
+            "Label the rows of DATA for PROGRAM by rules and other programs, to train on alone.",
+            "langprog label-weakly triage.py:program --data unlabelled.jsonl --voter "
+            "words=rules.py:by_words --voter old=old.json --out weak.jsonl",
+        ),
         "run": CommandRef(
             "langprog.cli.running",
             "run_artifact",

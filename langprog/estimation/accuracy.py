@@ -11,7 +11,7 @@ from langprog.estimation.estimate import MeanEstimate
 from langprog.estimation.features import Features, code_features, default_features, read_features
 from langprog.estimation.sparse_shift import Shift, estimate_shifted
 from langprog.evaluation import Metric, Report, evaluate, mean_interval
-from langprog.example import Example, Rows
+from langprog.example import Example, Rows, examples_of, refuse_train_only
 from langprog.knobs import check_argument, takes_whole
 from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module, Prediction
@@ -70,7 +70,9 @@ def estimate_accuracy(
     def run(rows: Rows, scored: Metric) -> Report:
         return evaluate(loaded, rows, scored, budget=ledger, lm=lm)
 
-    old = run(labelled, metric)
+    known_rows = examples_of(labelled, "the labelled rows")
+    refuse_train_only(known_rows, "the labelled rows", "labelled[{}]".format)
+    old = run(known_rows, metric)
     new = run(unlabelled, _unscored)
     scores = [row.score.value for row in old.rows if row.score is not None]
     known = [row for row in old.rows if row.score is not None]

@@ -12,6 +12,7 @@ from langprog.evaluation.clusters import join_clusters
 from langprog.evaluation.ranges import UNIT, check_range
 from langprog.evaluation.report import Report
 from langprog.evaluation.statistics import LEVEL, PartialScores, bound_mean
+from langprog.example import refuse_train_only
 from langprog.hints import Words, with_hints
 
 
@@ -190,6 +191,7 @@ def _check_reports(first: Report, second: Report) -> None:
             "single rows is about it: compare reports of a metric of single rows (a compile tests "
             "whether such a score is better)"
         )
+    refuse_train_only([row.example for row in first.rows], "the reports", "rows[{}]".format)
     if len(first.rows) != len(second.rows):
         raise InputError(
             f"the reports have {len(first.rows)} and {len(second.rows)} rows: "

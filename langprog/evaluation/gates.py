@@ -28,7 +28,7 @@ from langprog.evaluation.statistics import (
     fewest_clusters,
 )
 from langprog.evaluation.used_rows import count_chosen_by
-from langprog.example import Example, examples_of
+from langprog.example import Example, examples_of, refuse_train_only
 from langprog.knobs import check_argument, takes_number, takes_one_of, takes_whole
 from langprog.lm import Budget, LanguageModel, Ledger
 from langprog.modules import Module
@@ -130,6 +130,7 @@ def compare_programs(  # noqa: PLR0913 - its options are given by name
         budget if isinstance(budget, Ledger) else Ledger(Budget() if budget is None else budget)
     )
     examples = examples_of(data)
+    refuse_train_only(examples, "the data", "example {}".format)
     evaluate_one = partial(
         aevaluate,
         data=examples,

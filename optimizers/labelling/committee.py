@@ -162,7 +162,7 @@ class Committee:
         width = max(1, self.concurrency // len(self.members))
 
         async def run() -> Report:
-            return await aevaluate(program, rows, _unscored, concurrency=width, on_row=on_row)
+            return await aevaluate(program, rows, unscored, concurrency=width, on_row=on_row)
 
         if self.samples == 1:
             return await run()
@@ -170,7 +170,8 @@ class Committee:
             return await run()
 
 
-def _unscored(example: Example, prediction: Prediction) -> float:
+def unscored(example: Example, prediction: Prediction) -> float:
+    """Score nothing: the answers themselves are wanted."""
     return 0.0
 
 

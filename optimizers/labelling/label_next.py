@@ -13,30 +13,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
 from langprog import Budget, Example, Module, using
-from langprog.artifact import Artifact, load
 from langprog.errors import InputError, LangprogError, SignatureError
 from langprog.evaluation import InputKeys, check_inputs
 from langprog.example import Rows, examples_of
 from langprog.knobs import check_argument, takes_number, takes_one_of, takes_whole
-from langprog.lm import LanguageModel, Ledger, check_budget
-from langprog.runtime import current, run_sync
-from optimizers.budget.plan import subtract_spent
-from optimizers.evaluation.recording import ModelRecorder
+from langprog.lm import LanguageModel, check_budget
+from langprog.runtime import run_sync
 from optimizers.events import ProgressLike, Reporter
-from optimizers.identity import data_digest, program_digest, random_stream
-from optimizers.journal import Journal
+from optimizers.identity import data_digest, random_stream
 from optimizers.labelling.choice import DRAWN, LabelChoice, RowToLabel, choose_batch
 from optimizers.labelling.committee import Answers, Committee
 from optimizers.labelling.nearness import Nearness
-from optimizers.models.roles import ModelRoles
-from optimizers.report.progress import open_progress
+from optimizers.labelling.session import Program, load_module, record_calls
 
-Candidate = Module | Artifact | str | os.PathLike[str]
 Pool = Literal["random", "near"]
 
 SAMPLES = 4
@@ -47,12 +40,12 @@ NEIGHBOURS = 20
 
 
 def label_next(  # noqa: PLR0913 - its options are given by name
-    program: Candidate,
+    program: Program,
     unlabelled: Rows,
     n: int = 50,
     *,
     labelled: Rows | None = None,
-    candidates: Sequence[Candidate] = (),
+    candidates: Sequence[Program] = (),
     samples: int | None = None,
     temperature: float = 0.7,
     on: Sequence[str] = (),
@@ -123,7 +116,7 @@ def label_next(  # noqa: PLR0913 - its options are given by name
         check_argument("label_next", name, value, rule)
     if budget is not None:
         check_budget(budget)
-    programs = [_load(each) for each in (program, *candidates)]
+    programs = [load_module(each) for each in (program, *candidates)]
     if samples is None:
         samples = SAMPLES if len(programs) == 1 else 1
     if samples * len(programs) < 2:
@@ -135,12 +128,6 @@ def label_next(  # noqa: PLR0913 - its options are given by name
     task = _Task.of(committee, unlabelled, labelled, wanted)
     with using(lm=lm):
         return run_sync(task.run(budget or Budget(), run_dir, progress))
-
-
-def _load(candidate: Candidate) -> Module:
-    if isinstance(candidate, Artifact):
-        return candidate.program()
-    return candidate if isinstance(candidate, Module) else load(candidate)
 
 
 @dataclass(frozen=True)
@@ -247,15 +234,18 @@ class _Task:
         progress: ProgressLike | None,
     ) -> LabelChoice:
         """Ask, choose, and return the choice."""
-        for program in self.committee.programs:
-            ModelRoles.of(program, (), (), None).check_prices(budget)
+        committee = self.committee
         pool, notes = self._cut_pool(budget)
-        with closing(Journal(run_dir, self._identity())) as journal:
-            ledger = Ledger(subtract_spent(budget, journal.earlier.paid, journal.earlier.seconds))
-            reporter = Reporter(open_progress(progress), budget, ledger, journal)
+        identity = {
+            "task": f"label-next {committee.samples} {committee.temperature}",
+            "data": f"{self.size} rows {data_digest(self.rows)}",
+        }
+        with record_calls(
+            committee.programs, identity, budget=budget, run_dir=run_dir, progress=progress
+        ) as reporter:
             for note in (*self.notes, *notes):
                 reporter.note(note)
-            answers, why = await self._ask(pool, journal, ledger, reporter)
+            answers, why = await self._ask(pool, reporter)
             known = {
                 place: each for place, each in zip(pool, answers, strict=True) if each is not None
             }
@@ -267,18 +257,17 @@ class _Task:
                 )
             if len(known) < len(pool):
                 reporter.note(
-                    f"{len(known)} of the {len(pool)} rows of the pool were answered, and "
-                    f"only they were chosen from: {why}",
+                    f"{len(known)} of the {len(pool)} rows of the pool were answered, and only "
+                    f"they were chosen from: {why}",
                     warning=True,
                 )
-            reporter.update_spend()
-            return LabelChoice(
-                self._choose(known),
-                asked=len(known),
-                candidates=len(self.committee.members),
-                paid=reporter.paid(),
-                notes=tuple(message.text for message in reporter.messages),
-            )
+        return LabelChoice(
+            self._choose(known),
+            asked=len(known),
+            candidates=len(committee.members),
+            paid=reporter.paid(),
+            notes=tuple(message.text for message in reporter.messages),
+        )
 
     def _cut_pool(self, budget: Budget) -> tuple[Sequence[int], list[str]]:
         """Return the rows that a budget of calls pays for, and what there is to say.
@@ -300,22 +289,18 @@ class _Task:
         return pool, [f"the budget pays for a pool of {len(pool)} rows"] if short else []
 
     async def _ask(
-        self, pool: Sequence[int], journal: Journal, ledger: Ledger, reporter: Reporter
+        self, pool: Sequence[int], reporter: Reporter
     ) -> tuple[list[Answers | None], str]:
         if not pool:
             return [], ""
         members = len(self.committee.members)
-        if journal.earlier.paid.calls:
-            reporter.note(f"resuming: {journal.earlier.paid.calls} paid calls are in the journal")
         advance = reporter.start_stage(
             "search",
             len(pool) * members,
             f"{len(pool)} rows, {members} answers to each, about "
             f"{len(pool) * self.committee.calls_per_row} calls",
         )
-        recorder = ModelRecorder(journal, ledger)
-        with using(budget=ledger, wrap=recorder, notice=reporter.warn_once):
-            return await self.committee.ask([self.rows[place] for place in pool], advance)
+        return await self.committee.ask([self.rows[place] for place in pool], advance)
 
     def _choose(self, answers: Mapping[int, Answers]) -> tuple[RowToLabel, ...]:
         on = self.wanted.on
@@ -339,16 +324,6 @@ class _Task:
             )
             rows.append(RowToLabel(self.rows[place], reason, place, scores[place], counts))
         return (*rows, *(RowToLabel(self.rows[place], DRAWN, place) for place in self.drawn))
-
-    def _identity(self) -> dict[str, str]:
-        model = current().lm
-        committee = self.committee
-        return {
-            "task": f"label-next {committee.samples} {committee.temperature}",
-            "program": " ".join(map(program_digest, committee.programs)),
-            "data": f"{self.size} rows {data_digest(self.rows)}",
-            "model": "none" if model is None else model.name,
-        }
 
 
 def _check_outputs(program: Module, rows: Sequence[Example], on: Sequence[str]) -> None:

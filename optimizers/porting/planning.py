@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from langprog import Budget, Example, Module
 from langprog.errors import InputError
 from langprog.evaluation import Metric, range_of
+from langprog.example import why_train_only
 from optimizers.identity import random_stream
 from optimizers.porting.decision import SECOND, count_fewest
 from optimizers.porting.knobs import PortKnobs
@@ -104,7 +105,8 @@ def _draw_holdout(
     inputs = Inputs(program)
     families: dict[str, list[Example]] = {}
     for example in examples:
-        families.setdefault(inputs.similar_key(example), []).append(example)
+        if not why_train_only(example):
+            families.setdefault(inputs.similar_key(example), []).append(example)
     fresh = sorted(
         key
         for key, rows in families.items()

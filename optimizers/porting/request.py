@@ -18,6 +18,7 @@ from langprog.evaluation import (
     metric_name,
     range_of,
 )
+from langprog.example import why_train_only
 from optimizers.evaluation.binding import bind_program
 from optimizers.identity import (
     data_digest,
@@ -210,10 +211,15 @@ def _choose_rows(
     """Return the rows of the test, and what is to be said about the others."""
     notes: list[str] = []
     inputs = Inputs(old)
-    unknown = [example for example in examples if not inputs.is_shown(example)]
-    if len(unknown) < len(examples):
+    sure = [example for example in examples if not why_train_only(example)]
+    if len(sure) < len(examples):
         notes.append(
-            f"{len(examples) - len(unknown)} rows are demonstrations of the program, so every "
+            f"{len(examples) - len(sure)} rows are marked train_only: they are not compared"
+        )
+    unknown = [example for example in sure if not inputs.is_shown(example)]
+    if len(unknown) < len(sure):
+        notes.append(
+            f"{len(sure) - len(unknown)} rows are demonstrations of the program, so every "
             "model knows them: they are not compared"
         )
     kept = [example for example in unknown if inputs.use_of(example) != "choosing"]
