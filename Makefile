@@ -18,7 +18,7 @@ WORKERS ?= auto
 MUTANTS ?= 100000
 NIGHT := $(shell date -u +%Y%m%d)
 
-.PHONY: demo test lint docs package extras nightly clean
+.PHONY: demo test lint docs package extras stranger nightly clean
 
 demo: $(INSTALLED)
 	$(BIN)/langprog demo
@@ -59,6 +59,10 @@ extras: package
 		echo "langprog[$$extra]" && \
 		$(EMPTY) $(PIP) --dry-run --find-links dist "langprog[$$extra]" || exit 1; \
 	done
+
+# The way of somebody who has never seen this: clone, demo, own data, an artifact served; timed.
+stranger:
+	$(PYTHON) tests/stranger.py
 
 nightly: $(DEVELOPING) extras
 	$(BIN)/python -m benchmarks.fuzz_artifacts --night --seed $(NIGHT) --mutants $(MUTANTS)

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,151 @@ from typing import Any
 
 import pytest
 
+import langprog as lp
+from langprog.artifact import save_program
 from langprog.cli import serving
 from langprog.cli.main import run
+from langprog.evaluation import exact
 from programs import classify, list_programs
 
 ROOT = Path(__file__).parents[1]
+# Pages whose Python runs by itself, and those whose blocks run in the test that is named.
+PLAIN = ("artifact", "budgets", "judges", "metrics", "reports", "typing")
+ELSEWHERE = {
+    "dspy": "interop/dspy/test_guide.py",
+    "evolve": "optimizers/reflective/test_evolve.py",
+    "install": "stranger.py",
+    **dict.fromkeys(("start", "language", "checks", "retrieval", "tools"), "test_readme.py"),
+    **dict.fromkeys(("models", "observing", "certificates", "compiling"), "test_readme.py"),
+}
+HERE = "ci extending formats port verify semantic_cache serve programs estimates".split()
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Return the blocks of a guide in a language."""
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def commands(page: str, language: str = "console") -> list[list[str]]:
+    """Return the commands of a guide's blocks as words, without ``langprog``."""
+    lines = "".join(blocks(page, language)).replace("\\\n", " ").splitlines()
+    words = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines]
+    assert words and all(program == "langprog" for program, *_ in words)
+    return [rest for _, *rest in words]
+
+
+def run_python(page: str, names: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Run the one block of Python of a guide, as a module would; return its names."""
+    (code,) = blocks(page, "python")
+    known = {"__name__": page, **(names or {})}
+    exec(compile(code, f"{page}.md", "exec", dont_inherit=True), known)
+    return known
+
+
+def test_every_page_with_code_is_run() -> None:
+    pages = {page.stem for page in (ROOT / "docs").glob("*.md")}
+    coded = {
+        page for page in pages if any(blocks(page, kind) for kind in ("python", "console", "sh"))
+    }
+    assert coded == {*PLAIN, *HERE, *ELSEWHERE}
+    assert all((ROOT / "tests" / place).is_file() for place in ELSEWHERE.values())
+
+
+@pytest.mark.parametrize("page", PLAIN)
+def test_the_python_of_a_page_runs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    run_python(page)
+
+
+def test_the_optimizer_of_the_guide_compiles() -> None:
+    names = run_python("extending")
+    rows = [lp.Example(ticket=f"ticket {n}", team="ab"[n % 2]) for n in range(120)]
+    with lp.using(lm=lp.ScriptedLM(by_parity)):
+        compiled = names["FirstRows"](k=2).compile(
+            lp.Predict("ticket -> team"), rows, metric=exact("team"), budget=lp.Budget(calls=400)
+        )
+    assert compiled.certificate.verdict == "certified"
+    (predictor,) = compiled.program.predictors().values()
+    assert len(predictor.demos) == 2
+
+
+def by_parity(request: lp.Request) -> str:
+    """Know the team of a ticket where demonstrations are shown."""
+    number = int(re.findall(r"ticket (\d+)", request.messages[-1].text)[-1])
+    shown = len(request.messages) > 2
+    return f"[[team]]\n{'ab'[number % 2] if shown else 'none'}"
+
+
+def test_the_tests_of_the_guide_to_ci_run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    certified: Callable[..., lp.Module],
+    assert_not_worse: Callable[..., Any],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LANGPROG_CACHE", "off")
+    Path("tests").mkdir()
+    rows = "".join(
+        f'{{"ticket": "the wifi is down, case {n}", "team": "atlas"}}\n' for n in range(60)
+    )
+    Path("tests", "tickets.jsonl").write_text(rows)
+    Path("rows.jsonl").write_text(rows)
+    program = lp.Predict("ticket -> team", model="scripted/lm")
+    for name in ("triage", "new", "old"):
+        evidence = {"certificate": {"verdict": "certified", "reason": "It is."}}
+        save_program(program, f"{name}.json", evidence=evidence)
+    with lp.using(models=[lp.ScriptedLM(lambda request: "[[team]]\natlas")]):
+        names = run_python("ci")
+        names["test_what_runs_in_production_is_certified"](certified)
+        names["test_the_new_prompt_is_as_good"](certified, assert_not_worse)
+        compare, verify = commands("ci", "sh")
+        assert run(compare) == 0
+        assert run(verify) == 2
+    assert "canar" in capsys.readouterr().err
+
+
+def test_the_commands_of_the_guide_to_formats_run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    scripted_endpoint: Callable[[lp.ScriptedLM], str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LANGPROG_CACHE", "off")
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    model = lp.ScriptedLM(lambda request: "[[team]]\nbilling", name="openai/gpt-6-luna")
+    monkeypatch.setenv("OPENAI_BASE_URL", scripted_endpoint(model))
+    messages = [
+        {"role": "system", "content": "Say the capital."},
+        {"role": "user", "content": "Italy"},
+    ]
+    Path("samples.jsonl").write_text(json.dumps({"input": messages, "ideal": "Rome"}) + "\n")
+    Path("promptfooconfig.yaml").write_text(PROMPTFOO)
+    Path("prompt.txt").write_text("Which team gets this ticket?\n\n{ticket}\n")
+    teams = ("billing", "network")
+    Path("tickets.jsonl").write_text(
+        "".join(f'{{"ticket": "case {n}", "team": "{teams[n % 2]}"}}\n' for n in range(60))
+    )
+    lp.save(lp.Predict("ticket -> team", model="openai/gpt-6-luna"), "triage.json")
+    for words in commands("formats"):
+        if words[0] == "compile":  # what a search makes of it is tested elsewhere
+            words = [*words, "--optimizer", "labeled", "--accept", "best"]
+        assert run(words) == 0, (words, capsys.readouterr().err)
+    assert "Which team gets this ticket?" in Path("better.txt").read_text()
+
+
+PROMPTFOO = """
+prompts: ["Say the capital of {{country}}."]
+providers: [openai:gpt-6-luna]
+tests:
+  - vars: {country: Italy}
+    assert: [{type: contains, value: Rome}]
+"""
 
 
 def test_the_commands_of_the_guide_to_ports_run(
