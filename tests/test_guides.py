@@ -225,6 +225,7 @@ def test_the_commands_of_the_guide_to_serving_run(
     exec(compile(code, "serve.md", "exec"), {})
     for name in ("new.json", "triage.json"):
         shutil.copy("team.json", name)
+    Path("keys.txt").write_text("a-long-key-of-a-client\n")
     with served([*shlex.split(serve)[1:], "triage.json"]) as address:
         for question in [ask, *(line.removeprefix("$ ") for line in console.splitlines())]:
             done = subprocess.run(
