@@ -7,10 +7,10 @@ answer that comes before its reasoning. Each round starts from the best program 
 its demonstrations come from runs of a better program and its proposals from the mistakes that
 remain. Clauses and demonstrations of all candidates are then put together in new ways, credited by
 every score so far, which also decides what is best: the few examples that a race affords would
-choose by luck. The rounds end when they stop gaining, or with the budget. Models are assigned
-module by module after them (LLMSelector), because a round tries few of their combinations and
-optimizes quality alone. For cost or latency, demonstrations and reasoning that gain too little are
-removed before that.
+choose by luck. A small budget goes without the race. The rounds end when they stop gaining, or
+with the budget. Models are assigned module by module after them (LLMSelector), because a round
+tries few of their combinations and optimizes quality alone. For cost or latency, demonstrations
+and reasoning that gain too little are removed before that.
 """
 
 from __future__ import annotations
@@ -33,14 +33,17 @@ from optimizers.pruning.member import PrunedOptimizer
 from optimizers.run import Run
 from optimizers.search.changes import Structuring
 from optimizers.search.edits import EditSearch
+from optimizers.search.exploring import Exploration
 from optimizers.search.mipro import MIPRO
 from optimizers.search.pruning import ReasoningPruning
 from optimizers.search.sizes import AUTO, Auto
 from optimizers.search.structure import StructureSearch
 
-# Share of a round for proposals and their race; edits of what was tried get the rest. With fewer
-# queries there are no edits: too little would be tried to edit.
-RACE_SHARE, FEWEST_WITH_EDITS = 0.55, 300
+# Share of a round for proposals and their race; edits of what was tried get the rest.
+RACE_SHARE = 0.55
+# With fewer queries there is no race: it would choose by the luck of a block. Each value is tried
+# once, at most within this share.
+FEWEST_WITH_RACE, EXPLORATION_SHARE = 300, 0.9
 # Share of the proposals of later rounds that are made from mistakes.
 LATER_FROM_MISTAKES = 0.75
 # Consecutive rounds without a gain that end the search.
@@ -80,11 +83,12 @@ class Compiler(PrunedOptimizer):
         super().__post_init__()
         self._make_round()  # checks the knobs that a round receives
 
-    def _make_round(self, number: int = 0) -> MIPRO:
+    def _make_round(self, number: int = 0, queries: float = math.inf) -> MIPRO:
+        kind = MIPRO if queries >= FEWEST_WITH_RACE else Exploration
         proposing = self.proposing
         if number:
             proposing = replace(proposing, from_mistakes=LATER_FROM_MISTAKES)
-        return MIPRO(
+        return kind(
             auto=self.auto,
             models=self.models,
             proposing=proposing,
@@ -162,10 +166,9 @@ class Compiler(PrunedOptimizer):
         count = self._count_rounds(facts.queries)
         queries = facts.queries / count
         raced = queries * _share_for_race(queries)
-        first = self._make_round().forecast_round(replace(facts, queries=raced))
-        if raced < queries or math.isinf(queries):
-            edited = queries if math.isinf(queries) else queries - raced
-            first = (*first, *self._make_edits().forecast(replace(facts, queries=edited)))
+        first = self._make_round(queries=queries).forecast_round(replace(facts, queries=raced))
+        edited = queries if math.isinf(queries) else queries - raced
+        first = (*first, *self._make_edits().forecast(replace(facts, queries=edited)))
         later = Range(0.0, float(count - 1))
         more = [
             StageForecast(
@@ -210,12 +213,14 @@ class Compiler(PrunedOptimizer):
         count = self._count_rounds(run.queries_left())
         for number in range(count):
             share = 1 / (count - number)
-            to_race = share * _share_for_race(run.queries_left() * share)
+            queries = run.queries_left() * share
+            to_race = share * _share_for_race(queries)
             part = run.make_child(f"{number}", best, to_race)
-            result = await run_search(self._make_round(number), part)
-            if to_race < share:
-                part = run.make_child(f"{number}.edits", result, (share - to_race) / (1 - to_race))
-                result = await run_search(self._make_edits(), part)
+            result = await run_search(self._make_round(number, queries), part)
+            # What the first part leaves is for the edits as well.
+            rest = (share - to_race) / (1 - to_race)
+            part = run.make_child(f"{number}.edits", result, rest)
+            result = await run_search(self._make_edits(), part)
             run.log("round", {"number": number, "digest": result.digest, "label": result.label})
             idle = idle + 1 if result == best else 0
             if idle == PATIENCE:
@@ -225,4 +230,4 @@ class Compiler(PrunedOptimizer):
 
 
 def _share_for_race(queries: float) -> float:
-    return RACE_SHARE if queries >= FEWEST_WITH_EDITS else 1.0
+    return RACE_SHARE if queries >= FEWEST_WITH_RACE else EXPLORATION_SHARE

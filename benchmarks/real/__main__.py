@@ -2,7 +2,7 @@
 
 Usage: python -m benchmarks.real --install
        python -m benchmarks.real --survey [--base-url URL] [--keep FOLDER]
-       python -m benchmarks.real --compare [--task NAME ...] [--seed N ...] [--base-url URL] ...
+       python -m benchmarks.real --compare [--task NAME ...] [--seed N ...] [--only NAME ...] ...
        python -m benchmarks.real --publish [--keep FOLDER]
 
 The model is SmolLM2-135M-Instruct behind llama.cpp's server, started here unless a URL is given.
@@ -26,7 +26,7 @@ from benchmarks.measured import (
     publish_section,
     versions,
 )
-from benchmarks.real.compare import list_jobs, run_jobs
+from benchmarks.real.compare import BASE, OPTIMIZERS, list_jobs, run_jobs
 from benchmarks.real.page import format_comparison
 from benchmarks.real.programs import TASKS
 from benchmarks.real.server import (
@@ -56,6 +56,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--publish", action="store_true", help="write what is measured so far")
     parser.add_argument("--task", action="append", choices=list(TASKS), help="only these")
     parser.add_argument("--seed", action="append", type=int, help="only these")
+    parser.add_argument(
+        "--only", action="append", choices=[BASE, *OPTIMIZERS], help="only these optimizers"
+    )
     parser.add_argument("--base-url", help="a server that runs already")
     parser.add_argument("--keep", type=Path, default=RESULTS / "real")
     options = parser.parse_args(arguments)
@@ -104,7 +107,8 @@ def survey(folder: Path, keep: Path, base_url: str) -> None:
 
 def compare(folder: Path, options: argparse.Namespace, base_url: str) -> None:
     """Run the missing compiles that are asked for, and publish all that are finished."""
-    asked = list_jobs(options.task or TASKS_COMPARED, options.seed or SEEDS)
+    listed = list_jobs(options.task or TASKS_COMPARED, options.seed or SEEDS)
+    asked = [job for job in listed if not options.only or job.optimizer in options.only]
     run_jobs(Checkpoint(options.keep / COMPARED), folder, base_url, asked)
     publish_comparison(options.keep)
 

@@ -7,7 +7,6 @@ measurement of its own (``--pruning``).
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +16,11 @@ from typing import Any
 from unittest import mock
 
 from benchmarks.measured import table, with_interval
-from optimizers import compiler
 from optimizers.evaluation.candidate import Candidate
 from optimizers.pruning.member import PrunedOptimizer
 from optimizers.run import Run
 from optimizers.search import race
+from optimizers.search.edits import EditSearch
 from optimizers.search.structure import StructureSearch
 
 CAPS = (600, 1000, 1780, 4000)
@@ -30,7 +29,7 @@ WITHOUT: Mapping[str, Callable[[], AbstractContextManager[Any]]] = MappingProxyT
     {
         "": nullcontext,
         "recombination": lambda: mock.patch.object(race, "RECOMBINED", 0),
-        "edits": lambda: mock.patch.object(compiler, "FEWEST_WITH_EDITS", math.inf),
+        "edits": lambda: mock.patch.object(EditSearch, "search", _keep_start),
         "rungs": lambda: mock.patch.object(race.Race, "_promote", _do_nothing),
         "pruning": lambda: mock.patch.object(PrunedOptimizer, "prunes", _decline),
         # There is nothing to gain from it on the surface: the row shows what it takes away.

@@ -29,7 +29,9 @@ from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.pruning.member import PrunedOptimizer
 from optimizers.run import Run
 
-# Candidates scored per round; whether the budget allows another is checked between rounds.
+# Candidates scored per round; whether the budget allows another is checked between rounds. The
+# first is alone, as it shows what a query with demonstrations costs: a round that takes more than
+# is left counts for nothing.
 ROUND = 4
 # A small budget scores on fewer examples, so that this many sets fit into this share of it.
 FEWEST_SETS = 4
@@ -108,17 +110,19 @@ class BootstrapRandomSearch(PrunedOptimizer):
         ]
         distinct = list({each.digest: each for each in candidates if each != run.start}.values())
         run.start_stage("search", len(distinct), "sets of demonstrations on validation")
-        for first in range(0, len(distinct), ROUND):
-            batch = distinct[first : first + ROUND]
+        done = 0
+        while done < len(distinct):
+            batch = distinct[done : done + (ROUND if done else 1)]
             while batch and not run.affords(len(batch) * run.scorer.size):
                 batch.pop()
             if not batch:
-                run.note(f"the budget ended the search after {first} of {len(distinct)} sets")
+                run.note(f"the budget ended the search after {done} of {len(distinct)} sets")
                 break
             await run.score_fully(batch)
             for candidate in batch:
                 run.log_trial(candidate)
-            run.advance_stage("search", first + len(batch), len(distinct))
+            done += len(batch)
+            run.advance_stage("search", done, len(distinct))
         return run.best
 
     def _make_candidate(

@@ -10,7 +10,7 @@ candidate, for what its parts do not explain.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,8 +22,14 @@ from optimizers.models.tradeoffs import Floats
 from optimizers.run import Run
 
 # Standard deviations expected beforehand, on a scale where scores are 0 to 1: of the effects of
-# parts, of examples, of what a candidate has beyond its parts, and of a single score.
-PART, EXAMPLE, CANDIDATE, NOISE = 0.07, 0.35, 0.03, 0.35
+# parts, of what sets of demonstrations have in common, of examples, of what a candidate has beyond
+# its parts, and of a single score.
+PART, SHARED, EXAMPLE, CANDIDATE, NOISE = 0.07, 0.12, 0.35, 0.03, 0.35
+# What sets have in common: that there are any, and how many. All scores of other sets say
+# something about a set that met few examples.
+SHOWN, COUNT = "any", "how many"
+# The number of demonstrations whose effect SHARED is about.
+MANY = 16
 
 # A parameter and its value, or one of its clauses; of a whole candidate, "" and its digest.
 Feature = tuple[str, str]
@@ -32,6 +38,14 @@ Feature = tuple[str, str]
 def name_value(value: Any) -> str:
     """Return a text that is the same for equal values of a parameter."""
     return json.dumps(parameter_to_json(value), sort_keys=True)
+
+
+def describe_demos(key: str, value: Sequence[Any]) -> dict[Feature, float]:
+    """Return the features of a set of demonstrations, with their weights."""
+    features = {(key, name_value(value)): 1.0}
+    if value:
+        features |= {(key, SHOWN): 1.0, (key, COUNT): min(1.0, len(value) / MANY)}
+    return features
 
 
 @dataclass(frozen=True)
@@ -67,6 +81,10 @@ class Credits:
         """Return the estimate of an effect; 0 for an unknown part."""
         return float(self.means[self.places[part]]) if part in self.places else 0.0
 
+    def sum(self, parts: Mapping[Feature, float]) -> float:
+        """Return the estimate of some effects together, by their weights."""
+        return sum(weight * self.mean(part) for part, weight in parts.items())
+
     def error(self, part: Feature) -> float:
         """Return the standard error of an effect."""
         place = self.places[part]
@@ -74,24 +92,26 @@ class Credits:
 
 
 def credit_parts(
-    run: Run, candidates: Sequence[Candidate], parts: Sequence[Iterable[Feature]]
+    run: Run, candidates: Sequence[Candidate], parts: Sequence[Mapping[Feature, float]]
 ) -> Credits:
     """Fit the effects of all parts, and of all candidates, to all scores.
 
     Args:
         run: The search; all scores that it remembers count.
         candidates: Candidates with scores.
-        parts: The parts of each.
+        parts: The parts of each, with their weights.
     """
     places: dict[Feature, int] = {}
     columns = [
-        [places.setdefault(part, len(places)) for part in (*some, ("", each.digest))]
-        for each, some in zip(candidates, parts, strict=True)
+        {places.setdefault(part, len(places)): weight for part, weight in weights.items()}
+        for weights in (
+            {**some, ("", each.digest): 1.0} for each, some in zip(candidates, parts, strict=True)
+        )
     ]
     design = np.zeros((len(candidates), len(places)))
-    for row, places_of_row in zip(design, columns, strict=True):
-        row[places_of_row] = 1.0
-    prior = np.array([PART if key else CANDIDATE for key, _ in places])
+    for row, weights in zip(design, columns, strict=True):
+        row[list(weights)] = list(weights.values())
+    prior = np.array([_expect(part) for part in places])
     low, high = run.materials.metric.range
     scores = [run.scorer.values(each) for each in candidates]
     examples = sorted({index for values in scores for index in values})
@@ -104,6 +124,11 @@ def credit_parts(
     noise = max(1e-4, float((residuals**2).sum() / known.sum()))
     means, covariance, _ = _fit(design, known, score, noise / prior**2, noise)
     return Credits(places, means.round(9), covariance)
+
+
+def _expect(part: Feature) -> float:
+    key, name = part
+    return CANDIDATE if not key else SHARED if name in (SHOWN, COUNT) else PART
 
 
 def _fit(

@@ -23,16 +23,20 @@ from optimizers.evaluation.scorer import ScoreRequest
 from optimizers.instructions.clauses import Clause, join_clauses, split_clauses
 from optimizers.instructions.hygiene import Hygiene
 from optimizers.run import Run
-from optimizers.search.crediting import Credits, Feature, credit_parts, name_value
+from optimizers.search.crediting import (
+    Credits,
+    Feature,
+    credit_parts,
+    describe_demos,
+    name_value,
+)
 from optimizers.search.halving import take_affordable
 from optimizers.search.sizes import AUTO, Auto
 
 # Candidates of a round, and validation examples that each meets in it.
 DRAWN, BLOCK = 4, 12
-# With fewer candidates, parts cannot be told apart.
-FEWEST_CANDIDATES = 8
 # Candidates of the finals, the share of the queries for these, and the fewest examples.
-FINALISTS, FINAL_SHARE, FEWEST_ROWS = 4, 0.5, 60
+FINALISTS, FINAL_SHARE = 4, 0.5
 # Values of a parameter to draw from: those with the highest credits.
 CHOICES = 4
 # What a clause has to add to be worth its tokens, as a share of the range of scores.
@@ -89,9 +93,12 @@ class EditSearch(Optimizer):
             drawn = dict.fromkeys(parts.compose(credits_, each) for each in (credits_, *draws))
             start = number * BLOCK % size
             requests = _list_requests(run, drawn, [*rows[start:], *rows[:start]])
-            need = sum(len(each.indices) for each in requests)
             unknown = size - len(run.scorer.values(run.start).keys() & set(rows))
-            if not need or not run.affords_round(need, finals * (size - BLOCK) + unknown):
+            while requests and not run.affords_round(
+                sum(len(each.indices) for each in requests), finals * (size - BLOCK) + unknown
+            ):
+                requests.pop()
+            if not requests:
                 break
             await run.score(requests)
         return await self._choose(run, parts, range(size), finals)
@@ -125,7 +132,7 @@ def _choose_sizes(run: Run) -> tuple[int, int]:
     while finals > 2 and finals * total > FINAL_SHARE * queries:
         finals -= 1
     affordable = FINAL_SHARE * queries / finals
-    return min(total, max(run.scorer.size, FEWEST_ROWS, int(min(total, affordable)))), finals
+    return min(total, max(run.scorer.size, int(min(total, affordable)))), finals
 
 
 def _list_requests(
@@ -156,17 +163,18 @@ class _Parts:
         self._base = run.materials.base.parameters()
         paths = list(tunable_predictors(run.materials.base))
         self._texts = [f"{path}.instruction" for path in paths if path not in written]
-        self._wholes = [f"{path}.demos" for path in paths]
+        self._shown = [f"{path}.demos" for path in paths]
+        self._wholes = [*self._shown]
         self._wholes += [f"{path}.instruction" for path in paths if path in written]
         changed = {key for each in run.scorer.candidates for key in each.parameters}
         self._keys = [key for key in self._base if key in changed]
         self._clauses: dict[str, dict[str, Clause]] = {}
         self._values: dict[str, dict[str, Any]] = {}
-        self._known: dict[Candidate, list[Feature]] = {}
+        self._known: dict[Candidate, dict[Feature, float]] = {}
 
     def are_known(self) -> bool:
-        """Return whether enough was tried to tell parts apart."""
-        return len(self._list_tried()) >= FEWEST_CANDIDATES
+        """Return whether anything was tried that has parts."""
+        return len(self._list_tried()) > 1
 
     def credit(self) -> Credits:
         """Fit the credits of all parts to all scores so far."""
@@ -186,11 +194,14 @@ class _Parts:
             if chosen:
                 values[key] = join_clauses(chosen)
         for key in self._wholes:
-            names = [name for name in self._values.get(key, {}) if (key, name) in credits_]
-            names.sort(key=lambda name: -credits_.mean((key, name)))
+            known = self._values.get(key, {})
+            names = [name for name in known if (key, name) in credits_]
+            names.sort(key=lambda name: -credits_.sum(self._describe(key, known[name])))
             if names:
-                best = max(names[:CHOICES], key=lambda name: drawn.mean((key, name)))
-                values[key] = self._values[key][best]
+                best = max(
+                    names[:CHOICES], key=lambda name: drawn.sum(self._describe(key, known[name]))
+                )
+                values[key] = known[best]
         return Candidate.of(self._run.materials.base, values, "recombined")
 
     def _choose_clauses(self, key: str, credits_: Credits, drawn: Credits) -> list[Clause]:
@@ -209,7 +220,7 @@ class _Parts:
         """Return the credit of a candidate, less what its clauses have to be worth."""
         parts = self._list_parts(candidate)
         clauses = sum(key in self._texts for key, _ in parts)
-        total = sum(credits_.mean(part) for part in (*parts, ("", candidate.digest)))
+        total = credits_.sum(parts) + credits_.mean(("", candidate.digest))
         return round(total - WORTH * clauses, 9)
 
     def rank(self, credits_: Credits, more: Iterable[Candidate] = ()) -> list[Candidate]:
@@ -235,18 +246,22 @@ class _Parts:
     def _read(self, candidate: Candidate, key: str) -> Any:
         return candidate.parameters.get(key, self._base[key].value)
 
-    def _list_parts(self, candidate: Candidate) -> list[Feature]:
+    def _list_parts(self, candidate: Candidate) -> dict[Feature, float]:
         if candidate not in self._known:
-            parts: dict[Feature, None] = {}
+            parts: dict[Feature, float] = {}
             for key in self._keys:
                 value = self._read(candidate, key)
                 if key in self._texts:
                     for clause in split_clauses(str(value)):
                         self._clauses.setdefault(key, {}).setdefault(clause.key, clause)
-                        parts[key, clause.key] = None
+                        parts[key, clause.key] = 1.0
                 else:
-                    name = name_value(value)
-                    self._values.setdefault(key, {}).setdefault(name, value)
-                    parts[key, name] = None
-            self._known[candidate] = list(parts)
+                    self._values.setdefault(key, {}).setdefault(name_value(value), value)
+                    parts |= self._describe(key, value)
+            self._known[candidate] = parts
         return self._known[candidate]
+
+    def _describe(self, key: str, value: Any) -> dict[Feature, float]:
+        if key in self._shown:
+            return describe_demos(key, value)
+        return {(key, name_value(value)): 1.0}

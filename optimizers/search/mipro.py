@@ -26,14 +26,11 @@ from langprog.knobs import (
 )
 from langprog.lm import LanguageModel, ModelRef, model_from, model_name
 from langprog.runtime import current
-from langprog.signature import SignatureSpec
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
 from optimizers.demos.demo_sets import draw_distinct_sets, list_set_specs
 from optimizers.demos.demos import (
     Demonstrations,
-    SourcedDemo,
     collect_labeled,
-    find_labels,
 )
 from optimizers.demos.own_demos import keep_own_demos
 from optimizers.demos.rollouts import forecast_rollouts, run_rollouts
@@ -55,8 +52,7 @@ from optimizers.search.race import Race, RaceSize, forecast_contenders, forecast
 from optimizers.search.sizes import AUTO, FIRST_BLOCK, Auto, Sizes, choose_sizes
 from optimizers.search.space import Choice, SearchSpace, list_module_choices
 
-# Demonstrations in the largest sets: two for each label, within these limits.
-FEWEST_SHOWN = 6
+# Demonstrations in the largest sets, as in BootstrapRandomSearch; others have half as many.
 MOST_SHOWN = 16
 
 
@@ -66,13 +62,13 @@ class Demonstrating:
 
     Args:
         sets: Sets for each predictor; ``None`` leaves it to ``auto``, 0 keeps the program's own.
-        most: Demonstrations in a set, at most; ``None``: two for each label, 6 to 16.
+        most: Demonstrations in a set, at most.
         threshold: Lowest score of a run that may become a demonstration; see BootstrapFewShot.
         keep_demos: Whether demonstrations that came with the program stay; see BootstrapFewShot.
     """
 
     sets: int | None = field(default=None, metadata=takes_whole(0, 10_000))
-    most: int | None = field(default=None, metadata=takes_whole(1, 10_000))
+    most: int = field(default=MOST_SHOWN, metadata=takes_whole(1, 10_000))
     threshold: float | None = field(default=None, metadata=takes_number(-MOST_NUMBER))
     keep_demos: bool | None = field(default=None, metadata=takes_flag())
 
@@ -194,6 +190,16 @@ class MIPRO(PrunedOptimizer):
 
     async def search(self, run: Run) -> Candidate:
         """Score the baseline, run the program for demonstrations, propose, race."""
+        prepared = await self._prepare(run)
+        if prepared is None:
+            return run.start
+        sizes, space = prepared
+        if space.size > 1:
+            await Race(run, space, self._race_size(sizes)).finish()
+        return run.best
+
+    async def _prepare(self, run: Run) -> tuple[Sizes, SearchSpace] | None:
+        """Return what there is to search; ``None`` if there is no need to, or no way."""
         check_teacher_inputs(self.teacher, run.train)
         run.start_stage("prepare", 1, "the program as it is on validation")
         # A first block measures what a query costs; under a cap all sizes depend on that.
@@ -206,17 +212,15 @@ class MIPRO(PrunedOptimizer):
             run.note(
                 "the input program could not be scored: too many of its rows failed", warning=True
             )
-            return run.start
+            return None
         if run.materials.metric.is_full(min(run.scorer.values(run.start).values())):
             run.note("the program has the top score on every validation example")
-            return run.start
+            return None
         material = await self._gather_material(run, sizes)
         texts = await self._propose(run, sizes, material)
         space = await self._build_space(run, sizes, material.demos, texts)
         run.log("space", {choice.key: len(choice.values) for choice in space.choices})
-        if space.size > 1:
-            await Race(run, space, self._race_size(sizes)).finish()
-        return run.best
+        return sizes, space
 
     def _choose_sizes(self, run: Run) -> Sizes:
         return choose_sizes(
@@ -285,7 +289,7 @@ class MIPRO(PrunedOptimizer):
                     demos,
                     path,
                     signature,
-                    list_set_specs(sets, self._most_demos(signature, demos.labeled[path])),
+                    list_set_specs(sets, self.demonstrating.most),
                     predictor.demos,
                     run.rng("demo sets", path),
                     own[path],
@@ -315,9 +319,3 @@ class MIPRO(PrunedOptimizer):
         offered = {model_name(model): model_from(model) for model in self.models}
         values = [now, *(model for other, model in offered.items() if other != name)]
         return Choice(f"{path}.model", values, [str(value) for value in values])
-
-    def _most_demos(self, signature: SignatureSpec, shown: Sequence[SourcedDemo]) -> int:
-        if self.demonstrating.most is not None:
-            return self.demonstrating.most
-        labels = find_labels(signature, shown)
-        return max(FEWEST_SHOWN, min(MOST_SHOWN, 2 * max(labels.values(), default=0)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 import langprog as lp
-from optimizers import MIPRO, Demonstrating, Searching
+from optimizers import MIPRO, BootstrapRandomSearch, Demonstrating, Searching
 from optimizers.demos.demo_sets import reorder
 from tests.optimizers.simulated import always, field, one_module, right_team, tickets
 
@@ -51,3 +52,28 @@ def test_the_order_of_demonstrations_is_searched() -> None:
         result = optimizer.compile(program, tickets(160, start=10), metric=right_team)
     assert result.candidate.parameters["predict.demos"] == (shown[1], shown[0])
     assert "the same in another order" in result.candidate.label
+
+
+def test_sets_that_cost_more_calls_than_the_program_do_not_use_up_the_search() -> None:
+    """With demonstrations, the model's first reply cannot be read."""
+
+    def reply(request: lp.Request) -> str:
+        *earlier, last = request.messages
+        if any(each.role == "assistant" for each in earlier) and field(last.text, "ticket"):
+            return "That is easy."
+        asked = next(each for each in reversed(earlier + [last]) if field(each.text, "ticket"))
+        helped = any(each.role == "assistant" for each in earlier)
+        plain = replace(request, messages=(request.messages[0], asked))
+        return always(1.0 if helped else 0.2)(plain)
+
+    with lp.using(lm=lp.ScriptedLM(reply)):
+        result = BootstrapRandomSearch().compile(
+            one_module(),
+            tickets(60),
+            valset=tickets(60, 1000),
+            holdout=tickets(40, 2000),
+            metric=right_team,
+            budget=lp.Budget(calls=300),
+        )
+    assert result.candidate.parameters["predict.demos"]
+    assert result.report.paid.calls <= 300
