@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from langprog.cli.loading import (
-    METRIC_HELP,
+    METRIC_NAMES,
     RETRIEVER_HELP,
     allowed_modules,
     load_both,
@@ -29,7 +29,7 @@ def compare_two(  # noqa: PLR0913 - every parameter is an option of the command
     baseline: Annotated[str, typer.Argument(help="Artifact, package.module:name or file.py:name")],
     program: Annotated[str, typer.Argument(help="The same; what is examined.")],
     data: Annotated[str, Option(help="Examples: JSONL, JSON, CSV or Parquet.")],
-    metric: Annotated[str, Option(help=METRIC_HELP)],
+    metric: Annotated[str, Option(help=f"{METRIC_NAMES}.")],
     objective: Annotated[
         str, Option(help="quality: better? cost or latency: not worse, and cheaper or quicker?")
     ] = "quality",
@@ -37,8 +37,8 @@ def compare_two(  # noqa: PLR0913 - every parameter is an option of the command
     lm: Annotated[str | None, Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
-    calls: Annotated[int | None, Option(help="Maximum number of requests.")] = None,
-    dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
+    calls: Annotated[int | None, Option(help="Cap on requests.")] = None,
+    dollars: Annotated[float | None, Option(help="Cap on dollars.")] = None,
     width: Annotated[int, Option(help="Examples processed concurrently.", min=1)] = 64,
     max_errors: Annotated[int, Option(help="Examples the metric may raise on.", min=0)] = 0,
     allow: Annotated[

@@ -191,10 +191,10 @@ def compile_from(  # noqa: PLR0913 - every parameter is an option of the command
     lm: Annotated[str | None, Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
-    calls: Annotated[int | None, Option(help="Maximum number of requests.")] = None,
-    tokens: Annotated[int | None, Option(help="Most tokens.")] = None,
-    dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
-    seconds: Annotated[float | None, Option(help="Most seconds.")] = None,
+    calls: Annotated[int | None, Option(help="Cap on requests.")] = None,
+    tokens: Annotated[int | None, Option(help="Cap on tokens.")] = None,
+    dollars: Annotated[float | None, Option(help="Cap on dollars.")] = None,
+    seconds: Annotated[float | None, Option(help="Cap on seconds.")] = None,
     seed: Annotated[int, Option(help="Random seed.")] = 0,
     run_dir: Annotated[
         str | None, Option(help="Journal; by default in langprog-runs, beside the artifact.")

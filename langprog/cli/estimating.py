@@ -36,7 +36,7 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
     val: Annotated[str | None, Option(help="Examples that steer the search.")] = None,
     holdout: Annotated[str | None, Option(help="Examples for the certificate alone.")] = None,
     optimizer: Annotated[str, Option(help="As for compile.")] = "compiler",
-    auto: Annotated[str | None, Option(help="MIPRO's effort: light, medium or heavy.")] = None,
+    auto: Annotated[str | None, Option(help="How thorough, as for compile.")] = None,
     models: Annotated[
         str | None, Option(help="Models to choose from for every module, A,B,...")
     ] = None,
@@ -47,10 +47,10 @@ def estimate_compile(  # noqa: PLR0913 - every parameter is an option of the com
     lm: Annotated[str | None, Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
-    calls: Annotated[int | None, Option(help="Maximum number of requests.")] = None,
-    tokens: Annotated[int | None, Option(help="Most tokens.")] = None,
-    dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
-    seconds: Annotated[float | None, Option(help="Most seconds.")] = None,
+    calls: Annotated[int | None, Option(help="Cap on requests.")] = None,
+    tokens: Annotated[int | None, Option(help="Cap on tokens.")] = None,
+    dollars: Annotated[float | None, Option(help="Cap on dollars.")] = None,
+    seconds: Annotated[float | None, Option(help="Cap on seconds.")] = None,
     seed: Annotated[int, Option(help="Random seed.")] = 0,
     width: Annotated[int, Option(help="Examples processed concurrently.", min=1)] = 64,
     allow: Annotated[

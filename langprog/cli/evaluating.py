@@ -34,8 +34,8 @@ def evaluate_program(  # noqa: PLR0913 - every parameter is an option of the com
     lm: Annotated[str | None, typer.Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, typer.Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, typer.Option(help=BASE_URL_HELP)] = None,
-    calls: Annotated[int | None, typer.Option(help="Maximum number of requests.")] = None,
-    dollars: Annotated[float | None, typer.Option(help="Maximum dollars.")] = None,
+    calls: Annotated[int | None, typer.Option(help="Cap on requests.")] = None,
+    dollars: Annotated[float | None, typer.Option(help="Cap on dollars.")] = None,
     width: Annotated[int, typer.Option(help="Examples processed concurrently.", min=1)] = 64,
     max_errors: Annotated[int, typer.Option(help="Examples the metric may raise on.", min=0)] = 0,
     allow: Annotated[

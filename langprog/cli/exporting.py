@@ -25,13 +25,14 @@ from langprog.cli.terminal import Terminal
 from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
 from langprog.errors import InputError
 from langprog.evaluation import Report, evaluate
-from langprog.interop import Format, format_to_write, write_file
+from langprog.interop import FORMATS, Format, format_to_write, write_file
 from langprog.lm import Budget, LanguageModel
 from langprog.modules import Module
 from langprog.runtime import using
 from optimizers.journal import EarlierCalls
 
 Option = typer.Option
+_WRITTEN = [name for name, format_ in FORMATS.items() if format_.write]
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class _Runs:
 
 def export_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     artifact: Annotated[str, typer.Argument(help="The artifact.")],
-    as_: Annotated[str, Option("--as", help="The format; a wrong name lists them.")],
+    as_: Annotated[str, Option("--as", help=f"The format: {', '.join(_WRITTEN)}.")],
     out: Annotated[str, Option(help="The file to write.")],
     set_: Annotated[
         list[str] | None, Option("--set", help="NAME=VALUE: an option of the format.")
@@ -64,8 +65,8 @@ def export_artifact(  # noqa: PLR0913 - every parameter is an option of the comm
     lm: Annotated[str | None, Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
-    calls: Annotated[int | None, Option(help="Maximum number of requests.")] = None,
-    dollars: Annotated[float | None, Option(help="Maximum dollars.")] = None,
+    calls: Annotated[int | None, Option(help="Cap on requests.")] = None,
+    dollars: Annotated[float | None, Option(help="Cap on dollars.")] = None,
     width: Annotated[int, Option(help="Examples processed concurrently.", min=1)] = 64,
     allow: Annotated[
         list[str] | None, Option(help="Module that may be imported for the artifact.")

@@ -14,13 +14,15 @@ from langprog.cli.loading import allowed_modules, check_writable, load_program_o
 from langprog.cli.models import NamedModels
 from langprog.cli.terminal import Terminal
 from langprog.errors import InputError
-from langprog.interop import Format, Imported, format_to_read, write_file
+from langprog.interop import FORMATS, Format, Imported, format_to_read, write_file
 from langprog.modules import Module
+
+_READ = [name for name, format_ in FORMATS.items() if format_.read]
 
 
 def import_file(
     path: Annotated[str, typer.Argument(metavar="FILE", help="The file of the other tool.")],
-    from_: Annotated[str, typer.Option("--from", help="Its format; a wrong name lists them.")],
+    from_: Annotated[str, typer.Option("--from", help=f"Its format: {', '.join(_READ)}.")],
     out: Annotated[str, typer.Option(help="Examples: a .jsonl file. A program: an artifact.")],
     program_out: Annotated[
         str | None, typer.Option("--program", help="Where the program goes that examples share.")

@@ -51,10 +51,8 @@ READY: Mapping[str, Callable[[str | None], Metric]] = MappingProxyType(
 SET_LEVEL: Mapping[str, Callable[[str], Metric]] = MappingProxyType(
     {"macro_f1": macro_f1, "matthews": matthews}
 )
-METRIC_HELP = (
-    f"module:name, file.py:name, or one of {', '.join((*READY, *SET_LEVEL))} (:FIELD); by default "
-    "the program's own, if its file has a metric."
-)
+METRIC_NAMES = f"module:name, file.py:name, or one of {', '.join((*READY, *SET_LEVEL))} (:FIELD)"
+METRIC_HELP = f"{METRIC_NAMES}; by default the program's own, if its file has a metric."
 ROW_METRIC_HELP = f"module:name, file.py:name, or one of {', '.join(READY)} (:FIELD)"
 DATA_HELP = (
     "Examples: JSONL, JSON, CSV or Parquet, or a function, package.module:name; by default the "

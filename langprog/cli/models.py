@@ -14,9 +14,8 @@ from langprog.runtime import LM, portable_address
 LM_HELP = "Model for modules that name none, provider/model."
 MODEL_HELP = "NAME=provider/model: use this model for NAME in the program; may be repeated."
 BASE_URL_HELP = (
-    "Address of the models in --lm, --model, --models, --proposer and --teacher, or else of all "
-    "models in the program; "
-    "keys come from the environment."
+    "Address of the models that other options name, or else of all in the program; keys come from "
+    "the environment."
 )
 
 

@@ -57,10 +57,10 @@ def port_artifact(  # noqa: PLR0913 - every parameter is an option of the comman
     journal: Annotated[
         str | None, Option(help="The run folder of the compile that made the artifact.")
     ] = None,
-    calls: Annotated[int | None, Option(help="Maximum number of requests.")] = None,
-    tokens: Annotated[int | None, Option(help="Most tokens.")] = None,
-    dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
-    seconds: Annotated[float | None, Option(help="Most seconds.")] = None,
+    calls: Annotated[int | None, Option(help="Cap on requests.")] = None,
+    tokens: Annotated[int | None, Option(help="Cap on tokens.")] = None,
+    dollars: Annotated[float | None, Option(help="Cap on dollars.")] = None,
+    seconds: Annotated[float | None, Option(help="Cap on seconds.")] = None,
     seed: Annotated[int, Option(help="Random seed.")] = 0,
     run_dir: Annotated[str | None, Option(help="Journal; by default beside the artifact.")] = None,
     width: Annotated[int, Option(help="Examples processed concurrently.", min=1)] = 64,

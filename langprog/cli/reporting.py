@@ -16,10 +16,11 @@ from langprog.cli.shortening import Shortener
 from langprog.cli.terminal import Terminal
 from langprog.errors import InputError
 from optimizers.report.page import render_page
+from optimizers.report.picture import render_picture
 from optimizers.report.run_folder import read_report, read_run
 from optimizers.report.summary import Section, render_markdown, render_sections, summarize
 
-ENDINGS = (".html", ".htm", ".md", ".json")
+ENDINGS = (".html", ".htm", ".svg", ".md", ".json")
 
 
 def write_report(
@@ -29,7 +30,7 @@ def write_report(
     ],
     out: Annotated[
         str | None,
-        typer.Option(help="File: .html, .md or .json; by default Markdown on standard output."),
+        typer.Option(help="File: .html, .svg, .md, .json; else Markdown on standard output."),
     ] = None,
 ) -> None:
     """Write a report of an artifact, or of a compile by its run directory.
@@ -54,6 +55,8 @@ def _render(source: Path, ending: str) -> str:
     if isinstance(report, dict):
         if ending == ".json":
             return json.dumps(report, indent=2) + "\n"
+        if ending == ".svg":
+            return render_picture(report) + "\n"
         if ending != ".md":
             return render_page(report) + "\n"
         title, sections = (
@@ -64,8 +67,8 @@ def _render(source: Path, ending: str) -> str:
         title, sections = f"Compile in {source}", report
     else:
         title, sections = str(source), _describe_artifact(source)
-    if ending == ".json":
-        raise InputError(f"{source} has no report as JSON: write .html or .md")
+    if ending in (".json", ".svg"):
+        raise InputError(f"{source} has no report as {ending[1:]}: write .html or .md")
     return (render_markdown if ending == ".md" else render_sections)(title, sections)
 
 

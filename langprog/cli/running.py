@@ -57,8 +57,8 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
     lm: Annotated[str | None, Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
-    calls: Annotated[int | None, Option(help="Maximum number of requests.")] = None,
-    dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
+    calls: Annotated[int | None, Option(help="Cap on requests.")] = None,
+    dollars: Annotated[float | None, Option(help="Cap on dollars.")] = None,
     width: Annotated[
         int | None,
         Option(

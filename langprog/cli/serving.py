@@ -89,8 +89,8 @@ def serve_artifacts(  # noqa: PLR0913 - every parameter is an option of the comm
         float,
         Option(help="Seconds that it still answers after /readyz says that it stops.", min=0),
     ] = 0.0,
-    calls: Annotated[int | None, Option(help="Maximum number of model calls in all.")] = None,
-    dollars: Annotated[float | None, Option(help="Most dollars in all.")] = None,
+    calls: Annotated[int | None, Option(help="Cap on model calls, in all.")] = None,
+    dollars: Annotated[float | None, Option(help="Cap on dollars, in all.")] = None,
     watch: Annotated[
         bool, Option(help="Serve a new artifact as soon as its file is replaced.")
     ] = True,

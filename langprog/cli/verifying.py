@@ -47,8 +47,8 @@ def verify_artifact(  # noqa: PLR0913 - every parameter is an option of the comm
     lm: Annotated[str | None, Option(help=LM_HELP)] = None,
     model: Annotated[list[str] | None, Option(help=MODEL_HELP)] = None,
     base_url: Annotated[str | None, Option(help=BASE_URL_HELP)] = None,
-    calls: Annotated[int | None, Option(help="Maximum number of requests.")] = None,
-    dollars: Annotated[float | None, Option(help="Most dollars.")] = None,
+    calls: Annotated[int | None, Option(help="Cap on requests.")] = None,
+    dollars: Annotated[float | None, Option(help="Cap on dollars.")] = None,
     width: Annotated[int, Option(help="Canaries asked concurrently.", min=1)] = 8,
     allow: Annotated[
         list[str] | None, Option(help="Module that the artifact may import; may be repeated.")

@@ -129,7 +129,8 @@ class Prediction(Mapping[str, Any]):
 
     def _repr_html_(self) -> str:
         usage = self.usage
-        taken = [f"{usage.calls} calls", f"{usage.total_tokens:,} tokens"]
+        calls = "1 call" if usage.calls == 1 else f"{usage.calls} calls"
+        taken = [calls, f"{usage.total_tokens:,} tokens"]
         if usage.dollars:
             taken.append(f"${usage.dollars:.6f}")
         note = ", ".join([*taken, f"{usage.latency:.2f} s"]) if usage.calls else ""

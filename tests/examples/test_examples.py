@@ -150,7 +150,7 @@ def test_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "".join(output["data"].get("text/html") or output["data"]["text/plain"] for output in cell)
         for cell in cells
     )
-    assert "harbor" in answer and "1 calls" in answer
+    assert "harbor" in answer and "1 call," in answer
     assert "0.250" in report and "on 24 rows" in report
     assert "Compiled: certified" in compiled and "-&gt; 1.000" in compiled
     assert prompt.count("role='assistant'") >= 4
