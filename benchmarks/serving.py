@@ -37,12 +37,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 import langprog as lp
 from benchmarks.measured import Figure, machine, publish, ratio, table, versions
+from benchmarks.serving_page import BETWEEN, PIECES, WAIT, measure_first_delta
 from langprog.artifact import read_artifact
 from langprog.lm import Completion, Request, Sampling, Usage
 from langprog.serving import Application, Loaded, ProgramServer, Service
 
 ROUNDS, SECONDS, CONNECTIONS = 7, 3, 16
 LONG_SECONDS, LONG_CONNECTIONS, SLOW = 60, 256, 0.02
+PAGE_ROUNDS = 20
 BODY = {"question": "What is the capital of France?"}
 ANSWER = "Paris is the capital of France."
 
@@ -302,6 +304,18 @@ def _swap(path: Path) -> None:
         _save(path, number)
 
 
+def _describe_first(first: list[float] | None) -> str:
+    if first is None:
+        return "Not measured: there is no Chromium here."
+    shown = Figure("first", tuple(first), "ms")
+    return (
+        f"From the click to the first text of the output field in headless Chromium, by its own "
+        f"clock: {shown}, the median of {len(first)} runs; the most were {max(first):,.0f} ms. "
+        f"The model's first piece comes after {WAIT * 1000:.0f} ms, and its last "
+        f"{PIECES * BETWEEN * 1000:,.0f} ms later."
+    )
+
+
 def main() -> None:
     """Run one of the processes, or measure and publish."""
     parser = argparse.ArgumentParser()
@@ -326,6 +340,7 @@ def main() -> None:
 def _measure(folder: Path) -> None:
     before = os.getloadavg()[0]
     overhead, swaps = _measure_overhead(folder), _swap_under_load(folder)
+    first = measure_first_delta(folder / "ask.json", PAGE_ROUNDS)
     load = "wrk" if shutil.which("wrk") else "aiohttp"
     about = (
         f"`python -m benchmarks.serving`; {machine()}; "
@@ -340,12 +355,14 @@ def _measure(folder: Path) -> None:
         f"{LONG_CONNECTIONS} connections for {LONG_SECONDS} s; the model takes {SLOW * 1000:.0f} "
         "ms; the artifact's file is replaced, and looked at, once a second at most. "
         "Requests that are under way when the load stops are not in the client's count; the "
-        "server counts them 499 (its client left) or 200."
+        "server counts them 499 (its client left) or 200. It forgets the counts of artifacts that "
+        "were replaced more than 20 swaps ago."
     )
     publish(
         "serving",
         f"# Serving\n\n{about}\n\n## What a request costs\n\n{what}\n\n{table(overhead)}\n\n"
-        f"## Swaps under load\n\n{under}\n\n{table(swaps)}",
+        f"## Swaps under load\n\n{under}\n\n{table(swaps)}\n\n"
+        f"## The first words on the page\n\n{_describe_first(first)}",
     )
 
 
