@@ -164,7 +164,10 @@ def run_program(
         place = base_url or os.environ.get(step["url_variable"], "") or step["base_url"]
         key = api_key or os.environ.get(step["key_variable"], "")
         if not place:
-            raise EndpointError(f"say where {step['model']} is served: base_url=...")
+            raise EndpointError(
+                f"say where {step['model']} is served: {step['url_variable']} in the environment, "
+                "or base_url=..."
+            )
         messages = messages_for(step, given)
         reply = ask(step, messages, place, key)
         try:

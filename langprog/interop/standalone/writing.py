@@ -170,7 +170,7 @@ def _step(path: str, predictor: Predict, returns: list[str]) -> dict[str, Any]:
         "form": form,
         "model": model.partition("/")[2] if provider else model,
         "base_url": provider.base_url if provider else "",
-        "url_variable": provider.url_variable if provider else "",
+        "url_variable": provider.url_variable if provider else "OPENAI_BASE_URL",
         "key_variable": provider.key_variable if provider else "OPENAI_API_KEY",
         "body": {name: value for name, value in body.items() if name != "messages"},
         "messages": messages,

@@ -267,6 +267,15 @@ def test_what_a_file_cannot_do_is_refused(program: lp.Module, said: str) -> None
     assert said in str(refused.value)
 
 
+def test_a_model_of_no_known_place_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    names: dict[str, Any] = {"__name__": "program"}
+    program = lp.Predict("question -> answer", adapter="chat", model="pocket/small")
+    exec(compile(lp.to_python(program), "program.py", "exec"), names)
+    with pytest.raises(names["EndpointError"], match="OPENAI_BASE_URL in the environment"):
+        names["run"](question="how?")
+
+
 def test_limits_are_refused() -> None:
     class Limited(lp.Signature):
         a: str = lp.Input()
