@@ -69,11 +69,12 @@ nightly: $(DEVELOPING) extras
 	$(BIN)/python -m benchmarks.kills
 	DSPY_PYTHON=$(BIN)/python $(BIN)/python -m pytest -q tests/examples/test_dspy.py
 
+# Not compiled: most of what comes along is never imported, and the rest compiles then.
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "langprog needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(PIP) -e .
+	$(BIN)/python $(PIP) --no-compile -e .
 	@touch $(INSTALLED)
 
 $(DEVELOPING): $(INSTALLED)

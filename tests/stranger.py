@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import resource
 import shutil
 import subprocess
 import sys
@@ -33,18 +34,18 @@ class Route(lp.Signature):
     """Say who gets the message."""
 
     message: str = lp.Input()
-    desk: Literal["north", "south"] = lp.Output()
+    desk: Literal["red", "blue"] = lp.Output()
 
 
 program = lp.Predict(Route)
 '''
-# Two desks with names that mean nothing: examples have to teach them.
+# Two desks whose names mean nothing: examples have to teach them.
 PARTS = {
-    "north": (
+    "red": (
         ["invoice", "payment", "refund", "fee", "bill", "price"],
         ["my {} is wrong", "please send the {} again", "I do not understand the {}"],
     ),
-    "south": (
+    "blue": (
         ["internet", "router", "signal", "network", "wifi", "line"],
         ["the {} is down", "our {} is slow at night", "the {} broke yesterday"],
     ),
@@ -65,17 +66,18 @@ class Walk:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.times: list[tuple[str, float]] = []
+        self.times: list[tuple[str, float, float]] = []
 
     def step(self, name: str, take: Callable[[], str]) -> None:
         """Take a step; print what it was, how long it took and how its output ended."""
         tell(f"\n== {name}")
-        started = time.monotonic()
+        started, worked = time.monotonic(), processor_time()
         said = take()
-        self.times.append((name, time.monotonic() - started))
+        seconds, busy = time.monotonic() - started, processor_time() - worked
+        self.times.append((name, seconds, busy))
         for line in said.strip().splitlines()[-12:]:
             tell(f"   {line}")
-        tell(f"   ({self.times[-1][1]:.0f} s)")
+        tell(f"   ({seconds:.0f} s)")
 
     def run(self, *command: str, folder: str = "langprog") -> str:
         """Run a command in the clone, or in another folder of the walk; return what it wrote."""
@@ -113,7 +115,7 @@ class Walk:
             for end in ENDINGS
         ]
         (own / "messages.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-        return self.langprog(*COMPILE.split())
+        return f"langprog {COMPILE}\n{self.langprog(*COMPILE.split())}"
 
     def ask(self) -> str:
         question = json.dumps({"message": "my invoice is wrong"})
@@ -150,6 +152,12 @@ class Walk:
 KEY = "a-key-of-the-stranger"
 
 
+def processor_time() -> float:
+    """Return the seconds of processors that all steps so far have taken."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def post(address: str, key: str | None) -> tuple[int, dict[str, object]]:
     """Ask a served program; return the status and the JSON."""
     headers = {"content-type": "application/json"}
@@ -177,17 +185,19 @@ def main() -> int:
         walk.step("git clone", walk.clone)
         walk.step("make demo: install", lambda: walk.run("make", ".venv/installed"))
         walk.step("make demo: run", walk.demo)
-        walk.step("a program on data of one's own: langprog " + COMPILE, walk.compile_own)
-        walk.step("the artifact asked: langprog run", walk.ask)
+        walk.step("langprog compile, on data of one's own", walk.compile_own)
+        walk.step("langprog run", walk.ask)
         walk.step("pip install -e '.[serve]'", walk.install_serve)
-        walk.step("the artifact served with a key, and asked", walk.serve)
+        walk.step("langprog serve, with a key, and asked", walk.serve)
     except Failed as error:
         tell(str(error))
         return 1
     load = os.getloadavg()[0]
     tell(f"\nPython {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f}")
-    for name, seconds in (*walk.times, ("in all", sum(seconds for _, seconds in walk.times))):
-        tell(f"{seconds:6.0f} s  {name.partition(':')[0] if 'langprog' in name else name}")
+    tell(" seconds  processor")
+    total = [sum(each[place] for each in walk.times) for place in (1, 2)]
+    for name, seconds, busy in (*walk.times, ("in all", *total)):
+        tell(f"{seconds:8.0f} {busy:8.0f}   {name}")
     shutil.rmtree(folder)
     return 0
 
