@@ -133,7 +133,7 @@ def _expect_word(word: str, known: tuple[str, ...]) -> None:
 
 
 def _expect_number(word: str) -> None:
-    if not word.isascii() or not word.isdigit() or int(word[:3]) > SIZE:
+    if not word.isascii() or not word.isdigit() or len(word) > 1 or int(word) > SIZE:
         raise SyntaxProblem(f"{word!r:.40} is not a whole number from 0 to {SIZE}")
 
 

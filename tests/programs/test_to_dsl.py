@@ -17,6 +17,7 @@ from programs.to_dsl import examples, find_problem, metric, parse, program
         ("object car at 3", "line 1: it has 4 words, and such a statement has 5"),
         ("object car at 3 12", "'12' is not a whole number from 0 to 9"),
         ("object car at 3 -1", "'-1' is not a whole number"),
+        ("object car at 3 0099", "'0099' is not a whole number"),
         ("object Car at 3 4", "'Car' is not a name"),
         ("object car at 1 1\nobject car at 2 2", "line 2: 'car' is defined twice"),
         ("object car lef of bus by 2", "'lef' stands where at, left, right, above, below may"),
