@@ -56,6 +56,7 @@ from optimizers.labelling.choice import LabelChoice, RowToLabel
 from optimizers.labelling.label_next import label_next
 from optimizers.labelling.label_weakly import WeakLabels, label_weakly
 from optimizers.models.frugal import FrugalCascade
+from optimizers.models.judge_align import JudgeAlign
 from optimizers.models.router import ModelRouter, with_model
 from optimizers.models.selector import LLMSelector
 from optimizers.models.votes import VoteSize
@@ -86,6 +87,7 @@ MEMBERS: Mapping[str, type[Optimizer]] = MappingProxyType(
         "cascade": FrugalCascade,
         "router": ModelRouter,
         "votes": VoteSize,
+        "judge-align": JudgeAlign,
     }
 )
 
@@ -109,6 +111,7 @@ __all__ = [
     "FrugalCascade",
     "GEPA",
     "Hygiene",
+    "JudgeAlign",
     "KNNDemos",
     "LLMSelector",
     "LabelChoice",

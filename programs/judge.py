@@ -75,7 +75,30 @@ class Panel(lp.Module):
         return {"verdict": verdict, "confidence": confidence, "votes": votes}
 
 
+class BothOrders(lp.Module):
+    """Asks a judge of pairs in both orders: a verdict that depends on the order is a tie.
+
+    Args:
+        judge: Compares ``first`` and ``second``, and says which is ``better``.
+    """
+
+    signature = "question, first, second -> verdict: Literal['first', 'second', 'tie']"
+
+    def __init__(self, judge: lp.Module | None = None) -> None:
+        self.judge = lp.Predict(Compare) if judge is None else judge
+
+    async def aforward(self, question: str, first: str, second: str) -> dict[str, str]:
+        """Ask twice."""
+        one_way, other_way = await asyncio.gather(
+            self.judge.acall(question=question, first=first, second=second),
+            self.judge.acall(question=question, first=second, second=first),
+        )
+        agree = (one_way.better == "first") == (other_way.better == "second")
+        return {"verdict": one_way.better if agree else "tie"}
+
+
 program = Panel()
+both_orders = BothOrders()
 
 
 def calibrate(panel: Panel, rows: Sequence[lp.Example]) -> Panel:

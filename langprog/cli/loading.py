@@ -20,6 +20,7 @@ from langprog.evaluation import (
     contains,
     exact,
     f1,
+    kappa,
     macro_f1,
     matthews,
     numeric,
@@ -49,7 +50,7 @@ READY: Mapping[str, Callable[[str | None], Metric]] = MappingProxyType(
 )
 # Scores of a whole data set, which need the name of a field.
 SET_LEVEL: Mapping[str, Callable[[str], Metric]] = MappingProxyType(
-    {"macro_f1": macro_f1, "matthews": matthews}
+    {"kappa": kappa, "macro_f1": macro_f1, "matthews": matthews}
 )
 METRIC_NAMES = f"module:name, file.py:name, or one of {', '.join((*READY, *SET_LEVEL))} (:FIELD)"
 METRIC_HELP = f"{METRIC_NAMES}; by default the program's own, if its file has a metric."

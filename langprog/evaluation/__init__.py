@@ -10,7 +10,14 @@
 """
 
 from langprog.evaluation.clusters import InputKeys, cluster_rows, fold_text, join_clusters
-from langprog.evaluation.combining import DatasetMetric, all_of, dataset_metric, macro_f1, matthews
+from langprog.evaluation.combining import (
+    DatasetMetric,
+    all_of,
+    dataset_metric,
+    kappa,
+    macro_f1,
+    matthews,
+)
 from langprog.evaluation.common_failure import BROKEN, UNREADABLE, find_common_failure
 from langprog.evaluation.compare import Comparison, compare
 from langprog.evaluation.evaluate import aevaluate, check_inputs, evaluate
@@ -143,6 +150,7 @@ __all__ = [
     "for_predictor",
     "join_clusters",
     "judged",
+    "kappa",
     "looks_secret",
     "macro_f1",
     "matthews",

@@ -308,6 +308,24 @@ def matthews(field: str) -> DatasetMetric:
     )
 
 
+def kappa(field: str) -> DatasetMetric:
+    """Return the agreement with the labels of a field, corrected for chance.
+
+    Follows: Cohen (1960), A Coefficient of Agreement for Nominal Scales. Differs: 0 where both
+    sides have one and the same label; a failed prediction is a label of its own.
+    """
+
+    def score(pairs: Sequence[LabelPair]) -> float:
+        truth, given = Counter(pair[0] for pair in pairs), Counter(pair[1] for pair in pairs)
+        count, right = len(pairs), sum(wanted == got for wanted, got in pairs)
+        chance = sum(truth[label] * given[label] for label in truth) / max(1, count)
+        return (right - chance) / (count - chance) if count > chance else 0.0
+
+    return DatasetMetric(
+        score, exact(field), name=f"kappa({field})", read=partial(_label_pair, field)
+    )
+
+
 def _label_pair(field: str, example: Example, prediction: Prediction | None) -> LabelPair:
     """Return the wanted and the given label of a row."""
     given = None if prediction is None else prediction.to_dict().get(field)

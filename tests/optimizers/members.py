@@ -17,12 +17,14 @@ from optimizers import (
     Compiler,
     Evolve,
     FrugalCascade,
+    JudgeAlign,
     KNNDemos,
     LabeledFewShot,
     LLMSelector,
     ModelRouter,
     Optimizer,
     Searching,
+    Structuring,
 )
 from tests.optimizers.simulated import Triage, Urgency, answers
 
@@ -57,6 +59,12 @@ def _compiler(*, concurrency: int = 64) -> Optimizer:
     return Compiler(rounds=2, concurrency=concurrency)
 
 
+def _judge_align(*, concurrency: int = 64) -> Optimizer:
+    return JudgeAlign(
+        compiler=Compiler(rounds=1, structuring=Structuring(share=0.0)), concurrency=concurrency
+    )
+
+
 def _better() -> lp.ScriptedLM:
     return lp.ScriptedLM(answers(base=0.75), name="scripted/better")
 
@@ -83,6 +91,7 @@ MEMBERS: Mapping[str, Callable[..., Optimizer]] = MappingProxyType(
         "gepa": _gepa,
         "evolve": _evolve,
         "compiler": _compiler,
+        "judge_align": _judge_align,
         "selector": _selector,
         "cascade": _cascade,
         "router": _router,
