@@ -23,6 +23,8 @@ from langprog.signature import FieldSpec, SignatureSpec
 Metric = Callable[[lp.Example, Mapping[str, Any]], float]
 # What MIPROv2's ``light`` comes to for one predictor with demonstrations.
 LIGHT_SETS, LIGHT_INSTRUCTIONS, LIGHT_TRIALS = 6, 3, 10
+# Characters of an error that are kept.
+LONGEST_ERROR = 2000
 PEERS = ("BootstrapRS", "MIPROv2 light", "MIPROv2 medium", "GEPA light", "SIMBA")
 
 
@@ -115,10 +117,11 @@ def compile_peer(
         try:
             chooses = {"seed": seed} if name == "SIMBA" else {"valset": steering}
             best = optimizer.compile(student, trainset=train, **chooses, **_options(name, cut))
-        except (AdapterParseError, ContextWindowExceededError):
+        except (AdapterParseError, ContextWindowExceededError) as error:
             # Its proposer could not parse a reply, or sent a longer prompt than the model reads,
             # which ended the compile.
-            return Answering(lm, adapter, student, inputs, failed=True)
+            said = f"{type(error).__name__}: {error}"
+            return Answering(lm, adapter, student, inputs, said[:LONGEST_ERROR])
     return Answering(lm, adapter, best, inputs)
 
 
@@ -201,14 +204,19 @@ class Answering:
         adapter: DSPy's adapter; the default if ``None``.
         program: The program.
         inputs: Names of the inputs.
-        failed: Whether the compile ended in an error, so that the program is the input.
+        error: The error that the compile ended in, so that the program is the input; else empty.
     """
 
     lm: Any
     adapter: Any
     program: Any
     inputs: Sequence[str]
-    failed: bool = False
+    error: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the compile ended in an error."""
+        return bool(self.error)
 
     def __call__(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the outputs by name."""

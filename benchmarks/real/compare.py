@@ -235,6 +235,7 @@ def _run_theirs(job: Job, task: Task, base_url: str) -> dict[str, Any]:
             [score(row, given) >= 1.0 for row, given in zip(rows, outputs, strict=True)]
         ),
         "failed": answer.failed,
+        "error": answer.error,
         "instruction": predictor.signature.instructions,
         "demos": len(predictor.demos),
     }
