@@ -77,8 +77,8 @@ class WorldSurface(Surface):
     def chance(self, module: str, messages: Messages, item: int, first_right: bool) -> float:
         """Return the probability that the answer to this prompt is right."""
         pairs = zip(messages, messages[1:], strict=False)
-        found = [ITEM.search(asked) for (_, asked), (role, _) in pairs if role == "assistant"]
-        shown = sorted(match[1] for match in found if match is not None)
+        matches = [ITEM.search(asked) for (_, asked), (role, _) in pairs if role == "assistant"]
+        shown = sorted(match[1] for match in matches if match is not None)
         system = messages[0][1]
         own = "Give the answer for the item." in system
         logit = (
