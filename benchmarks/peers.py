@@ -227,12 +227,15 @@ class Answering:
 
 
 def answer_or_nothing(answer: Answering, example: lp.Example) -> Mapping[str, Any]:
-    """Return a peer's outputs; none if it could not parse the model's reply."""
-    from dspy.utils.exceptions import AdapterParseError  # noqa: PLC0415 - as above
+    """Return a peer's outputs; none if it could not parse the reply, or asked for too much."""
+    from dspy.utils.exceptions import (  # noqa: PLC0415 - as above
+        AdapterParseError,
+        ContextWindowExceededError,
+    )
 
     try:
         outputs: Mapping[str, Any] = answer(example.to_dict())
-    except AdapterParseError:
+    except (AdapterParseError, ContextWindowExceededError):
         return {}
     return outputs
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from langprog.errors import ContextWindowError
 from langprog.lm import Completion, LanguageModel, Message, Request, Sampling
 from langprog.runtime import run_sync
 
@@ -80,6 +81,7 @@ def as_dspy(metered: Metered, max_tokens: int) -> Any:
         max_tokens: Longest reply, in tokens.
     """
     import dspy  # noqa: PLC0415 - the peer is loaded where it is measured
+    from dspy.utils.exceptions import ContextWindowExceededError  # noqa: PLC0415 - as above
 
     class Served(dspy.BaseLM):  # type: ignore[misc]  # DSPy has no types
         def __init__(self, **options: Any) -> None:
@@ -87,7 +89,10 @@ def as_dspy(metered: Metered, max_tokens: int) -> Any:
 
         def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
             asked = messages or [{"role": "user", "content": prompt}]
-            completion = metered.answer(asked, {**self.kwargs, **options})
+            try:
+                completion = metered.answer(asked, {**self.kwargs, **options})
+            except ContextWindowError as error:  # as DSPy's own clients say it
+                raise ContextWindowExceededError(model=self.model, message=str(error)) from error
             message = SimpleNamespace(content=completion.text, role="assistant", tool_calls=None)
             usage = completion.usage
             return SimpleNamespace(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 import langprog as lp
-from benchmarks.real.peers import CallsUsedUp, Metered
+from benchmarks.real.peers import CallsUsedUp, Metered, as_dspy
+from langprog.errors import ContextWindowError
 
 ASKED = [{"role": "user", "content": [{"type": "text", "text": "Name a colour."}]}]
 SCHEMA = {"type": "object", "properties": {"colour": {"type": "string"}}}
@@ -32,3 +33,15 @@ def test_no_more_calls_are_made_than_may_be_paid() -> None:
         metered.answer(ASKED, {"temperature": 1.0})
     assert metered.answer(ASKED, {}).text == "red"
     assert metered.paid == 1
+
+
+@pytest.mark.filterwarnings("ignore:Implementing custom LMs:DeprecationWarning")
+def test_a_prompt_that_the_model_cannot_read_is_the_error_that_a_peer_knows() -> None:
+    errors = pytest.importorskip("dspy.utils.exceptions")
+
+    def refuse(request: lp.Request) -> str:
+        raise ContextWindowError("2262 tokens are too many", model="scripted")
+
+    model = as_dspy(Metered(lp.ScriptedLM(refuse), None), 20)
+    with pytest.raises(errors.ContextWindowExceededError, match="2262 tokens"):
+        model("Name a colour.")
