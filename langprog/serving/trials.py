@@ -10,6 +10,7 @@ from langprog.errors import LangprogError, MetricError
 from langprog.evaluation import Metric, check_scorable
 from langprog.example import Example
 from langprog.lm import redact
+from langprog.modules import Prediction
 from langprog.serving.calls import OWN_FAILURES, Answer, Calls
 from langprog.serving.feedback import Feedback
 from langprog.serving.kept_answers import Arm, KeptAnswer, Place
@@ -64,7 +65,7 @@ class Trials:
             return
         size = len(canonical(call.data)) + (0 if answer is None else len(str(answer.outputs)))
         kept = KeptAnswer(call.inputs, size, int(call.shadowed))
-        kept.answers[call.role] = None if answer is None else answer.prediction
+        kept.answers[call.role] = None if answer is None else _without_trace(answer)
         call.comparison.answers.keep(place, kept)
         if call.shadowed:
             self._start(self._ask_other(service, call, place, kept, answer))
@@ -96,7 +97,7 @@ class Trials:
         # A swap in the meantime has begun a new comparison.
         if comparison is None or comparison is not call.comparison:
             return
-        kept.answers[role], kept.awaited = None if other is None else other.prediction, 0
+        kept.answers[role], kept.awaited = None if other is None else _without_trace(other), 0
         outputs: dict[Arm, Mapping[str, Any] | None] = {
             answered.role: None if answer is None else answer.outputs,
             role: None if other is None else other.outputs,
@@ -176,7 +177,7 @@ class Trials:
         call = Call(service.name, "stable", service.stable, None, kept.inputs, comparison)
         try:
             await self._score(call, trial.metric, kept, example)
-        except Refusal:
+        except BaseException:  # also where the client has left: it may ask again
             comparison.answers.keep(feedback.place, kept)
             raise
         return True
@@ -187,3 +188,8 @@ class Trials:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _without_trace(answer: Answer) -> Prediction:
+    """Return what a metric reads; prompts and replies would fill the memory."""
+    return Prediction.of(answer.prediction, answer.prediction.usage, ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,32 @@ def test_a_judge_scores_at_once_and_its_bugs_are_told_to_the_log(
             feedback = {"request_id": "r1", "expected": LABEL}
             status, said = await it.post("/programs/triage/feedback", feedback)
             assert (status, said["error"]["type"]) == (409, "not_used")
+
+    run(work)
+
+
+def test_a_label_is_not_lost_with_the_client_that_sent_it(artifacts: tuple[Path, Path]) -> None:
+    async def work() -> None:
+        asked, gate = asyncio.Event(), asyncio.Event()
+
+        async def slow(example: lp.Example, prediction: lp.Prediction) -> float:
+            asked.set()
+            await gate.wait()
+            return 1.0
+
+        trial = Trial(artifacts[1], shadow=1.0, metric=slow)
+        async with running(artifacts[0], trial=trial) as it:
+            comparison = it.app.services["triage"].comparison
+            await it.post("/programs/triage", *ticket("down", 1))
+            await settled(it, lambda: comparison.agreement.n == 1)
+            feedback = {"request_id": "r1", "expected": LABEL}
+            sending = asyncio.create_task(it.post("/programs/triage/feedback", feedback))
+            await asked.wait()
+            sending.cancel()
+            await settled(it, lambda: comparison.answers.get(("r1", None)) is not None)
+            gate.set()
+            status, said = await it.post("/programs/triage/feedback", feedback)
+            assert (status, said["scored"], comparison.difference.n) == (200, True, 1)
 
     run(work)
 
