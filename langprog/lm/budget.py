@@ -145,6 +145,11 @@ class Ledger:
         """Seconds since the first reservation."""
         return 0.0 if self._started is None else time.monotonic() - self._started
 
+    @property
+    def order(self) -> int:
+        """Where this comes among ledgers of one call: so that no two calls wait for each other."""
+        return id(self)
+
     def start(self) -> None:
         """Start the clock unless it is running."""
         with self._lock:
@@ -172,6 +177,9 @@ class Ledger:
         """Count what was paid without a reservation: by an earlier process, say."""
         with self._lock:
             self._paid += cost
+
+    def release(self) -> None:
+        """Return what is held for calls to come: nothing, unless it is a ``Hold``."""
 
     @property
     def waits(self) -> bool:

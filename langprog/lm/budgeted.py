@@ -134,8 +134,7 @@ class Budgeted(Wrapper):
         most = largest_cost(request, self) if bounded else Cost(calls=1)
         reservations: list[Reservation] = []
         try:
-            # The same order everywhere, so that two calls never wait for each other.
-            for ledger in sorted(request.payers, key=id):
+            for ledger in sorted(request.payers, key=lambda ledger: ledger.order):
                 reservations.append(await ledger.reserve(most))
         except BaseException:
             _close(reservations, "nothing")

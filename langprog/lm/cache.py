@@ -285,7 +285,7 @@ class Cached(Wrapper):
                 self._put(key, request, completion)
                 return completion
 
-            known, mine = await self._flights.run(key, ask)
+            known, mine = await self._flights.run(key, ask, request.hold_nothing)
             if mine:
                 return known
         return mark_cached(known, request)

@@ -19,7 +19,8 @@ class Hold(Ledger):
 
     A vote that a budget breaks off has paid for samples that nobody counts. So its first call
     reserves for all of them, at what that call could cost, and the others draw on it. If they need
-    more, what is left is returned, and each further call reserves for itself.
+    more, what is left is returned, and each further call reserves for itself; so it is where one
+    of them waits for the identical call of another, which may wait for what is held.
 
     Args:
         ledger: The ledger that pays.
@@ -63,6 +64,11 @@ class Hold(Ledger):
     def seconds(self) -> float:
         """Seconds since the ledger's first reservation."""
         return self._ledger.seconds
+
+    @property
+    def order(self) -> int:
+        """Where the ledger comes among those of one call."""
+        return self._ledger.order
 
     def start(self) -> None:
         """Start the ledger's clock unless it is running."""

@@ -53,7 +53,7 @@ class Recorded(Wrapper):
                 self._memo.put(key, completion)
                 return completion
 
-            known, mine = await self._flights.run(key, ask)
+            known, mine = await self._flights.run(key, ask, request.hold_nothing)
             if mine:
                 return known
         return mark_cached(known, request)

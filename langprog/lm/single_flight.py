@@ -33,18 +33,23 @@ class SingleFlight(Generic[T]):
         self._calls: dict[tuple[str, int], _Call[T]] = {}
         self._lock = threading.Lock()
 
-    async def run(self, key: str, work: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
+    async def run(
+        self, key: str, work: Callable[[], Awaitable[T]], joining: Callable[[], None]
+    ) -> tuple[T, bool]:
         """Return the result, and whether this caller started the work.
 
         Args:
             key: Equal keys mean the same work.
             work: What to run if it is not already running.
+            joining: Called before this caller waits for the work of another.
         """
         patient = True
         while True:
             call, mine = self._join(key, work)
             assert call.task is not None
             try:
+                if not mine:
+                    joining()
                 return await asyncio.shield(call.task), mine
             except TransportError:
                 if mine or not patient:

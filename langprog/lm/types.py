@@ -140,6 +140,11 @@ class Request:
         """The ledgers, without duplicates."""
         return tuple(dict.fromkeys(self.ledgers))
 
+    def hold_nothing(self) -> None:
+        """Return what the ledgers hold for calls to come, as others may wait for it."""
+        for ledger in self.payers:
+            ledger.release()
+
     def accepts(self, completion: Completion) -> bool:
         """Return whether the caller can use a completion."""
         if self.accept is not None:

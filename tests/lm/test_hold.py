@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 import langprog as lp
 from langprog.errors import BudgetExceeded, RateLimitError
-from langprog.lm import Budget, Cost, Hold, Ledger
+from langprog.lm import Budget, Completion, Cost, Hold, Ledger, Message, Recorded
 
 ASK = "question -> answer"
 
@@ -148,3 +149,67 @@ def test_holds_never_pass_a_cap_nor_wait_for_each_other(
     for ledger in ledgers:
         assert ledger.paid == Cost(calls=len(taken), tokens=sum(taken))
         assert ledger.reserved == Cost()
+
+
+class Memo(dict[str, Completion]):
+    put = dict.__setitem__
+
+
+@pytest.mark.parametrize(
+    "remembering",
+    [
+        lambda model: lp.lm.Cached(model, lp.lm.MemoryCache()),
+        lambda model: Recorded(model, Memo()),
+    ],
+    ids=["cached", "recorded"],
+)
+def test_a_vote_that_joins_the_call_of_another_holds_nothing_that_it_waits_for(
+    remembering: Callable[[lp.lm.LanguageModel], lp.lm.LanguageModel],
+) -> None:
+    ledger = Ledger(Budget(calls=3))
+    model = remembering(lp.lm.Budgeted(lp.ScriptedLM(differing())))
+    holds = Hold.open([ledger], 3)
+
+    def ask(text: str, payers: tuple[Ledger, ...]) -> Coroutine[object, object, Completion]:
+        return model.complete(lp.Request((Message("user", text),)).with_ledgers(payers))
+
+    async def run() -> None:
+        await ask("first", holds)  # two more are held
+        other = asyncio.create_task(ask("second", (ledger,)))
+        while not ledger.waits:
+            await asyncio.sleep(0)
+        assert await ask("second", holds) == replace(await other, cached=True)
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert ledger.paid.calls == 2 and ledger.reserved == Cost()
+
+
+def test_votes_that_two_ledgers_pay_for_reserve_in_the_same_order() -> None:
+    first, second = Ledger(Budget(calls=3)), Ledger(Budget(calls=3))
+    opened: list[tuple[Hold, ...]] = []
+
+    def open_where(lower_first: bool) -> tuple[Hold, ...]:
+        while True:
+            opened.append(Hold.open((first, second), 2))
+            if (id(opened[-1][0]) < id(opened[-1][1])) is lower_first:
+                return opened[-1]
+
+    async def ask(holds: tuple[Hold, ...]) -> None:
+        model = lp.lm.Budgeted(lp.ScriptedLM(differing()))
+        await model.complete(lp.Request((Message("user", "?"),)).with_ledgers(holds))
+        for hold in holds:
+            hold.release()
+
+    async def run() -> None:
+        running = await first.reserve(Cost(calls=2))
+        one = asyncio.create_task(ask(open_where(True)))
+        while not first.waits:
+            await asyncio.sleep(0)
+        other = asyncio.create_task(ask(open_where(False)))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        running.close("nothing")
+        await asyncio.gather(one, other)
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert first.paid.calls == second.paid.calls == 2
