@@ -10,7 +10,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 DEVELOPING := $(VENV)/installed-dev
-WRITING := $(VENV)/installed-docs
 EMPTY := build/empty/bin/python
 PIP := -m pip install --quiet --disable-pip-version-check
 
@@ -34,7 +33,7 @@ lint: $(DEVELOPING)
 	$(BIN)/python -m pytest -q tests/house tests/typing
 
 # The site of the guides, in build/site; a warning is an error.
-docs: $(WRITING)
+docs: $(DEVELOPING)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Wheels and sdists of langprog and of the weights (langprog-pocket), and their sizes. In an empty
@@ -71,21 +70,19 @@ nightly: $(DEVELOPING) extras
 	$(BIN)/python -m benchmarks.kills
 	DSPY_PYTHON=$(BIN)/python $(BIN)/python -m pytest -q tests/examples/test_dspy.py
 
-# Not compiled: most of what comes along is never imported, and the rest compiles then.
-$(INSTALLED): pyproject.toml
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "langprog needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
+
+# Not compiled: most of what comes along is never imported, and the rest compiles then.
+$(INSTALLED): pyproject.toml | $(BIN)/python
 	$(BIN)/python $(PIP) --no-compile -e .
 	@touch $(INSTALLED)
 
-$(DEVELOPING): $(INSTALLED)
-	$(BIN)/python $(PIP) -e '.[dev]'
-	@touch $(DEVELOPING)
-
-$(WRITING): $(INSTALLED)
-	$(BIN)/python $(PIP) -e '.[docs]'
-	@touch $(WRITING)
+$(DEVELOPING): pyproject.toml | $(BIN)/python
+	$(BIN)/python $(PIP) --no-compile -e '.[dev,docs]'
+	@touch $(INSTALLED) $(DEVELOPING)
 
 clean:
 	rm -rf $(VENV) langprog-demo build dist

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
+from hypothesis import settings as checking
 
 import langprog as lp
 from langprog.lm import Server
@@ -38,14 +39,23 @@ SLOWEST = (
 )
 
 
+# On a busy machine one example may take any time; most of what examples find, few of them find.
+checking.register_profile("few", deadline=None, max_examples=50)
+checking.load_profile("few")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.nodeid.partition("::")[0] not in SLOWEST)
 
 
 def pytest_configure() -> None:
-    """Keep compiled modules whatever the environment says: tests start many processes."""
+    """Keep compiled modules whatever the environment says: tests start many processes.
+
+    They have all cores busy: threads of numpy's would only wait for each other.
+    """
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="session", autouse=True)

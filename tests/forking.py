@@ -26,7 +26,7 @@ from typing import IO, Any
 LIMIT = 300  # seconds that a process may take
 # What the command line imports sooner or later, and what a compile does.
 COMMAND_LINE = ("langprog.cli.main", "langprog.cli.running", "langprog.batch", "genai_prices")
-COMPILING = (*COMMAND_LINE, "optimizers", "optuna", "scipy.special", "scipy.optimize")
+COMPILING = (*COMMAND_LINE, "optimizers", "optuna", "scipy.special")
 
 
 class Forked:

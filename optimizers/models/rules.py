@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from langprog.errors import InputError
 from langprog.modules import Rule, hash_words
@@ -53,10 +54,24 @@ def fit_rule(answers: Sequence[LabeledAnswer], buckets: int) -> Rule:
     right, few = int(wanted.sum()), int(min(wanted.sum(), len(wanted) - wanted.sum()))
     if not few:
         return Rule(_log_odds((right + 1) / (len(answers) + 2)))
-    linear, selection = _import_sklearn()
     features, scale, middle = _scale_features(answers, buckets)
-    strength = STRENGTHS[1]
-    if len(answers) >= FEWEST_FOR_FOLDS and few >= FOLDS:
+    folds = len(answers) >= FEWEST_FOR_FOLDS and few >= FOLDS
+    model = _fit_model(features, wanted, STRENGTHS if folds else STRENGTHS[1:2])
+    slopes = model.coef_[0] / scale
+    count = len(answers[0].tokens)
+    words = tuple(
+        (at, float(slope)) for at, slope in enumerate(slopes[count:]) if abs(slope) > 1e-6
+    )
+    intercept = float(model.intercept_[0] - slopes @ middle)
+    return Rule(intercept, tuple(map(float, slopes[:count])), words)
+
+
+def _fit_model(
+    features: npt.NDArray[Any], wanted: npt.NDArray[Any], strengths: Sequence[float]
+) -> Any:
+    """Return a logistic regression of the strength that does best on parts left out."""
+    linear, selection = _import_sklearn()
+    with threadpool_limits(1):  # so little work is done before threads have begun
         fits = [
             selection.cross_val_score(
                 linear.LogisticRegression(C=candidate, max_iter=2000),
@@ -65,17 +80,10 @@ def fit_rule(answers: Sequence[LabeledAnswer], buckets: int) -> Rule:
                 cv=FOLDS,
                 scoring="neg_log_loss",
             ).mean()
-            for candidate in STRENGTHS
+            for candidate in (strengths if len(strengths) > 1 else ())
         ]
-        strength = STRENGTHS[int(np.argmax(fits))]
-    model = linear.LogisticRegression(C=strength, max_iter=2000).fit(features, wanted)
-    slopes = model.coef_[0] / scale
-    count = len(answers[0].tokens)
-    words = tuple(
-        (at, float(slope)) for at, slope in enumerate(slopes[count:]) if abs(slope) > 1e-6
-    )
-    intercept = float(model.intercept_[0] - slopes @ middle)
-    return Rule(intercept, tuple(map(float, slopes[:count])), words)
+        strength = strengths[int(np.argmax(fits))] if fits else strengths[0]
+        return linear.LogisticRegression(C=strength, max_iter=2000).fit(features, wanted)
 
 
 def _scale_features(

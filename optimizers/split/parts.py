@@ -69,6 +69,7 @@ class Inputs:
 
     def __init__(self, program: Module) -> None:
         self._keys = InputKeys(program)
+        self._similar: dict[int, tuple[Example, str]] = {}  # each with what its number is of
         self._program = program
         self._lineage = Lineage(program)
         self._demos = [
@@ -91,7 +92,10 @@ class Inputs:
 
     def similar_key(self, example: Example) -> str:
         """Return a key that examples share whose inputs are written almost alike."""
-        return self._keys.of_similar(example)
+        known = self._similar.get(id(example))
+        if known is None:
+            known = self._similar[id(example)] = example, self._keys.of_similar(example)
+        return known[1]
 
     def use_of(self, example: Example) -> Use | None:
         """Return what an earlier compile of the program used an example for."""

@@ -78,7 +78,7 @@ def endpoint(
     (tmp_path / "mine.py").write_text(PROGRAM)
     rows = [
         {"ticket": f"{mood_word} fix {word} {i}", "team": team, "mood": mood}
-        for i in range(8)
+        for i in range(6)
         for word, team in TEAMS.items()
         for mood_word, mood in MOODS.items()
     ]
@@ -89,7 +89,7 @@ def endpoint(
 def compiling(out: str, width: int = WIDTH) -> list[str]:
     return (
         f"compile mine.py:program --train data.jsonl --metric mine.py:metric --lm openai/scripted "
-        f"--calls 300 --out {out}.json --run-dir {out}.run --width {width}"
+        f"--calls 200 --out {out}.json --run-dir {out}.run --width {width}"
     ).split()
 
 

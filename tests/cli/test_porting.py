@@ -70,7 +70,7 @@ def endpoint(
     lp.save(program, tmp_path / "a.json")
     rows = [
         {"ticket": f"fix {word} {i}", "team": team}
-        for i in range(64)
+        for i in range(44)
         for word, team in TEAMS.items()
     ]
     (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -98,9 +98,9 @@ def test_killed_in_test_and_compile_it_ends_as_if_undisturbed(
     assert undisturbed.evidence is not None
     assert undisturbed.evidence["port"]["outcome"] == "mended"
     assert undisturbed.data.lineage[0].digest == read_artifact("a.json").digest
-    assert max(endpoint.seen.values()) == 1 and distinct > 2 * 128
+    assert max(endpoint.seen.values()) == 1 and distinct > 2 * 88
     endpoint.seen.clear()
-    for moment in (100, 256 + 30):
+    for moment in (70, 176 + 20):
         # The journals alone have to do.
         monkeypatch.setenv("LANGPROG_CACHE", str(tmp_path / f"cache {moment}"))
         endpoint.kill_at = moment

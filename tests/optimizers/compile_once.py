@@ -71,7 +71,7 @@ def main(
     with lp.using(lm=model):
         compiled = optimizer.compile(
             make(),
-            tickets(90),
+            tickets(48),
             metric=all_right,
             run_dir=run_dir,
             seed=5,

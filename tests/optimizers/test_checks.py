@@ -149,7 +149,7 @@ def test_killed_and_resumed_it_ends_the_same_and_pays_nothing_twice(
     running = processes.start(
         [*module, *compiling(run_dir, calls, width, 0.002)], imports=COMPILING, folder=ROOT
     )
-    while running.poll() is None and len(lines(calls, "done")) < 150:
+    while running.poll() is None and len(lines(calls, "done")) < 90:
         time.sleep(0.01)
     running.kill()
     running.wait()

@@ -58,9 +58,9 @@ def undisturbed(
 @pytest.mark.parametrize(
     ("member", "width", "cap", "kills"),
     [
-        ("mipro", 64, 0, (20, 150, 120)),
-        ("mipro", 8, 420, (150,)),
-        ("random_search", 8, 0, (300,)),
+        ("mipro", 64, 0, (20, 80, 60)),
+        ("mipro", 8, 250, (90,)),
+        ("random_search", 8, 0, (150,)),
     ],
 )
 def test_killed_and_resumed_it_ends_the_same_and_pays_nothing_twice(

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -77,7 +77,6 @@ def exact_bound(outcome: Outcome, level: float) -> float:
         outcome: The pairs.
         level: How often the bound may lie above the truth.
     """
-    optimize = importlib.import_module("scipy.optimize")
     extremes = _Extremes(outcome, level)
     # Where those that the McNemar test rejects are unlikely at 0, they are more so below.
     short = not extremes.rejected and extremes.chance_of_first(0.0) <= level
@@ -93,10 +92,49 @@ def exact_bound(outcome: Outcome, level: float) -> float:
         low += BOUND_TOLERANCE
         if excess(low) > 0:
             return -1.0
-    root = optimize.brentq(excess, low, high, xtol=BOUND_TOLERANCE, rtol=1e-12)
+    root = _find_root(excess, low, high)
     while root > low and excess(root) > 0:  # the bound shall err on the safe side
         root = max(low, root - BOUND_TOLERANCE)
     return float(root)
+
+
+def _find_root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Return where an increasing function crosses zero, within ``BOUND_TOLERANCE``.
+
+    Follows: Chandrupatla (1997, A new hybrid quadratic/bisection algorithm for finding the zero of
+    a nonlinear function without using derivatives). SciPy's root finders take a second to import.
+    """
+    newest, other = low, high
+    at_newest, at_other = function(newest), function(other)
+    oldest, at_oldest = other, at_other
+    share = 0.5
+    while True:
+        place = newest + share * (other - newest)
+        value = function(place)
+        if (value > 0) == (at_newest > 0):
+            oldest, at_oldest = newest, at_newest
+        else:
+            oldest, at_oldest = other, at_other
+            other, at_other = newest, at_newest
+        newest, at_newest = place, value
+        width = abs(other - newest)
+        if value == 0 or width <= BOUND_TOLERANCE:
+            return newest if abs(at_newest) < abs(at_other) else other
+        share = 0.5
+        along = (newest - other) / (oldest - other)
+        up = (at_newest - at_other) / (at_oldest - at_other)
+        if up * up < along and (1 - up) ** 2 < 1 - along:  # inverse quadratic steps are safe
+            share = at_newest / (at_other - at_newest) * at_oldest / (at_other - at_oldest)
+            share += (
+                (oldest - newest)
+                / (other - newest)
+                * at_newest
+                / (at_oldest - at_newest)
+                * at_other
+                / (at_oldest - at_other)
+            )
+        least = BOUND_TOLERANCE / 2 / width
+        share = min(max(share, least), 1 - least)
 
 
 class _Extremes:

@@ -42,10 +42,10 @@ def compile_with(optimizer, proposal, program: lp.Module | None = None, **more):
         return proposal(request) if proposes(request) else answers(base=0.2)(request)
 
     model = lp.ScriptedLM(script)
-    more.setdefault("budget", lp.Budget(calls=600))
+    more.setdefault("budget", lp.Budget(calls=450))
     with lp.using(lm=model):
         result = optimizer.compile(
-            program or one_module(), tickets(120), metric=right_team, accept="best", **more
+            program or one_module(), tickets(90), metric=right_team, accept="best", **more
         )
     return result, [request for request in model.requests if proposes(request)]
 

@@ -54,16 +54,16 @@ def test_no_refused_setting_ends_a_compile(member: str, refused: tuple[str, ...]
         with lp.using(lm=model_at(seen)):
             compiled = optimizer.compile(
                 program_for(member, optimizer),
-                tickets(60),
+                tickets(40),
                 metric=metric,
-                budget=lp.Budget(calls=500),
+                budget=lp.Budget(calls=300),
                 seed=5,
             )
             prediction = compiled.program(ticket="ticket 7 about my router now please")
         # The compile learned all at once: no setting was refused to a second request.
         assert len(seen.refused) == len(set(seen.refused))
     assert prediction.team in ("billing", "network", "accounts")
-    assert compiled.report.paid.calls <= 500
+    assert compiled.report.paid.calls <= 300
 
 
 def test_what_an_endpoint_refuses_is_said_once_and_nothing_is_paid_for_it() -> None:

@@ -35,14 +35,14 @@ def test_it_runs_from_its_artifact_alone(tmp_path: Path) -> None:
     search = Chain(
         LLMSelector(models=["pocket/medium"]),
         FrugalCascade(tolerance=0.2),
-        VoteSize(samples=24, draws=2, sizes=(1, 3)),
+        VoteSize(samples=20, draws=2, sizes=(1, 3)),
     )
     with lp.using(lm="pocket/small"):
         result = search.compile(
             program,
-            lp.load_examples(DATA / "train.jsonl")[:12],
-            valset=lp.load_examples(DATA / "validation.jsonl")[:12],
-            holdout=lp.load_examples(DATA / "holdout.jsonl")[:6],
+            lp.load_examples(DATA / "train.jsonl")[:8],
+            valset=lp.load_examples(DATA / "validation.jsonl")[:8],
+            holdout=lp.load_examples(DATA / "holdout.jsonl")[:5],
             metric=metric,
             accept="best",
         )
@@ -58,7 +58,7 @@ def test_it_runs_from_its_artifact_alone(tmp_path: Path) -> None:
         }
     )
     save_program(mixed, tmp_path / "mixed.json")
-    texts = [one.ticket for one in lp.load_examples(DATA / "holdout.jsonl")[:3]]
+    texts = [one.ticket for one in lp.load_examples(DATA / "holdout.jsonl")[:2]]
     done = subprocess.run(
         [sys.executable, "-c", RUN, str(tmp_path / "mixed.json"), json.dumps(texts)],
         capture_output=True,

@@ -45,7 +45,8 @@ def model(easy: float, chances: tuple[float, float], judge: tuple[float, float] 
 
 def compiled(program: lp.Module, lm: lp.ScriptedLM, optimizer: VoteSize, **options):
     with lp.using(lm=lm):
-        return optimizer.compile(program, tickets(400), metric=right_team, **options)
+        rows = tickets(options.pop("rows", 400))
+        return optimizer.compile(program, rows, metric=right_team, **options)
 
 
 JUDGE = lp.Predict("ticket, team -> good: bool")
@@ -103,16 +104,18 @@ def test_a_judge_whose_inputs_nobody_knows_is_left_alone() -> None:
 
 
 def test_it_resumes_free_keeps_its_budget_and_does_not_depend_on_width(tmp_path: Path) -> None:
-    program = lp.Vote(one_module(), k=1)
-    first = compiled(program, model(0.9, (0.75, 0.3)), VoteSize(), run_dir=tmp_path)
+    def compiled_on_few(lm: lp.ScriptedLM, optimizer: VoteSize, **options):
+        return compiled(lp.Vote(one_module(), k=1), lm, optimizer, rows=120, **options)
+
+    first = compiled_on_few(model(0.9, (0.75, 0.3)), VoteSize(), run_dir=tmp_path)
     lm = model(0.9, (0.75, 0.3))
-    again = compiled(program, lm, VoteSize(), run_dir=tmp_path)
+    again = compiled_on_few(lm, VoteSize(), run_dir=tmp_path)
     assert lm.calls == 0 and again.candidate == first.candidate
-    narrow = compiled(program, model(0.9, (0.75, 0.3)), VoteSize(concurrency=1))
+    narrow = compiled_on_few(model(0.9, (0.75, 0.3)), VoteSize(concurrency=1))
     assert narrow.candidate == first.candidate
     lm = model(0.9, (0.75, 0.3))
-    small = compiled(program, lm, VoteSize(), budget=lp.Budget(calls=500))
-    assert lm.calls <= 500 and small.certificate.n >= 5
+    small = compiled_on_few(lm, VoteSize(), budget=lp.Budget(calls=300))
+    assert lm.calls <= 300 and small.certificate.n >= 5
 
 
 @pytest.mark.parametrize(

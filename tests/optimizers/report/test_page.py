@@ -50,7 +50,7 @@ HOSTILE = (
 def compile_two(optimizer: Optimizer, answer: Any = None) -> Compiled:
     """Compile two modules; several tests look at what one compile gives."""
     with lp.using(lm=lp.ScriptedLM(answer or answers())):
-        return optimizer.compile(two_modules(), tickets(150), metric=all_right)
+        return optimizer.compile(two_modules(), tickets(100), metric=all_right)
 
 
 def page_of(compiled: Compiled, folder: Path) -> str:

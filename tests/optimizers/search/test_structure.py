@@ -59,9 +59,9 @@ def compile_with(optimizer: Any, program: lp.Module, reply: Any = thinking, **mo
 
 
 def test_an_answer_before_its_reasoning_is_found_and_mended(tmp_path: Path) -> None:
-    rows = extract.lookup(random.Random(0), "held", hops=True, reasoning=False, demos=149).rows
+    rows = extract.lookup(random.Random(0), "held", hops=True, reasoning=False, demos=109).rows
     data = [lp.Example(**row.inputs, **row.outputs) for row in rows]
-    train, holdout, test = data[:100], data[100:130], data[130:]
+    train, holdout, test = data[:70], data[70:90], data[90:]
     program = lp.Predict(
         "context, question -> answer, reasoning",
         instruction="Answer the question from the context.",
@@ -72,7 +72,7 @@ def test_an_answer_before_its_reasoning_is_found_and_mended(tmp_path: Path) -> N
 
     with lp.using(lm=lp.LM("pocket/small")):
         result = Compiler().compile(
-            program, train, holdout=holdout, metric=metric, budget=lp.Budget(calls=300)
+            program, train, holdout=holdout, metric=metric, budget=lp.Budget(calls=200)
         )
         assert result.certificate.verdict == "certified"
         assert result.candidate.parameters["predict.structure"] == ("reasoning", "answer")
