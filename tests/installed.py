@@ -80,6 +80,7 @@ def check_core() -> None:
 
 def check_pocket() -> None:
     """Compile on the embedded model, save, load and ask."""
+    assert resources.files("langprog_pocket").joinpath("py.typed").is_file()
     examples = lp.load_examples(tickets.records("train"))
     with lp.using(lm="pocket/small"):
         compiled = LabeledFewShot(k=4).compile(
