@@ -26,7 +26,8 @@ from programs import classify, list_programs
 ROOT = Path(__file__).parents[1]
 # Pages whose Python runs by itself, and those whose blocks run in the test that is named.
 PLAIN = ("artifact", "budgets", "judges", "metrics", "reports", "typing")
-ELSEW    "dspy": "interop/dspy/test_guide.py",
+ELSEWHERE = {
+    "dspy": "interop/dspy/test_guide.py",
     "evolve": "optimizers/reflective/test_evolve.py",
     "install": "stranger.py",
     **dict.fromkeys(("start", "language", "checks", "retrieval", "tools"), "test_readme.py"),
