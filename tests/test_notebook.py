@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,7 @@ import langprog as lp
 from langprog.example import ExampleList
 from langprog.notebook import render_card, shorten
 
-LONG = "long words " * 20_000
+LONG = "long words " * 2_000
 HOSTILE = "</td></table></div><script>alert(1)</script><img src=x onerror='a()'>\"'&"
 SCREEN = 2000
 LABELS = tuple(f"label number {n}" for n in range(500))
@@ -41,12 +42,14 @@ def echo(text: str) -> lp.ScriptedLM:
     return lp.ScriptedLM(lambda request: f"[[team]]\n{text}")
 
 
+@cache
 def evaluated(rows: int = 300, text: str = LONG) -> lp.Report:
     examples = [lp.Example(ticket=f"{n} {text}", team="x") for n in range(rows)]
     with lp.using(lm=echo(text)):
         return lp.evaluate(lp.Predict("ticket -> team"), examples, lambda example, done: 0.5)
 
 
+@cache
 def failed(rows: int = 300, text: str = LONG) -> lp.Report:
     class Typed(lp.Signature):
         ticket: str = lp.Input()

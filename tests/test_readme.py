@@ -32,7 +32,7 @@ PYTHON = [
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
 ]
 CONSOLE = re.findall(r"^\$ (.*)$", (DOCS / "start.md").read_text(), re.MULTILINE)
-ROWS = 48
+ROWS = 32
 TEAMS = {"charge": "harbor", "internet": "atlas", "password": "ember", "order": "cedar"}
 
 

@@ -208,7 +208,7 @@ def written(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=100)
 @given(
     parts=st.lists(PIECES, max_size=14).map("".join),
     frame=st.sampled_from(["{%s}", "[%s]", '{"k": %s}', '{"k": "%s"}', "['%s']", '["%s", 1,]']),
@@ -249,7 +249,7 @@ def numbers_as_text(value: Any) -> Any:
     return str(value) if type(value) is int else value
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(value=st.lists(VALUES, max_size=4), comma=st.sampled_from(["", ",", " , "]))
 def test_json_with_a_comma_too_many_is_read_as_json(value: list[Any], comma: str) -> None:
     text = json.dumps(value)[:-1] + (comma if value else "") + "]"

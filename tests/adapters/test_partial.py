@@ -71,7 +71,7 @@ def read(adapter: Adapter, spec: SignatureSpec, reply: Completion, seed: int) ->
     seed=st.integers(0, 1000),
 )
 @example(reasoning="", answer="<[[answer]]]]>[[", count=0, tags=[], seed=0)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_pieces_are_the_beginning_of_each_value_however_the_reply_is_cut(
     adapter: Adapter, reasoning: str, answer: str, count: int, tags: list[str], seed: int
 ) -> None:

@@ -158,7 +158,7 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases())
 def test_what_is_written_is_read_back(case: tuple[SignatureSpec, dict[str, Any]]) -> None:
     spec, values = case
@@ -171,7 +171,7 @@ def test_what_is_written_is_read_back(case: tuple[SignatureSpec, dict[str, Any]]
 
 
 @pytest.mark.parametrize("adapter", sorted(ADAPTERS))
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=50)
 @given(ticket=TEXTS, context=st.lists(TEXTS, max_size=2), note=TEXTS, team=TEXTS)
 def test_no_text_forges_a_section(
     adapter: str, ticket: str, context: list[str], note: str, team: str
@@ -193,7 +193,7 @@ def _closes(name: str, value: str) -> bool:
     return value.rstrip().endswith((f"</{name}>", f"[[/{name}]]"))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(ticket=TEXTS)
 def test_each_marker_stands_once_in_a_prompt(ticket: str) -> None:
     spec = lp.Predict("ticket, context -> team").signature
@@ -205,7 +205,7 @@ def test_each_marker_stands_once_in_a_prompt(ticket: str) -> None:
     ]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(text=st.one_of(TEXTS, st.lists(st.sampled_from(SNIPPETS), max_size=12).map("".join)))
 @pytest.mark.parametrize("adapter", sorted(ADAPTERS))
 def test_any_reply_is_read_or_refused(adapter: str, text: str) -> None:
@@ -222,7 +222,7 @@ def test_any_reply_is_read_or_refused(adapter: str, text: str) -> None:
         assert type(read["names"]) is list
 
 
-@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(case=kinds.signatures())
 def test_every_kind_of_field_is_read_back(case: tuple[SignatureSpec, dict[str, Any]]) -> None:
     spec, values = case

@@ -74,7 +74,7 @@ def test_the_usual_prompt_reads_well() -> None:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=50)
 @given(text=st.text(max_size=30), address=st.sampled_from(["https://langprog.invalid/0", "x"]))
 def test_no_text_stands_for_an_image(text: str, address: str) -> None:
     spec = lp.Predict("photo: Image, question -> answer").signature

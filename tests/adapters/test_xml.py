@@ -182,7 +182,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(text=st.lists(PIECES, max_size=8).map("".join))
 def test_escaping_is_undone_and_leaves_no_tag(text: str) -> None:
     safe = escape(text, NAMES)

@@ -40,7 +40,7 @@ def test_the_form_has_what_a_person_can_change() -> None:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(LINES, LINES, LINES)
 def test_an_unchanged_form_changes_nothing(instruction: str, text: str, other: str) -> None:
     program = PROGRAM.with_parameters(

@@ -268,7 +268,7 @@ def test_a_file_that_was_cut_off_says_so(tmp_path: Path, share: float) -> None:
         lp.load(path)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(place=st.floats(0, 0.999), byte=st.integers(0, 255))
 def test_no_changed_byte_goes_unnoticed(
     tmp_path_factory: pytest.TempPathFactory, place: float, byte: int

@@ -139,7 +139,7 @@ def several(draw: st.DrawFn, asked: lp.Module) -> lp.Module:
     return lp.Route([asked, lp.Vote(asked, k=3)], router=router)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(program=programs())
 def test_any_program_comes_back(
     tmp_path_factory: pytest.TempPathFactory, program: lp.Module

@@ -413,7 +413,7 @@ def test_a_disk_that_is_full_loses_nothing(place: Place, monkeypatch: pytest.Mon
 @given(
     st.lists(st.tuples(st.booleans(), st.text(), st.integers()), max_size=60), st.integers(1, 9)
 )
-@checking(max_examples=60, deadline=None)
+@checking(max_examples=50, deadline=None)
 def test_sorting_on_disk_is_sorting(rows: list[tuple[bool, str, int]], most: int) -> None:
     sort = ExternalSort(most_rows=most, most_bytes=50)
     numbered = [[*row, number] for number, row in enumerate(rows)]
@@ -424,7 +424,7 @@ def test_sorting_on_disk_is_sorting(rows: list[tuple[bool, str, int]], most: int
 
 
 @given(st.dictionaries(st.integers(1, 2**40), st.integers(0, 2**64 - 1), max_size=50))
-@checking(max_examples=60, deadline=None)
+@checking(max_examples=50, deadline=None)
 def test_done_rows_are_a_map(rows: dict[int, int]) -> None:
     done = DoneRows()
     for number, key in rows.items():
@@ -438,7 +438,7 @@ def test_done_rows_are_a_map(rows: dict[int, int]) -> None:
 
 
 @given(st.dictionaries(st.text(), st.recursive(st.text() | st.floats(), st.lists, max_leaves=5)))
-@checking(max_examples=60, deadline=None)
+@checking(max_examples=50, deadline=None)
 def test_a_record_is_one_line_of_json(outputs: dict[str, Any]) -> None:
     line = line_of({"key": "0" * 16, "row": 1, "outputs": outputs})
     assert line.count(b"\n") == 1 and line.endswith(b"\n")

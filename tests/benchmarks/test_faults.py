@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,13 +55,15 @@ def test_a_fault_that_does_not_fit_is_an_error() -> None:
 
 
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
-    """A copy of a source of one function."""
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
+    """A copy of a source of one function, whose tests need no plugins."""
     root = tmp_path_factory.mktemp("root")
     for name, text in (("programs/__init__.py", SOURCE), ("tests/test_worse.py", TESTS)):
         (root / name).parent.mkdir()
         (root / name).write_text(text)
-    return Copy(tmp_path_factory.mktemp("copy"), root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        yield Copy(tmp_path_factory.mktemp("copy"), root)
 
 
 def test_faults_are_made_one_at_a_time_and_found_or_not(copy: Copy) -> None:

@@ -26,7 +26,7 @@ ANSWERS = {
     for row in lp.load_examples(records(part))  # type: ignore[arg-type]  # a Literal
 }
 COMMAND = ["demo", "--lm", "openai/scripted"]
-ROWS = 36  # of each part, as calls take time
+ROWS = 28  # of each part, as calls take time
 # The command in a process of its own, with the files of the folder it is started in.
 ENTRY = """
 from pathlib import Path
@@ -151,7 +151,7 @@ def test_an_interrupted_demo_goes_on_and_an_ended_one_starts_anew(
     victims: list[Forked] = []
 
     def interrupting(request: lp.Request) -> str:
-        if len(model.requests) == 150:
+        if len(model.requests) == 80:
             victims[0].send_signal(signal.SIGINT)
         return learner(request)
 

@@ -81,7 +81,7 @@ COMPLETIONS = st.integers(1, 3).flatmap(
 
 
 @given(COMPLETIONS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_every_completion_comes_back_as_it_was(completion: Completion) -> None:
     data = json.loads(json.dumps(completion_to_json(completion)))
     assert completion_from_json(data) == replace(completion, cached=True)

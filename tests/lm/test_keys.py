@@ -153,7 +153,7 @@ REQUESTS = st.builds(
 
 
 @given(REQUESTS, REQUESTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_two_requests_share_a_key_only_if_the_same_is_asked(left: Request, right: Request) -> None:
     model = ScriptedLM([])
     assert (request_key(model, left) == request_key(model, right)) == (left == right)

@@ -84,7 +84,7 @@ def test_a_pool_without_words_is_shown_in_its_order() -> None:
     assert shown(program, ticket="word") == ["???"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     texts=st.lists(
         st.text(st.characters(exclude_categories=["Cs"]), max_size=12), min_size=1, max_size=8

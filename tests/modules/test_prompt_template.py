@@ -266,7 +266,7 @@ def test_a_jinja_template_renders_as_jinja_does(template: str, value: str) -> No
     assert lp.to_template(program) == template
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data(), st.sampled_from(["format", "jinja"]), TEXTS, DEMOS, TEXTS)
 def test_a_changed_program_is_a_template_with_the_same_prompt(
     data: st.DataObject, syntax: str, instruction: str, demos: list[dict[str, str]], value: str

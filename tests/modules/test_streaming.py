@@ -451,7 +451,7 @@ SIGNS = ["[[answer]]\n", "[[count]]\n", "\n", "Paris", "3", "```", '"', " ", "<t
 
 
 @given(st.lists(st.sampled_from([*SIGNS, "{", "}", "**", ":", "[[", "answer"]), max_size=12))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_whatever_the_reply_the_fields_are_those_of_the_prediction(parts: list[str]) -> None:
     program = lp.Predict("question -> answer, count: int")
     lm = Chunked(["".join(parts)] * 2)

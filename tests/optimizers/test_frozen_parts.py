@@ -30,10 +30,14 @@ def settings(program: lp.Module, prefix: str) -> dict[str, object]:
     }
 
 
-def compile_with(optimizer, program: lp.Module, lm: lp.ScriptedLM | None = None):
+def compile_with(optimizer, program: lp.Module, lm: lp.ScriptedLM | None = None, rows: int = 90):
     with lp.using(lm=lm or lp.ScriptedLM(answers())):
         return optimizer.compile(
-            program, tickets(90), metric=all_right, accept="best", budget=lp.Budget(calls=900)
+            program,
+            tickets(rows),
+            metric=all_right,
+            accept="best",
+            budget=lp.Budget(calls=10 * rows),
         )
 
 
@@ -41,7 +45,7 @@ def compile_with(optimizer, program: lp.Module, lm: lp.ScriptedLM | None = None)
 def test_no_candidate_sets_anything_on_a_frozen_part(member: str) -> None:
     optimizer = MEMBERS[member]()
     program = fitting(optimizer, two_modules()).freeze("team")
-    result = compile_with(optimizer, program)
+    result = compile_with(optimizer, program, rows=45)
     assert not [key for key in result.candidate.parameters if key.startswith("team")]
     assert settings(result.program, "team") == settings(program, "team")
     assert any("frozen and left unchanged: team" in note.text for note in result.report.notes)

@@ -72,7 +72,7 @@ def test_every_line_is_json_with_a_checksum(tmp_path: Path) -> None:
     again.close()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_a_changed_byte_is_seen(data: st.DataObject) -> None:
     line = encode_line({"kind": "call", "key": "k", "completion": {"texts": ["one"]}})

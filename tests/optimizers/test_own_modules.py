@@ -57,7 +57,7 @@ def right(example: lp.Example, prediction: lp.Prediction) -> bool:
     return bool(example.team == prediction.team)
 
 
-def compiled(optimizer: Optimizer, program: lp.Module, calls: int = 1500, **more: Any) -> Compiled:
+def compiled(optimizer: Optimizer, program: lp.Module, calls: int = 600, **more: Any) -> Compiled:
     model = lp.ScriptedLM(formal_is_right)
     with lp.using(lm=model):
         return optimizer.compile(

@@ -118,7 +118,7 @@ def test_everything_that_can_be_seen_of_a_signature_comes_back() -> None:
     assert again(rebuilt) == rebuilt
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(case=signatures())
 def test_any_signature_comes_back_and_takes_the_same_values(
     case: tuple[SignatureSpec, dict[str, Any]],

@@ -66,7 +66,7 @@ def check_that_bound_and_claims_agree(data: PairedScores, level: float) -> None:
     assert rejected_first == sorted(rejected_first, reverse=True)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=50)
 @given(SCORES, st.sampled_from([0.05, 0.025, 0.0033]))
 def test_a_margin_is_rejected_where_the_bound_reaches_it(
     scores: list[tuple[float, float]], level: float

@@ -30,13 +30,13 @@ from tests.interop.dspy.toy import toy_model, words
 PROGRAMS: dict[str, tuple[Callable[[], Any], int]] = {
     "Predict": (lambda: dspy.Predict("word -> kind"), 150),
     "ChainOfThought": (lambda: dspy.ChainOfThought("word -> kind"), 150),
-    "several hops": (Hops, 400),
-    "ReAct": (Agent, 400),
+    "several hops": (Hops, 260),
+    "ReAct": (Agent, 260),
     "BestOfN": (best_of, 200),
     "Refine": (refined, 260),
     "asynchronous": (Both, 240),
-    "nested lists": (Steps, 400),
-    "typed": (lambda: dspy.ChainOfThought(Typed), 360),
+    "nested lists": (Steps, 260),
+    "typed": (lambda: dspy.ChainOfThought(Typed), 240),
     "own adapter": (lambda: dspy.Predict("word -> kind"), 150),
 }
 TRAIN, HELD = 30, 20

@@ -72,7 +72,7 @@ def check(number: int, reply: str) -> bool:
     return True
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, len(PROGRAMS) - 1), REPLIES)
 @example(0, "[[b]]\n<p>x</p>")
 @example(0, "[[b]]\na < b and <think>c</think>")

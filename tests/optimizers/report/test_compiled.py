@@ -20,7 +20,7 @@ HOSTILE = "</div><script>alert(1)</script>"
 def compiled() -> Compiled:
     program = two_modules().with_parameters({"team.instruction": LONG})
     with lp.using(lm=lp.ScriptedLM(answers())):
-        return MIPRO(instructions=3).compile(program, tickets(240), metric=all_right)
+        return MIPRO(instructions=3).compile(program, tickets(80), metric=all_right)
 
 
 def things(compiled: Compiled) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def test_reprs_fit_on_a_screen_and_say_what_counts(compiled: Compiled) -> None:
     assert all(len(text) < 2000 and text.count("\n") < 24 for text in shown.values())
     assert "p = " in shown["Compiled"] and "p = " in shown["Certificate"]
     assert compiled.candidate.label in shown["Candidate"]
-    assert "72 holdout" in shown["CompileReport"] and "all_right" in shown["CompileReport"]
+    assert "24 holdout" in shown["CompileReport"] and "all_right" in shown["CompileReport"]
     assert "quality=" in shown["FrontPoint"]
     assert "calls" in shown["Preflight"]
     assert "Predict('ticket -> team'" in shown["program"]
