@@ -39,6 +39,8 @@ from tests.optimizers.simulated import (
     two_modules,
 )
 
+ROWS = 45
+
 every_member = pytest.mark.parametrize("member", MEMBERS)
 # Where the model is made hopeless, those that may take another one are not.
 every_prompt_member = pytest.mark.parametrize(
@@ -63,7 +65,7 @@ def compiled(optimizer: Optimizer, **options):
     options.setdefault("metric", all_right)
     program = options.pop("program", None) or fitting(optimizer, two_modules())
     with lp.using(lm=model):
-        return optimizer.compile(program, options.pop("trainset", tickets(60)), **options)
+        return optimizer.compile(program, options.pop("trainset", tickets(ROWS)), **options)
 
 
 def outcome(result) -> str:
@@ -216,6 +218,7 @@ def test_without_a_gain_the_original_comes_back_frozen(member: str) -> None:
         model=lp.ScriptedLM(always(0.6)),
         program=one_module(),
         metric=right_team,
+        trainset=tickets(60),
     )
     assert result.certificate.verdict == "original"
     assert result.program.frozen
@@ -230,6 +233,7 @@ def test_accept_best_ships_the_candidate_marked(member: str) -> None:
         model=lp.ScriptedLM(always(0.6)),
         program=one_module(),
         metric=right_team,
+        trainset=tickets(60),
         accept="best",
     )
     if result.certificate.finding == "worse":
@@ -243,7 +247,7 @@ def test_accept_best_ships_the_candidate_marked(member: str) -> None:
 
 @every_member
 def test_the_budget_is_kept_and_ends_the_same_way_at_any_width(member: str) -> None:
-    model, calls = lp.ScriptedLM(answers()), 400
+    model, calls = lp.ScriptedLM(answers()), 300
     result = compiled(MEMBERS[member](), model=model, budget=lp.Budget(calls=calls))
     narrow = compiled(MEMBERS[member](concurrency=1), budget=lp.Budget(calls=calls))
     assert outcome(narrow) == outcome(result)
@@ -260,7 +264,7 @@ def test_a_budget_too_small_for_one_candidate_is_refused_or_enough(member: str) 
     with lp.using(lm=model):
         found = optimizer.estimate(
             fitting(optimizer, two_modules()),
-            tickets(60),
+            tickets(ROWS),
             metric=all_right,
             budget=lp.Budget(calls=80),
         )
@@ -338,7 +342,7 @@ def test_a_run_dir_of_another_compile_is_refused(member: str, recorded: Recorded
     with pytest.raises(InputError, match="seed"):
         compiled(MEMBERS[member](), run_dir=run_dir, seed=1)
     with pytest.raises(InputError, match="trainset"):
-        compiled(MEMBERS[member](), run_dir=run_dir, seed=7, trainset=tickets(45))
+        compiled(MEMBERS[member](), run_dir=run_dir, seed=7, trainset=tickets(30))
 
 
 @every_member
@@ -369,6 +373,7 @@ def test_the_search_never_looks_at_the_holdout(member: str) -> None:
         MEMBERS[member](),
         model=lp.ScriptedLM(watched),
         metric=metric,
+        trainset=tickets(30),
         holdout=secret,
         progress=Watch(),
     )
