@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
-from optimizers.evaluation.candidate import Candidate
+from optimizers.demos.demos import collect_labeled
+from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.evaluation.scorer import ScoreRequest
 from optimizers.run import Run
 from optimizers.search.halving import take_affordable
 from optimizers.search.mipro import MIPRO
+from optimizers.search.sizes import Sizes
 
+# Share of the queries for runs, where these alone give demonstrations.
+FOR_ROLLOUTS = 0.25
 # With fewer candidates, the effects of their parts are not told apart.
 FEWEST_POINTS = 4
 
@@ -40,6 +45,15 @@ class Exploration(MIPRO):
         )
         return (*before, most)
 
+    def _choose_sizes(self, run: Run) -> Sizes:
+        sizes = super()._choose_sizes(run)
+        labeled = collect_labeled(run.program, run.train)
+        if all(labeled[path] for path in tunable_predictors(run.program)):
+            return sizes
+        # Nothing but good runs can be shown to some predictor, so more of them are needed.
+        most = math.floor(run.queries_left() * FOR_ROLLOUTS)
+        return replace(sizes, rollouts=min(len(run.train), max(sizes.rollouts, most)))
+
     async def search(self, run: Run) -> Candidate:
         """Score a balanced few points on a block each; return where the search began."""
         prepared = await self._prepare(run)
@@ -47,7 +61,11 @@ class Exploration(MIPRO):
             return run.start
         _, space = prepared
         widest = max((len(choice.values) for choice in space.choices), default=0)
-        points = space.draw_balanced(max(FEWEST_POINTS, widest), run.rng("design"))
+        # The largest sets for all predictors together, and nothing else: a search of sets begins
+        # with them.
+        plain = tuple(int(choice.key.endswith(".demos")) for choice in space.choices)
+        drawn = space.draw_balanced(max(FEWEST_POINTS, widest), run.rng("design"))
+        points = [each for each in dict.fromkeys((plain, *drawn)) if each != space.baseline]
         candidates = [run.make_candidate(space.values(each), space.label(each)) for each in points]
         block = min(self.searching.first_block, run.scorer.size)
         candidates = take_affordable(run, candidates, block)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import pytest
 
 import langprog as lp
+from langprog.evaluation import exact
 from langprog.lm import Request
 from optimizers import BootstrapRandomSearch, Compiler, Optimizer
 from optimizers.report.compiled import Compiled
 from tests.optimizers.simulated import (
     TEAMS,
     always,
+    answers,
     field,
     one_module,
     right_team,
     team_of,
     tickets,
+    two_modules,
     unit,
 )
 
@@ -70,6 +73,17 @@ def test_each_value_is_tried_before_any_is_tried_again(helped: Compiled) -> None
     sizes = next(each["data"] for each in helped.report.decisions if each["what"] == "0.space")
     trials = [each for each in helped.report.decisions if each["what"] == "0.trial"]
     assert len(trials) >= max(sizes.values()) - 1
+    assert trials[0]["data"]["label"] == f"predict.demos={MOST} labelled"
+
+
+def test_where_runs_alone_give_demonstrations_there_are_more_of_them() -> None:
+    rows = [each.without("team") for each in tickets(120)]
+    with lp.using(lm=lp.ScriptedLM(answers())):
+        compiled = Compiler().compile(
+            two_modules(), rows, metric=exact("urgent"), budget=lp.Budget(calls=300)
+        )
+    decisions = compiled.report.decisions
+    assert next(each["data"] for each in decisions if each["what"] == "0.rollouts")["tried"] > 10
 
 
 def test_where_demonstrations_hurt_none_ship() -> None:
