@@ -1,6 +1,6 @@
 """Which rows to label next, beside labels at random: public texts, and recorded judges.
 
-Usage: python -m benchmarks.labels [--seeds 10] [--keep labels.jsonl]
+Usage: python -m benchmarks.labels [--seeds 6] [--keep labels.jsonl]
 
 The texts: TREC's questions (Li and Roth, 2002) and CLINC150 (Larson et al., 2019). No language
 model is asked: a logistic regression on the words stands in for the program, and five of them,
@@ -65,22 +65,22 @@ class Texts:
 
     @property
     def vectors(self) -> tuple[Any, Any]:
-        """The texts as vectors of words and pairs of words."""
-        words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=1)
+        """The texts as vectors of words."""
+        words = TfidfVectorizer(sublinear_tf=True)
         first = words.fit_transform([text for text, _ in self.train])
         return first, words.transform([text for text, _ in self.test])
 
 
 @cache
 def load_trec(folder: Path, seed: int) -> Texts:
-    """Read TREC's questions with their six coarse labels."""
+    """Read 2,000 of TREC's questions with their six coarse labels."""
 
     def read(name: str) -> list[tuple[str, str]]:
         lines = (folder / "tasks" / "trec" / name).read_text(encoding="latin-1").splitlines()
         pairs = (line.split(" ", 1) for line in lines)
         return list({text: (text, label.partition(":")[0]) for label, text in pairs}.values())
 
-    return Texts(read("train.txt"), read("test.txt"))
+    return Texts(random.Random(seed).sample(read("train.txt"), 2000), read("test.txt"))
 
 
 @cache
@@ -98,8 +98,8 @@ def load_clinc(folder: Path, seed: int, intents: int = 30) -> Texts:
 
 @cache
 def load_rare(folder: Path, seed: int) -> Texts:
-    """Read all of CLINC150: one intent of the 150 matters, the others do not."""
-    whole = load_clinc(folder, seed, 150)
+    """Read 50 intents of CLINC150: one of them matters, the others do not."""
+    whole = load_clinc(folder, seed, 50)
     kept = random.Random(seed).choice(sorted({label for _, label in whole.train}))
 
     def mark(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -109,10 +109,10 @@ def load_rare(folder: Path, seed: int) -> Texts:
 
 
 TASKS: Mapping[str, tuple[str, Callable[[Path, int], Texts]]] = {
-    "trec": ("TREC, 6 labels, 5,381 texts; accuracy", load_trec),
-    "clinc": ("CLINC150, 30 of its intents, 1,500 texts; accuracy", load_clinc),
+    "trec": ("TREC, 6 labels, 2,000 texts; accuracy", load_trec),
+    "clinc": ("CLINC150, 30 intents, 1,500 texts; accuracy", load_clinc),
     "rare": (
-        "CLINC150, one intent of 150 against the rest, 7,500 texts; average precision",
+        "CLINC150, one of 50 intents against the rest, 2,500 texts; average precision",
         load_rare,
     ),
 }
@@ -125,15 +125,15 @@ class Recalled(lp.Module):
 
     def __init__(self, name: str, answers: Mapping[str, str]) -> None:
         self.name = name
-        self.answers = answers
+        self._answer = answers.__getitem__
 
     def own_parameters(self) -> dict[str, lp.Parameter]:
         """Return what tells it from others."""
         return {"name": lp.Parameter("choice", self.name)}
 
-    def forward(self, text: str) -> dict[str, str]:
+    async def aforward(self, text: str) -> dict[str, str]:
         """Return its answer."""
-        return {"label": self.answers[text]}
+        return {"label": self._answer(text)}
 
 
 def run_texts(folder: Path, task: str, method: str, seed: int) -> list[float]:
@@ -159,7 +159,9 @@ def run_texts(folder: Path, task: str, method: str, seed: int) -> list[float]:
 
 def _fit(vectors: Any, labels: Sequence[str]) -> Any:
     weight = "balanced" if RARE in labels else None
-    return LogisticRegression(C=20.0, max_iter=200, class_weight=weight).fit(vectors, labels)
+    return LogisticRegression(C=20.0, max_iter=100, tol=1e-3, class_weight=weight).fit(
+        vectors, labels
+    )
 
 
 def _score(texts: Texts, train: Any, test: Any, known: Sequence[int]) -> float:
@@ -254,6 +256,8 @@ def _format_texts(folder: Path, task: str, seeds: range, kept: Checkpoint) -> st
     rows: list[tuple[str, ...]] = [("labels", *heads, "gain over random, last round")]
     base = None
     for method in METHODS:
+        if "near" in method and task != RARE:
+            continue
         runs = [
             kept.measure_once(
                 f"{task} {method} {seed}", partial(run_texts, folder, task, method, seed)
@@ -294,7 +298,7 @@ def _format_judges(folder: Path, seeds: range, kept: Checkpoint) -> str:
 def main(arguments: list[str]) -> None:
     """Measure, and publish."""
     parser = argparse.ArgumentParser(description=__doc__, prog="benchmarks.labels")
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--keep", type=Path, default=Path("labels.jsonl"))
     options = parser.parse_args(arguments)
     folder = data_folder()

@@ -6,7 +6,7 @@ import importlib
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from langprog import Example, Module
@@ -15,8 +15,8 @@ from langprog.example import plain_values
 
 # Scripts without blanks between words have their characters compared.
 _WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+")
-# Rows that are compared with all others at a time.
-BLOCK = 256
+# Cosines that are in memory at a time.
+BLOCK = 4_000_000
 
 
 class Nearness:
@@ -51,16 +51,16 @@ class Nearness:
     def nearest(self, rows: Sequence[int], to: Sequence[int]) -> Any:
         """Return, for each of ``rows``, its cosine with the nearest row of ``to``; 0 for none."""
         best = self._numpy.zeros(len(rows))
-        for start in range(0, len(to), BLOCK):
-            cosines = self._cosines(to[start : start + BLOCK], rows)
+        for block in _blocks(to, len(rows)):
+            cosines = self._cosines(block, rows)
             best = self._numpy.maximum(best, cosines.max(axis=0, initial=0.0))
         return best
 
     def find_neighbours(self, of: Sequence[int], among: Sequence[int], k: int) -> list[int]:
         """Return the union of the k nearest rows of each of ``of``, the nearest first."""
         near: dict[int, float] = {}
-        for start in range(0, len(of), BLOCK):
-            for cosines in self._cosines(of[start : start + BLOCK], among):
+        for block in _blocks(of, len(among)):
+            for cosines in self._cosines(block, among):
                 for at in (-cosines).argsort(kind="stable")[:k]:
                     if cosines[at] > 0:
                         near[among[at]] = max(near.get(among[at], 0.0), float(cosines[at]))
@@ -69,6 +69,12 @@ class Nearness:
     def _cosines(self, rows: Sequence[int], others: Sequence[int]) -> Any:
         first, second = self._matrix[list(rows)], self._matrix[list(others)]
         return self._numpy.clip((first @ second.T).toarray(), 0.0, 1.0)
+
+
+def _blocks(rows: Sequence[int], others: int) -> Iterator[Sequence[int]]:
+    size = max(1, BLOCK // max(1, others))
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
 
 
 def _comparable_names(program: Module) -> tuple[str, ...]:
