@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +21,11 @@ TASKS: Mapping[str, Callable[[Path, int], Task]] = MappingProxyType(
         "sst2": lambda folder, seed: sst2(folder, seed, sizes=(TRAIN, VALIDATION)),
         "trec": lambda folder, seed: trec(folder, seed, sizes=(TRAIN, VALIDATION)),
         "scone": lambda folder, seed: scone(folder, seed, sizes=(TRAIN, VALIDATION)),
-        "clinc150": lambda folder, seed: clinc150(
-            folder, 10, seed, each=(TRAIN // 10, VALIDATION // 10)
+        "clinc150": lambda folder, seed: mix_labels(
+            clinc150(folder, 10, seed, each=(TRAIN // 10, VALIDATION // 10)), seed
         ),
-        "banking77": lambda folder, seed: banking77(
-            folder, 5, seed, each=(TRAIN // 5, VALIDATION // 5)
+        "banking77": lambda folder, seed: mix_labels(
+            banking77(folder, 5, seed, each=(TRAIN // 5, VALIDATION // 5)), seed
         ),
     }
 )
@@ -88,6 +89,20 @@ WRITTEN: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 PLAIN = 1
+
+
+def mix_labels(task: Task, seed: int) -> Task:
+    """Return a task with its validation and holdout in random order: parts are taken of them.
+
+    Args:
+        task: The task; its rows may be sorted by label.
+        seed: Decides the order.
+    """
+    rng = random.Random(seed)
+    validation, holdout = (
+        tuple(rng.sample(part, len(part))) for part in (task.validation, task.holdout)
+    )
+    return replace(task, validation=validation, holdout=holdout)
 
 
 def load_task(name: str, folder: Path, seed: int) -> Task:
