@@ -47,6 +47,7 @@ JUDGES = tuple(
     f"{model}/Vanilla" for model in ("GPT-4", "PaLM2", "ChatGPT", "ChatGPT-0301", "LLaMA2")
 )
 JUDGE_LABELS = 50
+FEW = "Intervals over so few seeds are rough, and rather too narrow."
 
 
 @dataclass(frozen=True)
@@ -319,7 +320,10 @@ def main(arguments: list[str]) -> None:
         "logistic regression on words stands in for the program, and the answers of five, each "
         "fitted to another bootstrap sample of the labels, are compared. `label-next` is the "
         "default: half chosen out of a pool of five rows for each, half drawn at random; near: "
-        "the pool is what is near labelled rows, as in SEALS.\n\n" + "\n\n".join(sections),
+        "the pool is what is near labelled rows, as in SEALS."
+        + (f" {FEW}" if options.seeds < 10 else "")
+        + "\n\n"
+        + "\n\n".join(sections),
     )
 
 
