@@ -126,7 +126,7 @@ def test_frozen_parts_are_left_alone() -> None:
 @pytest.mark.parametrize("off", [NOTHING, Structuring(share=0)])
 def test_it_can_be_turned_off(off: Structuring) -> None:
     optimizer = Compiler(structuring=off)
-    result, _ = compile_with(optimizer, lp.Predict(BACKWARDS))
+    result, _ = compile_with(optimizer, lp.Predict(BACKWARDS), budget=lp.Budget(calls=500))
     assert "predict.structure" not in result.candidate.parameters
     with lp.using(lm=lp.ScriptedLM(thinking)):
         estimate = optimizer.estimate(lp.Predict(BACKWARDS), tickets(160), metric=right_team)
