@@ -12,9 +12,10 @@ from langprog.estimation.estimate import Interval
 from langprog.evaluation import Range, student_quantile
 
 QUANTILE = 0.975
-# Added to the sum of squares in a stratum, in squared widths of the range, and to its freedom: it
-# keeps a spread above zero where all answers happen to be the same.
-SQUARES, FREEDOM = 0.1, 0.2
+# Added to the sum of squares in a stratum, in squared widths of the range, and to its freedom:
+# where what is rare in a stratum was not seen, its spread would be near zero, and the interval of
+# many answers too short.
+SQUARES, FREEDOM = 0.5, 1.0
 # For the allocation, a stratum's spread counts as if this many answers had the pooled spread.
 POOLED = 10
 # Share of the second round that all strata get alike. Strata whose first answers are low by chance
