@@ -31,7 +31,7 @@ PROGRAMS: dict[str, tuple[Callable[[], Any], int]] = {
     "Predict": (lambda: dspy.Predict("word -> kind"), 150),
     "ChainOfThought": (lambda: dspy.ChainOfThought("word -> kind"), 150),
     "several hops": (Hops, 260),
-    "ReAct": (Agent, 260),
+    "ReAct": (Agent, 400),
     "BestOfN": (best_of, 200),
     "Refine": (refined, 260),
     "asynchronous": (Both, 240),
