@@ -38,7 +38,7 @@ def test_a_set_value_is_sealed_again_and_the_certified_artifact_kept(
     digest = read_artifact(artifact).digest
     assert run(["edit", "a.json", "--set", "predict.instruction=Say b = 1."]) == 0
     said = capsys.readouterr().out
-    assert "predict.instruction: [-Given a, produce-]{+Say+} b{+ = 1+}." in said
+    assert "predict.instruction: [-Given a, produce b.-]{+Say b = 1.+}" in said
     assert f"edited from {digest}; its certificate is void" in said
     kept = artifact.with_name(f"a.{digest[7:15]}.json")
     assert kept.read_bytes() == before
