@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import re
 import subprocess
 import sys
@@ -378,5 +377,23 @@ def test_what_python_writes_by_itself_is_harmless() -> None:
         assert words in done.stderr
 
 
+IMPORTED = """
+import logging, sys, threading, warnings
+
+def hooks():
+    return (
+        warnings.formatwarning,
+        threading.excepthook,
+        sys.unraisablehook,
+        logging.getLogRecordFactory(),
+    )
+
+before = hooks()
+import langprog.cli.main
+assert hooks() == before
+"""
+
+
 def test_the_guard_is_the_whole_process_and_nothing_of_an_import() -> None:
-    assert logging.getLogRecordFactory() is logging.LogRecord
+    """In a process of its own: Ray, once another test has imported it, sets a factory too."""
+    subprocess.run([sys.executable, "-c", IMPORTED], timeout=60, check=True)
