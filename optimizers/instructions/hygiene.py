@@ -45,7 +45,12 @@ STRAY: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "holds a web address": re.compile(r"\bhttps?://|\bwww\.\w", re.IGNORECASE),
         "speaks of itself": re.compile(
             r"\A\W*(?:the|this|these|your) (?:\w+ )?(?:instruction|prompt)s? "
-            r"(?:is|are|was|were|should|must|will|can)\b",
+            r"(?:is|are|was|were|should|must|will|can)\b"
+            r"|(?:[.!?]\s|\n)\W{0,8}(?:the|this) instruction (?:is|was|should|will|can)\b",
+            re.IGNORECASE,
+        ),
+        "gives an answer": re.compile(
+            r"(?:\A|[.!?]\s|\n)\W{0,8}the answer(?: to (?:the|this|your) \w+)? is\s*:",
             re.IGNORECASE,
         ),
     }

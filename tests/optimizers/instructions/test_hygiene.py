@@ -45,6 +45,9 @@ def make_filter(own: tuple[str, ...] = ("Route the ticket.",)) -> InstructionFil
         ("Name the team, as www.example.org says.", "a web address"),
         ("The instructions are incomplete. The instruction is incomplete.", "speaks of itself"),
         ("This instruction should make a model name the team.", "speaks of itself"),
+        ("Name the team.\nThe instruction is focused on a clear example.", "speaks of itself"),
+        ("The answer to the question is: enum: human", "gives an answer"),
+        ("Name the team.\nThe answer is: [story]", "gives an answer"),
     ],
 )
 def test_what_is_refused_and_why(instruction: str, reason: str) -> None:
@@ -135,6 +138,7 @@ def test_a_monologue_is_refused(instruction: str) -> None:
         "Answer with [billing] or [network].",
         "Put the team in brackets: [team name here is not needed].",
         "Follow the instructions of the ticket, then name the team.",
+        "Follow it if the instruction is clear. The answer is a team: billing or network.",
         "If x < your limit and y > 3, answer billing.",
     ],
 )
