@@ -28,6 +28,9 @@ PART, SHARED, EXAMPLE, CANDIDATE, NOISE = 0.07, 0.12, 0.35, 0.03, 0.35
 # What sets have in common: that there are any, and how many. All scores of other sets say
 # something about a set that met few examples.
 SHOWN, COUNT = "any", "how many"
+# What instructions have in common that are not the program's own: a weak model proposes nonsense,
+# whatever the words. No clause has an apostrophe.
+FOREIGN = "not the program's own"
 # The number of demonstrations whose effect SHARED is about.
 MANY = 16
 
@@ -128,7 +131,7 @@ def credit_parts(
 
 def _expect(part: Feature) -> float:
     key, name = part
-    return CANDIDATE if not key else SHARED if name in (SHOWN, COUNT) else PART
+    return CANDIDATE if not key else SHARED if name in (SHOWN, COUNT, FOREIGN) else PART
 
 
 def _fit(

@@ -24,6 +24,7 @@ from optimizers.instructions.clauses import Clause, join_clauses, split_clauses
 from optimizers.instructions.hygiene import Hygiene
 from optimizers.run import Run
 from optimizers.search.crediting import (
+    FOREIGN,
     Credits,
     Feature,
     credit_parts,
@@ -190,9 +191,9 @@ class _Parts:
         """
         values = dict(self._run.start.parameters)
         for key in self._texts:
-            chosen = self._choose_clauses(key, credits_, drawn)
-            if chosen:
-                values[key] = join_clauses(chosen)
+            text = self._choose_text(key, credits_, drawn)
+            if text:
+                values[key] = text
         for key in self._wholes:
             known = self._values.get(key, {})
             names = [name for name in known if (key, name) in credits_]
@@ -203,6 +204,18 @@ class _Parts:
                 )
                 values[key] = known[best]
         return Candidate.of(self._run.materials.base, values, "recombined")
+
+    def _choose_text(self, key: str, credits_: Credits, drawn: Credits) -> str:
+        """Return the best of the clauses, or the program's own instruction if that is as good."""
+        own, chosen = str(self._base[key].value), self._choose_clauses(key, credits_, drawn)
+        made = join_clauses(chosen)
+        if not split_clauses(own):
+            return made
+        worth = [
+            drawn.sum(parts) - WORTH * _count_clauses(parts)
+            for parts in (self._describe_text(key, each) for each in (own, made))
+        ]
+        return own if worth[0] >= worth[1] else made
 
     def _choose_clauses(self, key: str, credits_: Credits, drawn: Credits) -> list[Clause]:
         """Return the clauses that are worth their tokens, at least one if any is known."""
@@ -219,7 +232,7 @@ class _Parts:
     def predict(self, credits_: Credits, candidate: Candidate) -> float:
         """Return the credit of a candidate, less what its clauses have to be worth."""
         parts = self._list_parts(candidate)
-        clauses = sum(key in self._texts for key, _ in parts)
+        clauses = _count_clauses(each for each in parts if each[0] in self._texts)
         total = credits_.sum(parts) + credits_.mean(("", candidate.digest))
         return round(total - WORTH * clauses, 9)
 
@@ -254,14 +267,24 @@ class _Parts:
                 if key in self._texts:
                     for clause in split_clauses(str(value)):
                         self._clauses.setdefault(key, {}).setdefault(clause.key, clause)
-                        parts[key, clause.key] = 1.0
+                    parts |= self._describe_text(key, str(value))
                 else:
                     self._values.setdefault(key, {}).setdefault(name_value(value), value)
                     parts |= self._describe(key, value)
             self._known[candidate] = parts
         return self._known[candidate]
 
+    def _describe_text(self, key: str, text: str) -> dict[Feature, float]:
+        parts = {(key, clause.key): 1.0 for clause in split_clauses(text)}
+        if text != self._base[key].value:
+            parts[key, FOREIGN] = 1.0
+        return parts
+
     def _describe(self, key: str, value: Any) -> dict[Feature, float]:
         if key in self._shown:
             return describe_demos(key, value)
         return {(key, name_value(value)): 1.0}
+
+
+def _count_clauses(parts: Iterable[Feature]) -> int:
+    return sum(name != FOREIGN for _, name in parts)

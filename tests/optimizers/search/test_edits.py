@@ -135,3 +135,38 @@ def test_edits_follow_a_race_or_where_the_budget_is_small_a_few_points(
         )
     said = {each["what"] for each in compiled.report.decisions}
     assert {"0.edits.trial"} < said and ("0.importance" in said) is races
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditingFew(Editing):
+    """Try the program's own instruction on few rows, too."""
+
+    async def search(self, run: Run) -> Candidate:
+        tried = [run.make_candidate({"predict.instruction": text}) for text in self.texts]
+        await run.score([ScoreRequest(each, range(self.rows)) for each in (run.start, *tried)])
+        return await run_search(EditSearch(), run.make_child("edits", run.start, 1.0))
+
+
+@pytest.mark.parametrize("salt", ["10", "21", "23", "25"])
+def test_where_every_proposal_harms_a_little_the_instruction_stays(salt: str) -> None:
+    """Some of them are lucky on few rows; together they show that proposals are no good here."""
+    nonsense = [f"The {a} of the {b} is {c}." for a, b, c in itertools.permutations("xyz", 3)][:4]
+
+    def harmed(request: Request) -> str:
+        system, last = request.messages[0].text, request.messages[-1].text
+        ticket = field_of(last, "ticket")
+        right = 0.55 - 0.08 * any(text in system for text in nonsense)
+        team = team_of(ticket)
+        lucky = 0.5 * unit(ticket, salt) + 0.5 * unit(ticket, system, salt) < right
+        return f"[[team]]\n{team if lucky else TEAMS[(TEAMS.index(team) + 1) % 3]}"
+
+    with lp.using(lm=lp.ScriptedLM(harmed)):
+        compiled = EditingFew(texts=nonsense, rows=12).compile(
+            one_module(),
+            tickets(20),
+            valset=tickets(60, 1000),
+            holdout=tickets(20, 2000),
+            metric=right_team,
+            accept="best",
+        )
+    assert "predict.instruction" not in compiled.candidate.parameters
