@@ -2,7 +2,7 @@
 
 - ``files``: read and load. ``writing``: save. ``format``: the file field by field.
 - ``migrations``: upgrades from older formats. ``lineage``: what a program was made from.
-- ``difference``: what differs between two artifacts, for people.
+- ``difference``: what differs between two artifacts, for people. ``words``: of two texts.
 - ``editing``: a program's parameters as a text to edit.
 - ``reading``: reading any file in bounded time and memory. ``foreign``: recognizing other tools'
   files. ``costs``: limits on patterns and samples.
@@ -27,6 +27,7 @@ from langprog.artifact.model_table import models_in, with_models
 from langprog.artifact.nodes import program_to_json
 from langprog.artifact.samples import sample_values
 from langprog.artifact.tools import HandedTools
+from langprog.artifact.words import Piece, diff_words
 from langprog.artifact.writing import check_writable, save, save_program, write_canaries
 from langprog.lm import looks_secret
 
@@ -38,9 +39,11 @@ __all__ = [
     "Difference",
     "HandedTools",
     "ModelData",
+    "Piece",
     "check_writable",
     "class_name",
     "diff",
+    "diff_words",
     "digest_of",
     "function_digest",
     "load",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -14,15 +13,14 @@ from typing import Any
 from langprog.adapters import reference_of
 from langprog.artifact.files import Artifact, read_artifact
 from langprog.artifact.nodes import program_to_json
+from langprog.artifact.words import diff_words
 from langprog.errors import ArtifactError
 from langprog.lm import Sampling, model_name
 from langprog.modules import Module, Node, Parameter, read_node
 
 _WORD = re.compile(r"\s+|[^\s\w]|\w+")
-# Above this many words, lines are compared: the time grows with the square.
-_MOST_WORDS = 4_000
-# Texts that are less alike are easier to read one after the other.
-_SIMILAR = 0.5
+# Characters of two texts without anything in common that are shown whole.
+_MOST_SHOWN = 40_000
 # Words around a change that are shown.
 _AROUND = 6
 
@@ -267,28 +265,21 @@ def _compare(first: Facts, second: Facts) -> Iterator[Change]:
 def word_diff(before: str, after: str) -> str:
     """Return two texts as one: ``[-old-]`` was removed, ``{+new+}`` was added.
 
-    What stays the same is shown around the changes only.
+    What stays the same is shown around the changes only; texts that have nothing in common are
+    shortened where they are long.
     """
     if before == after:
         return before
-    words = [_WORD.findall(before), _WORD.findall(after)]
-    if max(map(len, words)) > _MOST_WORDS:
-        words = [before.splitlines(keepends=True), after.splitlines(keepends=True)]
-    if max(map(len, words)) > _MOST_WORDS:
+    pieces = diff_words(before, after)
+    if len(before) + len(after) > _MOST_SHOWN and all(kind != "same" for kind, _ in pieces):
         return f"{_short(before)} -> {_short(after)}"
-    parts: list[str] = []
-    matcher = difflib.SequenceMatcher(None, words[0], words[1], autojunk=False)
-    if before and after and matcher.ratio() < _SIMILAR:
-        return f"[-{before}-]{{+{after}+}}"
-    codes = matcher.get_opcodes()
-    for number, (kind, a, b, c, d) in enumerate(codes):
-        if kind == "equal":
-            parts.append(_shortened(words[0][a:b], number > 0, number < len(codes) - 1))
-            continue
-        removed, added = "".join(words[0][a:b]), "".join(words[1][c:d])
-        parts += [f"[-{removed}-]"] if removed else []
-        parts += [f"{{+{added}+}}"] if added else []
-    return "".join(parts)
+    marked = {"removed": "[-{}-]", "added": "{{+{}+}}"}
+    return "".join(
+        marked[kind].format(text)
+        if kind != "same"
+        else _shortened(_WORD.findall(text), number > 0, number < len(pieces) - 1)
+        for number, (kind, text) in enumerate(pieces)
+    )
 
 
 def _shortened(words: Sequence[str], change_before: bool, change_after: bool) -> str:

@@ -1,6 +1,6 @@
 """A compile's report as one self-contained web page: no network, a short script for sorting.
 
-- ``templates/``: the page. ``charts``: the pictures. ``difference``: prompts word by word.
+- ``templates/``: the page. ``charts``: the pictures.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from langprog.artifact import Piece, diff_words
 from optimizers.report import charts
-from optimizers.report.difference import Piece, diff_words
 from optimizers.report.rendering import content_hash, read_asset, render
 
 # Limits that keep the page well below two megabytes for a holdout of any size.

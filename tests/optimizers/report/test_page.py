@@ -30,7 +30,6 @@ from optimizers import (
     Optimizer,
 )
 from optimizers.report.charts import Axis, draw_front, draw_intervals
-from optimizers.report.difference import diff_words
 from optimizers.report.page import render_page
 from optimizers.report.picture import render_picture
 from optimizers.report.rendering import content_hash
@@ -264,13 +263,6 @@ def test_an_interval_is_drawn_and_written() -> None:
     picture = draw_intervals([("before", 0.5, 0.4, 0.6), ("after", 0.7, 0.6, 0.8)])
     assert picture.count('class="whisker') == 2
     assert "0.500 [0.400, 0.600]" in picture and "0.700 [0.600, 0.800]" in picture
-
-
-@given(st.text("ab <&. ", max_size=30), st.text("ab <&. ", max_size=30))
-def test_both_texts_can_be_read_out_of_their_difference(before: str, after: str) -> None:
-    pieces = diff_words(before, after)
-    assert "".join(text for kind, text in pieces if kind != "added") == before
-    assert "".join(text for kind, text in pieces if kind != "removed") == after
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5))
