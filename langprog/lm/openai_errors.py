@@ -30,15 +30,20 @@ LONGEST_SAID = 20_000
 SHORTEST_SECRET = 8  # characters of a header value that is masked in messages
 _LENGTH = (
     r"context[_ ]?(?:length|window|size|limit)|maximum context|too many tokens"
-    r"|(?:prompt|input|request|message)s?(?: is| are)? too (?:long|large)"
+    r"|(?:prompt|input|request|message|context)s?(?: is| are)? too (?:long|large)"
+    r"|too (?:long|large) (?:a )?(?:prompt|input|context)|string too long|string_above_max_length"
     r"|reduce the length|exceeds? the (?:maximum|max|model'?s)[^.]{0,40}tokens"
-    r"|input token count|token limit exceeded|maximum (?:input|prompt|sequence) length"
-    r"|max_new_tokens[`'\"]? must be <="
+    r"|(?<!max )(?<!output )(?<!completion )\btokens?\b[^.\n]{0,40} exceed(?!ed your)"
+    r"|input token count|token limit exceeded|exceed(?:ed|s)? (?:the )?(?:model )?token limit"
+    r"|maximum (?:input|prompt|sequence|model) length|prompt exceeds max|input length should be"
+    r"|max_new_tokens[`'\"]? must be <=|must have less than \d+ tokens"
 )
 CONTEXT = re.compile(_LENGTH)
 FILTER = re.compile(
-    r"content_filter|content_policy|content management policy|safety system|requires moderation"
-    r"|flagged as potentially|responsible ?ai policy"
+    r"content[ _]filter|content_policy|content management policy|safety system|requires moderation"
+    r"|flagged (?:as potentially|by|for)|responsible ?ai policy|data_?inspection"
+    r"|(?:inappropriate|prohibited|sensitive) (?:content|words?)|content exists risk"
+    r"|violat\w{1,5} (?:\w{1,9} ){0,2}polic"
 )
 # A rejected key or account, reported with status 400 or 429.
 ACCOUNT = re.compile(
@@ -110,10 +115,8 @@ def error_of(
         message += f" (sent to {address}: check the base_url and the model's name there)"
     if status in (408, 504):
         return TimeoutError(message, model=model, retry_after=wait)
-    if status == 501 or (status == 500 and TEMPLATE.search(said.words)):
-        return _bad_request(message, model, said, charge="call")
     if status >= 500 or status < 300:
-        return ServerError(message, model=model, retry_after=wait)
+        return _server_error(status, message, model, said, wait)
     if status < 400:
         place = _redact(_lower_case_names(headers).get("location", ""), secrets)
         return BadRequestError(_redirect_message(model, status, place), model=model)
@@ -124,6 +127,16 @@ def _redact(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "***")
     return text
+
+
+def _server_error(
+    status: int, message: str, model: str, said: ErrorBody, wait: float | None
+) -> LMError:
+    if status == 500 and CONTEXT.search(said.words):  # some servers and gateways do not say 400
+        return ContextWindowError(message, model=model)
+    if status == 501 or (status == 500 and TEMPLATE.search(said.words)):
+        return _bad_request(message, model, said, charge="call")
+    return ServerError(message, model=model, retry_after=wait)
 
 
 def _refusal_error(status: int, message: str, model: str, said: ErrorBody) -> LMError:

@@ -65,7 +65,7 @@ NAMED: Mapping[Setting, re.Pattern[str]] = MappingProxyType(
         "system": re.compile(
             r"""(?:system|developer)['"`]? (?:role|message|prompt|instruction)"""
             r"|role[^.]{0,60}(?:system|developer)|(?:system|developer)[^.]{0,20} role"
-            r"|roles? must alternate|only user and assistant roles"
+            r"|roles? must alternate|only user and assistant roles|should be 'user'(?:,| or)"
         ),
         "tool_choice": re.compile(r"tool[ _]choice"),
         "tools": re.compile(

@@ -356,6 +356,19 @@ REFUSED: list[tuple[str, int, Any]] = [
         for name in ("seed", "reasoning_effort", "stream_options", "n")
     ],
     ("logprobs", 400, vllm("Gaudi doesn't support logprobs. Please remove it from your request.")),
+    (
+        "system",
+        422,
+        {
+            "detail": [
+                {
+                    "type": "literal_error",
+                    "loc": ["body", "messages", 0, "role"],
+                    "msg": "Input should be 'user' or 'assistant'",
+                }
+            ]
+        },
+    ),
     ("system", 400, vllm("System role not supported")),
     ("system", 400, vllm("Conversation roles must alternate user/assistant/user/assistant/...")),
     ("system", 400, vllm("Only user and assistant roles are supported!")),
@@ -689,6 +702,35 @@ OTHERS: list[tuple[type[LMError], int, Any]] = [
         },
     ),
     (ContextWindowError, 413, "Payload Too Large"),
+    *(
+        (ContextWindowError, status, openai(words))
+        for status, words in [
+            (400, "Input validation error: `inputs` must have less than 1024 tokens. Given: 1500"),
+            (400, "Input tokens exceed the configured limit of 272000 tokens."),
+            (400, "Total tokens (prompt + completion) exceed the model limit"),
+            (400, "InvalidParameter: Range of input length should be [1, 1]"),
+            (400, "Invalid 'messages[0].content': string too long."),
+            (400, "The decoder prompt (length 50) is longer than the maximum model length of 40."),
+            (400, "Invalid request: Your request exceeded model token limit: 8192"),
+            (400, "Prompt exceeds max length"),
+            (400, "the number of input tokens 5000 cannot exceed the total tokens limit 4096"),
+            (400, "too large context"),
+            (500, "the request exceeds the available context size"),
+        ]
+    ),
+    (BadRequestError, 400, openai("max_tokens: 5000 > 4096, the maximum number of output tokens")),
+    (BadRequestError, 400, openai("max_tokens exceeds the limit of this model")),
+    *(
+        (ContentFilterError, status, openai(words))
+        for status, words in [
+            (400, "Output blocked by content filtering policy"),
+            (400, "data_inspection_failed: Input data may contain inappropriate content."),
+            (400, "Content Exists Risk"),
+            (400, "sensitive words detected"),
+            (400, "Your request violates our usage policies"),
+            (403, "Your input was flagged by moderation: violence"),
+        ]
+    ),
     (
         ContentFilterError,
         400,
