@@ -18,8 +18,11 @@ _MEANT = re.compile(
 )
 _TEXT = re.compile(r'\\.|"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _GROUP = re.compile(r"\d,\d{3}(?!\d)", re.ASCII)
+_SPLIT = re.compile(r"\d,0\d\d(?!\d)", re.ASCII)  # no number begins like this
+_LISTED = re.compile(r"\[[^\[\]{}]*+\]")
 _NUMBERS = re.compile(r"\[[\d\s,.eE+-]*+\]", re.ASCII)
 _SPACED = re.compile(r",\s+")
+_COMMAS = "its commas may part numbers or thousands"
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})*+(?:\.\d++)?", re.ASCII)
 
 
@@ -167,8 +170,11 @@ def _check_groups(text: str) -> None:
     """
     if not _GROUP.search(text):
         return
-    for listed in _NUMBERS.findall(_TEXT.sub('""', text)):
+    bare = _TEXT.sub('""', text)
+    if any(map(_SPLIT.search, _LISTED.findall(bare))):
+        raise Ambiguous(_COMMAS)
+    for listed in _NUMBERS.findall(bare):
         parts = _SPACED.split(listed.strip("[] \t\r\n"))
         if len(parts) > 1 and any("," in part for part in parts):
             if all(_THOUSANDS.fullmatch(part) for part in parts):
-                raise Ambiguous("its commas may part numbers or thousands")
+                raise Ambiguous(_COMMAS)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Literal, Optional
 
@@ -351,6 +352,26 @@ def test_broken_json_never_gives_another_number(text: str) -> None:
         CHAT.parse(one(list[float]), f"[[x]]\n{text}")
     with pytest.raises(ParseError):
         JSON.parse(one(list[float]), f'{{"x": {text}}}')
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        list[int],
+        list[str],
+        list[Decimal],
+        set[Decimal | None],
+        tuple[str, str],
+        list[int | float],
+        list[int | str],
+        list[Any],
+    ],
+)
+def test_commas_in_a_list_never_make_two_values_of_one_number(kind: Any) -> None:
+    with pytest.raises(ParseError, match="thousands"):
+        CHAT.parse(one(kind), "[[x]]\n[1,000]")
+    with pytest.raises(ParseError, match="thousands"):
+        JSON.parse(one(kind), '{"x": [1,000]}')
 
 
 @pytest.mark.parametrize("text", ["9:45", "0042", "3.50", "-0", "1e999", "v1.2", "dark blue"])
