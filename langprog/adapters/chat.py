@@ -23,6 +23,7 @@ from langprog.adapters.leftovers import (
     strip_brackets,
     strip_closing,
     strip_label,
+    strip_next_turn,
     strip_tokens,
     strip_wrapping,
 )
@@ -122,7 +123,8 @@ class ChatAdapter(Adapter):
                 signature, lambda field: _value(field, plain, alone), text, _describe_missing
             )
         names = _names(signature)
-        said = (_answer(signature, text, names) if may_think(text) else text).strip()
+        said = _answer(signature, text, names) if may_think(text) else text
+        said = strip_next_turn(said).strip()
         if said[-1:] in (">", "]"):
             said = strip_tokens(said)
         answer = strip_fence(said)

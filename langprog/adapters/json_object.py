@@ -9,7 +9,7 @@ from typing import Any
 from langprog.adapters.base import Adapter, collect_outputs, head_of, render_demos
 from langprog.adapters.json_reader import Ambiguous, CutOff
 from langprog.adapters.key_names import match_keys
-from langprog.adapters.leftovers import strip_tokens
+from langprog.adapters.leftovers import strip_next_turn, strip_tokens
 from langprog.adapters.loose_json import LooseValue, loose_json
 from langprog.adapters.partial import PartialReader
 from langprog.adapters.partial_json import PartialJSON
@@ -123,6 +123,7 @@ def object_in(answer: str, text: str) -> LooseValue | None:
     Raises:
         ParseError: The object is cut off, or there are several different ones.
     """
+    answer = strip_next_turn(answer)
     if answer[-1:] != "}":
         answer = strip_tokens(answer)
     try:

@@ -13,14 +13,23 @@ _LONGEST = 48  # longest closing, in characters
 _TOKENS = (
     r"<\|(?:im_end|im_start|im_sep|eot_id|eom_id|end|endoftext|end_of_text|end_of_turn|return|eos"
     r"|END_OF_TURN_TOKEN|END_RESPONSE|end_of_solution|end_of_sentence|stop|user|assistant"
-    r"|observation|channel|message|call|eot|eod|endofprompt)\|>"
+    r"|observation|channel|message|call|eot|eod|endofprompt|endofturn|file_separator)\|>"
     r"|<\uff5c(?:end\u2581of\u2581sentence|EOT)\uff5c>"
     r"|<(?:end_of_turn|eos|eot|end_of_utterance|turn\||/?turn)>|</s>|\[/INST\]|\[eos\]"
+    r"|\[\|endofturn\|\]"
 )
+# What opens the next turn, with its role.
+_ROLE = r"(?:user|human|system|assistant|model|tool)\b"
+_OPENINGS = (
+    rf"<\|(?:im_start|start_header_id|start|turn)\|?>{_ROLE}|<start_of_turn>{_ROLE}"
+    rf"|<\|{_ROLE}\|>|<\uff5c{_ROLE}\uff5c>|(?:<s>)?\s*\[INST\]"
+)
+_TURN = re.compile(rf"(?<!`)(?:{_TOKENS})\s*+(?:{_OPENINGS})", re.IGNORECASE)
+_OPENING = re.compile(_OPENINGS, re.IGNORECASE)
 _TAIL = re.compile(rf"(?:{_TOKENS})\Z", re.IGNORECASE)
 _CLOSINGS = re.compile(
-    r"(?:^|\n)[ \t]*+\[\[[ \t]*+(?:##[ \t]*+)?/?(?:completed|complete|done|end|eof|finished|stop)"
-    r"[ \t]*+(?:##[ \t]*+)?\]\]\Z",
+    r"(?:^|\n)[ \t]*+\[\[[ \t]*+(?:##[ \t]*+)?"
+    r"(?:/?(?:completed|complete|done|end|eof|finished|stop)|/)[ \t]*+(?:##[ \t]*+)?\]\]\Z",
     re.IGNORECASE,
 )
 
@@ -28,6 +37,19 @@ _CLOSINGS = re.compile(
 def strip_tokens(text: str) -> str:
     """Return ``text`` without blanks and chat template tokens at its end."""
     return _cut(text.rstrip(), (_TAIL,), _LONGEST)
+
+
+def strip_next_turn(text: str) -> str:
+    """Return ``text`` without the turns that a model wrote after its own.
+
+    Nothing is removed from a text that speaks of such turns from its beginning.
+    """
+    if "<" not in text and "[" not in text:
+        return text
+    turn = _TURN.search(text)
+    if turn is None or _OPENING.search(text, 0, turn.start()):
+        return text
+    return text[: turn.start()].rstrip()
 
 
 def strip_closing(text: str, name: str) -> str:
@@ -68,7 +90,8 @@ def strip_brackets(text: str) -> str:
 def _closing(name: str) -> re.Pattern[str]:
     own = re.escape(name).replace("_", "[ _-]")
     return re.compile(
-        rf"(?:\[\[[ \t]*+(?:##[ \t]*+)?(?:/|end(?: of)?\s)[ \t]*+{own}[ \t]*+(?:##[ \t]*+)?\]\]"
+        rf"(?:\[\[[ \t]*+(?:##[ \t]*+)?(?:/[ \t]*+{own}|end(?:[ _-]of)?[ _-]{own}|{own}[ _-]end)"
+        r"[ \t]*+(?:##[ \t]*+)?\]\]"
         rf"|\[/{own}\]|</{own}>)\Z",
         re.IGNORECASE,
     )
@@ -78,16 +101,30 @@ def _closing(name: str) -> re.Pattern[str]:
 def _label(name: str) -> re.Pattern[str]:
     own = re.escape(name).replace("_", "[ _-]")
     return re.compile(
-        rf"[ \t>#*_]*+{own}[ \t]*+[*_]*+[ \t]*+:[ \t]*+(?:\*\*|__)?\s*+",
+        rf"(?:[ \t>#*_]*+|`|\[){own}[ \t]*+[*_`\]]*+[ \t]*+:[ \t]*+(?:\*\*|__)?\s*+",
+        re.IGNORECASE,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _heading(name: str) -> re.Pattern[str]:
+    own = re.escape(name).replace("_", "[ _-]")
+    return re.compile(
+        rf"(?:#{{1,6}}[ \t]++(?:\*\*)?{own}(?:\*\*)?|\*\*{own}\*\*|\[{own}\])[ \t]*+\n\s*+",
         re.IGNORECASE,
     )
 
 
 def strip_label(text: str, name: str) -> str:
-    """Return ``text`` without the name before it, as in ``**Answer:** Paris``."""
-    if ":" not in text[: len(name) + 40]:  # most texts
-        return text
-    label = _label(name).match(text)
+    """Return ``text`` without the name before it, as in ``**Answer:** Paris``.
+
+    A heading with the name is removed if it is the only one.
+    """
+    begin = text[: len(name) + 40]
+    label = _label(name).match(text) if ":" in begin else None
+    if label is None and begin[:1] in ("#", "*", "["):
+        label = _heading(name).match(text)
+        label = None if label is not None and "\n#" in text[label.end() :] else label
     return text[label.end() :] if label else text
 
 

@@ -20,8 +20,20 @@ TAILS = [
     "<end_of_turn>",
     "<\uff5cend\u2581of\u2581sentence\uff5c>",
     "\n</s>\n<|im_end|>\n",
+    "<|endofturn|>",
+    "[|endofturn|]",
+    "<|file_separator|>",
+]
+TURNS = [
+    "<|im_end|>\n<|im_start|>user\nAnd Rome?<|im_end|>\n<|im_start|>assistant\n[[city]]\nRome",
+    "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nAnd Rome?",
+    "<end_of_turn>\n<start_of_turn>user\nAnd Rome?",
+    "</s><s>[INST] And Rome? [/INST] Rome",
+    "<|end|><|user|>And Rome?<|end|>",
+    "<\uff5cend\u2581of\u2581sentence\uff5c><\uff5cUser\uff5c>And Rome?",
 ]
 CLOSINGS = ["\n[[/city]]", "[[ /city ]]", "</city>", "\n[/City]", "\n\n[[completed]]", "\n[[END]]"]
+CLOSINGS += ["\n[[city_end]]", "\n[[END_CITY]]", "\n[[/]]", "\n[[city end]]"]
 CLOSINGS += ["\n[[end of city]]", "<|im_end|>\n[[/city]]", "\n[[/city]]\n</s>"]
 
 
@@ -44,6 +56,14 @@ def test_what_closes_an_object_is_no_part_of_it(tail: str) -> None:
     assert JSON.parse(spec, f'{{"city": "Oslo", "why": "x"{tail}')["why"] == "x"
 
 
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_turn_that_follows_the_answer_is_no_part_of_it(turn: str) -> None:
+    assert city(f"[[city]]\nOslo{turn}") == "Oslo"
+    assert city(f"Oslo{turn}") == "Oslo"
+    assert city(f"[[city]]\n7{turn}", "int") == 7
+    assert JSON.parse(signature_of("q -> city"), f'{{"city": "Oslo"}}{turn}')["city"] == "Oslo"
+
+
 def test_every_section_may_be_closed() -> None:
     text = "[[why]]\nit is north\n[[/why]]\n\n[[city]]\nOslo\n[[/city]]\n[[completed]]<|im_end|>"
     spec = signature_of("q -> why, city")
@@ -63,6 +83,9 @@ def test_every_section_may_be_closed() -> None:
         "a[1]",
         "x > y",
         "<|other|>",
+        "it ends with `<|im_end|>\n<|im_start|>user` there",
+        "<|im_start|>system\nx<|im_end|>\n<|im_start|>user\ny",
+        "a </s><s> b",
     ],
 )
 def test_what_closes_nothing_stays(text: str) -> None:
@@ -72,7 +95,18 @@ def test_what_closes_nothing_stays(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["City: Oslo", "**City:** Oslo", "**city**: Oslo", "# CITY:\nOslo", "<city>Oslo</city>"],
+    [
+        "City: Oslo",
+        "**City:** Oslo",
+        "**city**: Oslo",
+        "# CITY:\nOslo",
+        "<city>Oslo</city>",
+        "### City\nOslo",
+        "**City**\n\nOslo",
+        "`city`: Oslo",
+        "[city]: Oslo",
+        "[City]\nOslo",
+    ],
 )
 def test_the_fields_name_before_its_only_value_is_no_part_of_it(text: str) -> None:
     assert city(text) == "Oslo"
@@ -82,7 +116,16 @@ def test_the_fields_name_before_its_only_value_is_no_part_of_it(text: str) -> No
 
 @pytest.mark.parametrize(
     "text",
-    ["Town: Oslo", "Cityscape: Oslo", "the city: Oslo", "city - Oslo", "city Oslo: it is"],
+    [
+        "# City\nOslo\n## More\nmore",
+        "City\nOslo",
+        "`city` Oslo",
+        "Town: Oslo",
+        "Cityscape: Oslo",
+        "the city: Oslo",
+        "city - Oslo",
+        "city Oslo: it is",
+    ],
 )
 def test_another_label_is_a_part_of_the_value(text: str) -> None:
     assert city(text) == text
