@@ -1,4 +1,4 @@
-"""Advice for runs where many replies could not be read, or many labels not compared."""
+"""Advice for runs where many replies could not be read, or labels not compared."""
 
 from __future__ import annotations
 
@@ -17,30 +17,39 @@ FEWEST = 5
 SMALLEST_SHARE = 0.3
 
 
-def advice_on(program: Module, rows: Sequence[Row]) -> str:
+def advice_on(program: Module, rows: Sequence[Row], lowest: float) -> str:
     """Return advice if the figures say little about the program; else "".
 
     Args:
         program: The evaluated program; the current settings must be those of its calls.
         rows: The results.
+        lowest: The lowest score of the metric.
     """
-    return "; ".join(filter(None, (_about_replies(program, rows), _about_labels(program, rows))))
+    about = (_about_replies(program, rows), advice_on_labels(program, rows, lowest))
+    return "; ".join(filter(None, about))
 
 
-def _about_labels(program: Module, rows: Sequence[Row]) -> str:
-    """Return advice on labels that no answer can equal because they have another type."""
+def advice_on_labels(program: Module, rows: Sequence[Row], lowest: float) -> str:
+    """Return advice on labels that no answer can equal because they have another type; else "".
+
+    Args:
+        program: The evaluated program.
+        rows: The results.
+        lowest: The lowest score of the metric: where it gave more, it made something of a label.
+    """
     try:
         fields = program.outputs
     except SignatureError:  # a custom module need not declare its outputs
         return ""
     for name, field in fields.items():
-        labels = [row.example[name] for row in rows if name in row.example]
-        unfit = [label for label in labels if _is_unfit(field, label)]
-        if len(unfit) >= max(FEWEST, SMALLEST_SHARE * len(rows)):
+        labelled = [row for row in rows if name in row.example]
+        unfit = [row for row in labelled if _is_unfit(field, row.example[name])]
+        scores = [row.score.value for row in unfit if row.score is not None]
+        if scores and max(scores) <= lowest:
             return (
-                f"{len(unfit)} of {len(labels)} labels {name!r} are not of the type that the "
-                f"program declares ({field.type_phrase or 'text'}), such as {unfit[0]!r:.60}: an "
-                "answer equals none of them"
+                f"{len(unfit)} of {len(labelled)} labels {name!r} are not of the type that the "
+                f"program declares ({field.type_phrase or 'text'}), such as "
+                f"{unfit[0].example[name]!r:.60}: an answer equals none of them"
             )
     return ""
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from langprog.errors import BadRequestError, InputError
-from langprog.evaluation.advice import advice_on
+from langprog.evaluation.advice import advice_on, advice_on_labels
 from langprog.evaluation.clusters import InputKeys
 from langprog.evaluation.combining import DatasetMetric
 from langprog.evaluation.failures import (
@@ -107,7 +107,7 @@ def evaluate(
         AuthError: The endpoint does not accept the key.
         BadRequestError: The endpoint rejects the requests as invalid.
     """
-    return run_sync(
+    report = run_sync(
         aevaluate(
             program,
             data,
@@ -118,6 +118,11 @@ def evaluate(
             max_errors=max_errors,
         )
     )
+    lowest = report.score_range[0] if report.score_range is not None else 0.0
+    about_labels = advice_on_labels(program, report.rows, lowest)
+    if about_labels:
+        give_notice(about_labels)
+    return report
 
 
 async def aevaluate(
@@ -189,7 +194,7 @@ async def aevaluate(
         report = Report(
             done,
             metric_name(metric),
-            advice_on(program, done),
+            advice_on(program, done, work.range[0]),
             together,
             keys=InputKeys(program),
             score_range=work.range,

@@ -11,13 +11,18 @@ import pytest
 from pydantic import BaseModel
 
 import langprog as lp
-from langprog.errors import InputError, MetricError
+from langprog.errors import InputError, LangprogWarning, MetricError
 from langprog.signature import FieldSpec, SignatureSpec
 
 
 class Team(Enum):
     BILLING = "billing"
     NETWORK = "network"
+
+
+class Level(Enum):
+    LOW = 1
+    HIGH = 2
 
 
 class Cat(BaseModel):
@@ -71,13 +76,35 @@ def test_a_label_of_another_type_stays_as_it_is(label: Any) -> None:
 def test_labels_that_no_answer_can_equal_are_told() -> None:
     lm = lp.ScriptedLM(lambda request: "[[a]]\n7")
     with lp.using(lm=lm):
-        wrong = lp.evaluate(program(int), [{"q": "x", "a": "many"}] * 6, lambda row, got: 0)
+        with pytest.warns(LangprogWarning, match="labels 'a' are not of the type"):
+            wrong = lp.evaluate(program(int), [{"q": "x", "a": "many"}] * 6, lambda row, got: 0)
         right = lp.evaluate(program(int), [{"q": "x", "a": "7"}] * 6, lambda row, got: 1)
         several = lp.evaluate(program(str), [{"q": "x", "a": ["7", "8"]}] * 6, lambda row, got: 1)
     assert "6 of 6 labels 'a' are not of the type that the program declares (integer)" in (
         wrong.advice
     )
     assert right.advice == several.advice == ""
+
+
+@pytest.mark.parametrize(
+    ("annotation", "label"),
+    [(Level, "HIGH"), (Literal["a", "b"], "A"), (str, 7), (datetime.date, "5 May"), (int, 7.5)],
+)
+def test_a_single_label_that_no_answer_can_equal_is_told(annotation: Any, label: Any) -> None:
+    replies = {Level: "2", str: "7", datetime.date: "2024-05-05", int: "7"}
+    lm = lp.ScriptedLM(lambda request: f"[[a]]\n{replies.get(annotation, 'a')}")
+    rows = [{"q": "x", "a": label}]
+    with lp.using(lm=lm), pytest.warns(LangprogWarning, match="1 of 1 labels 'a' are not of"):
+        lp.evaluate(program(annotation), rows, lambda row, got: row.a == got.a)
+
+
+def test_a_metric_that_makes_something_of_a_label_is_believed() -> None:
+    lm = lp.ScriptedLM(lambda request: "[[a]]\n7")
+    with lp.using(lm=lm):
+        report = lp.evaluate(
+            program(int), [{"q": "x", "a": "7 or 8"}], lambda row, got: str(got.a) in row.a
+        )
+    assert report.advice == ""
 
 
 def test_inputs_are_typed_too() -> None:
