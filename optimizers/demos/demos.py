@@ -206,6 +206,18 @@ def read_labels(outputs: Mapping[str, FieldSpec], example: Example) -> dict[str,
     return values
 
 
+def explain_no_demos(path: str, signature: SignatureSpec, train: Sequence[Example]) -> str:
+    """Return a note on a predictor for which no training example could be a demonstration."""
+    for name, field in signature.outputs.items():
+        labels = [example[name] for example in train if name in example]
+        if labels and not any(name in read_labels({name: field}, row) for row in train):
+            return (
+                f"{path} gets no demonstrations: no label {name!r} is of its declared "
+                f"type ({field.type_phrase or 'text'}), such as {labels[0]!r:.60}"
+            )
+    return f"{path} gets no demonstrations: no training example has its fields"
+
+
 def _drop_repeats(demos: Iterable[SourcedDemo]) -> list[SourcedDemo]:
     return list({sourced.demo.digest: sourced for sourced in demos}.values())
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from langprog.knobs import takes_flag, takes_whole
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, StageForecast
-from optimizers.demos.demos import collect_labeled, draw_demos, drop_known
+from optimizers.demos.demos import collect_labeled, draw_demos, drop_known, explain_no_demos
 from optimizers.demos.own_demos import keep_own_demos
 from optimizers.evaluation.candidate import Candidate, tunable_predictors
 from optimizers.run import Run
@@ -49,5 +49,5 @@ class LabeledFewShot(Optimizer):
             if drawn:
                 values[f"{path}.demos"] = (*kept, *(item.demo for item in drawn))
             elif not labeled[path]:
-                run.note(f"{path} gets no demonstrations: no training example has its fields")
+                run.note(explain_no_demos(path, signature, run.train))
         return await run.fit(run.make_candidate(values, f"{self.k} labelled demonstrations"))

@@ -22,7 +22,13 @@ from langprog.lm import LanguageModel, ModelRef
 from langprog.retrieval import Embedder
 from langprog.runtime import call_in_worker
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
-from optimizers.demos.demos import Demonstrations, SourcedDemo, collect_labeled, drop_known
+from optimizers.demos.demos import (
+    Demonstrations,
+    SourcedDemo,
+    collect_labeled,
+    drop_known,
+    explain_no_demos,
+)
 from optimizers.demos.own_demos import keep_own_demos
 from optimizers.demos.rollouts import forecast_rollouts, run_rollouts
 from optimizers.demos.teacher import (
@@ -123,7 +129,7 @@ class KNNDemos(PrunedOptimizer):
         for path, predictor in tunable_predictors(run.program).items():
             pool = self._make_pool(run, demos, path)
             if pool is None:
-                run.note(f"{path} gets no demonstrations: no training example has its fields")
+                run.note(explain_no_demos(path, predictor.signature, run.train))
             else:
                 if predictor.nearest is not None:
                     run.note(f"the nearest demonstrations that {path} came with are replaced")
