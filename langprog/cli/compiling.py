@@ -20,13 +20,13 @@ from langprog.cli.loading import (
     OWN_METRIC,
     RETRIEVER_HELP,
     allowed_modules,
-    check_writable,
     load_metric,
     load_program_or_artifact,
     read_examples,
     reference_or_own,
 )
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
+from langprog.cli.outputs import check_writable
 from langprog.cli.shared_options import with_options_of
 from langprog.cli.terminal import Terminal
 from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
@@ -226,8 +226,10 @@ def compile_from(  # noqa: PLR0913 - every parameter is an option of the command
 ) -> None:
     """Compile a program, or an artifact again if there is a ``start``, and write the artifact."""
     what_ships = check_accept(accept)
-    target = check_writable(out, "--out")
-    page = None if report is None else check_writable(report, "--report")
+    data = {"--train": train, "--metric": metric, "--val": val, "--holdout": holdout}
+    reads = {**data, "--must-pass": must_pass, "--retriever": retriever, "--tool": tool}
+    target = check_writable(out, "--out", reads)
+    page = None if report is None else check_writable(report, "--report", reads)
     runs_on = engine_of(engine, workers)
     others = any(name is not None for name in (models, proposer, teacher))
     asked = NamedModels.of(lm, model, base_url, others=others)

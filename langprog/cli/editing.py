@@ -23,9 +23,9 @@ from langprog.artifact import (
 from langprog.cli.loading import (
     RETRIEVER_HELP,
     allowed_modules,
-    check_writable,
     read_retrievers,
 )
+from langprog.cli.outputs import check_writable
 from langprog.cli.terminal import Terminal
 from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
 from langprog.errors import InputError, LangprogError

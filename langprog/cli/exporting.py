@@ -14,12 +14,12 @@ from langprog.cli.importing import read_options
 from langprog.cli.loading import (
     RETRIEVER_HELP,
     allowed_modules,
-    check_writable,
     load_metric,
     read_examples,
     read_retrievers,
 )
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
+from langprog.cli.outputs import check_writable
 from langprog.cli.replaying import FromBatch, FromJournal, read_answers
 from langprog.cli.terminal import Terminal
 from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
@@ -80,7 +80,11 @@ def export_artifact(  # noqa: PLR0913 - every parameter is an option of the comm
     options = read_options(set_ or [], chosen, "write")
     runs = _Runs(data, metric, run_dir, batch, Budget(calls=calls, dollars=dollars), width)
     _check_runs(chosen, runs)
-    target = check_writable(out, "--out")
+    target = check_writable(
+        out,
+        "--out",
+        {"ARTIFACT": artifact, "--data": data, "--metric": metric, "--batch": batch},
+    )
     loaded = read_artifact(artifact)
     asked = NamedModels.of(lm, model, base_url)
     with open_tools(tool, mcp) as tools:

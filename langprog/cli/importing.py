@@ -10,8 +10,9 @@ import typer
 from pydantic_core import to_jsonable_python
 
 from langprog.artifact import save
-from langprog.cli.loading import allowed_modules, check_writable, load_program_or_artifact
+from langprog.cli.loading import allowed_modules, load_program_or_artifact
 from langprog.cli.models import NamedModels
+from langprog.cli.outputs import check_writable
 from langprog.cli.terminal import Terminal
 from langprog.errors import InputError
 from langprog.interop import FORMATS, Format, Imported, format_to_read, write_file
@@ -40,8 +41,11 @@ def import_file(
     """Read FILE of another tool: rows become examples, prompts and programs an artifact."""
     chosen = format_to_read(from_)
     options = read_options(set_ or [], chosen, "read")
-    target = check_writable(out, "--out")
-    program_target = None if program_out is None else check_writable(program_out, "--program")
+    reads = {"FILE": path, "--into": into}
+    target = check_writable(out, "--out", reads)
+    program_target = (
+        None if program_out is None else check_writable(program_out, "--program", reads)
+    )
     program = _program(into, chosen, allow)
     assert chosen.read is not None
     imported = chosen.read(Path(path), program, options)

@@ -11,12 +11,12 @@ from langprog.cli.console import open_progress_view
 from langprog.cli.loading import (
     RETRIEVER_HELP,
     allowed_modules,
-    check_writable,
     load_object,
     load_program_or_artifact,
     read_examples,
 )
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
+from langprog.cli.outputs import Sources, check_writable
 from langprog.cli.terminal import Terminal, write_json
 from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
 from langprog.errors import InputError
@@ -24,6 +24,7 @@ from langprog.lm import Budget
 from langprog.modules import Module
 from optimizers import LabelChoice, label_next, label_weakly
 from optimizers.identity import data_digest, json_digest, program_digest
+from optimizers.labelling.targets import check_choice_target, check_weak_target
 
 Option = typer.Option
 POOLS = ("random", "near")
@@ -79,7 +80,7 @@ def choose_rows_to_label(  # noqa: PLR0913 - every parameter is an option of the
     and give the file to compile: rows that were chosen go into its train part alone. The same
     command continues a killed one, and pays for nothing twice.
     """
-    target = _check_out(out)
+    target = _check_out(out, {"--data": data, "--labelled": labelled})
     if pool_from not in POOLS:
         raise InputError(f"--pool-from {pool_from!r}: write {' or '.join(POOLS)}")
     asked = NamedModels.of(lm, model, base_url)
@@ -93,6 +94,7 @@ def choose_rows_to_label(  # noqa: PLR0913 - every parameter is an option of the
                 for each in (program, *(candidate or ()))
             ]
             rows = read_examples(data, "--data", programs[0])
+            check_choice_target(target, rows)
             known = (
                 None if labelled is None else read_examples(labelled, "--labelled", programs[0])
             )
@@ -171,7 +173,8 @@ def label_rows_weakly(  # noqa: PLR0913 - every parameter is an option of the co
     holdout, and comparisons refuse them. Add them to the file of rows that people have labelled.
     The same command continues a killed one.
     """
-    target = _check_out(out)
+    target = _check_out(out, {"--data": data, "--labelled": labelled, "--voter": voter})
+    check_weak_target(target)
     asked = NamedModels.of(lm, model, base_url)
     allowed = allowed_modules(allow)
     view = open_progress_view(as_json=False)
@@ -208,8 +211,8 @@ def label_rows_weakly(  # noqa: PLR0913 - every parameter is an option of the co
     terminal.say(f"written to {target}, to train on alone")
 
 
-def _check_out(out: str) -> Path:
-    target = check_writable(out, "--out")
+def _check_out(out: str, reads: Sources) -> Path:
+    target = check_writable(out, "--out", reads)
     if target.suffix.lower() != ".jsonl":
         raise InputError(f"--out {out}: the rows are written as JSONL, so name a .jsonl file")
     return target

@@ -369,20 +369,3 @@ def _has_signature(program: Module) -> bool:
         return bool(program.inputs)
     except SignatureError:
         return False
-
-
-def check_writable(path: str, option: str) -> Path:
-    """Return an output file's path after checking, before any work, that it can be written.
-
-    Raises:
-        InputError: Its folder does not exist or cannot be written.
-    """
-    target = Path(path)
-    folder = target.parent
-    if target.is_dir():
-        raise InputError(f"{option}: {path} is a folder; name a file")
-    if not folder.is_dir():
-        raise InputError(f"{option}: the folder {folder} does not exist")
-    if not os.access(target if target.exists() else folder, os.W_OK):
-        raise InputError(f"{option}: {path} cannot be written")
-    return target

@@ -13,12 +13,12 @@ from langprog.cli.console import open_progress_view
 from langprog.cli.loading import (
     RETRIEVER_HELP,
     allowed_modules,
-    check_writable,
     load_metric,
     load_program_or_artifact,
     read_examples,
 )
 from langprog.cli.models import NamedModels
+from langprog.cli.outputs import check_writable
 from langprog.cli.terminal import Terminal, write_json
 from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
 from langprog.errors import InputError
@@ -79,7 +79,7 @@ def port_artifact(  # noqa: PLR0913 - every parameter is an option of the comman
     continues a killed port, and pays for nothing twice.
     """
     what_ships = check_accept(accept)
-    target = check_writable(out, "--out")
+    target = check_writable(out, "--out", {"--data": data, "--metric": metric})
     if old not in SOURCES:
         raise InputError(f"--old {old!r}: write {', '.join(SOURCES)}")
     models = read_targets(to, base_url)

@@ -10,7 +10,7 @@ import typer
 
 from langprog.artifact import read_artifact
 from langprog.cli.evidence_text import describe_evidence, describe_models, describe_origin
-from langprog.cli.loading import check_writable
+from langprog.cli.outputs import check_writable
 from langprog.cli.program_text import describe_program
 from langprog.cli.shortening import Shortener
 from langprog.cli.terminal import Terminal
@@ -41,7 +41,7 @@ def write_report(
     ending = ".md" if out is None else Path(out).suffix
     if ending not in ENDINGS:
         raise InputError(f"--out {out}: the report is written as {', '.join(ENDINGS)}")
-    target = None if out is None else check_writable(out, "--out")
+    target = None if out is None else check_writable(out, "--out", {"SOURCE": source})
     text = _render(Path(source), ending)
     if target is None:
         Terminal().say(text.rstrip("\n"))

@@ -21,8 +21,9 @@ from langprog.batch import (
 )
 from langprog.cli.counting import StatusLines, batch_shower
 from langprog.cli.engines import WORKERS_HELP, engine_of
-from langprog.cli.loading import RETRIEVER_HELP, allowed_modules, check_writable, read_retrievers
+from langprog.cli.loading import RETRIEVER_HELP, allowed_modules, read_retrievers
 from langprog.cli.models import BASE_URL_HELP, LM_HELP, MODEL_HELP, NamedModels
+from langprog.cli.outputs import check_writable
 from langprog.cli.streaming import write_events
 from langprog.cli.terminal import Terminal, write_json
 from langprog.cli.tools import MCP_HELP, TOOL_HELP, open_tools
@@ -156,7 +157,7 @@ def run_artifact(  # noqa: PLR0913 - every parameter is an option of the command
             task = Batch(
                 program,
                 Path(batch),
-                check_writable(out, "--out"),
+                check_writable(out, "--out", {"--batch": batch, "ARTIFACT": artifact}),
                 f"{loaded.digest} {lm}{asked.description}",
                 width=width,
                 format=format_,

@@ -18,6 +18,7 @@ from langprog.interop import write_file
 from langprog.lm import Cost
 from langprog.notebook import shorten
 from optimizers.labelling.nearness import Nearness
+from optimizers.labelling.targets import REASON, check_choice_target
 
 # What a row is worth to which all answers are the same: it is still unlike the others.
 AGREED = 0.05
@@ -55,7 +56,7 @@ class RowToLabel:
         why = {"row": self.place + 1, "reason": self.reason}
         if self.disagreement is not None:
             why |= {"disagreement": round(self.disagreement, 4), "answers": self.answers}
-        return {**row, "label_next": why}
+        return {**row, REASON: why}
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,12 @@ class LabelChoice:
     notes: tuple[str, ...] = ()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the rows as JSONL.
+        """Write the rows as JSONL; a file in which labels were filled in is left alone.
 
         Raises:
-            InputError: The file cannot be written.
+            InputError: The file cannot be written, or holds something else.
         """
+        check_choice_target(path, [row.example for row in self.rows])
         lines = [json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row in self.rows]
         write_file(Path(path), "".join(lines))
 

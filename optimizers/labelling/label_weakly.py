@@ -35,6 +35,7 @@ from optimizers.identity import data_digest
 from optimizers.labelling.joining import join_votes
 from optimizers.labelling.session import Program, load_module, record_calls
 from optimizers.labelling.shares import keep_to_shares, label_key, read_shares
+from optimizers.labelling.targets import WEAK, check_weak_target
 from optimizers.labelling.votes import ProgramVoter, Voter, list_voters
 
 # A field with more different votes holds texts or numbers.
@@ -68,11 +69,12 @@ class WeakLabels:
     notes: tuple[str, ...] = ()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the rows as JSONL.
+        """Write the rows as JSONL; a file that holds other rows is left alone.
 
         Raises:
-            InputError: The file cannot be written.
+            InputError: The file cannot be written, or holds something else.
         """
+        check_weak_target(path)
         lines = [
             json.dumps(to_jsonable_python(row.to_dict()), ensure_ascii=False) + "\n"
             for row in self.rows
@@ -295,8 +297,7 @@ class _Task:
                 labels.append(None)
                 continue
             why = (
-                f"weak label: {given.count(best)} of {len(given)} votes, probability "
-                f"{chance[best]:.2f}"
+                f"{WEAK}{given.count(best)} of {len(given)} votes, probability {chance[best]:.2f}"
             )
             labels.append((values[best], chance[best], why))
         return labels, joined.accuracies

@@ -97,3 +97,25 @@ def test_bad_input_is_told_before_anything_is_asked(
     Path("labelled.jsonl").write_text(json.dumps({"ticket": "x", "team": "a"}) + "\n")
     assert run(["label-next", "a.json", *options.split()]) == 2
     assert says in capsys.readouterr().err and endpoint.calls == 0
+
+
+def test_labels_that_were_filled_in_are_never_written_over(
+    endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(choosing("chosen.jsonl")) == 0 and run(choosing("chosen.jsonl")) == 0
+    rows = [json.loads(line) for line in Path("chosen.jsonl").read_text().splitlines()]
+    filled = "".join(json.dumps({**row, "team": "a"}) + "\n" for row in rows)
+    Path("chosen.jsonl").write_text(filled)
+    calls, data = endpoint.calls, Path("rows.jsonl").read_text()
+    assert run(choosing("chosen.jsonl")) == 2
+    assert "labels that were filled in" in capsys.readouterr().err
+    assert run(choosing("rows.jsonl")) == 2
+    assert "is the file that --data reads" in capsys.readouterr().err
+    assert Path("chosen.jsonl").read_text() == filled and Path("rows.jsonl").read_text() == data
+    Path("rules.py").write_text("def rule(row):\n    return 'a'\n")
+    weakly = "label-weakly a.json --data rows.jsonl --voter rule=rules.py:rule --least 0 --out"
+    assert run([*weakly.split(), "weak.jsonl"]) == 0 == run([*weakly.split(), "weak.jsonl"])
+    for out in ("chosen.jsonl", "rows.jsonl"):
+        assert run([*weakly.split(), out]) == 2
+    assert "is the file that --data reads" in capsys.readouterr().err
+    assert Path("chosen.jsonl").read_text() == filled and endpoint.calls == calls

@@ -9,7 +9,6 @@ import pytest
 
 import langprog as lp
 from langprog.cli.loading import (
-    check_writable,
     load_metric,
     load_object,
     load_program,
@@ -115,12 +114,6 @@ def test_ready_metrics_go_by_name() -> None:
     example = lp.Example(ticket="a", team="b")
     prediction = lp.Prediction(team="b")
     assert load_metric("exact:team")(example, prediction)
-
-
-def test_a_target_is_checked_before_any_work(tmp_path: Path) -> None:
-    assert check_writable(str(tmp_path / "new.json"), "--out") == tmp_path / "new.json"
-    with pytest.raises(InputError, match="--out: .* is a folder"):
-        check_writable(str(tmp_path), "--out")
 
 
 def test_a_table_comes_in_the_programs_types(tmp_path: Path) -> None:
