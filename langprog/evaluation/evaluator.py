@@ -97,7 +97,8 @@ class Evaluator:
     def identity(self) -> list[Any]:
         """What its scores depend on, as JSON."""
         limits = self._sandbox
-        return [self._source, self._function, limits.seconds, limits.memory, limits.packages]
+        own = [self._source, self._function, list(self.score_range)]
+        return [*own, limits.seconds, limits.memory, limits.output, limits.packages]
 
     def __call__(self, example: Example, prediction: Prediction) -> Score:
         """Score what a program returned.

@@ -15,7 +15,7 @@ from typing import Any, Self
 from langprog.errors import CodeError, SandboxError
 from langprog.knobs import check_knobs, takes_flag, takes_number, takes_whole
 from langprog.sandbox.launch import explain_failure, list_packages, start
-from langprog.sandbox.worker import Channel, ChannelClosed, ChannelEnded
+from langprog.sandbox.worker import LOADS, Channel, ChannelClosed, ChannelEnded
 
 # Wall-clock seconds per second of CPU time, and on top: other processes run as well, and code may
 # sleep.
@@ -176,6 +176,7 @@ class Code:
     def _ask(self, request: dict[str, Any]) -> Any:
         if self._process is None:
             raise CodeError("the code was closed")
+        loaded = False
         with _slots():
             begun = time.monotonic()
             try:
@@ -185,11 +186,15 @@ class Code:
                     begun = time.monotonic()  # a start is not the code's doing
                 self._channel.send(request, self._left)
                 answer = self._channel.receive(max(0.001, self._left))
+                if request.get("loads") and answer.get(LOADS):
+                    loaded, left = True, self._left - (time.monotonic() - begun)
+                    answer = self._channel.receive(max(0.001, left))
             except TimeoutError:
                 self.close()
-                raise CodeError(f"the code took longer than {self._sandbox.wall:g} s") from None
+                said = f"the code took longer than {self._sandbox.wall:g} s"
+                raise CodeError(said, loaded=loaded) from None
             except ChannelClosed as error:
-                raise self._explain(error) from None
+                raise self._explain(error, loaded) from None
             except (TypeError, ValueError) as error:
                 raise CodeError(f"the arguments cannot be sent: {error}") from None
             finally:
@@ -199,8 +204,13 @@ class Code:
             raise CodeError(said, loaded=bool(answer.get("loaded")))
         return answer["value"]
 
-    def _explain(self, error: ChannelClosed) -> Exception:
-        """Return the error of a process that has ended, or is ended now."""
+    def _explain(self, error: ChannelClosed, loaded: bool) -> Exception:
+        """Return the error of a process that has ended, or is ended now.
+
+        Args:
+            error: What was seen of it.
+            loaded: Whether it had loaded code.
+        """
         code = self.close(wait=isinstance(error, ChannelEnded))
         if not self._ready:
             why = explain_failure() or "its process ended at once"
@@ -210,8 +220,9 @@ class Code:
                 "is run"
             )
         if code in (128 + signal.SIGXCPU, 128 + signal.SIGKILL):
-            return CodeError(f"the code used more than {self._sandbox.seconds} s of CPU time")
-        return CodeError(f"the code was stopped: {error}")
+            said = f"the code used more than {self._sandbox.seconds} s of CPU time"
+            return CodeError(said, loaded=loaded)
+        return CodeError(f"the code was stopped: {error}", loaded=loaded)
 
     def close(self, *, wait: bool = False) -> int | None:
         """End the process; later calls are refused.

@@ -19,6 +19,12 @@ from typing import Any
 
 CODE = "<code>"
 LONGEST_ERROR = 2000
+# Bytes that are read or written at once.
+PIECE = 1 << 16
+# Bytes of a request; memory is what limits it.
+LONGEST_REQUEST = sys.maxsize
+# The key of the message that says that code is loaded; an answer follows.
+LOADS = "loads"
 
 
 class ChannelClosed(Exception):
@@ -40,7 +46,7 @@ class Channel:
     def __init__(self, fd: int, most: int) -> None:
         self.fd = fd
         self._most = most
-        self._buffer = b""
+        self._buffer = bytearray()
 
     def send(self, message: dict[str, Any], seconds: float | None = None) -> None:
         """Send an object.
@@ -53,10 +59,11 @@ class Channel:
         data = json.dumps(message, default=_plain).encode() + b"\n"
         deadline = None if seconds is None else time.monotonic() + seconds
         os.set_blocking(self.fd, False)
-        while data:
+        sent = 0
+        while sent < len(data):
             self._wait(deadline, writing=True)
             try:
-                data = data[os.write(self.fd, data) :]
+                sent += os.write(self.fd, data[sent : sent + PIECE])
             except BlockingIOError:
                 continue
             except OSError as error:
@@ -71,10 +78,12 @@ class Channel:
         """
         deadline = None if seconds is None else time.monotonic() + seconds
         os.set_blocking(self.fd, False)
-        while b"\n" not in self._buffer:
+        seen = 0
+        while self._buffer.find(b"\n", seen) < 0:
+            seen = len(self._buffer)
             self._wait(deadline, writing=False)
             try:
-                piece = os.read(self.fd, 1 << 16)
+                piece = os.read(self.fd, PIECE)
             except BlockingIOError:
                 continue
             except OSError as error:
@@ -84,7 +93,9 @@ class Channel:
                 raise ChannelEnded("it has ended")
             if len(self._buffer) > self._most:
                 raise ChannelClosed(f"it sent more than {self._most} bytes at once")
-        line, _, self._buffer = self._buffer.partition(b"\n")
+        end = self._buffer.index(b"\n", seen)
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
         try:
             message = json.loads(line)
         except (ValueError, RecursionError):
@@ -154,10 +165,12 @@ class Loader:
 
     Args:
         options: Those of the worker.
+        caller: Is told before code is loaded: it can then tell why this process ends.
     """
 
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __init__(self, options: dict[str, Any], caller: Channel) -> None:
         self._options = options
+        self._caller = caller
         self._peer: Channel | None = None
         self.has_loaded = False
 
@@ -170,9 +183,10 @@ class Loader:
         if self._peer is None:
             self._peer = Channel(self._options["peer"], self._options["output"])
             self._peer.receive(self._options["wall"])  # that it is ready
-        code = LoadedCode(self._peer, self._options["wall"], source)
-        self.has_loaded = True
-        return code
+        if not self.has_loaded:
+            self._caller.send({LOADS: True})
+            self.has_loaded = True
+        return LoadedCode(self._peer, self._options["wall"], source)
 
 
 def limit(options: dict[str, Any]) -> None:
@@ -245,7 +259,8 @@ def main(options: dict[str, Any]) -> None:
     """Run what ``options`` say."""
     sys.path += options["packages"]
     limit(options)
-    serve(Channel(options["channel"], options["output"]), Loader(options))
+    channel = Channel(options["channel"], LONGEST_REQUEST)
+    serve(channel, Loader(options, channel))
 
 
 if __name__ == "__main__":

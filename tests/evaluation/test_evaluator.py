@@ -63,6 +63,39 @@ def test_code_sees_nothing_of_its_evaluator() -> None:
     assert score.feedback is not None and "0 [] 2" in score.feedback
 
 
+def counts(example: Any, prediction: Any, load: Any) -> Any:
+    total = 0
+    for _ in range(load(prediction["code"]).call("count")):
+        total += 1
+    return float(total > 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("def count():\n    return 10**12", "CPU time|took longer"),
+        ("import time\ndef count():\n    time.sleep(100)", "took longer"),
+        ("import time\ntime.sleep(100)", "took longer"),
+    ],
+)
+def test_code_that_makes_its_evaluator_wait_or_work_gets_the_worst_score(
+    code: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("langprog.sandbox.sandbox.WALL", 1.0)
+    monkeypatch.setattr("langprog.sandbox.sandbox.EXTRA", 0.5)
+    slow = lp.Evaluator(counts, sandbox=lp.Sandbox(seconds=1), range=(-1, 1))
+    score = slow(WORKLOAD, lp.Prediction(code=code))
+    assert score.value == -1 and score.feedback is not None
+    assert any(each in score.feedback for each in words.split("|"))
+
+
+def test_scores_are_kept_apart_by_all_they_depend_on() -> None:
+    wide = lp.Evaluator(evaluate, range=(-1, 1))
+    short = lp.Evaluator(evaluate, sandbox=lp.Sandbox(output=1000))
+    identities = [str(each.identity) for each in (lp.Evaluator(evaluate), wide, short)]
+    assert len(set(identities)) == 3
+
+
 def test_an_evaluator_that_fails_is_no_score(tmp_path: Path) -> None:
     file = tmp_path / "simulate.py"
     file.write_text(

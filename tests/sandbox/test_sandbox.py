@@ -46,6 +46,12 @@ def test_functions_are_called_with_json_and_keep_what_they_remember() -> None:
 
 
 @needs_sandbox
+def test_a_source_and_arguments_may_be_longer_than_a_result() -> None:
+    source = f"def count(text):\n    return len(text)\n# {'x' * 200_000}"
+    with lp.Sandbox(output=1000).load(source) as code:
+        assert code.call("count", "x" * 200_000) == 200_000 and code.call("count", "") == 0
+
+
 @pytest.mark.parametrize(
     ("source", "words"), [("def run(:", "SyntaxError"), ("1 / 0", "ZeroDivisionError")]
 )
