@@ -210,7 +210,9 @@ def _make_certificate(
         if verdict == "certified":  # the interval is not that of the test
             reason = f"The gain is larger than chance explains (p = {claims.primary.p_value:.2g})."
         reason += " The bounds of a score of the whole data set are approximate."
-    if verdict != "certified":
+    if verdict == "certified":
+        reason += runs.describe_higher_total(terms.objective)
+    else:
         reason += runs.describe_unmeasured(terms.objective)
     reason += runs.describe_failed_base()
     return Certificate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,8 @@ from optimizers.stats.terms import Terms
 # Fewer clusters cannot show anything, so the programs are not run.
 MIN_CLUSTERS = 5
 WORSE_LEVEL = 0.05
+# What is said of a total that went up: the verb, "times as ...", and what a few queries are.
+_HIGHER = {"cost": ("costs more", "much", "dearer"), "latency": ("takes longer", "long", "slower")}
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,27 @@ class HoldoutRuns:
             else ""
         )
 
+    def describe_higher_total(self, objective: Objective) -> str:
+        """Return a sentence if the total went up, though most queries are cheaper or quicker."""
+        if objective == "quality":
+            return ""
+        measured = Measured(
+            [first for first, _ in self.pairs], [second for _, second in self.pairs], self.clusters
+        )
+        costs = measured.dollars if objective == "cost" else measured.seconds
+        both = [
+            (before, after)
+            for before, after in zip(costs.before, costs.after, strict=True)
+            if before is not None and after is not None
+        ]
+        before = math.fsum(first for first, _ in both)
+        after = math.fsum(second for _, second in both)
+        if after <= before:
+            return ""
+        more, much, few = _HIGHER[objective]
+        times = f", {_describe_ratio(after / before)} times as {much}" if before > 0 else ""
+        return f" In total it {more}{times}: a few queries are much {few}."
+
     def explain_refusal(self, metric: object) -> str | None:
         """Return why nothing can be tested with these runs, else ``None``."""
         total = len(self.before)
@@ -182,6 +206,10 @@ class HoldoutRuns:
             level=terms.level,
             worse_level=WORSE_LEVEL,
         )
+
+
+def _describe_ratio(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
 
 
 def _count_runs(rows: Sequence[Row]) -> str:

@@ -129,3 +129,43 @@ def test_a_later_attempt_is_named_in_the_sentence() -> None:
     found, _ = certify_lossy(set())
     assert "attempt" not in str(found) and "(attempt 3)" in str(replace(found, attempt=3))
     assert ("holdout", "20 examples with 20 distinct inputs") in found.facts()
+
+
+@pytest.mark.parametrize(
+    ("objective", "said"),
+    [
+        ("cost", "In total it costs more, 10.1 times as much: a few queries are much dearer."),
+        (
+            "latency",
+            "In total it takes longer, 10.1 times as long: a few queries are much slower.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("outliers", [True, False])
+def test_less_on_most_queries_and_more_in_total_is_said(
+    objective: str, said: str, outliers: bool
+) -> None:
+    def model(name: str, usual: float, rare: float) -> lp.ScriptedLM:
+        def reply(request: lp.Request) -> lp.Completion:
+            rarely = "0." in str(request.messages[-1].content)
+            spent = rare if outliers and rarely else usual
+            return lp.Completion(("[[y]]\n1",), name, dollars=spent, latency=spent)
+
+        return lp.ScriptedLM(reply, name=name)
+
+    before, after = model("m/before", 1.0, 1.0), model("m/after", 0.1, 100.0)
+    program = lp.Predict("x -> y: int")
+    examples = [lp.Example(x=f"row {n}.", y=1) for n in range(100)]
+    with lp.using(lm=before, models=[after]):
+        found, _ = asyncio.run(
+            certify(
+                program,
+                program.with_parameters({"predict.model": after}),
+                Holdout(examples, [each.x for each in examples]),
+                Scoring(lambda example, prediction: float(prediction.y)),
+                Terms(objective=objective, tolerance=0.1),  # type: ignore[arg-type]  # one of both
+                concurrency=4,
+            )
+        )
+    assert found.verdict == "certified", found.reason
+    assert found.reason.endswith(said) is outliers and ("In total" in found.reason) is outliers
