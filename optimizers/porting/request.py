@@ -219,8 +219,8 @@ def _choose_rows(
     unknown = [example for example in sure if not inputs.is_shown(example)]
     if len(unknown) < len(sure):
         notes.append(
-            f"{len(sure) - len(unknown)} rows are demonstrations of the program, so every "
-            "model knows them: they are not compared"
+            f"{len(sure) - len(unknown)} rows are demonstrations of the program, or stand in "
+            "its prompt, so every model knows them: they are not compared"
         )
     kept = [example for example in unknown if inputs.use_of(example) != "choosing"]
     if len(kept) < len(unknown):

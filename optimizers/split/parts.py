@@ -12,11 +12,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 from langprog import Example, Module
 from langprog.errors import InputError
-from langprog.evaluation import InputKeys, Use, fold_text
+from langprog.evaluation import InputKeys, Use
 from langprog.example import refuse_train_only, why_train_only
 from optimizers.evaluation.labels import find_label_fields, label_of
 from optimizers.split.division import (
@@ -28,6 +27,7 @@ from optimizers.split.division import (
     shuffle,
 )
 from optimizers.split.lineage import Lineage
+from optimizers.split.shown import ShownInputs
 from optimizers.stats.attempts import EarlierAttempt
 
 # Shares of a trainset that is given alone. If a valset or a holdout is given too, the remaining
@@ -72,23 +72,16 @@ class Inputs:
         self._similar: dict[int, tuple[Example, str]] = {}  # each with what its number is of
         self._program = program
         self._lineage = Lineage(program)
-        self._demos = [
-            {name: value for name, value in demo.items() if name not in predictor.outputs}
-            for predictor in program.predictors().values()
-            for demo in predictor.demo_pool
-        ]
+        self._shown = ShownInputs(program)
 
     def key(self, example: Example) -> str:
         """Return a key that is equal for examples with the same inputs to the program."""
         return self._keys.of(example)
 
     def is_shown(self, example: Example) -> bool:
-        """Return whether a demonstration of the program has all inputs of ``example``."""
+        """Return whether a prompt of the program shows all inputs of ``example`` already."""
         values = {name: v for name, v in self._keys.read(example).items() if name in example}
-        return bool(values) and any(
-            all(_is_in(demo, name, value) for name, value in values.items())
-            for demo in self._demos
-        )
+        return self._shown.has(values)
 
     def similar_key(self, example: Example) -> str:
         """Return a key that examples share whose inputs are written almost alike."""
@@ -265,7 +258,7 @@ def _take_out(
 def _pull_shown(
     clusters: dict[str, dict[str, Cluster]], inputs: Inputs, notes: list[str]
 ) -> list[Cluster]:
-    """Remove examples that the program's demonstrations show; return those of the trainset."""
+    """Remove examples that the program shows already; return those of the trainset."""
     own: list[Cluster] = []
     for name, groups in clusters.items():
         shown = sorted(key for key, group in groups.items() if inputs.is_shown(group[0]))
@@ -275,7 +268,7 @@ def _pull_shown(
         where = "are used for training alone" if name == "trainset" else "were left out"
         notes.append(
             f"{sum(map(len, pulled))} examples of the {name} are demonstrations of the program "
-            f"already, so they cannot prove anything: they {where}"
+            f"already, or stand in its prompt, so they cannot prove anything: they {where}"
         )
         if name == "trainset":
             own = pulled
@@ -362,14 +355,3 @@ def _describe_missing_labels(
 
 def _is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None
-
-
-def _is_in(demo: Mapping[str, Any], name: str, value: object) -> bool:
-    text = str(fold_text(value))
-    if name in demo:
-        # A demonstration need not have the types of the program: "7" shows 7.
-        return bool(demo[name] == value) or str(fold_text(demo[name])) == text
-    # A program may pass its inputs on under other names. What matches by chance costs little: it
-    # is learned from, and not examined.
-    known = isinstance(value, str) and bool(text)
-    return known and text in {fold_text(each) for each in demo.values() if isinstance(each, str)}

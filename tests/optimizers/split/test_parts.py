@@ -158,6 +158,48 @@ def test_a_short_demonstration_under_another_name_is_known_too() -> None:
         assert "2+2" in {row.question for row in parts.train}
 
 
+TICKET = "The router in room 7 is dead"
+
+
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        f"Route the ticket.\nExample: {TICKET} => network",
+        f'Route the ticket. "{TICKET.lower()}!" belongs to the network team.',
+        "Route the ticket, such as:\n- the  router in room 7\n  is dead -> network",
+    ],
+)
+def test_an_example_in_the_instruction_is_known(instruction: str) -> None:
+    program = lp.Predict(lp.Predict("ticket -> team").signature.with_instruction(instruction))
+    inputs = Inputs(program)
+    assert inputs.is_shown(Example(ticket=TICKET, team="network"))
+    assert not inputs.is_shown(Example(ticket="The router in room 71 is dead", team="network"))
+    # A short input may stand there by chance.
+    assert not inputs.is_shown(Example(ticket="the ticket", team="network"))
+
+
+def test_an_example_within_a_longer_text_of_a_demonstration_is_known() -> None:
+    class Outer(lp.Module):
+        def __init__(self) -> None:
+            demos = [{"prompt": f"Ticket no. 12: {TICKET}", "team": "network"}]
+            self.answer = lp.Predict("prompt -> team", demos=demos)
+
+        def forward(self, ticket: str) -> lp.Prediction:
+            return self.answer(prompt=f"Ticket: {ticket}")
+
+    inputs = Inputs(Outer())
+    assert inputs.is_shown(Example(ticket=TICKET, team="network"))
+    assert not inputs.is_shown(Example(ticket=f"{TICKET} again", team="network"))
+
+
+def test_all_inputs_of_an_example_have_to_stand_in_the_prompt() -> None:
+    instruction = f"Answer. Example: {TICKET}, asked by Ann in 2024 => network"
+    signature = lp.Predict("ticket, year: int -> team").signature
+    inputs = Inputs(lp.Predict(signature.with_instruction(instruction)))
+    assert inputs.is_shown(Example(ticket=TICKET, year=2024, team="network"))
+    assert not inputs.is_shown(Example(ticket=TICKET, year=2023, team="network"))
+
+
 @pytest.mark.parametrize(
     ("kind", "shown", "given"), [("int", 3, "3"), ("str", " Row THREE", "row  three")]
 )
