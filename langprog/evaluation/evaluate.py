@@ -260,8 +260,8 @@ async def _run_row(work: _Work, index: int, example: Example) -> Row:
                 raise _locate(stop, work.errors.name_row(index, example)) from error
             failure = describe_failure(error, trace.steps())
     steps = trace.steps()
-    if failure is None:
-        failure = find_caught_failure(steps)
+    if failure is None or not failure.missing:  # also where the program failed for want of a reply
+        failure = find_caught_failure(steps) or failure
         prediction = None if failure is not None else prediction
     usage = usage_of(steps, time.perf_counter() - started)
     if failure is not None:
@@ -284,7 +284,11 @@ async def _score_row(
             score = await _score(work, work.typed.of(example), _copy_lists(prediction))
         except Exception as error:  # noqa: BLE001 - the row has no score, or the run stops
             # A judge without a verdict says nothing about the program.
-            failure = describe_judge_failure(error) or work.errors.add(index, example, error)
+            failure = (
+                describe_judge_failure(error)
+                or find_caught_failure(judge.steps(), by="the metric")
+                or work.errors.add(index, example, error)
+            )
     if failure is None:
         failure = find_caught_failure(judge.steps(), by="the metric")
         score = None if failure is not None else score

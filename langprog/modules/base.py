@@ -227,10 +227,11 @@ class Module(Tree, Generic[Out_co]):
         Raises:
             SignatureError: ``forward`` takes ``**inputs`` and no signature is declared.
         """
-        written = type(self).aforward if self._overrides("aforward") else type(self).forward
-        if type(self).signature is not None or not self._overrides(written.__name__):
+        # By the names of the class: a decorator may have given the functions others.
+        name = "aforward" if self._overrides("aforward") else "forward"
+        if type(self).signature is not None or not self._overrides(name):
             return tuple(self.inputs)
-        parameters = list(inspect.signature(written).parameters.values())[1:]
+        parameters = inspect.signature(getattr(self, name)).parameters.values()
         if any(p.kind is p.VAR_KEYWORD for p in parameters):
             return tuple(self.inputs)
         return tuple(p.name for p in parameters if p.default is p.empty)

@@ -56,6 +56,27 @@ def test_an_outage_behind_a_try_is_missing_data() -> None:
     assert "the program caught a failed call of 'answer': 503" in failure.message
 
 
+class Careless(Careful):
+    """Catches everything, and fails itself without an answer."""
+
+    def forward(self, ticket: str) -> dict[str, str]:
+        answer = None
+        try:
+            answer = self.answer(ticket=ticket)
+        except Exception:  # noqa: BLE001 - what is tested
+            pass
+        if answer is None:
+            raise KeyError("no answer") from None
+        return {"team": answer.team}
+
+
+def test_a_program_that_fails_for_want_of_a_reply_is_not_wrong() -> None:
+    lm = failing(lambda: ServerError("503", model="s"))
+    report = lp.evaluate(Careless(), ROWS, right, lm=lm)
+    assert report.n_scored == report.n_missing == 6
+    assert report.failures_by_kind == {"transport": 6}
+
+
 def test_a_call_that_was_made_again_and_answered_is_an_answer() -> None:
     lm = failing(lambda: ServerError("503", model="s"), times=1)
     report = lp.evaluate(Careful(tries=2), ROWS, right, lm=lm)
@@ -84,14 +105,19 @@ def test_an_unreadable_reply_behind_a_try_is_the_programs_own_business() -> None
     assert report.n_scored == 12 and report.mean == 0.0
 
 
+@pytest.mark.parametrize("fails", [False, True])
 @pytest.mark.parametrize("error", [ServerError("503", model="s"), BudgetExceeded("spent")])
-def test_an_outage_of_a_judge_that_the_metric_catches_is_missing_data(error: LMError) -> None:
+def test_an_outage_of_a_judge_that_the_metric_catches_is_missing_data(
+    error: LMError, fails: bool
+) -> None:
     judge = lp.Predict("team -> ok: bool")
 
     def metric(example: lp.Example, prediction: lp.Prediction) -> float:
         try:
             return float(judge(team=prediction.team).ok)
         except Exception:  # noqa: BLE001 - what is tested
+            if fails:
+                raise KeyError("no verdict") from None
             return 0.0
 
     def reply(request: lp.Request) -> str | Exception:
