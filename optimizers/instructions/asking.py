@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from langprog import Module, Predict, Sampling
 from langprog.adapters import answer_in, may_think
@@ -16,6 +17,7 @@ from langprog.errors import (
     TransportError,
     TruncatedError,
 )
+from langprog.hints import Words, with_hinted_fields
 from langprog.knobs import (
     MOST_TOKENS,
     check_knobs,
@@ -37,9 +39,17 @@ from optimizers.run import Run
 REASONING_TOKENS = 8192
 # The largest share of what is left that this room may take, should every request use it up.
 REASONING_SHARE = 0.25
+# Words of other libraries, and what there is here instead.
+OF_PROPOSING: Words = MappingProxyType(
+    dict.fromkeys(
+        ("lm", "prompt_model", "proposer", "reflection_lm", "teacher"),
+        "write model=, which takes a name or an lp.LM(...)",
+    )
+)
 CUT_OFF = "cut off at {} tokens"
 
 
+@with_hinted_fields(OF_PROPOSING)
 @dataclass(frozen=True, kw_only=True)
 class Proposing:
     """How instructions are proposed.

@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from langprog.adapters import may_think
 from langprog.artifact import looks_secret
+from langprog.hints import with_hinted_fields
 from langprog.knobs import check_knobs, takes_whole
 
 WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
@@ -118,6 +119,7 @@ SEARCH_TALK = (
 )
 
 
+@with_hinted_fields({})
 @dataclass(frozen=True, slots=True)
 class Hygiene:
     """Limits on proposed instructions.

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from langprog import Example, Module
 from langprog.errors import InputError
+from langprog.hints import with_hinted_fields
 from langprog.knobs import (
     MOST_NUMBER,
     check_knobs,
@@ -56,6 +57,7 @@ from optimizers.search.space import Choice, SearchSpace, list_module_choices
 MOST_SHOWN = 16
 
 
+@with_hinted_fields({})
 @dataclass(frozen=True, kw_only=True)
 class Demonstrating:
     """How sets of demonstrations are made.
@@ -76,6 +78,7 @@ class Demonstrating:
         check_knobs(self)
 
 
+@with_hinted_fields({})
 @dataclass(frozen=True, kw_only=True)
 class Searching:
     """How the choices are searched.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,13 @@ from optimizers import (
     BootstrapRandomSearch,
     Chain,
     Compiler,
+    Demonstrating,
     Finished,
+    Hygiene,
     LabeledFewShot,
     Optimizer,
+    Proposing,
+    Searching,
 )
 from tests.optimizers.members import MEMBERS
 from tests.optimizers.simulated import answers, one_module, right_team, tickets
@@ -201,3 +207,20 @@ def test_a_progress_that_raises_is_warned_about_once_and_changes_nothing(
 def test_what_else_compile_takes_is_checked(name: str, value: object, told: str) -> None:
     with pytest.raises(InputError, match=told):
         compile_tickets(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Proposing(**{"proposer": "openai/x"}), "write model=, which takes"),
+        (lambda: Proposing(**{"temprature": 1.0}), "did you mean 'temperature'?"),
+        (lambda: Searching(**{"trails": 3}), "did you mean 'trials'?"),
+        (lambda: Demonstrating(**{"shots": 3}), "it has sets, most, threshold, keep_demos"),
+        (lambda: Hygiene(**{"max_words": 3}), "it has copied_words, most_words"),
+    ],
+)
+def test_a_word_that_a_group_of_knobs_does_not_have_is_explained(
+    make: Callable[[], Any], said: str
+) -> None:
+    with pytest.raises(InputError, match=re.escape(said)):
+        make()
