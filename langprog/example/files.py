@@ -244,8 +244,12 @@ def _table(file: Path, separator: str) -> Iterator[Row]:
             separator, first = first[4], next(lines, "")
         # The limit is global: only raise it, since other threads may be reading.
         csv.field_size_limit(max(_LONGEST_CELL, csv.field_size_limit()))
+        separator = separator or _separator(first)
         reader = csv.reader(
-            itertools.chain([first], lines), strict=True, delimiter=separator or _separator(first)
+            itertools.chain([first], lines),
+            strict=True,
+            delimiter=separator,
+            skipinitialspace=_is_spaced(first, separator),
         )
         line = 1
         try:
@@ -278,7 +282,13 @@ def _check_header(header: Iterable[str], file: Path) -> None:
 def _separator(header: str) -> str:
     # Where a comma is the decimal point, spreadsheets separate columns with a semicolon.
     bare = _QUOTED.sub("", header)
-    return next((sign for sign in ",;\t" if sign in bare), ",")
+    return next((sign for sign in ",;\t|" if sign in bare), ",")
+
+
+def _is_spaced(header: str, separator: str) -> bool:
+    """Return whether a blank follows every separator, which is then no part of a cell either."""
+    bare = _QUOTED.sub("", header)
+    return 0 < bare.count(separator) == bare.count(f"{separator} ")
 
 
 def _parquet(file: Path) -> Iterator[Row]:

@@ -19,6 +19,9 @@ from langprog.errors import ExampleError
         ("a.csv", '"ticket";"team"\n"no wifi";a\n'),
         ("a.csv", "sep=;\nticket;team\nno wifi;a\n"),
         ("a.csv", "ticket\tteam\nno wifi\ta\n"),
+        ("a.csv", "ticket|team\nno wifi|a\n"),
+        ("a.csv", "ticket, team\nno wifi, a\n"),
+        ("a.csv", '"ticket"; "team"\n"no wifi"; "a"\n'),
         ("a.tsv", "ticket\tteam\nno wifi\ta\n"),
         ("a.tsv", "ticket\tteam\nno wifi\ta\n\n"),
     ],
@@ -36,6 +39,12 @@ def test_commas_in_cells_and_quoted_names_part_no_columns(tmp_path: Path) -> Non
     path = tmp_path / "b.tsv"
     path.write_text("a,b\tteam\n1;5\tx\n")
     assert lp.load_examples(path)[0].to_dict() == {"a,b": "1;5", "team": "x"}
+
+
+def test_blanks_in_cells_stay_where_the_header_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("ticket,team\n no wifi , a\n")
+    assert lp.load_examples(path) == [lp.Example(ticket=" no wifi ", team=" a")]
 
 
 def test_a_cell_may_hold_a_document(tmp_path: Path) -> None:
