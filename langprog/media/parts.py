@@ -24,10 +24,26 @@ _BEGINNINGS: Mapping[bytes, str] = MappingProxyType(
         b"\x89PNG\r\n": "image/png",
         b"\xff\xd8\xff": "image/jpeg",
         b"GIF8": "image/gif",
+        b"II*\0": "image/tiff",
+        b"MM\0*": "image/tiff",
         b"ID3": "audio/mpeg",
+        b"\xff\xfb": "audio/mpeg",
+        b"\xff\xf3": "audio/mpeg",
+        b"\xff\xf2": "audio/mpeg",
         b"OggS": "audio/ogg",
         b"fLaC": "audio/flac",
         b"%PDF": "application/pdf",
+    }
+)
+# The kind behind the first eight bytes of two container formats.
+_CONTAINERS: Mapping[bytes, str] = MappingProxyType(
+    {
+        b"WEBP": "image/webp",
+        b"WAVE": "audio/wav",
+        b"heic": "image/heic",
+        b"mif1": "image/heic",
+        b"avif": "image/avif",
+        b"M4A ": "audio/mp4",
     }
 )
 
@@ -57,7 +73,8 @@ class Media(metaclass=HintedType):
         media_type: Such as ``image/png``; by default from the file's name or first bytes.
 
     Raises:
-        InputError: Both bytes and an address are given, or neither, or the file cannot be read.
+        InputError: Both bytes and an address are given, or neither, or the file cannot be read, is
+            empty or of another kind.
     """
 
     __slots__ = ("data", "media_type", "url")
@@ -101,6 +118,8 @@ class Media(metaclass=HintedType):
             data, url, known = _from_address(source, kind)
         elif source is not None:
             data, known = _read(source, kind)
+        if data is not None and not data:
+            raise InputError(f"a part {kind} is empty: it has 0 bytes")
         self._set("data", None if data is None else bytes(data))
         self._set("url", url)
         self._set("media_type", media_type or self._guess_type(known))
@@ -109,14 +128,26 @@ class Media(metaclass=HintedType):
         object.__setattr__(self, name, value)
 
     def _guess_type(self, known: str) -> str:
-        start = (self.data or b"")[:12]
-        if not known:
-            known = next(
-                (kind for sign, kind in _BEGINNINGS.items() if start.startswith(sign)), ""
+        """Return the type that the bytes begin like, else the known one, else the usual one.
+
+        Raises:
+            InputError: It is known to be of another family.
+        """
+        known = "" if known.endswith("/octet-stream") else known
+        seen = _kind_of((self.data or b"")[:12])
+        # What the bytes say counts more than a file's name; a document has the name's type.
+        for told in (known, seen) if not self.family else (seen, known):
+            if told and told.startswith(self.family):
+                return told
+        if seen or known:
+            kind = type(self).__name__
+            family = (seen or known).partition("/")[0]
+            fitting = {"image": "Image", "audio": "Audio"}.get(family, "File")
+            raise InputError(
+                f"a part {kind} is made of {seen or known}: write lp.{fitting}(...), or say what "
+                "it is with media_type="
             )
-        if not known and start[:4] == b"RIFF":
-            known = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(start[8:], "")
-        return known if known.startswith(self.family) and known else self.usual
+        return self.usual
 
     @property
     def address(self) -> str:
@@ -261,6 +292,13 @@ class File(Media):
 
 def _again(kind: type[Media], plain: Any) -> Media:
     return kind.from_plain(plain)
+
+
+def _kind_of(start: bytes) -> str:
+    """Return the media type of data that begin like this, or ``""``."""
+    if start[:4] == b"RIFF" or start[4:8] == b"ftyp":
+        return _CONTAINERS.get(start[8:], "")
+    return next((kind for sign, kind in _BEGINNINGS.items() if start.startswith(sign)), "")
 
 
 def _from_address(address: str, kind: str) -> tuple[bytes | None, str | None, str]:

@@ -37,6 +37,11 @@ def test_a_path_is_read_when_the_image_is_made(tmp_path: Path) -> None:
         (lp.Image("data:image/gif;base64,AAEC"), "image/gif"),
         (lp.Audio(b"RIFF\0\0\0\0WAVEfmt "), "audio/wav"),
         (lp.Audio(b"ID3\4"), "audio/mpeg"),
+        (lp.Audio(b"\xff\xfb\x90\x64"), "audio/mpeg"),
+        (lp.Audio(b"\0\0\0\x20ftypM4A "), "audio/mp4"),
+        (lp.Audio("data:application/octet-stream;base64,AAEC"), "audio/wav"),
+        (lp.Image(b"\0\0\0\x20ftypheic"), "image/heic"),
+        (lp.Image("data:image/png;base64,/9j/4A=="), "image/jpeg"),
         (lp.File(b"%PDF-1.7"), "application/pdf"),
         (lp.File(PNG), "image/png"),
     ],
@@ -69,6 +74,11 @@ def test_a_file_knows_its_name(tmp_path: Path) -> None:
         (lambda: lp.Audio("data:audio/wav;base64,@@"), "not base 64"),
         (lambda: lp.Audio("data:audio/wav,abc"), "data:TYPE;base64"),
         (lambda: lp.File("a\0b"), "the file cannot be read"),
+        (lambda: lp.Image(b""), "a part Image is empty"),
+        (lambda: lp.Image(b"%PDF-1.7"), r"made of application/pdf: write lp\.File"),
+        (lambda: lp.Image("data:text/plain;base64,YQ=="), r"made of text/plain: write lp\.File"),
+        (lambda: lp.Audio(PNG), r"made of image/png: write lp\.Image"),
+        (lambda: lp.Image(b"ID3"), r"made of audio/mpeg: write lp\.Audio"),
     ],
 )
 def test_what_cannot_be_one_is_said_in_one_sentence(make: Any, said: str) -> None:
