@@ -50,7 +50,7 @@ def read_completion(
         if is_incomplete(data) or (silent and is_at_limit(request, usage)):
             reasons = tuple("length" for _ in reasons)
         texts = tuple(map(text_in, messages, reasons))
-        calls = tuple(tool_calls_in(message.get("tool_calls")) for message in messages)
+        calls = tuple(tool_calls_in(calls_of(message)) for message in messages)
         reasoning = tuple(reasoning_in(message) for message in messages)
         signatures = tuple(signature_in(message) for message in messages)
         completion = Completion(
@@ -263,6 +263,15 @@ def _thought_text(thought: Any) -> str:
     return thought if isinstance(thought, str) else "".join(str(part["text"]) for part in thought)
 
 
+def calls_of(message: Mapping[str, Any]) -> Any:
+    """Return the raw tool calls of a message, or of a piece of one.
+
+    Older servers call functions, one in each message.
+    """
+    calls, older = message.get("tool_calls"), message.get("function_call")
+    return calls if calls or not older else [{"index": 0, "function": older}]
+
+
 def tool_calls_in(data: Any) -> tuple[ToolCall, ...]:
     """Return the tool calls of a message."""
     calls = []
@@ -290,7 +299,7 @@ def reason_of(choice: Mapping[str, Any]) -> FinishReason:
     if is_refusal(message) and not text_of_content(message.get("content")):
         return "content_filter"
     reason = finish_of(choice)
-    return "tool_calls" if reason == "stop" and message.get("tool_calls") else reason
+    return "tool_calls" if reason == "stop" and calls_of(message) else reason
 
 
 def finish_of(choice: Mapping[str, Any]) -> FinishReason:

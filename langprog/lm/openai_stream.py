@@ -13,6 +13,7 @@ from langprog.lm.openai_reply import (
     MISSHAPEN,
     SILENT,
     arguments_in,
+    calls_of,
     check_completion,
     finish_of,
     is_at_limit,
@@ -132,7 +133,7 @@ class Assembly:
         if text:
             choice.texts.append(text)
             yield TextDelta(text, index)
-        for place, call in enumerate(delta.get("tool_calls") or ()):
+        for place, call in enumerate(calls_of(delta) or ()):
             at = call.get("index")
             yield _call_delta(choice, call, place if at is None else int(at), index)
         for token in (data.get("logprobs") or {}).get("content") or ():

@@ -78,6 +78,10 @@ class Reading:
                 return self._parse_observed(completion)
             return self._parse(completion)
         except ParseError as error:
+            if calls and not self._adapter.tools(self.signature):
+                return ParseError(
+                    f"{error.args[0]}; it also calls the tool {calls[0].name!r}", text=error.text
+                )
             return error
 
     def _parse_observed(self, completion: Completion) -> dict[str, Any]:

@@ -251,6 +251,18 @@ def test_tool_calls_with_and_without_ids_and_with_data_for_arguments() -> None:
     assert stream(piece("stop", tool_calls=calls)).first_tool_calls == expected
 
 
+def test_a_function_call_of_an_older_server_is_a_tool_call() -> None:
+    older = {"name": "f", "arguments": '{"x": 1}'}
+    expected = (ToolCall("call_0", "f", '{"x": 1}'),)
+    completion = read(good(message(content=None, function_call=older)))
+    assert (completion.first_tool_calls, completion.finish_reason) == (expected, "tool_calls")
+    streamed = stream(
+        piece(function_call={"name": "f", "arguments": '{"x"'}),
+        piece("function_call", function_call={"arguments": ": 1}"}),
+    )
+    assert (streamed.first_tool_calls, streamed.finish_reason) == (expected, "tool_calls")
+
+
 @pytest.mark.parametrize(
     "call",
     [{}, {"function": None}, {"function": {"name": None}}, {"function": {"name": ""}}, "f",

@@ -66,6 +66,14 @@ def test_a_tool_call_where_an_answer_was_asked_for_is_sent_back_once() -> None:
     assert outcome.answer == 4
 
 
+def test_a_tool_call_beside_what_cannot_be_read_is_named() -> None:
+    call = ((ToolCall("1", "look_up", "{}"),),)
+    thinking = completion("<think>[[answer]]\n7</think>", "tool_calls", tool_calls=call)
+    outcome, _ = ask(thinking, thinking)
+    assert isinstance(outcome, ParseError)
+    assert "it also calls the tool 'look_up'" in str(outcome)
+
+
 def test_a_repair_that_is_cut_off_is_no_answer() -> None:
     outcome, _ = ask(completion("?"), completion(reason="length"))
     assert isinstance(outcome, TruncatedError)
