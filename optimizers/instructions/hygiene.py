@@ -43,6 +43,13 @@ STRAY: Mapping[str, re.Pattern[str]] = MappingProxyType(
             r"|(?:the |an? )?(?:instruction|output|input|answer|placeholder)s?)[\]>]",
             re.IGNORECASE,
         ),
+        "holds control characters": re.compile(
+            r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+        ),
+        "holds a token of a chat template": re.compile(
+            r"<\|[^|<>\n]{1,40}\|>|<(?:start|end)_of_turn>|<unused\d+>|\[/?INST\]|</s>\Z"
+        ),
+        "is JSON instead of text": re.compile(r"\A\s*+\{\s*+\"[^\"\n]{1,60}\"\s*+:"),
         "holds a web address": re.compile(r"\bhttps?://|\bwww\.\w", re.IGNORECASE),
         "speaks of itself": re.compile(
             r"\A\W*(?:the|this|these|your) (?:\w+ )?(?:instruction|prompt)s? "
