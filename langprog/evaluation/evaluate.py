@@ -209,7 +209,8 @@ def _report_unlisted(rows: Sequence[Row]) -> None:
         give_notice(
             f"the predictor {name!r} was called but is not a part of the program: no search sets "
             "it and no artifact keeps it; make it an attribute of the module that calls it, in "
-            "its __init__"
+            "its __init__, and call it through self (a lambda or bound method that an attribute "
+            "holds calls the program that it was made in, and not its copies)"
         )
 
 

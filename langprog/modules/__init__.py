@@ -1,7 +1,7 @@
 """Programs: modules that are called, listed, copied with changes and frozen.
 
 - ``base``: :class:`Module`, which users subclass (``tree``: parts, parameters, copies;
-  ``containers``: modules in lists, dicts and the like).
+  ``containers``: modules in lists, dicts and the like; ``held``: what other objects hold).
 - ``node``, ``registry``, ``parameter_data``: modules as data; each module's file has its node.
 - ``predict``: :class:`Predict`, the only module that calls a model.
 - ``prompt_template``: a Predict whose prompt is a template of another tool.
@@ -31,6 +31,7 @@ from langprog.modules.chain_of_thought import ChainOfThought
 from langprog.modules.compiles import list_compiles
 from langprog.modules.containers import hidden_modules, own_class_attributes
 from langprog.modules.elements import ElementFailure
+from langprog.modules.held import held_by
 from langprog.modules.map import Map
 from langprog.modules.nearest import NearestDemos
 from langprog.modules.next_step import NextStep, NextStepNode, tool_to_data
@@ -162,6 +163,7 @@ __all__ = [
     "demo_to_data",
     "find_cut",
     "hash_words",
+    "held_by",
     "hidden_modules",
     "holds_reasoning",
     "is_kind",

@@ -10,13 +10,14 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from random import Random
-from types import MappingProxyType, NoneType, SimpleNamespace
+from types import FunctionType, MappingProxyType, MethodType, NoneType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 from langprog.errors import InputError
 from langprog.hints import Hinted
+from langprog.modules.held import held_by
 
 if TYPE_CHECKING:
     from langprog.modules.base import Module
@@ -287,7 +288,9 @@ def _contents(value: Any) -> Iterator[Any]:
     if isinstance(value, (dict, MappingProxyType)):
         yield from value.keys()
         yield from value.values()
-    elif isinstance(value, (list, tuple, deque, set, frozenset)):
+    elif isinstance(value, (list, tuple, deque, set, frozenset, KeysView, ValuesView, ItemsView)):
         yield from value
-    elif not isinstance(value, type) and type(value).__module__ not in ("builtins", "types"):
-        yield from vars_of(value).values()
+    elif isinstance(value, (FunctionType, MethodType)) or (
+        not isinstance(value, type) and type(value).__module__ not in ("builtins", "types")
+    ):
+        yield from held_by(value)

@@ -1,25 +1,27 @@
 """What a program shares with its copies, and whether a compile has changed it.
 
 A compile runs copies. Lists, dicts, sets and dataclasses are copied, but an object of a user's
-class (a client, an index, a counter) is shared by all copies, and so are class attributes. Such an
-object may be meant to change; a compile only reports that it did.
+class (a client, an index, a counter) is shared by all copies, and so are arrays, what a function
+closes over, and class attributes. Such an object may be meant to change; a compile only reports
+that it did.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from langprog import Module
-from langprog.modules import Tree, hidden_modules, own_class_attributes
+from langprog.modules import Tree, held_by, hidden_modules, own_class_attributes
 from optimizers.identity import text_digest
 
-# How deep objects are inspected, and how many values of each.
-DEEPEST, MOST = 5, 20_000
+# How deep objects are inspected, how many values of each, and how many bytes of an array.
+DEEPEST, MOST, MOST_BYTES = 5, 20_000, 64 * 2**20
 _CONTAINERS = (list, tuple, dict, set, frozenset, deque, bytearray)
-_FIXED = (type, FunctionType, MethodType, ModuleType, Tree)
+_FIXED = (type, ModuleType, Tree)
 
 
 class SharedStateCheck:
@@ -88,8 +90,21 @@ def _find_shared(value: Any, depth: int) -> Iterator[Any]:
 
 
 def _is_own(value: Any) -> bool:
+    if isinstance(value, (FunctionType, MethodType)):
+        return any(True for _ in held_by(value))
     own = type(value).__module__.partition(".")[0] not in ("builtins", "langprog")
-    return own and not isinstance(value, _FIXED) and bool(getattr(value, "__dict__", None))
+    if not own or isinstance(value, _FIXED):
+        return False
+    return _read_bytes(value) is not None or any(True for _ in held_by(value))
+
+
+def _read_bytes(value: Any) -> memoryview | None:
+    """Return the memory of an array, such as one of numpy; ``None`` for other objects."""
+    try:
+        view = memoryview(value)
+    except (TypeError, ValueError, BufferError):
+        return None
+    return view if view.nbytes <= MOST_BYTES else None
 
 
 def _digest(value: Any) -> str:
@@ -108,6 +123,9 @@ def _describe_content(
     if id(value) in seen or not depth:
         return
     seen.add(id(value))
+    memory = None if isinstance(value, _CONTAINERS) else _read_bytes(value)
+    if memory is not None:
+        yield hashlib.sha256(memory.tobytes()).hexdigest()
     for item in _list_content(value):
         yield from _describe_content(item, depth - 1, seen, left)
 
@@ -117,4 +135,4 @@ def _list_content(value: Any) -> list[Any]:
         return [*value.keys(), *value.values()]
     if isinstance(value, _CONTAINERS):
         return list(value)
-    return list(vars(value).values()) if _is_own(value) else []
+    return list(held_by(value)) if _is_own(value) else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import copy
+import functools
 import random
 import threading
 import types
@@ -20,6 +21,13 @@ from langprog.modules import hidden_modules
 
 def ask() -> lp.Predict:
     return lp.Predict("text -> tag")
+
+
+class Slotted:
+    __slots__ = ("__inside",)
+
+    def __init__(self, inside: object) -> None:
+        self.__inside = inside
 
 
 class Pair(NamedTuple):
@@ -257,6 +265,12 @@ def test_modules_that_are_not_listed_are_named() -> None:
     assert hidden_modules(Holding([1, Box([Box(ask())])])) == ["held (a list)"]
     assert hidden_modules(Holding({ask(): 1})) == ["held (a dict)"]
     assert hidden_modules(OnClass()) == ["shared (a Predict)"]
+    hidden = ask()
+    assert hidden_modules(Holding(functools.partial(hidden, text="x"))) == ["held (a partial)"]
+    assert hidden_modules(Holding(hidden.acall)) == ["held (a method)"]
+    assert hidden_modules(Holding(lambda text: hidden(text=text))) == ["held (a function)"]
+    assert hidden_modules(Holding({"a": hidden}.values())) == ["held (a dict_values)"]
+    assert hidden_modules(Holding(Slotted(hidden))) == ["held (a Slotted)"]
     nested = Holding([Holding(Box(ask()))])
     assert hidden_modules(nested) == ["held[0].held (a Box)"]
     assert hidden_modules(Holding([ask(), Box(3), threading.Lock()])) == []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import array
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +260,44 @@ def test_a_shared_object_that_changed_is_named() -> None:
     assert any(
         "box (a Box) changed while the program was run" in n.text for n in result.report.notes
     )
+
+
+class Slots:
+    __slots__ = ("seen",)
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def __call__(self) -> None:
+        self.seen.append(1)
+
+
+def make_counter() -> Callable[[], None]:
+    seen: list[int] = []
+    return lambda: seen.append(1)
+
+
+def make_array() -> array.array[int]:
+    return array.array("i")
+
+
+@pytest.mark.parametrize("make", [Slots, make_counter, make_array, lambda: Slots().__call__])
+def test_a_change_of_a_shared_object_of_any_sort_is_named(make: Callable[[], Any]) -> None:
+    class Noting(Styled):
+        def __init__(self) -> None:
+            super().__init__()
+            self.note = make()
+
+        def forward(self, ticket: str) -> Mapping[str, Any]:
+            if isinstance(self.note, array.array):
+                self.note.append(1)
+            else:
+                self.note()
+            return super().forward(ticket)
+
+    result = compiled(LabeledFewShot(), Noting(), accept="best")
+    said = [note.text for note in result.report.notes if note.text.startswith("note (a ")]
+    assert len(said) == 1 and "changed while the program was run" in said[0]
 
 
 def test_an_iterator_is_named() -> None:
