@@ -111,11 +111,15 @@ def describe_failure(error: Exception, steps: tuple[TraceStep, ...]) -> Failure:
         kind = next((known for known in inside if known in _MISSING), None)
         if kind is None and isinstance(error, ExceptionGroup) and len(set(inside)) == 1:
             kind = inside[0]
+    shown: BaseException = error
+    if isinstance(error, ExceptionGroup):  # its own message says only how many it has
+        members = [each for each in _chain(error) if not isinstance(each, BaseExceptionGroup)]
+        shown = next(each for each in members if kind in (None, _kind_of(each)))
+    named = f"{type(shown).__name__}: {shown}"
     if kind is None:
-        return Failure("error", redact(f"{type(error).__name__}: {error}"))
+        return Failure("error", redact(named))
     # The messages of Python's own exceptions say little without their names.
-    ours = isinstance(error, LangprogError)
-    said = str(error) if ours else f"{type(error).__name__}: {error}"
+    said = str(shown) if isinstance(shown, LangprogError) else named
     return Failure(kind, redact(said), _last_failed(steps))
 
 

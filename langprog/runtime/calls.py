@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
@@ -14,6 +15,7 @@ from langprog.lm import (
     LanguageModel,
     ModelRef,
     Request,
+    Usage,
     keep_budgets,
     public_address,
     stream_completion,
@@ -113,12 +115,35 @@ def _check(lm: LanguageModel, completion: Completion) -> Completion:
         )
     texts = completion.texts
     others = texts[1:]  # mostly none
-    if not texts or type(texts[0]) is not str or (others and set(map(type, others)) != {str}):
+    if (
+        not texts
+        or isinstance(texts, str)
+        or type(texts[0]) is not str
+        or (others and set(map(type, others)) != {str})
+    ):
         raise ModelError(
             f"{lm.name}: complete() returned a Completion without texts: texts must be a "
             "tuple of one or more strings"
         )
+    _check_amounts(lm, completion)
     return completion
+
+
+def _check_amounts(lm: LanguageModel, completion: Completion) -> None:
+    """Refuse costs that are no amounts: no budget could hold by them, nor programs be compared.
+
+    Raises:
+        ModelError: The dollars or the tokens are not numbers of 0 or more.
+    """
+    dollars, usage = completion.dollars, completion.usage
+    counts = (usage.prompt_tokens, usage.completion_tokens) if isinstance(usage, Usage) else ("",)
+    for name, value in (("dollars", dollars or 0.0), *(("usage", count) for count in counts)):
+        if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+            given = dollars if name == "dollars" else usage
+            raise ModelError(
+                f"{lm.name}: complete() returned a Completion with {name}={given!r}: give numbers "
+                "of 0 or more; dollars=None if the price is not known"
+            )
 
 
 async def _stream(lm: LanguageModel, request: Request, receive: Receive) -> Completion:

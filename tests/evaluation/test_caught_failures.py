@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
 import langprog as lp
-from langprog.errors import AuthError, BudgetExceeded, LMError, MetricError, ServerError
+from langprog.errors import (
+    AuthError,
+    BudgetExceeded,
+    LMError,
+    MetricError,
+    ParseError,
+    ServerError,
+)
 
 ROWS = [lp.Example(ticket=f"ticket {n}", team="a") for n in range(12)]
 
@@ -148,3 +156,31 @@ def test_what_is_no_score_is_an_error_however_many_errors_are_allowed() -> None:
     for wrong in (None, "good", 7):
         with pytest.raises(MetricError):
             lp.evaluate(program, ROWS, lambda e, p, w=wrong: w, lm=lm, max_errors=99)
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (ServerError("503: down", model="m/x"), ("transport", "503: down")),
+        (ParseError("no answer in the reply"), ("parse", "no answer in the reply")),
+        (ValueError("not a date"), ("error", "ValueError: not a date")),
+    ],
+)
+def test_a_failure_in_a_task_group_is_told_by_its_own_words(
+    raised: Exception, said: tuple[str, str]
+) -> None:
+    class Both(lp.Module):
+        signature = "q -> a"
+
+        async def aforward(self, q: str) -> dict[str, str]:
+            async def fail() -> None:
+                raise raised
+
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fail())
+                group.create_task(asyncio.sleep(0))
+            return {"a": q}
+
+    report = lp.evaluate(Both(), [lp.Example(q="x", a="x")], lambda example, prediction: 1.0)
+    failure = report.rows[0].failure
+    assert failure is not None and (failure.kind, failure.message) == said

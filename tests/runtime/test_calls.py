@@ -9,7 +9,7 @@ import pytest
 
 import langprog as lp
 from langprog.errors import BudgetExceeded, ModelError
-from langprog.lm import Completion, LanguageModel, Ledger, Request
+from langprog.lm import Completion, LanguageModel, Ledger, Request, Usage
 from langprog.lm.streaming import stream_completion
 from tests.lm.endpoint import asking, endpoint, good, says, sends
 
@@ -108,7 +108,20 @@ def test_a_call_that_is_handed_on_is_paid_once() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [None, "[[a]]\nv", {"texts": ["v"]}, Completion((), "m"), Completion((5,), "m")],  # type: ignore[arg-type]  # a user's own may be wrong
+    [
+        None,
+        "[[a]]\nv",
+        {"texts": ["v"]},
+        Completion((), "m"),
+        Completion((5,), "m"),  # type: ignore[arg-type]  # a user's own may be wrong
+        Completion("[[a]]\nv", "m"),  # type: ignore[arg-type]  # likewise
+        Completion(("[[a]]\nv",), "m", dollars=float("nan")),
+        Completion(("[[a]]\nv",), "m", dollars=-0.01),
+        Completion(("[[a]]\nv",), "m", dollars="0.01"),  # type: ignore[arg-type]  # likewise
+        Completion(("[[a]]\nv",), "m", Usage(-5, 5)),
+        Completion(("[[a]]\nv",), "m", Usage(None, 5)),  # type: ignore[arg-type]  # likewise
+        Completion(("[[a]]\nv",), "m", None),  # type: ignore[arg-type]  # likewise
+    ],
 )
 def test_what_is_no_completion_is_told(answer: Any) -> None:
     with (
