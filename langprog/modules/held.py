@@ -1,4 +1,4 @@
-"""What an object that is no container holds: attributes, slots, what a function closes over."""
+"""What an object other than a container holds: attributes, slots, what a function closes over."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def _check(lm: LanguageModel, completion: Completion) -> Completion:
 
 
 def _check_amounts(lm: LanguageModel, completion: Completion) -> None:
-    """Refuse costs that are no amounts: no budget could hold by them, nor programs be compared.
+    """Refuse costs that are not amounts: budgets and comparisons go by them.
 
     Raises:
         ModelError: The dollars or the tokens are not numbers of 0 or more.
