@@ -16,8 +16,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import langprog as lp
+from langprog.errors import InputError
 
 JUDGES = ("compared", "rated")
+VERDICTS = ("first", "second", "tie")
 
 
 class Compare(lp.Signature):
@@ -109,14 +111,25 @@ def calibrate(panel: Panel, rows: Sequence[lp.Example]) -> Panel:
 
     Args:
         panel: The panel; it is asked about every row.
-        rows: Pairs with their verdicts.
+        rows: Pairs with their verdicts; from those that are a tie nothing is learned.
+
+    Raises:
+        InputError: A verdict is none of the three, or there are only ties.
     """
+    for place, example in enumerate(rows):
+        if example.get("verdict") not in VERDICTS:
+            raise InputError(
+                f"rows[{place}] has the verdict {example.get('verdict')!r:.40}: write "
+                f"{', '.join(map(repr, VERDICTS))}"
+            )
+    if all(example.verdict == "tie" for example in rows):
+        raise InputError("no row says which answer is better, so there is nothing to fit to")
     report = lp.evaluate(panel, rows, metric)
     weights = {}
     for name in JUDGES:
         right = wrong = 1
         for row in report.rows:
-            if row.prediction is not None:
+            if row.prediction is not None and row.example.verdict != "tie":
                 vote = row.prediction["votes"][name]
                 wanted = 1 if row.example.verdict == "first" else -1
                 right += vote == wanted
@@ -126,8 +139,8 @@ def calibrate(panel: Panel, rows: Sequence[lp.Example]) -> Panel:
 
 
 def metric(example: lp.Example, prediction: lp.Prediction) -> lp.Score:
-    """Score 1 for the right verdict, and a half for a tie."""
-    if prediction.verdict == "tie":
+    """Score 1 for the right verdict, and a half for a tie instead of it."""
+    if prediction.verdict == "tie" != example.verdict:
         return lp.Score(0.5, f"the {example.verdict} answer is better")
     right = prediction.verdict == example.verdict
     return lp.Score(float(right), None if right else f"the {example.verdict} answer is better")

@@ -3,8 +3,9 @@
 Follows: PAPILLON: Privacy Preservation from Internet-based and Local Language Model Ensembles
 (Siyan et al., 2024) and its data PUPA: a trusted model writes a request without private details
 for a strong one. Differs: the trusted model only names the private spans, and code replaces them
-by placeholders and puts them back, so that nothing that was named can go out; e-mail addresses,
-phone and card numbers go out in no case, as a pattern finds them; the metric gives nothing for a
+by placeholders and puts them back, so that no word that was named can go out, in whatever case it
+is written; e-mail addresses, phone and card numbers are taken out in any case, as a pattern finds
+them; the metric gives nothing for a
 reply whose request leaks. The requests are generated. ``locate`` is to have a local model
 (``with_parameters({"locate.model": ...})``), ``ask`` the strong one.
 """
@@ -21,7 +22,7 @@ FIRST = ("Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gus", "Hana")
 LAST = ("Kerr", "Lund", "Marsh", "Nolan", "Brandt", "Hollis", "Iversen", "Jakobs")
 TOWNS = ("Riga", "Oslo", "Turin", "Lisbon", "Graz", "Lyon")
 # What a pattern knows to be private, also where the model does not name it.
-PATTERN = re.compile(r"[\w.+-]+@[\w-]+\.\w+|\+?\d[\d ()-]{6,}\d")
+PATTERN = re.compile(r"[\w.+-]+@[\w-]+(?:\.\w+)+|\+?\d[\d ()./-]{5,}\d")
 FORMS = (
     "Write one line that thanks {who} of {town} for the call. The number is {phone}.",
     "Write one line that asks {who} to confirm {mail} as the address.",
@@ -68,30 +69,28 @@ def redact(text: str, private: Sequence[str]) -> tuple[str, dict[str, str]]:
 
     Args:
         text: The text.
-        private: Spans of it; others are left out. The longest are replaced first, so that a name
-            inside another does not break it.
+        private: Spans of it, in any case, of two characters or more; others are left out. The
+            longest come first, so that a name inside another does not break it.
     """
-    spans = {each.strip() for each in private} | set(PATTERN.findall(text))
-    hidden: dict[str, str] = {}
-    ordered = sorted(spans, key=text.find)
-    for span in ordered:
-        if len(span) > 1 and span in text:
-            hidden[f"[PRIVATE {len(hidden) + 1}]"] = span
-    for placeholder, span in sorted(hidden.items(), key=_longest_first):
-        text = re.sub(rf"(?<!\w){re.escape(span)}(?!\w)", placeholder, text)
-    return text, hidden
+    named = {span for each in private if len(span := each.strip()) > 1}
+    whole = [rf"(?<!\w){re.escape(span)}(?!\w)" for span in sorted(named, key=len, reverse=True)]
+    # What a pattern finds goes first, whatever stands beside it. One pass: a span that occurs in a
+    # placeholder is not looked for there.
+    places: dict[str, str] = {}
 
+    def hide(match: re.Match[str]) -> str:
+        return places.setdefault(match[0], f"[PRIVATE {len(places) + 1}]")
 
-def _longest_first(item: tuple[str, str]) -> int:
-    return -len(item[1])
+    sent = re.sub("|".join([PATTERN.pattern, *whole]), hide, text, flags=re.IGNORECASE)
+    return sent, {placeholder: span for span, placeholder in places.items()}
 
 
 def restore(text: str, hidden: Mapping[str, str]) -> str:
     """Return a text with what the placeholders stand for, also where their case was changed."""
-    for placeholder, span in hidden.items():
-        literal = span.replace("\\", "\\\\")
-        text = re.sub(re.escape(placeholder), literal, text, flags=re.IGNORECASE)
-    return text
+    if not hidden:
+        return text
+    placeholders = "|".join(map(re.escape, hidden))
+    return re.sub(placeholders, lambda match: hidden[match[0].upper()], text, flags=re.IGNORECASE)
 
 
 def metric(example: lp.Example, prediction: lp.Prediction) -> lp.Score:

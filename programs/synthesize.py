@@ -77,7 +77,7 @@ def find_flaw(topic: str, calculation: str, row: Mapping[str, object]) -> str:
         row: The problem, its expression and its answer.
     """
     problem, expression = str(row["problem"]), str(row["expression"])[:LONGEST]
-    if topic not in problem:
+    if topic.casefold() not in problem.casefold():
         return f"it is not about {topic}"
     shape = re.sub(r"\d+", "n", expression)
     if "".join(shape.split()) != "".join(re.sub(r"[a-z]", "n", calculation).split()):
@@ -85,7 +85,10 @@ def find_flaw(topic: str, calculation: str, row: Mapping[str, object]) -> str:
     numbers = re.findall(r"\d+", expression)
     if lacking := [number for number in numbers if number not in re.findall(r"\d+", problem)]:
         return f"the problem does not name {lacking[0]}"
-    result = _work_out(ast.parse(expression, mode="eval").body)
+    try:
+        result = _work_out(ast.parse(expression, mode="eval").body)
+    except SyntaxError as error:  # such as a number that begins with 0
+        return f"{expression} cannot be read: {error.msg}"
     return "" if result == row["answer"] else f"{expression} is {result}, not {row['answer']}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ class JoinedVerdicts:
         second: The next likely one; ``None`` where there is only one.
         probabilities: Of each verdict, by row.
         confusions: By judge and true verdict, how often the judge gives each verdict.
-        accuracies: How often each judge is right, as estimated.
+        accuracies: How often each judge is right, as estimated; ``None`` for one without verdicts.
         labels: How many rows had a label.
         assumes: What has to be true, as the end of "this assumes that".
     """
@@ -37,7 +37,7 @@ class JoinedVerdicts:
     second: tuple[Any, ...]
     probabilities: tuple[Mapping[Any, float], ...]
     confusions: Mapping[str, Mapping[Any, Mapping[Any, float]]]
-    accuracies: Mapping[str, float]
+    accuracies: Mapping[str, float | None]
     labels: int
     assumes: str
 
@@ -46,7 +46,10 @@ class JoinedVerdicts:
         return asdict(self)
 
     def __str__(self) -> str:
-        judges = ", ".join(f"{name} {share:.2f}" for name, share in self.accuracies.items())
+        judges = ", ".join(
+            f"{name} {'unknown' if share is None else f'{share:.2f}'}"
+            for name, share in self.accuracies.items()
+        )
         return (
             f"{len(self.answers):,} rows, {self.labels:,} labels; estimated accuracy of the "
             f"judges: {judges}. This assumes that {self.assumes}."
@@ -76,12 +79,12 @@ def agree(
         labels: The true verdict of each row, ``None`` where it is not known.
 
     Raises:
-        InputError: There are fewer than two judges, the lists differ in length, or a verdict
-            cannot be compared.
+        InputError: There are fewer than two judges, the lists differ in length, or a verdict or
+            a label cannot be compared.
     """
     names, verdicts = _check(judges)
     size = len(verdicts[0])
-    known = [None] * size if labels is None else list(labels)
+    known = [None] * size if labels is None else _read("labels", labels)
     if len(known) != size:
         raise InputError(f"{len(known)} labels for {size} rows: give one a row, None if unknown")
     classes = _classes(verdicts, known)
@@ -119,19 +122,31 @@ def _check(
         raise InputError(
             "agree takes two or more judges: a dict with a list of verdicts by the judge's name"
         )
-    verdicts = [list(each) for each in judges.values()]
+    if not all(isinstance(name, str) for name in judges):
+        raise InputError(f"the judges are {list(judges)!r:.60}: give their names as texts")
+    verdicts = [_read(name, each) for name, each in judges.items()]
     sizes = {name: len(each) for name, each in zip(judges, verdicts, strict=True)}
     if len(set(sizes.values())) > 1 or not verdicts[0]:
         listed = ", ".join(f"{name} {size}" for name, size in sizes.items())
         raise InputError(f"the judges have to give a verdict on every row: they have {listed}")
-    for name, each in zip(judges, verdicts, strict=True):
-        for row, verdict in enumerate(each):
-            if not isinstance(verdict, Hashable) or verdict != verdict:
-                raise InputError(
-                    f"{name}[{row}] is {verdict!r:.40}: give a text, a number or a bool, and None "
-                    "where there is no verdict"
-                )
-    return [str(name) for name in judges], verdicts
+    return list(judges), verdicts
+
+
+def _read(name: str, values: Any) -> list[Hashable | None]:
+    """Return verdicts or labels as a list."""
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        raise InputError(
+            f"{name} is a {type(values).__name__}: give a list with a verdict for each row, None "
+            "where there is none"
+        )
+    read = list(values)
+    for row, verdict in enumerate(read):
+        if not isinstance(verdict, Hashable) or verdict != verdict:
+            raise InputError(
+                f"{name}[{row}] is {verdict!r:.40}: give a text, a number or a bool, and None "
+                "where there is no verdict"
+            )
+    return read
 
 
 def _classes(
@@ -142,6 +157,14 @@ def _classes(
     )
     if not seen:
         raise InputError("no judge has given any verdict")
+    shown: dict[str, Any] = {}
+    for verdict in seen:
+        other = shown.setdefault(str(verdict), verdict)
+        if other != verdict:
+            raise InputError(
+                f"{other!r} and {verdict!r} look the same and are two verdicts: give all verdicts "
+                "and labels in one type"
+            )
     return sorted(seen, key=lambda verdict: (type(verdict).__name__, str(verdict)))
 
 
@@ -225,8 +248,11 @@ class _Model:
             for name, rows in zip(names, self._confusions, strict=True)
         }
 
-    def name_accuracies(self, names: Sequence[str], chances: Any) -> dict[str, float]:
+    def name_accuracies(self, names: Sequence[str], chances: Any) -> dict[str, float | None]:
         """Return how often each judge is right."""
         right = self._numpy.einsum("ic,jic->j", chances, self._said)
-        said = self._numpy.maximum(self._said.sum(axis=(1, 2)), 1)
-        return dict(zip(names, map(float, right / said), strict=True))
+        said = self._said.sum(axis=(1, 2))
+        return {
+            name: float(good / count) if count else None
+            for name, good, count in zip(names, right, said, strict=True)
+        }

@@ -14,6 +14,8 @@ from langprog.evaluation import UNIT, Report, check_range, mean_interval, studen
 
 FEWEST_PAIRS = 10
 QUANTILE = 0.975
+# Where nothing is known.
+EVERYTHING = (-math.inf, math.inf)
 
 
 def estimate_mean(
@@ -41,7 +43,7 @@ def estimate_mean(
         clusters: The cluster of each row: rows of one cluster are a single observation. By default
             each row is one of its own; in a report, those that have the same inputs share one.
         score_range: The lowest and the highest label; by default 0 to 1 if all lie there, else
-            none.
+            none, and then labels that are all the same have an interval without ends.
 
     Raises:
         InputError: The lists differ in length, something in them is not a number, a label is
@@ -147,7 +149,8 @@ class _Pairs:
 
     def estimate(self, bounds: tuple[float, float] | None, missing: int) -> MeanEstimate:
         n, weight = len(self.labels), self.weight
-        alone = mean_interval(self.labels, score_range=bounds)
+        same = bounds is None and min(self.labels) == max(self.labels)
+        alone = EVERYTHING if same else mean_interval(self.labels, score_range=bounds)
         mean, interval = fmean(self.labels), alone
         if weight:
             level = weight * fmean(self.others)
@@ -160,6 +163,9 @@ class _Pairs:
         notes = [f"{missing:,} rows have no judge score; the judge's mean stands in."] * (
             missing > 0
         )
+        notes += [
+            "All labels are the same, which says nothing of how far they spread: give score_range."
+        ] * same
         notes += _describe_weight(weight, n, len(self.others), self.judged)
         return MeanEstimate(
             mean=mean,

@@ -69,7 +69,9 @@ def test_a_label_stands() -> None:
 def test_a_judge_may_give_no_verdict() -> None:
     truth, judges = draw(300, GOOD)
     judges["bob"] = [None] * 300
-    assert accuracy(lp.agree(judges).answers, truth) > 0.8
+    result = lp.agree(judges)
+    assert accuracy(result.answers, truth) > 0.8
+    assert result.accuracies["bob"] is None and "bob unknown" in str(result)
 
 
 def test_judges_that_always_agree_are_believed() -> None:
@@ -93,6 +95,12 @@ def test_a_single_verdict_has_no_second() -> None:
         ({"a": [None], "b": [None]}, None, "no judge has given"),
         ({"a": [float("nan")], "b": ["x"]}, None, r"a\[0\] is nan"),
         ({"a": [["x"]], "b": ["x"]}, None, r"a\[0\] is \['x'\]"),
+        ({"a": ["x"], "b": ["x"]}, [float("nan")], r"labels\[0\] is nan"),
+        ({"a": ["x"], "b": ["x"]}, [["x"]], r"labels\[0\] is \['x'\]"),
+        ({"a": [1], "b": [1]}, ["1"], "1 and '1' look the same"),
+        ({"a": "x", "b": ["x"]}, None, "a is a str: give a list"),
+        ({"a": ["x"], "b": None}, None, "b is a NoneType: give a list"),
+        ({1: ["x"], "1": ["y"]}, None, "give their names as texts"),
     ],
 )
 def test_what_cannot_be_joined_is_refused_in_a_sentence(

@@ -110,6 +110,17 @@ def test_labels_on_another_scale_have_a_range() -> None:
     assert 1 < low < high < 5
 
 
+@pytest.mark.parametrize("count", [1, 2, 40])
+def test_labels_that_are_all_the_same_do_not_make_a_mean_certain(count: int) -> None:
+    scores, labels = [1.0, 5.0] * 40, [7.0] * count + [None] * (80 - count)
+    result = lp.estimate_mean(scores, labels)
+    assert result.interval == (-math.inf, math.inf) and "give score_range" in str(result)
+    low, high = lp.estimate_mean(scores, labels, score_range=(0, 10)).interval
+    assert low < 7 < high
+    low, high = lp.estimate_mean(scores, [1.0] * count + [None] * (80 - count)).interval
+    assert low < high == 1
+
+
 def test_a_report_of_a_judge_is_taken() -> None:
     program = lp.Predict("question -> answer", model=lp.ScriptedLM(lambda _: "[[answer]]\nyes"))
     rows = [{"question": f"number {index}"} for index in range(30)]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 import langprog as lp
+from langprog.errors import InputError
 from langprog.lm import Request
 from programs.judge import Panel, calibrate, examples, metric
 
@@ -64,3 +65,20 @@ def test_calibration_trusts_the_judge_that_is_right() -> None:
         assert panel.weights["compared"] > 2 > -2 > panel.weights["rated"]
         assert lp.evaluate(panel, rows, metric).mean == 1.0
         assert lp.evaluate(Panel(), rows, metric).mean == 0.5
+
+
+def test_calibration_learns_nothing_from_ties_and_refuses_other_verdicts() -> None:
+    rows = examples(10)
+    ties = [row.with_(verdict="tie") for row in rows]
+    with lp.using(lm=judges(right, lambda answer: 3)):
+        weights = calibrate(Panel(), rows).weights
+        assert calibrate(Panel(), [*rows, *ties]).weights == weights
+        for wrong, said in (
+            ([rows[0].with_(verdict="First")], r"rows\[0\] has the verdict 'First'"),
+            (ties, "nothing to fit to"),
+            ([], "nothing to fit to"),
+        ):
+            with pytest.raises(InputError, match=said):
+                calibrate(Panel(), wrong)
+    assert metric(ties[0], lp.Prediction(verdict="tie")).value == 1
+    assert metric(ties[0], lp.Prediction(verdict="first")).value == 0

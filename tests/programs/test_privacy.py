@@ -40,6 +40,12 @@ def test_a_pattern_finds_what_the_model_forgets() -> None:
         ("Ada Kerr, or Ada.", ["Ada", "Ada Kerr"], None),
         ("No names.", [], "No names."),
         ("A \\d b.", ["\\d"], "A [PRIVATE 1] b."),
+        ("Ada Kerr wrote.", ["ADA KERR"], "[PRIVATE 1] wrote."),
+        ("ADA asks Ada.", ["Ada"], "[PRIVATE 1] asks [PRIVATE 2]."),
+        ("Private Ryan met Ann.", ["Ann", "Private Ryan", "private"], None),
+        ("Room 12 of Ann.", ["Room 12", "Ann", "12", "1"], "[PRIVATE 1] of [PRIVATE 2]."),
+        ("Call 555.123.4567 or x0401234567.", [], "Call [PRIVATE 1] or x[PRIVATE 2]."),
+        ("To ada@kerr.co.uk.", [], "To [PRIVATE 1]."),
     ],
 )
 def test_whole_spans_are_replaced_and_come_back(

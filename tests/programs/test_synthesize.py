@@ -24,6 +24,9 @@ GOOD = {"problem": "Ada has 21 coins and finds 3. How many?", "expression": "21 
         ({"expression": "21 - 3"}, "not of the form a + b"),
         ({"expression": "__import__('os')"}, "not of the form"),
         ({"expression": "21 + 3 + 0"}, "not of the form"),
+        ({"problem": "21 coins and 03.", "expression": "21 + 03"}, "cannot be read"),
+        ({"expression": "21\n+ 3"}, "cannot be read"),
+        ({"problem": "Coins: 21, and 3 more. How many?"}, ""),
     ],
 )
 def test_a_problem_is_verified_by_its_arithmetic(changed: dict[str, Any], flaw: str) -> None:
