@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
 
 import langprog as lp
-from langprog.errors import CheckError
+from langprog.errors import CheckError, InputError
 from langprog.lm import Request
-from programs.table_qa import TableQA, Tables, open_tables
+from programs._queries import Tables
+from programs.table_qa import TableQA, open_tables
 
 duckdb = pytest.importorskip("duckdb")
 
 
-@pytest.fixture
+SETUP = ("CREATE TABLE t(a INTEGER)", "INSERT INTO t VALUES (1), (2)", "CREATE SEQUENCE s")
+
+
+@pytest.fixture(scope="module")
 def tables() -> Tables:
-    connection = duckdb.connect(":memory:", config={"memory_limit": "100MB", "temp_directory": ""})
-    connection.execute("CREATE TABLE t(a INTEGER)")
-    connection.execute("INSERT INTO t VALUES (1), (2)")
-    connection.execute("CREATE SEQUENCE s")
-    return Tables(connection, seconds=0.3)
+    return Tables(setup=SETUP, seconds=0.3)
 
 
 @pytest.mark.parametrize(
@@ -64,9 +68,10 @@ def test_what_does_more_than_read_is_refused(tables: Tables, sql: str, why: str)
 
 
 def test_a_query_is_run_once_for_all_who_ask(tables: Tables) -> None:
+    runs = tables.runs
     first = tables.query("SELECT a FROM t ORDER BY a")
     assert first == tables.query("SELECT a\n  FROM t ORDER BY a;") == ("a\n1\n2", "")
-    assert tables.runs == 1
+    assert tables.runs == runs + 1
     assert tables.query("SELECT 'a  b' AS x") == ("x\na  b", "")
     assert tables.query("SELECT 'a b' AS x") == ("x\na b", "")
 
@@ -80,9 +85,41 @@ def test_a_result_that_is_cut_says_so_and_a_huge_one_is_refused(tables: Tables) 
 
 
 def test_a_query_that_took_too_long_may_be_run_again(tables: Tables) -> None:
-    slow = "SELECT count(*) FROM range(100000000000)"
+    slow, runs = "SELECT count(*) FROM range(100000000001)", tables.runs
     assert "took longer" in tables.query(slow)[1] and "took longer" in tables.query(slow)[1]
-    assert tables.runs == 2
+    assert tables.runs == runs + 2
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT length(repeat('a', 2000000000))",  # a single call, which nothing interrupts
+        "SELECT list_sum(range(1000000000))",  # memory that duckdb's own limit does not count
+        "SELECT repeat('zzz', 10000000) FROM range(50)",
+    ],
+)
+def test_a_query_that_nothing_in_the_process_stops_is_stopped(tables: Tables, sql: str) -> None:
+    began = time.monotonic()
+    rows, problem = tables.query(sql)
+    assert rows == "" and problem, problem
+    assert time.monotonic() - began < 30  # it takes minutes and gigabytes in this process
+    assert tables.query("SELECT count(*) AS n FROM t") == ("n\n2", "")
+
+
+def test_the_process_ends_with_its_tables_and_a_killed_one_is_replaced() -> None:
+    tables = Tables(setup=SETUP)
+    process = tables._process
+    assert process is not None
+    os.kill(process._process.pid, signal.SIGKILL)
+    assert "ended the process" in tables.query("SELECT a FROM t")[1]
+    assert tables.query("SELECT a FROM t LIMIT 1") == ("a\n1", "")
+    assert tables.query("SELECT a FROM t") == ("a\n1\n2", "")
+    process = tables._process
+    assert process is not None and process._process.poll() is None
+    running = process._process
+    del tables, process
+    gc.collect()
+    assert running.poll() is not None
 
 
 def test_a_query_that_is_refused_is_written_again() -> None:
@@ -114,3 +151,6 @@ def test_a_file_is_opened_read_only(tmp_path: Path) -> None:
     opened = open_tables(str(path))
     assert opened.query("SELECT a FROM t") == ("a\n7", "")
     assert "Permission Error" in opened.query("SELECT * FROM read_blob('/etc/passwd')")[1]
+    for absent in (str(tmp_path / "absent.duckdb"), str(tmp_path)):
+        with pytest.raises(InputError, match="cannot be opened: IO Error"):
+            open_tables(absent)
