@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import langprog as lp
+from langprog.errors import InputError
 
 AGENTS = 3
 NAMES = ("Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gus", "Hana")
@@ -35,11 +36,16 @@ class Debate(lp.Module):
     Args:
         agents: How many agents.
         rounds: How often each may revise its answer.
+
+    Raises:
+        InputError: There is no agent.
     """
 
     signature = "puzzle -> answer"
 
     def __init__(self, agents: int = AGENTS, rounds: int = 1) -> None:
+        if agents < 1:
+            raise InputError(f"Debate(agents={agents}): give 1 or more")
         self.agents = [
             lp.Predict(Argue, sampling=lp.Sampling(temperature=0.7, seed=seed))
             for seed in range(agents)

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import langprog as lp
+from langprog.errors import InputError
 
 GROUPS: Mapping[str, Sequence[str]] = MappingProxyType(
     {
@@ -28,6 +29,7 @@ GROUPS: Mapping[str, Sequence[str]] = MappingProxyType(
 )
 # The share of a word's probability that is left for kinds that nobody named.
 REST = 0.05
+FEWEST = 3
 
 
 class Classify(lp.Signature):
@@ -46,7 +48,13 @@ class OddOneOut(lp.Module):
         self.think = lp.Predict(Classify)
 
     async def aforward(self, words: list[str]) -> Mapping[str, str]:
-        """Ask about every word, and find the most probable explanation."""
+        """Ask about every word, and find the most probable explanation.
+
+        Raises:
+            InputError: There are fewer than three words, so that none is the odd one.
+        """
+        if len(words) < FEWEST:
+            raise InputError(f"words has {len(words)}: give {FEWEST} or more to find an odd one")
         thoughts = await asyncio.gather(*(self.think.acall(word=word) for word in words))
         return find_odd([as_distribution(each.kinds) for each in thoughts], words)
 

@@ -9,7 +9,7 @@ both orders, and both orders together decide.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
@@ -106,13 +106,13 @@ class JudgeAlign(Optimizer):
         names = run.program.input_names()
         pairwise = all(name in names for name in self.pair)
         if pairwise:
-            self._check_labels(run.materials.validation)
+            self._check_labels(run.materials.validation, names)
         part = run.make_child("align", run.start, SHARE if pairwise else 1.0)
         best = await run_search(self._search(), part)
         return await self._choose_by_both_orders(run, best) if pairwise else best
 
-    def _check_labels(self, rows: Sequence[Example]) -> None:
-        if all(self._turn_labels(row) == row for row in rows):
+    def _check_labels(self, rows: Sequence[Example], inputs: Collection[str]) -> None:
+        if all(self._turn_labels(row, inputs) == row for row in rows):
             first, second = self.verdicts or self.pair
             raise InputError(
                 f"the program compares {' and '.join(self.pair)}, and no label is {first!r} or "
@@ -128,7 +128,8 @@ class JudgeAlign(Optimizer):
             return best
         run.start_stage("final", None, "the same pairs in the other order")
         await run.score_fully(offered)
-        swapped = [self._turn(row) for row in rows]
+        inputs = run.program.input_names()
+        swapped = [self._turn(row, inputs) for row in rows]
         results = await run_steps(run, offered, swapped, priced=False)
         scores: dict[Candidate, float] = {}
         for candidate, answers in zip(offered, results, strict=True):
@@ -175,13 +176,18 @@ class JudgeAlign(Optimizer):
 
     # --- the other order -----------------------------------------------------------------------
 
-    def _turn(self, row: Example) -> Example:
-        """Return a row with its two inputs exchanged, and the labels that name them."""
-        first, second = self.pair
-        return self._turn_labels(row).with_(**{first: row[second], second: row[first]})
+    def _turn(self, row: Example, inputs: Collection[str]) -> Example:
+        """Return a row with its two inputs exchanged, and the labels that name them.
 
-    def _turn_labels(self, row: Example) -> Example:
-        values = {name: value for name, value in row.items() if name not in self.pair}
+        Args:
+            row: The row.
+            inputs: The names of all inputs: other ones may hold the same value as a verdict.
+        """
+        first, second = self.pair
+        return self._turn_labels(row, inputs).with_(**{first: row[second], second: row[first]})
+
+    def _turn_labels(self, row: Example, inputs: Collection[str]) -> Example:
+        values = {name: value for name, value in row.items() if name not in inputs}
         return row.with_(**self._turn_values(values))
 
     def _turn_values(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -197,7 +203,7 @@ class JudgeAlign(Optimizer):
         for path, predictor in tunable_predictors(candidate.apply(run.program)).items():
             if all(name in predictor.inputs for name in self.pair) and predictor.demos:
                 values[f"{path}.demos"] = tuple(
-                    self._turn(demo) if place % 2 else demo
+                    self._turn(demo, predictor.inputs) if place % 2 else demo
                     for place, demo in enumerate(predictor.demos)
                 )
         if not values:

@@ -9,6 +9,7 @@ import pytest
 
 import langprog as lp
 from benchmarks.programs.scripted import load_script
+from langprog.errors import InputError
 from langprog.lm import Request
 from programs.debate import Debate, examples, metric
 
@@ -54,3 +55,8 @@ def test_without_rounds_it_is_a_vote() -> None:
 def test_the_puzzles_have_the_answer_that_follows() -> None:
     with lp.using(lm=lp.ScriptedLM(load_script("debate", steady=True))):
         assert lp.evaluate(Debate(), examples(20), metric).mean == 1.0
+
+
+def test_without_agents_there_is_no_debate() -> None:
+    with pytest.raises(InputError, match=r"agents=0\): give 1 or more"):
+        Debate(agents=0)

@@ -6,6 +6,7 @@ import pytest
 
 import langprog as lp
 from benchmarks.programs.scripted import load_script
+from langprog.errors import InputError
 from programs.think_sum import as_distribution, examples, find_odd, metric, program
 
 
@@ -33,3 +34,8 @@ def test_names_are_joined_and_shares_sum_to_what_is_known() -> None:
 def test_what_nobody_knows_decides_nothing_and_fails_nothing() -> None:
     assert find_odd([{}, {}], ["a", "b"]) == {"odd": "a", "kind": ""}
     assert find_odd([{"x": 0.9}, {}, {"x": 0.8}], ["a", "b", "c"])["odd"] == "b"
+
+
+def test_too_few_words_have_no_odd_one() -> None:
+    with pytest.raises(InputError, match="words has 2: give 3 or more"):
+        program(words=["plum", "apple"])

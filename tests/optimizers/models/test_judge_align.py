@@ -78,8 +78,9 @@ def test_labels_that_name_neither_are_refused_and_other_names_are_taken() -> Non
     judge = lp.Predict("question, first, second -> better: Literal['A', 'B']")
     with pytest.raises(InputError, match=r"no label is 'first' or 'second': say with JudgeAlign"):
         align(judge, data)
-    turn = JudgeAlign(verdicts=("A", "B"))._turn(data[0])
-    assert turn.first == data[0].second and turn.better != data[0].better
+    row = data[0].with_(question="A")  # the same value as a verdict, and none
+    turn = JudgeAlign(verdicts=("A", "B"))._turn(row, judge.input_names())
+    assert turn.first == row.second and turn.better != row.better and turn.question == "A"
     for wrong in ({"pair": ("first", "first")}, {"pair": "ab"}, {"verdicts": ("A",)}):
         with pytest.raises(InputError, match="give two different values"):
             JudgeAlign(**wrong)
