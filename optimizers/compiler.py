@@ -100,6 +100,7 @@ class Compiler(PrunedOptimizer):
             auto=self.auto,
             written=tuple(self.proposing.written),
             most_words=self.proposing.hygiene.most_words,
+            prune=self.prune,
             concurrency=self.concurrency,
         )
 

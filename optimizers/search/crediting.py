@@ -88,10 +88,13 @@ class Credits:
         """Return the estimate of some effects together, by their weights."""
         return sum(weight * self.mean(part) for part, weight in parts.items())
 
-    def error(self, part: Feature) -> float:
-        """Return the standard error of an effect."""
-        place = self.places[part]
-        return float(np.sqrt(self.covariance[place, place]))
+    def error(self, weights: Mapping[Feature, float]) -> float:
+        """Return the standard error of the sum of some effects, by their weights."""
+        vector = np.zeros(len(self.means))
+        for part, weight in weights.items():
+            if part in self.places:
+                vector[self.places[part]] = weight
+        return float(np.sqrt(max(0.0, float(vector @ self.covariance @ vector))))
 
 
 def credit_parts(

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from langprog.knobs import takes_one_of, takes_whole
+from langprog.knobs import takes_flag, takes_one_of, takes_whole
 from optimizers.base import Optimizer
 from optimizers.budget.forecast import ForecastInputs, Range, StageForecast
 from optimizers.evaluation.candidate import Candidate, tunable_predictors
@@ -40,6 +40,9 @@ DRAWN, BLOCK = 4, 12
 FINALISTS, FINAL_SHARE = 4, 0.5
 # Values of a parameter to draw from: those with the highest credits.
 CHOICES = 4
+# With fewer rows, which is too few for pruning, the program's own instructions are put back in the
+# finals. Other ones stay if their credit is this many standard errors higher.
+FEWEST_ROWS, CLEARLY = 72, 1.0
 # What a clause has to add to be worth its tokens, as a share of the range of scores.
 WORTH = 0.003
 
@@ -52,12 +55,15 @@ class EditSearch(Optimizer):
         auto: How thorough it is where no cap says so: ``light``, ``medium`` or ``heavy``.
         written: Predictors whose instructions are taken as a whole, as they were written.
         most_words: Longest instruction, in words.
+        prune: Whether the program's own instructions are put back where others gain too little,
+            and validation is too small for pruning.
         concurrency: Examples processed at the same time.
     """
 
     auto: Auto = field(default="light", metadata=takes_one_of(tuple(AUTO)))
     written: Collection[str] = ()
     most_words: int = field(default=Hygiene().most_words, metadata=takes_whole(1))
+    prune: bool = field(default=True, metadata=takes_flag())
 
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Forecast the rounds, and the finals on all of validation."""
@@ -81,6 +87,8 @@ class EditSearch(Optimizer):
         if not parts.are_known() or _has_top_score(run):
             return run.start
         size, finals = _choose_sizes(run)
+        # For the finals: the candidates, and the best with the program's own instructions.
+        last = finals * (size - BLOCK) + self._puts_back(size) * size
         rows = list(range(size))
         run.rng("rows").shuffle(rows)
         rounds = self._count_rounds(run.queries_left())
@@ -96,7 +104,7 @@ class EditSearch(Optimizer):
             requests = _list_requests(run, drawn, [*rows[start:], *rows[:start]])
             unknown = size - len(run.scorer.values(run.start).keys() & set(rows))
             while requests and not run.affords_round(
-                sum(len(each.indices) for each in requests), finals * (size - BLOCK) + unknown
+                sum(len(each.indices) for each in requests), last + unknown
             ):
                 requests.pop()
             if not requests:
@@ -104,11 +112,16 @@ class EditSearch(Optimizer):
             await run.score(requests)
         return await self._choose(run, parts, range(size), finals)
 
+    def _puts_back(self, size: int) -> bool:
+        return self.prune and size < FEWEST_ROWS
+
     async def _choose(self, run: Run, parts: _Parts, rows: range, finals: int) -> Candidate:
         credits_ = parts.credit()
         ranked = parts.rank(credits_, [parts.compose(credits_, credits_)])
         options = [run.start, *(each for each in ranked[:finals] if each != run.start)]
-        options = take_affordable(run, options, len(rows))
+        if self._puts_back(len(rows)):
+            options.insert(2, parts.put_back(ranked[0]))
+        options = take_affordable(run, list(dict.fromkeys(options)), len(rows))
         run.start_stage("final", len(options), "the best of them on more of validation")
         await run.score([ScoreRequest(each, rows) for each in options])
         run.advance_stage("final", len(options), len(options))
@@ -118,7 +131,14 @@ class EditSearch(Optimizer):
             run.offer(each)
             run.log_trial(each, credit=parts.predict(credits_, each))
         # The first of equals is where the search began.
-        return max(options, key=lambda each: parts.predict(credits_, each), default=run.start)
+        best = max(options, key=lambda each: parts.predict(credits_, each), default=run.start)
+        own = parts.put_back(best)
+        if not self._puts_back(len(rows)) or own == best or own not in options:
+            return best
+        if parts.is_clearly_better(credits_, best, own):
+            return best
+        run.note("the instructions are the program's own: others were no clear gain on validation")
+        return own
 
 
 def _has_top_score(run: Run) -> bool:
@@ -235,6 +255,21 @@ class _Parts:
         clauses = _count_clauses(each for each in parts if each[0] in self._texts)
         total = credits_.sum(parts) + credits_.mean(("", candidate.digest))
         return round(total - WORTH * clauses, 9)
+
+    def put_back(self, candidate: Candidate) -> Candidate:
+        """Return a candidate with the program's own instructions."""
+        own = {key: self._base[key].value for key in self._texts}
+        return Candidate.of(
+            self._run.materials.base, {**candidate.parameters, **own}, candidate.label
+        )
+
+    def is_clearly_better(self, credits_: Credits, best: Candidate, other: Candidate) -> bool:
+        """Return whether the credit of a candidate is higher, beyond its error."""
+        weights = {**self._list_parts(best), ("", best.digest): 1.0}
+        for part, weight in {**self._list_parts(other), ("", other.digest): 1.0}.items():
+            weights[part] = weights.get(part, 0.0) - weight
+        gain = self.predict(credits_, best) - self.predict(credits_, other)
+        return gain > CLEARLY * credits_.error(weights)
 
     def rank(self, credits_: Credits, more: Iterable[Candidate] = ()) -> list[Candidate]:
         """Return what was tried, and some more, by credit, the highest first."""

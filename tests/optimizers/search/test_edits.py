@@ -141,15 +141,17 @@ def test_edits_follow_a_race_or_where_the_budget_is_small_a_few_points(
 class EditingFew(Editing):
     """Try the program's own instruction on few rows, too."""
 
+    prune: bool = True
+
     async def search(self, run: Run) -> Candidate:
         tried = [run.make_candidate({"predict.instruction": text}) for text in self.texts]
         await run.score([ScoreRequest(each, range(self.rows)) for each in (run.start, *tried)])
-        return await run_search(EditSearch(), run.make_child("edits", run.start, 1.0))
+        part = run.make_child("edits", run.start, 1.0)
+        return await run_search(EditSearch(prune=self.prune), part)
 
 
-@pytest.mark.parametrize("salt", ["10", "21", "23", "25"])
-def test_where_every_proposal_harms_a_little_the_instruction_stays(salt: str) -> None:
-    """Some of them are lucky on few rows; together they show that proposals are no good here."""
+def edit_nonsense(salt: str, *, prune: bool = True) -> Compiled:
+    """Compile where every proposal harms a little, and some are lucky on few rows."""
     nonsense = [f"The {a} of the {b} is {c}." for a, b, c in itertools.permutations("xyz", 3)][:4]
 
     def harmed(request: Request) -> str:
@@ -161,7 +163,7 @@ def test_where_every_proposal_harms_a_little_the_instruction_stays(salt: str) ->
         return f"[[team]]\n{team if lucky else TEAMS[(TEAMS.index(team) + 1) % 3]}"
 
     with lp.using(lm=lp.ScriptedLM(harmed)):
-        compiled = EditingFew(texts=nonsense, rows=12).compile(
+        return EditingFew(texts=nonsense, rows=12, prune=prune).compile(
             one_module(),
             tickets(20),
             valset=tickets(60, 1000),
@@ -169,4 +171,18 @@ def test_where_every_proposal_harms_a_little_the_instruction_stays(salt: str) ->
             metric=right_team,
             accept="best",
         )
-    assert "predict.instruction" not in compiled.candidate.parameters
+
+
+@pytest.mark.parametrize("salt", ["1", "10", "14", "21", "23", "25"])
+def test_where_every_proposal_harms_a_little_the_instruction_stays(salt: str) -> None:
+    assert "predict.instruction" not in edit_nonsense(salt).candidate.parameters
+
+
+def test_without_pruning_a_lucky_instruction_is_not_put_back() -> None:
+    compiled = edit_nonsense("1", prune=False)
+    assert "predict.instruction" in compiled.candidate.parameters
+
+
+def test_it_is_said_that_the_instruction_was_put_back() -> None:
+    said = [note.text for note in edit_nonsense("1").report.notes]
+    assert any("the program's own" in text for text in said)
