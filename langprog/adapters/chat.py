@@ -41,6 +41,9 @@ from langprog.lm import Completion, Message
 from langprog.signature import FieldSpec, Maybe, Plain, SignatureSpec, without_limits
 
 _LEAD = " \t>#*_-"  # what may precede a marker at the beginning of a line
+# What a marker may follow on its line: a closing tag, or a token of a chat template.
+_CLOSED = re.compile(r"(?:</[\w.:-]{1,40}>|<unused\d{1,4}>|<\|[\w/]{1,40}\|>)[ \t]*\Z")
+_WRAPPER_OPENS = re.compile(r"<([a-zA-Z][\w.-]{0,40})>\s*+\Z")
 _FENCE_OPENS = re.compile(r"^```[\w+-]*+[ \t]*+\n\s*+\Z", re.MULTILINE)
 
 
@@ -207,15 +210,16 @@ def _marks_in(answer: str, names: Names) -> list[_Mark]:
         first = line > 0 or passed == 0  # the first marker of its line
         lead = answer[line if first else passed : begin]
         passed = end
-        heads, bold = first, ""
+        heads, closed, bold = first, False, ""
         if lead:
             if lead[-1] == "\\":
                 continue
-            heads = first and not lead.strip(_LEAD)
+            closed = _CLOSED.search(lead[-80:]) is not None
+            heads = first and (closed or not lead.strip(_LEAD))
             bold = lead[-2:] if lead.endswith(("**", "__")) else ""
         if answer[end : end + 1] != "\n":
             end = _after(answer, end, bold)
-        start = line if heads else begin - len(bold)
+        start = line if heads and not closed else begin - len(bold)
         marks.append(_Mark(name_in(match, names), start, end, heads))
     return marks
 
@@ -236,6 +240,10 @@ def _end(answer: str, first: _Mark) -> int:
         closing = answer.rfind("\n```", first.end)
         if closing >= 0 and answer.count("```", first.end, closing) % 2 == 0:
             return closing
+    # Or in a tag around all of them.
+    wrapper = _WRAPPER_OPENS.search(answer, max(0, first.start - 60), first.start)
+    if wrapper is not None and answer.endswith(f"</{wrapper[1]}>"):
+        return len(answer) - len(wrapper[1]) - 3
     return len(answer)
 
 

@@ -64,6 +64,19 @@ def test_a_turn_that_follows_the_answer_is_no_part_of_it(turn: str) -> None:
     assert JSON.parse(signature_of("q -> city"), f'{{"city": "Oslo"}}{turn}')["city"] == "Oslo"
 
 
+@pytest.mark.parametrize("tag", ["output", "response", "final_answer"])
+def test_a_tag_around_the_sections_is_no_part_of_them(tag: str) -> None:
+    assert city(f"<{tag}>\n[[city]]\nOslo\n</{tag}>") == "Oslo"
+    assert city(f"<{tag}>[[city]]\n7</{tag}>", "int") == 7
+    assert city(f"<{tag}>[[city]]\nOslo</{tag}>\nI hope <b>so</b>") != "Oslo"
+
+
+@pytest.mark.parametrize("tag", ["</x>", "<unused95>", "<|thought_end|>"])
+def test_a_draft_that_a_tag_parts_from_the_answer_is_not_joined_with_it(tag: str) -> None:
+    with pytest.raises(ParseError, match="comes twice and differs"):
+        city(f"<x>\n[[city]]\nRome{tag}[[city]]\nOslo")
+
+
 def test_every_section_may_be_closed() -> None:
     text = "[[why]]\nit is north\n[[/why]]\n\n[[city]]\nOslo\n[[/city]]\n[[completed]]<|im_end|>"
     spec = signature_of("q -> why, city")
