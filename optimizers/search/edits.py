@@ -5,7 +5,9 @@ Follows: GrIPS (Prasad et al., 2023), which edits instructions phrase by phrase;
 what to try next.
 Differs: no edit is judged by itself. A candidate takes the clauses and demonstrations that a draw
 of their credits favours, so that what is uncertain is tried, and every score improves the credits
-of all its parts. The best is chosen by its credit, on all scores that were paid for.
+of all its parts. The best is chosen by its credit, on all scores that were paid for. Where
+validation is too small for pruning, the program's own instructions come back unless others are
+credited with clearly more.
 """
 
 from __future__ import annotations
