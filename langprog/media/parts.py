@@ -116,6 +116,8 @@ class Media(metaclass=HintedType):
             data = source
         elif isinstance(source, str) and source.startswith((*_ADDRESSES, "data:")):
             data, url, known = _from_address(source, kind)
+            if known.startswith(self.family) and not known.endswith("/octet-stream"):
+                media_type = media_type or known  # it was written, and is kept as it is
         elif source is not None:
             data, known = _read(source, kind)
         if data is not None and not data:
@@ -163,8 +165,9 @@ class Media(metaclass=HintedType):
 
     def to_plain(self) -> Any:
         """Return plain JSON data: an address, or an object if there is more to keep."""
-        if self.data is None and self.media_type != self.usual:
-            return {"url": self.url, "media_type": self.media_type}
+        told = self.usual if self.data is None else self.media_type
+        if told != self.media_type or not told.startswith(self.family):
+            return {"url": self.address, "media_type": self.media_type}
         return self.address
 
     @classmethod
@@ -183,13 +186,9 @@ class Media(metaclass=HintedType):
         if isinstance(value, Mapping) and value.keys() <= {"url", "media_type", *cls._more}:
             whole, more = value.get("url"), {**value}
             more.pop("url", None)
-            if isinstance(whole, str) and all(isinstance(word, str) for word in more.values()):
-                made = cls.from_plain(whole)
-                return cls(
-                    data=made.data,
-                    url=made.url,
-                    **{"media_type": made.media_type, **more},
-                )
+            texts = all(isinstance(word, str) for word in more.values())
+            if texts and isinstance(whole, str) and whole.startswith((*_ADDRESSES, "data:")):
+                return cls(whole, **more)
         if isinstance(value, str) and value.startswith((*_ADDRESSES, "data:")):
             return cls(value)
         kind = cls.__name__

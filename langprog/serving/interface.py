@@ -79,20 +79,21 @@ class Interface:
                 schema["properties"][name] = {**schema["properties"][name], **turns}
         return {**_precise(schema), "required": list(self.required)}
 
-    def _part_schema(self, kind: type) -> dict[str, Any]:
+    def _part_schema(self, kind: type[Media]) -> dict[str, Any]:
         """Return the schema of an image, a sound or a file."""
-        forms = [_DATA_URL]
-        if self.media_hosts:
-            hosts = "|".join(re.escape(host) for host in sorted(self.media_hosts))
-            forms.append({"type": "string", "pattern": f"^https://({hosts})(:[0-9]+)?/"})
-        address = forms[0] if len(forms) == 1 else {"anyOf": forms}
-        named = {
-            "type": "object",
-            "required": ["url"],
-            "properties": {"url": address, "media_type": {"type": "string"}},
-            "additionalProperties": False,
-        }
-        return {"title": f"part:{kind.__name__}", "anyOf": [*forms, named]}
+        hosts = "|".join(re.escape(host) for host in sorted(self.media_hosts))
+        there = [{"type": "string", "pattern": f"^https://({hosts})(:[0-9]+)?/"}] if hosts else []
+        forms = [_data_url(kind.family), *there]
+        named = [
+            _object_of({"url": _any_of(forms), "media_type": {"type": "string"}}, "url"),
+            _object_of(
+                # What it is counts more than what the address says.
+                {"url": _any_of([_data_url(""), *there]), "media_type": _NON_EMPTY},
+                "url",
+                "media_type",
+            ),
+        ]
+        return {"title": f"part:{kind.__name__}", "anyOf": [*forms, *named]}
 
     @cached_property
     def output_schema(self) -> dict[str, Any]:
@@ -194,11 +195,32 @@ class Interface:
             raise Refusal(500, "internal", message) from None
 
 
-_DATA_URL = {
-    "type": "string",
-    "pattern": "^data:[A-Za-z0-9.+/-]+;base64,([A-Za-z0-9+/]{4})*"
-    "([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
-}
+_NON_EMPTY = {"type": "string", "minLength": 1}
+
+
+def _data_url(family: str) -> dict[str, Any]:
+    """Return the schema of a ``data:`` URL whose type begins like this, or tells nothing."""
+    kind = f"({family}[A-Za-z0-9.+/-]*|[A-Za-z0-9.+/-]*/octet-stream)"
+    return {
+        "type": "string",
+        "pattern": f"^data:{kind if family else '[A-Za-z0-9.+/-]+'};base64,([A-Za-z0-9+/]{{4}})*"
+        "([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)$",
+    }
+
+
+def _any_of(forms: list[dict[str, Any]]) -> dict[str, Any]:
+    return forms[0] if len(forms) == 1 else {"anyOf": forms}
+
+
+def _object_of(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
 _TURNS = {
     "type": "array",
     "items": {

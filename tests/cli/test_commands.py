@@ -339,7 +339,7 @@ def test_a_batch_does_not_write_over_its_source(
     batch(place, 1)
     before = (place / "in.jsonl").read_bytes()
     assert run(["run", "a.json", "--batch", "in.jsonl", "--out", "./in.jsonl"]) == 2
-    assert "is the file given as --batch" in capsys.readouterr().err
+    assert "is the file that --batch reads" in capsys.readouterr().err
     assert (place / "in.jsonl").read_bytes() == before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import pickle
 from pathlib import Path
@@ -41,7 +42,8 @@ def test_a_path_is_read_when_the_image_is_made(tmp_path: Path) -> None:
         (lp.Audio(b"\0\0\0\x20ftypM4A "), "audio/mp4"),
         (lp.Audio("data:application/octet-stream;base64,AAEC"), "audio/wav"),
         (lp.Image(b"\0\0\0\x20ftypheic"), "image/heic"),
-        (lp.Image("data:image/png;base64,/9j/4A=="), "image/jpeg"),
+        # What is written in an address is kept: prompts do not change.
+        (lp.Image("data:image/png;base64,/9j/4A=="), "image/png"),
         (lp.File(b"%PDF-1.7"), "application/pdf"),
         (lp.File(PNG), "image/png"),
     ],
@@ -132,3 +134,17 @@ def test_plain_data_names_no_file_of_this_machine(tmp_path: Path) -> None:
     with lp.using(lm=lp.ScriptedLM(["[[a]]\nx"])), pytest.raises(InputError) as caught:
         program(photo=str(path))
     assert "lp.Image(path) reads a file" in str(caught.value)
+
+
+@pytest.mark.parametrize("media_type", ["image/gif", "application/pdf", "image/png"])
+def test_the_type_that_was_given_comes_back_from_plain_data(media_type: str) -> None:
+    """Prompts never change, whatever the bytes begin like."""
+    part = lp.Image(PNG, media_type=media_type)
+    again = lp.Image.from_plain(part.to_plain())
+    assert again == part and again.address == f"data:{media_type};base64,{part.base64}"
+
+
+def test_the_type_of_an_address_is_kept_and_that_of_bytes_is_seen() -> None:
+    address = f"data:image/gif;base64,{base64.b64encode(PNG).decode()}"
+    assert lp.Image(address).media_type == "image/gif"
+    assert lp.Image(PNG).media_type == "image/png"
