@@ -37,6 +37,7 @@ LATE = {
     "langprog.pocket.training": "torch",
     "langprog.pytest_plugin": "pytest",
     "langprog.serving": "starlette",
+    "programs._query_worker": "duckdb",  # runs in a process of its own
 }
 LEARNS = "harbor bills, atlas network, ember login, cedar orders"
 
