@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import settings as checking
@@ -79,6 +80,34 @@ def fresh_settings() -> Iterator[None]:
 def own_path(monkeypatch: pytest.MonkeyPatch) -> None:
     # Commands put the folders of a user's files on the path, where other processes inherit them.
     monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+@contextmanager
+def forgetting(folder: Path) -> Iterator[None]:
+    """Forget the modules that are imported meanwhile from files below ``folder``.
+
+    Commands import a user's files under their own names, and refuse a second file of a name.
+    """
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        place = getattr(sys.modules[name], "__file__", None)
+        if place is not None and Path(place).is_relative_to(folder):
+            del sys.modules[name]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_modules_of_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with forgetting(tmp_path_factory.getbasetemp()):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_modules(
+    own_modules_of_file: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    with forgetting(tmp_path_factory.getbasetemp()):
+        yield
 
 
 @pytest.fixture(scope="session")

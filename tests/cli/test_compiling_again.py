@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,7 +38,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with served(lp.ScriptedLM(answers(), name="vllm/x")) as base_url:
         monkeypatch.setenv("VLLM_BASE_URL", base_url)
         yield tmp_path
-    sys.modules.pop("mine_again", None)
 
 
 def compiles(program: str, train: str, out: str, *more: str) -> int:

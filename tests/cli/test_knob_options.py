@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,4 +87,3 @@ def test_a_proposer_is_asked_and_the_knobs_are_those_of_the_compile(
     assert "Searching has no knob 'trails'" in capsys.readouterr().err
     assert clever.calls >= 1
     assert not any("[[instruction]]" in request.messages[0].text for request in task.requests)
-    sys.modules.pop("mine_knobs", None)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -28,8 +27,6 @@ def examples():
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for name in ("with_data", "without_data", "strange_data"):  # of another test's folder
-        monkeypatch.delitem(sys.modules, name, raising=False)
     (tmp_path / "with_data.py").write_text(OWN)
     (tmp_path / "without_data.py").write_text(OWN.partition("\n\n\ndef metric")[0])
     (tmp_path / "strange_data.py").write_text(f"{OWN}\n\nrows = 3\ndef none():\n    return []\n")

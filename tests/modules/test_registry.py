@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,9 +50,8 @@ class Twice(lp.Module):
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Return what puts a package with an entry point on the path."""
-    before = set(sys.modules)
 
     def put(name: str, code: str, value: str, kind: str = "Twice") -> None:
         folder = tmp_path / name
@@ -64,10 +63,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         (folder / f"{name}-1.dist-info" / "entry_points.txt").write_text(points)
         monkeypatch.syspath_prepend(str(folder))
 
-    yield put
-    for name in set(sys.modules) - before:
-        if name.startswith("plug"):
-            del sys.modules[name]
+    return put
 
 
 def test_a_kind_of_another_package_is_written_and_read(install: Install, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,8 @@ ready = Legal()
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Return what puts a package with an entry point on the path."""
-    before = set(sys.modules)
 
     def put(name: str, value: str, kind: str = "legal", code: str = LEGAL) -> None:
         folder = tmp_path / name
@@ -60,10 +59,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         (folder / f"{name}-1.dist-info" / "entry_points.txt").write_text(points)
         monkeypatch.syspath_prepend(str(folder))
 
-    yield put
-    for name in set(sys.modules) - before:
-        if name.startswith("plug"):
-            del sys.modules[name]
+    return put
 
 
 @pytest.mark.parametrize("value", ["pluglegal:Legal", "pluglegal:ready"])
