@@ -5,7 +5,8 @@ Usage: python -m benchmarks.labels [--seeds 6] [--keep labels.jsonl]
 The texts: TREC's questions (Li and Roth, 2002) and CLINC150 (Larson et al., 2019). No language
 model is asked: a logistic regression on the words stands in for the program, and five of them,
 each fitted to another bootstrap sample of the labels, are the candidates whose answers are
-compared. The judges: LLMBar (Zeng et al., 2024), whose recorded verdicts are replayed.
+compared. The judges: LLMBar (Zeng et al., 2024), whose recorded verdicts are replayed. What
+``benchmarks.weak_labels`` adds to the page is kept.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ JUDGES = tuple(
     f"{model}/Vanilla" for model in ("GPT-4", "PaLM2", "ChatGPT", "ChatGPT-0301", "LLaMA2")
 )
 JUDGE_LABELS = 50
+# The heading of the section that ``benchmarks.weak_labels`` publishes.
+WEAK = "## Weak labels"
 FEW = "Intervals over so few seeds are rough, and rather too narrow."
 
 
@@ -158,7 +161,8 @@ def run_texts(folder: Path, task: str, method: str, seed: int) -> list[float]:
     return scores
 
 
-def _fit(vectors: Any, labels: Sequence[str]) -> Any:
+def fit_words(vectors: Any, labels: Sequence[str]) -> Any:
+    """Return a logistic regression that is fitted to vectors of words."""
     weight = "balanced" if RARE in labels else None
     return LogisticRegression(C=20.0, max_iter=100, tol=1e-3, class_weight=weight).fit(
         vectors, labels
@@ -167,7 +171,7 @@ def _fit(vectors: Any, labels: Sequence[str]) -> Any:
 
 def _score(texts: Texts, train: Any, test: Any, known: Sequence[int]) -> float:
     labels = [texts.train[row][1] for row in known]
-    fitted = _fit(train[known], labels)
+    fitted = fit_words(train[known], labels)
     truth = np.array([label for _, label in texts.test])
     if texts.rare:
         chances = fitted.predict_proba(test)[:, list(fitted.classes_).index(texts.rare)]
@@ -184,7 +188,7 @@ def _choose(
         drawn = rng.choices(known, k=len(known))
         if len({texts.train[row][1] for row in drawn}) < 2:
             drawn = list(known)
-        said = _fit(train[drawn], [texts.train[row][1] for row in drawn]).predict(train)
+        said = fit_words(train[drawn], [texts.train[row][1] for row in drawn]).predict(train)
         answers = {text: str(label) for (text, _), label in zip(texts.train, said, strict=True)}
         candidates.append(Recalled(f"candidate {number}", answers))
     taken = set(known)
@@ -195,13 +199,13 @@ def _choose(
         STEP,
         labelled=[{"text": texts.train[row][0]} for row in known],
         candidates=candidates[1:],
-        progress=_ignore,
+        progress=ignore,
         **options,
     )
     return [free[row.place] for row in choice.rows]
 
 
-def _ignore(event: object) -> None:
+def ignore(event: object) -> None:
     """Show nothing."""
 
 
@@ -221,7 +225,7 @@ def run_judges(folder: Path, method: str, seed: int) -> dict[str, float]:
         rows = [{"text": str(row)} for row in half]
         choice = label_next(
             programs[0], rows, JUDGE_LABELS, candidates=programs[1:], pool=len(half), seed=seed,
-            progress=_ignore, random_share=options.get("random_share", 0.5),
+            progress=ignore, random_share=options.get("random_share", 0.5),
         )  # fmt: skip
         known = [half[row.place] for row in choice.rows]
 
@@ -247,7 +251,8 @@ def run_judges(folder: Path, method: str, seed: int) -> dict[str, float]:
 # --- the page ------------------------------------------------------------------------------------
 
 
-def _percent(values: Sequence[float]) -> str:
+def format_percent(values: Sequence[float]) -> str:
+    """Format the mean of shares with its interval, in percent."""
     middle, low, high = (100 * value for value in mean_interval(values))
     return f"{middle:.1f} [{low:.1f}, {high:.1f}]"
 
@@ -269,7 +274,7 @@ def _format_texts(folder: Path, task: str, seeds: range, kept: Checkpoint) -> st
         base = last if base is None else base
         gains = [a - b for a, b in zip(last, base, strict=True)]
         cells = [f"{100 * fmean(run[at] for run in runs):.1f}" for at in range(ROUNDS + 1)]
-        rows.append((method, *cells, "-" if method == "random" else _percent(gains)))
+        rows.append((method, *cells, "-" if method == "random" else format_percent(gains)))
     more = " and three texts of it" if task == RARE else ""
     return (
         f"## {TASKS[task][0]}\n\n{FIRST} labels at random{more} to begin with, then "
@@ -286,7 +291,7 @@ def _format_judges(folder: Path, seeds: range, kept: Checkpoint) -> str:
         ]
         if not rows:
             rows.append((f"{JUDGE_LABELS} labels", *runs[0]))
-        rows.append((method, *(_percent([run[name] for run in runs]) for name in runs[0])))
+        rows.append((method, *(format_percent([run[name] for run in runs]) for name in runs[0])))
     return (
         "## Judges of LLMBar\n\nLabels on half of the 419 comparisons, chosen where five judges "
         f"({', '.join(JUDGES)}) differ; accuracy on the other half, in percent: of the best of 65 "
@@ -313,7 +318,7 @@ def main(arguments: list[str]) -> None:
     sections = [*(_format_texts(folder, task, seeds, kept) for task in TASKS), *sections]
     publish(
         "labels",
-        "# Which rows to label next\n\n"
+        "# Which rows to label next, and weak labels\n\n"
         f"`python -m benchmarks.labels --seeds {options.seeds}`; {machine()}; "
         f"{versions('langprog', 'scikit-learn')}; {options.seeds} seeds, means with 95 % "
         "bootstrap intervals over them, the same first labels for all. No language model: a "
@@ -324,6 +329,7 @@ def main(arguments: list[str]) -> None:
         + (f" {FEW}" if options.seeds < 10 else "")
         + "\n\n"
         + "\n\n".join(sections),
+        keep=WEAK,
     )
 
 
