@@ -32,25 +32,26 @@ def main(arguments: list[str]) -> None:
         description=weak_labels.__doc__, prog="benchmarks.weak_labels"
     )
     parser.add_argument("--seeds", type=int, default=20, help="of the texts")
-    parser.add_argument("--compiles", type=int, default=5, help="seeds of the compiles")
+    parser.add_argument("--compiles", type=int, default=5, help="seeds of the compiles; 0: none")
     parser.add_argument("--keep", type=Path, default=Path("weak_labels.jsonl"))
     options = parser.parse_args(arguments)
     folder = data_folder()
     if folder is None:
         sys.stdout.write(explain_missing_data() + "\n")
         return
-    if min(options.seeds, options.compiles) < 2:
+    if options.seeds < 2 or options.compiles == 1:
         raise InputError("--seeds, --compiles: two are the fewest, as intervals are over them")
     kept = Checkpoint(options.keep)
     texts = format_texts(folder, range(options.seeds), kept)
-    compiles = format_compiles(range(options.compiles), kept)
+    parts = [format_compiles(range(options.compiles), kept)] if options.compiles else []
+    if 0 < options.compiles < 10:
+        parts.append(FEW)
     publish_section(
         "labels",
         WEAK,
         f"`python -m benchmarks.weak_labels --seeds {options.seeds} --compiles "
         f"{options.compiles}`; {machine()}; {versions('langprog', 'scikit-learn', 'numpy')}; "
-        f"{options.seeds} seeds of the texts. {ABOUT}\n\n{texts}\n\n{compiles}"
-        + (f"\n\n{FEW}" if options.compiles < 10 else ""),
+        f"{options.seeds} seeds of the texts. " + "\n\n".join([ABOUT, texts, *parts]),
     )
 
 

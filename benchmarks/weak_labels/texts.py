@@ -256,6 +256,7 @@ def _format_task(task: str, groups: Sequence[Sequence[Mapping[str, Any]]]) -> st
             "How often a voter is right is estimated with a mean error of "
             f"{format_percent(errors)} points, over voters with {FEWEST_VOTES} votes or more.",
         ]
+    parts += ["Voters, in the first of these settings:", table(_list_voters(groups[0]))]
     return "\n\n".join(parts)
 
 
@@ -276,4 +277,13 @@ def _list_labels(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     for name in runs[0]["labels"]:
         right, covered = zip(*(run["labels"][name] for run in runs), strict=True)
         rows.append((name, format_percent(right), format_percent(covered)))
+    return rows
+
+
+def _list_voters(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("voter", "right, %", "right as estimated, %")]
+    for name in dict.fromkeys(name for run in runs for name in run["estimates"]):
+        pairs = [run["estimates"][name] for run in runs if name in run["estimates"]]
+        estimated, right = zip(*pairs, strict=True)
+        rows.append((name, format_percent(right), format_percent(estimated)))
     return rows
