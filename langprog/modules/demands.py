@@ -7,6 +7,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from langprog.checks import REASKS
@@ -24,6 +25,11 @@ def most_reasks(cls: type) -> int:
     Args:
         cls: A user's own class of modules.
     """
+    return _count_reasks(cls)
+
+
+@lru_cache(maxsize=256)  # a compile asks for every candidate, and to read a file takes long
+def _count_reasks(cls: type) -> int:
     return sum(_reasks(call) for call in _demands(cls))
 
 
