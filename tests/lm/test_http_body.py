@@ -10,8 +10,9 @@ import sys
 import textwrap
 import time
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 import pytest
@@ -59,6 +60,16 @@ def raw(head: str, *pieces: bytes, repeat: int = 1) -> Answer:
 def packed(data: bytes, encoding: str, kind: str = "application/json") -> Answer:
     head = f"200 OK\r\nContent-Type: {kind}\r\nContent-Encoding: {encoding}"
     return raw(f"{head}\r\nContent-Length: {len(data)}", data)
+
+
+def later(make: Callable[[], Answer]) -> Answer:
+    """Make an answer when it is asked for: a large one not while tests are collected."""
+    made = cache(make)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return await made()(request)
+
+    return answer
 
 
 def chunked(*pieces: bytes) -> Answer:
@@ -118,8 +129,12 @@ def test_bodies_that_are_read(answer: Answer) -> None:
         raw(f"200 OK\r\nContent-Length: {len(BODY) - 5}", BODY),
         raw("200 OK\r\nContent-Length: 99999999999", BODY),
         raw("200 OK\r\nTransfer-Encoding: chunked", b"5\r\nabc"),
-        packed(gzip.compress(b" " * 2**26), "gzip"),
-        packed(gzip.compress(b"data: x\n\n" * 2**23)[: 2**17], "gzip", "text/event-stream"),
+        later(lambda: packed(gzip.compress(b" " * 2**26), "gzip")),
+        later(
+            lambda: packed(
+                gzip.compress(b"data: x\n\n" * 2**23)[: 2**17], "gzip", "text/event-stream"
+            )
+        ),
         raw("200 OK\r\nContent-Type: application/json", b" " * 2**20, repeat=64),
     ],
 )
