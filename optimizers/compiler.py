@@ -41,15 +41,13 @@ from optimizers.search.structure import StructureSearch
 
 # Share of a round for proposals and their race; edits of what was tried get the rest.
 RACE_SHARE = 0.55
-# With fewer queries there is no race: it would choose by the luck of a block. Each value is tried
-# once, at most within this share.
-FEWEST_WITH_RACE, EXPLORATION_SHARE = 300, 0.9
+# With fewer queries there is no race, which would choose by the luck of a block, and no further
+# round. Each value is tried once, at most within this share.
+FEWEST_WITH_RACE, EXPLORATION_SHARE = 700, 0.9
 # Share of the proposals of later rounds that are made from mistakes.
 LATER_FROM_MISTAKES = 0.75
 # Consecutive rounds without a gain that end the search.
 PATIENCE = 2
-# With fewer queries for each, more rounds would only choose on fewer examples.
-FEWEST_QUERIES = 600
 # Share of the budget for the steps after the rounds; they also get what the rounds leave.
 CLOSING_SHARE = 0.3
 
@@ -186,7 +184,7 @@ class Compiler(PrunedOptimizer):
     def _count_rounds(self, queries: float) -> int:
         if math.isinf(queries):
             return self.rounds
-        return max(1, min(self.rounds, math.floor(queries / FEWEST_QUERIES)))
+        return max(1, min(self.rounds, math.floor(queries / FEWEST_WITH_RACE)))
 
     async def search(self, run: Run) -> Candidate:
         """Mend the structure, search in rounds from the best so far, then close the search."""

@@ -47,6 +47,8 @@ CHOICES = 4
 FEWEST_ROWS, CLEARLY = 72, 1.0
 # What a clause has to add to be worth its tokens, as a share of the range of scores.
 WORTH = 0.003
+# Kinds of parameters that a search sets beside instructions and demonstrations.
+SETTINGS = ("model", "k", "choice", "threshold")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +72,10 @@ class EditSearch(Optimizer):
     def forecast(self, facts: ForecastInputs) -> tuple[StageForecast, ...]:
         """Forecast the rounds, and the finals on all of validation."""
         # The race has scored where the edits begin, and the others have met a block at least.
-        unknown = (FINALISTS - 1) * max(0, facts.validation - BLOCK)
-        finals = min(unknown, FINAL_SHARE * facts.queries)
-        most = min(self._count_rounds(facts.queries) * DRAWN * BLOCK, facts.queries - finals)
+        unknown = max(0, facts.validation - BLOCK)
+        finals = min((FINALISTS - 1) * unknown, FINAL_SHARE * facts.queries)
+        rest = facts.queries - min(finals, unknown)
+        most = min(self._count_rounds(facts.queries) * DRAWN * BLOCK, rest)
         return (
             StageForecast("search", Range(0.0, most), candidates=Range(0.0, most / BLOCK)),
             StageForecast("final", Range(0.0, finals)),
@@ -89,8 +92,8 @@ class EditSearch(Optimizer):
         if not parts.are_known() or _has_top_score(run):
             return run.start
         size, finals = _choose_sizes(run)
-        # For the finals: the candidates, and the best with the program's own instructions.
-        last = finals * (size - BLOCK) + self._puts_back(size) * size
+        # Who is new in the finals has met a block; its own instructions may not have been tried.
+        newcomer = size - BLOCK + self._puts_back(size) * size
         rows = list(range(size))
         run.rng("rows").shuffle(rows)
         rounds = self._count_rounds(run.queries_left())
@@ -104,9 +107,10 @@ class EditSearch(Optimizer):
             drawn = dict.fromkeys(parts.compose(credits_, each) for each in (credits_, *draws))
             start = number * BLOCK % size
             requests = _list_requests(run, drawn, [*rows[start:], *rows[:start]])
-            unknown = size - len(run.scorer.values(run.start).keys() & set(rows))
+            options = self._list_options(run, parts, credits_, size, finals)
+            last = sum(size - len(run.scorer.values(each).keys() & set(rows)) for each in options)
             while requests and not run.affords_round(
-                sum(len(each.indices) for each in requests), last + unknown
+                sum(len(each.indices) for each in requests), max(last, newcomer)
             ):
                 requests.pop()
             if not requests:
@@ -117,13 +121,19 @@ class EditSearch(Optimizer):
     def _puts_back(self, size: int) -> bool:
         return self.prune and size < FEWEST_ROWS
 
-    async def _choose(self, run: Run, parts: _Parts, rows: range, finals: int) -> Candidate:
-        credits_ = parts.credit()
+    def _list_options(
+        self, run: Run, parts: _Parts, credits_: Credits, size: int, finals: int
+    ) -> list[Candidate]:
+        """List who takes part in the finals, the most promising first after the start."""
         ranked = parts.rank(credits_, [parts.compose(credits_, credits_)])
         options = [run.start, *(each for each in ranked[:finals] if each != run.start)]
-        if self._puts_back(len(rows)):
+        if self._puts_back(size):
             options.insert(2, parts.put_back(ranked[0]))
-        options = take_affordable(run, list(dict.fromkeys(options)), len(rows))
+        return list(dict.fromkeys(options))
+
+    async def _choose(self, run: Run, parts: _Parts, rows: range, finals: int) -> Candidate:
+        options = self._list_options(run, parts, parts.credit(), len(rows), finals)
+        options = take_affordable(run, options, len(rows))
         run.start_stage("final", len(options), "the best of them on more of validation")
         await run.score([ScoreRequest(each, rows) for each in options])
         run.advance_stage("final", len(options), len(options))
@@ -190,6 +200,9 @@ class _Parts:
         self._wholes = [*self._shown]
         self._wholes += [f"{path}.instruction" for path in paths if path in written]
         changed = {key for each in run.scorer.candidates for key in each.parameters}
+        self._wholes += [
+            key for key, each in self._base.items() if key in changed and each.kind in SETTINGS
+        ]
         self._keys = [key for key in self._base if key in changed]
         self._clauses: dict[str, dict[str, Clause]] = {}
         self._values: dict[str, dict[str, Any]] = {}

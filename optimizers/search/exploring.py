@@ -16,6 +16,8 @@ from optimizers.search.sizes import Sizes
 
 # Share of the queries for runs, where these alone give demonstrations.
 FOR_ROLLOUTS = 0.25
+# Share of what is left then for the points; edits need the rest.
+FOR_POINTS = 0.5
 # With fewer candidates, the effects of their parts are not told apart.
 FEWEST_POINTS = 4
 
@@ -68,9 +70,19 @@ class Exploration(MIPRO):
         points = [each for each in dict.fromkeys((plain, *drawn)) if each != space.baseline]
         candidates = [run.make_candidate(space.values(each), space.label(each)) for each in points]
         block = min(self.searching.first_block, run.scorer.size)
-        candidates = take_affordable(run, candidates, block)
         run.start_stage("search", len(candidates), "each value on a block of validation")
-        await run.score([ScoreRequest(each, range(block)) for each in candidates])
-        for each in candidates:
-            run.log_trial(each)
+        # The first has the longest prompts, and shows what these cost.
+        if await self._score(run, candidates[:1], block):
+            affordable = FOR_POINTS * run.queries_left() / block
+            candidates = candidates[1 : 1 + int(min(len(points), max(FEWEST_POINTS, affordable)))]
+            while candidates and await self._score(run, candidates[: self.searching.round], block):
+                candidates = candidates[self.searching.round :]
         return run.start
+
+    async def _score(self, run: Run, candidates: list[Candidate], block: int) -> bool:
+        """Score candidates on a block; return whether the budget paid for all."""
+        affordable = take_affordable(run, candidates, block)
+        await run.score([ScoreRequest(each, range(block)) for each in affordable])
+        for each in affordable:
+            run.log_trial(each)
+        return len(affordable) == len(candidates)

@@ -66,12 +66,16 @@ def compiled(optimizer: Optimizer, program: lp.Module, calls: int = 600, **more:
         )
 
 
-@pytest.mark.parametrize("optimizer", [ALONE, Compiler(rounds=1)], ids=["MIPRO", "Compiler"])
+@pytest.mark.parametrize(
+    ("optimizer", "calls"),
+    [(ALONE, 600), (Compiler(rounds=1), 2000), (Compiler(), 600), (Compiler(), 260)],
+    ids=["MIPRO", "a race", "no race", "few calls"],
+)
 def test_what_a_module_offers_is_searched_saved_and_loaded(
-    optimizer: Optimizer, tmp_path: Path
+    optimizer: Optimizer, calls: int, tmp_path: Path
 ) -> None:
     program = lp.Pipeline(first=StageAdvanced())
-    result = compiled(optimizer, program)
+    result = compiled(optimizer, program, calls)
     assert result.certificate.verdict == "certified"
     assert result.program.parameters()["first.inner[0].style"].value == "formal"
     assert program.parameters()["first.inner[0].style"].value == "plain"

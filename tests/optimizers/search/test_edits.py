@@ -125,7 +125,7 @@ def test_a_cap_holds() -> None:
     assert compiled.certificate.n == 20
 
 
-@pytest.mark.parametrize(("calls", "races"), [(700, True), (330, False)])
+@pytest.mark.parametrize(("calls", "races"), [(2000, True), (330, False)])
 def test_edits_follow_a_race_or_where_the_budget_is_small_a_few_points(
     calls: int, races: bool
 ) -> None:
