@@ -25,7 +25,10 @@ from typing import IO, Any
 
 LIMIT = 300  # seconds that a process may take
 # What the command line imports sooner or later, and what a compile does.
-COMMAND_LINE = ("langprog.cli.main", "langprog.cli.running", "langprog.batch", "genai_prices")
+COMMAND_LINE = (
+    *("langprog.cli.main", "langprog.cli.running", "langprog.batch", "langprog.lm.text_store"),
+    *("aiohttp", "genai_prices.data"),
+)
 COMPILING = (*COMMAND_LINE, "optimizers", "optuna", "scipy.special")
 
 

@@ -15,7 +15,7 @@ import pytest
 
 import langprog as lp
 from langprog.cli.main import run
-from tests.forking import forking
+from tests.forking import COMPILING, forking
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -92,7 +92,7 @@ def test_every_python_block_runs(place: Path, endpoint: str) -> None:
             program.write_text(block.replace("pocket/small", "openai/gpt-6-luna"))
             process = parent.start(
                 [str(program)],
-                imports=("optimizers", "optuna", "pydantic"),
+                imports=COMPILING,
                 folder=place,
                 environment=environment,
                 stderr=subprocess.PIPE,

@@ -158,6 +158,7 @@ def test_ctrl_c_says_what_goes_on_and_cancel_ends_it(
 ) -> None:
     place, commands = ground
     killer = Killer(place, commands)
+    place.target.unlink(missing_ok=True)
     place.endpoint.batches.clear()
     place.endpoint.answered.clear()
     place.endpoint.polls = 10**6
