@@ -6,8 +6,8 @@ import json
 import re
 import shlex
 import shutil
+import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -22,6 +22,7 @@ from langprog.cli import serving
 from langprog.cli.main import run
 from langprog.evaluation import exact
 from programs import classify, list_programs
+from tests.forking import COMMAND_LINE, Forking
 
 ROOT = Path(__file__).parents[1]
 # Pages whose Python runs by itself, and those whose blocks run in the test that is named.
@@ -213,7 +214,10 @@ def test_the_code_of_the_guide_to_the_semantic_cache_runs(
 
 
 def test_the_commands_of_the_guide_to_serving_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    processes: Forking,
 ) -> None:
     guide = (ROOT / "docs" / "serve.md").read_text()
     readme = (ROOT / "README.md").read_text().partition("\n## Three doors\n")[2]
@@ -227,7 +231,7 @@ def test_the_commands_of_the_guide_to_serving_run(
     for name in ("new.json", "triage.json"):
         shutil.copy("team.json", name)
     Path("keys.txt").write_text("a-long-key-of-a-client\n")
-    with served([*shlex.split(serve)[1:], "triage.json"]) as address:
+    with served(processes, [*shlex.split(serve)[1:], "triage.json"]) as address:
         for question in [ask, *(line.removeprefix("$ ") for line in console.splitlines())]:
             done = subprocess.run(
                 question.replace("localhost:8000", address.removeprefix("http://")),
@@ -249,18 +253,20 @@ def test_the_commands_of_the_guide_to_serving_run(
 
 
 @contextmanager
-def served(arguments: list[str]) -> Iterator[str]:
+def served(processes: Forking, arguments: list[str]) -> Iterator[str]:
     """Run ``langprog serve`` on a free port; yields its address."""
     arguments[arguments.index("--port") + 1] = "0"
-    command = [sys.executable, "-m", "langprog", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.terminate()
-            process.communicate(timeout=60)
-        assert process.returncode == 0
+    command = ["-m", "langprog", *arguments]
+    process = processes.start(
+        command, imports=(*COMMAND_LINE, "langprog.serving"), stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+    assert process.returncode == 0
 
 
 def test_the_commands_of_the_guide_to_programs_run(

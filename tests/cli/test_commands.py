@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -23,6 +22,7 @@ from langprog.artifact.format import FORMAT
 from langprog.cli.loading import load_object
 from langprog.cli.main import run
 from langprog.errors import LangprogError
+from tests.forking import COMMAND_LINE, Forking
 
 PROGRAM = """
 import langprog as lp
@@ -42,6 +42,8 @@ def wrong(example):
 def broken(example, prediction):
     return example.colour
 """
+SERVE = ["-m", "langprog", "lm", "serve", "openai/scripted", "--port", "0"]
+SERVING = (*COMMAND_LINE, "aiohttp.web")
 WORDS = {"bill": "billing", "wifi": "network"}
 
 
@@ -390,6 +392,7 @@ def test_serve_answers_what_is_under_way_before_it_ends(
     place: Path,
     monkeypatch: pytest.MonkeyPatch,
     scripted_endpoint: Callable[[lp.ScriptedLM], str],
+    processes: Forking,
 ) -> None:
     asked, release = threading.Event(), threading.Event()
 
@@ -408,12 +411,7 @@ def test_serve_answers_what_is_under_way_before_it_ends(
     for signals in (1, 2):
         asked.clear()
         release.clear()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "langprog", "lm", "serve", "openai/scripted", "--port", "0"],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ},
-        )
+        process = processes.start(SERVE, imports=SERVING, stdout=subprocess.PIPE)
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         lm = lp.LM("openai/scripted", base_url=url, cache=False, attempts=1)
@@ -430,17 +428,12 @@ def test_serve_answers_what_is_under_way_before_it_ends(
                 with pytest.raises(LangprogError):
                     answer.result(20)
                 release.set()
-            assert process.wait(timeout=20) == 0
+            assert process.wait() == 0
         process.stdout.close()
 
 
-def test_serve_answers_until_it_is_stopped(place: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "langprog", "lm", "serve", "openai/scripted", "--port", "0"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ},
-    )
+def test_serve_answers_until_it_is_stopped(place: Path, processes: Forking) -> None:
+    process = processes.start(SERVE, imports=SERVING, stdout=subprocess.PIPE)
     assert process.stdout is not None
     try:
         url = process.stdout.readline().strip()
@@ -450,5 +443,5 @@ def test_serve_answers_until_it_is_stopped(place: Path) -> None:
             assert lp.Predict("ticket -> team")(ticket="wifi").team == "billing"
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        assert process.wait() == 0
         process.stdout.close()

@@ -9,7 +9,6 @@ import pty
 import re
 import struct
 import subprocess
-import sys
 import termios
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ import langprog as lp
 from langprog.artifact import save_program
 from langprog.batch import BatchProgress
 from langprog.cli import counting
+from tests.forking import COMMAND_LINE, Forking
 
 FAST = BatchProgress(999_999, 1_000_000, 12_345, 999_999, 100.0, 1234.5)
 
@@ -83,15 +83,20 @@ def place(
     return tmp_path
 
 
-COMMAND = [sys.executable, "-m", "langprog", "run", "a.json", "--batch", "in.jsonl", "--out"]
+COMMAND = ["-m", "langprog", "run", "a.json", "--batch", "in.jsonl", "--out"]
 
 
-def test_a_bar_fits_a_terminal_of_80_columns(place: Path) -> None:
+def test_a_bar_fits_a_terminal_of_80_columns(place: Path, processes: Forking) -> None:
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
-    process = subprocess.Popen(
-        [*COMMAND, "out.jsonl"], cwd=place, stdout=follower, stderr=follower, env=environment
+    process = processes.start(
+        [*COMMAND, "out.jsonl"],
+        imports=COMMAND_LINE,
+        folder=place,
+        environment=environment,
+        stdout=follower,
+        stderr=follower,
     )
     os.close(follower)
     said = b""
@@ -111,8 +116,13 @@ def test_a_bar_fits_a_terminal_of_80_columns(place: Path) -> None:
     assert all(len(frame) <= 80 for frame in frames), frames
 
 
-def test_elsewhere_a_short_run_says_one_line(place: Path) -> None:
-    done = subprocess.run(
-        [*COMMAND, "o.csv"], cwd=place, capture_output=True, text=True, check=True
+def test_elsewhere_a_short_run_says_one_line(place: Path, processes: Forking) -> None:
+    process = processes.start(
+        [*COMMAND, "o.csv"],
+        imports=COMMAND_LINE,
+        folder=place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
-    assert done.stderr == "500 rows written, 0 failed\n" and done.stdout == ""
+    assert process.communicate() == ("", "500 rows written, 0 failed\n")
+    assert process.returncode == 0

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 import langprog as lp
 from langprog.artifact import read_artifact
 from langprog.cli.main import run
+from tests.forking import COMPILING, Forked, Forking
 
 TEAMS = {"bill": "billing", "wifi": "network"}
 WIDTH = 4
@@ -26,7 +25,7 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.calls, self.kill_at = 0, 0
-        self.victim: subprocess.Popen[bytes] | None = None
+        self.victim: Forked | None = None
         self._lock = threading.Lock()
         self.model = lp.ScriptedLM(self._answer, name="openai/m")
 
@@ -71,7 +70,7 @@ def command(out: str, *more: str) -> list[str]:
 
 
 def test_killed_while_it_records_canaries_it_ends_as_if_undisturbed(
-    endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
+    endpoint: Endpoint, capsys: pytest.CaptureFixture[str], processes: Forking
 ) -> None:
     assert run(command("whole")) == 0
     assert "certified: " in capsys.readouterr().out
@@ -79,14 +78,11 @@ def test_killed_while_it_records_canaries_it_ends_as_if_undisturbed(
     assert whole.data.lineage[0].digest == read_artifact("a.json").digest
     assert [len(row["runs"]) for row in whole.data.canary] == [4, 4, 4]
     endpoint.calls, endpoint.kill_at = 0, calls - 5
-    endpoint.victim = subprocess.Popen(
-        [sys.executable, "-m", "langprog", *command("killed")],
-        env=dict(os.environ),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+    endpoint.victim = processes.start(
+        ["-m", "langprog", *command("killed")], imports=COMPILING, stderr=subprocess.PIPE
     )
-    _, errors = endpoint.victim.communicate(timeout=120)
-    assert endpoint.victim.returncode == -signal.SIGKILL, errors.decode()
+    _, errors = endpoint.victim.communicate()
+    assert endpoint.victim.returncode == -signal.SIGKILL, errors
     assert not Path("killed.json").exists()
     endpoint.victim = None
     assert run(command("killed")) == 0

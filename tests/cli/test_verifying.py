@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ import langprog as lp
 from langprog.artifact import save_program
 from langprog.cli.main import run
 from langprog.lm import Request, Server
+from tests.forking import COMMAND_LINE, Forked, Forking
 
 
 class Changing:
@@ -25,7 +24,7 @@ class Changing:
     def __init__(self) -> None:
         self.answer, self.url = "billing", ""
         self.calls, self.kill_at = 0, 0
-        self.victim: subprocess.Popen[bytes] | None = None
+        self.victim: Forked | None = None
         self._ready, self._stop = threading.Event(), asyncio.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
@@ -87,16 +86,16 @@ def test_from_a_record_to_an_alarm(place: Changing, capsys: pytest.CaptureFixtur
 
 
 def test_a_killed_watch_goes_on_where_it_was(
-    place: Changing, capsys: pytest.CaptureFixture[str]
+    place: Changing, capsys: pytest.CaptureFixture[str], processes: Forking
 ) -> None:
     asked = ["--lm", "house/m", "--base-url", place.url]
     record = ["--record", "--data", "rows.jsonl", "--replies", "2"]
     assert run(["verify", "a.json", *record, *asked]) == 0
     # In the second look, after the ten runs of the first one.
     place.calls, place.kill_at = 0, 15
-    command = [sys.executable, "-m", "langprog", "verify", "a.json", "--watch", "0.01", *asked]
-    place.victim = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    assert place.victim.wait(60) == -signal.SIGKILL
+    command = ["-m", "langprog", "verify", "a.json", "--watch", "0.01", *asked]
+    place.victim = processes.start(command, imports=COMMAND_LINE)
+    assert place.victim.wait() == -signal.SIGKILL
     assert run(["verify", "a.json", "--state", "a.json.verify", *asked]) == 0
     assert "no drift found: 20 new runs" in capsys.readouterr().out
 
