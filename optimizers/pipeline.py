@@ -216,7 +216,7 @@ class _Compilation:
             self._reporter.note(few, warning=True)
         elif self._plan.certified_rows < len(parts.holdout):
             self._reporter.note(
-                f"the budget pays for {self._plan.certified_rows} of "
+                f"the budget keeps enough for {self._plan.certified_rows} of "
                 f"{len(parts.holdout)} holdout examples"
             )
 

@@ -49,7 +49,8 @@ class BudgetPlan:
         search: The most that the search may ever request; what it leaves is for pruning.
         whole: What these and the certificate may request together.
         search_budget: The same as ``search``, as hard caps on what is paid.
-        certified_rows: Rows of the holdout that the certificate will use.
+        certified_rows: Rows of the holdout that the certificate will use at least, if costs are
+            as expected.
     """
 
     search: Cost

@@ -42,7 +42,9 @@ def count_affordable_rows(
     # The last call needs room for its reservation; with many rows, what repairs may take is more.
     room = left - estimate_reservation(compiled, request.parts.holdout)
     covered = min(left.count_of(pair * REPAIR_MARGIN), room.count_of(pair))
-    most = plan.certified_rows
+    # What the search has left pays for more rows than were kept, and these show smaller gains.
+    unchanged = candidate == Candidate()
+    most = plan.certified_rows if unchanged else len(request.parts.holdout)
     return most if math.isinf(covered) else min(most, max(0, math.floor(covered)))
 
 

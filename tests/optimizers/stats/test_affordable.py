@@ -6,7 +6,7 @@ import pytest
 
 import langprog as lp
 from langprog.lm import Completion, Priced, Usage
-from optimizers import BootstrapFewShot, LabeledFewShot, Optimizer
+from optimizers import MIPRO, BootstrapFewShot, LabeledFewShot, Optimizer
 
 PROGRAM = lp.Predict("ticket -> team")
 PRICE = lp.Price(input=50, output=50)
@@ -49,3 +49,35 @@ def test_a_search_that_scored_nothing_leaves_a_certificate(
     assert found.must_pass == (10, ())
     paid = compiled.report.paid
     assert paid.dollars <= (budget.dollars or 1e9) and paid.tokens <= (budget.tokens or 1e9)
+
+
+def test_calls_that_the_search_leaves_pay_for_more_rows() -> None:
+    with lp.using(lm=lp.ScriptedLM(answer, name="m/one")):
+        compiled = LabeledFewShot().compile(
+            PROGRAM,
+            rows("train", 40),
+            metric=same_team,
+            holdout=rows("held", 300),
+            must_pass=rows("must", 10),
+            budget=lp.Budget(calls=120),
+        )
+    # A third of the calls, of which a search may take the rest, would be 17 rows.
+    assert compiled.certificate.verdict == "certified" and compiled.certificate.n >= 40
+    assert compiled.certificate.must_pass == (10, ()) and compiled.report.paid.calls <= 120
+
+
+def test_the_program_as_it_is_pays_for_no_more_rows_than_planned() -> None:
+    def right(request: lp.Request) -> str:
+        number = int(request.messages[-1].text.rsplit(" ", 1)[-1])
+        return f"[[team]]\n{'abc'[number % 3]}"
+
+    with lp.using(lm=lp.ScriptedLM(right, name="m/one")):
+        compiled = MIPRO().compile(
+            PROGRAM,
+            rows("train", 40),
+            metric=same_team,
+            valset=rows("val", 20),
+            holdout=rows("held", 300),
+            budget=lp.Budget(calls=120),
+        )
+    assert compiled.certificate.verdict == "original" and compiled.certificate.n == 19
