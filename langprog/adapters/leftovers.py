@@ -88,7 +88,7 @@ def strip_brackets(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _closing(name: str) -> re.Pattern[str]:
-    own = re.escape(name).replace("_", "[ _-]")
+    own = _spell(name)
     return re.compile(
         rf"(?:\[\[[ \t]*+(?:##[ \t]*+)?(?:/[ \t]*+{own}|end(?:[ _-]of)?[ _-]{own}|{own}[ _-]end)"
         r"[ \t]*+(?:##[ \t]*+)?\]\]"
@@ -97,9 +97,14 @@ def _closing(name: str) -> re.Pattern[str]:
     )
 
 
+def _spell(name: str) -> str:
+    """Return a pattern of a field's name as models write it."""
+    return re.escape(name).replace("_", "[ _-]")
+
+
 @lru_cache(maxsize=1024)
 def _label(name: str) -> re.Pattern[str]:
-    own = re.escape(name).replace("_", "[ _-]")
+    own = _spell(name)
     return re.compile(
         rf"(?:[ \t>#*_]*+|`|\[){own}[ \t]*+[*_`\]]*+[ \t]*+:[ \t]*+(?:\*\*|__)?\s*+",
         re.IGNORECASE,
@@ -108,7 +113,7 @@ def _label(name: str) -> re.Pattern[str]:
 
 @lru_cache(maxsize=1024)
 def _heading(name: str) -> re.Pattern[str]:
-    own = re.escape(name).replace("_", "[ _-]")
+    own = _spell(name)
     return re.compile(
         rf"(?:#{{1,6}}[ \t]++(?:\*\*)?{own}(?:\*\*)?|\*\*{own}\*\*|\[{own}\])[ \t]*+\n\s*+",
         re.IGNORECASE,
