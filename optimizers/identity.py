@@ -6,7 +6,6 @@ A journal starts with it, and an artifact's evidence contains it.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from langprog import Example, Module
 from langprog.adapters import reference_of
 from langprog.checks import Check
 from langprog.lm import LanguageModel, ModelRef, model_name
+from langprog.sources import source_of
 
 # Metadata key of knobs that affect only the speed of an optimizer.
 OPERATIONAL = "operational"
@@ -124,7 +124,7 @@ def _digest_source(thing: Any) -> str:
         # The source lines of a lambda include the call around it and its other arguments.
         return text_digest(_describe_code(thing.__code__))
     try:
-        return text_digest(inspect.getsource(thing))
+        return text_digest(source_of(thing))
     except (OSError, TypeError):
         return ""
 

@@ -39,6 +39,7 @@ from langprog.artifact.tools import HandedTools, check_tools, find_tool
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import Module, ToolData
 from langprog.signature import Signature
+from langprog.sources import source_of
 from langprog.tools import Tool
 
 HandedChecks = Mapping[str, Callable[..., Any]]
@@ -91,7 +92,7 @@ def _source(thing: Any) -> str:
     if inspect.isbuiltin(thing) or inspect.ismethoddescriptor(thing):
         return str(thing.__qualname__)  # Python's own: str.strip, say
     try:
-        return inspect.cleandoc(inspect.getsource(thing))
+        return inspect.cleandoc(source_of(thing))
     except (OSError, TypeError):
         parts = sorted(_functions(thing).items()) if isinstance(thing, type) else []
     try:  # a class in a notebook, where its methods can still be found

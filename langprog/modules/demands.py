@@ -12,6 +12,7 @@ from typing import Any
 
 from langprog.checks import REASKS
 from langprog.modules.requiring import require, suggest
+from langprog.sources import source_of
 
 _DEMANDS = (require, suggest)
 
@@ -25,11 +26,6 @@ def most_reasks(cls: type) -> int:
     Args:
         cls: A user's own class of modules.
     """
-    return _count_reasks(cls)
-
-
-@lru_cache(maxsize=256)  # a compile asks for every candidate, and to read a file takes long
-def _count_reasks(cls: type) -> int:
     return sum(_reasks(call) for call in _demands(cls))
 
 
@@ -38,16 +34,20 @@ def _demands(cls: type) -> Iterator[ast.Call]:
         if base is object or base.__module__.partition(".")[0] == "langprog":
             continue
         try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(base)))
+            calls = _calls(source_of(base))
         except (OSError, TypeError, SyntaxError):  # written in a console, say
             continue
         known = vars(sys.modules.get(base.__module__, object))
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.Call):
-                continue
-            called = _called(node.func, known)
+        for call in calls:
+            called = _called(call.func, known)
             if any(called is demand for demand in _DEMANDS):
-                yield node
+                yield call
+
+
+@lru_cache(maxsize=256)  # a compile asks for every candidate
+def _calls(source: str) -> tuple[ast.Call, ...]:
+    tree = ast.parse(textwrap.dedent(source))
+    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
 def _called(written: ast.expr, known: Mapping[str, Any]) -> Any:

@@ -18,6 +18,7 @@ ROOMS = [
     "hints",
     "knobs",
     "locking",
+    "sources",
     "strict_json",
     "notebook",
     "plugins",
