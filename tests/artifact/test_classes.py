@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import langprog as lp
 from langprog.artifact import digest_of, read_artifact, save_program
 from langprog.errors import ArtifactError, InputError
 from langprog.modules import Parameter
+from tests.forking import Forking
 
 
 class Support(lp.Module):
@@ -236,14 +236,16 @@ else:
 """
 
 
-def test_a_class_of_a_script_is_known_by_the_scripts_name(tmp_path: Path) -> None:
+def test_a_class_of_a_script_is_known_by_the_scripts_name(
+    tmp_path: Path, processes: Forking
+) -> None:
     (tmp_path / "triage.py").write_text(SCRIPT)
     for command in (["triage.py"], ["-c", "import triage"]):
-        subprocess.run([sys.executable, *command], cwd=tmp_path, check=True, timeout=60)
+        assert processes.start(command, folder=tmp_path).wait() == 0
     data = json.loads((tmp_path / "own.json").read_text())
     assert data["program"]["class"] == "triage:Own"
     code = "import langprog as lp; lp.load('own.json', allow_modules=['triage'])"
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=60)
+    assert processes.start(["-c", code], folder=tmp_path).wait() == 0
 
 
 def test_a_class_without_source_cannot_be_written(tmp_path: Path) -> None:
