@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
         description=weak_labels.__doc__, prog="benchmarks.weak_labels"
     )
     parser.add_argument("--seeds", type=int, default=20, help="of the texts")
-    parser.add_argument("--compiles", type=int, default=5, help="seeds of the compiles; 0: none")
+    parser.add_argument("--compiles", type=int, default=3, help="seeds of the compiles; 0: none")
     parser.add_argument("--keep", type=Path, default=Path("weak_labels.jsonl"))
     options = parser.parse_args(arguments)
     folder = data_folder()
