@@ -42,10 +42,10 @@ def compile_with(optimizer, proposal, program: lp.Module | None = None, **more):
         return proposal(request) if proposes(request) else answers(base=0.2)(request)
 
     model = lp.ScriptedLM(script)
-    more.setdefault("budget", lp.Budget(calls=450))
+    more.setdefault("budget", lp.Budget(calls=250))
     with lp.using(lm=model):
         result = optimizer.compile(
-            program or one_module(), tickets(90), metric=right_team, accept="best", **more
+            program or one_module(), tickets(45), metric=right_team, accept="best", **more
         )
     return result, [request for request in model.requests if proposes(request)]
 
@@ -230,5 +230,5 @@ def test_some_that_are_refused_and_some_that_fail_are_told_apart() -> None:
 
 def test_proposals_that_the_budget_has_no_room_for_are_missed_aloud() -> None:
     optimizer = MIPRO(instructions=60, searching=Searching(trials=3))
-    result, asked = compile_with(optimizer, lambda _: WHOLE, budget=lp.Budget(calls=200))
+    result, asked = compile_with(optimizer, lambda _: WHOLE, budget=lp.Budget(calls=110))
     assert not asked and "no instructions were proposed" in notes(result)
