@@ -31,10 +31,13 @@ def join_votes(
 
     A voter is right with a chance of its own on the rows on which it votes, and errs evenly.
 
-    Follows: Dawid and Skene (1979), with a single chance for each voter. Differs from
-    ``lp.agree``: a rule may vote for one label alone, from which no confusions can be learned;
-    voters are better than chance by pseudo-votes, and labels are equally frequent, or as the
-    shares say.
+    Follows: Dawid and Skene (1979), with a single chance for each voter; Text Classification from
+    Labeled and Unlabeled Documents using EM (Nigam et al., 2000): where there are labelled rows,
+    the others weigh less, here together as much as these. Else a program that votes on every row
+    would be believed whatever the labelled rows say, as on most rows its vote is the label.
+    Differs from ``lp.agree``: a rule may vote for one label alone, from which no confusions can be
+    learned; voters are better than chance by pseudo-votes, and labels are equally frequent, or as
+    the shares say.
 
     Args:
         votes: The votes of each voter, one a row; ``None`` for no vote.
@@ -57,7 +60,10 @@ def join_votes(
     known = {row: place[label] for row, label in enumerate(truth) if label is not None}
     # A row with a single vote says nothing about who is right.
     voted = Counter(row for at, _ in cells for row in at)
-    telling = numpy.array([row in known or voted[row] > 1 for row in range(rows)])
+    telling = numpy.array([float(row in known or voted[row] > 1) for row in range(rows)])
+    if known:
+        open_rows = [row for row in range(rows) if telling[row] and row not in known]
+        telling[open_rows] *= min(1.0, len(known) / max(1, len(open_rows)))
     right = [RIGHT] * len(cells)
     chances: Any = None
     for _ in range(ROUNDS):

@@ -74,6 +74,30 @@ def test_labelled_rows_tell_whom_to_trust() -> None:
     assert "honest" in str(weak) and weak.unlabelled >= 0
 
 
+def test_a_poor_program_that_votes_on_every_row_does_not_outvote_the_labelled_rows() -> None:
+    labels = tuple("abcdef")
+    rng = random.Random(0)
+    drawn = [rng.choice(labels) for _ in range(1240)]
+    rows = [
+        {"ticket": f"{label if rng.random() < 0.5 else '?'} {at}"}
+        for at, label in enumerate(drawn)
+    ]
+    truth = {row["ticket"]: label for row, label in zip(rows, drawn, strict=True)}
+    # Right on 40 %, and elsewhere it says the same of everything, as a model of few labels does.
+    poor = {text: label if rng.random() < 0.28 else "a" for text, label in truth.items()}
+
+    def make(label: str) -> Any:
+        return lambda row: label if row.ticket.startswith(label) else None
+
+    voters = {**{label: make(label) for label in labels}, "poor": lambda row: poor[row.ticket]}
+    known = [{**row, "team": truth[row["ticket"]]} for row in rows[:40]]
+    program = lp.Predict("ticket -> team")
+    weak = label_weakly(program, rows[40:], voters, labelled=known)
+    right = [row.team == truth[row.ticket] for row in weak.rows]
+    assert sum(right) / len(right) > 0.95 and len(right) > 500
+    assert weak.accuracies["poor"] < 0.6
+
+
 def test_programs_vote_typed_under_a_budget_and_a_journal(tmp_path: Path) -> None:
     truth = rows(20)
     calls = 0
