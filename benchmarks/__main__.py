@@ -2,12 +2,13 @@
 
 Usage: python -m benchmarks [--task NAME ...] [--program NAME ...] [--optimizer NAME ...]
            [--model NAME ...] [--seed N ...] [--calls 300] [--base-url URL]
-           [--hours H] [--dollars X] [--keep FOLDER] [--list] [--publish]
+           [--hours H] [--dollars X] [--keep FOLDER] [--page suite] [--list] [--publish]
 
 The grid has a cell for each combination; a finished cell is a line of FOLDER/cells.jsonl, so that
 a stopped run goes on with the same command. ``--hours`` and ``--dollars`` end a run early, between
-two cells; the report then says how many are missing. DSPy's optimizers need the extra "bench".
-Tasks that begin with "public" need the public data, in the folder that LANGPROG_DATA names.
+two cells; the report then says how many are missing. ``--page`` names the report. DSPy's
+optimizers need the extra "bench". Tasks that begin with "public" need the public data, in the
+folder that LANGPROG_DATA names.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--hours", type=float, default=math.inf, help="start no cell after that")
     parser.add_argument("--dollars", type=float, default=math.inf, help="start no cell after that")
     parser.add_argument("--keep", type=Path, default=Path("suite-runs"))
+    parser.add_argument("--page", default="suite", help="name of the report in results")
     parser.add_argument("--list", action="store_true", help="name the tasks and stop")
     parser.add_argument("--publish", action="store_true", help="write what is measured so far")
     options = parser.parse_args(arguments)
@@ -73,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write("no cell is measured yet\n")
         return 1
     command = shlex.join(["python", "-m", "benchmarks", *_without_limits(arguments)])
-    publish_report(command, done, len(cells))
+    publish_report(options.page, command, done, len(cells))
     return 0
 
 

@@ -22,7 +22,6 @@ from benchmarks.suite.report import (
 )
 from optimizers.report.charts import draw_front, draw_intervals
 
-NAME = "suite"
 STYLE = """
 body{font:15px/1.5 sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;font-size:13px;display:block;overflow-x:auto}
@@ -32,10 +31,11 @@ svg text{font:11px sans-serif}.grid{stroke:#ddd}.line{fill:none;stroke:#2f7dd1;s
 """
 
 
-def publish_report(command: str, outcomes: Sequence[Outcome], asked: int) -> None:
-    """Write ``results/suite.md`` and ``results/suite.html``.
+def publish_report(name: str, command: str, outcomes: Sequence[Outcome], asked: int) -> None:
+    """Write ``results/NAME.md`` and ``results/NAME.html``.
 
     Args:
+        name: Name of the page.
         command: The command that measured the cells.
         outcomes: The finished cells.
         asked: How many cells the grid has.
@@ -47,9 +47,9 @@ def publish_report(command: str, outcomes: Sequence[Outcome], asked: int) -> Non
     by_optimizer, by_program = optimizer_rows(paired), program_rows(outcomes)
     names = ", ".join(map(_label, front(paired)))
     best = f"On the front of accuracy and dollars of running: {names}."
-    curves = draw_curves(NAME, [_point(each) for each in paired])
+    curves = draw_curves(name, [_point(each) for each in paired])
     publish(
-        NAME,
+        name,
         "\n\n".join(
             [
                 "# The suite: programs, optimizers, tasks and models",
@@ -64,7 +64,7 @@ def publish_report(command: str, outcomes: Sequence[Outcome], asked: int) -> Non
             ]
         ),
     )
-    picture = Markup((RESULTS / f"{NAME}.svg").read_text(encoding="utf-8"))  # ours, written above
+    picture = Markup((RESULTS / f"{name}.svg").read_text(encoding="utf-8"))  # ours, written above
     parts = [
         *(f"<p>{escape(text)}</p>" for text in introduction),
         "<h2>Optimizers, on the cells that all of them have</h2>",
@@ -85,7 +85,7 @@ def publish_report(command: str, outcomes: Sequence[Outcome], asked: int) -> Non
         f"<style>{STYLE}</style><h1>Programs, optimizers, tasks and models</h1>"
         + "\n".join(map(str, parts))
     )
-    (RESULTS / f"{NAME}.html").write_text(f"{page}</html>\n", encoding="utf-8")
+    (RESULTS / f"{name}.html").write_text(f"{page}</html>\n", encoding="utf-8")
 
 
 def describe(

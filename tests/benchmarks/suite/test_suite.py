@@ -131,6 +131,9 @@ def test_a_stopped_run_goes_on_and_publishes_what_there_is(
     assert "2 of 2 cells" in markdown and "| LabeledFewShot |" in markdown
     assert html.count("<svg") == 3 and "--keep" not in markdown
     assert command.main([*grid, "--dollars", "0"]) == 0  # nothing is missing
+    assert command.main([*grid, "--page", "other"]) == 0
+    assert "--page other" in (tmp_path / "other.md").read_text()
+    assert "(other.svg)" in (tmp_path / "other.md").read_text()
 
 
 @pytest.mark.parametrize("name", [n for n in TASKS if n.startswith(("procedure", "board"))])
