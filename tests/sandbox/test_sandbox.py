@@ -52,6 +52,7 @@ def test_a_source_and_arguments_may_be_longer_than_a_result() -> None:
         assert code.call("count", "x" * 200_000) == 200_000 and code.call("count", "") == 0
 
 
+@needs_sandbox
 @pytest.mark.parametrize(
     ("source", "words"), [("def run(:", "SyntaxError"), ("1 / 0", "ZeroDivisionError")]
 )
