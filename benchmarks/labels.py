@@ -29,7 +29,14 @@ from sklearn.metrics import average_precision_score
 
 import langprog as lp
 from benchmarks.estimates.recorded import load_verdicts
-from benchmarks.measured import Checkpoint, machine, mean_interval, publish, table, versions
+from benchmarks.measured import (
+    Checkpoint,
+    format_percent,
+    machine,
+    publish,
+    table,
+    versions,
+)
 from benchmarks.tasks.folder import data_folder, explain_missing_data
 from langprog.errors import InputError
 from optimizers import label_next
@@ -249,12 +256,6 @@ def run_judges(folder: Path, method: str, seed: int) -> dict[str, float]:
 
 
 # --- the page ------------------------------------------------------------------------------------
-
-
-def format_percent(values: Sequence[float]) -> str:
-    """Format the mean of shares with its interval, in percent."""
-    middle, low, high = (100 * value for value in mean_interval(values))
-    return f"{middle:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _format_texts(folder: Path, task: str, seeds: range, kept: Checkpoint) -> str:

@@ -75,6 +75,12 @@ def with_interval(values: Sequence[float], form: str = ".3f") -> str:
     return f"{alone} [{low:{form}}, {high:{form}}]" if len(values) > 1 else alone
 
 
+def format_percent(values: Sequence[float]) -> str:
+    """Format the mean of shares with its interval, in percent."""
+    middle, low, high = (100 * value for value in mean_interval(values))
+    return f"{middle:.1f} [{low:.1f}, {high:.1f}]"
+
+
 def machine() -> str:
     """Describe the machine in one line."""
     model = platform.processor() or platform.machine()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
 import langprog as lp
-from benchmarks.measured import mean_interval
+from benchmarks.measured import format_percent, table
 from langprog.evaluation import exact
 
 BASE = "uncompiled"
@@ -70,8 +70,8 @@ def list_cells(
         base: The agreement of the uncompiled judge, by seed.
     """
     right = [run["right"] for run in runs]
-    cells = (labels, name, format_share(right))
-    same = format_share([run["same"] for run in runs])
+    cells = (labels, name, format_percent(right))
+    same = format_percent([run["same"] for run in runs])
     if name == BASE:
         return (*cells, "-", same, "-", "-", "-")
     gains = [a - b for a, b in zip(right, base, strict=True)]
@@ -81,7 +81,7 @@ def list_cells(
     calls = fmean(run["calls"] for run in runs)
     return (
         *cells,
-        format_share(gains),
+        format_percent(gains),
         same,
         f"{len(certified)} of {len(runs)}",
         f"{sum(gain <= 0 for gain in certified)} of {len(certified)}",
@@ -89,7 +89,21 @@ def list_cells(
     )
 
 
-def format_share(values: Sequence[float]) -> str:
-    """Format the mean of shares with its interval, in percent."""
-    middle, low, high = (100 * value for value in mean_interval(values))
-    return f"{middle:.1f} [{low:.1f}, {high:.1f}]"
+def format_agreements(
+    measure: Callable[[str, int], list[dict[str, Any]]],
+    members: Iterable[str],
+    labels: Iterable[int],
+) -> str:
+    """Return the table: the uncompiled judge, then each optimizer at each number of labels.
+
+    Args:
+        measure: Returns what was measured, by seed, of a judge with that number of labels.
+        members: The optimizers.
+        labels: The numbers of labels.
+    """
+    members, runs = list(members), measure(BASE, 0)
+    base = [run["right"] for run in runs]
+    rows: list[tuple[str, ...]] = [HEAD, list_cells("0", BASE, runs, base)]
+    for count in labels:
+        rows += [list_cells(str(count), name, measure(name, count), base) for name in members]
+    return table(rows)

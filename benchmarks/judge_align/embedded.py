@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 import langprog as lp
-from benchmarks.judge_align.agreement import BASE, HEAD, list_cells, measure_agreement
-from benchmarks.measured import Checkpoint, table
+from benchmarks.judge_align.agreement import BASE, format_agreements, measure_agreement
+from benchmarks.measured import Checkpoint
 from benchmarks.tasks.preferences import Prefer, make_pairs
 from langprog.evaluation import exact, kappa
 from langprog.lm import LanguageModel, MemoryCache
@@ -81,14 +81,10 @@ def format_embedded(seeds: range, kept: Checkpoint, connect: Connect = connect_e
             for seed in seeds
         ]
 
-    runs = measure(BASE, 0)
-    base = [run["right"] for run in runs]
-    rows: list[tuple[str, ...]] = [HEAD, list_cells("0", BASE, runs, base)]
-    for labels in LABELS:
-        rows += [list_cells(str(labels), name, measure(name, labels), base) for name in MEMBERS]
+    agreements = format_agreements(measure, MEMBERS, LABELS)
     return (
         f"{MODEL}, {len(seeds)} seeds, each with a taste of its own; labels are those of the "
         f"generator, which stand for people's. A compile divides the labels into train, "
         f"validation and holdout itself, and has {CALLS} calls. Agreement: on {FRESH} fresh "
-        f"pairs, each asked in both orders; chance is 50 %.\n\n{table(rows)}"
+        f"pairs, each asked in both orders; chance is 50 %.\n\n{agreements}"
     )

@@ -12,9 +12,9 @@ from typing import Any
 
 import langprog as lp
 from benchmarks.estimates.recorded import Verdicts, load_verdicts
-from benchmarks.judge_align.agreement import BASE, HEAD, TURNED, list_cells, measure_agreement
+from benchmarks.judge_align.agreement import BASE, TURNED, format_agreements, measure_agreement
 from benchmarks.judge_align.embedded import LABELS, ignore
-from benchmarks.measured import Checkpoint, table
+from benchmarks.measured import Checkpoint
 from benchmarks.tasks.preferences import Prefer
 from langprog.evaluation import exact, kappa
 from langprog.lm import Request
@@ -114,16 +114,12 @@ def format_recorded(folder: Path, seeds: range, kept: Checkpoint) -> str:
             for seed in seeds
         ]
 
-    runs = measure(BASE, 0)
-    base = [run["right"] for run in runs]
-    rows: list[tuple[str, ...]] = [HEAD, list_cells("0", BASE, runs, base)]
-    for labels in LABELS:
-        rows += [list_cells(str(labels), name, measure(name, labels), base) for name in MEMBERS]
+    agreements = format_agreements(measure, MEMBERS, LABELS)
     return (
         f"LLMBar, {len(seeds)} random choices of labelled comparisons; {CALLS:,} calls a compile, "
         f"which begins with {START}. Agreement: on the comparisons that no compile saw, in both "
         "recorded orders. Only the judge is chosen: recorded verdicts do not depend on "
         "instructions or demonstrations, which are searched all the same, so that a part of the "
         "calls is wasted, and BootstrapRandomSearch has nothing to find here."
-        f"\n\n{table(rows)}"
+        f"\n\n{agreements}"
     )

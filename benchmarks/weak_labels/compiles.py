@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 import langprog as lp
-from benchmarks.labels import format_percent, ignore
-from benchmarks.measured import Checkpoint, table
+from benchmarks.labels import ignore
+from benchmarks.measured import Checkpoint, format_percent, table
 from benchmarks.tasks.generated import Task, make_task
 from langprog.evaluation import exact
 from langprog.lm import LanguageModel, MemoryCache

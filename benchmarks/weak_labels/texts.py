@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.labels import Recalled, Texts, fit_words, format_percent, ignore, load_trec
-from benchmarks.measured import Checkpoint, table
+from benchmarks.labels import Recalled, Texts, fit_words, ignore, load_trec
+from benchmarks.measured import Checkpoint, format_percent, table
 from benchmarks.weak_labels.rules import SST2, TREC, make_rules, vote_majority
 from langprog import Example
 from optimizers import label_weakly
